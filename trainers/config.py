@@ -1,0 +1,215 @@
+"""RunConfig: everything that decides a run's numbers, and nothing else.
+
+Its hash is the run's identity, so what does not change a result (resources, paths, the sweep's
+name, evaluations) has no place here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from math import floor
+from typing import Any, Literal
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator, model_validator
+
+from trainers.datasets import DATASETS, Dataset
+from trainers.exact import Number, Whole, exact
+from trainers.models import MODELS, Architecture, ModelOptions
+from trainers.scheme_config import SchemeConfig
+
+RECIPE_VERSION = 1
+"""Raised whenever the same config would give other numbers than before."""
+
+BUILT_IN_TRAINER = "trainers.train:train"
+
+Precision = Literal["fp32", "bf16"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class OptimizerConfig(_Frozen):
+    """Stochastic gradient descent; weight decay acts on every parameter, as in the papers' code."""
+
+    name: Literal["sgd"] = "sgd"
+    lr: Number = Field(default=0.1, gt=0)
+    momentum: Number = Field(default=0.9, ge=0, lt=1)
+    weight_decay: Number = Field(default=1e-4, ge=0)
+    nesterov: bool = False
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> OptimizerConfig:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
+
+
+class StepDecayConfig(_Frozen):
+    """The learning rate is multiplied by gamma after each milestone.
+
+    Attributes:
+        milestones: numbers of finished epochs. A spec may also give a fraction of all epochs,
+            below 1 (1/2 of 160 is 80; rounded down).
+    """
+
+    name: Literal["step"] = "step"
+    milestones: tuple[Number, ...] = (0.5, 0.75)
+    gamma: Number = Field(default=0.1, gt=0)
+
+    @field_validator("milestones")
+    @classmethod
+    def _ascending(cls, milestones: tuple[float, ...]) -> tuple[float, ...]:
+        for milestone in milestones:
+            if milestone <= 0 or (milestone > 1 and milestone != int(milestone)):
+                raise ValueError(
+                    f"milestone {milestone:g} is neither a fraction of the epochs, between 0 and "
+                    "1, nor a whole number of epochs"
+                )
+        return milestones
+
+
+class TrainingConfig(_Frozen):
+    """The recipe. Defaults are those of ZeroSNet and LM-ResNet for CIFAR-10."""
+
+    epochs: Whole = Field(default=160, ge=1, le=100_000)
+    batch_size: Whole = Field(default=128, ge=2)
+    optimizer: OptimizerConfig = OptimizerConfig()
+    lr_schedule: StepDecayConfig = StepDecayConfig()
+
+    @model_validator(mode="after")
+    def _milestones_in_epochs(self) -> TrainingConfig:
+        def finished(milestone: float) -> int:
+            return floor(exact(milestone) * self.epochs) if milestone < 1 else int(milestone)
+
+        epochs = tuple(finished(milestone) for milestone in self.lr_schedule.milestones)
+        if list(epochs) != sorted(epochs):
+            raise ValueError(f"milestones {list(epochs)} (in epochs) do not ascend")
+        schedule = self.lr_schedule.model_copy(update={"milestones": epochs})
+        # The one place where a frozen model is completed: at its birth.
+        object.__setattr__(self, "lr_schedule", schedule)
+        return self
+
+    def learning_rate(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 1."""
+        passed = sum(milestone < epoch for milestone in self.lr_schedule.milestones)
+        return self.optimizer.lr * self.lr_schedule.gamma**passed
+
+
+class DatasetConfig(_Frozen):
+    """What the network is trained and tested on.
+
+    Attributes:
+        subset: train on the first so many images of a fixed shuffle; None for all.
+        crop_padding: pixels of zeros around the image before the random crop.
+        horizontal_flip: mirror each training image with probability 1/2.
+    """
+
+    name: str
+    subset: Whole | None = Field(default=None, ge=1)
+    crop_padding: Whole = Field(ge=0, le=64)
+    horizontal_flip: bool
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_dataset(cls, data: Any) -> Any:
+        if isinstance(data, str):
+            data = {"name": data}
+        if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+            raise ValueError(f"{data!r} is not a dataset: give its name, or {{name: ...}}")
+        dataset = DATASETS[data["name"]]
+        return {
+            "crop_padding": dataset.crop_padding,
+            "horizontal_flip": dataset.horizontal_flip,
+            **data,
+        }
+
+    @model_validator(mode="after")
+    def _subset_fits(self) -> DatasetConfig:
+        available = DATASETS[self.name].train_images
+        if self.subset is not None and self.subset > available:
+            raise ValueError(f"subset {self.subset} exceeds {self.name}'s {available} images")
+        if self.subset == available:
+            # Asking for all images by number is the same training as asking for all.
+            object.__setattr__(self, "subset", None)
+        return self
+
+
+class RunConfig(_Frozen):
+    """The resolved config of one run.
+
+    Made from what a spec gives for one point of its grid; see DatasetConfig and SchemeConfig for
+    the short forms. Raises pydantic.ValidationError, or UnknownNameError for a name that no
+    table has.
+    """
+
+    recipe_version: int = RECIPE_VERSION
+    trainer: str = Field(default=BUILT_IN_TRAINER, pattern=r"^[\w.]+:\w+$")
+    model: SerializeAsAny[ModelOptions]
+    scheme: SchemeConfig
+    dataset: DatasetConfig
+    training: TrainingConfig = TrainingConfig()
+    precision: Precision = "fp32"
+    seed: Whole = Field(ge=0, lt=2**53)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_scheme(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("scheme") is None:
+            model = data.get("model")
+            name = model.get("name") if isinstance(model, dict) else model
+            if isinstance(name, str):
+                return {**data, "scheme": MODELS[name].default_scheme}
+        return data
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _options_of_the_architecture(cls, data: Any) -> Any:
+        if isinstance(data, ModelOptions):
+            return data
+        if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+            raise ValueError(f"{data!r} is not a model: give its name, or {{name: ...}}")
+        return MODELS[data["name"]].options.model_validate(data)
+
+    @model_validator(mode="after")
+    def _model_fits_scheme(self) -> RunConfig:
+        completed = self.architecture.complete(self.model, self.scheme)
+        object.__setattr__(self, "model", completed)
+        return self
+
+    @field_validator("recipe_version")
+    @classmethod
+    def _recipe_is_known(cls, version: int) -> int:
+        if version != RECIPE_VERSION:
+            raise ValueError(
+                f"recipe_version {version} is not {RECIPE_VERSION}, the one this version trains by"
+            )
+        return version
+
+    @property
+    def architecture(self) -> Architecture:
+        return MODELS[self.model.name]
+
+    @property
+    def dataset_facts(self) -> Dataset:
+        return DATASETS[self.dataset.name]
+
+    @property
+    def parameters(self) -> int:
+        """Trainable parameters of the network."""
+        facts = self.dataset_facts
+        return self.architecture.count_parameters(
+            self.model, self.scheme, facts.channels, facts.classes
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The canonical form: what is None is left out, so a new option with a neutral None
+        changes no identity."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    @cached_property
+    def run_id(self) -> str:
+        """16 hex digits of the SHA-256 over the canonical JSON (RFC 8785)."""
+        return hashlib.sha256(rfc8785.dumps(self.to_json())).hexdigest()[:16]

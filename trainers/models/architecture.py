@@ -1,0 +1,64 @@
+"""What planning needs to know of a network before anyone builds it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from trainers.exact import Whole
+
+if TYPE_CHECKING:
+    import torch
+
+    from trainers.scheme_config import SchemeConfig
+
+
+class ModelOptions(BaseModel):
+    """Options of one network. Subclasses add theirs; `name` is the key in MODELS."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    depth: Whole
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One entry of MODELS; free of torch, so that planning stays quick.
+
+    Attributes:
+        options: the class that validates the options a spec gives.
+        default_scheme: what a spec without a scheme means, as the spec would write it; None if
+            the network has to be given one.
+        complete: fills in what depends on the scheme, and checks that both go together
+            (ValueError if not).
+        count_parameters: (options, scheme, channels, classes) -> trainable parameters.
+        builder: "module:function" with (options, scheme, channels, classes, generator) -> network;
+            imported only when a network is built.
+    """
+
+    options: type[ModelOptions]
+    default_scheme: Any
+    complete: Callable[[Any, SchemeConfig], ModelOptions]
+    count_parameters: Callable[[Any, SchemeConfig, int, int], int]
+    builder: str
+
+    def build(
+        self,
+        options: ModelOptions,
+        scheme: SchemeConfig,
+        *,
+        channels: int,
+        classes: int,
+        generator: torch.Generator,
+    ) -> torch.nn.Module:
+        """The network with its initial weights drawn from `generator`."""
+        module, _, function = self.builder.partition(":")
+        network: torch.nn.Module = getattr(importlib.import_module(module), function)(
+            options, scheme, channels=channels, classes=classes, generator=generator
+        )
+        return network

@@ -1,0 +1,216 @@
+"""The multistep residual network: one class for PreResNet, LM-ResNet, ZeroSNet and TM-ResNet.
+
+    y_{n+1} = alpha_0 y_n + ... + alpha_{d-1} y_{n-d+1} + beta f(y_n)
+
+with f = BN-ReLU-3x3conv-BN-ReLU-3x3conv (He et al. 2016; ZeroSNet, Figure 3). Details follow the
+authors' released code where the papers are silent: a stem of one 3x3 convolution without norm or
+activation, the first blocks as plain Euler steps, He-normal (fan-out) initialisation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainers.models.layout import Block
+from trainers.models.multistep_options import MultistepOptions, layout_of
+from trainers.scheme_config import SchemeConfig
+
+
+class ResidualFunction(nn.Module):
+    """f of one block: (N, inputs, H, W) -> (N, outputs, H/stride, W/stride)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.norm1 = nn.BatchNorm2d(inputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+
+    def forward(self, state: Tensor) -> Tensor:
+        inner = self.conv1(functional.relu(self.norm1(state)))
+        out: Tensor = self.conv2(functional.relu(self.norm2(inner)))
+        return out
+
+
+class FixedCoefficients(nn.Module):
+    """(alpha, beta) as a spec gives them; buffers, so that they follow the network's device."""
+
+    coefficients: Tensor
+
+    def __init__(self, scheme: SchemeConfig) -> None:
+        super().__init__()
+        assert scheme.alpha is not None
+        assert scheme.beta is not None
+        # Not in the state_dict: they are part of the config, not of what was learned.
+        self.register_buffer(
+            "coefficients", torch.tensor([*scheme.alpha, scheme.beta]), persistent=False
+        )
+
+    def forward(self) -> Tensor:
+        """(d + 1,): alpha, then beta."""
+        return self.coefficients
+
+
+class LearnedCoefficients(nn.Module):
+    """Every block's own alpha and beta, started at the spec's."""
+
+    def __init__(self, scheme: SchemeConfig) -> None:
+        super().__init__()
+        assert scheme.alpha is not None
+        assert scheme.beta is not None
+        self.coefficients = nn.Parameter(torch.tensor([*scheme.alpha, scheme.beta]))
+
+    def forward(self) -> Tensor:
+        """(d + 1,): alpha, then beta."""
+        return self.coefficients
+
+
+class LearnedK(nn.Module):
+    """One k_n: alpha = (1 - k_n, k_n), beta = 1 (Lu et al. 2018, eq. 1)."""
+
+    def __init__(self, k: Tensor) -> None:
+        super().__init__()
+        self.k = nn.Parameter(k)
+
+    def forward(self) -> Tensor:
+        """(3,): alpha, then beta."""
+        return torch.stack((1 - self.k, self.k, torch.ones_like(self.k)))
+
+
+class LearnedLambda(nn.Module):
+    """One lambda_n of ZeroSNet eq. 10 (ZeroSNet-Tra)."""
+
+    def __init__(self, lambda_: Tensor) -> None:
+        super().__init__()
+        self.lambda_ = nn.Parameter(lambda_)
+
+    def forward(self) -> Tensor:
+        """(4,): alpha, then beta."""
+        side = (1 + self.lambda_) / (4 * self.lambda_)
+        beta = (3 * self.lambda_ - 1) / (2 * self.lambda_)
+        return torch.stack((3 * side, -1 / self.lambda_, side, beta))
+
+
+def _coefficients(scheme: SchemeConfig, generator: torch.Generator) -> nn.Module:
+    if scheme.learned is None:
+        return FixedCoefficients(scheme)
+    if scheme.learned == "coefficients":
+        return LearnedCoefficients(scheme)
+    assert scheme.start is not None
+    low, high = scheme.start
+    drawn = low + (high - low) * torch.rand((), generator=generator)
+    return LearnedK(drawn) if scheme.learned == "k" else LearnedLambda(drawn)
+
+
+class MultistepBlock(nn.Module):
+    """One step of the scheme, or one Euler step for a start block."""
+
+    def __init__(
+        self, block: Block, options: MultistepOptions, scheme: SchemeConfig, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.restarts = block.changes_stage and options.stage_change == "restart"
+        stride = 2 if block.changes_stage else 1
+        self.function = ResidualFunction(block.inputs, block.outputs, stride)
+        self.projections = nn.ModuleList(
+            nn.Conv2d(block.inputs, block.outputs, 1, stride=2, bias=False)
+            for _ in range(block.carried)
+        )
+        self.projection_norm = nn.BatchNorm2d(block.inputs) if self.restarts else None
+        self.coefficients = _coefficients(scheme, generator) if block.multistep else None
+
+    def _carry(self, history: list[Tensor]) -> list[Tensor]:
+        """The history in this block's width and resolution."""
+        if self.projection_norm is not None:
+            normed = functional.relu(self.projection_norm(history[0]))
+            return [self.projections[0](normed)]
+        if self.projections:
+            # States without a projection are too old for any later block.
+            return [project(state) for project, state in zip(self.projections, history, strict=False)]
+        return history
+
+    def forward(self, history: list[Tensor]) -> list[Tensor]:
+        """From [y_n, y_{n-1}, ...] to [y_{n+1}, y_n, ...], each state (N, C, H, W)."""
+        slope = self.function(history[0])
+        history = self._carry(history)
+        if self.coefficients is None:
+            return [history[0] + slope, *history]
+        *alpha, beta = self.coefficients().to(slope.dtype).unbind()
+        new = beta * slope
+        for weight, state in zip(alpha, history, strict=True):
+            new = torch.addcmul(new, weight, state)
+        return [new, *history]
+
+
+class MultistepNetwork(nn.Module):
+    """Images (N, channels, H, W), float -> logits (N, classes), for any H, W >= 4."""
+
+    def __init__(
+        self,
+        options: MultistepOptions,
+        scheme: SchemeConfig,
+        channels: int,
+        classes: int,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        layout = layout_of(options, scheme)
+        self.steps = scheme.steps
+        self.stem = nn.Conv2d(channels, options.width, 3, padding=1, bias=False)
+        self.blocks = nn.ModuleList(
+            MultistepBlock(block, options, scheme, generator) for block in layout
+        )
+        features = layout[-1].outputs
+        self.norm = nn.BatchNorm2d(features)
+        self.classifier = nn.Linear(features, classes)
+        _initialise(self, generator)
+
+    def forward(self, images: Tensor) -> Tensor:
+        history: list[Tensor] = [self.stem(images)]
+        for block in self.blocks:
+            history = block(history)[: self.steps]
+        pooled = functional.relu(self.norm(history[0])).mean(dim=(2, 3))
+        logits: Tensor = self.classifier(pooled)
+        return logits
+
+    @torch.no_grad()
+    def learned_coefficients(self) -> list[list[float]] | None:
+        """(alpha ..., beta) of each multistep block in order; None if nothing is learned."""
+        learned: Sequence[nn.Module] = [
+            block.coefficients
+            for block in self.blocks
+            if isinstance(block, MultistepBlock)
+            and block.coefficients is not None
+            and not isinstance(block.coefficients, FixedCoefficients)
+        ]
+        return [coefficients().tolist() for coefficients in learned] or None
+
+
+def _initialise(network: nn.Module, generator: torch.Generator) -> None:
+    """He-normal by fan-out for convolutions; the classifier as torch draws it by default."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(
+                module.weight, mode="fan_out", nonlinearity="relu", generator=generator
+            )
+        elif isinstance(module, nn.Linear):
+            bound = 1 / math.sqrt(module.in_features)
+            nn.init.uniform_(module.weight, -bound, bound, generator=generator)
+            nn.init.uniform_(module.bias, -bound, bound, generator=generator)
+
+
+def build(
+    options: MultistepOptions,
+    scheme: SchemeConfig,
+    *,
+    channels: int,
+    classes: int,
+    generator: torch.Generator,
+) -> MultistepNetwork:
+    """The network with initial weights drawn from `generator` (see MODELS)."""
+    return MultistepNetwork(options, scheme, channels, classes, generator)

@@ -1,0 +1,78 @@
+"""The multistep family as a spec sees it: options, defaults of each paper, parameter counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from trainers.exact import Whole
+from trainers.models.architecture import Architecture, ModelOptions
+from trainers.models.layout import Block, StageChange, count_parameters, multistep_layout
+from trainers.scheme_config import SchemeConfig
+
+
+class MultistepOptions(ModelOptions):
+    """Options of a multistep residual network.
+
+    Attributes:
+        depth: 6n + 2 layers.
+        width: channels of the first stage.
+        stage_change: how states cross into the next stage.
+        start_blocks: Euler blocks at the start; None means d - 1, the fewest that a scheme of d
+            steps can start from.
+    """
+
+    width: Whole = Field(default=16, ge=1, le=4096)
+    stage_change: StageChange = "project"
+    start_blocks: Whole | None = Field(default=None, ge=0)
+
+
+class RestartingOptions(MultistepOptions):
+    """LM-ResNet's released code restarts the recurrence in each stage."""
+
+    stage_change: StageChange = "restart"
+
+
+class TaylorOptions(MultistepOptions):
+    """TM-ResNet starts with a boot block of three residual blocks (its Figure 1)."""
+
+    start_blocks: Whole | None = Field(default=3, ge=0)
+
+
+def layout_of(options: MultistepOptions, scheme: SchemeConfig) -> tuple[Block, ...]:
+    """The blocks of the network. Raises ValueError where depth, scheme and options clash."""
+    start_blocks = scheme.steps - 1 if options.start_blocks is None else options.start_blocks
+    return multistep_layout(
+        options.depth, options.width, scheme.steps, start_blocks, options.stage_change
+    )
+
+
+def _complete(options: MultistepOptions, scheme: SchemeConfig) -> MultistepOptions:
+    # start_blocks is written out, so that asking for the default by number is the same run.
+    start_blocks = scheme.steps - 1 if options.start_blocks is None else options.start_blocks
+    completed = options.model_copy(update={"start_blocks": start_blocks})
+    layout_of(completed, scheme)
+    return completed
+
+
+def _count(options: MultistepOptions, scheme: SchemeConfig, channels: int, classes: int) -> int:
+    return count_parameters(
+        layout_of(options, scheme),
+        width=options.width,
+        stage_change=options.stage_change,
+        channels=channels,
+        classes=classes,
+        trainable_coefficients=scheme.coefficients_per_block,
+    )
+
+
+def multistep_architecture(options: type[MultistepOptions], default_scheme: Any) -> Architecture:
+    """An entry of MODELS that is the one multistep network with other defaults."""
+    return Architecture(
+        options=options,
+        default_scheme=default_scheme,
+        complete=_complete,
+        count_parameters=_count,
+        builder="trainers.models.multistep:build",
+    )
