@@ -82,7 +82,10 @@ class TrainingConfig(_Frozen):
     @model_validator(mode="after")
     def _milestones_in_epochs(self) -> TrainingConfig:
         def finished(milestone: float) -> int:
-            return floor(exact(milestone) * self.epochs) if milestone < 1 else int(milestone)
+            # At least one epoch at the full rate, however few there are.
+            if milestone < 1:
+                return max(1, floor(exact(milestone) * self.epochs))
+            return int(milestone)
 
         epochs = tuple(finished(milestone) for milestone in self.lr_schedule.milestones)
         if list(epochs) != sorted(epochs):
@@ -203,6 +206,19 @@ class RunConfig(_Frozen):
         return self.architecture.count_parameters(
             self.model, self.scheme, facts.channels, facts.classes
         )
+
+    @property
+    def multiply_adds_per_image(self) -> int:
+        """Of one forward pass."""
+        facts = self.dataset_facts
+        return self.architecture.count_multiply_adds(
+            self.model, self.scheme, facts.channels, facts.size
+        )
+
+    @property
+    def train_images(self) -> int:
+        """Images in one epoch."""
+        return self.dataset.subset or self.dataset_facts.train_images
 
     def to_json(self) -> dict[str, Any]:
         """The canonical form: what is None is left out, so a new option with a neutral None

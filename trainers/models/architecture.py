@@ -37,6 +37,8 @@ class Architecture:
         complete: fills in what depends on the scheme, and checks that both go together
             (ValueError if not).
         count_parameters: (options, scheme, channels, classes) -> trainable parameters.
+        count_multiply_adds: (options, scheme, channels, image size) -> multiply-adds of one image's
+            forward pass, from which costs are estimated.
         builder: "module:function" with (options, scheme, channels, classes, generator) -> network;
             imported only when a network is built.
     """
@@ -45,6 +47,7 @@ class Architecture:
     default_scheme: Any
     complete: Callable[[Any, SchemeConfig], ModelOptions]
     count_parameters: Callable[[Any, SchemeConfig, int, int], int]
+    count_multiply_adds: Callable[[Any, SchemeConfig, int, int], int]
     builder: str
 
     def build(

@@ -138,3 +138,24 @@ def count_parameters(
             count += trainable_coefficients
     features = layout[-1].outputs
     return count + 2 * features + features * classes + classes
+
+
+def count_multiply_adds(
+    layout: tuple[Block, ...], *, width: int, channels: int, size: int
+) -> int:
+    """Multiply-adds of the convolutions in one image's forward pass; the measure of its cost.
+
+    Args:
+        channels, size: of the input images; `size` is pixels a side.
+    """
+    count = 9 * channels * width * size**2
+    for block in layout:
+        if block.changes_stage:
+            size = (size + 1) // 2
+        weights = (
+            9 * block.inputs * block.outputs
+            + 9 * block.outputs**2
+            + block.carried * block.inputs * block.outputs
+        )
+        count += weights * size**2
+    return count

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from trainers.exact import Whole
 from trainers.models.architecture import Architecture, ModelOptions
-from trainers.models.layout import Block, StageChange, count_parameters, multistep_layout
+from trainers.models.layout import (
+    Block,
+    StageChange,
+    blocks_per_stage,
+    count_multiply_adds,
+    count_parameters,
+    multistep_layout,
+)
 from trainers.scheme_config import SchemeConfig
 
 
@@ -26,6 +33,12 @@ class MultistepOptions(ModelOptions):
     width: Whole = Field(default=16, ge=1, le=4096)
     stage_change: StageChange = "project"
     start_blocks: Whole | None = Field(default=None, ge=0)
+
+    @field_validator("depth")
+    @classmethod
+    def _whole_blocks(cls, depth: int) -> int:
+        blocks_per_stage(depth)
+        return depth
 
 
 class RestartingOptions(MultistepOptions):
@@ -67,6 +80,12 @@ def _count(options: MultistepOptions, scheme: SchemeConfig, channels: int, class
     )
 
 
+def _multiply_adds(options: MultistepOptions, scheme: SchemeConfig, channels: int, size: int) -> int:
+    return count_multiply_adds(
+        layout_of(options, scheme), width=options.width, channels=channels, size=size
+    )
+
+
 def multistep_architecture(options: type[MultistepOptions], default_scheme: Any) -> Architecture:
     """An entry of MODELS that is the one multistep network with other defaults."""
     return Architecture(
@@ -74,5 +93,6 @@ def multistep_architecture(options: type[MultistepOptions], default_scheme: Any)
         default_scheme=default_scheme,
         complete=_complete,
         count_parameters=_count,
+        count_multiply_adds=_multiply_adds,
         builder="trainers.models.multistep:build",
     )

@@ -1,0 +1,94 @@
+"""One driver at a time on a database file, by a lock that goes with the process."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from results.errors import DatabaseError, DriverBusyError
+
+# Descriptors of the locks this process holds. A forked child would keep a lock alive after its
+# parent's death, because flock belongs to the open file that both share.
+_held: set[int] = set()
+
+
+def _let_go_in_child() -> None:
+    for descriptor in _held:
+        os.close(descriptor)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_let_go_in_child)
+
+
+@contextmanager
+def driver_lock(database: Path, command: str) -> Iterator[None]:
+    """Holds `<database>.driver.lock` exclusively; the file's content names the holder.
+
+    Raises DriverBusyError at once if another driver holds it, DatabaseError if the lock file
+    cannot be made. The file is left behind on purpose: removing it would let two drivers lock
+    two different files of the same name.
+    """
+    path = database.with_name(database.name + ".driver.lock")
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise DatabaseError(
+            f"the driver lock {path} cannot be opened ({error.strerror}): check your rights to it"
+        ) from error
+    owner = os.getpid()
+    try:
+        _lock(descriptor, database, path)
+        _held.add(descriptor)
+        _write_holder(descriptor, command, path)
+        yield
+    finally:
+        # A child that left this block after a fork has had its copy closed already.
+        if os.getpid() == owner:
+            if descriptor in _held:
+                os.ftruncate(descriptor, 0)
+                _held.discard(descriptor)
+            os.close(descriptor)
+
+
+def _lock(descriptor: int, database: Path, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DriverBusyError(database, _read_holder(descriptor)) from None
+    except OSError as error:
+        raise DatabaseError(
+            f"{path} cannot be locked ({error.strerror}): keep the database on a local disk"
+        ) from error
+
+
+def _write_holder(descriptor: int, command: str, path: Path) -> None:
+    holder = {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "started_at": time.time(),
+        "command": command,
+    }
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+    except OSError as error:
+        raise DatabaseError(f"{path} cannot be written ({error.strerror})") from error
+
+
+def _read_holder(descriptor: int) -> dict[str, object]:
+    """What the holder wrote about itself; empty if it does not say so within 0.2 s."""
+    for _ in range(20):
+        try:
+            found = json.loads(os.pread(descriptor, 65536, 0))
+        except ValueError:
+            time.sleep(0.01)  # locked a moment ago, and not written yet
+            continue
+        return found if isinstance(found, dict) else {}
+    return {}

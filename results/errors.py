@@ -1,0 +1,136 @@
+"""What can go wrong inside `results`, as a caller sees it.
+
+    ResultsError
+    ├── UnknownColumnError     a column, config path or metric that the runs do not have
+    ├── BadFilterError         a --where that cannot be read, or does not fit its column
+    ├── UnknownSweepError      a sweep that the database does not hold
+    ├── UnknownRunError        a run id, or the start of one, that names no run or several
+    ├── BadResultError         a result that a worker wrote is malformed
+    ├── UnknownFormatError     an output format that does not exist
+    └── DatabaseError          cannot be opened, written, or is no sweep database
+        ├── NoDatabaseError    there is nothing at that place
+        └── DriverBusyError    another driver works on this database
+
+Errors of SQLite and SQLAlchemy are turned into these in one place, `results.database`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+_LISTED = 40
+
+
+class ResultsError(Exception):
+    """Base of all errors that `results` raises on purpose."""
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    found = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    if not names:
+        return "none"
+    more = f", and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
+
+
+class UnknownColumnError(ResultsError):
+    """A column that the runs do not have; the message lists those they have."""
+
+    def __init__(self, name: str, known: Iterable[str], *, purpose: str = "column") -> None:
+        self.name = name
+        self.known = list(known)
+        super().__init__(
+            f"unknown {purpose} {name!r}{_nearest(name, self.known)}"
+            f" (known: {', '.join(self.known) or 'none'})"
+        )
+
+
+class BadFilterError(ResultsError):
+    """A filter that cannot be read, or whose operator or value does not fit the column."""
+
+    def __init__(self, text: str, problem: str, allowed: str) -> None:
+        self.text = text
+        super().__init__(f"bad filter {text!r}: {problem}; {allowed}")
+
+
+class UnknownSweepError(ResultsError):
+    """A sweep that the database does not hold; the message lists those it holds."""
+
+    def __init__(self, name: str | None, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = sorted(known)
+        if name is None:
+            message = "the database holds no sweep yet: start one with 'sweep run SPEC'"
+        else:
+            hint = _nearest(name, self.known)
+            message = f"unknown sweep {name!r}{hint} (known: {_listed(self.known)})"
+        super().__init__(message)
+
+
+class UnknownRunError(ResultsError):
+    """A run id, or the start of one, that names no run, or more than one."""
+
+    def __init__(self, run_id: str, candidates: Iterable[str] = ()) -> None:
+        self.run_id = run_id
+        self.candidates = list(candidates)
+        if self.candidates:
+            message = (
+                f"run id {run_id!r} is ambiguous: give more digits of one of"
+                f" {_listed(self.candidates)}"
+            )
+        else:
+            message = (
+                f"no run has an id that starts with {run_id!r}: ids are 16 hex digits, as"
+                " 'sweep plan' and 'sweep export' print them"
+            )
+        super().__init__(message)
+
+
+class BadResultError(ResultsError):
+    """A result handed to the store is malformed; the message names the place in it."""
+
+    def __init__(self, run_id: str, problem: str) -> None:
+        self.run_id = run_id
+        super().__init__(f"the result of run {run_id} is malformed: {problem}")
+
+
+class UnknownFormatError(ResultsError):
+    """An output format that does not exist; the message lists those that do."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        names = list(known)
+        super().__init__(f"unknown format {name!r}{_nearest(name, names)} ({_listed(names)})")
+
+
+class DatabaseError(ResultsError):
+    """The database cannot be opened, read or written, or is no sweep database."""
+
+
+class NoDatabaseError(DatabaseError):
+    """There is no database at that place, and it was not to be created."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__(
+            f"there is no database at {path}: 'sweep run SPEC' creates it; check --db and --home"
+        )
+
+
+class DriverBusyError(DatabaseError):
+    """Another driver holds the database; the message names its host and process."""
+
+    def __init__(self, path: object, holder: dict[str, object]) -> None:
+        self.holder = holder
+        if holder:
+            who = f"host {holder.get('host')}, pid {holder.get('pid')}"
+            what = f" ({holder['command']})" if holder.get("command") else ""
+        else:
+            who, what = "a process that has not yet said its name", ""
+        super().__init__(
+            f"another driver works on {path}: {who}{what}; wait for it, or stop it and run the"
+            " same command again"
+        )

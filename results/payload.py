@@ -1,0 +1,179 @@
+"""Checking a worker's result before anything of it is written.
+
+A result is a file written by another process, perhaps of another version: what is wrong with it
+is said here by the place in it, and not by a constraint of the database in mid-transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from results.errors import BadResultError
+from results.plain import finite
+
+FORMAT = 1
+
+_PERCENT = ("test_accuracy", "best_test_accuracy", "train_accuracy")
+_NUMBERS = ("generalization_gap", "test_loss", "train_loss", "train_seconds", "images_per_second")
+_EPOCH_NUMBERS = ("learning_rate", "train_loss", "test_loss", "seconds")
+_EPOCH_PERCENT = ("train_accuracy", "test_accuracy")
+
+_NO_VALUE = object()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedEvaluation:
+    """One evaluation of a result: the row of its config, and the row of what was measured."""
+
+    config: dict[str, Any]
+    measured: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedResult:
+    """A result as rows: columns of `runs`, rows of `epochs` and of the evaluation tables."""
+
+    columns: dict[str, Any]
+    epochs: list[dict[str, Any]]
+    evaluations: list[CheckedEvaluation]
+    provenance: dict[str, Any]
+    first_epoch: int | None
+
+
+class _Reader:
+    """Takes typed values out of one JSON object; an error names the place."""
+
+    def __init__(self, run_id: str, value: Any, place: str) -> None:
+        self.run_id = run_id
+        self.place = place
+        if not isinstance(value, dict):
+            raise BadResultError(run_id, f"{place or 'it'} is not a JSON object")
+        self.values = value
+
+    def problem(self, key: str, problem: str) -> BadResultError:
+        where = f"{self.place}.{key}" if self.place else key
+        return BadResultError(self.run_id, f"{where} {problem}")
+
+    def take(self, key: str, kinds: type | tuple[type, ...], kind_name: str) -> Any:
+        value = self.values.get(key, _NO_VALUE)
+        if value is _NO_VALUE:
+            raise self.problem(key, "is missing")
+        allows_bool = kinds is bool or (isinstance(kinds, tuple) and bool in kinds)
+        if not isinstance(value, kinds) or (isinstance(value, bool) and not allows_bool):
+            raise self.problem(key, f"is {value!r:.80}, where {kind_name} is expected")
+        return value
+
+    def number(self, key: str) -> float | None:
+        """A number or null; null for one that is not finite."""
+        value = finite(self.take(key, (int, float, type(None)), "a number or null"))
+        return None if value is None else float(value)
+
+    def percent(self, key: str) -> float | None:
+        value = self.number(key)
+        if value is not None and not 0 <= value <= 100:
+            raise self.problem(key, f"is {value}, where percent from 0 to 100 are expected")
+        return value
+
+    def whole(self, key: str, least: int = 0) -> int:
+        value = self.take(key, int, "a whole number")
+        if value < least:
+            raise self.problem(key, f"is {value}, where at least {least} is expected")
+        return int(value)
+
+    def whole_or_none(self, key: str, least: int = 0) -> int | None:
+        return None if self.values.get(key, _NO_VALUE) is None else self.whole(key, least)
+
+    def text(self, key: str) -> str:
+        return str(self.take(key, str, "text"))
+
+    def objects(self, key: str) -> list[_Reader]:
+        items = self.take(key, list, "a list")
+        return [_Reader(self.run_id, item, f"{key}[{i}]") for i, item in enumerate(items)]
+
+
+def check_result(run_id: str, attempt: int, result: Any) -> CheckedResult:
+    """The content of `result.json` for this attempt, as rows.
+
+    Raises BadResultError if it belongs to another run or attempt, lacks a key, or has a value
+    of the wrong kind.
+    """
+    reader = _Reader(run_id, result, "")
+    if reader.whole("format") != FORMAT:
+        raise reader.problem("format", f"is {result['format']}, and {FORMAT} is what is read here")
+    if reader.text("run_id") != run_id:
+        raise reader.problem("run_id", f"is {result['run_id']!r}: it belongs to another run")
+    if reader.whole("attempt") != attempt:
+        raise reader.problem("attempt", f"is {result['attempt']}, where {attempt} is expected")
+    columns: dict[str, Any] = {
+        "parameters": reader.whole("parameters"),
+        "best_epoch": reader.whole_or_none("best_epoch"),
+        "diverged": reader.take("diverged", bool, "true or false"),
+        "diverged_epoch": reader.whole_or_none("diverged_epoch"),
+        "weights_sha256": reader.take("weights_sha256", (str, type(None)), "text or null"),
+        "learned_coefficients": finite(
+            reader.take("learned_coefficients", (list, type(None)), "a list or null")
+        ),
+    }
+    columns |= {key: reader.percent(key) for key in _PERCENT}
+    columns |= {key: reader.number(key) for key in _NUMBERS}
+    provenance = reader.take("provenance", dict, "an object")
+    origin = _Reader(run_id, provenance, "provenance")
+    first_epoch = origin.whole_or_none("first_epoch") if "first_epoch" in provenance else None
+    return CheckedResult(
+        columns=columns,
+        epochs=_epochs(reader),
+        evaluations=_evaluations(run_id, reader.objects("evaluations")),
+        provenance=finite(provenance),
+        first_epoch=first_epoch,
+    )
+
+
+def check_evaluations(run_id: str, evaluations: Sequence[Any]) -> list[CheckedEvaluation]:
+    """Evaluations measured after the run was done, as rows; raises BadResultError."""
+    return _evaluations(
+        run_id,
+        [_Reader(run_id, item, f"evaluations[{i}]") for i, item in enumerate(evaluations)],
+    )
+
+
+def _epochs(reader: _Reader) -> list[dict[str, Any]]:
+    rows = []
+    seen: set[int] = set()
+    for item in reader.objects("epochs"):
+        row: dict[str, Any] = {"run_id": reader.run_id, "epoch": item.whole("epoch", 1)}
+        row |= {key: item.number(key) for key in _EPOCH_NUMBERS}
+        row |= {key: item.percent(key) for key in _EPOCH_PERCENT}
+        if row["epoch"] in seen:
+            raise item.problem("epoch", f"is {row['epoch']} a second time")
+        seen.add(row["epoch"])
+        rows.append(row)
+    return rows
+
+
+def _evaluations(run_id: str, readers: Sequence[_Reader]) -> list[CheckedEvaluation]:
+    checked = []
+    seen: set[str] = set()
+    for item in readers:
+        evaluation_id = item.text("evaluation_id")
+        if len(evaluation_id) != 16:
+            raise item.problem("evaluation_id", f"is {evaluation_id!r}, not 16 hex digits")
+        if evaluation_id in seen:
+            raise item.problem("evaluation_id", f"is {evaluation_id!r} a second time")
+        seen.add(evaluation_id)
+        config = {
+            "evaluation_id": evaluation_id,
+            "name": item.text("name"),
+            "kind": item.text("kind"),
+            "level": item.number("level"),
+            "config": finite(item.take("config", dict, "an object")),
+        }
+        measured = {
+            "run_id": run_id,
+            "evaluation_id": evaluation_id,
+            "accuracy": item.percent("accuracy"),
+            "loss": item.number("loss"),
+        }
+        checked.append(CheckedEvaluation(config, measured))
+    return checked

@@ -1,0 +1,187 @@
+"""Plain data that goes in and out of the results database.
+
+Units everywhere: accuracies and gaps in percent (0 to 100), times in seconds, points in time in
+seconds since the epoch (UTC), parameters as counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+STATES = ("queued", "running", "done", "failed", "cancelled")
+
+#: The keys of a run in JSON, in order.
+RUN_KEYS = (
+    "run_id",
+    "sweep",
+    "state",
+    "model",
+    "scheme",
+    "depth",
+    "dataset",
+    "seed",
+    "alpha",
+    "beta",
+    "trainable",
+    "root_moduli",
+    "max_root_modulus",
+    "zero_stable",
+    "consistent",
+    "order",
+    "parameters",
+    "epochs",
+    "test_accuracy",
+    "best_test_accuracy",
+    "train_accuracy",
+    "generalization_gap",
+    "diverged",
+    "train_seconds",
+    "images_per_second",
+    "attempts",
+    "evaluations",
+)
+
+#: A run in JSON: the keys of RUN_KEYS, sometimes followed by more (`config`).
+RunRow = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run as it is planned: all that is known before it trains.
+
+    `run_id` is 16 hex digits; `config` is the resolved config as nested JSON values; `scheme` is
+    a printable label such as "1/3, 5/9, 1/9; 16/9"; `root_moduli` has the largest first.
+    """
+
+    run_id: str
+    config: dict[str, Any]
+    model: str
+    scheme: str
+    depth: int
+    dataset: str
+    seed: int
+    alpha: list[float] | None
+    beta: float | None
+    trainable: bool
+    root_moduli: list[float] | None
+    max_root_modulus: float | None
+    zero_stable: bool | None
+    consistent: bool | None
+    order: int | None
+    parameters: int
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvaluation:
+    """One measurement asked for: `evaluation_id` is 16 hex digits, the hash of `config`.
+
+    `name` is what reports call it, such as "uniform[-0.08,0]"; `level` is in pixel units after
+    scaling to [0, 1].
+    """
+
+    evaluation_id: str
+    name: str
+    kind: str
+    level: float | None
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRun:
+    """A run with work left: queued, or done but lacking evaluations of the sweep.
+
+    `attempt` is the number of the last attempt, 0 before the first. `missing_evaluations` are
+    those of the sweep that have no row yet, in the sweep's order.
+    """
+
+    run_id: str
+    state: str
+    config: dict[str, Any]
+    attempt: int
+    missing_evaluations: tuple[NewEvaluation, ...]
+    model: str
+    scheme: str
+    depth: int
+    dataset: str
+    seed: int
+    parameters: int
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class SweepChange:
+    """What saving a sweep changed, in runs.
+
+    `added`: new to the database, now queued. `already_known`: asked for, and in the database
+    before, whatever their state. `removed`: left the sweep; their results stay. `requeued`:
+    among the known ones, cancelled before and now queued again. `spec_version` counts from 1;
+    `spec_changed` says whether this save made that version.
+    """
+
+    added: int
+    already_known: int
+    removed: int
+    requeued: int
+    spec_version: int
+    spec_changed: bool
+
+
+class StoredSpec(NamedTuple):
+    """The newest version of a sweep's spec: its text, where it was read, its overrides."""
+
+    name: str
+    text: str
+    source: str
+    overrides: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failed run and why, in one line."""
+
+    run_id: str
+    label: str
+    error: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class SweepStatus:
+    """How far a sweep is.
+
+    `counts` has every state as a key. `train_seconds` is the training time of its done runs.
+    `rate_per_hour` and `seconds_left` are null when unknown; `results.rates` says how they are
+    measured. `last_finished_at` is when the newest done or failed run finished.
+    """
+
+    sweep: str
+    runs: int
+    counts: dict[str, int]
+    failures: list[Failure]
+    train_seconds: float
+    rate_per_hour: float | None
+    seconds_left: float | None
+    last_finished_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CostSample:
+    """What runs of one kind took on one device: means over `runs` done runs that ran through.
+
+    Runs that diverged or were resumed are left out, as their seconds do not stand for all their
+    epochs. `config` is the config of one of them.
+    """
+
+    model: str
+    depth: int
+    parameters: int
+    dataset: str
+    epochs: int
+    host: str | None
+    device: str | None
+    runs: int
+    train_seconds: float
+    images_per_second: float | None
+    config: dict[str, Any]

@@ -1,0 +1,221 @@
+"""The tables. Each rule that the code relies on is also a constraint here.
+
+Points in time are seconds since the epoch (UTC); accuracies are percent. Numbers that are not
+finite are stored as NULL. The version below is written into the database's `user_version`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    DDL,
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    event,
+    text,
+)
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _json(name: str, *, nullable: bool = True) -> Column[object]:
+    return Column(name, JSON(none_as_null=True), nullable=nullable)
+
+
+def _flag(name: str, *, nullable: bool = True) -> Column[bool]:
+    return Column(name, Boolean(create_constraint=True, name=f"{name}_flag"), nullable=nullable)
+
+
+def _percent(name: str) -> tuple[Column[float], CheckConstraint]:
+    check = CheckConstraint(f"{name} BETWEEN 0 AND 100", name=f"{name}_percent")
+    return Column(name, Float), check
+
+
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, CheckConstraint("name <> ''", name="named"), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Index("uq_sweeps_name", "name", unique=True),
+)
+
+sweep_specs = Table(
+    "sweep_specs",
+    metadata,
+    Column("sweep_id", ForeignKey("sweeps.id"), primary_key=True),
+    Column("version", Integer, CheckConstraint("version >= 1", name="from_1"), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("source", String, nullable=False),
+    _json("overrides", nullable=False),
+    Column("description", Text),
+    Column("created_at", Float, nullable=False),
+)
+
+evaluation_configs = Table(
+    "evaluation_configs",
+    metadata,
+    Column(
+        "evaluation_id",
+        String(16),
+        CheckConstraint("length(evaluation_id) = 16", name="id_length"),
+        primary_key=True,
+    ),
+    Column("name", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("level", Float),
+    _json("config", nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column(
+        "run_id",
+        String(16),
+        CheckConstraint("length(run_id) = 16", name="id_length"),
+        primary_key=True,
+    ),
+    _json("config", nullable=False),
+    Column("model", String, nullable=False),
+    Column("scheme", String, nullable=False),
+    Column("depth", Integer, nullable=False),
+    Column("dataset", String, nullable=False),
+    Column("seed", Integer, nullable=False),
+    _json("alpha"),
+    Column("beta", Float),
+    _flag("trainable", nullable=False),
+    _json("root_moduli"),
+    Column("max_root_modulus", Float),
+    _flag("zero_stable"),
+    _flag("consistent"),
+    Column("order", Integer),
+    Column(
+        "parameters", Integer, CheckConstraint("parameters >= 0", name="counted"), nullable=False
+    ),
+    Column("epochs", Integer, CheckConstraint("epochs >= 0", name="epochs"), nullable=False),
+    Column("state", String, nullable=False, server_default="queued"),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    *_percent("test_accuracy"),
+    *_percent("best_test_accuracy"),
+    Column("best_epoch", Integer),
+    *_percent("train_accuracy"),
+    Column("generalization_gap", Float),
+    Column("train_loss", Float),
+    Column("test_loss", Float),
+    _flag("diverged"),
+    Column("diverged_epoch", Integer),
+    Column("train_seconds", Float),
+    Column("images_per_second", Float),
+    Column("weights_sha256", String),
+    _json("learned_coefficients"),
+    Column("error", Text),
+    Column("created_at", Float, nullable=False),
+    Column("finished_at", Float),
+    CheckConstraint("state IN ('queued', 'running', 'done', 'failed', 'cancelled')", name="state"),
+    CheckConstraint("attempt >= 0", name="attempt"),
+    CheckConstraint("attempt >= 1 OR state IN ('queued', 'cancelled')", name="claimed_once"),
+    CheckConstraint("(state = 'failed') = (error IS NOT NULL)", name="failed_has_error"),
+    CheckConstraint("(state = 'done') = (diverged IS NOT NULL)", name="done_has_result"),
+    CheckConstraint(
+        "(state IN ('done', 'failed')) = (finished_at IS NOT NULL)", name="finished_has_time"
+    ),
+    Index(None, "state"),
+)
+
+sweep_runs = Table(
+    "sweep_runs",
+    metadata,
+    Column("sweep_id", ForeignKey("sweeps.id"), primary_key=True),
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True, index=True),
+    Column("position", Integer, nullable=False),
+    Index("uq_sweep_runs_position", "sweep_id", "position", unique=True),
+)
+
+sweep_evaluations = Table(
+    "sweep_evaluations",
+    metadata,
+    Column("sweep_id", ForeignKey("sweeps.id"), primary_key=True),
+    Column("evaluation_id", ForeignKey("evaluation_configs.evaluation_id"), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Index("uq_sweep_evaluations_position", "sweep_id", "position", unique=True),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("attempt", Integer, CheckConstraint("attempt >= 1", name="from_1"), primary_key=True),
+    Column("state", String, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("finished_at", Float),
+    Column("first_epoch", Integer),
+    Column("error", Text),
+    Column("traceback", Text),
+    _json("provenance", nullable=False),
+    CheckConstraint("state IN ('running', 'done', 'failed', 'lost', 'interrupted')", name="state"),
+    CheckConstraint("(state = 'running') = (finished_at IS NULL)", name="finished_has_time"),
+    # Two attempts of one run can never be open at once.
+    Index(
+        "uq_attempts_running",
+        "run_id",
+        unique=True,
+        sqlite_where=text("state = 'running'"),
+        postgresql_where=text("state = 'running'"),
+    ),
+)
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("epoch", Integer, CheckConstraint("epoch >= 1", name="from_1"), primary_key=True),
+    Column("learning_rate", Float),
+    Column("train_loss", Float),
+    *_percent("train_accuracy"),
+    Column("test_loss", Float),
+    *_percent("test_accuracy"),
+    Column("seconds", Float),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("run_id", String(16), primary_key=True),
+    Column("evaluation_id", String(16), primary_key=True, index=True),
+    *_percent("accuracy"),
+    Column("loss", Float),
+    ForeignKeyConstraint(["run_id"], ["runs.run_id"]),
+    ForeignKeyConstraint(["evaluation_id"], ["evaluation_configs.evaluation_id"]),
+)
+
+# Done is final, also for whoever writes past the store.
+event.listen(
+    runs,
+    "after_create",
+    DDL(  # type: ignore[no-untyped-call]
+        "CREATE TRIGGER done_is_final BEFORE UPDATE ON runs WHEN OLD.state = 'done'"
+        " BEGIN SELECT RAISE(ABORT, 'a done run is final'); END"
+    ).execute_if(dialect="sqlite"),
+)

@@ -1,0 +1,63 @@
+"""What a run will cost, from what finished runs took."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from results.records import CostSample
+from trainers.config import RunConfig
+
+UNCALIBRATED_RATE = 1.3e10
+"""Forward multiply-adds a second, training, of one CPU core of a 2024 server (fp32, depth 32,
+batch 128, 28x28 images: 250 images a second of 53 million each). Only used until a run has
+finished."""
+
+EVALUATION_SHARE = 0.3
+"""What a test image costs beside a training image: a forward pass without the backward one."""
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """Seconds a run takes on one slot, by multiply-adds over the rate of the most similar runs.
+
+    Similar means, in this order of preference: the same model, depth, dataset and precision; the
+    same dataset and precision; any finished run; none, and then UNCALIBRATED_RATE.
+    """
+
+    rates: dict[tuple[object, ...], float]
+
+    @classmethod
+    def from_samples(cls, samples: Sequence[CostSample]) -> CostModel:
+        collected: dict[tuple[object, ...], list[float]] = {}
+        for sample in samples:
+            if not sample.images_per_second:
+                continue
+            try:
+                config = RunConfig.model_validate(sample.config)
+            except ValueError:
+                continue  # of another version, or of a plug-in that is not installed now
+            rate = sample.images_per_second * config.multiply_adds_per_image
+            for key in _keys(config):
+                collected.setdefault(key, []).append(rate)
+        return cls({key: median(rates) for key, rates in collected.items()})
+
+    @property
+    def calibrated(self) -> bool:
+        return bool(self.rates)
+
+    def seconds(self, config: RunConfig, evaluations: int) -> float:
+        """Training, a test after each epoch, and `evaluations` passes over the test images."""
+        rate = next(
+            (self.rates[key] for key in _keys(config) if key in self.rates), UNCALIBRATED_RATE
+        )
+        epochs = config.training.epochs
+        tested = config.dataset_facts.test_images * (epochs + evaluations)
+        images = config.train_images * epochs + EVALUATION_SHARE * tested
+        return images * config.multiply_adds_per_image / rate
+
+
+def _keys(config: RunConfig) -> tuple[tuple[object, ...], ...]:
+    kind = (config.dataset.name, config.precision)
+    return ((config.model.name, config.model.depth, *kind), kind, ())

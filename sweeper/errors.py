@@ -1,0 +1,76 @@
+"""Every error a user can see, and the exit code it ends with.
+
+    SweepError
+    ├── RequestError        2   the request is wrong: nothing was written
+    │   └── SpecError       2   ... and the place in the spec is known
+    ├── ResourceError       3   a database, Ray, or a dataset is missing
+    └── Interrupted       130   stopped by a signal; the same command goes on
+
+Errors of `trainers` and `results` are mapped to these in one place, `as_sweep_error`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+EXIT_ALL_DONE = 0
+EXIT_SOME_FAILED = 1
+
+
+class SweepError(Exception):
+    """Base; the message is shown to the user as it is."""
+
+    exit_code = EXIT_SOME_FAILED
+
+
+class RequestError(SweepError):
+    """The request is wrong; nothing was written."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Place:
+    """A position in a file, line and column counted from 1."""
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        numbers = [str(n) for n in (self.line, self.column) if n is not None]
+        return ":".join([self.file, *numbers])
+
+
+class SpecError(RequestError):
+    """A spec is wrong at a known place."""
+
+    def __init__(self, place: Place, message: str) -> None:
+        super().__init__(f"{place}: {message}")
+        self.place = place
+
+
+class ResourceError(SweepError):
+    """Something that the request needs is missing on this machine or cluster."""
+
+    exit_code = 3
+
+
+class Interrupted(SweepError):  # noqa: N818 - not an error of the program, but a stop on request
+    """Stopped by a signal; everything that was done is kept."""
+
+    exit_code = 130
+
+
+def as_sweep_error(error: Exception) -> SweepError | None:
+    """The error of another package as one of these; None for one that is a defect of ours."""
+    from results.errors import DatabaseError, ResultsError
+    from trainers.errors import DatasetMissingError, TrainerError
+
+    if isinstance(error, SweepError):
+        return error
+    if isinstance(error, (DatabaseError, DatasetMissingError)):
+        return ResourceError(str(error))
+    if isinstance(error, (ResultsError, TrainerError)):
+        return RequestError(str(error))
+    return None

@@ -1,0 +1,28 @@
+"""Where runs can execute."""
+
+from __future__ import annotations
+
+import importlib
+
+from sweeper.executors.base import Executor
+from trainers.registry import Table
+
+EXECUTORS: Table[str] = Table(
+    "executor",
+    "sweep.executors",
+    {
+        "ray": "sweeper.executors.ray:RayExecutor",
+        "inline": "sweeper.executors.inline:InlineExecutor",
+    },
+)
+"""Names to "module:class"; a module is imported only when its executor is used."""
+
+
+def executor_class(name: str) -> type[Executor]:
+    """Raises UnknownNameError for a name that EXECUTORS lacks."""
+    module, _, attribute = EXECUTORS[name].partition(":")
+    found: type[Executor] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+__all__ = ["EXECUTORS", "Executor", "executor_class"]

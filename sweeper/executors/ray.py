@@ -1,0 +1,167 @@
+"""Tasks on Ray: one long-lived actor a slot, on this machine or a cluster.
+
+An actor imports torch once and then trains run after run. Ray retries nothing here: lost workers
+come back as outcomes and are counted by the scheduler.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any, Self
+
+# Both are read when ray is imported. No reports of use leave the machine, and an actor without
+# GPUs keeps seeing what its environment shows.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+import ray  # noqa: E402
+from ray.exceptions import RayError  # noqa: E402
+
+from sweeper.errors import ResourceError  # noqa: E402
+from sweeper.executors.base import Executor  # noqa: E402
+from sweeper.spec import Resources  # noqa: E402
+from sweeper.worker import Finished, Lost, Outcome, Raised, Task, execute  # noqa: E402
+
+LOOPBACK = "127.0.0.1"
+
+
+class _Slot:
+    """The actor: a process that trains one run at a time."""
+
+    def __init__(self, threads: int) -> None:
+        from trainers.run import prepare_torch
+
+        prepare_torch(threads)
+
+    def execute(self, task: Task) -> Finished | Raised:
+        return execute(task)
+
+    def process_id(self) -> int:
+        return os.getpid()
+
+
+class RayExecutor(Executor):
+    """See the module. Made by `start`."""
+
+    def __init__(self, resources: Resources, slots: int, owns_ray: bool) -> None:
+        self._resources = resources
+        self._slots = slots
+        self._owns_ray = owns_ray
+        self._actor_class = ray.remote(max_restarts=0, max_task_retries=0)(_Slot)
+        self._free: list[Any] = []
+        self._running: dict[Any, tuple[Task, Any]] = {}
+
+    @classmethod
+    def start(cls, resources: Resources, *, address: str | None, most_slots: int) -> Self:
+        owns_ray = not ray.is_initialized()
+        if owns_ray:
+            _connect(address)
+        executor: Self | None = None
+        try:
+            slots = min(most_slots, _slots_of(ray.cluster_resources(), resources))
+            executor = cls(resources, slots, owns_ray)
+            # All at once, so that the imports of torch overlap.
+            executor._free = [executor._new_actor() for _ in range(slots)]
+            return executor
+        except BaseException:
+            if executor is not None:
+                executor.close()
+            elif owns_ray:
+                ray.shutdown()
+            raise
+
+    def _new_actor(self) -> Any:
+        return self._actor_class.options(
+            num_cpus=self._resources.cpus, num_gpus=self._resources.gpus
+        ).remote(self._resources.threads)
+
+    @property
+    def slots(self) -> int:
+        return self._slots
+
+    @property
+    def device(self) -> str:
+        # Ray shows an actor its own GPU only, as the first one.
+        return "cuda" if self._resources.gpus else "cpu"
+
+    def submit(self, task: Task) -> None:
+        if not self._free:
+            raise RuntimeError("no slot is free")
+        actor = self._free.pop()
+        self._running[actor.execute.remote(task)] = (task, actor)
+
+    def wait(self, timeout: float) -> list[Outcome]:
+        if not self._running:
+            return []
+        references = list(self._running)
+        ready, _ = ray.wait(references, num_returns=1, timeout=timeout)
+        if ready:
+            # Whatever else is ready by now comes along.
+            ready, _ = ray.wait(references, num_returns=len(references), timeout=0)
+        return [self._outcome(reference) for reference in ready]
+
+    def _outcome(self, reference: Any) -> Outcome:
+        task, actor = self._running.pop(reference)
+        try:
+            outcome: Outcome = ray.get(reference)
+        except RayError as error:
+            # The process is gone: killed, out of memory, or its node lost.
+            ray.kill(actor, no_restart=True)
+            self._free.insert(0, self._new_actor())
+            reason = str(error).strip().splitlines()
+            return Lost(task, f"{type(error).__name__}: {reason[0] if reason else 'no reason'}")
+        self._free.append(actor)
+        return outcome
+
+    def process_ids(self) -> list[int]:
+        """Of the free slots' processes."""
+        pids: list[int] = ray.get([actor.process_id.remote() for actor in self._free])
+        return pids
+
+    def close(self) -> None:
+        for actor in [*self._free, *(actor for _, actor in self._running.values())]:
+            ray.kill(actor, no_restart=True)
+        self._free, self._running = [], {}
+        if self._owns_ray:
+            ray.shutdown()
+
+
+def _connect(address: str | None) -> None:
+    options: dict[str, Any] = {
+        "address": address or "local",
+        "logging_level": logging.ERROR,
+        "log_to_driver": False,
+    }
+    if address is None:
+        # Nothing of a local Ray is reachable from other machines.
+        options |= {"include_dashboard": False, "_node_ip_address": LOOPBACK}
+    try:
+        ray.init(**options)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        where = f"at {address}" if address else "on this machine"
+        reason = " ".join(str(error).split())
+        raise ResourceError(
+            f"Ray cannot be reached {where}: {reason}; check the address and that the versions "
+            "of Ray and Python match, or use --executor inline"
+        ) from error
+
+
+def _slots_of(available: dict[str, float], resources: Resources) -> int:
+    """How many tasks fit. Raises ResourceError for none."""
+    wanted = {"CPU": resources.cpus, "GPU": resources.gpus}
+    fits = []
+    for kind, amount in wanted.items():
+        if not amount:
+            continue
+        here = available.get(kind, 0)
+        slots = int(here / amount + 1e-9)
+        if slots == 0:
+            key = {"CPU": "cpus", "GPU": "gpus"}[kind]
+            example = " (0 trains on the CPU)" if kind == "GPU" else ""
+            raise ResourceError(
+                f"a run asks for {amount:g} {kind}, and Ray has {here:g}: change resources.{key}"
+                f" in the spec, or add --set resources.{key}=...{example}"
+            )
+        fits.append(slots)
+    return min(fits)

@@ -1,0 +1,167 @@
+"""What a user sees while a sweep runs: a live line in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+SECONDS_BETWEEN_PLAIN_LINES = 5.0
+
+
+class Progress(ABC):
+    """Counts of one sweep. Goes to stderr, since stdout is for tables."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.done = 0
+        self.failures = 0
+        self.active = 0
+        self._done_before = 0
+        self._started = 0.0
+
+    @contextmanager
+    def following(self, name: str, done: int, total: int) -> Iterator[None]:
+        """Show progress inside the `with` block; `done` of `total` runs were finished before."""
+        self.total, self.done, self._done_before = total, done, done
+        self._started = time.monotonic()
+        with self._display(name):
+            yield
+
+    def running(self, count: int) -> None:
+        """So many runs are on a slot now."""
+        self.active = count
+        self._refresh()
+
+    def finished(self, label: str, test_accuracy: float | None) -> None:
+        """A run is done; percent, None if it has no accuracy."""
+        self.done += 1
+        accuracy = "" if test_accuracy is None else f": test accuracy {test_accuracy:.2f} %"
+        self._event(f"done {label}{accuracy}")
+
+    def failed(self, label: str, run_id: str, error: str) -> None:
+        self.failures += 1
+        self._event(f"FAILED {label}: {error} (sweep show {run_id})", important=True)
+
+    def lost(self, label: str, reason: str) -> None:
+        self._event(f"lost the worker of {label}, trying again: {reason}", important=True)
+
+    @property
+    def runs_per_minute(self) -> float | None:
+        """Since the block was entered; None before the first run has finished."""
+        finished = self.done - self._done_before + self.failures
+        elapsed = time.monotonic() - self._started
+        return 60 * finished / elapsed if finished and elapsed else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        rate = self.runs_per_minute
+        return None if rate is None else 60 * (self.total - self.done - self.failures) / rate
+
+    def counts(self) -> str:
+        """Such as "12 of 30 done, 2 running, 0 failed, 14.1 a minute, 1:17 left"."""
+        parts = [
+            f"{self.done} of {self.total} done",
+            f"{self.active} running",
+            f"{self.failures} failed",
+        ]
+        if self.runs_per_minute is not None and self.seconds_left is not None:
+            parts.append(f"{self.runs_per_minute:.1f} a minute")
+            parts.append(f"{format_seconds(self.seconds_left)} left")
+        return ", ".join(parts)
+
+    @abstractmethod
+    def _display(self, name: str) -> Any:
+        """A context manager around the whole display."""
+
+    @abstractmethod
+    def _refresh(self) -> None:
+        """The counts have changed."""
+
+    @abstractmethod
+    def _event(self, text: str, *, important: bool = False) -> None:
+        """Something happened to one run."""
+
+
+class PlainProgress(Progress):
+    """Lines of text, for logs and pipes."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._name = ""
+        self._last = 0.0
+
+    @contextmanager
+    def _display(self, name: str) -> Iterator[None]:
+        self._name = name
+        self._line(f"{self.done} of {self.total} done before")
+        try:
+            yield
+        finally:
+            self._line(self.counts())
+
+    def _refresh(self) -> None:
+        pass
+
+    def _event(self, text: str, *, important: bool = False) -> None:
+        # A line for each of thousands of quick runs would bury the failures.
+        if important or time.monotonic() - self._last >= SECONDS_BETWEEN_PLAIN_LINES:
+            self._last = time.monotonic()
+            self._line(f"{self.counts()}; {text}")
+
+    def _line(self, text: str) -> None:
+        print(f"{self._name}: {text}", file=self._stream, flush=True)
+
+
+class LiveProgress(Progress):
+    """A bar with counts, rewritten in place by rich."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        from rich.console import Console
+
+        self._console = Console(file=stream)
+        self._bar: Any = None
+        self._task: Any = None
+
+    @contextmanager
+    def _display(self, name: str) -> Iterator[None]:
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as Bar
+
+        self._bar = Bar(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[counts]}"),
+            console=self._console,
+        )
+        with self._bar:
+            self._task = self._bar.add_task(name, total=self.total, counts=self.counts())
+            yield
+            self._refresh()
+
+    def _refresh(self) -> None:
+        self._bar.update(self._task, completed=self.done + self.failures, counts=self.counts())
+
+    def _event(self, text: str, *, important: bool = False) -> None:
+        if important:
+            self._console.print(text, markup=False, highlight=False)
+        self._refresh()
+
+
+def make_progress() -> Progress:
+    """Live if both stdout and stderr are a terminal, plain lines otherwise."""
+    if sys.stdout.isatty() and sys.stderr.isatty():
+        return LiveProgress(sys.stderr)
+    return PlainProgress(sys.stderr)
+
+
+def format_seconds(seconds: float) -> str:
+    """Such as 0:07, 1:17 or 2:03:20."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

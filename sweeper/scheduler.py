@@ -1,0 +1,254 @@
+"""The life of a sweep: save it, adopt what was finished, claim and run the rest, store results.
+
+Only this process writes the database. Everything it does can be cut short at any moment: a run
+whose result is not committed is adopted or queued again by the next driver, and goes on from its
+newest checkpoint.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from results.errors import BadResultError
+from results.records import PendingRun, SweepChange
+from results.store import Store
+from sweeper.cost import CostModel
+from sweeper.errors import Interrupted, ResourceError
+from sweeper.executors import Executor
+from sweeper.home import Home
+from sweeper.plan import new_evaluation, new_run
+from sweeper.progress import Progress
+from sweeper.spec import Spec
+from sweeper.worker import (
+    Finished,
+    Lost,
+    Outcome,
+    Raised,
+    Task,
+    attempt_folder,
+    attempt_folders,
+)
+from trainers.config import RunConfig
+from trainers.run import read_result
+
+MOST_LOST_WORKERS = 3
+"""A run whose worker vanished so often under one driver fails: it is likely the cause."""
+
+POLL_SECONDS = 0.5
+
+StartExecutor = Callable[[int], Executor]
+"""Makes an executor with at most so many slots."""
+
+
+@dataclass
+class Summary:
+    """What one call of `run_sweep` did.
+
+    Attributes:
+        change: to the sweep's runs, against the database.
+        adopted: results of an interrupted driver that were committed.
+        trained: runs that finished now.
+        evaluated: done runs that got evaluations they lacked.
+        failed: runs that failed now.
+    """
+
+    change: SweepChange
+    adopted: int = 0
+    trained: int = 0
+    evaluated: int = 0
+    failed: int = 0
+
+    @property
+    def nothing_to_do(self) -> bool:
+        return not (self.adopted or self.trained or self.evaluated or self.failed)
+
+
+def run_sweep(
+    spec: Spec,
+    store: Store,
+    home: Home,
+    start_executor: StartExecutor,
+    costs: CostModel,
+    progress: Progress,
+) -> Summary:
+    """Bring the sweep to its end: after this, each of its runs is done or failed.
+
+    Raises:
+        DriverBusyError: another process drives this database.
+        ResourceError: no slot, or a dataset is missing; nothing that was done is lost.
+        Interrupted: by a signal; the same.
+    """
+    with store.driver_lock(" ".join(sys.argv)):
+        change = store.save_sweep(
+            spec.name,
+            spec.text,
+            spec.source,
+            spec.overrides,
+            spec.description,
+            [new_run(config) for config in spec.configs],
+            [new_evaluation(evaluation) for evaluation in spec.evaluations],
+        )
+        summary = Summary(change)
+        summary.adopted = _adopt_orphans(store, home)
+        pending = store.pending(spec.name)
+        if pending:
+            _Driver(spec, store, home, costs, progress, summary).run(pending, start_executor)
+        return summary
+
+
+def _adopt_orphans(store: Store, home: Home) -> int:
+    """Settle the runs of a driver that is gone; how many had finished."""
+    adopted = 0
+    for run_id, attempt in store.orphans():
+        result = read_result(attempt_folder(home.runs, run_id, attempt), run_id)
+        if result is not None:
+            with suppress(BadResultError):
+                if store.commit(run_id, attempt, result):
+                    adopted += 1
+                    continue
+        store.release(run_id, attempt, "lost", "its driver ended before it did")
+    return adopted
+
+
+class _Driver:
+    """One pass over a sweep's pending runs."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        store: Store,
+        home: Home,
+        costs: CostModel,
+        progress: Progress,
+        summary: Summary,
+    ) -> None:
+        self.spec = spec
+        self.store = store
+        self.home = home
+        self.costs = costs
+        self.progress = progress
+        self.summary = summary
+        self.provenance = {"driver_host": socket.gethostname(), "driver_pid": os.getpid()}
+        self.queue: list[PendingRun] = []
+        self.running: dict[str, tuple[PendingRun, Task]] = {}
+        self.lost: Counter[str] = Counter()
+
+    def run(self, pending: list[PendingRun], start_executor: StartExecutor) -> None:
+        # The longest last in the list, so that it is popped first and the last slot waits least.
+        self.queue = sorted(pending, key=self._estimated_seconds)
+        already_done = len(self.spec.configs) - len(pending)
+        try:
+            with (
+                start_executor(len(pending)) as executor,
+                self.progress.following(self.spec.name, already_done, len(self.spec.configs)),
+            ):
+                self._loop(executor)
+        except KeyboardInterrupt:
+            self._give_back("interrupted", "stopped by a signal")
+            raise Interrupted(
+                f"stopped; what was done is kept. To go on: sweep resume {self.spec.name}"
+            ) from None
+        except BaseException:
+            self._give_back("lost", "the driver stopped on an error")
+            raise
+
+    def _estimated_seconds(self, run: PendingRun) -> float:
+        config = RunConfig.model_validate(run.config)
+        seconds = self.costs.seconds(config, len(self.spec.evaluations))
+        return seconds if run.state == "queued" else seconds / config.training.epochs
+
+    def _loop(self, executor: Executor) -> None:
+        while self.queue or self.running:
+            while self.queue and len(self.running) < executor.slots:
+                task = self._claim(self.queue.pop(), executor.device)
+                if task is not None:
+                    executor.submit(task)
+            self.progress.running(len(self.running))
+            for outcome in executor.wait(POLL_SECONDS):
+                self._settle(outcome)
+
+    def _claim(self, run: PendingRun, device: str) -> Task | None:
+        """A task for the run, or None if it is no longer to be had."""
+        attempt = None
+        evaluations = run.missing_evaluations
+        if run.state == "queued":
+            attempt = self.store.claim(run.run_id, provenance=self.provenance)
+            if attempt is None:
+                return None
+        task = Task(
+            run_id=run.run_id,
+            attempt=attempt,
+            config=run.config,
+            evaluations=tuple(evaluation.config for evaluation in evaluations),
+            runs_folder=self.home.runs,
+            data_dir=self.home.data,
+            device=device,
+            threads=self.spec.resources.threads,
+        )
+        self.running[run.run_id] = (run, task)
+        return task
+
+    def _settle(self, outcome: Outcome) -> None:
+        """Store what became of a task."""
+        task = outcome.task
+        run, _ = self.running.pop(task.run_id)
+        self.progress.running(len(self.running))
+        match outcome:
+            case Finished(result=result):
+                self._store_result(run, task, result)
+            case Raised(kind="dataset_missing", error=error):
+                self._release(task, "interrupted", error)
+                raise ResourceError(error)
+            case Raised(error=error, traceback=traceback):
+                self._fail(run, task, error, traceback)
+            case Lost(reason=reason):
+                self.lost[task.run_id] += 1
+                if self.lost[task.run_id] >= MOST_LOST_WORKERS:
+                    times = f"its worker vanished {MOST_LOST_WORKERS} times"
+                    self._fail(run, task, f"{times}, the last time with {reason}", None)
+                else:
+                    self._release(task, "lost", reason)
+                    self.queue.append(run)
+                    self.progress.lost(_label(run), reason)
+
+    def _store_result(self, run: PendingRun, task: Task, result: Any) -> None:
+        if task.attempt is None:
+            self.store.add_evaluations(task.run_id, result)
+            self.summary.evaluated += 1
+            self.progress.finished(_label(run), None)
+            return
+        if not self.store.commit(task.run_id, task.attempt, result):
+            return
+        self.summary.trained += 1
+        self.progress.finished(_label(run), result["test_accuracy"])
+        for folder in attempt_folders(self.home.runs, task.run_id):
+            if folder.name != str(task.attempt):
+                # Checkpoints of attempts that were cut short; the result has replaced them.
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _fail(self, run: PendingRun, task: Task, error: str, traceback: str | None) -> None:
+        if task.attempt is not None:
+            self.store.fail(task.run_id, task.attempt, error, traceback)
+        self.summary.failed += 1
+        self.progress.failed(_label(run), task.run_id, error)
+
+    def _release(self, task: Task, outcome: str, reason: str) -> None:
+        if task.attempt is not None:
+            self.store.release(task.run_id, task.attempt, outcome, reason)
+
+    def _give_back(self, outcome: str, reason: str) -> None:
+        for _, task in self.running.values():
+            self._release(task, outcome, reason)
+        self.running.clear()
+
+
+def _label(run: PendingRun) -> str:
+    return f"{run.model} [{run.scheme}] depth {run.depth} {run.dataset} seed {run.seed}"

@@ -1,0 +1,310 @@
+"""Specs: from YAML to the resolved configs of a sweep's runs.
+
+A spec fixes a base config and varies it along axes (`grid`, `zip`), adds points (`include`) and
+leaves points out (`exclude`). An axis is any path into the config, such as `depth` or
+`training.optimizer.lr`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sweeper.errors import SpecError
+from sweeper.overrides import apply_override
+from sweeper.points import CONFIG_KEYS, ConfigPath, Point, resolve
+from sweeper.spec_source import SpecPath, SpecSource, parse_spec, read_spec_file
+from sweeper.validation import explain
+from trainers.config import RunConfig
+from trainers.errors import UnknownNameError
+from trainers.evaluations import NoiseConfig, parse_evaluation
+from trainers.exact import Number
+
+MOST_RUNS = 250_000
+"""Points of one spec; refused before anything is expanded."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+class Resources(BaseModel):
+    """What one run needs of a machine; never part of its identity.
+
+    Attributes:
+        cpus: cores, and as many CPU threads (rounded down, at least one).
+        gpus: GPUs, also a fraction of one; 0 trains on the CPU.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cpus: Number = Field(default=1, gt=0, le=4096)
+    gpus: Number = Field(default=0, ge=0, le=1024)
+
+    @property
+    def threads(self) -> int:
+        return max(1, int(self.cpus))
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A spec that has been read, checked and expanded.
+
+    Attributes:
+        name: of the sweep.
+        configs: one for each run, in the order of the spec, none twice.
+        evaluations: what to measure of each trained network.
+        overrides: the "path=value" that were set on top of the text.
+    """
+
+    name: str
+    description: str | None
+    published: str | None
+    configs: tuple[RunConfig, ...]
+    evaluations: tuple[NoiseConfig, ...]
+    resources: Resources
+    text: str
+    source: str
+    overrides: tuple[str, ...]
+
+
+def load_spec(path: Path, overrides: Sequence[str] = ()) -> Spec:
+    """Read, check and expand a spec file.
+
+    Raises:
+        RequestError: the file is missing or too large.
+        SpecError: anything in it, or in an override, is wrong; names file, line and column.
+    """
+    return _expand(read_spec_file(path), tuple(overrides))
+
+
+def spec_from_text(text: str, source: str, overrides: Sequence[str] = ()) -> Spec:
+    """The same from a text, as the database keeps it. Raises SpecError."""
+    return _expand(parse_spec(text, source), tuple(overrides))
+
+
+class _Layout(BaseModel):
+    """The top level of a spec. Config keys are checked later, point by point."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = None
+    description: str | None = None
+    published: str | None = None
+    model: Any = None
+    scheme: Any = None
+    depth: Any = None
+    seed: Any = None
+    dataset: Any = None
+    training: Any = None
+    precision: Any = None
+    trainer: Any = None
+    grid: dict[str, list[Any]] = {}
+    zip: dict[str, list[Any]] | list[dict[str, list[Any]]] = {}
+    include: list[dict[str, Any]] = []
+    exclude: list[dict[str, Any]] = []
+    evaluations: list[dict[str, Any]] = []
+    resources: Resources = Resources()
+
+
+Axis = tuple[tuple[str, ...], tuple[tuple[Any, ...], ...], tuple[SpecPath, ...]]
+"""Names that move together, their values by position, and where each name's list stands."""
+
+
+def _expand(source: SpecSource, overrides: tuple[str, ...]) -> Spec:
+    for override in overrides:
+        apply_override(source, override)
+    # None stands for absent in every optional key: `zip:` with nothing after it is no error.
+    given = {key: value for key, value in source.data.items() if value is not None}
+    try:
+        layout = _Layout.model_validate(given)
+    except ValidationError as error:
+        raise explain(error, _Layout, source, given) from None
+    name = layout.name or Path(source.name).stem
+    if not _NAME.fullmatch(name):
+        raise source.error(
+            ("name",),
+            f"{name!r} is not a name for a sweep: letters, digits, '_', '-' and '.', "
+            "at most 100, beginning with a letter or digit",
+        )
+    return Spec(
+        name=name,
+        description=layout.description,
+        published=layout.published,
+        configs=_configs(source, layout),
+        evaluations=_evaluations(source, layout.evaluations),
+        resources=layout.resources,
+        text=source.text,
+        source=source.name,
+        overrides=overrides,
+    )
+
+
+def _evaluations(source: SpecSource, given: list[dict[str, Any]]) -> tuple[NoiseConfig, ...]:
+    evaluations: dict[str, NoiseConfig] = {}
+    for index, entry in enumerate(given):
+        path: SpecPath = ("evaluations", index)
+        try:
+            evaluation = parse_evaluation(entry)
+        except ValidationError as error:
+            raise explain(error, None, source, entry, prefix=path) from None
+        except UnknownNameError as error:
+            raise source.error((*path, "noise"), str(error)) from None
+        except ValueError as error:
+            raise source.error(path, str(error)) from None
+        if evaluation.evaluation_id in evaluations:
+            raise source.error(path, f"evaluation {evaluation.name} is listed twice; keep one")
+        evaluations[evaluation.evaluation_id] = evaluation
+    return tuple(evaluations.values())
+
+
+def _configs(source: SpecSource, layout: _Layout) -> tuple[RunConfig, ...]:
+    axes = _axes(source, layout)
+    _check_count(source, axes, len(layout.include))
+    exclusions = _Exclusions(source, layout.exclude)
+    base = Point.base(source, {key: getattr(layout, key) for key in CONFIG_KEYS})
+    configs: dict[str, RunConfig] = {}
+    for point in _points(source, base, axes, layout.include):
+        config = resolve(source, point)
+        if not exclusions.cover(point, config):
+            configs.setdefault(config.run_id, config)
+    exclusions.check_all_used()
+    if not configs:
+        raise source.error(("exclude",), "exclude leaves no run over")
+    return tuple(configs.values())
+
+
+def _axes(source: SpecSource, layout: _Layout) -> list[Axis]:
+    groups = layout.zip if isinstance(layout.zip, list) else [layout.zip]
+    axes: list[Axis] = []
+    seen: dict[str, SpecPath] = {}
+    named = [(("grid", name), [name], {name: values}) for name, values in layout.grid.items()]
+    for index, group in enumerate(groups):
+        if group:
+            where = ("zip", index) if isinstance(layout.zip, list) else ("zip",)
+            named.append((where, list(group), group))
+    for where, names, lists in named:
+        places: list[SpecPath] = []
+        for name in names:
+            place: SpecPath = where if where[0] == "grid" else (*where, name)
+            _check_axis(source, place, name, lists[name])
+            if name in seen:
+                raise source.error(place, f"axis {name!r} is already varied at {seen[name][0]!r}")
+            seen[name] = place
+            places.append(place)
+        lengths = {name: len(lists[name]) for name in names}
+        if len(set(lengths.values())) > 1:
+            raise source.error(
+                where, f"axes that move together have equal lengths, but these have {lengths}"
+            )
+        axes.append(
+            (tuple(names), tuple(zip(*(lists[name] for name in names), strict=True)), tuple(places))
+        )
+    return axes
+
+
+def _check_axis(source: SpecSource, place: SpecPath, name: str, values: list[Any]) -> None:
+    if name.split(".")[0] not in CONFIG_KEYS:
+        raise source.error(
+            place,
+            f"{name!r} cannot be an axis: it does not start with one of {', '.join(CONFIG_KEYS)}",
+        )
+    if not values:
+        raise source.error(place, f"axis {name!r} is empty: give it values, or remove it")
+    if place[0] == "grid":
+        for index, value in enumerate(values):
+            # 1 == True in Python, but not to a spec.
+            if any(value == v and type(value) is type(v) for v in values[:index]):
+                raise source.error((*place, index), f"{value!r} is twice in axis {name!r}")
+
+
+def _check_count(source: SpecSource, axes: list[Axis], included: int) -> None:
+    count = prod(len(values) for _, values, _ in axes) + included
+    if count > MOST_RUNS:
+        sizes = " x ".join(f"{len(values)} {'+'.join(names)}" for names, values, _ in axes)
+        raise source.error(
+            ("grid",),
+            f"{count:,} points ({sizes}) are more than the {MOST_RUNS:,} that one spec may have; "
+            "shorten an axis, or split the spec",
+        )
+
+
+def _points(
+    source: SpecSource, base: Point, axes: list[Axis], include: list[dict[str, Any]]
+) -> Iterator[Point]:
+    # A spec with neither axes nor included points is one run; include alone is just its points.
+    if axes or not include:
+        for choice in product(*(range(len(values)) for _, values, _ in axes)):
+            point = base.copy()
+            for (names, values, places), position in zip(axes, choice, strict=True):
+                for name, value, place in zip(names, values[position], places, strict=True):
+                    point.set(source, ConfigPath.parse(name), value, (*place, position))
+            yield point
+    for index, entry in enumerate(include):
+        point = base.copy()
+        for name, value in entry.items():
+            _check_key(source, ("include", index, name), name)
+            point.set(source, ConfigPath.parse(name), value, ("include", index, name))
+        yield point
+
+
+def _check_key(source: SpecSource, place: SpecPath, name: str) -> None:
+    if name.split(".")[0] not in CONFIG_KEYS:
+        raise source.error(
+            place, f"unknown key {name!r}: it does not start with one of {', '.join(CONFIG_KEYS)}"
+        )
+
+
+class _Exclusions:
+    """The points that a spec leaves out.
+
+    An entry covers a point if setting all its values there would change nothing. So 5/9 and its
+    decimal form, or a family's parameter and its coefficients, are the same to it.
+    """
+
+    def __init__(self, source: SpecSource, entries: list[dict[str, Any]]) -> None:
+        self._source = source
+        self._entries = entries
+        self._used = [False] * len(entries)
+        for index, entry in enumerate(entries):
+            if not entry:
+                raise source.error(("exclude", index), "an empty entry would exclude every run")
+            for name in entry:
+                _check_key(source, ("exclude", index, name), name)
+
+    def cover(self, point: Point, config: RunConfig) -> bool:
+        covered = False
+        for index, entry in enumerate(self._entries):
+            if all(self._unchanged(index, point, config, key, entry) for key in entry):
+                self._used[index] = covered = True
+        return covered
+
+    def _unchanged(
+        self, index: int, point: Point, config: RunConfig, name: str, entry: Mapping[str, Any]
+    ) -> bool:
+        value = entry[name]
+        alternatives = [value, *value] if isinstance(value, list) else [value]
+        for alternative in alternatives:
+            changed = point.copy()
+            try:
+                changed.set(
+                    self._source, ConfigPath.parse(name), alternative, ("exclude", index, name)
+                )
+                if resolve(self._source, changed).run_id == config.run_id:
+                    return True
+            except SpecError:
+                # Not a value for this point; an entry that fits no point at all is reported.
+                continue
+        return False
+
+    def check_all_used(self) -> None:
+        for index, used in enumerate(self._used):
+            if not used:
+                raise self._source.error(
+                    ("exclude", index), f"{self._entries[index]} matches no point of the spec"
+                )

@@ -1,0 +1,190 @@
+"""Builders of runs, evaluations and results, and stores in a temporary folder."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from results.queries import Queries
+from results.records import NewEvaluation, NewRun
+from results.store import Store
+
+PROVENANCE = {"host": "node-1", "pid": 7, "device": "cpu"}
+
+
+class Make:
+    """Builders; every argument has a default, and each run number its own id."""
+
+    def run(self, number: int = 1, **changes: Any) -> NewRun:
+        seed = changes.get("seed", number)
+        run = NewRun(
+            run_id=f"{number:016x}",
+            config={
+                "seed": seed,
+                "model": {"name": "zerosnet", "width": 16},
+                "training": {"epochs": 2, "optimizer": {"name": "sgd", "lr": 0.1}},
+            },
+            model="zerosnet",
+            scheme="1/3, 5/9, 1/9; 16/9",
+            depth=32,
+            dataset="digits",
+            seed=seed,
+            alpha=[1 / 3, 5 / 9, 1 / 9],
+            beta=16 / 9,
+            trainable=False,
+            root_moduli=[1.0, 1 / 3, 1 / 3],
+            max_root_modulus=1.0,
+            zero_stable=True,
+            consistent=True,
+            order=2,
+            parameters=471_834,
+            epochs=2,
+        )
+        return replace(run, **changes)
+
+    def runs(self, count: int) -> list[NewRun]:
+        return [self.run(number) for number in range(1, count + 1)]
+
+    def evaluation(self, number: int = 1, **changes: Any) -> NewEvaluation:
+        level = number / 10
+        evaluation = NewEvaluation(
+            evaluation_id=f"e{number:015x}",
+            name=f"gaussian[{level:g}]",
+            kind="gaussian",
+            level=level,
+            config={"noise": "gaussian", "std": level},
+        )
+        return replace(evaluation, **changes)
+
+    def measured(self, evaluation: NewEvaluation, accuracy: float | None) -> dict[str, Any]:
+        return {
+            "evaluation_id": evaluation.evaluation_id,
+            "name": evaluation.name,
+            "kind": evaluation.kind,
+            "level": evaluation.level,
+            "config": evaluation.config,
+            "accuracy": accuracy,
+            "loss": 0.5,
+        }
+
+    def result(self, run_id: str, attempt: int = 1, **changes: Any) -> dict[str, Any]:
+        result: dict[str, Any] = {
+            "format": 1,
+            "run_id": run_id,
+            "attempt": attempt,
+            "parameters": 471_834,
+            "test_accuracy": 90.0,
+            "best_test_accuracy": 91.5,
+            "best_epoch": 1,
+            "train_accuracy": 95.0,
+            "generalization_gap": 5.0,
+            "test_loss": 0.4,
+            "train_loss": 0.2,
+            "diverged": False,
+            "diverged_epoch": None,
+            "train_seconds": 2.5,
+            "images_per_second": 1200.0,
+            "weights_sha256": "ab" * 32,
+            "learned_coefficients": None,
+            "epochs": [
+                {
+                    "epoch": epoch,
+                    "learning_rate": 0.1,
+                    "train_loss": 1.0 / epoch,
+                    "train_accuracy": 40.0 * epoch,
+                    "test_loss": 1.1 / epoch,
+                    "test_accuracy": 45.0 * epoch,
+                    "seconds": 1.25,
+                }
+                for epoch in (1, 2)
+            ],
+            "evaluations": [],
+            "provenance": {**PROVENANCE, "python": "3.11", "first_epoch": 1},
+        }
+        return result | changes
+
+    def row(self, number: int = 1, **changes: Any) -> dict[str, Any]:
+        """A done run as `Queries.run_rows` gives it, with its config."""
+        run = self.run(number)
+        values = {name: getattr(run, name) for name in NewRun.__dataclass_fields__}
+        config = values.pop("config")
+        row = {
+            **values,
+            "sweep": "s",
+            "state": "done",
+            "test_accuracy": 90.0,
+            "best_test_accuracy": 91.0,
+            "train_accuracy": 95.0,
+            "generalization_gap": 5.0,
+            "diverged": False,
+            "train_seconds": 2.5,
+            "images_per_second": 1200.0,
+            "attempts": 1,
+            "evaluations": [],
+            "config": config,
+        }
+        assert changes.keys() <= row.keys()
+        return row | changes
+
+    def save(self, store: Store, name: str, runs: Any, evaluations: Any = ()) -> Any:
+        return store.save_sweep(
+            name, f"name: {name}\n", f"{name}.yaml", [], None, runs, evaluations
+        )
+
+    def finish(self, store: Store, run: NewRun, **changes: Any) -> None:
+        attempt = store.claim(run.run_id, provenance=PROVENANCE)
+        assert attempt is not None
+        assert store.commit(run.run_id, attempt, self.result(run.run_id, attempt, **changes))
+
+
+def _dump(path: Path) -> list[str]:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return list(connection.iterdump())
+
+
+@pytest.fixture(scope="session")
+def make() -> Make:
+    return Make()
+
+
+@pytest.fixture(scope="session")
+def dump() -> Callable[[Path], list[str]]:
+    """Everything in a database file, as SQL."""
+    return _dump
+
+
+@pytest.fixture(scope="session")
+def fresh_store() -> Iterator[Callable[[], Store]]:
+    """Makes stores on new files: for tests that need many."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        numbers = itertools.count()
+
+        def fresh() -> Store:
+            return stack.enter_context(Store.open(f"sqlite:///{folder}/{next(numbers)}.db"))
+
+        yield fresh
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/results.db"
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    with Store.open(url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def queries(store: Store, url: str) -> Iterator[Queries]:
+    with Queries.open(url) as opened:
+        yield opened

@@ -1,0 +1,374 @@
+from __future__ import annotations
+
+import copy
+import sqlite3
+import threading
+from contextlib import closing
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from results.errors import BadResultError, DatabaseError, UnknownRunError
+from results.queries import Queries
+from results.records import RUN_KEYS
+from results.store import Store
+
+RUN = f"{1:016x}"
+CLAIMED = {"host": "driver", "executor": "ray"}
+
+
+@pytest.fixture
+def running(store, make):
+    """A store with one run, running under attempt 1."""
+    make.save(store, "s", [make.run(1)], [make.evaluation(1)])
+    assert store.claim(RUN, provenance=CLAIMED) == 1
+    return store
+
+
+def test_a_claim_takes_a_queued_run_once(running, queries):
+    assert running.claim(RUN, provenance={}) is None
+    assert running.claim("f" * 16, provenance={}) is None
+    assert running.orphans() == [(RUN, 1)]
+    (attempt,) = queries.run_detail(RUN)["attempt_history"]
+    assert attempt["state"] == "running"
+    assert attempt["provenance"] == CLAIMED
+
+
+def test_of_claims_at_the_same_moment_one_wins(store, url, make):
+    make.save(store, "s", make.runs(30))
+    stores = [Store.open(url) for _ in range(3)]
+    won = [[] for _ in stores]
+    start = threading.Barrier(len(stores))
+
+    def claim_all(own, mine):
+        start.wait()
+        for run in make.runs(30):
+            if own.claim(run.run_id, provenance={}) is not None:
+                mine.append(run.run_id)
+
+    threads = [
+        threading.Thread(target=claim_all, args=pair) for pair in zip(stores, won, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for opened in stores:
+        opened.close()
+    everything = [run_id for mine in won for run_id in mine]
+    assert sorted(everything) == [run.run_id for run in make.runs(30)]
+    assert sorted(store.orphans()) == [(run.run_id, 1) for run in make.runs(30)]
+
+
+@pytest.mark.parametrize("outcome", ["lost", "interrupted"])
+def test_a_released_run_is_queued_again(running, queries, outcome):
+    assert running.release(RUN, 1, outcome, "worker\n  vanished")
+    assert running.orphans() == []
+    assert running.claim(RUN, provenance={}) == 2
+    history = queries.run_detail(RUN)["attempt_history"]
+    assert [(a["state"], a["error"]) for a in history] == [
+        (outcome, "worker vanished"),
+        ("running", None),
+    ]
+    assert history[0]["finished_at"] is not None
+
+
+def test_release_knows_two_outcomes(running):
+    with pytest.raises(ValueError, match="'done'"):
+        running.release(RUN, 1, "done", None)
+    assert running.orphans() == [(RUN, 1)]
+
+
+def test_a_failed_run_keeps_its_reason_in_one_line_and_its_traceback(running, queries):
+    assert running.fail(RUN, 1, "ValueError:\n bad shape", "Traceback ...\n  line")
+    found = queries.run_detail(RUN)
+    assert (found["state"], found["error"]) == ("failed", "ValueError: bad shape")
+    (attempt,) = found["attempt_history"]
+    assert attempt["error"] == "ValueError: bad shape"
+    assert attempt["traceback"] == "Traceback ...\n  line"
+    assert running.claim(RUN, provenance={}) is None
+
+
+def writes(make, attempt):
+    return [
+        lambda store: store.release(RUN, attempt, "lost", "late"),
+        lambda store: store.release(RUN, attempt, "interrupted", "late"),
+        lambda store: store.fail(RUN, attempt, "late", "late"),
+        lambda store: store.commit(
+            RUN,
+            attempt,
+            make.result(
+                RUN, attempt, evaluations=[make.measured(make.evaluation(7), 1.0)], parameters=1
+            ),
+        ),
+    ]
+
+
+def overtaken(store, make, how):
+    """Brings the run, running under attempt 1, to a state that attempt 1 no longer owns."""
+    if how == "released":
+        store.release(RUN, 1, "lost", None)
+    elif how == "overtaken":
+        store.release(RUN, 1, "lost", None)
+        assert store.claim(RUN, provenance={}) == 2
+    elif how == "done":
+        store.commit(RUN, 1, make.result(RUN))
+    elif how == "failed":
+        store.fail(RUN, 1, "broke", None)
+
+
+@pytest.mark.parametrize("how", ["released", "overtaken", "done", "failed"])
+@pytest.mark.parametrize("write", range(4))
+def test_a_write_of_an_overtaken_attempt_changes_nothing(running, make, dump, how, write):
+    overtaken(running, make, how)
+    before = dump(running.path)
+    assert writes(make, 1)[write](running) is False
+    assert dump(running.path) == before
+
+
+@pytest.mark.parametrize("write", range(4))
+def test_a_write_of_an_attempt_that_never_was_changes_nothing(running, make, dump, write):
+    before = dump(running.path)
+    assert writes(make, 2)[write](running) is False
+    assert dump(running.path) == before
+
+
+@pytest.mark.parametrize("write", range(4))
+def test_the_same_write_of_the_right_attempt_does_change(running, make, dump, write):
+    before = dump(running.path)
+    assert writes(make, 1)[write](running) is True
+    assert dump(running.path) != before
+
+
+def test_done_is_final_also_for_sql(running, make):
+    running.commit(RUN, 1, make.result(RUN))
+    assert running.retry() == 0
+    with (
+        closing(sqlite3.connect(running.path)) as connection,
+        pytest.raises(sqlite3.IntegrityError, match="a done run is final"),
+    ):
+        connection.execute("UPDATE runs SET test_accuracy = 99")
+
+
+def test_the_tables_refuse_what_the_code_relies_on_not_happening(running):
+    with closing(sqlite3.connect(running.path)) as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        for statement in (
+            "UPDATE runs SET state = 'paused'",
+            "UPDATE runs SET state = 'failed', finished_at = 1",
+            "UPDATE runs SET state = 'done', finished_at = 1",
+            "UPDATE runs SET state = 'done', diverged = 0",
+            "UPDATE runs SET attempt = 0",
+            "UPDATE runs SET test_accuracy = 101",
+            "UPDATE attempts SET state = 'done'",
+            f"INSERT INTO attempts (run_id, attempt, state, started_at, provenance)"
+            f" VALUES ('{RUN}', 2, 'running', 1, '{{}}')",
+            f"INSERT INTO evaluations VALUES ('{RUN}', 'nowhere', 1, 1)",
+            f"INSERT INTO epochs (run_id, epoch) VALUES ('{RUN}', 0)",
+            "DELETE FROM runs",
+            "INSERT INTO sweeps (name, created_at, updated_at) VALUES ('s', 1, 1)",
+        ):
+            with pytest.raises(sqlite3.IntegrityError):
+                connection.execute(statement)
+
+
+def test_a_commit_stores_everything(running, queries, make):
+    known, unknown = make.evaluation(1), make.evaluation(2)
+    result = make.result(
+        RUN,
+        parameters=471_835,
+        learned_coefficients=[[1.0, 2.0]],
+        evaluations=[make.measured(known, 80.0), make.measured(unknown, None)],
+    )
+    assert running.commit(RUN, 1, result)
+    found = queries.run_detail(RUN)
+    assert found["state"] == "done"
+    for key in result.keys() & found.keys() - {"epochs", "evaluations", "attempt"}:
+        assert found[key] == result[key], key
+    assert found["parameters"] == 471_835
+    assert found["epochs"] == 2
+    assert found["epoch_history"] == result["epochs"]
+    assert found["evaluations"] == [
+        {"name": "gaussian[0.1]", "kind": "gaussian", "level": 0.1, "accuracy": 80.0},
+        {"name": "gaussian[0.2]", "kind": "gaussian", "level": 0.2, "accuracy": None},
+    ]
+    (attempt,) = found["attempt_history"]
+    assert (attempt["state"], attempt["first_epoch"]) == ("done", 1)
+    assert attempt["provenance"] == CLAIMED | result["provenance"]
+
+
+def test_a_diverged_run_is_done(running, queries, make):
+    inf = float("inf")
+    result = make.result(
+        RUN, diverged=True, diverged_epoch=2, test_loss=float("nan"), train_loss=inf,
+        test_accuracy=10.0, best_epoch=None, best_test_accuracy=None,
+    )  # fmt: skip
+    result["epochs"][1]["train_loss"] = inf
+    result["learned_coefficients"] = [[inf, 1.0]]
+    assert running.commit(RUN, 1, result)
+    found = queries.run_detail(RUN)
+    assert (found["state"], found["diverged"], found["diverged_epoch"]) == ("done", True, 2)
+    assert (found["test_loss"], found["train_loss"]) == (None, None)
+    assert found["epoch_history"][1]["train_loss"] is None
+    assert found["learned_coefficients"] == [[None, 1.0]]
+    with closing(sqlite3.connect(running.path)) as connection:
+        assert connection.execute("SELECT train_loss FROM runs").fetchall() == [(None,)]
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        (["format"], 2, "format is 2"),
+        (["run_id"], "f" * 16, "another run"),
+        (["attempt"], 2, "attempt is 2, where 1"),
+        (["parameters"], "many", "parameters is 'many'"),
+        (["parameters"], True, "parameters is True"),
+        (["diverged"], 1, "diverged is 1"),
+        (["test_accuracy"], 100.5, "percent"),
+        (["epochs"], None, "epochs is None, where a list"),
+        (["epochs", 0], 3, r"epochs\[0\] is not a JSON object"),
+        (["epochs", 1, "epoch"], 1, r"epochs\[1\].epoch is 1 a second time"),
+        (["epochs", 1, "epoch"], 0, r"epochs\[1\].epoch is 0"),
+        (["evaluations", 0, "accuracy"], -1, r"evaluations\[0\].accuracy is -1"),
+        (["evaluations", 0, "evaluation_id"], "e", "not 16"),
+        (["provenance", "first_epoch"], "1", "provenance.first_epoch"),
+    ],
+)
+def test_a_malformed_result_is_refused_whole(running, make, dump, place, value, said):
+    result = make.result(RUN, evaluations=[make.measured(make.evaluation(1), 80.0)])
+    *path, last = place
+    target = result
+    for key in path:
+        target = target[key]
+    target[last] = value
+    before = dump(running.path)
+    with pytest.raises(BadResultError, match=said):
+        running.commit(RUN, 1, result)
+    assert dump(running.path) == before
+
+
+def test_every_key_of_a_result_is_needed(running, make):
+    complete = make.result(RUN, evaluations=[make.measured(make.evaluation(1), 80.0)])
+    for key in complete:
+        result = copy.deepcopy(complete)
+        del result[key]
+        with pytest.raises(BadResultError, match=f"{key} is missing"):
+            running.commit(RUN, 1, result)
+    with pytest.raises(BadResultError, match="not a JSON object"):
+        running.commit(RUN, 1, [])  # type: ignore[arg-type]
+    assert running.commit(RUN, 1, complete)
+
+
+def test_added_evaluations_leave_existing_ones_alone(running, queries, make):
+    first, second = make.evaluation(1), make.evaluation(2)
+    assert running.add_evaluations(RUN, [make.measured(first, 10.0)]) == 0, "it is not done"
+    running.commit(RUN, 1, make.result(RUN, evaluations=[make.measured(first, 80.0)]))
+    added = [make.measured(first, 10.0), make.measured(second, 70.0)]
+    assert running.add_evaluations(RUN, added) == 1
+    assert running.add_evaluations(RUN, added) == 0
+    assert [e["accuracy"] for e in queries.run_detail(RUN)["evaluations"]] == [80.0, 70.0]
+    with pytest.raises(UnknownRunError):
+        running.add_evaluations("f" * 16, added)
+    with pytest.raises(BadResultError, match=r"evaluations\[1\].evaluation_id.*a second time"):
+        running.add_evaluations(RUN, [added[0], added[0]])
+
+
+def test_a_write_waits_for_another_writer_although_it_reads_first(running, make):
+    running.commit(RUN, 1, make.result(RUN))
+    with closing(sqlite3.connect(running.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("UPDATE sweeps SET updated_at = 1")
+        waiting = threading.Thread(
+            target=running.add_evaluations, args=(RUN, [make.measured(make.evaluation(1), 80.0)])
+        )
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+        other.execute("COMMIT")
+    waiting.join()
+    assert running.pending("s") == []
+
+
+def test_a_commit_that_breaks_half_way_leaves_nothing(running, make, dump):
+    with closing(sqlite3.connect(running.path)) as connection:
+        connection.execute(
+            "CREATE TRIGGER broken BEFORE INSERT ON evaluations"
+            " BEGIN SELECT RAISE(ABORT, 'broken here'); END"
+        )
+    before = dump(running.path)
+    with pytest.raises(DatabaseError, match="broken here"):
+        running.commit(
+            RUN, 1, make.result(RUN, evaluations=[make.measured(make.evaluation(1), 80.0)])
+        )
+    assert dump(running.path) == before
+
+
+PERCENT = st.none() | st.floats(0, 100)
+NUMBER = st.none() | st.floats()
+SMALL = st.integers(0, 2**62)
+
+
+@st.composite
+def results(draw):
+    epoch = st.fixed_dictionaries(
+        {
+            "learning_rate": NUMBER,
+            "train_loss": NUMBER,
+            "train_accuracy": PERCENT,
+            "test_loss": NUMBER,
+            "test_accuracy": PERCENT,
+            "seconds": NUMBER,
+        }
+    )
+    changes = draw(
+        st.fixed_dictionaries(
+            {
+                "parameters": SMALL,
+                "test_accuracy": PERCENT,
+                "best_test_accuracy": PERCENT,
+                "train_accuracy": PERCENT,
+                "best_epoch": st.none() | SMALL,
+                "generalization_gap": NUMBER,
+                "test_loss": NUMBER,
+                "train_loss": NUMBER,
+                "train_seconds": NUMBER,
+                "images_per_second": NUMBER,
+                "diverged": st.booleans(),
+                "diverged_epoch": st.none() | SMALL,
+                "learned_coefficients": st.none() | st.lists(st.lists(NUMBER, max_size=3)),
+            }
+        )
+    )
+    changes["epochs"] = [
+        {"epoch": number, **draw(epoch)} for number in range(1, draw(st.integers(0, 4)) + 1)
+    ]
+    return changes, draw(st.lists(PERCENT, max_size=4))
+
+
+def nulled(value):
+    """What is to come back: numbers that are not finite as None."""
+    if isinstance(value, list):
+        return [nulled(item) for item in value]
+    if isinstance(value, dict):
+        return {key: nulled(item) for key, item in value.items()}
+    if isinstance(value, float) and value - value != 0:
+        return None
+    return value
+
+
+@settings(max_examples=40, deadline=None)
+@given(results())
+def test_any_result_comes_back_as_it_went_in(make, fresh_store, drawn):
+    changes, accuracies = drawn
+    store = fresh_store()
+    asked = [make.evaluation(n) for n in range(1, len(accuracies) + 1)]
+    make.save(store, "s", [make.run(1)], asked)
+    measured = [make.measured(e, a) for e, a in zip(asked, accuracies, strict=True)]
+    make.finish(store, make.run(1), **copy.deepcopy(changes), evaluations=measured)
+    with Queries.open(f"sqlite:///{store.path}") as queries:
+        found = queries.run_detail(RUN)
+    assert found["epoch_history"] == nulled(changes.pop("epochs"))
+    assert {key: found[key] for key in changes} == nulled(changes)
+    assert [e["accuracy"] for e in found["evaluations"]] == accuracies
+    assert tuple(found)[: len(RUN_KEYS)] == RUN_KEYS

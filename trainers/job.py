@@ -1,0 +1,88 @@
+"""What one run is given, and what it gives back: the contract between a trainer and its caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
+
+from trainers.config import RunConfig
+from trainers.evaluations import NoiseConfig
+
+
+class EpochMetrics(TypedDict):
+    """One finished epoch. Accuracies in percent; losses are mean cross-entropy; null: not finite.
+
+    Training figures are running means over the epoch's augmented batches, as the network changed;
+    test figures are of the network at the epoch's end. `seconds` is training alone.
+    """
+
+    epoch: int
+    learning_rate: float
+    train_loss: float | None
+    train_accuracy: float | None
+    test_loss: float | None
+    test_accuracy: float | None
+    seconds: float
+
+
+class EvaluationResult(TypedDict):
+    """One evaluation of the trained network; null accuracy: the network had diverged."""
+
+    evaluation_id: str
+    name: str
+    kind: str
+    level: float | None
+    config: dict[str, Any]
+    accuracy: float | None
+    loss: float | None
+
+
+class TrainingResult(TypedDict):
+    """What a trainer returns. Accuracies in percent, times in seconds.
+
+    test_accuracy, train_accuracy, test_loss, train_loss and generalization_gap (training minus
+    test accuracy) are the last epoch's. A network that diverged has null there.
+    """
+
+    parameters: int
+    test_accuracy: float | None
+    best_test_accuracy: float | None
+    best_epoch: int | None
+    train_accuracy: float | None
+    generalization_gap: float | None
+    test_loss: float | None
+    train_loss: float | None
+    diverged: bool
+    diverged_epoch: int | None
+    train_seconds: float
+    images_per_second: float | None
+    weights_sha256: str | None
+    learned_coefficients: list[list[float]] | None
+    epochs: list[EpochMetrics]
+    evaluations: list[EvaluationResult]
+    first_epoch: NotRequired[int]
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """One run to train.
+
+    Attributes:
+        config: what to train.
+        evaluations: what to measure of the trained network.
+        data_dir: where datasets lie, or are downloaded to.
+        device: a torch device, such as "cpu" or "cuda".
+        folder: where this attempt writes checkpoints and weights; None to write nothing.
+        earlier: folders of earlier attempts; training goes on from the newest checkpoint there.
+        on_epoch: called with each finished epoch's metrics, after its checkpoint is stored.
+    """
+
+    config: RunConfig
+    evaluations: tuple[NoiseConfig, ...]
+    data_dir: Path
+    device: str = "cpu"
+    folder: Path | None = None
+    earlier: tuple[Path, ...] = field(default=())
+    on_epoch: Callable[[EpochMetrics], None] | None = None

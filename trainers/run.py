@@ -1,0 +1,247 @@
+"""One run from plain data to plain data: what a worker calls, and `python -m trainers`."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from trainers.config import RunConfig
+from trainers.durable import write_durably
+from trainers.evaluations import parse_evaluation
+from trainers.job import EpochMetrics, TrainingJob, TrainingResult
+
+RESULT_FILE = "result.json"
+RESULT_FORMAT = 1
+
+
+def prepare_torch(threads: int) -> None:
+    """Set this process up so that a run's bits depend on its config alone.
+
+    Args:
+        threads: CPU threads of torch. Sums are split by thread, so runs that are to agree to the
+            bit use the same number.
+    """
+    # Read by cuBLAS at its first use; without it some GPU matrix products vary from run to run.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    # Filling fresh memory guards code that reads before it writes; ours does not, and it costs.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.cudnn.benchmark = False
+
+
+def run(
+    config: dict[str, Any],
+    evaluations: Sequence[dict[str, Any]] = (),
+    *,
+    data_dir: Path,
+    folder: Path | None = None,
+    earlier: Sequence[Path] = (),
+    attempt: int = 1,
+    device: str = "cpu",
+    threads: int = 1,
+    on_epoch: Callable[[EpochMetrics], None] | None = None,
+) -> dict[str, Any]:
+    """Train and evaluate one run; its result, which is also stored as `<folder>/result.json`.
+
+    Args:
+        config: a RunConfig as JSON.
+        evaluations: as a spec writes them.
+        folder, earlier, device, data_dir, on_epoch: see TrainingJob.
+        attempt: which execution of the run this is, from 1.
+        threads: CPU threads.
+
+    Raises:
+        pydantic.ValidationError: config or evaluations are wrong.
+        DatasetMissingError: the dataset is not on this machine.
+    """
+    from trainers.checkpoint import Checkpoints
+
+    prepare_torch(threads)
+    started = time.time()
+    job = TrainingJob(
+        config=RunConfig.model_validate(config),
+        evaluations=tuple(parse_evaluation(evaluation) for evaluation in evaluations),
+        data_dir=data_dir,
+        device=device,
+        folder=folder,
+        earlier=tuple(earlier),
+        on_epoch=on_epoch,
+    )
+    trained = _trainer(job.config.trainer)(job)
+    result: dict[str, Any] = {
+        "format": RESULT_FORMAT,
+        "run_id": job.config.run_id,
+        "attempt": attempt,
+        **trained,
+        "provenance": {
+            **provenance(device, threads),
+            "started_at": started,
+            "finished_at": time.time(),
+            "first_epoch": trained.get("first_epoch", 1),
+        },
+    }
+    result.pop("first_epoch", None)
+    if folder is not None:
+        store_result(folder, result)
+        Checkpoints(job.config.run_id, folder).discard()
+    return result
+
+
+def evaluate_stored(
+    config: dict[str, Any],
+    evaluations: Sequence[dict[str, Any]],
+    *,
+    data_dir: Path,
+    folders: Sequence[Path],
+    device: str = "cpu",
+    threads: int = 1,
+) -> list[dict[str, Any]]:
+    """Evaluate a finished run's stored weights, without training.
+
+    Args:
+        folders: of the run's attempts, in which the weights are looked for.
+
+    Raises:
+        CheckpointError: no folder has the run's weights.
+    """
+    from trainers.checkpoint import load_weights
+    from trainers.train import evaluate_weights
+
+    prepare_torch(threads)
+    job = TrainingJob(
+        config=RunConfig.model_validate(config),
+        evaluations=tuple(parse_evaluation(evaluation) for evaluation in evaluations),
+        data_dir=data_dir,
+        device=device,
+    )
+    weights = load_weights(tuple(folders), job.config.run_id)
+    return [dict(result) for result in evaluate_weights(job, weights)]
+
+
+def store_result(folder: Path, result: dict[str, Any]) -> None:
+    """Write result.json whole; raises ValueError for numbers that JSON cannot hold."""
+    text = json.dumps(result, allow_nan=False, indent=1)
+    write_durably(folder / RESULT_FILE, text.encode())
+
+
+def read_result(folder: Path, run_id: str) -> dict[str, Any] | None:
+    """The result that an attempt stored in `folder`, or None if there is none of that run."""
+    try:
+        result = json.loads((folder / RESULT_FILE).read_bytes())
+    except (OSError, ValueError):
+        return None
+    if (
+        not isinstance(result, dict)
+        or result.get("format") != RESULT_FORMAT
+        or result.get("run_id") != run_id
+    ):
+        return None
+    return result
+
+
+def _trainer(name: str) -> Callable[[TrainingJob], TrainingResult]:
+    module, _, function = name.partition(":")
+    trainer: Callable[[TrainingJob], TrainingResult] = getattr(
+        importlib.import_module(module), function
+    )
+    return trainer
+
+
+def provenance(device: str, threads: int) -> dict[str, Any]:
+    """Where and with what a run was computed."""
+    import torch
+
+    name = platform.processor() or platform.machine()
+    if device.startswith("cuda"):
+        name = torch.cuda.get_device_name(device)
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "device": device,
+        "device_name": name,
+        "threads": threads,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": version("numpy"),
+        "git_commit": _git_commit(),
+    }
+
+
+@lru_cache(maxsize=1)
+def _git_commit() -> str | None:
+    """The commit of the checkout this code runs from, "+changes" if edited; None outside one."""
+    here = Path(__file__).resolve().parent
+    try:
+        commit = _git(here, "rev-parse", "HEAD")
+        edited = _git(here, "status", "--porcelain", "--untracked-files=no", "--", str(here))
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return f"{commit}+changes" if edited else commit
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(folder), *arguments],
+        check=True, capture_output=True, text=True, timeout=10,
+    ).stdout.strip()  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`python -m trainers CONFIG.json`: train one run and print its result as JSON."""
+    import argparse
+
+    from pydantic import ValidationError
+
+    from trainers.errors import TrainerError
+
+    parser = argparse.ArgumentParser(prog="python -m trainers", description=main.__doc__)
+    parser.add_argument("config", type=Path, help="a run's config as JSON ('-' for stdin)")
+    parser.add_argument("--evaluations", type=Path, help="a JSON list of evaluations")
+    parser.add_argument("--data-dir", type=Path, default=Path(".sweep/data"))
+    parser.add_argument("--folder", type=Path, help="keep checkpoints, weights and result here")
+    parser.add_argument("--device", default="cpu", help="such as cpu or cuda (default: cpu)")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
+    given = parser.parse_args(arguments)
+
+    def show(metrics: EpochMetrics) -> None:
+        line = ", ".join(
+            f"{name} {value:.4g}" for name, value in metrics.items() if isinstance(value, float)
+        )
+        print(f"epoch {metrics['epoch']}: {line}", file=sys.stderr)
+
+    try:
+        config = _read_json(given.config)
+        evaluations = _read_json(given.evaluations) if given.evaluations else []
+        result = run(
+            config,
+            evaluations,
+            data_dir=given.data_dir,
+            folder=given.folder,
+            device=given.device,
+            threads=given.threads,
+            on_epoch=show,
+        )
+    except (OSError, ValueError, ValidationError, TrainerError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    json.dump(result, sys.stdout, indent=1, allow_nan=False)
+    print()
+    return 0
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(sys.stdin.read() if str(path) == "-" else path.read_text())

@@ -1,0 +1,285 @@
+"""How one run trains: the papers' recipe, epoch by epoch, resumable at each.
+
+SGD with momentum and step decay on padded, cropped and flipped images (He et al. 2016; Lu et al.
+2018; Chen et al. 2022). Every draw comes from a generator keyed by (seed, purpose, epoch), so an
+epoch needs nothing of the ones before it but weights and momentum.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainers.augment import crop_and_flip, draw, normalize, pad
+from trainers.checkpoint import Checkpoints, save_weights, weights_sha256
+from trainers.config import RunConfig
+from trainers.datasets import load, training_subset
+from trainers.draws import seeded_generator
+from trainers.evaluations import NoiseConfig
+from trainers.job import EpochMetrics, EvaluationResult, TrainingJob, TrainingResult
+from trainers.measure import accuracy_and_loss, evaluate
+
+
+def build_network(config: RunConfig, device: str) -> nn.Module:
+    """The untrained network of a run, its weights drawn on the CPU from the run's seed."""
+    facts = config.dataset_facts
+    network = config.architecture.build(
+        config.model,
+        config.scheme,
+        channels=facts.channels,
+        classes=facts.classes,
+        generator=seeded_generator(config.seed, "initialisation"),
+    )
+    # Channels last is what both oneDNN and cuDNN are quickest at for 3x3 convolutions.
+    placed: nn.Module = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return placed
+
+
+def train(job: TrainingJob) -> TrainingResult:
+    """Train one network from its newest checkpoint, or from the start, and evaluate it.
+
+    Raises:
+        DatasetMissingError: the dataset is not on this machine.
+    """
+    training = _Training(job)
+    training.resume()
+    training.run()
+    return training.result()
+
+
+class _Training:
+    """The state of one run while it trains."""
+
+    def __init__(self, job: TrainingJob) -> None:
+        self.job = job
+        self.config = job.config
+        self.device = torch.device(job.device)
+        self.facts = job.config.dataset_facts
+        train_split, test_split = load(job.config.dataset.name, job.data_dir)
+        train_split = training_subset(train_split, job.config.dataset.subset)
+        self.count = len(train_split)
+        self.padding = job.config.dataset.crop_padding
+        self.padded = pad(torch.tensor(train_split.images, device=self.device), self.padding)
+        self.labels = torch.tensor(train_split.labels, device=self.device)
+        self.test_images = torch.tensor(test_split.images, device=self.device)
+        self.test_labels = torch.tensor(test_split.labels, device=self.device)
+        self.network = build_network(job.config, job.device)
+        recipe = job.config.training.optimizer
+        self.optimizer = torch.optim.SGD(
+            self.network.parameters(),
+            lr=recipe.lr,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            nesterov=recipe.nesterov,
+        )
+        self.epochs: list[EpochMetrics] = []
+        self.first_epoch = 1
+        self.diverged_epoch: int | None = None
+        self.checkpoints = (
+            None
+            if job.folder is None
+            else Checkpoints(job.config.run_id, job.folder, job.earlier)
+        )
+
+    def resume(self) -> None:
+        newest = self.checkpoints.newest() if self.checkpoints else None
+        if newest is not None:
+            epoch, state = newest
+            self.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.epochs = state["epochs"]
+            self.diverged_epoch = state["diverged_epoch"]
+            self.first_epoch = epoch + 1
+
+    def run(self) -> None:
+        for epoch in range(self.first_epoch, self.config.training.epochs + 1):
+            if self.diverged_epoch is not None:
+                break
+            metrics = self._epoch(epoch)
+            self.epochs.append(metrics)
+            if self.checkpoints is not None:
+                self.checkpoints.save(epoch, self._state())
+            if self.job.on_epoch is not None:
+                self.job.on_epoch(metrics)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epochs": self.epochs,
+            "diverged_epoch": self.diverged_epoch,
+        }
+
+    def _epoch(self, epoch: int) -> EpochMetrics:
+        learning_rate = self.config.training.learning_rate(epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        started = time.perf_counter()
+        loss, accuracy = self._train_on_all_images(epoch)
+        seconds = time.perf_counter() - started
+        metrics: EpochMetrics = {
+            "epoch": epoch,
+            "learning_rate": learning_rate,
+            "train_loss": loss,
+            "train_accuracy": accuracy,
+            "test_loss": None,
+            "test_accuracy": None,
+            "seconds": seconds,
+        }
+        if self.diverged_epoch is None:
+            test_accuracy, test_loss = self._measure(None)
+            metrics["test_accuracy"] = test_accuracy
+            metrics["test_loss"] = _finite(test_loss)
+        return metrics
+
+    def _train_on_all_images(self, epoch: int) -> tuple[float | None, float | None]:
+        """Mean loss and accuracy (percent); stops at a loss that is not finite."""
+        seed, batch_size = self.config.seed, self.config.training.batch_size
+        order = torch.randperm(self.count, generator=seeded_generator(seed, "order", epoch))
+        offsets, flipped = draw(
+            self.count,
+            self.padding,
+            self.config.dataset.horizontal_flip,
+            crops=seeded_generator(seed, "crops", epoch),
+            flips=seeded_generator(seed, "flips", epoch),
+        )
+        order, offsets, flipped = (t.to(self.device) for t in (order, offsets, flipped))
+        self.network.train()
+        total_loss, correct = 0.0, 0
+        for start in range(0, self.count, batch_size):
+            batch = slice(start, start + batch_size)
+            index = order[batch]
+            pixels = crop_and_flip(
+                self.padded, index, offsets[batch], flipped[batch], padding=self.padding
+            )
+            loss, right = self._step(pixels, self.labels[index])
+            if not math.isfinite(loss):
+                self.diverged_epoch = epoch
+                return None, None
+            total_loss += loss * len(index)
+            correct += right
+        return total_loss / self.count, 100 * correct / self.count
+
+    def _step(self, pixels: Tensor, labels: Tensor) -> tuple[float, int]:
+        """One step of SGD on uint8 (B, C, H, W); its loss and how many were right."""
+        images = normalize(pixels, self.facts.mean, self.facts.std)
+        images = images.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(
+            self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"
+        ):
+            logits = self.network(images)
+        logits = logits.float()
+        loss = functional.cross_entropy(logits, labels)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        value = float(loss.detach())
+        if math.isfinite(value):
+            self.optimizer.step()
+        return value, int((logits.detach().argmax(1) == labels).sum())
+
+    def _measure(self, evaluation: NoiseConfig | None) -> tuple[float, float]:
+        return _measure(
+            self.network, self.config, evaluation, self.test_images, self.test_labels, self.device
+        )
+
+    def result(self) -> TrainingResult:
+        """The run's facts; stores the final weights."""
+        weights = self.network.state_dict()
+        if self.job.folder is not None:
+            save_weights(self.job.folder, self.config.run_id, weights)
+        evaluations = [
+            evaluation_result(
+                evaluation, None if self.diverged_epoch is not None else self._measure(evaluation)
+            )
+            for evaluation in self.job.evaluations
+        ]
+        last = self.epochs[-1]
+        tested = [
+            (metrics["test_accuracy"], -metrics["epoch"])
+            for metrics in self.epochs
+            if metrics["test_accuracy"] is not None
+        ]
+        best, best_epoch = max(tested) if tested else (None, None)
+        train_accuracy, test_accuracy = last["train_accuracy"], last["test_accuracy"]
+        gap = None
+        if train_accuracy is not None and test_accuracy is not None:
+            gap = train_accuracy - test_accuracy
+        whole = [metrics for metrics in self.epochs if metrics["train_loss"] is not None]
+        whole_seconds = sum(metrics["seconds"] for metrics in whole)
+        learned = getattr(self.network, "learned_coefficients", None)
+        return {
+            "parameters": sum(p.numel() for p in self.network.parameters() if p.requires_grad),
+            "test_accuracy": test_accuracy,
+            "best_test_accuracy": best,
+            "best_epoch": None if best_epoch is None else -best_epoch,
+            "train_accuracy": train_accuracy,
+            "generalization_gap": gap,
+            "test_loss": last["test_loss"],
+            "train_loss": last["train_loss"],
+            "diverged": self.diverged_epoch is not None,
+            "diverged_epoch": self.diverged_epoch,
+            "train_seconds": sum(metrics["seconds"] for metrics in self.epochs),
+            "images_per_second": self.count * len(whole) / whole_seconds if whole else None,
+            "weights_sha256": weights_sha256(weights),
+            "learned_coefficients": learned() if learned else None,
+            "epochs": self.epochs,
+            "evaluations": evaluations,
+            "first_epoch": self.first_epoch,
+        }
+
+
+def evaluate_weights(job: TrainingJob, weights: dict[str, Tensor]) -> list[EvaluationResult]:
+    """Evaluate a network that was trained before; `weights` are its stored final ones."""
+    _, test_split = load(job.config.dataset.name, job.data_dir)
+    device = torch.device(job.device)
+    network = build_network(job.config, job.device)
+    network.load_state_dict(weights)
+    images = torch.tensor(test_split.images, device=device)
+    labels = torch.tensor(test_split.labels, device=device)
+    return [
+        evaluation_result(
+            evaluation, _measure(network, job.config, evaluation, images, labels, device)
+        )
+        for evaluation in job.evaluations
+    ]
+
+
+def _measure(
+    network: nn.Module,
+    config: RunConfig,
+    evaluation: NoiseConfig | None,
+    images: Tensor,
+    labels: Tensor,
+    device: torch.device,
+) -> tuple[float, float]:
+    """Accuracy (percent) and loss on the test images, clean for None."""
+    facts = config.dataset_facts
+    measure: dict[str, Any] = {"device": device, "precision": config.precision}
+    if evaluation is None:
+        return accuracy_and_loss(network, images, labels, facts.mean, facts.std, **measure)
+    return evaluate(network, images, labels, facts.mean, facts.std, evaluation, **measure)
+
+
+def evaluation_result(
+    evaluation: NoiseConfig, measured: tuple[float, float] | None
+) -> EvaluationResult:
+    """As stored; None for a network that has diverged, of which nothing can be measured."""
+    accuracy, loss = measured if measured is not None else (None, None)
+    return {
+        "evaluation_id": evaluation.evaluation_id,
+        "name": evaluation.name,
+        "kind": evaluation.kind,
+        "level": evaluation.level,
+        "config": evaluation.config,
+        "accuracy": accuracy,
+        "loss": _finite(loss),
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
