@@ -101,9 +101,7 @@ def resume_command(
     _run(spec, where, executor, ray_address, slots)
 
 
-def _run(
-    spec: Spec, home: Home, executor: str, ray_address: str | None, slots: int | None
-) -> None:
+def _run(spec: Spec, home: Home, executor: str, ray_address: str | None, slots: int | None) -> None:
     from results.queries import Queries
     from results.store import Store
     from sweeper.cost import CostModel
@@ -116,9 +114,7 @@ def _run(
     def start_executor(tasks: int) -> Executor:
         most = tasks if slots is None else min(tasks, slots)
         _say(f"starting {executor} on {ray_address or 'this machine'}")
-        return executor_class(executor).start(
-            spec.resources, address=ray_address, most_slots=most
-        )
+        return executor_class(executor).start(spec.resources, address=ray_address, most_slots=most)
 
     # A polite kill is a Control-C: what is running is handed back before the process ends.
     signal.signal(signal.SIGTERM, _interrupt)

@@ -225,7 +225,11 @@ class _Driver:
             self.summary.evaluated += 1
             self.progress.finished(_label(run), None)
             return
-        if not self.store.commit(task.run_id, task.attempt, result):
+        try:
+            if not self.store.commit(task.run_id, task.attempt, result):
+                return
+        except BadResultError as error:
+            self._fail(run, task, str(error), None)
             return
         self.summary.trained += 1
         self.progress.finished(_label(run), result["test_accuracy"])

@@ -1,10 +1,10 @@
 """What can go wrong inside `trainers`, as a caller sees it.
 
-    TrainerError
-    ├── UnknownNameError       a name that no table has (also a ValueError, so that pydantic
-    │                          places it where it stands in the config)
-    ├── DatasetMissingError    the files of a dataset are nowhere to be found
-    └── CheckpointError        stored weights are missing or damaged
+TrainerError
+├── UnknownNameError       a name that no table has (also a ValueError, so that pydantic
+│                          places it where it stands in the config)
+├── DatasetMissingError    the files of a dataset are nowhere to be found
+└── CheckpointError        stored weights are missing or damaged
 """
 
 from __future__ import annotations

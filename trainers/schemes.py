@@ -169,4 +169,3 @@ OPTIMAL_LAMBDA = Fraction(-9, 5)
 def scheme_from_floats(alpha: tuple[float, ...], beta: float) -> LinearMultistepScheme:
     """The scheme that stored floats stand for; cached, since a sweep repeats its schemes."""
     return LinearMultistepScheme.of(alpha, beta)
-

@@ -81,9 +81,7 @@ class _Training:
         self.first_epoch = 1
         self.diverged_epoch: int | None = None
         self.checkpoints = (
-            None
-            if job.folder is None
-            else Checkpoints(job.config.run_id, job.folder, job.earlier)
+            None if job.folder is None else Checkpoints(job.config.run_id, job.folder, job.earlier)
         )
 
     def resume(self) -> None:

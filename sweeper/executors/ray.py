@@ -15,13 +15,13 @@ from typing import Any, Self
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
-import ray  # noqa: E402
-from ray.exceptions import RayError  # noqa: E402
+import ray
+from ray.exceptions import RayError
 
-from sweeper.errors import ResourceError  # noqa: E402
-from sweeper.executors.base import Executor  # noqa: E402
-from sweeper.spec import Resources  # noqa: E402
-from sweeper.worker import Finished, Lost, Outcome, Raised, Task, execute  # noqa: E402
+from sweeper.errors import ResourceError
+from sweeper.executors.base import Executor
+from sweeper.spec import Resources
+from sweeper.worker import Finished, Lost, Outcome, Raised, Task, execute
 
 LOOPBACK = "127.0.0.1"
 

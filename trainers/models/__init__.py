@@ -18,9 +18,7 @@ MODELS: Table[Architecture] = Table(
         # He et al. (2016), with ZeroSNet's alpha in front of the state (eq. 7).
         "preresnet": multistep_architecture(MultistepOptions, {"alpha": 1}),
         # Lu et al. (2018), eq. 1.
-        "lm_resnet": multistep_architecture(
-            RestartingOptions, {"k": [-0.1, 0], "trainable": True}
-        ),
+        "lm_resnet": multistep_architecture(RestartingOptions, {"k": [-0.1, 0], "trainable": True}),
         # Chen et al. (2022), eq. 10; Theorem 3's coefficients unless a spec says otherwise.
         "zerosnet": multistep_architecture(MultistepOptions, {"lambda": "-9/5"}),
         # The Taylor multistep method, ZeroSNet's lambda = 1, after three start blocks.

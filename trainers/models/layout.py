@@ -80,10 +80,11 @@ def multistep_layout(
     run_length = n if stage_change == "restart" else STAGES * n
     if start_blocks >= run_length:
         where = "each stage" if stage_change == "restart" else "the network"
+        fewest = start_blocks + 1 if stage_change == "restart" else start_blocks // STAGES + 1
         raise ValueError(
             f"depth {depth} gives {where} {run_length} blocks, of which {start_blocks} are start "
             f"blocks, so that no block would use the scheme: choose depth "
-            f"{2 + 2 * STAGES * (start_blocks + 1 if stage_change == 'restart' else -(-(start_blocks + 1) // STAGES))} or more"
+            f"{2 * STAGES * fewest + 2} or more"
         )
     blocks = []
     since_start = 0
@@ -140,9 +141,7 @@ def count_parameters(
     return count + 2 * features + features * classes + classes
 
 
-def count_multiply_adds(
-    layout: tuple[Block, ...], *, width: int, channels: int, size: int
-) -> int:
+def count_multiply_adds(layout: tuple[Block, ...], *, width: int, channels: int, size: int) -> int:
     """Multiply-adds of the convolutions in one image's forward pass; the measure of its cost.
 
     Args:

@@ -111,7 +111,11 @@ class MultistepBlock(nn.Module):
     """One step of the scheme, or one Euler step for a start block."""
 
     def __init__(
-        self, block: Block, options: MultistepOptions, scheme: SchemeConfig, generator: torch.Generator
+        self,
+        block: Block,
+        options: MultistepOptions,
+        scheme: SchemeConfig,
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
         self.restarts = block.changes_stage and options.stage_change == "restart"
@@ -131,7 +135,9 @@ class MultistepBlock(nn.Module):
             return [self.projections[0](normed)]
         if self.projections:
             # States without a projection are too old for any later block.
-            return [project(state) for project, state in zip(self.projections, history, strict=False)]
+            return [
+                project(state) for project, state in zip(self.projections, history, strict=False)
+            ]
         return history
 
     def forward(self, history: list[Tensor]) -> list[Tensor]:

@@ -80,7 +80,9 @@ def _count(options: MultistepOptions, scheme: SchemeConfig, channels: int, class
     )
 
 
-def _multiply_adds(options: MultistepOptions, scheme: SchemeConfig, channels: int, size: int) -> int:
+def _multiply_adds(
+    options: MultistepOptions, scheme: SchemeConfig, channels: int, size: int
+) -> int:
     return count_multiply_adds(
         layout_of(options, scheme), width=options.width, channels=channels, size=size
     )

@@ -1,0 +1,34 @@
+# `make quickstart` and `make test` work on a fresh clone with Python 3.11 or later.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install quickstart test lint clean
+
+help:            ## list the targets
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+install: .venv/installed   ## make .venv with everything that tests and runs need
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; set PYTHON=python3.12, say")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints.txt
+	touch $@
+
+quickstart: install   ## train 30 small networks on handwritten digits and report
+	$(BIN)/sweep run specs/quickstart.yaml
+	$(BIN)/sweep report quickstart --group-by zero_stable,root_moduli
+	$(BIN)/sweep report quickstart --group-by zero_stable
+
+test: lint   ## lint, then the whole test suite
+	$(BIN)/pytest
+
+lint: install   ## ruff, mypy, and the import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:           ## remove the environment and caches; results in .sweep stay
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,25 @@
+"""Fixtures for tests of every package."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _fake_trainers_can_be_imported() -> None:
+    """Here and in every process that a test starts."""
+    sys.path.insert(0, str(TESTS))
+    inherited = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(TESTS), inherited)))
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SWEEP_HOME", "SWEEP_DB", "RAY_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
