@@ -6,13 +6,14 @@ Tables go to stdout, everything else to stderr. Heavy imports are inside the com
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
+import typer.core
 
 from sweeper.errors import EXIT_SOME_FAILED, Interrupted, RequestError, as_sweep_error
 from sweeper.home import Home
@@ -21,8 +22,32 @@ if TYPE_CHECKING:
     from sweeper.scheduler import Summary
     from sweeper.spec import Spec
 
+
+class _Commands(typer.core.TyperGroup):
+    """Runs a command; every known error becomes one message and its exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _say("interrupted")
+            raise typer.Exit(Interrupted.exit_code) from None
+        except BrokenPipeError:
+            # The reader of a pipe has seen enough (`sweep report | head`); Python would complain
+            # once more when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+        except Exception as error:
+            known = as_sweep_error(error)
+            if known is None:
+                raise
+            _say(f"{'' if isinstance(known, Interrupted) else 'error: '}{known}")
+            raise typer.Exit(known.exit_code) from None
+
+
 app = typer.Typer(
     name="sweep",
+    cls=_Commands,
     help="Train grids of multistep residual networks, anywhere Ray runs, and ask what they show.",
     no_args_is_help=True,
     add_completion=False,
@@ -333,28 +358,5 @@ def _say(text: str) -> None:
 
 
 def main() -> None:
-    """Entry point of the console script; every known error becomes one message and its code."""
-    sys.exit(_main())
-
-
-def _main() -> int:
-    try:
-        result = app(standalone_mode=False)
-        return result if isinstance(result, int) else 0
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        _say("interrupted")
-        return Interrupted.exit_code
-    except BrokenPipeError:
-        # The reader of a pipe has seen enough (`sweep report | head`).
-        sys.stderr.close()
-        return 0
-    except Exception as error:
-        known = as_sweep_error(error)
-        if known is None:
-            raise
-        prefix = "" if isinstance(known, Interrupted) else "error: "
-        _say(f"{prefix}{known}")
-        return known.exit_code
+    """Entry point of the console script."""
+    app()

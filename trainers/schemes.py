@@ -129,7 +129,10 @@ def preresnet(alpha: Coefficient = 1) -> LinearMultistepScheme:
 def lm_resnet(k: Coefficient) -> LinearMultistepScheme:
     """y_{n+1} = (1-k) y_n + k y_{n-1} + (2k+1) f(y_n), k shared by all blocks (ZeroSNet eq. 8).
 
-    beta = 2k + 1 differs from Lu et al. (2018, eq. 1), whose trainable k_n goes with beta = 1.
+    beta = 2k + 1 differs from Lu et al. (2018, eq. 1), whose trainable k_n goes with beta = 1. The
+    paper chose it "to ensure consistency", but the order conditions ask for beta = 1 + k: the
+    scheme has order 0 unless k = 0, and at k = -1/2 it does not use f at all. Kept as printed,
+    since Table 2 was measured with it.
     """
     k = exact(k)
     return LinearMultistepScheme((1 - k, k), 2 * k + 1)
