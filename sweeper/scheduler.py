@@ -142,8 +142,9 @@ class _Driver:
         self.lost: Counter[str] = Counter()
 
     def run(self, pending: list[PendingRun], start_executor: StartExecutor) -> None:
-        # The longest last in the list, so that it is popped first and the last slot waits least.
-        self.queue = sorted(pending, key=self._estimated_seconds)
+        # The longest last in the list, so that it is popped first and the last slot waits least;
+        # among equals the first of the spec.
+        self.queue = sorted(reversed(pending), key=self._estimated_seconds)
         already_done = len(self.spec.configs) - len(pending)
         try:
             with (
