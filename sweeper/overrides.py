@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sweeper.errors import Place, RequestError
-from sweeper.points import CONFIG_KEYS
+from sweeper.points import NAMED
 from sweeper.spec_source import SpecPath, SpecSource, parse_value
 
 _ALWAYS_ONE_VALUE = ("depth", "seed")
@@ -16,7 +16,7 @@ def apply_override(source: SpecSource, override: str) -> None:
     """Set one value in the spec's data, in place.
 
     A path that the spec varies as an axis is fixed to the value, or, for a list, varied over it.
-    `grid.PATH=[...]` makes or replaces an axis.
+    `grid.PATH=[...]` makes or replaces an axis, and `zip.PATH=[...]` one of a group.
 
     Raises:
         RequestError: not of the form path=value.
@@ -30,42 +30,62 @@ def apply_override(source: SpecSource, override: str) -> None:
         )
     value = parse_value(text, f"--set {override}")
     first, _, rest = dotted.partition(".")
+    name = _one_name(rest if first in ("grid", "zip") and rest else dotted)
     if first == "grid" and rest:
-        path: SpecPath = ("grid", rest)
-    elif _drop_axis(source.data, dotted, keep=isinstance(value, list)) or (
-        dotted in _ALWAYS_ONE_VALUE and isinstance(value, list)
-    ):
-        path = ("grid", dotted)
-        if not isinstance(value, list):
-            path = tuple(dotted.split("."))
+        _drop_axis(source.data, name, keep=True)
+        path: SpecPath = ("grid", name)
+    elif first == "zip" and rest:
+        path = ("zip", name)
+    elif isinstance(value, list):
+        varied = _drop_axis(source.data, name, keep=True) or name in _ALWAYS_ONE_VALUE
+        path = ("grid", name) if varied else tuple(name.split("."))
     else:
-        path = tuple(dotted.split("."))
+        _drop_axis(source.data, name, keep=False)
+        path = tuple(name.split("."))
+    if path[0] not in ("grid", "zip") and _inside_an_axis(source.data, name):
+        # The axis sets what surrounds it anew, so it has to come later, as another axis does.
+        path, value = ("grid", name), [value]
     _set(source, path, value, override)
+
+
+def _one_name(name: str) -> str:
+    """`depth` for `model.depth`: a spec may say either."""
+    return "depth" if name == "model.depth" else name
+
+
+def _groups(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of axes: `grid`, and each group of `zip`."""
+    zipped = data.get("zip")
+    groups = [data.get("grid"), *(zipped if isinstance(zipped, list) else [zipped])]
+    return [group for group in groups if isinstance(group, dict)]
 
 
 def _drop_axis(data: dict[str, Any], name: str, *, keep: bool) -> bool:
     """Whether `name` is an axis; it is removed from `zip`, and from `grid` unless kept there."""
     found = False
-    zipped = data.get("zip")
-    for group in zipped if isinstance(zipped, list) else [zipped]:
-        if isinstance(group, dict) and name in group:
-            del group[name]
+    for group in _groups(data):
+        for axis in [axis for axis in group if _one_name(axis) == name]:
             found = True
-    grid = data.get("grid")
-    if isinstance(grid, dict) and name in grid:
-        found = True
-        if not keep:
-            del grid[name]
+            # What is kept is replaced in its place, so that the order of the runs stays.
+            if not (keep and group is data.get("grid") and axis == name):
+                del group[axis]
     return found
+
+
+def _inside_an_axis(data: dict[str, Any], name: str) -> bool:
+    full = "model.depth" if name == "depth" else name
+    return any(full.startswith(f"{axis}.") for group in _groups(data) for axis in group)
 
 
 def _set(source: SpecSource, path: SpecPath, value: Any, override: str) -> None:
     here: Any = source.data
+    place = Place(f"--set {override}")
     for position, key in enumerate(path[:-1]):
         child = here.get(key)
         if child is None:
             child = {}
-        if isinstance(child, str) and path[0] in CONFIG_KEYS and position == 0:
+            source.places[path[: position + 1]] = place
+        if isinstance(child, str) and position == 0 and key in NAMED:
             child = {"name": child}
         if not isinstance(child, dict):
             raise RequestError(
@@ -74,7 +94,11 @@ def _set(source: SpecSource, path: SpecPath, value: Any, override: str) -> None:
             )
         here[key] = child
         here = child
+    before = here.get(path[-1])
+    if path == ("model",) and isinstance(value, str) and isinstance(before, dict):
+        # Another model keeps the depth that was asked for.
+        value = {"name": value, **{key: before[key] for key in ("depth",) if key in before}}
     here[path[-1]] = value
     for old in [p for p in source.places if p[: len(path)] == path]:
         del source.places[old]
-    source.places[path] = Place(f"--set {override}")
+    source.places[path] = place

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import copy
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,6 +13,8 @@ from pydantic import ValidationError
 from sweeper.spec_source import SpecPath, SpecSource
 from sweeper.validation import explain
 from trainers.config import RunConfig
+from trainers.errors import UnknownNameError
+from trainers.models import MODELS
 
 CONFIG_KEYS = (
     "model",
@@ -25,8 +28,14 @@ CONFIG_KEYS = (
 )
 """The keys of a spec that make up a run's config."""
 
-_NAMED = ("model", "dataset")
+NAMED = ("model", "dataset")
 """Keys whose value may be a name alone, short for {name: ...}."""
+
+DEEPEST_NETWORK = 100_000
+"""Layers; refused before anyone lays out the blocks of a deeper one."""
+
+_LARGEST_WHOLE = 2**53 - 1
+"""Larger whole numbers have no canonical JSON (RFC 8785): not every float can tell them apart."""
 
 
 class ConfigPath(tuple[str, ...]):
@@ -36,6 +45,17 @@ class ConfigPath(tuple[str, ...]):
     def parse(cls, dotted: str) -> ConfigPath:
         keys = dotted.split(".")
         return cls(("model", *keys) if keys[0] == "depth" else keys)
+
+
+def check_key(source: SpecSource, place: SpecPath, name: str, what: str) -> None:
+    """Raises SpecError unless the dotted `name` starts with a key of the config."""
+    first = name.split(".")[0]
+    if first not in CONFIG_KEYS:
+        nearest = difflib.get_close_matches(first, CONFIG_KEYS, n=1, cutoff=0.5)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        raise source.error(
+            place, f"{name!r} {what}{hint} (it starts with one of {', '.join(CONFIG_KEYS)})"
+        )
 
 
 @dataclass
@@ -57,11 +77,12 @@ class Point:
         # The model comes first, since depth is set inside it.
         for key in CONFIG_KEYS:
             if given.get(key) is not None:
-                point.set(source, ConfigPath.parse(key), copy.deepcopy(given[key]), (key,))
+                point.set(source, ConfigPath.parse(key), given[key], (key,))
         return point
 
     def copy(self) -> Point:
-        return Point(copy.deepcopy(self.data), dict(self.origins))
+        # Shallow, since `set` changes no dict but the top one in place.
+        return Point(dict(self.data), dict(self.origins))
 
     def set(self, source: SpecSource, path: ConfigPath, value: Any, origin: SpecPath) -> None:
         """Set one value. Raises SpecError if the path leads into something that has no keys."""
@@ -69,15 +90,17 @@ class Point:
         here = self.data
         for depth, key in enumerate(parents):
             child = here.get(key, {})
-            if key in _NAMED and isinstance(child, str):
+            if depth == 0 and key in NAMED and isinstance(child, str):
                 child = {"name": child}
             if not isinstance(child, dict):
                 inside = ".".join(path[: depth + 1])
                 raise source.error(
                     origin, f"{'.'.join(path)} cannot be set: {inside} is {child!r}, without keys"
                 )
-            here[key] = child
+            here[key] = child = dict(child)
             here = child
+        if path == ("model",) and not isinstance(value, (str, dict)):
+            raise source.error(origin, _not_a_model(value))
         before = here.get(last)
         if path == ("model",) and isinstance(value, str):
             value = {"name": value}
@@ -88,7 +111,13 @@ class Point:
         self.origins[tuple(path)] = origin
 
     def place(self, path: tuple[str | int, ...]) -> SpecPath:
-        """Where in the spec the value at `path` of the config stands."""
+        """Where in the spec the value at `path` of the config stands.
+
+        If nothing was set there as a whole, then what was set inside it last, as an axis may do.
+        """
+        inside = [key for key in self.origins if key[: len(path)] == path]
+        if inside and path not in self.origins:
+            return self.origins[inside[-1]]
         for length in range(len(path), 0, -1):
             origin = self.origins.get(path[:length])  # type: ignore[arg-type]
             if origin is not None:
@@ -98,11 +127,90 @@ class Point:
 
 def resolve(source: SpecSource, point: Point) -> RunConfig:
     """The point as a run's config. Raises SpecError at the place of the value that is wrong."""
-    if "model" not in point.data or "name" not in point.data["model"]:
-        raise source.error((), "the spec names no model: add, for example, model: zerosnet")
+    _check_model(source, point)
     if "dataset" not in point.data:
         raise source.error((), "the spec names no dataset: add, for example, dataset: cifar10")
+    if isinstance(point.data.get("scheme"), dict):
+        _check_scheme(source, point, point.data["scheme"])
     try:
         return RunConfig.model_validate(point.data)
     except ValidationError as error:
         raise explain(error, RunConfig, source, point.data, relocate=point.place) from None
+    except ArithmeticError:
+        raise source.error(
+            point.place(("scheme",)), "scheme: a coefficient is beyond the range of 64-bit numbers"
+        ) from None
+
+
+def _check_model(source: SpecSource, point: Point) -> None:
+    model = point.data.get("model", {})
+    if not model.keys() - {"depth"}:
+        raise source.error((), "the spec names no model: add, for example, model: zerosnet")
+    name = model.get("name", model)
+    if not isinstance(name, str):
+        raise source.error(point.place(("model", "name")), _not_a_model(name))
+    try:
+        MODELS[name]
+    except UnknownNameError as error:
+        raise source.error(point.place(("model", "name")), str(error)) from None
+    depth = model.get("depth")
+    if isinstance(depth, int) and depth > DEEPEST_NETWORK:
+        raise source.error(
+            point.place(("model", "depth")),
+            f"depth {depth} is more than the {DEEPEST_NETWORK:,} layers that a network may have",
+        )
+
+
+def _check_scheme(source: SpecSource, point: Point, scheme: dict[str, Any]) -> None:
+    if "learned" in scheme:
+        raise source.error(
+            point.place(("scheme", "learned")),
+            "scheme: learned is how a run's config keeps it; in a spec write {k: ...}, "
+            "{lambda: ...} or {alpha: [...], beta: b} with trainable: true",
+        )
+    for key, value in scheme.items():
+        numbers = value if isinstance(value, list) else [value]
+        for number in numbers:
+            if not isinstance(number, (int, float, str)):
+                raise source.error(
+                    point.place(("scheme", key)),
+                    f"scheme.{key}: {number!r} is not a number or a fraction such as 5/9",
+                )
+
+
+def _not_a_model(value: Any) -> str:
+    several = "; several are an axis, grid: {model: [...]}" if isinstance(value, list) else ""
+    return (
+        f"{value!r} is not a model: give a name, or {{name: ...}} with its options "
+        f"(known: {', '.join(sorted(MODELS))}){several}"
+    )
+
+
+def identity(source: SpecSource, point: Point, config: RunConfig) -> str:
+    """The run's id. Raises SpecError for a number that has no canonical form."""
+    try:
+        return config.run_id
+    except ValueError:
+        found = _without_canonical_form(config.to_json(), ())
+        if found is None:
+            raise
+        path, number = found
+        raise source.error(
+            point.place(path),
+            f"{'.'.join(map(str, path))}: {number} is not allowed: numbers are finite, and whole "
+            "ones below 2**53",
+        ) from None
+
+
+def _without_canonical_form(value: Any, path: SpecPath) -> tuple[SpecPath, Any] | None:
+    if isinstance(value, (dict, list)):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            found = _without_canonical_form(item, (*path, key))
+            if found:
+                return found
+    elif isinstance(value, (float, int)) and (
+        not isfinite(value) if isinstance(value, float) else abs(value) > _LARGEST_WHOLE
+    ):
+        return path, value
+    return None

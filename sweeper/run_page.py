@@ -66,23 +66,28 @@ def _epochs(history: list[dict[str, Any]]) -> str:
     head = "epoch " + " ".join(f"{key:>14}" for key in keys)
     lines = [
         f"{epoch['epoch']:>5} "
-        + " ".join(f"{'-' if epoch[key] is None else format(epoch[key], '.5g'):>14}" for key in keys)
+        + " ".join(
+            f"{'-' if epoch[key] is None else format(epoch[key], '.5g'):>14}" for key in keys
+        )
         for epoch in history
     ]
     return "\n".join([head, *lines])
 
 
 def _evaluations(evaluations: list[dict[str, Any]]) -> str:
-    lines = [
-        f"  {e['name']:<24} {'not measured' if e['accuracy'] is None else format(e['accuracy'], '.2f')}"
-        for e in evaluations
-    ]
+    lines = []
+    for evaluation in evaluations:
+        accuracy = evaluation["accuracy"]
+        shown = "not measured" if accuracy is None else format(accuracy, ".2f")
+        lines.append(f"  {evaluation['name']:<24} {shown}")
     return "\n".join(["evaluations (accuracy in percent)", *lines]) if lines else ""
 
 
 def _attempt(attempt: dict[str, Any]) -> str:
     until = attempt["finished_at"] or "now"
-    lines = [f"attempt {attempt['attempt']}: {attempt['state']}, {attempt['started_at']} to {until}"]
+    lines = [
+        f"attempt {attempt['attempt']}: {attempt['state']}, {attempt['started_at']} to {until}"
+    ]
     if (attempt["first_epoch"] or 1) > 1:
         lines.append(f"  went on at epoch {attempt['first_epoch']} from a checkpoint")
     lines += [

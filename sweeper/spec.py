@@ -7,8 +7,9 @@ leaves points out (`exclude`). An axis is any path into the config, such as `dep
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -19,12 +20,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sweeper.errors import SpecError
 from sweeper.overrides import apply_override
-from sweeper.points import CONFIG_KEYS, ConfigPath, Point, resolve
+from sweeper.points import CONFIG_KEYS, NAMED, ConfigPath, Point, check_key, identity, resolve
 from sweeper.spec_source import SpecPath, SpecSource, parse_spec, read_spec_file
 from sweeper.validation import explain
 from trainers.config import RunConfig
 from trainers.errors import UnknownNameError
-from trainers.evaluations import NoiseConfig, parse_evaluation
+from trainers.evaluations import EVALUATIONS, NoiseConfig, parse_evaluation
 from trainers.exact import Number
 
 MOST_RUNS = 250_000
@@ -125,12 +126,12 @@ def _expand(source: SpecSource, overrides: tuple[str, ...]) -> Spec:
         layout = _Layout.model_validate(given)
     except ValidationError as error:
         raise explain(error, _Layout, source, given) from None
-    name = layout.name or Path(source.name).stem
+    name = Path(source.name).stem if layout.name is None else layout.name
     if not _NAME.fullmatch(name):
         raise source.error(
             ("name",),
-            f"{name!r} is not a name for a sweep: letters, digits, '_', '-' and '.', "
-            "at most 100, beginning with a letter or digit",
+            f"{name!r} is not a name for a sweep: add name: with letters, digits, '_', '-' and "
+            "'.', at most 100, beginning with a letter or digit",
         )
     return Spec(
         name=name,
@@ -152,7 +153,9 @@ def _evaluations(source: SpecSource, given: list[dict[str, Any]]) -> tuple[Noise
         try:
             evaluation = parse_evaluation(entry)
         except ValidationError as error:
-            raise explain(error, None, source, entry, prefix=path) from None
+            kind = entry.get("noise")
+            known = EVALUATIONS[kind].config if isinstance(kind, str) else None
+            raise explain(error, known, source, entry, prefix=path) from None
         except UnknownNameError as error:
             raise source.error((*path, "noise"), str(error)) from None
         except ValueError as error:
@@ -172,7 +175,7 @@ def _configs(source: SpecSource, layout: _Layout) -> tuple[RunConfig, ...]:
     for point in _points(source, base, axes, layout.include):
         config = resolve(source, point)
         if not exclusions.cover(point, config):
-            configs.setdefault(config.run_id, config)
+            configs.setdefault(identity(source, point, config), config)
     exclusions.check_all_used()
     if not configs:
         raise source.error(("exclude",), "exclude leaves no run over")
@@ -182,20 +185,25 @@ def _configs(source: SpecSource, layout: _Layout) -> tuple[RunConfig, ...]:
 def _axes(source: SpecSource, layout: _Layout) -> list[Axis]:
     groups = layout.zip if isinstance(layout.zip, list) else [layout.zip]
     axes: list[Axis] = []
-    seen: dict[str, SpecPath] = {}
-    named = [(("grid", name), [name], {name: values}) for name, values in layout.grid.items()]
+    seen: dict[ConfigPath, SpecPath] = {}
+    named: list[tuple[SpecPath, list[str], dict[str, list[Any]]]] = [
+        (("grid", name), [name], {name: values}) for name, values in layout.grid.items()
+    ]
     for index, group in enumerate(groups):
         if group:
-            where = ("zip", index) if isinstance(layout.zip, list) else ("zip",)
-            named.append((where, list(group), group))
+            named.append(
+                (("zip", index) if isinstance(layout.zip, list) else ("zip",), list(group), group)
+            )
     for where, names, lists in named:
         places: list[SpecPath] = []
         for name in names:
             place: SpecPath = where if where[0] == "grid" else (*where, name)
             _check_axis(source, place, name, lists[name])
-            if name in seen:
-                raise source.error(place, f"axis {name!r} is already varied at {seen[name][0]!r}")
-            seen[name] = place
+            config_path = ConfigPath.parse(name)
+            if config_path in seen:
+                first = source.place(seen[config_path])
+                raise source.error(place, f"axis {name!r} is already varied at {first}; keep one")
+            seen[config_path] = place
             places.append(place)
         lengths = {name: len(lists[name]) for name in names}
         if len(set(lengths.values())) > 1:
@@ -209,18 +217,17 @@ def _axes(source: SpecSource, layout: _Layout) -> list[Axis]:
 
 
 def _check_axis(source: SpecSource, place: SpecPath, name: str, values: list[Any]) -> None:
-    if name.split(".")[0] not in CONFIG_KEYS:
-        raise source.error(
-            place,
-            f"{name!r} cannot be an axis: it does not start with one of {', '.join(CONFIG_KEYS)}",
-        )
+    check_key(source, place, name, "cannot be an axis")
     if not values:
         raise source.error(place, f"axis {name!r} is empty: give it values, or remove it")
     if place[0] == "grid":
+        # As JSON, since 1 == True in Python, but not to a spec.
+        seen: set[str] = set()
         for index, value in enumerate(values):
-            # 1 == True in Python, but not to a spec.
-            if any(value == v and type(value) is type(v) for v in values[:index]):
+            text = json.dumps(value, sort_keys=True)
+            if text in seen:
                 raise source.error((*place, index), f"{value!r} is twice in axis {name!r}")
+            seen.add(text)
 
 
 def _check_count(source: SpecSource, axes: list[Axis], included: int) -> None:
@@ -239,72 +246,107 @@ def _points(
 ) -> Iterator[Point]:
     # A spec with neither axes nor included points is one run; include alone is just its points.
     if axes or not include:
+        moving = [
+            (ConfigPath.parse(name), axis, within)
+            for axis, (names, _, _) in enumerate(axes)
+            for within, name in enumerate(names)
+        ]
+        # What surrounds another comes first, so that `model` does not undo `model.width`.
+        moving.sort(key=lambda item: len(item[0]))
         for choice in product(*(range(len(values)) for _, values, _ in axes)):
             point = base.copy()
-            for (names, values, places), position in zip(axes, choice, strict=True):
-                for name, value, place in zip(names, values[position], places, strict=True):
-                    point.set(source, ConfigPath.parse(name), value, (*place, position))
+            for path, axis, within in moving:
+                _, values, places = axes[axis]
+                position = choice[axis]
+                point.set(source, path, values[position][within], (*places[within], position))
             yield point
     for index, entry in enumerate(include):
         point = base.copy()
-        for name, value in entry.items():
-            _check_key(source, ("include", index, name), name)
-            point.set(source, ConfigPath.parse(name), value, ("include", index, name))
+        for name in entry:
+            check_key(source, ("include", index, name), name, "is not a key of the config")
+        for name in sorted(entry, key=lambda name: len(ConfigPath.parse(name))):
+            point.set(source, ConfigPath.parse(name), entry[name], ("include", index, name))
         yield point
-
-
-def _check_key(source: SpecSource, place: SpecPath, name: str) -> None:
-    if name.split(".")[0] not in CONFIG_KEYS:
-        raise source.error(
-            place, f"unknown key {name!r}: it does not start with one of {', '.join(CONFIG_KEYS)}"
-        )
 
 
 class _Exclusions:
     """The points that a spec leaves out.
 
-    An entry covers a point if setting all its values there would change nothing. So 5/9 and its
-    decimal form, or a family's parameter and its coefficients, are the same to it.
+    An entry covers a point if setting each of its values there would change nothing. So 5/9 and
+    its decimal form, or a family's parameter and its coefficients, are the same to it. A list
+    stands for any of its values.
     """
 
     def __init__(self, source: SpecSource, entries: list[dict[str, Any]]) -> None:
         self._source = source
-        self._entries = entries
+        self._entries = [
+            [(name, _named_path(name, value), value) for name, value in entry.items()]
+            for entry in entries
+        ]
         self._used = [False] * len(entries)
+        self._fits: set[tuple[int, str]] = set()
+        self._errors: dict[tuple[int, str], SpecError] = {}
         for index, entry in enumerate(entries):
             if not entry:
                 raise source.error(("exclude", index), "an empty entry would exclude every run")
             for name in entry:
-                _check_key(source, ("exclude", index, name), name)
+                check_key(source, ("exclude", index, name), name, "is not a key of the config")
 
     def cover(self, point: Point, config: RunConfig) -> bool:
         covered = False
         for index, entry in enumerate(self._entries):
-            if all(self._unchanged(index, point, config, key, entry) for key in entry):
+            if all(
+                self._unchanged((index, name), path, value, point, config)
+                for name, path, value in entry
+            ):
                 self._used[index] = covered = True
         return covered
 
     def _unchanged(
-        self, index: int, point: Point, config: RunConfig, name: str, entry: Mapping[str, Any]
+        self, key: tuple[int, str], path: ConfigPath, value: Any, point: Point, config: RunConfig
     ) -> bool:
-        value = entry[name]
-        alternatives = [value, *value] if isinstance(value, list) else [value]
-        for alternative in alternatives:
+        for alternative in [value, *value] if isinstance(value, list) else [value]:
+            if path in _WHOLE_NUMBERS and type(alternative) is int:
+                # These have one form only, so that nothing need be resolved to compare them.
+                self._fits.add(key)
+                if alternative == (config.seed if path == ("seed",) else config.model.depth):
+                    return True
+                continue
             changed = point.copy()
             try:
-                changed.set(
-                    self._source, ConfigPath.parse(name), alternative, ("exclude", index, name)
-                )
-                if resolve(self._source, changed).run_id == config.run_id:
-                    return True
-            except SpecError:
-                # Not a value for this point; an entry that fits no point at all is reported.
+                changed.set(self._source, path, alternative, ("exclude", *key))
+                same = resolve(self._source, changed) == config
+            except SpecError as error:
+                # Not a value for this point; maybe for another.
+                self._errors[key] = error
                 continue
+            self._fits.add(key)
+            if same:
+                return True
         return False
 
     def check_all_used(self) -> None:
         for index, used in enumerate(self._used):
             if not used:
+                for key, error in self._errors.items():
+                    if key[0] == index and key not in self._fits:
+                        raise error
+                entry = {name: value for name, _, value in self._entries[index]}
                 raise self._source.error(
-                    ("exclude", index), f"{self._entries[index]} matches no point of the spec"
+                    ("exclude", index), f"{entry} matches no point of the spec; remove it"
                 )
+
+
+_WHOLE_NUMBERS = (("seed",), ("model", "depth"))
+
+
+def _named_path(name: str, value: Any) -> ConfigPath:
+    path = ConfigPath.parse(name)
+    # A name alone excludes that model or dataset with whatever options.
+    return ConfigPath((*path, "name")) if name in NAMED and _is_name(value) else path
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) or (
+        isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value)
+    )

@@ -6,14 +6,16 @@ alias expansion are bounded before anything is built, so that no spec can exhaus
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 from sweeper.errors import Place, RequestError, SpecError
 
@@ -28,9 +30,12 @@ DEEPEST_NESTING = 40
 SpecPath = tuple[str | int, ...]
 """Keys and list positions from the top of a spec to one value."""
 
-_PLAIN_TAGS = frozenset(
-    f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "map", "seq")
-)
+_YAML_TAG = "tag:yaml.org,2002:"
+_SCALAR_TAGS = frozenset(_YAML_TAG + kind for kind in ("null", "bool", "int", "float", "str"))
+
+_TOO_DEEP = f"nested too deeply (more than {DEEPEST_NESTING} levels)"
+
+_LONGEST_SHOWN = 80
 
 
 @dataclass
@@ -63,25 +68,37 @@ class SpecSource:
 def read_spec_file(path: Path) -> SpecSource:
     """Raises RequestError if the file is missing or too large, SpecError if it is no mapping."""
     try:
-        size = path.stat().st_size
-        if size > LARGEST_FILE:
-            raise RequestError(
-                f"{path}: {size:,} bytes is more than a spec may have ({LARGEST_FILE:,}); "
-                "split it into several specs"
-            )
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            # Bounded here and not by the size that the file system tells: a pipe has none.
+            content = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
         raise RequestError(f"{path}: there is no such file{_nearby(path)}") from None
-    except UnicodeDecodeError as error:
-        raise RequestError(f"{path}: not UTF-8 text (byte {error.start})") from None
     except OSError as error:
-        raise RequestError(f"{path}: cannot be read: {error.strerror}") from None
+        raise RequestError(f"{path}: cannot be read: {error.strerror}{_nearby(path)}") from None
+    if len(content) > LARGEST_FILE:
+        raise RequestError(
+            f"{path}: more than the {LARGEST_FILE:,} bytes that a spec may have; "
+            "split it into several specs"
+        )
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8")
+        raise SpecError(
+            _place_after(before, str(path)),
+            f"byte 0x{content[error.start]:02x} is not UTF-8 text; save the spec as UTF-8",
+        ) from None
     return parse_spec(text, str(path))
 
 
+def _place_after(text: str, name: str) -> Place:
+    return Place(name, text.count("\n") + 1, len(text) - (text.rfind("\n") + 1) + 1)
+
+
 def _nearby(path: Path) -> str:
+    folder = path if path.is_dir() else path.parent
     try:
-        specs = sorted(str(p) for p in path.parent.glob("*.yaml"))
+        specs = sorted(str(p) for p in folder.glob("*.yaml"))
     except OSError:
         specs = []
     return f"; specs there: {', '.join(specs)}" if specs else ""
@@ -91,7 +108,9 @@ def parse_spec(text: str, name: str) -> SpecSource:
     """Parse the text of a spec called `name`. Raises SpecError with line and column."""
     node = _compose(text, name)
     if not isinstance(node, MappingNode):
-        raise SpecError(Place(name, 1, 1), "a spec is a mapping of keys to values")
+        raise SpecError(
+            Place(name, 1, 1), "a spec is a mapping of keys to values, such as model: zerosnet"
+        )
     reader = _Reader(name)
     data = reader.read(node, (), 0)
     return SpecSource(name=name, text=text, data=data, places=reader.places)
@@ -106,19 +125,36 @@ def parse_value(text: str, name: str) -> Any:
 def _compose(text: str, name: str) -> Node | None:
     yaml = YAML(typ="safe", pure=True)
     try:
-        node: Node | None = yaml.compose(text)
+        with warnings.catch_warnings():
+            # YAML allows an anchor to be set anew; the next alias means the newest.
+            warnings.simplefilter("ignore", ReusedAnchorWarning)
+            node: Node | None = yaml.compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(name, mark.line + 1, mark.column + 1) if mark else Place(name)
         problem = " ".join(filter(None, (error.context, error.problem)))
         raise SpecError(place, f"not valid YAML: {problem}") from None
+    except ReaderError as error:
+        raise SpecError(
+            _place_after(text[: error.position], name),
+            f"not valid YAML: {text[error.position]!r} is not a character of YAML; remove it",
+        ) from None
     except YAMLError as error:
         raise SpecError(Place(name), f"not valid YAML: {' '.join(str(error).split())}") from None
     except RecursionError:
-        raise SpecError(
-            Place(name), f"nested too deeply (more than {DEEPEST_NESTING} levels)"
-        ) from None
+        raise SpecError(_too_deep_place(text, name), _TOO_DEEP) from None
     return node
+
+
+def _too_deep_place(text: str, name: str) -> Place:
+    # Events, unlike nodes, come without recursion.
+    depth = 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        depth += isinstance(event, CollectionStartEvent)
+        depth -= isinstance(event, CollectionEndEvent)
+        if depth > DEEPEST_NESTING:
+            return Place(name, event.start_mark.line + 1, event.start_mark.column + 1)
+    return Place(name)
 
 
 class _Reader:
@@ -127,6 +163,7 @@ class _Reader:
     def __init__(self, name: str) -> None:
         self._name = name
         self._values = 0
+        self._open: set[int] = set()
         self._constructor = YAML(typ="safe", pure=True).constructor
         self.places: dict[SpecPath, Place] = {}
 
@@ -134,27 +171,38 @@ class _Reader:
         place = _place(node, self._name)
         self._values += 1
         if self._values > MOST_VALUES:
+            # Nodes do not tell where an alias to them stands, but the key around it is known.
             raise SpecError(
-                place,
+                self.places.get(path[:1], place),
                 f"more than {MOST_VALUES:,} values once its aliases are expanded; "
                 "write a smaller spec",
             )
         if depth > DEEPEST_NESTING:
-            raise SpecError(place, f"nested too deeply (more than {DEEPEST_NESTING} levels)")
-        if node.tag not in _PLAIN_TAGS:
-            raise SpecError(
-                place, f"{node.tag} is not allowed: a spec holds plain numbers, texts and lists"
-            )
+            raise SpecError(place, _TOO_DEEP)
+        if id(node) in self._open:
+            raise SpecError(place, "an alias (*) here stands inside its own anchor (&)")
         self.places.setdefault(path, place)
-        if isinstance(node, MappingNode):
-            return self._mapping(node, path, depth)
-        if isinstance(node, SequenceNode):
-            return [self.read(item, (*path, i), depth + 1) for i, item in enumerate(node.value)]
-        assert isinstance(node, ScalarNode)
+        if isinstance(node, ScalarNode):
+            return self._scalar(node, place)
+        self._open.add(id(node))
+        value: Any
+        if isinstance(node, MappingNode) and node.tag == _YAML_TAG + "map":
+            value = self._mapping(node, path, depth)
+        elif isinstance(node, SequenceNode) and node.tag == _YAML_TAG + "seq":
+            value = [self.read(item, (*path, i), depth + 1) for i, item in enumerate(node.value)]
+        else:
+            raise SpecError(place, _foreign(node))
+        self._open.remove(id(node))
+        return value
+
+    def _scalar(self, node: ScalarNode, place: Place) -> Any:
+        if node.tag not in _SCALAR_TAGS:
+            raise SpecError(place, _foreign(node))
         try:
             return self._constructor.construct_object(node)
-        except (ValueError, YAMLError) as error:
-            raise SpecError(place, f"{node.value!r} cannot be read: {error}") from None
+        except (ValueError, LookupError, YAMLError):
+            kind = node.tag.removeprefix(_YAML_TAG)
+            raise SpecError(place, f"{_short(node.value)} cannot be read as {kind}") from None
 
     def _mapping(self, node: MappingNode, path: SpecPath, depth: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -163,8 +211,8 @@ class _Reader:
             if key_node.tag == "tag:yaml.org,2002:merge":
                 raise SpecError(place, "merge keys (<<) are not supported; write the keys out")
             key = self.read(key_node, (*path, "<key>"), depth + 1)
-            if not isinstance(key, Hashable) or not isinstance(key, str):
-                raise SpecError(place, f"{key!r} is not a key: keys are text")
+            if not isinstance(key, str):
+                raise SpecError(place, f"{_short(key)} is not a key: keys are text; quote it")
             if key in result:
                 first = self.places[(*path, key)]
                 raise SpecError(
@@ -173,6 +221,17 @@ class _Reader:
             self.places[(*path, key)] = place
             result[key] = self.read(value_node, (*path, key), depth + 1)
         return result
+
+
+def _foreign(node: Node) -> str:
+    if node.tag == _YAML_TAG + "timestamp":
+        return f"{_short(node.value)} is a date, and a spec has none: for text, put it in quotes"
+    return f"{node.tag} is not allowed: a spec holds plain numbers, texts, lists and mappings"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."
 
 
 def _place(node: Node, name: str) -> Place:

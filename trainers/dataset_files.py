@@ -88,8 +88,8 @@ def find_cifar(name: str, data_dir: Path, torchvision_class: str) -> tuple[Array
         _download_or_explain(name, data_dir, torchvision_class, home, tuple(checksums), looked)
     try:
         with warnings.catch_warnings():
-            # The published pickles were written by Python 2, with a dtype that NumPy 2.4 reads
-            # with a warning.
+            # The published pickles were written by Python 2, with a dtype that NumPy 2.4.0 to
+            # 2.4.4 read with a warning.
             warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
             train, test = dataset(data_dir, train=True), dataset(data_dir, train=False)
     except RuntimeError as error:  # torchvision does not say which file

@@ -18,6 +18,10 @@ EVALUATION_BATCH = 1_000
 
 Precision = Literal["fp32", "bf16"]
 
+_FORWARD_BATCH = {"cpu": 125}
+"""Images at a time through the network, EVALUATION_BATCH unless given. A CPU's caches hold the
+activations of so many, which makes it twice as fast; each image's logits are the same."""
+
 Logits = Callable[[Tensor], Tensor]
 """From pixels in [0, 1], float32 (B, C, H, W), to logits, float32 (B, classes)."""
 
@@ -99,9 +103,12 @@ def accuracy_and_loss(
     if count == 0 or labels.shape != (count,):
         raise ValueError(f"{count} images and labels of shape {tuple(labels.shape)}")
 
+    forward_batch = _FORWARD_BATCH.get(device.type, EVALUATION_BATCH)
+
     def logits(pixels: Tensor) -> Tensor:
+        inputs = normalize(pixels, mean, std).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-            scores: Tensor = network(normalize(pixels, mean, std))
+            scores = torch.cat([network(part) for part in torch.split(inputs, forward_batch)])
         return scores.float()
 
     losses, right = [], []

@@ -5,6 +5,7 @@ import hashlib
 import pickle
 import socket
 import struct
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,8 +104,10 @@ class TestIdx:
             lambda content: content[: len(content) - 1],
             lambda content: b"<html>not found</html>" + content,
             lambda content: content + b"\0",
+            lambda content: b"\0\0\x09" + content[3:],
+            lambda content: b"\0\0\x0a" + content[3:],
         ],
-        ids=["empty", "header cut", "cut", "a web page", "too long"],
+        ids=["empty", "header cut", "cut", "a web page", "too long", "int8", "no type"],
     )
     def test_a_damaged_file_is_named(self, tmp_path, file, gz, damage):
         folder = tmp_path / "MNIST" / "raw"
@@ -116,12 +119,22 @@ class TestIdx:
             find_idx("mnist", tmp_path, "MNIST")
         assert f"'mnist': {path} is damaged" in str(caught.value)
 
-    @pytest.mark.parametrize("kept", [0, 5, 40, -1])
-    def test_a_damaged_gzip_is_named(self, tmp_path, kept):
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda _: b"",
+            lambda content: content[:5],
+            lambda content: content[:-1],
+            lambda content: content[:10] + b"\xff" * 4 + content[14:],
+            gzip.decompress,
+        ],
+        ids=["empty", "header cut", "cut", "garbled", "not gzipped"],
+    )
+    def test_a_damaged_gzip_is_named(self, tmp_path, damage):
         folder = tmp_path / "MNIST" / "raw"
         write_idx(folder, gz=True)
         path = folder / f"{IDX_FILES[0]}.gz"
-        path.write_bytes(path.read_bytes()[:kept])
+        path.write_bytes(damage(path.read_bytes()))
         with pytest.raises(DatasetMissingError, match=f"{path} is damaged"):
             find_idx("mnist", tmp_path, "MNIST")
 
@@ -269,6 +282,11 @@ def write_cifar(root, monkeypatch, name):
         checksums[path.name] = hashlib.md5(path.read_bytes()).hexdigest()
 
     class Small(real):
+        def __init__(self, *args, **kwargs):
+            # As NumPy 2.4.0 to 2.4.4 do of a dtype that Python 2 has pickled.
+            warnings.warn("align=0", np.exceptions.VisibleDeprecationWarning, stacklevel=2)
+            super().__init__(*args, **kwargs)
+
         train_list = [[file, checksums[file]] for file, _ in real.train_list]  # noqa: RUF012
         test_list = [[file, checksums[file]] for file, _ in real.test_list]  # noqa: RUF012
         meta = real.meta | {"md5": checksums[real.meta["filename"]]}
@@ -318,6 +336,16 @@ class TestCifar:
         folder = write_cifar(tmp_path, monkeypatch, "CIFAR10")
         (folder / "data_batch_3").unlink()
         with pytest.raises(DatasetMissingError, match="it lacks data_batch_3\n"):
+            find_cifar("cifar10", tmp_path, "CIFAR10")
+
+    def test_a_file_that_cannot_be_read_is_explained(self, tmp_path, monkeypatch):
+        folder = write_cifar(tmp_path, monkeypatch, "CIFAR10")
+
+        def refuse(*_args, **_kwargs):
+            raise PermissionError("not yours")
+
+        monkeypatch.setattr(torchvision.datasets.CIFAR10, "__init__", refuse)
+        with pytest.raises(DatasetMissingError, match=f"{folder} is damaged .not yours"):
             find_cifar("cifar10", tmp_path, "CIFAR10")
 
     def test_only_the_published_files_are_read(self, tmp_path):

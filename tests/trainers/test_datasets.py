@@ -23,6 +23,10 @@ def split_of(count, channels=1, size=2, classes=3):
     )
 
 
+def shifted(split):
+    return Split(split.images, split.labels - 1)
+
+
 @pytest.fixture
 def reads(monkeypatch):
     """A table with one small dataset, "small"; the list has the folder of every read."""
@@ -132,6 +136,11 @@ class TestLoad:
         assert load("small", tmp_path / "other") is not first
         assert len(reads) == 2
 
+    def test_a_tilde_is_the_home_folder(self, reads, tmp_path, monkeypatch):
+        monkeypatch.setenv("HOME", str(tmp_path))
+        load("small", Path("~/data"))
+        assert reads == [tmp_path.resolve() / "data"]
+
     def test_threads_read_once(self, reads, tmp_path):
         threads = [threading.Thread(target=load, args=("small", tmp_path)) for _ in range(8)]
         for thread in threads:
@@ -166,6 +175,10 @@ class TestLoad:
             ({"channels": 3}, r"not \(6, 3, 2, 2\)"),
             ({"size": 3}, r"not \(6, 1, 3, 3\)"),
             ({"classes": 2}, r"labels 0\.\.2, not 0\.\.1"),
+            (
+                {"read": lambda _: (shifted(split_of(6)), split_of(3))},
+                r"labels -1\.\.1, not 0\.\.2",
+            ),
         ],
     )
     def test_well_formed_files_of_something_else_are_refused(

@@ -114,6 +114,11 @@ def test_equal_settings_are_one_evaluation_however_written():
     assert one.evaluation_id == other.evaluation_id
 
 
+def test_a_name_has_as_many_digits_as_it_takes():
+    assert GaussianNoise(std=0.02).name == "gaussian[0.02]"
+    assert GaussianNoise(std=0.020000001).name == "gaussian[0.020000001]"
+
+
 @given(DATA, DATA)
 def test_names_and_ids_tell_configs_apart(first, second):
     one, other = parse_evaluation(first), parse_evaluation(second)

@@ -124,6 +124,7 @@ def test_a_logit_that_is_not_finite_is_wrong_whatever_the_label(bad, place):
 
 
 def test_images_come_in_fixed_batches():
+    assert EVALUATION_BATCH == 1_000  # another number is other noise, and other results
     network = Threshold()
     count = 2 * EVALUATION_BATCH + 1
     measured(network, greys([128] * count), [1] * count)

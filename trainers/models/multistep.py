@@ -10,7 +10,6 @@ activation, the first blocks as plain Euler steps, He-normal (fan-out) initialis
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -38,59 +37,72 @@ class ResidualFunction(nn.Module):
 
 
 class FixedCoefficients(nn.Module):
-    """(alpha, beta) as a spec gives them; buffers, so that they follow the network's device."""
-
-    coefficients: Tensor
+    """(alpha ..., beta) as a spec gives them."""
 
     def __init__(self, scheme: SchemeConfig) -> None:
         super().__init__()
         assert scheme.alpha is not None
         assert scheme.beta is not None
-        # Not in the state_dict: they are part of the config, not of what was learned.
-        self.register_buffer(
-            "coefficients", torch.tensor([*scheme.alpha, scheme.beta]), persistent=False
-        )
+        self.coefficients = (*scheme.alpha, scheme.beta)
 
-    def forward(self) -> Tensor:
-        """(d + 1,): alpha, then beta."""
-        return self.coefficients
+    def forward(self, slope: Tensor, history: list[Tensor]) -> Tensor:
+        """The new state. Python numbers, which bf16 does not round: the scheme that trains is to
+        be the one that is reported."""
+        *alpha, beta = self.coefficients
+        new = slope * beta
+        for weight, state in zip(alpha, history, strict=True):
+            new = new + state * weight
+        return new
 
 
-class LearnedCoefficients(nn.Module):
+class _Learned(nn.Module):
+    """Coefficients that are parameters; the combination is computed in at least float32."""
+
+    def coefficients(self) -> Tensor:
+        """(d + 1,), float32: alpha, then beta."""
+        raise AssertionError(f"{type(self).__name__} does not say what it learns")
+
+    def forward(self, slope: Tensor, history: list[Tensor]) -> Tensor:
+        *alpha, beta = self.coefficients().unbind()
+        wide = torch.promote_types(slope.dtype, torch.float32)
+        new = beta * slope.to(wide)
+        for weight, state in zip(alpha, history, strict=True):
+            new = new + weight * state.to(wide)
+        return new.to(slope.dtype)
+
+
+class LearnedCoefficients(_Learned):
     """Every block's own alpha and beta, started at the spec's."""
 
     def __init__(self, scheme: SchemeConfig) -> None:
         super().__init__()
         assert scheme.alpha is not None
         assert scheme.beta is not None
-        self.coefficients = nn.Parameter(torch.tensor([*scheme.alpha, scheme.beta]))
+        self.values = nn.Parameter(torch.tensor([*scheme.alpha, scheme.beta]))
 
-    def forward(self) -> Tensor:
-        """(d + 1,): alpha, then beta."""
-        return self.coefficients
+    def coefficients(self) -> Tensor:
+        return self.values
 
 
-class LearnedK(nn.Module):
+class LearnedK(_Learned):
     """One k_n: alpha = (1 - k_n, k_n), beta = 1 (Lu et al. 2018, eq. 1)."""
 
     def __init__(self, k: Tensor) -> None:
         super().__init__()
         self.k = nn.Parameter(k)
 
-    def forward(self) -> Tensor:
-        """(3,): alpha, then beta."""
+    def coefficients(self) -> Tensor:
         return torch.stack((1 - self.k, self.k, torch.ones_like(self.k)))
 
 
-class LearnedLambda(nn.Module):
+class LearnedLambda(_Learned):
     """One lambda_n of ZeroSNet eq. 10 (ZeroSNet-Tra)."""
 
     def __init__(self, lambda_: Tensor) -> None:
         super().__init__()
         self.lambda_ = nn.Parameter(lambda_)
 
-    def forward(self) -> Tensor:
-        """(4,): alpha, then beta."""
+    def coefficients(self) -> Tensor:
         side = (1 + self.lambda_) / (4 * self.lambda_)
         beta = (3 * self.lambda_ - 1) / (2 * self.lambda_)
         return torch.stack((3 * side, -1 / self.lambda_, side, beta))
@@ -146,11 +158,7 @@ class MultistepBlock(nn.Module):
         history = self._carry(history)
         if self.coefficients is None:
             return [history[0] + slope, *history]
-        *alpha, beta = self.coefficients().to(slope.dtype).unbind()
-        new = beta * slope
-        for weight, state in zip(alpha, history, strict=True):
-            new = torch.addcmul(new, weight, state)
-        return [new, *history]
+        return [self.coefficients(slope, history), *history]
 
 
 class MultistepNetwork(nn.Module):
@@ -187,14 +195,8 @@ class MultistepNetwork(nn.Module):
     @torch.no_grad()
     def learned_coefficients(self) -> list[list[float]] | None:
         """(alpha ..., beta) of each multistep block in order; None if nothing is learned."""
-        learned: Sequence[nn.Module] = [
-            block.coefficients
-            for block in self.blocks
-            if isinstance(block, MultistepBlock)
-            and block.coefficients is not None
-            and not isinstance(block.coefficients, FixedCoefficients)
-        ]
-        return [coefficients().tolist() for coefficients in learned] or None
+        learned = [module for module in self.modules() if isinstance(module, _Learned)]
+        return [module.coefficients().tolist() for module in learned] or None
 
 
 def _initialise(network: nn.Module, generator: torch.Generator) -> None:

@@ -1,0 +1,268 @@
+"""The commands as a user types them, each in a process of its own."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SWEEP = str(Path(sys.executable).parent / "sweep")
+
+SPEC = """
+name: tiny
+model: zerosnet
+dataset: digits
+trainer: fake_trainers:quick
+training: {epochs: 2}
+grid:
+  scheme: [{alpha: [1, 1, 1], beta: 1}, {lambda: 10}]
+  depth: [8, 14]
+  seed: [0, 1]
+evaluations:
+  - {noise: gaussian, std: 0.1}
+"""
+
+RUN_KEYS = (
+    "run_id sweep state model scheme depth dataset seed alpha beta trainable root_moduli "
+    "max_root_modulus zero_stable consistent order parameters epochs test_accuracy "
+    "best_test_accuracy train_accuracy generalization_gap diverged train_seconds "
+    "images_per_second attempts evaluations"
+).split()
+
+
+def sweep(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SWEEP, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which the tiny sweep has run."""
+    folder = tmp_path_factory.mktemp("laboratory")
+    (folder / "tiny.yaml").write_text(SPEC)
+    home = folder / "home"
+    done = sweep("run", str(folder / "tiny.yaml"), "--home", str(home), "--executor", "inline")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert "tiny: 8 of 8 runs done (8 trained now)" in done.stderr
+    return home
+
+
+def ask(home: Path, *arguments: str) -> Any:
+    done = sweep(*arguments, "--home", str(home), "--format", "json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_help_lists_the_commands() -> None:
+    done = sweep("--help")
+    assert done.returncode == 0
+    for command in ("run", "plan", "resume", "status", "report", "show", "retry"):
+        assert f"\n  {command} " in done.stdout
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "resume", "status", "report", "show", "retry"])
+def test_each_command_has_help(command: str) -> None:
+    done = sweep(command, "--help")
+    assert done.returncode == 0
+    assert "--home" in done.stdout
+
+
+def test_plan_of_a_finished_sweep(home: Path) -> None:
+    rows = ask(home, "plan", str(home.parent / "tiny.yaml"))
+    assert [list(row) for row in rows] == [[*RUN_KEYS, "estimated_seconds"]] * 8
+    assert {row["state"] for row in rows} == {"done"}
+    assert [row["test_accuracy"] for row in rows] == [50, 51] * 4
+
+
+def test_plan_writes_nothing(tmp_path: Path, home: Path) -> None:
+    done = sweep("plan", str(home.parent / "tiny.yaml"), "--home", str(tmp_path / "new"))
+    assert done.returncode == 0
+    assert "8 to train" in done.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_report_by_zero_stable(home: Path) -> None:
+    groups = ask(home, "report", "tiny", "--group-by", "zero_stable")
+    assert [group["zero_stable"] for group in groups] == [False, True]
+    for group in groups:
+        assert group["runs"] == 4
+        assert group["test_accuracy_mean"] == 50.5
+        assert group["test_accuracy_std"] == pytest.approx(0.57735, abs=1e-5)
+        assert (group["gaussian[0.1]_min"], group["gaussian[0.1]_max"]) == (40, 41)
+
+
+def test_report_by_several_keys_and_filters(home: Path) -> None:
+    groups = ask(
+        home, "report", "tiny", "--group-by", "zero_stable,depth", "--where", "depth>8",
+        "--where", "training.epochs=2", "--metric", "gaussian[0.1]", "--metric", "parameters",
+    )  # fmt: skip
+    assert [(g["zero_stable"], g["depth"]) for g in groups] == [(False, 14), (True, 14)]
+    assert "test_accuracy_mean" not in groups[0]
+    assert groups[0]["parameters_std"] == 0
+
+
+def test_report_formats_agree(home: Path) -> None:
+    groups = ask(home, "report", "tiny", "--group-by", "depth,seed")
+    text = sweep(
+        "report", "tiny", "--group-by", "depth,seed", "--home", str(home), "--format", "csv"
+    ).stdout
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [float(row["test_accuracy_mean"]) for row in rows] == [
+        group["test_accuracy_mean"] for group in groups
+    ]
+    markdown = sweep("report", "tiny", "--home", str(home), "--format", "markdown").stdout
+    assert markdown.startswith("| model")
+    assert "50.50 ± 0.71" in markdown
+    assert "50.50 ± 0.71" in sweep("report", "tiny", "--home", str(home)).stdout
+
+
+def test_report_to_a_file(home: Path, tmp_path: Path) -> None:
+    target = tmp_path / "report.csv"
+    done = sweep(
+        "report", "tiny", "--home", str(home), "--format", "csv", "--output", str(target)
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    assert target.read_text().startswith("model,")
+
+
+def test_status(home: Path) -> None:
+    (status,) = ask(home, "status")
+    assert status["sweep"] == "tiny"
+    assert status["counts"]["done"] == 8
+    assert status["failures"] == []
+
+
+def test_show(home: Path) -> None:
+    run_id = ask(home, "plan", str(home.parent / "tiny.yaml"))[0]["run_id"]
+    detail = ask(home, "show", run_id[:8])
+    assert detail["run_id"] == run_id
+    assert detail["sweeps"] == ["tiny"]
+    assert len(detail["epoch_history"]) == 2
+    assert detail["attempt_history"][0]["provenance"]["torch"]
+    page = sweep("show", run_id, "--home", str(home)).stdout
+    assert "1, 1, 1; 1" in page
+    assert "attempt 1: done" in page
+
+
+def test_home_and_database_from_the_environment(home: Path) -> None:
+    by_home = sweep("status", SWEEP_HOME=str(home))
+    by_database = sweep("status", SWEEP_DB=f"sqlite:///{home / 'sweep.db'}", SWEEP_HOME="/nowhere")
+    assert "tiny" in by_home.stdout
+    assert by_home.stdout == by_database.stdout
+
+
+def test_failures_end_with_1_and_retry_queues_them(tmp_path: Path) -> None:
+    spec = tmp_path / "odd.yaml"
+    spec.write_text(SPEC.replace("quick", "odd_seeds_raise").replace("name: tiny", "name: odd"))
+    where = ("--home", str(tmp_path / "home"))
+    done = sweep("run", str(spec), *where, "--executor", "inline")
+    assert done.returncode == 1
+    assert "4 failed" in done.stderr
+    assert "Traceback" not in done.stderr
+    status = sweep("status", "odd", *where)
+    assert "RuntimeError: seed 1 is odd" in status.stderr
+    failed = [row for row in ask(tmp_path / "home", "plan", str(spec)) if row["state"] == "failed"]
+    assert "Traceback" in sweep("show", failed[0]["run_id"], *where).stdout
+    retried = sweep("retry", "odd", *where)
+    assert (retried.returncode, "4 failed runs queued" in retried.stderr) == (0, True)
+    again = sweep("resume", "odd", *where, "--executor", "inline")
+    assert again.returncode == 1
+    assert {row["attempts"] for row in ask(tmp_path / "home", "plan", str(spec))} == {1, 2}
+
+
+def test_set_changes_the_spec_and_resume_remembers(tmp_path: Path) -> None:
+    spec = tmp_path / "tiny.yaml"
+    spec.write_text(SPEC)
+    where = ("--home", str(tmp_path / "home"), "--executor", "inline")
+    done = sweep("run", str(spec), *where, "--set", "seed=[7]", "--set", "depth=20")
+    assert "2 of 2 runs done" in done.stderr
+    again = sweep("resume", *where)
+    assert "2 of 2 runs done already; nothing to train" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["report", "nowhere"], 2, "unknown sweep 'nowhere' (known: tiny)"),
+        (["report", "--group-by", "zero_stabel"], 2, "zero_stable"),
+        (["report", "--where", "depth~8"], 2, "depth~8"),
+        (["report", "--where", "depth=deep"], 2, "deep"),
+        (["report", "--metric", "gaussian[9]"], 2, "gaussian[0.1]"),
+        (["report", "--format", "xml"], 2, "'xml'"),
+        (["report", "--output", "/proc/no/such/file"], 2, "/proc/no/such/file"),
+        (["show", "zz"], 2, "'zz'"),
+        (["show", "0123456789abcdef", "--format", "csv"], 2, "'csv'"),
+        (["status", "nowhere"], 2, "unknown sweep 'nowhere'"),
+        (["resume", "nowhere"], 2, "unknown sweep 'nowhere'"),
+        (["retry", "nowhere"], 2, "unknown sweep 'nowhere'"),
+        (["run", "specs/nowhere.yaml"], 2, "no such file"),
+        (["report", "--nonsense"], 2, "--nonsense"),
+        (["nonsense"], 2, "nonsense"),
+    ],
+)
+def test_wrong_requests(home: Path, arguments: list[str], code: int, message: str) -> None:
+    where = [] if arguments[0] == "nonsense" else ["--home", str(home)]
+    before = (home / "sweep.db").read_bytes()
+    done = sweep(*arguments, *where)
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert (home / "sweep.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("command", [["report"], ["status"], ["show", "ab"], ["resume"]])
+def test_without_a_database(tmp_path: Path, command: list[str]) -> None:
+    done = sweep(*command, "--home", str(tmp_path / "none"))
+    assert done.returncode == 3
+    assert "there is no database" in done.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "sweep.db").write_text("hello, this is a letter and no database\n" * 100)
+    done = sweep("report", "--home", str(tmp_path))
+    assert done.returncode == 3
+    assert "sweep.db" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_cluster_that_is_not_there(home: Path, tmp_path: Path) -> None:
+    done = sweep(
+        "run", str(home.parent / "tiny.yaml"), "--home", str(tmp_path / "home"),
+        "--ray-address", "nonsense",
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "nonsense" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_dataset_that_is_not_there(home: Path, tmp_path: Path) -> None:
+    spec = tmp_path / "missing.yaml"
+    spec.write_text(SPEC.replace("quick", "loses_its_dataset"))
+    done = sweep("run", str(spec), "--home", str(tmp_path / "home"), "--executor", "inline")
+    assert done.returncode == 3
+    assert "the data are not here; put them there" in done.stderr
+    assert {row["state"] for row in ask(tmp_path / "home", "plan", str(spec))} == {"queued"}
+
+
+def test_a_reader_that_has_seen_enough(home: Path) -> None:
+    done = subprocess.run(
+        f"{SWEEP} report tiny --home {home} --format json | head -c 1",
+        shell=True, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout == "["
+    assert done.stderr == ""

@@ -1,0 +1,90 @@
+"""The arrows between the packages, and those inside `sweeper`, as import-linter reads them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def lint(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+def contracts() -> list[dict]:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return settings["tool"]["importlinter"]["contracts"]
+
+
+def test_every_contract_is_kept():
+    done = lint(ROOT)
+    assert done.returncode == 0, done.stdout
+    assert f"Contracts: {len(contracts())} kept, 0 broken." in done.stdout
+
+
+def test_the_contracts_are_those_of_the_design():
+    layers = [contract["layers"] for contract in contracts() if contract["type"] == "layers"]
+    assert ["sweeper", "trainers | results"] in layers
+    forbidden = {
+        (source, module)
+        for contract in contracts()
+        if contract["type"] == "forbidden"
+        for source in contract["source_modules"]
+        for module in contract["forbidden_modules"]
+    }
+    assert {("results", "torch"), ("results", "ray"), ("trainers", "ray")} <= forbidden
+    assert {("trainers", "sqlalchemy"), ("sweeper", "ray")} <= forbidden
+
+
+BREACHES = {
+    "trainers/extra.py": "import ray, sqlalchemy, results.records, sweeper.spec",
+    "results/extra.py": "import trainers.config\ndef late():\n    import torch",
+    "sweeper/home.py": "import ray",
+    "sweeper/plan.py": "import sweeper.scheduler",
+    "sweeper/worker.py": "import sweeper.executors.base",
+    "sweeper/spec.py": "import sweeper.plan",
+    "sweeper/scheduler.py": "import sweeper.cli",
+}
+
+
+@pytest.fixture(scope="module")
+def verdict(tmp_path_factory) -> str:
+    """What is said of a copy of the packages in which forbidden imports were added."""
+    folder = tmp_path_factory.mktemp("house")
+    for package in ("sweeper", "trainers", "results"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("*.pyc"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for module, lines in BREACHES.items():
+        with (folder / module).open("a") as file:
+            file.write(f"\n{lines}\n")
+    done = lint(folder)
+    assert done.returncode == 1, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    "arrow",
+    [
+        "trainers.extra -> ray",
+        "trainers.extra -> sqlalchemy",
+        "trainers.extra -> results.records",
+        "trainers.extra -> sweeper.spec",
+        "results.extra -> trainers.config",
+        "results.extra -> torch",
+        "sweeper.home -> ray",
+        "sweeper.plan -> sweeper.scheduler",
+        "sweeper.worker -> sweeper.executors.base",
+        "sweeper.spec -> sweeper.plan",
+        "sweeper.scheduler -> sweeper.cli",
+    ],
+)
+def test_any_other_arrow_is_found(arrow, verdict):
+    assert re.search(rf"{re.escape(arrow)}\b", verdict), verdict

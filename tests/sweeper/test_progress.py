@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from sweeper import progress
+from sweeper.progress import LiveProgress, PlainProgress, format_seconds, make_progress
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(progress, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def stream():
+    return io.StringIO()
+
+
+@pytest.fixture
+def plain(stream, clock):
+    return PlainProgress(stream)
+
+
+def lines(stream) -> list[str]:
+    return stream.getvalue().splitlines()
+
+
+def test_plain_lines_begin_and_end_with_counts(plain, stream, clock):
+    with plain.following("mine", done=10, total=30):
+        clock.now += 60
+    assert lines(stream) == [
+        "mine: 10 of 30 done before",
+        "mine: 10 of 30 done, 0 running, 0 failed",
+    ]
+
+
+def test_the_end_is_told_whatever_ends_it(plain, stream):
+    def interrupted():
+        with plain.following("mine", done=0, total=3):
+            plain.finished("a", 90.0)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert lines(stream)[-1] == "mine: 1 of 3 done, 0 running, 0 failed"
+
+
+def test_counts_tell_rate_and_time_left(plain, clock):
+    with plain.following("mine", done=10, total=30):
+        assert plain.counts() == "10 of 30 done, 0 running, 0 failed"
+        assert plain.runs_per_minute is None
+        assert plain.seconds_left is None
+        plain.running(2)
+        clock.now += 30
+        plain.finished("a", 90.0)
+        plain.failed("b", "12ab", "ValueError")
+        # Two of the twenty in half a minute: four a minute, and eighteen more to come.
+        assert plain.counts() == "11 of 30 done, 2 running, 1 failed, 4.0 a minute, 4:30 left"
+
+
+def test_plain_lines_of_quick_runs_are_few(plain, stream, clock):
+    with plain.following("mine", done=0, total=100):
+        for number in range(100):
+            clock.now += 0.1
+            plain.finished(f"run {number}", 90.0)
+    shown = [line for line in lines(stream) if "; done " in line]
+    assert [line.rpartition("; ")[2] for line in shown] == [
+        "done run 0: test accuracy 90.00 %",
+        "done run 50: test accuracy 90.00 %",
+    ]
+    assert lines(stream)[-1].startswith("mine: 100 of 100 done, 0 running")
+
+
+def test_every_failure_and_every_lost_worker_has_its_line(plain, stream):
+    with plain.following("mine", done=0, total=9):
+        plain.finished("a", 90.0)
+        for number in range(3):
+            plain.failed(f"b{number}", "12ab", "ValueError: no")
+            plain.lost(f"c{number}", "node died")
+    text = stream.getvalue()
+    for number in range(3):
+        assert f"; FAILED b{number}: ValueError: no (sweep show 12ab)\n" in text
+        assert f"; lost the worker of c{number}, trying again: node died\n" in text
+    assert lines(stream)[-1] == "mine: 1 of 9 done, 0 running, 3 failed"
+
+
+def test_a_run_without_an_accuracy_is_done_all_the_same(plain, stream):
+    with plain.following("mine", done=0, total=1):
+        plain.finished("a", None)
+    assert lines(stream)[1].endswith("; done a")
+
+
+def test_live_progress_prints_failures_and_survives_markup():
+    stream = io.StringIO()
+    live = LiveProgress(stream)
+    with live.following("mine", done=1, total=3):
+        live.running(1)
+        live.finished("quiet", 90.0)
+        live.failed("lambda [red]x[/]", "12ab", "KeyError: '[/nothing]'")
+        live.lost("d", "node died")
+    text = stream.getvalue()
+    assert "FAILED lambda [red]x[/]: KeyError: '[/nothing]' (sweep show 12ab)" in text
+    assert "lost the worker of d" in text
+    assert "quiet" not in text
+    assert "2 of 3 done, 1 running, 1 failed" in text
+
+
+@pytest.mark.parametrize(
+    ("out", "err", "kind"),
+    [
+        (True, True, LiveProgress),
+        (False, True, PlainProgress),
+        (True, False, PlainProgress),
+        (False, False, PlainProgress),
+    ],
+)
+def test_a_live_line_needs_a_terminal_on_both_streams(out, err, kind, monkeypatch):
+    for name, is_terminal in (("stdout", out), ("stderr", err)):
+        fake = io.StringIO()
+        monkeypatch.setattr(fake, "isatty", lambda answer=is_terminal: answer)
+        monkeypatch.setattr(sys, name, fake)
+    assert type(make_progress()) is kind
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0, "0:00"),
+        (6.6, "0:07"),
+        (59.6, "1:00"),
+        (77, "1:17"),
+        (3599.4, "59:59"),
+        (3599.6, "1:00:00"),
+        (7400, "2:03:20"),
+        (360_000, "100:00:00"),
+    ],
+)
+def test_format_seconds(seconds, shown):
+    assert format_seconds(seconds) == shown

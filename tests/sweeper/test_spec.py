@@ -1,0 +1,403 @@
+from __future__ import annotations
+
+import random
+import tempfile
+from io import StringIO
+from math import prod
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from results.store import Store
+from sweeper.plan import new_evaluation, new_run
+from sweeper.spec import load_spec, spec_from_text
+from trainers.models import MODELS
+from trainers.scheme_config import SchemeConfig
+
+BASE = "model: zerosnet\ndepth: 20\ndataset: digits\n"
+
+
+def read(text: str, base: str = BASE):
+    return spec_from_text(base + text, "s.yaml")
+
+
+def configs(text: str, base: str = BASE):
+    return read(text, base).configs
+
+
+def ids(text: str, base: str = BASE) -> list[str]:
+    return [config.run_id for config in configs(text, base)]
+
+
+def test_a_spec_without_axes_is_one_run():
+    (config,) = configs("seed: 3\n")
+    assert (config.model.name, config.model.depth, config.seed) == ("zerosnet", 20, 3)
+
+
+def test_the_grid_is_the_product_in_the_order_of_the_spec():
+    found = configs("grid:\n  depth: [32, 20]\n  seed: [1, 0]\n")
+    assert [(c.model.depth, c.seed) for c in found] == [(32, 1), (32, 0), (20, 1), (20, 0)]
+
+
+def test_axes_in_zip_move_together():
+    found = configs("zip:\n  depth: [20, 32, 44]\n  seed: [1, 2, 3]\n")
+    assert [(c.model.depth, c.seed) for c in found] == [(20, 1), (32, 2), (44, 3)]
+
+
+def test_groups_of_zip_are_crossed_with_each_other_and_with_the_grid():
+    found = configs(
+        "zip:\n"
+        "  - {depth: [20, 32], seed: [1, 2]}\n"
+        "  - {training.epochs: [5, 6], precision: [fp32, bf16]}\n"
+        "grid:\n  training.batch_size: [64, 128]\n"
+    )
+    points = [
+        (c.training.batch_size, c.model.depth, c.seed, c.training.epochs, c.precision)
+        for c in found
+    ]
+    assert len(points) == 8
+    assert points[:3] == [
+        (64, 20, 1, 5, "fp32"),
+        (64, 20, 1, 6, "bf16"),
+        (64, 32, 2, 5, "fp32"),
+    ]
+
+
+@pytest.mark.parametrize("nothing", ["", " {}", " []", " [{}]"])
+def test_an_empty_zip_varies_nothing(nothing):
+    assert len(configs(f"zip:{nothing}\n")) == 1
+
+
+def test_any_key_is_an_axis():
+    found = configs(
+        "grid:\n"
+        "  training.optimizer.lr: [0.1, 1/20]\n"
+        "  dataset.subset: [100, 200]\n"
+        "  model.width: [8, 16]\n"
+        "  precision: [fp32, bf16]\n"
+        "  training.lr_schedule.milestones: [[1/2], [1/2, 3/4]]\n"
+    )
+    assert len(found) == 32
+    assert {c.training.optimizer.lr for c in found} == {0.1, 0.05}
+    assert {c.dataset.subset for c in found} == {100, 200}
+    assert {c.model.width for c in found} == {8, 16}
+    assert {c.precision for c in found} == {"fp32", "bf16"}
+    assert {c.training.lr_schedule.milestones for c in found} == {(80,), (80, 120)}
+
+
+def test_an_axis_changes_nothing_beside_it():
+    found = configs(
+        "training:\n  epochs: 3\n  optimizer: {momentum: 0.5}\n"
+        "grid:\n  training.optimizer.lr: [0.1, 0.2]\n"
+    )
+    assert {(c.training.epochs, c.training.optimizer.momentum) for c in found} == {(3, 0.5)}
+
+
+def test_another_model_keeps_the_depth_and_brings_its_own_scheme():
+    found = configs("grid:\n  model: [preresnet, lm_resnet, zerosnet, tm_resnet]\n")
+    assert [c.model.name for c in found] == ["preresnet", "lm_resnet", "zerosnet", "tm_resnet"]
+    assert {c.model.depth for c in found} == {20}
+    assert [c.scheme for c in found] == [
+        SchemeConfig.model_validate(MODELS[c.model.name].default_scheme) for c in found
+    ]
+    assert [str(c.scheme) for c in found] == [
+        "1; 1",
+        "k_n from U[-0.1, 0]",
+        "1/3, 5/9, 1/9; 16/9",
+        "1.5, -1, 0.5; 1",
+    ]
+
+
+def test_a_model_of_an_axis_may_bring_its_own_depth():
+    found = configs("grid:\n  model: [preresnet, {name: zerosnet, depth: 32, width: 8}]\n")
+    assert [(c.model.name, c.model.depth, c.model.width) for c in found] == [
+        ("preresnet", 20, 16),
+        ("zerosnet", 32, 8),
+    ]
+
+
+def test_a_scheme_given_once_holds_for_every_model():
+    found = configs("scheme: {lambda: 10}\ngrid:\n  model: [preresnet, zerosnet]\n")
+    assert len({str(c.scheme) for c in found}) == 1
+
+
+def test_depth_may_stand_inside_the_model():
+    inside = "model: {name: zerosnet, depth: 20}\ndataset: {name: digits}\n"
+    assert ids("", inside) == ids("")
+
+
+def test_fractions_are_numbers_wherever_a_number_is():
+    as_fractions = ids(
+        "scheme: {alpha: [1/3, 5/9, 1/9], beta: 16/9}\n"
+        "training:\n  optimizer: {lr: 1/10, momentum: 9/10, weight_decay: 1/10000}\n"
+        "  lr_schedule: {milestones: [1/2, 3/4], gamma: 1/10}\n"
+    )
+    as_decimals = ids(
+        "scheme: {alpha: [0.3333333333333333, 0.5555555555555556, 0.1111111111111111],"
+        " beta: 1.7777777777777777}\n"
+        "training:\n  optimizer: {lr: 0.1, momentum: 0.9, weight_decay: 1e-4}\n"
+        "  lr_schedule: {milestones: [0.5, 0.75], gamma: 0.1}\n"
+    )
+    assert as_fractions == as_decimals == ids("scheme: {lambda: -9/5}\n") == ids("")
+
+
+def test_the_same_run_written_twice_is_one_run():
+    found = configs(
+        "grid:\n  scheme: [{lambda: -9/5}, {alpha: [1/3, 5/9, 1/9], beta: 16/9}]\n  seed: [0, 1]\n"
+    )
+    assert [c.seed for c in found] == [0, 1]
+
+
+def test_include_adds_points_that_may_set_anything():
+    found = configs(
+        "grid:\n  seed: [0, 1]\n"
+        "include:\n"
+        "  - {seed: 7, training.epochs: 3, model: preresnet}\n"
+        "  - {depth: 44, scheme: {lambda: 10}}\n"
+    )
+    assert len(found) == 4
+    assert (found[2].seed, found[2].training.epochs, found[2].model.name) == (7, 3, "preresnet")
+    assert found[2].model.depth == 20
+    assert (found[3].seed, found[3].model.depth) == (0, 44)
+
+
+def test_an_included_point_that_is_in_the_grid_counts_once():
+    assert len(configs("grid:\n  seed: [0, 1]\ninclude:\n  - {seed: 1}\n")) == 2
+
+
+def test_include_alone_is_just_its_points():
+    assert [c.seed for c in configs("include:\n  - {seed: 3}\n  - {seed: 4}\n")] == [3, 4]
+
+
+def test_what_surrounds_another_is_set_first_in_whatever_order_they_stand():
+    first = ids("grid:\n  model: [preresnet, zerosnet]\n  model.width: [8]\n")
+    second = ids("grid:\n  model.width: [8]\n  model: [preresnet, zerosnet]\n")
+    assert first == second
+    found = configs("grid:\n  model.width: [8]\n  model: [preresnet, zerosnet]\n")
+    assert {c.model.width for c in found} == {8}
+    assert ids("include:\n  - {model.width: 8, model: preresnet}\n") == first[:1]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "{scheme: {lambda: -9/5}}",
+        "{scheme: {lambda: -1.8}}",
+        "{scheme: {alpha: [1/3, 5/9, 1/9], beta: 16/9}}",
+        "{scheme: {alpha: [0.3333333333333333, 5/9, 0.1111111111111111], beta: 16/9}}",
+        "{scheme: [{lambda: 77}, {lambda: -9/5}]}",
+        "{scheme: {lambda: -9/5}, depth: [20, 32, 44]}",
+        "{scheme: null}",
+    ],
+)
+def test_exclude_goes_by_meaning(entry):
+    found = configs(
+        "grid:\n  scheme: [{lambda: 10}, {lambda: -9/5}]\n  depth: [20, 32]\n"
+        f"exclude:\n  - {entry}\n"
+    )
+    assert [(str(c.scheme), c.model.depth) for c in found] == [
+        ("0.825, -0.1, 0.275; 1.45", 20),
+        ("0.825, -0.1, 0.275; 1.45", 32),
+    ]
+
+
+def test_all_values_of_an_entry_have_to_agree():
+    found = configs(
+        "grid:\n  depth: [20, 32]\n  seed: [0, 1]\nexclude:\n  - {depth: 20, seed: 1}\n"
+    )
+    assert [(c.model.depth, c.seed) for c in found] == [(20, 0), (32, 0), (32, 1)]
+
+
+def test_a_list_excludes_any_of_its_values_and_a_listed_value_itself():
+    assert [
+        c.seed for c in configs("grid:\n  seed: [0, 1, 2]\nexclude: [{seed: [0, 2, 9]}]\n")
+    ] == [1]
+    axis = "grid:\n  training.lr_schedule.milestones: [[1/2], [1/4]]\n"
+    (left,) = configs(axis + "exclude: [{training.lr_schedule.milestones: [80]}]\n")
+    assert left.training.lr_schedule.milestones == (40,)
+
+
+def test_exclude_knows_a_subset_of_everything_as_everything():
+    found = configs("grid:\n  dataset.subset: [100, 1297]\nexclude: [{dataset: {name: digits}}]\n")
+    assert [c.dataset.subset for c in found] == [100]
+
+
+@pytest.mark.parametrize(
+    "entry", ["model: preresnet", "model: [preresnet, tm_resnet]", "model.name: preresnet"]
+)
+def test_a_name_excludes_a_model_with_whatever_options(entry):
+    found = configs(
+        "grid:\n  model: [preresnet, zerosnet]\n  model.width: [8, 16]\n"
+        f"exclude:\n  - {{{entry}, model.width: 8}}\n"
+    )
+    assert [(c.model.name, c.model.width) for c in found] == [
+        ("preresnet", 16),
+        ("zerosnet", 8),
+        ("zerosnet", 16),
+    ]
+
+
+def test_a_name_excludes_a_dataset_with_whatever_options():
+    found = configs(
+        "grid:\n  dataset: [{name: digits, subset: 9}, fashion_mnist]\n"
+        "exclude: [{dataset: digits}]\n"
+    )
+    assert [c.dataset.name for c in found] == ["fashion_mnist"]
+
+
+def test_exclude_takes_included_points_away_too():
+    found = configs("grid:\n  seed: [0, 1]\ninclude: [{seed: 5}]\nexclude: [{seed: 5}]\n")
+    assert [c.seed for c in found] == [0, 1]
+
+
+def test_what_is_not_part_of_a_config_is_kept_beside_it():
+    spec = read(
+        "description: about\npublished: zerosnet/table3\n"
+        "evaluations:\n  - {noise: uniform, low: -2/25, high: 0}\n  - {noise: constant, mu: 0.3}\n"
+        "resources: {cpus: 3/2, gpus: 1/4}\n"
+    )
+    assert (spec.description, spec.published) == ("about", "zerosnet/table3")
+    assert [e.name for e in spec.evaluations] == ["uniform[-0.08,0]", "constant[0.3]"]
+    assert (spec.resources.cpus, spec.resources.gpus, spec.resources.threads) == (1.5, 0.25, 1)
+    assert [c.run_id for c in spec.configs] == ids("")
+
+
+def test_keys_with_nothing_after_them_are_as_if_absent():
+    keys = "name description published scheme seed training precision trainer grid zip include"
+    text = "".join(f"{key}:\n" for key in (*keys.split(), "exclude", "evaluations", "resources"))
+    spec = read(text)
+    assert [c.run_id for c in spec.configs] == ids("")
+    assert spec.name == "s"
+    assert spec.resources.cpus == 1
+
+
+def test_the_name_is_that_of_the_file_unless_it_is_given(tmp_path):
+    path = tmp_path / "table3.v2.yaml"
+    path.write_text(BASE)
+    spec = load_spec(path)
+    assert (spec.name, spec.text, spec.source) == ("table3.v2", BASE, str(path))
+    path.write_text(BASE + "name: mine\n")
+    assert load_spec(path).name == "mine"
+
+
+def test_every_spec_of_the_repository_can_be_planned():
+    specs = sorted((Path(__file__).parents[2] / "specs").glob("*.yaml"))
+    assert specs
+    for path in specs:
+        spec = load_spec(path)
+        assert spec.name == path.stem
+        assert len({c.run_id for c in spec.configs}) == len(spec.configs)
+
+
+AXES = {
+    "depth": [20, 26, 32],
+    "seed": [0, 1, 2, 3],
+    "scheme": [{"lambda": 10}, {"lambda": "-9/5"}, {"k": "1/4"}, {"alpha": [1, 1, 1], "beta": 1}],
+    "model": ["preresnet", "zerosnet"],
+    "model.width": [8, 16],
+    "precision": ["fp32", "bf16"],
+    "training.optimizer.lr": [0.1, "1/20"],
+    "dataset.subset": [100, 200],
+}
+
+
+def dump(data: dict) -> str:
+    stream = StringIO()
+    YAML(typ="safe", pure=True).dump(data, stream)
+    return stream.getvalue()
+
+
+@st.composite
+def grids(draw):
+    names = draw(st.lists(st.sampled_from(sorted(AXES)), unique=True, min_size=1, max_size=4))
+    return {
+        name: draw(
+            st.lists(st.sampled_from(range(len(AXES[name]))), unique=True, min_size=1, max_size=3)
+        )
+        for name in names
+    }
+
+
+def spec_data(grid, **more):
+    axes = {name: [AXES[name][i] for i in chosen] for name, chosen in grid.items()}
+    return {"model": "zerosnet", "depth": 44, "dataset": "digits", "grid": axes, **more}
+
+
+def expand(data, source="s.yaml"):
+    return spec_from_text(dump(data), source)
+
+
+@settings(max_examples=40, deadline=None)
+@given(grids(), st.lists(st.integers(100, 104), max_size=4), st.data())
+def test_runs_are_the_product_and_the_included_without_the_excluded(grid, included, data):
+    lengths = {name: len(values) for name, values in grid.items()}
+    expected = prod(lengths.values())
+    exclude = []
+    name = data.draw(st.sampled_from(sorted(grid)))
+    if lengths[name] > 1 and data.draw(st.booleans()):
+        exclude = [{name: AXES[name][grid[name][0]]}]
+        expected -= expected // lengths[name]
+        # An included point has a value on every axis too, that of the base.
+        base = {"model": "zerosnet", "model.width": 16, "precision": "fp32", "scheme": "-9/5"}
+        base |= {"training.optimizer.lr": 0.1}
+        value = exclude[0][name]
+        if (value.get("lambda") if isinstance(value, dict) else value) == base.get(name):
+            included = []
+    spec = expand(spec_data(grid, include=[{"seed": s} for s in included], exclude=exclude))
+    assert len(spec.configs) == expected + len(set(included))
+    assert len({c.run_id for c in spec.configs}) == len(spec.configs)
+
+
+def shuffled(value, rng: random.Random):
+    if isinstance(value, dict):
+        items = list(value.items())
+        rng.shuffle(items)
+        return {key: shuffled(item, rng) for key, item in items}
+    return value
+
+
+@settings(max_examples=30, deadline=None)
+@given(grids(), st.randoms(use_true_random=False))
+def test_ids_depend_on_no_order_of_axes_values_or_keys(grid, rng):
+    data = spec_data(grid, training={"epochs": 3, "optimizer": {"momentum": 0.5, "lr": 0.3}})
+    other = shuffled(data, rng)
+    for values in other["grid"].values():
+        rng.shuffle(values)
+    first, second = expand(data), expand(other)
+    assert {c.run_id for c in first.configs} == {c.run_id for c in second.configs}
+
+
+@settings(max_examples=15, deadline=None)
+@given(grids(), st.sampled_from([(), ("training.epochs=2",), ("seed=[5, 6]", "precision=bf16")]))
+def test_expanding_and_saving_again_adds_nothing(grid, overrides):
+    evaluations = [{"noise": "gaussian", "std": 0.1}]
+    first = spec_from_text(dump(spec_data(grid, evaluations=evaluations)), "s.yaml", overrides)
+    second = spec_from_text(first.text, first.source, first.overrides)
+    assert second == first
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Store.open(f"sqlite:///{folder}/sweep.db") as store,
+    ):
+
+        def save(spec):
+            return store.save_sweep(
+                spec.name,
+                spec.text,
+                spec.source,
+                spec.overrides,
+                spec.description,
+                [new_run(config) for config in spec.configs],
+                [new_evaluation(evaluation) for evaluation in spec.evaluations],
+            )
+
+        assert save(first).added == len(first.configs)
+        stored = store.stored_spec("s")
+        third = spec_from_text(stored.text, stored.source, stored.overrides)
+        assert third == first
+        change = save(third)
+        assert (change.added, change.removed, change.spec_changed) == (0, 0, False)
+        assert change.already_known == len(first.configs)

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+from sweeper.errors import Place, RequestError, SpecError
+from sweeper.spec_source import (
+    DEEPEST_NESTING,
+    LARGEST_FILE,
+    parse_spec,
+    parse_value,
+    read_spec_file,
+)
+
+
+def refusal(text: str) -> SpecError:
+    with pytest.raises(SpecError) as caught:
+        parse_spec(text, "s.yaml")
+    return caught.value
+
+
+def at(error: SpecError) -> tuple[int | None, int | None]:
+    return error.place.line, error.place.column
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("1e-3", 0.001),
+        ("1E5", 1e5),
+        ("-0.5", -0.5),
+        ("0x10", 16),
+        ("no", "no"),
+        ("on", "on"),
+        ("true", True),
+        ("~", None),
+        ("", None),
+        ("5/9", "5/9"),
+        ("1:30", "1:30"),
+        ("'2020-01-01'", "2020-01-01"),
+        ("!!str 3", "3"),
+        ("[1, {a: b}]", [1, {"a": "b"}]),
+    ],
+)
+def test_scalars_are_those_of_yaml_1_2(written, value):
+    found = parse_spec(f"key: {written}\n", "s.yaml").data["key"]
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_every_value_has_its_place():
+    source = parse_spec("a: 1\ngrid:\n  depth: [20,\n    32]\n  s:\n    - {k: 1}\n", "s.yaml")
+    assert source.place(("a",)) == Place("s.yaml", 1, 1)
+    assert source.place(("grid", "depth")) == Place("s.yaml", 3, 3)
+    assert source.place(("grid", "depth", 1)) == Place("s.yaml", 4, 5)
+    assert source.place(("grid", "s", 0, "k")) == Place("s.yaml", 6, 8)
+
+
+def test_what_is_not_in_the_file_is_placed_at_what_surrounds_it():
+    source = parse_spec("# first\ngrid:\n  depth: [20]\n", "s.yaml")
+    assert source.place(("grid", "depth", 0, "x", 3)) == Place("s.yaml", 3, 11)
+    assert source.place(("training", "epochs")) == Place("s.yaml", 2, 1)
+
+
+def test_a_place_reads_as_file_line_column():
+    assert str(Place("s.yaml", 3, 7)) == "s.yaml:3:7"
+    assert str(Place("--set depth=3")) == "--set depth=3"
+
+
+def test_an_alias_is_a_copy_with_the_place_where_it_is_used():
+    source = parse_spec("a: &one {x: [1]}\nb: *one\n", "s.yaml")
+    source.data["a"]["x"].append(2)
+    assert source.data["b"] == {"x": [1]}
+    assert source.place(("b",)) == Place("s.yaml", 2, 1)
+
+
+def test_an_anchor_may_be_set_anew():
+    assert parse_spec("a: &x 1\nb: &x 2\nc: *x\n", "s.yaml").data == {"a": 1, "b": 2, "c": 2}
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_key():
+    assert parse_spec("\ufeffa: 1\n", "s.yaml").data == {"a": 1}
+
+
+def test_a_key_that_looks_like_a_placeholder_is_just_a_key():
+    error = refusal('"<key>": 1\nb: 2\n"<key>": 3\n')
+    assert at(error) == (3, 1)
+    assert "line 1" in str(error)
+
+
+def test_a_bomb_of_aliases_is_refused_without_being_expanded():
+    lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    error = refusal("\n".join(lines))
+    assert "200,000 values once its aliases are expanded" in str(error)
+    assert at(error) == (6, 1)
+
+
+@pytest.mark.parametrize("text", ["a: &x [1, *x]\n", "a: &x {b: {c: *x}}\n", "a: &x {*x : 1}\n"])
+def test_an_alias_inside_its_own_anchor_is_refused(text):
+    error = refusal(text)
+    assert "inside its own anchor" in str(error)
+    assert error.place.line == 1
+
+
+def test_nesting_is_bounded_exactly():
+    brackets = DEEPEST_NESTING - 1
+    parse_spec(f"a: {'[' * brackets}1{']' * brackets}\n", "s.yaml")
+    error = refusal(f"\na: {'[' * (brackets + 1)}1{']' * (brackets + 1)}\n")
+    assert at(error) == (2, 4 + brackets + 1)
+
+
+@pytest.mark.parametrize("levels", [200, 1_000])
+def test_nesting_beyond_what_python_can_recurse_is_refused_at_its_place(levels):
+    error = refusal(f"b: 1\na: {'[' * levels}{']' * levels}\n")
+    assert "nested too deeply" in str(error)
+    assert error.place.line == 2
+    assert error.place.column is not None
+    assert error.place.column < 50
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "says"),
+    [
+        ("a: 1\nb: !!python/object:os.system x\n", (2, 4), "python/object"),
+        ("a: 1\nb: !!python/object/apply:os.system [x]\n", (2, 4), "python/object"),
+        ("a: !mine {x: 1}\n", (1, 4), "!mine is not allowed"),
+        ("a: !!set {x}\n", (1, 4), "set is not allowed"),
+        ("a: !!binary aGk=\n", (1, 4), "binary is not allowed"),
+        ("a: !!map x\n", (1, 4), "map is not allowed"),
+        ("a: !!str {x: 1}\n", (1, 4), "str is not allowed"),
+        ("a: 2020-01-01\n", (1, 4), "'2020-01-01' is a date"),
+        ("a: !!bool x\n", (1, 4), "'x' cannot be read as bool"),
+        ("a: !!int ''\n", (1, 4), "'' cannot be read as int"),
+        ("a: !!float x\n", (1, 4), "'x' cannot be read as float"),
+        (f"a: {'9' * 5000}\n", (1, 4), "... cannot be read as int"),
+        ("a: 1\n\na: 2\n", (3, 1), "duplicate key 'a': it is already on line 1"),
+        ("a: {b: 1, b: 2}\n", (1, 11), "duplicate key 'b'"),
+        ("a: 1\n3: 2\n", (2, 1), "3 is not a key"),
+        ("a: 1\n? [b]\n: 2\n", (2, 3), "['b'] is not a key"),
+        ("a: &a {b: 1}\nc:\n  <<: *a\n", (3, 3), "merge keys"),
+        ("a: 1\nb: [1, 2\n", (3, 1), "not valid YAML"),
+        ("a: 1\n\tb: 2\n", (2, 1), "not valid YAML"),
+        ("a: *nothing\n", (1, 4), "not valid YAML"),
+        ("a: 1\nb: x\x00\n", (2, 5), "'\\x00' is not a character of YAML"),
+        ("a: 1\n---\nb: 2\n", (2, 1), "not valid YAML"),
+        ("", (1, 1), "a spec is a mapping"),
+        ("# nothing\n", (1, 1), "a spec is a mapping"),
+        ("- a\n- b\n", (1, 1), "a spec is a mapping"),
+        ("just text\n", (1, 1), "a spec is a mapping"),
+    ],
+)
+def test_what_no_spec_may_hold_is_refused_at_its_place(text, place, says):
+    error = refusal(text)
+    assert at(error) == place
+    assert says in str(error)
+    assert len(str(error)) < 300
+    assert "\n" not in str(error)
+
+
+def test_a_missing_file_names_the_specs_beside_it(tmp_path):
+    (tmp_path / "table3.yaml").write_text("a: 1\n")
+    with pytest.raises(RequestError, match=r"there is no such file; specs there: .*table3\.yaml"):
+        read_spec_file(tmp_path / "tabel3.yaml")
+    with pytest.raises(RequestError, match=r"there is no such file$"):
+        read_spec_file(tmp_path / "nowhere" / "a.yaml")
+
+
+def test_a_folder_is_no_spec_and_names_those_in_it(tmp_path):
+    (tmp_path / "table3.yaml").write_text("a: 1\n")
+    with pytest.raises(RequestError, match=r"cannot be read: Is a directory; .*table3\.yaml"):
+        read_spec_file(tmp_path)
+
+
+def test_other_encodings_are_refused_at_their_first_byte(tmp_path):
+    path = tmp_path / "s.yaml"
+    path.write_bytes("a: 1\n# größer\n".encode("latin-1"))
+    with pytest.raises(SpecError, match="byte 0xf6 is not UTF-8") as caught:
+        read_spec_file(path)
+    assert at(caught.value) == (2, 5)
+
+
+def test_a_file_may_be_as_large_as_the_limit_and_no_larger(tmp_path):
+    path = tmp_path / "s.yaml"
+    path.write_bytes(b"a: 1\n#".ljust(LARGEST_FILE, b"x"))
+    assert read_spec_file(path).data == {"a": 1}
+    path.write_bytes(b"a: 1\n#".ljust(LARGEST_FILE + 1, b"x"))
+    with pytest.raises(RequestError, match="more than the 1,000,000 bytes"):
+        read_spec_file(path)
+
+
+def test_an_endless_pipe_is_bounded_too(tmp_path):
+    path = tmp_path / "s.yaml"
+    os.mkfifo(path)
+
+    def pour() -> None:
+        with path.open("wb") as pipe:
+            try:
+                while True:
+                    pipe.write(b"# more\n" * 1000)
+            except BrokenPipeError:
+                pipe.raw.close()
+
+    writer = threading.Thread(target=pour, daemon=True)
+    writer.start()
+    with pytest.raises(RequestError, match="more than the 1,000,000 bytes"):
+        read_spec_file(path)
+    writer.join(10)
+    assert not writer.is_alive()
+
+
+def test_one_value_is_read_as_in_a_spec():
+    assert parse_value("{lambda: -9/5}", "--set") == {"lambda": "-9/5"}
+    assert parse_value("1e-3", "--set") == 0.001
+    assert parse_value("", "--set") is None
+    with pytest.raises(SpecError, match=r"^--set x=\[1:1:3: not valid YAML"):
+        parse_value("[1", "--set x=[1")

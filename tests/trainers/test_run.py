@@ -1,0 +1,225 @@
+"""One run from plain data to plain data, in a process and from the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from trainers.errors import CheckpointError, UnknownNameError
+from trainers.job import TrainingJob, TrainingResult
+from trainers.run import evaluate_stored, main, read_result, run, store_result
+
+Small = Callable[..., dict[str, Any]]
+
+NO_DATA = Path("/nonexistent")
+QUICK = {"training": {"epochs": 1, "batch_size": 64}, "dataset": {"name": "digits", "subset": 64}}
+GAUSSIAN = {"noise": "gaussian", "std": "3/10"}
+
+
+@pytest.fixture(scope="module")
+def finished(small: Small, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A finished run's folder, and what `run` returned."""
+    folder = tmp_path_factory.mktemp("run") / "2"
+    result = run(small(**QUICK), [GAUSSIAN], data_dir=NO_DATA, folder=folder, attempt=2)
+    return folder, result
+
+
+def test_a_finished_run_leaves_its_result_and_weights(
+    finished: tuple[Path, dict[str, Any]],
+) -> None:
+    folder, _ = finished
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "result.json",
+        "weights.pt",
+        "weights.pt.sha256",
+    ]
+
+
+def test_the_stored_result_is_the_returned_one(finished: tuple[Path, dict[str, Any]]) -> None:
+    folder, result = finished
+    assert read_result(folder, result["run_id"]) == result
+    assert json.loads((folder / "result.json").read_text()) == result
+
+
+def test_the_keys_of_a_result(small: Small, finished: tuple[Path, dict[str, Any]]) -> None:
+    _, result = finished
+    assert set(result) == {
+        "format", "run_id", "attempt", "parameters", "test_accuracy", "best_test_accuracy",
+        "best_epoch", "train_accuracy", "generalization_gap", "test_loss", "train_loss",
+        "diverged", "diverged_epoch", "train_seconds", "images_per_second", "weights_sha256",
+        "learned_coefficients", "epochs", "evaluations", "provenance",
+    }  # fmt: skip
+    assert result["attempt"] == 2
+    (epoch,) = result["epochs"]
+    assert set(epoch) == {
+        "epoch", "learning_rate", "train_loss", "train_accuracy", "test_loss", "test_accuracy",
+        "seconds",
+    }  # fmt: skip
+    (evaluation,) = result["evaluations"]
+    assert set(evaluation) == {
+        "evaluation_id", "name", "kind", "level", "config", "accuracy", "loss",
+    }  # fmt: skip
+    assert (evaluation["name"], evaluation["kind"], evaluation["level"]) == (
+        "gaussian[0.3]",
+        "gaussian",
+        0.3,
+    )
+    assert evaluation["config"] == {"noise": "gaussian", "std": 0.3, "seed": 1}
+
+
+def test_provenance(finished: tuple[Path, dict[str, Any]]) -> None:
+    provenance = finished[1]["provenance"]
+    assert set(provenance) == {
+        "host", "pid", "device", "device_name", "threads", "python", "torch", "numpy",
+        "git_commit", "started_at", "finished_at", "first_epoch",
+    }  # fmt: skip
+    assert (provenance["device"], provenance["threads"], provenance["first_epoch"]) == ("cpu", 1, 1)
+    assert provenance["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert provenance["started_at"] < provenance["finished_at"] <= time.time()
+
+
+def test_a_result_of_another_run_is_none(finished: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = finished
+    assert read_result(folder, "0" * 16) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b'{"format": 1, "run_id": "a', b"\xff\xfe\x00", b"[1, 2]", b"null", b"{}"],
+    ids=str,
+)
+def test_a_damaged_result_is_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "result.json").write_bytes(content)
+    assert read_result(tmp_path, "a" * 16) is None
+
+
+def test_a_result_of_another_format_or_none_at_all_is_none(tmp_path: Path) -> None:
+    assert read_result(tmp_path, "a") is None
+    assert read_result(tmp_path / "nowhere", "a") is None
+    store_result(tmp_path, {"format": 1, "run_id": "a"})
+    assert read_result(tmp_path, "a") == {"format": 1, "run_id": "a"}
+    store_result(tmp_path, {"format": 2, "run_id": "a"})
+    assert read_result(tmp_path, "a") is None
+
+
+def test_a_number_that_json_cannot_hold_is_never_stored(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        store_result(tmp_path, {"loss": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_requests_fail_before_training(small: Small, tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="seed"):
+        run(small(seed=-1), data_dir=NO_DATA, folder=tmp_path / "a")
+    with pytest.raises(ValidationError, match="std"):
+        run(small(), [{"noise": "gaussian", "std": -1}], data_dir=NO_DATA, folder=tmp_path / "a")
+    with pytest.raises(UnknownNameError, match="gaussian"):
+        run(small(), [{"noise": "gausian", "std": 1}], data_dir=NO_DATA, folder=tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
+def test_no_stored_weights_no_evaluation(small: Small, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no stored weights"):
+        evaluate_stored(small(), [GAUSSIAN], data_dir=NO_DATA, folders=[tmp_path])
+
+
+def fixed_trainer(job: TrainingJob) -> TrainingResult:
+    """A trainer from elsewhere, which does nothing."""
+    return {
+        "parameters": 1, "test_accuracy": 12.5, "best_test_accuracy": 12.5, "best_epoch": 1,
+        "train_accuracy": 50.0, "generalization_gap": 37.5, "test_loss": 1.0, "train_loss": 0.5,
+        "diverged": False, "diverged_epoch": None, "train_seconds": 0.1,
+        "images_per_second": None, "weights_sha256": None, "learned_coefficients": None,
+        "epochs": [], "evaluations": [],
+    }  # fmt: skip
+
+
+def test_a_trainer_from_elsewhere(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "elsewhere", sys.modules[__name__])
+    config = small(trainer="elsewhere:fixed_trainer")
+    result = run(config, data_dir=NO_DATA, folder=tmp_path)
+    assert result["test_accuracy"] == 12.5
+    assert result["provenance"]["first_epoch"] == 1
+    assert read_result(tmp_path, result["run_id"]) == result
+
+
+def test_the_command_line(small: Small, tmp_path: Path) -> None:
+    config, evaluations = tmp_path / "config.json", tmp_path / "evaluations.json"
+    config.write_text(json.dumps(small(**QUICK)))
+    evaluations.write_text(json.dumps([GAUSSIAN]))
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "trainers", str(config)),
+            *("--evaluations", str(evaluations), "--data-dir", str(tmp_path / "data")),
+        ],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["epochs"][0]["epoch"] == 1
+    assert result["evaluations"][0]["name"] == "gaussian[0.3]"
+    assert done.stderr.startswith("epoch 1: ")
+    # Another process, the same bits.
+    here = run(small(**QUICK), [GAUSSIAN], data_dir=NO_DATA)
+    assert result["weights_sha256"] == here["weights_sha256"]
+    assert result["evaluations"] == here["evaluations"]
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_bad_config_on_the_command_line(small: Small, tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(small(model={"name": "zerosnte", "depth": 8})))
+    done = subprocess.run(
+        [sys.executable, "-m", "trainers", str(config)],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "did you mean 'zerosnet'?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (None, "No such file"),
+        ("{", "Expecting property name"),
+        ("[]", "RunConfig"),
+        ('{"seed": 1}', "Field required"),
+        (
+            '{"model": {"name": "zerosnet", "depth": 9}, "dataset": "digits", "seed": 0}',
+            "nearest are 8 and 14",
+        ),
+    ],
+)
+def test_bad_files_exit_with_2_and_a_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, complaint: str
+) -> None:
+    config = tmp_path / "config.json"
+    if text is not None:
+        config.write_text(text)
+    assert main([str(config)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert complaint in err
+
+
+@pytest.mark.parametrize("trainer", ["no_such_module:train", "trainers.train:no_such_function"])
+@pytest.mark.xfail(strict=True, reason="a trainer that cannot be imported is not mapped")
+def test_a_trainer_that_is_not_there_exits_with_2(
+    small: Small, tmp_path: Path, trainer: str
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(small(trainer=trainer)))
+    assert main([str(config)]) == 2
