@@ -11,7 +11,7 @@ import os
 import shutil
 import socket
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -137,14 +137,14 @@ class _Driver:
         self.progress = progress
         self.summary = summary
         self.provenance = {"driver_host": socket.gethostname(), "driver_pid": os.getpid()}
-        self.queue: list[PendingRun] = []
+        self.queue: deque[PendingRun] = deque()
         self.running: dict[str, tuple[PendingRun, Task]] = {}
         self.lost: Counter[str] = Counter()
 
     def run(self, pending: list[PendingRun], start_executor: StartExecutor) -> None:
-        # The longest last in the list, so that it is popped first and the last slot waits least;
-        # among equals the first of the spec.
-        self.queue = sorted(reversed(pending), key=self._estimated_seconds)
+        # Longest first, so that the last slot waits least; among equals in the order of the spec.
+        longest_first = sorted(pending, key=self._estimated_seconds, reverse=True)
+        self.queue = deque(longest_first)
         already_done = len(self.spec.configs) - len(pending)
         try:
             with (
@@ -169,7 +169,7 @@ class _Driver:
     def _loop(self, executor: Executor) -> None:
         while self.queue or self.running:
             while self.queue and len(self.running) < executor.slots:
-                task = self._claim(self.queue.pop(), executor.device)
+                task = self._claim(self.queue.popleft(), executor.device)
                 if task is not None:
                     executor.submit(task)
             self.progress.running(len(self.running))
@@ -217,7 +217,7 @@ class _Driver:
                     self._fail(run, task, f"{times}, the last time with {reason}", None)
                 else:
                     self._release(task, "lost", reason)
-                    self.queue.append(run)
+                    self.queue.appendleft(run)
                     self.progress.lost(_label(run), reason)
 
     def _store_result(self, run: PendingRun, task: Task, result: Any) -> None:

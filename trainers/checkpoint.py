@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import pickle
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +59,9 @@ class Checkpoints:
                 content = _load(path)
             except CheckpointError:
                 continue
-            if content.get("run_id") == self._run_id and content.get("epoch") == epoch:
+            if content.get("run_id") != self._run_id or content.get("epoch") != epoch:
+                continue
+            if isinstance(content.get("state"), dict):
                 return epoch, content["state"]
         return None
 
@@ -65,6 +69,8 @@ class Checkpoints:
         """Remove this attempt's checkpoints, once the run's result is stored."""
         for _, path in self._files((self._folder,)):
             _remove(path)
+        for path in self._folder.glob(".checkpoint-*.tmp"):
+            path.unlink(missing_ok=True)
 
     @staticmethod
     def _files(folders: tuple[Path, ...]) -> Iterator[tuple[int, Path]]:
@@ -75,12 +81,22 @@ class Checkpoints:
                         yield int(match[1]), path
 
 
-def save_weights(folder: Path, run_id: str, weights: dict[str, Tensor]) -> None:
+@dataclass(frozen=True)
+class StoredWeights:
+    """A run's final weights by name, and whether the run had diverged."""
+
+    weights: dict[str, Tensor]
+    diverged: bool
+
+
+def save_weights(
+    folder: Path, run_id: str, weights: dict[str, Tensor], *, diverged: bool = False
+) -> None:
     """Store a run's final weights, for evaluations asked for later."""
-    _save(folder / WEIGHTS_FILE, {"run_id": run_id, "weights": weights})
+    _save(folder / WEIGHTS_FILE, {"run_id": run_id, "weights": weights, "diverged": diverged})
 
 
-def load_weights(folders: tuple[Path, ...], run_id: str) -> dict[str, Tensor]:
+def load_weights(folders: tuple[Path, ...], run_id: str) -> StoredWeights:
     """The final weights of a run, from the first of its attempts' folders that has valid ones.
 
     Raises:
@@ -94,8 +110,7 @@ def load_weights(folders: tuple[Path, ...], run_id: str) -> dict[str, Tensor]:
             reasons.append(str(error))
             continue
         if content.get("run_id") == run_id:
-            weights: dict[str, Tensor] = content["weights"]
-            return weights
+            return StoredWeights(content["weights"], content["diverged"])
         reasons.append(f"{folder / WEIGHTS_FILE} belongs to run {content.get('run_id')}")
     raise CheckpointError(
         f"run {run_id} has no stored weights ({'; '.join(reasons) or 'no folder of it exists'}); "
@@ -133,7 +148,10 @@ def _load(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} is not there or not whole ({error})") from error
     if hashlib.sha256(data).hexdigest() != expected:
         raise CheckpointError(f"{path} is damaged: its SHA-256 is not the stored one")
-    content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    try:
+        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} holds no checkpoint")
     return content

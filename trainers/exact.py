@@ -40,10 +40,20 @@ def exact(value: float | int | str | Fraction) -> Fraction:
         if int(match[2]) == 0:
             raise ValueError(f"{value!r} divides by zero")
         return Fraction(int(match[1]), int(match[2]))
+    if not isinstance(value, float):
+        raise ValueError(f"{value!r} is not a number or a fraction such as 5/9")
     if not math.isfinite(value):
         raise ValueError(f"{value!r} is not a finite number")
     simple = Fraction(value).limit_denominator(_LARGEST_DENOMINATOR)
     return simple if float(simple) == value else Fraction(value)
+
+
+def to_float(value: Fraction) -> float:
+    """The nearest float. Raises ValueError, not OverflowError, beyond their range."""
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("a number beyond the range of floats") from None
 
 
 def format_number(value: float | Fraction) -> str:
@@ -58,7 +68,7 @@ def format_number(value: float | Fraction) -> str:
 
 def _to_float(value: Any) -> Any:
     if isinstance(value, (str, Fraction)):
-        return float(exact(value))
+        return to_float(exact(value))
     if isinstance(value, bool):
         raise ValueError(f"{value!r} is not a number")
     return value

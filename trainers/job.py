@@ -59,7 +59,7 @@ class TrainingResult(TypedDict):
     train_seconds: float
     images_per_second: float | None
     weights_sha256: str | None
-    learned_coefficients: list[list[float]] | None
+    learned_coefficients: list[list[float | None]] | None
     epochs: list[EpochMetrics]
     evaluations: list[EvaluationResult]
     first_epoch: NotRequired[int]

@@ -18,6 +18,7 @@ from typing import Any
 
 from trainers.config import RunConfig
 from trainers.durable import write_durably
+from trainers.errors import TrainerError
 from trainers.evaluations import parse_evaluation
 from trainers.job import EpochMetrics, TrainingJob, TrainingResult
 
@@ -155,9 +156,14 @@ def read_result(folder: Path, run_id: str) -> dict[str, Any] | None:
 
 def _trainer(name: str) -> Callable[[TrainingJob], TrainingResult]:
     module, _, function = name.partition(":")
-    trainer: Callable[[TrainingJob], TrainingResult] = getattr(
-        importlib.import_module(module), function
-    )
+    try:
+        trainer: Callable[[TrainingJob], TrainingResult] = getattr(
+            importlib.import_module(module), function
+        )
+    except (ImportError, AttributeError) as error:
+        raise TrainerError(
+            f"trainer {name!r} cannot be imported on this machine: {error}"
+        ) from error
     return trainer
 
 
@@ -205,8 +211,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     import argparse
 
     from pydantic import ValidationError
-
-    from trainers.errors import TrainerError
 
     parser = argparse.ArgumentParser(prog="python -m trainers", description=main.__doc__)
     parser.add_argument("config", type=Path, help="a run's config as JSON ('-' for stdin)")

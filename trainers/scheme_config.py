@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from trainers import schemes
-from trainers.exact import Number, exact, format_number
+from trainers.exact import Number, exact, format_number, to_float
 from trainers.schemes import LinearMultistepScheme
 
 Learned = Literal["k", "lambda", "coefficients"]
 
-LONGEST_SCHEME = 64
+LONGEST_SCHEME = 32
 
 _FORMS = (
     "a scheme is {alpha: [...], beta: b}, {k: ...} (LM-ResNet) or {lambda: ...} (ZeroSNet), "
@@ -36,7 +36,7 @@ class SchemeConfig(BaseModel):
     floats here, so that lambda = -9/5 and its coefficients written out are one run.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     learned: Learned | None = None
     alpha: Annotated[tuple[Number, ...], Field(min_length=1, max_length=LONGEST_SCHEME)] | None = (
@@ -68,10 +68,25 @@ class SchemeConfig(BaseModel):
                 raise ValueError("alpha is empty: a scheme needs at least one coefficient")
             return {
                 "learned": "coefficients" if trainable else None,
-                "alpha": [float(exact(a)) for a in alpha],
-                "beta": float(exact(given.get("beta", 1))),
+                "alpha": [to_float(exact(a)) for a in alpha],
+                "beta": to_float(exact(given.get("beta", 1))),
             }
         raise ValueError(f"keys {sorted(map(str, data))} do not make a scheme: {_FORMS}")
+
+    @model_validator(mode="after")
+    def _whole(self) -> SchemeConfig:
+        """A resolved form, as stored, has what its kind needs and nothing else."""
+        one_parameter = self.learned in ("k", "lambda")
+        has_start = self.start is not None
+        has_coefficients = self.alpha is not None and self.beta is not None
+        has_no_coefficients = self.alpha is None and self.beta is None
+        if one_parameter and not (has_start and has_no_coefficients):
+            raise ValueError(f"learned {self.learned!r} goes with start: [low, high] alone")
+        if not one_parameter and (has_start or not has_coefficients):
+            raise ValueError("a scheme needs alpha and beta")
+        if self.start is not None:
+            _check_range(self.learned or "", *self.start)
+        return self
 
     @property
     def steps(self) -> int:
@@ -121,13 +136,16 @@ def _one_parameter_family(parameter: str, value: Any, trainable: bool) -> dict[s
                 f"{parameter} {value!r} is a range to start from, so it needs trainable: true"
             )
         scheme = family(value)
-        return {"alpha": [float(a) for a in scheme.alpha], "beta": float(scheme.beta)}
+        return {"alpha": [to_float(a) for a in scheme.alpha], "beta": to_float(scheme.beta)}
     bounds = list(value) if isinstance(value, (list, tuple)) else [value, value]
     if len(bounds) != 2:
         raise ValueError(f"{parameter} {value!r} is neither a number nor a range [low, high]")
-    low, high = (float(exact(bound)) for bound in bounds)
+    low, high = (to_float(exact(bound)) for bound in bounds)
+    return {"learned": parameter, "start": [low, high]}
+
+
+def _check_range(parameter: str, low: float, high: float) -> None:
     if low > high:
         raise ValueError(f"{parameter} range [{low:g}, {high:g}] is empty: low exceeds high")
     if parameter == "lambda" and low <= 0 <= high:
         raise ValueError("lambda must not be 0, nor start in a range that holds 0 (eq. 10)")
-    return {"learned": parameter, "start": [low, high]}

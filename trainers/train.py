@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainers.augment import crop_and_flip, draw, normalize, pad
-from trainers.checkpoint import Checkpoints, save_weights, weights_sha256
+from trainers.checkpoint import Checkpoints, StoredWeights, save_weights, weights_sha256
 from trainers.config import RunConfig
 from trainers.datasets import load, training_subset
 from trainers.draws import seeded_generator
@@ -129,11 +129,21 @@ class _Training:
             "test_accuracy": None,
             "seconds": seconds,
         }
+        if self.diverged_epoch is None and not self._weights_are_finite():
+            self.diverged_epoch = epoch
         if self.diverged_epoch is None:
             test_accuracy, test_loss = self._measure(None)
-            metrics["test_accuracy"] = test_accuracy
-            metrics["test_loss"] = _finite(test_loss)
+            if math.isfinite(test_loss) or epoch < self.config.training.epochs:
+                metrics["test_accuracy"] = test_accuracy
+                metrics["test_loss"] = _finite(test_loss)
+            else:
+                # Midway an unstable network may recover; at the end it has not.
+                self.diverged_epoch = epoch
         return metrics
+
+    def _weights_are_finite(self) -> bool:
+        """The last step of an epoch may spoil them, and no loss follows it to show that."""
+        return all(bool(weight.isfinite().all()) for weight in self.network.parameters())
 
     def _train_on_all_images(self, epoch: int) -> tuple[float | None, float | None]:
         """Mean loss and accuracy (percent); stops at a loss that is not finite."""
@@ -189,7 +199,8 @@ class _Training:
         """The run's facts; stores the final weights."""
         weights = self.network.state_dict()
         if self.job.folder is not None:
-            save_weights(self.job.folder, self.config.run_id, weights)
+            diverged = self.diverged_epoch is not None
+            save_weights(self.job.folder, self.config.run_id, weights, diverged=diverged)
         evaluations = [
             evaluation_result(
                 evaluation, None if self.diverged_epoch is not None else self._measure(evaluation)
@@ -224,19 +235,21 @@ class _Training:
             "train_seconds": sum(metrics["seconds"] for metrics in self.epochs),
             "images_per_second": self.count * len(whole) / whole_seconds if whole else None,
             "weights_sha256": weights_sha256(weights),
-            "learned_coefficients": learned() if learned else None,
+            "learned_coefficients": _finite_rows(learned()) if learned else None,
             "epochs": self.epochs,
             "evaluations": evaluations,
             "first_epoch": self.first_epoch,
         }
 
 
-def evaluate_weights(job: TrainingJob, weights: dict[str, Tensor]) -> list[EvaluationResult]:
-    """Evaluate a network that was trained before; `weights` are its stored final ones."""
+def evaluate_weights(job: TrainingJob, stored: StoredWeights) -> list[EvaluationResult]:
+    """Evaluate a network that was trained before, by its stored final weights."""
+    if stored.diverged:
+        return [evaluation_result(evaluation, None) for evaluation in job.evaluations]
     _, test_split = load(job.config.dataset.name, job.data_dir)
     device = torch.device(job.device)
     network = build_network(job.config, job.device)
-    network.load_state_dict(weights)
+    network.load_state_dict(stored.weights)
     images = torch.tensor(test_split.images, device=device)
     labels = torch.tensor(test_split.labels, device=device)
     return [
@@ -281,3 +294,7 @@ def evaluation_result(
 
 def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
+
+
+def _finite_rows(rows: list[list[float]] | None) -> list[list[float | None]] | None:
+    return None if rows is None else [[_finite(value) for value in row] for row in rows]

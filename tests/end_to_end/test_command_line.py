@@ -29,12 +29,35 @@ evaluations:
   - {noise: gaussian, std: 0.1}
 """
 
-RUN_KEYS = (
-    "run_id sweep state model scheme depth dataset seed alpha beta trainable root_moduli "
-    "max_root_modulus zero_stable consistent order parameters epochs test_accuracy "
-    "best_test_accuracy train_accuracy generalization_gap diverged train_seconds "
-    "images_per_second attempts evaluations"
-).split()
+RUN_KEYS = [
+    "run_id",
+    "sweep",
+    "state",
+    "model",
+    "scheme",
+    "depth",
+    "dataset",
+    "seed",
+    "alpha",
+    "beta",
+    "trainable",
+    "root_moduli",
+    "max_root_modulus",
+    "zero_stable",
+    "consistent",
+    "order",
+    "parameters",
+    "epochs",
+    "test_accuracy",
+    "best_test_accuracy",
+    "train_accuracy",
+    "generalization_gap",
+    "diverged",
+    "train_seconds",
+    "images_per_second",
+    "attempts",
+    "evaluations",
+]
 
 
 def sweep(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -131,9 +154,7 @@ def test_report_formats_agree(home: Path) -> None:
 
 def test_report_to_a_file(home: Path, tmp_path: Path) -> None:
     target = tmp_path / "report.csv"
-    done = sweep(
-        "report", "tiny", "--home", str(home), "--format", "csv", "--output", str(target)
-    )
+    done = sweep("report", "tiny", "--home", str(home), "--format", "csv", "--output", str(target))
     assert (done.returncode, done.stdout) == (0, "")
     assert target.read_text().startswith("model,")
 

@@ -77,8 +77,7 @@ class Driver:
         return [child for child in self.children() if "_Slot" in _title(child)]
 
     def end(self) -> int:
-        code = self.process.wait(timeout=300)
-        return code
+        return self.process.wait(timeout=300)
 
     def output(self) -> str:
         self.log.flush()

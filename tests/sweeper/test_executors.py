@@ -132,7 +132,7 @@ def test_a_gpu_that_is_not_there(executor: Executor) -> None:
 
 
 def test_an_unknown_executor_lists_the_known() -> None:
-    with pytest.raises(UnknownNameError, match="did you mean 'ray'.*inline, ray"):
+    with pytest.raises(UnknownNameError, match=r"did you mean 'ray'.*inline, ray"):
         executor_class("rya")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -190,7 +189,6 @@ def test_a_write_that_stops_midway_leaves_the_old_file(
     assert newest_epoch(checkpoints) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="write_durably removes its file only by renaming it")
 def test_a_failed_write_leaves_no_temporary_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,15 +244,13 @@ def store_as_checkpoint(path: Path, content: object) -> None:
 def test_a_pickle_with_code_is_not_run(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint-1.pt"
     store_as_checkpoint(path, {"run_id": RUN, "epoch": 1, "state": Shout(tmp_path / "ran")})
-    with pytest.raises((pickle.UnpicklingError, CheckpointError)):
-        Checkpoints(RUN, tmp_path).newest()
+    assert Checkpoints(RUN, tmp_path).newest() is None
     assert not (tmp_path / "ran").exists()
     torch.load(path, weights_only=False)  # the pickle does what is feared of it
     assert (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("content", [Shout(Path("ran")), {"run_id": RUN, "epoch": 2}])
-@pytest.mark.xfail(strict=True, reason="what torch.load raises is not mapped, nor keys checked")
 def test_a_whole_file_that_is_no_checkpoint_is_passed_over(tmp_path: Path, content: object) -> None:
     checkpoints = stored(tmp_path, 1)
     store_as_checkpoint(tmp_path / "checkpoint-2.pt", content)
@@ -268,8 +264,9 @@ def test_weights_come_from_the_first_folder_that_has_valid_ones(tmp_path: Path) 
         save_weights(folder, RUN, weights)
     truncate(folders[1] / "weights.pt")
     loaded = load_weights(folders, RUN)
-    assert loaded.keys() == weights.keys()
-    assert all(torch.equal(loaded[name], weights[name]) for name in weights)
+    assert loaded.weights.keys() == weights.keys()
+    assert all(torch.equal(loaded.weights[name], weights[name]) for name in weights)
+    assert not loaded.diverged
 
 
 def test_missing_weights_are_an_error_that_says_where_and_why(tmp_path: Path) -> None:

@@ -216,7 +216,6 @@ def test_bad_files_exit_with_2_and_a_message(
 
 
 @pytest.mark.parametrize("trainer", ["no_such_module:train", "trainers.train:no_such_function"])
-@pytest.mark.xfail(strict=True, reason="a trainer that cannot be imported is not mapped")
 def test_a_trainer_that_is_not_there_exits_with_2(
     small: Small, tmp_path: Path, trainer: str
 ) -> None:

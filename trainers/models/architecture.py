@@ -59,9 +59,14 @@ class Architecture:
         classes: int,
         generator: torch.Generator,
     ) -> torch.nn.Module:
-        """The network with its initial weights drawn from `generator`."""
+        """The network with its initial weights drawn from `generator`, and from nothing else."""
+        import torch
+
         module, _, function = self.builder.partition(":")
-        network: torch.nn.Module = getattr(importlib.import_module(module), function)(
-            options, scheme, channels=channels, classes=classes, generator=generator
-        )
+        builder = getattr(importlib.import_module(module), function)
+        # Layers draw default weights when they are made, before ours replace them.
+        with torch.random.fork_rng(devices=[]):
+            network: torch.nn.Module = builder(
+                options, scheme, channels=channels, classes=classes, generator=generator
+            )
         return network

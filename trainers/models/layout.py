@@ -7,6 +7,7 @@ two cannot disagree.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 StageChange = Literal["project", "restart"]
@@ -56,6 +57,7 @@ def blocks_per_stage(depth: int) -> int:
     )
 
 
+@lru_cache(maxsize=4096)
 def multistep_layout(
     depth: int, width: int, steps: int, start_blocks: int, stage_change: StageChange
 ) -> tuple[Block, ...]:
