@@ -78,6 +78,9 @@ AddressOption = Annotated[
     str | None,
     typer.Option("--ray-address", metavar="ADDRESS", help="a Ray cluster; default: this machine"),
 ]
+DashboardOption = Annotated[
+    bool, typer.Option("--ray-dashboard", help="also start Ray's web page (needs ray[default])")
+]
 SlotsOption = Annotated[
     int | None, typer.Option("--slots", min=1, help="at most so many runs at a time")
 ]
@@ -92,6 +95,7 @@ def run_command(
     executor: ExecutorOption = "ray",
     ray_address: AddressOption = None,
     slots: SlotsOption = None,
+    ray_dashboard: DashboardOption = False,
     home: HomeOption = DEFAULT_HOME,
     db: DatabaseOption = None,
 ) -> None:
@@ -101,7 +105,7 @@ def run_command(
     """
     from sweeper.spec import load_spec
 
-    _run(load_spec(spec, changes), Home.at(home, db), executor, ray_address, slots)
+    _run(load_spec(spec, changes), Home.at(home, db), executor, ray_address, slots, ray_dashboard)
 
 
 @app.command("resume")
@@ -112,6 +116,7 @@ def resume_command(
     executor: ExecutorOption = "ray",
     ray_address: AddressOption = None,
     slots: SlotsOption = None,
+    ray_dashboard: DashboardOption = False,
     home: HomeOption = DEFAULT_HOME,
     db: DatabaseOption = None,
 ) -> None:
@@ -123,10 +128,17 @@ def resume_command(
     with Store.open(where.database, create=False) as store:
         stored = store.stored_spec(sweep)
     spec = spec_from_text(stored.text, stored.source, stored.overrides)
-    _run(spec, where, executor, ray_address, slots)
+    _run(spec, where, executor, ray_address, slots, ray_dashboard)
 
 
-def _run(spec: Spec, home: Home, executor: str, ray_address: str | None, slots: int | None) -> None:
+def _run(
+    spec: Spec,
+    home: Home,
+    executor: str,
+    ray_address: str | None,
+    slots: int | None,
+    dashboard: bool,
+) -> None:
     from results.queries import Queries
     from results.store import Store
     from sweeper.cost import CostModel

@@ -19,14 +19,23 @@ class Executor(ABC):
 
     @classmethod
     @abstractmethod
-    def start(cls, resources: Resources, *, address: str | None, most_slots: int) -> Self:
+    def start(
+        cls,
+        resources: Resources,
+        *,
+        address: str | None,
+        most_slots: int,
+        dashboard: bool = False,
+    ) -> Self:
         """Make slots for tasks that need `resources` each, at most `most_slots`.
 
         Args:
             address: of a cluster; None for this machine.
+            dashboard: also start the executor's web page, on the loopback interface.
 
         Raises:
-            ResourceError: the machine or cluster cannot run even one such task.
+            ResourceError: the machine or cluster cannot run even one such task, or what was asked
+                for is not installed.
         """
 
     @property

@@ -18,7 +18,16 @@ class InlineExecutor(Executor):
         self._task: Task | None = None
 
     @classmethod
-    def start(cls, resources: Resources, *, address: str | None, most_slots: int) -> Self:
+    def start(
+        cls,
+        resources: Resources,
+        *,
+        address: str | None,
+        most_slots: int,
+        dashboard: bool = False,
+    ) -> Self:
+        if dashboard:
+            raise ResourceError("--ray-dashboard needs --executor ray: inline has no web page")
         if address is not None:
             raise ResourceError(
                 f"--ray-address {address} needs --executor ray: inline runs in this process"

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 # Both are read when ray is imported. No reports of use leave the machine, and an actor without
@@ -53,10 +57,18 @@ class RayExecutor(Executor):
         self._running: dict[Any, tuple[Task, Any]] = {}
 
     @classmethod
-    def start(cls, resources: Resources, *, address: str | None, most_slots: int) -> Self:
+    def start(
+        cls,
+        resources: Resources,
+        *,
+        address: str | None,
+        most_slots: int,
+        dashboard: bool = False,
+    ) -> Self:
         owns_ray = not ray.is_initialized()
         if owns_ray:
-            _connect(address)
+            with _signals_deferred():
+                _connect(address, dashboard)
         executor: Self | None = None
         try:
             slots = min(most_slots, _slots_of(ray.cluster_resources(), resources))
@@ -120,6 +132,10 @@ class RayExecutor(Executor):
         return pids
 
     def close(self) -> None:
+        with _signals_deferred():
+            self._close()
+
+    def _close(self) -> None:
         for actor in [*self._free, *(actor for _, actor in self._running.values())]:
             ray.kill(actor, no_restart=True)
         self._free, self._running = [], {}
@@ -127,7 +143,31 @@ class RayExecutor(Executor):
             ray.shutdown()
 
 
-def _connect(address: str | None) -> None:
+@contextmanager
+def _signals_deferred() -> Iterator[None]:
+    """Control-C and SIGTERM wait until the block is left.
+
+    Ray's native code crashes the process when its start or its end is cut short, and its start
+    replaces the handler of SIGTERM; the caller's are back in place afterwards.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: arrived.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if arrived:
+        raise KeyboardInterrupt
+
+
+def _connect(address: str | None, dashboard: bool) -> None:
     options: dict[str, Any] = {
         "address": address or "local",
         "logging_level": logging.ERROR,
@@ -135,9 +175,19 @@ def _connect(address: str | None) -> None:
     }
     if address is None:
         # Nothing of a local Ray is reachable from other machines.
-        options |= {"include_dashboard": False, "_node_ip_address": LOOPBACK}
+        options |= {
+            "include_dashboard": dashboard,
+            "dashboard_host": LOOPBACK,
+            "_node_ip_address": LOOPBACK,
+        }
+    elif dashboard:
+        raise ResourceError("--ray-dashboard is for a local Ray; a cluster's head starts its own")
     try:
         ray.init(**options)
+    except ImportError as error:
+        raise ResourceError(
+            "Ray's dashboard is not installed: pip install 'ray[default]'"
+        ) from error
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         where = f"at {address}" if address else "on this machine"
         reason = " ".join(str(error).split())

@@ -1,0 +1,133 @@
+"""What the documents say is checked: commands, options, links, file names, examples."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from sweeper.spec import spec_from_text
+from trainers.evaluations import parse_evaluation
+from trainers.models import MODELS
+from trainers.scheme_config import SchemeConfig
+
+ROOT = Path(__file__).parents[2]
+SWEEP = str(Path(sys.executable).parent / "sweep")
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SPECS_PAGE = (ROOT / "docs" / "specs.md").read_text()
+
+
+def commands() -> list[str]:
+    """Every `sweep ...` line that a document shows to be typed."""
+    found = []
+    for document in DOCUMENTS:
+        found += re.findall(
+            r"^(?:    |\$ )(?:\.venv/bin/)?(sweep [a-z].*)$", document.read_text(), re.M
+        )
+    return sorted({line.split("  #")[0].strip() for line in found})
+
+
+@cache
+def help_of(command: str) -> str:
+    done = subprocess.run([SWEEP, command, "--help"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, f"there is no command {command}"
+    return done.stdout
+
+
+def test_the_documents_show_commands() -> None:
+    assert len(commands()) >= 4
+
+
+@pytest.mark.parametrize("line", commands())
+def test_every_command_and_option_exists(line: str) -> None:
+    _, command, *words = line.split()
+    for word in words:
+        if word.startswith("--"):
+            assert word in help_of(command).split(), f"{word} of: {line}"
+        if word.endswith(".yaml"):
+            assert (ROOT / word).is_file()
+
+
+def test_every_make_target_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    for document in DOCUMENTS:
+        for target in re.findall(r"(?:^    |`)make ([a-z-]+)", document.read_text(), re.M):
+            assert target in targets
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
+        if not target.startswith("http"):
+            assert (document.parent / target).exists(), target
+
+
+def test_the_annotated_tree_is_the_tree() -> None:
+    tree = (ROOT / "README.md").read_text().split("```")[-2]
+    folder, named = "", set()
+    for line in tree.strip().splitlines():
+        text = line.strip()
+        if not line.startswith(" "):
+            folder = text.split()[0]
+            assert (ROOT / folder).is_dir(), folder
+            continue
+        for name in re.findall(r"[a-z_]+(?:\.py|/)(?= |$)", text):
+            assert any((ROOT / folder).rglob(name.rstrip("/"))), folder + name
+            named.add(folder + name)
+    for package in ("sweeper", "trainers"):
+        for path in (ROOT / package).glob("[a-z]*.py"):
+            name = f"{package}/{path.name}"
+            assert name in named or path.name == "registry.py" or path.name == "errors.py", name
+
+
+def test_the_annotated_spec_is_a_spec() -> None:
+    block = re.findall(r"```yaml\n(.*?)```", SPECS_PAGE, re.S)[0]
+    spec = spec_from_text(block, "docs/specs.md")
+    assert len(spec.configs) == 1
+
+
+def test_the_example_of_axes_means_what_its_comments_say() -> None:
+    block = re.findall(r"```yaml\n(.*?)```", SPECS_PAGE, re.S)[1]
+    base = "model: preresnet\ndataset: digits\n"
+    whole = spec_from_text(base + block.split("exclude:")[0], "docs/specs.md")
+    assert len(whole.configs) == 2 * 3 * 2 * 2
+    # Without two of three rates at one of two depths, and with one point more.
+    spec = spec_from_text(base + block, "docs/specs.md")
+    assert len(spec.configs) == 24 - 2 * 2 * 2 + 1
+
+
+def table_of(heading: str) -> list[Any]:
+    """The `{...}` examples in the first column of a section's table, read as YAML."""
+    section = SPECS_PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
+    examples = re.findall(r"^\| `(\{.*?\})`", section, re.M)
+    assert len(examples) >= 3
+    return [
+        YAML(typ="safe").load(example.replace("...", "1").replace(": b", ": 1"))
+        for example in examples
+    ]
+
+
+def test_every_scheme_in_the_table_is_one() -> None:
+    for example in table_of("Schemes"):
+        assert SchemeConfig.model_validate(example).steps >= 1
+
+
+def test_every_evaluation_in_the_table_is_one() -> None:
+    for example in table_of("Evaluations"):
+        assert parse_evaluation(example).name
+
+
+def test_every_model_has_a_column_with_its_default_scheme() -> None:
+    head, _, row = SPECS_PAGE.split("## Models\n")[1].split("| option")[1].splitlines()[:3]
+    columns = [cell.strip() for cell in head.split("|")[2:-1]]
+    schemes = [cell.strip().strip("`") for cell in row.split("|")[3:-1]]
+    assert set(columns) == set(MODELS)
+    for name, written in zip(columns, schemes, strict=True):
+        stated = SchemeConfig.model_validate(YAML(typ="safe").load(written))
+        assert stated == SchemeConfig.model_validate(MODELS[name].default_scheme)
