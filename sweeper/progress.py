@@ -20,13 +20,19 @@ class Progress(ABC):
         self.done = 0
         self.failures = 0
         self.active = 0
-        self._done_before = 0
+        self._settled_before = 0
         self._started = 0.0
 
     @contextmanager
-    def following(self, name: str, done: int, total: int) -> Iterator[None]:
-        """Show progress inside the `with` block; `done` of `total` runs were finished before."""
-        self.total, self.done, self._done_before = total, done, done
+    def following(self, name: str, done: int, total: int, failed: int = 0) -> Iterator[None]:
+        """Show progress inside the `with` block.
+
+        Args:
+            name: of the sweep.
+            done, failed: of the `total` runs, before.
+        """
+        self.total, self.done, self.failures = total, done, failed
+        self._settled_before = done + failed
         self._started = time.monotonic()
         with self._display(name):
             yield
@@ -52,7 +58,7 @@ class Progress(ABC):
     @property
     def runs_per_minute(self) -> float | None:
         """Since the block was entered; None before the first run has finished."""
-        finished = self.done - self._done_before + self.failures
+        finished = self.done + self.failures - self._settled_before
         elapsed = time.monotonic() - self._started
         return 60 * finished / elapsed if finished and elapsed else None
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from results.errors import BadResultError
+from results.queries import Queries
 from results.records import PendingRun, SweepChange
 from results.store import Store
 from sweeper.cost import CostModel
@@ -145,11 +146,15 @@ class _Driver:
         # Longest first, so that the last slot waits least; among equals in the order of the spec.
         longest_first = sorted(pending, key=self._estimated_seconds, reverse=True)
         self.queue = deque(longest_first)
-        already_done = len(self.spec.configs) - len(pending)
+        with Queries.open(self.home.database) as queries:
+            before = queries.status(self.spec.name)[0].counts
+        # A done run that lacks evaluations has work left.
+        complete = before["done"] - sum(run.state == "done" for run in pending)
+        total = len(self.spec.configs)
         try:
             with (
                 start_executor(len(pending)) as executor,
-                self.progress.following(self.spec.name, already_done, len(self.spec.configs)),
+                self.progress.following(self.spec.name, complete, total, before["failed"]),
             ):
                 self._loop(executor)
         except KeyboardInterrupt:

@@ -336,3 +336,11 @@ def test_outcomes_name_their_task(lab: Laboratory) -> None:
         outcome = execute(task)
         assert isinstance(outcome, Finished)
         assert outcome.task is task
+
+
+def test_progress_counts_what_was_settled_before(lab: Laboratory) -> None:
+    lab.run(SPEC.replace("quick", "odd_seeds_raise"))
+    lab.log.truncate(0)
+    lab.run(SPEC.replace("quick", "odd_seeds_raise").replace("[0, 1, 2, 3]", "[0, 1, 2, 3, 4]"))
+    assert "small: 2 of 5 done before" in lab.log.getvalue()
+    assert "small: 3 of 5 done, 0 running, 2 failed" in lab.log.getvalue()
