@@ -6,7 +6,7 @@ BIN := .venv/bin
 .PHONY: help install quickstart test lint clean
 
 help:            ## list the targets
-	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .venv/installed   ## make .venv with everything that tests and runs need
 

@@ -240,6 +240,7 @@ class Queries:
             runs.c.epochs,
             host.label("host"),
             device.label("device"),
+            runs.c.config["precision"].as_string().label("precision"),
         )
         grouped = (
             select(
@@ -263,7 +264,7 @@ class Queries:
             .subquery("grouped")
         )
         query = (
-            select(*(c for c in grouped.c if c.name != "example"), runs.c.config)
+            select(*(c for c in grouped.c if c.name not in ("example", "precision")), runs.c.config)
             .join(runs, runs.c.run_id == grouped.c.example)
             .order_by(grouped.c.model, grouped.c.depth, grouped.c.example)
         )

@@ -146,21 +146,28 @@ def _run(
     from sweeper.progress import make_progress
     from sweeper.scheduler import run_sweep
 
-    EXECUTORS[executor]  # an unknown name is an error before anything is written
+    # Whatever is wrong with the request is an error before anything is written.
+    EXECUTORS[executor]
+    if executor != "ray" and (ray_address is not None or dashboard):
+        raise RequestError(f"--ray-address and --ray-dashboard need --executor ray, not {executor}")
+    if ray_address is not None and dashboard:
+        raise RequestError("--ray-dashboard is for a local Ray; a cluster's head starts its own")
 
     def start_executor(tasks: int) -> Executor:
         most = tasks if slots is None else min(tasks, slots)
         _say(f"starting {executor} on {ray_address or 'this machine'}")
-        return executor_class(executor).start(spec.resources, address=ray_address, most_slots=most)
+        return executor_class(executor).start(
+            spec.resources, address=ray_address, most_slots=most, dashboard=dashboard
+        )
 
     # A polite kill is a Control-C: what is running is handed back before the process ends.
     signal.signal(signal.SIGTERM, _interrupt)
     with Store.open(home.database) as store, Queries.open(home.database) as queries:
-        costs = CostModel.from_samples(queries.cost_samples())
+        costs = CostModel.from_samples(queries.cost_samples(), device=spec.resources.device)
         summary = run_sweep(spec, store, home, start_executor, costs, make_progress())
         counts = queries.status(spec.name)[0].counts
     _say_summary(spec, summary, counts)
-    if counts["failed"]:
+    if counts["failed"] or summary.failed:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
@@ -179,6 +186,9 @@ def _say_summary(spec: Spec, summary: Summary, counts: dict[str, int]) -> None:
         if summary.evaluated:
             parts.append(f"{summary.evaluated} evaluated from stored weights")
         _say(f"{spec.name}: {done} ({', '.join(parts)})")
+    unmeasured = summary.failed - counts["failed"]
+    if unmeasured > 0:
+        _say(f"{unmeasured} finished runs could not be evaluated; the lines above say why")
     if summary.change.removed:
         _say(f"{summary.change.removed} runs left the sweep; their results stay")
     if counts["failed"]:
@@ -210,7 +220,7 @@ def plan_command(
     costs, stored = CostModel({}), {}
     try:
         with Queries.open(Home.at(home, db).database) as queries:
-            costs = CostModel.from_samples(queries.cost_samples())
+            costs = CostModel.from_samples(queries.cost_samples(), device=loaded.resources.device)
             ids = [config.run_id for config in loaded.configs]
             stored = {row["run_id"]: row for row in queries.run_rows(run_ids=ids)}
     except NoDatabaseError:
@@ -218,11 +228,12 @@ def plan_command(
     rows = plan_rows(loaded, stored, costs)
     shown = rows if format == "json" else [{key: row[key] for key in _PLANNED} for row in rows]
     _write(shown, format, output)
-    todo = [row["estimated_seconds"] for row in rows if row["state"] != "done"]
+    todo = [r["estimated_seconds"] for r in rows if r["state"] not in ("done", "failed")]
+    failed = sum(row["state"] == "failed" for row in rows)
     basis = "from finished runs" if costs.calibrated else "a guess: nothing has run here yet"
     _say(
-        f"{len(rows)} runs, {len(rows) - len(todo)} done; {len(todo)} to train: "
-        f"{format_seconds(sum(todo))} of work on one slot ({basis})"
+        f"{len(rows)} runs, {len(rows) - len(todo) - failed} done, {failed} failed; "
+        f"{len(todo)} to train: {format_seconds(sum(todo))} of work on one slot ({basis})"
     )
 
 
@@ -349,6 +360,7 @@ def _write(data: Any, format: str, output: Path | None) -> None:  # noqa: A002
 
     if output is None:
         rendering.write(data, format, sys.stdout)
+        sys.stdout.flush()
     else:
         _write_text(rendering.render(data, format), output)
 
@@ -356,11 +368,16 @@ def _write(data: Any, format: str, output: Path | None) -> None:  # noqa: A002
 def _write_text(text: str, output: Path | None) -> None:
     if output is None:
         sys.stdout.write(text)
+        sys.stdout.flush()
         return
     from trainers.durable import write_durably
 
     try:
-        write_durably(output, text.encode())
+        if output.exists() and not output.is_file():
+            # A pipe or a device is written to; renaming a file over it would replace it.
+            output.write_text(text)
+        else:
+            write_durably(output.resolve(), text.encode())
     except OSError as error:
         raise RequestError(f"--output {output} cannot be written: {error.strerror}") from error
 

@@ -29,10 +29,15 @@ class CostModel:
     rates: dict[tuple[object, ...], float]
 
     @classmethod
-    def from_samples(cls, samples: Sequence[CostSample]) -> CostModel:
+    def from_samples(cls, samples: Sequence[CostSample], *, device: str | None = None) -> CostModel:
+        """Args:
+        device: "cpu" or "cuda", to learn from runs on such a device only; None for all.
+        """
         collected: dict[tuple[object, ...], list[float]] = {}
         for sample in samples:
             if not sample.images_per_second:
+                continue
+            if device is not None and not (sample.device or device).startswith(device):
                 continue
             try:
                 config = RunConfig.model_validate(sample.config)

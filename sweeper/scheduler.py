@@ -107,16 +107,36 @@ def run_sweep(
 
 def _adopt_orphans(store: Store, home: Home) -> int:
     """Settle the runs of a driver that is gone; how many had finished."""
-    adopted = 0
-    for run_id, attempt in store.orphans():
-        result = read_result(attempt_folder(home.runs, run_id, attempt), run_id)
-        if result is not None:
-            with suppress(BadResultError):
-                if store.commit(run_id, attempt, result):
-                    adopted += 1
-                    continue
-        store.release(run_id, attempt, "lost", "its driver ended before it did")
-    return adopted
+    reason = "its driver ended before it did"
+    return sum(
+        _adopt_or_release(store, home, run_id, attempt, "lost", reason)
+        for run_id, attempt in store.orphans()
+    )
+
+
+def _adopt_or_release(
+    store: Store, home: Home, run_id: str, attempt: int, outcome: str, reason: str
+) -> bool:
+    """Commit what an attempt had finished before it was cut short, or queue its run again.
+
+    Whether it was adopted. The result file is the worker's last word, and stands whether or not
+    anyone was there to hear it.
+    """
+    result = read_result(attempt_folder(home.runs, run_id, attempt), run_id)
+    if result is not None:
+        with suppress(BadResultError):
+            if store.commit(run_id, attempt, result):
+                _remove_other_attempts(home, run_id, attempt)
+                return True
+    store.release(run_id, attempt, outcome, reason)
+    return False
+
+
+def _remove_other_attempts(home: Home, run_id: str, attempt: int) -> None:
+    """Checkpoints of attempts that were cut short; the result has replaced them."""
+    for folder in attempt_folders(home.runs, run_id):
+        if folder.name != str(attempt):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Driver:
@@ -178,7 +198,10 @@ class _Driver:
                 if task is not None:
                     executor.submit(task)
             self.progress.running(len(self.running))
-            for outcome in executor.wait(POLL_SECONDS):
+            # What is good news first: a missing dataset ends the loop, and must not take along
+            # a result that arrived with it.
+            outcomes = executor.wait(POLL_SECONDS)
+            for outcome in sorted(outcomes, key=lambda outcome: not isinstance(outcome, Finished)):
                 self._settle(outcome)
 
     def _claim(self, run: PendingRun, device: str) -> Task | None:
@@ -220,8 +243,10 @@ class _Driver:
                 if self.lost[task.run_id] >= MOST_LOST_WORKERS:
                     times = f"its worker vanished {MOST_LOST_WORKERS} times"
                     self._fail(run, task, f"{times}, the last time with {reason}", None)
+                elif self._release(task, "lost", reason):
+                    self.summary.adopted += 1
+                    self.progress.finished(_label(run), None)
                 else:
-                    self._release(task, "lost", reason)
                     self.queue.appendleft(run)
                     self.progress.lost(_label(run), reason)
 
@@ -239,10 +264,7 @@ class _Driver:
             return
         self.summary.trained += 1
         self.progress.finished(_label(run), result["test_accuracy"])
-        for folder in attempt_folders(self.home.runs, task.run_id):
-            if folder.name != str(task.attempt):
-                # Checkpoints of attempts that were cut short; the result has replaced them.
-                shutil.rmtree(folder, ignore_errors=True)
+        _remove_other_attempts(self.home, task.run_id, task.attempt)
 
     def _fail(self, run: PendingRun, task: Task, error: str, traceback: str | None) -> None:
         if task.attempt is not None:
@@ -250,9 +272,11 @@ class _Driver:
         self.summary.failed += 1
         self.progress.failed(_label(run), task.run_id, error)
 
-    def _release(self, task: Task, outcome: str, reason: str) -> None:
-        if task.attempt is not None:
-            self.store.release(task.run_id, task.attempt, outcome, reason)
+    def _release(self, task: Task, outcome: str, reason: str) -> bool:
+        """Whether the task had finished all the same, and its result was adopted."""
+        if task.attempt is None:
+            return False
+        return _adopt_or_release(self.store, self.home, task.run_id, task.attempt, outcome, reason)
 
     def _give_back(self, outcome: str, reason: str) -> None:
         for _, task in self.running.values():

@@ -16,7 +16,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from sweeper.errors import SpecError
 from sweeper.overrides import apply_override
@@ -46,6 +46,20 @@ class Resources(BaseModel):
 
     cpus: Number = Field(default=1, gt=0, le=4096)
     gpus: Number = Field(default=0, ge=0, le=1024)
+
+    @field_validator("gpus")
+    @classmethod
+    def _whole_gpus_or_a_share_of_one(cls, gpus: float) -> float:
+        if gpus > 1 and gpus != int(gpus):
+            raise ValueError(f"{gpus:g} is neither a share of one GPU nor a whole number of them")
+        if 0 < gpus < 0.001:
+            raise ValueError(f"{gpus:g} is less than the smallest share of a GPU, 0.001")
+        return gpus
+
+    @property
+    def device(self) -> str:
+        """The kind of torch device that a run trains on."""
+        return "cuda" if self.gpus else "cpu"
 
     @property
     def threads(self) -> int:

@@ -71,7 +71,7 @@ class RayExecutor(Executor):
                 _connect(address, dashboard)
         executor: Self | None = None
         try:
-            slots = min(most_slots, _slots_of(ray.cluster_resources(), resources))
+            slots = min(most_slots, _slots_of(ray.nodes(), resources))
             executor = cls(resources, slots, owns_ray)
             # All at once, so that the imports of torch overlap.
             executor._free = [executor._new_actor() for _ in range(slots)]
@@ -197,21 +197,32 @@ def _connect(address: str | None, dashboard: bool) -> None:
         ) from error
 
 
-def _slots_of(available: dict[str, float], resources: Resources) -> int:
-    """How many tasks fit. Raises ResourceError for none."""
-    wanted = {"CPU": resources.cpus, "GPU": resources.gpus}
-    fits = []
-    for kind, amount in wanted.items():
-        if not amount:
-            continue
-        here = available.get(kind, 0)
-        slots = int(here / amount + 1e-9)
-        if slots == 0:
-            key = {"CPU": "cpus", "GPU": "gpus"}[kind]
-            example = " (0 trains on the CPU)" if kind == "GPU" else ""
-            raise ResourceError(
-                f"a run asks for {amount:g} {kind}, and Ray has {here:g}: change resources.{key}"
-                f" in the spec, or add --set resources.{key}=...{example}"
-            )
-        fits.append(slots)
-    return min(fits)
+def _slots_of(nodes: list[dict[str, Any]], resources: Resources) -> int:
+    """How many tasks fit, each whole on one node. Raises ResourceError for none.
+
+    Args:
+        nodes: as of `ray.nodes()`.
+    """
+    alive = [node["Resources"] for node in nodes if node["Alive"]]
+    slots = sum(_slots_of_node(node, resources) for node in alive)
+    if slots == 0:
+        cpus = max((node.get("CPU", 0) for node in alive), default=0)
+        gpus = max((node.get("GPU", 0) for node in alive), default=0)
+        raise ResourceError(
+            f"a run asks for {resources.cpus:g} CPUs and {resources.gpus:g} GPUs, and Ray's "
+            f"largest machine has {cpus:g} and {gpus:g}: change resources.cpus or resources.gpus "
+            "in the spec, or add, for example, --set resources.gpus=0 to train on the CPU"
+        )
+    return slots
+
+
+def _slots_of_node(node: dict[str, float], resources: Resources) -> int:
+    slots = int(node.get("CPU", 0) / resources.cpus + 1e-9)
+    if resources.gpus:
+        gpus = int(node.get("GPU", 0))
+        # A share has to fit one GPU: two of them hold four runs of 0.4, not five.
+        if resources.gpus < 1:
+            slots = min(slots, gpus * int(1 / resources.gpus + 1e-9))
+        else:
+            slots = min(slots, gpus // int(resources.gpus))
+    return slots

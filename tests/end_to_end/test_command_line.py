@@ -280,10 +280,44 @@ def test_a_dataset_that_is_not_there(home: Path, tmp_path: Path) -> None:
     assert {row["state"] for row in ask(tmp_path / "home", "plan", str(spec))} == {"queued"}
 
 
-def test_a_reader_that_has_seen_enough(home: Path) -> None:
+def test_a_reader_that_is_gone(home: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
     done = subprocess.run(
-        f"{SWEEP} report tiny --home {home} --format json | head -c 1",
-        shell=True, capture_output=True, text=True, timeout=60,
+        [SWEEP, "report", "tiny", "--home", str(home), "--format", "json"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_output_to_a_device_leaves_it_a_device(home: Path) -> None:
+    done = sweep("report", "tiny", "--home", str(home), "--output", "/dev/null")
+    assert done.returncode == 0, done.stderr
+    assert Path("/dev/null").is_char_device()
+
+
+def test_evaluations_that_fail_end_with_1(home: Path, tmp_path: Path) -> None:
+    spec = tmp_path / "tiny.yaml"
+    where = ("--home", str(tmp_path / "home"), "--executor", "inline")
+    spec.write_text(SPEC)
+    assert sweep("run", str(spec), *where).returncode == 0
+    spec.write_text(SPEC + "  - {noise: constant, value: 0.5}\n")  # the trainer kept no weights
+    done = sweep("run", str(spec), *where)
+    assert done.returncode == 1
+    assert "8 finished runs could not be evaluated" in done.stderr
+    assert "no stored weights" in done.stderr
+
+
+@pytest.mark.parametrize("option", [("--ray-address", "somewhere:1"), ("--ray-dashboard",)])
+def test_options_of_ray_without_ray(home: Path, tmp_path: Path, option: tuple[str, ...]) -> None:
+    done = sweep(
+        "run", str(home.parent / "tiny.yaml"), "--home", str(tmp_path / "new"),
+        "--executor", "inline", *option,
     )  # fmt: skip
-    assert done.stdout == "["
-    assert done.stderr == ""
+    assert done.returncode == 2
+    assert option[0] in done.stderr
+    assert not (tmp_path / "new").exists()

@@ -80,7 +80,7 @@ def test_the_annotated_tree_is_the_tree() -> None:
         for name in re.findall(r"[a-z_]+(?:\.py|/)(?= |$)", text):
             assert any((ROOT / folder).rglob(name.rstrip("/"))), folder + name
             named.add(folder + name)
-    for package in ("sweeper", "trainers"):
+    for package in ("sweeper", "trainers", "results"):
         for path in (ROOT / package).glob("[a-z]*.py"):
             name = f"{package}/{path.name}"
             assert name in named or path.name == "registry.py" or path.name == "errors.py", name

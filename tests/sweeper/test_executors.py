@@ -169,3 +169,30 @@ def test_slots_keep_their_process(ray_executor: Any, tmp_path: Path) -> None:
     ray_executor.submit(make_task(tmp_path, seed=77))
     wait_for(ray_executor, 1)
     assert set(ray_executor.process_ids()) == before
+
+
+@pytest.mark.parametrize(
+    ("resources", "nodes", "slots"),
+    [
+        (Resources(cpus=1), [{"CPU": 4}], 4),
+        (Resources(cpus=2), [{"CPU": 3}, {"CPU": 3}], 2),
+        (Resources(cpus=0.5), [{"CPU": 2}], 4),
+        (Resources(gpus=0.4), [{"CPU": 16, "GPU": 2}], 4),
+        (Resources(gpus=0.25), [{"CPU": 2, "GPU": 1}], 2),
+        (Resources(gpus=2), [{"CPU": 16, "GPU": 3}, {"CPU": 16, "GPU": 2}, {"CPU": 8}], 2),
+    ],
+)
+def test_a_slot_is_whole_on_one_node(
+    resources: Resources, nodes: list[dict[str, float]], slots: int
+) -> None:
+    from sweeper.executors.ray import _slots_of
+
+    described = [{"Alive": True, "Resources": node} for node in nodes]
+    dead = {"Alive": False, "Resources": {"CPU": 64, "GPU": 8}}
+    assert _slots_of([*described, dead], resources) == slots
+
+
+@pytest.mark.parametrize("gpus", [1.5, 0.00001])
+def test_a_share_of_a_gpu_that_ray_refuses_is_refused_in_the_spec(gpus: float) -> None:
+    with pytest.raises(ValueError, match="GPU"):
+        Resources(gpus=gpus)

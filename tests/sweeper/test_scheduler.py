@@ -344,3 +344,25 @@ def test_progress_counts_what_was_settled_before(lab: Laboratory) -> None:
     lab.run(SPEC.replace("quick", "odd_seeds_raise").replace("[0, 1, 2, 3]", "[0, 1, 2, 3, 4]"))
     assert "small: 2 of 5 done before" in lab.log.getvalue()
     assert "small: 3 of 5 done, 0 running, 2 failed" in lab.log.getvalue()
+
+
+def test_a_result_that_was_stored_before_the_signal_is_kept(lab: Laboratory) -> None:
+    def finish_and_interrupt(task: Task) -> Outcome | None:
+        execute(task)
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        lab.run(before=finish_and_interrupt)
+    assert sorted(lab.states()) == ["done", "queued", "queued", "queued"]
+    lab.run()
+    assert [row["attempts"] for row in lab.rows()] == [1] * 4
+
+
+def test_a_result_that_was_stored_before_the_worker_was_lost_is_kept(lab: Laboratory) -> None:
+    def finish_and_vanish(task: Task) -> Outcome | None:
+        execute(task)
+        return Lost(task, "killed after its last word")
+
+    summary = lab.run(before=finish_and_vanish)
+    assert (summary.adopted, summary.trained) == (4, 0)
+    assert [row["attempts"] for row in lab.rows()] == [1] * 4
