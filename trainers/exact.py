@@ -53,7 +53,7 @@ def to_float(value: Fraction) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise ValueError("a number beyond the range of floats") from None
+        raise ValueError("a number is beyond the range of 64-bit floats") from None
 
 
 def format_number(value: float | Fraction) -> str:

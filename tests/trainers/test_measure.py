@@ -128,7 +128,8 @@ def test_images_come_in_fixed_batches():
     network = Threshold()
     count = 2 * EVALUATION_BATCH + 1
     measured(network, greys([128] * count), [1] * count)
-    assert [len(seen) for seen in network.seen] == [EVALUATION_BATCH, EVALUATION_BATCH, 1]
+    # The network gets them in smaller parts on a CPU, which never cross a batch.
+    assert [len(seen) for seen in network.seen] == [125] * 16 + [1]
 
 
 @pytest.mark.parametrize("kind", ["uniform", "gaussian"])
@@ -254,11 +255,12 @@ def test_every_evaluation_works_on_every_dataset(name, kind, tmp_path_factory, m
         for _ in range(2)
     ]
     assert results[0] == results[1]
-    assert torch.equal(*seen)
+    first, second = torch.cat(seen).chunk(2)
+    assert torch.equal(first, second)
     assert results[0].accuracy == 100 * int((labels == 3).sum()) / 200
-    for channel, mean, std in zip(seen[0].unbind(1), facts.mean, facts.std, strict=True):
+    for channel, mean, std in zip(first.unbind(1), facts.mean, facts.std, strict=True):
         pixels = channel * std + mean
         assert pixels.min() >= -1e-6
         assert pixels.max() <= 1 + 1e-6
     clean = normalize(images, facts.mean, facts.std)
-    assert not torch.allclose(seen[0], clean)
+    assert not torch.allclose(first, clean)

@@ -156,13 +156,16 @@ def test_the_summary_follows_from_the_epochs(small: Small) -> None:
 def test_the_best_epoch_is_the_first_of_equals_and_need_not_be_the_last(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measured = iter([(20.0, 2.5), (60.0, 1.5), (60.0, 1.25), (40.0, math.inf)])
+    # A loss that is infinite midway is no divergence: the network recovers.
+    measured = iter([(20.0, math.inf), (60.0, 1.5), (60.0, 1.25), (40.0, 2.5)])
     monkeypatch.setattr("trainers.train.accuracy_and_loss", lambda *_, **__: next(measured))
     result = run(small(training={"epochs": 4, "batch_size": 64}), data_dir=NO_DATA)
     assert (result["best_test_accuracy"], result["best_epoch"]) == (60.0, 2)
     assert result["test_accuracy"] == 40.0
-    assert result["test_loss"] is None
+    assert result["epochs"][0]["test_loss"] is None
+    assert result["epochs"][0]["test_accuracy"] == 20.0
     assert result["generalization_gap"] == result["train_accuracy"] - 40.0
+    assert not result["diverged"]
 
 
 def test_the_digits_are_learned(small: Small) -> None:
@@ -272,9 +275,10 @@ def test_a_network_that_its_last_step_spoiled_has_diverged(small: Small) -> None
 def test_a_diverged_network_with_learned_coefficients_is_a_finding_too(
     small: Small, tmp_path: Path, scheme: dict[str, Any]
 ) -> None:
-    infinite = {"epochs": 2, "batch_size": 64, "optimizer": {"lr": 1e40}}
+    infinite = {"epochs": 2, "batch_size": 64, "optimizer": {"lr": 3e38, "weight_decay": 3e38}}
     result = train(small(training=infinite, scheme=scheme), folder=tmp_path)
     assert result["diverged"] is True
+    assert result["learned_coefficients"][0] == [None, None]
 
 
 def test_evaluating_stored_weights_gives_the_bits_of_training(
