@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import pkgutil
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -34,7 +35,7 @@ Deviation = Annotated[Number, Field(gt=0, allow_inf_nan=False)]
 Seed = Annotated[Whole, Field(ge=0, lt=2**32)]
 
 
-class NoiseConfig(BaseModel):
+class NoiseConfig(BaseModel, ABC):
     """Base of the configs: frozen, no unknown keys, equal configs have equal names and ids."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,14 +48,14 @@ class NoiseConfig(BaseModel):
         return self.noise
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """As the columns of a report have it, e.g. "uniform[-0.08,0]"; tells configs apart."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def level(self) -> float:
         """How strong the noise is, as one signed number in units of pixels in [0, 1]."""
-        raise NotImplementedError
 
     @property
     def config(self) -> dict[str, Any]:

@@ -189,9 +189,14 @@ def provenance(device: str, threads: int) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _git_commit() -> str | None:
-    """The commit of the checkout this code runs from, "+changes" if edited; None outside one."""
+    """The commit of the checkout that this code runs from; None outside one.
+
+    "+changes" is appended if this package was edited since.
+    """
     here = Path(__file__).resolve().parent
     try:
+        # Installed inside a repository of something else, git knows no such file.
+        _git(here, "ls-files", "--error-unmatch", str(Path(__file__).resolve()))
         commit = _git(here, "rev-parse", "HEAD")
         edited = _git(here, "status", "--porcelain", "--untracked-files=no", "--", str(here))
     except (OSError, subprocess.SubprocessError):
