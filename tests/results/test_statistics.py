@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from results.reports import report
-from results.statistics import summarize
+from results.statistics import holm, mean_interval, summarize
 
 SAMPLES = st.lists(st.none() | st.floats(-1e6, 1e6), max_size=30)
 
@@ -80,3 +84,49 @@ def test_a_report_is_that_of_numpy(make, drawn):
                 [row[index] for row in members],
                 *(entry[f"{name}_{s}"] for s in ("mean", "std", "min", "max")),
             )
+
+
+def test_importing_the_module_loads_neither_numpy_nor_scipy():
+    code = "import sys, results.statistics; print({'numpy', 'scipy'} & sys.modules.keys())"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"
+
+
+def test_the_interval_of_one_two_three():
+    # std 1, and t(0.975; 2) = 4.30265 as in any table.
+    low, high = mean_interval([1, None, 2, 3])
+    assert (low, high) == pytest.approx(
+        (2 - 4.302653 / math.sqrt(3), 2 + 4.302653 / math.sqrt(3)), rel=1e-6
+    )
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30).filter(lambda x: np.ptp(x) > 1e-3))
+def test_the_interval_is_that_of_scipy(values):
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert mean_interval(values) == pytest.approx((expected.low, expected.high), rel=1e-6, abs=1e-6)
+
+
+def test_an_interval_needs_two_values():
+    assert mean_interval([]) is None
+    assert mean_interval([90.0, None]) is None
+
+
+@given(st.floats(-1e6, 1e6), st.integers(2, 20))
+def test_the_interval_of_equal_values_is_a_point(value, count):
+    assert mean_interval([value] * count) == (value, value)
+
+
+def test_holm_multiplies_by_the_number_of_hypotheses_left_and_never_descends():
+    assert holm([0.01, 0.04, None, 0.03, 0.005]) == pytest.approx([0.03, 0.06, None, 0.06, 0.02])
+    assert holm([0.5, 0.6]) == [1.0, 1.0]
+    assert holm([0.02]) == [0.02]
+    assert holm([None, None]) == [None, None]
+
+
+@given(st.lists(st.floats(0, 1), max_size=8))
+def test_holm_keeps_the_order_and_lies_between_p_and_bonferroni(p_values):
+    adjusted = holm(p_values)
+    for p, q in zip(p_values, adjusted, strict=True):
+        assert p <= q <= min(1, p * len(p_values))
+    by_p = sorted(zip(p_values, adjusted, strict=True))
+    assert [q for _, q in by_p] == sorted(adjusted)

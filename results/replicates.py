@@ -1,0 +1,37 @@
+"""Which runs are replicates: one network, trained with several seeds."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from results.records import RunRow
+
+_KEYS = ("model", "dataset", "depth", "epochs", "alpha", "beta", "trainable")
+
+
+def network(row: RunRow) -> str:
+    """Equal for runs that differ in nothing but their seed.
+
+    `row` is one of `Queries.run_rows`; without `config=True` only what its keys say is compared.
+    """
+    config = {key: value for key, value in (row.get("config") or {}).items() if key != "seed"}
+    label = None if config else row["scheme"]  # a config says the same more exactly
+    return identity([[row[key] for key in _KEYS], label, config])
+
+
+def identity(value: Any) -> str:
+    """A text that equal JSON values share; numbers are equal if 12 significant digits agree."""
+    return json.dumps(_rounded(value), sort_keys=True)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return float(f"{value:.12g}")
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return value
