@@ -1,0 +1,134 @@
+"""`compare`: a published table beside the runs of a sweep."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from results.comparison.conditions import Difference
+from results.comparison.matching import UNTRAINED_METRICS, fits
+from results.comparison.ranks import rank_agreements
+from results.comparison.result import STATES, ComparedRow, Comparison
+from results.comparison.rows import compare_row
+from results.errors import UnknownColumnError
+from results.published import PublishedRow, PublishedTable
+from results.records import RunRow
+
+#: What may stand for a network's clean test accuracy: the last epoch's, or the best one's.
+ACCURACIES = ("test_accuracy", "best_test_accuracy")
+
+_LISTED = 5
+
+
+def compare(
+    rows: Sequence[RunRow], table: PublishedTable, *, accuracy: str = "test_accuracy"
+) -> Comparison:
+    """Each row of `table` beside the runs that reproduce it.
+
+    `rows` come from `Queries.run_rows(..., config=True)`. A run belongs to a published row by
+    model, depth and scheme (`results.comparison.matching.fits`). If there are runs on any of the
+    table's datasets, it belongs by dataset too; otherwise runs on whatever dataset are held
+    against the table, and the dataset is named among the conditions that differ.
+
+    `accuracy` is which of our clean test accuracies is shown, of ACCURACIES. The papers say test
+    accuracy; ZeroSNet's released code reports the best epoch's. Accuracies under noise, training
+    accuracy and the generalization gap are the last epoch's in any case.
+
+    Raises UnknownColumnError for another `accuracy`.
+    """
+    if accuracy not in ACCURACIES:
+        raise UnknownColumnError(accuracy, ACCURACIES, purpose="accuracy")
+    by_dataset = not {row.dataset for row in table.rows}.isdisjoint(run["dataset"] for run in rows)
+    compared: list[ComparedRow] = []
+    unmatched = {run["run_id"]: run for run in rows}
+    for row in table.rows:
+        fitting = [run for run in rows if _belongs(run, row, by_dataset)]
+        compared.append(compare_row(row, fitting, accuracy))
+        for run in fitting:
+            unmatched.pop(run["run_id"], None)
+    return Comparison(
+        table=table,
+        accuracy=accuracy,
+        compared=tuple(compared),
+        ranks=tuple(rank_agreements(compared)),
+        conditions=tuple(_conditions(compared)),
+        notes=tuple(_notes(table, compared, accuracy, list(unmatched.values()))),
+        unmatched=tuple(unmatched),
+    )
+
+
+def _belongs(run: RunRow, row: PublishedRow, by_dataset: bool) -> bool:
+    if by_dataset and row.dataset is not None and run["dataset"] != row.dataset:
+        return False
+    return fits(run, row)
+
+
+def _conditions(compared: Sequence[ComparedRow]) -> list[str]:
+    lines = [line for line in compared if line.state == "compared"]
+    trained = [line for line in lines if line.published.metric not in UNTRAINED_METRICS]
+    differing = Counter(difference for line in lines for difference in line.conditions)
+    for line in trained:
+        here, paper = line.ours.runs if line.ours else 0, line.published.runs
+        if paper is not None and here != paper:
+            differing[Difference("seeds", str(here), str(paper))] += 1
+    names = list(dict.fromkeys(difference.condition for difference in differing))
+    sentences = {
+        str(difference): differing[difference]
+        for difference in sorted(differing, key=lambda d: names.index(d.condition))
+    }
+    unknown = sum(1 for line in trained if line.published.recipe is None)
+    if unknown:
+        sentences["how the paper's networks were trained is not known"] = unknown
+    return [
+        sentence if count == len(lines) else f"{sentence} ({count} of {len(lines)} rows)"
+        for sentence, count in sentences.items()
+    ]
+
+
+def _notes(
+    table: PublishedTable,
+    compared: Sequence[ComparedRow],
+    accuracy: str,
+    unmatched: Sequence[RunRow],
+) -> list[str]:
+    notes = [_counts(compared)] if compared else []
+    lines = [line for line in compared if line.state == "compared"]
+    if any(line.same_conditions is False for line in lines):
+        notes.append(
+            "conditions differ from the paper's, so that a difference in the numbers is no failure"
+            " to reproduce them, and agreement no success"
+        )
+    if any(line.published.metric == "test_accuracy" for line in lines):
+        which = {"test_accuracy": "last", "best_test_accuracy": "best"}[accuracy]
+        notes.append(f"our clean test accuracies are the {which} epoch's")
+    if any(line.joint_uncertainty is not None for line in lines):
+        notes.append(
+            "within: the difference is inside Welch's 95 % interval from both standard deviations"
+            " and numbers of runs, taking printed deviations as n - 1"
+        )
+    if any(
+        line.within is None and line.published.metric not in UNTRAINED_METRICS for line in lines
+    ):
+        notes.append("within is unknown where either side has no standard deviation")
+    if unmatched:
+        notes.append(_strangers(unmatched))
+    return [*notes, *table.notes]
+
+
+def _counts(compared: Sequence[ComparedRow]) -> str:
+    counts = Counter(line.state for line in compared)
+    rows = "row" if len(compared) == 1 else "rows"
+    shares = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    return f"{len(compared)} published {rows}: {shares}"
+
+
+def _strangers(runs: Sequence[RunRow]) -> str:
+    networks = dict.fromkeys(
+        f"{run['model']} ({run['scheme']}), depth {run['depth']}, on {run['dataset']}"
+        for run in runs
+    )
+    shown = "; ".join(list(networks)[:_LISTED])
+    if len(networks) > _LISTED:
+        shown += f"; and {len(networks) - _LISTED} more networks"
+    subject = "1 run belongs" if len(runs) == 1 else f"{len(runs)} runs belong"
+    return f"{subject} to no row of the table: {shown}"

@@ -1,0 +1,87 @@
+"""Which runs belong to a published row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from results.comparison.conditions import Difference, differences
+from results.published import PublishedRow
+from results.records import RunRow
+from results.replicates import network
+
+#: Metrics that follow from the network alone, and are known before it trains.
+UNTRAINED_METRICS = ("parameters", "max_root_modulus")
+
+_TOLERANCE = 1e-9
+
+
+def fits(run: RunRow, row: PublishedRow) -> bool:
+    """Whether the run has the row's model, depth and scheme; its dataset is not looked at.
+
+    Fixed coefficients match within a relative tolerance of 1e-9, so that a family's parameter
+    and its coefficients written out are one scheme. Learned ones match by what is learned.
+    """
+    wanted = row.network
+    if wanted is None:
+        return False
+    if wanted.model is not None and wanted.model != run["model"]:
+        return False
+    if row.depth is not None and row.depth != run["depth"]:
+        return False
+    if wanted.learned is not None or run["trainable"]:
+        learned: str | None = run["config"]["scheme"].get("learned")
+        return learned == wanted.learned
+    if wanted.alpha is None:
+        return True
+    # A plugin's network may have no coefficients.
+    if run["alpha"] is None or run["beta"] is None or wanted.beta is None:
+        return False
+    return _close([*run["alpha"], run["beta"]], [*wanted.alpha, wanted.beta])
+
+
+def _close(ours: Sequence[float], theirs: Sequence[float]) -> bool:
+    return len(ours) == len(theirs) and all(
+        math.isclose(a, b, rel_tol=_TOLERANCE, abs_tol=1e-12)
+        for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def by_settings(runs: Sequence[RunRow]) -> list[list[RunRow]]:
+    """The runs in groups that differ in nothing but the seed."""
+    groups: dict[str, list[RunRow]] = {}
+    for run in runs:
+        groups.setdefault(network(run), []).append(run)
+    return list(groups.values())
+
+
+def chosen_group(
+    groups: Sequence[list[RunRow]], row: PublishedRow
+) -> tuple[list[RunRow], tuple[Difference, ...]] | None:
+    """The runs that stand for the row, and how their conditions differ from the paper's.
+
+    A single group is taken whatever its conditions. Of several, the one under the paper's
+    conditions is, if there is exactly one; None if that leaves it open.
+    """
+    judged = [(group, differences(group[0]["config"], row)) for group in groups]
+    if len(judged) > 1:
+        judged = [(group, found) for group, found in judged if not found]
+    return judged[0] if len(judged) == 1 else None
+
+
+def varied_settings(groups: Sequence[list[RunRow]]) -> list[str]:
+    """The config paths in which these groups differ."""
+    flat = [dict(_leaves(group[0]["config"])) for group in groups]
+    paths = dict.fromkeys(path for config in flat for path in config if path != "seed")
+    return [path for path in paths if len({repr(config.get(path)) for config in flat}) > 1]
+
+
+def _leaves(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for key, value in config.items():
+        if isinstance(value, dict):
+            found += _leaves(value, f"{prefix}{key}.")
+        else:
+            found.append((f"{prefix}{key}", value))
+    return found

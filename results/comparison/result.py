@@ -1,0 +1,213 @@
+"""What a comparison says: row by row, and as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from results.comparison.agreement import RankAgreement
+from results.comparison.conditions import Difference
+from results.plain import finite
+from results.published import PublishedRow, PublishedTable
+
+State = Literal["compared", "unfinished", "missing", "not comparable"]
+STATES: tuple[State, ...] = ("compared", "unfinished", "missing", "not comparable")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ours:
+    """What our runs of a row say.
+
+    `mean` and `std` (n - 1) over `runs` values; for what follows from the network alone the one
+    value, `runs` being the runs that share it. `root_moduli` and `zero_stable` of their scheme.
+    """
+
+    mean: float
+    std: float | None
+    runs: int
+    datasets: tuple[str, ...]
+    root_moduli: tuple[float, ...] | None = None
+    zero_stable: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedRow:
+    """A published row, and ours beside it.
+
+    Attributes:
+        state: "compared"; "unfinished" (runs exist, none of them done); "missing" (no runs);
+            "not comparable" (runs would be another thing, or do not speak with one voice).
+        ours: None where no run has a value; a row that is not comparable may have one.
+        difference: ours less the published mean, for compared rows.
+        joint_uncertainty: half the width of Welch's 95 % interval of the difference; None where
+            a standard deviation is missing.
+        within: whether ours agrees with the paper's number (see `Comparison`); None: unknown.
+        conditions: how our conditions differ from the paper's, where they are known.
+        same_conditions: whether there is no such difference; None where the row's conditions are
+            not known, or there are no runs.
+        note: why it is not compared, misprints, runs left out.
+    """
+
+    published: PublishedRow
+    state: State
+    ours: Ours | None = None
+    difference: float | None = None
+    joint_uncertainty: float | None = None
+    within: bool | None = None
+    conditions: tuple[Difference, ...] = ()
+    same_conditions: bool | None = None
+    note: str | None = None
+
+    def flat(self) -> dict[str, Any]:
+        """The row as a flat object of plain values, the same keys for every row."""
+        row, ours = self.published, self.ours
+        return {
+            "state": self.state,
+            "label": row.label,
+            "model": row.network.model if row.network else None,
+            "scheme": row.network.scheme if row.network else None,
+            "depth": row.depth,
+            "dataset": row.dataset,
+            "metric": row.metric,
+            "evaluation": row.evaluation,
+            "zero_stable": row.zero_stable,
+            "root_moduli": list(row.root_moduli) if row.root_moduli else None,
+            "published_mean": row.mean,
+            "published_std": row.std,
+            "published_runs": row.runs,
+            "our_mean": ours.mean if ours else None,
+            "our_std": ours.std if ours else None,
+            "our_runs": ours.runs if ours else 0,
+            "our_dataset": ", ".join(ours.datasets) if ours else None,
+            "our_root_moduli": list(ours.root_moduli) if ours and ours.root_moduli else None,
+            "our_zero_stable": ours.zero_stable if ours else None,
+            "difference": self.difference,
+            "joint_uncertainty": self.joint_uncertainty,
+            "within": self.within,
+            "same_conditions": self.same_conditions,
+            "quoted_from": row.quoted_from,
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A published table beside the runs of a sweep.
+
+    Whether a difference is `within` the joint uncertainty:
+
+    - measured over several runs on both sides: |difference| is at most half the width of Welch's
+      95 % interval (from both standard deviations and numbers of runs), plus half a unit of the
+      last printed digit. Unknown without both deviations, over two runs or more;
+    - parameters: the printed figure is our count rounded up, down or to nearest;
+    - moduli of roots: all of ours, rounded to the printed digits, are the printed ones, and so
+      is zero stability.
+
+    Attributes:
+        accuracy: which of our clean test accuracies is shown.
+        conditions: one sentence for each condition that differs, over all compared rows.
+        ranks: whether our order of the networks is theirs.
+        notes: what was counted how, and what to know of the table.
+        unmatched: ids of runs that belong to no row.
+    """
+
+    table: PublishedTable
+    accuracy: str
+    compared: tuple[ComparedRow, ...]
+    ranks: tuple[RankAgreement, ...]
+    conditions: tuple[str, ...]
+    notes: tuple[str, ...]
+    unmatched: tuple[str, ...]
+
+    def count(self, state: State) -> int:
+        """How many rows are in a state."""
+        return sum(1 for row in self.compared if row.state == state)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Flat rows at full precision, in the order of print: for JSON, CSV and DataFrames."""
+        return [row.flat() for row in self.compared]
+
+    def summary_rows(self) -> list[dict[str, Any]]:
+        """The same for reading: rounded text, in columns as few as the table needs.
+
+        `published` and `here` are mean ± std (number of runs), `difference` is followed by ± the
+        joint uncertainty.
+        """
+        several = len({row.published.metric for row in self.compared}) > 1
+        lines = []
+        for row in self.compared:
+            line = {"row": row.published.label}
+            if several:
+                line["metric"] = row.published.metric
+            lines.append(line | _summary(row))
+        if not any(line["note"] for line in lines):
+            return [{k: v for k, v in line.items() if k != "note"} for line in lines]
+        return lines
+
+    def sentences(self) -> list[str]:
+        """All that there is to say below the rows: the source, conditions, ranks, and notes."""
+        return [
+            f"{self.table.title}: {self.table.caption}",
+            *(f"conditions: {condition}" for condition in self.conditions),
+            *(f"ranks: {rank}" for rank in self.ranks),
+            *self.notes,
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole comparison as plain values, ready for JSON."""
+        document: dict[str, Any] = finite(
+            {
+                "table": self.table.name,
+                "title": self.table.title,
+                "caption": self.table.caption,
+                "citation": self.table.paper.citation,
+                "accuracy": self.accuracy,
+                "rows": self.rows(),
+                "ranks": [asdict(rank) for rank in self.ranks],
+                "conditions": list(self.conditions),
+                "notes": list(self.notes),
+                "unmatched": list(self.unmatched),
+            }
+        )
+        return document
+
+
+def _summary(row: ComparedRow) -> dict[str, Any]:
+    published, ours = row.published, row.ours
+    within = {True: "yes", False: "no", None: "unknown"}[row.within]
+    return {
+        "published": _mean(
+            published.metric, published.mean, published.std, published.runs, published.root_moduli
+        ),
+        "here": _mean(published.metric, ours.mean, ours.std, ours.runs, ours.root_moduli)
+        if ours
+        else None,
+        "difference": _difference(published.metric, row.difference, row.joint_uncertainty),
+        "within": within if row.state == "compared" else None,
+        "state": row.state,
+        "note": row.note,
+    }
+
+
+def _mean(
+    metric: str,
+    mean: float,
+    std: float | None,
+    runs: int | None,
+    moduli: tuple[float, ...] | None,
+) -> str:
+    if metric == "parameters":
+        return f"{mean:,.0f}"
+    if metric == "max_root_modulus" and moduli is not None:
+        return ", ".join(f"{modulus:.2f}" for modulus in moduli)
+    text = f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}"
+    return text if runs is None else f"{text} (n={runs})"
+
+
+def _difference(metric: str, difference: float | None, uncertainty: float | None) -> str | None:
+    if difference is None:
+        return None
+    if metric == "parameters":
+        return f"{difference:+,.0f}"
+    text = f"{round(difference, 2) + 0.0:+.2f}"  # + 0.0 makes -0.0 positive
+    return text if uncertainty is None else f"{text} ± {uncertainty:.2f}"

@@ -1,0 +1,212 @@
+"""One published row beside the runs that fit it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from results.comparison.agreement import joint_uncertainty
+from results.comparison.conditions import Difference, network_differences
+from results.comparison.matching import (
+    UNTRAINED_METRICS,
+    by_settings,
+    chosen_group,
+    varied_settings,
+)
+from results.comparison.result import ComparedRow, Ours
+from results.published import PublishedRow
+from results.records import RunRow
+from results.statistics import summarize
+
+
+def compare_row(row: PublishedRow, runs: Sequence[RunRow], accuracy: str) -> ComparedRow:
+    """The row beside `runs`, all of which fit it; `accuracy` is what stands for test_accuracy."""
+    if row.unavailable is not None:
+        return ComparedRow(
+            published=row, state="missing", note=_joined([row.note, row.unavailable])
+        )
+    if not runs and row.not_comparable is not None:
+        return ComparedRow(published=row, state="not comparable", note=row.not_comparable)
+    if not runs:
+        return ComparedRow(published=row, state="missing", note=_joined([row.note, _to_add(row)]))
+    if row.metric in UNTRAINED_METRICS:
+        return _untrained(row, runs)
+    groups = by_settings(runs)
+    chosen = chosen_group(groups, row)
+    if chosen is None:
+        varied = ", ".join(varied_settings(groups))
+        reason = f"its runs differ in {varied}, not only in the seed: select those to compare"
+        note = _joined([row.not_comparable, row.note, reason])
+        return ComparedRow(published=row, state="not comparable", note=note)
+    group, conditions = chosen
+    return _trained(row, group, conditions, accuracy, left_out=len(runs) - len(group))
+
+
+def _to_add(row: PublishedRow) -> str:
+    assert row.network is not None
+    parts = [
+        f"{row.network.model or 'any model'} {row.network.scheme}",
+        None if row.depth is None else f"depth {row.depth}",
+        row.dataset,
+        row.evaluation,
+    ]
+    return f"no such run; to add: {', '.join(part for part in parts if part)}"
+
+
+def _joined(parts: Iterable[str | None]) -> str | None:
+    return "; ".join(part for part in parts if part) or None
+
+
+def _untrained(row: PublishedRow, runs: Sequence[RunRow]) -> ComparedRow:
+    """Parameters, or moduli of roots: known of every run, whatever its state."""
+    values = list(dict.fromkeys(run[row.metric] for run in runs))
+    if row.metric == "parameters" and len(values) > 1:
+        several = " and ".join(f"{value:,}" for value in values)
+        return ComparedRow(
+            published=row,
+            state="not comparable",
+            note=_joined([row.not_comparable, row.note, f"its runs have {several} parameters"]),
+        )
+    ours = replace(_ours(runs, values[:1], len(runs)), mean=values[0])  # a count stays whole
+    difference = ours.mean - row.mean
+    if row.metric == "parameters":
+        conditions = network_differences(runs[0]["config"], row)
+        within = abs(difference) < row.resolution
+        remark = _rounding(row, ours.mean) if within and not row.not_comparable else None
+    else:
+        conditions = ()
+        within = _moduli_agree(row, ours) and ours.zero_stable == row.zero_stable
+        remark = None
+    return ComparedRow(
+        published=row,
+        state="not comparable" if row.not_comparable else "compared",
+        ours=ours,
+        difference=None if row.not_comparable else difference,
+        within=None if row.not_comparable else within,
+        conditions=conditions,
+        same_conditions=not conditions,
+        note=_joined([row.not_comparable, row.note, remark, _stability_remark(row, ours)]),
+    )
+
+
+def _rounding(row: PublishedRow, count: float) -> str | None:
+    printed, exact = round(row.mean / row.resolution), count / row.resolution
+    if printed == round(exact):
+        return None
+    return f"printed is our count rounded {'up' if printed > exact else 'down'}"
+
+
+def _moduli_agree(row: PublishedRow, ours: Ours) -> bool:
+    if row.root_moduli is None or ours.root_moduli is None:
+        return False
+    # Rounded half either way: the third digit of a printed 0.125 is unknown.
+    reach = row.resolution / 2 + 1e-9
+    return len(row.root_moduli) == len(ours.root_moduli) and all(
+        abs(a - b) <= reach for a, b in zip(ours.root_moduli, row.root_moduli, strict=True)
+    )
+
+
+def _trained(
+    row: PublishedRow,
+    runs: Sequence[RunRow],
+    conditions: tuple[Difference, ...],
+    accuracy: str,
+    left_out: int,
+) -> ComparedRow:
+    if row.evaluation is not None and not any(_evaluations(run, row) for run in runs):
+        return ComparedRow(
+            published=row,
+            state="missing",
+            note=_joined([row.note, f"the runs lack the evaluation {row.evaluation}: add it"]),
+        )
+    values, waiting, diverged = _values(row, runs, accuracy)
+    other = f"{left_out} runs under other settings left out" if left_out else None
+    if not values and waiting:
+        note = _joined([row.not_comparable, row.note, _counts(waiting), other])
+        return ComparedRow(published=row, state="unfinished", note=note)
+    if not values:
+        note = _joined([row.note, f"all {diverged} runs diverged, and have no {row.metric}", other])
+        return ComparedRow(published=row, state="not comparable", note=note)
+    ours = _ours(runs, values, len(values))
+    left = waiting + Counter({"diverged": diverged})
+    partial = f"{len(values)} of {len(runs)} runs: {_counts(left)}" if left.total() else None
+    note = _joined([row.not_comparable, row.note, partial, other, _stability_remark(row, ours)])
+    same = False if conditions else None if row.recipe is None else True
+    if row.not_comparable is not None:
+        return ComparedRow(
+            published=row,
+            state="not comparable",
+            ours=ours,
+            conditions=conditions,
+            same_conditions=same,
+            note=note,
+        )
+    difference = ours.mean - row.mean
+    margin = joint_uncertainty(row.std, row.runs, ours.std, ours.runs)
+    return ComparedRow(
+        published=row,
+        state="compared",
+        ours=ours,
+        difference=difference,
+        joint_uncertainty=margin,
+        # The printed mean itself is only known to half a unit of its last digit.
+        within=None if margin is None else abs(difference) <= margin + row.resolution / 2 + 1e-9,
+        conditions=conditions,
+        same_conditions=same,
+        note=note,
+    )
+
+
+def _values(
+    row: PublishedRow, runs: Sequence[RunRow], accuracy: str
+) -> tuple[list[float], Counter[str], int]:
+    """What was measured, why runs are still to be waited for, and how many have diverged."""
+    values: list[float] = []
+    waiting: Counter[str] = Counter()
+    diverged = 0
+    key = accuracy if row.metric == "test_accuracy" else row.metric
+    for run in runs:
+        if run["state"] != "done":
+            waiting[run["state"]] += 1
+            continue
+        if row.evaluation is None:
+            value = run[key]
+        else:
+            value = next((e["accuracy"] for e in _evaluations(run, row)), None)
+        if value is not None:
+            values.append(value)
+        elif run["diverged"]:
+            diverged += 1
+        else:
+            waiting["not measured yet"] += 1
+    return values, waiting, diverged
+
+
+def _evaluations(run: RunRow, row: PublishedRow) -> list[Mapping[str, float | None]]:
+    return [e for e in run["evaluations"] if e["name"] == row.evaluation]
+
+
+def _counts(counts: Counter[str]) -> str:
+    return ", ".join(f"{number} {what}" for what, number in counts.items() if number)
+
+
+def _ours(runs: Sequence[RunRow], values: Sequence[float], count: int) -> Ours:
+    summary = summarize(values)
+    assert summary.mean is not None
+    moduli = runs[0]["root_moduli"]
+    return Ours(
+        mean=summary.mean,
+        std=summary.std,
+        runs=count,
+        datasets=tuple(dict.fromkeys(run["dataset"] for run in runs)),
+        root_moduli=tuple(moduli) if moduli else None,
+        zero_stable=runs[0]["zero_stable"],
+    )
+
+
+def _stability_remark(row: PublishedRow, ours: Ours) -> str | None:
+    if row.zero_stable is None or ours.zero_stable is None or row.zero_stable == ours.zero_stable:
+        return None
+    says = {True: "zero stable", False: "not zero stable"}
+    return f"printed as {says[row.zero_stable]}, computed here as {says[ours.zero_stable]}"

@@ -1,0 +1,209 @@
+"""What a published table is: its source, its rows as printed, and the same rows typed."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from importlib import resources
+from typing import Any
+
+from results.published.units import Unit
+
+#: A line of a CSV file, by column.
+RawRow = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """Where a table was printed. What the text at hand does not say is empty or None."""
+
+    short: str
+    title: str
+    authors: tuple[str, ...]
+    year: int | None
+    venue: str | None
+    arxiv: str | None = None
+
+    @property
+    def citation(self) -> str:
+        """Such as "A. Author, B. Author: Title. Venue, 2022"."""
+        authors = ", ".join(self.authors) or "authors not named"
+        place = self.venue or (f"arXiv {self.arxiv}" if self.arxiv else "no venue named")
+        if self.year is not None and str(self.year) not in place:
+            place += f", {self.year}"
+        return f"{authors}: {self.title}. {place}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How the networks of a row were trained; None is what the paper leaves open.
+
+    `milestones` are fractions of all epochs, after which the learning rate is multiplied by
+    `gamma`. `remark` has what the fields cannot say.
+    """
+
+    epochs: int | None = None
+    batch_size: int | None = None
+    optimizer: str | None = "sgd"
+    lr: float | None = None
+    momentum: float | None = None
+    weight_decay: float | None = None
+    milestones: tuple[Fraction, ...] | None = None
+    gamma: float | None = None
+    crop_padding: int | None = None
+    horizontal_flip: bool | None = None
+    precision: str | None = None
+    remark: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What a run has to be to belong to a row, besides its depth and dataset.
+
+    Attributes:
+        model: the model's name; None for any.
+        scheme: as a spec writes it, such as "{alpha: [1/3, 5/9, 1/9], beta: 16/9}".
+        alpha, beta: fixed coefficients; None for any fixed ones, or where `learned` is set.
+        learned: "k" or "lambda" if each block learns that parameter, else None.
+        start: the interval that a learned parameter starts in, where the paper gives it.
+        options: model options that the paper or its released code settles.
+    """
+
+    model: str | None
+    scheme: str
+    alpha: tuple[float, ...] | None = None
+    beta: float | None = None
+    learned: str | None = None
+    start: tuple[float, float] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What a printed line is about; a line with two metrics is one subject in two rows.
+
+    Attributes:
+        label: the line as the paper names it.
+        depth: layers, as printed.
+        dataset: by our names, where this version has it; None if the paper does not say.
+        network: what reproduces it; None if nothing in this version does.
+        evaluation: the noise on the test images, as evaluations are named
+            ("uniform[-0.08,0]"); None for clean images.
+        runs: how many runs the mean is over; None if the paper does not say.
+        root_moduli: printed moduli, largest first (papers leave them unordered).
+        zero_stable: as printed.
+        quoted_from: where the paper took the number from, if it did.
+        note: a misprint, or what else a reader has to know.
+        unavailable: what this version lacks for such a run.
+        not_comparable: why a run that seems to match is another thing.
+    """
+
+    label: str
+    depth: int | None = None
+    dataset: str | None = None
+    network: Network | None = None
+    evaluation: str | None = None
+    runs: int | None = None
+    root_moduli: tuple[float, ...] | None = None
+    zero_stable: bool | None = None
+    recipe: Recipe | None = None
+    quoted_from: str | None = None
+    note: str | None = None
+    unavailable: str | None = None
+    not_comparable: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedRow(Subject):
+    """One printed number in our units.
+
+    Attributes:
+        metric: what it measures, by our names where a run has it ("test_accuracy").
+        mean: the mean over `runs`, or the only value printed.
+        std: printed standard deviation; None if there is none. No paper says whether it divides
+            by n - 1; it is taken so.
+        resolution: one unit of the last printed digit.
+    """
+
+    metric: str
+    mean: float
+    std: float | None
+    resolution: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A column of results: our name for it, and its unit as printed.
+
+    Of several columns the largest value counts (the moduli of ZeroSNet's Table 10).
+    """
+
+    metric: str
+    unit: Unit
+    columns: tuple[str, ...]
+    std: str | None = None
+
+    def read(self, raw: RawRow, subject: Subject) -> PublishedRow:
+        text = max((raw[column] for column in self.columns), key=self.unit.value)
+        spread = raw[self.std] if self.std else ""
+        # Means lose a trailing zero in print ("93.8±0.22"); the deviation shows the digits meant.
+        printed = (text, spread) if spread else (text,)
+        return PublishedRow(
+            **vars(subject),
+            metric=self.metric,
+            mean=self.unit.value(text),
+            std=self.unit.spread(spread) if spread else None,
+            resolution=min(map(self.unit.resolution, printed)),
+        )
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """A table of a paper.
+
+    Attributes:
+        name: as a spec's `published:` has it, such as "zerosnet/table3".
+        number: as printed, such as "Table 3"; None where it is not known.
+        caption: what the table shows, in our words.
+        file: the CSV file with the table as printed.
+        measures: the columns that hold results.
+        subject: reads what a line is about.
+        notes: what a reader of any of its rows has to know.
+    """
+
+    name: str
+    paper: Paper
+    number: str | None
+    caption: str
+    file: str
+    measures: tuple[Measure, ...]
+    subject: Callable[[RawRow], Subject]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Such as "ZeroSNet, Table 3"."""
+        return ", ".join(part for part in (self.paper.short, self.number) if part)
+
+    @cached_property
+    def _lines(self) -> tuple[RawRow, ...]:
+        path = resources.files("results.published") / "data" / self.file
+        return tuple(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+
+    @property
+    def raw(self) -> list[dict[str, str]]:
+        """The table as printed: one dict a line, all values text."""
+        return [dict(line) for line in self._lines]
+
+    @cached_property
+    def rows(self) -> tuple[PublishedRow, ...]:
+        """Its numbers in our units, in the order of print; a line's metrics follow each other."""
+        return tuple(
+            measure.read(line, subject)
+            for line in self._lines
+            for subject in [self.subject(line)]
+            for measure in self.measures
+        )
