@@ -1,0 +1,93 @@
+"""What a page shows, as plain data that its maker fills in.
+
+Any text may hold anything: it is shown as it is. Points in time are seconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from results.records import Failure, RunRow
+from results.rendering.tabular import Tabular
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionedTable:
+    """A table with its caption.
+
+    `notes` are sentences below it. `runs` are the runs that a report or pivot table was made
+    from, after its filters, with their config if a key is a config path: the page then lists the
+    run ids of every group.
+    """
+
+    caption: str
+    data: Tabular
+    notes: Sequence[str] = ()
+    runs: Sequence[RunRow] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """An SVG document, as matplotlib writes it; the caption is also its text for screen readers."""
+
+    caption: str
+    svg: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Paragraphs, then tables, then figures, under one heading."""
+
+    heading: str
+    text: Sequence[str] = ()
+    tables: Sequence[CaptionedTable] = ()
+    figures: Sequence[Figure] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSweep:
+    """A sweep as the database has it: the newest version of its spec, runs by state, failures.
+
+    `source` is where the spec was read, `overrides` the `--set` options of that version.
+    """
+
+    name: str
+    spec: str
+    version: int
+    source: str
+    overrides: Sequence[str]
+    counts: Mapping[str, int]
+    failures: Sequence[Failure] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One execution of a run; `provenance` is what the worker said of its machine, if it did."""
+
+    run_id: str
+    attempt: int
+    state: str
+    started_at: float
+    finished_at: float | None
+    error: str | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything on the page.
+
+    `command` is what made it, `database` the address without its password. `runs` are as of
+    `Queries.run_rows`, and `attempts` those of these runs.
+    """
+
+    title: str
+    made_at: float
+    command: str
+    database: str
+    sweeps: Sequence[StoredSweep]
+    sections: Sequence[Section]
+    runs: Sequence[RunRow]
+    attempts: Sequence[Attempt]

@@ -1,0 +1,56 @@
+"""Rendering to a stream: stdout, whether a terminal, a pipe or a file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from typing import TextIO
+
+from results.errors import BinaryFormatError
+from results.rendering.formats import render
+from results.rendering.tabular import Tabular
+
+_ASCII = str.maketrans({"±": "+-", "─": "-", "━": "-", "–": "-"})
+
+
+def write(
+    data: Tabular,
+    format: str,  # noqa: A002
+    stream: TextIO,
+    *,
+    notes: Sequence[str] = (),
+) -> None:
+    """Renders to a stream; only a terminal limits the width of a table, and has bold type.
+
+    Raises UnknownFormatError, and BinaryFormatError if a format of bytes is to go to a terminal.
+    """
+    terminal = stream.isatty()
+    width = os.get_terminal_size(stream.fileno()).columns if terminal else None
+    bold = terminal and os.environ.get("TERM") != "dumb"
+    content = render(data, format, width=width or None, notes=notes, bold=bold)
+    if isinstance(content, bytes):
+        _write_bytes(content, format, stream)
+        return
+    try:
+        content.encode(stream.encoding or "utf-8")
+    except UnicodeEncodeError:
+        content = _in_ascii(content, format)
+    stream.write(content)
+
+
+def _write_bytes(content: bytes, format: str, stream: TextIO) -> None:  # noqa: A002
+    buffer = getattr(stream, "buffer", None)
+    if buffer is None or stream.isatty():
+        raise BinaryFormatError(format)
+    stream.flush()
+    buffer.write(content)
+
+
+def _in_ascii(text: str, format: str) -> str:  # noqa: A002
+    """The same content for a stream that cannot encode it."""
+    if format == "json":
+        return json.dumps(json.loads(text), indent=2) + "\n"
+    if format == "html":
+        return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
+    return text.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")

@@ -1,0 +1,185 @@
+"""A report, a pivot table or rows as cells of text, rounded for reading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from results.pivot import Pivot, PivotCell
+from results.rendering.tabular import Rows, Tabular, flat_records
+from results.reports import Report
+from results.rounding import readable, shown, spread_shown
+
+
+@dataclass(frozen=True, slots=True)
+class TextColumn:
+    """`header` is read from the outside in; its last part is the column's own, the others are
+    shared with its neighbours. Columns of numbers are aligned to the right."""
+
+    header: tuple[str, ...]
+    numeric: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TextTable:
+    """Cells of text on one line each; None is null, and an empty text is no value at all.
+
+    The first `keys` columns say what a row is about. `best` has the (row, column) of every cell
+    that is the best of its column. `notes` are sentences below the table.
+    """
+
+    columns: tuple[TextColumn, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+    keys: int
+    best: frozenset[tuple[int, int]]
+    notes: tuple[str, ...]
+
+
+def text_table(data: Tabular, notes: Sequence[str] = (), *, best: str = "in bold") -> TextTable:
+    """The table that people read.
+
+    `notes` come after what the data says of itself; `best` says how the format marks best cells.
+    """
+    if isinstance(data, Report):
+        table = _of_report(data)
+    elif isinstance(data, Pivot):
+        table = _of_pivot(data, best)
+    else:
+        table = _of_rows(data)
+    return TextTable(
+        columns=tuple(
+            TextColumn(tuple(readable(part) for part in column.header), column.numeric)
+            for column in table.columns
+        ),
+        rows=table.rows,
+        keys=table.keys,
+        best=table.best,
+        notes=tuple(readable(note) for note in (*table.notes, *notes)),
+    )
+
+
+def _of_rows(rows: Rows) -> TextTable:
+    names, records = flat_records(rows)
+    return TextTable(
+        columns=tuple(
+            TextColumn((name,), _numeric([record.get(name) for record in records]))
+            for name in names
+        ),
+        rows=tuple(tuple(shown(name, r.get(name)) for name in names) for r in records),
+        keys=0,
+        best=frozenset(),
+        notes=(),
+    )
+
+
+def _of_report(report: Report) -> TextTable:
+    groups = report.groups
+    names = [*report.group_by, "runs"]
+    names += [n for n in ("diverged", "unfinished") if any(_counted(g, n) for g in groups)]
+    names = list(dict.fromkeys(names))
+    columns = [TextColumn((name,), _numeric([g[name] for g in groups])) for name in names]
+    return TextTable(
+        columns=(*columns, *(TextColumn((metric,), True) for metric in report.metrics)),
+        rows=tuple(
+            (
+                *(shown(name, group[name]) for name in names),
+                *(_spread(group, metric) for metric in report.metrics),
+            )
+            for group in groups
+        ),
+        keys=len(report.group_by),
+        best=frozenset(),
+        notes=(_sentence(_runs(report.runs), "mean ± std (n-1)", _partial(report.unfinished)),),
+    )
+
+
+def _of_pivot(pivot: Pivot, best: str) -> TextTable:
+    leaves = [(metric, j) for metric in pivot.metrics for j in range(len(pivot.column_values))]
+    shared = len(pivot.metrics) > 1
+    keys = [
+        TextColumn((key,), _numeric([values[i] for values in pivot.row_values]))
+        for i, key in enumerate(pivot.rows)
+    ]
+    columns = []
+    for metric, j in leaves:
+        label = _label(pivot.columns, pivot.column_values[j])
+        columns.append(TextColumn((metric, label) if shared else (label,), True))
+    return TextTable(
+        columns=(*keys, *columns),
+        rows=tuple(
+            (
+                *(shown(key, value) for key, value in zip(pivot.rows, values, strict=True)),
+                *(_cell(line[j], metric) for metric, j in leaves),
+            )
+            for values, line in zip(pivot.row_values, pivot.cells, strict=True)
+        ),
+        keys=len(keys),
+        best=frozenset(
+            (i, len(keys) + leaf)
+            for i, line in enumerate(pivot.cells)
+            for leaf, (metric, j) in enumerate(leaves)
+            if (cell := line[j]) is not None and metric in cell.best
+        ),
+        notes=(_pivot_note(pivot, best),),
+    )
+
+
+def _label(keys: Sequence[str], values: Sequence[Any]) -> str:
+    """What heads a column: "depth 32"; a text speaks for itself."""
+    return ", ".join(
+        value if isinstance(value, str) else f"{key} {shown(key, value) or '-'}"
+        for key, value in zip(keys, values, strict=True)
+    )
+
+
+def _cell(cell: PivotCell | None, metric: str) -> str | None:
+    if cell is None:
+        return ""
+    text = _spread(cell.group, metric)
+    # Under the key `diverged` it is the group's value, not a count.
+    if text is None and _counted(cell.group, "diverged"):
+        return "diverged" if cell.group["diverged"] == cell.group["runs"] else None
+    return text
+
+
+def _pivot_note(pivot: Pivot, best: str) -> str:
+    cells = [cell for line in pivot.cells for cell in line if cell is not None]
+    runs = _runs(pivot.runs)
+    if cells:
+        least = min(cell.group["runs"] for cell in cells)
+        most = max(cell.group["runs"] for cell in cells)
+        runs += f", {most} a cell" if least == most else f", {least} to {most} a cell"
+    mean = "mean ± std (n-1)"
+    diverged = sum(c.group["diverged"] for c in cells if _counted(c.group, "diverged"))
+    return _sentence(
+        runs,
+        f"{pivot.metrics[0]}, {mean}" if len(pivot.metrics) == 1 else mean,
+        f"best of each column {best}" if any(cell.best for cell in cells) else "",
+        f"{_runs(diverged)} diverged" if diverged else "",
+        _partial(pivot.unfinished),
+    )
+
+
+def _sentence(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
+
+
+def _runs(count: int) -> str:
+    return f"{count} {'run' if count == 1 else 'runs'}"
+
+
+def _partial(unfinished: int) -> str:
+    return f"PARTIAL: {unfinished} not done yet and left out" if unfinished else ""
+
+
+def _spread(group: dict[str, Any], metric: str) -> str | None:
+    return spread_shown(metric, group[f"{metric}_mean"], group[f"{metric}_std"])
+
+
+def _counted(group: dict[str, Any], name: str) -> bool:
+    return not isinstance(group[name], bool) and bool(group[name])
+
+
+def _numeric(values: Sequence[Any]) -> bool:
+    return all(isinstance(v, int | float | None) and not isinstance(v, bool) for v in values)
