@@ -1,0 +1,242 @@
+"""Merging an archive into a database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, Table, bindparam, insert, select, text, update
+
+from results.archive import merging_sweeps
+from results.archive.decisions import Decision, decide
+from results.archive.layout import ARCHIVED, NAMED_AT_ONCE
+from results.archive.merged import Conflict, Counts, Difference, Merged
+from results.archive.reading import Archive, Row
+from results.tables import attempts, epochs, evaluation_configs, evaluations, runs
+
+
+def merge(
+    connection: Connection, archive: Archive, names: Mapping[str, str] | None = None
+) -> Merged:
+    """Adds what the database lacks of the archive, in a transaction of the caller.
+
+    Runs are matched by run id:
+
+    - Unknown here: inserted with all that belongs to it. One that was running elsewhere is
+      queued here, and its open attempt ends as interrupted.
+    - Done here: final. It gains the measurements it lacks, unless they are of other weights. A
+      different result in the archive is a conflict.
+    - Running here: its driver holds it; it is left alone, and a conflict if the archive has news.
+    - Else, done in the archive: given that result with its epochs and measurements. Not done
+      there either: keeps its state here.
+
+    An attempt is the same if its run, its start and what both know of its provenance agree.
+    Attempts that are not known here are added after those that are, with new numbers, and a
+    run's attempt is the one that made its result; a run that is done here gains none.
+
+    Measurements are matched by run and evaluation, evaluations by id, sweeps by name: what
+    `merging_sweeps.merge_sweeps` says. `names` gives sweeps of the archive another name here.
+
+    On Postgres, others wait with writing until the transaction ends. Merging the same archive
+    again changes nothing. Memory: a few thousand rows, and the ids of the archive's runs.
+
+    Raises BadArchiveError if `names` are not the archive's, are no names, or not different.
+    """
+    renamed = merging_sweeps.names_here(archive, names or {})
+    _keep_writers_waiting(connection)
+    merging = _Merging(connection, archive)
+    merging.evaluation_configs()
+    merging.runs()
+    merging.epochs()
+    merging.evaluations()
+    other_specs = merging_sweeps.merge_sweeps(connection, archive, renamed, merging.counts)
+    return Merged(
+        counts={name: Counts(**merging.counts[name]) for name in ARCHIVED},
+        adopted=tuple(merging.adopted),
+        queued=tuple(merging.queued),
+        conflicts=tuple(merging.conflicts),
+        renamed={old: new for old, new in renamed.items() if old != new},
+        other_specs=tuple(other_specs),
+    )
+
+
+def _keep_writers_waiting(connection: Connection) -> None:
+    """What is read here must not change before it is written. On SQLite this is so anyway."""
+    if connection.dialect.name == "postgresql":
+        tables = ", ".join(entry.name for entry in ARCHIVED.values())
+        connection.execute(text(f"LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE"))
+
+
+class _Merging:
+    """One pass over the archive's runs and what belongs to them."""
+
+    def __init__(self, connection: Connection, archive: Archive) -> None:
+        self._connection = connection
+        self._archive = archive
+        self.counts: dict[str, Counter[str]] = {name: Counter() for name in ARCHIVED}
+        self.conflicts: list[Conflict] = []
+        self.adopted: list[str] = []
+        self.queued: list[str] = []
+        self._epochs: dict[str, list[str]] = {"inserted": [], "already_here": []}
+        self._measured: list[str] = []
+        self._other_evaluations: list[str] = []
+
+    def evaluation_configs(self) -> None:
+        tally = self.counts[evaluation_configs.name]
+        for batch in self._archive.batches(evaluation_configs.name, NAMED_AT_ONCE):
+            rows = self._archive.as_rows(evaluation_configs.name, batch)
+            column = evaluation_configs.c.evaluation_id
+            here = self._by_key(evaluation_configs, column.in_([r[column.name] for r in rows]))
+            new = []
+            for row in rows:
+                found = here.get((row["evaluation_id"],))
+                if found is None:
+                    new.append(row)
+                    continue
+                differences = _differences(row, found)
+                tally["left_out" if differences else "already_here"] += 1
+                if differences:
+                    self.conflicts.append(
+                        Conflict("evaluation", None, row["evaluation_id"], differences)
+                    )
+                    if any(difference.column == "config" for difference in differences):
+                        self._other_evaluations.append(row["evaluation_id"])
+            self._insert(evaluation_configs, new)
+
+    def runs(self) -> None:
+        pairs = self._archive.runs_with_attempts()
+        while batch := list(islice(pairs, NAMED_AT_ONCE)):
+            ids = [run["run_id"] for run, _ in batch]
+            here = self._by_key(runs, runs.c.run_id.in_(ids))
+            tried_here = {
+                run_id: list(rows)
+                for run_id, rows in groupby(
+                    self._rows(attempts, attempts.c.run_id.in_(ids)), key=itemgetter("run_id")
+                )
+            }
+            decisions = []
+            for run, tried in batch:
+                run_id = run["run_id"]
+                decision = decide(
+                    run,
+                    tried,
+                    here.get((run_id,)),
+                    tried_here.get(run_id, ()),
+                    self._archive.exported_at,
+                )
+                self._note(run, decision)
+                decisions.append((run_id, decision))
+            self._write(decisions)
+
+    def _note(self, run: Row, decision: Decision) -> None:
+        run_id = run["run_id"]
+        if decision.fate != "inserted":
+            self.counts["runs"][decision.fate] += 1
+        tally = self.counts["attempts"]
+        tally["already_here"] += decision.attempts_already_here
+        tally["left_out"] += decision.attempts_left_out
+        if decision.conflict is not None:
+            self.conflicts.append(decision.conflict)
+        if decision.fate == "completed":
+            self.adopted.append(run_id)
+        if decision.fate == "inserted" and run["state"] == "running":
+            self.queued.append(run_id)
+        if decision.epochs != "left_out":
+            self._epochs[decision.epochs].append(run_id)
+        if decision.evaluations:
+            self._measured.append(run_id)
+
+    def _write(self, decisions: list[tuple[str, Decision]]) -> None:
+        self._insert(runs, [d.row for _, d in decisions if d.fate == "inserted" and d.row])
+        self._insert(attempts, [row for _, d in decisions for row in d.new_attempts])
+        completed = [row for _, d in decisions for row in d.completed_attempts]
+        self._update(attempts, completed)
+        self.counts["attempts"]["completed"] += len(completed)
+        # A result comes last: from then on the run is final.
+        raised = [
+            {"run_id": run_id, "attempt": d.last_attempt}
+            for run_id, d in decisions
+            if d.last_attempt is not None
+        ]
+        self._update(runs, raised)
+        self._update(runs, [d.row for _, d in decisions if d.fate == "completed" and d.row])
+
+    def epochs(self) -> None:
+        inserted = pa.array(self._epochs["inserted"], type=pa.string())
+        already_here = pa.array(self._epochs["already_here"], type=pa.string())
+        tally = self.counts[epochs.name]
+        for batch in self._archive.batches(epochs.name):
+            new = batch.filter(pc.is_in(batch["run_id"], inserted))
+            stay = pc.sum(pc.is_in(batch["run_id"], already_here)).as_py()
+            tally["already_here"] += stay
+            tally["left_out"] += batch.num_rows - new.num_rows - stay
+            self._insert(epochs, self._archive.as_rows(epochs.name, new))
+
+    def evaluations(self) -> None:
+        measured = pa.array(self._measured, type=pa.string())
+        other = pa.array(self._other_evaluations, type=pa.string())
+        tally = self.counts[evaluations.name]
+        for batch in self._archive.batches(evaluations.name, NAMED_AT_ONCE):
+            taken = pc.and_not(
+                pc.is_in(batch["run_id"], measured), pc.is_in(batch["evaluation_id"], other)
+            )
+            rows = self._archive.as_rows(evaluations.name, batch.filter(taken))
+            tally["left_out"] += batch.num_rows - len(rows)
+            ids = list({row["run_id"] for row in rows})
+            here = self._by_key(evaluations, evaluations.c.run_id.in_(ids))
+            new = []
+            for row in rows:
+                found = here.get((row["run_id"], row["evaluation_id"]))
+                if found is None:
+                    new.append(row)
+                elif differences := _differences(row, found):
+                    tally["left_out"] += 1
+                    self.conflicts.append(
+                        Conflict("measurement", row["run_id"], row["evaluation_id"], differences)
+                    )
+                else:
+                    tally["already_here"] += 1
+            self._insert(evaluations, new)
+
+    def _rows(self, table: Table, where: Any) -> list[Row]:
+        query = select(table).where(where).order_by(*table.primary_key.columns)
+        return [dict(row) for row in self._connection.execute(query).mappings()]
+
+    def _by_key(self, table: Table, where: Any) -> dict[tuple[Any, ...], Row]:
+        key = [column.name for column in table.primary_key.columns]
+        return {tuple(row[name] for name in key): row for row in self._rows(table, where)}
+
+    def _insert(self, table: Table, rows: list[Row]) -> None:
+        if rows:
+            self._connection.execute(insert(table), rows)
+            self.counts[table.name]["inserted"] += len(rows)
+
+    def _update(self, table: Table, rows: list[Row]) -> None:
+        """Each row has the table's key and the columns that change; all the same columns."""
+        if not rows:
+            return
+        key = [column.name for column in table.primary_key.columns]
+        statement = update(table).where(
+            *(table.c[name] == bindparam(f"key_{name}") for name in key)
+        )
+        changed: dict[str, Any] = {
+            name: bindparam(f"new_{name}") for name in rows[0] if name not in key
+        }
+        self._connection.execute(
+            statement.values(changed),
+            [
+                {f"key_{n}" if n in key else f"new_{n}": value for n, value in row.items()}
+                for row in rows
+            ],
+        )
+
+
+def _differences(row: Row, here: Row) -> tuple[Difference, ...]:
+    return tuple(
+        Difference(name, here[name], value) for name, value in row.items() if here[name] != value
+    )

@@ -1,0 +1,153 @@
+"""Merging what an archive's sweeps consist of."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import Connection, Table, func, insert, select, update
+
+from results.archive.layout import NAMED_AT_ONCE
+from results.archive.reading import Archive, Row
+from results.tables import sweep_evaluations, sweep_runs, sweep_specs, sweeps
+
+
+def names_here(archive: Archive, names: Mapping[str, str]) -> dict[str, str]:
+    """Every sweep of the archive with the name it gets here; raises BadArchiveError."""
+    for old, new in names.items():
+        if old not in archive.sweeps:
+            known = ", ".join(archive.sweeps) or "none"
+            raise archive.bad(f"it holds no sweep {old!r} to be renamed (known: {known})")
+        if not new or not new.isprintable():
+            raise archive.bad(f"{new!r} is not a name for a sweep")
+    renamed = {name: names.get(name, name) for name in archive.sweeps}
+    for new, count in Counter(renamed.values()).items():
+        if count > 1:
+            raise archive.bad(
+                f"{count} of its sweeps would be called {new!r}: give them other names"
+            )
+    return renamed
+
+
+def merge_sweeps(
+    connection: Connection,
+    archive: Archive,
+    renamed: Mapping[str, str],
+    counts: Mapping[str, Counter[str]],
+) -> list[str]:
+    """Adds the archive's sweeps, under their names here; returns those whose spec differs.
+
+    An unknown sweep is inserted with all versions of its spec. A known one keeps its runs and
+    evaluations in their order, followed by the archive's others in theirs. Texts (with their
+    overrides) that it never had become versions before its newest one, which stays the newest and
+    whose number rises. `counts` are raised by what became of the rows.
+    """
+    numbers: dict[str, int] = {}
+    new: set[str] = set()
+    for row in archive.rows(sweeps.name):
+        name = row["name"]
+        found = connection.execute(
+            select(sweeps.c.id).where(sweeps.c.name == renamed[name])
+        ).scalar_one_or_none()
+        counts[sweeps.name]["inserted" if found is None else "already_here"] += 1
+        if found is None:
+            new.add(name)
+            found = connection.execute(
+                insert(sweeps).values(row | {"name": renamed[name]}).returning(sweeps.c.id)
+            ).scalar_one()
+        numbers[name] = int(found)
+    other_specs = []
+    for name, versions in groupby(archive.rows(sweep_specs.name), key=itemgetter("sweep")):
+        rows = [_here(row, numbers[name]) for row in versions]
+        if renamed[name] != name:
+            rows = [_under_name(row, renamed[name]) for row in rows]
+        if _merge_specs(connection, numbers[name], rows, counts[sweep_specs.name]):
+            other_specs.append(renamed[name])
+    for table in (sweep_runs, sweep_evaluations):
+        _merge_members(connection, archive, table, numbers, new, counts[table.name])
+    return other_specs
+
+
+def _here(row: Row, sweep_id: int) -> Row:
+    return {name: value for name, value in row.items() if name != "sweep"} | {"sweep_id": sweep_id}
+
+
+def _under_name(row: Row, name: str) -> Row:
+    """The spec with an override of its name, so that going on with it means this sweep."""
+    others = [override for override in row["overrides"] if not override.startswith("name=")]
+    return row | {"overrides": [*others, f"name={json.dumps(name)}"]}
+
+
+def _merge_specs(
+    connection: Connection, sweep_id: int, archived: list[Row], tally: Counter[str]
+) -> bool:
+    """Whether the newest version here is another than the archive's."""
+    here = [
+        dict(row)
+        for row in connection.execute(
+            select(sweep_specs)
+            .where(sweep_specs.c.sweep_id == sweep_id)
+            .order_by(sweep_specs.c.version)
+        ).mappings()
+    ]
+    known = {_text(row) for row in here}
+    missing = [row for row in archived if _text(row) not in known]
+    tally["already_here"] += len(archived) - len(missing)
+    tally["inserted"] += len(missing)
+    if not here:
+        if missing:
+            connection.execute(insert(sweep_specs), missing)
+        return False
+    newest = here[-1]["version"]
+    if missing:
+        connection.execute(
+            update(sweep_specs)
+            .where(sweep_specs.c.sweep_id == sweep_id, sweep_specs.c.version == newest)
+            .values(version=newest + len(missing))
+        )
+        connection.execute(
+            insert(sweep_specs),
+            [row | {"version": version} for version, row in enumerate(missing, start=newest)],
+        )
+    return _text(here[-1]) != _text(archived[-1])
+
+
+def _text(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (row["text"], *row["overrides"])
+
+
+def _merge_members(
+    connection: Connection,
+    archive: Archive,
+    table: Table,
+    numbers: Mapping[str, int],
+    new: set[str],
+    tally: Counter[str],
+) -> None:
+    """Adds runs or evaluations to sweeps; those of a sweep that is new here keep their places."""
+    member = table.c["run_id" if table is sweep_runs else "evaluation_id"]
+    places: dict[str, int] = {}
+    for batch in archive.batches(table.name, NAMED_AT_ONCE):
+        for name, group in groupby(archive.as_rows(table.name, batch), key=itemgetter("sweep")):
+            rows = [_here(row, numbers[name]) for row in group]
+            if name not in new:
+                of_sweep = table.c.sweep_id == numbers[name]
+                if name not in places:
+                    last = func.coalesce(func.max(table.c.position), -1)
+                    places[name] = connection.execute(select(last).where(of_sweep)).scalar_one()
+                ids = [row[member.name] for row in rows]
+                known = set(
+                    connection.execute(select(member).where(of_sweep, member.in_(ids))).scalars()
+                )
+                tally["already_here"] += len(known)
+                rows = [row for row in rows if row[member.name] not in known]
+                for row in rows:
+                    places[name] += 1
+                    row["position"] = places[name]
+            if rows:
+                connection.execute(insert(table), rows)
+                tally["inserted"] += len(rows)
