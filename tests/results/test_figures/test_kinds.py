@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import matplotlib
+import pytest
+
+from results.errors import (
+    FigureDataError,
+    ResultsError,
+    UnknownColumnError,
+    UnknownFigureError,
+)
+from results.figures import FIGURES, draw, possible
+
+NAMES = [
+    "accuracy_by_scheme",
+    "accuracy_by_parameters",
+    "accuracy_by_noise",
+    "training_curves",
+    "roots",
+    "lambda_line",
+    "learned_coefficients",
+]
+
+
+@pytest.fixture
+def everything(networks):
+    """Rows that every figure can be drawn from, and their epochs."""
+    noise = {"gaussian[0.1]": [80, 81], "gaussian[0.3]": [60, 61]}
+    rows = [
+        *networks.zerosnet("-9/5", 90, 92, noise=noise, depth=20, parameters=277_402),
+        *networks.zerosnet("1/4", 88, 85, noise=noise, depth=32, parameters=471_834),
+        *networks.runs(91, 93, learned="k", coefficients=[[[0.9, 0.1, 1.0]]] * 2, noise=noise),
+    ]
+    return rows, networks.epochs(rows)
+
+
+def test_the_table_names_every_figure_with_its_title_description_and_needs():
+    assert list(FIGURES) == NAMES
+    for kind in FIGURES.values():
+        assert kind.title
+        assert kind.description
+        assert kind.needs
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_figure_is_drawn_from_rows_that_have_what_it_needs(everything, name):
+    figure = draw(name, *everything)
+    assert figure.axes
+    assert figure.get_label() == FIGURES[name].title
+
+
+def test_what_is_possible_is_what_can_be_drawn(networks, everything):
+    for rows, epochs in [everything, (networks.runs(90, 91), []), ([], [])]:
+        for name, reason in possible(rows, epochs).items():
+            if reason is None:
+                draw(name, rows, epochs)
+            else:
+                with pytest.raises(FigureDataError) as caught:
+                    draw(name, rows, epochs)
+                assert caught.value.reason == reason
+                assert str(caught.value) == f"figure {name!r} cannot be drawn: {reason}"
+
+
+def test_reasons_say_what_is_missing(networks):
+    rows = networks.runs(90, 91, noise={"gaussian[0.3]": [60, 61], "constant[0.1]": [70, 71]})
+    assert possible(rows) == {
+        "accuracy_by_scheme": None,
+        "accuracy_by_parameters": (
+            "all networks have 471,834 parameters; train another depth or width"
+        ),
+        "accuracy_by_noise": (
+            "every kind of noise was measured at one level (gaussian, constant); a line needs 2"
+            " or more"
+        ),
+        "training_curves": "there are no epochs of these runs",
+        "roots": None,
+        "lambda_line": "all runs have λ = -1.8; a line needs two or more",
+        "learned_coefficients": (
+            "no done run has learned coefficients (trainable: true in the scheme)"
+        ),
+    }
+
+
+def test_runs_that_are_not_done_give_no_figure(networks):
+    rows = [row | {"state": "running"} for row in networks.runs(90, 91)]
+    assert set(possible(rows).values()) == {"no run is done"}
+
+
+def test_runs_that_all_diverged_have_roots_but_no_accuracy(networks):
+    reasons = possible(networks.runs(None, None))
+    assert reasons["accuracy_by_scheme"] == "no done run has a value of test_accuracy"
+    assert reasons["roots"] is None
+
+
+def test_an_unknown_figure_names_the_known_ones_and_the_nearest(networks):
+    with pytest.raises(UnknownFigureError, match=r"did you mean 'roots'.*lambda_line") as caught:
+        draw("root", networks.runs(90))
+    assert isinstance(caught.value, ResultsError)
+
+
+def test_a_metric_that_the_runs_lack_is_refused_for_every_figure(networks):
+    for name in NAMES:
+        with pytest.raises(UnknownColumnError, match="nonsense"):
+            draw(name, networks.runs(90), metric="nonsense")
+    with pytest.raises(UnknownColumnError, match="nonsense"):
+        possible(networks.runs(90), metric="nonsense")
+
+
+def test_drawing_leaves_the_settings_of_matplotlib_alone_and_does_not_follow_them(everything):
+    before = dict(matplotlib.rcParams)
+    plain = draw("roots", *everything)
+    assert dict(matplotlib.rcParams) == before
+    with matplotlib.rc_context({"font.size": 30, "lines.markersize": 40, "text.usetex": True}):
+        follows = draw("roots", *everything)
+    assert follows.get_size_inches() == pytest.approx(plain.get_size_inches())
+    lines = [axes.lines[0].get_markersize() for f in (plain, follows) for axes in f.axes]
+    assert len(set(lines)) == 1
+
+
+def test_the_table_is_read_without_matplotlib_and_drawing_needs_no_pyplot():
+    program = (
+        "import sys, results.figures as figures;"
+        "assert figures.FIGURES and figures.FORMATS;"
+        "print('matplotlib' in sys.modules, 'numpy' in sys.modules)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == ["False", "False"]
+
+
+def test_no_figure_imports_pyplot():
+    program = (
+        "import sys; from results.figures import FIGURES;"
+        "[kind.load() for kind in FIGURES.values()];"
+        "print('matplotlib' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == ["True", "False"]

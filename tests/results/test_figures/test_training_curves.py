@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+
+from results.figures import draw, possible
+
+UNSTABLE = {"alpha": (1, 1, 1), "beta": 1}
+
+
+def line(axes, label):
+    (found,) = [line for line in axes.lines if line.get_label() == label]
+    return [tuple(point) for point in found.get_xydata()]
+
+
+def test_a_panel_has_the_mean_of_test_and_training_accuracy_and_the_seeds_band(networks):
+    rows = networks.runs(90, 94)
+    (axes,) = draw("training_curves", rows, networks.epochs(rows)).axes
+    assert line(axes, "test") == [(1, 62), (2, 72), (3, 82), (4, 92)]
+    assert line(axes, "training") == [(1, 61), (2, 71), (3, 81), (4, 91)]
+    (band,) = axes.collections
+    vertices = band.get_paths()[0].vertices
+    for epoch, low, high in ((1, 60, 64), (4, 90, 94)):
+        heights = vertices[np.isclose(vertices[:, 0], epoch), 1]
+        assert (heights.min(), heights.max()) == (low, high)
+
+
+def test_every_network_has_a_panel_with_the_others_in_the_back(networks):
+    rows = [*networks.runs(90, 92), *networks.runs(80, 82, **UNSTABLE)]
+    stable, unstable = draw("training_curves", rows, networks.epochs(rows)).axes
+    assert stable.get_title() == "1.00, 0.33, 0.33"
+    assert unstable.get_title() == "1.84, 0.74, 0.74"
+    assert line(stable, "test")[-1] == (4, 91)
+    behind = [one for one in stable.lines if one.get_color() == "#c8c8c8"]
+    assert [tuple(point) for point in behind[0].get_xydata()] == line(unstable, "test")
+    assert len(behind) == 1
+
+
+def test_only_networks_of_the_same_depth_stand_behind_one_another(networks):
+    rows = [*networks.runs(90, depth=20), *networks.runs(80, depth=32)]
+    axes = draw("training_curves", rows, networks.epochs(rows)).axes
+    assert [a.get_title().split("\n")[0] for a in axes] == ["depth 20", "depth 32"]
+    assert not [one for a in axes for one in a.lines if one.get_color() == "#c8c8c8"]
+
+
+def test_a_diverged_run_ends_in_a_cross_and_stays_out_of_the_mean(networks, said):
+    rows = networks.runs(90, None)
+    figure = draw("training_curves", rows, networks.epochs(rows))
+    (axes,) = figure.axes
+    assert line(axes, "test") == [(1, 60), (2, 70), (3, 80), (4, 90)]
+    assert line(axes, "diverged") == [(1, 30)]
+    assert "1 of 2 runs diverged" in said(figure)
+    assert "one seed each" in said(figure)
+
+
+def test_epochs_in_any_order_are_drawn_in_order(networks):
+    rows = networks.runs(90)
+    (axes,) = draw("training_curves", rows, reversed(networks.epochs(rows))).axes
+    assert [x for x, _ in line(axes, "test")] == [1, 2, 3, 4]
+
+
+def test_networks_without_epochs_are_counted(networks, said):
+    rows = [*networks.runs(90), *networks.runs(80, **UNSTABLE)]
+    figure = draw("training_curves", rows, networks.epochs(rows[:1]))
+    assert len(figure.axes) == 1
+    assert "networks without epochs left out (1)" in said(figure)
+
+
+def test_too_many_networks_are_refused(networks):
+    rows = networks.grid(37, seeds=1)
+    assert "37 networks" in possible(rows, networks.epochs(rows))["training_curves"]
