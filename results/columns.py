@@ -1,8 +1,11 @@
-"""What a report or filter can name: keys of a run, evaluations, and paths into its config."""
+"""What one can name in run rows: keys of a run, evaluations, and paths into its config.
+
+`results.stored_columns` finds the same columns in the database.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,10 +15,13 @@ from results.records import RUN_KEYS, RunRow
 #: "mixed" is a config path whose values have several kinds, "empty" one that is always null.
 Kind = Literal["text", "number", "bool", "list", "mixed", "empty"]
 
+#: The keys of a run that can be named; its evaluations are named one by one.
+NAMED_KEYS = tuple(key for key in RUN_KEYS if key != "evaluations")
+
 _TEXT = ("run_id", "sweep", "state", "model", "scheme", "dataset")
 _BOOL = ("trainable", "zero_stable", "consistent", "diverged")
 _LIST = ("alpha", "root_moduli")
-_MEASURED = (
+MEASURED_KEYS = (
     "test_accuracy",
     "best_test_accuracy",
     "train_accuracy",
@@ -44,7 +50,7 @@ class Columns:
 
     def __init__(self, rows: Sequence[RunRow]) -> None:
         self._rows = rows
-        self.run_keys = [key for key in RUN_KEYS if key != "evaluations"]
+        self.run_keys = NAMED_KEYS
         self.evaluations = list(
             dict.fromkeys(e["name"] for row in rows for e in row["evaluations"])
         )
@@ -52,14 +58,14 @@ class Columns:
     def find(self, name: str, *, purpose: str = "column") -> Column:
         """The column of this name; raises UnknownColumnError."""
         if name in self.run_keys:
-            return Column(name, _kind_of_key(name), name in _MEASURED, lambda row: row[name])
+            return Column(name, kind_of_key(name), name in MEASURED_KEYS, lambda row: row[name])
         if name in self.evaluations:
             return Column(name, "number", True, lambda row: _accuracy(row, name))
         path = name.split(".")
         values = [value for row in self._rows for value in _at(row.get("config"), path)]
         if not values:
             raise UnknownColumnError(name, self.names(), purpose=purpose)
-        return Column(name, _kind_of_values(values), False, lambda row: _config_value(row, path))
+        return Column(name, kind_of_values(values), False, lambda row: _config_value(row, path))
 
     def metric(self, name: str) -> Column:
         """The column of this name, if it holds numbers; raises UnknownColumnError."""
@@ -80,7 +86,8 @@ class Columns:
         return [name for name in self.names() if self.find(name).kind == "number"]
 
 
-def _kind_of_key(key: str) -> Kind:
+def kind_of_key(key: str) -> Kind:
+    """What a key of RUN_KEYS holds."""
     if key in _TEXT:
         return "text"
     if key in _BOOL:
@@ -88,7 +95,8 @@ def _kind_of_key(key: str) -> Kind:
     return "list" if key in _LIST else "number"
 
 
-def _kind_of_values(values: Sequence[Any]) -> Kind:
+def kind_of_values(values: Iterable[Any]) -> Kind:
+    """What a config path with these values holds."""
     kinds = {_kind_of_value(value) for value in values if value is not None}
     if not kinds:
         return "empty"

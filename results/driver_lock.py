@@ -11,20 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from results import parent_only
 from results.errors import DatabaseError, DriverBusyError
-
-# Descriptors of the locks this process holds. A forked child would keep a lock alive after its
-# parent's death, because flock belongs to the open file that both share.
-_held: set[int] = set()
-
-
-def _let_go_in_child() -> None:
-    for descriptor in _held:
-        os.close(descriptor)
-    _held.clear()
-
-
-os.register_at_fork(after_in_child=_let_go_in_child)
 
 
 @contextmanager
@@ -37,24 +25,20 @@ def driver_lock(database: Path, command: str) -> Iterator[None]:
     """
     path = database.with_name(database.name + ".driver.lock")
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise DatabaseError(
             f"the driver lock {path} cannot be opened ({error.strerror}): check your rights to it"
         ) from error
-    owner = os.getpid()
-    try:
+    with parent_only.kept(descriptor):
         _lock(descriptor, database, path)
-        _held.add(descriptor)
+        owner = os.getpid()
         _write_holder(descriptor, command, path)
-        yield
-    finally:
-        # A child that left this block after a fork has had its copy closed already.
-        if os.getpid() == owner:
-            if descriptor in _held:
+        try:
+            yield
+        finally:
+            if os.getpid() == owner:  # a forked child has let go of it
                 os.ftruncate(descriptor, 0)
-                _held.discard(descriptor)
-            os.close(descriptor)
 
 
 def _lock(descriptor: int, database: Path, path: Path) -> None:

@@ -3,10 +3,20 @@
     ResultsError
     ├── UnknownColumnError     a column, config path or metric that the runs do not have
     ├── BadFilterError         a --where that cannot be read, or does not fit its column
+    ├── NotTwoGroupsError      a test between two groups, and the key has one value, or more
     ├── UnknownSweepError      a sweep that the database does not hold
     ├── UnknownRunError        a run id, or the start of one, that names no run or several
     ├── BadResultError         a result that a worker wrote is malformed
     ├── UnknownFormatError     an output format that does not exist
+    ├── BinaryFormatError      a format of bytes, asked for on a terminal
+    ├── UnknownFigureError     a figure that does not exist
+    ├── FigureDataError        a figure that these runs cannot give
+    ├── PivotError             a pivot table whose keys do not fit the report
+    ├── UnknownPublishedTableError  a published table that is not among the package's data
+    ├── ArchiveError           an archive cannot be written
+    │   ├── ArchiveExistsError its place is taken
+    │   ├── BadArchiveError    damaged, or its content breaks a rule
+    │   └── NewerArchiveError  written by a newer version
     └── DatabaseError          cannot be opened, written, or is no sweep database
         ├── NoDatabaseError    there is nothing at that place
         └── DriverBusyError    another driver works on this database
@@ -17,7 +27,7 @@ Errors of SQLite and SQLAlchemy are turned into these in one place, `results.dat
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 _LISTED = 40
 
@@ -56,6 +66,25 @@ class BadFilterError(ResultsError):
     def __init__(self, text: str, problem: str, allowed: str) -> None:
         self.text = text
         super().__init__(f"bad filter {text!r}: {problem}; {allowed}")
+
+
+class NotTwoGroupsError(ResultsError):
+    """A test between two groups of done runs by a key that has not exactly two values among them.
+
+    `counts` are the runs of each value found, which the message lists.
+    """
+
+    def __init__(self, by: str, counts: Mapping[str, int]) -> None:
+        self.by = by
+        self.counts = dict(counts)
+        found = [f"{v} ({n} {'run' if n == 1 else 'runs'})" for v, n in self.counts.items()]
+        if len(found) > 2:
+            problem = f"{by} has {len(found)} values: {_listed(found)}"
+            way_out = f"leave out all but two, as with --where '{by}!={[*self.counts][-1]}'"
+        else:
+            problem = f"{by} has {f'one value: {found[0]}' if found else 'none'}"
+            way_out = "name more sweeps, drop a --where, or test another key"
+        super().__init__(f"a test needs two groups, and among the done runs {problem}; {way_out}")
 
 
 class UnknownSweepError(ResultsError):
@@ -105,6 +134,85 @@ class UnknownFormatError(ResultsError):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         names = list(known)
         super().__init__(f"unknown format {name!r}{_nearest(name, names)} ({_listed(names)})")
+
+
+class UnknownPublishedTableError(ResultsError):
+    """A published table that is not among the package's data; the message lists those that are."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = list(known)
+        super().__init__(
+            f"unknown published table {name!r}{_nearest(name, self.known)}"
+            f" (known: {_listed(self.known)})"
+        )
+
+
+class BinaryFormatError(ResultsError):
+    """A format of bytes, asked for where only text can be shown."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} is not text that a terminal can show: write it with --output FILE"
+        )
+
+
+class PivotError(ResultsError):
+    """A pivot table that cannot be made of the report."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"this pivot table cannot be made: {problem}")
+
+
+class ArchiveError(ResultsError):
+    """An archive cannot be written, or is not what it says; see the subclasses."""
+
+
+class ArchiveExistsError(ArchiveError):
+    """Something is in the way of a new archive."""
+
+    def __init__(self, path: object, *, asked_to_replace: bool) -> None:
+        if asked_to_replace:
+            problem = "is not an archive, or holds more than one: it is not replaced"
+        else:
+            problem = "exists already (--replace writes an archive anew)"
+        super().__init__(f"{path} {problem}; name another folder for the archive")
+
+
+class BadArchiveError(ArchiveError):
+    """An archive is damaged, or its content breaks a rule; the message names file and row."""
+
+    def __init__(self, folder: object, problem: str) -> None:
+        self.problem = problem
+        super().__init__(f"{folder} is not a sound archive, and nothing of it was read: {problem}")
+
+
+class NewerArchiveError(ArchiveError):
+    """An archive was written by a version that this one does not know."""
+
+    def __init__(self, folder: object, problem: str) -> None:
+        super().__init__(
+            f"{folder} was written by a newer version of sweep: {problem}; nothing was changed."
+            " Install the newer version, then 'sweep db upgrade', and import again"
+        )
+
+
+class UnknownFigureError(ResultsError):
+    """A figure that does not exist; the message lists those that do."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        names = list(known)
+        super().__init__(f"unknown figure {name!r}{_nearest(name, names)} ({_listed(names)})")
+
+
+class FigureDataError(ResultsError):
+    """The runs lack what a figure shows, or hold more than it can; `reason` says which."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+        super().__init__(f"figure {name!r} cannot be drawn: {reason}")
 
 
 class DatabaseError(ResultsError):

@@ -14,11 +14,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
-from results.columns import Column, Columns
+from results.columns import Kind
 from results.errors import BadFilterError
-from results.records import RunRow
 
 _SYNTAX = re.compile(r"\s*(?P<name>.+?)\s*(?P<sign><=|>=|!=|=|<|>)\s*(?P<value>.*?)\s*", re.DOTALL)
 _ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {
@@ -31,21 +30,43 @@ _SHAPE = "write KEY=VALUE with one of = != < <= > >="
 _TOLERANCE = 1e-9
 
 
+class Named(Protocol):
+    """A column of any origin, as far as a filter has to know it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> Kind: ...
+
+
+ColumnT_co = TypeVar("ColumnT_co", bound=Named, covariant=True)
+
+
+class Finds(Protocol[ColumnT_co]):
+    """Where the columns of filters are looked up."""
+
+    def find(self, name: str) -> ColumnT_co:
+        """Raises UnknownColumnError."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """One condition on a run."""
+class Filter(Generic[ColumnT_co]):
+    """One condition on a run: a column, one of = != < <= > >=, and a value of its kind."""
 
-    column: Column
-    matches: Callable[[RunRow], bool]
+    column: ColumnT_co
+    sign: str
+    wanted: Any
 
-    def keeps(self, row: RunRow) -> bool:
-        """Whether the run passes, or may pass once it is done."""
-        if self.column.measured and row["state"] != "done":
-            return True
-        return self.matches(row)
+    def accepts(self, value: Any) -> bool:
+        """Whether a run passes that has this value in the column."""
+        if self.sign in _ORDERINGS:
+            return _ordered(self.sign, value, self.wanted)
+        return _equal(value, self.wanted) == (self.sign == "=")
 
 
-def read_filters(where: Sequence[str], columns: Columns) -> list[Filter]:
+def read_filters(where: Sequence[str], columns: Finds[ColumnT_co]) -> list[Filter[ColumnT_co]]:
     """The conditions that these texts stand for; a run has to meet all of them.
 
     Raises BadFilterError and UnknownColumnError.
@@ -53,16 +74,25 @@ def read_filters(where: Sequence[str], columns: Columns) -> list[Filter]:
     return [_read(text, columns) for text in where]
 
 
-def select_rows(rows: Sequence[RunRow], where: Sequence[str]) -> list[RunRow]:
-    """The rows that match every filter; values not known yet are null, and match as null.
+def close_to(number: float) -> tuple[float, float]:
+    """The least and the greatest float that count as equal to `number`."""
+    margin = abs(number) * _TOLERANCE
+    return (
+        _last_equal(number, number - margin, -math.inf),
+        _last_equal(number, number + margin, math.inf),
+    )
 
-    Raises BadFilterError and UnknownColumnError.
-    """
-    filters = read_filters(where, Columns(rows))
-    return [row for row in rows if all(f.matches(row) for f in filters)]
+
+def _last_equal(number: float, guess: float, direction: float) -> float:
+    """The last float in that direction which equals `number`; the guess is a few floats off."""
+    while not _equal(guess, number):
+        guess = math.nextafter(guess, number)
+    while _equal(following := math.nextafter(guess, direction), number) and following != guess:
+        guess = following
+    return guess
 
 
-def _read(text: str, columns: Columns) -> Filter:
+def _read(text: str, columns: Finds[ColumnT_co]) -> Filter[ColumnT_co]:
     found = _SYNTAX.fullmatch(text)
     if found is None:
         raise BadFilterError(text, "no key and operator can be read in it", _SHAPE)
@@ -76,18 +106,15 @@ def _read(text: str, columns: Columns) -> Filter:
             )
         if wanted is None:
             raise BadFilterError(text, "null has no order", "use = or !=")
-        return Filter(column, lambda row: _ordered(sign, column.read(row), wanted))
-    if sign == "=":
-        return Filter(column, lambda row: _equal(column.read(row), wanted))
-    return Filter(column, lambda row: not _equal(column.read(row), wanted))
+    return Filter(column, sign, wanted)
 
 
-def _called(column: Column) -> str:
+def _called(column: Named) -> str:
     names = {"bool": "true or false", "mixed": "values of several kinds", "empty": "only null"}
     return names.get(column.kind, column.kind)
 
 
-def _value(text: str, column: Column, written: str) -> Any:
+def _value(text: str, column: Named, written: str) -> Any:
     if written == "null":
         return None
     if not written:
@@ -115,12 +142,23 @@ def _value(text: str, column: Column, written: str) -> Any:
 def _number(written: str) -> int | float | None:
     """A whole number stays one, so that large seeds compare exactly."""
     try:
-        if "/" not in written and not math.isfinite(float(written)):
-            return None  # also keeps 1e999999999 from being written out in full
-        number = Fraction(written)
-        return number.numerator if number.denominator == 1 else float(number)
+        if "/" in written:
+            fraction = Fraction(written)
+            number = fraction.numerator if fraction.denominator == 1 else float(fraction)
+        else:
+            number = _whole_or_float(written)
+        return number if math.isfinite(number) else None
     except (ValueError, ZeroDivisionError, OverflowError):
         return None
+
+
+def _whole_or_float(written: str) -> int | float:
+    # Not by way of Fraction, which would write 1e-999999999 out in full.
+    try:
+        return int(written)
+    except ValueError:
+        number = float(written)
+        return int(number) if number.is_integer() else number
 
 
 def _list(written: str) -> list[Any]:
@@ -129,7 +167,7 @@ def _list(written: str) -> list[Any]:
         value = json.loads(written)
         if isinstance(value, list):
             return value
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     inner = written.removeprefix("[").removesuffix("]")
     items = [item.strip().strip("\"'") for item in inner.split(",")] if inner.strip() else []
@@ -149,7 +187,10 @@ def _equal(value: Any, wanted: Any) -> bool:
     if _is_number(value) and _is_number(wanted):
         if isinstance(value, int) and isinstance(wanted, int):
             return value == wanted
-        return math.isclose(value, wanted, rel_tol=_TOLERANCE)
+        try:
+            return math.isclose(value, wanted, rel_tol=_TOLERANCE)
+        except OverflowError:
+            return False  # a whole number that no float comes near
     if isinstance(wanted, str) and not isinstance(value, str):
         # A path with values of several kinds: compare with how the value is written.
         number = _number(wanted)

@@ -10,9 +10,10 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from results.errors import UnknownSweepError
+from results.errors import UnknownRunError, UnknownSweepError
 from results.records import NewEvaluation, NewRun, StoredSpec
 from results.tables import (
     evaluation_configs,
@@ -22,6 +23,9 @@ from results.tables import (
     sweep_specs,
     sweeps,
 )
+
+_ENDED = ("failed", "cancelled")
+_RUNS_AT_ONCE = 1_000
 
 
 def find_sweep(connection: Connection, name: str) -> int:
@@ -35,9 +39,16 @@ def find_sweep(connection: Connection, name: str) -> int:
     return int(sweep_id)
 
 
+def upsert(connection: Connection, table: Table) -> Any:
+    """An INSERT of the connection's dialect, which knows ON CONFLICT."""
+    if connection.dialect.name == "postgresql":
+        return postgres_insert(table)
+    return sqlite_insert(table)
+
+
 def save_name(connection: Connection, name: str, now: float) -> int:
     """Notes that the sweep `name` is saved now; returns its id."""
-    statement = sqlite_insert(sweeps).values(name=name, created_at=now, updated_at=now)
+    statement = upsert(connection, sweeps).values(name=name, created_at=now, updated_at=now)
     return int(
         connection.execute(
             statement.on_conflict_do_update(
@@ -47,6 +58,26 @@ def save_name(connection: Connection, name: str, now: float) -> int:
     )
 
 
+def saved(connection: Connection, name: str, now: float) -> bool:
+    """Whether the sweep `name` was saved at exactly this time; waits for a save under way.
+
+    Leaves the name inserted if it was not there.
+    """
+    # No SELECT sees, and waits for, a name that another transaction has inserted.
+    inserted = connection.execute(
+        upsert(connection, sweeps)
+        .values(name=name, created_at=now, updated_at=now)
+        .on_conflict_do_nothing(index_elements=[sweeps.c.name])
+        .returning(sweeps.c.id)
+    ).scalar_one_or_none()
+    if inserted is not None:
+        return False
+    found = connection.execute(
+        select(sweeps.c.updated_at).where(sweeps.c.name == name).with_for_update()
+    ).scalar_one()
+    return bool(found == now)
+
+
 def save_spec(
     connection: Connection,
     sweep_id: int,
@@ -54,6 +85,7 @@ def save_spec(
     source: str,
     overrides: Sequence[str],
     description: str | None,
+    published: str | None,
     now: float,
 ) -> tuple[int, bool]:
     """Keeps a new version of the spec if text or overrides changed; (version, whether new)."""
@@ -74,6 +106,7 @@ def save_spec(
             source=source,
             overrides=list(overrides),
             description=description,
+            published=published,
             created_at=now,
         )
     )
@@ -114,7 +147,7 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[dict[str
     """
     if not rows:
         return 0
-    statement = sqlite_insert(table).on_conflict_do_nothing(
+    statement = upsert(connection, table).on_conflict_do_nothing(
         index_elements=list(table.primary_key.columns)
     )
     result = connection.execute(
@@ -167,6 +200,49 @@ def requeue_cancelled(connection: Connection, sweep_id: int) -> int:
             .values(state="queued")
         ).rowcount
     )
+
+
+def requeue_ended(
+    connection: Connection, sweep: str | None, run_ids: Sequence[str] | None
+) -> list[tuple[str, int]]:
+    """Queues failed and cancelled runs, of a sweep or among ids if given.
+
+    Returns their ids and the numbers of their last attempts. Raises UnknownSweepError and
+    UnknownRunError.
+    """
+    requeue = (
+        update(runs)
+        .where(runs.c.state.in_(_ENDED))
+        .values(state="queued", error=None, finished_at=None)
+        .returning(runs.c.run_id, runs.c.attempt)
+    )
+    if sweep is not None:
+        sweep_id = find_sweep(connection, sweep)
+        members = select(sweep_runs.c.run_id).where(sweep_runs.c.sweep_id == sweep_id)
+        requeue = requeue.where(runs.c.run_id.in_(members))
+    if run_ids is None:
+        return [(row.run_id, row.attempt) for row in connection.execute(requeue)]
+    found: list[tuple[str, int]] = []
+    for run_id in dict.fromkeys(run_ids):
+        if not count_runs(connection, run_id):
+            raise UnknownRunError(run_id)
+        rows = connection.execute(requeue.where(runs.c.run_id == run_id))
+        found += [(row.run_id, row.attempt) for row in rows]
+    return found
+
+
+def requeued(connection: Connection, ended: Sequence[tuple[str, int]]) -> bool:
+    """Whether each of these (run id, last attempt) was queued again, whatever came after."""
+    for start in range(0, len(ended), _RUNS_AT_ONCE):
+        attempts = dict(ended[start : start + _RUNS_AT_ONCE])
+        rows = connection.execute(
+            select(runs.c.run_id, runs.c.state, runs.c.attempt)
+            .where(runs.c.run_id.in_(list(attempts)))
+            .with_for_update()
+        )
+        if any(row.state in _ENDED and row.attempt == attempts[row.run_id] for row in rows):
+            return False
+    return True
 
 
 def count_runs(connection: Connection, run_id: str) -> int:

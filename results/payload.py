@@ -20,6 +20,10 @@ _NUMBERS = ("generalization_gap", "test_loss", "train_loss", "train_seconds", "i
 _EPOCH_NUMBERS = ("learning_rate", "train_loss", "test_loss", "seconds")
 _EPOCH_PERCENT = ("train_accuracy", "test_accuracy")
 
+# What the columns hold on every database.
+_MOST = 2**63 - 1
+_MOST_EPOCHS = 2**31 - 1
+
 _NO_VALUE = object()
 
 
@@ -76,14 +80,19 @@ class _Reader:
             raise self.problem(key, f"is {value}, where percent from 0 to 100 are expected")
         return value
 
-    def whole(self, key: str, least: int = 0) -> int:
+    def whole(self, key: str, least: int = 0, most: int = _MOST) -> int:
         value = self.take(key, int, "a whole number")
         if value < least:
             raise self.problem(key, f"is {value}, where at least {least} is expected")
+        if value > most:
+            raise self.problem(key, f"is {value}, where at most {most} is expected")
         return int(value)
 
-    def whole_or_none(self, key: str, least: int = 0) -> int | None:
-        return None if self.values.get(key, _NO_VALUE) is None else self.whole(key, least)
+    def epoch(self, key: str, least: int = 0) -> int:
+        return self.whole(key, least, _MOST_EPOCHS)
+
+    def epoch_or_none(self, key: str) -> int | None:
+        return None if self.values.get(key, _NO_VALUE) is None else self.epoch(key)
 
     def text(self, key: str) -> str:
         return str(self.take(key, str, "text"))
@@ -108,9 +117,9 @@ def check_result(run_id: str, attempt: int, result: Any) -> CheckedResult:
         raise reader.problem("attempt", f"is {result['attempt']}, where {attempt} is expected")
     columns: dict[str, Any] = {
         "parameters": reader.whole("parameters"),
-        "best_epoch": reader.whole_or_none("best_epoch"),
+        "best_epoch": reader.epoch_or_none("best_epoch"),
         "diverged": reader.take("diverged", bool, "true or false"),
-        "diverged_epoch": reader.whole_or_none("diverged_epoch"),
+        "diverged_epoch": reader.epoch_or_none("diverged_epoch"),
         "weights_sha256": reader.take("weights_sha256", (str, type(None)), "text or null"),
         "learned_coefficients": finite(
             reader.take("learned_coefficients", (list, type(None)), "a list or null")
@@ -120,7 +129,7 @@ def check_result(run_id: str, attempt: int, result: Any) -> CheckedResult:
     columns |= {key: reader.number(key) for key in _NUMBERS}
     provenance = reader.take("provenance", dict, "an object")
     origin = _Reader(run_id, provenance, "provenance")
-    first_epoch = origin.whole_or_none("first_epoch") if "first_epoch" in provenance else None
+    first_epoch = origin.epoch_or_none("first_epoch") if "first_epoch" in provenance else None
     return CheckedResult(
         columns=columns,
         epochs=_epochs(reader),
@@ -142,7 +151,7 @@ def _epochs(reader: _Reader) -> list[dict[str, Any]]:
     rows = []
     seen: set[int] = set()
     for item in reader.objects("epochs"):
-        row: dict[str, Any] = {"run_id": reader.run_id, "epoch": item.whole("epoch", 1)}
+        row: dict[str, Any] = {"run_id": reader.run_id, "epoch": item.epoch("epoch", 1)}
         row |= {key: item.number(key) for key in _EPOCH_NUMBERS}
         row |= {key: item.percent(key) for key in _EPOCH_PERCENT}
         if row["epoch"] in seen:

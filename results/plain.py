@@ -19,8 +19,38 @@ def finite(value: Any) -> Any:
 
 
 def to_json(value: Any) -> str:
-    """JSON text of `value`; numbers that are not finite become null."""
-    return json.dumps(finite(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    """JSON text of `value`; numbers that are not finite become null, and text is `storable`."""
+    known = finite(value)
+    text = _dumps(known)
+    if text == storable(text) and "\\u0000" not in text:
+        return text
+    return _dumps(_storable_inside(known))
+
+
+def as_stored(value: Any) -> Any:
+    """`value` as it comes back from a column of JSON."""
+    return json.loads(to_json(value))
+
+
+def storable(text: str) -> str:
+    """`text` with escapes for what Postgres (NUL) or UTF-8 (half a surrogate pair) has not."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _storable_inside(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        return {_storable_inside(key): _storable_inside(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_storable_inside(item) for item in value]
+    return value
 
 
 def one_line(text: str) -> str:

@@ -3,38 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy import Connection, and_, func, select
 
 from results.database import rows_as_dicts
-from results.errors import UnknownRunError, UnknownSweepError
+from results.errors import UnknownRunError
 from results.rates import AttemptSpan, rate_per_hour, seconds_left
 from results.reader import Reader
-from results.records import (
-    RUN_KEYS,
-    STATES,
-    CostSample,
-    Failure,
-    RunRow,
-    SweepStatus,
+from results.records import STATES, CostSample, Failure, RunRow, SweepStatus
+from results.run_listing import (
+    list_attempts,
+    list_epochs,
+    list_evaluations,
+    list_runs,
+    list_specs,
+    list_sweeps,
 )
-from results.tables import (
-    attempts,
-    epochs,
-    evaluation_configs,
-    evaluations,
-    runs,
-    sweep_evaluations,
-    sweep_runs,
-    sweeps,
-)
+from results.selection import Selection, chosen_sweeps
+from results.tables import attempts, epochs, runs, sweep_runs
 
-_STORED_KEYS = tuple(key for key in RUN_KEYS if key not in ("sweep", "attempts", "evaluations"))
 _DETAIL_KEYS = (
     "config",
     "best_epoch",
@@ -59,13 +51,22 @@ class Queries:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
+    @property
+    def shown(self) -> str:
+        """The database as messages name it: without a password."""
+        return self._reader.shown
+
+    def one_view(self) -> AbstractContextManager[None]:
+        """Inside the block all answers are about the same moment."""
+        return self._reader.one_view()
+
     @classmethod
     def open(cls, url: str) -> Self:
         """Opens `sqlite:///path` read only.
 
         Raises NoDatabaseError if there is no such file, DatabaseError if it is no sweep database.
         """
-        return cls(Reader(url))
+        return cls(Reader.open(url))
 
     def close(self) -> None:
         """Closes all connections."""
@@ -82,87 +83,97 @@ class Queries:
     ) -> None:
         self.close()
 
+    def view(self) -> AbstractContextManager[Connection]:
+        """One consistent view of the database, for the package's own questions."""
+        return self._reader.view()
+
     def sweep_names(self) -> list[str]:
         """The names of all sweeps, the one saved first in front."""
         with self._reader.view() as connection:
-            return list(_sweep_ids(connection).values())
+            return list(chosen_sweeps(connection, ()).values())
 
     def run_rows(
         self,
         sweeps: Sequence[str] = (),
         *,
         run_ids: Iterable[str] | None = None,
+        where: Sequence[str] = (),
         config: bool = False,
+        learned_coefficients: bool = False,
+        more_keys: Sequence[str] = (),
     ) -> list[RunRow]:
         """The runs of these sweeps, or of the whole database, as JSON objects (RUN_KEYS).
 
         A run in several sweeps is one row, whose `sweep` names them all, joined by commas; only
-        those asked for, if any are. `evaluations` are those that these sweeps ask for, in their
+        those asked for, if any are. `evaluations` are those that its sweeps ask for, in their
         order, with accuracy None until measured; if no sweep is asked for, those measured for
         sweeps of the past come after them. Should two different measurements share a name, both
         get the start of their ids, as in "gaussian[0.3]@1f09ab", so that no report mixes them.
 
-        `run_ids` keeps only these runs (unknown ones are left out); `config` adds the resolved
-        config under the last key. In the order of the sweeps; runs in no sweep come last.
+        `run_ids` keeps only these runs (unknown ones are left out), `where` those that pass all
+        filters (`results.filters`). `config`, `learned_coefficients` and `more_keys`, other
+        columns of `runs`, add these keys at the end. In the order of the sweeps; runs in no sweep
+        come last.
+
+        Raises UnknownSweepError, UnknownColumnError and BadFilterError.
+        """
+        more = ["config"] * config + ["learned_coefficients"] * learned_coefficients
+        more += more_keys
+        with self._reader.view() as connection:
+            selection = Selection(connection, sweeps, run_ids)
+            return list_runs(connection, selection, where, more)
+
+    def epoch_rows(
+        self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """The epochs of the runs that `run_rows` gives for the same arguments, in its order.
+
+        Keys: `run_id`, `epoch`, `learning_rate`, `train_loss`, `train_accuracy`, `test_loss`,
+        `test_accuracy`, `seconds`. Raises as `run_rows`.
+        """
+        with self._reader.view() as connection:
+            return list_epochs(connection, Selection(connection, sweeps), where)
+
+    def evaluation_rows(
+        self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """What was measured of the runs that `run_rows` gives for the same arguments.
+
+        Of the evaluations that these sweeps ask for, or of all if none is named. Keys: `run_id`,
+        `evaluation_id`, `evaluation` (its name), `kind`, `level`, `accuracy`, `loss`. Raises as
+        `run_rows`.
+        """
+        with self._reader.view() as connection:
+            return list_evaluations(connection, Selection(connection, sweeps), where)
+
+    def attempt_rows(self, run_ids: Iterable[str]) -> list[dict[str, Any]]:
+        """Every attempt of these runs, by run id and number; times in seconds since the epoch."""
+        with self._reader.view() as connection:
+            return list_attempts(connection, run_ids)
+
+    def spec_rows(self, sweeps: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """The newest spec of each of these sweeps, or of all.
+
+        Keys: `name`, `version`, `source`, `overrides`, `created_at`, `published`, `text`.
         Raises UnknownSweepError.
         """
-        return self._rows(sweeps, run_ids, ("config",) if config else ())
-
-    def _rows(
-        self, names: Sequence[str], run_ids: Iterable[str] | None, more_keys: tuple[str, ...]
-    ) -> list[RunRow]:
-        only = None if run_ids is None else set(run_ids)
-        columns = [runs.c[key] for key in (*_STORED_KEYS, *more_keys)]
         with self._reader.view() as connection:
-            sweep_names = _chosen_sweeps(connection, names)
-            members = _members(connection, list(sweep_names))
-            query = select(*columns, runs.c.attempt.label("attempts"))
-            query = _limited(query, runs.c.run_id, sweep_names if names else None, only)
-            stored = {row["run_id"]: row for row in rows_as_dicts(connection.execute(query))}
-            wanted = _wanted_evaluations(connection, list(sweep_names))
-            configs = {
-                row["evaluation_id"]: row
-                for row in rows_as_dicts(
-                    connection.execute(
-                        select(
-                            evaluation_configs.c.evaluation_id,
-                            evaluation_configs.c.name,
-                            evaluation_configs.c.kind,
-                            evaluation_configs.c.level,
-                        )
-                    )
-                )
-            }
-            measured = _measured(connection, sweep_names if names else None, only)
-        order = list(members)
-        if not names:
-            order += sorted(stored.keys() - members.keys())
-        rows = []
-        shown: dict[str, list[str]] = {}
-        for run_id in order:
-            if run_id not in stored or (only is not None and run_id not in only):
-                continue
-            run = stored[run_id]
-            in_sweeps = members.get(run_id, [])
-            ids = dict.fromkeys(e for sweep in in_sweeps for e in wanted[sweep])
-            if not names:
-                ids |= dict.fromkeys(measured.get(run_id, {}))
-            shown[run_id] = list(ids)
-            run["sweep"] = ",".join(sweep_names[sweep] for sweep in in_sweeps)
-            rows.append(run)
-        labels = _labels(configs, {e for ids in shown.values() for e in ids})
-        for run in rows:
-            found = measured.get(run["run_id"], {})
-            run["evaluations"] = [
-                {
-                    "name": labels[e],
-                    "kind": configs[e]["kind"],
-                    "level": configs[e]["level"],
-                    "accuracy": found.get(e),
-                }
-                for e in shown[run["run_id"]]
-            ]
-        return [{key: run[key] for key in (*RUN_KEYS, *more_keys)} for run in rows]
+            return list_specs(connection, chosen_sweeps(connection, sweeps))
+
+    def sweep_rows(self) -> list[dict[str, Any]]:
+        """Every sweep, the one saved first in front.
+
+        Keys: `name`, `description`, `published`, `created_at`, `updated_at` (seconds since the
+        epoch), `runs` and `done` (counts).
+        """
+        with self._reader.view() as connection:
+            return list_sweeps(connection)
+
+    def published_name(self, sweep: str) -> str | None:
+        """The published table that the sweep's newest spec names; raises UnknownSweepError."""
+        (spec,) = self.spec_rows([sweep])
+        name: str | None = spec["published"]
+        return name
 
     def run_detail(self, id_prefix: str) -> dict[str, Any]:
         """One run in full, by its id or a start of it that no other run shares.
@@ -171,11 +182,14 @@ class Queries:
         `diverged_epoch`, `weights_sha256`, `learned_coefficients`, `error`, `created_at`,
         `finished_at`, `sweeps` (names), `epoch_history` (one object an epoch) and
         `attempt_history` (one object an attempt, with state, first_epoch, error, traceback,
-        provenance). Points in time are ISO 8601, UTC. Raises UnknownRunError.
+        provenance), and `sweep_specs` (the newest spec of each of its sweeps: name, version,
+        source, overrides, created_at, published, text). Points in time are ISO 8601, UTC.
+        Raises UnknownRunError.
         """
         run_id = self._full_id(id_prefix)
-        (row,) = self._rows((), [run_id], _DETAIL_KEYS)
         with self._reader.view() as connection:
+            selection = Selection(connection, (), [run_id])
+            (row,) = list_runs(connection, selection, (), _DETAIL_KEYS)
             epoch_rows = rows_as_dicts(
                 connection.execute(
                     select(epochs).where(epochs.c.run_id == run_id).order_by(epochs.c.epoch)
@@ -186,23 +200,24 @@ class Queries:
                     select(attempts).where(attempts.c.run_id == run_id).order_by(attempts.c.attempt)
                 )
             )
-            names = list(
+            member_of = list(
                 connection.execute(
-                    select(sweeps.c.name)
-                    .join(sweep_runs)
+                    select(sweep_runs.c.sweep_id)
                     .where(sweep_runs.c.run_id == run_id)
-                    .order_by(sweeps.c.id)
+                    .order_by(sweep_runs.c.sweep_id)
                 ).scalars()
             )
+            specs = list_specs(connection, member_of)
         for item in (*epoch_rows, *attempt_rows):
             del item["run_id"]
-        for item in (row, *attempt_rows):
+        for item in (row, *attempt_rows, *specs):
             for key in ("created_at", "started_at", "finished_at"):
                 if key in item:
                     item[key] = _iso(item[key])
-        row["sweeps"] = names
+        row["sweeps"] = [spec["name"] for spec in specs]
         row["epoch_history"] = epoch_rows
         row["attempt_history"] = attempt_rows
+        row["sweep_specs"] = specs
         return row
 
     def _full_id(self, prefix: str) -> str:
@@ -222,7 +237,7 @@ class Queries:
         running runs, at that rate. Raises UnknownSweepError.
         """
         with self._reader.view() as connection:
-            names = _chosen_sweeps(connection, [] if sweep is None else [sweep])
+            names = chosen_sweeps(connection, [] if sweep is None else [sweep])
             return [_status(connection, key, name) for key, name in names.items()]
 
     def cost_samples(self) -> list[CostSample]:
@@ -230,21 +245,20 @@ class Queries:
 
         Means over the done runs that neither diverged nor were resumed.
         """
-        host = attempts.c.provenance["host"].as_string()
-        device = attempts.c.provenance["device"].as_string()
+        precision = runs.c.config["precision"].as_string().label("precision")
         keys = (
             runs.c.model,
             runs.c.depth,
             runs.c.parameters,
             runs.c.dataset,
             runs.c.epochs,
-            host.label("host"),
-            device.label("device"),
-            runs.c.config["precision"].as_string().label("precision"),
+            attempts.c.host,
+            attempts.c.device,
         )
         grouped = (
             select(
                 *keys,
+                precision,
                 func.count().label("runs"),
                 func.avg(runs.c.train_seconds).label("train_seconds"),
                 func.avg(runs.c.images_per_second).label("images_per_second"),
@@ -260,7 +274,8 @@ class Queries:
                 runs.c.train_seconds.is_not(None),
                 func.coalesce(attempts.c.first_epoch, 1) <= 1,
             )
-            .group_by(*keys)
+            # By its name: the same expression twice would have two sets of parameters.
+            .group_by(*keys, "precision")
             .subquery("grouped")
         )
         query = (
@@ -270,86 +285,6 @@ class Queries:
         )
         with self._reader.view() as connection:
             return [CostSample(**row) for row in rows_as_dicts(connection.execute(query))]
-
-
-def _sweep_ids(connection: Connection) -> dict[int, str]:
-    rows = connection.execute(select(sweeps.c.id, sweeps.c.name).order_by(sweeps.c.id))
-    return {row.id: row.name for row in rows}
-
-
-def _chosen_sweeps(connection: Connection, names: Sequence[str]) -> dict[int, str]:
-    """Names of these sweeps by id, in the order given; of all if none is given."""
-    by_id = _sweep_ids(connection)
-    if not names:
-        return by_id
-    by_name = {name: key for key, name in by_id.items()}
-    for name in names:
-        if name not in by_name:
-            raise UnknownSweepError(name, by_name)
-    return {by_name[name]: name for name in names}
-
-
-def _members(connection: Connection, sweep_ids: Sequence[int]) -> dict[str, list[int]]:
-    """The sweeps of each run, by run id, in the order of the sweeps and their positions."""
-    found: dict[str, list[int]] = {}
-    for sweep_id in sweep_ids:
-        query = select(sweep_runs.c.run_id).where(sweep_runs.c.sweep_id == sweep_id)
-        for run_id in connection.execute(query.order_by(sweep_runs.c.position)).scalars():
-            found.setdefault(run_id, []).append(sweep_id)
-    return found
-
-
-def _wanted_evaluations(connection: Connection, sweep_ids: Sequence[int]) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
-    for sweep_id in sweep_ids:
-        query = select(sweep_evaluations.c.evaluation_id).where(
-            sweep_evaluations.c.sweep_id == sweep_id
-        )
-        ids = connection.execute(query.order_by(sweep_evaluations.c.position)).scalars()
-        found[sweep_id] = list(ids)
-    return found
-
-
-def _limited(
-    query: Select[Any],
-    run_id: ColumnElement[str],
-    sweep_ids: Iterable[int] | None,
-    only: set[str] | None,
-) -> Select[Any]:
-    """The query for the runs of these sweeps, and among these ids, where either is given."""
-    if sweep_ids is not None:
-        members = select(sweep_runs.c.run_id).where(sweep_runs.c.sweep_id.in_(list(sweep_ids)))
-        query = query.where(run_id.in_(members))
-    # SQLite bounds the number of parameters; a longer list is applied to the rows instead.
-    if only is not None and len(only) <= 500:
-        query = query.where(run_id.in_(only))
-    return query
-
-
-def _measured(
-    connection: Connection, sweep_ids: Iterable[int] | None, only: set[str] | None
-) -> dict[str, dict[str, float | None]]:
-    """Accuracies by run id and evaluation id."""
-    query = select(evaluations.c.run_id, evaluations.c.evaluation_id, evaluations.c.accuracy)
-    found: dict[str, dict[str, float | None]] = defaultdict(dict)
-    for key, evaluation_id, accuracy in connection.execute(
-        _limited(query, evaluations.c.run_id, sweep_ids, only)
-    ):
-        found[key][evaluation_id] = accuracy
-    return found
-
-
-def _labels(configs: dict[str, dict[str, Any]], shown: set[str]) -> dict[str, str]:
-    """What each evaluation is called: its name, with the start of its id where names clash."""
-    by_name: dict[str, list[str]] = defaultdict(list)
-    for evaluation_id in shown:
-        by_name[configs[evaluation_id]["name"]].append(evaluation_id)
-    labels: dict[str, str] = {}
-    for name, ids in by_name.items():
-        # Six digits, or more if these do not tell the ids apart.
-        digits = next(n for n in range(6, 17) if len({e[:n] for e in ids}) == len(ids))
-        labels |= {e: name if len(ids) == 1 else f"{name}@{e[:digits]}" for e in ids}
-    return labels
 
 
 def _status(connection: Connection, sweep_id: int, name: str) -> SweepStatus:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from results.columns import Columns
-from results.filters import read_filters
-from results.records import RunRow
-from results.statistics import summarize
+from results.conditions import conditions
+from results.group_statistics import Keys, read_groups, summary_of
+from results.queries import Queries
+from results.selection import Selection
+from results.stored_columns import StoredColumn, StoredColumns
 
 DEFAULT_METRICS = ("test_accuracy", "best_test_accuracy", "generalization_gap")
 STATISTICS = ("mean", "std", "min", "max")
+
+
+def columns_of(metric: str) -> list[str]:
+    """The names under which a group has the metric's statistics."""
+    return [f"{metric}_{name}" for name in STATISTICS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,55 +43,65 @@ class Report:
 
 
 def report(
-    rows: Sequence[RunRow],
+    queries: Queries,
+    sweeps: Sequence[str],
     group_by: Sequence[str],
     metrics: Sequence[str] | None = None,
     where: Sequence[str] = (),
 ) -> Report:
-    """Statistics over the done runs among `rows` that match all filters.
+    """Statistics over the done runs of these sweeps, or of the whole database, by groups.
 
-    `rows` come from `Queries.run_rows`; with `config=True` if config paths are to be named.
     `group_by` are run keys or dotted config paths; without any, all runs form one group.
     `metrics` are numeric run keys, config paths or evaluation names; by default DEFAULT_METRICS
-    and every evaluation. Values that are null stay out of the statistics.
+    and every evaluation that the sweeps ask for, or that the database knows. Values that are null
+    stay out of the statistics. `where` are filters as of `results.filters`.
 
     A filter on a measured value cannot rule out a run that has not been measured, so such runs
     count as unfinished. Groups are sorted by their keys: false before true, numbers by size,
-    lists by their items, null last. Raises UnknownColumnError and BadFilterError.
+    lists by their items, null last. Raises UnknownSweepError, UnknownColumnError, BadFilterError.
     """
-    columns = Columns(rows)
-    filters = read_filters(where, columns)
-    keys = [columns.find(name) for name in dict.fromkeys(group_by)]
-    if metrics is None:
-        metrics = [*DEFAULT_METRICS, *columns.evaluations]
-    measures = [columns.metric(name) for name in dict.fromkeys(metrics)]
-    selected = [row for row in rows if all(f.keeps(row) for f in filters)]
-
-    members: dict[tuple[Any, ...], list[RunRow]] = {}
-    for row in selected:
-        group = tuple(_sortable(column.read(row)) for column in keys)
-        members.setdefault(group, []).append(row)
+    with queries.view() as connection:
+        selection = Selection(connection, sweeps)
+        columns = StoredColumns(connection, selection)
+        filters = conditions(connection.dialect.name, columns, where, unfinished_pass=True)
+        keys = [columns.find(name) for name in dict.fromkeys(group_by)]
+        if metrics is None:
+            metrics = [*DEFAULT_METRICS, *columns.evaluations]
+        measures = [columns.metric(name) for name in dict.fromkeys(metrics)]
+        found = read_groups(connection, selection, filters, keys, measures)
     groups = []
-    for group in sorted(members):
-        done = [row for row in members[group] if row["state"] == "done"]
+    for stored in _same_values(found, keys):
+        parts = [found[part] for part in stored]
+        done = sum(part.done for part in parts)
         if not done:
             continue
-        entry: dict[str, Any] = {column.name: column.read(done[0]) for column in keys}
-        entry["runs"] = len(done)
-        entry.setdefault("diverged", sum(1 for row in done if row["diverged"]))
-        entry["unfinished"] = len(members[group]) - len(done)
+        entry = {c.name: c.value(part) for c, part in zip(keys, stored[0], strict=True)}
+        entry["runs"] = done
+        entry.setdefault("diverged", sum(part.diverged for part in parts))
+        entry["unfinished"] = sum(part.unfinished for part in parts)
         for column in measures:
-            summary = asdict(summarize(column.read(row) for row in done))
-            entry |= {f"{column.name}_{name}": summary[name] for name in STATISTICS}
+            name = column.name
+            samples = [part.moments[name] for part in parts if name in part.moments]
+            summary = summary_of(samples)
+            values = (getattr(summary, statistic) for statistic in STATISTICS)
+            entry |= zip(columns_of(name), values, strict=True)
         groups.append(entry)
-    finished = sum(entry["runs"] for entry in groups)
     return Report(
         group_by=tuple(column.name for column in keys),
         metrics=tuple(column.name for column in measures),
         groups=groups,
-        runs=finished,
-        unfinished=len(selected) - finished,
+        runs=sum(group.done for group in found.values()),
+        unfinished=sum(group.unfinished for group in found.values()),
     )
+
+
+def _same_values(groups: Iterable[Keys], columns: Sequence[StoredColumn]) -> list[list[Keys]]:
+    """The groups in order, those together whose keys are equal values, as 1 and 1.0 are."""
+    same: dict[tuple[Any, ...], list[Keys]] = {}
+    for stored in sorted(groups, key=lambda group: tuple(map(str, group))):
+        values = (c.value(part) for c, part in zip(columns, stored, strict=True))
+        same.setdefault(tuple(map(_sortable, values)), []).append(stored)
+    return [same[values] for values in sorted(same)]
 
 
 def _sortable(value: Any) -> tuple[int, Any]:
@@ -97,4 +114,6 @@ def _sortable(value: Any) -> tuple[int, Any]:
         return (2, value)
     if value is None:
         return (4, None)
+    if isinstance(value, dict):
+        return (2, json.dumps(value, sort_keys=True))
     return (3, tuple(_sortable(item) for item in value))

@@ -3,43 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, select
 
-from results import membership
-from results.database import (
-    check_tables,
-    create_tables,
-    database_path,
-    foreign_errors,
-    open_engine,
-    require_file,
-)
-from results.driver_lock import driver_lock
-from results.errors import DatabaseError, UnknownRunError
-from results.payload import CheckedEvaluation, check_evaluations, check_result
+from results import claims, membership
+from results.connect import connect
+from results.database import Database
+from results.errors import UnknownRunError
+from results.payload import check_evaluations, check_result
 from results.pending import pending_runs
-from results.plain import one_line
-from results.records import (
-    NewEvaluation,
-    NewRun,
-    PendingRun,
-    StoredSpec,
-    SweepChange,
-)
-from results.tables import (
-    attempts,
-    epochs,
-    evaluations,
-    runs,
-    sweep_runs,
-)
+from results.plain import one_line, storable
+from results.records import NewEvaluation, NewRun, PendingRun, StoredSpec, SweepChange
+from results.tables import runs
+
+if TYPE_CHECKING:
+    from results.archive.merged import Merged
+    from results.archive.reading import Archive
 
 
 class Store:
@@ -69,43 +53,32 @@ class Store:
     10 s for another writer gives up with that error.
     """
 
-    def __init__(self, engine: Engine, path: Path) -> None:
-        self._engine = engine
-        self.path = path
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     @classmethod
-    def open(cls, url: str, *, create: bool = True) -> Self:
-        """Opens `sqlite:///path`, and makes the file, its tables and its folder if `create`.
+    def open(
+        cls, url: str, *, create: bool = True, on_wait: Callable[[str], None] | None = None
+    ) -> Self:
+        """Opens `sqlite:///path` or `postgresql+psycopg://user:password@host/database`.
 
-        Raises NoDatabaseError if there is no such file and `create` is false, DatabaseError if
-        the URL is not supported, or the file cannot be opened or is no sweep database.
+        With `create`, what is missing is made: the SQLite file, its folder, and the tables. A
+        Postgres connection that is lost later is waited for, which `on_wait` is told.
+
+        Raises NoDatabaseError if there is no database and `create` is false, DatabaseError if
+        the URL is not supported, or the database cannot be opened, is no sweep database, or has
+        the schema of another version.
         """
-        path = database_path(url)
-        if not create or path.is_dir():
-            require_file(path)
-        elif not path.parent.is_dir():
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise DatabaseError(
-                    f"the folder {path.parent} cannot be made ({error.strerror}): check --db"
-                ) from error
-        engine = open_engine(path, "rwc" if create else "rw")
-        store = cls(engine, path)
-        try:
-            with store._transaction() as connection:
-                if create:
-                    create_tables(connection, path)
-                else:
-                    check_tables(connection, path)
-        except BaseException:
-            store.close()
-            raise
-        return store
+        return cls(connect(url, "create" if create else "write", on_wait=on_wait))
+
+    @property
+    def shown(self) -> str:
+        """The database as messages name it: without a password."""
+        return self._database.shown
 
     def close(self) -> None:
         """Closes all connections; a later call opens new ones."""
-        self._engine.dispose()
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -118,28 +91,13 @@ class Store:
     ) -> None:
         self.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        """All writing goes through here: BEGIN IMMEDIATE, then everything or nothing."""
-        with foreign_errors(self.path), self._engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        """One consistent view, without the write lock."""
-        with (
-            foreign_errors(self.path),
-            self._engine.execution_options(sqlite_begin="BEGIN").begin() as connection,
-        ):
-            yield connection
-
     def driver_lock(self, command: str = "") -> AbstractContextManager[None]:
         """Makes this process the one driver of the database while the `with` block runs.
 
         `command` tells others what is running. The lock ends with the process, however that
         ends. Raises DriverBusyError at once, naming host and pid, if another driver has it.
         """
-        return driver_lock(self.path, command)
+        return self._database.driver_lock(command)
 
     def save_sweep(
         self,
@@ -150,42 +108,56 @@ class Store:
         description: str | None,
         runs: Sequence[NewRun],
         evaluations: Sequence[NewEvaluation],
+        *,
+        published: str | None = None,
     ) -> SweepChange:
         """Makes the sweep `name` consist of exactly these runs and evaluations, in this order.
 
         Runs new to the database are queued, and cancelled ones queued again; all others stay as
         they are. A run or evaluation given twice counts once, where it came first. `overrides`
-        are "path=value". A new version of the spec is kept if its text or overrides changed.
+        are "path=value"; `published` names the table that the sweep reproduces. A new version of
+        the spec is kept if its text or overrides changed.
         """
         new_runs = list({run.run_id: run for run in runs}.values())
         new_evaluations = list({e.evaluation_id: e for e in evaluations}.values())
+        kept_text = storable(text)
+        kept_overrides = [storable(override) for override in overrides]
         now = time.time()
-        with self._transaction() as connection:
+
+        def apply(connection: Connection) -> SweepChange:
             sweep_id = membership.save_name(connection, name, now)
             version, changed = membership.save_spec(
-                connection, sweep_id, text, source, overrides, description, now
+                connection,
+                sweep_id,
+                kept_text,
+                source,
+                kept_overrides,
+                description,
+                published,
+                now,
             )
             added = membership.insert_runs(connection, new_runs, now)
             removed = membership.replace_runs(connection, sweep_id, new_runs)
             requeued = membership.requeue_cancelled(connection, sweep_id)
             membership.insert_evaluations(connection, [asdict(e) for e in new_evaluations])
             membership.replace_evaluations(connection, sweep_id, new_evaluations)
-        return SweepChange(
-            added=added,
-            already_known=len(new_runs) - added,
-            removed=removed,
-            requeued=requeued,
-            spec_version=version,
-            spec_changed=changed,
-        )
+            return SweepChange(
+                added=added,
+                already_known=len(new_runs) - added,
+                removed=removed,
+                requeued=requeued,
+                spec_version=version,
+                spec_changed=changed,
+            )
+
+        return self._database.write(apply, lambda c: membership.saved(c, name, now))
 
     def stored_spec(self, sweep: str | None = None) -> StoredSpec:
         """The newest spec of `sweep`, or of the sweep that was saved last.
 
         Raises UnknownSweepError.
         """
-        with self._reading() as connection:
-            return membership.newest_spec(connection, sweep)
+        return self._database.read(lambda c: membership.newest_spec(c, sweep))
 
     def orphans(self) -> list[tuple[str, int]]:
         """(run id, attempt) of every run marked running.
@@ -193,33 +165,20 @@ class Store:
         Only under the driver lock are these runs that nobody works on any more.
         """
         query = select(runs.c.run_id, runs.c.attempt).where(runs.c.state == "running")
-        with self._reading() as connection:
-            return [(row.run_id, row.attempt) for row in connection.execute(query)]
+        return self._database.read(
+            lambda c: [(row.run_id, row.attempt) for row in c.execute(query)]
+        )
 
     def claim(self, run_id: str, *, provenance: Mapping[str, Any]) -> int | None:
         """Takes a queued run: queued -> running under a new attempt, whose number it returns.
 
         None if the run is not queued, or unknown; nothing has changed then.
         """
-        with self._transaction() as connection:
-            attempt = connection.execute(
-                update(runs)
-                .where(runs.c.run_id == run_id, runs.c.state == "queued")
-                .values(state="running", attempt=runs.c.attempt + 1)
-                .returning(runs.c.attempt)
-            ).scalar_one_or_none()
-            if attempt is None:
-                return None
-            connection.execute(
-                insert(attempts).values(
-                    run_id=run_id,
-                    attempt=attempt,
-                    state="running",
-                    started_at=time.time(),
-                    provenance=dict(provenance),
-                )
-            )
-            return int(attempt)
+        now = time.time()
+        return self._database.write(
+            lambda c: claims.claim(c, run_id, provenance, now),
+            lambda c: claims.claimed(c, run_id, provenance, now),
+        )
 
     def release(self, run_id: str, attempt: int, outcome: str, error: str | None) -> bool:
         """Gives a run back unfinished: running -> queued; the attempt ends as `outcome`.
@@ -229,18 +188,12 @@ class Store:
         """
         if outcome not in ("lost", "interrupted"):
             raise ValueError(f"outcome {outcome!r}: 'lost' or 'interrupted' is expected")
-        with self._transaction() as connection:
-            if not _leave_running(connection, run_id, attempt, state="queued"):
-                return False
-            _close_attempt(
-                connection,
-                run_id,
-                attempt,
-                state=outcome,
-                error=None if error is None else one_line(error),
-                finished_at=time.time(),
-            )
-        return True
+        reason = None if error is None else one_line(error)
+        now = time.time()
+        return self._database.write(
+            lambda c: claims.leave(c, run_id, attempt, outcome, now, error=reason),
+            lambda c: claims.left(c, run_id, attempt, outcome, now),
+        )
 
     def fail(self, run_id: str, attempt: int, error: str, traceback: str | None) -> bool:
         """Ends a run that cannot succeed: running -> failed, with the reason in one line.
@@ -249,21 +202,19 @@ class Store:
         """
         reason = one_line(error) or "no reason was given"
         now = time.time()
-        with self._transaction() as connection:
-            if not _leave_running(
-                connection, run_id, attempt, state="failed", error=reason, finished_at=now
-            ):
-                return False
-            _close_attempt(
-                connection,
+        return self._database.write(
+            lambda c: claims.leave(
+                c,
                 run_id,
                 attempt,
-                state="failed",
+                "failed",
+                now,
                 error=reason,
                 traceback=traceback,
                 finished_at=now,
-            )
-        return True
+            ),
+            lambda c: claims.left(c, run_id, attempt, "failed", now),
+        )
 
     def commit(self, run_id: str, attempt: int, result: Mapping[str, Any]) -> bool:
         """Ends a run with its result: running -> done, with its epochs and evaluations.
@@ -274,29 +225,10 @@ class Store:
         """
         checked = check_result(run_id, attempt, result)
         now = time.time()
-        with self._transaction() as connection:
-            if not _leave_running(
-                connection, run_id, attempt, state="done", finished_at=now, **checked.columns
-            ):
-                return False
-            if checked.epochs:
-                connection.execute(insert(epochs), checked.epochs)
-            _add_measurements(connection, checked.evaluations)
-            claimed = connection.execute(
-                select(attempts.c.provenance).where(
-                    attempts.c.run_id == run_id, attempts.c.attempt == attempt
-                )
-            ).scalar_one()
-            _close_attempt(
-                connection,
-                run_id,
-                attempt,
-                state="done",
-                finished_at=now,
-                first_epoch=checked.first_epoch,
-                provenance=claimed | checked.provenance,
-            )
-        return True
+        return self._database.write(
+            lambda c: claims.finish(c, run_id, attempt, checked, now),
+            lambda c: claims.left(c, run_id, attempt, "done", now),
+        )
 
     def add_evaluations(self, run_id: str, evaluations: Sequence[Mapping[str, Any]]) -> int:
         """Adds measurements to a done run; returns how many were new.
@@ -306,13 +238,16 @@ class Store:
         BadResultError before anything is written.
         """
         checked = check_evaluations(run_id, evaluations)
-        with self._transaction() as connection:
+
+        def apply(connection: Connection) -> int:
             state = connection.execute(
                 select(runs.c.state).where(runs.c.run_id == run_id)
             ).scalar_one_or_none()
             if state is None:
                 raise UnknownRunError(run_id)
-            return _add_measurements(connection, checked) if state == "done" else 0
+            return claims.add_measurements(connection, checked) if state == "done" else 0
+
+        return self._database.write(apply, lambda c: claims.added_measurements(c, run_id, checked))
 
     def retry(self, sweep: str | None = None, run_ids: Sequence[str] | None = None) -> int:
         """Queues failed and cancelled runs again; returns how many.
@@ -321,24 +256,30 @@ class Store:
         numbers go on rising, and what earlier attempts left stays. Raises UnknownSweepError and
         UnknownRunError, with nothing changed.
         """
-        requeue = (
-            update(runs)
-            .where(runs.c.state.in_(("failed", "cancelled")))
-            .values(state="queued", error=None, finished_at=None)
-        )
-        with self._transaction() as connection:
-            if sweep is not None:
-                sweep_id = membership.find_sweep(connection, sweep)
-                members = select(sweep_runs.c.run_id).where(sweep_runs.c.sweep_id == sweep_id)
-                requeue = requeue.where(runs.c.run_id.in_(members))
-            if run_ids is None:
-                return int(connection.execute(requeue).rowcount)
-            queued = 0
-            for run_id in dict.fromkeys(run_ids):
-                if not membership.count_runs(connection, run_id):
-                    raise UnknownRunError(run_id)
-                queued += connection.execute(requeue.where(runs.c.run_id == run_id)).rowcount
-            return queued
+        requeued: list[tuple[str, int]] = []
+
+        def apply(connection: Connection) -> int:
+            requeued[:] = membership.requeue_ended(connection, sweep, run_ids)
+            return len(requeued)
+
+        return self._database.write(apply, lambda c: membership.requeued(c, requeued))
+
+    def merge(self, archive: Archive, names: Mapping[str, str] | None = None) -> Merged:
+        """Adds what the database lacks of an archive; `results.archive.merging` has the rules.
+
+        `names` gives sweeps of the archive another name here. Raises BadArchiveError, with
+        nothing changed.
+        """
+        from results.archive.merging import merge
+
+        def nothing_left(connection: Connection) -> bool:
+            trial = connection.begin_nested()
+            try:
+                return not merge(connection, archive, names).changed
+            finally:
+                trial.rollback()
+
+        return self._database.write(lambda c: merge(c, archive, names), nothing_left)
 
     def pending(self, sweep: str) -> list[PendingRun]:
         """The runs of `sweep` with work left, in its order.
@@ -346,29 +287,4 @@ class Store:
         These are the queued ones, and the done ones that lack evaluations of the sweep. Raises
         UnknownSweepError.
         """
-        with self._reading() as connection:
-            return pending_runs(connection, membership.find_sweep(connection, sweep))
-
-
-def _leave_running(connection: Connection, run_id: str, attempt: int, **values: Any) -> bool:
-    """Changes the run only if it still runs under this attempt; says whether it did."""
-    changed = connection.execute(
-        update(runs)
-        .where(runs.c.run_id == run_id, runs.c.attempt == attempt, runs.c.state == "running")
-        .values(**values)
-    )
-    return bool(changed.rowcount)
-
-
-def _close_attempt(connection: Connection, run_id: str, attempt: int, **values: Any) -> None:
-    connection.execute(
-        update(attempts)
-        .where(attempts.c.run_id == run_id, attempts.c.attempt == attempt)
-        .values(**values)
-    )
-
-
-def _add_measurements(connection: Connection, checked: Sequence[CheckedEvaluation]) -> int:
-    """Inserts measurements, and configs not known yet; returns how many of the first were new."""
-    membership.insert_evaluations(connection, [item.config for item in checked])
-    return membership.insert_missing(connection, evaluations, [item.measured for item in checked])
+        return self._database.read(lambda c: pending_runs(c, membership.find_sweep(c, sweep)))

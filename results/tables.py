@@ -1,7 +1,10 @@
 """The tables. Each rule that the code relies on is also a constraint here.
 
 Points in time are seconds since the epoch (UTC); accuracies are percent. Numbers that are not
-finite are stored as NULL. The version below is written into the database's `user_version`.
+finite are stored as NULL. JSON is stored as text, so that it comes back as it was written.
+
+This is the newest schema. A change here needs a migration in `results/migrations`, and an entry
+in `results.schema.REVISIONS`; a test compares what both make.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 from sqlalchemy import (
     DDL,
     JSON,
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -25,8 +29,6 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 1
-
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -36,6 +38,10 @@ metadata = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     }
 )
+
+
+# SQLite's INTEGER has 64 bits, that of Postgres 32.
+_INTEGER_64 = BigInteger().with_variant(Integer, "sqlite")
 
 
 def _json(name: str, *, nullable: bool = True) -> Column[object]:
@@ -71,6 +77,7 @@ sweep_specs = Table(
     _json("overrides", nullable=False),
     Column("description", Text),
     Column("created_at", Float, nullable=False),
+    Column("published", Text),
 )
 
 evaluation_configs = Table(
@@ -102,7 +109,7 @@ runs = Table(
     Column("scheme", String, nullable=False),
     Column("depth", Integer, nullable=False),
     Column("dataset", String, nullable=False),
-    Column("seed", Integer, nullable=False),
+    Column("seed", _INTEGER_64, nullable=False),
     _json("alpha"),
     Column("beta", Float),
     _flag("trainable", nullable=False),
@@ -112,7 +119,10 @@ runs = Table(
     _flag("consistent"),
     Column("order", Integer),
     Column(
-        "parameters", Integer, CheckConstraint("parameters >= 0", name="counted"), nullable=False
+        "parameters",
+        _INTEGER_64,
+        CheckConstraint("parameters >= 0", name="counted"),
+        nullable=False,
     ),
     Column("epochs", Integer, CheckConstraint("epochs >= 0", name="epochs"), nullable=False),
     Column("state", String, nullable=False, server_default="queued"),
@@ -142,6 +152,9 @@ runs = Table(
         "(state IN ('done', 'failed')) = (finished_at IS NOT NULL)", name="finished_has_time"
     ),
     Index(None, "state"),
+    Index(None, "zero_stable", "depth"),
+    Index(None, "dataset", "model", "depth"),
+    Index(None, "finished_at"),
 )
 
 sweep_runs = Table(
@@ -174,6 +187,9 @@ attempts = Table(
     Column("error", Text),
     Column("traceback", Text),
     _json("provenance", nullable=False),
+    Column("host", Text),
+    Column("device", Text),
+    Column("git_commit", Text),
     CheckConstraint("state IN ('running', 'done', 'failed', 'lost', 'interrupted')", name="state"),
     CheckConstraint("(state = 'running') = (finished_at IS NULL)", name="finished_has_time"),
     # Two attempts of one run can never be open at once.
@@ -186,6 +202,8 @@ attempts = Table(
     ),
 )
 
+# In SQLite the rows of a run lie together in the order of the key, so that reading all of a run's
+# epochs or measurements, or all of everybody's run by run, jumps nowhere.
 epochs = Table(
     "epochs",
     metadata,
@@ -197,6 +215,7 @@ epochs = Table(
     Column("test_loss", Float),
     *_percent("test_accuracy"),
     Column("seconds", Float),
+    sqlite_with_rowid=False,
 )
 
 evaluations = Table(
@@ -208,14 +227,26 @@ evaluations = Table(
     Column("loss", Float),
     ForeignKeyConstraint(["run_id"], ["runs.run_id"]),
     ForeignKeyConstraint(["evaluation_id"], ["evaluation_configs.evaluation_id"]),
+    sqlite_with_rowid=False,
 )
 
 # Done is final, also for whoever writes past the store.
-event.listen(
-    runs,
-    "after_create",
-    DDL(  # type: ignore[no-untyped-call]
+_DONE_IS_FINAL = {
+    "sqlite": (
         "CREATE TRIGGER done_is_final BEFORE UPDATE ON runs WHEN OLD.state = 'done'"
-        " BEGIN SELECT RAISE(ABORT, 'a done run is final'); END"
-    ).execute_if(dialect="sqlite"),
-)
+        " BEGIN SELECT RAISE(ABORT, 'a done run is final'); END",
+    ),
+    "postgresql": (
+        "CREATE FUNCTION refuse_change_of_done_run() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'a done run is final'; END $$",
+        "CREATE TRIGGER done_is_final BEFORE UPDATE ON runs FOR EACH ROW"
+        " WHEN (OLD.state = 'done') EXECUTE FUNCTION refuse_change_of_done_run()",
+    ),
+}
+for _dialect, _statements in _DONE_IS_FINAL.items():
+    for _statement in _statements:
+        event.listen(
+            runs,
+            "after_create",
+            DDL(_statement).execute_if(dialect=_dialect),  # type: ignore[no-untyped-call]
+        )

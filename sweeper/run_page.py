@@ -20,6 +20,7 @@ def run_page(detail: dict[str, Any]) -> str:
         _epochs(detail["epoch_history"]),
         _evaluations(detail["evaluations"]),
         *(_attempt(attempt) for attempt in detail["attempt_history"]),
+        *(_spec(spec) for spec in detail["sweep_specs"]),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -99,6 +100,16 @@ def _attempt(attempt: dict[str, Any]) -> str:
         lines.append(f"  error: {attempt['error']}")
     if attempt["traceback"]:
         lines.append(_indented(attempt["traceback"].rstrip()))
+    return "\n".join(lines)
+
+
+def _spec(spec: dict[str, Any]) -> str:
+    lines = [
+        f"sweep {spec['name']} asks for it: version {spec['version']} of its spec, from"
+        f" {spec['source']}, {spec['created_at']}"
+    ]
+    lines += [f"  --set {override}" for override in spec["overrides"]]
+    lines.append(_indented(spec["text"].rstrip()))
     return "\n".join(lines)
 
 

@@ -96,6 +96,7 @@ def run_sweep(
             spec.description,
             [new_run(config) for config in spec.configs],
             [new_evaluation(evaluation) for evaluation in spec.evaluations],
+            published=spec.published,
         )
         summary = Summary(change)
         summary.adopted = _adopt_orphans(store, home)

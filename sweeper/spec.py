@@ -31,7 +31,7 @@ from trainers.exact import Number
 MOST_RUNS = 250_000
 """Points of one spec; refused before anything is expanded."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+SWEEP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 class Resources(BaseModel):
@@ -141,7 +141,7 @@ def _expand(source: SpecSource, overrides: tuple[str, ...]) -> Spec:
     except ValidationError as error:
         raise explain(error, _Layout, source, given) from None
     name = Path(source.name).stem if layout.name is None else layout.name
-    if not _NAME.fullmatch(name):
+    if not SWEEP_NAME.fullmatch(name):
         raise source.error(
             ("name",),
             f"{name!r} is not a name for a sweep: add name: with letters, digits, '_', '-' and "

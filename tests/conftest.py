@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).parent
+SUPPORT = Path(__file__).parent / "support"
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _fake_trainers_can_be_imported() -> None:
     """Here and in every process that a test starts."""
-    sys.path.insert(0, str(TESTS))
+    sys.path.insert(0, str(SUPPORT))
     inherited = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(TESTS), inherited)))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(SUPPORT), inherited)))
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+import databases
+
 SWEEP = str(Path(sys.executable).parent / "sweep")
 
 SPEC = """
@@ -92,11 +94,30 @@ def ask(home: Path, *arguments: str) -> Any:
 def test_help_lists_the_commands() -> None:
     done = sweep("--help")
     assert done.returncode == 0
-    for command in ("run", "plan", "resume", "status", "report", "show", "retry"):
+    for command in (
+        "run",
+        "plan",
+        "resume",
+        "status",
+        "report",
+        "compare",
+        "plot",
+        "show",
+        "retry",
+        "export",
+        "import",
+        "db",
+    ):
         assert f"\n  {command} " in done.stdout
 
 
-@pytest.mark.parametrize("command", ["run", "plan", "resume", "status", "report", "show", "retry"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run", "plan", "resume", "status", "report", "compare", "plot", "show", "retry", "export",
+        "import",
+    ],
+)  # fmt: skip
 def test_each_command_has_help(command: str) -> None:
     done = sweep(command, "--help")
     assert done.returncode == 0
@@ -236,13 +257,13 @@ def test_set_changes_the_spec_and_resume_remembers(tmp_path: Path) -> None:
 )
 def test_wrong_requests(home: Path, arguments: list[str], code: int, message: str) -> None:
     where = [] if arguments[0] == "nonsense" else ["--home", str(home)]
-    before = (home / "sweep.db").read_bytes()
+    before = databases.content(f"sqlite:///{home}/sweep.db")
     done = sweep(*arguments, *where)
     assert done.returncode == code, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
-    assert (home / "sweep.db").read_bytes() == before
+    assert databases.content(f"sqlite:///{home}/sweep.db") == before
 
 
 @pytest.mark.parametrize("command", [["report"], ["status"], ["show", "ab"], ["resume"]])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
+import databases
 from results.queries import Queries
 from results.records import NewEvaluation, NewRun
 from results.store import Store
@@ -145,37 +146,86 @@ class Make:
         assert store.commit(run.run_id, attempt, self.result(run.run_id, attempt, **changes))
 
 
-def _dump(path: Path) -> list[str]:
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        return list(connection.iterdump())
-
-
 @pytest.fixture(scope="session")
 def make() -> Make:
     return Make()
 
 
 @pytest.fixture(scope="session")
-def dump() -> Callable[[Path], list[str]]:
-    """Everything in a database file, as SQL."""
-    return _dump
+def postgres() -> Iterator[str]:
+    """The URL of a real Postgres server."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        databases.postgres_server(Path(folder)) as server,
+    ):
+        yield server
 
 
-@pytest.fixture(scope="session")
-def fresh_store() -> Iterator[Callable[[], Store]]:
-    """Makes stores on new files: for tests that need many."""
+@pytest.fixture
+def user_with_password(postgres: str) -> Iterator[tuple[str, str]]:
+    """Name and password of a user whom the server lets in with that password only."""
+    with databases.user_with_password(postgres) as user:
+        yield user
+
+
+@pytest.fixture(params=databases.KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where a test's database is to be, once on each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/results.db"
+    else:
+        with databases.postgres_schema(request.getfixturevalue("postgres")) as made:
+            yield made
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/results.db"
+
+
+@pytest.fixture
+def postgres_url(postgres: str) -> Iterator[str]:
+    with databases.postgres_schema(postgres) as made:
+        yield made
+
+
+@pytest.fixture
+def plain_postgres(postgres_url: str) -> Iterator[Engine]:
+    """As `plain`, for a test's database on Postgres."""
+    engine = databases.plain_engine(postgres_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def content(url: str) -> Callable[[], dict[str, list[str]]]:
+    """Every row of every table of the test's database."""
+    return lambda: databases.content(url)
+
+
+@pytest.fixture
+def plain(url: str) -> Iterator[Engine]:
+    """The test's database without our store, as another program sees it."""
+    engine = databases.plain_engine(url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session", params=databases.KINDS)
+def fresh_store(request: pytest.FixtureRequest) -> Iterator[Callable[[], Store]]:
+    """Makes stores on new databases: for tests that need many."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         numbers = itertools.count()
 
         def fresh() -> Store:
-            return stack.enter_context(Store.open(f"sqlite:///{folder}/{next(numbers)}.db"))
+            if request.param == "sqlite":
+                url = f"sqlite:///{folder}/{next(numbers)}.db"
+            else:
+                server = request.getfixturevalue("postgres")
+                url = stack.enter_context(databases.postgres_schema(server))
+            return stack.enter_context(Store.open(url))
 
         yield fresh
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/results.db"
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import archives
-import databases
 import pytest
 from sqlalchemy import Column, LargeBinary, MetaData, String, Table, text
 
+import archives
+import databases
 import results.tables
 from results.archive import staging, writing
 from results.archive.layout import ARCHIVED, ArchivedTable

@@ -11,13 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import archives
-import databases
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+import archives
+import databases
 from results.archive import merging_sweeps
 from results.archive.decisions import STILL_RUNNING
 from results.archive.layout import ARCHIVED

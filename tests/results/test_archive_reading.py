@@ -4,11 +4,11 @@ import hashlib
 import math
 import os
 
-import archives
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import archives
 from results.archive.layout import ARCHIVED
 from results.archive.reading import Archive
 from results.errors import BadArchiveError, NewerArchiveError

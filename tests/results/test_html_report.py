@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import matplotlib.pyplot as plt
 import pytest
 
+from reference_report import report
 from results.html_report import (
     Attempt,
     CaptionedTable,
@@ -20,7 +21,6 @@ from results.html_report import (
 )
 from results.pivot import pivot
 from results.records import Failure
-from results.reports import report
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 HOSTILE = "</pre></td><script>alert('x')</script><b> & \"quoted\" {{x}} \x1b[2J"

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reference_report import report
 from results.better import better
 from results.errors import PivotError, ResultsError
 from results.pivot import pivot
-from results.reports import report
 
 
 def table(rows, down, across, metrics=("test_accuracy",)):

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 
 from results.errors import UnknownRunError, UnknownSweepError
@@ -190,10 +187,10 @@ def test_cost_samples_are_means_by_kind_of_run_and_device(store, queries, make):
     assert all(c.config["model"]["name"] == "zerosnet" for c in queries.cost_samples())
 
 
-def test_points_in_time_are_iso_in_utc(store, queries, make):
+def test_points_in_time_are_iso_in_utc(store, queries, make, plain):
     make.save(store, "s", [make.run()])
-    with closing(sqlite3.connect(store.path)) as connection, connection:
-        connection.execute("UPDATE runs SET created_at = 0.5")
+    with plain.begin() as connection:
+        connection.exec_driver_sql("UPDATE runs SET created_at = 0.5")
     found = queries.run_detail(make.run().run_id)
     assert found["created_at"] == "1970-01-01T00:00:00.500+00:00"
     assert found["finished_at"] is None

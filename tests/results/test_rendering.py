@@ -19,10 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from reference_report import report
 from results.errors import BinaryFormatError, UnknownFormatError
 from results.pivot import pivot
 from results.rendering import FORMATS, render, write
-from results.reports import report
 
 READ_BY_PEOPLE = ("table", "markdown", "latex", "html")
 

@@ -8,9 +8,11 @@ from contextlib import closing
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from results.errors import BadResultError, DatabaseError, UnknownRunError
+from results.errors import BadResultError, DatabaseError, UnknownRunError, UnknownSweepError
 from results.queries import Queries
+from results.reader import Reader
 from results.records import RUN_KEYS
 from results.store import Store
 
@@ -120,57 +122,55 @@ def overtaken(store, make, how):
 
 @pytest.mark.parametrize("how", ["released", "overtaken", "done", "failed"])
 @pytest.mark.parametrize("write", range(4))
-def test_a_write_of_an_overtaken_attempt_changes_nothing(running, make, dump, how, write):
+def test_a_write_of_an_overtaken_attempt_changes_nothing(running, make, content, how, write):
     overtaken(running, make, how)
-    before = dump(running.path)
+    before = content()
     assert writes(make, 1)[write](running) is False
-    assert dump(running.path) == before
+    assert content() == before
 
 
 @pytest.mark.parametrize("write", range(4))
-def test_a_write_of_an_attempt_that_never_was_changes_nothing(running, make, dump, write):
-    before = dump(running.path)
+def test_a_write_of_an_attempt_that_never_was_changes_nothing(running, make, content, write):
+    before = content()
     assert writes(make, 2)[write](running) is False
-    assert dump(running.path) == before
+    assert content() == before
 
 
 @pytest.mark.parametrize("write", range(4))
-def test_the_same_write_of_the_right_attempt_does_change(running, make, dump, write):
-    before = dump(running.path)
+def test_the_same_write_of_the_right_attempt_does_change(running, make, content, write):
+    before = content()
     assert writes(make, 1)[write](running) is True
-    assert dump(running.path) != before
+    assert content() != before
 
 
-def test_done_is_final_also_for_sql(running, make):
+def test_done_is_final_also_for_sql(running, make, plain):
     running.commit(RUN, 1, make.result(RUN))
     assert running.retry() == 0
-    with (
-        closing(sqlite3.connect(running.path)) as connection,
-        pytest.raises(sqlite3.IntegrityError, match="a done run is final"),
+    with pytest.raises(DBAPIError, match="a done run is final"), plain.begin() as connection:
+        connection.exec_driver_sql("UPDATE runs SET test_accuracy = 99")
+
+
+def test_the_tables_refuse_what_the_code_relies_on_not_happening(running, plain):
+    for statement in (
+        "UPDATE runs SET state = 'paused'",
+        "UPDATE runs SET state = 'failed', finished_at = 1",
+        "UPDATE runs SET state = 'done', finished_at = 1",
+        "UPDATE runs SET state = 'done', diverged = false",
+        "UPDATE runs SET attempt = 0",
+        "UPDATE runs SET test_accuracy = 101",
+        "UPDATE attempts SET state = 'done'",
+        f"INSERT INTO attempts (run_id, attempt, state, started_at, provenance)"
+        f" VALUES ('{RUN}', 2, 'running', 1, '{{}}')",
+        f"INSERT INTO evaluations VALUES ('{RUN}', 'nowhere', 1, 1)",
+        f"INSERT INTO epochs (run_id, epoch) VALUES ('{RUN}', 0)",
+        "DELETE FROM runs",
+        "INSERT INTO sweeps (name, created_at, updated_at) VALUES ('s', 1, 1)",
     ):
-        connection.execute("UPDATE runs SET test_accuracy = 99")
-
-
-def test_the_tables_refuse_what_the_code_relies_on_not_happening(running):
-    with closing(sqlite3.connect(running.path)) as connection:
-        connection.execute("PRAGMA foreign_keys = ON")
-        for statement in (
-            "UPDATE runs SET state = 'paused'",
-            "UPDATE runs SET state = 'failed', finished_at = 1",
-            "UPDATE runs SET state = 'done', finished_at = 1",
-            "UPDATE runs SET state = 'done', diverged = 0",
-            "UPDATE runs SET attempt = 0",
-            "UPDATE runs SET test_accuracy = 101",
-            "UPDATE attempts SET state = 'done'",
-            f"INSERT INTO attempts (run_id, attempt, state, started_at, provenance)"
-            f" VALUES ('{RUN}', 2, 'running', 1, '{{}}')",
-            f"INSERT INTO evaluations VALUES ('{RUN}', 'nowhere', 1, 1)",
-            f"INSERT INTO epochs (run_id, epoch) VALUES ('{RUN}', 0)",
-            "DELETE FROM runs",
-            "INSERT INTO sweeps (name, created_at, updated_at) VALUES ('s', 1, 1)",
-        ):
-            with pytest.raises(sqlite3.IntegrityError):
-                connection.execute(statement)
+        with plain.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+            with pytest.raises(IntegrityError):
+                connection.exec_driver_sql(statement)
 
 
 def test_a_commit_stores_everything(running, queries, make):
@@ -198,7 +198,7 @@ def test_a_commit_stores_everything(running, queries, make):
     assert attempt["provenance"] == CLAIMED | result["provenance"]
 
 
-def test_a_diverged_run_is_done(running, queries, make):
+def test_a_diverged_run_is_done(running, queries, make, plain):
     inf = float("inf")
     result = make.result(
         RUN, diverged=True, diverged_epoch=2, test_loss=float("nan"), train_loss=inf,
@@ -212,8 +212,8 @@ def test_a_diverged_run_is_done(running, queries, make):
     assert (found["test_loss"], found["train_loss"]) == (None, None)
     assert found["epoch_history"][1]["train_loss"] is None
     assert found["learned_coefficients"] == [[None, 1.0]]
-    with closing(sqlite3.connect(running.path)) as connection:
-        assert connection.execute("SELECT train_loss FROM runs").fetchall() == [(None,)]
+    with plain.begin() as connection:
+        assert connection.exec_driver_sql("SELECT train_loss FROM runs").all() == [(None,)]
 
 
 @pytest.mark.parametrize(
@@ -225,6 +225,7 @@ def test_a_diverged_run_is_done(running, queries, make):
         (["parameters"], "many", "parameters is 'many'"),
         (["parameters"], True, "parameters is True"),
         (["diverged"], 1, "diverged is 1"),
+        (["best_epoch"], 2**31, "best_epoch is 2147483648, where at most"),
         (["test_accuracy"], 100.5, "percent"),
         (["epochs"], None, "epochs is None, where a list"),
         (["epochs", 0], 3, r"epochs\[0\] is not a JSON object"),
@@ -235,17 +236,17 @@ def test_a_diverged_run_is_done(running, queries, make):
         (["provenance", "first_epoch"], "1", "provenance.first_epoch"),
     ],
 )
-def test_a_malformed_result_is_refused_whole(running, make, dump, place, value, said):
+def test_a_malformed_result_is_refused_whole(running, make, content, place, value, said):
     result = make.result(RUN, evaluations=[make.measured(make.evaluation(1), 80.0)])
     *path, last = place
     target = result
     for key in path:
         target = target[key]
     target[last] = value
-    before = dump(running.path)
+    before = content()
     with pytest.raises(BadResultError, match=said):
         running.commit(RUN, 1, result)
-    assert dump(running.path) == before
+    assert content() == before
 
 
 def test_every_key_of_a_result_is_needed(running, make):
@@ -274,9 +275,12 @@ def test_added_evaluations_leave_existing_ones_alone(running, queries, make):
         running.add_evaluations(RUN, [added[0], added[0]])
 
 
-def test_a_write_waits_for_another_writer_although_it_reads_first(running, make):
+def test_a_write_waits_for_another_writer_although_it_reads_first(sqlite_url, make):
+    running = Store.open(sqlite_url)
+    make.save(running, "s", [make.run(1)], [make.evaluation(1)])
+    assert running.claim(RUN, provenance=CLAIMED) == 1
     running.commit(RUN, 1, make.result(RUN))
-    with closing(sqlite3.connect(running.path, isolation_level=None)) as other:
+    with closing(sqlite3.connect(running.shown, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         other.execute("UPDATE sweeps SET updated_at = 1")
         waiting = threading.Thread(
@@ -288,25 +292,101 @@ def test_a_write_waits_for_another_writer_although_it_reads_first(running, make)
         other.execute("COMMIT")
     waiting.join()
     assert running.pending("s") == []
+    running.close()
 
 
-def test_a_commit_that_breaks_half_way_leaves_nothing(running, make, dump):
-    with closing(sqlite3.connect(running.path)) as connection:
-        connection.execute(
-            "CREATE TRIGGER broken BEFORE INSERT ON evaluations"
-            " BEGIN SELECT RAISE(ABORT, 'broken here'); END"
-        )
-    before = dump(running.path)
+BROKEN = {
+    "sqlite": (
+        "CREATE TRIGGER broken BEFORE INSERT ON evaluations"
+        " BEGIN SELECT RAISE(ABORT, 'broken here'); END",
+    ),
+    "postgresql": (
+        "CREATE FUNCTION break_it() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'broken here'; END $$",
+        "CREATE TRIGGER broken BEFORE INSERT ON evaluations FOR EACH ROW"
+        " EXECUTE FUNCTION break_it()",
+    ),
+}
+
+
+def test_a_commit_that_breaks_half_way_leaves_nothing(running, make, content, plain):
+    with plain.begin() as connection:
+        for statement in BROKEN[connection.dialect.name]:
+            connection.exec_driver_sql(statement)
+    before = content()
     with pytest.raises(DatabaseError, match="broken here"):
         running.commit(
             RUN, 1, make.result(RUN, evaluations=[make.measured(make.evaluation(1), 80.0)])
         )
-    assert dump(running.path) == before
+    assert content() == before
+
+
+NO_TEXT = "a\0b\udc80c"
+ESCAPED = "a\\x00b\\udc80c"
+
+
+def test_text_that_no_database_can_hold_is_stored_escaped(store, queries, make, content):
+    asked = make.evaluation(1, name=NO_TEXT, kind=NO_TEXT, config={"noise": NO_TEXT})
+    config = {NO_TEXT: [NO_TEXT, {"deep": NO_TEXT}], "untouched": "ü\\u0000\n\U0001f40d"}
+    run = make.run(1, model=NO_TEXT, scheme=NO_TEXT, dataset=NO_TEXT, config=config)
+    for _ in range(2):
+        change = store.save_sweep(
+            NO_TEXT,
+            NO_TEXT,
+            NO_TEXT,
+            [NO_TEXT],
+            NO_TEXT,
+            [run, make.run(2)],
+            [asked],
+            published=NO_TEXT,
+        )
+        assert change.spec_version == 1, "the same text is the same version"
+    assert store.stored_spec(NO_TEXT) == (ESCAPED, ESCAPED, ESCAPED, [ESCAPED])
+    assert len(store.pending(NO_TEXT)) == 2
+    provenance = {"host": NO_TEXT, "device": NO_TEXT, "git_commit": NO_TEXT}
+    assert store.claim(RUN, provenance=provenance) == 1
+    assert store.release(RUN, 1, "lost", NO_TEXT)
+    assert store.claim(RUN, provenance=provenance) == 2
+    assert store.commit(
+        RUN,
+        2,
+        make.result(RUN, 2, evaluations=[make.measured(asked, 80.0)], provenance={"host": NO_TEXT}),
+    )
+    other = make.run(2).run_id
+    assert store.claim(other, provenance={}) == 1
+    assert store.fail(other, 1, NO_TEXT, NO_TEXT)
+
+    found = queries.run_detail(RUN)
+    assert (found["model"], found["scheme"], found["dataset"]) == (ESCAPED,) * 3
+    assert found["config"] == {
+        ESCAPED: [ESCAPED, {"deep": ESCAPED}],
+        "untouched": "ü\\u0000\n\U0001f40d",
+    }
+    assert [attempt["error"] for attempt in found["attempt_history"]] == [ESCAPED, None]
+    assert found["attempt_history"][1]["provenance"] == dict.fromkeys(provenance, ESCAPED)
+    assert [e["name"] for e in found["evaluations"]] == [ESCAPED]
+    failed = queries.run_detail(other)
+    assert failed["error"] == ESCAPED
+    assert failed["attempt_history"][0]["traceback"] == ESCAPED
+    assert "\0" not in str(content())
+
+
+def test_looking_for_what_no_database_can_hold_finds_nothing(store, queries, make):
+    make.save(store, "s", [make.run(1)])
+    for name in (NO_TEXT, "\0", "\udc80"):
+        with pytest.raises(UnknownSweepError):
+            store.pending(name)
+        with pytest.raises(UnknownRunError):
+            store.retry(run_ids=[name])
+        with pytest.raises(UnknownRunError):
+            queries.run_detail(name)
+        assert store.claim(name, provenance={}) is None
 
 
 PERCENT = st.none() | st.floats(0, 100)
 NUMBER = st.none() | st.floats()
-SMALL = st.integers(0, 2**62)
+COUNT = st.integers(0, 2**62)
+EPOCH = st.integers(0, 2**31 - 1)
 
 
 @st.composite
@@ -324,18 +404,18 @@ def results(draw):
     changes = draw(
         st.fixed_dictionaries(
             {
-                "parameters": SMALL,
+                "parameters": COUNT,
                 "test_accuracy": PERCENT,
                 "best_test_accuracy": PERCENT,
                 "train_accuracy": PERCENT,
-                "best_epoch": st.none() | SMALL,
+                "best_epoch": st.none() | EPOCH,
                 "generalization_gap": NUMBER,
                 "test_loss": NUMBER,
                 "train_loss": NUMBER,
                 "train_seconds": NUMBER,
                 "images_per_second": NUMBER,
                 "diverged": st.booleans(),
-                "diverged_epoch": st.none() | SMALL,
+                "diverged_epoch": st.none() | EPOCH,
                 "learned_coefficients": st.none() | st.lists(st.lists(NUMBER, max_size=3)),
             }
         )
@@ -366,8 +446,7 @@ def test_any_result_comes_back_as_it_went_in(make, fresh_store, drawn):
     make.save(store, "s", [make.run(1)], asked)
     measured = [make.measured(e, a) for e, a in zip(asked, accuracies, strict=True)]
     make.finish(store, make.run(1), **copy.deepcopy(changes), evaluations=measured)
-    with Queries.open(f"sqlite:///{store.path}") as queries:
-        found = queries.run_detail(RUN)
+    found = Queries(Reader(store._database)).run_detail(RUN)
     assert found["epoch_history"] == nulled(changes.pop("epochs"))
     assert {key: found[key] for key in changes} == nulled(changes)
     assert [e["accuracy"] for e in found["evaluations"]] == accuracies

@@ -1,0 +1,190 @@
+"""The database as tidy pandas DataFrames, filtered in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from results import reports
+from results.queries import Queries
+from results.records import RUN_KEYS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from results.records import RunRow
+
+#: What every frame repeats of the run, so that nothing has to be joined before it is grouped.
+_OF_RUN = (
+    "sweep", "model", "scheme", "depth", "dataset", "seed", "max_root_modulus", "zero_stable",
+)  # fmt: skip
+_DETAILS = (
+    "best_epoch", "train_loss", "test_loss", "diverged_epoch", "weights_sha256", "created_at",
+    "finished_at",
+)  # fmt: skip
+
+_KINDS: dict[str, tuple[str, ...]] = {
+    "string": (
+        "run_id", "sweep", "state", "model", "scheme", "dataset", "weights_sha256",
+        "evaluation_id", "evaluation", "kind", "name", "description", "published",
+    ),
+    "Int64": (
+        "depth", "seed", "order", "parameters", "epochs", "attempts", "best_epoch",
+        "diverged_epoch", "epoch", "runs", "done",
+    ),
+    "boolean": ("trainable", "zero_stable", "consistent", "diverged"),
+    "object": ("alpha", "root_moduli"),
+    "datetime64[us, UTC]": ("created_at", "updated_at", "finished_at"),
+}  # fmt: skip
+_KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names}
+
+
+class Results:
+    """A results database, read only. Close it, or use it with `with`.
+
+    Accuracies are percent, times seconds, parameters counts. Text, whole numbers and flags have
+    pandas' nullable types; other numbers are float64, NaN where the database has null; lists are
+    Python lists; points in time are UTC.
+
+    `sweeps` are names, or one name; without any, the whole database. `where` are filters such as
+    "depth>=32", or one filter; `results.filters` describes them. Both raise as
+    `Queries.run_rows`: UnknownSweepError, UnknownColumnError, BadFilterError.
+    """
+
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """As `results.open`."""
+        return cls(Queries.open(url))
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self._queries.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def sweeps(self) -> pd.DataFrame:
+        """One row a sweep: name, description, published, created_at, updated_at, runs, done."""
+        columns = ("name", "description", "published", "created_at", "updated_at", "runs", "done")
+        return _frame(self._queries.sweep_rows(), columns)
+
+    def runs(
+        self, sweeps: str | Sequence[str] = (), where: str | Sequence[str] = ()
+    ) -> pd.DataFrame:
+        """One row a run: the keys of a run in JSON but its evaluations, and details.
+
+        Those are best_epoch, train_loss, test_loss, diverged_epoch, weights_sha256, created_at
+        and finished_at.
+        """
+        rows = self._queries.run_rows(_list(sweeps), where=_list(where), more_keys=_DETAILS)
+        columns = [key for key in RUN_KEYS if key != "evaluations"]
+        return _frame(rows, [*columns, *_DETAILS])
+
+    def epochs(
+        self, sweeps: str | Sequence[str] = (), where: str | Sequence[str] = ()
+    ) -> pd.DataFrame:
+        """One row an epoch of a done run, after columns of the run."""
+        measured = (
+            "epoch", "learning_rate", "train_loss", "train_accuracy", "test_loss",
+            "test_accuracy", "seconds",
+        )  # fmt: skip
+        with self._queries.one_view():
+            rows = self._queries.run_rows(_list(sweeps), where=_list(where))
+            found = self._queries.epoch_rows(_list(sweeps), where=_list(where))
+        return _frame(_with_run(found, rows), ["run_id", *_OF_RUN, *measured])
+
+    def evaluations(
+        self, sweeps: str | Sequence[str] = (), where: str | Sequence[str] = ()
+    ) -> pd.DataFrame:
+        """One row a measurement, after columns of the run.
+
+        `evaluation` is its name, `kind` and `level` say what it is, `accuracy` and `loss` what
+        was measured, and `test_accuracy` is the run's accuracy on clean images.
+        """
+        measured = ("evaluation_id", "evaluation", "kind", "level", "accuracy", "loss")
+        with self._queries.one_view():
+            rows = self._queries.run_rows(_list(sweeps), where=_list(where))
+            found = self._queries.evaluation_rows(_list(sweeps), where=_list(where))
+        columns = ["run_id", *_OF_RUN, "test_accuracy", *measured]
+        return _frame(_with_run(found, rows, "test_accuracy"), columns)
+
+    def report(
+        self,
+        group_by: str | Sequence[str],
+        metrics: str | Sequence[str] | None = None,
+        where: str | Sequence[str] = (),
+        sweeps: str | Sequence[str] = (),
+    ) -> pd.DataFrame:
+        """What `sweep report` says: one row a group, `<metric>_mean`, `_std`, `_min`, `_max`.
+
+        `results.reports` describes it. A path into the config has the type that fits its values.
+        """
+        found = reports.report(
+            self._queries,
+            _list(sweeps),
+            _list(group_by),
+            None if metrics is None else _list(metrics),
+            _list(where),
+        )
+        kinds = dict.fromkeys(("runs", "diverged", "unfinished"), "Int64")
+        kinds |= {name: "float64" for m in found.metrics for name in reports.columns_of(m)}
+        for key in found.group_by:
+            kinds[key] = (
+                _KIND_OF.get(key, "float64")
+                if key in RUN_KEYS
+                else _fitting_kind([group[key] for group in found.groups])
+            )
+        columns = dict.fromkeys((*found.group_by, *kinds))
+        return _frame(found.groups, list(columns), kinds)
+
+
+def _list(texts: str | Sequence[str]) -> list[str]:
+    return [texts] if isinstance(texts, str) else list(texts)
+
+
+def _with_run(
+    found: Sequence[dict[str, Any]], rows: Sequence[RunRow], *more: str
+) -> list[dict[str, Any]]:
+    """Each row of a run's parts, with what every frame repeats of the run."""
+    shared = {row["run_id"]: {key: row[key] for key in (*_OF_RUN, *more)} for row in rows}
+    return [shared[row["run_id"]] | row for row in found if row["run_id"] in shared]
+
+
+def _fitting_kind(values: Sequence[Any]) -> str:
+    types = {type(value) for value in values if value is not None}
+    for kind, fitting in (("boolean", {bool}), ("Int64", {int}), ("string", {str})):
+        if types == fitting:
+            return kind
+    return "float64" if types and types <= {int, float} else "object"
+
+
+def _frame(
+    rows: Sequence[dict[str, Any]],
+    columns: Sequence[str],
+    kinds: Mapping[str, str] = _KIND_OF,
+) -> pd.DataFrame:
+    """A frame of these columns, of these kinds or else float64, whether it has rows or not."""
+    import pandas as pd
+
+    series = {}
+    for name in columns:
+        values = [row[name] for row in rows]
+        kind: Any = kinds.get(name, "float64")
+        if kind.startswith("datetime"):
+            moments = pd.to_datetime(pd.Series(values, dtype="float64"), unit="s", utc=True)
+            series[name] = moments.astype(kind)
+        else:
+            series[name] = pd.Series(values, dtype=kind)
+    return pd.DataFrame(series, columns=list(columns))

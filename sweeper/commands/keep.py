@@ -1,0 +1,106 @@
+"""Looking after the database: `sweep export`, `import`, `db current`, `db upgrade`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sweeper.commands.options import DEFAULT_HOME, DatabaseOption, HomeOption, home_at
+from sweeper.commands.output import say
+from sweeper.errors import RequestError
+
+
+def export(
+    output: Annotated[
+        Path, typer.Option("--output", metavar="FOLDER", help="the archive; it must not exist yet")
+    ],
+    sweeps: Annotated[
+        list[str], typer.Argument(metavar="[SWEEP]...", help="default: the whole database")
+    ] = [],  # noqa: B006 - typer copies it
+    replace: Annotated[
+        bool, typer.Option("--replace", help="replace an archive that lies there")
+    ] = False,
+    home: HomeOption = DEFAULT_HOME,
+    db: DatabaseOption = None,
+) -> None:
+    """Write whole sweeps (specs, runs, epochs, evaluations, attempts) as a folder of Parquet."""
+    from results.archive.writing import export as write_archive
+    from results.reader import Reader
+    from results.schema import NEWEST
+
+    reader = Reader.open(home_at(home, db).database)
+    try:
+        with reader.view() as connection:
+            manifest = write_archive(connection, output, sweeps, schema=NEWEST, replace=replace)
+    finally:
+        reader.close()
+    rows = ", ".join(f"{entry.rows} {Path(entry.name).stem}" for entry in manifest.files)
+    say(f"{output}: {rows}")
+
+
+def import_(
+    archive: Annotated[Path, typer.Argument(metavar="FOLDER", help="what `sweep export` wrote")],
+    names: Annotated[
+        list[str],
+        typer.Option(
+            "--as",
+            metavar="NAME",
+            help="import its sweep under this name; OLD=NEW if it has several",
+        ),
+    ] = [],  # noqa: B006
+    home: HomeOption = DEFAULT_HOME,
+    db: DatabaseOption = None,
+) -> None:
+    """Add the sweeps of an archive to the database; nothing there is changed or doubled."""
+    from results.archive.reading import Archive
+    from results.schema import REVISIONS
+    from results.store import Store
+    from sweeper.spec import SWEEP_NAME
+
+    opened = Archive.open(archive, revisions=REVISIONS)
+    renamed = _renamed(names, opened.sweeps)
+    for name in renamed.values():
+        if not SWEEP_NAME.fullmatch(name):
+            raise RequestError(
+                f"--as {name!r} is not a name for a sweep: use letters, digits, '_', '-' and '.'"
+            )
+    with Store.open(home_at(home, db).database) as store:
+        merged = store.merge(opened, renamed)
+    for sentence in merged.sentences():
+        say(sentence)
+
+
+def _renamed(names: list[str], sweeps: tuple[str, ...]) -> dict[str, str]:
+    """What `--as` says: one new name for the only sweep, or OLD=NEW for each."""
+    if len(names) == 1 and len(sweeps) == 1 and "=" not in names[0]:
+        return {sweeps[0]: names[0]}
+    renamed: dict[str, str] = {}
+    for name in names:
+        old, sign, new = name.partition("=")
+        if not sign:
+            raise RequestError(
+                f"--as {name!r}: the archive has the sweeps {', '.join(sweeps)}; write OLD=NEW"
+            )
+        renamed[old] = new
+    return renamed
+
+
+def current(home: HomeOption = DEFAULT_HOME, db: DatabaseOption = None) -> None:
+    """Say which revision of the schema the database has, and which this program needs."""
+    from results import migrations
+    from results.schema import NEWEST
+
+    found = migrations.current(home_at(home, db).database)
+    print(found)
+    if found != NEWEST:
+        say(f"this version of sweep works with {NEWEST}: sweep db upgrade")
+
+
+def upgrade(home: HomeOption = DEFAULT_HOME, db: DatabaseOption = None) -> None:
+    """Bring the database's schema up to date, with all its results; all of it or nothing."""
+    from results import migrations
+
+    before, after = migrations.upgrade(home_at(home, db).database)
+    say(f"schema {after} already" if before == after else f"schema {before} upgraded to {after}")

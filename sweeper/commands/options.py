@@ -1,0 +1,68 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sweeper.home import Home
+
+SpecArgument = Annotated[Path, typer.Argument(metavar="SPEC", help="a YAML file")]
+SweepArgument = Annotated[str, typer.Argument(metavar="SWEEP", help="a sweep's name")]
+SweepsArgument = Annotated[
+    list[str], typer.Argument(metavar="[SWEEP]...", help="default: every run there is")
+]
+SetOption = Annotated[
+    list[str], typer.Option("--set", metavar="PATH=VALUE", help="change the spec; repeatable")
+]
+HomeOption = Annotated[
+    Path, typer.Option("--home", envvar="SWEEP_HOME", help="folder for results, weights and data")
+]
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--db",
+        envvar="SWEEP_DB",
+        show_envvar=True,
+        metavar="URL",
+        help="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME; default: SQLite in the home",
+    ),
+]
+FormatOption = Annotated[
+    str,
+    typer.Option(
+        "--format", help="table, json, csv, markdown, latex, html or parquet", metavar="FORMAT"
+    ),
+]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", metavar="FILE", help="write there, not to stdout")
+]
+WhereOption = Annotated[
+    list[str],
+    typer.Option("--where", metavar="KEY=VALUE", help="also !=, <, <=, >, >=; repeatable"),
+]
+MetricOption = Annotated[
+    list[str],
+    typer.Option("--metric", metavar="NAME", help="default: accuracies, gap and every noise"),
+]
+
+DEFAULT_HOME = Path(".sweep")
+
+
+def home_at(folder: Path, database: str | None) -> Home:
+    """The home that the options name.
+
+    The variable that may hold a password is taken out of the environment, so that no process
+    started from here on, and nothing that prints an environment, has it.
+    """
+    os.environ.pop("SWEEP_DB", None)
+    return Home.at(folder, database)
+
+
+def keys_of(options: Sequence[str]) -> list[str]:
+    """The keys in repeatable options of comma-separated keys."""
+    return [key.strip() for option in options for key in option.split(",") if key.strip()]

@@ -1,0 +1,55 @@
+"""Where commands write: tables to stdout or a file, everything else to stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sweeper.errors import RequestError
+
+
+def say(text: str) -> None:
+    """One line to stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def write_text(text: str, output: Path | None) -> None:
+    """To stdout, or to a file that is whole or absent."""
+    if output is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        write_file(text.encode(), output)
+
+
+def write_file(content: bytes, output: Path) -> None:
+    """To a file that is whole or absent. Raises RequestError if it cannot be written."""
+    from trainers.durable import write_durably
+
+    try:
+        if output.exists() and not output.is_file():
+            # A pipe or a device is written to; renaming a file over it would replace it.
+            output.write_bytes(content)
+        else:
+            write_durably(output.resolve(), content)
+    except OSError as error:
+        raise RequestError(f"--output {output} cannot be written: {error.strerror}") from error
+
+
+def write_table(
+    data: Any,
+    format: str,  # noqa: A002
+    output: Path | None,
+    notes: Sequence[str] = (),
+) -> None:
+    """A report, pivot table or rows, in a format of `results.rendering`."""
+    from results import rendering
+
+    if output is not None:
+        rendered = rendering.render(data, format, notes=notes)
+        write_file(rendered if isinstance(rendered, bytes) else rendered.encode(), output)
+    else:
+        rendering.write(data, format, sys.stdout, notes=notes)
+        sys.stdout.flush()

@@ -1,0 +1,151 @@
+"""`sweep report --html FILE`: tables, figures and origins on one page that opens offline."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sweeper.commands.output import say, write_file
+from sweeper.errors import RequestError
+
+if TYPE_CHECKING:
+    from results.html_report import CaptionedTable, Section
+    from results.queries import Queries
+    from results.records import RunRow
+
+MOST_RUNS = 20_000
+"""A page lists every run; beyond this no browser is glad of it."""
+
+
+def write_page(
+    queries: Queries,
+    sweeps: Sequence[str],
+    groups: Sequence[str],
+    pivoted: tuple[Sequence[str], Sequence[str]],
+    test: str | None,
+    where: Sequence[str],
+    metrics: Sequence[str] | None,
+    path: Path,
+) -> None:
+    """Writes the page.
+
+    Args:
+        sweeps: all if empty.
+        groups: of the report; by default zero stability, moduli of the roots, and depth.
+        pivoted: keys down the side and along the top of a pivot table; empty for none.
+        test: a key with two values; its tests become a section.
+    """
+    from results.html_report import Attempt, Page, StoredSweep, html_page
+
+    rows = queries.run_rows(sweeps, where=where, config=True, learned_coefficients=True)
+    if len(rows) > MOST_RUNS:
+        raise RequestError(
+            f"--html lists every run, and these are {len(rows)}; name a sweep, or use --where, to"
+            f" have at most {MOST_RUNS}"
+        )
+    sections = [_tables(queries, sweeps, groups, pivoted, where, metrics, rows)]
+    if test is not None:
+        sections.append(_test(test, metrics, rows))
+    sections += _comparisons(queries, sweeps, where)
+    sections.append(_figures(queries, sweeps, where, rows))
+    counts = {status.sweep: status for status in queries.status(None)}
+    specs = queries.spec_rows(sweeps)
+    page = Page(
+        title=", ".join(spec["name"] for spec in specs) or "Results",
+        made_at=time.time(),
+        command=" ".join(["sweep", *sys.argv[1:]]),
+        database=queries.shown,
+        sweeps=[
+            StoredSweep(
+                name=spec["name"],
+                spec=spec["text"],
+                version=spec["version"],
+                source=spec["source"],
+                overrides=spec["overrides"],
+                counts=counts[spec["name"]].counts,
+                failures=counts[spec["name"]].failures,
+            )
+            for spec in specs
+        ],
+        sections=[section for section in sections if section.tables or section.figures],
+        runs=rows,
+        attempts=[Attempt(**row) for row in queries.attempt_rows([row["run_id"] for row in rows])],
+    )
+    write_file(html_page(page).encode(), path)
+    say(f"{path}: {len(rows)} runs")
+
+
+def _tables(
+    queries: Queries,
+    sweeps: Sequence[str],
+    groups: Sequence[str],
+    pivoted: tuple[Sequence[str], Sequence[str]],
+    where: Sequence[str],
+    metrics: Sequence[str] | None,
+    rows: Sequence[RunRow],
+) -> Section:
+    from results import reports
+    from results.html_report import CaptionedTable, Section
+    from results.pivot import pivot
+
+    keys = list(groups) or ["zero_stable", "root_moduli", "depth"]
+    found = reports.report(queries, sweeps, keys, metrics, where)
+    tables: list[CaptionedTable] = [CaptionedTable(f"By {', '.join(keys)}", found, runs=rows)]
+    down, along = pivoted
+    if down:
+        found = reports.report(
+            queries, sweeps, [*down, *along], metrics or ["test_accuracy"], where
+        )
+        caption = f"{', '.join(down)} by {', '.join(along)}"
+        tables.append(CaptionedTable(caption, pivot(found, down, along), runs=rows))
+    return Section("Report", tables=tables)
+
+
+def _test(test: str, metrics: Sequence[str] | None, rows: Sequence[RunRow]) -> Section:
+    from results.group_tests import compare_groups
+    from results.html_report import CaptionedTable, Section
+
+    found = compare_groups(rows, test, metrics)
+    table = CaptionedTable(f"By {test}", found.table(), notes=found.notes)
+    return Section(f"Does {test} make a difference?", text=found.sentences, tables=[table])
+
+
+def _comparisons(queries: Queries, sweeps: Sequence[str], where: Sequence[str]) -> list[Section]:
+    """One for each sweep whose spec names a published table."""
+    from results.comparison import compare
+    from results.html_report import CaptionedTable, Section
+    from results.published import published_table
+
+    sections = []
+    for name in sweeps or queries.sweep_names():
+        table = queries.published_name(name)
+        if table is None:
+            continue
+        rows = queries.run_rows([name], where=where, config=True, learned_coefficients=True)
+        found = compare(rows, published_table(table))
+        if found.count("compared"):
+            beside = CaptionedTable(
+                found.table.title, found.summary_rows(), notes=found.sentences()
+            )
+            sections.append(Section(f"{name} beside {found.table.title}", tables=[beside]))
+    return sections
+
+
+def _figures(
+    queries: Queries, sweeps: Sequence[str], where: Sequence[str], rows: Sequence[RunRow]
+) -> Section:
+    from results.figures import FIGURES, draw, possible, svg_text
+    from results.html_report import Figure, Section
+
+    epochs = queries.epoch_rows(sweeps, where=where)
+    reasons = possible(rows, epochs)
+    figures = [
+        Figure(FIGURES[name].title, svg_text(draw(name, rows, epochs)))
+        for name, reason in reasons.items()
+        if reason is None
+    ]
+    left_out = [f"No {name}: {reason}." for name, reason in reasons.items() if reason is not None]
+    return Section("Figures", text=left_out, figures=figures)

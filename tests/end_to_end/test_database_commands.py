@@ -1,0 +1,279 @@
+"""Everything that is asked of the database, as a user types it, on SQLite and on Postgres."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from sqlalchemy import make_url
+
+import databases
+
+SWEEP = str(Path(sys.executable).parent / "sweep")
+
+SPEC = """
+name: tiny
+description: two schemes at two depths
+published: zerosnet/table3
+model: zerosnet
+dataset: digits
+trainer: fake_trainers:quick
+training: {epochs: 2}
+grid:
+  scheme: [{alpha: [1, 1, 1], beta: 1}, {lambda: 10}]
+  depth: [32, 44]
+  seed: [0, 1, 2]
+evaluations:
+  - {noise: gaussian, std: 0.1}
+  - {noise: gaussian, std: 0.2}
+"""
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module", params=databases.KINDS)
+def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    folder = tmp_path_factory.mktemp("laboratory")
+    (folder / "tiny.yaml").write_text(SPEC)
+    if request.param == "sqlite":
+        made = Lab(folder, f"sqlite:///{folder}/lab.db")
+        made.sweep("run", "tiny.yaml", "--executor", "inline")
+        yield made
+        return
+    with (
+        databases.postgres_server(tmp_path_factory.mktemp("p")) as server,
+        databases.postgres_schema(server) as url,
+    ):
+        made = Lab(folder, url)
+        made.sweep("run", "tiny.yaml", "--executor", "inline")
+        yield made
+
+
+class Lab:
+    """A folder, and a database in which the tiny sweep has run."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        self.url = url
+
+    def sweep(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [SWEEP, *arguments],
+            cwd=self.folder, capture_output=True, text=True, timeout=240,
+            env={**os.environ, "SWEEP_DB": self.url},
+        )  # fmt: skip
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    def ask(self, *arguments: str) -> Any:
+        return json.loads(self.sweep(*arguments, "--format", "json").stdout)
+
+
+def test_a_second_run_finds_everything_done(lab: Lab) -> None:
+    done = lab.sweep("run", "tiny.yaml", "--executor", "inline")
+    assert "12 of 12 runs done already; nothing to train" in done.stderr
+
+
+def test_a_password_in_the_url_is_shown_nowhere(lab: Lab) -> None:
+    if lab.url.startswith("sqlite"):
+        pytest.skip("SQLite has no passwords")
+    url = make_url(lab.url).set(password="hunter2/%&")
+    elsewhere = url.set(database="nowhere").render_as_string(hide_password=False)
+    done = lab.sweep("status", "--db", elsewhere, code=3)
+    assert "nowhere" in done.stderr
+    assert "hunter2" not in done.stderr
+    status = lab.sweep("status", "--db", url.render_as_string(hide_password=False))
+    assert "tiny" in status.stdout
+
+
+def test_a_report_in_every_format(lab: Lab) -> None:
+    options = ("report", "tiny", "--group-by", "zero_stable,depth", "--metric", "test_accuracy")
+    groups = lab.ask(*options)
+    assert [(g["zero_stable"], g["depth"], g["runs"]) for g in groups] == [
+        (False, 32, 3), (False, 44, 3), (True, 32, 3), (True, 44, 3),
+    ]  # fmt: skip
+    assert [g["test_accuracy_mean"] for g in groups] == [51.0] * 4
+    rows = list(csv.DictReader(io.StringIO(lab.sweep(*options, "--format", "csv").stdout)))
+    assert [float(row["test_accuracy_std"]) for row in rows] == [1.0] * 4
+    assert "51.00 ± 1.00" in lab.sweep(*options).stdout
+    assert "| 51.00 ± 1.00 |" in lab.sweep(*options, "--format", "markdown").stdout
+    latex = lab.sweep(*options, "--format", "latex").stdout
+    assert "\\toprule" in latex
+    assert "\\bottomrule" in latex
+    assert "<table" in lab.sweep(*options, "--format", "html").stdout
+    lab.sweep(*options, "--format", "parquet", "--output", "report.parquet")
+    import pandas as pd
+
+    frame = pd.read_parquet(lab.folder / "report.parquet")
+    assert list(frame["test_accuracy_mean"]) == [51.0] * 4
+
+
+def test_a_pivot_table(lab: Lab) -> None:
+    options = ("report", "tiny", "--rows", "zero_stable,scheme", "--columns", "depth")
+    table = lab.sweep(*options, "--metric", "test_accuracy").stdout
+    assert "32" in table
+    assert "44" in table
+    assert table.count("51.00 ± 1.00") == 4
+    assert "\\textbf" in lab.sweep(*options, "--format", "latex").stdout
+    cells = lab.ask(*options, "--metric", "test_accuracy")
+    assert {cell["test_accuracy_best"] for cell in cells} == {True}
+    lab.sweep("report", "--rows", "scheme", code=2)
+    lab.sweep("report", "--rows", "scheme", "--columns", "depth", "--group-by", "seed", code=2)
+
+
+def test_the_test_for_zero_stability(lab: Lab) -> None:
+    rows = lab.ask("report", "tiny", "--test", "zero_stable", "--metric", "test_accuracy")
+    assert {row["level"] for row in rows} == {"networks", "runs"}
+    for row in rows:
+        assert row["difference"] == 0
+        assert row["auc"] == 0.5
+    said = lab.sweep("report", "tiny", "--test", "zero_stable").stdout
+    assert "too few" in said
+    assert "three" not in lab.sweep("report", "tiny", "--test", "depth").stdout
+    wrong = lab.sweep("report", "tiny", "--test", "seed", code=2).stderr
+    assert "seed" in wrong
+
+
+def test_compare_with_the_table_that_the_spec_names(lab: Lab) -> None:
+    found = lab.ask("compare", "tiny")
+    states = [row["state"] for row in found["rows"]]
+    assert states.count("compared") == 4
+    assert states.count("missing") == 26
+    (row,) = [
+        r for r in found["rows"]
+        if r["state"] == "compared" and r["depth"] == 32 and r["zero_stable"] is False
+    ]  # fmt: skip
+    assert (row["published_mean"], row["our_mean"], row["our_runs"]) == (78.44, 51.0, 3)
+    assert row["difference"] == pytest.approx(51.0 - 78.44)
+    assert row["same_conditions"] is False
+    said = lab.sweep("compare", "tiny").stdout
+    assert "epochs" in said
+    assert "cifar10" in said.lower() or "CIFAR-10" in said
+    assert lab.ask("compare", "tiny", "--table", "zerosnet/table10")["rows"]
+    assert "zerosnet/table3" in lab.sweep("compare", "tiny", "--table", "table3", code=2).stderr
+    lab.sweep("compare", "nobody", code=2)
+
+
+def test_every_figure_that_the_runs_can_give(lab: Lab) -> None:
+    done = lab.sweep("plot", "tiny", "--format", "svg", "--output", "figures")
+    drawn = [Path(line) for line in done.stdout.split()]
+    assert {path.stem for path in drawn} == {
+        "accuracy_by_scheme", "accuracy_by_parameters", "accuracy_by_noise", "training_curves",
+        "roots",
+    }  # fmt: skip
+    for path in drawn:
+        assert ElementTree.parse(lab.folder / path).getroot().tag.endswith("svg")
+    assert "no learned_coefficients" in done.stderr
+    lab.sweep("plot", "tiny", "learned_coefficients", code=2)
+    lab.sweep("plot", "tiny", "nothing", code=2)
+    lab.sweep("plot", "tiny", "roots", "--format", "gif", code=2)
+
+
+def test_the_page_opens_offline(lab: Lab) -> None:
+    lab.sweep("report", "tiny", "--html", "page.html", "--test", "zero_stable")
+    page = (lab.folder / "page.html").read_text()
+    for match in re.findall(r"""(?:src|href)=["']([^"'#][^"']*)""", page):
+        assert not match.startswith(("http", "//")), match
+    assert page.count("<svg") == 5
+    for text in ("tiny", "51.00", "two schemes at two depths", "git"):
+        assert text in page
+    if not lab.url.startswith("sqlite"):
+        assert "options=" not in page
+
+
+def test_a_cell_leads_to_its_runs_and_a_run_to_its_origin(lab: Lab) -> None:
+    groups = lab.ask("report", "tiny", "--group-by", "run_id", "--where", "depth=44")
+    assert len(groups) == 6
+    said = lab.sweep("show", groups[0]["run_id"]).stdout
+    for text in (
+        "host",
+        "torch",
+        "git_commit",
+        "sweep tiny asks for it: version 1",
+        "{lambda: 10}",
+    ):
+        assert text in said
+    detail = lab.ask("show", groups[0]["run_id"])
+    assert detail["sweep_specs"][0]["text"] == SPEC
+    assert detail["attempt_history"][0]["provenance"]["python"]
+
+
+def test_export_and_import_into_the_other_kind(lab: Lab, tmp_path: Path) -> None:
+    archive = str(tmp_path / "archive")
+    assert "12 runs" in lab.sweep("export", "tiny", "--output", archive).stderr
+    lab.sweep("export", "tiny", "--output", archive, code=2)
+    lab.sweep("export", "nobody", "--output", str(tmp_path / "n"), code=2)
+    other = Lab(lab.folder, f"sqlite:///{tmp_path}/other.db")
+    assert "12 runs added" in other.sweep("import", archive, "--as", "copy").stderr
+    assert "0 runs added" in other.sweep("import", archive, "--as", "copy").stderr
+    here, there = lab.ask("report", "tiny"), other.ask("report", "copy")
+    assert here == there
+    before = lab.ask("report")
+    assert "0 runs added" in lab.sweep("import", archive).stderr
+    assert lab.ask("report") == before
+
+
+def test_the_schema_is_the_newest(lab: Lab) -> None:
+    assert lab.sweep("db", "current").stdout == "0002\n"
+    assert "already" in lab.sweep("db", "upgrade").stderr
+
+
+HOSTILE = [
+    "'; DROP TABLE runs; --", '"', "\\", "%s", "%", "${HOME}", "$(touch owned)", "`id`", "../../x",
+    "/etc/passwd", "a\nb", "\x1b[31m", "😀", "ｄｅｐｔｈ", "depth;", "depth--", "depth' OR '1'='1",
+    "x" * 5000, "[", "]", "{}", "{0}", "config", "config.a.b", ".", "..", "a..b", "training",
+    "training.optimizer", "__class__", "__dict__", "-1", "1e999", "nan", "null", "true", "*", "?",
+    "--help", ";", "<script>", "SELECT 1", "run_id) OR (1=1", "evaluations", "epochs.epoch",
+    "gaussian[0.1", "gaussian[]", "𝕕𝕖𝕡𝕥𝕙",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def in_process(lab: Lab) -> Callable[..., tuple[int, str]]:
+    """The same program without a process each: exit code, and what was said."""
+    from typer.testing import CliRunner
+
+    from sweeper.cli import app
+
+    runner = CliRunner()
+
+    def run(*arguments: str) -> tuple[int, str]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(lab.folder)
+            done = runner.invoke(app, list(arguments))
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done.exit_code, done.output
+
+    return run
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_hostile_values_do_nothing(
+    lab: Lab, in_process: Callable[..., tuple[int, str]], value: str
+) -> None:
+    before = databases.content(lab.url)
+    files = sorted(path.name for path in lab.folder.iterdir())
+    for option in ("--group-by", "--where", "--metric", "--rows", "--test"):
+        for given in (value, f"{value}=1", f"depth={value}") if option == "--where" else (value,):
+            more = ("--columns", "depth") if option == "--rows" else ()
+            code, said = in_process("report", "tiny", "--db", lab.url, f"{option}={given}", *more)
+            assert code in (0, 2), said
+            if code == 0 and option == "--where":
+                # What is a filter all the same lets no run through that it should not.
+                assert "12 runs" not in said or given in ("depth=*",), said
+    for command in ("report", "show", "status", "compare", "plot", "retry", "resume"):
+        code, said = in_process(command, "--db", lab.url, "--", value)
+        assert code == 2, said
+    assert databases.content(lab.url) == before
+    assert sorted(path.name for path in lab.folder.iterdir()) == files

@@ -1,0 +1,124 @@
+"""docs/database.md and docs/analysis.md: every query and every block of Python runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, inspect
+
+import databases
+from results.tables import metadata
+from results.views import NAMES
+
+ROOT = Path(__file__).parents[2]
+SWEEP = str(Path(sys.executable).parent / "sweep")
+DATABASE_PAGE = (ROOT / "docs" / "database.md").read_text()
+QUESTIONS = re.findall(
+    r"^([A-Z][^\n]*\?)\n\n```sql\n(.*?)```", DATABASE_PAGE, re.MULTILINE | re.DOTALL
+)
+
+SPEC = """
+name: quickstart
+model: zerosnet
+dataset: digits
+depth: 32
+trainer: fake_trainers:quick
+training: {epochs: 2}
+grid:
+  scheme: [{alpha: [1, 1, 1], beta: 1}, {lambda: 1/4}, {lambda: 10}, {lambda: 1/2}]
+  seed: [0, 1, 2]
+evaluations:
+  - {noise: gaussian, std: 0.1}
+  - {noise: constant, value: 0.3}
+"""
+
+
+def run_quickstart(folder: Path, *options: str) -> None:
+    (folder / "quickstart.yaml").write_text(SPEC)
+    subprocess.run(
+        [SWEEP, "run", "quickstart.yaml", "--executor", "inline", *options],
+        cwd=folder, check=True, capture_output=True, timeout=240, env=dict(os.environ),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=databases.KINDS)
+def engine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
+    folder = tmp_path_factory.mktemp("laboratory")
+    if request.param == "sqlite":
+        run_quickstart(folder)
+        yield databases.plain_engine(f"sqlite:///{folder}/.sweep/sweep.db")
+        return
+    with (
+        databases.postgres_server(tmp_path_factory.mktemp("p")) as server,
+        databases.postgres_schema(server) as url,
+    ):
+        run_quickstart(folder, "--db", url)
+        engine = databases.plain_engine(url)
+        yield engine
+        engine.dispose()
+
+
+def test_there_are_ten_questions() -> None:
+    assert len(QUESTIONS) == 10
+
+
+@pytest.mark.parametrize(("question", "query"), QUESTIONS, ids=[q[0] for q in QUESTIONS])
+def test_every_question_is_answered(engine: Engine, question: str, query: str) -> None:
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql(query.strip().rstrip(";")).all()
+    if "failed" in question or "lost" in question:
+        assert rows == []  # nothing went wrong
+    else:
+        assert rows, question
+
+
+def test_the_page_names_every_column_of_the_views(engine: Engine) -> None:
+    section = DATABASE_PAGE.split("## Views")[1].split("\n## ")[0]
+    for view in NAMES:
+        paragraph = section.split(f"`{view}`, one row")[1].split("\n\n")[0]
+        named = re.findall(r"`([a-z0-9_]+)`", paragraph)
+        assert named == [column["name"] for column in inspect(engine).get_columns(view)]
+
+
+def test_the_page_names_every_table() -> None:
+    section = DATABASE_PAGE.split("## Schema")[1].split("\n## ")[0]
+    assert set(re.findall(r"`([a-z_]+)`", section.split("Accuracies are")[0])) == set(
+        metadata.tables
+    )
+
+
+def test_the_picture_is_that_of_the_tables(tmp_path: Path) -> None:
+    drawn = tmp_path / "schema.svg"
+    subprocess.run(
+        [sys.executable, ROOT / "docs" / "draw_schema.py", drawn], check=True, timeout=120
+    )
+    assert drawn.read_text() == (ROOT / "docs" / "schema.svg").read_text()
+
+
+def test_every_block_of_the_analysis_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_quickstart(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "analysis.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, object] = {}
+    for block in blocks:
+        *statements, last = block.strip().splitlines()
+        exec("\n".join(statements), names)
+        # The last line of a notebook's cell is its result.
+        try:
+            result = eval(last, names)
+        except SyntaxError:
+            exec(last, names)
+            continue
+        assert result is None or len(result) > 0, last
+    assert "zero stable 51" in capsys.readouterr().out

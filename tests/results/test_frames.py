@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import results
+from results.errors import NoDatabaseError, UnknownColumnError, UnknownSweepError
+from results.records import RUN_KEYS
+from results.store import Store
+from stored_rows import replace_rows
+
+ROOT = Path(__file__).resolve().parents[2]
+
+TEXT = "string"
+WHOLE = "Int64"
+FLAG = "boolean"
+NUMBER = "float64"
+MOMENT = "datetime64[us, UTC]"
+
+OF_RUN = {
+    "run_id": TEXT, "sweep": TEXT, "model": TEXT, "scheme": TEXT, "depth": WHOLE, "dataset": TEXT,
+    "seed": WHOLE, "max_root_modulus": NUMBER, "zero_stable": FLAG,
+}  # fmt: skip
+RUNS = {
+    "run_id": TEXT, "sweep": TEXT, "state": TEXT, "model": TEXT, "scheme": TEXT, "depth": WHOLE,
+    "dataset": TEXT, "seed": WHOLE, "alpha": "object", "beta": NUMBER, "trainable": FLAG,
+    "root_moduli": "object", "max_root_modulus": NUMBER, "zero_stable": FLAG, "consistent": FLAG,
+    "order": WHOLE, "parameters": WHOLE, "epochs": WHOLE, "test_accuracy": NUMBER,
+    "best_test_accuracy": NUMBER, "train_accuracy": NUMBER, "generalization_gap": NUMBER,
+    "diverged": FLAG, "train_seconds": NUMBER, "images_per_second": NUMBER, "attempts": WHOLE,
+    "best_epoch": WHOLE, "train_loss": NUMBER, "test_loss": NUMBER, "diverged_epoch": WHOLE,
+    "weights_sha256": TEXT, "created_at": MOMENT, "finished_at": MOMENT,
+}  # fmt: skip
+EPOCHS = OF_RUN | {
+    "epoch": WHOLE, "learning_rate": NUMBER, "train_loss": NUMBER, "train_accuracy": NUMBER,
+    "test_loss": NUMBER, "test_accuracy": NUMBER, "seconds": NUMBER,
+}  # fmt: skip
+EVALUATIONS = OF_RUN | {
+    "test_accuracy": NUMBER, "evaluation_id": TEXT, "evaluation": TEXT, "kind": TEXT,
+    "level": NUMBER, "accuracy": NUMBER, "loss": NUMBER,
+}  # fmt: skip
+SWEEPS = {
+    "name": TEXT, "description": TEXT, "published": TEXT, "created_at": MOMENT,
+    "updated_at": MOMENT, "runs": WHOLE, "done": WHOLE,
+}  # fmt: skip
+
+
+def types(frame):
+    return {name: str(kind) for name, kind in frame.dtypes.items()}
+
+
+@pytest.fixture
+def lab(url, store, make):
+    """Two sweeps: run 1 done in both, run 2 diverged, run 3 queued, with all else unknown."""
+    first, second = make.evaluation(1), make.evaluation(2)
+    unknown = make.run(
+        3, depth=56, seed=2**62, alpha=None, root_moduli=None, max_root_modulus=None,
+        zero_stable=None, order=None, beta=None,
+    )  # fmt: skip
+    make.save(store, "a", [make.run(2), make.run(1)], [second, first])
+    make.save(store, "b", [make.run(1), unknown], [second])
+    measured = [make.measured(first, 80.0), make.measured(second, 70.0)]
+    make.finish(store, make.run(1), evaluations=measured)
+    nothing = dict.fromkeys(
+        ("test_accuracy", "best_test_accuracy", "train_accuracy", "generalization_gap"), None
+    )
+    make.finish(store, make.run(2), diverged=True, diverged_epoch=1, epochs=[], **nothing)
+    with results.open(url) as opened:
+        yield opened
+
+
+def test_one_row_a_run(lab):
+    frame = lab.runs()
+    assert types(frame) == RUNS
+    assert set(RUN_KEYS) - set(frame) == {"evaluations"}
+    assert frame["seed"].tolist() == [2, 1, 2**62]
+    assert frame["sweep"].tolist() == ["a", "a,b", "b"]
+    assert frame["zero_stable"].tolist() == [True, True, pd.NA]
+    assert frame["test_accuracy"].isna().tolist() == [True, False, True]
+    assert frame["alpha"].tolist() == [[1 / 3, 5 / 9, 1 / 9]] * 2 + [None]
+    assert frame["order"].isna().tolist() == [False, False, True]
+    assert frame["diverged_epoch"].tolist() == [1, pd.NA, pd.NA]
+    assert frame["finished_at"].notna().tolist() == [True, True, False]
+    age = pd.Timestamp.now(tz="UTC") - frame["created_at"]
+    assert age.between(pd.Timedelta(0), pd.Timedelta("10 min")).all()
+
+
+def test_one_row_an_epoch(lab):
+    frame = lab.epochs("b")
+    assert types(frame) == EPOCHS
+    assert frame["epoch"].tolist() == [1, 2]
+    assert frame["test_accuracy"].tolist() == [45.0, 90.0]
+    assert (frame["sweep"] == "b").all()
+    by_group = frame.groupby(["zero_stable", "epoch"])["train_loss"].mean()
+    assert by_group.tolist() == [1.0, 0.5]
+
+
+def test_one_row_a_measurement(lab):
+    frame = lab.evaluations()
+    assert types(frame) == EVALUATIONS
+    found = frame.set_index("evaluation")["accuracy"].to_dict()
+    assert found == {"gaussian[0.1]": 80.0, "gaussian[0.2]": 70.0}
+    assert frame["level"].tolist() == sorted(frame["level"])
+    assert (frame["test_accuracy"] == 90.0).all()
+    assert lab.evaluations("b")["evaluation"].tolist() == ["gaussian[0.2]"]
+
+
+def test_frames_are_filtered_in_the_database(lab):
+    assert lab.runs("a", "diverged=true")["seed"].tolist() == [2]
+    assert lab.runs(["b", "a"], ["depth=32", "test_accuracy>0"])["seed"].tolist() == [1]
+    assert lab.runs(where="zero_stable=null")["depth"].tolist() == [56]
+    assert lab.epochs(where="gaussian[0.1]>75")["epoch"].tolist() == [1, 2]
+    assert len(lab.epochs(where="gaussian[0.1]<75")) == 0
+    assert lab.evaluations(where=["training.optimizer.lr=1/10"])["run_id"].nunique() == 1
+    with pytest.raises(UnknownSweepError, match="unknown sweep 'c'"):
+        lab.runs("c")
+    with pytest.raises(UnknownColumnError, match="did you mean 'depth'"):
+        lab.epochs(where="dept=3")
+
+
+def test_a_frame_without_rows_has_the_same_columns_and_types(lab):
+    none = "model=none"
+    assert (types(lab.runs(where=none)), len(lab.runs(where=none))) == (RUNS, 0)
+    assert (types(lab.epochs(where=none)), len(lab.epochs(where=none))) == (EPOCHS, 0)
+    evaluations = lab.evaluations(where=none)
+    assert (types(evaluations), len(evaluations)) == (EVALUATIONS, 0)
+    assert types(lab.report(["depth", "zero_stable"], where=none)) == types(
+        lab.report(["depth", "zero_stable"])
+    )
+
+
+def test_one_row_a_sweep(lab, store, make):
+    store.save_sweep(
+        "c", "text", "c.yaml", [], "what it is for", [], [], published="zerosnet/table3"
+    )
+    frame = lab.sweeps()
+    assert types(frame) == SWEEPS
+    assert frame["name"].tolist() == ["a", "b", "c"]
+    assert frame[["runs", "done"]].to_numpy().tolist() == [[2, 2], [2, 1], [0, 0]]
+    assert frame["description"].tolist() == [pd.NA, pd.NA, "what it is for"]
+    assert frame["published"].tolist() == [pd.NA, pd.NA, "zerosnet/table3"]
+
+
+def test_a_report_is_a_frame(lab):
+    frame = lab.report(["zero_stable", "depth"], "gaussian[0.1]", sweeps="a")
+    assert types(frame) == {
+        "zero_stable": FLAG, "depth": WHOLE, "runs": WHOLE, "diverged": WHOLE, "unfinished": WHOLE,
+        "gaussian[0.1]_mean": NUMBER, "gaussian[0.1]_std": NUMBER, "gaussian[0.1]_min": NUMBER,
+        "gaussian[0.1]_max": NUMBER,
+    }  # fmt: skip
+    assert frame.iloc[0].tolist()[:6] == [True, 32, 2, 1, 0, 80.0]
+    assert list(lab.report("depth").columns)[:5] == [
+        "depth", "runs", "diverged", "unfinished", "test_accuracy_mean",
+    ]  # fmt: skip
+    assert types(lab.report([], []))["diverged"] == WHOLE
+    assert lab.report("diverged", [])["diverged"].tolist() == [False, True]
+    assert types(lab.report("diverged", []))["diverged"] == FLAG
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([True, False], FLAG),
+        ([3, 2**60], WHOLE),
+        ([0.5, 3], NUMBER),
+        (["a", "b"], TEXT),
+        ([["a"], ["b"]], "object"),
+        ([True, 3], "object"),
+    ],
+)
+def test_a_path_into_the_config_has_the_type_of_its_values(url, plain, make, values, kind):
+    Store.open(url).close()
+    rows = [make.row(n, config={"kind": value}) for n, value in enumerate(values)]
+    replace_rows(plain, [*rows, make.row(9, config={})])
+    with results.open(url) as lab:
+        frame = lab.report("kind", [])
+    assert str(frame["kind"].dtype) == kind
+    assert sorted(frame["kind"].dropna().tolist(), key=str) == sorted(values, key=str)
+    assert frame["kind"].isna().tolist() == [False] * len(values) + [True]
+
+
+def test_a_database_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(NoDatabaseError):
+        results.open(f"sqlite:///{tmp_path}/none.db")
+
+
+def test_pandas_is_loaded_with_the_first_frame(sqlite_url):
+    Store.open(sqlite_url).close()
+    code = (
+        "import sys, results\n"
+        "lab = results.open(sys.argv[1])\n"
+        "print('pandas' in sys.modules, 'numpy' in sys.modules)\n"
+        "lab.runs()\n"
+        "print('pandas' in sys.modules)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code, sqlite_url],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert found.stdout.split() == ["False", "False", "True"]

@@ -1,0 +1,582 @@
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import signal
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import make_url, select, text, update
+
+import archives
+import databases
+from results.errors import DatabaseError, DriverBusyError
+from results.patience import Patience
+from results.queries import Queries
+from results.reader import Reader
+from results.store import Store
+from results.tables import metadata, runs, sweeps
+from tcp_proxy import TcpProxy
+
+RUN = f"{1:016x}"
+
+WRITES = ("INSERT", "UPDATE", "DELETE")
+COMMIT = "COMMIT\0"  # as it is sent; a transaction begins with READ COMMITTED
+
+
+class Work:
+    """What Store does, and what has to be there before."""
+
+    def __init__(self, call, *, running=False, done=False, failed=False):
+        self.call = call
+        self.running, self.done, self.failed = running, done, failed
+
+    def prepare(self, store, make):
+        make.save(store, "s", make.runs(3), [make.evaluation(1)])
+        if self.running or self.done or self.failed:
+            assert store.claim(RUN, provenance={"host": "node-1"}) == 1
+        if self.done:
+            assert store.commit(RUN, 1, make.result(RUN))
+        if self.failed:
+            assert store.fail(RUN, 1, "broke", "trace")
+            other = make.run(2).run_id
+            assert store.claim(other, provenance={}) == 1
+            assert store.fail(other, 1, "broke too", None)
+
+
+# Values that come back from a column of JSON otherwise than they went in.
+ODD = {"host": "nöde\0", "nan": float("nan"), "pair": (1, 2), 3: "\udc80"}
+
+
+def measured(make):
+    return [make.measured(make.evaluation(1), 80.0), make.measured(make.evaluation(2), None)]
+
+
+WORK = {
+    "save a new sweep": Work(
+        lambda store, make, _: make.save(store, "t", make.runs(5), [make.evaluation(2)])
+    ),
+    "save a known sweep": Work(
+        lambda store, make, _: store.save_sweep(
+            "s", "other text", "s.yaml", ["a=1"], None, [make.run(2), make.run(9)], []
+        )
+    ),
+    "claim": Work(lambda store, make, _: store.claim(RUN, provenance=ODD)),
+    "release": Work(lambda store, make, _: store.release(RUN, 1, "lost", "gone"), running=True),
+    "fail": Work(lambda store, make, _: store.fail(RUN, 1, "broke\0", "trace\udc80"), running=True),
+    "commit": Work(
+        lambda store, make, _: store.commit(RUN, 1, make.result(RUN, evaluations=measured(make))),
+        running=True,
+    ),
+    "add evaluations": Work(
+        lambda store, make, _: store.add_evaluations(RUN, measured(make)), done=True
+    ),
+    "retry a sweep": Work(lambda store, make, _: store.retry("s"), failed=True),
+    "retry a run": Work(lambda store, make, _: store.retry(run_ids=[RUN]), failed=True),
+    "merge": Work(lambda store, make, archive: store.merge(archive, {"s": "t"}), failed=True),
+}
+WORK_THAT_CHANGES_NOTHING = {
+    "claim what runs": Work(lambda store, make, _: store.claim(RUN, provenance={}), running=True),
+    "commit when overtaken": Work(
+        lambda store, make, _: store.commit(RUN, 2, make.result(RUN, 2)), running=True
+    ),
+    "retry what did not fail": Work(lambda store, make, _: store.retry("s"), done=True),
+}
+QUESTIONS = {
+    "pending": Work(lambda store, make, _: [run.run_id for run in store.pending("s")]),
+    "orphans": Work(lambda store, make, _: store.orphans(), running=True),
+    "stored spec": Work(lambda store, make, _: store.stored_spec()),
+}
+
+
+def all_but_times(url):
+    """Every row of every table; points in time as whether there is one, sweeps by their place."""
+    engine = databases.plain_engine(url)
+    found = {}
+    with engine.begin() as connection:
+        # A transaction that was rolled back has used up its number.
+        numbers = list(connection.execute(select(sweeps.c.id).order_by(sweeps.c.id)).scalars())
+        for table in metadata.sorted_tables:
+            found[table.name] = sorted(
+                repr(
+                    {
+                        name: value is None
+                        if name.endswith("_at")
+                        else numbers.index(value)
+                        if name == "sweep_id" or (table is sweeps and name == "id")
+                        else value
+                        for name, value in row.items()
+                    }
+                )
+                for row in connection.execute(select(table)).mappings()
+            )
+    return found
+
+
+@pytest.fixture
+def proxy(postgres_url):
+    """In front of the test's database."""
+    proxy = TcpProxy(postgres_url)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def store(proxy):
+    with Store.open(proxy.url) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory, make):
+    """An archive with a run that is done and one that is not, and three measurements."""
+    folder = tmp_path_factory.mktemp("archive")
+    url = f"sqlite:///{folder}/other.db"
+    asked = [make.evaluation(1), make.evaluation(3)]
+    with Store.open(url) as store:
+        make.save(store, "s", [make.run(3), make.run(1), make.run(7)], asked)
+        for number in (1, 7):
+            measured = [make.measured(evaluation, 70.0) for evaluation in asked[: number // 2 or 1]]
+            make.finish(store, make.run(number), evaluations=measured)
+    archives.export_from(url, folder / "archive")
+    return archives.open_archive(folder / "archive")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(postgres, make, archive):
+    """What each work gives and leaves when nothing gets in its way."""
+
+    @functools.cache
+    def find(work):
+        with databases.postgres_schema(postgres) as url, Store.open(url) as store:
+            work.prepare(store, make)
+            return work.call(store, make, archive), all_but_times(url)
+
+    return find
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch):
+    monkeypatch.setattr("results.patience._FIRST_PAUSE_SECONDS", 0.005)
+
+
+def end_sessions(connection, of="application_name LIKE 'sweep%'"):
+    """Ends sessions as an administrator, or a server that shuts down, does."""
+    connection.execute(
+        text(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            f" AND backend_type = 'client backend' AND {of}"
+        )
+    )
+
+
+@pytest.fixture
+def disturb(proxy, plain_postgres):
+    """Gets in the way of the next change, in each of these ways."""
+
+    def end_all_sessions():
+        with plain_postgres.begin() as connection:
+            end_sessions(connection)
+
+    def be_down_for_a_while():
+        proxy.go_down()
+        threading.Timer(0.1, proxy.come_up).start()
+
+    def again_and_again():
+        looks = ("FOR UPDATE", "DO NOTHING", "UPDATE", "LOCK")
+        proxy.on("lose", COMMIT)
+        proxy.on("lose", *looks)
+        proxy.on("lose answer", COMMIT)
+        proxy.on("lose answer", *looks)
+
+    return {
+        "lost while idle": proxy.cut,
+        "ended while idle": end_all_sessions,
+        "statement lost": lambda: proxy.on("lose", *WRITES),
+        "answer lost": lambda: proxy.on("lose answer", *WRITES),
+        "commit lost": lambda: proxy.on("lose", COMMIT),
+        "answer to the commit lost": lambda: proxy.on("lose answer", COMMIT),
+        "ended at the commit": lambda: proxy.on("swallow", COMMIT, before=end_all_sessions),
+        "down": lambda: proxy.on("lose answer", COMMIT, after=be_down_for_a_while),
+        "lost again and again": again_and_again,
+    }
+
+
+IDLE = ("lost while idle", "ended while idle")
+AT_WORK = ("statement lost", "answer lost")
+AT_COMMIT = (
+    "commit lost",
+    "answer to the commit lost",
+    "ended at the commit",
+    "down",
+    "lost again and again",
+)
+
+
+@pytest.mark.parametrize("disturbance", [*IDLE, *AT_WORK, *AT_COMMIT])
+@pytest.mark.parametrize("name", WORK)
+def test_a_write_is_done_once_whatever_becomes_of_its_connection(
+    store, proxy, postgres_url, undisturbed, archive, disturb, make, name, disturbance
+):
+    work = WORK[name]
+    value, content = undisturbed(work)
+    work.prepare(store, make)
+    with store.driver_lock():
+        disturb[disturbance]()
+        assert work.call(store, make, archive) == value
+        assert proxy.rules == []
+    assert all_but_times(postgres_url) == content
+
+
+@pytest.mark.parametrize("disturbance", ["answer to the commit lost", "ended at the commit"])
+@pytest.mark.parametrize("name", WORK_THAT_CHANGES_NOTHING)
+def test_a_write_that_changes_nothing_changes_nothing_either_way(
+    store, proxy, postgres_url, undisturbed, archive, disturb, make, name, disturbance
+):
+    work = WORK_THAT_CHANGES_NOTHING[name]
+    value, content = undisturbed(work)
+    work.prepare(store, make)
+    disturb[disturbance]()
+    assert work.call(store, make, archive) == value
+    assert proxy.rules == []
+    assert all_but_times(postgres_url) == content
+
+
+@pytest.mark.parametrize("disturbance", [*IDLE, "answer lost"])
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_question_is_answered_whatever_becomes_of_its_connection(
+    store, proxy, undisturbed, archive, disturb, make, name, disturbance
+):
+    work = QUESTIONS[name]
+    value, _ = undisturbed(work)
+    work.prepare(store, make)
+    if disturbance == "answer lost":
+        proxy.on("lose answer", "FROM")
+    else:
+        disturb[disturbance]()
+    assert work.call(store, make, archive) == value
+    assert proxy.rules == []
+
+
+def test_a_retry_in_doubt_is_not_repeated_on_a_run_that_failed_once_more(
+    store, proxy, postgres_url, make
+):
+    WORK["retry a sweep"].prepare(store, make)
+
+    def meanwhile():
+        with Store.open(postgres_url) as driver:
+            assert driver.claim(RUN, provenance={}) == 2
+            assert driver.fail(RUN, 2, "broke again", None)
+
+    proxy.on("lose answer", COMMIT, after=meanwhile)
+    assert store.retry("s") == 2
+    with Queries.open(postgres_url) as queries:
+        assert [row["state"] for row in queries.run_rows(["s"])] == ["failed", "queued", "queued"]
+
+
+HOLD_COMMITS = (
+    "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS"
+    " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(77); RETURN NULL; END $$",
+    *(
+        f"CREATE CONSTRAINT TRIGGER hold_{table} AFTER INSERT OR UPDATE ON {table}"
+        " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hold()"
+        for table in ("sweeps", "runs", "evaluations", "sweep_specs")
+    ),
+)
+WAITING = (
+    "FROM pg_locks WHERE NOT granted AND pid IN"
+    " (SELECT pid FROM pg_stat_activity WHERE application_name = 'sweep')"
+)
+
+
+@contextmanager
+def commits_held(engine, schema_of):
+    """Every commit waits while the block runs; gives the connection that holds them up."""
+    with schema_of.begin() as connection:
+        for statement in HOLD_COMMITS:
+            connection.exec_driver_sql(statement)
+    with engine.connect() as holder:
+        holder.exec_driver_sql("SELECT pg_advisory_lock(77)")
+        holder.commit()
+        yield holder
+        holder.exec_driver_sql("SELECT pg_advisory_unlock(77)")
+        holder.commit()
+
+
+def wait_until(true):
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("it_ends_with", ["a commit", "a rollback"])
+@pytest.mark.parametrize("name", WORK)
+def test_a_commit_still_under_way_is_waited_for(
+    store, proxy, plain_postgres, postgres_url, undisturbed, archive, make, name, it_ends_with
+):
+    work = WORK[name]
+    value, content = undisturbed(work)
+    work.prepare(store, make)
+    values = []
+    writer = threading.Thread(target=lambda: values.append(work.call(store, make, archive)))
+    with commits_held(plain_postgres, plain_postgres) as holder:
+
+        def waiting():
+            found = holder.exec_driver_sql(f"SELECT count(*) {WAITING}").scalar_one()
+            holder.commit()
+            return found
+
+        proxy.on("abandon", COMMIT)
+        writer.start()
+        # The commit on the lost connection, and the question about it on the new one.
+        wait_until(lambda: waiting() == 2)
+        assert values == []
+        if it_ends_with == "a rollback":
+            end_sessions(holder, f"pid IN (SELECT pid {WAITING} AND locktype = 'advisory')")
+            holder.commit()
+    writer.join()
+    assert values == [value]
+    assert all_but_times(postgres_url) == content
+
+
+@pytest.mark.parametrize("code", ["40001", "40P01"])
+def test_what_the_server_rolled_back_for_another_is_tried_again(
+    store, postgres_url, plain_postgres, make, code
+):
+    make.save(store, "s", make.runs(2))
+    with plain_postgres.begin() as connection:
+        for statement in (
+            "CREATE SEQUENCE tries",  # sequences are not rolled back
+            "CREATE FUNCTION fail_twice() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            f" IF nextval('tries') < 3 THEN RAISE EXCEPTION 'no' USING ERRCODE = '{code}'; END IF;"
+            " RETURN NEW; END $$",
+            "CREATE TRIGGER fail_twice BEFORE INSERT ON attempts FOR EACH ROW"
+            " EXECUTE FUNCTION fail_twice()",
+        ):
+            connection.exec_driver_sql(statement)
+    assert store.claim(RUN, provenance={}) == 1
+    assert store.orphans() == [(RUN, 1)]
+
+
+def test_two_that_wait_for_each_other_both_come_through(store, postgres_url, make):
+    make.save(store, "s", make.runs(2))
+    both_have_one = threading.Barrier(2, timeout=5)
+    first_try = threading.local()
+
+    def change_both(numbers):
+        first_try.now = True
+
+        def apply(connection):
+            for number in numbers:
+                run_id = make.run(number).run_id
+                connection.execute(
+                    update(runs).where(runs.c.run_id == run_id).values(depth=runs.c.depth + 1)
+                )
+                if first_try.now:
+                    first_try.now = False
+                    both_have_one.wait()
+
+        with Store.open(postgres_url) as own:
+            own._database.write(apply, lambda connection: False)
+
+    threads = [threading.Thread(target=change_both, args=(order,)) for order in ([1, 2], [2, 1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with Queries.open(postgres_url) as queries:
+        assert [row["depth"] for row in queries.run_rows()] == [34, 34]
+
+
+def test_a_wait_is_told_once_and_the_store_goes_on(proxy, make):
+    told = []
+    with Store.open(proxy.url, on_wait=told.append) as store:
+        make.save(store, "s", make.runs(1))
+        proxy.go_down()
+        threading.Timer(0.3, proxy.come_up).start()
+        assert store.claim(RUN, provenance={}) == 1
+    (said,) = told
+    assert said.startswith("postgresql://")
+    assert said.endswith("; trying again for 300 s")
+
+
+def test_patience_pauses_longer_each_time_tells_every_ten_seconds_and_ends(monkeypatch):
+    now = 1000.0
+    pauses = []
+    told = []
+
+    def sleep(seconds):
+        nonlocal now
+        pauses.append(seconds)
+        now += seconds
+
+    monkeypatch.undo()
+    monkeypatch.setattr("results.patience.time.sleep", sleep)
+    monkeypatch.setattr("results.patience.time.monotonic", lambda: now)
+    patience = Patience(60.0, lambda sentence: told.append((now - 1000.0, sentence)))
+    assert not patience.waited
+    problem = DatabaseError("lost")
+
+    def wait_for_ever():
+        while True:
+            patience.wait(problem)
+
+    with pytest.raises(DatabaseError) as caught:
+        wait_for_ever()
+    assert caught.value is problem
+    assert patience.waited
+    assert sum(pauses) == pytest.approx(60.0)
+    assert pauses[0] < 0.1
+    assert pauses[:-1] == sorted(pauses[:-1])
+    assert max(pauses) == 5.0
+    assert [at for at, _ in told] == pytest.approx([0, 11.35, 21.35, 31.35, 41.35, 51.35])
+    assert told[0][1] == "lost; trying again for 60 s"
+
+
+def test_a_database_that_stays_away_is_an_error_and_the_next_call_waits_no_more(
+    proxy, make, monkeypatch
+):
+    monkeypatch.setattr("results.postgres_database.PATIENCE_SECONDS", 0.2)
+    told = []
+    with Store.open(proxy.url, on_wait=told.append) as store:
+        make.save(store, "s", make.runs(2))
+        proxy.go_down()
+        with pytest.raises(DatabaseError, match="cannot be reached"):
+            store.claim(RUN, provenance={})
+        assert len(told) == 1
+        with pytest.raises(DatabaseError, match="cannot be reached"):
+            store.release(RUN, 1, "lost", "who cleans up after the error")
+        assert len(told) == 1
+        proxy.come_up()
+        assert store.claim(RUN, provenance={}) == 1
+        proxy.cut()
+        assert store.release(RUN, 1, "lost", "it is back, and so is the patience")
+
+
+def test_who_only_reads_waits_less(proxy, store, make, monkeypatch):
+    monkeypatch.setattr("results.postgres_database.READER_PATIENCE_SECONDS", 0.2)
+    make.save(store, "s", make.runs(2))
+    with Queries.open(proxy.url) as queries:
+        proxy.cut()
+        assert len(queries.run_rows()) == 2
+        proxy.go_down()
+        with pytest.raises(DatabaseError, match="cannot be reached"):
+            queries.run_rows()
+
+
+def test_a_view_that_is_cut_is_an_error(proxy, store, make):
+    reader = Reader.open(proxy.url)
+
+    def look_twice():
+        with reader.view() as view:
+            assert view.execute(select(runs)).all() == []
+            proxy.cut()
+            view.execute(select(runs))
+
+    with pytest.raises(DatabaseError, match=r"connection to .* was lost"):
+        look_twice()
+    with reader.view() as view:
+        assert view.execute(select(runs)).all() == []
+    reader.close()
+
+
+def test_control_c_ends_the_wait_and_what_follows_it_does_not_wait(proxy, make):
+    told = threading.Event()
+
+    def interrupt():
+        told.wait()
+        time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with Store.open(proxy.url, on_wait=lambda sentence: told.set()) as store:
+        make.save(store, "s", make.runs(2))
+        assert store.claim(RUN, provenance={}) == 1
+        proxy.go_down()
+        threading.Thread(target=interrupt).start()
+        start = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            store.claim(make.run(2).run_id, provenance={})
+        with pytest.raises(DatabaseError, match="cannot be reached"):
+            store.release(RUN, 1, "interrupted", "stopped by a signal")
+        assert time.monotonic() - start < 5
+
+
+def test_the_driver_lock_is_taken_again_after_a_loss(proxy, store, postgres_url, make):
+    with Store.open(postgres_url) as other, store.driver_lock():
+        proxy.cut()
+        make.save(store, "s", make.runs(1))
+        with pytest.raises(DriverBusyError, match=f"pid {os.getpid()}"), other.driver_lock():
+            pytest.fail("two drivers")
+
+
+def test_the_driver_lock_is_taken_again_after_the_server_was_away(proxy, store, postgres_url, make):
+    with Store.open(postgres_url) as other, store.driver_lock():
+        proxy.go_down()
+        threading.Timer(0.2, proxy.come_up).start()
+        make.save(store, "s", make.runs(1))
+        with pytest.raises(DriverBusyError), other.driver_lock():
+            pytest.fail("two drivers")
+
+
+def test_a_driver_that_lost_its_lock_to_another_writes_nothing(proxy, store, postgres_url, make):
+    make.save(store, "s", make.runs(1))
+    with Store.open(postgres_url) as other, store.driver_lock():
+        proxy.cut()
+        with contextlib.ExitStack() as others_time:
+            wait_until(lambda: takes_lock(others_time, other))
+            before = databases.content(postgres_url)
+            for _ in range(2):
+                with pytest.raises(DriverBusyError, match=f"pid {os.getpid()}"):
+                    store.claim(RUN, provenance={})
+            assert databases.content(postgres_url) == before
+        assert store.claim(RUN, provenance={}) == 1
+
+
+def takes_lock(stack, store):
+    try:
+        stack.enter_context(store.driver_lock())
+    except DriverBusyError:
+        return False  # the server has not yet seen that the first driver's connection is gone
+    return True
+
+
+def test_a_lock_that_the_server_keeps_for_our_lost_session_is_taken_back(
+    proxy, store, postgres_url, make
+):
+    make.save(store, "s", make.runs(1))
+    with store.driver_lock():
+        proxy.abandon()
+        assert store.claim(RUN, provenance={}) == 1
+    with Store.open(postgres_url) as other, other.driver_lock():
+        pass
+
+
+def test_a_lock_that_another_store_of_this_process_took_is_not_taken_back(
+    proxy, store, postgres_url, make
+):
+    make.save(store, "s", make.runs(1))
+    with contextlib.ExitStack() as stack, Store.open(postgres_url) as other:
+        with store.driver_lock():
+            proxy.cut()
+            wait_until(lambda: takes_lock(stack, other))
+            with pytest.raises(DriverBusyError):
+                store.claim(RUN, provenance={})
+        make.save(other, "s", make.runs(2))  # it has its lock still, and its connection
+        with pytest.raises(DriverBusyError), store.driver_lock():
+            pytest.fail("two drivers")
+
+
+def test_a_wrong_password_fails_at_once_and_says_so(postgres_url, user_with_password, monkeypatch):
+    monkeypatch.setattr("results.patience.time.sleep", lambda seconds: pytest.fail("it waited"))
+    name, password = user_with_password
+    right = make_url(postgres_url).set(username=name, password=password)
+    wrong = right.set(password="guessed")
+    with pytest.raises(DatabaseError, match="password authentication failed") as caught:
+        Store.open(wrong.render_as_string(hide_password=False))
+    assert "guessed" not in str(caught.value)
+    with pytest.raises(DatabaseError, match=r"does not let this user|no database at"):
+        Store.open(right.render_as_string(hide_password=False), create=False)

@@ -1,0 +1,80 @@
+"""Reports and filters computed in Python from run rows: what the database has to agree with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from results.columns import Columns
+from results.filters import read_filters
+from results.records import RunRow
+from results.reports import DEFAULT_METRICS, STATISTICS, Report
+from results.statistics import summarize
+
+
+def select_rows(rows: Sequence[RunRow], where: Sequence[str]) -> list[RunRow]:
+    """The rows that pass every filter; values not known yet are null, and match as null."""
+    filters = read_filters(where, Columns(rows))
+    return [row for row in rows if all(f.accepts(f.column.read(row)) for f in filters)]
+
+
+def report(
+    rows: Sequence[RunRow],
+    group_by: Sequence[str],
+    metrics: Sequence[str] | None = None,
+    where: Sequence[str] = (),
+) -> Report:
+    """As `results.reports.report`, over rows as of `Queries.run_rows`."""
+    columns = Columns(rows)
+    filters = read_filters(where, columns)
+    keys = [columns.find(name) for name in dict.fromkeys(group_by)]
+    if metrics is None:
+        metrics = [*DEFAULT_METRICS, *columns.evaluations]
+    measures = [columns.metric(name) for name in dict.fromkeys(metrics)]
+    selected = [
+        row
+        for row in rows
+        if all(
+            (f.column.measured and row["state"] != "done") or f.accepts(f.column.read(row))
+            for f in filters
+        )
+    ]
+    members: dict[tuple[Any, ...], list[RunRow]] = {}
+    for row in selected:
+        group = tuple(sortable(column.read(row)) for column in keys)
+        members.setdefault(group, []).append(row)
+    groups = []
+    for group in sorted(members):
+        done = [row for row in members[group] if row["state"] == "done"]
+        if not done:
+            continue
+        entry: dict[str, Any] = {column.name: column.read(done[0]) for column in keys}
+        entry["runs"] = len(done)
+        entry.setdefault("diverged", sum(1 for row in done if row["diverged"]))
+        entry["unfinished"] = len(members[group]) - len(done)
+        for column in measures:
+            summary = asdict(summarize(column.read(row) for row in done))
+            entry |= {f"{column.name}_{name}": summary[name] for name in STATISTICS}
+        groups.append(entry)
+    finished = sum(entry["runs"] for entry in groups)
+    return Report(
+        group_by=tuple(column.name for column in keys),
+        metrics=tuple(column.name for column in measures),
+        groups=groups,
+        runs=finished,
+        unfinished=len(selected) - finished,
+    )
+
+
+def sortable(value: Any) -> tuple[int, Any]:
+    """A key that groups equal values, tells True from 1, and puts null last."""
+    if isinstance(value, bool):
+        return (0, value)
+    if isinstance(value, int | float):
+        return (1, value)
+    if isinstance(value, str):
+        return (2, value)
+    if value is None:
+        return (4, None)
+    return (3, tuple(sortable(item) for item in value))
