@@ -1,8 +1,8 @@
 """The results database: what happened. Knows neither torch nor ray.
 
-    import results
-    lab = results.open("sqlite:///.sweep/sweep.db")
-    lab.runs("quickstart", where="zero_stable=true")      # a pandas DataFrame
+import results
+lab = results.open("sqlite:///.sweep/sweep.db")
+lab.runs("quickstart", where="zero_stable=true")      # a pandas DataFrame
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Home:
     @classmethod
     def at(cls, folder: Path, database: str | None = None) -> Home:
         absolute = folder.expanduser().absolute()
-        return cls(absolute, database or f"sqlite:///{absolute / 'sweep.db'}")
+        return cls(absolute, database or f"sqlite:///{quote(str(absolute / 'sweep.db'))}")
 
     @property
     def runs(self) -> Path:

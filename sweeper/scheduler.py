@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from results.errors import BadResultError
+from results.errors import BadResultError, DatabaseError
 from results.queries import Queries
 from results.records import PendingRun, SweepChange
 from results.store import Store
@@ -179,12 +179,15 @@ class _Driver:
             ):
                 self._loop(executor)
         except KeyboardInterrupt:
-            self._give_back("interrupted", "stopped by a signal")
+            # Without a database, the next driver finds out what was running.
+            with suppress(DatabaseError):
+                self._give_back("interrupted", "stopped by a signal")
             raise Interrupted(
                 f"stopped; what was done is kept. To go on: sweep resume {self.spec.name}"
             ) from None
         except BaseException:
-            self._give_back("lost", "the driver stopped on an error")
+            with suppress(DatabaseError):
+                self._give_back("lost", "the driver stopped on an error")
             raise
 
     def _estimated_seconds(self, run: PendingRun) -> float:

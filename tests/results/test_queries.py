@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
-from results.errors import UnknownRunError, UnknownSweepError
+from results.errors import (
+    BadFilterError,
+    UnknownColumnError,
+    UnknownRunError,
+    UnknownSweepError,
+)
 from results.rates import AttemptSpan, rate_per_hour, seconds_left
 from results.records import RUN_KEYS
 
@@ -194,3 +201,113 @@ def test_points_in_time_are_iso_in_utc(store, queries, make, plain):
     found = queries.run_detail(make.run().run_id)
     assert found["created_at"] == "1970-01-01T00:00:00.500+00:00"
     assert found["finished_at"] is None
+
+
+def test_runs_are_filtered_in_the_database(store, queries, make):
+    runs = [make.run(1, depth=20), make.run(2), make.run(3, depth=56), make.run(4)]
+    make.save(store, "s", runs, [make.evaluation()])
+    make.save(store, "t", [make.run(5)])
+    make.finish(store, runs[2], evaluations=[make.measured(make.evaluation(), 60.0)])
+    make.finish(store, runs[1], test_accuracy=80.0)
+
+    def seeds(*where, sweeps=("s",), **options):
+        return [row["seed"] for row in queries.run_rows(sweeps, where=where, **options)]
+
+    assert seeds() == [1, 2, 3, 4]
+    assert seeds("depth>=32") == [2, 3, 4]
+    assert seeds("depth>=32", sweeps=()) == [2, 3, 4, 5]
+    assert seeds("depth>=32", run_ids=[make.run(n).run_id for n in (1, 4)]) == [4]
+    # What is not known yet is null.
+    assert seeds("test_accuracy>=80") == [2, 3]
+    assert seeds("test_accuracy=null") == [1, 4]
+    assert seeds("gaussian[0.1]<70", "training.optimizer.lr=0.1") == [3]
+    (row,) = queries.run_rows(["s"], where=["gaussian[0.1]=60"])
+    assert [e["accuracy"] for e in row["evaluations"]] == [60.0]
+    with pytest.raises(UnknownColumnError, match=r"unknown column 'gaussian\[0.1\]' \(known"):
+        seeds("gaussian[0.1]>0", sweeps=("t",))
+    with pytest.raises(BadFilterError):
+        seeds("depth")
+
+
+def test_more_keys_come_last_and_as_they_were_stored(store, queries, make):
+    coefficients = [[0.5, None], [1 / 3, 1e-300]]
+    make.save(store, "s", [make.run()])
+    make.finish(store, make.run(), learned_coefficients=coefficients)
+    (row,) = queries.run_rows(config=True, learned_coefficients=True)
+    assert tuple(row) == (*RUN_KEYS, "config", "learned_coefficients")
+    assert row["learned_coefficients"] == coefficients
+    (row,) = queries.run_rows(learned_coefficients=True)
+    assert tuple(row) == (*RUN_KEYS, "learned_coefficients")
+
+
+def test_epochs_are_in_the_order_of_the_runs(store, queries, make):
+    make.save(store, "s", [make.run(2), make.run(1), make.run(3)])
+    make.save(store, "t", [make.run(4)])
+    for number in (4, 1, 2):
+        make.finish(store, make.run(number))
+
+    def found(*sweeps, where=()):
+        rows = queries.epoch_rows(sweeps, where=where)
+        return [(int(row["run_id"], 16), row["epoch"]) for row in rows]
+
+    assert found("s") == [(2, 1), (2, 2), (1, 1), (1, 2)]
+    assert found("t", "s") == [(4, 1), (4, 2), *found("s")]
+    assert found(where=["seed<2"]) == [(1, 1), (1, 2)]
+    assert queries.epoch_rows(["s"])[0] == {
+        "run_id": make.run(2).run_id, "epoch": 1, "learning_rate": 0.1, "train_loss": 1.0,
+        "train_accuracy": 40.0, "test_loss": 1.1, "test_accuracy": 45.0, "seconds": 1.25,
+    }  # fmt: skip
+    with pytest.raises(UnknownSweepError):
+        found("nowhere")
+
+
+def test_measurements_are_in_the_order_of_the_runs(store, queries, make):
+    first, second = make.evaluation(1), make.evaluation(2)
+    make.save(store, "s", [make.run(2), make.run(1)], [second])
+    for number in (1, 2):
+        measured = [make.measured(first, 50.0), make.measured(second, 60.0 + number)]
+        make.finish(store, make.run(number), evaluations=measured)
+    rows = queries.evaluation_rows(["s"])
+    assert [(int(r["run_id"], 16), r["accuracy"]) for r in rows] == [(2, 62.0), (1, 61.0)]
+    assert rows[0] == {
+        "run_id": make.run(2).run_id, "evaluation_id": second.evaluation_id,
+        "evaluation": "gaussian[0.2]", "kind": "gaussian", "level": 0.2, "accuracy": 62.0,
+        "loss": 0.5,
+    }  # fmt: skip
+    assert len(queries.evaluation_rows(where=["gaussian[0.1]=50"])) == 4
+    assert queries.evaluation_rows(["s"], where=["gaussian[0.2]>100"]) == []
+
+
+def test_a_run_leads_to_the_newest_specs_that_ask_for_it(store, queries, make):
+    run = make.run()
+    store.save_sweep("b", "name: b\n", "b.yaml", [], None, [run], [], published="zerosnet/table3")
+    store.save_sweep("a", "old", "a.yaml", [], None, [run], [])
+    store.save_sweep("a", "new", "/home/me/a.yaml", ["depth=20"], None, [run], [])
+    make.save(store, "other", [make.run(2)])
+    detail = queries.run_detail(run.run_id)
+    assert detail["sweeps"] == ["b", "a"]
+    found = [
+        (spec["name"], spec["version"], spec["source"], spec["overrides"], spec["text"])
+        for spec in detail["sweep_specs"]
+    ]
+    assert found == [
+        ("b", 1, "b.yaml", [], "name: b\n"),
+        ("a", 2, "/home/me/a.yaml", ["depth=20"], "new"),
+    ]
+    assert datetime.fromisoformat(detail["sweep_specs"][0]["created_at"]).tzinfo is not None
+    make.save(store, "other", [])
+    assert queries.run_detail(make.run(2).run_id)["sweep_specs"] == []
+
+
+def test_the_published_table_is_that_of_the_newest_spec(store, queries, make):
+    def save(text, published):
+        store.save_sweep("s", text, "s.yaml", [], None, [make.run()], [], published=published)
+
+    save("1", None)
+    assert queries.published_name("s") is None
+    save("2", "zerosnet/table3")
+    assert queries.published_name("s") == "zerosnet/table3"
+    save("3", None)
+    assert queries.published_name("s") is None
+    with pytest.raises(UnknownSweepError, match=r"unknown sweep 'z' \(known: s\)"):
+        queries.published_name("z")
