@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from results.reports import report
+from reference_report import report
 from results.statistics import holm, mean_interval, summarize
 
 SAMPLES = st.lists(st.none() | st.floats(-1e6, 1e6), max_size=30)
