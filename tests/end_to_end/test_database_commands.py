@@ -140,7 +140,8 @@ def test_the_test_for_zero_stability(lab: Lab) -> None:
         assert row["auc"] == 0.5
     said = lab.sweep("report", "tiny", "--test", "zero_stable").stdout
     assert "too few" in said
-    assert "three" not in lab.sweep("report", "tiny", "--test", "depth").stdout
+    by_depth = lab.sweep("report", "tiny", "--test", "depth").stdout
+    assert "depth=44 minus depth=32" in by_depth
     wrong = lab.sweep("report", "tiny", "--test", "seed", code=2).stderr
     assert "seed" in wrong
 
