@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from typing import Any
 
@@ -65,9 +65,18 @@ class Moments:
         SIAM 2002, section 4.2) it is off by at most 3 (size + 2) u `squares`, with u = 2^-53.
         """
         if self.low == self.high:
-            return True
+            return True  # the sums are of no use then, see `around_itself`
         error = 3 * (self.size + 2) * 2**-53 * self.squares
         return error <= 1e-9 * self.squared_deviations
+
+    def around_itself(self) -> Moments:
+        """The same sample; one of equal values around their value, whatever its center was.
+
+        Far from its center, the sums of such a sample are nothing but rounding.
+        """
+        if self.low == self.high:
+            return replace(self, center=self.low, sum=0.0, squares=0.0)
+        return self
 
 
 _MOMENTS = len(fields(Moments))
@@ -388,6 +397,7 @@ def _mean_and_squares(parts: Sequence[Moments], size: int) -> tuple[float, float
         (part,) = parts
         return part.center + part.sum / size, part.squared_deviations
     # Exact, as the centers may differ by much less than they are.
+    parts = [part.around_itself() for part in parts]
     sums = (part.size * Fraction(part.center) + Fraction(part.sum) for part in parts)
     mean = sum(sums, start=Fraction(0)) / size
     squares = Fraction(0)
@@ -395,4 +405,4 @@ def _mean_and_squares(parts: Sequence[Moments], size: int) -> tuple[float, float
         offset = Fraction(part.center) - mean
         squares += Fraction(part.squares) + 2 * offset * Fraction(part.sum)
         squares += part.size * offset**2
-    return float(mean), float(squares)
+    return float(mean), max(0.0, float(squares))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from results.address import PostgresAddress
@@ -101,6 +101,13 @@ class PostgresDatabase(Database):
             connection.autocommit = True  # a rollback would take the settings back
             connection.execute(_SESSION.format(LOCK_SECONDS))
             connection.autocommit = False
+
+        @event.listens_for(engine, "handle_error")
+        def give_up_what_does_not_answer(context: ExceptionContext) -> None:
+            # A session that ends during the ping may leave its connection in a state that the
+            # driver complains of in other words than of a lost one.
+            if context.is_pre_ping:
+                context.is_disconnect = True
 
         return engine
 

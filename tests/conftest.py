@@ -7,8 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 SUPPORT = Path(__file__).parent / "support"
+
+# What was green once stays green until something changes. HYPOTHESIS_PROFILE=search looks for
+# examples that no run before has seen.
+settings.register_profile("same examples", derandomize=True)
+settings.register_profile("search", print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same examples"))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -8,8 +8,10 @@ import threading
 import time
 from contextlib import contextmanager
 
+import psycopg
 import pytest
 from sqlalchemy import make_url, select, text, update
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 import archives
 import databases
@@ -229,6 +231,22 @@ def test_a_write_is_done_once_whatever_becomes_of_its_connection(
         assert work.call(store, make, archive) == value
         assert proxy.rules == []
     assert all_but_times(postgres_url) == content
+
+
+def test_a_connection_that_complains_of_the_ping_itself_is_replaced(store, make, monkeypatch):
+    """As psycopg does if the session ends while SQLAlchemy pings it in autocommit mode."""
+    make.save(store, "s", make.runs(1))
+    complaints = [psycopg.ProgrammingError("can't change 'autocommit' now: status ACTIVE")]
+    ping = PGDialect_psycopg.do_ping
+
+    def complain_once(dialect, connection):
+        if complaints:
+            raise complaints.pop()
+        return ping(dialect, connection)
+
+    monkeypatch.setattr(PGDialect_psycopg, "do_ping", complain_once)
+    assert store.claim(RUN, provenance={}) == 1
+    assert complaints == []
 
 
 @pytest.mark.parametrize("disturbance", ["answer to the commit lost", "ended at the commit"])

@@ -287,6 +287,16 @@ def test_moments_summarize_as_the_values_do(parts, center):
             assert_equal_summaries(summary_of([roughly]), part)
 
 
+def test_parts_of_equal_values_are_not_read_from_sums_that_are_only_rounding():
+    far = 1e9
+    tenths, fifths = (
+        Moments(3, far, sum([value - far] * 3), sum([(value - far) ** 2] * 3), value, value)
+        for value in (0.1, 0.2)
+    )
+    assert all(part.are_precise for part in (tenths, fifths))
+    assert_equal_summaries(summary_of([tenths, fifths]), [0.1] * 3 + [0.2] * 3)
+
+
 def assert_equal_summaries(found, values):
     expected = summarize(values)
     assert (found.min, found.max) == (expected.min, expected.max)
