@@ -62,9 +62,10 @@ class Queries:
 
     @classmethod
     def open(cls, url: str) -> Self:
-        """Opens `sqlite:///path` read only.
+        """Opens `sqlite:///path` or `postgresql://user@host/name` read only.
 
-        Raises NoDatabaseError if there is no such file, DatabaseError if it is no sweep database.
+        Raises NoDatabaseError if there is no such database, DatabaseError if the URL is not
+        supported, or the database cannot be read, or is no sweep database.
         """
         return cls(Reader.open(url))
 

@@ -31,6 +31,9 @@ from results.tables import evaluations, runs
 
 _COLUMN_OF_KEY = {"attempts": "attempt"}
 
+# Each key of a path is one more level of an expression, which SQLAlchemy compiles by recursion.
+_DEEPEST_PATH = 50
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredColumn:
@@ -96,7 +99,7 @@ class StoredColumns:
         if name in self._ids:
             return _of_evaluation(name, self._ids[name])
         path = name.split(".")
-        if not all(map(_can_be_named, path)):
+        if len(path) > _DEEPEST_PATH or not all(map(_can_be_named, path)):
             return None
         return self._of_path(name, path)
 

@@ -214,9 +214,12 @@ def plot(
     """Draw figures: accuracy by scheme, size and noise, training curves, roots, coefficients."""
     from results.figures import FORMATS, draw, possible, save
     from results.queries import Queries
+    from sweeper.spec import SWEEP_NAME
 
     if format not in FORMATS:
         raise RequestError(f"--format {format!r}: one of {', '.join(FORMATS)}")
+    if output is None and not SWEEP_NAME.fullmatch(sweep):
+        raise RequestError(f"{sweep!r} gives no name to a folder: choose one with --output")
     with Queries.open(home_at(home, db).database) as queries, queries.one_view():
         rows = queries.run_rows([sweep], where=where, config=True, learned_coefficients=True)
         epochs = queries.epoch_rows([sweep], where=where)

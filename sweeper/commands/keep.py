@@ -61,10 +61,11 @@ def import_(
 
     opened = Archive.open(archive, revisions=REVISIONS)
     renamed = _renamed(names, opened.sweeps)
-    for name in renamed.values():
+    for name in (renamed.get(sweep, sweep) for sweep in opened.sweeps):
         if not SWEEP_NAME.fullmatch(name):
             raise RequestError(
-                f"--as {name!r} is not a name for a sweep: use letters, digits, '_', '-' and '.'"
+                f"{name!r} is not a name for a sweep: use letters, digits, '_', '-' and '.'"
+                " (--as gives a sweep of the archive another name)"
             )
     with Store.open(home_at(home, db).database) as store:
         merged = store.merge(opened, renamed)

@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import make_url
 
 import databases
+from results.store import Store
 
 SWEEP = str(Path(sys.executable).parent / "sweep")
 
@@ -223,6 +224,20 @@ def test_export_and_import_into_the_other_kind(lab: Lab, tmp_path: Path) -> None
     before = lab.ask("report")
     assert "0 runs added" in lab.sweep("import", archive).stderr
     assert lab.ask("report") == before
+
+
+def test_a_sweep_whose_name_leads_elsewhere_makes_no_files_there(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/hostile.db"
+    with Store.open(url) as store:
+        store.save_sweep("../../out", "", "s.yaml", [], None, [], [])
+    hostile = Lab(tmp_path, url)
+    assert "--output" in hostile.sweep("plot", "../../out", code=2).stderr
+    hostile.sweep("export", "--output", "archive")
+    other = Lab(tmp_path, f"sqlite:///{tmp_path}/other.db")
+    assert "'../../out' is not a name" in other.sweep("import", "archive", code=2).stderr
+    assert not (tmp_path / "other.db").exists()
+    other.sweep("import", "archive", "--as", "inside")
+    assert [sweep["sweep"] for sweep in other.ask("status")] == ["inside"]
 
 
 def test_the_schema_is_the_newest(lab: Lab) -> None:

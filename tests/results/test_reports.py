@@ -123,6 +123,11 @@ def test_true_and_one_are_different_keys(report, make):
     assert [(g["flag"], g["runs"]) for g in report(rows, ["flag"]).groups] == [(True, 1), (1, 2)]
 
 
+def test_a_path_deeper_than_any_config_is_unknown(report, make):
+    with pytest.raises(UnknownColumnError):
+        report([make.row(1)], [".".join("a" * 1000)])
+
+
 @pytest.mark.parametrize(
     ("arguments", "name", "nearest"),
     [
