@@ -1,4 +1,4 @@
-"""The moves of one run: claimed, released, failed, done; each fenced by its attempt number.
+"""The moves of one run: claimed, released, failed, done; each fenced by its attempt and driver.
 
 Each function works inside a transaction of the caller, `results.store.Store`. The questions that
 end in `ed` are for a commit that may or may not have taken place before the connection broke:
@@ -12,16 +12,26 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from results import membership
+from results import leases, membership
+from results.driver import Driver
 from results.payload import CheckedEvaluation, CheckedResult
 from results.plain import as_stored
 from results.tables import attempts, epochs, evaluations, runs
 
 
 def claim(
-    connection: Connection, run_id: str, provenance: Mapping[str, Any], now: float
+    connection: Connection,
+    run_id: str,
+    provenance: Mapping[str, Any],
+    now: float,
+    driver: Driver | None,
 ) -> int | None:
-    """Takes a queued run under a new attempt, whose number it returns; None if it is not queued."""
+    """Takes a queued run under a new attempt, whose number it returns.
+
+    None if the run is not queued, or the driver was ended.
+    """
+    if driver is not None and not leases.keep(connection, driver.id):
+        return None
     attempt = connection.execute(
         update(runs)
         .where(runs.c.run_id == run_id, runs.c.state == "queued")
@@ -37,6 +47,8 @@ def claim(
             state="running",
             started_at=now,
             provenance=dict(provenance),
+            driver_id=None if driver is None else driver.id,
+            storage=None if driver is None else driver.storage,
             **facts_of(provenance),
         )
     )
@@ -56,22 +68,22 @@ def claimed(connection: Connection, run_id: str, provenance: Mapping[str, Any], 
 
 
 def finish(
-    connection: Connection, run_id: str, attempt: int, checked: CheckedResult, now: float
+    connection: Connection,
+    run_id: str,
+    attempt: int,
+    checked: CheckedResult,
+    now: float,
+    driver_id: int | None,
 ) -> bool:
     """running -> done, with everything that was measured; False if overtaken."""
-    if not leave(connection, run_id, attempt, "done", now, finished_at=now, **checked.columns):
+    told = checked.provenance
+    end = {"finished_at": now, "first_epoch": checked.first_epoch}
+    columns = {"finished_at": now, **checked.columns}
+    if not leave(connection, run_id, attempt, "done", driver_id, end, columns, told):
         return False
     if checked.epochs:
         connection.execute(insert(epochs), checked.epochs)
     add_measurements(connection, checked.evaluations)
-    of_attempt = (attempts.c.run_id == run_id, attempts.c.attempt == attempt)
-    told = connection.execute(select(attempts.c.provenance).where(*of_attempt)).scalar_one()
-    provenance = told | checked.provenance
-    connection.execute(
-        update(attempts)
-        .where(*of_attempt)
-        .values(first_epoch=checked.first_epoch, provenance=provenance, **facts_of(provenance))
-    )
     return True
 
 
@@ -86,32 +98,40 @@ def leave(
     run_id: str,
     attempt: int,
     outcome: str,
-    now: float,
-    *,
-    error: str | None = None,
-    traceback: str | None = None,
-    **values: Any,
+    driver_id: int | None,
+    end: Mapping[str, Any],
+    columns: Mapping[str, Any],
+    provenance: Mapping[str, Any],
 ) -> bool:
-    """Ends an attempt, if the run still runs under it; says whether it did.
+    """Ends an attempt, if the run still runs under it and this driver; says whether it did.
 
-    `outcome` is the attempt's new state, and the run's too if it ends the run; `values` are
-    columns of the run.
+    `outcome` is the attempt's new state, and the run's too if it ends the run. `end` are columns
+    of the attempt, `columns` those of the run; `provenance` is added to what the attempt has.
     """
-    state = outcome if outcome in ("done", "failed") else "queued"
-    if state == "failed":
-        values["error"] = error
-    changed = connection.execute(
-        update(runs)
-        .where(runs.c.run_id == run_id, runs.c.attempt == attempt, runs.c.state == "running")
-        .values(state=state, **values)
+    of_attempt = (attempts.c.run_id == run_id, attempts.c.attempt == attempt)
+    held = (
+        select(attempts.c.provenance)
+        .select_from(runs)  # first, as rows are locked in this order
+        .join(attempts, attempts.c.run_id == runs.c.run_id)
+        .where(
+            *of_attempt,
+            runs.c.attempt == attempt,
+            runs.c.state == "running",
+            attempts.c.driver_id.is_not_distinct_from(driver_id),
+        )
+        .with_for_update()
     )
-    if not changed.rowcount:
+    known = connection.execute(held).scalar_one_or_none()
+    if known is None:
         return False
+    told = {**known, **provenance}
     connection.execute(
         update(attempts)
-        .where(attempts.c.run_id == run_id, attempts.c.attempt == attempt)
-        .values(state=outcome, finished_at=now, error=error, traceback=traceback)
+        .where(*of_attempt)
+        .values(state=outcome, provenance=told, **facts_of(told), **end)
     )
+    state = outcome if outcome in ("done", "failed") else "queued"
+    connection.execute(update(runs).where(runs.c.run_id == run_id).values(state=state, **columns))
     return True
 
 

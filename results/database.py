@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 T = TypeVar("T")
 
@@ -23,6 +23,8 @@ class Database(ABC):
     """
 
     shown: str
+    patience: float = 0.0
+    """For how many seconds a lost connection is waited for, where connections can be lost."""
 
     @abstractmethod
     def prepare_for_writing(self) -> None:
@@ -41,22 +43,61 @@ class Database(ABC):
         """
 
     @abstractmethod
-    def write(self, apply: Callable[[Connection], T], applied: Callable[[Connection], bool]) -> T:
+    def write(
+        self,
+        apply: Callable[[Connection], T],
+        applied: Callable[[Connection], bool],
+        *,
+        wait: bool = True,
+    ) -> T:
         """Runs `apply` in one transaction, commits it, and gives what it returned.
 
         If the connection is lost before the commit, nothing has happened, and `apply` runs again
         on a new connection. If it is lost while the commit is under way, nobody knows whether it
         took place. Then `applied` is asked first, in a new transaction: it looks by key for what
         `apply` wrote, and waits for the row locks that a commit still under way would hold.
+
+        Without `wait`, a lost connection is an error at once.
+        """
+
+    def now(self, connection: Connection) -> float:
+        """The time by the database's own clock, in seconds since the epoch."""
+        return float(connection.execute(_NOW[connection.dialect.name]).scalar_one())
+
+    @abstractmethod
+    def driving(self, command: str) -> AbstractContextManager[Callable[[], int]]:
+        """Lets others see that this process lives while the block runs, by locks that go with it.
+
+        The block is given a function: each call makes an id for a row in `drivers`, whose lock
+        is held from then on. On SQLite there is one driver at a time, on Postgres any number.
+
+        Raises DriverBusyError at once if another driver has the file, or the schema is being
+        upgraded.
         """
 
     @abstractmethod
-    def driver_lock(self, command: str) -> AbstractContextManager[None]:
-        """Makes this process the one driver of the database while the block runs.
+    def alone(self, command: str) -> AbstractContextManager[None]:
+        """Keeps drivers away while the block runs; raises DriverBusyError at once if one works."""
 
-        The lock ends with the process, however that ends. Raises DriverBusyError at once if
-        another has it.
+    def gone(self, connection: Connection, leases: Mapping[int, float]) -> set[int]:
+        """The drivers among these, given with the ends of their leases, that work no more.
+
+        Their leases have run out, or their locks are gone, and therefore their processes. None
+        just after the server's start: living drivers may still be on the way back to it.
         """
+        if self._just_started(connection):
+            return set()
+        now = self.now(connection)
+        run_out = {driver for driver, until in leases.items() if until < now}
+        return run_out | self._vanished(connection, list(leases))
+
+    @abstractmethod
+    def _just_started(self, connection: Connection) -> bool:
+        """Whether the server started so recently that neither locks nor leases say anything."""
+
+    @abstractmethod
+    def _vanished(self, connection: Connection, ids: Sequence[int]) -> set[int]:
+        """The drivers among these that can be seen to have no lock any more."""
 
     @abstractmethod
     def upgrading(self) -> AbstractContextManager[Connection]:
@@ -65,6 +106,13 @@ class Database(ABC):
     @abstractmethod
     def close(self) -> None:
         """Closes all connections; a later call opens new ones."""
+
+
+_NOW = {
+    # Not the time at which the transaction began.
+    "postgresql": text("SELECT CAST(extract(epoch FROM clock_timestamp()) AS double precision)"),
+    "sqlite": text("SELECT (julianday('now') - 2440587.5) * 86400.0"),
+}
 
 
 def rows_as_dicts(result: Any) -> list[dict[str, Any]]:

@@ -5,17 +5,29 @@ Each function works inside a transaction of the caller, `results.store.Store`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    delete,
+    insert,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from results.errors import UnknownRunError, UnknownSweepError
+from results.errors import UnknownSweepError
 from results.records import NewEvaluation, NewRun, StoredSpec
+from results.run_ids import full_run_id
 from results.tables import (
+    attempts,
     evaluation_configs,
     runs,
     sweep_evaluations,
@@ -24,7 +36,14 @@ from results.tables import (
     sweeps,
 )
 
+_OPEN = ("queued", "running")
 _ENDED = ("failed", "cancelled")
+_AGAIN = {
+    "state": "queued",
+    "error": None,
+    "finished_at": None,
+    "retried_after": runs.c.attempt,
+}
 _RUNS_AT_ONCE = 1_000
 
 
@@ -192,63 +211,99 @@ def replace_evaluations(
 
 def requeue_cancelled(connection: Connection, sweep_id: int) -> int:
     """Queues the sweep's cancelled runs again; returns how many."""
-    members = select(sweep_runs.c.run_id).where(sweep_runs.c.sweep_id == sweep_id)
-    return int(
-        connection.execute(
-            update(runs)
-            .where(runs.c.state == "cancelled", runs.c.run_id.in_(members))
-            .values(state="queued")
-        ).rowcount
-    )
+    return len(_change(connection, _of_sweep(sweep_id), ("cancelled",), _AGAIN))
 
 
 def requeue_ended(
-    connection: Connection, sweep: str | None, run_ids: Sequence[str] | None
+    connection: Connection,
+    sweep: str | None,
+    run_ids: Sequence[str] | None,
+    states: Sequence[str],
 ) -> list[tuple[str, int]]:
-    """Queues failed and cancelled runs, of a sweep or among ids if given.
+    """Queues runs in these states (failed, cancelled), of a sweep or among ids if given.
 
     Returns their ids and the numbers of their last attempts. Raises UnknownSweepError and
     UnknownRunError.
     """
-    requeue = (
-        update(runs)
-        .where(runs.c.state.in_(_ENDED))
-        .values(state="queued", error=None, finished_at=None)
-        .returning(runs.c.run_id, runs.c.attempt)
-    )
-    if sweep is not None:
-        sweep_id = find_sweep(connection, sweep)
-        members = select(sweep_runs.c.run_id).where(sweep_runs.c.sweep_id == sweep_id)
-        requeue = requeue.where(runs.c.run_id.in_(members))
+    return _change_chosen(connection, sweep, run_ids, states, _AGAIN)
+
+
+def cancel(
+    connection: Connection, sweep: str | None, run_ids: Sequence[str] | None, now: float
+) -> list[str]:
+    """Cancels queued and running runs, of a sweep or among ids if given, and open attempts.
+
+    Returns their ids. Raises UnknownSweepError and UnknownRunError.
+    """
+    changed = _change_chosen(connection, sweep, run_ids, _OPEN, {"state": "cancelled"})
+    cancelled = [run_id for run_id, _ in changed]
+    for start in range(0, len(cancelled), _RUNS_AT_ONCE):
+        ids = cancelled[start : start + _RUNS_AT_ONCE]
+        connection.execute(
+            update(attempts)
+            .where(attempts.c.state == "running", attempts.c.run_id.in_(ids))
+            .values(state="cancelled", finished_at=now)
+        )
+    return cancelled
+
+
+def _of_sweep(sweep_id: int) -> ColumnElement[bool]:
+    return runs.c.run_id.in_(select(sweep_runs.c.run_id).where(sweep_runs.c.sweep_id == sweep_id))
+
+
+def _change_chosen(
+    connection: Connection,
+    sweep: str | None,
+    run_ids: Sequence[str] | None,
+    states: Sequence[str],
+    values: Mapping[str, Any],
+) -> list[tuple[str, int]]:
+    """As `_change`, of a sweep, or among these ids or starts of ids, or both."""
+    chosen = true() if sweep is None else _of_sweep(find_sweep(connection, sweep))
     if run_ids is None:
-        return [(row.run_id, row.attempt) for row in connection.execute(requeue)]
+        return _change(connection, chosen, states, values)
     found: list[tuple[str, int]] = []
-    for run_id in dict.fromkeys(run_ids):
-        if not count_runs(connection, run_id):
-            raise UnknownRunError(run_id)
-        rows = connection.execute(requeue.where(runs.c.run_id == run_id))
-        found += [(row.run_id, row.attempt) for row in rows]
+    for run_id in sorted({full_run_id(connection, start) for start in run_ids}):
+        found += _change(connection, and_(chosen, runs.c.run_id == run_id), states, values)
     return found
+
+
+def _change(
+    connection: Connection,
+    chosen: ColumnElement[bool],
+    states: Sequence[str],
+    values: Mapping[str, Any],
+) -> list[tuple[str, int]]:
+    """Changes the chosen runs in these states; their ids and the numbers of their attempts."""
+    fit = and_(chosen, runs.c.state.in_(states))
+    # An update locks rows in any order, and two of them could wait for each other.
+    ordered = select(runs.c.run_id).where(fit).order_by(runs.c.run_id).with_for_update()
+    connection.execute(ordered).all()
+    change = update(runs).where(fit).values(values).returning(runs.c.run_id, runs.c.attempt)
+    return sorted((row.run_id, row.attempt) for row in connection.execute(change))
 
 
 def requeued(connection: Connection, ended: Sequence[tuple[str, int]]) -> bool:
     """Whether each of these (run id, last attempt) was queued again, whatever came after."""
-    for start in range(0, len(ended), _RUNS_AT_ONCE):
-        attempts = dict(ended[start : start + _RUNS_AT_ONCE])
+    last = dict(ended)
+    found = _states(connection, list(last))
+    return not any(s in _ENDED and attempt == last[key] for key, s, attempt in found)
+
+
+def was_cancelled(connection: Connection, run_ids: Sequence[str]) -> bool:
+    """Whether each of these runs was cancelled, and not queued again since."""
+    return not any(state in _OPEN for _, state, _ in _states(connection, run_ids))
+
+
+def _states(connection: Connection, run_ids: Sequence[str]) -> list[tuple[str, str, int]]:
+    """Id, state and last attempt of these runs, once nobody else is changing them."""
+    found: list[tuple[str, str, int]] = []
+    for start in range(0, len(run_ids), _RUNS_AT_ONCE):
         rows = connection.execute(
             select(runs.c.run_id, runs.c.state, runs.c.attempt)
-            .where(runs.c.run_id.in_(list(attempts)))
+            .where(runs.c.run_id.in_(run_ids[start : start + _RUNS_AT_ONCE]))
+            .order_by(runs.c.run_id)
             .with_for_update()
         )
-        if any(row.state in _ENDED and row.attempt == attempts[row.run_id] for row in rows):
-            return False
-    return True
-
-
-def count_runs(connection: Connection, run_id: str) -> int:
-    """1 if the database knows this run, else 0."""
-    return int(
-        connection.execute(
-            select(func.count()).select_from(runs).where(runs.c.run_id == run_id)
-        ).scalar_one()
-    )
+        found += [(row.run_id, row.state, row.attempt) for row in rows]
+    return found

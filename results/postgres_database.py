@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
@@ -16,7 +16,7 @@ from results.errors import DatabaseError
 from results.escaping import escape_text
 from results.patience import Patience
 from results.plain import one_line, to_json
-from results.postgres_lock import PostgresDriverLock
+from results.postgres_lock import PostgresDriverLock, just_started, vanished
 
 CONNECT_SECONDS = 10
 PATIENCE_SECONDS = 300.0
@@ -27,6 +27,10 @@ READER_PATIENCE_SECONDS = 10.0
 
 LOCK_SECONDS = 10
 """How long one try waits for rows that another session has locked."""
+
+IDLE_SECONDS = 60
+"""How long a transaction may stand still before the server ends it. A process that was stopped in
+the middle of one would keep others from the rows that it has locked."""
 
 # A host that vanished without a word is noticed within about a minute, on either side. Until the
 # server notices, the locks of the lost session stand in the way of the next one.
@@ -40,7 +44,7 @@ _CONNECTION = {
 }
 _SESSION = (
     "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;"
-    " SET lock_timeout = '{}s'"
+    " SET lock_timeout = '{}s'; SET idle_in_transaction_session_timeout = '{}s'"
 )
 
 # SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -71,8 +75,8 @@ class PostgresDatabase(Database):
         self._address = address
         self._on_wait = on_wait or (lambda sentence: None)
         self._read_only = purpose == "read"
-        self._most_patience = READER_PATIENCE_SECONDS if self._read_only else PATIENCE_SECONDS
-        self._patience = self._most_patience
+        self.patience = READER_PATIENCE_SECONDS if self._read_only else PATIENCE_SECONDS
+        self._used_up = False
         self._reached = False
         self._lock: PostgresDriverLock | None = None
         self._engine = self._make_engine()
@@ -99,7 +103,8 @@ class PostgresDatabase(Database):
         @event.listens_for(engine, "connect")
         def prepare(connection: psycopg.Connection[Any], record: object) -> None:
             connection.autocommit = True  # a rollback would take the settings back
-            connection.execute(_SESSION.format(LOCK_SECONDS))
+            idle = 0 if self._read_only else IDLE_SECONDS
+            connection.execute(_SESSION.format(LOCK_SECONDS, idle))
             connection.autocommit = False
 
         @event.listens_for(engine, "handle_error")
@@ -132,7 +137,13 @@ class PostgresDatabase(Database):
         with self._foreign_errors(), connection, connection.begin():
             yield connection
 
-    def write(self, apply: Callable[[Connection], T], applied: Callable[[Connection], bool]) -> T:
+    def write(
+        self,
+        apply: Callable[[Connection], T],
+        applied: Callable[[Connection], bool],
+        *,
+        wait: bool = True,
+    ) -> T:
         in_doubt: list[T] = []  # what `apply` gave before a commit that got no answer
 
         def attempt() -> T:
@@ -151,11 +162,12 @@ class PostgresDatabase(Database):
                     raise
                 return value
 
-        return self._persist(attempt)
+        return self._persist(attempt) if wait else attempt()
 
     def _persist(self, attempt: Callable[[], T]) -> T:
         """Tries again after what may pass by itself; raises DatabaseError if it does not."""
-        patience = Patience(self._patience, self._on_wait)
+        # Whoever cleans up after a wait in vain does not wait as long again.
+        patience = Patience(0.0 if self._used_up else self.patience, self._on_wait)
         while True:
             try:
                 try:
@@ -165,25 +177,48 @@ class PostgresDatabase(Database):
                         raise
                     patience.wait(error)
                 else:
-                    self._patience = self._most_patience
+                    self._used_up = False
                     return value
             except BaseException:
                 if patience.waited:
-                    self._patience = 0.0  # whoever cleans up after this does not wait as long again
+                    self._used_up = True
                 raise
 
     @contextmanager
-    def driver_lock(self, command: str) -> Iterator[None]:
-        # The command is not told to the server: everybody there could read it.
-        lock = PostgresDriverLock(self._make_engine, self.shown)
+    def driving(self, command: str) -> Iterator[Callable[[], int]]:
+        with self._locked("shared") as lock:
+
+            def new_driver() -> int:
+                with self._foreign_errors():
+                    return lock.new_driver()
+
+            self._lock = lock
+            try:
+                yield lambda: self._persist(new_driver)
+            finally:
+                self._lock = None
+
+    @contextmanager
+    def alone(self, command: str) -> Iterator[None]:
+        with self._locked("alone"):
+            yield
+
+    @contextmanager
+    def _locked(self, use: Literal["shared", "alone"]) -> Iterator[PostgresDriverLock]:
+        # No command is told to the server: everybody there could read it.
+        lock = PostgresDriverLock(self._make_engine, self.shown, use)
         with self._foreign_errors():
             lock.acquire()
-        self._lock = lock
         try:
-            yield
+            yield lock
         finally:
-            self._lock = None
             lock.release()
+
+    def _just_started(self, connection: Connection) -> bool:
+        return just_started(connection)
+
+    def _vanished(self, connection: Connection, ids: Sequence[int]) -> set[int]:
+        return vanished(connection, ids)
 
     @contextmanager
     def upgrading(self) -> Iterator[Connection]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import Connection, and_, func, select
 
 from results.database import rows_as_dicts
-from results.errors import UnknownRunError
-from results.rates import AttemptSpan, rate_per_hour, seconds_left
 from results.reader import Reader
-from results.records import STATES, CostSample, Failure, RunRow, SweepStatus
+from results.records import CostSample, RunRow, SweepStatus
+from results.run_ids import full_run_id
 from results.run_listing import (
     list_attempts,
     list_epochs,
@@ -25,7 +24,8 @@ from results.run_listing import (
     list_sweeps,
 )
 from results.selection import Selection, chosen_sweeps
-from results.tables import attempts, epochs, runs, sweep_runs
+from results.status import sweep_status
+from results.tables import attempts, drivers, epochs, runs, sweep_runs
 
 _DETAIL_KEYS = (
     "config",
@@ -182,13 +182,13 @@ class Queries:
         The keys of RUN_KEYS, then `config`, `best_epoch`, `train_loss`, `test_loss`,
         `diverged_epoch`, `weights_sha256`, `learned_coefficients`, `error`, `created_at`,
         `finished_at`, `sweeps` (names), `epoch_history` (one object an epoch) and
-        `attempt_history` (one object an attempt, with state, first_epoch, error, traceback,
-        provenance), and `sweep_specs` (the newest spec of each of its sweeps: name, version,
-        source, overrides, created_at, published, text). Points in time are ISO 8601, UTC.
-        Raises UnknownRunError.
+        `attempt_history` (one object an attempt, with state, first_epoch, error, traceback, fault,
+        storage, provenance, and host and pid of the driver that had it last), and `sweep_specs`
+        (the newest spec of each of its sweeps: name, version, source, overrides, created_at,
+        published, text). Points in time are ISO 8601, UTC. Raises UnknownRunError.
         """
-        run_id = self._full_id(id_prefix)
         with self._reader.view() as connection:
+            run_id = full_run_id(connection, id_prefix)
             selection = Selection(connection, (), [run_id])
             (row,) = list_runs(connection, selection, (), _DETAIL_KEYS)
             epoch_rows = rows_as_dicts(
@@ -198,7 +198,14 @@ class Queries:
             )
             attempt_rows = rows_as_dicts(
                 connection.execute(
-                    select(attempts).where(attempts.c.run_id == run_id).order_by(attempts.c.attempt)
+                    select(
+                        *(column for column in attempts.c if column is not attempts.c.driver_id),
+                        drivers.c.host.label("driver_host"),
+                        drivers.c.pid.label("driver_pid"),
+                    )
+                    .outerjoin(drivers, drivers.c.id == attempts.c.driver_id)
+                    .where(attempts.c.run_id == run_id)
+                    .order_by(attempts.c.attempt)
                 )
             )
             member_of = list(
@@ -221,25 +228,19 @@ class Queries:
         row["sweep_specs"] = specs
         return row
 
-    def _full_id(self, prefix: str) -> str:
-        if not re.fullmatch(r"[0-9a-f]{1,16}", prefix.lower()):
-            raise UnknownRunError(prefix)
-        query = select(runs.c.run_id).where(runs.c.run_id.startswith(prefix.lower()))
-        with self._reader.view() as connection:
-            found = list(connection.execute(query.order_by(runs.c.run_id)).scalars())
-        if len(found) != 1:
-            raise UnknownRunError(prefix, found)
-        return str(found[0])
-
     def status(self, sweep: str | None = None) -> list[SweepStatus]:
-        """How far `sweep` is, or every sweep, each with counts, failures, rate and time left.
+        """How far `sweep` is, or every sweep: counts, failures, faults, drivers, rate, time left.
 
         `results.rates` says how the rate is measured. The time left is for the queued and
         running runs, at that rate. Raises UnknownSweepError.
         """
         with self._reader.view() as connection:
             names = chosen_sweeps(connection, [] if sweep is None else [sweep])
-            return [_status(connection, key, name) for key, name in names.items()]
+            now = self._reader.now(connection)
+            return [
+                sweep_status(connection, key, name, now, partial(self._reader.gone, connection))
+                for key, name in names.items()
+            ]
 
     def cost_samples(self) -> list[CostSample]:
         """What training took so far, by kind of run and device, for estimating what it will.
@@ -286,60 +287,6 @@ class Queries:
         )
         with self._reader.view() as connection:
             return [CostSample(**row) for row in rows_as_dicts(connection.execute(query))]
-
-
-def _status(connection: Connection, sweep_id: int, name: str) -> SweepStatus:
-    of_sweep = sweep_runs.c.sweep_id == sweep_id
-    counts = dict.fromkeys(STATES, 0)
-    train_seconds = 0.0
-    last_finished: list[float] = []
-    for row in connection.execute(
-        select(
-            runs.c.state,
-            func.count().label("number"),
-            func.coalesce(func.sum(runs.c.train_seconds), 0.0).label("seconds"),
-            func.max(runs.c.finished_at).label("last"),
-        )
-        .join(sweep_runs)
-        .where(of_sweep)
-        .group_by(runs.c.state)
-    ):
-        counts[row.state] = row.number
-        train_seconds += row.seconds
-        if row.last is not None:
-            last_finished.append(row.last)
-    failures = [
-        Failure(
-            run_id=row.run_id,
-            label=f"{row.model} ({row.scheme}), depth {row.depth}, seed {row.seed}",
-            error=row.error,
-            attempts=row.attempt,
-        )
-        for row in connection.execute(
-            select(runs)
-            .join(sweep_runs)
-            .where(of_sweep, runs.c.state == "failed")
-            .order_by(sweep_runs.c.position)
-        )
-    ]
-    rate = rate_per_hour(
-        AttemptSpan(row.state, row.started_at, row.finished_at)
-        for row in connection.execute(
-            select(attempts.c.state, attempts.c.started_at, attempts.c.finished_at)
-            .join(sweep_runs, sweep_runs.c.run_id == attempts.c.run_id)
-            .where(of_sweep)
-        )
-    )
-    return SweepStatus(
-        sweep=name,
-        runs=sum(counts.values()),
-        counts=counts,
-        failures=failures,
-        train_seconds=train_seconds,
-        rate_per_hour=rate,
-        seconds_left=seconds_left(counts["queued"] + counts["running"], rate),
-        last_finished_at=max(last_finished, default=None),
-    )
 
 
 def _iso(seconds: float | None) -> str | None:

@@ -3,8 +3,8 @@
 A sweep is worked on in batches: a driver runs, is stopped, and is started again hours later. The
 rate is that of the newest batch alone, so that the pause before it does not count. A batch begins
 with an attempt that starts when nothing of the sweep has been going on for IDLE_SECONDS. An
-attempt that was lost or interrupted counts as going on only at its start, because its end is
-noted by the next driver, after the pause.
+attempt that ended otherwise than done or failed counts as going on only at its start, because its
+end may be noted by the next driver, after the pause.
 
 The rate is the number of attempts of the batch that ended a run, done or failed, over the time
 from the batch's start to the last of these ends. It is unknown before the first of them.

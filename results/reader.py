@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Self
 
@@ -39,6 +39,14 @@ class Reader:
         Keep it short: fetch the rows, leave the block, then work on them.
         """
         return nullcontext(self._pinned) if self._pinned else self._database.reading()
+
+    def now(self, connection: Connection) -> float:
+        """The time by the database's own clock, in seconds since the epoch."""
+        return self._database.now(connection)
+
+    def gone(self, connection: Connection, leases: Mapping[int, float]) -> set[int]:
+        """The drivers among these, given with the ends of their leases, that work no more."""
+        return self._database.gone(connection, leases)
 
     @contextmanager
     def one_view(self) -> Iterator[None]:

@@ -11,6 +11,18 @@ from typing import Any, NamedTuple
 
 STATES = ("queued", "running", "done", "failed", "cancelled")
 
+#: Why an attempt ended without a result, where somebody said so: the trainer raised; the device's
+#: memory was full; the worker's process or node vanished; the worker gave no sign of life; the
+#: driver vanished; somebody asked for an end.
+FAULTS = (
+    "trainer_error",
+    "out_of_memory",
+    "worker_lost",
+    "hung",
+    "driver_lost",
+    "stopped",
+)
+
 #: The keys of a run in JSON, in order.
 RUN_KEYS = (
     "run_id",
@@ -93,7 +105,10 @@ class PendingRun:
     """A run with work left: queued, or done but lacking evaluations of the sweep.
 
     `attempt` is the number of the last attempt, 0 before the first. `missing_evaluations` are
-    those of the sweep that have no row yet, in the sweep's order.
+    those of the sweep that have no row yet, in the sweep's order. `faults` counts the attempts
+    since the newest retry that ended with a fault, by its kind. `storages` are the places where
+    its attempts wrote, newest first, each once; a done run's weights lie in one of them. Attempts
+    without a place are left out.
     """
 
     run_id: str
@@ -108,6 +123,35 @@ class PendingRun:
     seed: int
     parameters: int
     epochs: int
+    faults: dict[str, int]
+    storages: tuple[str, ...]
+
+
+class Renewal(NamedTuple):
+    """What a driver learns when it renews its lease.
+
+    `alive` is false if another driver has taken its runs over. `lost` are those it asked about,
+    (run id, attempt), that are no longer its own, as they were taken over, cancelled or ended.
+    """
+
+    alive: bool
+    lost: list[tuple[str, int]]
+
+
+class Orphan(NamedTuple):
+    """A running run whose driver is gone. `storage`: where that attempt wrote, if it was said."""
+
+    run_id: str
+    attempt: int
+    storage: str | None
+
+
+class OtherDriver(NamedTuple):
+    """Another living driver, and how many runs of a sweep it works on."""
+
+    host: str | None
+    pid: int | None
+    runs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,18 +192,52 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class SweepStatus:
-    """How far a sweep is.
+class Fault:
+    """Attempts of a run since its newest retry that ended with one kind of fault.
 
-    `counts` has every state as a key. `train_seconds` is the training time of its done runs.
-    `rate_per_hour` and `seconds_left` are null when unknown; `results.rates` says how they are
-    measured. `last_finished_at` is when the newest done or failed run finished.
+    `kind` is one of FAULTS; `last_error` and `last_host` are of the newest of these attempts.
+    """
+
+    run_id: str
+    label: str
+    kind: str
+    times: int
+    last_error: str | None
+    last_host: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DriverStatus:
+    """A driver that holds runs of a sweep, or left them behind.
+
+    If it is `gone`, the next `sweep run` takes its runs. In a SQLite file nothing shows that
+    before its lease has run out. `lease_left` is in seconds. Host and pid are None for runs that
+    were claimed before drivers were stored.
+    """
+
+    host: str | None
+    pid: int | None
+    runs: int
+    lease_left: float
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SweepStatus:
+    """How far a sweep is, and what happened to whom.
+
+    `counts` has every state as a key. `faults` are those of every run, whatever became of it.
+    `train_seconds` is the training time of its done runs. `rate_per_hour` and `seconds_left` are
+    null when unknown; `results.rates` says how they are measured. `last_finished_at` is when the
+    newest done or failed run finished.
     """
 
     sweep: str
     runs: int
     counts: dict[str, int]
     failures: list[Failure]
+    faults: list[Fault]
+    drivers: list[DriverStatus]
     train_seconds: float
     rate_per_hour: float | None
     seconds_left: float | None

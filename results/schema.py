@@ -23,10 +23,23 @@ from results.tables import metadata
 from results.views import create_views
 
 #: Every revision that was ever released, oldest first; the scripts are in results/migrations.
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 NEWEST = REVISIONS[-1]
 
 VERSION_TABLE = "sweep_schema"
+
+# By these the first schema is known, which kept its number where SQLite has a place for one.
+_FIRST_TABLES = {
+    "attempts",
+    "epochs",
+    "evaluation_configs",
+    "evaluations",
+    "runs",
+    "sweep_evaluations",
+    "sweep_runs",
+    "sweep_specs",
+    "sweeps",
+}
 
 # As Alembic makes it.
 _revision = Table(
@@ -57,8 +70,7 @@ def find_revision(connection: Connection, shown: str) -> str | None:
             )
         return str(revisions[0])
     sqlite = connection.dialect.name == "sqlite"
-    if sqlite and metadata.tables.keys() <= found:
-        # The first schema kept its number where SQLite has a place for one.
+    if sqlite and found >= _FIRST_TABLES:
         return f"{connection.exec_driver_sql('PRAGMA user_version').scalar_one():04}"
     # A Postgres database may be shared with others, as long as no name is taken.
     taken = sorted(found if sqlite else found & metadata.tables.keys())

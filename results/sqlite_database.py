@@ -13,12 +13,21 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    QueuePool,
+    create_engine,
+    event,
+    func,
+    select,
+)
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from results import parent_only
@@ -28,6 +37,7 @@ from results.driver_lock import driver_lock
 from results.errors import DatabaseError, NoDatabaseError
 from results.escaping import escape_text
 from results.plain import to_json
+from results.tables import drivers
 
 BUSY_SECONDS = 10.0
 
@@ -47,6 +57,7 @@ class SqliteDatabase(Database):
         _require_place(self.path, create=purpose == "create")
         self._read_only = purpose == "read"
         self._in_wal_mode = False
+        self._driving = False
         self._engine = _engine(self.path, {"create": "rwc", "write": "rw", "read": "ro"}[purpose])
 
     def prepare_for_writing(self) -> None:
@@ -64,7 +75,13 @@ class SqliteDatabase(Database):
             with self._engine.execution_options(sqlite_begin="BEGIN").begin() as connection:
                 yield connection
 
-    def write(self, apply: Callable[[Connection], T], applied: Callable[[Connection], bool]) -> T:
+    def write(
+        self,
+        apply: Callable[[Connection], T],
+        applied: Callable[[Connection], bool],
+        *,
+        wait: bool = True,
+    ) -> T:
         # No network in between: a commit either took place or raised.
         with (
             _foreign_errors(self.path),
@@ -73,8 +90,26 @@ class SqliteDatabase(Database):
         ):
             return apply(connection)
 
-    def driver_lock(self, command: str) -> AbstractContextManager[None]:
+    @contextmanager
+    def driving(self, command: str) -> Iterator[Callable[[], int]]:
+        # Nobody else makes ids while the file is locked.
+        next_id = select(func.coalesce(func.max(drivers.c.id), 0) + 1)
+        with driver_lock(self.path, command):
+            self._driving = True
+            try:
+                yield lambda: self.read(lambda c: int(c.execute(next_id).scalar_one()))
+            finally:
+                self._driving = False
+
+    def alone(self, command: str) -> AbstractContextManager[None]:
         return driver_lock(self.path, command)
+
+    def _just_started(self, connection: Connection) -> bool:
+        return False  # no server
+
+    def _vanished(self, connection: Connection, ids: Sequence[int]) -> set[int]:
+        # Whoever holds the file is the one driver that lives.
+        return set(ids) if self._driving else set()
 
     @contextmanager
     def upgrading(self) -> Iterator[Connection]:

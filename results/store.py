@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Connection, select
 
-from results import claims, membership
+from results import claims, leases, membership
 from results.connect import connect
 from results.database import Database
+from results.driver import Driver, driving
 from results.errors import UnknownRunError
+from results.leases import LEASE_SECONDS, RENEW_SECONDS
 from results.payload import check_evaluations, check_result
 from results.pending import pending_runs
 from results.plain import one_line, storable
-from results.records import NewEvaluation, NewRun, PendingRun, StoredSpec, SweepChange
+from results.records import (
+    FAULTS,
+    NewEvaluation,
+    NewRun,
+    Orphan,
+    OtherDriver,
+    PendingRun,
+    Renewal,
+    StoredSpec,
+    SweepChange,
+)
+from results.status import count_runs
 from results.tables import runs
 
 if TYPE_CHECKING:
     from results.archive.merged import Merged
     from results.archive.reading import Archive
+
+__all__ = ["LEASE_SECONDS", "RENEW_SECONDS", "Store"]
 
 
 class Store:
@@ -38,8 +53,9 @@ class Store:
     for one caller only, and raises the run's attempt number by one. Attempt numbers only rise.
 
     A write about a running run names its attempt, and checks in its own transaction that the run
-    is still running under that attempt. If not, the writer was overtaken: the method returns
-    False, and nothing at all has changed.
+    is still running under that attempt, and is this driver's. If not, the writer was overtaken:
+    the method returns False, and nothing at all has changed. Outside of `driving`, runs belong
+    to no driver.
 
     Each method is one transaction: after a crash at any moment, all of it is there or none.
 
@@ -55,21 +71,31 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._driver: Driver | None = None
 
     @classmethod
     def open(
-        cls, url: str, *, create: bool = True, on_wait: Callable[[str], None] | None = None
+        cls,
+        url: str,
+        *,
+        create: bool = True,
+        on_wait: Callable[[str], None] | None = None,
+        patience: float | None = None,
     ) -> Self:
         """Opens `sqlite:///path` or `postgresql+psycopg://user:password@host/database`.
 
         With `create`, what is missing is made: the SQLite file, its folder, and the tables. A
-        Postgres connection that is lost later is waited for, which `on_wait` is told.
+        Postgres connection that is lost later is waited for `patience` seconds (300 if None),
+        which `on_wait` is told.
 
         Raises NoDatabaseError if there is no database and `create` is false, DatabaseError if
         the URL is not supported, or the database cannot be opened, is no sweep database, or has
         the schema of another version.
         """
-        return cls(connect(url, "create" if create else "write", on_wait=on_wait))
+        database = connect(url, "create" if create else "write", on_wait=on_wait)
+        if patience is not None:
+            database.patience = patience
+        return cls(database)
 
     @property
     def shown(self) -> str:
@@ -91,13 +117,70 @@ class Store:
     ) -> None:
         self.close()
 
-    def driver_lock(self, command: str = "") -> AbstractContextManager[None]:
-        """Makes this process the one driver of the database while the `with` block runs.
+    @contextmanager
+    def driving(self, storage: str = "", command: str = "") -> Iterator[None]:
+        """Makes this process a driver while the `with` block runs.
 
-        `command` tells others what is running. The lock ends with the process, however that
-        ends. Raises DriverBusyError at once, naming host and pid, if another driver has it.
+        What it claims then is its own: nobody else may write about these runs before they are
+        taken over. `storage` says where its attempts write; `command` tells others what is
+        running.
+
+        On SQLite there is one driver at a time: raises DriverBusyError at once, naming host and
+        pid, if another drives. On Postgres any number may, and the error means that the schema
+        is being upgraded. Others see at once when the process has ended, however that came.
         """
-        return self._database.driver_lock(command)
+        if self._driver is not None:
+            raise RuntimeError("this Store drives already")
+        with driving(self._database, storage or None, command) as driver:
+            self._driver = driver
+            try:
+                yield
+            finally:
+                self._driver = None
+
+    def renew(self, held: Sequence[tuple[str, int]]) -> Renewal:
+        """Extends this driver's lease to LEASE_SECONDS from now, by the database's clock.
+
+        `held` are the runs it works on, as (run id, attempt). Those that are no longer its own
+        come back as `lost`: cancelled, taken over, or ended in the meantime. If another driver
+        has taken all over (`alive` is false), this one is registered anew, so that it can go on
+        claiming. To be called every RENEW_SECONDS, from another thread than the rest if need
+        be. Raises RuntimeError outside of `driving`.
+        """
+        return self._driving().renew(held)
+
+    def take_over(self) -> list[Orphan]:
+        """Makes the running runs of drivers that are gone this driver's own, and returns them.
+
+        Gone is who left, whose lock went with its process, or whose lease has run out by the
+        database's clock. Such a driver is ended: it can change nothing any more. So are runs
+        taken over that no driver claimed. Of several that do this at once each gets other runs.
+        Raises RuntimeError outside of `driving`.
+        """
+        return self._driving().take_over()
+
+    def others(self, sweep: str) -> list[OtherDriver]:
+        """The other living drivers that work on runs of the sweep; raises UnknownSweepError."""
+        database = self._database
+        mine = None if self._driver is None else self._driver.id
+        found = database.read(
+            lambda c: leases.holders(
+                c,
+                membership.find_sweep(c, sweep),
+                database.now(c),
+                lambda ends: database.gone(c, ends),
+            )
+        )
+        return [
+            OtherDriver(holder.host, holder.pid, holder.runs)
+            for holder in found
+            if holder.driver_id != mine and not holder.gone
+        ]
+
+    def _driving(self) -> Driver:
+        if self._driver is None:
+            raise RuntimeError("only a driver does this: use it inside of Store.driving")
+        return self._driver
 
     def save_sweep(
         self,
@@ -159,61 +242,83 @@ class Store:
         """
         return self._database.read(lambda c: membership.newest_spec(c, sweep))
 
-    def orphans(self) -> list[tuple[str, int]]:
-        """(run id, attempt) of every run marked running.
-
-        Only under the driver lock are these runs that nobody works on any more.
-        """
-        query = select(runs.c.run_id, runs.c.attempt).where(runs.c.state == "running")
-        return self._database.read(
-            lambda c: [(row.run_id, row.attempt) for row in c.execute(query)]
-        )
-
     def claim(self, run_id: str, *, provenance: Mapping[str, Any]) -> int | None:
         """Takes a queued run: queued -> running under a new attempt, whose number it returns.
 
-        None if the run is not queued, or unknown; nothing has changed then.
+        None if the run is not queued, or unknown, or this driver's runs were taken over; nothing
+        has changed then.
         """
         now = time.time()
+        driver = self._driver
         return self._database.write(
-            lambda c: claims.claim(c, run_id, provenance, now),
+            lambda c: claims.claim(c, run_id, provenance, now, driver),
             lambda c: claims.claimed(c, run_id, provenance, now),
         )
 
-    def release(self, run_id: str, attempt: int, outcome: str, error: str | None) -> bool:
+    def release(
+        self,
+        run_id: str,
+        attempt: int,
+        outcome: str,
+        error: str | None,
+        *,
+        fault: str | None = None,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> bool:
         """Gives a run back unfinished: running -> queued; the attempt ends as `outcome`.
 
         `outcome` is "lost" (the worker vanished) or "interrupted" (it was stopped); `error` says
-        why in one line. False if overtaken. Raises ValueError for another outcome.
+        why in one line, `fault`, one of FAULTS, in one word. `provenance` is added to that of
+        the claim. False if overtaken. Raises ValueError for another outcome or fault.
         """
         if outcome not in ("lost", "interrupted"):
             raise ValueError(f"outcome {outcome!r}: 'lost' or 'interrupted' is expected")
         reason = None if error is None else one_line(error)
         now = time.time()
-        return self._database.write(
-            lambda c: claims.leave(c, run_id, attempt, outcome, now, error=reason),
-            lambda c: claims.left(c, run_id, attempt, outcome, now),
-        )
+        end = {"finished_at": now, "error": reason, "fault": _checked_fault(fault)}
+        return self._leave(run_id, attempt, outcome, end, {}, provenance)
 
-    def fail(self, run_id: str, attempt: int, error: str, traceback: str | None) -> bool:
+    def fail(
+        self,
+        run_id: str,
+        attempt: int,
+        error: str,
+        traceback: str | None,
+        *,
+        fault: str | None = None,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> bool:
         """Ends a run that cannot succeed: running -> failed, with the reason in one line.
 
-        False if overtaken.
+        `fault` and `provenance` as in `release`. False if overtaken. Raises ValueError for an
+        unknown fault.
         """
         reason = one_line(error) or "no reason was given"
         now = time.time()
+        end = {
+            "finished_at": now,
+            "error": reason,
+            "traceback": traceback,
+            "fault": _checked_fault(fault),
+        }
+        columns = {"finished_at": now, "error": reason}
+        return self._leave(run_id, attempt, "failed", end, columns, provenance)
+
+    def _leave(
+        self,
+        run_id: str,
+        attempt: int,
+        outcome: str,
+        end: Mapping[str, Any],
+        columns: Mapping[str, Any],
+        provenance: Mapping[str, Any] | None,
+    ) -> bool:
+        mine = None if self._driver is None else self._driver.id
         return self._database.write(
             lambda c: claims.leave(
-                c,
-                run_id,
-                attempt,
-                "failed",
-                now,
-                error=reason,
-                traceback=traceback,
-                finished_at=now,
+                c, run_id, attempt, outcome, mine, end, columns, provenance or {}
             ),
-            lambda c: claims.left(c, run_id, attempt, "failed", now),
+            lambda c: claims.left(c, run_id, attempt, outcome, end["finished_at"]),
         )
 
     def commit(self, run_id: str, attempt: int, result: Mapping[str, Any]) -> bool:
@@ -225,8 +330,9 @@ class Store:
         """
         checked = check_result(run_id, attempt, result)
         now = time.time()
+        mine = None if self._driver is None else self._driver.id
         return self._database.write(
-            lambda c: claims.finish(c, run_id, attempt, checked, now),
+            lambda c: claims.finish(c, run_id, attempt, checked, now, mine),
             lambda c: claims.left(c, run_id, attempt, "done", now),
         )
 
@@ -249,20 +355,44 @@ class Store:
 
         return self._database.write(apply, lambda c: claims.added_measurements(c, run_id, checked))
 
-    def retry(self, sweep: str | None = None, run_ids: Sequence[str] | None = None) -> int:
-        """Queues failed and cancelled runs again; returns how many.
+    def retry(
+        self,
+        sweep: str | None = None,
+        run_ids: Sequence[str] | None = None,
+        *,
+        only_failed: bool = False,
+    ) -> int:
+        """Queues failed runs again, and cancelled ones unless `only_failed`; returns how many.
 
-        Of the whole database, or only those in `sweep`, or only `run_ids`, or both. Attempt
-        numbers go on rising, and what earlier attempts left stays. Raises UnknownSweepError and
-        UnknownRunError, with nothing changed.
+        Of the whole database, or only those in `sweep`, or only `run_ids`, or both; the start of
+        an id will do. Attempt
+        numbers go on rising, and what earlier attempts left stays, but their faults count no
+        more. Raises UnknownSweepError and UnknownRunError, with nothing changed.
         """
+        states = ("failed",) if only_failed else ("failed", "cancelled")
         requeued: list[tuple[str, int]] = []
 
         def apply(connection: Connection) -> int:
-            requeued[:] = membership.requeue_ended(connection, sweep, run_ids)
+            requeued[:] = membership.requeue_ended(connection, sweep, run_ids, states)
             return len(requeued)
 
         return self._database.write(apply, lambda c: membership.requeued(c, requeued))
+
+    def cancel(self, sweep: str | None = None, run_ids: Sequence[str] | None = None) -> int:
+        """Cancels queued and running runs; returns how many.
+
+        Of the whole database, or only those in `sweep`, or only `run_ids` as in `retry`. A driver
+        that works on one learns it when it renews its lease, and can no longer write about it.
+        Raises UnknownSweepError and UnknownRunError, with nothing changed.
+        """
+        cancelled: list[str] = []
+        now = time.time()
+
+        def apply(connection: Connection) -> int:
+            cancelled[:] = membership.cancel(connection, sweep, run_ids, now)
+            return len(cancelled)
+
+        return self._database.write(apply, lambda c: membership.was_cancelled(c, cancelled))
 
     def merge(self, archive: Archive, names: Mapping[str, str] | None = None) -> Merged:
         """Adds what the database lacks of an archive; `results.archive.merging` has the rules.
@@ -281,6 +411,10 @@ class Store:
 
         return self._database.write(lambda c: merge(c, archive, names), nothing_left)
 
+    def counts(self, sweep: str) -> dict[str, int]:
+        """The sweep's runs by state; every state is a key. Raises UnknownSweepError."""
+        return self._database.read(lambda c: count_runs(c, membership.find_sweep(c, sweep)))
+
     def pending(self, sweep: str) -> list[PendingRun]:
         """The runs of `sweep` with work left, in its order.
 
@@ -288,3 +422,9 @@ class Store:
         UnknownSweepError.
         """
         return self._database.read(lambda c: pending_runs(c, membership.find_sweep(c, sweep)))
+
+
+def _checked_fault(fault: str | None) -> str | None:
+    if fault is not None and fault not in FAULTS:
+        raise ValueError(f"fault {fault!r}: one of {', '.join(FAULTS)} is expected")
+    return fault

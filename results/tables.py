@@ -143,6 +143,14 @@ runs = Table(
     Column("error", Text),
     Column("created_at", Float, nullable=False),
     Column("finished_at", Float),
+    # The number of the last attempt before the newest retry: faults up to it no longer count.
+    Column(
+        "retried_after",
+        Integer,
+        CheckConstraint("retried_after >= 0", name="retried_after"),
+        nullable=False,
+        server_default="0",
+    ),
     CheckConstraint("state IN ('queued', 'running', 'done', 'failed', 'cancelled')", name="state"),
     CheckConstraint("attempt >= 0", name="attempt"),
     CheckConstraint("attempt >= 1 OR state IN ('queued', 'cancelled')", name="claimed_once"),
@@ -175,6 +183,19 @@ sweep_evaluations = Table(
     Index("uq_sweep_evaluations_position", "sweep_id", "position", unique=True),
 )
 
+# A process that works on runs. It lives as long as its lease is renewed, and, where it can be seen,
+# its lock is held; `ended_at` is set when it leaves, or by another driver that took its runs over.
+drivers = Table(
+    "drivers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("lease_until", Float, nullable=False),
+    Column("ended_at", Float),
+)
+
 attempts = Table(
     "attempts",
     metadata,
@@ -190,8 +211,22 @@ attempts = Table(
     Column("host", Text),
     Column("device", Text),
     Column("git_commit", Text),
-    CheckConstraint("state IN ('running', 'done', 'failed', 'lost', 'interrupted')", name="state"),
+    # Whose write about the attempt counts; null: a program that is no driver.
+    Column("driver_id", ForeignKey("drivers.id")),
+    Column("fault", Text),
+    Column("storage", Text),
+    CheckConstraint(
+        "state IN ('running', 'done', 'failed', 'lost', 'interrupted', 'cancelled')", name="state"
+    ),
     CheckConstraint("(state = 'running') = (finished_at IS NULL)", name="finished_has_time"),
+    CheckConstraint(
+        "fault IN ('trainer_error', 'out_of_memory', 'worker_lost', 'hung', 'driver_lost',"
+        " 'stopped')",
+        name="fault",
+    ),
+    CheckConstraint(
+        "fault IS NULL OR state IN ('failed', 'lost', 'interrupted')", name="fault_ended_it"
+    ),
     # Two attempts of one run can never be open at once.
     Index(
         "uq_attempts_running",

@@ -1,14 +1,14 @@
 """Read-only views for other programs: psql, DBeaver, DuckDB, pandas, Grafana.
 
-`runs_flat` has one row a run, `evaluations_flat` one row a measurement. docs/database.md
-describes every column.
+`runs_flat` has one row a run, `evaluations_flat` one row a measurement, `attempts_flat` one row
+an execution of a run. docs/database.md describes every column.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import Connection
 
-NAMES = ("runs_flat", "evaluations_flat")
+NAMES = ("runs_flat", "evaluations_flat", "attempts_flat")
 
 
 def create_views(connection: Connection) -> None:
@@ -19,7 +19,7 @@ def create_views(connection: Connection) -> None:
 
 def view_statements(dialect: str) -> list[str]:
     """The statements that make the views, for "sqlite" or "postgresql"."""
-    return [_runs_flat(dialect), _evaluations_flat()]
+    return [_runs_flat(dialect), _evaluations_flat(), _attempts_flat(dialect)]
 
 
 def _runs_flat(dialect: str) -> str:
@@ -44,11 +44,6 @@ def _runs_flat(dialect: str) -> str:
 
     def words(path: str) -> str:
         return f"json_extract({_at(path)})" if dialect == "sqlite" else _said(path)
-
-    def moment(column: str) -> str:
-        if dialect == "sqlite":
-            return f"strftime('%Y-%m-%dT%H:%M:%fZ', {column}, 'unixepoch')"
-        return f"to_timestamp({column})"
 
     if dialect == "sqlite":
         # The inner query orders what group_concat joins; aggregates take no order before 3.44.
@@ -77,10 +72,17 @@ SELECT
     r.test_loss, r.train_loss, r.diverged, r.diverged_epoch,
     r.train_seconds, r.images_per_second, r.attempt AS attempts,
     a.host, a.device, a.git_commit, r.weights_sha256, r.error,
-    {moment("r.created_at")} AS created_at, {moment("r.finished_at")} AS finished_at
+    {_moment(dialect, "r.created_at")} AS created_at,
+    {_moment(dialect, "r.finished_at")} AS finished_at
 FROM runs r
 LEFT JOIN attempts a ON a.run_id = r.run_id AND a.attempt = r.attempt
 """.strip()
+
+
+def _moment(dialect: str, column: str) -> str:
+    if dialect == "sqlite":
+        return f"strftime('%Y-%m-%dT%H:%M:%fZ', {column}, 'unixepoch')"
+    return f"to_timestamp({column})"
 
 
 def _at(path: str) -> str:
@@ -106,4 +108,21 @@ SELECT
 FROM evaluations e
 JOIN evaluation_configs c ON c.evaluation_id = e.evaluation_id
 JOIN runs r ON r.run_id = e.run_id
+""".strip()
+
+
+def _attempts_flat(dialect: str) -> str:
+    return f"""
+CREATE VIEW attempts_flat AS
+SELECT
+    a.run_id, a.attempt, a.state, a.fault, a.error,
+    r.model, r.scheme, r.depth, r.dataset, r.seed, r.state AS run_state,
+    a.host, a.device, a.git_commit, a.storage, a.first_epoch,
+    d.host AS driver_host, d.pid AS driver_pid,
+    {_moment(dialect, "a.started_at")} AS started_at,
+    {_moment(dialect, "a.finished_at")} AS finished_at,
+    a.finished_at - a.started_at AS seconds
+FROM attempts a
+JOIN runs r ON r.run_id = a.run_id
+LEFT JOIN drivers d ON d.id = a.driver_id
 """.strip()

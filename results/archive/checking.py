@@ -22,7 +22,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from results.archive.layout import ARCHIVED, SWEEP, ArchivedColumn, ArchivedTable
-from results.tables import sweeps
+from results.tables import metadata, sweeps
 
 if TYPE_CHECKING:
     from results.archive.reading import Archive
@@ -31,7 +31,7 @@ _ID = "^[0-9a-f]{16}$"
 _ID_COLUMNS = ("run_id", "evaluation_id")
 
 # What JSON columns hold; of another column, any JSON but null, which is an empty cell.
-_JSON_KINDS: dict[str, TypeAdapter[Any]] = {
+JSON_KINDS: dict[str, TypeAdapter[Any]] = {
     "config": TypeAdapter(dict[str, Any]),
     "provenance": TypeAdapter(dict[str, Any]),
     "overrides": TypeAdapter(list[str]),
@@ -160,8 +160,8 @@ class _Rules:
         self._scratch = scratch
         self._dialect = sqlite.dialect()
         self._tables = MetaData()
-        for entry in ARCHIVED.values():
-            entry.table.to_metadata(self._tables)
+        for table in metadata.tables.values():
+            table.to_metadata(self._tables)
 
     def begin(self, entry: ArchivedTable, columns: Sequence[ArchivedColumn]) -> None:
         """Makes the table; its rows will have these columns."""
@@ -267,7 +267,7 @@ def _check_values(column: ArchivedColumn, values: Any, place: _Place) -> None:
 
 
 def _check_json(column: ArchivedColumn, texts: Sequence[str | None], place: _Place) -> None:
-    kind = _JSON_KINDS.get(column.name)
+    kind = JSON_KINDS.get(column.name)
     for row, text in enumerate(texts):
         if text is None:
             continue

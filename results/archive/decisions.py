@@ -18,7 +18,7 @@ RESULT = ("weights_sha256", "diverged", "test_accuracy", "best_test_accuracy", "
 STILL_RUNNING = "the run was still running when its archive was written"
 """The error of attempts closed by an import. An archive that knows how one ended completes it."""
 
-_KEPT_HERE = ("attempt", "created_at")
+_KEPT_HERE = ("attempt", "created_at", "retried_after")
 """Columns of a run that a result from elsewhere does not bring along."""
 
 

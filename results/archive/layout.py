@@ -1,7 +1,8 @@
 """What an archive consists of: one Parquet file a table, with that table's columns.
 
-The columns are those of `results.tables`, so that a new one travels without a change here. The
-one difference: a sweep is called by its name, since its number means nothing in another database.
+The columns are those of `results.tables`, so that a new one travels without a change here. Numbers
+that mean nothing in another database are left out: a sweep is called by its name, and a driver not
+at all.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ class ArchivedTable:
         return tuple(
             ArchivedColumn(SWEEP if _refers_to_sweep(column) else column.name, column)
             for column in self.table.columns
-            if column is not tables.sweeps.c.id
+            if column not in _LOCAL
         )
 
     @cached_property
@@ -144,6 +145,9 @@ class ArchivedTable:
         """How many rows are worked on, and stored as one row group."""
         has_text = any(isinstance(c.kept.type, JSON) for c in self.columns)
         return _ROWS_WITH_TEXT if has_text else _ROWS_OF_NUMBERS
+
+
+_LOCAL = {tables.sweeps.c.id, tables.attempts.c.driver_id}
 
 
 def _refers_to_sweep(column: Column[Any]) -> bool:

@@ -37,7 +37,8 @@ def merge(
 
     An attempt is the same if its run, its start and what both know of its provenance agree.
     Attempts that are not known here are added after those that are, with new numbers, and a
-    run's attempt is the one that made its result; a run that is done here gains none.
+    run's attempt is the one that made its result; a run that is done here gains none. A run that
+    gains attempts counts its faults anew.
 
     Measurements are matched by run and evaluation, evaluations by id, sweeps by name: what
     `merging_sweeps.merge_sweeps` says. `names` gives sweeps of the archive another name here.
@@ -157,12 +158,13 @@ class _Merging:
         completed = [row for _, d in decisions for row in d.completed_attempts]
         self._update(attempts, completed)
         self.counts["attempts"]["completed"] += len(completed)
-        # A result comes last: from then on the run is final.
+        # What went wrong elsewhere says little about these machines: faults are counted from here.
         raised = [
-            {"run_id": run_id, "attempt": d.last_attempt}
+            {"run_id": run_id, "attempt": d.last_attempt, "retried_after": d.last_attempt}
             for run_id, d in decisions
             if d.last_attempt is not None
         ]
+        # A result comes last: from then on the run is final.
         self._update(runs, raised)
         self._update(runs, [d.row for _, d in decisions if d.fate == "completed" and d.row])
 

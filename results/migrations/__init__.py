@@ -46,7 +46,7 @@ def upgrade(url: str, revision: str = schema.NEWEST) -> tuple[str, str]:
             raise NoDatabaseError(database.shown)
         if before not in schema.REVISIONS:
             schema.require_current(before, database.shown)
-        with database.driver_lock("sweep db upgrade"), database.upgrading() as connection:
+        with database.alone("sweep db upgrade"), database.upgrading() as connection:
             schema.lock(connection)
             before = schema.find_revision(connection, database.shown) or before
             if schema.REVISIONS.index(before) < schema.REVISIONS.index(revision):

@@ -261,9 +261,9 @@ def test_a_password_reaches_the_server_and_nobody_else(
     with all_that_is_logged() as logged, Store.open(url) as store, Store.open(url) as other:
         make.save(store, "s", make.runs(2))
         make.finish(store, make.run(1))
-        with store.driver_lock(f"sweep run --db {url}"):
-            with pytest.raises(DriverBusyError) as busy, other.driver_lock():
-                pytest.fail("two drivers")
+        with store.driving(command=f"sweep run --db {url}"):
+            with pytest.raises(DriverBusyError) as busy, other._database.alone("upgrade"):
+                pytest.fail("an upgrade beside a driver")
             with pytest.raises(DatabaseError, match="id_length") as refused:
                 make.save(store, "t", [make.run(1, run_id="short")])
             with pytest.raises(ZeroDivisionError) as unexpected:

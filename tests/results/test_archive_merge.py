@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -184,9 +185,9 @@ def test_a_run_that_was_running_is_queued_here(store, take, other, make, there):
     (attempt,) = there.run_detail(RUN)["attempt_history"]
     assert (attempt["state"], attempt["error"]) == ("interrupted", STILL_RUNNING)
     assert attempt["finished_at"] >= attempt["started_at"]
-    assert other.orphans() == []
+    assert databases.running(other) == []
     assert other.claim(RUN, provenance={}) == 2
-    assert store.orphans() == [(RUN, 1)]
+    assert databases.running(store) == [(RUN, 1)]
 
 
 @pytest.mark.parametrize("state", ["queued", "failed", "cancelled"])
@@ -227,6 +228,60 @@ def test_a_run_not_done_on_either_side_keeps_its_state_and_gains_the_attempts(
     assert merged.counts["attempts"].inserted == 2
     assert history(there) == [(1, "lost"), (2, "lost"), (3, "failed")]
     assert other.claim(RUN, provenance={}) == 4
+
+
+def test_faults_and_storage_travel_and_drivers_do_not(store, take, other, make, there):
+    make.save(store, "s", make.runs(2))
+    with store.driving("/far/runs"):
+        lost, stopped = (run.run_id for run in make.runs(2))
+        assert store.claim(lost, provenance={}) == 1
+        assert store.release(lost, 1, "lost", "gone", fault="worker_lost")
+        assert store.claim(stopped, provenance={}) == 1
+        assert store.cancel(run_ids=[stopped]) == 1
+    take()
+    (first,), (second,) = (
+        there.run_detail(run_id)["attempt_history"] for run_id in (lost, stopped)
+    )
+    assert (first["state"], first["fault"], first["storage"]) == (
+        "lost",
+        "worker_lost",
+        "/far/runs",
+    )
+    assert (second["state"], second["fault"]) == ("cancelled", None)
+    assert first["driver_host"] is second["driver_host"] is None
+    (pending,) = other.pending("s")
+    assert (pending.faults, pending.storages) == ({"worker_lost": 1}, ("/far/runs",))
+    assert not take().changed
+
+
+def test_faults_from_elsewhere_do_not_count_against_a_run_that_is_known_here(
+    store, take, other, make
+):
+    for opened in (store, other):
+        make.save(opened, "s", make.runs(1))
+        attempt = opened.claim(RUN, provenance={})
+        assert opened.release(RUN, attempt, "lost", "gone", fault="worker_lost")
+    take()
+    (pending,) = other.pending("s")
+    assert (pending.attempt, pending.faults) == (2, {})
+    assert not take().changed
+
+
+def test_an_archive_of_the_schema_before_faults_is_read(
+    store, url, other, elsewhere, make, tmp_path
+):
+    make.save(store, "s", make.runs(2))
+    fail(store, make.run(1))
+    make.finish(store, make.run(2))
+    archives.export_from(url, tmp_path / "older")
+    for table, new in (("attempts", ("fault", "storage")), ("runs", ("retried_after",))):
+        content = pq.read_table(tmp_path / "older" / f"{table}.parquet").drop_columns(list(new))
+        archives.replace_file(tmp_path / "older", table, content)
+    archives.edit_manifest(tmp_path / "older", lambda m: m.update(schema_revision="0002"))
+    merged = archives.import_into(elsewhere, tmp_path / "older")
+    assert merged.counts["runs"].inserted == merged.counts["attempts"].inserted == 2
+    assert not archives.import_into(elsewhere, tmp_path / "older").changed
+    assert other.retry() == 1
 
 
 def test_a_done_run_is_final(store, take, other, elsewhere, make, there):
@@ -330,7 +385,7 @@ def test_a_run_that_is_running_here_is_left_to_its_driver(store, take, other, ma
     merged = take()
     assert [conflict.kind for conflict in merged.conflicts] == ["running"]
     assert merged.counts["epochs"].left_out == 2
-    assert other.orphans() == [(RUN, 1)]
+    assert databases.running(other) == [(RUN, 1)]
     assert other.release(RUN, 1, "interrupted", None)
     assert take().adopted == (RUN,)
 
@@ -718,7 +773,8 @@ def _check_union(url, archive, here, there):
 
 
 def test_an_archive_holds_every_table_of_the_database():
-    assert ARCHIVED.keys() == metadata.tables.keys()
+    # But for drivers, who are nobody elsewhere.
+    assert ARCHIVED.keys() == metadata.tables.keys() - {"drivers"}
 
 
 def test_the_store_refuses_what_the_database_refuses(store, url, make):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+import databases
 from results import schema
 from results.errors import DatabaseError, NoDatabaseError
 from results.queries import Queries
@@ -36,14 +37,14 @@ def test_open_makes_folder_file_and_tables(tmp_path):
     url = f"sqlite:///{tmp_path}/a/b%20c#%3F%2541é/r.db"
     with Store.open(url) as store:
         assert store.shown == str(path)
-        assert store.orphans() == []
+        assert databases.running(store) == []
     with Queries.open(url) as queries:
         assert queries.sweep_names() == []
 
 
 def test_a_file_name_that_is_no_text(tmp_path):
     with Store.open(f"sqlite:///{tmp_path}/%FF.db") as store:
-        assert store.orphans() == []
+        assert databases.running(store) == []
     assert (tmp_path / os.fsdecode(b"\xff.db")).exists()
 
 
@@ -88,7 +89,7 @@ def test_without_create_an_empty_postgres_stays_empty(postgres_url):
         with pytest.raises(NoDatabaseError, match="no database at postgresql://"):
             opener(postgres_url)
     with Store.open(postgres_url) as store:  # the name is still free
-        assert store.orphans() == []
+        assert databases.running(store) == []
 
 
 @pytest.mark.parametrize("opener", [Store.open, Queries.open])
@@ -113,7 +114,7 @@ def test_a_postgres_schema_with_tables_of_others_can_be_shared_unless_a_name_is_
     with plain_postgres.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE songs (id integer)")
     with Store.open(postgres_url) as store:
-        assert store.orphans() == []
+        assert databases.running(store) == []
     with plain_postgres.begin() as connection:
         connection.exec_driver_sql(f"DROP TABLE {schema.VERSION_TABLE}")
     with pytest.raises(DatabaseError, match="not a sweep database, but has a table 'attempts'"):
@@ -220,7 +221,7 @@ def test_a_locked_postgres_is_waited_for_and_said(postgres_url, plain_postgres, 
             waiting.join(0.4)
             transaction.commit()
             waiting.join()
-        assert store.orphans() == [(make.run(1).run_id, 1)]
+        assert databases.running(store) == [(make.run(1).run_id, 1)]
     (said,) = told
     assert "stayed locked for 0.1 s: another session is changing it; trying again" in said
 

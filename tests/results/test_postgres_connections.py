@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import signal
@@ -15,12 +14,12 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 import archives
 import databases
-from results.errors import DatabaseError, DriverBusyError
+from results.errors import DatabaseError
 from results.patience import Patience
 from results.queries import Queries
 from results.reader import Reader
 from results.store import Store
-from results.tables import metadata, runs, sweeps
+from results.tables import drivers, metadata, runs, sweeps
 from tcp_proxy import TcpProxy
 
 RUN = f"{1:016x}"
@@ -30,14 +29,21 @@ COMMIT = "COMMIT\0"  # as it is sent; a transaction begins with READ COMMITTED
 
 
 class Work:
-    """What Store does, and what has to be there before."""
+    """What a driver does with its Store, and what has to be there before."""
 
-    def __init__(self, call, *, running=False, done=False, failed=False):
+    def __init__(
+        self, call, *, running=False, done=False, failed=False, orphans=False, overtaken=False
+    ):
         self.call = call
         self.running, self.done, self.failed = running, done, failed
+        self.orphans, self.overtaken = orphans, overtaken
 
-    def prepare(self, store, make):
+    def prepare(self, store, make, url):
         make.save(store, "s", make.runs(3), [make.evaluation(1)])
+        if self.orphans:
+            with Store.open(url) as other, other.driving("/other"):
+                assert other.claim(RUN, provenance={}) == 1
+                assert other.claim(make.run(2).run_id, provenance={}) == 1
         if self.running or self.done or self.failed:
             assert store.claim(RUN, provenance={"host": "node-1"}) == 1
         if self.done:
@@ -47,6 +53,8 @@ class Work:
             other = make.run(2).run_id
             assert store.claim(other, provenance={}) == 1
             assert store.fail(other, 1, "broke too", None)
+        if self.overtaken:
+            end(url, store)
 
 
 # Values that come back from a column of JSON otherwise than they went in.
@@ -76,6 +84,19 @@ WORK = {
     "add evaluations": Work(
         lambda store, make, _: store.add_evaluations(RUN, measured(make)), done=True
     ),
+    "release with a fault": Work(
+        lambda store, make, _: store.release(
+            RUN, 1, "lost", "gone", fault="worker_lost", provenance=ODD
+        ),
+        running=True,
+    ),
+    "renew": Work(lambda store, make, _: store.renew([(RUN, 1), (RUN, 2)]), running=True),
+    "renew when overtaken": Work(
+        lambda store, make, _: store.renew([(RUN, 1)]), running=True, overtaken=True
+    ),
+    "take over": Work(lambda store, make, _: store.take_over(), orphans=True),
+    "cancel a sweep": Work(lambda store, make, _: store.cancel("s"), running=True),
+    "cancel a run": Work(lambda store, make, _: store.cancel(run_ids=[RUN]), running=True),
     "retry a sweep": Work(lambda store, make, _: store.retry("s"), failed=True),
     "retry a run": Work(lambda store, make, _: store.retry(run_ids=[RUN]), failed=True),
     "merge": Work(lambda store, make, archive: store.merge(archive, {"s": "t"}), failed=True),
@@ -86,33 +107,51 @@ WORK_THAT_CHANGES_NOTHING = {
         lambda store, make, _: store.commit(RUN, 2, make.result(RUN, 2)), running=True
     ),
     "retry what did not fail": Work(lambda store, make, _: store.retry("s"), done=True),
+    "claim when overtaken": Work(
+        lambda store, make, _: store.claim(RUN, provenance={}), overtaken=True
+    ),
+    "take over when overtaken": Work(
+        lambda store, make, _: store.take_over(), orphans=True, overtaken=True
+    ),
+    "take over when nobody is gone": Work(lambda store, make, _: store.take_over(), running=True),
+    "cancel what has ended": Work(lambda store, make, _: store.cancel(run_ids=[RUN]), done=True),
 }
 QUESTIONS = {
     "pending": Work(lambda store, make, _: [run.run_id for run in store.pending("s")]),
-    "orphans": Work(lambda store, make, _: store.orphans(), running=True),
+    "others": Work(lambda store, make, _: store.others("s"), running=True),
     "stored spec": Work(lambda store, make, _: store.stored_spec()),
 }
 
 
+def end(url, store):
+    """What a takeover does to the row of the store's driver."""
+    engine = databases.plain_engine(url)
+    with engine.begin() as connection:
+        mine = drivers.c.id == store._driver.id
+        connection.execute(update(drivers).where(mine).values(ended_at=1.0))
+
+
 def all_but_times(url):
-    """Every row of every table; points in time as whether there is one, sweeps by their place."""
+    """Every row of every table; points in time as whether there is one, numbers by their place."""
     engine = databases.plain_engine(url)
     found = {}
     with engine.begin() as connection:
         # A transaction that was rolled back has used up its number.
-        numbers = list(connection.execute(select(sweeps.c.id).order_by(sweeps.c.id)).scalars())
+        places = {
+            reference: list(connection.execute(select(table.c.id).order_by(table.c.id)).scalars())
+            for reference, table in (("sweep_id", sweeps), ("driver_id", drivers))
+        }
+        places |= {sweeps: places["sweep_id"], drivers: places["driver_id"]}
+
+        def comparable(table, name, value):
+            if name.endswith("_at") or name == "lease_until":
+                return value is None
+            numbers = places.get(table if name == "id" else name)
+            return value if numbers is None or value is None else numbers.index(value)
+
         for table in metadata.sorted_tables:
             found[table.name] = sorted(
-                repr(
-                    {
-                        name: value is None
-                        if name.endswith("_at")
-                        else numbers.index(value)
-                        if name == "sweep_id" or (table is sweeps and name == "id")
-                        else value
-                        for name, value in row.items()
-                    }
-                )
+                repr({name: comparable(table, name, value) for name, value in row.items()})
                 for row in connection.execute(select(table)).mappings()
             )
     return found
@@ -154,10 +193,20 @@ def undisturbed(postgres, make, archive):
     @functools.cache
     def find(work):
         with databases.postgres_schema(postgres) as url, Store.open(url) as store:
-            work.prepare(store, make)
-            return work.call(store, make, archive), all_but_times(url)
+            with store.driving("/mine"):
+                work.prepare(store, make, url)
+                value = work.call(store, make, archive)
+            return value, all_but_times(url)
 
     return find
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _a_server_that_has_long_been_up():
+    """Or else nothing could be told from a lock that is missing."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("results.postgres_lock.RESTART_SECONDS", 0.0)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -225,8 +274,8 @@ def test_a_write_is_done_once_whatever_becomes_of_its_connection(
 ):
     work = WORK[name]
     value, content = undisturbed(work)
-    work.prepare(store, make)
-    with store.driver_lock():
+    with store.driving("/mine"):
+        work.prepare(store, make, postgres_url)
         disturb[disturbance]()
         assert work.call(store, make, archive) == value
         assert proxy.rules == []
@@ -256,33 +305,35 @@ def test_a_write_that_changes_nothing_changes_nothing_either_way(
 ):
     work = WORK_THAT_CHANGES_NOTHING[name]
     value, content = undisturbed(work)
-    work.prepare(store, make)
-    disturb[disturbance]()
-    assert work.call(store, make, archive) == value
-    assert proxy.rules == []
+    with store.driving("/mine"):
+        work.prepare(store, make, postgres_url)
+        disturb[disturbance]()
+        assert work.call(store, make, archive) == value
+        assert proxy.rules == []
     assert all_but_times(postgres_url) == content
 
 
 @pytest.mark.parametrize("disturbance", [*IDLE, "answer lost"])
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_a_question_is_answered_whatever_becomes_of_its_connection(
-    store, proxy, undisturbed, archive, disturb, make, name, disturbance
+    store, proxy, postgres_url, undisturbed, archive, disturb, make, name, disturbance
 ):
     work = QUESTIONS[name]
     value, _ = undisturbed(work)
-    work.prepare(store, make)
-    if disturbance == "answer lost":
-        proxy.on("lose answer", "FROM")
-    else:
-        disturb[disturbance]()
-    assert work.call(store, make, archive) == value
-    assert proxy.rules == []
+    with store.driving("/mine"):
+        work.prepare(store, make, postgres_url)
+        if disturbance == "answer lost":
+            proxy.on("lose answer", "FROM")
+        else:
+            disturb[disturbance]()
+        assert work.call(store, make, archive) == value
+        assert proxy.rules == []
 
 
 def test_a_retry_in_doubt_is_not_repeated_on_a_run_that_failed_once_more(
     store, proxy, postgres_url, make
 ):
-    WORK["retry a sweep"].prepare(store, make)
+    WORK["retry a sweep"].prepare(store, make, postgres_url)
 
     def meanwhile():
         with Store.open(postgres_url) as driver:
@@ -301,7 +352,7 @@ HOLD_COMMITS = (
     *(
         f"CREATE CONSTRAINT TRIGGER hold_{table} AFTER INSERT OR UPDATE ON {table}"
         " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hold()"
-        for table in ("sweeps", "runs", "evaluations", "sweep_specs")
+        for table in ("sweeps", "runs", "evaluations", "sweep_specs", "drivers", "attempts")
     ),
 )
 WAITING = (
@@ -338,25 +389,28 @@ def test_a_commit_still_under_way_is_waited_for(
 ):
     work = WORK[name]
     value, content = undisturbed(work)
-    work.prepare(store, make)
     values = []
     writer = threading.Thread(target=lambda: values.append(work.call(store, make, archive)))
-    with commits_held(plain_postgres, plain_postgres) as holder:
+    with store.driving("/mine"):
+        work.prepare(store, make, postgres_url)
+        with commits_held(plain_postgres, plain_postgres) as holder:
 
-        def waiting():
-            found = holder.exec_driver_sql(f"SELECT count(*) {WAITING}").scalar_one()
-            holder.commit()
-            return found
+            def waiting():
+                found = holder.exec_driver_sql(f"SELECT count(*) {WAITING}").scalar_one()
+                holder.commit()
+                return found
 
-        proxy.on("abandon", COMMIT)
-        writer.start()
-        # The commit on the lost connection, and the question about it on the new one.
-        wait_until(lambda: waiting() == 2)
-        assert values == []
-        if it_ends_with == "a rollback":
-            end_sessions(holder, f"pid IN (SELECT pid {WAITING} AND locktype = 'advisory')")
-            holder.commit()
-    writer.join()
+            if work.overtaken:
+                proxy.on("pass", "INSERT INTO drivers")
+            proxy.on("abandon", COMMIT)
+            writer.start()
+            # The commit on the lost connection, and the question about it on the new one.
+            wait_until(lambda: waiting() == 2)
+            assert values == []
+            if it_ends_with == "a rollback":
+                end_sessions(holder, f"pid IN (SELECT pid {WAITING} AND locktype = 'advisory')")
+                holder.commit()
+        writer.join()
     assert values == [value]
     assert all_but_times(postgres_url) == content
 
@@ -377,7 +431,7 @@ def test_what_the_server_rolled_back_for_another_is_tried_again(
         ):
             connection.exec_driver_sql(statement)
     assert store.claim(RUN, provenance={}) == 1
-    assert store.orphans() == [(RUN, 1)]
+    assert databases.running(store) == [(RUN, 1)]
 
 
 def test_two_that_wait_for_each_other_both_come_through(store, postgres_url, make):
@@ -502,6 +556,15 @@ def test_a_view_that_is_cut_is_an_error(proxy, store, make):
     reader.close()
 
 
+@pytest.fixture
+def _control_c_interrupts():
+    """Also where the tests were started by a shell in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_control_c_interrupts")
 def test_control_c_ends_the_wait_and_what_follows_it_does_not_wait(proxy, make):
     told = threading.Event()
 
@@ -523,69 +586,145 @@ def test_control_c_ends_the_wait_and_what_follows_it_does_not_wait(proxy, make):
         assert time.monotonic() - start < 5
 
 
-def test_the_driver_lock_is_taken_again_after_a_loss(proxy, store, postgres_url, make):
-    with Store.open(postgres_url) as other, store.driver_lock():
-        proxy.cut()
-        make.save(store, "s", make.runs(1))
-        with pytest.raises(DriverBusyError, match=f"pid {os.getpid()}"), other.driver_lock():
-            pytest.fail("two drivers")
+# A driver and its locks
 
 
-def test_the_driver_lock_is_taken_again_after_the_server_was_away(proxy, store, postgres_url, make):
-    with Store.open(postgres_url) as other, store.driver_lock():
+def locked_drivers(engine):
+    """The drivers whose locks somebody holds."""
+    with engine.connect() as connection:
+        return set(
+            connection.exec_driver_sql(
+                "SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory'"
+                " AND classid = 'drivers'::regclass"
+            ).scalars()
+        )
+
+
+LOSSES = ["lost while idle", "ended while idle", "statement lost", "answer lost", *AT_COMMIT]
+
+
+@pytest.mark.parametrize("disturbance", LOSSES)
+def test_a_driver_is_registered_once_whatever_becomes_of_its_connection(
+    store, proxy, postgres_url, plain_postgres, disturb, disturbance
+):
+    make_connections(store)
+    disturb[disturbance]()
+    with store.driving():
+        assert proxy.rules == []
+        with plain_postgres.connect() as connection:
+            (row,) = connection.execute(select(drivers)).all()
+        assert (row.id, row.ended_at) == (store._driver.id, None)
+        assert locked_drivers(plain_postgres) == {row.id}
+        assert store.renew([]) == (True, [])
+    wait_until(lambda: not locked_drivers(plain_postgres))
+
+
+def make_connections(store):
+    """So that there is one to be lost."""
+    assert databases.running(store) == []
+
+
+@pytest.mark.parametrize("fate", ["lose", "lose answer"])
+def test_a_driver_that_was_overtaken_is_registered_anew_once(
+    store, proxy, postgres_url, plain_postgres, fate
+):
+    with store.driving():
+        end(postgres_url, store)
+        proxy.on("pass", "INSERT INTO drivers")
+        proxy.on(fate, COMMIT)
+        assert store.renew([(RUN, 1)]) == (False, [(RUN, 1)])
+        assert proxy.rules == []
+        with plain_postgres.connect() as connection:
+            found = connection.execute(select(drivers).order_by(drivers.c.id)).all()
+        assert [row.ended_at is None for row in found] == [False, True]
+        assert found[1].id == store._driver.id
+        assert store._driver.id in locked_drivers(plain_postgres)
+
+
+def test_the_locks_are_taken_again_after_a_loss(proxy, store, postgres_url, plain_postgres, make):
+    make.save(store, "s", make.runs(2))
+    with Store.open(postgres_url) as other, store.driving(), other.driving():
+        mine = store._driver.id
+        assert store.claim(RUN, provenance={}) == 1
+        for lose in (proxy.cut, proxy.abandon):
+            lose()
+            assert store.renew([(RUN, 1)]) == (True, [])
+            assert mine in locked_drivers(plain_postgres)
+            assert other.take_over() == []
+        assert store._driver.id == mine
+        assert store.commit(RUN, 1, make.result(RUN))
+
+
+def test_the_locks_are_taken_again_after_the_server_was_away(
+    proxy, store, postgres_url, plain_postgres, make
+):
+    make.save(store, "s", make.runs(2))
+    with store.driving():
+        assert store.claim(RUN, provenance={}) == 1
         proxy.go_down()
         threading.Timer(0.2, proxy.come_up).start()
-        make.save(store, "s", make.runs(1))
-        with pytest.raises(DriverBusyError), other.driver_lock():
-            pytest.fail("two drivers")
+        assert store.commit(RUN, 1, make.result(RUN))
+        assert locked_drivers(plain_postgres) == {store._driver.id}
 
 
-def test_a_driver_that_lost_its_lock_to_another_writes_nothing(proxy, store, postgres_url, make):
-    make.save(store, "s", make.runs(1))
-    with Store.open(postgres_url) as other, store.driver_lock():
+def test_a_driver_that_was_overtaken_while_it_was_away_changes_nothing(
+    proxy, store, postgres_url, plain_postgres, make
+):
+    make.save(store, "s", make.runs(2))
+    with Store.open(postgres_url) as other, store.driving(), other.driving():
+        assert store.claim(RUN, provenance={}) == 1
         proxy.cut()
-        with contextlib.ExitStack() as others_time:
-            wait_until(lambda: takes_lock(others_time, other))
-            before = databases.content(postgres_url)
-            for _ in range(2):
-                with pytest.raises(DriverBusyError, match=f"pid {os.getpid()}"):
-                    store.claim(RUN, provenance={})
-            assert databases.content(postgres_url) == before
-        assert store.claim(RUN, provenance={}) == 1
+        wait_until(lambda: store._driver.id not in locked_drivers(plain_postgres))
+        assert other.take_over() == [(RUN, 1, None)]
+        before = databases.content(postgres_url)
+        assert not store.commit(RUN, 1, make.result(RUN))
+        assert store.claim(make.run(2).run_id, provenance={}) is None
+        assert databases.content(postgres_url) == before
+        assert store.renew([(RUN, 1)]) == (False, [(RUN, 1)])
+        assert store.claim(make.run(2).run_id, provenance={}) == 1
+        assert other.commit(RUN, 1, make.result(RUN))
 
 
-def takes_lock(stack, store):
-    try:
-        stack.enter_context(store.driver_lock())
-    except DriverBusyError:
-        return False  # the server has not yet seen that the first driver's connection is gone
-    return True
+def test_who_stands_still_in_a_transaction_is_not_waited_for(postgres_url, make, monkeypatch):
+    monkeypatch.setattr("results.postgres_database.IDLE_SECONDS", 0.1)
+    with Store.open(postgres_url) as store, Store.open(postgres_url) as other:
+        make.save(store, "s", make.runs(2))
+        assert databases.running(store) == []
+        state = select(runs.c.state).where(runs.c.run_id == RUN).with_for_update()
+        states = []
+
+        def stand_still(connection):
+            states.append(connection.execute(state).scalar_one())
+            if len(states) == 1:
+                assert other.cancel(run_ids=[RUN]) == 1
+            return connection.execute(state).scalar_one()
+
+        assert store._database.write(stand_still, lambda connection: False) == "cancelled"
+        assert states == ["queued", "cancelled"]
 
 
-def test_a_lock_that_the_server_keeps_for_our_lost_session_is_taken_back(
-    proxy, store, postgres_url, make
+def test_who_leaves_while_the_server_is_away_does_not_wait_for_it(
+    proxy, store, postgres_url, plain_postgres, make
 ):
-    make.save(store, "s", make.runs(1))
-    with store.driver_lock():
-        proxy.abandon()
+    make.save(store, "s", make.runs(2))
+    with store.driving():
         assert store.claim(RUN, provenance={}) == 1
-    with Store.open(postgres_url) as other, other.driver_lock():
-        pass
+        proxy.go_down()
+        start = time.monotonic()
+    assert time.monotonic() - start < 5
+    wait_until(lambda: not locked_drivers(plain_postgres))
+    with Store.open(postgres_url) as other, other.driving():
+        assert other.take_over() == [(RUN, 1, None)]
 
 
-def test_a_lock_that_another_store_of_this_process_took_is_not_taken_back(
-    proxy, store, postgres_url, make
-):
-    make.save(store, "s", make.runs(1))
-    with contextlib.ExitStack() as stack, Store.open(postgres_url) as other:
-        with store.driver_lock():
-            proxy.cut()
-            wait_until(lambda: takes_lock(stack, other))
-            with pytest.raises(DriverBusyError):
-                store.claim(RUN, provenance={})
-        make.save(other, "s", make.runs(2))  # it has its lock still, and its connection
-        with pytest.raises(DriverBusyError), store.driver_lock():
-            pytest.fail("two drivers")
+def test_a_patience_can_be_chosen(proxy, make):
+    told = []
+    with Store.open(proxy.url, on_wait=told.append, patience=0.2) as store:
+        make.save(store, "s", make.runs(2))
+        proxy.go_down()
+        with pytest.raises(DatabaseError, match="cannot be reached"):
+            store.claim(RUN, provenance={})
+    assert told
 
 
 def test_a_wrong_password_fails_at_once_and_says_so(postgres_url, user_with_password, monkeypatch):

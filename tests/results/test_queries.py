@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import socket
 from datetime import datetime
 
 import pytest
@@ -11,7 +13,7 @@ from results.errors import (
     UnknownSweepError,
 )
 from results.rates import AttemptSpan, rate_per_hour, seconds_left
-from results.records import RUN_KEYS
+from results.records import RUN_KEYS, DriverStatus, Fault
 
 
 def test_a_run_in_json_has_the_documented_keys_in_order(store, queries, make):
@@ -108,6 +110,50 @@ def test_a_run_is_found_by_the_start_of_its_id(store, queries, make):
     for bad in ("ff", "", "%", "_bc", ids[0] + "0"):
         with pytest.raises(UnknownRunError, match="no run has an id that starts with"):
             queries.run_detail(bad)
+
+
+def test_status_says_what_happened_to_whom(store, queries, make, url, monkeypatch):
+    monkeypatch.setattr("results.postgres_lock.RESTART_SECONDS", 0.0)
+    now = 1000.0
+    monkeypatch.setattr("results.database.Database.now", lambda self, connection: now)
+    make.save(store, "s", make.runs(3))
+    make.save(store, "t", [make.run(9)])
+    first, second, third = (run.run_id for run in make.runs(3))
+    with store.driving():
+        for number in (1, 2):
+            assert store.claim(second, provenance={}) == number
+            reason, where = f"gone {number}", {"host": f"node-{number}"}
+            store.release(second, number, "lost", reason, fault="worker_lost", provenance=where)
+        assert store.claim(second, provenance={}) == 3
+        store.release(second, 3, "lost", "no sign", fault="hung")
+        assert store.claim(first, provenance={"host": "node-1"}) == 1
+        store.fail(first, 1, "ValueError: no", "trace", fault="trainer_error")
+        make.finish(store, make.run(2))
+        assert store.claim(third, provenance={}) == 1
+        now += 20.0
+        (status,) = queries.status("s")
+        label = "zerosnet (1/3, 5/9, 1/9; 16/9), depth 32, seed "
+        assert status.faults == [
+            Fault(first, f"{label}1", "trainer_error", 1, "ValueError: no", "node-1"),
+            Fault(second, f"{label}2", "worker_lost", 2, "gone 2", "node-2"),
+            Fault(second, f"{label}2", "hung", 1, "no sign", None),
+        ]
+        me = (socket.gethostname(), os.getpid())
+        assert status.drivers == [DriverStatus(*me, runs=1, lease_left=40.0, gone=False)]
+        (other,) = queries.status("t")
+        assert (other.faults, other.drivers) == ([], [])
+        now += 60.0
+        gone = [DriverStatus(*me, runs=1, lease_left=0.0, gone=True)]
+        assert queries.status("s")[0].drivers == gone
+        assert store.renew([]).alive
+        assert queries.status("s")[0].drivers[0].lease_left == 60.0
+        if url.startswith("postgres"):
+            store._database._lock.release()  # as if its process had ended
+            assert queries.status("s")[0].drivers == gone
+    # It left, and nobody works on the run.
+    assert queries.status("s")[0].drivers == gone
+    assert store.retry("s") == 1
+    assert {fault.run_id for fault in queries.status("s")[0].faults} == {second}
 
 
 def test_status_counts_states_and_lists_failures(store, queries, make):

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+import databases
 from results.errors import DatabaseError
 from results.queries import Queries
 from results.reader import Reader
@@ -189,7 +190,7 @@ def test_what_a_killed_store_committed_is_there(left_in_wal_mode, tmp_path):
     with Queries.open(left_in_wal_mode) as queries:
         assert [row["state"] for row in queries.run_rows()] == ["running", "queued"]
     with Store.open(left_in_wal_mode) as store:
-        assert store.orphans() == [(f"{1:016x}", 1)]
+        assert databases.running(store) == [(f"{1:016x}", 1)]
     assert not (tmp_path / "results.db-wal").exists()
     with Queries.open(left_in_wal_mode) as queries:
         assert [row["state"] for row in queries.run_rows()] == ["running", "queued"]

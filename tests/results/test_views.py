@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,6 +81,29 @@ EVALUATIONS_FLAT = [
     "epochs",
     "test_accuracy",
 ]
+ATTEMPTS_FLAT = [
+    "run_id",
+    "attempt",
+    "state",
+    "fault",
+    "error",
+    "model",
+    "scheme",
+    "depth",
+    "dataset",
+    "seed",
+    "run_state",
+    "host",
+    "device",
+    "git_commit",
+    "storage",
+    "first_epoch",
+    "driver_host",
+    "driver_pid",
+    "started_at",
+    "finished_at",
+    "seconds",
+]
 
 CONFIG = {
     "seed": 1,
@@ -107,11 +131,14 @@ def look(plain):
 
 def documented(view):
     """The columns that the document lists for a view, in its order."""
-    said = DOCUMENT.read_text().split(f"\n`{view}`, one row a ", 1)[1].split("\n\n", 1)[0]
+    said = re.split(rf"\n`{view}`, one row an? ", DOCUMENT.read_text())[1].split("\n\n", 1)[0]
     return re.findall(r"`(\w+)`", said)
 
 
-@pytest.mark.parametrize(("view", "columns"), [(NAMES[0], RUNS_FLAT), (NAMES[1], EVALUATIONS_FLAT)])
+@pytest.mark.parametrize(
+    ("view", "columns"),
+    [*zip(NAMES, (RUNS_FLAT, EVALUATIONS_FLAT, ATTEMPTS_FLAT), strict=True)],
+)
 def test_a_view_has_the_columns_that_are_documented(store, plain, view, columns):
     with plain.begin() as connection:
         assert [column["name"] for column in inspect(connection).get_columns(view)] == columns
@@ -214,6 +241,35 @@ def test_evaluations_flat_agrees_with_the_runs(store, queries, make, look):
         for name in row.keys() - of_measurement - {"accuracy_lost"}:
             assert row[name] == details[row["run_id"]][name], name
     assert (rows[0]["kind"], rows[0]["level"], rows[0]["loss"]) == ("gaussian", 0.1, 0.5)
+
+
+def test_attempts_flat_agrees_with_the_attempts(store, queries, make, look):
+    make.save(store, "s", make.runs(2))
+    first, second = (run.run_id for run in make.runs(2))
+    assert store.claim(second, provenance={"host": "node-2"}) == 1
+    with store.driving("/runs"):
+        assert store.claim(first, provenance={}) == 1
+        lost_on = {"host": "node-1", "device": "cuda"}
+        assert store.release(first, 1, "lost", "gone", fault="worker_lost", provenance=lost_on)
+        assert store.claim(first, provenance={}) == 2
+        assert store.commit(first, 2, make.result(first, 2))
+    rows = look("SELECT * FROM attempts_flat ORDER BY run_id, attempt")
+    assert [(row["run_id"], row["attempt"], row["run_state"]) for row in rows] == [
+        (first, 1, "done"),
+        (first, 2, "done"),
+        (second, 1, "running"),
+    ]
+    assert (rows[0]["fault"], rows[0]["storage"]) == ("worker_lost", "/runs")
+    assert [row["driver_pid"] for row in rows] == [os.getpid(), os.getpid(), None]
+    assert [row["first_epoch"] for row in rows] == [None, 1, None]
+    details = {run["run_id"]: run for run in map(queries.run_detail, (first, second))}
+    for row in rows:
+        run = details[row["run_id"]]
+        history = run["attempt_history"][row["attempt"] - 1]
+        of_run = {"run_id", "model", "scheme", "depth", "dataset", "seed"}
+        for name in row.keys() - {"run_state", "started_at", "finished_at", "seconds"}:
+            assert row[name] == (run if name in of_run else history)[name], name
+        assert (row["seconds"] is None) == (row["finished_at"] is None)
 
 
 @pytest.mark.parametrize("view", NAMES)
