@@ -2,33 +2,34 @@
 
 A file `checkpoint-<epoch>.pt` counts only beside its `.sha256`, which is written after it; so a
 truncated, damaged or half-written one is passed over for the one before. A run's attempts each
-write in their own folder `<run folder>/<attempt>/` and read from all.
+write in their own folder and read from all.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import pickle
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from trainers.durable import write_durably
-from trainers.errors import CheckpointError
+from trainers.errors import CheckpointError, StorageUnreachableError
+from trainers.storage import Folder
 
 WEIGHTS_FILE = "weights.pt"
 _NAME = re.compile(r"checkpoint-(\d+)\.pt")
+_HALF_WRITTEN = re.compile(r"\.checkpoint-.*\.tmp")
 _KEPT = 2
 
 
 class Checkpoints:
     """The checkpoints of one run, as one attempt sees them.
+
+    Every method raises StorageError where a folder is full or cannot be reached.
 
     Args:
         run_id: stored in every file; a file of another run is never loaded.
@@ -36,49 +37,57 @@ class Checkpoints:
         earlier: folders of earlier attempts, read only.
     """
 
-    def __init__(self, run_id: str, folder: Path, earlier: tuple[Path, ...] = ()) -> None:
+    def __init__(self, run_id: str, folder: Folder, earlier: Sequence[Folder] = ()) -> None:
         self._run_id = run_id
         self._folder = folder
-        self._earlier = earlier
+        self._earlier = tuple(earlier)
 
     def save(self, epoch: int, state: dict[str, Any]) -> None:
         """Store the state after `epoch` finished epochs; older ones but the last go."""
-        path = self._folder / f"checkpoint-{epoch}.pt"
-        _save(path, {"run_id": self._run_id, "epoch": epoch, "state": state})
-        for old, old_path in self._files((self._folder,)):
+        content = {"run_id": self._run_id, "epoch": epoch, "state": state}
+        _save(self._folder, f"checkpoint-{epoch}.pt", content)
+        for old, name in _checkpoints(self._folder):
             if old <= epoch - _KEPT:
-                _remove(old_path)
+                _remove(self._folder, name)
 
     def newest(self) -> tuple[int, dict[str, Any]] | None:
-        """(finished epochs, state) of the newest valid checkpoint of any attempt, or None."""
-        found = sorted(
-            self._files((self._folder, *self._earlier)), key=lambda item: item[0], reverse=True
-        )
-        for epoch, path in found:
+        """(finished epochs, state) of the newest valid checkpoint of any attempt, or None.
+
+        What cannot be reached is passed over like what is damaged, if there is an older one.
+
+        Raises:
+            StorageUnreachableError: something cannot be reached, and there is no other.
+        """
+        unreachable: StorageUnreachableError | None = None
+        found: list[tuple[int, Folder, str]] = []
+        for folder in (self._folder, *self._earlier):
             try:
-                content = _load(path)
+                found += [(epoch, folder, name) for epoch, name in _checkpoints(folder)]
+            except StorageUnreachableError as error:
+                unreachable = error
+        for epoch, folder, name in sorted(found, key=lambda item: item[0], reverse=True):
+            try:
+                content = _load(folder, name)
             except CheckpointError:
+                continue
+            except StorageUnreachableError as error:
+                unreachable = error
                 continue
             if content.get("run_id") != self._run_id or content.get("epoch") != epoch:
                 continue
             if isinstance(content.get("state"), dict):
                 return epoch, content["state"]
+        if unreachable is not None:
+            raise unreachable
         return None
 
     def discard(self) -> None:
         """Remove this attempt's checkpoints, once the run's result is stored."""
-        for _, path in self._files((self._folder,)):
-            _remove(path)
-        for path in self._folder.glob(".checkpoint-*.tmp"):
-            path.unlink(missing_ok=True)
-
-    @staticmethod
-    def _files(folders: tuple[Path, ...]) -> Iterator[tuple[int, Path]]:
-        for folder in folders:
-            if folder.is_dir():
-                for path in list(folder.iterdir()):
-                    if match := _NAME.fullmatch(path.name):
-                        yield int(match[1]), path
+        for _, name in _checkpoints(self._folder):
+            _remove(self._folder, name)
+        for name in self._folder.names():
+            if _HALF_WRITTEN.fullmatch(name):
+                self._folder.remove(name)
 
 
 @dataclass(frozen=True)
@@ -90,28 +99,36 @@ class StoredWeights:
 
 
 def save_weights(
-    folder: Path, run_id: str, weights: dict[str, Tensor], *, diverged: bool = False
+    folder: Folder, run_id: str, weights: dict[str, Tensor], *, diverged: bool = False
 ) -> None:
     """Store a run's final weights, for evaluations asked for later."""
-    _save(folder / WEIGHTS_FILE, {"run_id": run_id, "weights": weights, "diverged": diverged})
+    _save(folder, WEIGHTS_FILE, {"run_id": run_id, "weights": weights, "diverged": diverged})
 
 
-def load_weights(folders: tuple[Path, ...], run_id: str) -> StoredWeights:
+def load_weights(folders: Sequence[Folder], run_id: str) -> StoredWeights:
     """The final weights of a run, from the first of its attempts' folders that has valid ones.
 
     Raises:
         CheckpointError: none has.
+        StorageUnreachableError: none has, of those that can be reached.
     """
     reasons = []
+    unreachable: StorageUnreachableError | None = None
     for folder in folders:
         try:
-            content = _load(folder / WEIGHTS_FILE)
+            content = _load(folder, WEIGHTS_FILE)
         except CheckpointError as error:
             reasons.append(str(error))
             continue
+        except StorageUnreachableError as error:
+            unreachable = error
+            continue
         if content.get("run_id") == run_id:
             return StoredWeights(content["weights"], content["diverged"])
-        reasons.append(f"{folder / WEIGHTS_FILE} belongs to run {content.get('run_id')}")
+        owner = content.get("run_id")
+        reasons.append(f"{_place(folder, WEIGHTS_FILE)} belongs to run {owner}")
+    if unreachable is not None:
+        raise unreachable
     raise CheckpointError(
         f"run {run_id} has no stored weights ({'; '.join(reasons) or 'no folder of it exists'}); "
         "evaluations can only be added to a run whose folder is kept"
@@ -128,35 +145,47 @@ def weights_sha256(weights: dict[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _digest_path(path: Path) -> Path:
-    return path.with_name(path.name + ".sha256")
+def _checkpoints(folder: Folder) -> Iterator[tuple[int, str]]:
+    for name in folder.names():
+        if match := _NAME.fullmatch(name):
+            yield int(match[1]), name
 
 
-def _save(path: Path, content: dict[str, Any]) -> None:
+def _digest_of(name: str) -> str:
+    return f"{name}.sha256"
+
+
+def _place(folder: Folder, name: str) -> str:
+    return f"{folder.location}/{name}"
+
+
+def _save(folder: Folder, name: str, content: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(content, buffer)
     data = buffer.getvalue()
-    write_durably(path, data)
-    write_durably(_digest_path(path), hashlib.sha256(data).hexdigest().encode())
+    folder.write(name, data)
+    folder.write(_digest_of(name), hashlib.sha256(data).hexdigest().encode())
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _load(folder: Folder, name: str) -> dict[str, Any]:
+    where = _place(folder, name)
     try:
-        data = path.read_bytes()
-        expected = _digest_path(path).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{path} is not there or not whole ({error})") from error
-    if hashlib.sha256(data).hexdigest() != expected:
-        raise CheckpointError(f"{path} is damaged: its SHA-256 is not the stored one")
+        data = folder.read(name)
+        expected = folder.read(_digest_of(name))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{where} is not there or not whole ({error})") from error
+    if hashlib.sha256(data).hexdigest().encode() != expected:
+        raise CheckpointError(f"{where} is damaged: its SHA-256 is not the stored one")
     try:
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
+    except Exception as error:
+        # A file that torch did not write leads it to whatever: a KeyError, a struct.error, ...
+        raise CheckpointError(f"{where} cannot be read: {error}") from error
     if not isinstance(content, dict):
-        raise CheckpointError(f"{path} holds no checkpoint")
+        raise CheckpointError(f"{where} holds no checkpoint")
     return content
 
 
-def _remove(path: Path) -> None:
-    _digest_path(path).unlink(missing_ok=True)
-    path.unlink(missing_ok=True)
+def _remove(folder: Folder, name: str) -> None:
+    folder.remove(_digest_of(name))
+    folder.remove(name)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 from pathlib import Path
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Write under a temporary name in the same folder, fsync, rename, fsync the folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The process id keeps a stale writer and its successor out of each other's temporary file.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Write under a temporary name in the same folder, fsync, rename, fsync the folder.
+
+    Folders that are not there are made, and survive a power cut too. A write that failed may be
+    tried again: nothing of it is left but, where not even that could be removed, a hidden file.
+
+    Raises:
+        OSError: the file is not there, or is the old one, or is whole but perhaps not yet on the
+            disk.
+    """
+    _make_folder(path.parent)
+    # Hidden, and nobody else's: a stale writer and its successor may be at work on two machines.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        with open(temporary, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -20,8 +30,26 @@ def write_durably(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    _fsync_folder(path.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    """As mkdir -p, with each new folder's name on the disk."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
     try:
-        os.fsync(folder)
+        folder.mkdir()
+    except FileExistsError:
+        # Made by somebody else just now, or a file.
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder) from None
+    _fsync_folder(folder.parent)
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)

@@ -4,7 +4,12 @@ TrainerError
 ├── UnknownNameError       a name that no table has (also a ValueError, so that pydantic
 │                          places it where it stands in the config)
 ├── DatasetMissingError    the files of a dataset are nowhere to be found
-└── CheckpointError        stored weights are missing or damaged
+├── CheckpointError        stored weights are missing or damaged
+└── StorageError           a place for files that cannot be used
+    ├── StorageFullError           it has no space left
+    └── StorageUnreachableError    it is away, or says that it failed
+
+TrainingStopped            no error: training ended early because its caller asked for it
 """
 
 from __future__ import annotations
@@ -35,3 +40,19 @@ class DatasetMissingError(TrainerError):
 
 class CheckpointError(TrainerError):
     """Stored weights are missing, damaged, or belong to another run."""
+
+
+class StorageError(TrainerError):
+    """A place for files that cannot be used; the message names it and the reason."""
+
+
+class StorageFullError(StorageError):
+    """There is no space left, a quota is used up, or a file may not grow so large."""
+
+
+class StorageUnreachableError(StorageError):
+    """Reading or writing failed for any other reason; it may well succeed later."""
+
+
+class TrainingStopped(Exception):  # noqa: N818 (it is no error)
+    """Raised by `on_epoch`, to end training after an epoch whose checkpoint is stored."""

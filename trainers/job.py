@@ -9,6 +9,7 @@ from typing import Any, NotRequired, TypedDict
 
 from trainers.config import RunConfig
 from trainers.evaluations import NoiseConfig
+from trainers.storage import Folder
 
 
 class EpochMetrics(TypedDict):
@@ -75,14 +76,19 @@ class TrainingJob:
         data_dir: where datasets lie, or are downloaded to.
         device: a torch device, such as "cpu" or "cuda".
         folder: where this attempt writes checkpoints and weights; None to write nothing.
-        earlier: folders of earlier attempts; training goes on from the newest checkpoint there.
-        on_epoch: called with each finished epoch's metrics, after its checkpoint is stored.
+        earlier: folders of earlier attempts, the newest first; training goes on from the newest
+            checkpoint there.
+        on_epoch: called with each finished epoch's metrics, after its checkpoint is stored. It may
+            raise TrainingStopped, which the trainer lets through.
+        alive: a sign of life, called at least once a training step and evaluation batch; cheap.
+            Who does not hear it for long may take the trainer for hung, and end its process.
     """
 
     config: RunConfig
     evaluations: tuple[NoiseConfig, ...]
     data_dir: Path
     device: str = "cpu"
-    folder: Path | None = None
-    earlier: tuple[Path, ...] = field(default=())
+    folder: Folder | None = None
+    earlier: tuple[Folder, ...] = field(default=())
     on_epoch: Callable[[EpochMetrics], None] | None = None
+    alive: Callable[[], None] | None = None

@@ -58,6 +58,7 @@ def evaluate(
     *,
     device: torch.device,
     precision: Precision = "fp32",
+    alive: Callable[[], None] | None = None,
 ) -> Measurement:
     """One evaluation of a trained network; `config` None is the clean one.
 
@@ -66,7 +67,15 @@ def evaluate(
     """
     perturb = None if config is None else EVALUATIONS[config.kind].resolve()(config)
     return accuracy_and_loss(
-        network, images, labels, mean, std, device=device, precision=precision, perturb=perturb
+        network,
+        images,
+        labels,
+        mean,
+        std,
+        device=device,
+        precision=precision,
+        perturb=perturb,
+        alive=alive,
     )
 
 
@@ -80,6 +89,7 @@ def accuracy_and_loss(
     device: torch.device,
     precision: Precision = "fp32",
     perturb: Perturb | None = None,
+    alive: Callable[[], None] | None = None,
 ) -> Measurement:
     """Classifies all images in evaluation mode, without gradients.
 
@@ -95,6 +105,7 @@ def accuracy_and_loss(
         device: where to compute.
         precision: "bf16" runs the network under autocast; the loss is computed in float32.
         perturb: None for clean images.
+        alive: called before each batch.
 
     Raises:
         ValueError: no images, or not one label for each.
@@ -114,6 +125,8 @@ def accuracy_and_loss(
     losses, right = [], []
     with torch.no_grad(), _evaluation_mode(network):
         for start in range(0, count, EVALUATION_BATCH):
+            if alive is not None:
+                alive()
             batch = slice(start, start + EVALUATION_BATCH)
             # uint8 travels to the device: a quarter of float32's bytes.
             pixels = images[batch].to(device).to(torch.float32).div_(255)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import os
 import platform
+import re
 import socket
 import subprocess
 import sys
@@ -17,13 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from trainers.config import RunConfig
-from trainers.durable import write_durably
 from trainers.errors import TrainerError
 from trainers.evaluations import parse_evaluation
 from trainers.job import EpochMetrics, TrainingJob, TrainingResult
+from trainers.storage import Folder, open_folder
 
 RESULT_FILE = "result.json"
 RESULT_FORMAT = 1
+
+_DIGEST_LINE = re.compile(rb'\{\n "sha256": "([0-9a-f]{64})",\n')
 
 
 def prepare_torch(threads: int) -> None:
@@ -49,25 +53,28 @@ def run(
     evaluations: Sequence[dict[str, Any]] = (),
     *,
     data_dir: Path,
-    folder: Path | None = None,
-    earlier: Sequence[Path] = (),
+    folder: Folder | None = None,
+    earlier: Sequence[Folder] = (),
     attempt: int = 1,
     device: str = "cpu",
     threads: int = 1,
     on_epoch: Callable[[EpochMetrics], None] | None = None,
+    alive: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
     """Train and evaluate one run; its result, which is also stored as `<folder>/result.json`.
 
     Args:
         config: a RunConfig as JSON.
         evaluations: as a spec writes them.
-        folder, earlier, device, data_dir, on_epoch: see TrainingJob.
+        folder, earlier, device, data_dir, on_epoch, alive: see TrainingJob.
         attempt: which execution of the run this is, from 1.
         threads: CPU threads.
 
     Raises:
         pydantic.ValidationError: config or evaluations are wrong.
         DatasetMissingError: the dataset is not on this machine.
+        StorageError: a folder is full or cannot be reached.
+        TrainingStopped: on_epoch raised it; the next attempt goes on from there.
     """
     from trainers.checkpoint import Checkpoints
 
@@ -81,6 +88,7 @@ def run(
         folder=folder,
         earlier=tuple(earlier),
         on_epoch=on_epoch,
+        alive=alive,
     )
     trained = _trainer(job.config.trainer)(job)
     result: dict[str, Any] = {
@@ -107,17 +115,20 @@ def evaluate_stored(
     evaluations: Sequence[dict[str, Any]],
     *,
     data_dir: Path,
-    folders: Sequence[Path],
+    folders: Sequence[Folder],
     device: str = "cpu",
     threads: int = 1,
+    alive: Callable[[], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Evaluate a finished run's stored weights, without training.
 
     Args:
         folders: of the run's attempts, in which the weights are looked for.
+        alive: see TrainingJob.
 
     Raises:
         CheckpointError: no folder has the run's weights.
+        StorageUnreachableError: no folder that can be reached has.
     """
     from trainers.checkpoint import load_weights
     from trainers.train import evaluate_weights
@@ -128,28 +139,40 @@ def evaluate_stored(
         evaluations=tuple(parse_evaluation(evaluation) for evaluation in evaluations),
         data_dir=data_dir,
         device=device,
+        alive=alive,
     )
-    weights = load_weights(tuple(folders), job.config.run_id)
+    weights = load_weights(folders, job.config.run_id)
     return [dict(result) for result in evaluate_weights(job, weights)]
 
 
-def store_result(folder: Path, result: dict[str, Any]) -> None:
-    """Write result.json whole; raises ValueError for numbers that JSON cannot hold."""
+def store_result(folder: Folder, result: dict[str, Any]) -> None:
+    """Write result.json; raises ValueError for numbers that JSON cannot hold.
+
+    Its first key is the SHA-256 of all bytes after that line: one file, so that there is no moment
+    at which the result is there and its digest is not.
+    """
     text = json.dumps(result, allow_nan=False, indent=1)
-    write_durably(folder / RESULT_FILE, text.encode())
+    rest = text.removeprefix("{\n").encode()
+    digest = hashlib.sha256(rest).hexdigest()
+    folder.write(RESULT_FILE, f'{{\n "sha256": "{digest}",\n'.encode() + rest)
 
 
-def read_result(folder: Path, run_id: str) -> dict[str, Any] | None:
-    """The result that an attempt stored in `folder`, or None if there is none of that run."""
+def read_result(folder: Folder, run_id: str) -> dict[str, Any] | None:
+    """The result that an attempt stored in `folder`, or None if there is no valid one of that run.
+
+    Raises:
+        StorageUnreachableError: whether there is one cannot be known now.
+    """
     try:
-        result = json.loads((folder / RESULT_FILE).read_bytes())
-    except (OSError, ValueError):
+        content = folder.read(RESULT_FILE)
+    except FileNotFoundError:
         return None
-    if (
-        not isinstance(result, dict)
-        or result.get("format") != RESULT_FORMAT
-        or result.get("run_id") != run_id
-    ):
+    line = _DIGEST_LINE.match(content)
+    if line is None or hashlib.sha256(content[line.end() :]).hexdigest() != line[1].decode():
+        return None
+    result: dict[str, Any] = json.loads(content)
+    del result["sha256"]
+    if result.get("format") != RESULT_FORMAT or result.get("run_id") != run_id:
         return None
     return result
 
@@ -189,9 +212,10 @@ def provenance(device: str, threads: int) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _git_commit() -> str | None:
-    """The commit of the checkout that this code runs from; None outside one.
+    """The commit of the checkout that this code runs from.
 
-    "+changes" is appended if this package was edited since.
+    "+changes" is appended if this package was edited since. Outside of a checkout, what the
+    variable SWEEP_GIT_COMMIT says, as in an image; None without one.
     """
     here = Path(__file__).resolve().parent
     try:
@@ -200,7 +224,7 @@ def _git_commit() -> str | None:
         commit = _git(here, "rev-parse", "HEAD")
         edited = _git(here, "status", "--porcelain", "--untracked-files=no", "--", str(here))
     except (OSError, subprocess.SubprocessError):
-        return None
+        return os.environ.get("SWEEP_GIT_COMMIT") or None
     return f"{commit}+changes" if edited else commit
 
 
@@ -221,7 +245,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("config", type=Path, help="a run's config as JSON ('-' for stdin)")
     parser.add_argument("--evaluations", type=Path, help="a JSON list of evaluations")
     parser.add_argument("--data-dir", type=Path, default=Path(".sweep/data"))
-    parser.add_argument("--folder", type=Path, help="keep checkpoints, weights and result here")
+    parser.add_argument(
+        "--folder", help="keep checkpoints, weights and result here: a path, or a URL for fsspec"
+    )
     parser.add_argument("--device", default="cpu", help="such as cpu or cuda (default: cpu)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     given = parser.parse_args(arguments)
@@ -239,7 +265,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             config,
             evaluations,
             data_dir=given.data_dir,
-            folder=given.folder,
+            folder=open_folder(given.folder) if given.folder else None,
             device=given.device,
             threads=given.threads,
             on_epoch=show,

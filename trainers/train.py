@@ -45,6 +45,8 @@ def train(job: TrainingJob) -> TrainingResult:
 
     Raises:
         DatasetMissingError: the dataset is not on this machine.
+        StorageError: a folder is full or cannot be reached.
+        TrainingStopped: the job's on_epoch raised it.
     """
     training = _Training(job)
     training.resume()
@@ -160,6 +162,8 @@ class _Training:
         self.network.train()
         total_loss, correct = 0.0, 0
         for start in range(0, self.count, batch_size):
+            if self.job.alive is not None:
+                self.job.alive()
             batch = slice(start, start + batch_size)
             index = order[batch]
             pixels = crop_and_flip(
@@ -192,7 +196,7 @@ class _Training:
 
     def _measure(self, evaluation: NoiseConfig | None) -> tuple[float, float]:
         return _measure(
-            self.network, self.config, evaluation, self.test_images, self.test_labels, self.device
+            self.network, self.job, evaluation, self.test_images, self.test_labels, self.device
         )
 
     def result(self) -> TrainingResult:
@@ -253,24 +257,26 @@ def evaluate_weights(job: TrainingJob, stored: StoredWeights) -> list[Evaluation
     images = torch.tensor(test_split.images, device=device)
     labels = torch.tensor(test_split.labels, device=device)
     return [
-        evaluation_result(
-            evaluation, _measure(network, job.config, evaluation, images, labels, device)
-        )
+        evaluation_result(evaluation, _measure(network, job, evaluation, images, labels, device))
         for evaluation in job.evaluations
     ]
 
 
 def _measure(
     network: nn.Module,
-    config: RunConfig,
+    job: TrainingJob,
     evaluation: NoiseConfig | None,
     images: Tensor,
     labels: Tensor,
     device: torch.device,
 ) -> tuple[float, float]:
     """Accuracy (percent) and loss on the test images, clean for None."""
-    facts = config.dataset_facts
-    measure: dict[str, Any] = {"device": device, "precision": config.precision}
+    facts = job.config.dataset_facts
+    measure: dict[str, Any] = {
+        "device": device,
+        "precision": job.config.precision,
+        "alive": job.alive,
+    }
     if evaluation is None:
         return accuracy_and_loss(network, images, labels, facts.mean, facts.std, **measure)
     return evaluate(network, images, labels, facts.mean, facts.std, evaluation, **measure)

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from trainers.checkpoint import Checkpoints, load_weights, save_weights, weights_sha256
 from trainers.durable import write_durably
-from trainers.errors import CheckpointError
+from trainers.errors import CheckpointError, StorageUnreachableError
+from trainers.storage import open_folder
 
 RUN = "0123456789abcdef"
 OTHER_RUN = "fedcba9876543210"
@@ -27,7 +28,7 @@ def state(epoch: int) -> dict[str, Any]:
 
 
 def stored(folder: Path, *epochs: int, run: str = RUN) -> Checkpoints:
-    checkpoints = Checkpoints(run, folder)
+    checkpoints = Checkpoints(run, open_folder(folder))
     for epoch in epochs:
         checkpoints.save(epoch, state(epoch))
     return checkpoints
@@ -55,8 +56,8 @@ def test_the_newest_is_found_and_two_are_kept(tmp_path: Path) -> None:
 
 
 def test_there_may_be_none(tmp_path: Path) -> None:
-    assert Checkpoints(RUN, tmp_path / "nowhere").newest() is None
-    assert Checkpoints(RUN, tmp_path).newest() is None
+    assert Checkpoints(RUN, open_folder(tmp_path / "nowhere")).newest() is None
+    assert Checkpoints(RUN, open_folder(tmp_path)).newest() is None
 
 
 def truncate(path: Path) -> None:
@@ -144,10 +145,10 @@ def test_no_flipped_bit_goes_unnoticed(
     damaged[int(where * len(whole))] ^= 1 << bit
     try:
         path.write_bytes(damaged)
-        assert newest_epoch(Checkpoints(RUN, two_checkpoints)) == 1
+        assert newest_epoch(Checkpoints(RUN, open_folder(two_checkpoints))) == 1
     finally:
         path.write_bytes(whole)
-    assert newest_epoch(Checkpoints(RUN, two_checkpoints)) == 2
+    assert newest_epoch(Checkpoints(RUN, open_folder(two_checkpoints))) == 2
 
 
 def test_the_newest_of_all_attempts_counts_and_earlier_ones_are_left_alone(
@@ -156,7 +157,8 @@ def test_the_newest_of_all_attempts_counts_and_earlier_ones_are_left_alone(
     stored(tmp_path / "1", 1, 2, 3)
     stored(tmp_path / "2", 4)
     flip_one_bit(tmp_path / "2" / "checkpoint-4.pt")
-    third = Checkpoints(RUN, tmp_path / "3", (tmp_path / "1", tmp_path / "2", tmp_path / "no"))
+    own, *earlier = (open_folder(tmp_path / name) for name in ("3", "1", "2", "no"))
+    third = Checkpoints(RUN, own, earlier)
     assert newest_epoch(third) == 3
     third.save(4, state(4))
     assert newest_epoch(third) == 4
@@ -167,7 +169,7 @@ def test_the_newest_of_all_attempts_counts_and_earlier_ones_are_left_alone(
 
 def test_discarding_leaves_the_weights(tmp_path: Path) -> None:
     checkpoints = stored(tmp_path, 1, 2)
-    save_weights(tmp_path, RUN, {"w": torch.ones(2)})
+    save_weights(open_folder(tmp_path), RUN, {"w": torch.ones(2)})
     checkpoints.discard()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["weights.pt", "weights.pt.sha256"]
 
@@ -181,7 +183,7 @@ def test_a_write_that_stops_midway_leaves_the_old_file(
         raise OSError("the power went")
 
     monkeypatch.setattr(os, "replace", no_rename)
-    with pytest.raises(OSError, match="power"):
+    with pytest.raises(StorageUnreachableError, match="power"):
         checkpoints.save(2, state(2))
     monkeypatch.undo()
     assert newest_epoch(checkpoints) == 1
@@ -219,9 +221,33 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(
 
     monkeypatch.setattr(os, "fsync", watched_fsync)
     monkeypatch.setattr(os, "replace", watched_replace)
-    write_durably(tmp_path / "new" / "file", b"content")
+    write_durably(tmp_path / "file", b"content")
     assert events == ["fsync", "rename", "fsync folder"]
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_new_folder_is_on_the_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[tuple[str, str]] = []
+    fsync, mkdir = os.fsync, os.mkdir
+
+    def watched_fsync(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        events.append(("fsync", path.name if path.is_dir() else "file"))
+        fsync(descriptor)
+
+    def watched_mkdir(path: Path, mode: int = 0o777) -> None:
+        events.append(("mkdir", Path(path).name))
+        mkdir(path, mode)
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(os, "mkdir", watched_mkdir)
+    write_durably(tmp_path / "runs" / "run" / "1" / "file", b"content")
+    assert events == [
+        *[("mkdir", "runs"), ("fsync", tmp_path.name)],
+        *[("mkdir", "run"), ("fsync", "runs")],
+        *[("mkdir", "1"), ("fsync", "run")],
+        *[("fsync", "file"), ("fsync", "1")],
+    ]
 
 
 class Shout:
@@ -244,7 +270,7 @@ def store_as_checkpoint(path: Path, content: object) -> None:
 def test_a_pickle_with_code_is_not_run(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint-1.pt"
     store_as_checkpoint(path, {"run_id": RUN, "epoch": 1, "state": Shout(tmp_path / "ran")})
-    assert Checkpoints(RUN, tmp_path).newest() is None
+    assert Checkpoints(RUN, open_folder(tmp_path)).newest() is None
     assert not (tmp_path / "ran").exists()
     torch.load(path, weights_only=False)  # the pickle does what is feared of it
     assert (tmp_path / "ran").exists()
@@ -259,10 +285,10 @@ def test_a_whole_file_that_is_no_checkpoint_is_passed_over(tmp_path: Path, conte
 
 def test_weights_come_from_the_first_folder_that_has_valid_ones(tmp_path: Path) -> None:
     weights = {"w": torch.tensor([1.5, -2.0]), "n": torch.tensor(7)}
-    folders = tuple(tmp_path / name for name in ("1", "2", "3"))
+    folders = [open_folder(tmp_path / name) for name in ("1", "2", "3")]
     for folder in folders[1:]:
         save_weights(folder, RUN, weights)
-    truncate(folders[1] / "weights.pt")
+    truncate(tmp_path / "2" / "weights.pt")
     loaded = load_weights(folders, RUN)
     assert loaded.weights.keys() == weights.keys()
     assert all(torch.equal(loaded.weights[name], weights[name]) for name in weights)
@@ -270,10 +296,10 @@ def test_weights_come_from_the_first_folder_that_has_valid_ones(tmp_path: Path) 
 
 
 def test_missing_weights_are_an_error_that_says_where_and_why(tmp_path: Path) -> None:
-    save_weights(tmp_path / "other", OTHER_RUN, {"w": torch.ones(1)})
-    save_weights(tmp_path / "bad", RUN, {"w": torch.ones(1)})
+    save_weights(open_folder(tmp_path / "other"), OTHER_RUN, {"w": torch.ones(1)})
+    save_weights(open_folder(tmp_path / "bad"), RUN, {"w": torch.ones(1)})
     flip_one_bit(tmp_path / "bad" / "weights.pt")
-    folders = (tmp_path / "none", tmp_path / "other", tmp_path / "bad")
+    folders = [open_folder(tmp_path / name) for name in ("none", "other", "bad")]
     with pytest.raises(CheckpointError) as caught:
         load_weights(folders, RUN)
     message = str(caught.value)

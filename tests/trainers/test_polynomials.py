@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainers import polynomials
 from trainers.polynomials import root_multiplicities
 
 
@@ -39,6 +40,37 @@ def test_roots_and_multiplicities_come_back(roots: dict[Fraction, int], leading:
     for root, multiplicity in roots.items():
         near = [m for z, m in found if abs(z - float(root)) < 1e-6]
         assert near == [multiplicity]
+
+
+@given(
+    st.lists(
+        st.floats(allow_nan=False, allow_infinity=False).map(Fraction) | well_apart,
+        min_size=1,
+        max_size=5,
+    ),
+    well_apart,
+)
+def test_the_short_way_to_simple_roots_is_the_long_way(
+    coefficients: list[Fraction], root: Fraction
+) -> None:
+    polynomial = (Fraction(1), *coefficients)
+    if polynomials._has_simple_roots_modulo_a_prime(polynomial):
+        with pytest.MonkeyPatch.context() as without:
+            without.setattr(polynomials, "_has_simple_roots_modulo_a_prime", lambda _: False)
+            assert polynomials._square_free_factors(polynomial) == [polynomial]
+    squared = expand({root: 2, root + 1: 1})
+    assert not polynomials._has_simple_roots_modulo_a_prime(squared)
+
+
+def test_coefficients_of_any_magnitude_need_no_division_of_fractions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def divides(*_: object) -> None:
+        raise AssertionError("this takes minutes")
+
+    monkeypatch.setattr(polynomials, "_greatest_common_divisor", divides)
+    tiny_and_huge = [Fraction(1.7 * 10.0 ** (-300 + 19 * n)) for n in range(32)]
+    assert len(root_multiplicities((Fraction(1), *tiny_and_huge))) == 32
 
 
 def test_a_double_pair_of_complex_roots_is_found_exactly_double() -> None:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from trainers.errors import CheckpointError, UnknownNameError
 from trainers.job import TrainingJob, TrainingResult
 from trainers.run import evaluate_stored, main, read_result, run, store_result
+from trainers.storage import open_folder
 
 Small = Callable[..., dict[str, Any]]
 
@@ -28,7 +29,9 @@ GAUSSIAN = {"noise": "gaussian", "std": "3/10"}
 def finished(small: Small, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A finished run's folder, and what `run` returned."""
     folder = tmp_path_factory.mktemp("run") / "2"
-    result = run(small(**QUICK), [GAUSSIAN], data_dir=NO_DATA, folder=folder, attempt=2)
+    result = run(
+        small(**QUICK), [GAUSSIAN], data_dir=NO_DATA, folder=open_folder(folder), attempt=2
+    )
     return folder, result
 
 
@@ -45,8 +48,10 @@ def test_a_finished_run_leaves_its_result_and_weights(
 
 def test_the_stored_result_is_the_returned_one(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, result = finished
-    assert read_result(folder, result["run_id"]) == result
-    assert json.loads((folder / "result.json").read_text()) == result
+    assert read_result(open_folder(folder), result["run_id"]) == result
+    stored = json.loads((folder / "result.json").read_text())
+    assert len(stored.pop("sha256")) == 64
+    assert stored == result
 
 
 def test_the_keys_of_a_result(small: Small, finished: tuple[Path, dict[str, Any]]) -> None:
@@ -88,7 +93,7 @@ def test_provenance(finished: tuple[Path, dict[str, Any]]) -> None:
 
 def test_a_result_of_another_run_is_none(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, _ = finished
-    assert read_result(folder, "0" * 16) is None
+    assert read_result(open_folder(folder), "0" * 16) is None
 
 
 @pytest.mark.parametrize(
@@ -98,37 +103,39 @@ def test_a_result_of_another_run_is_none(finished: tuple[Path, dict[str, Any]]) 
 )
 def test_a_damaged_result_is_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "result.json").write_bytes(content)
-    assert read_result(tmp_path, "a" * 16) is None
+    assert read_result(open_folder(tmp_path), "a" * 16) is None
 
 
 def test_a_result_of_another_format_or_none_at_all_is_none(tmp_path: Path) -> None:
-    assert read_result(tmp_path, "a") is None
-    assert read_result(tmp_path / "nowhere", "a") is None
-    store_result(tmp_path, {"format": 1, "run_id": "a"})
-    assert read_result(tmp_path, "a") == {"format": 1, "run_id": "a"}
-    store_result(tmp_path, {"format": 2, "run_id": "a"})
-    assert read_result(tmp_path, "a") is None
+    folder = open_folder(tmp_path)
+    assert read_result(folder, "a") is None
+    assert read_result(open_folder(tmp_path / "nowhere"), "a") is None
+    store_result(folder, {"format": 1, "run_id": "a"})
+    assert read_result(folder, "a") == {"format": 1, "run_id": "a"}
+    store_result(folder, {"format": 2, "run_id": "a"})
+    assert read_result(folder, "a") is None
 
 
 def test_a_number_that_json_cannot_hold_is_never_stored(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
-        store_result(tmp_path, {"loss": float("nan")})
+        store_result(open_folder(tmp_path), {"loss": float("nan")})
     assert list(tmp_path.iterdir()) == []
 
 
 def test_wrong_requests_fail_before_training(small: Small, tmp_path: Path) -> None:
+    folder = open_folder(tmp_path / "a")
     with pytest.raises(ValidationError, match="seed"):
-        run(small(seed=-1), data_dir=NO_DATA, folder=tmp_path / "a")
+        run(small(seed=-1), data_dir=NO_DATA, folder=folder)
     with pytest.raises(ValidationError, match="std"):
-        run(small(), [{"noise": "gaussian", "std": -1}], data_dir=NO_DATA, folder=tmp_path / "a")
+        run(small(), [{"noise": "gaussian", "std": -1}], data_dir=NO_DATA, folder=folder)
     with pytest.raises(UnknownNameError, match="gaussian"):
-        run(small(), [{"noise": "gausian", "std": 1}], data_dir=NO_DATA, folder=tmp_path / "a")
+        run(small(), [{"noise": "gausian", "std": 1}], data_dir=NO_DATA, folder=folder)
     assert not (tmp_path / "a").exists()
 
 
 def test_no_stored_weights_no_evaluation(small: Small, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no stored weights"):
-        evaluate_stored(small(), [GAUSSIAN], data_dir=NO_DATA, folders=[tmp_path])
+        evaluate_stored(small(), [GAUSSIAN], data_dir=NO_DATA, folders=[open_folder(tmp_path)])
 
 
 def fixed_trainer(job: TrainingJob) -> TrainingResult:
@@ -147,10 +154,10 @@ def test_a_trainer_from_elsewhere(
 ) -> None:
     monkeypatch.setitem(sys.modules, "elsewhere", sys.modules[__name__])
     config = small(trainer="elsewhere:fixed_trainer")
-    result = run(config, data_dir=NO_DATA, folder=tmp_path)
+    result = run(config, data_dir=NO_DATA, folder=open_folder(tmp_path))
     assert result["test_accuracy"] == 12.5
     assert result["provenance"]["first_epoch"] == 1
-    assert read_result(tmp_path, result["run_id"]) == result
+    assert read_result(open_folder(tmp_path), result["run_id"]) == result
 
 
 def test_the_command_line(small: Small, tmp_path: Path) -> None:
@@ -212,6 +219,37 @@ def test_bad_files_exit_with_2_and_a_message(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("error: ")
+    assert complaint in err
+
+
+def test_the_command_line_keeps_files_at_a_path_or_url(
+    small: Small, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(small(**QUICK)))
+    for place in (str(tmp_path / "kept"), f"memory://{tmp_path.name}"):
+        assert main([str(config), "--folder", place]) == 0
+        result = json.loads(capsys.readouterr().out)
+        assert read_result(open_folder(place), result["run_id"]) == result
+
+
+@pytest.mark.parametrize(
+    ("folder", "complaint"),
+    [("s4://bucket", "did you mean s3://"), ("/dev/null/folder", "Not a directory")],
+)
+def test_a_folder_that_cannot_be_used_exits_with_2(
+    small: Small,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    folder: str,
+    complaint: str,
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(small(**QUICK)))
+    assert main([str(config), "--folder", folder]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[-1].startswith("error: ")
     assert complaint in err
 
 

@@ -12,10 +12,13 @@ import pytest
 import torch
 from torch import nn
 
-from trainers.checkpoint import load_weights, save_weights
+from object_store import object_store
+from trainers.checkpoint import Checkpoints, load_weights, save_weights
 from trainers.config import RunConfig
 from trainers.datasets import load
+from trainers.errors import TrainingStopped
 from trainers.run import evaluate_stored, run
+from trainers.storage import Folder, open_folder
 from trainers.train import build_network
 
 Small = Callable[..., dict[str, Any]]
@@ -42,29 +45,26 @@ def numbers(result: Any) -> Any:
     return result
 
 
-class Stop(Exception):  # noqa: N818 (it is no error)
-    """A worker that is lost."""
-
-
 def stop_after(epoch: int) -> Callable[[Any], None]:
     def on_epoch(metrics: Any) -> None:
         if metrics["epoch"] == epoch:
-            raise Stop
+            raise TrainingStopped
 
     return on_epoch
 
 
 def interrupted(
-    config: dict[str, Any], root: Path, stops: Sequence[int], **arguments: Any
+    config: dict[str, Any], root: Path | str, stops: Sequence[int], **arguments: Any
 ) -> dict[str, Any]:
     """Attempt 1 stops after the first of `stops`, attempt 2 after the next; the last goes on."""
-    folders: list[Path] = []
+    runs = open_folder(root)
+    folders: list[Folder] = []
     for attempt, epoch in enumerate(stops, start=1):
-        folder = root / str(attempt)
-        with pytest.raises(Stop):
+        folder = runs.child(str(attempt))
+        with pytest.raises(TrainingStopped):
             train(config, folder=folder, earlier=folders, on_epoch=stop_after(epoch))
         folders.append(folder)
-    return train(config, folder=root / "last", earlier=folders, **arguments)
+    return train(config, folder=runs.child("last"), earlier=folders, **arguments)
 
 
 @pytest.fixture(scope="module")
@@ -101,14 +101,86 @@ def test_so_has_a_continued_run_of_another_kind(
     assert numbers(interrupted(config, tmp_path, [2])) == numbers(whole)
 
 
+@pytest.mark.parametrize("stops", [[1], [3], [1, 2]], ids=str)
+def test_so_has_one_whose_files_are_kept_elsewhere(
+    small: Small,
+    plain: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stops: list[int],
+) -> None:
+    with object_store() as store:
+        for name, value in store.environment.items():
+            monkeypatch.setenv(name, value)
+        for url in (f"{store.url}/runs", f"memory://{tmp_path}"):
+            continued = interrupted(small(), url, stops)
+            assert numbers(continued) == numbers(plain)
+            assert continued["provenance"]["first_epoch"] == stops[-1] + 1
+            last = open_folder(url).child("last")
+            assert last.names() == ["result.json", "weights.pt", "weights.pt.sha256"]
+            again = evaluate_stored(small(), EVALUATIONS, data_dir=NO_DATA, folders=[last])
+            assert again == plain["evaluations"]
+
+
+def test_a_stop_comes_after_the_checkpoint_is_stored(small: Small, tmp_path: Path) -> None:
+    run_id = RunConfig.model_validate(small()).run_id
+    folder = open_folder(tmp_path)
+    for epoch in (1, 2, 3):
+        with pytest.raises(TrainingStopped):
+            train(small(), folder=folder, on_epoch=stop_after(epoch))
+        newest = Checkpoints(run_id, folder).newest()
+        assert newest is not None
+        assert newest[0] == epoch
+        assert "result.json" not in folder.names()
+
+
+class Heart:
+    """Counts signs of life, and stops at the last of `beats`."""
+
+    def __init__(self, beats: float = math.inf) -> None:
+        self.count = 0
+        self.beats = beats
+
+    def alive(self) -> None:
+        self.count += 1
+        if self.count >= self.beats:
+            raise KeyboardInterrupt
+
+
+def test_each_step_and_each_batch_of_an_evaluation_is_a_sign_of_life(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = open_folder(tmp_path)
+    heart = Heart()
+    train(small(), folder=folder, alive=heart.alive)
+    # 3 epochs of 160 images, 64 at a time; the test images at once, clean and under three noises.
+    assert heart.count == 3 * (3 + 1) + 3
+    heart = Heart()
+    evaluate_stored(small(), EVALUATIONS, data_dir=NO_DATA, folders=[folder], alive=heart.alive)
+    assert heart.count == 3
+    monkeypatch.setattr("trainers.measure.EVALUATION_BATCH", 100)
+    heart = Heart()
+    evaluate_stored(small(), EVALUATIONS, data_dir=NO_DATA, folders=[folder], alive=heart.alive)
+    assert heart.count == 3 * 5
+
+
+def test_who_listens_for_signs_of_life_may_end_training(small: Small, tmp_path: Path) -> None:
+    heart = Heart(6)
+    with pytest.raises(KeyboardInterrupt):
+        train(small(), folder=open_folder(tmp_path), alive=heart.alive)
+    assert open_folder(tmp_path).names() == ["checkpoint-1.pt", "checkpoint-1.pt.sha256"]
+
+
 def test_a_damaged_checkpoint_costs_an_epoch_but_no_bit(
     small: Small, plain: dict[str, Any], tmp_path: Path
 ) -> None:
-    with pytest.raises(Stop):
-        train(small(), folder=tmp_path / "1", on_epoch=stop_after(2))
+    with pytest.raises(TrainingStopped):
+        train(small(), folder=open_folder(tmp_path / "1"), on_epoch=stop_after(2))
     newest = tmp_path / "1" / "checkpoint-2.pt"
     newest.write_bytes(newest.read_bytes()[:-100])
-    continued = train(small(), folder=tmp_path / "2", earlier=[tmp_path / "1"])
+    continued = train(
+        small(), folder=open_folder(tmp_path / "2"), earlier=[open_folder(tmp_path / "1")]
+    )
     assert continued["provenance"]["first_epoch"] == 2
     assert numbers(continued) == numbers(plain)
 
@@ -195,7 +267,7 @@ def test_one_step_is_stochastic_gradient_descent_as_written_down(
             "lr_schedule": {"milestones": []},
         },
     )
-    train(config, folder=tmp_path)
+    train(config, folder=open_folder(tmp_path))
     trained = torch.load(tmp_path / "weights.pt", weights_only=True)["weights"]
 
     network = build_network(RunConfig.model_validate(config), "cpu").train()
@@ -219,7 +291,7 @@ HUGE = {"epochs": 4, "batch_size": 64, "optimizer": {"lr": 1e6}}
 
 
 def test_divergence_is_a_finding(small: Small, tmp_path: Path) -> None:
-    result = train(small(training=HUGE), folder=tmp_path)
+    result = train(small(training=HUGE), folder=open_folder(tmp_path))
     assert result["diverged"] is True
     epoch = result["diverged_epoch"]
     assert 1 <= epoch <= 4
@@ -276,7 +348,7 @@ def test_a_diverged_network_with_learned_coefficients_is_a_finding_too(
     small: Small, tmp_path: Path, scheme: dict[str, Any]
 ) -> None:
     infinite = {"epochs": 2, "batch_size": 64, "optimizer": {"lr": 3e38, "weight_decay": 3e38}}
-    result = train(small(training=infinite, scheme=scheme), folder=tmp_path)
+    result = train(small(training=infinite, scheme=scheme), folder=open_folder(tmp_path))
     assert result["diverged"] is True
     assert result["learned_coefficients"][0] == [None, None]
 
@@ -284,23 +356,22 @@ def test_a_diverged_network_with_learned_coefficients_is_a_finding_too(
 def test_evaluating_stored_weights_gives_the_bits_of_training(
     small: Small, plain: dict[str, Any], tmp_path: Path
 ) -> None:
-    train(small(), folder=tmp_path / "2")
-    again = evaluate_stored(
-        small(), EVALUATIONS, data_dir=NO_DATA, folders=[tmp_path / "1", tmp_path / "2"]
-    )
+    folders = [open_folder(tmp_path / name) for name in ("1", "2")]
+    train(small(), folder=folders[1])
+    again = evaluate_stored(small(), EVALUATIONS, data_dir=NO_DATA, folders=folders)
     assert again == plain["evaluations"]
     assert len({e["evaluation_id"] for e in again}) == 3
 
 
 def test_so_it_does_in_bf16(small: Small, plain: dict[str, Any], tmp_path: Path) -> None:
     config = small(precision="bf16")
-    result = train(config, folder=tmp_path)
+    result = train(config, folder=open_folder(tmp_path))
     assert result["evaluations"] != plain["evaluations"]
-    again = evaluate_stored(config, EVALUATIONS, data_dir=NO_DATA, folders=[tmp_path])
+    again = evaluate_stored(config, EVALUATIONS, data_dir=NO_DATA, folders=[open_folder(tmp_path)])
     assert again == result["evaluations"]
     # The same weights in float32 lose a little more or less: evaluation is in bf16 too.
-    in_fp32 = tmp_path / "fp32"
-    weights = load_weights((tmp_path,), result["run_id"]).weights
+    in_fp32 = open_folder(tmp_path / "fp32")
+    weights = load_weights([open_folder(tmp_path)], result["run_id"]).weights
     save_weights(in_fp32, RunConfig.model_validate(small()).run_id, weights)
     others = evaluate_stored(small(), EVALUATIONS, data_dir=NO_DATA, folders=[in_fp32])
     for one, other in zip(others, result["evaluations"], strict=True):
@@ -310,8 +381,8 @@ def test_so_it_does_in_bf16(small: Small, plain: dict[str, Any], tmp_path: Path)
 
 def test_evaluations_added_to_a_diverged_run_are_null_too(small: Small, tmp_path: Path) -> None:
     config = small(training=HUGE)
-    result = train(config, folder=tmp_path)
-    again = evaluate_stored(config, EVALUATIONS, data_dir=NO_DATA, folders=[tmp_path])
+    result = train(config, folder=open_folder(tmp_path))
+    again = evaluate_stored(config, EVALUATIONS, data_dir=NO_DATA, folders=[open_folder(tmp_path)])
     assert again == result["evaluations"]
 
 

@@ -1,0 +1,63 @@
+"""What every place for files can do."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+
+
+class Folder(ABC):
+    """A folder of files, which need not exist before the first of them is written.
+
+    A file is there as a whole or not at all, at every moment and for every reader. What one
+    machine wrote, another reads from then on.
+
+    Names are made of letters, digits, dots, hyphens and underscores, so that none of them leads
+    out of the folder; any other is a ValueError. Every method raises:
+        StorageFullError: there is no space left.
+        StorageUnreachableError: the place cannot be reached, or failed.
+
+    Attributes:
+        location: an absolute path or a URL, for people and for `open_folder`; holds no password.
+    """
+
+    location: str
+
+    @abstractmethod
+    def write(self, name: str, content: bytes) -> None:
+        """Store a file, in place of an older one; when this returns, it survives a power cut."""
+
+    @abstractmethod
+    def read(self, name: str) -> bytes:
+        """The content of a file. Raises FileNotFoundError if it is not there."""
+
+    @abstractmethod
+    def names(self) -> list[str]:
+        """The files and folders directly in it, sorted; none if it does not exist.
+
+        A write that was killed midway may have left a file whose name begins with a dot.
+        """
+
+    @abstractmethod
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+
+    @abstractmethod
+    def remove_all(self) -> None:
+        """Remove the folder and everything in it, if it is there."""
+
+    @abstractmethod
+    def child(self, name: str) -> Folder:
+        """A folder in this one."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.location!r})"
+
+
+def checked(name: str) -> str:
+    """The name, if it is one that a Folder accepts."""
+    if not _NAME.fullmatch(name) or name in (".", ".."):
+        raise ValueError(f"{name!r} is no name of a file or folder here")
+    return name

@@ -1,0 +1,31 @@
+"""Failures of disks, networks and object stores, as errors that say what and where."""
+
+from __future__ import annotations
+
+import errno
+import re
+
+from trainers.errors import StorageError, StorageFullError, StorageUnreachableError
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")
+
+
+def storage_error(what: str, error: Exception) -> StorageError:
+    """The error to raise from `error`.
+
+    Args:
+        what: which file or folder cannot be what; the beginning of the message.
+    """
+    reason = f"{what}: {_reason(error)}"
+    if isinstance(error, NotImplementedError):
+        # It will be so tomorrow too: nothing to wait for.
+        return StorageError(f"{reason} (this kind of storage cannot do it)")
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return StorageFullError(f"{reason}; free some space and go on")
+    return StorageUnreachableError(reason)
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return _CREDENTIALS.sub("", str(text))

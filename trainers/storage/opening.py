@@ -1,0 +1,104 @@
+"""From a path or URL to a folder."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote
+
+from trainers.errors import StorageError
+from trainers.storage.base import Folder
+from trainers.storage.local import LocalFolder
+from trainers.storage.patient import PatientFolder
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+
+
+def open_folder(
+    location: str | Path,
+    *,
+    patience: float = 0.0,
+    on_wait: Callable[[str], None] | None = None,
+) -> Folder:
+    """The folder at a path or URL; nothing is read, written or connected to yet.
+
+    Args:
+        location: a path, or a URL of any scheme that fsspec knows: "s3://bucket/folder". Access
+            keys come from where the scheme's package looks for them, such as the environment.
+        patience: for how many seconds an operation that failed as unreachable is tried again.
+        on_wait: called with the reason before each pause, which lasts 5 seconds at most; what it
+            raises ends the waiting.
+
+    Raises:
+        StorageError: the URL's scheme is unknown or needs a package that is not installed, or the
+            URL holds a password.
+    """
+    url = _URL.fullmatch(location) if isinstance(location, str) else None
+    if url is None and "::" in str(location):
+        # Not shown: one of the URLs in it may hold a password.
+        raise StorageError("storage: one URL, or a path without ::, not a chain of URLs")
+    if url is None:
+        folder: Folder = LocalFolder(Path(location))
+    elif url[1].lower() in ("file", "local"):
+        folder = LocalFolder(_path_of_file_url(url[1], url[2]))
+    else:
+        folder = _remote_folder(url[1].lower(), url[2].rstrip("/"))
+    return PatientFolder(folder, patience, on_wait) if patience > 0 else folder
+
+
+def _path_of_file_url(scheme: str, rest: str) -> Path:
+    _refuse_passwords(scheme, rest)
+    path = unquote(rest.removeprefix("localhost"))
+    if not path.startswith("/"):
+        raise StorageError(
+            f"storage {scheme}://{rest}: after {scheme}:// comes an absolute path; "
+            "for a relative one, leave the scheme out"
+        )
+    return Path(path)
+
+
+def _remote_folder(scheme: str, rest: str) -> Folder:
+    # Deferred, because a folder on disk does not need it.
+    import fsspec
+
+    from trainers.storage.remote import OBJECT_STORES, Connection, RemoteFolder
+
+    _refuse_passwords(scheme, rest)
+    url = f"{scheme}://{rest}"
+    if "::" in rest or set("*?[") & set(rest):
+        raise StorageError(f"storage {url}: none of ::, *, ? and [ can stand in it")
+    if scheme in OBJECT_STORES and not rest:
+        raise StorageError(f"storage {url}: a bucket is missing, as in {scheme}://bucket/folder")
+    try:
+        kind = fsspec.get_filesystem_class(scheme)
+    except ImportError as error:
+        missing = getattr(error.__cause__, "name", None)
+        way_out = f"pip install {missing.partition('.')[0]}" if missing else str(error)
+        raise StorageError(
+            f"storage {url}: {scheme}:// needs a package that is not installed here: {way_out}"
+        ) from error
+    except ValueError as error:
+        known = fsspec.available_protocols()
+        nearest = difflib.get_close_matches(scheme, known, n=1, cutoff=0.5)
+        hint = f"; did you mean {nearest[0]}://?" if nearest else ""
+        raise StorageError(
+            f"storage {url}: fsspec knows no {scheme}://{hint} (s3:// and gs:// are among those "
+            "that it knows; a folder on disk is given by its path)"
+        ) from error
+    connection = Connection(scheme, kind, kind._get_kwargs_from_urls(url))
+    return RemoteFolder(url, kind._strip_protocol(url), connection)
+
+
+def _refuse_passwords(scheme: str, rest: str) -> None:
+    """A location is stored, logged and sent to workers, where a password has no place."""
+    authority = rest.partition("/")[0]
+    # A key with a slash in it ends the authority early; then what looks like a port is none.
+    _, colon, port = authority.rpartition("@")[2].rpartition(":")
+    if ":" in authority.rpartition("@")[0] or (colon and not port.isdecimal()):
+        raise StorageError(
+            f"storage {scheme}://...: the URL holds a password, which would be stored and shown "
+            "with it; leave it out, and set the environment variables of the scheme's package "
+            "(AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for s3://)"
+        )
