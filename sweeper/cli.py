@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from typing import Any
 
 import typer
 import typer.core
 
 from sweeper.commands import ask, keep, run
+from sweeper.commands.options import home_in_use
 from sweeper.commands.output import say
-from sweeper.errors import Interrupted, as_sweep_error
+from sweeper.errors import Interrupted, ResourceError, SweepError, as_sweep_error
 from sweeper.process_list import hide_database_url
 
 
@@ -30,11 +32,32 @@ class _Commands(typer.core.TyperGroup):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
         except Exception as error:
-            known = as_sweep_error(error)
+            known = as_sweep_error(error) or _damage()
             if known is None:
                 raise
             say(f"{'' if isinstance(known, Interrupted) else 'error: '}{known}")
             raise typer.Exit(known.exit_code) from None
+
+
+def _damage() -> SweepError | None:
+    """What is wrong with the database, if that may be why a command failed as none should."""
+    home = home_in_use()
+    if home is None:
+        return None
+    from results.connect import connect
+    from results.errors import DatabaseError
+    from results.soundness import find_damage
+
+    try:
+        with closing(connect(home.database, "read")) as database:
+            found, shown = find_damage(database), database.shown
+    except DatabaseError as error:
+        return as_sweep_error(error)
+    if found is None:
+        return None
+    return ResourceError(
+        f"{shown} is damaged: {found}; mend it by hand, or restore an older copy of the file"
+    )
 
 
 app = typer.Typer(
@@ -52,6 +75,7 @@ app.command("plan")(run.plan)
 app.command("resume")(run.resume)
 app.command("status")(run.status)
 app.command("retry")(run.retry)
+app.command("cancel")(run.cancel)
 app.command("report")(ask.report)
 app.command("compare")(ask.compare)
 app.command("plot")(ask.plot)

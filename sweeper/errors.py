@@ -3,7 +3,7 @@
     SweepError
     ├── RequestError        2   the request is wrong: nothing was written
     │   └── SpecError       2   ... and the place in the spec is known
-    ├── ResourceError       3   a database, Ray, or a dataset is missing
+    ├── ResourceError       3   a database, storage, Ray, or a dataset is missing
     └── Interrupted       130   stopped by a signal; the same command goes on
 
 Errors of `trainers` and `results` are mapped to these in one place, `as_sweep_error`.
@@ -65,11 +65,11 @@ class Interrupted(SweepError):  # noqa: N818 - not an error of the program, but 
 def as_sweep_error(error: Exception) -> SweepError | None:
     """The error of another package as one of these; None for one that is a defect of ours."""
     from results.errors import DatabaseError, ResultsError
-    from trainers.errors import DatasetMissingError, TrainerError
+    from trainers.errors import DatasetMissingError, StorageError, TrainerError
 
     if isinstance(error, SweepError):
         return error
-    if isinstance(error, (DatabaseError, DatasetMissingError)):
+    if isinstance(error, (DatabaseError, DatasetMissingError, StorageError)):
         return ResourceError(str(error))
     if isinstance(error, (ResultsError, TrainerError)):
         return RequestError(str(error))

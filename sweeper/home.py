@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from sweeper.errors import RequestError
+
 
 @dataclass(frozen=True)
 class Home:
@@ -14,22 +16,37 @@ class Home:
     Attributes:
         folder: absolute, so that workers find it whatever folder they run in.
         database: SQLAlchemy URL.
+        storage: absolute path or fsspec URL; one folder for each run, and in it one for each
+            attempt.
+
+    Raises RequestError for a path such as ~nobody.
     """
 
     folder: Path
     database: str
+    storage: str
 
     @classmethod
-    def at(cls, folder: Path, database: str | None = None) -> Home:
-        absolute = folder.expanduser().absolute()
-        return cls(absolute, database or f"sqlite:///{quote(str(absolute / 'sweep.db'))}")
-
-    @property
-    def runs(self) -> Path:
-        """One folder for each run, and in it one for each attempt."""
-        return self.folder / "runs"
+    def at(cls, folder: Path, database: str | None = None, storage: str | None = None) -> Home:
+        absolute = _absolute(folder)
+        return cls(
+            absolute,
+            database or f"sqlite:///{quote(str(absolute / 'sweep.db'))}",
+            _location(storage) if storage else str(absolute / "runs"),
+        )
 
     @property
     def data(self) -> Path:
         """Datasets that are not part of a package."""
         return self.folder / "data"
+
+
+def _location(storage: str) -> str:
+    return storage if "://" in storage else str(_absolute(Path(storage)))
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:  # of whose home?
+        raise RequestError(f"{path} is no path: {error}") from None

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from sweeper.errors import Place, RequestError
-from sweeper.points import NAMED
-from sweeper.spec_source import SpecPath, SpecSource, parse_value
+from sweeper.points import DEEPEST_PATH, NAMED
+from sweeper.spec_source import SpecPath, SpecSource, in_one_line, parse_value
 
 _ALWAYS_ONE_VALUE = ("depth", "seed")
 """Keys for which a list can only mean an axis."""
+
+_LONGEST_SHOWN = 100
 
 
 def apply_override(source: SpecSource, override: str) -> None:
@@ -25,10 +27,14 @@ def apply_override(source: SpecSource, override: str) -> None:
     dotted, equals, text = override.partition("=")
     dotted = dotted.strip()
     if not equals or not dotted or "" in dotted.split("."):
+        shown = in_one_line(repr(override), _LONGEST_SHOWN)
         raise RequestError(
-            f"--set {override!r} is not of the form path=value, such as training.epochs=2"
+            f"--set {shown} is not of the form path=value, such as training.epochs=2"
         )
-    value = parse_value(text, f"--set {override}")
+    option = f"--set {in_one_line(override, _LONGEST_SHOWN)}"
+    if dotted.count(".") > DEEPEST_PATH:
+        raise RequestError(f"{option}: no key of a spec lies so deep")
+    value = parse_value(text, option)
     first, _, rest = dotted.partition(".")
     name = _one_name(rest if first in ("grid", "zip") and rest else dotted)
     if first == "grid" and rest:
@@ -45,7 +51,7 @@ def apply_override(source: SpecSource, override: str) -> None:
     if path[0] not in ("grid", "zip") and _inside_an_axis(source.data, name):
         # The axis sets what surrounds it anew, so it has to come later, as another axis does.
         path, value = ("grid", name), [value]
-    _set(source, path, value, override)
+    _set(source, path, value, option)
 
 
 def _one_name(name: str) -> str:
@@ -77,9 +83,9 @@ def _inside_an_axis(data: dict[str, Any], name: str) -> bool:
     return any(full.startswith(f"{axis}.") for group in _groups(data) for axis in group)
 
 
-def _set(source: SpecSource, path: SpecPath, value: Any, override: str) -> None:
+def _set(source: SpecSource, path: SpecPath, value: Any, option: str) -> None:
     here: Any = source.data
-    place = Place(f"--set {override}")
+    place = Place(option)
     for position, key in enumerate(path[:-1]):
         child = here.get(key)
         if child is None:
@@ -88,10 +94,8 @@ def _set(source: SpecSource, path: SpecPath, value: Any, override: str) -> None:
         if isinstance(child, str) and position == 0 and key in NAMED:
             child = {"name": child}
         if not isinstance(child, dict):
-            raise RequestError(
-                f"--set {override}: {'.'.join(map(str, path[: position + 1]))} is {child!r}, "
-                "which has no keys"
-            )
+            name = ".".join(map(str, path[: position + 1]))
+            raise RequestError(in_one_line(f"{option}: {name} is {child!r}, which has no keys"))
         here[key] = child
         here = child
     before = here.get(path[-1])

@@ -31,7 +31,10 @@ CONFIG_KEYS = (
 NAMED = ("model", "dataset")
 """Keys whose value may be a name alone, short for {name: ...}."""
 
-DEEPEST_NETWORK = 100_000
+DEEPEST_PATH = 8
+"""Dots in the name of an axis: more than any config has, and few enough to follow them."""
+
+DEEPEST_NETWORK = 10_000
 """Layers; refused before anyone lays out the blocks of a deeper one."""
 
 _LARGEST_WHOLE = 2**53 - 1
@@ -50,6 +53,8 @@ class ConfigPath(tuple[str, ...]):
 def check_key(source: SpecSource, place: SpecPath, name: str, what: str) -> None:
     """Raises SpecError unless the dotted `name` starts with a key of the config."""
     first = name.split(".")[0]
+    if name.count(".") > DEEPEST_PATH:
+        raise source.error(place, f"{name!r} {what}: no key of the config lies so deep")
     if first not in CONFIG_KEYS:
         nearest = difflib.get_close_matches(first, CONFIG_KEYS, n=1, cutoff=0.5)
         hint = f"; did you mean {nearest[0]!r}?" if nearest else ""

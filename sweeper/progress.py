@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from results.records import OtherDriver
 
 SECONDS_BETWEEN_PLAIN_LINES = 5.0
 
@@ -22,6 +25,8 @@ class Progress(ABC):
         self.active = 0
         self._settled_before = 0
         self._started = 0.0
+        self._notes: dict[str, str] = {}
+        self._others = ""
 
     @contextmanager
     def following(self, name: str, done: int, total: int, failed: int = 0) -> Iterator[None]:
@@ -37,9 +42,19 @@ class Progress(ABC):
         with self._display(name):
             yield
 
-    def running(self, count: int) -> None:
-        """So many runs are on a slot now."""
+    def running(self, count: int, notes: Mapping[str, str] | None = None) -> None:
+        """So many runs are on a slot now; `notes` say who waits for what."""
         self.active = count
+        notes = notes or {}
+        for who, note in notes.items():
+            if self._notes.get(who) != note:
+                self._event(f"{who} waits: {note}", important=True)
+        self._notes = dict(notes)
+        self._refresh()
+
+    def settled(self, done: int, failed: int) -> None:
+        """So many are done and failed by now, here or with other drivers."""
+        self.done, self.failures = done, failed
         self._refresh()
 
     def finished(self, label: str, test_accuracy: float | None) -> None:
@@ -52,8 +67,23 @@ class Progress(ABC):
         self.failures += 1
         self._event(f"FAILED {label}: {error} (sweep show {run_id})", important=True)
 
-    def lost(self, label: str, reason: str) -> None:
-        self._event(f"lost the worker of {label}, trying again: {reason}", important=True)
+    def again(self, label: str, reason: str) -> None:
+        self._event(f"trying {label} again: {reason}", important=True)
+
+    def taken(self, label: str) -> None:
+        """Somebody cancelled the run, or another driver has taken it over."""
+        self._event(f"no longer ours: {label}", important=True)
+
+    def others(self, drivers: Sequence[OtherDriver]) -> None:
+        """Nothing is left here but to wait for these."""
+        text = ", ".join(f"{d.runs} with {d.host} (process {d.pid})" for d in drivers)
+        if text and text != self._others:
+            self._event(f"waiting for runs of other drivers: {text}", important=True)
+        self._others = text
+
+    def waiting(self, sentence: str) -> None:
+        """The driver itself waits, for the database or the storage."""
+        self._event(sentence, important=True)
 
     @property
     def runs_per_minute(self) -> float | None:
@@ -98,7 +128,7 @@ class PlainProgress(Progress):
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
         self._stream = stream
-        self._name = ""
+        self._name = "sweep"
         self._last = 0.0
 
     @contextmanager
@@ -151,6 +181,8 @@ class LiveProgress(Progress):
             self._refresh()
 
     def _refresh(self) -> None:
+        if self._bar is None:
+            return
         self._bar.update(self._task, completed=self.done + self.failures, counts=self.counts())
 
     def _event(self, text: str, *, important: bool = False) -> None:

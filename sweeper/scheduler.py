@@ -1,52 +1,48 @@
 """The life of a sweep: save it, adopt what was finished, claim and run the rest, store results.
 
-Only this process writes the database. Everything it does can be cut short at any moment: a run
-whose result is not committed is adopted or queued again by the next driver, and goes on from its
-newest checkpoint.
+Only drivers write the database, each what it has claimed. Everything a driver does can be cut
+short at any moment: a run whose result is not committed is adopted or queued again by the next
+driver, and goes on from its newest checkpoint.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import sys
-from collections import Counter, deque
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from results.errors import BadResultError, DatabaseError
-from results.queries import Queries
-from results.records import PendingRun, SweepChange
+from results.records import OtherDriver, PendingRun, SweepChange
 from results.store import Store
+from sweeper.backlog import Backlog
 from sweeper.cost import CostModel
 from sweeper.errors import Interrupted, ResourceError
 from sweeper.executors import Executor
+from sweeper.faults import Fault
 from sweeper.home import Home
+from sweeper.interruption import StopRequest
+from sweeper.lease_keeper import LeaseKeeper
 from sweeper.plan import new_evaluation, new_run
 from sweeper.progress import Progress
+from sweeper.run_storage import RunStorage
 from sweeper.spec import Spec
-from sweeper.worker import (
-    Finished,
-    Lost,
-    Outcome,
-    Raised,
-    Task,
-    attempt_folder,
-    attempt_folders,
-)
+from sweeper.worker import Finished, Lost, MachineFault, Mark, Outcome, Raised, Stopped, Task
 from trainers.config import RunConfig
-from trainers.run import read_result
-
-MOST_LOST_WORKERS = 3
-"""A run whose worker vanished so often under one driver fails: it is likely the cause."""
+from trainers.errors import StorageError
 
 POLL_SECONDS = 0.5
 
-StartExecutor = Callable[[int], Executor]
-"""Makes an executor with at most so many slots."""
+LOOK_AROUND_SECONDS = 5.0
+"""How often a driver with nothing left to claim looks for what others gave back or left behind."""
+
+StartExecutor = Callable[[], Executor]
 
 
 @dataclass
@@ -59,6 +55,7 @@ class Summary:
         trained: runs that finished now.
         evaluated: done runs that got evaluations they lacked.
         failed: runs that failed now.
+        unmeasured: done runs that could not be evaluated.
     """
 
     change: SweepChange
@@ -66,10 +63,13 @@ class Summary:
     trained: int = 0
     evaluated: int = 0
     failed: int = 0
+    unmeasured: int = 0
 
     @property
     def nothing_to_do(self) -> bool:
-        return not (self.adopted or self.trained or self.evaluated or self.failed)
+        return not (
+            self.adopted or self.trained or self.evaluated or self.failed or self.unmeasured
+        )
 
 
 def run_sweep(
@@ -79,15 +79,23 @@ def run_sweep(
     start_executor: StartExecutor,
     costs: CostModel,
     progress: Progress,
+    stop: StopRequest,
 ) -> Summary:
-    """Bring the sweep to its end: after this, each of its runs is done or failed.
+    """Bring the sweep to its end: after this, each of its runs is done, failed or cancelled.
 
     Raises:
-        DriverBusyError: another process drives this database.
-        ResourceError: no slot, or a dataset is missing; nothing that was done is lost.
+        DriverBusyError: another process drives this database, and it is a SQLite file.
+        ResourceError: no slot, or storage or a dataset is missing; nothing that was done is lost.
         Interrupted: by a signal; the same.
     """
-    with store.driver_lock(" ".join(sys.argv)):
+
+    def wait(sentence: str) -> None:
+        progress.waiting(sentence)
+        if stop.asked:
+            raise interrupted(spec.name)
+
+    storage = RunStorage(home.storage, patience=spec.faults.unreachable.seconds, on_wait=wait)
+    with store.driving(storage.location, " ".join(sys.argv)), storage.marked() as mark:
         change = store.save_sweep(
             spec.name,
             spec.text,
@@ -99,160 +107,235 @@ def run_sweep(
             published=spec.published,
         )
         summary = Summary(change)
-        summary.adopted = _adopt_orphans(store, home)
-        pending = store.pending(spec.name)
-        if pending:
-            _Driver(spec, store, home, costs, progress, summary).run(pending, start_executor)
+        driver = _Driver(spec, store, storage, mark, home, costs, progress, stop, summary)
+        if driver.find_work():
+            driver.run(start_executor)
         return summary
 
 
-def _adopt_orphans(store: Store, home: Home) -> int:
-    """Settle the runs of a driver that is gone; how many had finished."""
-    reason = "its driver ended before it did"
-    return sum(
-        _adopt_or_release(store, home, run_id, attempt, "lost", reason)
-        for run_id, attempt in store.orphans()
-    )
-
-
-def _adopt_or_release(
-    store: Store, home: Home, run_id: str, attempt: int, outcome: str, reason: str
-) -> bool:
-    """Commit what an attempt had finished before it was cut short, or queue its run again.
-
-    Whether it was adopted. The result file is the worker's last word, and stands whether or not
-    anyone was there to hear it.
-    """
-    result = read_result(attempt_folder(home.runs, run_id, attempt), run_id)
-    if result is not None:
-        with suppress(BadResultError):
-            if store.commit(run_id, attempt, result):
-                _remove_other_attempts(home, run_id, attempt)
-                return True
-    store.release(run_id, attempt, outcome, reason)
-    return False
-
-
-def _remove_other_attempts(home: Home, run_id: str, attempt: int) -> None:
-    """Checkpoints of attempts that were cut short; the result has replaced them."""
-    for folder in attempt_folders(home.runs, run_id):
-        if folder.name != str(attempt):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
 class _Driver:
-    """One pass over a sweep's pending runs."""
+    """One pass over a sweep, until no run of it is left to anybody."""
 
     def __init__(
         self,
         spec: Spec,
         store: Store,
+        storage: RunStorage,
+        mark: Mark,
         home: Home,
         costs: CostModel,
         progress: Progress,
+        stop: StopRequest,
         summary: Summary,
     ) -> None:
         self.spec = spec
         self.store = store
+        self.storage = storage
+        self.mark = mark
         self.home = home
         self.costs = costs
         self.progress = progress
+        self.stop = stop
         self.summary = summary
+        self.leases = LeaseKeeper(store)
         self.provenance = {"driver_host": socket.gethostname(), "driver_pid": os.getpid()}
-        self.queue: deque[PendingRun] = deque()
+        self.backlog = Backlog(self._estimated_seconds)
         self.running: dict[str, tuple[PendingRun, Task]] = {}
-        self.lost: Counter[str] = Counter()
+        self.others: list[OtherDriver] = []
+        self.not_evaluated: set[str] = set()
+        self.look_around_at = 0.0
+        self.asked_to_stop = False
 
-    def run(self, pending: list[PendingRun], start_executor: StartExecutor) -> None:
-        # Longest first, so that the last slot waits least; among equals in the order of the spec.
-        longest_first = sorted(pending, key=self._estimated_seconds, reverse=True)
-        self.queue = deque(longest_first)
-        with Queries.open(self.home.database) as queries:
-            before = queries.status(self.spec.name)[0].counts
-        # A done run that lacks evaluations has work left.
-        complete = before["done"] - sum(run.state == "done" for run in pending)
-        total = len(self.spec.configs)
-        try:
-            with (
-                start_executor(len(pending)) as executor,
-                self.progress.following(self.spec.name, complete, total, before["failed"]),
-            ):
-                self._loop(executor)
-        except KeyboardInterrupt:
-            # Without a database, the next driver finds out what was running.
-            with suppress(DatabaseError):
-                self._give_back("interrupted", "stopped by a signal")
-            raise Interrupted(
-                f"stopped; what was done is kept. To go on: sweep resume {self.spec.name}"
-            ) from None
-        except BaseException:
-            with suppress(DatabaseError):
-                self._give_back("lost", "the driver stopped on an error")
-            raise
+    def find_work(self) -> bool:
+        """Take over what others left behind, and note what can be claimed.
+
+        Whether anybody has anything left to do. Who dies between these questions is found by a
+        later one, or makes this driver ask again.
+        """
+        self.others = self.store.others(self.spec.name)
+        self._adopt_orphans()
+        known = {run.run_id for run in self.backlog} | self.running.keys() | self.not_evaluated
+        pending = [run for run in self.store.pending(self.spec.name) if run.run_id not in known]
+        self.backlog.add(pending)
+        return bool(pending or self.others)
+
+    def _adopt_orphans(self) -> None:
+        """Settle the runs of drivers that are gone."""
+        reason = "its driver ended before it did"
+        for run_id, attempt, storage in self.store.take_over():
+            if self._adopt(run_id, attempt, storage):
+                self.summary.adopted += 1
+            else:
+                self.store.release(run_id, attempt, "lost", reason, fault="driver_lost")
 
     def _estimated_seconds(self, run: PendingRun) -> float:
-        config = RunConfig.model_validate(run.config)
+        try:
+            config = RunConfig.model_validate(run.config)
+        except ValidationError as error:
+            raise ResourceError(
+                f"the database is damaged: the config of run {run.run_id} is none"
+                f" ({error.error_count()} errors); mend it by hand, or restore an older copy"
+            ) from error
         seconds = self.costs.seconds(config, len(self.spec.evaluations))
         return seconds if run.state == "queued" else seconds / config.training.epochs
 
+    def run(self, start_executor: StartExecutor) -> None:
+        """Work until nothing is left. Raises as `run_sweep` does."""
+        done, failed = self._settled()
+        try:
+            with (
+                self.leases,
+                start_executor() as executor,
+                self.progress.following(self.spec.name, done, len(self.spec.configs), failed),
+            ):
+                self._loop(executor)
+        except (KeyboardInterrupt, Interrupted):
+            # Without a database, the next driver finds out what was running.
+            with suppress(DatabaseError, StorageError, Interrupted):
+                self._give_back("interrupted", "stopped by a signal", "stopped")
+            raise interrupted(self.spec.name) from None
+        except StorageError:
+            # What was finished cannot be seen now. The next driver adopts it, or gives it back.
+            raise
+        except BaseException:
+            with suppress(DatabaseError, StorageError, Interrupted):
+                self._give_back("lost", "the driver stopped on an error", "driver_lost")
+            raise
+        if self.asked_to_stop:
+            raise interrupted(self.spec.name)
+
     def _loop(self, executor: Executor) -> None:
-        while self.queue or self.running:
-            while self.queue and len(self.running) < executor.slots:
-                task = self._claim(self.queue.popleft(), executor.device)
-                if task is not None:
+        while True:
+            for run_id in self.leases.lost():
+                executor.kill(run_id)
+                run, _ = self._forget(run_id)
+                self.progress.taken(_label(run))
+            self.progress.running(len(self.running), executor.notes())
+            if self.stop.asked and not self.asked_to_stop:
+                self.asked_to_stop = True
+                executor.ask_to_stop()
+            if not self.asked_to_stop:
+                while (found := self.backlog.take(executor.has_room, executor.largest_share)) and (
+                    task := self._claim(*found, executor)
+                ):
                     executor.submit(task)
-            self.progress.running(len(self.running))
+                if not self.backlog and not self._look_around():
+                    return
+            elif not self.running:
+                return
+            executor.limit(len(self.backlog) + len(self.running))
+            self.progress.running(len(self.running), executor.notes())
             # What is good news first: a missing dataset ends the loop, and must not take along
             # a result that arrived with it.
-            outcomes = executor.wait(POLL_SECONDS)
+            outcomes = executor.wait(0.0 if found else POLL_SECONDS)
             for outcome in sorted(outcomes, key=lambda outcome: not isinstance(outcome, Finished)):
-                self._settle(outcome)
+                self._settle(outcome, executor)
 
-    def _claim(self, run: PendingRun, device: str) -> Task | None:
+    def _look_around(self) -> bool:
+        """See what others gave back or left behind; whether there is a reason to stay."""
+        if (self.running or self.others) and time.monotonic() < self.look_around_at:
+            return True
+        self.look_around_at = time.monotonic() + LOOK_AROUND_SECONDS
+        there_is_work = self.find_work()
+        self.progress.settled(*self._settled())
+        if not (self.running or self.backlog):
+            self.progress.others(self.others)
+        return there_is_work or bool(self.running)
+
+    def _settled(self) -> tuple[int, int]:
+        """Runs with nothing left to do, and failed ones, whoever did them."""
+        counts = self.store.counts(self.spec.name)
+        # A done run that lacks evaluations has work left.
+        unmeasured = sum(run.state == "done" for run in self.backlog)
+        unmeasured += sum(task.attempt is None for _, task in self.running.values())
+        return counts["done"] - unmeasured, counts["failed"]
+
+    def _claim(self, run: PendingRun, share: int, executor: Executor) -> Task | None:
         """A task for the run, or None if it is no longer to be had."""
         attempt = None
-        evaluations = run.missing_evaluations
         if run.state == "queued":
             attempt = self.store.claim(run.run_id, provenance=self.provenance)
             if attempt is None:
                 return None
+            self.leases.hold(run.run_id, attempt)
         task = Task(
             run_id=run.run_id,
             attempt=attempt,
             config=run.config,
-            evaluations=tuple(evaluation.config for evaluation in evaluations),
-            runs_folder=self.home.runs,
+            evaluations=tuple(evaluation.config for evaluation in run.missing_evaluations),
+            storage=self.storage.location,
+            mark=self.mark,
+            earlier_storages=tuple(s for s in run.storages if s != self.storage.location),
             data_dir=self.home.data,
-            device=device,
+            device=executor.device,
             threads=self.spec.resources.threads,
+            share=share,
+            avoid=self.backlog.avoided(run),
+            patience=self.spec.faults.unreachable.seconds,
         )
         self.running[run.run_id] = (run, task)
         return task
 
-    def _settle(self, outcome: Outcome) -> None:
+    def _forget(self, run_id: str) -> tuple[PendingRun, Task]:
+        self.leases.let_go(run_id)
+        return self.running.pop(run_id)
+
+    def _settle(self, outcome: Outcome, executor: Executor) -> None:
         """Store what became of a task."""
-        task = outcome.task
-        run, _ = self.running.pop(task.run_id)
-        self.progress.running(len(self.running))
+        if outcome.task.run_id not in self.running:
+            return  # it was taken away while it arrived
+        run, task = self._forget(outcome.task.run_id)
         match outcome:
             case Finished(result=result):
                 self._store_result(run, task, result)
-            case Raised(kind="dataset_missing", error=error):
-                self._release(task, "interrupted", error)
+            case Stopped():
+                self._release(task, "interrupted", "stopped by a signal", "stopped")
+            case MachineFault(kind="dataset_missing", error=error):
+                self._release(task, "interrupted", error, "stopped")
                 raise ResourceError(error)
-            case Raised(error=error, traceback=traceback):
-                self._fail(run, task, error, traceback)
-            case Lost(reason=reason):
-                self.lost[task.run_id] += 1
-                if self.lost[task.run_id] >= MOST_LOST_WORKERS:
-                    times = f"its worker vanished {MOST_LOST_WORKERS} times"
-                    self._fail(run, task, f"{times}, the last time with {reason}", None)
-                elif self._release(task, "lost", reason):
-                    self.summary.adopted += 1
-                    self.progress.finished(_label(run), None)
-                else:
-                    self.queue.appendleft(run)
-                    self.progress.lost(_label(run), reason)
+            case MachineFault(error=error):
+                raise StorageError(error)
+            case Raised(kind=fault, error=error, traceback=traceback, host=host):
+                self._again_or_fail(run, task, fault, error, executor, host, traceback=traceback)
+            case Lost(kind=fault, reason=reason, host=host, node=node):
+                self._again_or_fail(run, task, fault, reason, executor, host, node=node)
+
+    def _again_or_fail(
+        self,
+        run: PendingRun,
+        task: Task,
+        fault: Fault,
+        reason: str,
+        executor: Executor,
+        host: str,
+        *,
+        node: str = "",
+        traceback: str | None = None,
+    ) -> None:
+        """As the spec's policy for this kind of fault has it."""
+        if task.attempt is not None and self._adopt(task.run_id, task.attempt):
+            self.summary.adopted += 1
+            self.progress.finished(_label(run), None)
+            return
+        times = self.backlog.met(run, fault, node)
+        error = reason
+        if fault != "trainer_error":
+            error = f"{_SAID_OF[fault]}{'' if times == 1 else f' {times} times'}: {reason}"
+        alone = (
+            fault == "out_of_memory" and task.share >= executor.largest_share and not self.running
+        )
+        if alone:
+            error += "; it had the machine to itself"
+        where = {"host": host} if host else None
+        if alone or times >= self.spec.faults.attempts(fault):
+            self._fail(run, task, error, traceback, fault, where)
+        else:
+            if task.attempt is not None:
+                self.store.release(
+                    task.run_id, task.attempt, "lost", error, fault=fault, provenance=where
+                )
+            self.backlog.put_back(run)
+            self.progress.again(_label(run), error)
 
     def _store_result(self, run: PendingRun, task: Task, result: Any) -> None:
         if task.attempt is None:
@@ -262,30 +345,76 @@ class _Driver:
             return
         try:
             if not self.store.commit(task.run_id, task.attempt, result):
+                self.progress.taken(_label(run))
                 return
         except BadResultError as error:
-            self._fail(run, task, str(error), None)
+            self._fail(run, task, str(error), None, "trainer_error", None)
             return
         self.summary.trained += 1
         self.progress.finished(_label(run), result["test_accuracy"])
-        _remove_other_attempts(self.home, task.run_id, task.attempt)
+        self.storage.tidy(task.run_id, task.attempt)
 
-    def _fail(self, run: PendingRun, task: Task, error: str, traceback: str | None) -> None:
-        if task.attempt is not None:
-            self.store.fail(task.run_id, task.attempt, error, traceback)
-        self.summary.failed += 1
+    def _fail(
+        self,
+        run: PendingRun,
+        task: Task,
+        error: str,
+        traceback: str | None,
+        fault: Fault,
+        where: dict[str, str] | None,
+    ) -> None:
+        if task.attempt is None:
+            self.not_evaluated.add(task.run_id)
+            self.summary.unmeasured += 1
+        elif self.store.fail(
+            task.run_id, task.attempt, error, traceback, fault=fault, provenance=where
+        ):
+            self.summary.failed += 1
+        else:
+            self.progress.taken(_label(run))
+            return
         self.progress.failed(_label(run), task.run_id, error)
 
-    def _release(self, task: Task, outcome: str, reason: str) -> bool:
-        """Whether the task had finished all the same, and its result was adopted."""
+    def _release(self, task: Task, outcome: str, reason: str, fault: str) -> None:
+        """Queue the run again, unless its attempt had finished all the same."""
         if task.attempt is None:
-            return False
-        return _adopt_or_release(self.store, self.home, task.run_id, task.attempt, outcome, reason)
+            return
+        if self._adopt(task.run_id, task.attempt):
+            self.summary.adopted += 1
+        else:
+            self.store.release(task.run_id, task.attempt, outcome, reason, fault=fault)
 
-    def _give_back(self, outcome: str, reason: str) -> None:
+    def _adopt(self, run_id: str, attempt: int, storage: str | None = None) -> bool:
+        """Commit what an attempt had finished before it was cut short; whether there was anything.
+
+        The result file is the worker's last word, and stands whether or not anyone was there to
+        hear it.
+        """
+        result = self.storage.result(run_id, attempt, storage)
+        if result is None:
+            return False
+        with suppress(BadResultError):
+            if self.store.commit(run_id, attempt, result):
+                self.storage.tidy(run_id, attempt)
+                return True
+        return False
+
+    def _give_back(self, outcome: str, reason: str, fault: str) -> None:
         for _, task in self.running.values():
-            self._release(task, outcome, reason)
+            self._release(task, outcome, reason, fault)
         self.running.clear()
+
+
+_SAID_OF: dict[Fault, str] = {
+    "out_of_memory": "out of memory",
+    "worker_lost": "its worker was lost",
+    "hung": "it hung",
+}
+
+
+def interrupted(sweep: str) -> Interrupted:
+    """For whoever was stopped by a signal while working on the sweep."""
+    return Interrupted(f"stopped; what was done is kept. To go on: sweep resume {sweep}")
 
 
 def _label(run: PendingRun) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from sweeper.errors import SpecError
+from sweeper.faults import FaultPolicies
 from sweeper.overrides import apply_override
 from sweeper.points import CONFIG_KEYS, NAMED, ConfigPath, Point, check_key, identity, resolve
 from sweeper.spec_source import SpecPath, SpecSource, parse_spec, read_spec_file
@@ -74,6 +75,7 @@ class Spec:
         name: of the sweep.
         configs: one for each run, in the order of the spec, none twice.
         evaluations: what to measure of each trained network.
+        faults: what is done when something goes wrong with a run.
         overrides: the "path=value" that were set on top of the text.
     """
 
@@ -83,6 +85,7 @@ class Spec:
     configs: tuple[RunConfig, ...]
     evaluations: tuple[NoiseConfig, ...]
     resources: Resources
+    faults: FaultPolicies
     text: str
     source: str
     overrides: tuple[str, ...]
@@ -125,6 +128,7 @@ class _Layout(BaseModel):
     exclude: list[dict[str, Any]] = []
     evaluations: list[dict[str, Any]] = []
     resources: Resources = Resources()
+    faults: FaultPolicies = FaultPolicies()
 
 
 Axis = tuple[tuple[str, ...], tuple[tuple[Any, ...], ...], tuple[SpecPath, ...]]
@@ -154,6 +158,7 @@ def _expand(source: SpecSource, overrides: tuple[str, ...]) -> Spec:
         configs=_configs(source, layout),
         evaluations=_evaluations(source, layout.evaluations),
         resources=layout.resources,
+        faults=layout.faults,
         text=source.text,
         source=source.name,
         overrides=overrides,
@@ -185,9 +190,18 @@ def _configs(source: SpecSource, layout: _Layout) -> tuple[RunConfig, ...]:
     _check_count(source, axes, len(layout.include))
     exclusions = _Exclusions(source, layout.exclude)
     base = Point.base(source, {key: getattr(layout, key) for key in CONFIG_KEYS})
+    # What is wrong with one value is found before the product of all is gone through.
+    for point in _one_of_each(source, base, axes):
+        resolve(source, point)
+    included = [
+        (point, resolve(source, point)) for point in _included(source, base, layout.include)
+    ]
     configs: dict[str, RunConfig] = {}
-    for point in _points(source, base, axes, layout.include):
-        config = resolve(source, point)
+    # A spec with neither axes nor included points is one run; include alone is just its points.
+    product_of_axes = _product(source, base, axes) if axes or not included else iter(())
+    for point, config in chain(
+        ((point, resolve(source, point)) for point in product_of_axes), included
+    ):
         if not exclusions.cover(point, config):
             configs.setdefault(identity(source, point, config), config)
     exclusions.check_all_used()
@@ -255,25 +269,48 @@ def _check_count(source: SpecSource, axes: list[Axis], included: int) -> None:
         )
 
 
-def _points(
-    source: SpecSource, base: Point, axes: list[Axis], include: list[dict[str, Any]]
+def _product(source: SpecSource, base: Point, axes: list[Axis]) -> Iterator[Point]:
+    return _chosen(source, base, axes, product(*(range(len(values)) for _, values, _ in axes)))
+
+
+def _one_of_each(source: SpecSource, base: Point, axes: list[Axis]) -> Iterator[Point]:
+    """Points that have every value of every axis; none if that is no shorter than the product."""
+    lengths = [len(values) for _, values, _ in axes]
+    if sum(lengths) >= prod(lengths):
+        return iter(())
+    return _chosen(
+        source,
+        base,
+        axes,
+        (
+            tuple(position if other == axis else 0 for other in range(len(axes)))
+            for axis, length in enumerate(lengths)
+            for position in range(length)
+        ),
+    )
+
+
+def _chosen(
+    source: SpecSource, base: Point, axes: list[Axis], choices: Iterable[tuple[int, ...]]
 ) -> Iterator[Point]:
-    # A spec with neither axes nor included points is one run; include alone is just its points.
-    if axes or not include:
-        moving = [
-            (ConfigPath.parse(name), axis, within)
-            for axis, (names, _, _) in enumerate(axes)
-            for within, name in enumerate(names)
-        ]
-        # What surrounds another comes first, so that `model` does not undo `model.width`.
-        moving.sort(key=lambda item: len(item[0]))
-        for choice in product(*(range(len(values)) for _, values, _ in axes)):
-            point = base.copy()
-            for path, axis, within in moving:
-                _, values, places = axes[axis]
-                position = choice[axis]
-                point.set(source, path, values[position][within], (*places[within], position))
-            yield point
+    """The points with these positions in the axes."""
+    moving = [
+        (ConfigPath.parse(name), axis, within)
+        for axis, (names, _, _) in enumerate(axes)
+        for within, name in enumerate(names)
+    ]
+    # What surrounds another comes first, so that `model` does not undo `model.width`.
+    moving.sort(key=lambda item: len(item[0]))
+    for choice in choices:
+        point = base.copy()
+        for path, axis, within in moving:
+            _, values, places = axes[axis]
+            position = choice[axis]
+            point.set(source, path, values[position][within], (*places[within], position))
+        yield point
+
+
+def _included(source: SpecSource, base: Point, include: list[dict[str, Any]]) -> Iterator[Point]:
     for index, entry in enumerate(include):
         point = base.copy()
         for name in entry:
@@ -298,6 +335,7 @@ class _Exclusions:
             for entry in entries
         ]
         self._used = [False] * len(entries)
+        self._known: dict[tuple[int, str, int, str], bool | SpecError] = {}
         self._fits: set[tuple[int, str]] = set()
         self._errors: dict[tuple[int, str], SpecError] = {}
         for index, entry in enumerate(entries):
@@ -319,25 +357,37 @@ class _Exclusions:
     def _unchanged(
         self, key: tuple[int, str], path: ConfigPath, value: Any, point: Point, config: RunConfig
     ) -> bool:
-        for alternative in [value, *value] if isinstance(value, list) else [value]:
+        for number, alternative in enumerate(
+            [value, *value] if isinstance(value, list) else [value]
+        ):
             if path in _WHOLE_NUMBERS and type(alternative) is int:
                 # These have one form only, so that nothing need be resolved to compare them.
                 self._fits.add(key)
                 if alternative == (config.seed if path == ("seed",) else config.model.depth):
                     return True
                 continue
-            changed = point.copy()
-            try:
-                changed.set(self._source, path, alternative, ("exclude", *key))
-                same = resolve(self._source, changed) == config
-            except SpecError as error:
+            around = (*key, number, _surroundings(point, path))
+            if around not in self._known:
+                self._known[around] = self._would_be_same(key, path, alternative, point, config)
+            same = self._known[around]
+            if isinstance(same, SpecError):
                 # Not a value for this point; maybe for another.
-                self._errors[key] = error
+                self._errors[key] = same
                 continue
             self._fits.add(key)
             if same:
                 return True
         return False
+
+    def _would_be_same(
+        self, key: tuple[int, str], path: ConfigPath, value: Any, point: Point, config: RunConfig
+    ) -> bool | SpecError:
+        changed = point.copy()
+        try:
+            changed.set(self._source, path, value, ("exclude", *key))
+            return resolve(self._source, changed) == config
+        except SpecError as error:
+            return error
 
     def check_all_used(self) -> None:
         for index, used in enumerate(self._used):
@@ -352,6 +402,15 @@ class _Exclusions:
 
 
 _WHOLE_NUMBERS = (("seed",), ("model", "depth"))
+
+
+_RESOLVED_TOGETHER = ("model", "scheme")
+
+
+def _surroundings(point: Point, path: ConfigPath) -> str:
+    """What decides, beside a new value, whether setting it at `path` changes the config."""
+    keys = _RESOLVED_TOGETHER if path[0] in _RESOLVED_TOGETHER else path[:1]
+    return json.dumps([point.data.get(key) for key in keys], sort_keys=True)
 
 
 def _named_path(name: str, value: Any) -> ConfigPath:

@@ -1,31 +1,38 @@
 """A spec's text as plain data, with the line and column of every value.
 
 Read by ruamel.yaml's safe loader (YAML 1.2: 1e-3 is a number, `no` is a string). Size, depth and
-alias expansion are bounded before anything is built, so that no spec can exhaust the machine.
+alias expansion are bounded while the text is read, so that no spec can exhaust the machine, and
+what is wrong is known within a second.
 """
 
 from __future__ import annotations
 
-import warnings
+import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
-from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
+from ruamel.yaml.composer import Composer
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from sweeper.errors import Place, RequestError, SpecError
 
-LARGEST_FILE = 1_000_000
+LARGEST_FILE = 250_000
 """Bytes."""
 
-MOST_VALUES = 200_000
-"""Values in a spec, an alias counted as often as it is used."""
+MOST_VALUES = 10_000
+"""Keys and values in a spec, an alias counted as often as it is used."""
 
 DEEPEST_NESTING = 40
+
+LARGEST_WHOLE = 2**4096
+"""Beyond it Python may refuse to write a number out, as every message about it does."""
+
+LONGEST_MESSAGE = 500
 
 SpecPath = tuple[str | int, ...]
 """Keys and list positions from the top of a spec to one value."""
@@ -33,9 +40,16 @@ SpecPath = tuple[str | int, ...]
 _YAML_TAG = "tag:yaml.org,2002:"
 _SCALAR_TAGS = frozenset(_YAML_TAG + kind for kind in ("null", "bool", "int", "float", "str"))
 
+_YAML_VERSION = (1, 2)
+
 _TOO_DEEP = f"nested too deeply (more than {DEEPEST_NESTING} levels)"
+_TOO_MANY = f"more than {MOST_VALUES:,} keys and values"
 
 _LONGEST_SHOWN = 80
+
+_LINE_BREAK = re.compile(r"\r\n?|\n")
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+"""What YAML can write as an escape, and no file, database or terminal takes."""
 
 
 @dataclass
@@ -62,53 +76,84 @@ class SpecSource:
         return Place(self.name)
 
     def error(self, path: SpecPath, message: str) -> SpecError:
-        return SpecError(self.place(path), message)
+        return refusal(self.place(path), message)
+
+
+def refusal(place: Place, message: str) -> SpecError:
+    """The error with this message in one line of bounded length, whatever value it quotes."""
+    return SpecError(place, in_one_line(message))
+
+
+def in_one_line(text: str, longest: int = LONGEST_MESSAGE) -> str:
+    """The text with nothing in it that a terminal would act on; cut in the middle if too long.
+
+    The middle, because a message ends with the way out.
+    """
+    head, tail = text, ""
+    if len(text) > longest:
+        head, tail = text[: longest * 2 // 3], text[-(longest // 3) :]
+    shown = _without_controls(head)
+    return f"{shown} ... {_without_controls(tail)}" if tail else shown
+
+
+def _without_controls(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
 
 
 def read_spec_file(path: Path) -> SpecSource:
-    """Raises RequestError if the file is missing or too large, SpecError if it is no mapping."""
+    """Raises RequestError if there is no such file, SpecError if it is too large or no mapping."""
+    # A file name is bytes to the system, and need not be text.
+    name = os.fsencode(path).decode("utf-8", "backslashreplace")
+    shown = in_one_line(name)
     try:
         with path.open("rb") as file:
             # Bounded here and not by the size that the file system tells: a pipe has none.
             content = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
-        raise RequestError(f"{path}: there is no such file{_nearby(path)}") from None
-    except OSError as error:
-        raise RequestError(f"{path}: cannot be read: {error.strerror}{_nearby(path)}") from None
+        raise RequestError(f"{shown}: there is no such file{_nearby(path)}") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise RequestError(f"{shown}: cannot be read: {reason}{_nearby(path)}") from None
     if len(content) > LARGEST_FILE:
-        raise RequestError(
-            f"{path}: more than the {LARGEST_FILE:,} bytes that a spec may have; "
-            "split it into several specs"
+        raise refusal(
+            _place_after(content[:LARGEST_FILE].decode("utf-8", "replace"), name),
+            f"more than the {LARGEST_FILE:,} bytes that a spec may have; split it into several",
         )
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8")
-        raise SpecError(
-            _place_after(before, str(path)),
+        raise refusal(
+            _place_after(before, name),
             f"byte 0x{content[error.start]:02x} is not UTF-8 text; save the spec as UTF-8",
         ) from None
-    return parse_spec(text, str(path))
+    return parse_spec(text, name)
 
 
 def _place_after(text: str, name: str) -> Place:
-    return Place(name, text.count("\n") + 1, len(text) - (text.rfind("\n") + 1) + 1)
+    breaks = list(_LINE_BREAK.finditer(text))
+    start = breaks[-1].end() if breaks else 0
+    return Place(name, len(breaks) + 1, len(text) - start + 1)
 
 
 def _nearby(path: Path) -> str:
-    folder = path if path.is_dir() else path.parent
     try:
+        folder = path if path.is_dir() else path.parent
         specs = sorted(str(p) for p in folder.glob("*.yaml"))
-    except OSError:
-        specs = []
-    return f"; specs there: {', '.join(specs)}" if specs else ""
+    except (OSError, ValueError):
+        return ""
+    return in_one_line(f"; specs there: {', '.join(specs)}") if specs else ""
 
 
 def parse_spec(text: str, name: str) -> SpecSource:
     """Parse the text of a spec called `name`. Raises SpecError with line and column."""
     node = _compose(text, name)
     if not isinstance(node, MappingNode):
-        raise SpecError(
+        raise refusal(
             Place(name, 1, 1), "a spec is a mapping of keys to values, such as model: zerosnet"
         )
     reader = _Reader(name)
@@ -124,37 +169,76 @@ def parse_value(text: str, name: str) -> Any:
 
 def _compose(text: str, name: str) -> Node | None:
     yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = _Composer
     try:
-        with warnings.catch_warnings():
-            # YAML allows an anchor to be set anew; the next alias means the newest.
-            warnings.simplefilter("ignore", ReusedAnchorWarning)
-            node: Node | None = yaml.compose(text)
+        node: Node | None = yaml.compose(text)
+    except _NoSpecError as error:
+        raise refusal(_place(error.problem_mark, name), error.problem) from None
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(name, mark.line + 1, mark.column + 1) if mark else Place(name)
         problem = " ".join(filter(None, (error.context, error.problem)))
-        raise SpecError(place, f"not valid YAML: {problem}") from None
+        raise refusal(_place_of_error(error, text, name), f"not valid YAML: {problem}") from None
     except ReaderError as error:
-        raise SpecError(
+        raise refusal(
             _place_after(text[: error.position], name),
             f"not valid YAML: {text[error.position]!r} is not a character of YAML; remove it",
         ) from None
     except YAMLError as error:
-        raise SpecError(Place(name), f"not valid YAML: {' '.join(str(error).split())}") from None
-    except RecursionError:
-        raise SpecError(_too_deep_place(text, name), _TOO_DEEP) from None
+        problem = " ".join(str(error).split())
+        raise refusal(Place(name, 1, 1), f"not valid YAML: {problem}") from None
     return node
 
 
-def _too_deep_place(text: str, name: str) -> Place:
-    # Events, unlike nodes, come without recursion.
-    depth = 0
-    for event in YAML(typ="safe", pure=True).parse(text):
-        depth += isinstance(event, CollectionStartEvent)
-        depth -= isinstance(event, CollectionEndEvent)
-        if depth > DEEPEST_NESTING:
-            return Place(name, event.start_mark.line + 1, event.start_mark.column + 1)
-    return Place(name)
+def _place_of_error(error: MarkedYAMLError, text: str, name: str) -> Place:
+    """Where the problem is, or where that began which the end of the text leaves open."""
+    content = text.rstrip()
+    for mark in (error.problem_mark, error.context_mark):
+        if mark and mark.index < len(content):
+            return _place(mark, name)
+    return _place_after(content, name)
+
+
+class _NoSpecError(MarkedYAMLError):
+    """The text may be YAML, and goes beyond what a spec may be."""
+
+
+class _Composer(Composer):
+    """Stops at the first node that is one too many or too deep, however much text follows it."""
+
+    def __init__(self, loader: Any = None) -> None:
+        super().__init__(loader=loader)
+        # YAML allows an anchor to be set anew; the next alias means the newest.
+        self.warn_double_anchors = False
+        self._nodes = 0
+        self._levels = 0
+
+    def get_single_node(self) -> Any:
+        try:
+            return super().get_single_node()
+        except (ValueError, LookupError):
+            # ruamel.yaml lets them out for "\U00110000", and for %YAML 2.0 after the first line.
+            problem = "not valid YAML: nothing can be made of what stands here"
+            mark = self.loader.reader.get_mark()
+            raise _NoSpecError(problem=problem, problem_mark=mark) from None
+
+    def compose_document(self) -> Any:
+        event = self.parser.peek_event()
+        if event.version not in (None, _YAML_VERSION):
+            # In an older one `no` is false, 1e-3 a text, and 1:30 the number 90.
+            written = ".".join(map(str, event.version))
+            problem = f"a spec is YAML 1.2, not {written}: remove the line %YAML"
+            raise _NoSpecError(problem=problem, problem_mark=event.start_mark)
+        return super().compose_document()
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self._nodes += 1
+        self._levels += 1
+        if self._nodes > MOST_VALUES or self._levels > DEEPEST_NESTING + 1:
+            problem = f"{_TOO_MANY}; split the spec" if self._nodes > MOST_VALUES else _TOO_DEEP
+            mark = self.parser.peek_event().start_mark
+            raise _NoSpecError(problem=problem, problem_mark=mark)
+        node = super().compose_node(parent, index)
+        self._levels -= 1
+        return node
 
 
 class _Reader:
@@ -168,19 +252,18 @@ class _Reader:
         self.places: dict[SpecPath, Place] = {}
 
     def read(self, node: Node, path: SpecPath, depth: int) -> Any:
-        place = _place(node, self._name)
+        place = _place(node.start_mark, self._name)
         self._values += 1
         if self._values > MOST_VALUES:
             # Nodes do not tell where an alias to them stands, but the key around it is known.
-            raise SpecError(
+            raise refusal(
                 self.places.get(path[:1], place),
-                f"more than {MOST_VALUES:,} values once its aliases are expanded; "
-                "write a smaller spec",
+                f"{_TOO_MANY} once its aliases are expanded; write a smaller spec",
             )
         if depth > DEEPEST_NESTING:
-            raise SpecError(place, _TOO_DEEP)
+            raise refusal(place, _TOO_DEEP)
         if id(node) in self._open:
-            raise SpecError(place, "an alias (*) here stands inside its own anchor (&)")
+            raise refusal(place, "an alias (*) here stands inside its own anchor (&)")
         self.places.setdefault(path, place)
         if isinstance(node, ScalarNode):
             return self._scalar(node, place)
@@ -191,31 +274,45 @@ class _Reader:
         elif isinstance(node, SequenceNode) and node.tag == _YAML_TAG + "seq":
             value = [self.read(item, (*path, i), depth + 1) for i, item in enumerate(node.value)]
         else:
-            raise SpecError(place, _foreign(node))
+            raise refusal(place, _foreign(node))
         self._open.remove(id(node))
         return value
 
     def _scalar(self, node: ScalarNode, place: Place) -> Any:
         if node.tag not in _SCALAR_TAGS:
-            raise SpecError(place, _foreign(node))
+            raise refusal(place, _foreign(node))
+        kind = node.tag.removeprefix(_YAML_TAG)
         try:
-            return self._constructor.construct_object(node)
-        except (ValueError, LookupError, YAMLError):
-            kind = node.tag.removeprefix(_YAML_TAG)
-            raise SpecError(place, f"{_short(node.value)} cannot be read as {kind}") from None
+            value = self._constructor.construct_object(node)
+        except (ValueError, LookupError, ArithmeticError, YAMLError):
+            raise refusal(place, f"{_short(node.value)} cannot be read as {kind}") from None
+        if isinstance(value, int) and abs(value) > LARGEST_WHOLE:
+            raise refusal(place, f"{_short(node.value)} has more digits than any number here")
+        return self._text(value, place) if isinstance(value, str) else value
+
+    def _text(self, value: str, place: Place) -> str:
+        if not _NO_TEXT.search(value):
+            return value
+        # JSON writes a character beyond U+FFFF as two escapes, and every JSON text is YAML.
+        joined = value.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+        if found := _NO_TEXT.search(joined):
+            raise refusal(
+                place, f"{found[0]!r} in {_short(value)} is no character of a text; remove it"
+            )
+        return joined
 
     def _mapping(self, node: MappingNode, path: SpecPath, depth: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            place = _place(key_node, self._name)
+            place = _place(key_node.start_mark, self._name)
             if key_node.tag == "tag:yaml.org,2002:merge":
-                raise SpecError(place, "merge keys (<<) are not supported; write the keys out")
+                raise refusal(place, "merge keys (<<) are not supported; write the keys out")
             key = self.read(key_node, (*path, "<key>"), depth + 1)
             if not isinstance(key, str):
-                raise SpecError(place, f"{_short(key)} is not a key: keys are text; quote it")
+                raise refusal(place, f"{_short(key)} is not a key: keys are text; quote it")
             if key in result:
                 first = self.places[(*path, key)]
-                raise SpecError(
+                raise refusal(
                     place, f"duplicate key {key!r}: it is already on line {first.line}; keep one"
                 )
             self.places[(*path, key)] = place
@@ -234,6 +331,5 @@ def _short(value: Any) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."
 
 
-def _place(node: Node, name: str) -> Place:
-    mark = node.start_mark
-    return Place(name, mark.line + 1, mark.column + 1)
+def _place(mark: Any, name: str) -> Place:
+    return Place(name, mark.line + 1, mark.column + 1) if mark else Place(name, 1, 1)

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+import socket
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from trainers.errors import DatasetMissingError
+from trainers.errors import (
+    CheckpointError,
+    DatasetMissingError,
+    StorageError,
+    TrainingStopped,
+)
+from trainers.job import EpochMetrics
+from trainers.memory import is_out_of_memory
 from trainers.run import evaluate_stored, run
+from trainers.storage import Folder, open_folder
+
+MARKS = "drivers"
+"""The folder of the storage that holds a mark of each driver at work."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A file that the driver has put into the storage, for workers to find.
+
+    Who does not find it there sees another folder under the same name.
+    """
+
+    name: str
+    content: str
 
 
 @dataclass(frozen=True)
@@ -18,19 +42,30 @@ class Task:
     Attributes:
         config: a RunConfig as JSON.
         evaluations: as a spec writes them.
-        runs_folder: holds a folder for each run, which holds one for each attempt.
+        storage: where runs are kept, a path or URL; holds a folder for each run, which holds one
+            for each attempt.
+        earlier_storages: others that may hold earlier attempts of this run.
+        mark: what to find in the storage.
         attempt: the attempt to train as, or None to evaluate the stored weights.
         threads: CPU threads.
+        share: how many slots' worth of the machine it gets.
+        avoid: nodes where it was lost before.
+        patience: how long an unreachable storage is waited for, in seconds.
     """
 
     run_id: str
     attempt: int | None
     config: dict[str, Any]
     evaluations: tuple[dict[str, Any], ...]
-    runs_folder: Path
+    storage: str
     data_dir: Path
     device: str
     threads: int
+    mark: Mark | None = None
+    earlier_storages: tuple[str, ...] = ()
+    share: int = 1
+    avoid: frozenset[str] = frozenset()
+    patience: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -43,67 +78,161 @@ class Finished:
 
 @dataclass(frozen=True)
 class Raised:
-    """The trainer raised."""
+    """The worker lives, and the trainer raised."""
 
     task: Task
     error: str
     traceback: str
-    kind: Literal["trainer", "dataset_missing"] = "trainer"
+    kind: Literal["trainer_error", "out_of_memory"] = "trainer_error"
+    host: str = ""
+
+
+@dataclass(frozen=True)
+class MachineFault:
+    """The task cannot be done where the worker is, and so can no other: something is missing."""
+
+    task: Task
+    error: str
+    kind: Literal["dataset_missing", "storage"]
 
 
 @dataclass(frozen=True)
 class Lost:
-    """The worker vanished before it could say anything."""
+    """The worker vanished before it could say anything, or was killed because it said nothing."""
 
     task: Task
     reason: str
+    kind: Literal["worker_lost", "hung", "out_of_memory"] = "worker_lost"
+    host: str = ""
+    node: str = ""
 
 
-Outcome = Finished | Raised | Lost
+@dataclass(frozen=True)
+class Stopped:
+    """Asked to stop, the worker did, after storing a checkpoint."""
+
+    task: Task
 
 
-def attempt_folder(runs_folder: Path, run_id: str, attempt: int) -> Path:
-    """Where one attempt writes."""
-    return runs_folder / run_id / str(attempt)
+Outcome = Finished | Raised | MachineFault | Lost | Stopped
 
 
-def attempt_folders(runs_folder: Path, run_id: str) -> list[Path]:
+class Pulse:
+    """What a task and those who watch it tell each other, from different threads.
+
+    Attributes:
+        beats: grows while the task is alive.
+        note: what it waits for; empty if nothing.
+        stop: set by who wants it to stop at the next epoch.
+    """
+
+    def __init__(self, stop: Callable[[], bool] | None = None) -> None:
+        self.beats = 0
+        self.note = ""
+        self.stop = False
+        self._asks = stop or (lambda: False)
+
+    def beat(self) -> None:
+        self.beats += 1
+        self.note = ""
+
+    def wait(self, sentence: str) -> None:
+        """It waits for what the sentence says. Raises TrainingStopped if asked to stop."""
+        self.stop_if_asked()
+        self.note = sentence
+
+    def stop_if_asked(self) -> None:
+        """Raises TrainingStopped if somebody asked for it."""
+        self.beat()
+        if self.stop or self._asks():
+            raise TrainingStopped
+
+
+def run_folder(storage: str, run_id: str) -> Folder:
+    """Where the attempts of a run write, each in a folder of its own."""
+    return open_folder(storage).child(run_id)
+
+
+def attempt_folders(run: Folder) -> list[Folder]:
     """The folders of all attempts of a run so far, the newest first."""
-    folder = runs_folder / run_id
-    if not folder.is_dir():
-        return []
-    attempts = [path for path in folder.iterdir() if path.name.isdecimal()]
-    return sorted(attempts, key=lambda path: int(path.name), reverse=True)
+    attempts = sorted((int(name) for name in run.names() if name.isdecimal()), reverse=True)
+    return [run.child(str(attempt)) for attempt in attempts]
 
 
-def execute(task: Task) -> Finished | Raised:
+def execute(task: Task, pulse: Pulse) -> Finished | Raised | MachineFault | Stopped:
     """Do the task; raises nothing but what ends the process."""
     try:
-        folders = attempt_folders(task.runs_folder, task.run_id)
-        where: dict[str, Any] = {
-            "data_dir": task.data_dir,
-            "device": task.device,
-            "threads": task.threads,
-        }
-        if task.attempt is None:
-            return Finished(
-                task, evaluate_stored(task.config, task.evaluations, folders=folders, **where)
-            )
-        folder = attempt_folder(task.runs_folder, task.run_id, task.attempt)
-        earlier = [path for path in folders if path != folder]
-        return Finished(
-            task,
-            run(
-                task.config,
-                task.evaluations,
-                folder=folder,
-                earlier=earlier,
-                attempt=task.attempt,
-                **where,
-            ),
-        )
+        return _execute(task, pulse)
+    except TrainingStopped:
+        return Stopped(task)
     except DatasetMissingError as error:
-        return Raised(task, str(error), traceback.format_exc(), kind="dataset_missing")
+        return MachineFault(task, str(error), "dataset_missing")
+    except StorageError as error:
+        return MachineFault(task, str(error), "storage")
     except Exception as error:
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return Raised(task, text, traceback.format_exc())
+        kind: Literal["trainer_error", "out_of_memory"] = (
+            "out_of_memory" if is_out_of_memory(error) else "trainer_error"
+        )
+        return Raised(task, text, traceback.format_exc(), kind, socket.gethostname())
+
+
+def _execute(task: Task, pulse: Pulse) -> Finished:
+    storage = open_folder(task.storage, patience=task.patience, on_wait=pulse.wait)
+    _find_mark(storage, task)
+    home = storage.child(task.run_id)
+    folders = attempt_folders(home)
+    away = ""
+    for location in task.earlier_storages:
+        try:
+            folders += attempt_folders(run_folder(location, task.run_id))
+        except StorageError as error:
+            # Perhaps of another user, or gone with its machine. Training can do without.
+            away = f"; and {error}"
+    where: dict[str, Any] = {
+        "data_dir": task.data_dir,
+        "device": task.device,
+        "threads": task.threads,
+    }
+    if task.attempt is None:
+        try:
+            measured = evaluate_stored(
+                task.config, task.evaluations, folders=folders, alive=pulse.stop_if_asked, **where
+            )
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}{away}") from error
+        return Finished(task, measured)
+    folder = home.child(str(task.attempt))
+
+    def on_epoch(metrics: EpochMetrics) -> None:
+        # After the last epoch little is left to do, and the result is worth more than the time.
+        if metrics["epoch"] < task.config["training"]["epochs"]:
+            pulse.stop_if_asked()
+
+    result = run(
+        task.config,
+        task.evaluations,
+        folder=folder,
+        earlier=[earlier for earlier in folders if earlier.location != folder.location],
+        attempt=task.attempt,
+        on_epoch=on_epoch,
+        alive=pulse.beat,
+        **where,
+    )
+    return Finished(task, result)
+
+
+def _find_mark(storage: Folder, task: Task) -> None:
+    """Raises StorageError if this is not the storage that the driver sees."""
+    if task.mark is None:
+        return
+    try:
+        found = storage.child(MARKS).read(task.mark.name).decode(errors="replace")
+    except FileNotFoundError:
+        found = ""
+    if found != task.mark.content:
+        raise StorageError(
+            f"{storage.location} is not the same on {socket.gethostname()} as on the driver's"
+            " machine: --storage names a folder that every machine mounts, or a URL such as"
+            " s3://bucket/runs"
+        )

@@ -32,6 +32,16 @@ DatabaseOption = Annotated[
         help="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME; default: SQLite in the home",
     ),
 ]
+StorageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        envvar="SWEEP_STORAGE",
+        show_envvar=True,
+        metavar="PATH_OR_URL",
+        help="checkpoints and weights, where every worker sees them; default: runs in the home",
+    ),
+]
 FormatOption = Annotated[
     str,
     typer.Option(
@@ -52,15 +62,24 @@ MetricOption = Annotated[
 
 DEFAULT_HOME = Path(".sweep")
 
+_used: Home | None = None
 
-def home_at(folder: Path, database: str | None) -> Home:
+
+def home_at(folder: Path, database: str | None, storage: str | None = None) -> Home:
     """The home that the options name.
 
     The variable that may hold a password is taken out of the environment, so that no process
     started from here on, and nothing that prints an environment, has it.
     """
+    global _used
     os.environ.pop("SWEEP_DB", None)
-    return Home.at(folder, database)
+    _used = Home.at(folder, database, storage)
+    return _used
+
+
+def home_in_use() -> Home | None:
+    """The home of the command that runs, once it has read its options."""
+    return _used
 
 
 def keys_of(options: Sequence[str]) -> list[str]:

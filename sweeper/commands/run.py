@@ -1,9 +1,9 @@
-"""Making results: `sweep run`, `plan`, `resume`, `status`, `retry`."""
+"""Making results: `sweep run`, `plan`, `resume`, `status`, `retry`, `cancel`."""
 
 from __future__ import annotations
 
-import signal
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,7 @@ from sweeper.commands.options import (
     OutputOption,
     SetOption,
     SpecArgument,
-    SweepArgument,
+    StorageOption,
     home_at,
 )
 from sweeper.commands.output import say, write_table
@@ -23,6 +23,7 @@ from sweeper.errors import EXIT_SOME_FAILED, RequestError
 from sweeper.home import Home
 
 if TYPE_CHECKING:
+    from results.records import SweepStatus
     from sweeper.scheduler import Summary
     from sweeper.spec import Spec
 
@@ -37,6 +38,33 @@ DashboardOption = Annotated[
 SlotsOption = Annotated[
     int | None, typer.Option("--slots", min=1, help="at most so many runs at a time")
 ]
+GraceOption = Annotated[
+    float,
+    typer.Option(
+        "--grace",
+        metavar="SECONDS",
+        min=0,
+        help="after SIGTERM, what the current epochs have to end in",
+    ),
+]
+RunsOption = Annotated[
+    list[str],
+    typer.Option("--run", metavar="RUN", help="only this run, by its id or the start of it"),
+]
+
+GRACE_SECONDS = 25.0
+"""A little less than the 30 s that Kubernetes leaves a process, and Slurm by default."""
+
+
+@dataclass(frozen=True)
+class _Where:
+    """Where to run, as the options say."""
+
+    executor: str
+    ray_address: str | None
+    slots: int | None
+    dashboard: bool
+    grace: float
 
 
 def run(
@@ -46,6 +74,8 @@ def run(
     ray_address: AddressOption = None,
     slots: SlotsOption = None,
     ray_dashboard: DashboardOption = False,
+    grace: GraceOption = GRACE_SECONDS,
+    storage: StorageOption = None,
     home: HomeOption = DEFAULT_HOME,
     db: DatabaseOption = None,
 ) -> None:
@@ -55,9 +85,8 @@ def run(
     """
     from sweeper.spec import load_spec
 
-    _run_spec(
-        load_spec(spec, changes), home_at(home, db), executor, ray_address, slots, ray_dashboard
-    )
+    where = _Where(executor, ray_address, slots, ray_dashboard, grace)
+    _run_spec(load_spec(spec, changes), home_at(home, db, storage), where)
 
 
 def resume(
@@ -68,6 +97,8 @@ def resume(
     ray_address: AddressOption = None,
     slots: SlotsOption = None,
     ray_dashboard: DashboardOption = False,
+    grace: GraceOption = GRACE_SECONDS,
+    storage: StorageOption = None,
     home: HomeOption = DEFAULT_HOME,
     db: DatabaseOption = None,
 ) -> None:
@@ -75,55 +106,78 @@ def resume(
     from results.store import Store
     from sweeper.spec import spec_from_text
 
-    where = home_at(home, db)
-    with Store.open(where.database, create=False) as store:
+    laboratory = home_at(home, db, storage)
+    with Store.open(laboratory.database, create=False) as store:
         stored = store.stored_spec(sweep)
     spec = spec_from_text(stored.text, stored.source, stored.overrides)
-    _run_spec(spec, where, executor, ray_address, slots, ray_dashboard)
+    where = _Where(executor, ray_address, slots, ray_dashboard, grace)
+    _run_spec(spec, laboratory, where)
 
 
-def _run_spec(
-    spec: Spec,
-    home: Home,
-    executor: str,
-    ray_address: str | None,
-    slots: int | None,
-    dashboard: bool,
-) -> None:
+def _run_spec(spec: Spec, home: Home, where: _Where) -> None:
     from results.queries import Queries
     from results.store import Store
     from sweeper.cost import CostModel
-    from sweeper.executors import EXECUTORS, Executor, executor_class
+    from sweeper.executors import EXECUTORS, Conditions, Executor, executor_class
+    from sweeper.interruption import StopRequest
     from sweeper.progress import make_progress
-    from sweeper.scheduler import run_sweep
+    from sweeper.scheduler import interrupted, run_sweep
+    from trainers.errors import StorageError
+    from trainers.storage import open_folder
 
     # Whatever is wrong with the request is an error before anything is written.
-    EXECUTORS[executor]
-    if executor != "ray" and (ray_address is not None or dashboard):
-        raise RequestError(f"--ray-address and --ray-dashboard need --executor ray, not {executor}")
-    if ray_address is not None and dashboard:
+    EXECUTORS[where.executor]
+    if where.executor != "ray" and (where.ray_address is not None or where.dashboard):
+        raise RequestError(
+            f"--ray-address and --ray-dashboard need --executor ray, not {where.executor}"
+        )
+    if where.ray_address is not None and where.ray_address.startswith("ray://"):
+        raise RequestError(
+            f"--ray-address {where.ray_address}: Ray Client is not supported; run the sweep on a"
+            " node of the cluster, by `ray job submit` if need be (docs/cluster.md)"
+        )
+    if where.ray_address is not None and where.dashboard:
         raise RequestError("--ray-dashboard is for a local Ray; a cluster's head starts its own")
+    try:
+        open_folder(home.storage)
+    except StorageError as error:
+        raise RequestError(f"--storage: {error}") from None
+    stop = StopRequest(where.grace)
 
-    def start_executor(tasks: int) -> Executor:
-        most = tasks if slots is None else min(tasks, slots)
-        say(f"starting {executor} on {ray_address or 'this machine'}")
-        return executor_class(executor).start(
-            spec.resources, address=ray_address, most_slots=most, dashboard=dashboard
+    def wait(sentence: str) -> None:
+        say(sentence)
+        if stop.asked:
+            raise interrupted(spec.name)
+
+    def start_executor() -> Executor:
+        say(f"starting {where.executor} on {where.ray_address or 'this machine'}")
+        return executor_class(where.executor).start(
+            Conditions(
+                spec.resources,
+                most_slots=where.slots,
+                address=where.ray_address,
+                dashboard=where.dashboard,
+                hung_seconds=spec.faults.hung.seconds,
+                stop_asked=lambda: stop.asked,
+            )
         )
 
-    # A polite kill is a Control-C: what is running is handed back before the process ends.
-    signal.signal(signal.SIGTERM, _interrupt)
-    with Store.open(home.database, on_wait=say) as store, Queries.open(home.database) as queries:
-        costs = CostModel.from_samples(queries.cost_samples(), device=spec.resources.device)
-        summary = run_sweep(spec, store, home, start_executor, costs, make_progress())
-        counts = queries.status(spec.name)[0].counts
+    patience = spec.faults.unreachable.seconds
+    try:
+        with (
+            stop.listening(),
+            Store.open(home.database, on_wait=wait, patience=patience) as store,
+        ):
+            with Queries.open(home.database) as queries:
+                samples = queries.cost_samples()
+            costs = CostModel.from_samples(samples, device=spec.resources.device)
+            summary = run_sweep(spec, store, home, start_executor, costs, make_progress(), stop)
+            counts = store.counts(spec.name)
+    except KeyboardInterrupt:
+        raise interrupted(spec.name) from None
     _summarize(spec, summary, counts)
-    if counts["failed"] or summary.failed:
+    if counts["failed"] or summary.unmeasured:
         raise typer.Exit(EXIT_SOME_FAILED)
-
-
-def _interrupt(signum: int, frame: Any) -> None:
-    raise KeyboardInterrupt
 
 
 def _summarize(spec: Spec, summary: Summary, counts: dict[str, int]) -> None:
@@ -137,9 +191,12 @@ def _summarize(spec: Spec, summary: Summary, counts: dict[str, int]) -> None:
         if summary.evaluated:
             parts.append(f"{summary.evaluated} evaluated from stored weights")
         say(f"{spec.name}: {done} ({', '.join(parts)})")
-    unmeasured = summary.failed - counts["failed"]
-    if unmeasured > 0:
-        say(f"{unmeasured} finished runs could not be evaluated; the lines above say why")
+    if summary.unmeasured:
+        say(f"{summary.unmeasured} finished runs could not be evaluated; the lines above say why")
+    if summary.change.requeued:
+        say(f"{_runs(summary.change.requeued)} cancelled before had been queued again")
+    if counts["cancelled"]:
+        say(f"{_runs(counts['cancelled'])} cancelled: `sweep retry {spec.name}` queues them again")
     if summary.change.removed:
         say(f"{summary.change.removed} runs left the sweep; their results stay")
     if counts["failed"]:
@@ -225,15 +282,70 @@ def status(
     ]
     write_table(rows, format, output)
     for status in found:
-        for failure in status.failures:
-            times = f"{failure.attempts} attempt{'s' if failure.attempts != 1 else ''}"
-            say(f"failed {failure.run_id} ({failure.label}, {times}): {failure.error}")
+        _tell(status)
 
 
-def retry(sweep: SweepArgument, home: HomeOption = DEFAULT_HOME, db: DatabaseOption = None) -> None:
-    """Queue a sweep's failed runs again; `sweep resume` then trains them."""
+def _tell(status: SweepStatus) -> None:
+    """Who works on a sweep, and what happened to whom; a few lines, whatever its size."""
+    for driver in status.drivers:
+        who = f"driver {driver.pid} on {driver.host}" if driver.pid else "an unknown driver"
+        gone = "; it is gone, and the next `sweep run` takes them up" if driver.gone else ""
+        say(f"{who}: {_runs(driver.runs)}{gone}")
+    for failure in status.failures:
+        times = f"{failure.attempts} attempt{'s' if failure.attempts != 1 else ''}"
+        say(f"failed {failure.run_id} ({failure.label}, {times}): {failure.error}")
+    failed = {failure.run_id for failure in status.failures}
+    others = [fault for fault in status.faults if fault.run_id not in failed]
+    for fault in others[:_MOST_FAULTS]:
+        times = "once" if fault.times == 1 else f"{fault.times} times"
+        where = f" on {fault.last_host}" if fault.last_host else ""
+        say(
+            f"{fault.kind.replace('_', ' ')} {times}: {fault.run_id} ({fault.label}){where}: "
+            f"{fault.last_error or 'no reason given'}"
+        )
+    if len(others) > _MOST_FAULTS:
+        say(f"... and {len(others) - _MOST_FAULTS} more: sweep status --format json")
+
+
+_MOST_FAULTS = 20
+
+
+def retry(
+    sweep: Annotated[
+        str | None, typer.Argument(metavar="[SWEEP]", help="default: every sweep")
+    ] = None,
+    runs: RunsOption = [],  # noqa: B006
+    failed: Annotated[
+        bool, typer.Option("--failed", help="failed runs only, and not the cancelled ones")
+    ] = False,
+    home: HomeOption = DEFAULT_HOME,
+    db: DatabaseOption = None,
+) -> None:
+    """Queue failed and cancelled runs again. A driver at work takes them up by itself."""
     from results.store import Store
 
     with Store.open(home_at(home, db).database, create=False) as store:
-        count = store.retry(sweep)
-    say(f"{sweep}: {count} failed runs queued again; to train them: sweep resume {sweep}")
+        count = store.retry(sweep, runs or None, only_failed=failed)
+    go_on = f"sweep resume {sweep}" if sweep else "sweep resume"
+    say(f"{_runs(count)} queued again" + (f"; to train: {go_on}" if count else ""))
+
+
+def cancel(
+    sweep: Annotated[str | None, typer.Argument(metavar="[SWEEP]", help="all of its runs")] = None,
+    runs: RunsOption = [],  # noqa: B006
+    home: HomeOption = DEFAULT_HOME,
+    db: DatabaseOption = None,
+) -> None:
+    """Take runs out of the queue, and stop those that train. Done runs stay as they are."""
+    from results.store import Store
+
+    if sweep is None and not runs:
+        raise RequestError("cancel what? Name a sweep, or runs with --run RUN")
+    with Store.open(home_at(home, db).database, create=False) as store:
+        count = store.cancel(sweep, runs or None)
+    again = f"; `sweep retry {sweep or '--run RUN'}` queues them again" if count else ""
+    say(f"{_runs(count)} cancelled{again}")
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'' if count == 1 else 's'}"

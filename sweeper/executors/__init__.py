@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from sweeper.executors.base import Executor
+from sweeper.executors.base import Conditions, Executor
 from trainers.registry import Table
 
 EXECUTORS: Table[str] = Table(
@@ -25,4 +25,4 @@ def executor_class(name: str) -> type[Executor]:
     return found
 
 
-__all__ = ["EXECUTORS", "Executor", "executor_class"]
+__all__ = ["EXECUTORS", "Conditions", "Executor", "executor_class"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -10,28 +12,39 @@ from sweeper.spec import Resources
 from sweeper.worker import Outcome, Task
 
 
+@dataclass(frozen=True)
+class Conditions:
+    """What an executor is asked for.
+
+    Attributes:
+        resources: of one slot.
+        most_slots: of them at a time; None for as many as there is room for.
+        address: of a cluster; None for this machine.
+        dashboard: also start the executor's web page, on the loopback interface.
+        hung_seconds: a task without a sign of life for so long is killed, and comes out as Lost.
+        stop_asked: whether the process was asked to stop; for tasks that run inside it.
+    """
+
+    resources: Resources
+    most_slots: int | None = None
+    address: str | None = None
+    dashboard: bool = False
+    hung_seconds: float = float("inf")
+    stop_asked: Callable[[], bool] = lambda: False
+
+
 class Executor(ABC):
     """Runs tasks. A context manager: the slots exist inside the `with` block only.
 
-    Every submitted task comes out of `wait` exactly once, as Finished, Raised or Lost, unless the
-    block is left before. An executor retries nothing; that is the scheduler's to decide.
+    Every submitted task comes out of `wait` exactly once, as one kind of Outcome, unless it is
+    killed or the block is left before. An executor retries nothing; that is the scheduler's to
+    decide.
     """
 
     @classmethod
     @abstractmethod
-    def start(
-        cls,
-        resources: Resources,
-        *,
-        address: str | None,
-        most_slots: int,
-        dashboard: bool = False,
-    ) -> Self:
-        """Make slots for tasks that need `resources` each, at most `most_slots`.
-
-        Args:
-            address: of a cluster; None for this machine.
-            dashboard: also start the executor's web page, on the loopback interface.
+    def start(cls, conditions: Conditions) -> Self:
+        """Make slots.
 
         Raises:
             ResourceError: the machine or cluster cannot run even one such task, or what was asked
@@ -40,21 +53,45 @@ class Executor(ABC):
 
     @property
     @abstractmethod
-    def slots(self) -> int:
-        """How many tasks run at a time."""
-
-    @property
-    @abstractmethod
     def device(self) -> str:
         """The torch device of a slot, as the task on it sees it."""
 
+    @property
+    @abstractmethod
+    def largest_share(self) -> int:
+        """The most slots' worth of one machine or device that a single task can have."""
+
+    @abstractmethod
+    def limit(self, tasks: int) -> None:
+        """No more than so many tasks are to be done: slots beyond are given back to others."""
+
+    @abstractmethod
+    def has_room(self, share: int = 1) -> bool:
+        """Whether a task of this share can start at once. Slots come and go with machines."""
+
     @abstractmethod
     def submit(self, task: Task) -> None:
-        """Start a task on a free slot. Raises RuntimeError if there is none."""
+        """Start a task. Raises RuntimeError if there is no room for it."""
 
     @abstractmethod
     def wait(self, timeout: float) -> list[Outcome]:
-        """Outcomes since the last call; waits up to `timeout` seconds for the first."""
+        """Outcomes since the last call; waits up to `timeout` seconds for the first.
+
+        Returns early, with nothing, if a slot was added. Raises ResourceError if no worker can
+        be started any more.
+        """
+
+    @abstractmethod
+    def notes(self) -> dict[str, str]:
+        """Who waits for what: running tasks, by run id, or the executor itself."""
+
+    @abstractmethod
+    def ask_to_stop(self) -> None:
+        """Ask every running task to store a checkpoint at its next epoch, and end."""
+
+    @abstractmethod
+    def kill(self, run_id: str) -> None:
+        """End a running task at once; it does not come out of `wait`. Nothing if there is none."""
 
     @abstractmethod
     def close(self) -> None:

@@ -2,54 +2,60 @@
 
 from __future__ import annotations
 
+import time
 from typing import Self
 
 from sweeper.errors import ResourceError
-from sweeper.executors.base import Executor
-from sweeper.spec import Resources
-from sweeper.worker import Outcome, Task, execute
+from sweeper.executors.base import Conditions, Executor
+from sweeper.worker import Outcome, Pulse, Task, execute
 
 
 class InlineExecutor(Executor):
-    """One slot: this process. `wait` returns when the task is over, whatever its timeout."""
+    """One slot: this process. `wait` returns when the task is over, whatever its timeout.
 
-    def __init__(self, device: str) -> None:
+    A task that hangs, or takes the process with it, does so to the driver, and one that is
+    cancelled runs to its end.
+    """
+
+    def __init__(self, device: str, conditions: Conditions) -> None:
         self._device = device
+        self._pulse = Pulse(conditions.stop_asked)
         self._task: Task | None = None
 
     @classmethod
-    def start(
-        cls,
-        resources: Resources,
-        *,
-        address: str | None,
-        most_slots: int,
-        dashboard: bool = False,
-    ) -> Self:
-        if dashboard:
+    def start(cls, conditions: Conditions) -> Self:
+        if conditions.dashboard:
             raise ResourceError("--ray-dashboard needs --executor ray: inline has no web page")
-        if address is not None:
+        if conditions.address is not None:
             raise ResourceError(
-                f"--ray-address {address} needs --executor ray: inline runs in this process"
+                f"--ray-address {conditions.address} needs --executor ray: inline runs in this"
+                " process"
             )
-        if resources.gpus == 0:
-            return cls("cpu")
+        gpus = conditions.resources.gpus
+        if gpus == 0:
+            return cls("cpu", conditions)
         import torch
 
         if not torch.cuda.is_available():
             raise ResourceError(
-                f"the spec asks for {resources.gpus:g} of a GPU a run, and torch sees none here; "
+                f"the spec asks for {gpus:g} of a GPU a run, and torch sees none here; "
                 "--set resources.gpus=0 trains on the CPU"
             )
-        return cls("cuda")
-
-    @property
-    def slots(self) -> int:
-        return 1
+        return cls("cuda", conditions)
 
     @property
     def device(self) -> str:
         return self._device
+
+    @property
+    def largest_share(self) -> int:
+        return 1  # it has the machine to itself already
+
+    def limit(self, tasks: int) -> None:
+        pass
+
+    def has_room(self, share: int = 1) -> bool:
+        return self._task is None
 
     def submit(self, task: Task) -> None:
         if self._task is not None:
@@ -58,9 +64,20 @@ class InlineExecutor(Executor):
 
     def wait(self, timeout: float) -> list[Outcome]:
         if self._task is None:
+            time.sleep(timeout)
             return []
         task, self._task = self._task, None
-        return [execute(task)]
+        return [execute(task, self._pulse)]
+
+    def notes(self) -> dict[str, str]:
+        return {}  # nobody can ask while a task runs
+
+    def ask_to_stop(self) -> None:
+        self._pulse.stop = True
+
+    def kill(self, run_id: str) -> None:
+        if self._task is not None and self._task.run_id == run_id:
+            self._task = None
 
     def close(self) -> None:
         self._task = None

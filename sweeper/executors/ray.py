@@ -1,18 +1,20 @@
 """Tasks on Ray: one long-lived actor a slot, on this machine or a cluster.
 
 An actor imports torch once and then trains run after run. Ray retries nothing here: lost workers
-come back as outcomes and are counted by the scheduler.
+come back as outcomes and are counted by the scheduler. Slots follow the cluster: those of a node
+that died go, and those of a node that joined are used.
 """
 
 from __future__ import annotations
 
-import logging
 import os
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Self
+import socket
+import sys
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Literal, Self
 
 # Both are read when ray is imported. No reports of use leave the machine, and an actor without
 # GPUs keeps seeing what its environment shows.
@@ -20,209 +22,351 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
-from ray.exceptions import RayError
+from ray.exceptions import OutOfMemoryError, RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweeper.errors import ResourceError
-from sweeper.executors.base import Executor
-from sweeper.spec import Resources
-from sweeper.worker import Finished, Lost, Outcome, Raised, Task, execute
+from sweeper.executors.base import Conditions, Executor
+from sweeper.executors.ray_connection import connect, signals_deferred
+from sweeper.executors.ray_room import require_room, slots_of_node
+from sweeper.worker import Lost, Outcome, Pulse, Raised, Stopped, Task, execute
 
-LOOPBACK = "127.0.0.1"
+TEND_SECONDS = 2.0
+"""How often nodes are counted and running tasks are asked for a sign of life."""
+
+MOST_FAILED_STARTS = 3
+
+LONG_START_SECONDS = 30.0
+"""A worker that takes longer to start probably waits for what others use."""
 
 
 class _Slot:
-    """The actor: a process that trains one run at a time."""
+    """The actor: a process that trains one run at a time, and answers while it does."""
 
     def __init__(self, threads: int) -> None:
         from trainers.run import prepare_torch
 
         prepare_torch(threads)
+        self._stopping = False
+        self._pulse = Pulse()
 
-    def execute(self, task: Task) -> Finished | Raised:
-        return execute(task)
+    def execute(self, task: Task) -> Outcome:
+        # The request to stop may be there before the task is.
+        self._pulse = Pulse(lambda: self._stopping)
+        return execute(task, self._pulse)
 
-    def process_id(self) -> int:
-        return os.getpid()
+    @ray.method(concurrency_group="watch")  # type: ignore[untyped-decorator]
+    def whereabouts(self) -> tuple[str, str, int]:
+        """Node, host and process."""
+        return ray.get_runtime_context().get_node_id(), socket.gethostname(), os.getpid()
+
+    @ray.method(concurrency_group="watch")  # type: ignore[untyped-decorator]
+    def sign(self) -> tuple[int, str]:
+        return self._pulse.beats, self._pulse.note
+
+    @ray.method(concurrency_group="watch")  # type: ignore[untyped-decorator]
+    def ask_to_stop(self) -> None:
+        self._stopping = True
+
+
+@dataclass(eq=False)
+class _Worker:
+    """An actor as the driver sees it: starting, then idle, then busy, idle, busy, ..."""
+
+    actor: Any
+    share: int
+    start: Any  # reference to its whereabouts; None once they are known
+    asked_for_at: float
+    node: str = ""
+    host: str = ""
+    pid: int = 0
+    task: Task | None = None
+    outcome: Any = None  # reference
+    sign: Any = None  # reference
+    beats: int = -1
+    alive_at: float = 0.0
+    note: str = ""
+
+    @property
+    def idle(self) -> bool:
+        return self.start is None and self.task is None
 
 
 class RayExecutor(Executor):
     """See the module. Made by `start`."""
 
-    def __init__(self, resources: Resources, slots: int, owns_ray: bool) -> None:
-        self._resources = resources
-        self._slots = slots
+    def __init__(self, conditions: Conditions, owns_ray: bool) -> None:
+        self._resources = conditions.resources
+        self._most_slots = sys.maxsize if conditions.most_slots is None else conditions.most_slots
+        self._wanted_slots = self._most_slots
+        self._hung_seconds = conditions.hung_seconds
+        self._is_local = conditions.address is None
         self._owns_ray = owns_ray
-        self._actor_class = ray.remote(max_restarts=0, max_task_retries=0)(_Slot)
-        self._free: list[Any] = []
-        self._running: dict[Any, tuple[Task, Any]] = {}
+        self._actor_class = ray.remote(
+            max_restarts=0, max_task_retries=0, concurrency_groups={"watch": 1}
+        )(_Slot)
+        self._workers: list[_Worker] = []
+        self._ended: list[Outcome] = []
+        self._nodes: dict[str, int] = {}
+        self._tend_at = self._tended_at = 0.0
+        self._failed_starts = 0
 
     @classmethod
-    def start(
-        cls,
-        resources: Resources,
-        *,
-        address: str | None,
-        most_slots: int,
-        dashboard: bool = False,
-    ) -> Self:
+    def start(cls, conditions: Conditions) -> Self:
         owns_ray = not ray.is_initialized()
         if owns_ray:
-            with _signals_deferred():
-                _connect(address, dashboard)
-        executor: Self | None = None
+            with signals_deferred():
+                connect(conditions.address, conditions.dashboard)
+        executor = cls(conditions, owns_ray)
         try:
-            slots = min(most_slots, _slots_of(ray.nodes(), resources))
-            executor = cls(resources, slots, owns_ray)
-            # All at once, so that the imports of torch overlap.
-            executor._free = [executor._new_actor() for _ in range(slots)]
-            return executor
+            executor._count_slots()
+            require_room(ray.nodes(), conditions.resources)
         except BaseException:
-            if executor is not None:
-                executor.close()
-            elif owns_ray:
-                ray.shutdown()
+            executor.close()
             raise
-
-    def _new_actor(self) -> Any:
-        return self._actor_class.options(
-            num_cpus=self._resources.cpus, num_gpus=self._resources.gpus
-        ).remote(self._resources.threads)
-
-    @property
-    def slots(self) -> int:
-        return self._slots
+        return executor
 
     @property
     def device(self) -> str:
         # Ray shows an actor its own GPU only, as the first one.
-        return "cuda" if self._resources.gpus else "cpu"
+        return self._resources.device
+
+    @property
+    def largest_share(self) -> int:
+        gpus = self._resources.gpus
+        if gpus >= 1:
+            return 1  # its GPUs are its own already
+        whole = int(1 / gpus + 1e-9) if gpus else max(self._nodes.values(), default=1)
+        return min(whole, self._most_slots)
+
+    def limit(self, tasks: int) -> None:
+        self._wanted_slots = min(tasks, self._most_slots)
+
+    def has_room(self, share: int = 1) -> bool:
+        return bool(self._room(share))
+
+    def _room(self, share: int) -> dict[str, list[_Worker]]:
+        """The nodes where a task of this share can start, each with its idle workers."""
+        idle: dict[str, list[_Worker]] = {}
+        busy: Counter[str] = Counter()
+        for worker in self._workers:
+            if worker.idle:
+                idle.setdefault(worker.node, []).append(worker)
+            elif worker.task is not None:
+                busy[worker.node] += worker.share
+        if share == 1:
+            return idle
+        if busy.total() + share > self._most_slots:
+            return {}
+        # Several slots become one, which need not be where the idle ones are.
+        return {
+            node: idle.get(node, [])
+            for node, slots in self._nodes.items()
+            if slots - busy[node] >= share
+        }
 
     def submit(self, task: Task) -> None:
-        if not self._free:
-            raise RuntimeError("no slot is free")
-        actor = self._free.pop()
-        self._running[actor.execute.remote(task)] = (task, actor)
+        nodes = self._room(task.share)
+        if not nodes:
+            raise RuntimeError(f"no room for a task of {task.share} slots")
+        # Elsewhere than where it was lost, if there is room elsewhere.
+        node = min(nodes, key=lambda node: (node in task.avoid, -len(nodes[node])))
+        if task.share == 1:
+            worker = nodes[node][-1]
+        else:
+            # All of them, so that what is left of the node's devices lies together.
+            for idle in nodes[node]:
+                self._end(idle)
+            worker = self._new_worker(task.share, node)
+        worker.task = task
+        worker.outcome = worker.actor.execute.remote(task)
+        worker.beats, worker.note = -1, ""
+        worker.alive_at = time.monotonic()
+
+    def _new_worker(self, share: int = 1, node: str | None = None) -> _Worker:
+        gpus = self._resources.gpus
+        options: dict[str, Any] = {
+            "num_cpus": self._resources.cpus * share,
+            "num_gpus": min(1.0, gpus * share) if gpus < 1 else gpus,
+        }
+        if node is not None:
+            options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(node, soft=False)
+        actor = self._actor_class.options(**options).remote(self._resources.threads)
+        worker = _Worker(
+            actor, share, actor.whereabouts.remote(), time.monotonic(), node=node or ""
+        )
+        self._workers.append(worker)
+        return worker
 
     def wait(self, timeout: float) -> list[Outcome]:
-        if not self._running:
+        deadline = time.monotonic() + timeout
+        while True:
+            if time.monotonic() >= self._tend_at:
+                self._tend()
+            outcomes, self._ended = self._ended, []
+            left = max(0.0, min(deadline, self._tend_at) - time.monotonic())
+            slots = len(self.process_ids())
+            outcomes += self._arrived(0.0 if outcomes else left)
+            if outcomes or len(self.process_ids()) > slots or time.monotonic() >= deadline:
+                return outcomes
+
+    def _arrived(self, timeout: float) -> list[Outcome]:
+        """The outcomes that are there, or the first of them; also notes which workers started."""
+        waiting = {worker.outcome: worker for worker in self._workers if worker.task is not None}
+        waiting |= {worker.start: worker for worker in self._workers if worker.start is not None}
+        if not waiting:
+            time.sleep(timeout)
             return []
-        references = list(self._running)
-        ready, _ = ray.wait(references, num_returns=1, timeout=timeout)
+        ready, _ = ray.wait(list(waiting), num_returns=1, timeout=timeout)
         if ready:
             # Whatever else is ready by now comes along.
-            ready, _ = ray.wait(references, num_returns=len(references), timeout=0)
-        return [self._outcome(reference) for reference in ready]
+            ready, _ = ray.wait(list(waiting), num_returns=len(waiting), timeout=0)
+        outcomes = []
+        for reference in ready:
+            worker = waiting[reference]
+            if reference is worker.start:
+                self._started(worker)
+            elif worker.task is not None:
+                outcomes.append(self._outcome(worker, worker.task))
+        return outcomes
 
-    def _outcome(self, reference: Any) -> Outcome:
-        task, actor = self._running.pop(reference)
+    def _started(self, worker: _Worker) -> None:
         try:
-            outcome: Outcome = ray.get(reference)
+            worker.node, worker.host, worker.pid = ray.get(worker.start)
+        except RayError as error:
+            if worker.task is not None:
+                return  # comes out as the outcome of its task
+            self._end(worker)
+            self._failed_starts += 1
+            self._tend_at = time.monotonic() + TEND_SECONDS  # and not at once again
+            alive = any(other.start is None for other in self._workers)
+            if self._failed_starts >= MOST_FAILED_STARTS and not alive:
+                raise ResourceError(
+                    f"Ray cannot start a worker: {_reason(error)}; every machine of the cluster"
+                    " needs the same version of sweep and Python"
+                ) from None
+        else:
+            worker.start = None
+            self._failed_starts = 0
+
+    def _outcome(self, worker: _Worker, task: Task) -> Outcome:
+        try:
+            outcome: Outcome = ray.get(worker.outcome)
         except RayError as error:
             # The process is gone: killed, out of memory, or its node lost.
-            ray.kill(actor, no_restart=True)
-            self._free.insert(0, self._new_actor())
-            reason = str(error).strip().splitlines()
-            return Lost(task, f"{type(error).__name__}: {reason[0] if reason else 'no reason'}")
-        self._free.append(actor)
+            self._end(worker)
+            kind: Literal["worker_lost", "out_of_memory"] = "worker_lost"
+            if isinstance(error, OutOfMemoryError) or "running low on memory" in str(error):
+                kind = "out_of_memory"
+            return Lost(task, _reason(error), kind, worker.host, worker.node)
+        worker.task = worker.outcome = worker.sign = None
+        # After an error on a GPU, a process may fail whatever it does next, or keep its memory.
+        spoilt = isinstance(outcome, Raised) and self._resources.gpus > 0
+        if spoilt or worker.share > 1 or self._big_one_starts():
+            self._end(worker)
         return outcome
 
+    def _big_one_starts(self) -> bool:
+        """Whether a worker of several slots waits for others to make room."""
+        return any(worker.share > 1 and worker.start is not None for worker in self._workers)
+
+    def _tend(self) -> None:
+        """Follow the cluster as machines come and go, and look after the running tasks."""
+        now = time.monotonic()
+        if now - self._tended_at > 5 * TEND_SECONDS:
+            # It was the driver that was away: stopped, or waiting for its database.
+            for worker in self._workers:
+                worker.alive_at = now
+        self._tended_at, self._tend_at = now, now + TEND_SECONDS
+        self._count_slots()
+        if not self._nodes and self._is_local:
+            raise ResourceError(
+                "Ray's process on this machine has ended, perhaps for want of memory; what was done"
+                " is kept: sweep resume goes on with a new one"
+            )
+        for worker in list(self._workers):
+            if worker.idle and worker.node not in self._nodes:
+                self._end(worker)
+        self._match_slots(min(self._wanted_slots, sum(self._nodes.values())))
+        for worker in list(self._workers):
+            if worker.task is not None:
+                self._look_after(worker, worker.task)
+
+    def _count_slots(self) -> None:
+        self._nodes = {
+            node["NodeID"]: slots
+            for node in ray.nodes()
+            if node["Alive"] and (slots := slots_of_node(node["Resources"], self._resources))
+        }
+
+    def _match_slots(self, wanted: int) -> None:
+        there = sum(worker.share for worker in self._workers)
+        if not self._big_one_starts():
+            for _ in range(there, wanted):
+                self._new_worker()
+        # What has not started is what found no place.
+        spare = [w for w in self._workers if w.task is None and w.start is not None]
+        spare += [w for w in self._workers if w.idle]
+        for worker in spare[: max(0, there - wanted)]:
+            self._end(worker)
+
+    def _look_after(self, worker: _Worker, task: Task) -> None:
+        now = time.monotonic()
+        if worker.start is not None:
+            worker.alive_at = now  # it waits for its place
+        if worker.sign is not None and ray.wait([worker.sign], timeout=0)[0]:
+            with suppress(RayError):  # comes out as the outcome of the task
+                beats, worker.note = ray.get(worker.sign)
+                if beats != worker.beats:
+                    worker.beats, worker.alive_at = beats, now
+            worker.sign = None
+        if worker.sign is None:
+            worker.sign = worker.actor.sign.remote()
+        silent = now - worker.alive_at
+        if silent > self._hung_seconds:
+            self._end(worker)
+            reason = f"no sign of life for {silent:.0f} s"
+            self._ended.append(Lost(task, reason, "hung", worker.host, worker.node))
+
+    def _end(self, worker: _Worker) -> None:
+        ray.kill(worker.actor, no_restart=True)
+        self._workers.remove(worker)
+        self._tend_at = 0.0  # its place is to be filled
+
+    def notes(self) -> dict[str, str]:
+        if not self._nodes:
+            return {"the cluster": "no machine has room for a run"}
+        patient = time.monotonic() - LONG_START_SECONDS
+        waiting = [w.start is not None and w.asked_for_at < patient for w in self._workers]
+        if waiting and all(waiting):
+            return {"the cluster": "no worker has started yet; others may use its CPUs and GPUs"}
+        return {w.task.run_id: w.note for w in self._workers if w.task is not None and w.note}
+
+    def ask_to_stop(self) -> None:
+        for worker in list(self._workers):
+            if worker.task is not None and worker.start is not None:
+                self._end(worker)  # it waits for its place, and has nothing to store
+                self._ended.append(Stopped(worker.task))
+            elif worker.task is not None:
+                worker.actor.ask_to_stop.remote()
+
+    def kill(self, run_id: str) -> None:
+        for worker in list(self._workers):
+            if worker.task is not None and worker.task.run_id == run_id:
+                self._end(worker)
+
     def process_ids(self) -> list[int]:
-        """Of the free slots' processes."""
-        pids: list[int] = ray.get([actor.process_id.remote() for actor in self._free])
-        return pids
+        """Of the workers that have started."""
+        return [worker.pid for worker in self._workers if worker.start is None]
 
     def close(self) -> None:
-        with _signals_deferred():
-            self._close()
-
-    def _close(self) -> None:
-        for actor in [*self._free, *(actor for _, actor in self._running.values())]:
-            ray.kill(actor, no_restart=True)
-        self._free, self._running = [], {}
-        if self._owns_ray:
-            ray.shutdown()
+        with signals_deferred():
+            for worker in list(self._workers):
+                self._end(worker)
+            if self._owns_ray:
+                ray.shutdown()
 
 
-@contextmanager
-def _signals_deferred() -> Iterator[None]:
-    """Control-C and SIGTERM wait until the block is left.
-
-    Ray's native code crashes the process when its start or its end is cut short, and its start
-    replaces the handler of SIGTERM; the caller's are back in place afterwards.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    arrived: list[int] = []
-    before = {
-        number: signal.signal(number, lambda number, _: arrived.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if arrived:
-        raise KeyboardInterrupt
-
-
-def _connect(address: str | None, dashboard: bool) -> None:
-    options: dict[str, Any] = {
-        "address": address or "local",
-        "logging_level": logging.ERROR,
-        "log_to_driver": False,
-    }
-    if address is None:
-        # Nothing of a local Ray is reachable from other machines.
-        options |= {
-            "include_dashboard": dashboard,
-            "dashboard_host": LOOPBACK,
-            "_node_ip_address": LOOPBACK,
-        }
-    elif dashboard:
-        raise ResourceError("--ray-dashboard is for a local Ray; a cluster's head starts its own")
-    try:
-        ray.init(**options)
-    except ImportError as error:
-        raise ResourceError(
-            "Ray's dashboard is not installed: pip install 'ray[default]'"
-        ) from error
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        where = f"at {address}" if address else "on this machine"
-        reason = " ".join(str(error).split())
-        raise ResourceError(
-            f"Ray cannot be reached {where}: {reason}; check the address and that the versions "
-            "of Ray and Python match, or use --executor inline"
-        ) from error
-
-
-def _slots_of(nodes: list[dict[str, Any]], resources: Resources) -> int:
-    """How many tasks fit, each whole on one node. Raises ResourceError for none.
-
-    Args:
-        nodes: as of `ray.nodes()`.
-    """
-    alive = [node["Resources"] for node in nodes if node["Alive"]]
-    slots = sum(_slots_of_node(node, resources) for node in alive)
-    if slots == 0:
-        cpus = max((node.get("CPU", 0) for node in alive), default=0)
-        gpus = max((node.get("GPU", 0) for node in alive), default=0)
-        raise ResourceError(
-            f"a run asks for {resources.cpus:g} CPUs and {resources.gpus:g} GPUs, and Ray's "
-            f"largest machine has {cpus:g} and {gpus:g}: change resources.cpus or resources.gpus "
-            "in the spec, or add, for example, --set resources.gpus=0 to train on the CPU"
-        )
-    return slots
-
-
-def _slots_of_node(node: dict[str, float], resources: Resources) -> int:
-    slots = int(node.get("CPU", 0) / resources.cpus + 1e-9)
-    if resources.gpus:
-        gpus = int(node.get("GPU", 0))
-        # A share has to fit one GPU: two of them hold four runs of 0.4, not five.
-        if resources.gpus < 1:
-            slots = min(slots, gpus * int(1 / resources.gpus + 1e-9))
-        else:
-            slots = min(slots, gpus // int(resources.gpus))
-    return slots
+def _reason(error: RayError) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else 'no reason'}"

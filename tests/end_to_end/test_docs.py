@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from sweeper import points, spec, spec_source
+from sweeper.faults import Hung
 from sweeper.spec import spec_from_text
 from trainers.evaluations import parse_evaluation
 from trainers.models import MODELS
@@ -131,3 +133,17 @@ def test_every_model_has_a_column_with_its_default_scheme() -> None:
     for name, written in zip(columns, schemes, strict=True):
         stated = SchemeConfig.model_validate(YAML(typ="safe").load(written))
         assert stated == SchemeConfig.model_validate(MODELS[name].default_scheme)
+
+
+def test_the_limits_of_specs_are_those_of_the_code() -> None:
+    limits = SPECS_PAGE.split("## Limits")[1]
+    for number, what in (
+        (spec_source.LARGEST_FILE, "bytes"),
+        (spec_source.MOST_VALUES, "keys and values"),
+        (spec_source.DEEPEST_NESTING, "levels"),
+        (spec.MOST_RUNS, "runs"),
+        (points.DEEPEST_NETWORK, "layers"),
+    ):
+        assert f"{number:,} {what}" in " ".join(limits.split())
+    least = Hung.model_json_schema()["properties"]["seconds"]["minimum"]
+    assert f"`hung.seconds` is at least {least:g}" in limits

@@ -4,43 +4,46 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sweeper.errors import ResourceError
-from sweeper.executors import EXECUTORS, Executor, executor_class
+from sweeper.executors import EXECUTORS, Conditions, Executor, executor_class
 from sweeper.spec import Resources
-from sweeper.worker import Finished, Lost, Outcome, Raised, Task
+from sweeper.worker import MARKS, Finished, Lost, MachineFault, Mark, Outcome, Raised, Stopped, Task
 from trainers.config import RunConfig
 from trainers.errors import UnknownNameError
 
 NOISE = {"noise": "gaussian", "std": 0.1}
+# Small enough that all executors of this file find room in one Ray, on two cores.
+A_QUARTER_CORE = Conditions(Resources(cpus=0.25), most_slots=2)
 
 
 @pytest.fixture(params=sorted(EXECUTORS), scope="module")
 def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
-    # Half a core each, so that a machine with one core has two slots to tell apart.
-    with executor_class(request.param).start(
-        Resources(cpus=0.5), address=None, most_slots=2
-    ) as started:
+    with executor_class(request.param).start(A_QUARTER_CORE) as started:
         yield started
 
 
 @pytest.fixture(scope="module")
 def ray_executor() -> Iterator[Any]:
-    with executor_class("ray").start(Resources(cpus=0.5), address=None, most_slots=2) as started:
+    with executor_class("ray").start(A_QUARTER_CORE) as started:
         yield started
 
 
-def make_task(folder: Path, trainer: str = "quick", seed: int = 0) -> Task:
+def make_task(
+    folder: Path, trainer: str = "quick", seed: int = 0, epochs: int = 1, **more: Any
+) -> Task:
     config = RunConfig.model_validate(
         {
             "model": {"name": "zerosnet", "depth": 8},
             "dataset": "digits",
-            "training": {"epochs": 1},
+            "training": {"epochs": epochs},
             "trainer": f"fake_trainers:{trainer}",
             "seed": seed,
         }
@@ -50,11 +53,31 @@ def make_task(folder: Path, trainer: str = "quick", seed: int = 0) -> Task:
         attempt=1,
         config=config.to_json(),
         evaluations=(NOISE,),
-        runs_folder=folder / "runs",
+        storage=str(folder / "runs"),
         data_dir=folder / "data",
         device="cpu",
         threads=1,
+        **more,
     )
+
+
+def submit(executor: Executor, task: Task) -> None:
+    """As soon as there is room."""
+    while not executor.has_room(task.share):
+        assert executor.wait(5) == []
+    executor.submit(task)
+
+
+def fill(executor: Any, folder: Path, trainer: str) -> int:
+    """Puts a task on every slot; how many there are."""
+    count = 1
+    if type(executor).__name__ == "RayExecutor":
+        count = 2
+        while len(executor.process_ids()) < count:
+            assert executor.wait(5) == []
+    for seed in range(count):
+        executor.submit(make_task(folder, trainer, seed=seed))
+    return count
 
 
 def wait_for(executor: Executor, count: int) -> list[Outcome]:
@@ -66,15 +89,12 @@ def wait_for(executor: Executor, count: int) -> list[Outcome]:
 
 def test_every_task_comes_out_once(executor: Executor, tmp_path: Path) -> None:
     tasks = [make_task(tmp_path, seed=seed) for seed in range(6)]
-    waiting, outcomes = list(tasks), []
-    free = executor.slots
+    waiting = list(tasks)
+    outcomes: list[Outcome] = []
     while len(outcomes) < len(tasks):
-        while free and waiting:
+        while waiting and executor.has_room():
             executor.submit(waiting.pop())
-            free -= 1
-        arrived = executor.wait(5)
-        free += len(arrived)
-        outcomes += arrived
+        outcomes += executor.wait(5)
     assert sorted(o.task.run_id for o in outcomes) == sorted(t.run_id for t in tasks)
     for outcome in outcomes:
         assert isinstance(outcome, Finished)
@@ -86,18 +106,19 @@ def test_every_task_comes_out_once(executor: Executor, tmp_path: Path) -> None:
 
 
 def test_what_a_task_raises_comes_back_as_data(executor: Executor, tmp_path: Path) -> None:
-    executor.submit(make_task(tmp_path, "odd_seeds_raise", seed=1))
+    submit(executor, make_task(tmp_path, "odd_seeds_raise", seed=1))
     (outcome,) = wait_for(executor, 1)
     assert isinstance(outcome, Raised)
     assert outcome.error == "RuntimeError: seed 1 is odd"
     assert "fake_trainers.py" in outcome.traceback
-    assert outcome.kind == "trainer"
+    assert outcome.kind == "trainer_error"
+    assert outcome.host == socket.gethostname()
 
 
 def test_a_missing_dataset_is_told_apart(executor: Executor, tmp_path: Path) -> None:
-    executor.submit(make_task(tmp_path, "loses_its_dataset"))
+    submit(executor, make_task(tmp_path, "loses_its_dataset"))
     (outcome,) = wait_for(executor, 1)
-    assert isinstance(outcome, Raised)
+    assert isinstance(outcome, MachineFault)
     assert outcome.kind == "dataset_missing"
     assert outcome.error == "the data are not here; put them there"
 
@@ -106,17 +127,57 @@ def test_the_result_is_stored_before_the_outcome_arrives(
     executor: Executor, tmp_path: Path
 ) -> None:
     task = make_task(tmp_path)
-    executor.submit(task)
+    submit(executor, task)
     wait_for(executor, 1)
     assert (tmp_path / "runs" / task.run_id / "1" / "result.json").is_file()
 
 
 def test_no_more_tasks_than_slots(executor: Executor, tmp_path: Path) -> None:
-    for seed in range(executor.slots):
-        executor.submit(make_task(tmp_path, "slow", seed=seed))
-    with pytest.raises(RuntimeError, match="slot"):
+    count = fill(executor, tmp_path, "slow")
+    assert not executor.has_room()
+    with pytest.raises(RuntimeError, match=r"slot"):
         executor.submit(make_task(tmp_path, seed=99))
-    wait_for(executor, executor.slots)
+    wait_for(executor, count)
+
+
+def test_a_killed_task_does_not_come_out(executor: Executor, tmp_path: Path) -> None:
+    task = make_task(tmp_path, "hangs_always")
+    submit(executor, task)
+    executor.kill("another")
+    executor.kill(task.run_id)
+    submit(executor, make_task(tmp_path, seed=1))
+    (outcome,) = wait_for(executor, 1)
+    assert outcome.task.config["seed"] == 1
+    assert executor.wait(0) == []
+
+
+def test_asked_to_stop_a_task_ends_after_its_epoch(tmp_path: Path) -> None:
+    for name in sorted(EXECUTORS):
+        with executor_class(name).start(A_QUARTER_CORE) as started:
+            task = make_task(tmp_path / name, "paced", epochs=1000)
+            submit(started, task)
+            checkpoint = tmp_path / name / "runs" / task.run_id / "1" / "checkpoint-2.pt"
+            while name == "ray" and not checkpoint.exists():
+                assert started.wait(0.1) == []
+            started.ask_to_stop()
+            (outcome,) = wait_for(started, 1)
+            assert outcome == Stopped(task)
+            assert list(checkpoint.parent.glob("checkpoint-*.pt"))
+            assert not (checkpoint.parent / "result.json").exists()
+
+
+def test_a_worker_that_sees_another_storage_says_so(executor: Executor, tmp_path: Path) -> None:
+    submit(executor, make_task(tmp_path, mark=Mark("driver", "secret")))
+    (outcome,) = wait_for(executor, 1)
+    assert isinstance(outcome, MachineFault)
+    assert outcome.kind == "storage"
+    assert "--storage" in outcome.error
+    marks = tmp_path / "runs" / MARKS
+    marks.mkdir(parents=True)
+    (marks / "driver").write_text("secret")
+    submit(executor, make_task(tmp_path, mark=Mark("driver", "secret")))
+    (outcome,) = wait_for(executor, 1)
+    assert isinstance(outcome, Finished)
 
 
 def test_a_gpu_that_is_not_there(executor: Executor) -> None:
@@ -128,7 +189,7 @@ def test_a_gpu_that_is_not_there(executor: Executor) -> None:
         if torch.cuda.is_available():
             pytest.skip("inline takes whatever GPU there is, and there is one")
     with pytest.raises(ResourceError, match=r"resources\.gpus"):
-        kind.start(Resources(gpus=1000), address=None, most_slots=1)
+        kind.start(Conditions(Resources(gpus=1000), most_slots=1))
 
 
 def test_an_unknown_executor_lists_the_known() -> None:
@@ -138,58 +199,109 @@ def test_an_unknown_executor_lists_the_known() -> None:
 
 def test_inline_has_no_cluster() -> None:
     with pytest.raises(ResourceError, match="--executor ray"):
-        executor_class("inline").start(Resources(), address="127.0.0.1:6379", most_slots=1)
+        executor_class("inline").start(
+            Conditions(Resources(), most_slots=1, address="127.0.0.1:6379")
+        )
 
 
 def test_a_worker_that_dies_is_lost_and_replaced(ray_executor: Any, tmp_path: Path) -> None:
-    ray_executor.submit(make_task(tmp_path, "dies"))
+    submit(ray_executor, make_task(tmp_path, "dies"))
     (outcome,) = wait_for(ray_executor, 1)
     assert isinstance(outcome, Lost)
     assert "Died" in outcome.reason
-    for seed in range(ray_executor.slots):
-        ray_executor.submit(make_task(tmp_path, seed=seed))
-    assert all(isinstance(o, Finished) for o in wait_for(ray_executor, ray_executor.slots))
+    assert outcome.kind == "worker_lost"
+    assert outcome.host == socket.gethostname()
+    assert outcome.node
+    count = fill(ray_executor, tmp_path, "quick")
+    assert all(isinstance(o, Finished) for o in wait_for(ray_executor, count))
 
 
-def test_a_worker_killed_while_idle_is_lost_at_the_next_task(
+def test_a_worker_killed_while_idle_is_replaced_or_lost_at_the_next_task(
     ray_executor: Any, tmp_path: Path
 ) -> None:
+    submit(ray_executor, make_task(tmp_path))
+    wait_for(ray_executor, 1)
     for pid in ray_executor.process_ids():
         os.kill(pid, signal.SIGKILL)
-    ray_executor.submit(make_task(tmp_path))
+    submit(ray_executor, make_task(tmp_path))
     (outcome,) = wait_for(ray_executor, 1)
     assert isinstance(outcome, Lost)
+    while not isinstance(outcome, Finished):
+        submit(ray_executor, make_task(tmp_path))
+        (outcome,) = wait_for(ray_executor, 1)
 
 
 def test_slots_keep_their_process(ray_executor: Any, tmp_path: Path) -> None:
-    for seed in range(2 * ray_executor.slots):
-        ray_executor.submit(make_task(tmp_path, seed=seed))
-        wait_for(ray_executor, 1)
+    wait_for(ray_executor, fill(ray_executor, tmp_path, "quick"))
     before = set(ray_executor.process_ids())
-    ray_executor.submit(make_task(tmp_path, seed=77))
-    wait_for(ray_executor, 1)
+    for seed in range(4):
+        submit(ray_executor, make_task(tmp_path, seed=seed))
+        wait_for(ray_executor, 1)
     assert set(ray_executor.process_ids()) == before
 
 
+def test_a_task_without_a_sign_of_life_is_killed(tmp_path: Path) -> None:
+    conditions = replace(A_QUARTER_CORE, hung_seconds=6.0)
+    with executor_class("ray").start(conditions) as started:
+        submit(started, make_task(tmp_path, "hangs_always"))
+        submit(started, make_task(tmp_path, "paced", epochs=150))
+        outcomes = {o.task.config["trainer"]: o for o in wait_for(started, 2)}
+    hung = outcomes["fake_trainers:hangs_always"]
+    assert isinstance(hung, Lost)
+    assert hung.kind == "hung"
+    assert "no sign of life" in hung.reason
+    assert isinstance(outcomes["fake_trainers:paced"], Finished)
+
+
+def test_a_worker_that_was_stopped_from_outside_is_hung(tmp_path: Path) -> None:
+    conditions = replace(A_QUARTER_CORE, most_slots=1, hung_seconds=6.0)
+    with executor_class("ray").start(conditions) as started:
+        task = make_task(tmp_path, "paced", epochs=1000)
+        submit(started, task)
+        (pid,) = started.process_ids()
+        os.kill(pid, signal.SIGSTOP)
+        (outcome,) = wait_for(started, 1)
+        assert isinstance(outcome, Lost)
+        assert outcome.kind == "hung"
+        submit(started, make_task(tmp_path))
+        assert isinstance(wait_for(started, 1)[0], Finished)
+
+
+def test_a_larger_share_takes_the_place_of_several_slots(tmp_path: Path) -> None:
+    conditions = replace(A_QUARTER_CORE, most_slots=2)
+    with executor_class("ray").start(conditions) as started:
+        while len(started.process_ids()) < 2:
+            assert started.wait(5) == []
+        for seed in range(2):
+            started.submit(make_task(tmp_path, "paced", seed=seed))
+        assert not started.has_room(2)
+        wait_for(started, 2)
+        assert started.largest_share == 2
+        submit(started, make_task(tmp_path, "paced", share=2))
+        assert not started.has_room()
+        assert isinstance(wait_for(started, 1)[0], Finished)
+        while len(started.process_ids()) < 2:
+            assert started.wait(5) == []
+
+
 @pytest.mark.parametrize(
-    ("resources", "nodes", "slots"),
+    ("resources", "node", "slots"),
     [
-        (Resources(cpus=1), [{"CPU": 4}], 4),
-        (Resources(cpus=2), [{"CPU": 3}, {"CPU": 3}], 2),
-        (Resources(cpus=0.5), [{"CPU": 2}], 4),
-        (Resources(gpus=0.4), [{"CPU": 16, "GPU": 2}], 4),
-        (Resources(gpus=0.25), [{"CPU": 2, "GPU": 1}], 2),
-        (Resources(gpus=2), [{"CPU": 16, "GPU": 3}, {"CPU": 16, "GPU": 2}, {"CPU": 8}], 2),
+        (Resources(cpus=1), {"CPU": 4}, 4),
+        (Resources(cpus=2), {"CPU": 3}, 1),
+        (Resources(cpus=0.5), {"CPU": 2}, 4),
+        (Resources(gpus=0.4), {"CPU": 16, "GPU": 2}, 4),
+        (Resources(gpus=0.25), {"CPU": 2, "GPU": 1}, 2),
+        (Resources(gpus=2), {"CPU": 16, "GPU": 3}, 1),
+        (Resources(gpus=2), {"CPU": 16}, 0),
     ],
 )
 def test_a_slot_is_whole_on_one_node(
-    resources: Resources, nodes: list[dict[str, float]], slots: int
+    resources: Resources, node: dict[str, float], slots: int
 ) -> None:
-    from sweeper.executors.ray import _slots_of
+    from sweeper.executors.ray_room import slots_of_node
 
-    described = [{"Alive": True, "Resources": node} for node in nodes]
-    dead = {"Alive": False, "Resources": {"CPU": 64, "GPU": 8}}
-    assert _slots_of([*described, dead], resources) == slots
+    assert slots_of_node(node, resources) == slots
 
 
 @pytest.mark.parametrize("gpus", [1.5, 0.00001])

@@ -212,6 +212,19 @@ def test_an_error_names_the_override_it_comes_from(override, says):
     assert says in message
 
 
+def test_a_path_deeper_than_any_key_is_refused_before_it_is_followed():
+    message = refusal("training" + ".a" * 30_000 + "=1")
+    assert message.endswith("no key of a spec lies so deep")
+    assert len(message) < 250
+
+
+@pytest.mark.parametrize("form", ["x" * 10_000, "depth=" + "x" * 10_000, "depth=a\nb\x1b[2J"])
+def test_a_message_about_an_override_is_one_line_of_bounded_length(form):
+    message = refusal(form)
+    assert message.isprintable()
+    assert len(message) < 450
+
+
 def test_an_error_elsewhere_is_still_placed_in_the_file():
     with pytest.raises(SpecError) as caught:
         configs("training.epochs=2", text=SPEC.replace("seed: [0, 1]", "seed: [0, x]"))

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from results.records import OtherDriver
 from sweeper import progress
 from sweeper.progress import LiveProgress, PlainProgress, format_seconds, make_progress
 
@@ -84,17 +85,47 @@ def test_plain_lines_of_quick_runs_are_few(plain, stream, clock):
     assert lines(stream)[-1].startswith("mine: 100 of 100 done, 0 running")
 
 
-def test_every_failure_and_every_lost_worker_has_its_line(plain, stream):
+def test_every_failure_and_every_further_try_has_its_line(plain, stream):
     with plain.following("mine", done=0, total=9):
         plain.finished("a", 90.0)
         for number in range(3):
             plain.failed(f"b{number}", "12ab", "ValueError: no")
-            plain.lost(f"c{number}", "node died")
+            plain.again(f"c{number}", "node died")
     text = stream.getvalue()
     for number in range(3):
         assert f"; FAILED b{number}: ValueError: no (sweep show 12ab)\n" in text
-        assert f"; lost the worker of c{number}, trying again: node died\n" in text
+        assert f"; trying c{number} again: node died\n" in text
     assert lines(stream)[-1] == "mine: 1 of 9 done, 0 running, 3 failed"
+
+
+def test_what_runs_wait_for_is_said_once_for_each_reason(plain, stream):
+    with plain.following("mine", done=0, total=9):
+        for notes in ({"12ab": "disk away"}, {"12ab": "disk away"}, {}, {"12ab": "disk away"}):
+            plain.running(1, notes)
+    assert stream.getvalue().count("; 12ab waits: disk away\n") == 2
+
+
+def test_who_else_works_on_the_sweep_is_said_when_it_changes(plain, stream):
+    with plain.following("mine", done=0, total=9):
+        for drivers in ([OtherDriver("a", 1, 2)], [OtherDriver("a", 1, 2)], [], []):
+            plain.others(drivers)
+        plain.others([OtherDriver("a", 1, 2), OtherDriver("b", 3, 1)])
+    assert [line for line in lines(stream) if "other drivers" in line] == [
+        "mine: 0 of 9 done, 0 running, 0 failed; waiting for runs of other drivers: " + text
+        for text in ("2 with a (process 1)", "2 with a (process 1), 1 with b (process 3)")
+    ]
+
+
+@pytest.mark.parametrize("make", [PlainProgress, LiveProgress])
+def test_what_the_driver_waits_for_is_said_before_and_after_it_begins(make):
+    stream = io.StringIO()
+    progress = make(stream)
+    progress.waiting("the database is away")
+    with progress.following("mine", done=0, total=9):
+        progress.waiting("the disk is away")
+        progress.taken("run 1")
+    text = stream.getvalue()
+    assert all(said in text for said in ("the database is away", "the disk is away", "run 1"))
 
 
 def test_a_run_without_an_accuracy_is_done_all_the_same(plain, stream):
@@ -110,10 +141,10 @@ def test_live_progress_prints_failures_and_survives_markup():
         live.running(1)
         live.finished("quiet", 90.0)
         live.failed("lambda [red]x[/]", "12ab", "KeyError: '[/nothing]'")
-        live.lost("d", "node died")
+        live.again("d", "node died")
     text = stream.getvalue()
     assert "FAILED lambda [red]x[/]: KeyError: '[/nothing]' (sweep show 12ab)" in text
-    assert "lost the worker of d" in text
+    assert "trying d again: node died" in text
     assert "quiet" not in text
     assert "2 of 3 done, 1 running, 1 failed" in text
 

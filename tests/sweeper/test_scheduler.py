@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,18 @@ from results.queries import Queries
 from results.store import Store
 from sweeper.cost import CostModel
 from sweeper.errors import Interrupted, ResourceError
-from sweeper.executors import Executor
+from sweeper.executors import Conditions, Executor
 from sweeper.executors.inline import InlineExecutor
 from sweeper.home import Home
+from sweeper.interruption import StopRequest
+from sweeper.lease_keeper import LeaseKeeper
 from sweeper.progress import PlainProgress
-from sweeper.scheduler import MOST_LOST_WORKERS, Summary, run_sweep
+from sweeper.scheduler import Summary, run_sweep
 from sweeper.spec import Resources, spec_from_text
-from sweeper.worker import Finished, Lost, Outcome, Task, attempt_folder, execute
+from sweeper.worker import Finished, Lost, MachineFault, Outcome, Pulse, Raised, Task, execute
+from trainers.errors import StorageError
 from trainers.run import run as train_one
+from trainers.storage import open_folder
 
 SPEC = """
 name: small
@@ -37,19 +42,27 @@ evaluations:
 """
 
 
+Before = Callable[[Task], Outcome | None]
+
+
 class WatchedExecutor(InlineExecutor):
     """Inline, and remembers what it ran; `before` may end a task in another way."""
 
     ran: list[Task]
-    before: Callable[[Task], Outcome | None] | None = None
+    before: Before | None = None
+    slots = 1
+
+    @property
+    def largest_share(self) -> int:
+        return self.slots
 
     def wait(self, timeout: float) -> list[Outcome]:
         task, self._task = self._task, None
         if task is None:
-            return []
+            return super().wait(0.01)
         self.ran.append(task)
         ended = self.before(task) if self.before else None
-        return [ended or execute(task)]
+        return [ended or execute(task, self._pulse)]
 
 
 @dataclass
@@ -61,11 +74,19 @@ class Laboratory:
     log: io.StringIO
 
     def run(
-        self, text: str = SPEC, before: Callable[[Task], Outcome | None] | None = None
+        self,
+        text: str = SPEC,
+        before: Before | None = None,
+        stop: StopRequest | None = None,
+        slots: int = 1,
     ) -> Summary:
-        def start(tasks: int) -> Executor:
-            executor = WatchedExecutor.start(Resources(), address=None, most_slots=tasks)
-            executor.ran, executor.before = self.ran, before
+        request = stop or StopRequest(grace=0)
+
+        def start() -> Executor:
+            executor = WatchedExecutor.start(
+                Conditions(Resources(), stop_asked=lambda: request.asked)
+            )
+            executor.ran, executor.before, executor.slots = self.ran, before, slots
             return executor
 
         self.ran.clear()
@@ -77,7 +98,11 @@ class Laboratory:
                 start,
                 CostModel({}),
                 PlainProgress(self.log),
+                request,
             )
+
+    def folder(self, run_id: str, attempt: int) -> Path:
+        return Path(self.home.storage) / run_id / str(attempt)
 
     def rows(self, sweep: str = "small") -> list[dict[str, Any]]:
         with Queries.open(self.home.database) as queries:
@@ -183,16 +208,175 @@ def test_a_lost_worker_is_tried_again(lab: Laboratory) -> None:
     assert "killed" in lab.log.getvalue()
 
 
-def test_a_run_that_keeps_losing_its_worker_fails(lab: Laboratory) -> None:
-    def lose_seed_0(task: Task) -> Outcome | None:
-        return Lost(task, "out of memory") if task.config["seed"] == 0 else None
+def lose_seed_0(task: Task) -> Outcome | None:
+    if task.config["seed"] == 0:
+        return Lost(task, "killed", host="node-1", node=f"number {len(task.avoid)}")
+    return None
 
-    summary = lab.run(before=lose_seed_0)
+
+@pytest.mark.parametrize(
+    ("faults", "attempts"), [("", 3), ("faults: {worker_lost: {attempts: 5}}", 5)]
+)
+def test_a_run_that_keeps_losing_its_worker_fails(
+    lab: Laboratory, faults: str, attempts: int
+) -> None:
+    summary = lab.run(SPEC + faults, before=lose_seed_0)
     assert (summary.trained, summary.failed) == (3, 1)
-    assert sum(task.config["seed"] == 0 for task in lab.ran) == MOST_LOST_WORKERS
+    tried = [task for task in lab.ran if task.config["seed"] == 0]
+    assert len(tried) == attempts
+    assert [len(task.avoid) for task in tried] == list(range(attempts))
     failed = lab.detail(lab.rows()[0]["run_id"])
-    assert "out of memory" in failed["error"]
-    assert len(failed["attempt_history"]) == MOST_LOST_WORKERS
+    assert failed["error"] == f"its worker was lost {attempts} times: killed"
+    assert [a["fault"] for a in failed["attempt_history"]] == ["worker_lost"] * attempts
+    assert {a["host"] for a in failed["attempt_history"]} == {"node-1"}
+
+
+def test_what_a_run_met_under_an_earlier_driver_counts(lab: Laboratory) -> None:
+    def lose_and_interrupt(task: Task) -> Outcome | None:
+        if len(lab.ran) == 3:
+            raise KeyboardInterrupt
+        return lose_seed_0(task)
+
+    with pytest.raises(Interrupted):
+        lab.run(before=lose_and_interrupt)
+    assert [task.config["seed"] for task in lab.ran] == [0, 0, 0]
+    assert lab.run(before=lose_seed_0).failed == 1
+    assert [task.config["seed"] for task in lab.ran].count(0) == 1
+
+
+def test_after_a_retry_faults_are_counted_anew(lab: Laboratory) -> None:
+    lab.run(before=lose_seed_0)
+    with Store.open(lab.home.database) as store:
+        assert store.retry("small") == 1
+    assert lab.run(before=lose_seed_0).failed == 1
+    assert len(lab.ran) == 3
+
+
+def test_a_trainer_may_be_given_a_second_try(lab: Laboratory) -> None:
+    text = SPEC.replace("quick", "odd_seeds_raise") + "faults: {trainer_error: {attempts: 2}}"
+    assert lab.run(text).failed == 2
+    assert len(lab.ran) == 6
+
+
+def test_out_of_memory_is_tried_with_twice_the_share_and_alone_at_last(lab: Laboratory) -> None:
+    def needs_four_slots(task: Task) -> Outcome | None:
+        if task.config["seed"] < 2 and task.share < 4:
+            return Raised(task, "no memory left", "trace", "out_of_memory", "node-1")
+        return None
+
+    assert lab.run(before=needs_four_slots, slots=8).trained == 4
+    # Those that need more room wait until the others need none.
+    assert [(task.config["seed"], task.share) for task in lab.ran] == [
+        (0, 1), (1, 1), (2, 1), (3, 1), (0, 2), (1, 2), (0, 4), (1, 4),
+    ]  # fmt: skip
+    assert [row["attempts"] for row in lab.rows()] == [3, 3, 1, 1]
+
+
+def test_out_of_memory_alone_fails(lab: Laboratory) -> None:
+    def never_enough(task: Task) -> Outcome | None:
+        return Raised(task, "no memory left", "trace", "out_of_memory", "node-1")
+
+    assert lab.run(before=never_enough, slots=2).failed == 4
+    assert [task.share for task in lab.ran].count(2) == 4
+    assert len(lab.ran) == 8
+    failed = lab.detail(lab.rows()[0]["run_id"])
+    assert failed["error"] == (
+        "out of memory 2 times: no memory left; it had the machine to itself"
+    )
+    assert failed["attempt_history"][-1]["traceback"] == "trace"
+
+
+def test_a_hung_run_is_tried_again(lab: Laboratory) -> None:
+    hung: list[Task] = []
+
+    def hang_once(task: Task) -> Outcome | None:
+        if hung:
+            return None
+        hung.append(task)
+        return Lost(task, "no sign of life for 1800 s", "hung", "node-1", "a")
+
+    assert lab.run(before=hang_once).trained == 4
+    history = lab.detail(hung[0].run_id)["attempt_history"]
+    assert [(a["state"], a["fault"]) for a in history] == [("lost", "hung"), ("done", None)]
+
+
+def test_a_storage_that_fails_stops_the_sweep_and_fails_no_run(lab: Laboratory) -> None:
+    def lose_storage(task: Task) -> Outcome | None:
+        if len(lab.ran) < 2:
+            return None
+        return MachineFault(task, "s3://bucket cannot be written: no space", "storage")
+
+    with pytest.raises(StorageError, match="no space"):
+        lab.run(before=lose_storage)
+    assert lab.run().trained == 3
+    assert lab.states() == ["done"] * 4
+
+
+def test_asked_to_stop_the_sweep_ends_after_the_epoch(lab: Laboratory) -> None:
+    stop = StopRequest(grace=60)
+
+    def ask(task: Task) -> Outcome | None:
+        if len(lab.ran) == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return None
+
+    with stop.listening(), pytest.raises(Interrupted, match="sweep resume small"):
+        lab.run(SPEC.replace("quick", "paced"), before=ask, stop=stop)
+    assert sorted(lab.states()) == ["done", "queued", "queued", "queued"]
+    stopped = lab.detail(lab.ran[1].run_id)["attempt_history"]
+    assert [(a["state"], a["fault"]) for a in stopped] == [("interrupted", "stopped")]
+    checkpoint = lab.folder(lab.ran[1].run_id, 1) / "checkpoint-1.pt"
+    assert checkpoint.exists()
+    resumed = lab.ran[1].run_id
+    assert lab.run(SPEC.replace("quick", "paced")).trained == 3
+    assert lab.detail(resumed)["attempt_history"][-1]["first_epoch"] == 2
+
+
+def test_the_second_control_c_and_the_deadline_stop_at_once(lab: Laboratory) -> None:
+    def twice(task: Task) -> Outcome | None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("went on")
+
+    def term(task: Task) -> Outcome | None:
+        signal.raise_signal(signal.SIGTERM)
+        signal.pause()
+        raise AssertionError("went on")
+
+    for before in (twice, term):
+        stop = StopRequest(grace=0.05)
+        with stop.listening(), pytest.raises(Interrupted):
+            lab.run(before=before, stop=stop)
+        assert lab.states() == ["queued"] * 4
+
+
+def test_a_cancelled_run_is_taken_from_its_driver(
+    lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeper.lease_keeper.RENEW_SECONDS", 0.01)
+
+    def cancel_two(task: Task) -> Outcome | None:
+        if len(lab.ran) == 1:
+            ids = [row["run_id"] for row in lab.rows()][:2]
+            with Store.open(lab.home.database) as other:
+                assert other.cancel("small", ids) == 2
+        return None
+
+    summary = lab.run(before=cancel_two)
+    assert summary.trained == 2
+    assert lab.states() == ["cancelled", "cancelled", "done", "done"]
+    assert "no longer ours" in lab.log.getvalue()
+
+
+def test_runs_retried_beside_a_living_driver_are_trained_by_it(lab: Laboratory) -> None:
+    def retry_at_the_last(task: Task) -> Outcome | None:
+        if len(lab.ran) == 4:
+            with Store.open(lab.home.database) as other:
+                assert other.retry("small") == 1
+        return None
+
+    lab.run(SPEC.replace("quick", "odd_seeds_raise"), before=retry_at_the_last)
+    assert [task.config["seed"] for task in lab.ran] == [0, 1, 2, 3, 1]
 
 
 def test_control_c_gives_back_what_was_running(lab: Laboratory) -> None:
@@ -229,12 +413,12 @@ def test_the_finished_result_of_a_dead_driver_is_adopted(lab: Laboratory) -> Non
     run_id = _die_with_a_run_claimed(lab)
     detail = lab.detail(run_id)
     attempt = len(detail["attempt_history"])
-    folder = attempt_folder(lab.home.runs, run_id, attempt)
+    folder = lab.folder(run_id, attempt)
     train_one(
         detail["config"],
         [{"noise": "gaussian", "std": 0.1}],
         data_dir=lab.home.data,
-        folder=folder,
+        folder=open_folder(folder),
         attempt=attempt,
     )
     summary = lab.run()
@@ -245,7 +429,7 @@ def test_the_finished_result_of_a_dead_driver_is_adopted(lab: Laboratory) -> Non
 
 def test_a_damaged_result_is_not_adopted(lab: Laboratory) -> None:
     run_id = _die_with_a_run_claimed(lab)
-    folder = attempt_folder(lab.home.runs, run_id, len(lab.detail(run_id)["attempt_history"]))
+    folder = lab.folder(run_id, len(lab.detail(run_id)["attempt_history"]))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "result.json").write_text('{"format": 1, "run_id": "' + run_id + '", "attem')
     summary = lab.run()
@@ -259,13 +443,68 @@ def test_what_an_overtaken_worker_brings_changes_nothing(lab: Laboratory) -> Non
         if not taken:
             taken.append(task.run_id)
             with Store.open(lab.home.database) as other:
-                other.release(task.run_id, task.attempt or 0, "lost", "overtaken")
+                other.cancel(run_ids=taken)
+                other.retry(run_ids=taken)
                 other.claim(task.run_id, provenance={})
         return None
 
-    summary = lab.run(before=overtake)
-    assert summary.trained == 3
-    assert lab.detail(taken[0])["state"] == "running"
+    lab.run(before=overtake)
+    assert "no longer ours" in lab.log.getvalue()
+    # What the first attempt brought was discarded; the second had nobody to work on it.
+    history = lab.detail(taken[0])["attempt_history"]
+    assert [a["state"] for a in history] == ["cancelled", "lost", "done"]
+    assert [task.run_id for task in lab.ran].count(taken[0]) == 2
+
+
+def test_a_result_that_was_stored_before_the_last_try_was_lost_is_kept(lab: Laboratory) -> None:
+    def finish_and_vanish(task: Task) -> Outcome | None:
+        execute(task, Pulse())
+        return Lost(task, "killed after its last word")
+
+    summary = lab.run(SPEC + "faults: {worker_lost: {attempts: 1}}", before=finish_and_vanish)
+    assert (summary.adopted, summary.failed) == (4, 0)
+
+
+def test_a_run_that_was_cancelled_while_it_failed_has_not_failed(lab: Laboratory) -> None:
+    def cancel_it(task: Task) -> Outcome | None:
+        with Store.open(lab.home.database) as other:
+            other.cancel(run_ids=[task.run_id])
+        return Raised(task, "RuntimeError: no", "trace")
+
+    assert lab.run(before=cancel_it).failed == 0
+    assert lab.states() == ["cancelled"] * 4
+    assert "FAILED" not in lab.log.getvalue()
+
+
+def test_what_training_met_does_not_count_against_an_evaluation(lab: Laboratory) -> None:
+    def lose_twice(task: Task) -> Outcome | None:
+        if [ran.run_id for ran in lab.ran].count(task.run_id) < 3:
+            return Lost(task, "killed")
+        return None
+
+    text = SPEC.replace("[0, 1, 2, 3]", "[0]").replace("trainer: fake_trainers:quick\n", "")
+    text = text.replace("dataset: digits", "dataset: {name: digits, subset: 128}")
+    assert lab.run(text, before=lose_twice).trained == 1
+    more = text + "  - {noise: constant, value: 0.3}\n"
+    assert lab.run(more, before=lose_twice).evaluated == 1
+    assert [task.attempt for task in lab.ran] == [None] * 3
+
+
+def test_earlier_attempts_that_cannot_be_reached_are_done_without(lab: Laboratory) -> None:
+    def look_elsewhere(task: Task) -> Outcome | None:
+        return execute(replace(task, earlier_storages=("/etc/passwd/runs", "gs://gone")), Pulse())
+
+    assert lab.run(before=look_elsewhere).trained == 4
+
+
+def test_what_is_lost_is_told_once(lab: Laboratory) -> None:
+    with Store.open(lab.home.database) as store, store.driving():
+        keeper = LeaseKeeper(store)
+        keeper.hold("a", 1)
+        keeper.hold("b", 2)
+        keeper._lost = [("a", 1), ("b", 1), ("a", 1)]
+        assert keeper.lost() == ["a"]
+        assert keeper.lost() == []
 
 
 def test_a_second_driver_is_refused(lab: Laboratory) -> None:
@@ -309,18 +548,18 @@ def test_evaluations_asked_for_later_train_nothing(lab: Laboratory) -> None:
 def test_evaluations_without_stored_weights_say_so(lab: Laboratory) -> None:
     lab.run()  # the fake trainer keeps no weights
     summary = lab.run(SPEC + "  - {noise: constant, value: 0.3}\n")
-    assert summary.failed == 4
+    assert (summary.failed, summary.unmeasured) == (0, 4)
     assert "no stored weights" in lab.log.getvalue()
     assert lab.states() == ["done"] * 4
 
 
 def test_folders_of_attempts_that_were_cut_short_are_removed(lab: Laboratory) -> None:
     run_id = _die_with_a_run_claimed(lab)
-    old = attempt_folder(lab.home.runs, run_id, 1)
+    old = lab.folder(run_id, 1)
     old.mkdir(parents=True, exist_ok=True)
     lab.run()
     assert not old.exists()
-    kept = attempt_folder(lab.home.runs, run_id, len(lab.detail(run_id)["attempt_history"]))
+    kept = lab.folder(run_id, len(lab.detail(run_id)["attempt_history"]))
     assert (kept / "result.json").is_file()
 
 
@@ -333,7 +572,8 @@ def test_the_longest_runs_start_first(lab: Laboratory) -> None:
 def test_outcomes_name_their_task(lab: Laboratory) -> None:
     lab.run()
     for task in lab.ran:
-        outcome = execute(task)
+        task = replace(task, mark=None)  # which goes with its driver
+        outcome = execute(task, Pulse())
         assert isinstance(outcome, Finished)
         assert outcome.task is task
 
@@ -348,7 +588,7 @@ def test_progress_counts_what_was_settled_before(lab: Laboratory) -> None:
 
 def test_a_result_that_was_stored_before_the_signal_is_kept(lab: Laboratory) -> None:
     def finish_and_interrupt(task: Task) -> Outcome | None:
-        execute(task)
+        execute(task, Pulse())
         raise KeyboardInterrupt
 
     with pytest.raises(Interrupted):
@@ -360,7 +600,7 @@ def test_a_result_that_was_stored_before_the_signal_is_kept(lab: Laboratory) -> 
 
 def test_a_result_that_was_stored_before_the_worker_was_lost_is_kept(lab: Laboratory) -> None:
     def finish_and_vanish(task: Task) -> Outcome | None:
-        execute(task)
+        execute(task, Pulse())
         return Lost(task, "killed after its last word")
 
     summary = lab.run(before=finish_and_vanish)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,8 @@ from sweeper.errors import Place, RequestError, SpecError
 from sweeper.spec_source import (
     DEEPEST_NESTING,
     LARGEST_FILE,
+    LONGEST_MESSAGE,
+    MOST_VALUES,
     parse_spec,
     parse_value,
     read_spec_file,
@@ -94,8 +97,8 @@ def test_a_bomb_of_aliases_is_refused_without_being_expanded():
     lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
     error = refusal("\n".join(lines))
-    assert "200,000 values once its aliases are expanded" in str(error)
-    assert at(error) == (6, 1)
+    assert "more than 10,000 keys and values once its aliases are expanded" in str(error)
+    assert at(error) == (4, 1)
 
 
 @pytest.mark.parametrize("text", ["a: &x [1, *x]\n", "a: &x {b: {c: *x}}\n", "a: &x {*x : 1}\n"])
@@ -141,7 +144,7 @@ def test_nesting_beyond_what_python_can_recurse_is_refused_at_its_place(levels):
         ("a: 1\n3: 2\n", (2, 1), "3 is not a key"),
         ("a: 1\n? [b]\n: 2\n", (2, 3), "['b'] is not a key"),
         ("a: &a {b: 1}\nc:\n  <<: *a\n", (3, 3), "merge keys"),
-        ("a: 1\nb: [1, 2\n", (3, 1), "not valid YAML"),
+        ("a: 1\nb: [1, 2\n", (2, 4), "not valid YAML"),
         ("a: 1\n\tb: 2\n", (2, 1), "not valid YAML"),
         ("a: *nothing\n", (1, 4), "not valid YAML"),
         ("a: 1\nb: x\x00\n", (2, 5), "'\\x00' is not a character of YAML"),
@@ -160,12 +163,65 @@ def test_what_no_spec_may_hold_is_refused_at_its_place(text, place, says):
     assert "\n" not in str(error)
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "says"),
+    [
+        ("%YAML 1.1\n---\na: no\n", (2, 1), "a spec is YAML 1.2, not 1.1"),
+        ("a:\n  b: 1\n%YAML 2.0\n---\n", (3, 1), "not valid YAML"),
+        ('a: "\\U00110000"\n', (1, 7), "not valid YAML"),
+        ('a: "\\ud83d"\n', (1, 4), "'\\ud83d' in '\\ud83d' is no character"),
+        ('a: "\\0"\n', (1, 4), "'\\x00' in '\\x00' is no character"),
+        (f"a: 0x{'f' * 5000}\n", (1, 4), "more digits than any number here"),
+        ("a: 1\rb: 2\rb: 3\r", (3, 1), "duplicate key 'b'"),
+        ("a: [1,\n  2\n\n\n", (1, 4), "not valid YAML"),
+        ("a: {b: [\n\n", (1, 9), "not valid YAML"),
+    ],
+)
+def test_what_yaml_allows_and_no_spec_may_hold_is_refused_too(text, place, says):
+    error = refusal(text)
+    assert at(error) == place
+    assert says in str(error)
+
+
+def test_a_character_that_json_writes_as_two_escapes_is_one():
+    assert parse_spec('a: "\\ud83d\\ude00"\n', "s.yaml").data == {"a": "😀"}
+
+
+def test_values_are_bounded_exactly_and_as_they_are_read():
+    values = ", ".join(["1"] * (MOST_VALUES - 3))
+    assert len(parse_spec(f"a: [{values}]\n", "s.yaml").data["a"]) == MOST_VALUES - 3
+    # What follows the first that is too many is not even looked at.
+    error = refusal(f"a: [{values}, 1, *nothing, {{\n")
+    assert "more than 10,000 keys and values; split the spec" in str(error)
+
+
+@pytest.mark.parametrize("key", ["x" * 100_000, "a\\nb\\e[2J\\u202e"])
+def test_a_message_is_one_line_of_bounded_length_whatever_it_quotes(key):
+    error = refusal(f'? "{key}"\n: 1\n? "{key}"\n: 2\n')
+    assert str(error).isprintable()
+    assert len(str(error)) < LONGEST_MESSAGE + 50
+    assert str(error).endswith("it is already on line 1; keep one")
+
+
 def test_a_missing_file_names_the_specs_beside_it(tmp_path):
     (tmp_path / "table3.yaml").write_text("a: 1\n")
     with pytest.raises(RequestError, match=r"there is no such file; specs there: .*table3\.yaml"):
         read_spec_file(tmp_path / "tabel3.yaml")
     with pytest.raises(RequestError, match=r"there is no such file$"):
         read_spec_file(tmp_path / "nowhere" / "a.yaml")
+
+
+def test_a_folder_full_of_specs_is_not_listed_in_full(tmp_path):
+    for number in range(200):
+        (tmp_path / f"spec{number}.yaml").touch()
+    with pytest.raises(RequestError) as caught:
+        read_spec_file(tmp_path / "missing.yaml")
+    assert len(str(caught.value)) < LONGEST_MESSAGE + 200
+
+
+def test_a_name_too_long_for_the_system_is_one_message():
+    with pytest.raises(RequestError, match="cannot be read: File name too long"):
+        read_spec_file(Path("x" * 5000))
 
 
 def test_a_folder_is_no_spec_and_names_those_in_it(tmp_path):
@@ -187,7 +243,7 @@ def test_a_file_may_be_as_large_as_the_limit_and_no_larger(tmp_path):
     path.write_bytes(b"a: 1\n#".ljust(LARGEST_FILE, b"x"))
     assert read_spec_file(path).data == {"a": 1}
     path.write_bytes(b"a: 1\n#".ljust(LARGEST_FILE + 1, b"x"))
-    with pytest.raises(RequestError, match="more than the 1,000,000 bytes"):
+    with pytest.raises(RequestError, match="more than the 250,000 bytes"):
         read_spec_file(path)
 
 
@@ -205,7 +261,7 @@ def test_an_endless_pipe_is_bounded_too(tmp_path):
 
     writer = threading.Thread(target=pour, daemon=True)
     writer.start()
-    with pytest.raises(RequestError, match="more than the 1,000,000 bytes"):
+    with pytest.raises(RequestError, match="more than the 250,000 bytes"):
         read_spec_file(path)
     writer.join(10)
     assert not writer.is_alive()
@@ -215,5 +271,5 @@ def test_one_value_is_read_as_in_a_spec():
     assert parse_value("{lambda: -9/5}", "--set") == {"lambda": "-9/5"}
     assert parse_value("1e-3", "--set") == 0.001
     assert parse_value("", "--set") is None
-    with pytest.raises(SpecError, match=r"^--set x=\[1:1:3: not valid YAML"):
+    with pytest.raises(SpecError, match=r"^--set x=\[1:1:1: not valid YAML"):
         parse_value("[1", "--set x=[1")

@@ -1,0 +1,74 @@
+"""The runs of a sweep that wait for a slot, and what each of them has met so far."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+
+from results.records import PendingRun
+from sweeper.faults import Fault
+
+
+class Backlog:
+    """Longest first, so that the last slot waits least; among equals in the order of the spec.
+
+    Runs that found too little memory need several slots. They come last, when slots are idle
+    anyway: to clear slots for them earlier would leave these empty until the last one is free.
+
+    Args:
+        seconds: what a run is estimated to take.
+    """
+
+    def __init__(self, seconds: Callable[[PendingRun], float]) -> None:
+        self._seconds = seconds
+        self._queue: deque[PendingRun] = deque()
+        self._large: deque[PendingRun] = deque()
+        self._met: dict[str, Counter[str]] = {}
+        self._avoided: dict[str, frozenset[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._queue) + len(self._large)
+
+    def __iter__(self) -> Iterator[PendingRun]:
+        yield from self._queue
+        yield from self._large
+
+    def add(self, pending: Iterable[PendingRun]) -> None:
+        """Runs as the database has them, with the faults that it counts."""
+        for run in sorted(pending, key=self._seconds, reverse=True):
+            # Evaluating stored weights has not met what training them did.
+            self._met[run.run_id] = Counter(run.faults if run.state == "queued" else {})
+            self._put(run, first=False)
+
+    def met(self, run: PendingRun, fault: Fault, node: str) -> int:
+        """Notes a fault of a run, and the node to avoid from now on, if any; how often it was."""
+        if node:
+            self._avoided[run.run_id] = self.avoided(run) | {node}
+        self._met[run.run_id][fault] += 1
+        return self._met[run.run_id][fault]
+
+    def put_back(self, run: PendingRun) -> None:
+        """It is to be tried again, before the others if one slot will do."""
+        self._put(run, first=True)
+
+    def avoided(self, run: PendingRun) -> frozenset[str]:
+        """Nodes where the run was lost."""
+        return self._avoided.get(run.run_id, frozenset())
+
+    def take(self, has_room: Callable[[int], bool], largest: int) -> tuple[PendingRun, int] | None:
+        """The next run for which there is room, and how many slots it is to get."""
+        if self._queue:
+            return (self._queue.popleft(), 1) if has_room(1) else None
+        if self._large:
+            share = min(2 ** self._met[self._large[0].run_id]["out_of_memory"], largest)
+            if has_room(share):
+                return self._large.popleft(), share
+        return None
+
+    def _put(self, run: PendingRun, *, first: bool) -> None:
+        if self._met[run.run_id]["out_of_memory"]:
+            self._large.append(run)
+        elif first:
+            self._queue.appendleft(run)
+        else:
+            self._queue.append(run)

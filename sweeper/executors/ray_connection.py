@@ -1,0 +1,97 @@
+"""Connecting to a Ray: one of our own on this machine, or a cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import ray
+from ray._private import ray_constants
+from ray.exceptions import RayError
+
+from sweeper.errors import ResourceError
+
+LOOPBACK = "127.0.0.1"
+
+
+@contextmanager
+def signals_deferred() -> Iterator[None]:
+    """Control-C, SIGTERM and its deadline wait until the block is left.
+
+    Ray's native code crashes the process when its start or its end is cut short, and its start
+    replaces the handler of SIGTERM; the caller's are back in place afterwards, and are called.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: arrived.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for missed in arrived:
+        signal.raise_signal(missed)
+
+
+def connect(address: str | None, dashboard: bool) -> None:
+    options: dict[str, Any] = {
+        "address": address or "local",
+        "logging_level": logging.ERROR,
+        "log_to_driver": False,
+    }
+    if address is None:
+        # Nothing of a local Ray is reachable from other machines.
+        options |= {
+            "include_dashboard": dashboard,
+            "dashboard_host": LOOPBACK,
+            "_node_ip_address": LOOPBACK,
+        }
+    elif dashboard:
+        raise ResourceError("--ray-dashboard is for a local Ray; a cluster's head starts its own")
+    try:
+        with _no_cluster() if address is None else nullcontext():
+            ray.init(**options)
+    except ImportError as error:
+        raise ResourceError(
+            "Ray's dashboard is not installed: pip install 'ray[default]'"
+        ) from error
+    except (ConnectionError, RuntimeError, ValueError, OSError, RayError) as error:
+        reason = " ".join(str(error).split())
+        if address is None:
+            raise ResourceError(
+                f"Ray cannot be started on this machine: {reason}; --executor inline does without"
+            ) from error
+        raise ResourceError(
+            f"Ray cannot be reached at {address}: {reason}; check the address, that this machine is"
+            " a node of the cluster (ray start --address=... --num-cpus=0 makes it one), that it"
+            " has the cluster's token, and that versions of Ray and Python match"
+        ) from error
+
+
+@contextmanager
+def _no_cluster() -> Iterator[None]:
+    """Ray's processes that start in the block listen on the loopback interface alone.
+
+    Told its address alone, Ray puts that of the network in its place.
+    """
+    name = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR
+    before, enabled = os.environ.get(name), ray_constants.ENABLE_RAY_CLUSTER
+    os.environ[name] = "0"
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = enabled
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before

@@ -1,0 +1,38 @@
+"""How many tasks a machine of a Ray cluster has room for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sweeper.errors import ResourceError
+from sweeper.spec import Resources
+
+
+def require_room(nodes: list[dict[str, Any]], resources: Resources) -> None:
+    """Raises ResourceError if no node has room for one whole task.
+
+    Args:
+        nodes: as of `ray.nodes()`.
+    """
+    alive = [node["Resources"] for node in nodes if node["Alive"]]
+    if not any(slots_of_node(node, resources) for node in alive):
+        cpus = max((node.get("CPU", 0) for node in alive), default=0)
+        gpus = max((node.get("GPU", 0) for node in alive), default=0)
+        raise ResourceError(
+            f"a run asks for {resources.cpus:g} CPUs and {resources.gpus:g} GPUs, and Ray's "
+            f"largest machine has {cpus:g} and {gpus:g}: change resources.cpus or resources.gpus "
+            "in the spec, or add, for example, --set resources.gpus=0 to train on the CPU"
+        )
+
+
+def slots_of_node(node: dict[str, float], resources: Resources) -> int:
+    """How many tasks fit on a node with these resources."""
+    slots = int(node.get("CPU", 0) / resources.cpus + 1e-9)
+    if resources.gpus:
+        gpus = int(node.get("GPU", 0))
+        # A share has to fit one GPU: two of them hold four runs of 0.4, not five.
+        if resources.gpus < 1:
+            slots = min(slots, gpus * int(1 / resources.gpus + 1e-9))
+        else:
+            slots = min(slots, gpus // int(resources.gpus))
+    return slots

@@ -1,0 +1,74 @@
+"""What goes wrong with a run, by kind, and what is done about each: the `faults` of a spec."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Fault = Literal["trainer_error", "out_of_memory", "worker_lost", "hung"]
+"""What counts against a run. A driver that ends, or a storage that is away, does not."""
+
+MOST_SECONDS = 30 * 24 * 3600.0
+
+
+class Attempts(BaseModel):
+    """How often a run may meet a fault before it fails: 1 is at the first time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    attempts: int = Field(ge=1, le=1000)
+
+
+class TrainerError(Attempts):
+    """The trainer raised. The same seed raises again, so there is no second try."""
+
+    attempts: int = Field(default=1, ge=1, le=1000)
+
+
+class OutOfMemory(Attempts):
+    """The device had no memory left. Each further try has twice the share, the last one is alone.
+
+    Such a run waits until the others need no slots any more.
+    """
+
+    attempts: int = Field(default=4, ge=1, le=1000)
+
+
+class WorkerLost(Attempts):
+    """Its process or node vanished. It goes on from its checkpoint, elsewhere if it can."""
+
+    attempts: int = Field(default=3, ge=1, le=1000)
+
+
+class Hung(Attempts):
+    """It gave no sign of life for so many seconds: killed, and tried again as if lost."""
+
+    attempts: int = Field(default=3, ge=1, le=1000)
+    # Signs of life are looked for every two seconds.
+    seconds: float = Field(default=1800.0, ge=10, le=MOST_SECONDS, allow_inf_nan=False)
+
+
+class Unreachable(BaseModel):
+    """Storage or database are away: for so many seconds everybody waits; no run fails by it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seconds: float = Field(default=3600.0, ge=0, le=MOST_SECONDS, allow_inf_nan=False)
+
+
+class FaultPolicies(BaseModel):
+    """The `faults` of a spec; never part of a run's identity."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    trainer_error: TrainerError = TrainerError()
+    out_of_memory: OutOfMemory = OutOfMemory()
+    worker_lost: WorkerLost = WorkerLost()
+    hung: Hung = Hung()
+    unreachable: Unreachable = Unreachable()
+
+    def attempts(self, fault: Fault) -> int:
+        """How often a run may meet this fault before it fails."""
+        policy: Attempts = getattr(self, fault)
+        return policy.attempts

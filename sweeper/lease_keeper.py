@@ -1,0 +1,78 @@
+"""A thread that renews the driver's lease, and hears what was taken from it meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Self
+
+from results.errors import DatabaseError
+from results.store import RENEW_SECONDS, Store
+from sweeper.errors import Interrupted
+
+
+class LeaseKeeper:
+    """Renews the lease of `store` while the `with` block runs.
+
+    A thread, because the inline executor trains in the driver's own; it stops with the process,
+    so that a driver which was stopped, or whose machine hangs, loses its runs to others.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._held: dict[str, int] = {}
+        self._lost: list[tuple[str, int]] = []
+        self._error: BaseException | None = None
+        self._mutex = threading.Lock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="lease keeper", daemon=True)
+
+    def hold(self, run_id: str, attempt: int) -> None:
+        """The driver works on this attempt from now on."""
+        with self._mutex:
+            self._held[run_id] = attempt
+
+    def let_go(self, run_id: str) -> None:
+        """The driver does not work on this run any more."""
+        with self._mutex:
+            self._held.pop(run_id, None)
+
+    def lost(self) -> list[str]:
+        """Runs that were cancelled, or taken over by another driver, since the last call.
+
+        Raises what ended the thread, if anything did.
+        """
+        with self._mutex:
+            found, self._lost = self._lost, []
+            if self._error is not None:
+                raise self._error
+            # Each renewal names again what nobody has looked at since.
+            ours = (run_id for run_id, attempt in found if self._held.get(run_id) == attempt)
+            return list(dict.fromkeys(ours))
+
+    def _renew(self) -> None:
+        while not self._ended.wait(RENEW_SECONDS):
+            with self._mutex:
+                held = list(self._held.items())
+            try:
+                lost = self._store.renew(held).lost
+            except (DatabaseError, Interrupted):
+                continue  # the driver itself finds out as well
+            except BaseException as error:
+                self._error = error
+                raise
+            with self._mutex:
+                self._lost += lost
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join(timeout=2.0)  # it may be waiting for a database that is away

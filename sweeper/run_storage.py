@@ -1,0 +1,66 @@
+"""Where the runs of a home are kept, as the driver sees it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from sweeper.worker import MARKS, Mark, attempt_folders, run_folder
+from trainers.errors import StorageError
+from trainers.run import read_result
+from trainers.storage import open_folder
+
+
+class RunStorage:
+    """A folder for each run, and in it one for each attempt: on disk, or at an fsspec URL.
+
+    Every method raises StorageError if the storage cannot be read or written.
+    """
+
+    def __init__(
+        self, location: str, *, patience: float = 0.0, on_wait: Callable[[str], None] | None = None
+    ) -> None:
+        self._folder = open_folder(location, patience=patience, on_wait=on_wait)
+        self.location = self._folder.location
+
+    @contextmanager
+    def marked(self) -> Iterator[Mark]:
+        """A mark that workers must find, so that all are sure to mean the same storage."""
+        # Whoever starts a sweep is there to hear at once that its storage is not.
+        marks = open_folder(self.location).child(MARKS)
+        token = uuid.uuid4().hex
+        mark = Mark(token, token)
+        marks.write(mark.name, mark.content.encode())
+        try:
+            yield mark
+        finally:
+            with suppress(StorageError):
+                marks.remove(mark.name)
+
+    def result(
+        self, run_id: str, attempt: int, storage: str | None = None
+    ) -> dict[str, Any] | None:
+        """What an attempt had stored when it was cut short, here or in another `storage`."""
+        if storage in (None, self.location):
+            return read_result(self._folder.child(run_id).child(str(attempt)), run_id)
+        try:
+            return read_result(run_folder(str(storage), run_id).child(str(attempt)), run_id)
+        except StorageError:
+            return None  # of a driver that is gone, and perhaps its disk with it
+
+    def tidy(self, run_id: str, attempt: int) -> None:
+        """Removes the run's checkpoints, and attempts that were cut short, if it can.
+
+        The result of `attempt`, which stays, has replaced them.
+        """
+        with suppress(StorageError):
+            run = open_folder(self.location).child(run_id)
+            for folder in attempt_folders(run):
+                if not folder.location.endswith(f"/{attempt}"):
+                    folder.remove_all()
+            kept = run.child(str(attempt))
+            for name in kept.names():
+                if name.lstrip(".").startswith("checkpoint-"):
+                    kept.remove(name)

@@ -1,0 +1,245 @@
+"""Bad input is cheap, writes nothing, and no name leads out of the home."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import chdir
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from click.testing import Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+import databases
+from sweeper.cli import app
+from sweeper.spec import SWEEP_NAME
+from wrong_specs import WRONG
+
+SWEEP = Path(sys.executable).with_name("sweep")
+MOST_MEGABYTES = 200
+MEASURE = """
+import os, resource, subprocess, sys
+code = subprocess.run(sys.argv[1:]).returncode
+print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+SPEC = """
+model: zerosnet
+depth: 20
+dataset: digits
+trainer: fake_trainers:quick
+training: {epochs: 2}
+grid:
+  seed: [0, 1]
+evaluations: [{noise: gaussian, std: 0.1}]
+"""
+
+
+def sweep(*arguments: str) -> Result:
+    """In this process; an error that is no message for the user is raised."""
+    said = CliRunner().invoke(app, arguments)
+    if said.exception is not None and not isinstance(said.exception, SystemExit):
+        raise said.exception
+    return said
+
+
+def content(folder: Path) -> dict[str, str | None]:
+    """Every path below the folder, with the hash of what a file holds."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        if path.is_file()
+        else None
+        for path in folder.rglob("*")
+    }
+
+
+def stored(home: Path) -> dict[str, list[str]]:
+    """Every row of its database."""
+    return databases.content(f"sqlite:///{home}/sweep.db")
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a sweep `known` that is done."""
+    folder = tmp_path_factory.mktemp("asked")
+    (folder / "known.yaml").write_text(SPEC)
+    home = folder / "home"
+    done = sweep("run", str(folder / "known.yaml"), "--executor", "inline", "--home", str(home))
+    assert done.exit_code == 0, done.stderr
+    return home
+
+
+CHOSEN = [name for number, name in enumerate(WRONG) if number % (len(WRONG) // 20) == 0][:20]
+
+
+def test_the_suite_holds_200_wrong_specs_and_more():
+    assert len({str(content) for content, _, _ in WRONG.values()}) == len(WRONG) >= 200
+    assert len(CHOSEN) == 20
+
+
+@pytest.mark.parametrize("case", CHOSEN)
+def test_a_wrong_spec_costs_little_and_leaves_the_database_as_it_is(case, asked, tmp_path):
+    text, (line, column), _ = WRONG[case]
+    spec = tmp_path / "wrong.yaml"
+    spec.write_bytes(text.encode() if isinstance(text, str) else text)
+    before = content(asked)
+    command = [str(SWEEP), "run", "wrong.yaml", "--home", str(asked)]
+    # By way of a small process: the memory of one that has torch would count as the child's.
+    measured = subprocess.run(
+        [sys.executable, "-S", "-c", MEASURE, *command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    code, memory = map(int, measured.stdout.splitlines()[-1].split())
+    assert code == 2
+    assert measured.stdout.count("\n") == 1
+    assert measured.stderr.startswith(f"error: wrong.yaml:{line}:{column}: ")
+    assert measured.stderr.count("\n") == 1
+    assert memory / (1 if sys.platform == "linux" else 1024) < MOST_MEGABYTES * 1024
+    assert content(asked) == before
+    assert content(tmp_path).keys() == {"wrong.yaml"}
+
+
+HOSTILE_NAMES = [
+    "../../etc/x", "../x", "..", ".", "/etc/x", "~", "~root/x", "a/b", "a\\b", "C:\\x", "", " ",
+    "a b", "a\nb", "a\r", "a\tb", "\x1b[2J", "\u202e", "é", "%2e%2e%2fx", "$HOME", "`id`",
+    ".hidden", "-rf", "--home", "x" * 101, "x" * 5000, "a\0b", "file:///etc/x", "http://x", "sqlite:///x",
+]  # fmt: skip
+ODD_NAMES = ["CON", "nul.txt", "name.", "a..b", "x" * 100, "1", "2020.01.01", "null", "a-_-.b"]
+"""That a sweep may have."""
+
+
+@pytest.fixture
+def somewhere(tmp_path: Path) -> Iterator[Path]:
+    """A current folder so deep that a name which leads out of it stays in the test's own."""
+    folder = tmp_path / "a" / "b" / "c" / "d"
+    folder.mkdir(parents=True)
+    with chdir(folder):
+        yield tmp_path
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTILE_NAMES if name and "\0" not in name])
+def test_no_command_takes_a_hostile_name_or_writes_for_it(name, asked, somewhere):
+    before = stored(asked), content(asked / "runs"), content(somewhere)
+    for command in (
+        ["resume", "--executor=inline"],
+        ["status"],
+        ["retry"],
+        ["cancel"],
+        ["report"],
+        ["compare"],
+        ["plot"],
+        ["show"],
+        ["export", "--output=archive"],
+    ):
+        said = sweep(*command, f"--home={asked}", "--", name)
+        assert said.exit_code == 2, (command, said.stderr)
+        assert said.stderr.startswith("error: ")
+        assert said.stdout == ""
+    for option in ("--run", "--where", "--metric"):
+        command = "retry" if option == "--run" else "report"
+        assert sweep(command, f"{option}={name}", f"--home={asked}").exit_code == 2
+    assert (stored(asked), content(asked / "runs"), content(somewhere)) == before
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(st.text(max_size=20), st.from_regex(r"[A-Za-z0-9./~\\-]{1,12}", fullmatch=True)))
+def test_a_name_in_a_spec_never_leads_out_of_the_home(name):
+    run_under(name)
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES + ODD_NAMES)
+def test_hostile_and_odd_names_in_a_spec_never_lead_out_of_the_home(name):
+    run_under(name)
+
+
+def run_under(name: str) -> None:
+    """A sweep of this name is refused, or writes in its home and nowhere else."""
+    with TemporaryDirectory() as folder:
+        here = Path(folder) / "a" / "b" / "c" / "d"
+        here.mkdir(parents=True)
+        with chdir(here):
+            Path("s.yaml").write_text(f"{SPEC}name: {json.dumps(name)}\n", encoding="utf-8")
+            before = content(Path(folder))
+            said = sweep("run", "s.yaml", "--executor", "inline", "--home", "home")
+            written = content(Path(folder)).keys() - before.keys()
+            if SWEEP_NAME.fullmatch(name):
+                assert said.exit_code == 0, said.stderr
+                assert written
+                assert all(path.startswith("a/b/c/d/home") for path in written)
+            else:
+                assert said.exit_code == 2
+                assert said.stderr.startswith("error: s.yaml:"), said.stderr
+                assert not written
+            assert before.items() <= content(Path(folder)).items()
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_what_is_made_of_a_sweep_lies_where_it_was_told(name, somewhere):
+    Path("s.yaml").write_text(f"{SPEC}name: {json.dumps(name)}\n")
+    assert sweep("run", "s.yaml", "--executor", "inline", "--home", "home").exit_code == 0
+    before = content(somewhere)
+
+    def written(*arguments: str) -> set[str]:
+        said = sweep(*arguments, "--home", "home")
+        assert said.exit_code == 0, said.stderr
+        here = f"{Path.cwd().relative_to(somewhere)}/"
+        return {path.removeprefix(here) for path in content(somewhere).keys() - before.keys()}
+
+    figures = written("plot", name, "roots")
+    assert figures == {"figures", f"figures/{name}", f"figures/{name}/roots.png"}
+    page = written("report", name, "--html", "page.html") - figures
+    assert page == {"page.html"}
+    archive = written("export", name, "--output", "archive") - figures - page
+    assert all(path.startswith("archive") for path in archive)
+    said = sweep("import", "archive", "--home", "another")
+    assert said.exit_code == 0, said.stderr
+    here = f"{Path.cwd().relative_to(somewhere)}/"
+    assert all(
+        path.removeprefix(here).startswith(("another", "archive", "figures", "page.html"))
+        for path in content(somewhere).keys() - before.keys()
+    )
+
+
+@pytest.mark.parametrize(
+    "path", ["../../etc/passwd", "/etc/passwd", "~", "digits/../..", "digits\n", "digits\0"]
+)
+def test_no_dataset_or_trainer_is_a_path(path, somewhere):
+    Path("s.yaml").write_text(SPEC)
+    before = content(somewhere)
+    for key in ("dataset", "trainer", "model", "precision"):
+        change = f"{key}={json.dumps(path)}"
+        said = sweep("run", "s.yaml", "--executor", "inline", "--set", change)
+        assert said.exit_code == 2, said.stderr
+        assert said.stderr.startswith(f"error: --set {key}=")
+    assert content(somewhere) == before
+
+
+@pytest.mark.parametrize(
+    "path", ["missing.yaml", "x" * 5000, "a/" * 3000 + "s.yaml", ".", "/dev/null", "a\nb.yaml", "~"]
+)
+def test_what_is_no_file_of_a_spec_is_one_message(path, somewhere):
+    said = sweep("run", path, "--executor", "inline")
+    assert said.exit_code == 2
+    assert said.stderr.startswith("error: ")
+    assert said.stderr.count("\n") == 1
+    assert len(said.stderr) < 1500
+    assert not Path(".sweep").exists()
+
+
+def test_a_file_name_that_is_no_text_is_shown_and_refused(somewhere):
+    path = os.fsdecode(b"\xff\xfe.yaml")
+    Path(path).write_text(SPEC)
+    said = sweep("run", path, "--executor", "inline")
+    assert said.exit_code == 2
+    assert said.stderr.startswith("error: \\xff\\xfe.yaml:2:1: '\\\\xff\\\\xfe' is not a name")

@@ -1,0 +1,67 @@
+"""A Ray whose CPUs others use: the sweep waits, says so, and goes on when they are free."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+
+from sweeper.executors import Conditions, executor_class
+from sweeper.spec import Resources
+from sweeper.worker import Finished, Task
+from trainers.config import RunConfig
+
+
+@pytest.fixture
+def greedy() -> Iterator[Any]:
+    """Somebody who has the only CPU of a Ray."""
+
+    @ray.remote(num_cpus=1)
+    class Greedy:
+        def host(self) -> str:
+            return socket.gethostname()
+
+    ray.init(address="local", num_cpus=1, include_dashboard=False, logging_level=logging.ERROR)
+    try:
+        actor = Greedy.remote()
+        assert ray.get(actor.host.remote()) == socket.gethostname()
+        yield actor
+    finally:
+        ray.shutdown()
+
+
+def test_cpus_that_others_use_are_waited_for_and_named(
+    greedy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeper.executors.ray.LONG_START_SECONDS", 0.5)
+    config = RunConfig.model_validate(
+        {
+            "model": {"name": "zerosnet", "depth": 8},
+            "dataset": "digits",
+            "training": {"epochs": 1},
+            "trainer": "fake_trainers:quick",
+            "seed": 0,
+        }
+    )
+    task = Task(
+        config.run_id, 1, config.to_json(), (), str(tmp_path), tmp_path, device="cpu", threads=1
+    )
+    with executor_class("ray").start(Conditions(Resources(cpus=1))) as executor:
+        assert executor.notes() == {}
+        while not executor.notes():
+            assert executor.wait(0.2) == []
+        assert "others may use" in executor.notes()["the cluster"]
+        assert not executor.has_room()
+        ray.kill(greedy)
+        while not executor.has_room():
+            assert executor.wait(5) == []
+        assert executor.notes() == {}
+        executor.submit(task)
+        while not (outcomes := executor.wait(5)):
+            pass
+        assert isinstance(outcomes[0], Finished)
