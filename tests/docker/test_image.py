@@ -1,0 +1,143 @@
+"""docker/Dockerfile: what goes into the image, at which versions, and who runs it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from fnmatch import fnmatch
+from importlib.metadata import requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text()
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PACKAGES = ("results", "sweeper", "trainers")
+
+
+PINS = [line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines()]
+PINNED = {canonicalize_name(name): version for name, version in PINS}
+
+
+def copied() -> list[str]:
+    """What the image takes from the builder's context."""
+    lines = re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.M)
+    return [source.rstrip("/") for line in lines for source in line.split()]
+
+
+def in_context(path: str) -> bool:
+    """Whether .dockerignore lets it through: the last rule that matches decides."""
+    decision = True
+    for line in (ROOT / ".dockerignore").read_text().splitlines():
+        if line and not line.startswith("#"):
+            pattern = line.lstrip("!").rstrip("/")
+            if any(fnmatch(part, pattern.removeprefix("**/")) for part in _prefixes(path, pattern)):
+                decision = line.startswith("!")
+    return decision
+
+
+def _prefixes(path: str, pattern: str) -> list[str]:
+    """The path and the folders above it; for `**/`, their names."""
+    above = [path, *(str(parent) for parent in Path(path).parents if parent != Path())]
+    return [Path(part).name for part in above] if pattern.startswith("**/") else above
+
+
+def test_hadolint_finds_nothing() -> None:
+    done = subprocess.run(
+        [BIN / "hadolint", ROOT / "docker" / "Dockerfile"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_hadolint_would_find_something(tmp_path: Path) -> None:
+    worse = tmp_path / "Dockerfile"
+    worse.write_text(DOCKERFILE.replace("13.2.1-base-ubuntu24.04", "latest") + "\nUSER root\n")
+    assert worse.read_text() != DOCKERFILE
+    done = subprocess.run([BIN / "hadolint", worse], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "DL3002" in done.stdout  # the last user is not to be root
+
+
+def test_the_image_gets_all_of_the_packages_and_nothing_secret() -> None:
+    assert {*PACKAGES, "pyproject.toml", "constraints.txt", "specs"} <= set(copied())
+    for source in copied():
+        assert (ROOT / source).exists()
+        assert in_context(source), f"{source} is kept out by .dockerignore"
+    for path in (".git/config", ".sweep/sweep.db", "docker/secrets/ray_token", ".venv/bin/sweep",
+                 "docker/compose.yaml", "sweeper/__pycache__/cli.cpython-311.pyc"):  # fmt: skip
+        assert not in_context(path)
+
+
+def test_the_wheel_made_of_what_is_copied_has_every_file(tmp_path: Path) -> None:
+    for source in copied():
+        into = tmp_path / source
+        into.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, into, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / source, into)
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index",
+         "--no-build-isolation", "--wheel-dir", tmp_path / "wheels", tmp_path],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (wheel,) = (tmp_path / "wheels").glob("sweep-*.whl")
+    there = set(zipfile.ZipFile(wheel).namelist())
+    files = [path for package in PACKAGES for path in (tmp_path / package).rglob("*")]
+    missing = {str(path.relative_to(tmp_path)) for path in files if path.is_file()} - there
+    assert not missing
+
+
+def test_every_requirement_is_pinned() -> None:
+    """With Ray's job server, which a laptop need not have."""
+    # The image's Python, whatever this one's is.
+    environment = {"extra": "default", "python_version": "3.12", "python_full_version": "3.12.3"}
+    needed = [Requirement(line) for line in PYPROJECT["project"]["dependencies"]]
+    for line in requires("ray") or []:
+        requirement = Requirement(line)
+        if requirement.marker is None or requirement.marker.evaluate(environment):
+            needed.append(requirement)
+    for requirement in needed:
+        version = PINNED.get(canonicalize_name(requirement.name))
+        assert version is not None, f"{requirement.name} is not pinned"
+        assert requirement.specifier.contains(version), f"{requirement} against {version}"
+
+
+def test_nothing_is_pinned_twice() -> None:
+    assert len(PINNED) == len(PINS)
+
+
+def test_the_base_is_of_the_cuda_that_torch_is_built_for() -> None:
+    (base,) = re.findall(
+        r"^ARG BASE=nvidia/cuda:(\d+\.\d+)\.\d+-base-ubuntu24\.04$", DOCKERFILE, re.M
+    )
+    assert base == ".".join(PINNED["cuda-toolkit"].split(".")[:2])
+
+
+def test_the_images_python_is_one_that_the_package_supports() -> None:
+    (version,) = set(re.findall(r"python(3\.\d+)", DOCKERFILE))
+    assert SpecifierSet(PYPROJECT["project"]["requires-python"]).contains(version)
+
+
+def test_the_documented_tag_is_the_packages_version() -> None:
+    assert f"--tag sweep:{PYPROJECT['project']['version']} " in DOCKERFILE
+
+
+@pytest.mark.parametrize("instruction", ["CMD", "ENTRYPOINT"])
+def test_programs_are_started_without_a_shell_between(instruction: str) -> None:
+    (words,) = re.findall(rf"^{instruction} (.*)$", DOCKERFILE, re.M)
+    assert words.startswith("[")
+
+
+def test_the_last_user_is_no_root() -> None:
+    assert re.findall(r"^USER (.*)$", DOCKERFILE, re.M)[-1] == "10001:10001"
