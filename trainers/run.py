@@ -42,7 +42,9 @@ def prepare_torch(threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
+    # As torch.use_deterministic_algorithms(True), which also imports the compiler: more than a
+    # second at the start of each worker.
+    torch.set_deterministic_debug_mode("error")
     # Filling fresh memory guards code that reads before it writes; ours does not, and it costs.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
