@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test lint clean
+.PHONY: help install quickstart test test-faults fuzz lint clean
 
 help:            ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,8 +21,18 @@ quickstart: install   ## train 30 small networks on handwritten digits and repor
 	$(BIN)/sweep report quickstart --group-by zero_stable,root_moduli
 	$(BIN)/sweep report quickstart --group-by zero_stable
 
-test: lint   ## lint, then the whole test suite
-	$(BIN)/pytest
+test: lint   ## lint, then the whole test suite, two files at a time
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+test-faults: install   ## the fault suite in full: an hour or more; docs/reliability.md has its figures
+	rm -f fault_figures.jsonl
+	SWEEP_FAULTS=full SWEEP_FAULTS_FIGURES=$(CURDIR)/fault_figures.jsonl $(BIN)/pytest tests/faults tests/cluster
+	$(BIN)/python tests/faults/table.py fault_figures.jsonl
+
+FUZZ ?= specs
+fuzz: install   ## look for bad input that breaks a law, until Control-C; FUZZ=bytes, overrides, questions
+	$(BIN)/pip install --quiet --disable-pip-version-check atheris
+	$(BIN)/python tests/fuzz/fuzz_inputs.py $(FUZZ)
 
 lint: install   ## ruff, mypy, and the import rules
 	$(BIN)/ruff check .

@@ -27,10 +27,11 @@ PLACES = {
     "evaluation_configs": (0.1, 4.0),
     "runs": (5.9, 0.1),
     "attempts": (8.8, 0.1),
-    "epochs": (8.8, 2.7),
+    "drivers": (8.8, 3.1),
+    "epochs": (8.8, 4.5),
     "evaluations": (3.0, 4.4),
 }
-SIZE = (11.2, 6.3)
+SIZE = (11.6, 6.5)
 
 
 def kind(column: Column[object]) -> str:
@@ -77,8 +78,9 @@ def draw(path: Path) -> None:
                 end = (target[0] + (WIDTH if to_left else 0), target[1])
                 bend = 0.0
                 if target[0] == source[0]:  # around the boxes' right sides
-                    start, end, bend = (source[0] + WIDTH, source[1]), end, 0.5
+                    start = (source[0] + WIDTH, source[1])
                     end = (target[0] + WIDTH, target[1])
+                    bend = 0.5 if target[1] < source[1] else -0.5
                 axes.add_artist(
                     ConnectionPatch(
                         start, end, "data", "data", arrowstyle="-|>", color="#D55E00",

@@ -28,5 +28,5 @@ def _fake_trainers_can_be_imported() -> None:
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SWEEP_HOME", "SWEEP_DB", "RAY_ADDRESS"):
+    for name in ("SWEEP_HOME", "SWEEP_DB", "SWEEP_STORAGE", "RAY_ADDRESS"):
         monkeypatch.delenv(name, raising=False)

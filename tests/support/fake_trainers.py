@@ -5,10 +5,12 @@ They do no mathematics; each shows one way in which a run can end.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import time
 
+from trainers.errors import StorageFullError, StorageUnreachableError
 from trainers.job import EpochMetrics, TrainingJob, TrainingResult
 
 
@@ -80,8 +82,7 @@ def dies(job: TrainingJob) -> TrainingResult:
 
 def dies_once(job: TrainingJob) -> TrainingResult:
     """Takes its process with it at the first attempt, and finishes at the second."""
-    assert job.folder is not None
-    if job.folder.name == "1":
+    if attempt_of(job) == 1:
         dies(job)
     return quick(job)
 
@@ -103,4 +104,93 @@ def stores_nonsense(job: TrainingJob) -> TrainingResult:
 def slow(job: TrainingJob) -> TrainingResult:
     """Takes a tenth of a second for each epoch."""
     time.sleep(0.1 * job.config.training.epochs)
+    return quick(job)
+
+
+def attempt_of(job: TrainingJob) -> int:
+    """From 1; the attempt's folder is named so."""
+    assert job.folder is not None
+    return int(job.folder.location.rpartition("/")[2])
+
+
+def paced(job: TrainingJob) -> TrainingResult:
+    """Takes 50 ms for each epoch, and stores a checkpoint after each.
+
+    An epoch's number is a hash of the one before, so that an epoch left out or done twice changes
+    the last one, which the result consists of.
+    """
+    from trainers.checkpoint import Checkpoints
+
+    assert job.folder is not None
+    checkpoints = Checkpoints(job.config.run_id, job.folder, job.earlier)
+    done, chain = 0, f"seed {job.config.seed}"
+    if (newest := checkpoints.newest()) is not None:
+        done, chain = newest[0], newest[1]["chain"]
+    result = quick(job)
+    for metrics in result["epochs"][done:]:
+        if job.alive is not None:
+            job.alive()
+        time.sleep(0.05)
+        chain = hashlib.sha256(f"{chain}, epoch {metrics['epoch']}".encode()).hexdigest()
+        checkpoints.save(metrics["epoch"], {"chain": chain})
+        if job.on_epoch is not None:
+            job.on_epoch(metrics)
+    accuracy = int(chain[:8], 16) / 2**32 * 100
+    for evaluation in result["evaluations"]:
+        evaluation["accuracy"] = accuracy / 2
+    return {
+        **result,
+        "test_accuracy": accuracy,
+        "best_test_accuracy": accuracy,
+        "best_epoch": job.config.training.epochs,
+        "weights_sha256": chain,
+        "first_epoch": done + 1,
+    }
+
+
+def hangs(job: TrainingJob) -> TrainingResult:
+    """Gives no sign of life at the first attempt, and finishes at the second."""
+    if attempt_of(job) == 1:
+        hangs_always(job)
+    return quick(job)
+
+
+def hangs_always(job: TrainingJob) -> TrainingResult:
+    """Gives one sign of life, and no other."""
+    if job.alive is not None:
+        job.alive()
+    while True:
+        time.sleep(3600)
+
+
+def runs_out_of_memory(job: TrainingJob) -> TrainingResult:
+    """Finds too little memory at its first two attempts, and whenever the data folder is `small`.
+
+    That is: while it holds a file of that name.
+    """
+    import torch
+
+    if attempt_of(job) <= 2 or (job.data_dir / "small").exists():
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+    return quick(job)
+
+
+def always_runs_out_of_memory(job: TrainingJob) -> TrainingResult:
+    """However large its share of the device is."""
+    import torch
+
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+
+def loses_its_storage(job: TrainingJob) -> TrainingResult:
+    """Cannot write at its first attempt, and as long as the data folder holds a file `away`."""
+    if attempt_of(job) == 1 or (job.data_dir / "away").exists():
+        raise StorageUnreachableError("s3://bucket/checkpoint-1.pt cannot be written: no route")
+    return quick(job)
+
+
+def finds_the_disk_full(job: TrainingJob) -> TrainingResult:
+    """Until the data folder holds a file `more space`."""
+    if not (job.data_dir / "more space").exists():
+        raise StorageFullError("/full/checkpoint-1.pt cannot be written: No space left on device")
     return quick(job)

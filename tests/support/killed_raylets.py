@@ -1,0 +1,104 @@
+"""A Ray cluster of several nodes on this machine, whose nodes die and are replaced."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psutil
+
+import drivers
+
+OBJECT_STORE_BYTES = 80_000_000
+"""Next to nothing passes through Ray's object store."""
+
+
+class RayNodes:
+    """A head and others with one CPU each.
+
+    Attributes:
+        address: for `--ray-address`.
+    """
+
+    def __init__(self, cluster: Any) -> None:
+        self._cluster = cluster
+        self._family: dict[int, psutil.Process] = {}
+        self.address: str = cluster.address
+
+    def add(self) -> Any:
+        """A new node with one CPU."""
+        return self._cluster.add_node(num_cpus=1, object_store_memory=OBJECT_STORE_BYTES)
+
+    def others(self) -> list[Any]:
+        """All nodes but the head."""
+        return [node for node in self._cluster.list_all_nodes() if node is not self._head]
+
+    @property
+    def _head(self) -> Any:
+        return self._cluster.head_node
+
+    def trains(self, node: Any) -> bool:
+        """Whether a worker of the sweep is on the node."""
+        return any("_Slot" in drivers._title(process) for process in self._remember(node))
+
+    def kill_raylet(self, node: Any) -> None:
+        """SIGKILL for the raylet of a node; whatever else ran there is ended then."""
+        workers = self._remember(node)
+        (raylet,) = node.all_processes["raylet"]
+        raylet.process.kill()
+        raylet.process.wait()  # its workers wait for that, too
+        psutil.wait_procs(workers, timeout=30)
+        self._cluster.remove_node(node, allow_graceful=False)
+
+    def reserved_cpus(self) -> float:
+        """CPUs of the living nodes that Ray holds for somebody."""
+        state = self._cluster.global_state
+        there, free = state.cluster_resources(), state.available_resources()
+        return float(there.get("CPU", 0) - free.get("CPU", 0))
+
+    def seconds_until_free(self, at_most: float) -> float:
+        """How long Ray goes on to hold CPUs for somebody."""
+        start = time.monotonic()
+        while (reserved := self.reserved_cpus()) > 0:
+            seconds = time.monotonic() - start
+            assert seconds < at_most, f"{reserved:g} CPUs are still reserved after {seconds:.0f} s"
+            time.sleep(0.1)
+        return time.monotonic() - start
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"not within {seconds:g} s"
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        for node in self._cluster.list_all_nodes():
+            self._remember(node)
+        self._cluster.shutdown()
+        drivers.kill_all(list(self._family.values()))
+
+    def _remember(self, node: Any) -> list[psutil.Process]:
+        """The processes below the node's raylet."""
+        found: list[psutil.Process] = []
+        with suppress(psutil.NoSuchProcess):
+            (raylet,) = node.all_processes["raylet"]
+            found = psutil.Process(raylet.process.pid).children(recursive=True)
+        self._family |= {process.pid: process for process in found}
+        return found
+
+
+@contextmanager
+def ray_nodes(others: int) -> Iterator[RayNodes]:
+    """A head and so many other nodes, with one CPU each; nothing of them is left afterwards."""
+    from ray.cluster_utils import Cluster
+
+    head = {"num_cpus": 1, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
+    nodes = RayNodes(Cluster(initialize_head=True, head_node_args=head))
+    try:
+        for _ in range(others):
+            nodes.add()
+        yield nodes
+    finally:
+        nodes.close()

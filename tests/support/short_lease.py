@@ -1,0 +1,15 @@
+"""The program `sweep` with leases that end soon: `python short_lease.py SECONDS COMMAND...`."""
+
+from __future__ import annotations
+
+import sys
+
+import results.leases
+import sweeper.cli
+import sweeper.lease_keeper
+
+if __name__ == "__main__":
+    seconds = float(sys.argv.pop(1))
+    results.leases.LEASE_SECONDS = seconds
+    sweeper.lease_keeper.RENEW_SECONDS = seconds / 10
+    sweeper.cli.main()
