@@ -23,6 +23,7 @@ from trainers.draws import seeded_generator
 from trainers.evaluations import NoiseConfig
 from trainers.job import EpochMetrics, EvaluationResult, TrainingJob, TrainingResult
 from trainers.measure import accuracy_and_loss, evaluate
+from trainers.sgd import SGD
 
 
 def build_network(config: RunConfig, device: str) -> nn.Module:
@@ -72,9 +73,8 @@ class _Training:
         self.test_labels = torch.tensor(test_split.labels, device=self.device)
         self.network = build_network(job.config, job.device)
         recipe = job.config.training.optimizer
-        self.optimizer = torch.optim.SGD(
+        self.optimizer = SGD(
             self.network.parameters(),
-            lr=recipe.lr,
             momentum=recipe.momentum,
             weight_decay=recipe.weight_decay,
             nesterov=recipe.nesterov,
@@ -117,10 +117,8 @@ class _Training:
 
     def _epoch(self, epoch: int) -> EpochMetrics:
         learning_rate = self.config.training.learning_rate(epoch)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
         started = time.perf_counter()
-        loss, accuracy = self._train_on_all_images(epoch)
+        loss, accuracy = self._train_on_all_images(epoch, learning_rate)
         seconds = time.perf_counter() - started
         metrics: EpochMetrics = {
             "epoch": epoch,
@@ -147,7 +145,9 @@ class _Training:
         """The last step of an epoch may spoil them, and no loss follows it to show that."""
         return all(bool(weight.isfinite().all()) for weight in self.network.parameters())
 
-    def _train_on_all_images(self, epoch: int) -> tuple[float | None, float | None]:
+    def _train_on_all_images(
+        self, epoch: int, learning_rate: float
+    ) -> tuple[float | None, float | None]:
         """Mean loss and accuracy (percent); stops at a loss that is not finite."""
         seed, batch_size = self.config.seed, self.config.training.batch_size
         order = torch.randperm(self.count, generator=seeded_generator(seed, "order", epoch))
@@ -169,7 +169,7 @@ class _Training:
             pixels = crop_and_flip(
                 self.padded, index, offsets[batch], flipped[batch], padding=self.padding
             )
-            loss, right = self._step(pixels, self.labels[index])
+            loss, right = self._step(pixels, self.labels[index], learning_rate)
             if not math.isfinite(loss):
                 self.diverged_epoch = epoch
                 return None, None
@@ -177,7 +177,7 @@ class _Training:
             correct += right
         return total_loss / self.count, 100 * correct / self.count
 
-    def _step(self, pixels: Tensor, labels: Tensor) -> tuple[float, int]:
+    def _step(self, pixels: Tensor, labels: Tensor, learning_rate: float) -> tuple[float, int]:
         """One step of SGD on uint8 (B, C, H, W); its loss and how many were right."""
         images = normalize(pixels, self.facts.mean, self.facts.std)
         images = images.contiguous(memory_format=torch.channels_last)
@@ -187,11 +187,11 @@ class _Training:
             logits = self.network(images)
         logits = logits.float()
         loss = functional.cross_entropy(logits, labels)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         value = float(loss.detach())
         if math.isfinite(value):
-            self.optimizer.step()
+            self.optimizer.step(learning_rate)
         return value, int((logits.detach().argmax(1) == labels).sum())
 
     def _measure(self, evaluation: NoiseConfig | None) -> tuple[float, float]:
