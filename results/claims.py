@@ -1,4 +1,4 @@
-"""The moves of one run: claimed, released, failed, done; each fenced by its attempt and driver.
+"""The moves of runs: claimed, released, failed, done; each fenced by its attempt and driver.
 
 Each function works inside a transaction of the caller, `results.store.Store`. The questions that
 end in `ed` are for a commit that may or may not have taken place before the connection broke:
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import BindParameter, Connection, and_, bindparam, insert, select, update
 
 from results import leases, membership
 from results.driver import Driver
@@ -21,70 +21,112 @@ from results.tables import attempts, epochs, evaluations, runs
 
 def claim(
     connection: Connection,
-    run_id: str,
+    run_ids: Sequence[str],
     provenance: Mapping[str, Any],
     now: float,
     driver: Driver | None,
-) -> int | None:
-    """Takes a queued run under a new attempt, whose number it returns.
+) -> dict[str, int]:
+    """Takes those of the runs that are queued, each under a new attempt; the attempts' numbers.
 
-    None if the run is not queued, or the driver was ended.
+    None is taken if the driver was ended.
     """
     if driver is not None and not leases.keep(connection, driver.id):
-        return None
-    attempt = connection.execute(
+        return {}
+    queued = and_(runs.c.run_id.in_(run_ids), runs.c.state == "queued")
+    if len(run_ids) > 1:
+        # An update locks rows in any order, and two of them could wait for each other.
+        ordered = select(runs.c.run_id).where(queued).order_by(runs.c.run_id).with_for_update()
+        connection.execute(ordered).all()
+    taken = connection.execute(
         update(runs)
-        .where(runs.c.run_id == run_id, runs.c.state == "queued")
+        .where(queued)
         .values(state="running", attempt=runs.c.attempt + 1)
-        .returning(runs.c.attempt)
-    ).scalar_one_or_none()
-    if attempt is None:
-        return None
-    connection.execute(
-        insert(attempts).values(
-            run_id=run_id,
-            attempt=attempt,
-            state="running",
-            started_at=now,
-            provenance=dict(provenance),
-            driver_id=None if driver is None else driver.id,
-            storage=None if driver is None else driver.storage,
+        .returning(runs.c.run_id, runs.c.attempt)
+    ).all()
+    if taken:
+        common = {
+            "state": "running",
+            "started_at": now,
+            "provenance": dict(provenance),
+            "driver_id": None if driver is None else driver.id,
+            "storage": None if driver is None else driver.storage,
             **facts_of(provenance),
+        }
+        connection.execute(
+            insert(attempts),
+            [{"run_id": row.run_id, "attempt": row.attempt, **common} for row in taken],
         )
-    )
-    return int(attempt)
+    return {row.run_id: row.attempt for row in taken}
 
 
-def claimed(connection: Connection, run_id: str, provenance: Mapping[str, Any], now: float) -> bool:
-    """Whether `claim` with these arguments took place."""
+def claimed(
+    connection: Connection, taken: Mapping[str, int], provenance: Mapping[str, Any], now: float
+) -> bool:
+    """Whether `claim`, which gave `taken`, took place."""
+    if not taken:
+        return True  # nothing changed either way
+    run_id, attempt = next(iter(taken.items()))  # all of them or none: one tells
     _lock(connection, run_id)
-    newest = connection.execute(
-        select(attempts.c.started_at, attempts.c.provenance)
-        .where(attempts.c.run_id == run_id)
-        .order_by(attempts.c.attempt.desc())
-        .limit(1)
+    made = connection.execute(
+        select(attempts.c.started_at, attempts.c.provenance).where(
+            attempts.c.run_id == run_id, attempts.c.attempt == attempt
+        )
     ).one_or_none()
-    return newest is not None and newest == (now, as_stored(dict(provenance)))
+    return made is not None and made == (now, as_stored(dict(provenance)))
 
 
 def finish(
     connection: Connection,
-    run_id: str,
-    attempt: int,
-    checked: CheckedResult,
+    results: Sequence[tuple[str, int, CheckedResult]],
     now: float,
     driver_id: int | None,
-) -> bool:
-    """running -> done, with everything that was measured; False if overtaken."""
-    told = checked.provenance
-    end = {"finished_at": now, "first_epoch": checked.first_epoch}
-    columns = {"finished_at": now, **checked.columns}
-    if not leave(connection, run_id, attempt, "done", driver_id, end, columns, told):
-        return False
-    if checked.epochs:
-        connection.execute(insert(epochs), checked.epochs)
-    add_measurements(connection, checked.evaluations)
-    return True
+) -> set[str]:
+    """running -> done, with all that was measured, for those that were not overtaken; their ids."""
+    held = (
+        select(runs.c.run_id, runs.c.attempt, attempts.c.provenance)
+        .join(
+            attempts,
+            and_(attempts.c.run_id == runs.c.run_id, attempts.c.attempt == runs.c.attempt),
+        )
+        .where(
+            runs.c.run_id.in_([run_id for run_id, _, _ in results]),
+            runs.c.state == "running",
+            attempts.c.driver_id.is_not_distinct_from(driver_id),
+        )
+        .order_by(runs.c.run_id)
+        .with_for_update()
+    )
+    known = {(row.run_id, row.attempt): row.provenance for row in connection.execute(held)}
+    fit = [result for result in results if result[:2] in known]
+    if not fit:
+        return set()
+    ends, columns = [], []
+    for run_id, attempt, checked in fit:
+        told = {**known[run_id, attempt], **checked.provenance}
+        ends.append(
+            {
+                "of_run": run_id,
+                "of_attempt": attempt,
+                "state": "done",
+                "finished_at": now,
+                "first_epoch": checked.first_epoch,
+                "provenance": told,
+                **facts_of(told),
+            }
+        )
+        columns.append({"of_run": run_id, "state": "done", "finished_at": now, **checked.columns})
+    of_run: BindParameter[str] = bindparam("of_run")
+    connection.execute(
+        update(attempts).where(
+            attempts.c.run_id == of_run, attempts.c.attempt == bindparam("of_attempt")
+        ),
+        ends,
+    )
+    connection.execute(update(runs).where(runs.c.run_id == of_run), columns)
+    if rows := [epoch for _, _, checked in fit for epoch in checked.epochs]:
+        connection.execute(insert(epochs), rows)
+    add_measurements(connection, [item for _, _, checked in fit for item in checked.evaluations])
+    return {run_id for run_id, _, _ in fit}
 
 
 def facts_of(provenance: Mapping[str, Any]) -> dict[str, str | None]:
@@ -136,7 +178,7 @@ def leave(
 
 
 def left(connection: Connection, run_id: str, attempt: int, outcome: str, now: float) -> bool:
-    """Whether `leave` or `finish` with these arguments took place."""
+    """Whether `leave`, or `finish` of this run, took place with these arguments."""
     _lock(connection, run_id)
     found = connection.execute(
         select(attempts.c.state, attempts.c.finished_at).where(

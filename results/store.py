@@ -248,12 +248,20 @@ class Store:
         None if the run is not queued, or unknown, or this driver's runs were taken over; nothing
         has changed then.
         """
+        return self.claim_all([run_id], provenance=provenance).get(run_id)
+
+    def claim_all(self, run_ids: Sequence[str], *, provenance: Mapping[str, Any]) -> dict[str, int]:
+        """As `claim`, of several in one transaction; the attempts of those that were to be had."""
         now = time.time()
         driver = self._driver
-        return self._database.write(
-            lambda c: claims.claim(c, run_id, provenance, now, driver),
-            lambda c: claims.claimed(c, run_id, provenance, now),
-        )
+        taken: dict[str, int] = {}
+
+        def apply(connection: Connection) -> dict[str, int]:
+            nonlocal taken
+            taken = claims.claim(connection, run_ids, provenance, now, driver)
+            return taken
+
+        return self._database.write(apply, lambda c: claims.claimed(c, taken, provenance, now))
 
     def release(
         self,
@@ -328,13 +336,29 @@ class Store:
         the claim. False if overtaken. Raises BadResultError, before anything is written, if the
         result is malformed or belongs to another run or attempt.
         """
-        checked = check_result(run_id, attempt, result)
+        return bool(self.commit_all([(run_id, attempt, result)]))
+
+    def commit_all(self, results: Sequence[tuple[str, int, Mapping[str, Any]]]) -> set[str]:
+        """As `commit`, of different runs in one transaction; the ids of those not overtaken."""
+        checked = [
+            (run_id, attempt, check_result(run_id, attempt, result))
+            for run_id, attempt, result in results
+        ]
         now = time.time()
         mine = None if self._driver is None else self._driver.id
-        return self._database.write(
-            lambda c: claims.finish(c, run_id, attempt, checked, now, mine),
-            lambda c: claims.left(c, run_id, attempt, "done", now),
-        )
+        finished: set[str] = set()
+
+        def apply(connection: Connection) -> set[str]:
+            nonlocal finished
+            finished = claims.finish(connection, checked, now, mine)
+            return finished
+
+        def applied(connection: Connection) -> bool:
+            # All of them or none: one tells.
+            one = next((result for result in checked if result[0] in finished), None)
+            return one is None or claims.left(connection, *one[:2], "done", now)
+
+        return self._database.write(apply, applied)
 
     def add_evaluations(self, run_id: str, evaluations: Sequence[Mapping[str, Any]]) -> int:
         """Adds measurements to a done run; returns how many were new.

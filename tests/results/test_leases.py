@@ -454,7 +454,7 @@ def test_a_takeover_waits_for_a_claim_under_way_and_finds_its_run(postgres_url, 
                 assert leases.keep(connection, first_id)
                 thread.start()
                 wait_until(lambda: is_blocked(second))
-                assert claims.claim(connection, RUN, {}, 1.0, first._driver) == 1
+                assert claims.claim(connection, [RUN], {}, 1.0, first._driver) == {RUN: 1}
                 assert found == []
 
             first._database.write(claim_slowly, lambda connection: False)

@@ -75,6 +75,9 @@ WORK = {
         )
     ),
     "claim": Work(lambda store, make, _: store.claim(RUN, provenance=ODD)),
+    "claim several": Work(
+        lambda store, make, _: store.claim_all([run.run_id for run in make.runs(5)], provenance=ODD)
+    ),
     "release": Work(lambda store, make, _: store.release(RUN, 1, "lost", "gone"), running=True),
     "fail": Work(lambda store, make, _: store.fail(RUN, 1, "broke\0", "trace\udc80"), running=True),
     "commit": Work(
@@ -107,6 +110,18 @@ WORK_THAT_CHANGES_NOTHING = {
         lambda store, make, _: store.commit(RUN, 2, make.result(RUN, 2)), running=True
     ),
     "retry what did not fail": Work(lambda store, make, _: store.retry("s"), done=True),
+    "claim several that are not to be had": Work(
+        lambda store, make, _: store.claim_all([RUN, "f" * 16], provenance={}), running=True
+    ),
+    "commit several when overtaken": Work(
+        lambda store, make, _: store.commit_all(
+            [
+                (RUN, 2, make.result(RUN, 2)),
+                (make.run(2).run_id, 1, make.result(make.run(2).run_id)),
+            ]
+        ),
+        running=True,
+    ),
     "claim when overtaken": Work(
         lambda store, make, _: store.claim(RUN, provenance={}), overtaken=True
     ),

@@ -64,6 +64,53 @@ def test_of_claims_at_the_same_moment_one_wins(store, url, make):
     assert databases.running(store) == [(run.run_id, 1) for run in make.runs(30)]
 
 
+def test_of_several_runs_those_that_are_queued_are_claimed(running, make, queries):
+    make.save(running, "s", make.runs(4))
+    ids = [run.run_id for run in make.runs(4)]
+    assert running.claim_all([*ids[::-1], "f" * 16], provenance=CLAIMED) == dict.fromkeys(
+        ids[1:], 1
+    )
+    assert running.claim_all(ids, provenance={}) == {}
+    assert running.claim_all([], provenance={}) == {}
+    for run_id in ids:
+        (attempt,) = queries.run_detail(run_id)["attempt_history"]
+        assert (attempt["state"], attempt["provenance"]) == ("running", CLAIMED)
+
+
+def test_several_results_are_committed_at_once_but_for_those_overtaken(store, make, queries):
+    make.save(store, "s", make.runs(4), [make.evaluation(1)])
+    ids = [run.run_id for run in make.runs(4)]
+    assert store.claim_all(ids[:3], provenance=CLAIMED) == dict.fromkeys(ids[:3], 1)
+    assert store.release(ids[1], 1, "lost", "gone")
+    assert store.claim(ids[1], provenance={}) == 2
+    measured = [make.measured(make.evaluation(1), 80.0)]
+    results = [
+        (run_id, 1, make.result(run_id, 1, evaluations=measured, provenance={"host": run_id}))
+        for run_id in ids
+    ]
+    assert store.commit_all(results) == {ids[0], ids[2]}
+    assert store.commit_all(results) == set()
+    assert store.commit_all([]) == set()
+    assert [row["state"] for row in queries.run_rows()] == ["done", "running", "done", "queued"]
+    for run_id in (ids[0], ids[2]):
+        found = queries.run_detail(run_id)
+        assert len(found["epoch_history"]) == len(make.result(run_id)["epochs"])
+        assert found["evaluations"][0]["accuracy"] == 80.0
+        assert found["attempt_history"][0]["provenance"] == {**CLAIMED, "host": run_id}
+
+
+def test_of_several_results_a_malformed_one_keeps_all_from_being_written(store, make, content):
+    make.save(store, "s", make.runs(2))
+    ids = [run.run_id for run in make.runs(2)]
+    store.claim_all(ids, provenance={})
+    before = content()
+    bad = {**make.result(ids[1]), "test_accuracy": 101.0}
+    with pytest.raises(BadResultError, match="101") as caught:
+        store.commit_all([(ids[0], 1, make.result(ids[0])), (ids[1], 1, bad)])
+    assert caught.value.run_id == ids[1]
+    assert content() == before
+
+
 @pytest.mark.parametrize("outcome", ["lost", "interrupted"])
 def test_a_released_run_is_queued_again(running, queries, outcome):
     assert running.release(RUN, 1, outcome, "worker\n  vanished")

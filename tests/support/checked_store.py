@@ -268,6 +268,13 @@ class CheckedStore:
             lambda: self._model.claim(self.me, run_id, self._storage),
         )
 
+    def claim_all(self, run_ids: Sequence[str], *, provenance: Mapping[str, Any]) -> dict[str, int]:
+        def predict() -> dict[str, int]:
+            numbers = {key: self._model.claim(self.me, key, self._storage) for key in run_ids}
+            return {key: number for key, number in numbers.items() if number is not None}
+
+        return self._compare(lambda: self._store.claim_all(run_ids, provenance=provenance), predict)
+
     def release(
         self,
         run_id: str,
@@ -309,6 +316,24 @@ class CheckedStore:
             lambda: self._store.commit(run_id, attempt, result),
             lambda: self._model.commit(self.me, run_id, attempt, measured),
         )
+
+    def commit_all(self, results: Sequence[tuple[str, int, Mapping[str, Any]]]) -> set[str]:
+        for entry in results:
+            check_result(*entry)  # raises as the store does, before anything changes
+
+        def predict() -> set[str]:
+            return {
+                run_id
+                for run_id, attempt, result in results
+                if self._model.commit(
+                    self.me,
+                    run_id,
+                    attempt,
+                    {e["evaluation_id"]: e["accuracy"] for e in result["evaluations"]},
+                )
+            }
+
+        return self._compare(lambda: self._store.commit_all(results), predict)
 
     def add_evaluations(self, run_id: str, evaluations: Sequence[Mapping[str, Any]]) -> int:
         measured = {e["evaluation_id"]: e["accuracy"] for e in evaluations}
