@@ -6,7 +6,7 @@ Each function works inside a transaction of the caller, `results.store.Store`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import (
@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from results.errors import UnknownSweepError
+from results.long_lists import is_one_of
 from results.records import NewEvaluation, NewRun, StoredSpec
 from results.run_ids import full_run_id
 from results.tables import (
@@ -45,6 +46,7 @@ _AGAIN = {
     "retried_after": runs.c.attempt,
 }
 _RUNS_AT_ONCE = 1_000
+_FACTS = tuple(field.name for field in fields(NewRun))
 
 
 def find_sweep(connection: Connection, name: str) -> int:
@@ -150,7 +152,19 @@ def newest_spec(connection: Connection, sweep: str | None) -> StoredSpec:
 
 def insert_runs(connection: Connection, new_runs: Sequence[NewRun], now: float) -> int:
     """Queues the runs that the database does not know; returns how many these are."""
-    rows = [asdict(run) | {"created_at": now} for run in new_runs]
+    # A sweep that is resumed has few new runs or none. Whoever adds the same ones meanwhile is
+    # what `insert_missing` is for.
+    ids = [run.run_id for run in new_runs]
+    known = set(
+        connection.execute(
+            select(runs.c.run_id).where(is_one_of(connection.dialect.name, runs.c.run_id, ids))
+        ).scalars()
+    )
+    rows = [
+        {name: getattr(run, name) for name in _FACTS} | {"created_at": now}
+        for run in new_runs
+        if run.run_id not in known
+    ]
     return insert_missing(connection, runs, rows)
 
 
@@ -177,11 +191,15 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[dict[str
 
 def replace_runs(connection: Connection, sweep_id: int, new_runs: Sequence[NewRun]) -> int:
     """Makes these the runs of the sweep, in this order; returns how many left it."""
-    before = set(
+    before = list(
         connection.execute(
-            select(sweep_runs.c.run_id).where(sweep_runs.c.sweep_id == sweep_id)
+            select(sweep_runs.c.run_id)
+            .where(sweep_runs.c.sweep_id == sweep_id)
+            .order_by(sweep_runs.c.position)
         ).scalars()
     )
+    if before == [run.run_id for run in new_runs]:
+        return 0
     connection.execute(delete(sweep_runs).where(sweep_runs.c.sweep_id == sweep_id))
     if new_runs:
         connection.execute(
@@ -191,7 +209,7 @@ def replace_runs(connection: Connection, sweep_id: int, new_runs: Sequence[NewRu
                 for position, run in enumerate(new_runs)
             ],
         )
-    return len(before - {run.run_id for run in new_runs})
+    return len(set(before) - {run.run_id for run in new_runs})
 
 
 def replace_evaluations(

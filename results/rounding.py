@@ -63,11 +63,13 @@ def readable(text: str) -> str:
 
     So a name from the database can neither break a table nor steer a terminal.
     """
-    return visible(" ".join(text.split()))
+    return visible(text if text.isprintable() and "  " not in text else " ".join(text.split()))
 
 
 def visible(text: str) -> str:
     """`text` with escapes for control characters; tabs and line ends stay."""
+    if text.isprintable():
+        return text
     return "".join(
         ascii(c)[1:-1] if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" else c
         for c in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from results.records import RUN_KEYS, NewEvaluation, NewRun
@@ -10,6 +11,7 @@ from sweeper.cost import CostModel
 from sweeper.spec import Spec
 from trainers.config import RunConfig
 from trainers.evaluations import NoiseConfig
+from trainers.scheme_config import SchemeConfig
 
 NOT_STORED = "new"
 """The state of a run that no database knows yet."""
@@ -17,26 +19,37 @@ NOT_STORED = "new"
 
 def new_run(config: RunConfig) -> NewRun:
     """The run as the database keeps it, before it has trained."""
-    scheme = config.scheme.fixed
-    return NewRun(
-        run_id=config.run_id,
-        config=config.to_json(),
-        model=config.model.name,
-        scheme=str(config.scheme),
-        depth=config.model.depth,
-        dataset=config.dataset.name,
-        seed=config.seed,
-        alpha=None if config.scheme.alpha is None else list(config.scheme.alpha),
-        beta=config.scheme.beta,
-        trainable=config.scheme.learned is not None,
-        root_moduli=list(scheme.root_moduli) if scheme else None,
-        max_root_modulus=scheme.max_root_modulus if scheme else None,
-        zero_stable=scheme.zero_stable if scheme else None,
-        consistent=scheme.consistent if scheme else None,
-        order=scheme.order if scheme else None,
-        parameters=config.parameters,
-        epochs=config.training.epochs,
-    )
+    return NewRun(config=config.shared_json(), **_facts(config))
+
+
+def _facts(config: RunConfig) -> dict[str, Any]:
+    """What is known of a run without training it; the keys of NewRun but for `config`."""
+    return {
+        "run_id": config.run_id,
+        "model": config.model.name,
+        "depth": config.model.depth,
+        "dataset": config.dataset.name,
+        "seed": config.seed,
+        "parameters": config.parameters,
+        "epochs": config.training.epochs,
+        **_facts_of_scheme(config.scheme),
+    }
+
+
+@lru_cache(maxsize=1 << 16)
+def _facts_of_scheme(config: SchemeConfig) -> dict[str, Any]:
+    scheme = config.fixed
+    return {
+        "scheme": str(config),
+        "alpha": None if config.alpha is None else list(config.alpha),
+        "beta": config.beta,
+        "trainable": config.learned is not None,
+        "root_moduli": list(scheme.root_moduli) if scheme else None,
+        "max_root_modulus": scheme.max_root_modulus if scheme else None,
+        "zero_stable": scheme.zero_stable if scheme else None,
+        "consistent": scheme.consistent if scheme else None,
+        "order": scheme.order if scheme else None,
+    }
 
 
 def new_evaluation(evaluation: NoiseConfig) -> NewEvaluation:
@@ -58,20 +71,19 @@ def plan_rows(
     Args:
         stored: what the database has, by run id; a run that it lacks is in state "new".
     """
+    unknown = dict.fromkeys(RUN_KEYS)
+    asked = [{"name": e.name, "kind": e.kind, "level": e.level} for e in spec.evaluations]
     rows = []
     for config in spec.configs:
-        run = new_run(config)
-        known = stored.get(run.run_id, {})
-        row = {key: known.get(key) for key in RUN_KEYS}
-        row |= {key: getattr(run, key) for key in RUN_KEYS if hasattr(run, key)}
+        facts = _facts(config)
+        known = stored.get(facts["run_id"], {})
+        row = unknown | {key: value for key, value in facts.items() if key in unknown}
+        row |= {key: known[key] for key in unknown.keys() & known.keys() - facts.keys()}
         row["sweep"] = spec.name
         row["state"] = known.get("state", NOT_STORED)
         row["attempts"] = known.get("attempts", 0)
         measured = {e["name"]: e["accuracy"] for e in known.get("evaluations", ())}
-        row["evaluations"] = [
-            {"name": e.name, "kind": e.kind, "level": e.level, "accuracy": measured.get(e.name)}
-            for e in spec.evaluations
-        ]
+        row["evaluations"] = [{**e, "accuracy": measured.get(e["name"])} for e in asked]
         row["estimated_seconds"] = costs.seconds(config, len(spec.evaluations))
         rows.append(row)
     return rows

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from sweeper.spec_source import SpecPath, SpecSource
 from sweeper.validation import explain
-from trainers.config import RunConfig
+from trainers.config import DatasetConfig, RunConfig, TrainingConfig
 from trainers.errors import UnknownNameError
 from trainers.models import MODELS
+from trainers.scheme_config import SchemeConfig
 
 CONFIG_KEYS = (
     "model",
@@ -138,13 +142,36 @@ def resolve(source: SpecSource, point: Point) -> RunConfig:
     if isinstance(point.data.get("scheme"), dict):
         _check_scheme(source, point, point.data["scheme"])
     try:
-        return RunConfig.model_validate(point.data)
+        return RunConfig.model_validate(_with_known_parts(point.data))
     except ValidationError as error:
         raise explain(error, RunConfig, source, point.data, relocate=point.place) from None
     except ArithmeticError:
         raise source.error(
             point.place(("scheme",)), "scheme: a coefficient is beyond the range of 64-bit numbers"
         ) from None
+
+
+_PARTS: dict[str, type[BaseModel]] = {
+    "scheme": SchemeConfig,
+    "dataset": DatasetConfig,
+    "training": TrainingConfig,
+}
+
+
+def _with_known_parts(data: dict[str, Any]) -> dict[str, Any]:
+    """The data with parts that many runs share validated once, and then the same object."""
+    parts = dict(data)
+    for name in _PARTS.keys() & data.keys():
+        if data[name] is not None:
+            # The config as a whole says what is wrong with one of them.
+            with suppress(ValueError, ArithmeticError, UnknownNameError):
+                parts[name] = _part(name, json.dumps(data[name]))
+    return parts
+
+
+@lru_cache(maxsize=1 << 16)
+def _part(name: str, text: str) -> BaseModel:
+    return _PARTS[name].model_validate(json.loads(text))
 
 
 def _check_model(source: SpecSource, point: Point) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, product
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from sweeper.errors import SpecError
 from sweeper.faults import FaultPolicies
+from sweeper.grid import Axis, Grid
 from sweeper.overrides import apply_override
 from sweeper.points import CONFIG_KEYS, NAMED, ConfigPath, Point, check_key, identity, resolve
 from sweeper.spec_source import SpecPath, SpecSource, parse_spec, read_spec_file
@@ -131,10 +132,6 @@ class _Layout(BaseModel):
     faults: FaultPolicies = FaultPolicies()
 
 
-Axis = tuple[tuple[str, ...], tuple[tuple[Any, ...], ...], tuple[SpecPath, ...]]
-"""Names that move together, their values by position, and where each name's list stands."""
-
-
 def _expand(source: SpecSource, overrides: tuple[str, ...]) -> Spec:
     for override in overrides:
         apply_override(source, override)
@@ -190,20 +187,30 @@ def _configs(source: SpecSource, layout: _Layout) -> tuple[RunConfig, ...]:
     _check_count(source, axes, len(layout.include))
     exclusions = _Exclusions(source, layout.exclude)
     base = Point.base(source, {key: getattr(layout, key) for key in CONFIG_KEYS})
+    grid = Grid(source, base, axes)
     # What is wrong with one value is found before the product of all is gone through.
-    for point in _one_of_each(source, base, axes):
-        resolve(source, point)
+    for choice in grid.one_of_each():
+        grid.config(choice)
     included = [
         (point, resolve(source, point)) for point in _included(source, base, layout.include)
     ]
     configs: dict[str, RunConfig] = {}
+
+    def add(config: RunConfig, point: Callable[[], Point]) -> None:
+        if layout.exclude and exclusions.cover(point(), config):
+            return
+        try:
+            run_id = config.run_id
+        except ValueError:
+            run_id = identity(source, point(), config)
+        configs.setdefault(run_id, config)
+
     # A spec with neither axes nor included points is one run; include alone is just its points.
-    product_of_axes = _product(source, base, axes) if axes or not included else iter(())
-    for point, config in chain(
-        ((point, resolve(source, point)) for point in product_of_axes), included
-    ):
-        if not exclusions.cover(point, config):
-            configs.setdefault(identity(source, point, config), config)
+    if axes or not included:
+        for choice in grid.choices():
+            add(grid.config(choice), partial(grid.point, choice))
+    for point, config in included:
+        add(config, partial(Point.copy, point))
     exclusions.check_all_used()
     if not configs:
         raise source.error(("exclude",), "exclude leaves no run over")
@@ -267,47 +274,6 @@ def _check_count(source: SpecSource, axes: list[Axis], included: int) -> None:
             f"{count:,} points ({sizes}) are more than the {MOST_RUNS:,} that one spec may have; "
             "shorten an axis, or split the spec",
         )
-
-
-def _product(source: SpecSource, base: Point, axes: list[Axis]) -> Iterator[Point]:
-    return _chosen(source, base, axes, product(*(range(len(values)) for _, values, _ in axes)))
-
-
-def _one_of_each(source: SpecSource, base: Point, axes: list[Axis]) -> Iterator[Point]:
-    """Points that have every value of every axis; none if that is no shorter than the product."""
-    lengths = [len(values) for _, values, _ in axes]
-    if sum(lengths) >= prod(lengths):
-        return iter(())
-    return _chosen(
-        source,
-        base,
-        axes,
-        (
-            tuple(position if other == axis else 0 for other in range(len(axes)))
-            for axis, length in enumerate(lengths)
-            for position in range(length)
-        ),
-    )
-
-
-def _chosen(
-    source: SpecSource, base: Point, axes: list[Axis], choices: Iterable[tuple[int, ...]]
-) -> Iterator[Point]:
-    """The points with these positions in the axes."""
-    moving = [
-        (ConfigPath.parse(name), axis, within)
-        for axis, (names, _, _) in enumerate(axes)
-        for within, name in enumerate(names)
-    ]
-    # What surrounds another comes first, so that `model` does not undo `model.width`.
-    moving.sort(key=lambda item: len(item[0]))
-    for choice in choices:
-        point = base.copy()
-        for path, axis, within in moving:
-            _, values, places = axes[axis]
-            position = choice[axis]
-            point.set(source, path, values[position][within], (*places[within], position))
-        yield point
 
 
 def _included(source: SpecSource, base: Point, include: list[dict[str, Any]]) -> Iterator[Point]:

@@ -6,8 +6,9 @@ name, evaluations) has no place here.
 
 from __future__ import annotations
 
+import copy
 import hashlib
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import floor
 from typing import Any, Literal
 
@@ -90,6 +91,8 @@ class TrainingConfig(_Frozen):
         epochs = tuple(finished(milestone) for milestone in self.lr_schedule.milestones)
         if list(epochs) != sorted(epochs):
             raise ValueError(f"milestones {list(epochs)} (in epochs) do not ascend")
+        if epochs == self.lr_schedule.milestones:
+            return self
         schedule = self.lr_schedule.model_copy(update={"milestones": epochs})
         # The one place where a frozen model is completed: at its birth.
         object.__setattr__(self, "lr_schedule", schedule)
@@ -118,6 +121,8 @@ class DatasetConfig(_Frozen):
     @model_validator(mode="before")
     @classmethod
     def _defaults_of_the_dataset(cls, data: Any) -> Any:
+        if isinstance(data, DatasetConfig):
+            return data
         if isinstance(data, str):
             data = {"name": data}
         if not isinstance(data, dict) or not isinstance(data.get("name"), str):
@@ -199,7 +204,7 @@ class RunConfig(_Frozen):
     def dataset_facts(self) -> Dataset:
         return DATASETS[self.dataset.name]
 
-    @property
+    @cached_property
     def parameters(self) -> int:
         """Trainable parameters of the network."""
         facts = self.dataset_facts
@@ -207,7 +212,7 @@ class RunConfig(_Frozen):
             self.model, self.scheme, facts.channels, facts.classes
         )
 
-    @property
+    @cached_property
     def multiply_adds_per_image(self) -> int:
         """Of one forward pass."""
         facts = self.dataset_facts
@@ -223,9 +228,56 @@ class RunConfig(_Frozen):
     def to_json(self) -> dict[str, Any]:
         """The canonical form: what is None is left out, so a new option with a neutral None
         changes no identity."""
-        return self.model_dump(mode="json", exclude_none=True)
+        return copy.deepcopy(self.shared_json())
+
+    def shared_json(self) -> dict[str, Any]:
+        """As `to_json`, with parts that other runs have too: not to be changed."""
+        return {
+            key: _json_part(value) if isinstance(value, BaseModel) else value
+            for key in RunConfig.model_fields
+            for value in (getattr(self, key),)
+        }
 
     @cached_property
     def run_id(self) -> str:
         """16 hex digits of the SHA-256 over the canonical JSON (RFC 8785)."""
-        return hashlib.sha256(rfc8785.dumps(self.to_json())).hexdigest()[:16]
+        before, after = self._around_seed
+        return hashlib.sha256(before + rfc8785.dumps(self.seed) + after).hexdigest()[:16]
+
+    @cached_property
+    def _around_seed(self) -> tuple[bytes, bytes]:
+        """The canonical JSON before and after the value of the seed: keys in order, no spaces."""
+        values = {
+            key: _canonical(value) if isinstance(value, BaseModel) else rfc8785.dumps(value)
+            for key, value in ((key, getattr(self, key)) for key in _KEYS if key != "seed")
+        }
+        items = [f'"{key}":'.encode() + values.get(key, b"") for key in _KEYS]
+        position = _KEYS.index("seed") + 1
+        before, after = b",".join(items[:position]), b",".join([b"", *items[position:]])
+        return b"{" + before, after + b"}"
+
+    def with_seed(self, seed: int) -> RunConfig:
+        """The same training from another seed.
+
+        Raises ValueError if it is no whole number from 0 to 2**53 - 1.
+        """
+        if not (type(seed) is int and 0 <= seed < 2**53):
+            raise ValueError(f"seed {seed!r} is no whole number from 0 to 2**53 - 1")
+        # Known once, they are known to the copy too: they do not depend on the seed.
+        _ = self._around_seed, self.parameters, self.multiply_adds_per_image
+        copied = self.model_copy(update={"seed": seed})
+        copied.__dict__.pop("run_id", None)
+        return copied
+
+
+_KEYS = sorted(RunConfig.model_fields)
+
+
+@lru_cache(maxsize=1 << 16)
+def _json_part(part: BaseModel) -> dict[str, Any]:
+    return part.model_dump(mode="json", exclude_none=True)
+
+
+@lru_cache(maxsize=1 << 16)
+def _canonical(part: BaseModel) -> bytes:
+    return rfc8785.dumps(_json_part(part))

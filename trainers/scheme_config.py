@@ -48,6 +48,8 @@ class SchemeConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _from_spec(cls, data: Any) -> Any:
+        if isinstance(data, SchemeConfig):
+            return data
         if not isinstance(data, dict) or "learned" in data:
             if isinstance(data, dict):
                 return data

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from results.plain import finite
 from results.rendering.tabular import Tabular, records
 
 
 def as_json(data: Tabular) -> str:
-    """Groups, cells or rows; numbers that are not finite are null."""
-    return json.dumps(finite(records(data)), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    """Groups, cells or rows, one on a line; numbers that are not finite are null."""
+    lines = ",\n".join(map(_object, records(data)))
+    return f"[\n{lines}\n]\n" if lines else "[]\n"
+
+
+def _object(record: dict[str, Any]) -> str:
+    try:
+        return json.dumps(record, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        return json.dumps(finite(record), ensure_ascii=False, allow_nan=False)

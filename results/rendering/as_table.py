@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import re
+from collections.abc import Container, Sequence
 
 from results.rendering.text_table import TextTable
 
 #: How the best of a column is marked where there is no bold type.
 MARK = "*"
 
-# Wide enough for any table, where no terminal sets a limit.
-_UNLIMITED = 100_000
+_GAP = "   "
+_BOLD, _PLAIN = "\033[1m", "\033[0m"
 
 
 def as_table(table: TextTable, *, width: int | None = None, bold: bool = False) -> str:
@@ -20,46 +20,53 @@ def as_table(table: TextTable, *, width: int | None = None, bold: bool = False) 
     It grows beyond `width` before it cuts a value; None sets no limit. With `bold` the best of a
     column is in bold type (ANSI), else marked with MARK.
     """
-    from rich import box
-    from rich.cells import cell_len
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     headers = ["\n".join(column.header) for column in table.columns]
+    marked = frozenset() if bold else table.best
     cells = [
-        [_cell(text, (i, j) in table.best and not bold) for j, text in enumerate(line)]
+        [_cell(text, (i, j) in marked) for j, text in enumerate(line)]
         for i, line in enumerate(table.rows)
     ]
-    natural = sum(
-        max(cell_len(part) for text in column for part in text.split("\n")) + 2
-        for column in zip(headers, *cells, strict=True)
-    )
-    if width is not None and natural > width:
+    needed = [max(map(_width, column), default=0) for column in zip(*cells, strict=True)]
+    widths = _widths(headers, needed)
+    if width is not None and sum(widths) + len(_GAP) * (len(widths) - 1) > width:
         headers = [re.sub(r"(?<=[_.,])(?=\S)|(?<=\S) ", "\n", header) for header in headers]
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="none")
-    for header, column in zip(headers, table.columns, strict=True):
-        grid.add_column(Text(header), justify="right" if column.numeric else "left", no_wrap=True)
-    for i, line in enumerate(cells):
-        grid.add_row(
-            *(
-                Text(cell, style="bold" if bold and (i, j) in table.best else "")
-                for j, cell in enumerate(line)
-            )
-        )
-    stream = io.StringIO()
-    # No limit here either: headers were wrapped above, and a value is never cut.
-    console = Console(
-        file=stream,
-        width=_UNLIMITED,
-        force_terminal=bold,
-        color_system="standard" if bold else None,
-        no_color=True,
-        legacy_windows=False,
-    )
-    console.print(grid)
-    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
+        widths = _widths(headers, needed)
+    right = [column.numeric for column in table.columns]
+    height = max((header.count("\n") for header in headers), default=0) + 1
+    above = [[*[""] * height, *header.split("\n")][-height:] for header in headers]
+    lines = [_line(line, widths, right) for line in zip(*above, strict=True)]
+    lines.append("─" * (sum(widths) + len(_GAP) * (len(widths) - 1)))
+    for i, row in enumerate(cells):
+        styled = {j for line, j in table.best if bold and line == i}
+        lines.append(_line(row, widths, right, styled))
     return "\n".join([*lines, *table.notes]) + "\n"
+
+
+def _widths(headers: Sequence[str], needed: Sequence[int]) -> list[int]:
+    of_headers = [max(map(_width, header.split("\n"))) for header in headers]
+    return list(map(max, of_headers, needed or of_headers))
+
+
+def _line(
+    cells: Sequence[str],
+    widths: Sequence[int],
+    right: Sequence[bool],
+    bold: Container[int] = (),
+) -> str:
+    padded = []
+    for j, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        space = " " * (width - _width(cell))
+        shown = f"{_BOLD}{cell}{_PLAIN}" if j in bold else cell
+        padded.append(space + shown if right[j] else shown + space)
+    return _GAP.join(padded).rstrip()
+
+
+def _width(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def _cell(text: str | None, marked: bool) -> str:

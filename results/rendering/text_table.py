@@ -66,11 +66,25 @@ def _of_rows(rows: Rows) -> TextTable:
             TextColumn((name,), _numeric([record.get(name) for record in records]))
             for name in names
         ),
-        rows=tuple(tuple(shown(name, r.get(name)) for name in names) for r in records),
+        rows=tuple(zip(*(_shown_column(name, records) for name in names), strict=True)),
         keys=0,
         best=frozenset(),
         notes=(),
     )
+
+
+def _shown_column(name: str, records: Sequence[dict[str, Any]]) -> list[str | None]:
+    """A column as text. Most have few different values, each of which is rounded once."""
+    known: dict[tuple[type, Any], str | None] = {}
+    column = []
+    for record in records:
+        value = record.get(name)
+        # A list lives as long as its record, so its id names it.
+        key = (type(value), id(value) if isinstance(value, list | dict) else value)
+        if key not in known:
+            known[key] = shown(name, value)
+        column.append(known[key])
+    return column
 
 
 def _of_report(report: Report) -> TextTable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -388,3 +390,21 @@ print(*sorted({"torch", "torchvision", "sklearn", "ray", "sqlalchemy"} & set(sys
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == ""
+
+
+@given(data=run_configs(), seed=st.integers(0, 2**53 - 1))
+def test_the_id_is_the_hash_of_the_canonical_json(data: dict[str, Any], seed: int) -> None:
+    config = RunConfig.model_validate(data)
+    again = config.with_seed(seed)
+    assert again == RunConfig.model_validate({**config.to_json(), "seed": seed})
+    for one in (config, again):
+        digest = hashlib.sha256(rfc8785.dumps(one.to_json())).hexdigest()
+        assert one.run_id == digest[:16]
+    assert again.parameters == config.parameters
+    assert RunConfig.model_validate(again.to_json()).run_id == again.run_id
+
+
+@pytest.mark.parametrize("seed", [-1, 2**53, True, 1.0, "1"])
+def test_no_seed_that_a_config_refuses(small: Small, seed: Any) -> None:
+    with pytest.raises(ValueError, match="seed"):
+        RunConfig.model_validate(small()).with_seed(seed)
