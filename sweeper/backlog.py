@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from results.records import PendingRun
 from sweeper.faults import Fault
 
+_MOST_AT_ONCE = 64
+
 
 class Backlog:
     """Longest first, so that the last slot waits least; among equals in the order of the spec.
@@ -25,6 +27,7 @@ class Backlog:
         self._large: deque[PendingRun] = deque()
         self._met: dict[str, Counter[str]] = {}
         self._avoided: dict[str, frozenset[str]] = {}
+        self._suspects: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._queue) + len(self._large)
@@ -47,8 +50,13 @@ class Backlog:
         self._met[run.run_id][fault] += 1
         return self._met[run.run_id][fault]
 
-    def put_back(self, run: PendingRun) -> None:
-        """It is to be tried again, before the others if one slot will do."""
+    def put_back(self, run: PendingRun, *, alone: bool = False) -> None:
+        """It is to be tried again, before the others if one slot will do.
+
+        Alone, if it may be what made a worker with several runs die.
+        """
+        if alone:
+            self._suspects.add(run.run_id)
         self._put(run, first=True)
 
     def avoided(self, run: PendingRun) -> frozenset[str]:
@@ -64,6 +72,25 @@ class Backlog:
             if has_room(share):
                 return self._large.popleft(), share
         return None
+
+    def take_along(self, run: PendingRun, seconds: float) -> list[PendingRun]:
+        """Further runs for the same slot, all of them with `run` within so many seconds.
+
+        None that has met a fault, as it might take the others along.
+        """
+        taken: list[PendingRun] = []
+        left = seconds - self._seconds(run)
+        if self._is_risky(run):
+            return taken
+        while self._queue and len(taken) < _MOST_AT_ONCE and not self._is_risky(self._queue[0]):
+            left -= self._seconds(self._queue[0])
+            if left < 0:
+                break
+            taken.append(self._queue.popleft())
+        return taken
+
+    def _is_risky(self, run: PendingRun) -> bool:
+        return run.run_id in self._suspects or self._met[run.run_id].total() > 0
 
     def _put(self, run: PendingRun, *, first: bool) -> None:
         if self._met[run.run_id]["out_of_memory"]:

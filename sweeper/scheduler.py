@@ -11,7 +11,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -29,11 +29,22 @@ from sweeper.faults import Fault
 from sweeper.home import Home
 from sweeper.interruption import StopRequest
 from sweeper.lease_keeper import LeaseKeeper
+from sweeper.pace import Pace
 from sweeper.plan import new_evaluation, new_run
 from sweeper.progress import Progress
 from sweeper.run_storage import RunStorage
 from sweeper.spec import Spec
-from sweeper.worker import Finished, Lost, MachineFault, Mark, Outcome, Raised, Stopped, Task
+from sweeper.worker import (
+    Finished,
+    Lost,
+    LostInCompany,
+    MachineFault,
+    Mark,
+    Outcome,
+    Raised,
+    Stopped,
+    Task,
+)
 from trainers.config import RunConfig
 from trainers.errors import StorageError
 
@@ -140,6 +151,9 @@ class _Driver:
         self.leases = LeaseKeeper(store)
         self.provenance = {"driver_host": socket.gethostname(), "driver_pid": os.getpid()}
         self.backlog = Backlog(self._estimated_seconds)
+        self.pace = Pace()
+        self.configs = {config.run_id: config for config in spec.configs}
+        self.estimates: dict[str, float] = {}
         self.running: dict[str, tuple[PendingRun, Task]] = {}
         self.others: list[OtherDriver] = []
         self.not_evaluated: set[str] = set()
@@ -169,15 +183,22 @@ class _Driver:
                 self.store.release(run_id, attempt, "lost", reason, fault="driver_lost")
 
     def _estimated_seconds(self, run: PendingRun) -> float:
+        known = self.estimates.get(run.run_id)
+        if known is None:
+            known = self.costs.seconds(self._config(run), len(self.spec.evaluations))
+            self.estimates[run.run_id] = known
+        return known if run.state == "queued" else known / run.epochs
+
+    def _config(self, run: PendingRun) -> RunConfig:
+        if run.run_id in self.configs:
+            return self.configs[run.run_id]
         try:
-            config = RunConfig.model_validate(run.config)
+            return RunConfig.model_validate(run.config)
         except ValidationError as error:
             raise ResourceError(
                 f"the database is damaged: the config of run {run.run_id} is none"
                 f" ({error.error_count()} errors); mend it by hand, or restore an older copy"
             ) from error
-        seconds = self.costs.seconds(config, len(self.spec.evaluations))
-        return seconds if run.state == "queued" else seconds / config.training.epochs
 
     def run(self, start_executor: StartExecutor) -> None:
         """Work until nothing is left. Raises as `run_sweep` does."""
@@ -205,31 +226,45 @@ class _Driver:
             raise interrupted(self.spec.name)
 
     def _loop(self, executor: Executor) -> None:
+        finished: list[Finished] = []
         while True:
             for run_id in self.leases.lost():
                 executor.kill(run_id)
                 run, _ = self._forget(run_id)
                 self.progress.taken(_label(run))
-            self.progress.running(len(self.running), executor.notes())
             if self.stop.asked and not self.asked_to_stop:
                 self.asked_to_stop = True
                 executor.ask_to_stop()
+            # Slots have work again before what they did is stored: it is safe in a file.
             if not self.asked_to_stop:
-                while (found := self.backlog.take(executor.has_room, executor.largest_share)) and (
-                    task := self._claim(*found, executor)
-                ):
-                    executor.submit(task)
+                self._fill(executor)
+            self._store_results(finished)
+            self.progress.running(len(self.running), executor.notes())
+            if not self.asked_to_stop:
                 if not self.backlog and not self._look_around():
                     return
             elif not self.running:
                 return
             executor.limit(len(self.backlog) + len(self.running))
-            self.progress.running(len(self.running), executor.notes())
-            # What is good news first: a missing dataset ends the loop, and must not take along
-            # a result that arrived with it.
-            outcomes = executor.wait(0.0 if found else POLL_SECONDS)
-            for outcome in sorted(outcomes, key=lambda outcome: not isinstance(outcome, Finished)):
-                self._settle(outcome, executor)
+            outcomes = executor.wait(POLL_SECONDS)
+            finished = [outcome for outcome in outcomes if isinstance(outcome, Finished)]
+            if len(finished) < len(outcomes):
+                # What is good news first: a missing dataset ends the loop, and must not take
+                # along a result that arrived with it.
+                self._store_results(finished)
+                for outcome in outcomes:
+                    self._settle(outcome, executor)
+                finished = []
+
+    def _fill(self, executor: Executor) -> None:
+        """Give every free slot something to do."""
+        while found := self.backlog.take(executor.has_room, executor.largest_share):
+            run, share = found
+            bundle = [run]
+            if share == 1:
+                bundle += self.backlog.take_along(run, self.pace.bundle_seconds)
+            if tasks := self._claim(bundle, share, executor):
+                executor.submit(tasks)
 
     def _look_around(self) -> bool:
         """See what others gave back or left behind; whether there is a reason to stay."""
@@ -250,15 +285,24 @@ class _Driver:
         unmeasured += sum(task.attempt is None for _, task in self.running.values())
         return counts["done"] - unmeasured, counts["failed"]
 
-    def _claim(self, run: PendingRun, share: int, executor: Executor) -> Task | None:
-        """A task for the run, or None if it is no longer to be had."""
-        attempt = None
-        if run.state == "queued":
-            attempt = self.store.claim(run.run_id, provenance=self.provenance)
-            if attempt is None:
-                return None
-            self.leases.hold(run.run_id, attempt)
-        task = Task(
+    def _claim(self, bundle: list[PendingRun], share: int, executor: Executor) -> list[Task]:
+        """Tasks for those of the runs that are still to be had."""
+        queued = [run.run_id for run in bundle if run.state == "queued"]
+        attempts = self.store.claim_all(queued, provenance=self.provenance) if queued else {}
+        tasks = []
+        for run in bundle:
+            attempt = attempts.get(run.run_id)
+            if attempt is not None:
+                self.leases.hold(run.run_id, attempt)
+            elif run.state == "queued":
+                continue
+            task = self._task(run, attempt, share, executor)
+            self.running[run.run_id] = (run, task)
+            tasks.append(task)
+        return tasks
+
+    def _task(self, run: PendingRun, attempt: int | None, share: int, executor: Executor) -> Task:
+        return Task(
             run_id=run.run_id,
             attempt=attempt,
             config=run.config,
@@ -273,8 +317,6 @@ class _Driver:
             avoid=self.backlog.avoided(run),
             patience=self.spec.faults.unreachable.seconds,
         )
-        self.running[run.run_id] = (run, task)
-        return task
 
     def _forget(self, run_id: str) -> tuple[PendingRun, Task]:
         self.leases.let_go(run_id)
@@ -283,11 +325,12 @@ class _Driver:
     def _settle(self, outcome: Outcome, executor: Executor) -> None:
         """Store what became of a task."""
         if outcome.task.run_id not in self.running:
-            return  # it was taken away while it arrived
+            return  # it was taken away while it arrived, or is stored already
         run, task = self._forget(outcome.task.run_id)
         match outcome:
-            case Finished(result=result):
-                self._store_result(run, task, result)
+            case LostInCompany(reason=reason):
+                if self._release(task, "lost", f"lost with its neighbours: {reason}", None):
+                    self.backlog.put_back(run, alone=True)
             case Stopped():
                 self._release(task, "interrupted", "stopped by a signal", "stopped")
             case MachineFault(kind="dataset_missing", error=error):
@@ -337,22 +380,40 @@ class _Driver:
             self.backlog.put_back(run)
             self.progress.again(_label(run), error)
 
-    def _store_result(self, run: PendingRun, task: Task, result: Any) -> None:
-        if task.attempt is None:
-            self.store.add_evaluations(task.run_id, result)
-            self.summary.evaluated += 1
-            self.progress.finished(_label(run), None)
+    def _store_results(self, finished: Sequence[Finished]) -> None:
+        """Commit what has finished and was not taken away meanwhile."""
+        trained: list[tuple[str, int, Any]] = []
+        for outcome in finished:
+            if outcome.task.run_id not in self.running:
+                continue
+            run, task = self.running[outcome.task.run_id]
+            if outcome.seconds is not None:
+                self.pace.note(self._estimated_seconds(run), outcome.seconds)
+            if task.attempt is not None:
+                trained.append((task.run_id, task.attempt, outcome.result))
+            else:
+                self._forget(task.run_id)
+                self.store.add_evaluations(task.run_id, outcome.result)
+                self.summary.evaluated += 1
+                self.progress.finished(_label(run), None)
+        if not trained:
             return
         try:
-            if not self.store.commit(task.run_id, task.attempt, result):
-                self.progress.taken(_label(run))
-                return
+            committed = self.store.commit_all(trained)
         except BadResultError as error:
-            self._fail(run, task, str(error), None, "trainer_error", None)
+            bad = next(entry for entry in trained if entry[0] == error.run_id)
+            self._fail(*self._forget(error.run_id), str(error), None, "trainer_error", None)
+            others = {run_id for run_id, _, _ in trained if run_id != bad[0]}
+            self._store_results([one for one in finished if one.task.run_id in others])
             return
-        self.summary.trained += 1
-        self.progress.finished(_label(run), result["test_accuracy"])
-        self.storage.tidy(task.run_id, task.attempt)
+        for run_id, attempt, result in trained:
+            run, _ = self._forget(run_id)
+            if run_id not in committed:
+                self.progress.taken(_label(run))
+                continue
+            self.summary.trained += 1
+            self.progress.finished(_label(run), result["test_accuracy"])
+            self.storage.tidy(run_id, attempt)
 
     def _fail(
         self,
@@ -375,14 +436,15 @@ class _Driver:
             return
         self.progress.failed(_label(run), task.run_id, error)
 
-    def _release(self, task: Task, outcome: str, reason: str, fault: str) -> None:
-        """Queue the run again, unless its attempt had finished all the same."""
+    def _release(self, task: Task, outcome: str, reason: str, fault: str | None) -> bool:
+        """Queue the run again, unless its attempt had finished all the same; whether it was."""
         if task.attempt is None:
-            return
+            return True
         if self._adopt(task.run_id, task.attempt):
             self.summary.adopted += 1
-        else:
-            self.store.release(task.run_id, task.attempt, outcome, reason, fault=fault)
+            return False
+        self.store.release(task.run_id, task.attempt, outcome, reason, fault=fault)
+        return True
 
     def _adopt(self, run_id: str, attempt: int, storage: str | None = None) -> bool:
         """Commit what an attempt had finished before it was cut short; whether there was anything.

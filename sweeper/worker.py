@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -70,10 +71,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Finished:
-    """The task was done: a run's result, or the list of its evaluations."""
+    """The task was done: a run's result, or the list of its evaluations.
+
+    Attributes:
+        seconds: from its start to its end, on the worker; None if nobody measured.
+    """
 
     task: Task
     result: Any
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,15 @@ class Stopped:
     task: Task
 
 
-Outcome = Finished | Raised | MachineFault | Lost | Stopped
+@dataclass(frozen=True)
+class LostInCompany:
+    """Its worker was lost with several tasks, and nobody knows which of them it was busy with."""
+
+    task: Task
+    reason: str
+
+
+Outcome = Finished | Raised | MachineFault | Lost | LostInCompany | Stopped
 
 
 class Pulse:
@@ -161,8 +175,10 @@ def attempt_folders(run: Folder) -> list[Folder]:
 
 def execute(task: Task, pulse: Pulse) -> Finished | Raised | MachineFault | Stopped:
     """Do the task; raises nothing but what ends the process."""
+    started = time.perf_counter()
     try:
-        return _execute(task, pulse)
+        result = _execute(task, pulse)
+        return Finished(task, result, time.perf_counter() - started)
     except TrainingStopped:
         return Stopped(task)
     except DatasetMissingError as error:
@@ -177,7 +193,7 @@ def execute(task: Task, pulse: Pulse) -> Finished | Raised | MachineFault | Stop
         return Raised(task, text, traceback.format_exc(), kind, socket.gethostname())
 
 
-def _execute(task: Task, pulse: Pulse) -> Finished:
+def _execute(task: Task, pulse: Pulse) -> Any:
     storage = open_folder(task.storage, patience=task.patience, on_wait=pulse.wait)
     _find_mark(storage, task)
     home = storage.child(task.run_id)
@@ -201,7 +217,7 @@ def _execute(task: Task, pulse: Pulse) -> Finished:
             )
         except CheckpointError as error:
             raise CheckpointError(f"{error}{away}") from error
-        return Finished(task, measured)
+        return measured
     folder = home.child(str(task.attempt))
 
     def on_epoch(metrics: EpochMetrics) -> None:
@@ -209,7 +225,7 @@ def _execute(task: Task, pulse: Pulse) -> Finished:
         if metrics["epoch"] < task.config["training"]["epochs"]:
             pulse.stop_if_asked()
 
-    result = run(
+    return run(
         task.config,
         task.evaluations,
         folder=folder,
@@ -219,7 +235,6 @@ def _execute(task: Task, pulse: Pulse) -> Finished:
         alive=pulse.beat,
         **where,
     )
-    return Finished(task, result)
 
 
 def _find_mark(storage: Folder, task: Task) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -70,8 +70,11 @@ class Executor(ABC):
         """Whether a task of this share can start at once. Slots come and go with machines."""
 
     @abstractmethod
-    def submit(self, task: Task) -> None:
-        """Start a task. Raises RuntimeError if there is no room for it."""
+    def submit(self, tasks: Sequence[Task]) -> None:
+        """Start tasks, one after another on one slot, of the share that the first one asks for.
+
+        Raises RuntimeError if there is no room for them.
+        """
 
     @abstractmethod
     def wait(self, timeout: float) -> list[Outcome]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Self
 
 from sweeper.errors import ResourceError
@@ -20,7 +21,7 @@ class InlineExecutor(Executor):
     def __init__(self, device: str, conditions: Conditions) -> None:
         self._device = device
         self._pulse = Pulse(conditions.stop_asked)
-        self._task: Task | None = None
+        self._tasks: list[Task] = []
 
     @classmethod
     def start(cls, conditions: Conditions) -> Self:
@@ -55,19 +56,18 @@ class InlineExecutor(Executor):
         pass
 
     def has_room(self, share: int = 1) -> bool:
-        return self._task is None
+        return not self._tasks
 
-    def submit(self, task: Task) -> None:
-        if self._task is not None:
+    def submit(self, tasks: Sequence[Task]) -> None:
+        if self._tasks:
             raise RuntimeError("the one slot is taken")
-        self._task = task
+        self._tasks = list(tasks)
 
     def wait(self, timeout: float) -> list[Outcome]:
-        if self._task is None:
+        if not self._tasks:
             time.sleep(timeout)
             return []
-        task, self._task = self._task, None
-        return [execute(task, self._pulse)]
+        return [execute(self._tasks.pop(0), self._pulse)]
 
     def notes(self) -> dict[str, str]:
         return {}  # nobody can ask while a task runs
@@ -76,8 +76,7 @@ class InlineExecutor(Executor):
         self._pulse.stop = True
 
     def kill(self, run_id: str) -> None:
-        if self._task is not None and self._task.run_id == run_id:
-            self._task = None
+        self._tasks = [task for task in self._tasks if task.run_id != run_id]
 
     def close(self) -> None:
-        self._task = None
+        self._tasks.clear()

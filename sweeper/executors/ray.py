@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -29,7 +30,7 @@ from sweeper.errors import ResourceError
 from sweeper.executors.base import Conditions, Executor
 from sweeper.executors.ray_connection import connect, signals_deferred
 from sweeper.executors.ray_room import require_room, slots_of_node
-from sweeper.worker import Lost, Outcome, Pulse, Raised, Stopped, Task, execute
+from sweeper.worker import Lost, LostInCompany, Outcome, Pulse, Raised, Stopped, Task, execute
 
 TEND_SECONDS = 2.0
 """How often nodes are counted and running tasks are asked for a sign of life."""
@@ -50,10 +51,10 @@ class _Slot:
         self._stopping = False
         self._pulse = Pulse()
 
-    def execute(self, task: Task) -> Outcome:
-        # The request to stop may be there before the task is.
+    def execute(self, tasks: Sequence[Task]) -> list[Outcome]:
+        # The request to stop may be there before the tasks are.
         self._pulse = Pulse(lambda: self._stopping)
-        return execute(task, self._pulse)
+        return [execute(task, self._pulse) for task in tasks]
 
     @ray.method(concurrency_group="watch")  # type: ignore[untyped-decorator]
     def whereabouts(self) -> tuple[str, str, int]:
@@ -80,8 +81,8 @@ class _Worker:
     node: str = ""
     host: str = ""
     pid: int = 0
-    task: Task | None = None
-    outcome: Any = None  # reference
+    tasks: Sequence[Task] = ()
+    outcomes: Any = None  # reference
     sign: Any = None  # reference
     beats: int = -1
     alive_at: float = 0.0
@@ -89,7 +90,7 @@ class _Worker:
 
     @property
     def idle(self) -> bool:
-        return self.start is None and self.task is None
+        return self.start is None and not self.tasks
 
 
 class RayExecutor(Executor):
@@ -152,7 +153,7 @@ class RayExecutor(Executor):
         for worker in self._workers:
             if worker.idle:
                 idle.setdefault(worker.node, []).append(worker)
-            elif worker.task is not None:
+            elif worker.tasks:
                 busy[worker.node] += worker.share
         if share == 1:
             return idle
@@ -165,21 +166,23 @@ class RayExecutor(Executor):
             if slots - busy[node] >= share
         }
 
-    def submit(self, task: Task) -> None:
-        nodes = self._room(task.share)
+    def submit(self, tasks: Sequence[Task]) -> None:
+        share = tasks[0].share
+        nodes = self._room(share)
         if not nodes:
-            raise RuntimeError(f"no room for a task of {task.share} slots")
-        # Elsewhere than where it was lost, if there is room elsewhere.
-        node = min(nodes, key=lambda node: (node in task.avoid, -len(nodes[node])))
-        if task.share == 1:
+            raise RuntimeError(f"no room for a task of {share} slots")
+        # Elsewhere than where one was lost, if there is room elsewhere.
+        avoid = frozenset[str]().union(*(task.avoid for task in tasks))
+        node = min(nodes, key=lambda node: (node in avoid, -len(nodes[node])))
+        if share == 1:
             worker = nodes[node][-1]
         else:
             # All of them, so that what is left of the node's devices lies together.
             for idle in nodes[node]:
                 self._end(idle)
-            worker = self._new_worker(task.share, node)
-        worker.task = task
-        worker.outcome = worker.actor.execute.remote(task)
+            worker = self._new_worker(share, node)
+        worker.tasks = tasks
+        worker.outcomes = worker.actor.execute.remote(tasks)
         worker.beats, worker.note = -1, ""
         worker.alive_at = time.monotonic()
 
@@ -212,7 +215,7 @@ class RayExecutor(Executor):
 
     def _arrived(self, timeout: float) -> list[Outcome]:
         """The outcomes that are there, or the first of them; also notes which workers started."""
-        waiting = {worker.outcome: worker for worker in self._workers if worker.task is not None}
+        waiting = {worker.outcomes: worker for worker in self._workers if worker.tasks}
         waiting |= {worker.start: worker for worker in self._workers if worker.start is not None}
         if not waiting:
             time.sleep(timeout)
@@ -221,20 +224,20 @@ class RayExecutor(Executor):
         if ready:
             # Whatever else is ready by now comes along.
             ready, _ = ray.wait(list(waiting), num_returns=len(waiting), timeout=0)
-        outcomes = []
+        outcomes: list[Outcome] = []
         for reference in ready:
             worker = waiting[reference]
             if reference is worker.start:
                 self._started(worker)
-            elif worker.task is not None:
-                outcomes.append(self._outcome(worker, worker.task))
+            else:
+                outcomes += self._outcomes(worker)
         return outcomes
 
     def _started(self, worker: _Worker) -> None:
         try:
             worker.node, worker.host, worker.pid = ray.get(worker.start)
         except RayError as error:
-            if worker.task is not None:
+            if worker.tasks:
                 return  # comes out as the outcome of its task
             self._end(worker)
             self._failed_starts += 1
@@ -249,22 +252,31 @@ class RayExecutor(Executor):
             worker.start = None
             self._failed_starts = 0
 
-    def _outcome(self, worker: _Worker, task: Task) -> Outcome:
+    def _outcomes(self, worker: _Worker) -> list[Outcome]:
         try:
-            outcome: Outcome = ray.get(worker.outcome)
+            outcomes: list[Outcome] = ray.get(worker.outcomes)
         except RayError as error:
             # The process is gone: killed, out of memory, or its node lost.
-            self._end(worker)
             kind: Literal["worker_lost", "out_of_memory"] = "worker_lost"
             if isinstance(error, OutOfMemoryError) or "running low on memory" in str(error):
                 kind = "out_of_memory"
-            return Lost(task, _reason(error), kind, worker.host, worker.node)
-        worker.task = worker.outcome = worker.sign = None
+            return self._lost(worker, _reason(error), kind)
+        worker.tasks, worker.outcomes, worker.sign = (), None, None
         # After an error on a GPU, a process may fail whatever it does next, or keep its memory.
-        spoilt = isinstance(outcome, Raised) and self._resources.gpus > 0
+        raised = any(isinstance(outcome, Raised) for outcome in outcomes)
+        spoilt = raised and self._resources.gpus > 0
         if spoilt or worker.share > 1 or self._big_one_starts():
             self._end(worker)
-        return outcome
+        return outcomes
+
+    def _lost(
+        self, worker: _Worker, reason: str, kind: Literal["worker_lost", "out_of_memory", "hung"]
+    ) -> list[Outcome]:
+        """Ends the worker; what becomes of its tasks."""
+        self._end(worker)
+        if len(worker.tasks) > 1:
+            return [LostInCompany(task, reason) for task in worker.tasks]
+        return [Lost(task, reason, kind, worker.host, worker.node) for task in worker.tasks]
 
     def _big_one_starts(self) -> bool:
         """Whether a worker of several slots waits for others to make room."""
@@ -289,8 +301,8 @@ class RayExecutor(Executor):
                 self._end(worker)
         self._match_slots(min(self._wanted_slots, sum(self._nodes.values())))
         for worker in list(self._workers):
-            if worker.task is not None:
-                self._look_after(worker, worker.task)
+            if worker.tasks:
+                self._look_after(worker)
 
     def _count_slots(self) -> None:
         self._nodes = {
@@ -305,12 +317,12 @@ class RayExecutor(Executor):
             for _ in range(there, wanted):
                 self._new_worker()
         # What has not started is what found no place.
-        spare = [w for w in self._workers if w.task is None and w.start is not None]
+        spare = [w for w in self._workers if not w.tasks and w.start is not None]
         spare += [w for w in self._workers if w.idle]
         for worker in spare[: max(0, there - wanted)]:
             self._end(worker)
 
-    def _look_after(self, worker: _Worker, task: Task) -> None:
+    def _look_after(self, worker: _Worker) -> None:
         now = time.monotonic()
         if worker.start is not None:
             worker.alive_at = now  # it waits for its place
@@ -324,9 +336,7 @@ class RayExecutor(Executor):
             worker.sign = worker.actor.sign.remote()
         silent = now - worker.alive_at
         if silent > self._hung_seconds:
-            self._end(worker)
-            reason = f"no sign of life for {silent:.0f} s"
-            self._ended.append(Lost(task, reason, "hung", worker.host, worker.node))
+            self._ended += self._lost(worker, f"no sign of life for {silent:.0f} s", "hung")
 
     def _end(self, worker: _Worker) -> None:
         ray.kill(worker.actor, no_restart=True)
@@ -340,20 +350,22 @@ class RayExecutor(Executor):
         waiting = [w.start is not None and w.asked_for_at < patient for w in self._workers]
         if waiting and all(waiting):
             return {"the cluster": "no worker has started yet; others may use its CPUs and GPUs"}
-        return {w.task.run_id: w.note for w in self._workers if w.task is not None and w.note}
+        return {w.tasks[0].run_id: w.note for w in self._workers if w.tasks and w.note}
 
     def ask_to_stop(self) -> None:
         for worker in list(self._workers):
-            if worker.task is not None and worker.start is not None:
+            if worker.tasks and worker.start is not None:
                 self._end(worker)  # it waits for its place, and has nothing to store
-                self._ended.append(Stopped(worker.task))
-            elif worker.task is not None:
+                self._ended += [Stopped(task) for task in worker.tasks]
+            elif worker.tasks:
                 worker.actor.ask_to_stop.remote()
 
     def kill(self, run_id: str) -> None:
         for worker in list(self._workers):
-            if worker.task is not None and worker.task.run_id == run_id:
+            if any(task.run_id == run_id for task in worker.tasks):
                 self._end(worker)
+                others = [task for task in worker.tasks if task.run_id != run_id]
+                self._ended += [LostInCompany(task, "another was killed") for task in others]
 
     def process_ids(self) -> list[int]:
         """Of the workers that have started."""

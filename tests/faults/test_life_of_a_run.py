@@ -13,6 +13,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from results.records import FAULTS
 from run_model import RefusedError
 from stepped_sweep import SteppedLeaseKeeper, SteppedSweep
 from sweeper.home import Home
+from sweeper.pace import Pace
 from sweeper.plan import new_evaluation, new_run
 from sweeper.spec import Spec, spec_from_text
 from sweeper.worker import Finished, Lost, MachineFault, Outcome, Raised, Task
@@ -507,6 +509,18 @@ def quick_folder(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
+class UnsteadyPace(Pace):
+    """Has a slot take all that is there, or one run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._turns = itertools.cycle([inf, inf, 0.0])
+
+    @property
+    def bundle_seconds(self) -> float:
+        return next(self._turns)
+
+
 @pytest.mark.timeout(3600)
 def test_no_history_breaks_an_invariant(
     database: str,
@@ -518,6 +532,7 @@ def test_no_history_breaks_an_invariant(
 ) -> None:
     monkeypatch.setattr("sweeper.scheduler.LeaseKeeper", SteppedLeaseKeeper)
     monkeypatch.setattr("sweeper.scheduler.LOOK_AROUND_SECONDS", 0.0)
+    monkeypatch.setattr("sweeper.scheduler.Pace", UnsteadyPace)
     # Locks that are not there say something at once: this server was not started anew.
     monkeypatch.setattr("results.postgres_lock.RESTART_SECONDS", 0.0)
     url = f"sqlite:///{quick_folder}/results.db"

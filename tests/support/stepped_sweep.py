@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,7 +19,7 @@ from sweeper.lease_keeper import LeaseKeeper
 from sweeper.progress import PlainProgress
 from sweeper.scheduler import run_sweep
 from sweeper.spec import Spec
-from sweeper.worker import Outcome, Stopped, Task
+from sweeper.worker import Lost, LostInCompany, Outcome, Stopped, Task
 from trainers.errors import StorageError
 
 PATIENCE_SECONDS = 60.0
@@ -185,7 +185,7 @@ class ScriptedExecutor(Executor):
     def __init__(self, slots: int, pause: Callable[[], None]) -> None:
         self._slots = slots
         self._pause = pause
-        self._tasks: dict[str, Task] = {}
+        self._bundles: list[list[Task]] = []
         self._arrived: list[Outcome] = []
         self._asked = False
 
@@ -202,23 +202,38 @@ class ScriptedExecutor(Executor):
         return self._slots
 
     def limit(self, tasks: int) -> None:
-        assert tasks >= len(self._tasks), "slots are taken from tasks that run"
+        there = sum(len(bundle) for bundle in self._bundles)
+        assert tasks >= there, "slots are taken from tasks that run"
 
     def has_room(self, share: int = 1) -> bool:
-        return sum(task.share for task in self._tasks.values()) + share <= self._slots
+        return sum(bundle[0].share for bundle in self._bundles) + share <= self._slots
 
-    def submit(self, task: Task) -> None:
-        if not self.has_room(task.share):
+    def submit(self, tasks: Sequence[Task]) -> None:
+        if not self.has_room(tasks[0].share):
             raise RuntimeError("no room")
-        assert task.run_id not in self._tasks, "a run is on two slots of one driver"
-        self._tasks[task.run_id] = task
+        there = {task.run_id for bundle in self._bundles for task in bundle}
+        for task in tasks:
+            assert task.run_id not in there, "a run is on two slots of one driver"
+            there.add(task.run_id)
+        self._bundles.append(list(tasks))
 
     def unfinished(self) -> list[Task]:
         ended = {outcome.task.run_id for outcome in self._arrived}
-        return [task for run_id, task in self._tasks.items() if run_id not in ended]
+        tasks = (task for bundle in self._bundles for task in bundle)
+        return [task for task in tasks if task.run_id not in ended]
 
     def end(self, outcome: Outcome) -> None:
-        self._arrived.append(outcome)
+        neighbours = self._unfinished_neighbours(outcome.task.run_id)
+        if isinstance(outcome, Lost) and neighbours:
+            lost = [outcome.task, *neighbours]
+            self._arrived += [LostInCompany(task, outcome.reason) for task in lost]
+        else:
+            self._arrived.append(outcome)
+
+    def _unfinished_neighbours(self, run_id: str) -> list[Task]:
+        (bundle,) = (b for b in self._bundles if any(task.run_id == run_id for task in b))
+        unfinished = {task.run_id for task in self.unfinished()} - {run_id}
+        return [task for task in bundle if task.run_id in unfinished]
 
     def wait(self, timeout: float) -> list[Outcome]:
         self._pause()
@@ -226,8 +241,13 @@ class ScriptedExecutor(Executor):
             self._arrived += [Stopped(task) for task in self.unfinished()]
         arrived, self._arrived = self._arrived, []
         for outcome in arrived:
-            del self._tasks[outcome.task.run_id]
+            self._remove(outcome.task.run_id)
         return arrived
+
+    def _remove(self, run_id: str) -> None:
+        for bundle in self._bundles:
+            bundle[:] = [task for task in bundle if task.run_id != run_id]
+        self._bundles = [bundle for bundle in self._bundles if bundle]
 
     def notes(self) -> dict[str, str]:
         return {}
@@ -236,8 +256,11 @@ class ScriptedExecutor(Executor):
         self._asked = True
 
     def kill(self, run_id: str) -> None:
-        self._tasks.pop(run_id, None)
+        if any(task.run_id == run_id for task in self.unfinished()):
+            neighbours = self._unfinished_neighbours(run_id)
+            self._arrived += [LostInCompany(task, "another was killed") for task in neighbours]
         self._arrived = [outcome for outcome in self._arrived if outcome.task.run_id != run_id]
+        self._remove(run_id)
 
     def close(self) -> None:
-        self._tasks.clear()
+        self._bundles.clear()

@@ -15,7 +15,18 @@ import pytest
 from sweeper.errors import ResourceError
 from sweeper.executors import EXECUTORS, Conditions, Executor, executor_class
 from sweeper.spec import Resources
-from sweeper.worker import MARKS, Finished, Lost, MachineFault, Mark, Outcome, Raised, Stopped, Task
+from sweeper.worker import (
+    MARKS,
+    Finished,
+    Lost,
+    LostInCompany,
+    MachineFault,
+    Mark,
+    Outcome,
+    Raised,
+    Stopped,
+    Task,
+)
 from trainers.config import RunConfig
 from trainers.errors import UnknownNameError
 
@@ -65,7 +76,7 @@ def submit(executor: Executor, task: Task) -> None:
     """As soon as there is room."""
     while not executor.has_room(task.share):
         assert executor.wait(5) == []
-    executor.submit(task)
+    executor.submit([task])
 
 
 def fill(executor: Any, folder: Path, trainer: str) -> int:
@@ -76,7 +87,7 @@ def fill(executor: Any, folder: Path, trainer: str) -> int:
         while len(executor.process_ids()) < count:
             assert executor.wait(5) == []
     for seed in range(count):
-        executor.submit(make_task(folder, trainer, seed=seed))
+        executor.submit([make_task(folder, trainer, seed=seed)])
     return count
 
 
@@ -93,7 +104,7 @@ def test_every_task_comes_out_once(executor: Executor, tmp_path: Path) -> None:
     outcomes: list[Outcome] = []
     while len(outcomes) < len(tasks):
         while waiting and executor.has_room():
-            executor.submit(waiting.pop())
+            executor.submit([waiting.pop()])
         outcomes += executor.wait(5)
     assert sorted(o.task.run_id for o in outcomes) == sorted(t.run_id for t in tasks)
     for outcome in outcomes:
@@ -103,6 +114,23 @@ def test_every_task_comes_out_once(executor: Executor, tmp_path: Path) -> None:
             outcome.result["test_accuracy"] - 10
         ]
     assert executor.wait(0) == []
+
+
+def test_several_tasks_are_done_one_after_another_on_one_slot(
+    executor: Executor, tmp_path: Path
+) -> None:
+    tasks = [make_task(tmp_path, seed=seed) for seed in range(3)]
+    tasks.insert(1, make_task(tmp_path, "odd_seeds_raise", seed=5))
+    while not executor.has_room():
+        assert executor.wait(5) == []
+    executor.submit(tasks)
+    outcomes = wait_for(executor, 4)
+    assert [outcome.task.run_id for outcome in outcomes] == [task.run_id for task in tasks]
+    assert [type(outcome) for outcome in outcomes] == [Finished, Raised, Finished, Finished]
+    for outcome in (outcomes[0], *outcomes[2:]):
+        assert isinstance(outcome, Finished)
+        assert outcome.seconds is not None
+        assert 0 < outcome.seconds < 60
 
 
 def test_what_a_task_raises_comes_back_as_data(executor: Executor, tmp_path: Path) -> None:
@@ -136,7 +164,7 @@ def test_no_more_tasks_than_slots(executor: Executor, tmp_path: Path) -> None:
     count = fill(executor, tmp_path, "slow")
     assert not executor.has_room()
     with pytest.raises(RuntimeError, match=r"slot"):
-        executor.submit(make_task(tmp_path, seed=99))
+        executor.submit([make_task(tmp_path, seed=99)])
     wait_for(executor, count)
 
 
@@ -216,6 +244,31 @@ def test_a_worker_that_dies_is_lost_and_replaced(ray_executor: Any, tmp_path: Pa
     assert all(isinstance(o, Finished) for o in wait_for(ray_executor, count))
 
 
+def test_nobody_knows_which_of_several_tasks_killed_the_worker(
+    ray_executor: Any, tmp_path: Path
+) -> None:
+    tasks = [make_task(tmp_path, "dies" if seed == 1 else "quick", seed=seed) for seed in range(3)]
+    while not ray_executor.has_room():
+        assert ray_executor.wait(5) == []
+    ray_executor.submit(tasks)
+    outcomes = wait_for(ray_executor, 3)
+    assert all(isinstance(outcome, LostInCompany) for outcome in outcomes)
+    assert {outcome.task.run_id for outcome in outcomes} == {task.run_id for task in tasks}
+    # The first one was done all the same.
+    assert (tmp_path / "runs" / tasks[0].run_id / "1" / "result.json").is_file()
+
+
+def test_who_is_killed_takes_its_neighbours_along(ray_executor: Any, tmp_path: Path) -> None:
+    tasks = [make_task(tmp_path, "hangs_always", seed=seed) for seed in range(3)]
+    while not ray_executor.has_room():
+        assert ray_executor.wait(5) == []
+    ray_executor.submit(tasks)
+    ray_executor.kill(tasks[1].run_id)
+    outcomes = wait_for(ray_executor, 2)
+    assert [type(outcome) for outcome in outcomes] == [LostInCompany, LostInCompany]
+    assert [outcome.task.run_id for outcome in outcomes] == [tasks[0].run_id, tasks[2].run_id]
+
+
 def test_a_worker_killed_while_idle_is_replaced_or_lost_at_the_next_task(
     ray_executor: Any, tmp_path: Path
 ) -> None:
@@ -273,7 +326,7 @@ def test_a_larger_share_takes_the_place_of_several_slots(tmp_path: Path) -> None
         while len(started.process_ids()) < 2:
             assert started.wait(5) == []
         for seed in range(2):
-            started.submit(make_task(tmp_path, "paced", seed=seed))
+            started.submit([make_task(tmp_path, "paced", seed=seed)])
         assert not started.has_room(2)
         wait_for(started, 2)
         assert started.largest_share == 2

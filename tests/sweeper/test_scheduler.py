@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import signal
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,17 @@ from sweeper.lease_keeper import LeaseKeeper
 from sweeper.progress import PlainProgress
 from sweeper.scheduler import Summary, run_sweep
 from sweeper.spec import Resources, spec_from_text
-from sweeper.worker import Finished, Lost, MachineFault, Outcome, Pulse, Raised, Task, execute
+from sweeper.worker import (
+    Finished,
+    Lost,
+    LostInCompany,
+    MachineFault,
+    Outcome,
+    Pulse,
+    Raised,
+    Task,
+    execute,
+)
 from trainers.errors import StorageError
 from trainers.run import run as train_one
 from trainers.storage import open_folder
@@ -49,17 +59,22 @@ class WatchedExecutor(InlineExecutor):
     """Inline, and remembers what it ran; `before` may end a task in another way."""
 
     ran: list[Task]
+    submitted: list[int]
     before: Before | None = None
     slots = 1
+
+    def submit(self, tasks: Sequence[Task]) -> None:
+        self.submitted.append(len(tasks))
+        super().submit(tasks)
 
     @property
     def largest_share(self) -> int:
         return self.slots
 
     def wait(self, timeout: float) -> list[Outcome]:
-        task, self._task = self._task, None
-        if task is None:
+        if not self._tasks:
             return super().wait(0.01)
+        task = self._tasks.pop(0)
         self.ran.append(task)
         ended = self.before(task) if self.before else None
         return [ended or execute(task, self._pulse)]
@@ -72,6 +87,7 @@ class Laboratory:
     home: Home
     ran: list[Task]
     log: io.StringIO
+    submitted: list[int] = field(default_factory=list)
 
     def run(
         self,
@@ -87,9 +103,11 @@ class Laboratory:
                 Conditions(Resources(), stop_asked=lambda: request.asked)
             )
             executor.ran, executor.before, executor.slots = self.ran, before, slots
+            executor.submitted = self.submitted
             return executor
 
         self.ran.clear()
+        self.submitted.clear()
         with Store.open(self.home.database) as store:
             return run_sweep(
                 spec_from_text(text, "small.yaml"),
@@ -300,6 +318,46 @@ def test_a_hung_run_is_tried_again(lab: Laboratory) -> None:
     assert [(a["state"], a["fault"]) for a in history] == [("lost", "hung"), ("done", None)]
 
 
+def test_short_runs_are_given_to_a_slot_several_at_once(lab: Laboratory) -> None:
+    assert lab.run(SPEC.replace("[0, 1, 2, 3]", str(list(range(20))))).trained == 20
+    assert lab.submitted[0] == 1  # before anything is measured
+    assert max(lab.submitted) > 1
+    assert sum(lab.submitted) == 20
+    assert [row["attempts"] for row in lab.rows()] == [1] * 20
+
+
+def test_runs_lost_in_company_are_tried_alone_and_only_the_guilty_one_fails(
+    lab: Laboratory,
+) -> None:
+    def die(task: Task) -> Outcome | None:
+        if task.config["seed"] != 7:
+            return None
+        if lab.submitted[-1] > 1:
+            return LostInCompany(task, "signal 9")
+        return Lost(task, "signal 9", "worker_lost", "node-1", "a")
+
+    summary = lab.run(SPEC.replace("[0, 1, 2, 3]", str(list(range(12)))), before=die)
+    assert (summary.trained, summary.failed) == (11, 1)
+    (failed,) = (row for row in lab.rows() if row["state"] == "failed")
+    assert failed["seed"] == 7
+    history = lab.detail(failed["run_id"])["attempt_history"]
+    faults = [attempt["fault"] for attempt in history]
+    # In company it is nobody's fault; alone it is its own, up to the limit of three.
+    assert faults[-3:] == ["worker_lost"] * 3
+    assert set(faults[:-3]) <= {None}
+    assert {attempt["state"] for attempt in history[:-1]} == {"lost"}
+
+
+def test_a_malformed_result_fails_its_run_and_not_those_that_came_with_it(
+    lab: Laboratory,
+) -> None:
+    seeds = SPEC.replace("[0, 1, 2, 3]", "[46, 47, 48, 49, 50, 51]")
+    summary = lab.run(seeds)  # the fake training accuracy is 51 and the seed
+    assert (summary.trained, summary.failed) == (4, 2)
+    states = {row["seed"]: row["state"] for row in lab.rows()}
+    assert [seed for seed, state in states.items() if state == "failed"] == [50, 51]
+
+
 def test_a_storage_that_fails_stops_the_sweep_and_fails_no_run(lab: Laboratory) -> None:
     def lose_storage(task: Task) -> Outcome | None:
         if len(lab.ran) < 2:
@@ -389,7 +447,8 @@ def test_control_c_gives_back_what_was_running(lab: Laboratory) -> None:
         lab.run(before=interrupt_third)
     assert sorted(lab.states()) == ["done", "done", "queued", "queued"]
     assert lab.run().trained == 2
-    assert sorted(row["attempts"] for row in lab.rows()) == [1, 1, 1, 2]
+    # Both were short, and had been given to the slot together.
+    assert sorted(row["attempts"] for row in lab.rows()) == [1, 1, 2, 2]
 
 
 def _die_with_a_run_claimed(lab: Laboratory) -> str:

@@ -61,7 +61,7 @@ def test_cpus_that_others_use_are_waited_for_and_named(
         while not executor.has_room():
             assert executor.wait(5) == []
         assert executor.notes() == {}
-        executor.submit(task)
+        executor.submit([task])
         while not (outcomes := executor.wait(5)):
             pass
         assert isinstance(outcomes[0], Finished)
