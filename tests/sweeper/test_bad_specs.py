@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import sweeper.grid
 import sweeper.spec
 from sweeper import cli
 from sweeper.errors import SpecError
@@ -40,22 +41,29 @@ def test_an_enormous_grid_is_refused_before_any_point_is_made(monkeypatch):
     def resolve(*_):
         raise AssertionError("a point was resolved")
 
-    monkeypatch.setattr(sweeper.spec, "resolve", resolve)
+    monkeypatch.setattr(sweeper.grid, "resolve", resolve)
     with pytest.raises(AssertionError):
         spec_from_text(BASE, "s.yaml")
     with pytest.raises(SpecError, match="1,000,000,000 points"):
         spec_from_text(WRONG["too many points"][0], "s.yaml")
 
 
-def test_a_wrong_value_is_found_before_the_product_of_all_is_gone_through(monkeypatch):
-    resolved = []
+@pytest.fixture
+def resolved(monkeypatch):
+    """The points that were resolved so far."""
+    points = []
 
     def counted(source, point):
-        resolved.append(point)
+        points.append(point)
         return resolve(source, point)
 
     resolve = sweeper.spec.resolve
-    monkeypatch.setattr(sweeper.spec, "resolve", counted)
+    for module in (sweeper.spec, sweeper.grid):
+        monkeypatch.setattr(module, "resolve", counted)
+    return points
+
+
+def test_a_wrong_value_is_found_before_the_product_of_all_is_gone_through(resolved):
     with pytest.raises(SpecError, match="depth 33 is not 6n"):
         spec_from_text(WRONG["a wrong value behind 100,000 points"][0], "s.yaml")
     assert len(resolved) == 2
@@ -65,18 +73,10 @@ def test_a_wrong_value_is_found_before_the_product_of_all_is_gone_through(monkey
     assert len(resolved) == 1
 
 
-def test_an_exclude_is_compared_once_for_points_that_it_cannot_tell_apart(monkeypatch):
-    resolved = []
-
-    def counted(source, point):
-        resolved.append(point)
-        return resolve(source, point)
-
-    resolve = sweeper.spec.resolve
-    monkeypatch.setattr(sweeper.spec, "resolve", counted)
+def test_an_exclude_is_compared_once_for_points_that_it_cannot_tell_apart(resolved):
     with pytest.raises(SpecError, match="matches no point"):
         spec_from_text(WRONG["an unused exclude behind 1,000 points"][0], "s.yaml")
-    assert len(resolved) == 1000 + 1
+    assert len(resolved) == 1 + 1  # the thousand differ in their seed alone
 
 
 def test_a_long_value_is_cut_in_a_message():
