@@ -159,6 +159,14 @@ class Store:
         """
         return self._driving().take_over()
 
+    def held(self) -> list[tuple[str, int]]:
+        """The runs that this driver has now, as (run id, attempt): claimed or taken over.
+
+        Raises RuntimeError outside of `driving`.
+        """
+        mine = self._driving().id
+        return sorted(self._database.read(lambda c: leases.held_by(c, mine)))
+
     def others(self, sweep: str) -> list[OtherDriver]:
         """The other living drivers that work on runs of the sweep; raises UnknownSweepError."""
         database = self._database

@@ -462,8 +462,15 @@ class _Driver:
         return False
 
     def _give_back(self, outcome: str, reason: str, fault: str) -> None:
-        for _, task in self.running.values():
-            self._release(task, outcome, reason, fault)
+        """End the attempts of whatever is this driver's own.
+
+        The database knows: a second Control-C may come between a claim and the note of it.
+        """
+        for run_id, attempt in self.store.held():
+            if self._adopt(run_id, attempt):
+                self.summary.adopted += 1
+            else:
+                self.store.release(run_id, attempt, outcome, reason, fault=fault)
         self.running.clear()
 
 

@@ -61,8 +61,8 @@ def test_every_kind_of_step_has_points(
     names = {point.split(" #")[0] for point in end.points}
     commits = {name for name in names if name.startswith("commit ")}
     assert commits >= {
-        "commit the schema", "commit register", "commit save_sweep", "commit claim",
-        "commit commit", "commit take_over", "commit end",
+        "commit the schema", "commit register", "commit save_sweep", "commit claim_all",
+        "commit commit_all", "commit take_over", "commit end",
     }  # fmt: skip
     for name in ("checkpoint-2.pt", "checkpoint-3.pt.sha256", "result.json", "drivers/MARK"):
         assert any(n.startswith("replace ") and n.endswith(name) for n in names), name
@@ -78,7 +78,7 @@ def test_every_kind_of_step_has_points(
         pytest.param(
             "replace runs/{run}/1/checkpoint-2.pt.sha256 #1: after", id="killed at a checkpoint"
         ),
-        pytest.param("commit commit #1: before", id="killed at a commit"),
+        pytest.param("commit commit_all #1: before", id="killed at a commit"),
     ],
 )
 def test_a_driver_recovers_from_a_crash_anywhere(

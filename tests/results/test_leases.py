@@ -188,15 +188,18 @@ def test_a_claim_is_the_drivers_and_says_where_it_writes(store, make, rows):
         assert store.claim(RUN, provenance={}) == 1
     assert store.claim(OTHER, provenance={}) == 1
     with store.driving():
+        assert store.held() == []
         assert store.take_over() == [(RUN, 1, "s3://bucket/runs"), (OTHER, 1, None)]
         assert store.release(RUN, 1, "lost", None)
+        assert store.held() == [(OTHER, 1)]
         assert store.claim(RUN, provenance={}) == 2
+        assert store.held() == sorted([(RUN, 2), (OTHER, 1)])
     found = [(row["run_id"], row["storage"], row["driver_id"]) for row in rows(attempts)]
     assert found == [(RUN, "s3://bucket/runs", 2), (RUN, None, 2), (OTHER, None, 2)]
 
 
 def test_only_drivers_renew_and_take_over_and_a_store_drives_once(store):
-    for call in (lambda: store.renew([]), store.take_over):
+    for call in (lambda: store.renew([]), store.take_over, store.held):
         with pytest.raises(RuntimeError, match=r"Store\.driving"):
             call()
     with store.driving(), pytest.raises(RuntimeError, match="drives already"), store.driving():

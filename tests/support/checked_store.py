@@ -223,6 +223,11 @@ class CheckedStore:
             lambda orphans: [tuple(orphan) for orphan in orphans],
         )
 
+    def held(self) -> list[tuple[str, int]]:
+        me = self.me
+        assert me is not None
+        return self._compare(self._store.held, lambda: self._model.held(me))
+
     def others(self, sweep: str) -> list[Any]:
         return self._compare(
             lambda: self._store.others(sweep),

@@ -131,6 +131,10 @@ class Model:
                 orphans.append((run_id, len(run.attempts), last.storage))
         return orphans
 
+    def held(self, me: int) -> list[tuple[str, int]]:
+        keys = [(run_id, len(run.attempts)) for run_id, run in sorted(self.runs.items())]
+        return [key for key in keys if self._holds(me, *key)]
+
     def others(self, me: int | None, sweep: str) -> list[int]:
         """How many runs of the sweep each other living driver works on."""
         held: Counter[int] = Counter()
