@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from results.records import RUN_KEYS, NewEvaluation, NewRun
+from sweeper.collection import no_search_for_cycles
 from sweeper.cost import CostModel
 from sweeper.spec import Spec
 from trainers.config import RunConfig
@@ -50,6 +51,12 @@ def _facts_of_scheme(config: SchemeConfig) -> dict[str, Any]:
         "consistent": scheme.consistent if scheme else None,
         "order": scheme.order if scheme else None,
     }
+
+
+def new_runs(configs: Iterable[RunConfig]) -> list[NewRun]:
+    """All of them."""
+    with no_search_for_cycles():
+        return [new_run(config) for config in configs]
 
 
 def new_evaluation(evaluation: NoiseConfig) -> NewEvaluation:

@@ -30,7 +30,7 @@ from sweeper.home import Home
 from sweeper.interruption import StopRequest
 from sweeper.lease_keeper import LeaseKeeper
 from sweeper.pace import Pace
-from sweeper.plan import new_evaluation, new_run
+from sweeper.plan import new_evaluation, new_runs
 from sweeper.progress import Progress
 from sweeper.run_storage import RunStorage
 from sweeper.spec import Spec
@@ -113,7 +113,7 @@ def run_sweep(
             spec.source,
             spec.overrides,
             spec.description,
-            [new_run(config) for config in spec.configs],
+            new_runs(spec.configs),
             [new_evaluation(evaluation) for evaluation in spec.evaluations],
             published=spec.published,
         )

@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from sweeper.collection import no_search_for_cycles
 from sweeper.errors import SpecError
 from sweeper.faults import FaultPolicies
 from sweeper.grid import Axis, Grid
@@ -122,6 +123,7 @@ class _Layout(BaseModel):
     dataset: Any = None
     training: Any = None
     precision: Any = None
+    compile: Any = None
     trainer: Any = None
     grid: dict[str, list[Any]] = {}
     zip: dict[str, list[Any]] | list[dict[str, list[Any]]] = {}
@@ -148,11 +150,13 @@ def _expand(source: SpecSource, overrides: tuple[str, ...]) -> Spec:
             f"{name!r} is not a name for a sweep: add name: with letters, digits, '_', '-' and "
             "'.', at most 100, beginning with a letter or digit",
         )
+    with no_search_for_cycles():
+        configs = _configs(source, layout)
     return Spec(
         name=name,
         description=layout.description,
         published=layout.published,
-        configs=_configs(source, layout),
+        configs=configs,
         evaluations=_evaluations(source, layout.evaluations),
         resources=layout.resources,
         faults=layout.faults,
