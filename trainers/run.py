@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from trainers.allocation import keep_freed_memory
 from trainers.config import RunConfig
 from trainers.errors import TrainerError
 from trainers.evaluations import parse_evaluation
@@ -39,6 +40,7 @@ def prepare_torch(threads: int) -> None:
     """
     # Read by cuBLAS at its first use; without it some GPU matrix products vary from run to run.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    keep_freed_memory()
     import torch
 
     torch.set_num_threads(threads)
