@@ -247,7 +247,7 @@ class Queries:
 
         Means over the done runs that neither diverged nor were resumed.
         """
-        precision = runs.c.config["precision"].as_string().label("precision")
+        kind = [runs.c.config[key].as_string().label(key) for key in ("precision", "compile")]
         keys = (
             runs.c.model,
             runs.c.depth,
@@ -260,7 +260,7 @@ class Queries:
         grouped = (
             select(
                 *keys,
-                precision,
+                *kind,
                 func.count().label("runs"),
                 func.avg(runs.c.train_seconds).label("train_seconds"),
                 func.avg(runs.c.images_per_second).label("images_per_second"),
@@ -277,11 +277,14 @@ class Queries:
                 func.coalesce(attempts.c.first_epoch, 1) <= 1,
             )
             # By its name: the same expression twice would have two sets of parameters.
-            .group_by(*keys, "precision")
+            .group_by(*keys, *(column.name for column in kind))
             .subquery("grouped")
         )
         query = (
-            select(*(c for c in grouped.c if c.name not in ("example", "precision")), runs.c.config)
+            select(
+                *(c for c in grouped.c if c.name not in ("example", "precision", "compile")),
+                runs.c.config,
+            )
             .join(runs, runs.c.run_id == grouped.c.example)
             .order_by(grouped.c.model, grouped.c.depth, grouped.c.example)
         )

@@ -22,8 +22,9 @@ EVALUATION_SHARE = 0.3
 class CostModel:
     """Seconds a run takes on one slot, by multiply-adds over the rate of the most similar runs.
 
-    Similar means, in this order of preference: the same model, depth, dataset and precision; the
-    same dataset and precision; any finished run; none, and then UNCALIBRATED_RATE.
+    Similar means, in this order of preference: the same model, depth, dataset, precision and
+    compile; the same but for the model and depth; any finished run; none, and then
+    UNCALIBRATED_RATE.
     """
 
     rates: dict[tuple[object, ...], float]
@@ -64,5 +65,5 @@ class CostModel:
 
 
 def _keys(config: RunConfig) -> tuple[tuple[object, ...], ...]:
-    kind = (config.dataset.name, config.precision)
+    kind = (config.dataset.name, config.precision, config.compile)
     return ((config.model.name, config.model.depth, *kind), kind, ())

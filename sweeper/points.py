@@ -28,6 +28,7 @@ CONFIG_KEYS = (
     "dataset",
     "training",
     "precision",
+    "compile",
     "trainer",
 )
 """The keys of a spec that make up a run's config."""

@@ -27,6 +27,10 @@ BUILT_IN_TRAINER = "trainers.train:train"
 
 Precision = Literal["fp32", "bf16"]
 
+_MULTIPLY_ADDS_WORTH_A_LAYER = 4e10
+"""Forward multiply-adds in whose training time a network's graph is compiled, for each layer of it:
+3 s on one core of a 2024 server, which trains 1.3e10 a second (benchmarks/compiling.py)."""
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -151,6 +155,10 @@ class RunConfig(_Frozen):
     Made from what a spec gives for one point of its grid; see DatasetConfig and SchemeConfig for
     the short forms. Raises pydantic.ValidationError, or UnknownNameError for a name that no
     table has.
+
+    Attributes:
+        compile: True to train through a compiled graph, which rounds differently; None not to. A
+            spec may also say "auto": True if the run would train for longer than compiling takes.
     """
 
     recipe_version: int = RECIPE_VERSION
@@ -160,6 +168,7 @@ class RunConfig(_Frozen):
     dataset: DatasetConfig
     training: TrainingConfig = TrainingConfig()
     precision: Precision = "fp32"
+    compile: Literal[True, "auto"] | None = None
     seed: Whole = Field(ge=0, lt=2**53)
 
     @model_validator(mode="before")
@@ -181,10 +190,27 @@ class RunConfig(_Frozen):
             raise ValueError(f"{data!r} is not a model: give its name, or {{name: ...}}")
         return MODELS[data["name"]].options.model_validate(data)
 
+    @field_validator("compile", mode="before")
+    @classmethod
+    def _is_compiled_or_not(cls, given: Any) -> Any:
+        if given is None or given is False:
+            return None
+        if given is not True and given != "auto":
+            raise ValueError(f"{given!r} is none of true, false and auto")
+        return given
+
     @model_validator(mode="after")
     def _model_fits_scheme(self) -> RunConfig:
         completed = self.architecture.complete(self.model, self.scheme)
         object.__setattr__(self, "model", completed)
+        return self
+
+    @model_validator(mode="after")
+    def _auto_is_decided(self) -> RunConfig:
+        if self.compile == "auto":
+            trained = self.multiply_adds_per_image * self.train_images * self.training.epochs
+            worth = trained > _MULTIPLY_ADDS_WORTH_A_LAYER * self.model.depth
+            object.__setattr__(self, "compile", worth or None)
         return self
 
     @field_validator("recipe_version")
@@ -235,7 +261,7 @@ class RunConfig(_Frozen):
         return {
             key: _json_part(value) if isinstance(value, BaseModel) else value
             for key in RunConfig.model_fields
-            for value in (getattr(self, key),)
+            if (value := getattr(self, key)) is not None
         }
 
     @cached_property
@@ -247,12 +273,9 @@ class RunConfig(_Frozen):
     @cached_property
     def _around_seed(self) -> tuple[bytes, bytes]:
         """The canonical JSON before and after the value of the seed: keys in order, no spaces."""
-        values = {
-            key: _canonical(value) if isinstance(value, BaseModel) else rfc8785.dumps(value)
-            for key, value in ((key, getattr(self, key)) for key in _KEYS if key != "seed")
-        }
-        items = [f'"{key}":'.encode() + values.get(key, b"") for key in _KEYS]
-        position = _KEYS.index("seed") + 1
+        given = [(key, value) for key in _KEYS if (value := getattr(self, key)) is not None]
+        items = [f'"{key}":'.encode() + _canonical_value(key, value) for key, value in given]
+        position = [key for key, _ in given].index("seed") + 1
         before, after = b",".join(items[:position]), b",".join([b"", *items[position:]])
         return b"{" + before, after + b"}"
 
@@ -271,6 +294,12 @@ class RunConfig(_Frozen):
 
 
 _KEYS = sorted(RunConfig.model_fields)
+
+
+def _canonical_value(key: str, value: Any) -> bytes:
+    if key == "seed":
+        return b""
+    return _canonical(value) if isinstance(value, BaseModel) else rfc8785.dumps(value)
 
 
 @lru_cache(maxsize=1 << 16)

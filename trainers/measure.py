@@ -22,6 +22,12 @@ _FORWARD_BATCH = {"cpu": 125}
 """Images at a time through the network, EVALUATION_BATCH unless given. A CPU's caches hold the
 activations of so many, which makes it twice as fast; each image's logits are the same."""
 
+
+def forward_batch(device: torch.device) -> int:
+    """How many images go through a network at once when it is measured."""
+    return _FORWARD_BATCH.get(device.type, EVALUATION_BATCH)
+
+
 Logits = Callable[[Tensor], Tensor]
 """From pixels in [0, 1], float32 (B, C, H, W), to logits, float32 (B, classes)."""
 
@@ -114,12 +120,12 @@ def accuracy_and_loss(
     if count == 0 or labels.shape != (count,):
         raise ValueError(f"{count} images and labels of shape {tuple(labels.shape)}")
 
-    forward_batch = _FORWARD_BATCH.get(device.type, EVALUATION_BATCH)
+    at_once = forward_batch(device)
 
     def logits(pixels: Tensor) -> Tensor:
         inputs = normalize(pixels, mean, std).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-            scores = torch.cat([network(part) for part in torch.split(inputs, forward_batch)])
+            scores = torch.cat([network(part) for part in torch.split(inputs, at_once)])
         return scores.float()
 
     losses, right = [], []

@@ -25,6 +25,9 @@ from trainers.job import EpochMetrics, EvaluationResult, TrainingJob, TrainingRe
 from trainers.measure import accuracy_and_loss, evaluate
 from trainers.sgd import SGD
 
+_STEPS_UNTIL_A_LOOK = 50
+"""On a GPU, between looks at whether the loss is still finite: it has to stop for each."""
+
 
 def build_network(config: RunConfig, device: str) -> nn.Module:
     """The untrained network of a run, its weights drawn on the CPU from the run's seed."""
@@ -72,6 +75,7 @@ class _Training:
         self.test_images = torch.tensor(test_split.images, device=self.device)
         self.test_labels = torch.tensor(test_split.labels, device=self.device)
         self.network = build_network(job.config, job.device)
+        self.passes = _passes(self.network, job, self.device)
         recipe = job.config.training.optimizer
         self.optimizer = SGD(
             self.network.parameters(),
@@ -159,9 +163,11 @@ class _Training:
             flips=seeded_generator(seed, "flips", epoch),
         )
         order, offsets, flipped = (t.to(self.device) for t in (order, offsets, flipped))
-        self.network.train()
-        total_loss, correct = 0.0, 0
-        for start in range(0, self.count, batch_size):
+        self.passes.train()
+        total_loss = torch.zeros((), dtype=torch.float64, device=self.device)
+        correct = torch.zeros((), dtype=torch.int64, device=self.device)
+        look_every = 1 if self.device.type == "cpu" else _STEPS_UNTIL_A_LOOK
+        for step, start in enumerate(range(0, self.count, batch_size), start=1):
             if self.job.alive is not None:
                 self.job.alive()
             batch = slice(start, start + batch_size)
@@ -170,33 +176,36 @@ class _Training:
                 self.padded, index, offsets[batch], flipped[batch], padding=self.padding
             )
             loss, right = self._step(pixels, self.labels[index], learning_rate)
-            if not math.isfinite(loss):
-                self.diverged_epoch = epoch
-                return None, None
-            total_loss += loss * len(index)
+            total_loss += loss.double() * len(index)
             correct += right
-        return total_loss / self.count, 100 * correct / self.count
+            # Once the sum is not finite it never is again.
+            if step % look_every == 0 and not math.isfinite(float(total_loss)):
+                break
+        if not math.isfinite(float(total_loss)):
+            self.diverged_epoch = epoch
+            return None, None
+        return float(total_loss) / self.count, 100 * int(correct) / self.count
 
-    def _step(self, pixels: Tensor, labels: Tensor, learning_rate: float) -> tuple[float, int]:
-        """One step of SGD on uint8 (B, C, H, W); its loss and how many were right."""
+    def _step(self, pixels: Tensor, labels: Tensor, learning_rate: float) -> tuple[Tensor, Tensor]:
+        """One step of SGD on uint8 (B, C, H, W); its loss and how many were right, both ()."""
         images = normalize(pixels, self.facts.mean, self.facts.std)
         images = images.contiguous(memory_format=torch.channels_last)
         with torch.autocast(
             self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"
         ):
-            logits = self.network(images)
+            logits = self.passes(images)
         logits = logits.float()
         loss = functional.cross_entropy(logits, labels)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        value = float(loss.detach())
-        if math.isfinite(value):
+        loss = loss.detach()
+        if self.device.type != "cpu" or math.isfinite(float(loss)):
             self.optimizer.step(learning_rate)
-        return value, int((logits.detach().argmax(1) == labels).sum())
+        return loss, (logits.detach().argmax(1) == labels).sum()
 
     def _measure(self, evaluation: NoiseConfig | None) -> tuple[float, float]:
         return _measure(
-            self.network, self.job, evaluation, self.test_images, self.test_labels, self.device
+            self.passes, self.job, evaluation, self.test_images, self.test_labels, self.device
         )
 
     def result(self) -> TrainingResult:
@@ -254,12 +263,24 @@ def evaluate_weights(job: TrainingJob, stored: StoredWeights) -> list[Evaluation
     device = torch.device(job.device)
     network = build_network(job.config, job.device)
     network.load_state_dict(stored.weights)
+    passes = _passes(network, job, device, to_train=False)
     images = torch.tensor(test_split.images, device=device)
     labels = torch.tensor(test_split.labels, device=device)
     return [
-        evaluation_result(evaluation, _measure(network, job, evaluation, images, labels, device))
+        evaluation_result(evaluation, _measure(passes, job, evaluation, images, labels, device))
         for evaluation in job.evaluations
     ]
+
+
+def _passes(
+    network: nn.Module, job: TrainingJob, device: torch.device, *, to_train: bool = True
+) -> nn.Module:
+    """What images go through: the network, or its compiled graphs."""
+    if not job.config.compile:
+        return network
+    from trainers.compilation import compiled
+
+    return compiled(network, job.config, device, to_train=to_train, alive=job.alive)
 
 
 def _measure(

@@ -240,6 +240,15 @@ def test_cost_samples_are_means_by_kind_of_run_and_device(store, queries, make):
     assert all(c.config["model"]["name"] == "zerosnet" for c in queries.cost_samples())
 
 
+@pytest.mark.parametrize("key", ["precision", "compile"])
+def test_cost_samples_tell_apart_what_makes_a_run_faster(store, queries, make, key):
+    runs = [make.run(1), make.run(2, config={**make.run(2).config, key: True})]
+    make.save(store, "s", runs)
+    for run, rate in zip(runs, (100.0, 300.0), strict=True):
+        make.finish(store, run, images_per_second=rate, provenance={"device": "cpu"})
+    assert sorted(c.images_per_second for c in queries.cost_samples()) == [100.0, 300.0]
+
+
 def test_points_in_time_are_iso_in_utc(store, queries, make, plain):
     make.save(store, "s", [make.run()])
     with plain.begin() as connection:

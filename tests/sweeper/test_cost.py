@@ -78,6 +78,7 @@ def test_of_several_finished_runs_the_median_counts():
         config(model="preresnet"),
         config(dataset="fashion_mnist"),
         config(precision="bf16"),
+        config(compile=True),
     ],
 )
 def test_runs_of_the_same_kind_are_preferred(other):

@@ -66,6 +66,13 @@ def test_groups_of_zip_are_crossed_with_each_other_and_with_the_grid():
     ]
 
 
+def test_compiling_is_an_axis_and_auto_is_decided_run_by_run():
+    found = configs("grid:\n  compile: [false, true]\n  seed: [0, 1]\n")
+    assert [c.compile for c in found] == [None, None, True, True]
+    found = configs("compile: auto\ngrid:\n  training.epochs: [1, 100000]\n")
+    assert [c.compile for c in found] == [None, True]
+
+
 @pytest.mark.parametrize("nothing", ["", " {}", " []", " [{}]"])
 def test_an_empty_zip_varies_nothing(nothing):
     assert len(configs(f"zip:{nothing}\n")) == 1

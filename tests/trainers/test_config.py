@@ -408,3 +408,36 @@ def test_the_id_is_the_hash_of_the_canonical_json(data: dict[str, Any], seed: in
 def test_no_seed_that_a_config_refuses(small: Small, seed: Any) -> None:
     with pytest.raises(ValueError, match="seed"):
         RunConfig.model_validate(small()).with_seed(seed)
+
+
+def test_compiling_is_a_choice_that_makes_another_run(small: Small) -> None:
+    plain = RunConfig.model_validate(small())
+    assert run_id({**small(), "compile": False}) == plain.run_id
+    assert run_id({**small(), "compile": None}) == plain.run_id
+    assert "compile" not in plain.to_json()
+    compiled = RunConfig.model_validate({**small(), "compile": True})
+    assert compiled.run_id != plain.run_id
+    assert compiled.to_json()["compile"] is True
+    assert RunConfig.model_validate(compiled.to_json()).run_id == compiled.run_id
+    assert compiled.with_seed(5).run_id == run_id({**small(seed=5), "compile": True})
+
+
+@pytest.mark.parametrize("given", ["yes", 1, 0, "", ["auto"], {}])
+def test_compile_is_true_false_or_auto(small: Small, given: Any) -> None:
+    with pytest.raises(ValidationError, match="none of true, false and auto"):
+        RunConfig.model_validate({**small(), "compile": given})
+
+
+def test_auto_compiles_what_trains_for_longer_than_compiling_takes(small: Small) -> None:
+    def decided(epochs: int, **more: Any) -> bool | None:
+        config = {"model": {"name": "zerosnet", "depth": 20}, "dataset": "fashion_mnist"}
+        config |= {"training": {"epochs": epochs}, "seed": 0, **more}
+        return RunConfig.model_validate({**config, "compile": "auto"}).compile  # type: ignore[return-value]
+
+    few = {"name": "fashion_mnist", "subset": 2000}
+    assert decided(1, dataset=few) is None
+    assert decided(100, dataset=few) is True
+    assert decided(1) is True
+    # As it decides, so the run is called.
+    short = RunConfig.model_validate({**small(), "compile": "auto"})
+    assert short.run_id == run_id(small())

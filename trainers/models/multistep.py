@@ -36,18 +36,34 @@ class ResidualFunction(nn.Module):
         return out
 
 
+def _combine(coefficients: Tensor, slope: Tensor, history: list[Tensor]) -> Tensor:
+    """The new state, by coefficients (d + 1,), float32: alpha, then beta. Computed in at least
+    float32, since bf16 would round them: the scheme that trains is to be the one reported."""
+    *alpha, beta = coefficients.unbind()
+    wide = torch.promote_types(slope.dtype, torch.float32)
+    new = beta * slope.to(wide)
+    for weight, state in zip(alpha, history, strict=True):
+        new = new + weight * state.to(wide)
+    return new.to(slope.dtype)
+
+
 class FixedCoefficients(nn.Module):
     """(alpha ..., beta) as a spec gives them."""
+
+    values: Tensor
 
     def __init__(self, scheme: SchemeConfig) -> None:
         super().__init__()
         assert scheme.alpha is not None
         assert scheme.beta is not None
         self.coefficients = (*scheme.alpha, scheme.beta)
+        self.register_buffer("values", torch.tensor(self.coefficients), persistent=False)
 
     def forward(self, slope: Tensor, history: list[Tensor]) -> Tensor:
-        """The new state. Python numbers, which bf16 does not round: the scheme that trains is to
-        be the one that is reported."""
+        if torch.compiler.is_compiling():
+            # As an input: a constant would need a graph of its own for each scheme.
+            return _combine(self.values, slope, history)
+        # Python numbers, which bf16 does not round either, and which cost no conversion.
         *alpha, beta = self.coefficients
         new = slope * beta
         for weight, state in zip(alpha, history, strict=True):
@@ -56,19 +72,14 @@ class FixedCoefficients(nn.Module):
 
 
 class _Learned(nn.Module):
-    """Coefficients that are parameters; the combination is computed in at least float32."""
+    """Coefficients that are parameters."""
 
     def coefficients(self) -> Tensor:
         """(d + 1,), float32: alpha, then beta."""
         raise AssertionError(f"{type(self).__name__} does not say what it learns")
 
     def forward(self, slope: Tensor, history: list[Tensor]) -> Tensor:
-        *alpha, beta = self.coefficients().unbind()
-        wide = torch.promote_types(slope.dtype, torch.float32)
-        new = beta * slope.to(wide)
-        for weight, state in zip(alpha, history, strict=True):
-            new = new + weight * state.to(wide)
-        return new.to(slope.dtype)
+        return _combine(self.coefficients(), slope, history)
 
 
 class LearnedCoefficients(_Learned):
