@@ -1,20 +1,24 @@
 """Training images a second: this project's trainer beside a plain PyTorch loop, in one run.
 
-    python benchmarks/train_throughput.py [--depth 20] [--images 2048] [--rounds 5]
+    python benchmarks/train_throughput.py [--depth 20] [--images 1024] [--rounds 15]
 
 The plain loop is the recipe as people write it: torchvision transforms on PIL images, a
-DataLoader, eager fp32. Both train the same network on the same images at batch 128. Rounds
-alternate, because machines are noisy; the figure is the median of the rounds' ratios.
+DataLoader, eager fp32. Both train the same network on the same images at batch 128. All processes
+stay ready, and lanes take turns of one epoch, because machines are noisy; the figure is the median
+of the rounds' ratios.
 
     plain loop            one process, one thread a core (torch's default)
     sweep, one run        one process, one thread a core
     sweep, all slots      one process a core, each training its own run on one thread: how a sweep
                           keeps a machine busy
+    ..., compiled         the same with `compile: true`; making the graphs is not counted (see
+                          benchmarks/compiling.py for what that takes)
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -23,25 +27,29 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 BATCH_SIZE = 128
 
 
-def config_of(options: argparse.Namespace, precision: str) -> dict[str, Any]:
+def config_of(
+    options: argparse.Namespace, precision: str, compiled: bool = False
+) -> dict[str, Any]:
     """A run's config as JSON: one epoch over the first images of the fixed shuffle."""
     return {
         "model": {"name": "zerosnet", "depth": options.depth},
         "dataset": {"name": options.dataset, "subset": options.images},
         "training": {"epochs": 1, "batch_size": BATCH_SIZE},
         "precision": precision,
+        "compile": compiled,
         "seed": 0,
     }
 
 
-def plain_loop(options: argparse.Namespace) -> float:
-    """Images a second of one epoch of the plain loop, after a warm-up of two batches."""
+def plain_loop(options: argparse.Namespace) -> Callable[[], None]:
+    """One epoch of the plain loop."""
     import torch
     from torch.utils.data import DataLoader, Dataset
     from torchvision import transforms
@@ -76,48 +84,80 @@ def plain_loop(options: argparse.Namespace) -> float:
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
     criterion = torch.nn.CrossEntropyLoss()
 
-    def epoch(batches: int | None) -> None:
+    def epoch() -> None:
         network.train()
-        for number, (images, labels) in enumerate(loader):
-            if number == batches:
-                return
+        for images, labels in loader:
             optimizer.zero_grad()
             loss = criterion(network(images), labels)
             loss.backward()
             optimizer.step()
 
-    epoch(2)
-    started = time.perf_counter()
-    epoch(None)
-    return len(pictures) / (time.perf_counter() - started)
+    return epoch
 
 
-def sweep_trainer(options: argparse.Namespace, precision: str, threads: int) -> float:
-    """Images a second of one epoch of this project's trainer, after a warm-up epoch."""
-    from trainers.run import run
+def sweep_trainer(
+    options: argparse.Namespace, precision: str, threads: int, compiled: bool = False
+) -> Callable[[], None]:
+    """One epoch of this project's trainer, without the test that follows it."""
+    from trainers.config import RunConfig
+    from trainers.job import TrainingJob
+    from trainers.run import prepare_torch
+    from trainers.train import _Training
 
-    config = config_of(options, precision)
-    config["training"]["epochs"] = 2
-    result = run(config, data_dir=options.data_dir, threads=threads)
-    return float(options.images / result["epochs"][1]["seconds"])
+    prepare_torch(threads)
+    config = RunConfig.model_validate(config_of(options, precision, compiled))
+    training = _Training(TrainingJob(config, (), options.data_dir))
+
+    def epoch() -> None:
+        training._train_on_all_images(1, learning_rate=0.01)
+
+    return epoch
 
 
-def in_processes(options: argparse.Namespace, what: str, count: int) -> float:
-    """The sum over `count` processes that measure `what` at the same time."""
-    command = [
-        sys.executable, __file__, "--only", what, "--depth", str(options.depth),
-        "--images", str(options.images), "--dataset", options.dataset,
-        "--data-dir", str(options.data_dir), "--cores", str(options.cores),
-    ]  # fmt: skip
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(count)]
-    return sum(float(process.communicate()[0]) for process in processes)
+class Lane:
+    """Processes that are ready to train an epoch whenever they are told to."""
+
+    def __init__(self, options: argparse.Namespace, what: str, count: int) -> None:
+        command = [
+            sys.executable, __file__, "--only", what, "--depth", str(options.depth),
+            "--images", str(options.images), "--dataset", options.dataset,
+            "--data-dir", str(options.data_dir), "--cores", str(options.cores),
+        ]  # fmt: skip
+        self._processes = [
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            for _ in range(count)
+        ]
+        self._answers()  # they have trained an epoch to warm up
+
+    def images_per_second(self) -> float:
+        """Of one epoch, the sum over the processes, all at the same time."""
+        for process in self._processes:
+            assert process.stdin is not None
+            process.stdin.write("epoch\n")
+            process.stdin.flush()
+        return sum(self._answers())
+
+    def _answers(self) -> list[float]:
+        return [float(process.stdout.readline()) for process in self._processes if process.stdout]
+
+    def close(self) -> None:
+        for process in self._processes:
+            process.communicate()
+
+
+def obey(epoch: Callable[[], None], images: int) -> None:
+    """Train an epoch at the start and for each line of the input; say how many images a second."""
+    for _ in itertools.chain([""], sys.stdin):
+        started = time.perf_counter()
+        epoch()
+        print(images / (time.perf_counter() - started), flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--depth", type=int, default=20)
-    parser.add_argument("--images", type=int, default=2048)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--images", type=int, default=1024)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--dataset", default="fashion_mnist")
     parser.add_argument("--data-dir", type=Path, default=Path(tempfile.gettempdir()) / "data")
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
@@ -129,20 +169,27 @@ def main() -> None:
         "one-fp32": lambda: sweep_trainer(options, "fp32", options.cores),
         "slot-fp32": lambda: sweep_trainer(options, "fp32", 1),
         "slot-bf16": lambda: sweep_trainer(options, "bf16", 1),
+        "slot-fp32-compiled": lambda: sweep_trainer(options, "fp32", 1, compiled=True),
+        "slot-bf16-compiled": lambda: sweep_trainer(options, "bf16", 1, compiled=True),
     }
     if options.only:
-        print(measures[options.only]())
+        obey(measures[options.only](), options.images)
         return
     lanes = {
         "plain loop, fp32": ("plain", 1),
         "sweep, one run, fp32": ("one-fp32", 1),
         "sweep, all slots, fp32": ("slot-fp32", options.cores),
         "sweep, all slots, bf16": ("slot-bf16", options.cores),
+        "sweep, all slots, fp32, compiled": ("slot-fp32-compiled", options.cores),
+        "sweep, all slots, bf16, compiled": ("slot-bf16-compiled", options.cores),
     }
+    ready = {name: Lane(options, *lane) for name, lane in lanes.items()}
     rates: dict[str, list[float]] = {name: [] for name in lanes}
     for _ in range(options.rounds):
-        for name, (what, count) in lanes.items():
-            rates[name].append(in_processes(options, what, count))
+        for name, lane in ready.items():
+            rates[name].append(lane.images_per_second())
+    for lane in ready.values():
+        lane.close()
     plain = rates["plain loop, fp32"]
     report = {
         "machine": f"{platform.machine()}, {options.cores} cores",
