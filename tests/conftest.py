@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 SUPPORT = Path(__file__).parent / "support"
 
 # What was green once stays green until something changes. HYPOTHESIS_PROFILE=search looks for
-# examples that no run before has seen.
-settings.register_profile("same examples", derandomize=True)
-settings.register_profile("search", print_blob=True)
+# examples that no run before has seen. No test fails because the machine is busy.
+_PATIENT: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("same examples", derandomize=True, **_PATIENT)
+settings.register_profile("search", print_blob=True, **_PATIENT)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same examples"))
 
 

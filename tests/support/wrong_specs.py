@@ -14,7 +14,7 @@ MISTAKES: dict[str, Wrong] = {
     "unknown key": (
         BASE + "trainig: {epochs: 2}\n",
         (4, 1),
-        ["unknown key 'trainig'", "did you mean 'training'", "allowed: dataset, depth"],
+        ["unknown key 'trainig'", "did you mean 'training'", "allowed: compile, dataset, depth"],
     ),
     "unknown key inside": (
         BASE + "training:\n  epochs: 2\n  optimizer:\n    learning_rate: 0.1\n",
@@ -1180,7 +1180,7 @@ HOSTILE: dict[str, Wrong] = {
     "3,900 unknown keys": (
         BASE + "".join(f"key{n}: 1\n" for n in range(3900)),
         (4, 1),
-        ["unknown key 'key0' (allowed: dataset, depth"],
+        ["unknown key 'key0' (allowed: compile, dataset, depth"],
     ),
     "a key of 100,000 letters": (
         BASE + "? " + "x" * 100_000 + "\n: 1\n",
