@@ -40,15 +40,22 @@ model: zerosnet
 depth: 8
 dataset: digits
 trainer: {trainer}
-grid: {{scheme: [{{lambda: 10}}]}}
+grid: {{scheme: {schemes}}}
 zip: {{training.epochs: {epochs}, seed: {seeds}}}
 """
 
 
 @contextmanager
-def sweep(folder: Path, trainer: str, epochs: list[int]) -> Iterator[subprocess.Popen[str]]:
-    """`sweep run` at work, of one run for each of `epochs`."""
-    text = SPEC.format(trainer=trainer, epochs=epochs, seeds=list(range(len(epochs))))
+def sweep(
+    folder: Path, trainer: str, epochs: list[int], schemes: int = 1
+) -> Iterator[subprocess.Popen[str]]:
+    """`sweep run` at work, of one run for each of `epochs` and of so many schemes."""
+    text = SPEC.format(
+        trainer=trainer,
+        epochs=epochs,
+        seeds=list(range(len(epochs))),
+        schemes=f"[{', '.join(f'{{lambda: {10 + number}}}' for number in range(schemes))}]",
+    )
     (folder / "slots.yaml").write_text(text)
     path = os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH"))))
     with (folder / "said").open("w") as said:
@@ -113,7 +120,7 @@ def memory(runs: int) -> dict[str, Any]:
     seen: list[tuple[int, float]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with sweep(folder, "no_op:nothing", [1] * runs) as process:
+        with sweep(folder, "no_op:nothing", [1] * (runs // 10), schemes=10) as process:
             database = f"file:{folder}/home/sweep.db?mode=ro"
             while process.poll() is None:
                 time.sleep(0.5)
