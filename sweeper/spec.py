@@ -18,9 +18,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from sweeper.collection import no_search_for_cycles
 from sweeper.errors import SpecError
 from sweeper.faults import FaultPolicies
+from sweeper.garbage_collection import no_search_for_cycles
 from sweeper.grid import Axis, Grid
 from sweeper.overrides import apply_override
 from sweeper.points import CONFIG_KEYS, NAMED, ConfigPath, Point, check_key, identity, resolve

@@ -16,8 +16,8 @@ def keep_freed_memory() -> None:
     """Let this process keep what it frees, for its next tensors.
 
     A training step allocates and frees the same hundred tensors of some megabytes. glibc would
-    give each back to the kernel and fetch it again, page by page and cleared: a twelfth of the
-    time of a compiled step. Does nothing where the C library is another one.
+    give each back to the kernel and fetch it again, page by page and cleared
+    (docs/performance.md has what that costs). Does nothing where the C library is another one.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -1,7 +1,7 @@
 """Stochastic gradient descent with momentum, as all five papers train.
 
-The arithmetic is that of `torch.optim.SGD`, in its order, to the same bits. Its first use imports
-torch's compiler, which takes longer than many a run here.
+The arithmetic is that of `torch.optim.SGD`, in its order, to the same bits. That class imports
+torch's compiler when it is first used, which takes longer than many a run here.
 """
 
 from __future__ import annotations

@@ -37,8 +37,16 @@ class ResidualFunction(nn.Module):
 
 
 def _combine(coefficients: Tensor, slope: Tensor, history: list[Tensor]) -> Tensor:
-    """The new state, by coefficients (d + 1,), float32: alpha, then beta. Computed in at least
-    float32, since bf16 would round them: the scheme that trains is to be the one reported."""
+    """y_{n+1}, of the shape and dtype of `slope`.
+
+    Computed in at least float32: bf16 would round the coefficients, and the scheme that trains is
+    to be the one that is reported.
+
+    Args:
+        coefficients: (d + 1,), float32: alpha, then beta.
+        slope: f(y_n), (N, C, H, W).
+        history: y_n, y_{n-1}, ..., d of them, each (N, C, H, W).
+    """
     *alpha, beta = coefficients.unbind()
     wide = torch.promote_types(slope.dtype, torch.float32)
     new = beta * slope.to(wide)
