@@ -54,12 +54,12 @@ class CostModel:
         return bool(self.rates)
 
     def seconds(self, config: RunConfig, evaluations: int) -> float:
-        """Training, a test after each epoch, and `evaluations` passes over the test images."""
+        """Training, the tests on the way, and `evaluations` passes over the test images."""
         rate = next(
             (self.rates[key] for key in _keys(config) if key in self.rates), UNCALIBRATED_RATE
         )
         epochs = config.training.epochs
-        tested = config.dataset_facts.test_images * (epochs + evaluations)
+        tested = config.dataset_facts.test_images * (config.training.tests + evaluations)
         images = config.train_images * epochs + EVALUATION_SHARE * tested
         return images * config.multiply_adds_per_image / rate
 

@@ -77,9 +77,15 @@ class StepDecayConfig(_Frozen):
 
 
 class TrainingConfig(_Frozen):
-    """The recipe. Defaults are those of ZeroSNet and LM-ResNet for CIFAR-10."""
+    """The recipe. Defaults are those of ZeroSNet and LM-ResNet for CIFAR-10.
+
+    Attributes:
+        test_every: test after each so many epochs, and after the last one; None after each. Weights
+            do not depend on it, the best test accuracy does.
+    """
 
     epochs: Whole = Field(default=160, ge=1, le=100_000)
+    test_every: Whole | None = Field(default=None, ge=1)
     batch_size: Whole = Field(default=128, ge=2)
     optimizer: OptimizerConfig = OptimizerConfig()
     lr_schedule: StepDecayConfig = StepDecayConfig()
@@ -98,9 +104,25 @@ class TrainingConfig(_Frozen):
         if epochs == self.lr_schedule.milestones:
             return self
         schedule = self.lr_schedule.model_copy(update={"milestones": epochs})
-        # The one place where a frozen model is completed: at its birth.
+        # Where a frozen model is completed: at its birth.
         object.__setattr__(self, "lr_schedule", schedule)
         return self
+
+    @model_validator(mode="after")
+    def _one_name_for_the_same_tests(self) -> TrainingConfig:
+        if self.test_every is not None:
+            every = min(self.test_every, self.epochs)
+            object.__setattr__(self, "test_every", every if every > 1 else None)
+        return self
+
+    def is_tested(self, epoch: int) -> bool:
+        """Whether there is a test after this epoch, counted from 1."""
+        return epoch == self.epochs or epoch % (self.test_every or 1) == 0
+
+    @property
+    def tests(self) -> int:
+        """How many epochs have a test after them."""
+        return -(-self.epochs // (self.test_every or 1))
 
     def learning_rate(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 1."""

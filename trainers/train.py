@@ -135,7 +135,7 @@ class _Training:
         }
         if self.diverged_epoch is None and not self._weights_are_finite():
             self.diverged_epoch = epoch
-        if self.diverged_epoch is None:
+        if self.diverged_epoch is None and self.config.training.is_tested(epoch):
             test_accuracy, test_loss = self._measure(None)
             if math.isfinite(test_loss) or epoch < self.config.training.epochs:
                 metrics["test_accuracy"] = test_accuracy

@@ -62,6 +62,8 @@ def test_cost_grows_with_epochs_subset_and_evaluations():
     model = CostModel.from_samples([sample(config(), 500)])
     assert model.seconds(config(epochs=20), 0) == pytest.approx(2 * model.seconds(config(), 0))
     assert model.seconds(config(), 3) == pytest.approx(seconds_at(config(), 500, evaluations=3))
+    rarely = config(training={"epochs": 10, "test_every": 4})
+    assert model.seconds(rarely, 0) == pytest.approx((12_970 + 0.3 * 3 * 500) / 500)
     small = config(dataset={"name": "digits", "subset": 100})
     assert model.seconds(small, 0) == pytest.approx((1000 + 0.3 * 5000) / 500)
 

@@ -112,6 +112,7 @@ def test_the_order_of_keys_does_not_matter() -> None:
         {"training": {"epochs": 3, "batch_size": 64, "optimizer": {"lr": "1/10"}}},
         {"training": {"epochs": 3, "batch_size": 64, "lr_schedule": {"milestones": [1, 2]}}},
         {"training": {"epochs": 3, "batch_size": 64, "lr_schedule": {"milestones": ["1/2", 0.75]}}},
+        {"training": {"epochs": 3, "batch_size": 64, "test_every": 1}},
         {"precision": "fp32"},
         {"recipe_version": RECIPE_VERSION, "trainer": "trainers.train:train"},
     ],
@@ -160,6 +161,8 @@ def test_every_field_that_decides_a_result_decides_the_identity(small: Small) ->
         training(),
         training(epochs=5, lr_schedule={"milestones": [2, 3]}),
         training(batch_size=32),
+        training(test_every=2),
+        training(test_every=9),
         training(optimizer={"lr": 0.05}),
         training(optimizer={"momentum": 0.8}),
         training(optimizer={"weight_decay": 5e-4}),
@@ -217,6 +220,7 @@ def run_configs(draw: st.DrawFn) -> dict[str, Any]:
         "dataset": {"name": dataset, "subset": draw(st.none() | st.integers(1, 1297))},
         "training": {
             "epochs": draw(st.sampled_from([1, 2, 3, 7, 160, 300])),
+            "test_every": draw(st.none() | st.integers(1, 500)),
             "batch_size": draw(st.integers(2, 512)),
             "optimizer": {
                 "lr": draw(st.floats(1e-6, 10)),
@@ -262,6 +266,23 @@ def test_milestones_are_resolved_to_epochs(
         {"epochs": epochs, "lr_schedule": {"milestones": written}}
     )
     assert training.lr_schedule.milestones == resolved
+
+
+def epochs_that_are_tested(training: TrainingConfig) -> list[int]:
+    return [epoch for epoch in range(1, training.epochs + 1) if training.is_tested(epoch)]
+
+
+every = st.none() | st.integers(1, 60)
+
+
+@given(st.integers(1, 50), every, every)
+def test_epochs_with_a_test(epochs: int, one: int | None, other: int | None) -> None:
+    first = TrainingConfig(epochs=epochs, test_every=one)
+    assert epochs_that_are_tested(first) == sorted({*range(one or 1, epochs + 1, one or 1), epochs})
+    assert first.tests == len(epochs_that_are_tested(first))
+    second = TrainingConfig(epochs=epochs, test_every=other)
+    # The same tests are the same recipe, however they were asked for.
+    assert (first == second) == (epochs_that_are_tested(first) == epochs_that_are_tested(second))
 
 
 def test_the_learning_rate_of_the_papers() -> None:

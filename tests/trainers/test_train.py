@@ -225,6 +225,19 @@ def test_the_summary_follows_from_the_epochs(small: Small) -> None:
     assert result["parameters"] == RunConfig.model_validate(small()).parameters
 
 
+def test_fewer_tests_change_nothing_but_what_they_would_have_said(
+    small: Small, plain: dict[str, Any]
+) -> None:
+    result = train(small(training={"epochs": 3, "batch_size": 64, "test_every": 2}))
+    assert result["weights_sha256"] == plain["weights_sha256"]
+    without = {**plain["epochs"][0], "test_accuracy": None, "test_loss": None}
+    assert numbers(result["epochs"]) == numbers([without, *plain["epochs"][1:]])
+    tested = [epoch["test_accuracy"] for epoch in plain["epochs"][1:]]
+    assert result["best_test_accuracy"] == max(tested)
+    assert result["best_epoch"] == 2 + tested.index(max(tested))
+    assert result["test_accuracy"] == plain["test_accuracy"]
+
+
 def test_the_best_epoch_is_the_first_of_equals_and_need_not_be_the_last(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
