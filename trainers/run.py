@@ -208,7 +208,8 @@ def provenance(device: str, threads: int) -> dict[str, Any]:
         "device_name": name,
         "threads": threads,
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        # A plain string: of torch's own class, unpickling it would import torch into the driver.
+        "torch": str(torch.__version__),
         "numpy": version("numpy"),
         "git_commit": _git_commit(),
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+import pickletools
 import subprocess
 import sys
 import time
@@ -89,6 +91,12 @@ def test_provenance(finished: tuple[Path, dict[str, Any]]) -> None:
     assert (provenance["device"], provenance["threads"], provenance["first_epoch"]) == ("cpu", 1, 1)
     assert provenance["python"] == ".".join(map(str, sys.version_info[:3]))
     assert provenance["started_at"] < provenance["finished_at"] <= time.time()
+
+
+def test_reading_a_result_needs_no_torch(finished: tuple[Path, dict[str, Any]]) -> None:
+    # A worker's result reaches the driver pickled, and importing torch there takes a second.
+    opcodes = {opcode.name for opcode, _, _ in pickletools.genops(pickle.dumps(finished[1]))}
+    assert not opcodes & {"GLOBAL", "STACK_GLOBAL"}
 
 
 def test_a_result_of_another_run_is_none(finished: tuple[Path, dict[str, Any]]) -> None:
