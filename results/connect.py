@@ -16,7 +16,7 @@ def connect(
     """Opens the database that `url` names, and checks its schema.
 
     To "create" makes what is missing: the SQLite file with its folder, or the tables in an empty
-    Postgres database. `on_wait` is told when a lost connection is waited for.
+    Postgres database. `on_wait` is told when a lost connection, or a locked file, is waited for.
 
     Raises NoDatabaseError if there is none (and it was not to be created), DatabaseError if the
     URL is not supported, the database cannot be reached, is no sweep database, or has the schema
@@ -48,7 +48,7 @@ def open_unchecked(
     if isinstance(address, SqliteAddress):
         from results.sqlite_database import SqliteDatabase
 
-        return SqliteDatabase(address, purpose)
+        return SqliteDatabase(address, purpose, on_wait)
     from results.postgres_database import PostgresDatabase
 
     return PostgresDatabase(address, purpose, on_wait)

@@ -24,7 +24,7 @@ class Database(ABC):
 
     shown: str
     patience: float = 0.0
-    """For how many seconds a lost connection is waited for, where connections can be lost."""
+    """For how many seconds a lost connection, or a file that others lock, is waited for."""
 
     @abstractmethod
     def prepare_for_writing(self) -> None:

@@ -36,6 +36,7 @@ from results.database import Database, Purpose, T
 from results.driver_lock import driver_lock
 from results.errors import DatabaseError, NoDatabaseError
 from results.escaping import escape_text
+from results.patience import Patience
 from results.plain import to_json
 from results.tables import drivers
 
@@ -51,8 +52,14 @@ class SqliteDatabase(Database):
     can read before it is rolled back.
     """
 
-    def __init__(self, address: SqliteAddress, purpose: Purpose) -> None:
+    def __init__(
+        self,
+        address: SqliteAddress,
+        purpose: Purpose,
+        on_wait: Callable[[str], None] | None = None,
+    ) -> None:
         self.path = address.path
+        self._on_wait = on_wait or (lambda _: None)
         self.shown = address.shown
         _require_place(self.path, create=purpose == "create")
         self._read_only = purpose == "read"
@@ -83,12 +90,27 @@ class SqliteDatabase(Database):
         wait: bool = True,
     ) -> T:
         # No network in between: a commit either took place or raised.
-        with (
-            _foreign_errors(self.path),
-            _writer_lock(self.path, BUSY_SECONDS),
-            self._engine.begin() as connection,
-        ):
-            return apply(connection)
+        def attempt() -> T:
+            with (
+                _foreign_errors(self.path),
+                _writer_lock(self.path, BUSY_SECONDS),
+                self._engine.begin() as connection,
+            ):
+                return apply(connection)
+
+        return self._persist(attempt) if wait else attempt()
+
+    def read(self, query: Callable[[Connection], T]) -> T:
+        return self._persist(lambda: super(SqliteDatabase, self).read(query))
+
+    def _persist(self, attempt: Callable[[], T]) -> T:
+        """A driver, with hours of work at stake, waits while others keep the file locked."""
+        patience = Patience(self.patience if self._driving else 0.0, self._on_wait)
+        while True:
+            try:
+                return attempt()
+            except _LockedError as error:
+                patience.wait(error)
 
     @contextmanager
     def driving(self, command: str) -> Iterator[Callable[[], int]]:
@@ -245,7 +267,7 @@ def _writer_lock(path: Path, patience: float) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() >= deadline:
-                    raise DatabaseError(_locked(path)) from None
+                    raise _LockedError(path) from None
                 time.sleep(0.002)
             except OSError as error:
                 raise DatabaseError(
@@ -260,9 +282,9 @@ def _foreign_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise DatabaseError(_explain(path, error.orig)) from error
+        raise _error(path, error.orig) from error
     except sqlite3.Error as error:
-        raise DatabaseError(_explain(path, error)) from error
+        raise _error(path, error) from error
     except OverflowError as error:
         raise DatabaseError(f"{path} cannot hold a whole number beyond 64 bits: {error}") from error
 
@@ -272,17 +294,22 @@ def _code(error: object) -> str:
     return str(getattr(error, "sqlite_errorname", None) or "")
 
 
-def _locked(path: Path) -> str:
-    return (
-        f"{path} stayed locked for {BUSY_SECONDS:g} s: another program is writing to it;"
-        " try again when that is done"
-    )
+class _LockedError(DatabaseError):
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} stayed locked for {BUSY_SECONDS:g} s: another program is writing to it;"
+            " wait for that to end, or end it"
+        )
+
+
+def _error(path: Path, error: object) -> DatabaseError:
+    if _code(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return _LockedError(path)
+    return DatabaseError(_explain(path, error))
 
 
 def _explain(path: Path, error: object) -> str:
     code = _code(error)
-    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return _locked(path)
     if code.startswith("SQLITE_NOTADB"):
         return f"{path} is not a SQLite database: check --db, or choose another file"
     if code.startswith("SQLITE_CANTOPEN"):

@@ -66,7 +66,7 @@ class Store:
     Numbers that are not finite are stored as NULL.
 
     Every method raises DatabaseError if the database cannot be read or written; one that waited
-    10 s for another writer gives up with that error.
+    10 s for another writer gives up with that error, or, in a driver, after its `patience`.
     """
 
     def __init__(self, database: Database) -> None:
@@ -86,7 +86,7 @@ class Store:
 
         With `create`, what is missing is made: the SQLite file, its folder, and the tables. A
         Postgres connection that is lost later is waited for `patience` seconds (300 if None),
-        which `on_wait` is told.
+        and so is a SQLite file that others lock while this process drives; `on_wait` is told.
 
         Raises NoDatabaseError if there is no database and `create` is false, DatabaseError if
         the URL is not supported, or the database cannot be opened, is no sweep database, or has

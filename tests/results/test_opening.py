@@ -206,6 +206,42 @@ def test_a_store_that_waits_for_another_too_long_says_so(sqlite_url, make, monke
         assert make.save(store, "s", [make.run()]).added == 1
 
 
+def test_a_driver_waits_for_a_locked_file_and_says_so(sqlite_url, make, monkeypatch):
+    monkeypatch.setattr("results.sqlite_database.BUSY_SECONDS", 0.05)
+    told = []
+
+    def on_wait(sentence):
+        told.append(sentence)
+        other.execute("ROLLBACK")
+
+    with (
+        Store.open(sqlite_url, on_wait=on_wait, patience=60) as store,
+        store.driving(),
+        closing(sqlite3.connect(store.shown, isolation_level=None)) as other,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        assert make.save(store, "s", [make.run()]).added == 1
+    assert len(told) == 1
+    assert "stayed locked for 0.05 s" in told[0]
+    assert "trying again for 60 s" in told[0]
+
+
+def test_a_driver_does_not_wait_for_ever(sqlite_url, make, monkeypatch):
+    monkeypatch.setattr("results.sqlite_database.BUSY_SECONDS", 0.05)
+    told = []
+    with (
+        Store.open(sqlite_url, on_wait=told.append, patience=0.2) as store,
+        store.driving(),
+        closing(sqlite3.connect(store.shown, isolation_level=None)) as other,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseError, match=r"locked for 0\.05 s"):
+            make.save(store, "s", [make.run()])
+        assert told
+        other.execute("ROLLBACK")
+        assert make.save(store, "s", [make.run()]).added == 1
+
+
 def test_a_locked_postgres_is_waited_for_and_said(postgres_url, plain_postgres, make, monkeypatch):
     monkeypatch.setattr("results.postgres_database.LOCK_SECONDS", 0.1)
     told = []
