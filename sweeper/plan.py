@@ -37,8 +37,15 @@ def _facts(config: RunConfig) -> dict[str, Any]:
     }
 
 
+_OF_A_SCHEME = (
+    "alpha", "beta", "root_moduli", "max_root_modulus", "zero_stable", "consistent", "order",
+)  # fmt: skip
+
+
 @lru_cache(maxsize=1 << 16)
-def _facts_of_scheme(config: SchemeConfig) -> dict[str, Any]:
+def _facts_of_scheme(config: SchemeConfig | None) -> dict[str, Any]:
+    if config is None:
+        return {"scheme": "none", "trainable": False} | dict.fromkeys(_OF_A_SCHEME)
     scheme = config.fixed
     return {
         "scheme": str(config),

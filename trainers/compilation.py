@@ -96,8 +96,9 @@ def _pass(network: nn.Module, config: RunConfig, device: torch.device, count: in
 def _graph(config: RunConfig, device: torch.device, to_train: bool) -> str:
     """What tells its graphs from those of other runs. Too fine a distinction does no harm."""
     facts = config.dataset_facts
-    network = {"model": config.model.model_dump(mode="json"), "steps": config.scheme.steps}
-    network["learned"] = config.scheme.learned
+    network: dict[str, object] = {"model": config.model.model_dump(mode="json")}
+    if config.scheme is not None:
+        network |= {"steps": config.scheme.steps, "learned": config.scheme.learned}
     shape = [config.training.batch_size, facts.channels, facts.size, facts.classes]
     return json.dumps([torch.__version__, str(device), config.precision, to_train, shape, network])
 

@@ -186,7 +186,7 @@ class RunConfig(_Frozen):
     recipe_version: int = RECIPE_VERSION
     trainer: str = Field(default=BUILT_IN_TRAINER, pattern=r"^[\w.]+:\w+$")
     model: SerializeAsAny[ModelOptions]
-    scheme: SchemeConfig
+    scheme: SchemeConfig | None = None
     dataset: DatasetConfig
     training: TrainingConfig = TrainingConfig()
     precision: Precision = "fp32"
@@ -199,7 +199,7 @@ class RunConfig(_Frozen):
         if isinstance(data, dict) and data.get("scheme") is None:
             model = data.get("model")
             name = model.get("name") if isinstance(model, dict) else model
-            if isinstance(name, str):
+            if isinstance(name, str) and MODELS[name].default_scheme is not None:
                 return {**data, "scheme": MODELS[name].default_scheme}
         return data
 
@@ -223,6 +223,11 @@ class RunConfig(_Frozen):
 
     @model_validator(mode="after")
     def _model_fits_scheme(self) -> RunConfig:
+        if (self.scheme is None) != (self.architecture.default_scheme is None):
+            raise ValueError(
+                f"{self.model.name} is no linear multistep method: remove scheme, or choose"
+                f" {', '.join(name for name in MODELS if MODELS[name].default_scheme is not None)}"
+            )
         completed = self.architecture.complete(self.model, self.scheme)
         object.__setattr__(self, "model", completed)
         return self

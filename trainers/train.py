@@ -164,6 +164,8 @@ class _Training:
         )
         order, offsets, flipped = (t.to(self.device) for t in (order, offsets, flipped))
         self.passes.train()
+        if begin_epoch := getattr(self.network, "begin_epoch", None):
+            begin_epoch(lambda purpose: seeded_generator(seed, purpose, epoch))
         total_loss = torch.zeros((), dtype=torch.float64, device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
         look_every = 1 if self.device.type == "cpu" else _STEPS_UNTIL_A_LOOK

@@ -33,7 +33,8 @@ class Architecture:
     Attributes:
         options: the class that validates the options a spec gives.
         default_scheme: what a spec without a scheme means, as the spec would write it; None if
-            the network has to be given one.
+            the network is no linear multistep method: then it takes no scheme, and is given None
+            where the others get theirs.
         complete: fills in what depends on the scheme, and checks that both go together
             (ValueError if not).
         count_parameters: (options, scheme, channels, classes) -> trainable parameters.
@@ -41,19 +42,25 @@ class Architecture:
             forward pass, from which costs are estimated.
         builder: "module:function" with (options, scheme, channels, classes, generator) -> network;
             imported only when a network is built.
+
+    A network is a torch.nn.Module from images (N, channels, H, W) to logits (N, classes). It has
+    `blocks`, an nn.ModuleList in forward order, and `states(images)`, which yields the state
+    that leaves the stem and each block. One that draws at random while it trains has
+    `begin_epoch(draw)`, called before each epoch: `draw(purpose)` is a fresh generator on the CPU,
+    keyed by the run's seed, the purpose and the epoch.
     """
 
     options: type[ModelOptions]
     default_scheme: Any
-    complete: Callable[[Any, SchemeConfig], ModelOptions]
-    count_parameters: Callable[[Any, SchemeConfig, int, int], int]
-    count_multiply_adds: Callable[[Any, SchemeConfig, int, int], int]
+    complete: Callable[[Any, Any], ModelOptions]
+    count_parameters: Callable[[Any, Any, int, int], int]
+    count_multiply_adds: Callable[[Any, Any, int, int], int]
     builder: str
 
     def build(
         self,
         options: ModelOptions,
-        scheme: SchemeConfig,
+        scheme: SchemeConfig | None,
         *,
         channels: int,
         classes: int,

@@ -10,6 +10,7 @@ activation, the first blocks as plain Euler steps, He-normal (fan-out) initialis
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -210,6 +211,14 @@ class MultistepNetwork(nn.Module):
         pooled = functional.relu(self.norm(history[0])).mean(dim=(2, 3))
         logits: Tensor = self.classifier(pooled)
         return logits
+
+    def states(self, images: Tensor) -> Iterator[Tensor]:
+        """y_0, which leaves the stem, and what each block adds to the history."""
+        history: list[Tensor] = [self.stem(images)]
+        yield history[0]
+        for block in self.blocks:
+            history = block(history)[: self.steps]
+            yield history[0]
 
     @torch.no_grad()
     def learned_coefficients(self) -> list[list[float]] | None:
