@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from trainers.models.counting import Cost, convolution, halved, norm
+
 StageChange = Literal["project", "restart"]
 """How the states cross into a stage of other width and resolution.
 
@@ -21,6 +23,9 @@ restart: the newest state passes BN-ReLU-1x1 convolution of stride 2, and the sc
 
 STAGES = 3
 
+EXPANSION = 4
+"""How many times wider the states of bottleneck blocks are than the 3x3 convolutions inside."""
+
 
 @dataclass(frozen=True)
 class Block:
@@ -28,52 +33,83 @@ class Block:
 
     Attributes:
         inputs: channels of the states that enter, before any projection.
+        inner: channels between the convolutions of f.
         outputs: channels of the state that leaves.
+        bottleneck: f has a 1x1, a 3x3 and a 1x1 convolution; otherwise two of 3x3.
         changes_stage: stride 2, and the history is carried over as the stage change says.
         multistep: a step of the scheme; otherwise a start block, the Euler step y + f(y).
-        carried: how many of the newest states are projected at a stage change, 0 elsewhere.
+        carried: how many of the newest states are projected, 0 where the width stays.
+        normed: BN and ReLU come before the projection, which is then of the newest state alone.
     """
 
     inputs: int
+    inner: int
     outputs: int
+    bottleneck: bool
     changes_stage: bool
     multistep: bool
     carried: int
+    normed: bool
+
+    @property
+    def stride(self) -> int:
+        """Of the first 3x3 convolution of f, and of the projections."""
+        return 2 if self.changes_stage else 1
 
 
-def blocks_per_stage(depth: int) -> int:
+def layers_per_block(bottleneck: bool) -> int:
+    """Convolutions of f."""
+    return 3 if bottleneck else 2
+
+
+def blocks_per_stage(depth: int, bottleneck: bool = False) -> int:
     """n of depth = 6n + 2 (two convolutions a block, three stages, stem and classifier).
+
+    A bottleneck block has three convolutions, so that depth = 9n + 2.
 
     Raises:
         ValueError: no such n >= 1; names the nearest depths.
     """
-    n, rest = divmod(depth - 2, 2 * STAGES)
+    period = STAGES * layers_per_block(bottleneck)
+    n, rest = divmod(depth - 2, period)
     if n >= 1 and rest == 0:
         return n
     lower = max(1, n)
-    valid = [6 * m + 2 for m in (lower, lower + 1)]
+    valid = [period * m + 2 for m in (lower, lower + 1)]
+    kind = " with bottleneck blocks" if bottleneck else ""
     raise ValueError(
-        f"depth {depth} is not 6n + 2 for a whole n >= 1; the nearest are {valid[0]} and {valid[1]}"
+        f"depth {depth} is not {period}n + 2 for a whole n >= 1{kind}; the nearest are {valid[0]} "
+        f"and {valid[1]}"
     )
 
 
 @lru_cache(maxsize=4096)
 def multistep_layout(
-    depth: int, width: int, steps: int, start_blocks: int, stage_change: StageChange
+    depth: int,
+    width: int,
+    steps: int,
+    start_blocks: int,
+    stage_change: StageChange,
+    bottleneck: bool = False,
 ) -> tuple[Block, ...]:
     """Plan the residual blocks of a network of `depth` layers.
 
     Args:
-        depth: 6n + 2, with n basic blocks in each of the three stages.
-        width: channels of the first stage; the next two have twice and four times as many.
+        depth: 6n + 2, with n basic blocks in each of the three stages, or 9n + 2 with n
+            bottleneck blocks.
+        width: channels of the first stage's 3x3 convolutions; the next two have twice and four
+            times as many. The states are as wide, and EXPANSION times that with bottleneck blocks.
         steps: d, how many states the scheme combines.
         start_blocks: Euler steps before the scheme's first step, at least d - 1.
         stage_change: see StageChange.
+        bottleneck: of which kind the blocks are. The stem's state is then narrower than the
+            others: in the first block it passes BN-ReLU-1x1 convolution, of stride 1, whatever
+            the stage change (the released code of both ZeroSNet and LM-ResNet).
 
     Raises:
-        ValueError: the depth is not 6n + 2, or no block would be left for the scheme.
+        ValueError: the depth is not 6n + 2 (9n + 2), or no block would be left for the scheme.
     """
-    n = blocks_per_stage(depth)
+    n = blocks_per_stage(depth, bottleneck)
     if start_blocks < steps - 1:
         raise ValueError(
             f"start_blocks {start_blocks} is too few: a scheme of {steps} steps needs "
@@ -86,9 +122,10 @@ def multistep_layout(
         raise ValueError(
             f"depth {depth} gives {where} {run_length} blocks, of which {start_blocks} are start "
             f"blocks, so that no block would use the scheme: choose depth "
-            f"{2 * STAGES * fewest + 2} or more"
+            f"{STAGES * layers_per_block(bottleneck) * fewest + 2} or more"
         )
-    blocks = []
+    expansion = EXPANSION if bottleneck else 1
+    blocks: list[Block] = []
     since_start = 0
     for index in range(STAGES * n):
         stage, within = divmod(index, n)
@@ -101,24 +138,48 @@ def multistep_layout(
             # back to it; more start blocks than d - 1 make some of them too old.
             needed = min(steps, since_start + steps - start_blocks)
             carried = max(1, min(needed, since_start + 1))
+        widens_stem = index == 0 and bottleneck
+        inner = width * 2**stage
         blocks.append(
             Block(
-                inputs=width * 2 ** (stage - (1 if changes_stage else 0)),
-                outputs=width * 2**stage,
+                inputs=blocks[-1].outputs if blocks else width,
+                inner=inner,
+                outputs=expansion * inner,
+                bottleneck=bottleneck,
                 changes_stage=changes_stage,
                 multistep=since_start >= start_blocks,
-                carried=carried,
+                carried=1 if widens_stem else carried,
+                normed=widens_stem or (changes_stage and stage_change == "restart"),
             )
         )
         since_start += 1
     return tuple(blocks)
 
 
+def residual_cost(block: Block, size: int) -> Cost:
+    """f of one block, whose states enter with `size` x `size` pixels."""
+    strided = halved(size) if block.changes_stage else size
+    if not block.bottleneck:
+        return (
+            norm(block.inputs)
+            + convolution(block.inputs, block.inner, strided)
+            + norm(block.inner)
+            + convolution(block.inner, block.outputs, strided)
+        )
+    return (
+        norm(block.inputs)
+        + convolution(block.inputs, block.inner, size, kernel=1)
+        + norm(block.inner)
+        + convolution(block.inner, block.inner, strided)
+        + norm(block.inner)
+        + convolution(block.inner, block.outputs, strided, kernel=1)
+    )
+
+
 def count_parameters(
     layout: tuple[Block, ...],
     *,
     width: int,
-    stage_change: StageChange,
     channels: int,
     classes: int,
     trainable_coefficients: int,
@@ -131,12 +192,10 @@ def count_parameters(
     """
     count = channels * width * 9
     for block in layout:
-        norms = 2 * block.inputs + 2 * block.outputs
-        convolutions = 9 * block.inputs * block.outputs + 9 * block.outputs**2
         shortcuts = block.carried * block.inputs * block.outputs
-        if block.changes_stage and stage_change == "restart":
+        if block.normed:
             shortcuts += 2 * block.inputs
-        count += norms + convolutions + shortcuts
+        count += residual_cost(block, size=1).parameters + shortcuts
         if block.multistep:
             count += trainable_coefficients
     features = layout[-1].outputs
@@ -151,12 +210,8 @@ def count_multiply_adds(layout: tuple[Block, ...], *, width: int, channels: int,
     """
     count = 9 * channels * width * size**2
     for block in layout:
+        count += residual_cost(block, size).multiply_adds
         if block.changes_stage:
-            size = (size + 1) // 2
-        weights = (
-            9 * block.inputs * block.outputs
-            + 9 * block.outputs**2
-            + block.carried * block.inputs * block.outputs
-        )
-        count += weights * size**2
+            size = halved(size)
+        count += block.carried * block.inputs * block.outputs * size**2
     return count

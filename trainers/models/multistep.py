@@ -2,9 +2,13 @@
 
     y_{n+1} = alpha_0 y_n + ... + alpha_{d-1} y_{n-d+1} + beta f(y_n)
 
-with f = BN-ReLU-3x3conv-BN-ReLU-3x3conv (He et al. 2016; ZeroSNet, Figure 3). Details follow the
-authors' released code where the papers are silent: a stem of one 3x3 convolution without norm or
-activation, the first blocks as plain Euler steps, He-normal (fan-out) initialisation.
+with f = BN-ReLU-3x3conv-BN-ReLU-3x3conv, or in bottleneck blocks three such triplets, of a 1x1, a
+3x3 and a 1x1 convolution (He et al. 2016; ZeroSNet, Figure 3). Details follow the authors' released
+code where the papers are silent: a stem of one 3x3 convolution without norm or activation, the
+first blocks as plain Euler steps, He-normal (fan-out) initialisation; with bottleneck blocks, a
+stride in the 3x3 convolution, and BN-ReLU-1x1conv from the stem's width to the wider states. There
+ZeroSNet's code projects the stem's state a second time for the step that reaches back to it; here
+the history is what the first block projected, as at every other change of width.
 """
 
 from __future__ import annotations
@@ -35,6 +39,31 @@ class ResidualFunction(nn.Module):
         inner = self.conv1(functional.relu(self.norm1(state)))
         out: Tensor = self.conv2(functional.relu(self.norm2(inner)))
         return out
+
+
+class BottleneckFunction(nn.Module):
+    """f of one bottleneck block: (N, inputs, H, W) -> (N, outputs, H/stride, W/stride)."""
+
+    def __init__(self, inputs: int, inner: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.norm1 = nn.BatchNorm2d(inputs)
+        self.conv1 = nn.Conv2d(inputs, inner, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(inner, inner, 3, stride=stride, padding=1, bias=False)
+        self.norm3 = nn.BatchNorm2d(inner)
+        self.conv3 = nn.Conv2d(inner, outputs, 1, bias=False)
+
+    def forward(self, state: Tensor) -> Tensor:
+        inner = self.conv1(functional.relu(self.norm1(state)))
+        inner = self.conv2(functional.relu(self.norm2(inner)))
+        out: Tensor = self.conv3(functional.relu(self.norm3(inner)))
+        return out
+
+
+def _function(block: Block) -> nn.Module:
+    if block.bottleneck:
+        return BottleneckFunction(block.inputs, block.inner, block.outputs, block.stride)
+    return ResidualFunction(block.inputs, block.outputs, block.stride)
 
 
 def _combine(coefficients: Tensor, slope: Tensor, history: list[Tensor]) -> Tensor:
@@ -145,19 +174,16 @@ class MultistepBlock(nn.Module):
     def __init__(
         self,
         block: Block,
-        options: MultistepOptions,
         scheme: SchemeConfig,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        self.restarts = block.changes_stage and options.stage_change == "restart"
-        stride = 2 if block.changes_stage else 1
-        self.function = ResidualFunction(block.inputs, block.outputs, stride)
+        self.function = _function(block)
         self.projections = nn.ModuleList(
-            nn.Conv2d(block.inputs, block.outputs, 1, stride=2, bias=False)
+            nn.Conv2d(block.inputs, block.outputs, 1, stride=block.stride, bias=False)
             for _ in range(block.carried)
         )
-        self.projection_norm = nn.BatchNorm2d(block.inputs) if self.restarts else None
+        self.projection_norm = nn.BatchNorm2d(block.inputs) if block.normed else None
         self.coefficients = _coefficients(scheme, generator) if block.multistep else None
 
     def _carry(self, history: list[Tensor]) -> list[Tensor]:
@@ -196,13 +222,11 @@ class MultistepNetwork(nn.Module):
         layout = layout_of(options, scheme)
         self.steps = scheme.steps
         self.stem = nn.Conv2d(channels, options.width, 3, padding=1, bias=False)
-        self.blocks = nn.ModuleList(
-            MultistepBlock(block, options, scheme, generator) for block in layout
-        )
+        self.blocks = nn.ModuleList(MultistepBlock(block, scheme, generator) for block in layout)
         features = layout[-1].outputs
         self.norm = nn.BatchNorm2d(features)
         self.classifier = nn.Linear(features, classes)
-        _initialise(self, generator)
+        initialise(self, generator)
 
     def forward(self, images: Tensor) -> Tensor:
         history: list[Tensor] = [self.stem(images)]
@@ -227,7 +251,7 @@ class MultistepNetwork(nn.Module):
         return [module.coefficients().tolist() for module in learned] or None
 
 
-def _initialise(network: nn.Module, generator: torch.Generator) -> None:
+def initialise(network: nn.Module, generator: torch.Generator) -> None:
     """He-normal by fan-out for convolutions; the classifier as torch draws it by default."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):

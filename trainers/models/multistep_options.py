@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -11,7 +11,6 @@ from trainers.models.architecture import Architecture, ModelOptions
 from trainers.models.layout import (
     Block,
     StageChange,
-    blocks_per_stage,
     count_multiply_adds,
     count_parameters,
     multistep_layout,
@@ -23,22 +22,29 @@ class MultistepOptions(ModelOptions):
     """Options of a multistep residual network.
 
     Attributes:
-        depth: 6n + 2 layers.
-        width: channels of the first stage.
+        depth: 6n + 2 layers, or 9n + 2 with bottleneck blocks.
+        width: channels of the first stage's 3x3 convolutions.
         stage_change: how states cross into the next stage.
         start_blocks: Euler blocks at the start; None means d - 1, the fewest that a scheme of d
             steps can start from.
+        block: None for basic blocks, of two 3x3 convolutions; "bottleneck" for a 1x1, a 3x3 and
+            a 1x1 convolution, with states four times as wide (ZeroSNet, Figure 3). A spec may
+            also say "basic", which is None.
     """
 
     width: Whole = Field(default=16, ge=1, le=4096)
     stage_change: StageChange = "project"
     start_blocks: Whole | None = Field(default=None, ge=0)
+    block: Literal["bottleneck"] | None = None
 
-    @field_validator("depth")
+    @field_validator("block", mode="before")
     @classmethod
-    def _whole_blocks(cls, depth: int) -> int:
-        blocks_per_stage(depth)
-        return depth
+    def _basic_is_none(cls, block: Any) -> Any:
+        # None has no place in the canonical form: networks of basic blocks keep the identity that
+        # they had before there were others.
+        if block not in (None, "basic", "bottleneck"):
+            raise ValueError(f"block {block!r} is neither basic nor bottleneck")
+        return None if block == "basic" else block
 
 
 class RestartingOptions(MultistepOptions):
@@ -57,7 +63,12 @@ def layout_of(options: MultistepOptions, scheme: SchemeConfig) -> tuple[Block, .
     """The blocks of the network. Raises ValueError where depth, scheme and options clash."""
     start_blocks = scheme.steps - 1 if options.start_blocks is None else options.start_blocks
     return multistep_layout(
-        options.depth, options.width, scheme.steps, start_blocks, options.stage_change
+        options.depth,
+        options.width,
+        scheme.steps,
+        start_blocks,
+        options.stage_change,
+        options.block == "bottleneck",
     )
 
 
@@ -73,7 +84,6 @@ def _count(options: MultistepOptions, scheme: SchemeConfig, channels: int, class
     return count_parameters(
         layout_of(options, scheme),
         width=options.width,
-        stage_change=options.stage_change,
         channels=channels,
         classes=classes,
         trainable_coefficients=scheme.coefficients_per_block,
