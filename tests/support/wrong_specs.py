@@ -52,7 +52,7 @@ MISTAKES: dict[str, Wrong] = {
     "a model without a name": (
         "dataset: digits\nmodel: {depth: 20, width: 8}\n",
         (2, 1),
-        ["is not a model", "known: lm_resnet"],
+        ["is not a model", "known: "],
     ),
     "a number for a model": ("dataset: digits\nmodel: 5\n", (2, 1), ["5 is not a model"]),
     "a list for a model": (

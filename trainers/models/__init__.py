@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trainers.models.architecture import Architecture, ModelOptions
+from trainers.models.ho_resnet_options import HO_RESNET
 from trainers.models.multistep_options import (
     MultistepOptions,
     RestartingOptions,
@@ -23,6 +24,8 @@ MODELS: Table[Architecture] = Table(
         "zerosnet": multistep_architecture(MultistepOptions, {"lambda": "-9/5"}),
         # The Taylor multistep method, ZeroSNet's lambda = 1, after three start blocks.
         "tm_resnet": multistep_architecture(TaylorOptions, {"lambda": 1}),
+        # Luo et al. (2021): blocks are Runge-Kutta steps.
+        "ho_resnet": HO_RESNET,
     },
 )
 
