@@ -10,6 +10,11 @@ from trainers.models.multistep_options import (
     TaylorOptions,
     multistep_architecture,
 )
+from trainers.models.preact_resnet_options import (
+    WideMultistepOptions,
+    WideTaylorOptions,
+    wide_multistep_architecture,
+)
 from trainers.registry import Table
 
 MODELS: Table[Architecture] = Table(
@@ -26,6 +31,10 @@ MODELS: Table[Architecture] = Table(
         "tm_resnet": multistep_architecture(TaylorOptions, {"lambda": 1}),
         # Luo et al. (2021): blocks are Runge-Kutta steps.
         "ho_resnet": HO_RESNET,
+        # Its baseline, He et al. (2016b) in the widths of ImageNet: 64 to 512 channels.
+        "preact_resnet": wide_multistep_architecture(WideMultistepOptions, {"alpha": 1}),
+        # TM-ResNet-22 of the TM-ResNet paper, in the same widths.
+        "tm_resnet_wide": wide_multistep_architecture(WideTaylorOptions, {"lambda": 1}),
     },
 )
 

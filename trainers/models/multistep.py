@@ -109,7 +109,7 @@ class FixedCoefficients(nn.Module):
         return new
 
 
-class _Learned(nn.Module):
+class LearnedScheme(nn.Module):
     """Coefficients that are parameters."""
 
     def coefficients(self) -> Tensor:
@@ -120,7 +120,7 @@ class _Learned(nn.Module):
         return _combine(self.coefficients(), slope, history)
 
 
-class LearnedCoefficients(_Learned):
+class LearnedCoefficients(LearnedScheme):
     """Every block's own alpha and beta, started at the spec's."""
 
     def __init__(self, scheme: SchemeConfig) -> None:
@@ -133,7 +133,7 @@ class LearnedCoefficients(_Learned):
         return self.values
 
 
-class LearnedK(_Learned):
+class LearnedK(LearnedScheme):
     """One k_n: alpha = (1 - k_n, k_n), beta = 1 (Lu et al. 2018, eq. 1)."""
 
     def __init__(self, k: Tensor) -> None:
@@ -144,7 +144,7 @@ class LearnedK(_Learned):
         return torch.stack((1 - self.k, self.k, torch.ones_like(self.k)))
 
 
-class LearnedLambda(_Learned):
+class LearnedLambda(LearnedScheme):
     """One lambda_n of ZeroSNet eq. 10 (ZeroSNet-Tra)."""
 
     def __init__(self, lambda_: Tensor) -> None:
@@ -157,7 +157,8 @@ class LearnedLambda(_Learned):
         return torch.stack((3 * side, -1 / self.lambda_, side, beta))
 
 
-def _coefficients(scheme: SchemeConfig, generator: torch.Generator) -> nn.Module:
+def scheme_coefficients(scheme: SchemeConfig, generator: torch.Generator) -> nn.Module:
+    """One block's step: (f(y_n), [y_n, y_{n-1}, ...]) -> y_{n+1}, all of one shape."""
     if scheme.learned is None:
         return FixedCoefficients(scheme)
     if scheme.learned == "coefficients":
@@ -184,7 +185,7 @@ class MultistepBlock(nn.Module):
             for _ in range(block.carried)
         )
         self.projection_norm = nn.BatchNorm2d(block.inputs) if block.normed else None
-        self.coefficients = _coefficients(scheme, generator) if block.multistep else None
+        self.coefficients = scheme_coefficients(scheme, generator) if block.multistep else None
 
     def _carry(self, history: list[Tensor]) -> list[Tensor]:
         """The history in this block's width and resolution."""
@@ -247,7 +248,7 @@ class MultistepNetwork(nn.Module):
     @torch.no_grad()
     def learned_coefficients(self) -> list[list[float]] | None:
         """(alpha ..., beta) of each multistep block in order; None if nothing is learned."""
-        learned = [module for module in self.modules() if isinstance(module, _Learned)]
+        learned = [module for module in self.modules() if isinstance(module, LearnedScheme)]
         return [module.coefficients().tolist() for module in learned] or None
 
 
