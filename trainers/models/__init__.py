@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trainers.models.architecture import Architecture, ModelOptions
+from trainers.models.dynamical_resnet_options import DYNAMICAL_RESNET
 from trainers.models.ho_resnet_options import HO_RESNET
 from trainers.models.multistep_options import (
     MultistepOptions,
@@ -29,12 +30,14 @@ MODELS: Table[Architecture] = Table(
         "zerosnet": multistep_architecture(MultistepOptions, {"lambda": "-9/5"}),
         # The Taylor multistep method, ZeroSNet's lambda = 1, after three start blocks.
         "tm_resnet": multistep_architecture(TaylorOptions, {"lambda": 1}),
-        # Luo et al. (2021): blocks are Runge-Kutta steps.
-        "ho_resnet": HO_RESNET,
-        # Its baseline, He et al. (2016b) in the widths of ImageNet: 64 to 512 channels.
+        # The TM-ResNet paper's baseline, He et al. (2016b): 64 to 512 channels.
         "preact_resnet": wide_multistep_architecture(WideMultistepOptions, {"alpha": 1}),
         # TM-ResNet-22 of the TM-ResNet paper, in the same widths.
         "tm_resnet_wide": wide_multistep_architecture(WideTaylorOptions, {"lambda": 1}),
+        # Luo et al. (2021): blocks are Runge-Kutta steps.
+        "ho_resnet": HO_RESNET,
+        # The base network and ResNet, with and without BN, as a discrete dynamical system.
+        "dynamical_resnet": DYNAMICAL_RESNET,
     },
 )
 
