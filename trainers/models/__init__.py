@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trainers.models.architecture import Architecture, ModelOptions
 from trainers.models.dynamical_resnet_options import DYNAMICAL_RESNET
+from trainers.models.fractalnet_options import FRACTALNET
 from trainers.models.ho_resnet_options import HO_RESNET
 from trainers.models.multistep_options import (
     MultistepOptions,
@@ -11,6 +12,7 @@ from trainers.models.multistep_options import (
     TaylorOptions,
     multistep_architecture,
 )
+from trainers.models.polynet_options import POLYNET
 from trainers.models.preact_resnet_options import (
     WideMultistepOptions,
     WideTaylorOptions,
@@ -38,6 +40,10 @@ MODELS: Table[Architecture] = Table(
         "ho_resnet": HO_RESNET,
         # The base network and ResNet, with and without BN, as a discrete dynamical system.
         "dynamical_resnet": DYNAMICAL_RESNET,
+        # Zhang et al. (2017): a truncated backward Euler step (Lu et al. 2018, Table 1).
+        "polynet": POLYNET,
+        # Larsson et al. (2017): Runge-Kutta steps (Lu et al. 2018, Table 1).
+        "fractalnet": FRACTALNET,
     },
 )
 
