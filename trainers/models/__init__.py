@@ -18,6 +18,7 @@ from trainers.models.preact_resnet_options import (
     WideTaylorOptions,
     wide_multistep_architecture,
 )
+from trainers.models.revnet_options import REVNET
 from trainers.registry import Table
 
 MODELS: Table[Architecture] = Table(
@@ -44,6 +45,8 @@ MODELS: Table[Architecture] = Table(
         "polynet": POLYNET,
         # Larsson et al. (2017): Runge-Kutta steps (Lu et al. 2018, Table 1).
         "fractalnet": FRACTALNET,
+        # Gomez et al. (2017): Euler steps of a system of two streams (Lu et al. 2018, Table 1).
+        "revnet": REVNET,
     },
 )
 
