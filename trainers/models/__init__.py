@@ -12,12 +12,14 @@ from trainers.models.multistep_options import (
     TaylorOptions,
     multistep_architecture,
 )
+from trainers.models.newton_resnet_options import NEWTON_RESNET
 from trainers.models.polynet_options import POLYNET
 from trainers.models.preact_resnet_options import (
     WideMultistepOptions,
     WideTaylorOptions,
     wide_multistep_architecture,
 )
+from trainers.models.resnet_options import RESNET
 from trainers.models.revnet_options import REVNET
 from trainers.registry import Table
 
@@ -47,6 +49,10 @@ MODELS: Table[Architecture] = Table(
         "fractalnet": FRACTALNET,
         # Gomez et al. (2017): Euler steps of a system of two streams (Lu et al. 2018, Table 1).
         "revnet": REVNET,
+        # He et al. (2016) with the stem for 32x32, which Newton-ResNet is compared with.
+        "resnet": RESNET,
+        # Newton Residual Learning, eq. 3 and Algorithm 1.
+        "newton_resnet": NEWTON_RESNET,
     },
 )
 

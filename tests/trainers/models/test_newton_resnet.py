@@ -1,0 +1,785 @@
+"""Newton-ResNet and the ResNet it is compared with: counts, the block, its limits, training."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainers.config import RunConfig
+from trainers.errors import TrainingStopped
+from trainers.models import MODELS, ModelOptions
+from trainers.run import run
+from trainers.storage import open_folder
+
+Small = Callable[..., dict[str, Any]]
+
+NO_DATA = Path("/nonexistent")  # the digits need no folder
+TABLES = Path(__file__).parents[3] / "results/published/data"
+CLASSES = {"cifar10": 10, "cifar100": 100, "speech_commands": 35}
+
+
+def completed(name: str = "newton_resnet", **options: Any) -> ModelOptions:
+    architecture = MODELS[name]
+    validated = architecture.options.model_validate({"name": name, **options})
+    return architecture.complete(validated, None)
+
+
+def build(
+    name: str = "newton_resnet",
+    *,
+    channels: int = 3,
+    classes: int = 10,
+    seed: int = 0,
+    **options: Any,
+) -> Any:
+    return MODELS[name].build(
+        completed(name, **options),
+        None,
+        channels=channels,
+        classes=classes,
+        generator=torch.Generator().manual_seed(seed),
+    )
+
+
+def counted(
+    name: str = "newton_resnet", *, channels: int = 3, classes: int = 10, **options: Any
+) -> int:
+    """What planning says, without a network."""
+    return MODELS[name].count_parameters(completed(name, **options), None, channels, classes)
+
+
+def parameters(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def scramble(network: nn.Module, seed: int = 3) -> None:
+    """Norms with arbitrary weights and statistics, so that none of them is the identity."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                assert module.running_mean is not None
+                assert module.running_var is not None
+                module.running_mean.normal_(generator=generator)
+                module.running_var.uniform_(0.5, 2, generator=generator)
+                module.weight.uniform_(0.5, 1.5, generator=generator)
+                module.bias.normal_(generator=generator)
+
+
+def noise(*shape: int, seed: int = 1) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def rows(table: int) -> list[dict[str, str]]:
+    with (TABLES / f"newton_table{table}.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def options_of(row: dict[str, str]) -> dict[str, Any]:
+    name = "resnet" if row["model"].startswith("ResNet") else "newton_resnet"
+    blocks = [int(n) for n in row["blocks"].split()]
+    return {"name": name, "blocks": blocks, "activation": row.get("activation", "relu")}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [row for table in (1, 2, 4, 5) for row in rows(table)],
+    ids=lambda row: f"{row['model']} {row['blocks']} {row['dataset']}",
+)
+def test_every_row_has_the_parameters_that_its_table_prints(row: dict[str, str]) -> None:
+    count = counted(**options_of(row), classes=CLASSES[row["dataset"]])
+    assert f"{count / 1e6:.1f}" == row["parameters_millions"]
+
+
+def test_the_rows_of_the_baselines_are_the_networks_of_their_names() -> None:
+    named = [row for table in (1, 2, 4, 5, 9) for row in rows(table)]
+    named = [row for row in named if row["model"].startswith("ResNet")]
+    assert {row["model"] for row in named} == {"ResNet18", "ResNet34"}
+    for row in named:
+        assert completed(depth=int(row["model"][6:])) == completed(blocks=options_of(row)["blocks"])
+
+
+def test_the_known_counts_of_resnets_for_cifar() -> None:
+    assert counted("resnet", depth=18) == 11_173_962
+    assert counted("resnet", depth=34) == 21_282_122
+    assert counted("resnet", depth=18, classes=100) == 11_220_132
+
+
+def test_speech_commands_newton_resnet_is_no_whole_number_of_projections() -> None:
+    """Table 9 prints 13.2 million, between none and one. The baseline of its other row fits."""
+    baseline, newton = rows(9)
+    shape = {"channels": 1, "classes": 35}
+    assert f"{counted(**options_of(baseline), **shape) / 1e6:.1f}" == "21.3"
+    possible = [
+        counted(**options_of(newton), x_proj=x_proj, lin_proj=lin_proj, **shape) / 1e6
+        for x_proj, lin_proj in [(0, 0), (0, 1), (1, 1)]
+    ]
+    assert [f"{count:.1f}" for count in possible] == ["12.7", "13.5", "14.3"]
+    assert newton["parameters_millions"] == "13.2"
+
+
+activations = st.sampled_from(["relu", "none"])
+norms = st.sampled_from(["batch", "none"])
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> dict[str, Any]:
+    """Arguments of `build` for any valid combination of options of small networks."""
+    arguments = {
+        "name": draw(st.sampled_from(["resnet", "newton_resnet"])),
+        "blocks": draw(st.lists(st.integers(1, 3), min_size=1, max_size=4)),
+        "width": draw(st.integers(1, 5)),
+        "activation": draw(activations),
+        "channels": draw(st.integers(1, 3)),
+        "classes": draw(st.integers(2, 12)),
+    }
+    if arguments["name"] == "newton_resnet":
+        arguments |= {
+            "x_proj": draw(st.none() | st.integers(0, 2)),
+            "lin_proj": draw(st.integers(0, 2)),
+            "norm_1": draw(st.none() | norms),
+            "norm_2": draw(norms),
+            "tanh": draw(st.sampled_from(["half", "always", "never"])),
+            "initial_alpha": draw(st.sampled_from([-1, 0, 0.25])),
+        }
+        if arguments["activation"] == "relu" and arguments["lin_proj"]:
+            arguments["projection_activation"] = draw(activations)
+    return arguments
+
+
+def multiply_adds(network: nn.Module, images: Tensor) -> int:
+    """Of the convolutions, counted while one image passes through them."""
+    total = 0
+
+    def count(conv: Any, _inputs: Any, output: Tensor) -> None:
+        nonlocal total
+        total += conv.weight.numel() * output.shape[2] * output.shape[3]
+
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(count)
+    network.eval()(images)
+    return total
+
+
+@settings(max_examples=40, deadline=None)
+@given(networks(), st.sampled_from([8, 9, 12]))
+def test_planning_counts_what_is_built(arguments: dict[str, Any], size: int) -> None:
+    network = build(**arguments)
+    assert counted(**arguments) == parameters(network)
+    channels, classes = arguments.pop("channels"), arguments.pop("classes")
+    name = arguments.pop("name")
+    planned = MODELS[name].count_multiply_adds(completed(name, **arguments), None, channels, size)
+    assert planned == multiply_adds(network, noise(1, channels, size, size))
+    assert classes == network.classifier.out_features
+
+
+@settings(max_examples=15, deadline=None)
+@given(networks())
+def test_every_parameter_is_used(arguments: dict[str, Any]) -> None:
+    network = build(**arguments)
+    logits = network(noise(2, arguments["channels"], 8, 8))
+    logits.sum().backward()
+    assert logits.shape == (2, arguments["classes"])
+    assert [name for name, p in network.named_parameters() if p.grad is None] == []
+
+
+# Every part of the second-order term, and what it is without.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "no activations": {"activation": "none"},
+    "batch norms alone": {"x_proj": 0, "lin_proj": 0},
+    "nothing normalised": {"x_proj": 0, "lin_proj": 0, "norm_1": "none", "norm_2": "none"},
+    "many projections": {"x_proj": 2, "lin_proj": 3, "norm_1": "batch", "norm_2": "none"},
+    "phi_2": {"x_proj": 1, "lin_proj": 2, "projection_activation": "relu"},
+    "tanh": {"tanh": "always"},
+}
+
+
+def normed(state: Tensor, norm: Any) -> Tensor:
+    state = (state - norm.running_mean[:, None, None]) / (
+        norm.running_var[:, None, None] + 1e-5
+    ).sqrt()
+    return state * norm.weight[:, None, None] + norm.bias[:, None, None]
+
+
+def projected(state: Tensor, conv: Any) -> Tensor:
+    return torch.einsum("oc,nchw->nohw", conv.weight[:, :, 0, 0], state)
+
+
+def normalisation(state: Tensor, layers: Any, count: int, kind: str, phi_2: str) -> Tensor:
+    """N_1 or N_2 from the weights, as Algorithm 1 has its loops; layers in order of use."""
+    weights: Iterator[Any] = iter([layer for layer in layers if list(layer.parameters())])
+    for _ in range(count):
+        state = projected(state, next(weights))
+        if kind == "batch":
+            state = normed(state, next(weights))
+        if phi_2 == "relu":
+            state = state.clamp(min=0)
+    if count == 0 and kind == "batch":
+        state = normed(state, next(weights))
+    assert next(weights, None) is None
+    return state
+
+
+def newton_step(block: Any, state: Tensor, options: Any) -> Tensor:
+    """Eq. 3 in evaluation mode, from the weights themselves."""
+
+    def phi(x: Tensor) -> Tensor:
+        return x.clamp(min=0) if options.activation == "relu" else x
+
+    stride = block.conv1.stride[0]
+    inner = functional.conv2d(state, block.conv1.weight, stride=stride, padding=1)
+    inner = phi(normed(inner, block.norm1))
+    slope = normed(functional.conv2d(inner, block.conv2.weight, padding=1), block.norm2)
+    x = state
+    if stride == 2:
+        x = normed(projected(state[:, :, ::2, ::2], block.shortcut[0]), block.shortcut[1])
+    phi_2 = options.projection_activation
+    n_1 = normalisation(x, block.normalisation1, options.x_proj, options.norm_1, phi_2)
+    product = n_1 * slope
+    if options.tanh == "always":
+        product = product.tanh()
+    n_2 = normalisation(product, block.normalisation2, options.lin_proj, options.norm_2, phi_2)
+    return phi(x + slope + block.alpha * n_2)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_forward_pass_is_equation_3(variant: str) -> None:
+    given_options = {"blocks": [1, 2], "width": 3, **VARIANTS[variant]}
+    options: Any = completed(**given_options)
+    network = build(**given_options).double()
+    scramble(network)
+    network.eval()
+    with torch.no_grad():
+        for index, block in enumerate(network.blocks):
+            block.alpha.fill_(0.5 + index)
+        images = noise(2, 3, 9, 8).double()
+        state = functional.conv2d(images, network.stem[0].weight, padding=1)
+        state = normed(state, network.stem[1])
+        if options.activation == "relu":
+            state = state.clamp(min=0)
+        expected = [state]
+        for block in network.blocks:
+            expected.append(newton_step(block, expected[-1], options))
+        logits = expected[-1].mean(dim=(2, 3)) @ network.classifier.weight.T
+        for found, wanted in zip(network.states(images), expected, strict=True):
+            torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-10)
+        found = network(images)
+        torch.testing.assert_close(found, logits + network.classifier.bias, rtol=1e-9, atol=1e-9)
+
+
+def test_the_normalisations_take_the_statistics_of_the_batch_in_training() -> None:
+    block = build(blocks=[1], width=3, x_proj=0, lin_proj=0).blocks[0].double().train()
+    shortcut, slope = noise(4, 3, 5, 5).double(), noise(4, 3, 5, 5, seed=2).double()
+    product = (
+        slope
+        * (shortcut - shortcut.mean((0, 2, 3), keepdim=True))
+        / (shortcut.var((0, 2, 3), correction=0, keepdim=True) + 1e-5).sqrt()
+    )
+    expected = (product - product.mean((0, 2, 3), keepdim=True)) / (
+        product.var((0, 2, 3), correction=0, keepdim=True) + 1e-5
+    ).sqrt()
+    torch.testing.assert_close(block.second_order(shortcut, slope), expected)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_gradients_reach_every_parameter(variant: str) -> None:
+    network = build(blocks=[1, 2], width=3, initial_alpha=0.5, **VARIANTS[variant])
+    images, labels = noise(8, 3, 8, 8), torch.arange(8)
+    functional.cross_entropy(network(images), labels).backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.abs().max() > 0, name
+
+
+def test_gradients_are_those_of_finite_differences() -> None:
+    network = build(blocks=[1, 1], width=2, activation="none", initial_alpha=0.5, x_proj=1)
+    network.double().eval()
+    scramble(network)
+    images = noise(1, 3, 4, 4).double().requires_grad_()
+    assert torch.autograd.gradcheck(network, (images,))
+    block = network.blocks[1]
+    at = network(images).sum()
+    (slope,) = torch.autograd.grad(at, block.alpha)
+    with torch.no_grad():
+        block.alpha += 1e-6
+        # The last block's alpha enters linearly.
+        assert (network(images).sum() - at).item() / 1e-6 == pytest.approx(slope.item(), rel=1e-6)
+
+
+def test_alpha_leaves_its_start_at_zero() -> None:
+    network = build(blocks=[1, 1], width=3)
+    assert [block.alpha.item() for block in network.blocks] == [0, 0]
+    functional.cross_entropy(network(noise(8, 3, 8, 8)), torch.arange(8)).backward()
+    assert all(block.alpha.grad.abs() > 0 for block in network.blocks)
+
+
+def first_order_twin(newton: nn.Module, **options: Any) -> Any:
+    """The ResNet with the weights that both have."""
+    network = build("resnet", **options)
+    missing = network.load_state_dict(newton.state_dict(), strict=False)
+    assert missing.missing_keys == []
+    assert missing.unexpected_keys
+    assert all("normalisation" in k or "alpha" in k for k in missing.unexpected_keys)
+    return network
+
+
+@pytest.mark.parametrize("activation", ["relu", "none"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("training", [True, False])
+def test_with_alpha_0_it_is_the_first_order_residual_network(
+    activation: str, precision: str, training: bool
+) -> None:
+    options: dict[str, Any] = {"blocks": [2, 1], "width": 4, "activation": activation}
+    newton = build(**options)
+    scramble(newton)
+    plain = first_order_twin(newton, **options)
+    images = noise(4, 3, 8, 8)
+    newton.train(training)
+    plain.train(training)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        states = list(zip(newton.states(images), plain.states(images), strict=True))
+        logits = newton(images), plain(images)
+    assert all(torch.equal(ours, theirs) for ours, theirs in states)
+    assert torch.equal(*logits)
+    with torch.no_grad():
+        newton.blocks[0].alpha.fill_(0.5)
+        assert not torch.allclose(newton(images), plain(images))
+
+
+class PlainResNet(nn.Module):
+    """He et al. (2016) for 32x32 images, of their parts."""
+
+    def __init__(self, blocks: list[int], width: int) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+        )
+        self.functions = nn.ModuleList()
+        self.shortcuts = nn.ModuleList()
+        inputs = width
+        for stage, count in enumerate(blocks):
+            for within in range(count):
+                outputs, stride = width * 2**stage, 2 if stage and not within else 1
+                self.functions.append(
+                    nn.Sequential(
+                        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+                        nn.BatchNorm2d(outputs),
+                        nn.ReLU(),
+                        nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
+                        nn.BatchNorm2d(outputs),
+                    )
+                )
+                projection = nn.Conv2d(inputs, outputs, 1, 2, bias=False)
+                self.shortcuts.append(
+                    nn.Sequential(projection, nn.BatchNorm2d(outputs))
+                    if stride == 2
+                    else nn.Sequential()
+                )
+                inputs = outputs
+        self.classifier = nn.Linear(inputs, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        state = self.stem(images)
+        for function, shortcut in zip(self.functions, self.shortcuts, strict=True):
+            state = functional.relu(shortcut(state) + function(state))
+        logits: Tensor = self.classifier(functional.adaptive_avg_pool2d(state, 1).flatten(1))
+        return logits
+
+
+def test_the_first_order_network_is_the_plain_one() -> None:
+    network = build("resnet", blocks=[1, 2, 1], width=4)
+    plain = PlainResNet([1, 2, 1], 4)
+    plain.stem.load_state_dict(network.stem.state_dict())
+    plain.classifier.load_state_dict(network.classifier.state_dict())
+    for block, function, shortcut in zip(
+        network.blocks, plain.functions, plain.shortcuts, strict=True
+    ):
+        parts: Any = function
+        for theirs, ours in ((0, "conv1"), (1, "norm1"), (3, "conv2"), (4, "norm2")):
+            parts[theirs].load_state_dict(getattr(block, ours).state_dict())
+        shortcut.load_state_dict(block.shortcut.state_dict())
+    assert parameters(plain) == parameters(network)
+    images = noise(4, 3, 16, 16)
+    torch.testing.assert_close(network(images), plain(images))  # in training mode
+
+
+def differences(network: nn.Module, degree: int) -> Tensor:
+    """(degree + 1,): the largest n-th difference along a line of images, n from 1 on, as a share of
+    the largest value."""
+    start, direction = noise(1, 3, 8, 8).double(), noise(1, 3, 8, 8, seed=2).double()
+    steps = torch.linspace(-1, 1, degree + 2, dtype=torch.float64)
+    with torch.no_grad():
+        values = network(start + steps[:, None, None, None] * direction)
+    largest = values.abs().max()
+    found = []
+    for _ in range(degree + 1):
+        values = values.diff(dim=0)
+        found.append(values.abs().max() / largest)
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "blocks", "options", "degree"),
+    [
+        ("resnet", [1, 1], {}, 1),
+        ("newton_resnet", [1], {}, 2),
+        ("newton_resnet", [1], {"x_proj": 2, "lin_proj": 0, "norm_2": "none"}, 2),
+        ("newton_resnet", [1, 1], {}, 4),
+        ("newton_resnet", [2, 1], {}, 8),
+    ],
+)
+def test_without_activations_it_is_a_polynomial(
+    name: str, blocks: list[int], options: dict[str, Any], degree: int
+) -> None:
+    if name == "newton_resnet":
+        options = {"initial_alpha": 1, **options}
+    network = build(name, blocks=blocks, width=4, activation="none", **options).double()
+    scramble(network)
+    *lower, last = differences(network.eval(), degree)
+    assert min(lower) > 1e-5
+    assert last < 1e-12
+
+
+def test_with_activations_or_tanh_it_is_none() -> None:
+    for options in ({}, {"activation": "none", "tanh": "always"}):
+        network = build(blocks=[1], width=4, initial_alpha=1, **options).double()
+        scramble(network)
+        assert differences(network.eval(), 2)[-1] > 1e-3
+
+
+SHAPES = [(1, 8, 8), (3, 32, 32), (2, 28, 28), (3, 9, 13)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", ["resnet", "newton_resnet"])
+def test_states_halve_and_double_from_stage_to_stage(
+    shape: tuple[int, int, int], name: str
+) -> None:
+    channels, height, width = shape
+    network = build(name, blocks=[2, 1, 1, 1], width=2, channels=channels)
+    images = noise(2, *shape)
+    states = list(network.states(images))
+    assert len(states) == 1 + len(network.blocks)
+    expected = [(2, 2, height, width)] * 3
+    for stage in (1, 2, 3):
+        height, width = -(-height // 2), -(-width // 2)
+        expected.append((2, 2 * 2**stage, height, width))
+    assert [tuple(state.shape) for state in states] == expected
+    network.eval()
+    pooled = list(network.states(images))[-1].mean(dim=(2, 3))
+    assert torch.equal(network(images), network.classifier(pooled))
+    assert network(images).shape == (2, 10)
+
+
+def test_one_pixel_of_one_image_is_normalised_by_running_statistics() -> None:
+    network = build(blocks=[1, 1, 1, 1], width=2, initial_alpha=0.5)
+    scramble(network)
+    norm = network.blocks[-1].norm2
+    before = norm.running_mean.clone(), norm.running_var.clone()
+    value = noise(1, 16, 1, 1)
+    assert torch.equal(norm.train()(value), norm.eval()(value))
+    functional.cross_entropy(network.train()(noise(1, 3, 8, 8)), torch.tensor([1])).backward()
+    assert torch.equal(norm.running_mean, before[0])
+    assert torch.equal(norm.running_var, before[1])
+    assert all(p.grad.isfinite().all() for p in network.parameters())
+    network(noise(2, 3, 8, 8))
+    assert not torch.equal(norm.running_mean, before[0])
+
+
+def autocast(network: Any, images: Tensor, dtype: torch.dtype | None) -> Tensor:
+    with torch.no_grad(), torch.autocast("cpu", dtype, enabled=dtype is not None):
+        logits: Tensor = network(images)
+    return logits
+
+
+def test_tanh_bounds_the_product_in_half_precision_and_only_there() -> None:
+    images = noise(4, 3, 8, 8)
+    networks = {
+        tanh: build(blocks=[1, 1], width=4, initial_alpha=2, tanh=tanh).eval()
+        for tanh in ("half", "always", "never")
+    }
+    for network in networks.values():
+        scramble(network)
+    for dtype, same, other in [
+        (None, "never", "always"),
+        (torch.bfloat16, "always", "never"),
+        (torch.float16, "always", "never"),
+    ]:
+        logits = {tanh: autocast(net, images, dtype) for tanh, net in networks.items()}
+        assert torch.equal(logits["half"], logits[same])
+        assert not torch.allclose(logits["half"], logits[other], rtol=0.05, atol=0.05)
+        assert all(values.isfinite().all() for values in logits.values())
+
+
+@pytest.mark.parametrize("tanh", ["half", "never"])
+def test_tanh_keeps_an_overflowing_product_finite(tanh: str) -> None:
+    block = build(blocks=[1], width=4, initial_alpha=1, tanh=tanh).blocks[0].half().eval()
+    # Each factor is within float16's range, and their product is not.
+    shortcut, slope = 100 * noise(1, 4, 3, 3), torch.full((1, 4, 3, 3), 60_000.0)
+    leaf = shortcut.half().requires_grad_()
+    second = block.second_order(leaf, slope.half())
+    assert bool(second.isfinite().all()) == (tanh == "half")
+    if tanh == "half":
+        (gradient,) = torch.autograd.grad(second.sum(), leaf)
+        assert gradient.isfinite().all()
+
+
+def test_bf16_does_not_round_alpha() -> None:
+    block = build(
+        blocks=[1], width=4, x_proj=0, lin_proj=0, norm_1="none", norm_2="none", activation="none",
+        initial_alpha=0.825, tanh="never",
+    ).blocks[0].eval()  # fmt: skip
+    nn.init.zeros_(block.norm2.weight)
+    nn.init.ones_(block.norm2.bias)
+    state = noise(1, 4, 8, 8).bfloat16()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        new = block(state)
+    # f is 1 everywhere: x + 1 + alpha x, where x + 1 is rounded once.
+    first = (state.double() + 1).bfloat16().double()
+    assert new.dtype == torch.bfloat16
+    assert torch.equal(new, (first + 0.825 * state.double()).bfloat16())
+    assert not torch.equal(new, (first + 0.82421875 * state.double()).bfloat16())
+
+
+def same_weights(a: nn.Module, b: nn.Module) -> bool:
+    left, right = a.state_dict(), b.state_dict()
+    return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
+
+
+def test_initialisation_depends_on_the_generator_alone() -> None:
+    torch.manual_seed(1)
+    first = build(blocks=[1, 1], width=4, seed=5)
+    before = torch.random.get_rng_state()
+    second = build(blocks=[1, 1], width=4, seed=5)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert same_weights(first, second)
+    assert not same_weights(first, build(blocks=[1, 1], width=4, seed=6))
+
+
+def test_initialisation_is_he_normal_by_fan_out() -> None:
+    network = build(blocks=[1, 1], width=64)
+    last = network.blocks[-1]
+    for conv, fan_out in (
+        (network.stem[0], 64 * 9),
+        (last.conv1, 128 * 9),
+        (last.conv2, 128 * 9),
+        (last.shortcut[0], 128),
+        (last.normalisation1[0], 128),
+        (last.normalisation2[0], 128),
+    ):
+        deviation = (2 / fan_out) ** 0.5
+        assert conv.weight.std().item() == pytest.approx(deviation, rel=0.05)
+        assert abs(conv.weight.mean().item()) < 0.1 * deviation
+    assert torch.equal(last.norm2.weight, torch.ones(128))
+    assert network.classifier.weight.abs().max().item() <= 128**-0.5
+
+
+@pytest.mark.parametrize("options", [{}, {"activation": "none", "tanh": "always"}])
+def test_it_is_one_graph(options: dict[str, Any]) -> None:
+    network = build(blocks=[1, 1], width=2, initial_alpha=0.5, **options)
+    images = noise(4, 3, 8, 8)
+    expected = network(images)
+    compiled = torch.compile(network, backend="eager", fullgraph=True, dynamic=False)
+    torch.testing.assert_close(compiled(images), expected)
+
+
+# Options.
+
+
+def run_id(small: Small, **model: Any) -> str:
+    return RunConfig.model_validate(small(model=model)).run_id
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"depth": 18}, {"blocks": [2, 2, 2, 2]}),
+        ({"depth": 34}, {"depth": 34, "blocks": [3, 4, 6, 3]}),
+        ({"depth": 26}, {"blocks": (3, 3, 3, 3), "width": 64}),
+        ({"depth": 10}, {"depth": 10, "x_proj": 1, "norm_1": "none", "initial_alpha": 0}),
+        (
+            {"depth": 10, "activation": "none"},
+            {"depth": 10, "activation": "none", "x_proj": 0, "norm_1": "batch", "tanh": "half"},
+        ),
+        ({"depth": 10, "initial_alpha": "1/2"}, {"depth": 10, "initial_alpha": 0.5}),
+    ],
+)
+def test_equal_networks_are_one_run(
+    small: Small, one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    assert run_id(small, name="newton_resnet", **one) == run_id(
+        small, name="newton_resnet", **other
+    )
+
+
+def test_other_networks_are_other_runs(small: Small) -> None:
+    different: list[dict[str, Any]] = [
+        {},
+        {"blocks": [2, 1, 1]},
+        {"width": 32},
+        {"activation": "none"},
+        {"initial_alpha": 1},
+        {"x_proj": 0},
+        {"lin_proj": 0},
+        {"norm_1": "batch"},
+        {"norm_2": "none"},
+        {"projection_activation": "relu"},
+        {"tanh": "never"},
+        {"tanh": "always"},
+    ]
+    ids = [
+        run_id(small, name="newton_resnet", **{"blocks": [1, 1, 1, 1], **model})
+        for model in different
+    ]
+    ids.append(run_id(small, name="resnet", blocks=[1, 1, 1, 1]))
+    assert len(set(ids)) == len(ids)
+
+
+def test_completing_twice_changes_nothing() -> None:
+    for name in ("resnet", "newton_resnet"):
+        once = completed(name, depth=10)
+        assert MODELS[name].complete(once, None) == once
+        assert MODELS[name].options.model_validate(once.model_dump(mode="json")) == once
+        assert None not in once.model_dump().values()
+
+
+def test_depth_is_what_the_names_of_the_tables_say() -> None:
+    blocks = {"2 2 2 2": 18, "3 4 6 3": 34, "2 2 1 1": 14, "3 3 2 2": 22, "3 4 3 2": 26}
+    for written, depth in blocks.items():
+        options = completed(blocks=[int(n) for n in written.split()])
+        assert options.depth == depth
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"depth": 20}, "depth 20 is not 8n [+] 2 .* nearest are 18 and 26; or say .* blocks"),
+        ({"depth": 0}, "depth 0 is not .* nearest are 10 and 18"),
+        (
+            {"depth": 18, "blocks": [2, 2, 1, 1]},
+            r"depth 18 is not that of blocks \[2, 2, 1, 1\], which is 14",
+        ),
+        ({}, "depth"),
+        ({"blocks": []}, "at least 1 item"),
+        ({"blocks": [1] * 9}, "at most 8 items"),
+        ({"blocks": [2, 0]}, "greater than or equal to 1"),
+        ({"blocks": [2, True]}, "valid integer"),
+        ({"blocks": 2}, "valid tuple"),
+        ({"depth": 18, "width": 0}, "greater than or equal to 1"),
+        ({"depth": 18, "activation": "tanh"}, "'relu' or 'none'"),
+        ({"depth": 18, "tanh": True}, "'half', 'always' or 'never'"),
+        ({"depth": 18, "norm_1": "layer"}, "'batch' or 'none'"),
+        ({"depth": 18, "x_proj": -1}, "greater than or equal to 0"),
+        ({"depth": 18, "lin_proj": 17}, "less than or equal to 16"),
+        ({"depth": 18, "initial_alpha": float("nan")}, "than or equal to"),
+        ({"depth": 18, "initial_alpha": 1e7}, "less than or equal to 1000000"),
+        ({"depth": 18, "initial_alpha": True}, "True is not a number"),
+        ({"depth": 18, "alpha": 1}, "Extra inputs"),
+        (
+            {"depth": 18, "activation": "none", "projection_activation": "relu"},
+            "projection_activation 'relu' contradicts activation 'none'",
+        ),
+        (
+            {"depth": 18, "x_proj": 0, "lin_proj": 0, "projection_activation": "relu"},
+            "x_proj and lin_proj are both 0",
+        ),
+    ],
+)
+def test_bad_options_are_refused(options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        completed(**options)
+
+
+def test_the_first_order_network_has_no_options_of_the_second_order() -> None:
+    with pytest.raises(ValidationError, match="x_proj"):
+        completed("resnet", depth=18, x_proj=1)
+
+
+def test_neither_takes_a_scheme(small: Small) -> None:
+    for name in ("resnet", "newton_resnet"):
+        model = {"name": name, "depth": 10}
+        assert RunConfig.model_validate(small(model=model)).scheme is None
+        with pytest.raises(ValidationError, match=f"{name} is no linear multistep method"):
+            RunConfig.model_validate(small(model=model, scheme={"alpha": 1}))
+
+
+# Training.
+
+TIMES = {"seconds", "train_seconds", "images_per_second", "provenance", "attempt"}
+
+
+def numbers(result: Any) -> Any:
+    """A result without its times, which alone may differ."""
+    if isinstance(result, dict):
+        return {key: numbers(value) for key, value in result.items() if key not in TIMES}
+    return [numbers(value) for value in result] if isinstance(result, list) else result
+
+
+def stop_after_one(metrics: Any) -> None:
+    raise TrainingStopped
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"precision": "bf16"},
+        {"model": {"name": "newton_resnet", "blocks": [1, 1, 1, 1], "width": 4,
+                   "activation": "none"}},
+        {"model": {"name": "resnet", "blocks": [1, 2], "width": 4}},
+    ],
+    ids=["newton", "bf16", "no activations", "first order"],
+)  # fmt: skip
+def test_it_trains_and_a_continued_run_has_the_same_bits(
+    small: Small, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    config = {
+        **small(training={"epochs": 2, "batch_size": 53}),  # leaves one image for the last batch
+        "model": {"name": "newton_resnet", "blocks": [1, 1], "width": 4},
+        **change,
+    }
+    whole = run(config, [], data_dir=NO_DATA)
+    assert not whole["diverged"]
+    assert whole["parameters"] == RunConfig.model_validate(config).parameters
+    first, second = whole["epochs"]
+    assert second["train_loss"] < first["train_loss"]
+    folder = open_folder(tmp_path)
+    with pytest.raises(TrainingStopped):
+        run(config, [], data_dir=NO_DATA, folder=folder, on_epoch=stop_after_one)
+    continued = run(config, [], data_dir=NO_DATA, folder=folder)
+    assert continued["provenance"]["first_epoch"] == 2
+    assert numbers(continued) == numbers(whole)
+
+
+def test_training_moves_alpha(small: Small, tmp_path: Path) -> None:
+    config = small(
+        model={"name": "newton_resnet", "blocks": [1, 1], "width": 4},
+        training={"epochs": 1, "batch_size": 64},
+    )
+    run(config, [], data_dir=NO_DATA, folder=open_folder(tmp_path))
+    trained = torch.load(tmp_path / "weights.pt", weights_only=True)["weights"]
+    alphas = [value.item() for name, value in trained.items() if name.endswith("alpha")]
+    assert len(alphas) == 2
+    assert all(alpha != 0 for alpha in alphas)
+
+
+def test_deeper_stages_follow_from_the_blocks_alone() -> None:
+    network = build("resnet", blocks=[1, 1, 2], width=4)
+    widths = [block.conv2.out_channels for block in network.blocks]
+    assert widths == [4, 8, 16, 16]
+    strides = [block.conv1.stride[0] for block in network.blocks]
+    assert strides == [1, 2, 2, 1]
+    assert [block.conv1.in_channels for block in network.blocks] == [4, 4, 8, 16]
