@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from trainers.models.dynamical_resnet_options import DynamicalResNetOptions, blocks_of
-from trainers.models.multistep import initialise
+from trainers.models.initialisation import initialise
 from trainers.models.wide_layers import (
     ActivatedNorm,
     PostActivationFunction,

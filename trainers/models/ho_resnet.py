@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainers.models.ho_resnet_options import HighOrderOptions, Step, layout_of, tableau_of
-from trainers.models.multistep import ResidualFunction, initialise
+from trainers.models.initialisation import initialise
+from trainers.models.multistep import ResidualFunction
 from trainers.tableaux import EULER, Tableau
 
 

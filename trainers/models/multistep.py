@@ -13,13 +13,14 @@ the history is what the first block projected, as at every other change of width
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainers.models.coefficients import coefficients_of, learned_coefficients
+from trainers.models.initialisation import initialise
 from trainers.models.layout import Block
 from trainers.models.multistep_options import MultistepOptions, layout_of
 from trainers.scheme_config import SchemeConfig
@@ -66,109 +67,6 @@ def _function(block: Block) -> nn.Module:
     return ResidualFunction(block.inputs, block.outputs, block.stride)
 
 
-def _combine(coefficients: Tensor, slope: Tensor, history: list[Tensor]) -> Tensor:
-    """y_{n+1}, of the shape and dtype of `slope`.
-
-    Computed in at least float32: bf16 would round the coefficients, and the scheme that trains is
-    to be the one that is reported.
-
-    Args:
-        coefficients: (d + 1,), float32: alpha, then beta.
-        slope: f(y_n), (N, C, H, W).
-        history: y_n, y_{n-1}, ..., d of them, each (N, C, H, W).
-    """
-    *alpha, beta = coefficients.unbind()
-    wide = torch.promote_types(slope.dtype, torch.float32)
-    new = beta * slope.to(wide)
-    for weight, state in zip(alpha, history, strict=True):
-        new = new + weight * state.to(wide)
-    return new.to(slope.dtype)
-
-
-class FixedCoefficients(nn.Module):
-    """(alpha ..., beta) as a spec gives them."""
-
-    values: Tensor
-
-    def __init__(self, scheme: SchemeConfig) -> None:
-        super().__init__()
-        assert scheme.alpha is not None
-        assert scheme.beta is not None
-        self.coefficients = (*scheme.alpha, scheme.beta)
-        self.register_buffer("values", torch.tensor(self.coefficients), persistent=False)
-
-    def forward(self, slope: Tensor, history: list[Tensor]) -> Tensor:
-        if torch.compiler.is_compiling():
-            # As an input: a constant would need a graph of its own for each scheme.
-            return _combine(self.values, slope, history)
-        # Python numbers, which bf16 does not round either, and which cost no conversion.
-        *alpha, beta = self.coefficients
-        new = slope * beta
-        for weight, state in zip(alpha, history, strict=True):
-            new = new + state * weight
-        return new
-
-
-class LearnedScheme(nn.Module):
-    """Coefficients that are parameters."""
-
-    def coefficients(self) -> Tensor:
-        """(d + 1,), float32: alpha, then beta."""
-        raise AssertionError(f"{type(self).__name__} does not say what it learns")
-
-    def forward(self, slope: Tensor, history: list[Tensor]) -> Tensor:
-        return _combine(self.coefficients(), slope, history)
-
-
-class LearnedCoefficients(LearnedScheme):
-    """Every block's own alpha and beta, started at the spec's."""
-
-    def __init__(self, scheme: SchemeConfig) -> None:
-        super().__init__()
-        assert scheme.alpha is not None
-        assert scheme.beta is not None
-        self.values = nn.Parameter(torch.tensor([*scheme.alpha, scheme.beta]))
-
-    def coefficients(self) -> Tensor:
-        return self.values
-
-
-class LearnedK(LearnedScheme):
-    """One k_n: alpha = (1 - k_n, k_n), beta = 1 (Lu et al. 2018, eq. 1)."""
-
-    def __init__(self, k: Tensor) -> None:
-        super().__init__()
-        self.k = nn.Parameter(k)
-
-    def coefficients(self) -> Tensor:
-        return torch.stack((1 - self.k, self.k, torch.ones_like(self.k)))
-
-
-class LearnedLambda(LearnedScheme):
-    """One lambda_n of ZeroSNet eq. 10 (ZeroSNet-Tra)."""
-
-    def __init__(self, lambda_: Tensor) -> None:
-        super().__init__()
-        self.lambda_ = nn.Parameter(lambda_)
-
-    def coefficients(self) -> Tensor:
-        side = (1 + self.lambda_) / (4 * self.lambda_)
-        beta = (3 * self.lambda_ - 1) / (2 * self.lambda_)
-        return torch.stack((3 * side, -1 / self.lambda_, side, beta))
-
-
-def scheme_coefficients(scheme: SchemeConfig, generator: torch.Generator) -> nn.Module:
-    """One block's step: (f(y_n), [y_n, y_{n-1}, ...]) -> y_{n+1}, all of one shape."""
-    if scheme.learned is None:
-        return FixedCoefficients(scheme)
-    if scheme.learned == "coefficients":
-        return LearnedCoefficients(scheme)
-    assert scheme.start is not None
-    low, high = scheme.start
-    drawn = low + (high - low) * torch.rand((), generator=generator)
-    return LearnedK(drawn) if scheme.learned == "k" else LearnedLambda(drawn)
-
-
 class MultistepBlock(nn.Module):
     """One step of the scheme, or one Euler step for a start block."""
 
@@ -185,7 +83,7 @@ class MultistepBlock(nn.Module):
             for _ in range(block.carried)
         )
         self.projection_norm = nn.BatchNorm2d(block.inputs) if block.normed else None
-        self.coefficients = scheme_coefficients(scheme, generator) if block.multistep else None
+        self.coefficients = coefficients_of(scheme, generator) if block.multistep else None
 
     def _carry(self, history: list[Tensor]) -> list[Tensor]:
         """The history in this block's width and resolution."""
@@ -245,24 +143,9 @@ class MultistepNetwork(nn.Module):
             history = block(history)[: self.steps]
             yield history[0]
 
-    @torch.no_grad()
     def learned_coefficients(self) -> list[list[float]] | None:
         """(alpha ..., beta) of each multistep block in order; None if nothing is learned."""
-        learned = [module for module in self.modules() if isinstance(module, LearnedScheme)]
-        return [module.coefficients().tolist() for module in learned] or None
-
-
-def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """He-normal by fan-out for convolutions; the classifier as torch draws it by default."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(
-                module.weight, mode="fan_out", nonlinearity="relu", generator=generator
-            )
-        elif isinstance(module, nn.Linear):
-            bound = 1 / math.sqrt(module.in_features)
-            nn.init.uniform_(module.weight, -bound, bound, generator=generator)
-            nn.init.uniform_(module.bias, -bound, bound, generator=generator)
+        return learned_coefficients(self)
 
 
 def build(

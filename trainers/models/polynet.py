@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainers.models.multistep import ResidualFunction, initialise
+from trainers.models.initialisation import initialise
+from trainers.models.multistep import ResidualFunction
 from trainers.models.polynet_options import PolyNetOptions, PolynomialKind, layout_of
 
 

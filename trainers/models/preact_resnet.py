@@ -15,7 +15,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from trainers.models.multistep import LearnedScheme, initialise, scheme_coefficients
+from trainers.models.coefficients import coefficients_of, learned_coefficients
+from trainers.models.initialisation import initialise
 from trainers.models.preact_resnet_options import Step, WideMultistepOptions, steps_of
 from trainers.models.wide_layers import (
     ActivatedNorm,
@@ -36,7 +37,7 @@ class WideMultistepBlock(nn.Module):
         self.older_activations = nn.ModuleList(
             ActivatedNorm(step.block.inputs) for _ in range(step.carried - 1)
         )
-        self.coefficients = scheme_coefficients(scheme, generator) if step.multistep else None
+        self.coefficients = coefficients_of(scheme, generator) if step.multistep else None
 
     def _carry(self, activated: Tensor, history: list[Tensor]) -> list[Tensor]:
         """The history in the shape of the state that leaves; `activated` is of the newest."""
@@ -95,11 +96,9 @@ class WideMultistepNetwork(nn.Module):
             history = block(history)[: self.steps]
             yield history[0]
 
-    @torch.no_grad()
     def learned_coefficients(self) -> list[list[float]] | None:
         """(alpha ..., beta) of each multistep block in order; None if nothing is learned."""
-        learned = [module for module in self.modules() if isinstance(module, LearnedScheme)]
-        return [module.coefficients().tolist() for module in learned] or None
+        return learned_coefficients(self)
 
 
 def build(

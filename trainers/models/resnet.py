@@ -10,13 +10,13 @@ ResNet34 that Newton-ResNet is compared with, by the parameters that its tables 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainers.models.initialisation import initialise
 from trainers.models.resnet_options import Activation, ResNetOptions, stages_of
 
 
@@ -96,7 +96,7 @@ class ResidualNetwork(nn.Module):
                 make_block(stage.outputs, stage.outputs) for _ in range(stage.blocks - 1)
             )
         self.classifier = nn.Linear(stage.outputs, classes)
-        _initialise(self, generator)
+        initialise(self, generator)
 
     def forward(self, images: Tensor) -> Tensor:
         state = self.stem(images)
@@ -112,19 +112,6 @@ class ResidualNetwork(nn.Module):
         for block in self.blocks:
             state = block(state)
             yield state
-
-
-def _initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """He-normal by fan-out for convolutions; the classifier as torch draws it by default."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(
-                module.weight, mode="fan_out", nonlinearity="relu", generator=generator
-            )
-        elif isinstance(module, nn.Linear):
-            bound = 1 / math.sqrt(module.in_features)
-            nn.init.uniform_(module.weight, -bound, bound, generator=generator)
-            nn.init.uniform_(module.bias, -bound, bound, generator=generator)
 
 
 def build(

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainers.models.multistep import initialise
+from trainers.models.initialisation import initialise
 from trainers.models.reversible import recomputed
 from trainers.models.revnet_options import Coupling, RevNetOptions, layout_of, widths_of
 

@@ -1,0 +1,124 @@
+"""The coefficients of a scheme in one block, given or learned.
+
+y_{n+1} = alpha_0 y_n + ... + alpha_{d-1} y_{n-d+1} + beta f(y_n)
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from trainers.scheme_config import SchemeConfig
+
+
+def _combine(coefficients: Tensor, slope: Tensor, history: list[Tensor]) -> Tensor:
+    """y_{n+1}, of the shape and dtype of `slope`.
+
+    Computed in at least float32: bf16 would round the coefficients, and the scheme that trains is
+    to be the one that is reported.
+
+    Args:
+        coefficients: (d + 1,), float32: alpha, then beta.
+        slope: f(y_n), (N, C, H, W).
+        history: y_n, y_{n-1}, ..., d of them, each (N, C, H, W).
+    """
+    *alpha, beta = coefficients.unbind()
+    wide = torch.promote_types(slope.dtype, torch.float32)
+    new = beta * slope.to(wide)
+    for weight, state in zip(alpha, history, strict=True):
+        new = new + weight * state.to(wide)
+    return new.to(slope.dtype)
+
+
+class FixedCoefficients(nn.Module):
+    """(alpha ..., beta) as a spec gives them."""
+
+    values: Tensor
+
+    def __init__(self, scheme: SchemeConfig) -> None:
+        super().__init__()
+        assert scheme.alpha is not None
+        assert scheme.beta is not None
+        self.coefficients = (*scheme.alpha, scheme.beta)
+        self.register_buffer("values", torch.tensor(self.coefficients), persistent=False)
+
+    def forward(self, slope: Tensor, history: list[Tensor]) -> Tensor:
+        if torch.compiler.is_compiling():
+            # As an input: a constant would need a graph of its own for each scheme.
+            return _combine(self.values, slope, history)
+        # Python numbers, which bf16 does not round either, and which cost no conversion.
+        *alpha, beta = self.coefficients
+        new = slope * beta
+        for weight, state in zip(alpha, history, strict=True):
+            new = new + state * weight
+        return new
+
+
+class _Learned(nn.Module):
+    """Coefficients that are parameters."""
+
+    def coefficients(self) -> Tensor:
+        """(d + 1,), float32: alpha, then beta."""
+        raise AssertionError(f"{type(self).__name__} does not say what it learns")
+
+    def forward(self, slope: Tensor, history: list[Tensor]) -> Tensor:
+        return _combine(self.coefficients(), slope, history)
+
+
+class LearnedCoefficients(_Learned):
+    """Every block's own alpha and beta, started at the spec's."""
+
+    def __init__(self, scheme: SchemeConfig) -> None:
+        super().__init__()
+        assert scheme.alpha is not None
+        assert scheme.beta is not None
+        self.values = nn.Parameter(torch.tensor([*scheme.alpha, scheme.beta]))
+
+    def coefficients(self) -> Tensor:
+        return self.values
+
+
+class LearnedK(_Learned):
+    """One k_n: alpha = (1 - k_n, k_n), beta = 1 (Lu et al. 2018, eq. 1)."""
+
+    def __init__(self, k: Tensor) -> None:
+        super().__init__()
+        self.k = nn.Parameter(k)
+
+    def coefficients(self) -> Tensor:
+        return torch.stack((1 - self.k, self.k, torch.ones_like(self.k)))
+
+
+class LearnedLambda(_Learned):
+    """One lambda_n of ZeroSNet eq. 10 (ZeroSNet-Tra)."""
+
+    def __init__(self, lambda_: Tensor) -> None:
+        super().__init__()
+        self.lambda_ = nn.Parameter(lambda_)
+
+    def coefficients(self) -> Tensor:
+        side = (1 + self.lambda_) / (4 * self.lambda_)
+        beta = (3 * self.lambda_ - 1) / (2 * self.lambda_)
+        return torch.stack((3 * side, -1 / self.lambda_, side, beta))
+
+
+def coefficients_of(scheme: SchemeConfig, generator: torch.Generator) -> nn.Module:
+    """One block's coefficients: a module from (slope, [y_n, y_{n-1}, ...]) to y_{n+1}.
+
+    A scheme that starts from a range draws from `generator`.
+    """
+    if scheme.learned is None:
+        return FixedCoefficients(scheme)
+    if scheme.learned == "coefficients":
+        return LearnedCoefficients(scheme)
+    assert scheme.start is not None
+    low, high = scheme.start
+    drawn = low + (high - low) * torch.rand((), generator=generator)
+    return LearnedK(drawn) if scheme.learned == "k" else LearnedLambda(drawn)
+
+
+@torch.no_grad()
+def learned_coefficients(network: nn.Module) -> list[list[float]] | None:
+    """(alpha ..., beta) of each multistep block in order; None if nothing is learned."""
+    learned = [module for module in network.modules() if isinstance(module, _Learned)]
+    return [module.coefficients().tolist() for module in learned] or None
