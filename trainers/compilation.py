@@ -49,6 +49,8 @@ class CompiledNetwork(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, classes)."""
         whole = images.shape[0] == self._whole[self.training]
+        if whole and self.training and (begin := getattr(self.network, "begin_batch", None)):
+            begin(images.shape[0])
         logits: Tensor = self._compiled(images) if whole else self.network(images)
         return logits
 

@@ -47,7 +47,9 @@ class Architecture:
     `blocks`, an nn.ModuleList in forward order, and `states(images)`, which yields the state
     that leaves the stem and each block. One that draws at random while it trains has
     `begin_epoch(draw)`, called before each epoch: `draw(purpose)` is a fresh generator on the CPU,
-    keyed by the run's seed, the purpose and the epoch.
+    keyed by the run's seed, the purpose and the epoch. What such a network draws for each batch it
+    draws in its pass. A compiled graph cannot: so it also has `begin_batch(images)`, which draws
+    for the next pass of so many images, and is called before each that trains through a graph.
     """
 
     options: type[ModelOptions]

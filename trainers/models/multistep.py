@@ -13,7 +13,7 @@ the history is what the first block projected, as at every other change of width
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,13 @@ from trainers.models.coefficients import coefficients_of, learned_coefficients
 from trainers.models.initialisation import initialise
 from trainers.models.layout import Block
 from trainers.models.multistep_options import MultistepOptions, layout_of
+from trainers.models.stochastic_depth import (
+    DroppedBlocks,
+    Kept,
+    absent_slope,
+    survival_probabilities,
+    training_slope,
+)
 from trainers.scheme_config import SchemeConfig
 
 
@@ -68,15 +75,21 @@ def _function(block: Block) -> nn.Module:
 
 
 class MultistepBlock(nn.Module):
-    """One step of the scheme, or one Euler step for a start block."""
+    """One step of the scheme, or one Euler step for a start block.
+
+    Args:
+        survival: p_l, the probability that a batch of training meets f (stochastic depth).
+    """
 
     def __init__(
         self,
         block: Block,
         scheme: SchemeConfig,
         generator: torch.Generator,
+        survival: float = 1,
     ) -> None:
         super().__init__()
+        self.survival = survival
         self.function = _function(block)
         self.projections = nn.ModuleList(
             nn.Conv2d(block.inputs, block.outputs, 1, stride=block.stride, bias=False)
@@ -97,10 +110,21 @@ class MultistepBlock(nn.Module):
             ]
         return history
 
-    def forward(self, history: list[Tensor]) -> list[Tensor]:
-        """From [y_n, y_{n-1}, ...] to [y_{n+1}, y_n, ...], each state (N, C, H, W)."""
-        slope = self.function(history[0])
+    def _slope(self, state: Tensor, kept: Kept) -> Tensor | None:
+        if self.training:
+            return training_slope(self.function, state, kept)
+        slope: Tensor = self.function(state)
+        return slope if self.survival == 1 else slope * self.survival
+
+    def forward(self, history: list[Tensor], kept: Kept = True) -> list[Tensor]:
+        """From [y_n, y_{n-1}, ...] to [y_{n+1}, y_n, ...], each state (N, C, H, W).
+
+        Without f if `kept` is False; only training asks for that.
+        """
+        slope = self._slope(history[0], kept)
         history = self._carry(history)
+        if slope is None:
+            slope = absent_slope(self.function, history[0])
         if self.coefficients is None:
             return [history[0] + slope, *history]
         return [self.coefficients(slope, history), *history]
@@ -121,7 +145,13 @@ class MultistepNetwork(nn.Module):
         layout = layout_of(options, scheme)
         self.steps = scheme.steps
         self.stem = nn.Conv2d(channels, options.width, 3, padding=1, bias=False)
-        self.blocks = nn.ModuleList(MultistepBlock(block, scheme, generator) for block in layout)
+        last = 1 if options.survival is None else options.survival
+        survival = survival_probabilities(last, len(layout))
+        self.blocks = nn.ModuleList(
+            MultistepBlock(block, scheme, generator, survives)
+            for block, survives in zip(layout, survival, strict=True)
+        )
+        self.dropped = None if options.survival is None else DroppedBlocks(survival)
         features = layout[-1].outputs
         self.norm = nn.BatchNorm2d(features)
         self.classifier = nn.Linear(features, classes)
@@ -129,8 +159,8 @@ class MultistepNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         history: list[Tensor] = [self.stem(images)]
-        for block in self.blocks:
-            history = block(history)[: self.steps]
+        for block, kept in zip(self.blocks, self._kept(), strict=True):
+            history = block(history, kept)[: self.steps]
         pooled = functional.relu(self.norm(history[0])).mean(dim=(2, 3))
         logits: Tensor = self.classifier(pooled)
         return logits
@@ -139,9 +169,25 @@ class MultistepNetwork(nn.Module):
         """y_0, which leaves the stem, and what each block adds to the history."""
         history: list[Tensor] = [self.stem(images)]
         yield history[0]
-        for block in self.blocks:
-            history = block(history)[: self.steps]
+        for block, kept in zip(self.blocks, self._kept(), strict=True):
+            history = block(history, kept)[: self.steps]
             yield history[0]
+
+    def begin_epoch(self, draw: Callable[[str], torch.Generator]) -> None:
+        """See Architecture; a network without stochastic depth draws nothing."""
+        if self.dropped is not None:
+            self.dropped.begin_epoch(draw)
+
+    def begin_batch(self, images: int) -> None:
+        """See Architecture."""
+        if self.dropped is not None:
+            self.dropped.begin_batch()
+
+    def _kept(self) -> list[Kept]:
+        if self.dropped is not None and self.training:
+            kept: list[Kept] = self.dropped()
+            return kept
+        return [True] * len(self.blocks)
 
     def learned_coefficients(self) -> list[list[float]] | None:
         """(alpha ..., beta) of each multistep block in order; None if nothing is learned."""

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from trainers.exact import Whole
+from trainers.exact import Number, Whole
 from trainers.models.architecture import Architecture, ModelOptions
 from trainers.models.layout import (
     Block,
@@ -30,12 +30,16 @@ class MultistepOptions(ModelOptions):
         block: None for basic blocks, of two 3x3 convolutions; "bottleneck" for a 1x1, a 3x3 and
             a 1x1 convolution, with states four times as wide (ZeroSNet, Figure 3). A spec may
             also say "basic", which is None.
+        survival: p_L of stochastic depth, the probability that the last block's f is there for a
+            batch of training; it falls to this linearly from 1 (Huang et al. 2016; Lu et al. 2018,
+            section 3.2). None, or 1, drops nothing.
     """
 
     width: Whole = Field(default=16, ge=1, le=4096)
     stage_change: StageChange = "project"
     start_blocks: Whole | None = Field(default=None, ge=0)
     block: Literal["bottleneck"] | None = None
+    survival: Number | None = Field(default=None, gt=0, le=1)
 
     @field_validator("block", mode="before")
     @classmethod
@@ -73,9 +77,11 @@ def layout_of(options: MultistepOptions, scheme: SchemeConfig) -> tuple[Block, .
 
 
 def _complete(options: MultistepOptions, scheme: SchemeConfig) -> MultistepOptions:
-    # start_blocks is written out, so that asking for the default by number is the same run.
+    # start_blocks is written out, so that asking for the default by number is the same run; and a
+    # survival of 1 is not, since it draws nothing.
     start_blocks = scheme.steps - 1 if options.start_blocks is None else options.start_blocks
-    completed = options.model_copy(update={"start_blocks": start_blocks})
+    survival = None if options.survival == 1 else options.survival
+    completed = options.model_copy(update={"start_blocks": start_blocks, "survival": survival})
     layout_of(completed, scheme)
     return completed
 
