@@ -20,7 +20,13 @@ from trainers.models.preact_resnet_options import (
     wide_multistep_architecture,
 )
 from trainers.models.resnet_options import RESNET
+from trainers.models.resnext_options import (
+    LMResNeXtOptions,
+    ResNeXtOptions,
+    resnext_architecture,
+)
 from trainers.models.revnet_options import REVNET
+from trainers.models.shake_shake_options import SHAKE_SHAKE
 from trainers.registry import Table
 
 MODELS: Table[Architecture] = Table(
@@ -53,6 +59,12 @@ MODELS: Table[Architecture] = Table(
         "resnet": RESNET,
         # Newton Residual Learning, eq. 3 and Algorithm 1.
         "newton_resnet": NEWTON_RESNET,
+        # Xie et al. (2017).
+        "resnext": resnext_architecture(ResNeXtOptions, {"alpha": 1}),
+        # Lu et al. (2018), eq. 1 on ResNeXt's body.
+        "lm_resnext": resnext_architecture(LMResNeXtOptions, {"k": [-0.1, 0], "trainable": True}),
+        # Gastaldi (2017).
+        "shake_shake": SHAKE_SHAKE,
     },
 )
 

@@ -57,30 +57,90 @@ class Block:
         return 2 if self.changes_stage else 1
 
 
-def layers_per_block(bottleneck: bool) -> int:
-    """Convolutions of f."""
-    return 3 if bottleneck else 2
-
-
-def blocks_per_stage(depth: int, bottleneck: bool = False) -> int:
+def blocks_per_stage(depth: int, layers_per_block: int = 2) -> int:
     """n of depth = 6n + 2 (two convolutions a block, three stages, stem and classifier).
 
-    A bottleneck block has three convolutions, so that depth = 9n + 2.
+    Bottleneck blocks, of three convolutions, make it 9n + 2.
 
     Raises:
         ValueError: no such n >= 1; names the nearest depths.
     """
-    period = STAGES * layers_per_block(bottleneck)
-    n, rest = divmod(depth - 2, period)
+    layers = STAGES * layers_per_block
+    n, rest = divmod(depth - 2, layers)
     if n >= 1 and rest == 0:
         return n
     lower = max(1, n)
-    valid = [period * m + 2 for m in (lower, lower + 1)]
-    kind = " with bottleneck blocks" if bottleneck else ""
+    valid = [layers * m + 2 for m in (lower, lower + 1)]
+    kind = " with bottleneck blocks" if layers_per_block == 3 else ""
     raise ValueError(
-        f"depth {depth} is not {period}n + 2 for a whole n >= 1{kind}; the nearest are {valid[0]} "
-        f"and {valid[1]}"
+        f"depth {depth} is not {layers}n + 2 for a whole n >= 1{kind}; the nearest are {valid[0]}"
+        f" and {valid[1]}"
     )
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one block is in the recurrence, whatever its width.
+
+    Attributes:
+        stage: 0, 1 or 2.
+        changes_stage, multistep, carried: see Block.
+    """
+
+    stage: int
+    changes_stage: bool
+    multistep: bool
+    carried: int
+
+
+def plan_steps(
+    depth: int, layers_per_block: int, steps: int, start_blocks: int, stage_change: StageChange
+) -> tuple[Step, ...]:
+    """Where the scheme steps, where it starts, and how many states cross into each stage.
+
+    Arguments are those of `multistep_layout`.
+
+    Raises:
+        ValueError: the depth does not fit, or no block would be left for the scheme.
+    """
+    n = blocks_per_stage(depth, layers_per_block)
+    if start_blocks < steps - 1:
+        raise ValueError(
+            f"start_blocks {start_blocks} is too few: a scheme of {steps} steps needs "
+            f"{steps - 1} earlier states"
+        )
+    run_length = n if stage_change == "restart" else STAGES * n
+    if start_blocks >= run_length:
+        where = "each stage" if stage_change == "restart" else "the network"
+        fewest = start_blocks + 1 if stage_change == "restart" else start_blocks // STAGES + 1
+        raise ValueError(
+            f"depth {depth} gives {where} {run_length} blocks, of which {start_blocks} are start "
+            f"blocks, so that no block would use the scheme: choose depth "
+            f"{layers_per_block * STAGES * fewest + 2} or more"
+        )
+    planned = []
+    since_start = 0
+    for index in range(STAGES * n):
+        stage, within = divmod(index, n)
+        changes_stage = stage > 0 and within == 0
+        if changes_stage and stage_change == "restart":
+            since_start = 0
+        carried = 0
+        if changes_stage:
+            # A state j steps old is still needed if a scheme step at or after this block reaches
+            # back to it; more start blocks than d - 1 make some of them too old.
+            needed = min(steps, since_start + steps - start_blocks)
+            carried = max(1, min(needed, since_start + 1))
+        planned.append(
+            Step(
+                stage=stage,
+                changes_stage=changes_stage,
+                multistep=since_start >= start_blocks,
+                carried=carried,
+            )
+        )
+        since_start += 1
+    return tuple(planned)
 
 
 @lru_cache(maxsize=4096)
@@ -109,50 +169,23 @@ def multistep_layout(
     Raises:
         ValueError: the depth is not 6n + 2 (9n + 2), or no block would be left for the scheme.
     """
-    n = blocks_per_stage(depth, bottleneck)
-    if start_blocks < steps - 1:
-        raise ValueError(
-            f"start_blocks {start_blocks} is too few: a scheme of {steps} steps needs "
-            f"{steps - 1} earlier states"
-        )
-    run_length = n if stage_change == "restart" else STAGES * n
-    if start_blocks >= run_length:
-        where = "each stage" if stage_change == "restart" else "the network"
-        fewest = start_blocks + 1 if stage_change == "restart" else start_blocks // STAGES + 1
-        raise ValueError(
-            f"depth {depth} gives {where} {run_length} blocks, of which {start_blocks} are start "
-            f"blocks, so that no block would use the scheme: choose depth "
-            f"{STAGES * layers_per_block(bottleneck) * fewest + 2} or more"
-        )
     expansion = EXPANSION if bottleneck else 1
     blocks: list[Block] = []
-    since_start = 0
-    for index in range(STAGES * n):
-        stage, within = divmod(index, n)
-        changes_stage = stage > 0 and within == 0
-        if changes_stage and stage_change == "restart":
-            since_start = 0
-        carried = 0
-        if changes_stage:
-            # A state j steps old is still needed if a scheme step at or after this block reaches
-            # back to it; more start blocks than d - 1 make some of them too old.
-            needed = min(steps, since_start + steps - start_blocks)
-            carried = max(1, min(needed, since_start + 1))
-        widens_stem = index == 0 and bottleneck
-        inner = width * 2**stage
+    for step in plan_steps(depth, 3 if bottleneck else 2, steps, start_blocks, stage_change):
+        widens_stem = not blocks and bottleneck
+        inner = width * 2**step.stage
         blocks.append(
             Block(
                 inputs=blocks[-1].outputs if blocks else width,
                 inner=inner,
                 outputs=expansion * inner,
                 bottleneck=bottleneck,
-                changes_stage=changes_stage,
-                multistep=since_start >= start_blocks,
-                carried=1 if widens_stem else carried,
-                normed=widens_stem or (changes_stage and stage_change == "restart"),
+                changes_stage=step.changes_stage,
+                multistep=step.multistep,
+                carried=1 if widens_stem else step.carried,
+                normed=widens_stem or (step.changes_stage and stage_change == "restart"),
             )
         )
-        since_start += 1
     return tuple(blocks)
 
 
