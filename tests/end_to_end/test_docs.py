@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 SWEEP = str(Path(sys.executable).parent / "sweep")
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SPECS_PAGE = (ROOT / "docs" / "specs.md").read_text()
+MODELS_PAGE = (ROOT / "docs" / "models.md").read_text()
 
 
 def commands() -> list[str]:
@@ -125,14 +126,25 @@ def test_every_evaluation_in_the_table_is_one() -> None:
         assert parse_evaluation(example).name
 
 
-def test_every_multistep_model_has_a_column_with_its_default_scheme() -> None:
-    head, _, row = SPECS_PAGE.split("## Models\n")[1].split("| option")[1].splitlines()[:3]
-    columns = [cell.strip() for cell in head.split("|")[2:-1]]
-    schemes = [cell.strip().strip("`") for cell in row.split("|")[3:-1]]
-    assert set(columns) == {name for name in MODELS if MODELS[name].default_scheme is not None}
-    for name, written in zip(columns, schemes, strict=True):
-        stated = SchemeConfig.model_validate(YAML(typ="safe").load(written))
-        assert stated == SchemeConfig.model_validate(MODELS[name].default_scheme)
+def test_every_model_has_a_row_with_its_default_scheme() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| .+ \| (.+) \|$", MODELS_PAGE.split("## ")[0], re.M)
+    assert sorted(name for name, _ in rows) == sorted(MODELS)
+    for name, written in rows:
+        default = MODELS[name].default_scheme
+        if default is None:
+            assert written == "none"
+        else:
+            stated = SchemeConfig.model_validate(YAML(typ="safe").load(written.strip("`")))
+            assert stated == SchemeConfig.model_validate(default)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_option_of_a_model_is_explained(name: str) -> None:
+    (section,) = (
+        text for text in MODELS_PAGE.split("\n## ")[1:] if name in text.splitlines()[0].split(", ")
+    )
+    explained = set(re.findall(r"`(\w+)`", section))
+    assert set(MODELS[name].options.model_fields) - {"name"} <= explained
 
 
 def test_the_limits_of_specs_are_those_of_the_code() -> None:
