@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
@@ -83,6 +84,21 @@ def test_an_inconsistent_method_does_not_converge() -> None:
     assert INCONSISTENT.order == 0
     assert not INCONSISTENT.consistent
     assert error(INCONSISTENT, 256) > 0.1
+
+
+def test_each_condition_counts() -> None:
+    """Weights for arbitrary times and links that meet all eight conditions, or all but one."""
+    a = np.tril(np.random.default_rng(0).uniform(-1, 1, (8, 8)), -1)
+    c = a.sum(axis=1)
+    rows = [c**0, c, c**2, a @ c, c**3, c * (a @ c), a @ c**2, a @ (a @ c)]
+    wanted = 1 / np.array([1, 2, 3, 6, 4, 8, 12, 24])
+
+    def order(right: np.ndarray) -> int:
+        return of(a.tolist(), np.linalg.solve(np.array(rows), right).tolist()).order
+
+    assert order(wanted) == 4
+    changed = [order(wanted + 1e-3 * unit) for unit in np.eye(8)]
+    assert changed == [0, 1, 2, 2, 3, 3, 3, 3]
 
 
 def conditions(tableau: Tableau) -> list[list[bool]]:

@@ -32,6 +32,48 @@ def _add(state: Tensor, weights: tuple[float, ...], slopes: list[Tensor]) -> Ten
     return state
 
 
+class SharedFunction(ResidualFunction):
+    """f of a step that evaluates it several times: (N, C, H, W) -> (N, C, H, W).
+
+    All evaluations share weights, scales and shifts. Running statistics they do not share: their
+    states differ in distribution, and averages over all of them fit none. Heun's method lost 2 to
+    6 points of accuracy on the handwritten digits to that.
+    """
+
+    def __init__(self, channels: int, evaluations: int) -> None:
+        super().__init__(channels, channels, 1)
+        self.statistics1, self.statistics2 = (
+            nn.ModuleList(nn.BatchNorm2d(channels, affine=False) for _ in range(1, evaluations))
+            for _ in range(2)
+        )
+
+    def forward(self, state: Tensor, evaluation: int = 0) -> Tensor:
+        """`evaluation` counts from 0, whose statistics are those of the norms themselves."""
+        if evaluation == 0:
+            return super().forward(state)
+        later = evaluation - 1
+        normed = _normed(state, self.norm1, self.statistics1[later])
+        normed = _normed(self.conv1(functional.relu(normed)), self.norm2, self.statistics2[later])
+        out: Tensor = self.conv2(functional.relu(normed))
+        return out
+
+
+def _normed(state: Tensor, norm: nn.BatchNorm2d, statistics: nn.Module) -> Tensor:
+    """The norm's scale and shift, with statistics of another."""
+    assert isinstance(statistics, nn.BatchNorm2d)
+    assert norm.momentum is not None
+    return functional.batch_norm(
+        state,
+        statistics.running_mean,
+        statistics.running_var,
+        norm.weight,
+        norm.bias,
+        training=norm.training,
+        momentum=norm.momentum,
+        eps=norm.eps,
+    )
+
+
 class RungeKuttaBlock(nn.Module):
     """One step: (N, inputs, H, W) -> (N, outputs, H/stride, W/stride).
 
@@ -46,12 +88,14 @@ class RungeKuttaBlock(nn.Module):
         self.rows = tuple(tuple(map(float, row[:i])) for i, row in enumerate(tableau.a))
         self.weights = tuple(map(float, tableau.b))
         stride = 2 if step.changes_stage else 1
-        self.functions = nn.ModuleList(
-            ResidualFunction(step.outputs, step.outputs, 1)
-            if index
-            else ResidualFunction(step.inputs, step.outputs, stride)
-            for index in range(step.functions)
-        )
+        self.shared = step.functions < step.evaluations
+        self.functions = nn.ModuleList()
+        if self.shared:
+            self.functions.append(SharedFunction(step.outputs, step.evaluations))
+        else:
+            self.functions.append(ResidualFunction(step.inputs, step.outputs, stride))
+            for _ in range(1, step.functions):
+                self.functions.append(ResidualFunction(step.outputs, step.outputs, 1))
         self.projection = (
             nn.Conv2d(step.inputs, step.outputs, 1, stride=2, bias=False)
             if step.changes_stage
@@ -59,13 +103,19 @@ class RungeKuttaBlock(nn.Module):
         )
 
     def forward(self, state: Tensor) -> Tensor:
-        slopes = [self.functions[0](state)]
+        slopes = [self._slope(0, state)]
         if self.projection is not None:
             state = self.projection(state)
         for index, row in enumerate(self.rows[1:], start=1):
-            function = self.functions[index % len(self.functions)]
-            slopes.append(function(_add(state, row, slopes)))
+            slopes.append(self._slope(index, _add(state, row, slopes)))
         return _add(state, self.weights, slopes)
+
+    def _slope(self, evaluation: int, state: Tensor) -> Tensor:
+        if self.shared:
+            slope: Tensor = self.functions[0](state, evaluation)
+        else:
+            slope = self.functions[evaluation](state)
+        return slope
 
 
 class HighOrderNetwork(nn.Module):

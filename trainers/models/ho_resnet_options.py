@@ -47,7 +47,8 @@ class HighOrderOptions(ModelOptions):
             method that has a name is kept by it, however it was written.
         weights: "own" for an f of its own for every evaluation in a step, which is what the
             HO-ResNet paper compares ("with the same settings and parameters") and its released
-            code builds; "shared" for one f, evaluated s times.
+            code builds; "shared" for one f, evaluated s times, of which each has running
+            statistics of its own.
     """
 
     width: Whole = Field(default=16, ge=1, le=4096)

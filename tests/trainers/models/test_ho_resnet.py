@@ -18,7 +18,7 @@ from trainers.config import RunConfig
 from trainers.errors import TrainingStopped
 from trainers.models import MODELS
 from trainers.models.ho_resnet import HighOrderNetwork, RungeKuttaBlock
-from trainers.models.multistep import MultistepNetwork, ResidualFunction
+from trainers.models.multistep import MultistepNetwork
 from trainers.run import run
 from trainers.scheme_config import SchemeConfig
 from trainers.storage import open_folder
@@ -82,6 +82,8 @@ def scramble(network: nn.Module) -> None:
                 assert module.running_var is not None
                 module.running_mean.normal_(generator=generator)
                 module.running_var.uniform_(0.5, 2, generator=generator)
+                if not module.affine:
+                    continue
                 module.weight.uniform_(0.5, 1.5, generator=generator)
                 module.bias.normal_(generator=generator)
 
@@ -120,25 +122,19 @@ def test_planning_counts_what_is_built(arguments: dict[str, Any], size: int) -> 
     options = completed(**arguments)
     assert HO_RESNET.count_parameters(options, None, channels, classes) == parameters(network)
 
-    counted, evaluated = 0, 0
+    counted, layers = 0, 0
 
     def convolved(module: Any, _: Any, output: Tensor) -> None:
-        nonlocal counted
+        nonlocal counted, layers
         counted += module.weight.numel() * output.shape[2] * output.shape[3]
-
-    def called(*_: Any) -> None:
-        nonlocal evaluated
-        evaluated += 1
+        layers += module.kernel_size == (3, 3)
 
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             module.register_forward_hook(convolved)
-        if isinstance(module, ResidualFunction):
-            module.register_forward_hook(called)
     network(noise(2, channels, size, size)).sum().backward()
     assert HO_RESNET.count_multiply_adds(options, None, channels, size) == counted
-    # The stem, two convolutions an evaluation, the classifier.
-    assert options.depth == 2 + 2 * evaluated
+    assert options.depth == layers + 1  # the classifier
     assert [name for name, p in network.named_parameters() if p.grad is None] == []
 
 
@@ -170,16 +166,18 @@ def test_shared_weights_are_as_many_as_in_preresnet_of_as_many_blocks(
 # What the steps compute.
 
 
-def residual(f: Any, state: Tensor, stride: int) -> Tensor:
+def residual(f: Any, state: Tensor, stride: int, statistics: Any = None) -> Tensor:
     """BN-ReLU-conv-BN-ReLU-conv from the weights themselves, in evaluation mode."""
+    first, second = statistics or (f.norm1, f.norm2)
 
-    def normed(x: Tensor, norm: Any) -> Tensor:
+    def normed(x: Tensor, norm: Any, seen: Any) -> Tensor:
         return functional.batch_norm(
-            x, norm.running_mean, norm.running_var, norm.weight, norm.bias
+            x, seen.running_mean, seen.running_var, norm.weight, norm.bias
         ).relu()
 
-    inner = functional.conv2d(normed(state, f.norm1), f.conv1.weight, stride=stride, padding=1)
-    return functional.conv2d(normed(inner, f.norm2), f.conv2.weight, padding=1)
+    inner = normed(state, f.norm1, first)
+    inner = functional.conv2d(inner, f.conv1.weight, stride=stride, padding=1)
+    return functional.conv2d(normed(inner, f.norm2, second), f.conv2.weight, padding=1)
 
 
 @pytest.mark.parametrize(
@@ -217,8 +215,12 @@ def test_the_forward_pass_is_the_runge_kutta_recurrence(method: Any, weights: st
                     at = state.clone()
                     for j, weight in enumerate(a[i][:i]):
                         at += weight * k[j]
-                    own = block.functions[i if weights == "own" else 0]
-                    k.append(residual(own, at, 1))
+                    if weights == "own":
+                        k.append(residual(block.functions[i], at, 1))
+                    else:
+                        f = block.functions[0]
+                        seen = (f.statistics1[i - 1], f.statistics2[i - 1])
+                        k.append(residual(f, at, 1, seen))
                 state = state + sum(b[i] * k[i] for i in range(evaluations))
             expected.append(state)
         found = list(network.states(images))
@@ -278,6 +280,22 @@ def test_eulers_steps_in_one_step_are_preresnets_blocks() -> None:
         getattr(theirs, name).load_state_dict(getattr(ours, name).state_dict())
     images = noise(4, 3, 16, 16)
     assert torch.equal(ours(images), theirs(images))  # in training mode
+
+
+@pytest.mark.parametrize("weights", ["own", "shared"])
+def test_evaluation_sees_the_statistics_of_training(weights: str) -> None:
+    """Of every evaluation of f, though they share its weights."""
+    depth = 26 if weights == "own" else 38
+    network = build(tableau="rk4", weights=weights, depth=depth, width=4).double()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0  # the last batch alone
+    images = noise(256, 3, 16, 16).double()
+    with torch.no_grad():
+        in_training = network(images)
+        in_evaluation = network.eval()(images)
+    # But for n - 1 in the variances, of 4096 values each or more.
+    torch.testing.assert_close(in_evaluation, in_training, rtol=0.005, atol=0.005)
 
 
 def test_gradients_reach_every_parameter() -> None:
