@@ -11,7 +11,7 @@ from sweeper.cost import CostModel
 from sweeper.garbage_collection import no_search_for_cycles
 from sweeper.spec import Spec
 from trainers.config import RunConfig
-from trainers.evaluations import NoiseConfig
+from trainers.evaluations import EvaluationConfig
 from trainers.scheme_config import SchemeConfig
 
 NOT_STORED = "new"
@@ -66,7 +66,7 @@ def new_runs(configs: Iterable[RunConfig]) -> list[NewRun]:
         return [new_run(config) for config in configs]
 
 
-def new_evaluation(evaluation: NoiseConfig) -> NewEvaluation:
+def new_evaluation(evaluation: EvaluationConfig) -> NewEvaluation:
     """The evaluation as the database keeps it."""
     return NewEvaluation(
         evaluation_id=evaluation.evaluation_id,

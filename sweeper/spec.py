@@ -28,7 +28,7 @@ from sweeper.spec_source import SpecPath, SpecSource, parse_spec, read_spec_file
 from sweeper.validation import explain
 from trainers.config import RunConfig
 from trainers.errors import UnknownNameError
-from trainers.evaluations import EVALUATIONS, NoiseConfig, parse_evaluation
+from trainers.evaluations import EVALUATIONS, EvaluationConfig, parse_evaluation
 from trainers.exact import Number
 
 MOST_RUNS = 250_000
@@ -85,7 +85,7 @@ class Spec:
     description: str | None
     published: str | None
     configs: tuple[RunConfig, ...]
-    evaluations: tuple[NoiseConfig, ...]
+    evaluations: tuple[EvaluationConfig, ...]
     resources: Resources
     faults: FaultPolicies
     text: str
@@ -166,8 +166,8 @@ def _expand(source: SpecSource, overrides: tuple[str, ...]) -> Spec:
     )
 
 
-def _evaluations(source: SpecSource, given: list[dict[str, Any]]) -> tuple[NoiseConfig, ...]:
-    evaluations: dict[str, NoiseConfig] = {}
+def _evaluations(source: SpecSource, given: list[dict[str, Any]]) -> tuple[EvaluationConfig, ...]:
+    evaluations: dict[str, EvaluationConfig] = {}
     for index, entry in enumerate(given):
         path: SpecPath = ("evaluations", index)
         try:

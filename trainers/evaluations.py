@@ -35,7 +35,7 @@ Deviation = Annotated[Number, Field(gt=0, allow_inf_nan=False)]
 Seed = Annotated[Whole, Field(ge=0, lt=2**32)]
 
 
-class NoiseConfig(BaseModel, ABC):
+class EvaluationConfig(BaseModel, ABC):
     """Base of the configs: frozen, no unknown keys, equal configs have equal names and ids."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,7 +78,7 @@ def _shortest(value: float) -> str:
     return short if float(short) == value else repr(value)
 
 
-class UniformNoise(NoiseConfig):
+class UniformNoise(EvaluationConfig):
     """Noise uniform in [low, high), drawn for each pixel and channel; -1 <= low < high <= 1."""
 
     noise: Literal["uniform"] = "uniform"
@@ -103,7 +103,7 @@ class UniformNoise(NoiseConfig):
         return max(self.low, self.high, key=lambda bound: (abs(bound), bound))
 
 
-class GaussianNoise(NoiseConfig):
+class GaussianNoise(EvaluationConfig):
     """Noise with mean 0 and standard deviation `std` > 0, drawn for each pixel and channel."""
 
     noise: Literal["gaussian"] = "gaussian"
@@ -121,7 +121,7 @@ class GaussianNoise(NoiseConfig):
         return self.std
 
 
-class ConstantNoise(NoiseConfig):
+class ConstantNoise(EvaluationConfig):
     """One shift, -1 to 1, of every pixel and channel; also read as `mu`, the paper's word."""
 
     noise: Literal["constant"] = "constant"
@@ -148,12 +148,12 @@ class Evaluation:
             `trainers.measure.Perturb`. A name, because the module may need torch.
     """
 
-    config: type[NoiseConfig]
+    config: type[EvaluationConfig]
     perturbation: str
 
-    def resolve(self) -> Callable[[NoiseConfig], Any]:
+    def resolve(self) -> Callable[[EvaluationConfig], Any]:
         """Imports the function that `perturbation` names."""
-        function: Callable[[NoiseConfig], Any] = pkgutil.resolve_name(self.perturbation)
+        function: Callable[[EvaluationConfig], Any] = pkgutil.resolve_name(self.perturbation)
         return function
 
 
@@ -172,7 +172,7 @@ class _Kind(BaseModel):
     noise: str
 
 
-def parse_evaluation(data: Mapping[str, Any]) -> NoiseConfig:
+def parse_evaluation(data: Mapping[str, Any]) -> EvaluationConfig:
     """The config of one entry of a spec's `evaluations`, e.g. {noise: gaussian, std: 1/50}.
 
     Raises:

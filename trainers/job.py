@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from trainers.config import RunConfig
-from trainers.evaluations import NoiseConfig
+from trainers.evaluations import EvaluationConfig
 from trainers.storage import Folder
 
 
@@ -85,7 +85,7 @@ class TrainingJob:
     """
 
     config: RunConfig
-    evaluations: tuple[NoiseConfig, ...]
+    evaluations: tuple[EvaluationConfig, ...]
     data_dir: Path
     device: str = "cpu"
     folder: Folder | None = None

@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor, nn
 
 from trainers.augment import normalize
-from trainers.evaluations import EVALUATIONS, NoiseConfig
+from trainers.evaluations import EVALUATIONS, EvaluationConfig
 
 EVALUATION_BATCH = 1_000
 """Images a batch. Fixed, because noise is drawn batch by batch: another number, other noise."""
@@ -60,7 +60,7 @@ def evaluate(
     labels: Tensor,
     mean: Sequence[float],
     std: Sequence[float],
-    config: NoiseConfig | None,
+    config: EvaluationConfig | None,
     *,
     device: torch.device,
     precision: Precision = "fp32",

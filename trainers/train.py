@@ -20,7 +20,7 @@ from trainers.checkpoint import Checkpoints, StoredWeights, save_weights, weight
 from trainers.config import RunConfig
 from trainers.datasets import load, training_subset
 from trainers.draws import seeded_generator
-from trainers.evaluations import NoiseConfig
+from trainers.evaluations import EvaluationConfig
 from trainers.job import EpochMetrics, EvaluationResult, TrainingJob, TrainingResult
 from trainers.measure import accuracy_and_loss, evaluate
 from trainers.sgd import SGD
@@ -205,7 +205,7 @@ class _Training:
             self.optimizer.step(learning_rate)
         return loss, (logits.detach().argmax(1) == labels).sum()
 
-    def _measure(self, evaluation: NoiseConfig | None) -> tuple[float, float]:
+    def _measure(self, evaluation: EvaluationConfig | None) -> tuple[float, float]:
         return _measure(
             self.passes, self.job, evaluation, self.test_images, self.test_labels, self.device
         )
@@ -288,7 +288,7 @@ def _passes(
 def _measure(
     network: nn.Module,
     job: TrainingJob,
-    evaluation: NoiseConfig | None,
+    evaluation: EvaluationConfig | None,
     images: Tensor,
     labels: Tensor,
     device: torch.device,
@@ -306,7 +306,7 @@ def _measure(
 
 
 def evaluation_result(
-    evaluation: NoiseConfig, measured: tuple[float, float] | None
+    evaluation: EvaluationConfig, measured: tuple[float, float] | None
 ) -> EvaluationResult:
     """As stored; None for a network that has diverged, of which nothing can be measured."""
     accuracy, loss = measured if measured is not None else (None, None)
