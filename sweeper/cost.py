@@ -53,13 +53,13 @@ class CostModel:
     def calibrated(self) -> bool:
         return bool(self.rates)
 
-    def seconds(self, config: RunConfig, evaluations: int) -> float:
-        """Training, the tests on the way, and `evaluations` passes over the test images."""
+    def seconds(self, config: RunConfig, passes: int) -> float:
+        """Training, the tests on the way, and `passes` over the test images to evaluate."""
         rate = next(
             (self.rates[key] for key in _keys(config) if key in self.rates), UNCALIBRATED_RATE
         )
         epochs = config.training.epochs
-        tested = config.dataset_facts.test_images * (config.training.tests + evaluations)
+        tested = config.dataset_facts.test_images * (config.training.tests + passes)
         images = config.train_images * epochs + EVALUATION_SHARE * tested
         return images * config.multiply_adds_per_image / rate
 

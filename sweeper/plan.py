@@ -87,6 +87,7 @@ def plan_rows(
     """
     unknown = dict.fromkeys(RUN_KEYS)
     asked = [{"name": e.name, "kind": e.kind, "level": e.level} for e in spec.evaluations]
+    passes = sum(evaluation.passes for evaluation in spec.evaluations)
     rows = []
     for config in spec.configs:
         facts = _facts(config)
@@ -98,6 +99,6 @@ def plan_rows(
         row["attempts"] = known.get("attempts", 0)
         measured = {e["name"]: e["accuracy"] for e in known.get("evaluations", ())}
         row["evaluations"] = [{**e, "accuracy": measured.get(e["name"])} for e in asked]
-        row["estimated_seconds"] = costs.seconds(config, len(spec.evaluations))
+        row["estimated_seconds"] = costs.seconds(config, passes)
         rows.append(row)
     return rows

@@ -185,7 +185,8 @@ class _Driver:
     def _estimated_seconds(self, run: PendingRun) -> float:
         known = self.estimates.get(run.run_id)
         if known is None:
-            known = self.costs.seconds(self._config(run), len(self.spec.evaluations))
+            passes = sum(evaluation.passes for evaluation in self.spec.evaluations)
+            known = self.costs.seconds(self._config(run), passes)
             self.estimates[run.run_id] = known
         return known if run.state == "queued" else known / run.epochs
 

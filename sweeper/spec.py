@@ -28,7 +28,7 @@ from sweeper.spec_source import SpecPath, SpecSource, parse_spec, read_spec_file
 from sweeper.validation import explain
 from trainers.config import RunConfig
 from trainers.errors import UnknownNameError
-from trainers.evaluations import EVALUATIONS, EvaluationConfig, parse_evaluation
+from trainers.evaluations import EVALUATIONS, EvaluationConfig, key_of_kind, parse_evaluation
 from trainers.exact import Number
 
 MOST_RUNS = 250_000
@@ -170,14 +170,15 @@ def _evaluations(source: SpecSource, given: list[dict[str, Any]]) -> tuple[Evalu
     evaluations: dict[str, EvaluationConfig] = {}
     for index, entry in enumerate(given):
         path: SpecPath = ("evaluations", index)
+        key = key_of_kind(entry)
         try:
             evaluation = parse_evaluation(entry)
         except ValidationError as error:
-            kind = entry.get("noise")
-            known = EVALUATIONS[kind].config if isinstance(kind, str) else None
+            kind = entry.get(key)
+            known = EVALUATIONS[kind].config if kind in list(EVALUATIONS) else None
             raise explain(error, known, source, entry, prefix=path) from None
         except UnknownNameError as error:
-            raise source.error((*path, "noise"), str(error)) from None
+            raise source.error((*path, key), str(error)) from None
         except ValueError as error:
             raise source.error(path, str(error)) from None
         if evaluation.evaluation_id in evaluations:

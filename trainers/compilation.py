@@ -33,7 +33,8 @@ class CompiledNetwork(nn.Module):
     """`network`, whose whole batches go through compiled graphs.
 
     A graph is made for one number of images. Other batches, such as the last of an epoch, go
-    through the network as it is: graphs for them would take longer than they could save.
+    through the network as it is: graphs for them would take longer than they could save. So do
+    images that need gradients themselves, as an attack's do: the graphs at hand give none.
 
     Args:
         training_batch, evaluation_batch: images in a whole batch, in either mode.
@@ -48,7 +49,7 @@ class CompiledNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, classes)."""
-        whole = images.shape[0] == self._whole[self.training]
+        whole = images.shape[0] == self._whole[self.training] and not images.requires_grad
         if whole and self.training and (begin := getattr(self.network, "begin_batch", None)):
             begin(images.shape[0])
         logits: Tensor = self._compiled(images) if whole else self.network(images)

@@ -38,7 +38,8 @@ class Perturb(Protocol):
     def __call__(self, pixels: Tensor, labels: Tensor, logits: Logits) -> Tensor:
         """Perturbed pixels, same shape; what is outside [0, 1] will be clipped.
 
-        Called under no_grad; an attack that needs gradients enables them for itself.
+        Called under no_grad; an attack that needs gradients enables them for itself. The logits
+        of a part of the batch are asked for by calling `logits` with that part.
 
         Args:
             pixels: (B, C, H, W), float32 in [0, 1]; not to be changed in place.
@@ -111,7 +112,7 @@ def accuracy_and_loss(
         device: where to compute.
         precision: "bf16" runs the network under autocast; the loss is computed in float32.
         perturb: None for clean images.
-        alive: called before each batch.
+        alive: called before each pass of a batch through the network.
 
     Raises:
         ValueError: no images, or not one label for each.
@@ -123,6 +124,8 @@ def accuracy_and_loss(
     at_once = forward_batch(device)
 
     def logits(pixels: Tensor) -> Tensor:
+        if alive is not None:
+            alive()
         inputs = normalize(pixels, mean, std).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             scores = torch.cat([network(part) for part in torch.split(inputs, at_once)])
@@ -131,8 +134,6 @@ def accuracy_and_loss(
     losses, right = [], []
     with torch.no_grad(), _evaluation_mode(network):
         for start in range(0, count, EVALUATION_BATCH):
-            if alive is not None:
-                alive()
             batch = slice(start, start + EVALUATION_BATCH)
             # uint8 travels to the device: a quarter of float32's bytes.
             pixels = images[batch].to(device).to(torch.float32).div_(255)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+_SETTINGS = re.compile(r"[^\[]+\[[^,;\]]+,?(?P<settings>[^;\]]*)")
 _UNIFORM = re.compile(r"uniform\[(?P<low>[^,;\]]+),(?P<high>[^,;\]]+)")
 
 
@@ -29,7 +30,7 @@ def noise_axis(evaluation: Mapping[str, Any]) -> tuple[NoiseAxis, float] | None:
 
     Uniform noise is an interval. Those around 0 lie on one axis, by their bound; those that end
     at 0 on another, by the other bound with its sign. None for any other interval, and for an
-    evaluation without a level.
+    evaluation without a level. What is set beside the level, as an attack's steps, makes an axis.
     """
     kind, level = evaluation["kind"], evaluation["level"]
     if kind == "uniform":
@@ -37,7 +38,14 @@ def noise_axis(evaluation: Mapping[str, Any]) -> tuple[NoiseAxis, float] | None:
     if level is None:
         return None
     known = {"gaussian": GAUSSIAN, "constant": CONSTANT}
-    return known.get(kind, NoiseAxis(kind, f"Level of {kind}")), float(level)
+    return known.get(kind) or _other(kind, evaluation["name"]), float(level)
+
+
+def _other(kind: str, name: str) -> NoiseAxis:
+    found = _SETTINGS.match(name)
+    if found is None or not found["settings"]:
+        return NoiseAxis(kind, f"Level of {kind}")
+    return NoiseAxis(f"{kind} {found['settings']}", f"Level of {kind} ({found['settings']})")
 
 
 def _uniform(name: str) -> tuple[NoiseAxis, float] | None:

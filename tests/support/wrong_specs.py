@@ -965,7 +965,48 @@ HOSTILE: dict[str, Wrong] = {
         (5, 6),
         ["unknown model 'zerosnt'; did you mean"],
     ),
-    "noise without a kind": (BASE + "evaluations:\n  - {std: 0.1}\n", (5, 5), ["noise is missing"]),
+    "noise without a kind": (
+        BASE + "evaluations:\n  - {std: 0.1}\n",
+        (5, 5),
+        ["noise or attack is missing"],
+    ),
+    "an attack by another name": (
+        BASE + "evaluations:\n  - {epsilon: 8/255, attack: fsgm}\n",
+        (5, 22),
+        ["unknown evaluation 'fsgm'; did you mean 'fgsm'"],
+    ),
+    "an attack called a noise": (
+        BASE + "evaluations:\n  - {noise: fgsm, epsilon: 8/255}\n",
+        (5, 6),
+        ["unknown key 'noise' (allowed: attack, epsilon)"],
+    ),
+    "a noise and an attack": (
+        BASE + "evaluations:\n  - {noise: gaussian, std: 0.1, attack: fgsm}\n",
+        (5, 33),
+        ["unknown key 'attack' (allowed: noise, seed, std)"],
+    ),
+    "a noise that nobody knows and an attack of no kind": (
+        BASE + "evaluations:\n  - {noise: gausian, attack: 3}\n",
+        (5, 22),
+        ["attack: 3 is not allowed"],
+    ),
+    "an attack of no strength": (
+        BASE + "evaluations:\n  - {attack: pgd, epsilon: 0}\n",
+        (5, 19),
+        ["epsilon: 0 is not allowed: input should be"],
+    ),
+    "an attack in units of bytes": (
+        BASE + "evaluations:\n  - {attack: fgsm, epsilon: 8}\n",
+        (5, 20),
+        ["epsilon: 8 is not allowed: input should be less than or equal to 1"],
+    ),
+    "restarts that are all alike": (
+        BASE
+        + "evaluations:\n"
+        + "  - {attack: pgd, epsilon: 0.1, random_start: false, restarts: 5}\n",
+        (5, 54),
+        ["restarts 5 without a random start are all alike"],
+    ),
     "noise of no strength": (
         BASE + "evaluations:\n  - {noise: gaussian, std: 0}\n",
         (5, 23),
@@ -1011,7 +1052,7 @@ HOSTILE: dict[str, Wrong] = {
         (4, 15),
         ["evaluations.0: ['gaussian', 0.1] is not"],
     ),
-    "an empty evaluation": (BASE + "evaluations: [{}]\n", (4, 15), ["noise is missing"]),
+    "an empty evaluation": (BASE + "evaluations: [{}]\n", (4, 15), ["noise or attack is missing"]),
     "one evaluation written in two ways": (
         BASE + "evaluations:\n  - {noise: gaussian, std: 0.5}\n  - {noise: gaussian, std: 1/2}\n",
         (6, 5),

@@ -203,3 +203,13 @@ def test_what_only_reads_loads_neither_torch_nor_ray(command, spec, tmp_path):
     if command != "report":
         # No run is done, so that a report may be empty.
         assert done.stdout.strip()
+
+
+def test_attacks_cost_their_gradients():
+    more = SPEC + "  - {attack: pgd, epsilon: 8/255, steps: 40}\n"
+    plain, attacked = (
+        rows_of(spec_from_text(text, "s.yaml"))[0]["estimated_seconds"] for text in (SPEC, more)
+    )
+    # 6 epochs, a test after each, and two noises; 40 gradients and the last pass on top of these.
+    train, test = 6 * 1297, 0.3 * 500
+    assert attacked / plain == pytest.approx((train + (8 + 121) * test) / (train + 8 * test))

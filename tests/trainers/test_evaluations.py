@@ -12,7 +12,9 @@ from trainers.errors import UnknownNameError
 from trainers.evaluations import (
     EVALUATIONS,
     ConstantNoise,
+    FastGradientSign,
     GaussianNoise,
+    ProjectedGradientDescent,
     UniformNoise,
     parse_evaluation,
 )
@@ -21,6 +23,11 @@ SEEDS = st.integers(0, 2**32 - 1)
 LEVELS = st.one_of(
     st.floats(-1, 1),
     st.sampled_from([-0.08, 0.0, -0.0, 0, 1, -1, 0.1, 0.1 + 1e-12, "1/10", "-1/3"]),
+)
+
+RADII = st.one_of(
+    st.floats(1e-6, 1),
+    st.sampled_from([1e-6, 0.1, 0.3, 1, "1/255", "2/255", "4/255", "8/255", 8 / 255, 0.031]),
 )
 
 
@@ -48,6 +55,15 @@ DATA = st.one_of(
     ),
     st.fixed_dictionaries({"noise": st.just("constant"), "value": LEVELS}),
     st.fixed_dictionaries({"noise": st.just("constant"), "mu": LEVELS}),
+    st.fixed_dictionaries({"attack": st.just("fgsm"), "epsilon": RADII}),
+    st.fixed_dictionaries(
+        {"attack": st.just("pgd"), "epsilon": RADII},
+        optional={"step": RADII, "steps": st.integers(1, 10_000), "random_start": st.booleans()},
+    ),
+    st.fixed_dictionaries(
+        {"attack": st.just("pgd"), "epsilon": RADII},
+        optional={"step": RADII, "restarts": st.integers(1, 1_000), "seed": SEEDS},
+    ),
 )
 
 
@@ -81,13 +97,41 @@ DATA = st.one_of(
         ),
         ({"noise": "constant", "value": 0.3}, "constant[0.3]", 0.3, "9fe0606ef883bd2c"),
         ({"noise": "constant", "mu": -1}, "constant[-1]", -1.0, "7c2982fce780ec2f"),
+        ({"attack": "fgsm", "epsilon": "8/255"}, "fgsm[8/255]", 8 / 255, "c7e50d38b7695b5f"),
+        ({"attack": "fgsm", "epsilon": 0.1}, "fgsm[0.1]", 0.1, "6ec6f719cd5e60d8"),
+        ({"attack": "pgd", "epsilon": "8/255"}, "pgd[8/255]", 8 / 255, "9248b008bd956366"),
+        (
+            {"attack": "pgd", "epsilon": 0.3, "step": 0.01, "steps": 40},
+            "pgd[0.3,40x0.01]",
+            0.3,
+            "9413de67378c437e",
+        ),
+        (
+            {
+                "attack": "pgd",
+                "epsilon": "8/255",
+                "step": "1/255",
+                "steps": 20,
+                "restarts": 5,
+                "seed": 2,
+            },
+            "pgd[8/255,20x1/255,5 restarts;seed=2]",
+            8 / 255,
+            "1d80beab858d1482",
+        ),
+        (
+            {"attack": "pgd", "epsilon": 0.1, "random_start": False},
+            "pgd[0.1,no random start]",
+            0.1,
+            "bc3c98f8ff29b595",
+        ),
     ],
 )
 def test_names_levels_and_ids_are_pinned(data, name, level, evaluation_id):
     # Stored results are found by these.
     evaluation = parse_evaluation(data)
     assert evaluation.name == name
-    assert evaluation.kind == data["noise"]
+    assert evaluation.kind == (data.get("noise") or data["attack"])
     assert evaluation.level == level
     assert evaluation.evaluation_id == evaluation_id
 
@@ -112,6 +156,28 @@ def test_equal_settings_are_one_evaluation_however_written():
     assert one == other
     assert one.name == other.name == "uniform[-0.1,0]"
     assert one.evaluation_id == other.evaluation_id
+
+
+def test_what_an_attack_leaves_out_is_written_out():
+    short = parse_evaluation({"attack": "pgd", "epsilon": "8/255"})
+    full = {"step": "2/255", "steps": 10, "restarts": 1, "random_start": True, "seed": 1}
+    assert parse_evaluation({"attack": "pgd", "epsilon": 8 / 255, **full}) == short
+    assert short.config == {"attack": "pgd", "epsilon": 8 / 255, **full, "step": 2 / 255}
+
+
+@given(RADII, st.integers(1, 10_000))
+def test_the_usual_steps_reach_across_the_ball(epsilon, steps):
+    attack = ProjectedGradientDescent(epsilon=epsilon, steps=steps)
+    assert 0 < attack.step <= 1
+    assert attack.steps * attack.step >= min(1, 2 * attack.epsilon)
+
+
+def test_what_it_costs_in_passes():
+    assert GaussianNoise(std=0.1).passes == 1
+    assert FastGradientSign(epsilon=0.1).passes == 4
+    # Gradients; five starts to compare; the last pass.
+    assert ProjectedGradientDescent(epsilon=0.1, steps=20).passes == 61
+    assert ProjectedGradientDescent(epsilon=0.1, steps=20, restarts=5).passes == 306
 
 
 def test_a_name_has_as_many_digits_as_it_takes():
@@ -163,6 +229,25 @@ def test_a_config_reads_back_from_json(data):
         ({"noise": "constant", "value": 1.01}, "value"),
         ({"noise": "constant", "value": 0.1, "seed": 1}, "seed"),
         ({"noise": "constant", "value": 0.1, "mu": 0.2}, "mu"),
+        ({"std": 0.1}, "noise or attack is missing"),
+        ({"noise": "gaussian", "std": 0.1, "attack": "fgsm"}, "attack"),
+        ({"noise": "fgsm", "epsilon": 0.1}, "noise"),
+        ({"attack": "gaussian", "std": 0.1}, "attack"),
+        ({"attack": None, "epsilon": 0.1}, "attack"),
+        ({"attack": "fgsm"}, "epsilon"),
+        ({"attack": "fgsm", "epsilon": 0}, "epsilon"),
+        ({"attack": "fgsm", "epsilon": 1.5}, "epsilon"),
+        ({"attack": "fgsm", "epsilon": math.nan}, "epsilon"),
+        ({"attack": "fgsm", "epsilon": 0.1, "steps": 2}, "steps"),
+        ({"attack": "pgd", "epsilon": 0.1, "steps": 0}, "steps"),
+        ({"attack": "pgd", "epsilon": 0.1, "steps": 2.5}, "steps"),
+        ({"attack": "pgd", "epsilon": 0.1, "step": 0}, "step"),
+        ({"attack": "pgd", "epsilon": 0.1, "step": None}, "step"),
+        ({"attack": "pgd", "epsilon": 0.1, "restarts": 0}, "restarts"),
+        ({"attack": "pgd", "epsilon": 0.1, "restarts": 2, "random_start": False}, "restarts 2"),
+        ({"attack": "pgd", "epsilon": 0.1, "seed": 2, "random_start": False}, "seed 2"),
+        ({"attack": "pgd", "epsilon": 0.1, "random_start": 1}, "random_start"),
+        ({"attack": "pgd", "epsilon": 0.1, "seed": 2**32}, "seed"),
     ],
 )
 def test_bad_settings_are_refused(data, where):
@@ -175,16 +260,27 @@ def test_bad_settings_are_refused(data, where):
 def test_an_unknown_kind_has_a_neighbour():
     with pytest.raises(UnknownNameError, match="unknown evaluation 'gausian'; did you mean"):
         parse_evaluation({"noise": "gausian", "std": 0.1})
+    with pytest.raises(UnknownNameError, match="unknown evaluation 'fsgm'; did you mean 'fgsm'"):
+        parse_evaluation({"attack": "fsgm", "epsilon": 0.1})
 
 
-@pytest.mark.parametrize("evaluation", [GaussianNoise(std=0.1), ConstantNoise(value=0.1)])
-def test_configs_are_frozen(evaluation):
+@pytest.mark.parametrize(
+    ("evaluation", "key"),
+    [
+        (GaussianNoise(std=0.1), "noise"),
+        (ConstantNoise(value=0.1), "noise"),
+        (ProjectedGradientDescent(epsilon=0.1), "attack"),
+        (ProjectedGradientDescent(epsilon=0.1), "step"),
+    ],
+)
+def test_configs_are_frozen(evaluation, key):
     with pytest.raises(ValidationError, match="frozen"):
-        evaluation.noise = "uniform"
+        setattr(evaluation, key, 0.5)
 
 
 @pytest.mark.parametrize("kind", EVALUATIONS)
 def test_each_kind_is_that_of_its_class_and_can_be_done(kind):
     evaluation = EVALUATIONS[kind]
-    assert evaluation.config.model_fields["noise"].default == kind
+    key = "attack" if kind in ("fgsm", "pgd") else "noise"
+    assert evaluation.config.model_fields[key].default == kind
     assert callable(evaluation.resolve())

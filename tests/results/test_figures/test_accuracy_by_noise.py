@@ -98,5 +98,15 @@ def test_an_evaluation_of_another_kind_has_an_axis_of_its_own_and_one_without_le
     assert noise_axis(attack | {"level": None}) is None
 
 
+def test_attacks_of_other_settings_lie_on_other_axes():
+    def axis(name):
+        return noise_axis({"name": name, "kind": "pgd", "level": 0.1, "accuracy": 10.0})[0]
+
+    assert axis("pgd[8/255]") == axis("pgd[0.3]") == axis("pgd[0.3;seed=2]") == axis("pgd[1]@1f09a")
+    assert axis("pgd[0.3,40x0.01]") != axis("pgd[0.3]")
+    assert axis("pgd[0.3,40x0.01]") == axis("pgd[0.1,40x0.01]")
+    assert axis("pgd[0.3,40x0.01]").quantity == "Level of pgd (40x0.01)"
+
+
 def test_runs_without_noise_are_refused(networks):
     assert "evaluations" in possible(networks.runs(90))["accuracy_by_noise"]
