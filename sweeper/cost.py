@@ -65,5 +65,5 @@ class CostModel:
 
 
 def _keys(config: RunConfig) -> tuple[tuple[object, ...], ...]:
-    kind = (config.dataset.name, config.precision, config.compile)
+    kind = (config.dataset.label, config.precision, config.compile)
     return ((config.model.name, config.model.depth, *kind), kind, ())

@@ -29,7 +29,7 @@ def _facts(config: RunConfig) -> dict[str, Any]:
         "run_id": config.run_id,
         "model": config.model.name,
         "depth": config.model.depth,
-        "dataset": config.dataset.name,
+        "dataset": config.dataset.label,
         "seed": config.seed,
         "parameters": config.parameters,
         "epochs": config.training.epochs,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 
 from sweeper.spec_source import SpecPath, SpecSource
 from sweeper.validation import explain
-from trainers.config import DatasetConfig, RunConfig, TrainingConfig
+from trainers.config import RunConfig, TrainingConfig
+from trainers.dataset_config import parse_dataset
 from trainers.errors import UnknownNameError
 from trainers.models import MODELS
 from trainers.scheme_config import SchemeConfig
@@ -100,8 +101,6 @@ class Point:
         here = self.data
         for depth, key in enumerate(parents):
             child = here.get(key, {})
-            if depth == 0 and key in NAMED and isinstance(child, str):
-                child = {"name": child}
             if not isinstance(child, dict):
                 inside = ".".join(path[: depth + 1])
                 raise source.error(
@@ -112,7 +111,7 @@ class Point:
         if path == ("model",) and not isinstance(value, (str, dict)):
             raise source.error(origin, _not_a_model(value))
         before = here.get(last)
-        if path == ("model",) and isinstance(value, str):
+        if len(path) == 1 and last in NAMED and isinstance(value, str):
             value = {"name": value}
         if path == ("model",) and isinstance(before, dict) and "depth" in before:
             # Another model keeps the depth that was asked for, unless it brings its own.
@@ -152,10 +151,10 @@ def resolve(source: SpecSource, point: Point) -> RunConfig:
         ) from None
 
 
-_PARTS: dict[str, type[BaseModel]] = {
-    "scheme": SchemeConfig,
-    "dataset": DatasetConfig,
-    "training": TrainingConfig,
+_PARTS: dict[str, Callable[[Any], BaseModel]] = {
+    "scheme": SchemeConfig.model_validate,
+    "dataset": parse_dataset,
+    "training": TrainingConfig.model_validate,
 }
 
 
@@ -172,7 +171,7 @@ def _with_known_parts(data: dict[str, Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=1 << 16)
 def _part(name: str, text: str) -> BaseModel:
-    return _PARTS[name].model_validate(json.loads(text))
+    return _PARTS[name](json.loads(text))
 
 
 def _check_model(source: SpecSource, point: Point) -> None:

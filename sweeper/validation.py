@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from sweeper.errors import SpecError
 from sweeper.spec_source import SpecPath, SpecSource
+from trainers.dataset_config import DatasetConfig, config_class
 from trainers.models import MODELS, ModelOptions
 
 LONGEST_VALUE = 80
@@ -129,6 +130,8 @@ def _allowed_keys(
         model = annotation if _is_model(annotation) else None
         if model is ModelOptions:
             model = MODELS[data["model"]["name"]].options
+        if model is DatasetConfig:
+            model = config_class(data["dataset"]["name"])
     return sorted(model.model_fields) if model else []
 
 

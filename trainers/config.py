@@ -15,7 +15,8 @@ from typing import Any, Literal
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator, model_validator
 
-from trainers.datasets import DATASETS, Dataset
+from trainers.dataset_config import DatasetConfig, parse_dataset
+from trainers.datasets import Dataset
 from trainers.exact import Number, Whole, exact
 from trainers.models import MODELS, Architecture, ModelOptions
 from trainers.scheme_config import SchemeConfig
@@ -130,47 +131,6 @@ class TrainingConfig(_Frozen):
         return self.optimizer.lr * self.lr_schedule.gamma**passed
 
 
-class DatasetConfig(_Frozen):
-    """What the network is trained and tested on.
-
-    Attributes:
-        subset: train on the first so many images of a fixed shuffle; None for all.
-        crop_padding: pixels of zeros around the image before the random crop.
-        horizontal_flip: mirror each training image with probability 1/2.
-    """
-
-    name: str
-    subset: Whole | None = Field(default=None, ge=1)
-    crop_padding: Whole = Field(ge=0, le=64)
-    horizontal_flip: bool
-
-    @model_validator(mode="before")
-    @classmethod
-    def _defaults_of_the_dataset(cls, data: Any) -> Any:
-        if isinstance(data, DatasetConfig):
-            return data
-        if isinstance(data, str):
-            data = {"name": data}
-        if not isinstance(data, dict) or not isinstance(data.get("name"), str):
-            raise ValueError(f"{data!r} is not a dataset: give its name, or {{name: ...}}")
-        dataset = DATASETS[data["name"]]
-        return {
-            "crop_padding": dataset.crop_padding,
-            "horizontal_flip": dataset.horizontal_flip,
-            **data,
-        }
-
-    @model_validator(mode="after")
-    def _subset_fits(self) -> DatasetConfig:
-        available = DATASETS[self.name].train_images
-        if self.subset is not None and self.subset > available:
-            raise ValueError(f"subset {self.subset} exceeds {self.name}'s {available} images")
-        if self.subset == available:
-            # Asking for all images by number is the same training as asking for all.
-            object.__setattr__(self, "subset", None)
-        return self
-
-
 class RunConfig(_Frozen):
     """The resolved config of one run.
 
@@ -187,7 +147,7 @@ class RunConfig(_Frozen):
     trainer: str = Field(default=BUILT_IN_TRAINER, pattern=r"^[\w.]+:\w+$")
     model: SerializeAsAny[ModelOptions]
     scheme: SchemeConfig | None = None
-    dataset: DatasetConfig
+    dataset: SerializeAsAny[DatasetConfig]
     training: TrainingConfig = TrainingConfig()
     precision: Precision = "fp32"
     compile: Literal[True, "auto"] | None = None
@@ -211,6 +171,11 @@ class RunConfig(_Frozen):
         if not isinstance(data, dict) or not isinstance(data.get("name"), str):
             raise ValueError(f"{data!r} is not a model: give its name, or {{name: ...}}")
         return MODELS[data["name"]].options.model_validate(data)
+
+    @field_validator("dataset", mode="before")
+    @classmethod
+    def _config_of_the_dataset(cls, data: Any) -> DatasetConfig:
+        return parse_dataset(data)
 
     @field_validator("compile", mode="before")
     @classmethod
@@ -255,7 +220,7 @@ class RunConfig(_Frozen):
 
     @property
     def dataset_facts(self) -> Dataset:
-        return DATASETS[self.dataset.name]
+        return self.dataset.facts
 
     @cached_property
     def parameters(self) -> int:
@@ -275,7 +240,7 @@ class RunConfig(_Frozen):
 
     @property
     def train_images(self) -> int:
-        """Images in one epoch."""
+        """Images in one epoch; an estimate where the dataset's facts are."""
         return self.dataset.subset or self.dataset_facts.train_images
 
     def to_json(self) -> dict[str, Any]:

@@ -72,7 +72,9 @@ class Dataset:
             script that averaged the std of each image (of the pixels it is 0.247, 0.243, 0.262).
         crop_padding: zero pixels on each side before the random crop; a default.
         horizontal_flip: whether half of the training images are mirrored; a default.
-        read: (train, test) from a data folder; raises DatasetMissingError.
+        read: (train, test) from a data folder; raises DatasetMissingError. Equal ones read the
+            same.
+        estimated: whether the counts are guesses, which what is read may contradict.
     """
 
     classes: int
@@ -85,32 +87,54 @@ class Dataset:
     crop_padding: int
     horizontal_flip: bool
     read: Callable[[Path], tuple[Split, Split]]
+    estimated: bool = False
 
 
-def load(name: str, data_dir: Path) -> tuple[Split, Split]:
+@dataclass(frozen=True)
+class DescribedDataset:
+    """A kind of dataset whose facts no table can have, since they stand in the spec.
+
+    Attributes:
+        config: "module:class" of a subclass of `trainers.dataset_config.DatasetConfig`, whose
+            `facts` are the Dataset. A name, because that class builds on this module.
+    """
+
+    config: str
+
+
+def load(name: str, data_dir: Path, facts: Dataset | None = None) -> tuple[Split, Split]:
     """(train, test), read once a process for each dataset and folder; the arrays are read-only.
+
+    Args:
+        name: in DATASETS.
+        data_dir: where datasets lie.
+        facts: those of a run's config; not needed for a dataset whose facts stand in DATASETS.
 
     Raises:
         UnknownNameError: no such dataset; the message lists the valid names.
         DatasetMissingError: its files are nowhere to be found, damaged, or not the whole dataset.
     """
-    dataset = DATASETS[name]
+    dataset = DATASETS[name] if facts is None else facts
+    if isinstance(dataset, DescribedDataset):
+        raise ValueError(f"dataset {name!r} is read by the facts of a config, and none are given")
     folder = data_dir.expanduser().resolve()
+    key = name, dataset.read, folder
     with _loading:
-        if (name, folder) not in _loaded:
+        if key not in _loaded:
             train, test = dataset.read(folder)
             for part, split, count in (
                 ("training", train, dataset.train_images),
                 ("test", test, dataset.test_images),
             ):
+                count = len(split) if dataset.estimated else count
                 _check(f"dataset {name!r}, {part} part", dataset, split, count)
                 split.images.setflags(write=False)
                 split.labels.setflags(write=False)
-            _loaded[name, folder] = train, test
-        return _loaded[name, folder]
+            _loaded[key] = train, test
+        return _loaded[key]
 
 
-_loaded: dict[tuple[str, Path], tuple[Split, Split]] = {}
+_loaded: dict[tuple[str, Callable[[Path], tuple[Split, Split]], Path], tuple[Split, Split]] = {}
 _loading = threading.Lock()
 
 
@@ -204,7 +228,7 @@ def _read_cifar100(data_dir: Path) -> tuple[Split, Split]:
     return _splits(dataset_files.find_cifar("cifar100", data_dir, "CIFAR100"))
 
 
-DATASETS: Table[Dataset] = Table(
+DATASETS: Table[Dataset | DescribedDataset] = Table(
     "dataset",
     "sweep.datasets",
     {
@@ -268,5 +292,6 @@ DATASETS: Table[Dataset] = Table(
             horizontal_flip=True,
             read=_read_cifar100,
         ),
+        "image_folder": DescribedDataset("trainers.image_folder_config:ImageFolderConfig"),
     },
 )

@@ -66,7 +66,7 @@ class _Training:
         self.config = job.config
         self.device = torch.device(job.device)
         self.facts = job.config.dataset_facts
-        train_split, test_split = load(job.config.dataset.name, job.data_dir)
+        train_split, test_split = load(job.config.dataset.name, job.data_dir, self.facts)
         train_split = training_subset(train_split, job.config.dataset.subset)
         self.count = len(train_split)
         self.padding = job.config.dataset.crop_padding
@@ -261,7 +261,7 @@ def evaluate_weights(job: TrainingJob, stored: StoredWeights) -> list[Evaluation
     """Evaluate a network that was trained before, by its stored final weights."""
     if stored.diverged:
         return [evaluation_result(evaluation, None) for evaluation in job.evaluations]
-    _, test_split = load(job.config.dataset.name, job.data_dir)
+    _, test_split = load(job.config.dataset.name, job.data_dir, job.config.dataset_facts)
     device = torch.device(job.device)
     network = build_network(job.config, job.device)
     network.load_state_dict(stored.weights)

@@ -105,6 +105,16 @@ def test_the_example_of_axes_means_what_its_comments_say() -> None:
     assert len(spec.configs) == 24 - 2 * 2 * 2 + 1
 
 
+def test_the_example_of_a_folder_is_a_dataset() -> None:
+    section = SPECS_PAGE.split("## Datasets\n")[1].split("\n## ")[0]
+    (block,) = re.findall(r"```yaml\n(.*?)```", section, re.S)
+    text = f"model: preresnet\ndepth: 20\n{block}"
+    (config,) = spec_from_text(text, "docs/specs.md").configs
+    assert config.train_images == 20000
+    with_defaults = text.replace("  mean: 0.5", "#").replace("  std: 0.5", "#")
+    assert spec_from_text(with_defaults, "docs/specs.md").configs == (config,)
+
+
 def table_of(heading: str) -> list[Any]:
     """The `{...}` examples in the first column of a section's table, read as YAML."""
     section = SPECS_PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]

@@ -54,6 +54,12 @@ KEYS = [
     "subset",
     "crop_padding",
     "horizontal_flip",
+    "folder",
+    "size",
+    "classes",
+    "images",
+    "content",
+    "mean",
     "width",
     "start_blocks",
     "stage_change",
@@ -162,9 +168,21 @@ schemes = st.one_of(
 )
 models = st.sampled_from(["zerosnet", "preresnet", "lm_resnet", "tm_resnet"])
 depths = st.sampled_from([20, 32, 44])
-datasets = st.sampled_from(["digits", "mnist"]) | st.fixed_dictionaries(
-    {"name": st.sampled_from(["digits", "mnist"])},
-    optional={"subset": st.just(100), "crop_padding": st.just(2)},
+datasets = (
+    st.sampled_from(["digits", "mnist"])
+    | st.fixed_dictionaries(
+        {"name": st.sampled_from(["digits", "mnist"])},
+        optional={"subset": st.just(100), "crop_padding": st.just(2)},
+    )
+    | st.fixed_dictionaries(
+        {
+            "name": st.just("image_folder"),
+            "folder": st.sampled_from(["pets", "more/pets"]),
+            "size": st.just(16),
+            "classes": st.sampled_from([["cat", "dog"], 2]),
+        },
+        optional={"subset": st.just(100), "mean": st.just("1/2")},
+    )
 )
 trainings = _some(
     epochs=st.integers(1, 9),

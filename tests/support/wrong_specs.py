@@ -70,6 +70,35 @@ MISTAKES: dict[str, Wrong] = {
         (3, 1),
         ["unknown dataset 'digts'", "did you mean 'digits'", "cifar10"],
     ),
+    "a folder of images that is not named": (
+        "model: zerosnet\ndepth: 20\ndataset: image_folder\n",
+        (3, 1),
+        ["dataset.folder is missing"],
+    ),
+    "a folder of images that lies elsewhere": (
+        "model: zerosnet\ndepth: 20\n"
+        "dataset: {name: image_folder, size: 64, classes: 2, folder: /srv/pets}\n",
+        (3, 53),
+        ["folder '/srv/pets' is not below the data directory"],
+    ),
+    "a folder of images with a misspelt option": (
+        "model: zerosnet\ndepth: 20\n"
+        "dataset: {name: image_folder, size: 64, class: 2, folder: pets}\n",
+        (3, 41),
+        ["unknown key 'class' in dataset; did you mean 'classes'", "folder, horizontal_flip"],
+    ),
+    "a folder of one class": (
+        "model: zerosnet\ndepth: 20\n"
+        "dataset:\n  name: image_folder\n  size: 64\n  folder: pets\n  classes: [dog]\n",
+        (7, 3),
+        ["classes ['dog'] are not two or more"],
+    ),
+    "a folder of fewer images than the subset": (
+        "model: zerosnet\ndepth: 20\ndataset:\n  name: image_folder\n  size: 64\n"
+        "  folder: pets\n  classes: 2\n  images: {train: 10, test: 10}\n  subset: 11\n",
+        (9, 3),
+        ["subset 11 exceeds pets's 10 images"],
+    ),
     "depth not 6n+2": (
         "model: zerosnet\ndepth: 33\ndataset: digits\n",
         (2, 1),

@@ -205,6 +205,19 @@ def test_what_only_reads_loads_neither_torch_nor_ray(command, spec, tmp_path):
         assert done.stdout.strip()
 
 
+def test_a_folder_of_images_is_planned_without_being_there():
+    text = SPEC.replace(
+        "dataset: digits",
+        "dataset: {name: image_folder, folder: pets, size: 64, classes: [dog, cat]}",
+    )
+    rows = rows_of(spec_from_text(text, "s.yaml"))
+    assert [row["dataset"] for row in rows] == ["pets"] * 3
+    digits = rows_of(spec_from_text(SPEC, "s.yaml"))
+    # Three channels for one, 3x3 each, and two classes for ten.
+    assert rows[0]["parameters"] - digits[0]["parameters"] == 2 * 9 * 16 - 8 * 65
+    assert rows[0]["estimated_seconds"] > 60 * digits[0]["estimated_seconds"]
+
+
 def test_attacks_cost_their_gradients():
     more = SPEC + "  - {attack: pgd, epsilon: 8/255, steps: 40}\n"
     plain, attacked = (

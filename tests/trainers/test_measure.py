@@ -6,7 +6,7 @@ from torch import nn
 
 from trainers import dataset_files
 from trainers.augment import normalize
-from trainers.datasets import DATASETS, load
+from trainers.datasets import DATASETS, Dataset, load
 from trainers.errors import DatasetMissingError
 from trainers.evaluations import EVALUATIONS, ConstantNoise, GaussianNoise, parse_evaluation
 from trainers.measure import EVALUATION_BATCH, Measurement, accuracy_and_loss, evaluate
@@ -230,7 +230,7 @@ def test_each_image_has_a_label(count, labels):
 
 
 @pytest.mark.parametrize("kind", EVALUATIONS)
-@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("name", [n for n in DATASETS if isinstance(DATASETS[n], Dataset)])
 def test_every_evaluation_works_on_every_dataset(name, kind, tmp_path_factory, monkeypatch):
     def offline(*_args):
         raise OSError("tests download nothing")
