@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainers.models.multistep import FixedCoefficients
+from trainers.models.coefficients import FixedCoefficients
 
 
 class CoefficientTensors(nn.Module):
