@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from results.comparison.conditions import Difference
 from results.comparison.matching import UNTRAINED_METRICS, fits
+from results.comparison.options import run_options, written
 from results.comparison.ranks import rank_agreements
 from results.comparison.result import STATES, ComparedRow, Comparison
 from results.comparison.rows import compare_row
@@ -26,9 +27,10 @@ def compare(
     """Each row of `table` beside the runs that reproduce it.
 
     `rows` come from `Queries.run_rows(..., config=True)`. A run belongs to a published row by
-    model, depth and scheme (`results.comparison.matching.fits`). If there are runs on any of the
-    table's datasets, it belongs by dataset too; otherwise runs on whatever dataset are held
-    against the table, and the dataset is named among the conditions that differ.
+    model, depth, scheme and the options that tell the row's network from others of these
+    (`results.comparison.matching.fits`). If there are runs on any of the table's datasets, it
+    belongs by dataset too; otherwise runs on whatever dataset are held against the table, and the
+    dataset is named among the conditions that differ.
 
     `accuracy` is which of our clean test accuracies is shown, of ACCURACIES. The papers say test
     accuracy; ZeroSNet's released code reports the best epoch's. Accuracies under noise, training
@@ -111,7 +113,7 @@ def _notes(
     ):
         notes.append("within is unknown where either side has no standard deviation")
     if unmatched:
-        notes.append(_strangers(unmatched))
+        notes.append(_strangers(unmatched, table))
     return [*notes, *table.notes]
 
 
@@ -122,13 +124,20 @@ def _counts(compared: Sequence[ComparedRow]) -> str:
     return f"{len(compared)} published {rows}: {shares}"
 
 
-def _strangers(runs: Sequence[RunRow]) -> str:
-    networks = dict.fromkeys(
-        f"{run['model']} ({run['scheme']}), depth {run['depth']}, on {run['dataset']}"
-        for run in runs
-    )
+def _strangers(runs: Sequence[RunRow], table: PublishedTable) -> str:
+    telling = {option: None for row in table.rows if row.network for option in row.network.variant}
+    networks = dict.fromkeys(_stranger(run, telling) for run in runs)
     shown = "; ".join(list(networks)[:_LISTED])
     if len(networks) > _LISTED:
         shown += f"; and {len(networks) - _LISTED} more networks"
     subject = "1 run belongs" if len(runs) == 1 else f"{len(runs)} runs belong"
     return f"{subject} to no row of the table: {shown}"
+
+
+def _stranger(run: RunRow, telling: Iterable[str]) -> str:
+    """A run's network, with those of its options that tell the table's networks apart."""
+    options = written(run_options(run["config"], telling))
+    scheme = None if run["scheme"] == "none" else run["scheme"]
+    kind = ", ".join(part for part in (scheme, options) if part)
+    network = f"{run['model']} ({kind})" if kind else run["model"]
+    return f"{network}, depth {run['depth']}, on {run['dataset']}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from results.comparison.conditions import Difference, differences
+from results.comparison.options import same_variant
 from results.published import PublishedRow
 from results.records import RunRow
 from results.replicates import network
@@ -18,10 +19,11 @@ _TOLERANCE = 1e-9
 
 
 def fits(run: RunRow, row: PublishedRow) -> bool:
-    """Whether the run has the row's model, depth and scheme; its dataset is not looked at.
+    """Whether the run has the row's model, depth, scheme and variant; not whether its dataset.
 
     Fixed coefficients match within a relative tolerance of 1e-9, so that a family's parameter
-    and its coefficients written out are one scheme. Learned ones match by what is learned.
+    and its coefficients written out are one scheme. Learned ones match by what is learned. Of the
+    model's options those of the row's `variant` count, and no others (`Network`).
     """
     wanted = row.network
     if wanted is None:
@@ -29,6 +31,8 @@ def fits(run: RunRow, row: PublishedRow) -> bool:
     if wanted.model is not None and wanted.model != run["model"]:
         return False
     if row.depth is not None and row.depth != run["depth"]:
+        return False
+    if not same_variant(run["config"], wanted):
         return False
     if wanted.learned is not None or run["trainable"]:
         learned: str | None = run["config"]["scheme"].get("learned")

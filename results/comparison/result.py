@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from results.comparison.agreement import RankAgreement
 from results.comparison.conditions import Difference
+from results.comparison.options import written
 from results.plain import finite
 from results.published import PublishedRow, PublishedTable
 
@@ -66,6 +67,7 @@ class ComparedRow:
             "label": row.label,
             "model": row.network.model if row.network else None,
             "scheme": row.network.scheme if row.network else None,
+            "options": written(row.network.named_options) or None if row.network else None,
             "depth": row.depth,
             "dataset": row.dataset,
             "metric": row.metric,

@@ -14,6 +14,7 @@ from results.comparison.matching import (
     chosen_group,
     varied_settings,
 )
+from results.comparison.options import written
 from results.comparison.result import ComparedRow, Ours
 from results.published import PublishedRow
 from results.records import RunRow
@@ -32,6 +33,9 @@ def compare_row(row: PublishedRow, runs: Sequence[RunRow], accuracy: str) -> Com
         return ComparedRow(published=row, state="missing", note=_joined([row.note, _to_add(row)]))
     if row.metric in UNTRAINED_METRICS:
         return _untrained(row, runs)
+    if row.evaluation is None and not any(row.metric in run for run in runs):
+        note = _joined([row.not_comparable, row.note, f"runs have no {row.metric}"])
+        return ComparedRow(published=row, state="not comparable", note=note)
     groups = by_settings(runs)
     chosen = chosen_group(groups, row)
     if chosen is None:
@@ -44,9 +48,14 @@ def compare_row(row: PublishedRow, runs: Sequence[RunRow], accuracy: str) -> Com
 
 
 def _to_add(row: PublishedRow) -> str:
-    assert row.network is not None
+    """As a spec would write the run: model with the options that the row names, scheme, depth."""
+    network = row.network
+    assert network is not None
+    model = network.model or "any model"
+    if network.named_options:
+        model = f"{{name: {model}, {written(network.named_options)}}}"
     parts = [
-        f"{row.network.model or 'any model'} {row.network.scheme}",
+        f"{model} {network.scheme}" if network.scheme else model,
         None if row.depth is None else f"depth {row.depth}",
         row.dataset,
         row.evaluation,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from results.published import networks
 from results.published.papers import (
@@ -13,12 +12,34 @@ from results.published.papers import (
     LM_RESNEXT,
     STOCHASTIC_DEPTH,
 )
-from results.published.records import Measure, PublishedTable, RawRow, Subject
+from results.published.records import Measure, Network, PublishedTable, RawRow, Subject
 from results.published.units import ERROR_PERCENT, MILLIONS
 
 _ERROR = Measure("test_accuracy", ERROR_PERCENT, ("test_error",))
 _RUNS_UNKNOWN = "each error is one number; the paper does not say over how many runs"
-_BASIC_DEPTHS = (20, 32, 44, 56, 110)  # 6n + 2; deeper ones are of bottleneck blocks
+_BOTTLENECK_DEPTHS = (164, 1001)  # Lu et al., "Implementation Details"; He et al. (2016)
+_POST_ACTIVATION = "the original ResNet, with ReLU after the addition; preresnet is pre-activation"
+
+#: p_L, as survival of the last block, by depth; and of Huang et al.'s own networks.
+_SURVIVAL = {56: 0.8, 110: 0.5}
+_SURVIVAL_OF_HUANG = 0.5
+
+_SIZES = {
+    # What is known where our count is not the printed one rounded, by network and layers.
+    ("ResNet", 164): "printed as 2.55 million parameters; 1.7 million in He et al. (2016) and here",
+    ("ResNet", 1001): (
+        "printed as 18.88 million parameters; 10.2 million in He et al. (2016), 10.4 here"
+    ),
+    ("LM-ResNet", 164): (
+        "printed as 2.55 million parameters, as ResNet-164, which has 1.7 million in He et al."
+        " (2016); no whole width gives 2.55, nor does the text's bottleneck of 64 channels"
+    ),
+    ("FractalNet", 20): (
+        "printed as 38.6 million parameters; our network has the blocks and widths of its paper,"
+        " and 33.8 million"
+    ),
+    ("ResNeXt", 29): "the printed size is that for 10 classes, as in Xie et al. (2017)",
+}
 
 
 def _source(model: str) -> str | None:
@@ -28,43 +49,64 @@ def _source(model: str) -> str | None:
     return None if source in ("", "Ours", "Our Implement") else source
 
 
-def _layers(printed: str) -> int:
-    """Of "20", "110, pre-act" or "29(8×64d)"."""
-    return int(re.split(r"\D", printed)[0])
+def _name(model: str) -> str:
+    """Of "ResNet (He et al. (2016))" or "DenseNet-BC (Huang et al., 2016a)"."""
+    return model.split("(")[0].strip()
+
+
+def _numbers(printed: str) -> list[int]:
+    """Layers, and what follows: of "20", "110, pre-act" or "29(8×64d)"."""
+    return [int(number) for number in re.findall(r"\d+", printed)]
+
+
+def _network(name: str, layers: str, survival: float | None = None) -> Network | None:
+    """The network of a line; None if there is none here."""
+    depth, *paths = _numbers(layers)
+    block = "bottleneck" if depth in _BOTTLENECK_DEPTHS else None
+    if name == "ResNet":
+        return networks.preresnet(block=block, survival=survival)
+    if name == "LM-ResNet":
+        return networks.lm_resnet_learned(restarts=True, block=block, survival=survival)
+    if name == "ResNeXt":
+        return networks.resnext(paths[0], preactivation="pre-act" in layers)
+    if name == "LM-ResNeXt":
+        return networks.lm_resnext(paths[0])
+    if (name, depth) == ("FractalNet", 20):
+        return networks.fractalnet()
+    return None
+
+
+def _lacking(name: str, depth: int) -> str:
+    if name == "FractalNet":
+        return (
+            f"this version has no FractalNet of {depth} layers and 22.9 million parameters: with"
+            " the widths of the other one it has 76 million, and the text gives no others"
+        )
+    return f"this version has no {name}"
 
 
 def _cifar(raw: RawRow, dataset: str) -> Subject:
-    """A line without stochastic depth. What is neither LM-ResNet nor ResNet has no network here."""
+    """A line without stochastic depth."""
     model, layers = raw["model"], raw["layers"]
-    name = model.split("(")[0].strip()
-    depth = _layers(layers)
-    source = _source(model)
-    line = Subject(
+    name, depth, source = _name(model), _numbers(layers)[0], _source(model)
+    network = _network(name, layers)
+    recipe = LM_RESNEXT if "ResNeXt" in name else CIFAR[dataset]
+    quoted = f"quoted from {source}, whose recipe this paper does not give" if source else None
+    size = _SIZES.get((name, depth)) if "parameters" in raw else None
+    not_comparable = None
+    if name == "ResNet" and "pre-act" not in layers:
+        quoted, not_comparable = None, _POST_ACTIVATION
+    return Subject(
         label=f"{model}, {layers}",
         depth=depth,
         dataset=dataset,
-        recipe=None if source else CIFAR[dataset],
+        network=network,
+        recipe=None if source else recipe,
         quoted_from=source,
+        note="; ".join(part for part in (quoted, size) if network and part) or None,
+        unavailable=None if network else _lacking(name, depth),
+        not_comparable=not_comparable,
     )
-    if name not in ("ResNet", "LM-ResNet"):
-        recipe = None if source else LM_RESNEXT
-        return replace(line, recipe=recipe, unavailable=f"this version has no {name}")
-    if name == "LM-ResNet":
-        network = networks.lm_resnet_learned(restarts=True)
-    else:
-        network = networks.preresnet()
-    if "pre-act" not in layers:
-        return replace(
-            line,
-            network=network,
-            not_comparable=(
-                "the original ResNet, with ReLU after the addition; preresnet is pre-activation"
-            ),
-        )
-    if depth not in _BASIC_DEPTHS:
-        return replace(line, unavailable="this version has no network of bottleneck blocks")
-    note = f"quoted from {source}, whose recipe this paper does not give" if source else None
-    return replace(line, network=network, note=note)
 
 
 def _table1(raw: RawRow) -> Subject:
@@ -79,25 +121,35 @@ def _table3(raw: RawRow) -> Subject:
     source = _source(raw["model"])
     return Subject(
         label=f"{raw['model']}, {raw['layers']}",
-        depth=_layers(raw["layers"]),
+        depth=_numbers(raw["layers"])[0],
         dataset="imagenet",
         recipe=None if source else LM_IMAGENET,
         quoted_from=source,
-        unavailable="this version has neither ImageNet nor networks for its image size",
+        unavailable="this version has neither ImageNet nor the scale augmentation of its recipe",
     )
 
 
 def _table4(raw: RawRow) -> Subject:
     if raw["training"] == "Original":
         return _cifar(raw, "cifar10")
-    source = _source(raw["model"])
+    model, layers = raw["model"], raw["layers"]
+    name, depth, source = _name(model), _numbers(layers)[0], _source(model)
+    survival = _SURVIVAL_OF_HUANG if source else _SURVIVAL[depth]
+    note = not_comparable = None
+    if source:
+        not_comparable = _POST_ACTIVATION
+        note = "p_L is 0.5 throughout in Huang et al. (2016)"
+    elif name == "ResNet":
+        note = "p_L is printed for the LM-ResNets alone; taken as that of 56 layers, 0.8"
     return Subject(
-        label=f"{raw['model']}, {raw['layers']}, stochastic depth",
-        depth=_layers(raw["layers"]),
+        label=f"{model}, {layers}, stochastic depth",
+        depth=depth,
         dataset="cifar10",
+        network=_network(name, layers, survival),
         recipe=None if source else STOCHASTIC_DEPTH,
         quoted_from=source,
-        unavailable="this version does not train with stochastic depth",
+        note=note,
+        not_comparable=not_comparable,
     )
 
 
@@ -149,6 +201,8 @@ TABLES = (
         notes=(
             "test errors are printed; accuracy here is 100 less the error",
             _RUNS_UNKNOWN,
+            "the paper calls p_L a probability of dropping, and takes all hyperparameters from"
+            " Huang et al. (2016), where it is that of survival, as here",
         ),
     ),
 )

@@ -59,13 +59,9 @@ CIFAR = {"cifar10": CIFAR10, "cifar100": CIFAR100}
 
 LM_RESNEXT = replace(CIFAR100, weight_decay=5e-4)
 LM_IMAGENET = Recipe(batch_size=256, momentum=0.9, weight_decay=1e-4)
-STOCHASTIC_DEPTH = Recipe(
+STOCHASTIC_DEPTH = replace(
+    CIFAR10,
     epochs=500,
-    lr=0.1,
-    momentum=0.9,
-    weight_decay=1e-4,
-    milestones=(Fraction(1, 2), Fraction(3, 4)),
-    gamma=0.1,
     remark=(
         "blocks are dropped with a probability that grows linearly with depth; the rest as in"
         " Huang et al. (2016)"
@@ -78,6 +74,7 @@ NEWTON_CIFAR = Recipe(
     lr=0.1,
     milestones=(Fraction(1, 3), Fraction(1, 2), Fraction(2, 3), Fraction(5, 6)),
     gamma=0.1,
+    precision="fp32",  # all but ImageNet (section 4.4)
 )
 NEWTON_IMAGENET = Recipe(
     epochs=90,

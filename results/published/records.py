@@ -65,20 +65,31 @@ class Network:
 
     Attributes:
         model: the model's name; None for any.
-        scheme: as a spec writes it, such as "{alpha: [1/3, 5/9, 1/9], beta: 16/9}".
+        scheme: as a spec writes it, such as "{alpha: [1/3, 5/9, 1/9], beta: 16/9}"; None for a
+            model that takes none.
         alpha, beta: fixed coefficients; None for any fixed ones, or where `learned` is set.
         learned: "k" or "lambda" if each block learns that parameter, else None.
         start: the interval that a learned parameter starts in, where the paper gives it.
-        options: model options that the paper or its released code settles.
+        variant: model options that tell networks of one model and depth apart, such as
+            `block: bottleneck`. A run with another value is another network, and belongs not. None
+            is an option that must be left out: basic blocks, no stochastic depth.
+        options: further model options that the paper or its released code settles. A run with
+            another value belongs all the same, and the difference is named among the conditions.
     """
 
     model: str | None
-    scheme: str
+    scheme: str | None = None
     alpha: tuple[float, ...] | None = None
     beta: float | None = None
     learned: str | None = None
     start: tuple[float, float] | None = None
+    variant: Mapping[str, Any] = field(default_factory=dict, hash=False)
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def named_options(self) -> Mapping[str, Any]:
+        """What `variant` asks a spec to write: without the options that are to be left out."""
+        return {option: value for option, value in self.variant.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)

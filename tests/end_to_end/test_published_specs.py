@@ -74,9 +74,10 @@ ROWS: dict[str, list[Row]] = {
     ],
     # Table 6: 10 rows.
     "robustness_table6": [("zerosnet", s, 56, "cifar10", 160) for s in TABLE_10],
-    # Table 7: 15 rows, less the 6 of bottleneck blocks (164 and 326 layers).
+    # Table 7: 15 rows.
     "generalization_gap_table7": [
-        ("zerosnet", s, depth, "cifar100", 500) for s, depth in product(TABLE_7, (44, 56, 110))
+        ("zerosnet", s, depth, "cifar100", 500)
+        for s, depth in product(TABLE_7, (44, 56, 110, 164, 326))
     ],
     # LM-ResNet, Table 2: 9 rows on CIFAR-10, less the 4 post-activation ones.
     "lm_resnet_cifar10": [
@@ -99,7 +100,7 @@ RUNS = {
     "zero_stability_table3": 90,
     "comparison_table4": 120,
     "robustness_table6": 30,
-    "generalization_gap_table7": 27,
+    "generalization_gap_table7": 45,
     "lm_resnet_cifar10": 15,
 }
 
@@ -312,6 +313,16 @@ def test_schemes_of_table7_are_those_of_table10_to_the_last_bit(spec):
     # One is written as lambda, the other as coefficients.
     known = {config.scheme for config in spec("zero_stability_table3").configs}
     assert {config.scheme for config in spec("generalization_gap_table7").configs} < known
+
+
+def test_networks_of_164_and_326_layers_have_bottleneck_blocks_and_no_others_do(spec):
+    blocks = {
+        (config.model.depth, config.model.block)
+        for config in spec("generalization_gap_table7").configs
+    }
+    assert blocks == {
+        (44, None), (56, None), (110, None), (164, "bottleneck"), (326, "bottleneck"),
+    }  # fmt: skip
 
 
 def test_alpha_1_of_table1_is_preresnet_32_of_table4(spec):

@@ -129,9 +129,18 @@ EXPECTED = {
     "zero_stability_table3": {"compared": 30},
     "comparison_table4": {"compared": 36, "not comparable": 4},  # post-activation
     "robustness_table6": {"compared": 70},
-    "generalization_gap_table7": {"compared": 27, "missing": 18},  # bottleneck blocks
+    "generalization_gap_table7": {"compared": 45},
+    "parameters_table8": {"compared": 15},
     # Post-activation; CIFAR-100 and other networks.
     "lm_resnet_cifar10": {"compared": 10, "missing": 28, "not comparable": 8},
+    # FractalNet-40, DenseNet and DenseNet-BC; post-activation.
+    "lm_resnet_table2": {"compared": 32, "missing": 6, "not comparable": 8},
+    "lm_resnet_stochastic_depth_table4": {"compared": 4, "not comparable": 4},
+    "newton_resnet_table1": {"compared": 8},
+    "newton_resnet_linear_table2": {"compared": 8},
+    "newton_resnet_cifar100_table4": {"compared": 4},
+    "newton_resnet_linear_cifar100_table5": {"compared": 8},
+    "tm_resnet": {"compared": 4},
 }
 
 
@@ -144,7 +153,7 @@ def test_runs_of_a_spec_and_rows_of_its_table_find_each_other(name):
     assert comparison.unmatched == ()
     for row in comparison.compared:
         if row.state == "compared" and row.published.metric != "parameters":
-            assert row.ours.runs == 3
+            assert row.ours.runs == (row.published.runs or 3)
             assert row.ours.datasets == (row.published.dataset,)
 
 
@@ -164,8 +173,8 @@ def test_what_is_missing_from_a_sweep_is_what_this_version_lacks_or_another_data
     missing = [row for row in comparison.compared if row.state == "missing"]
     assert {row.published.dataset for row in missing} == {"cifar100"}
     reasons = {row.note.split(": add")[0].split("to add:")[0] for row in missing}
-    assert any("this version has no network of bottleneck blocks" in r for r in reasons)
     assert any("this version has no DenseNet" in r for r in reasons)
+    assert any("this version has no FractalNet of 40 layers" in r for r in reasons)
     assert line(comparison, "LM-ResNet (Ours), 110, pre-act").note == (
         "no such run; to add: lm_resnet {k: [-0.1, 0], trainable: true}, depth 110, cifar100"
     )
@@ -311,7 +320,7 @@ def test_a_smaller_gap_is_no_worse_rank():
     rows, table = reproduced("generalization_gap_table7")
     ranks = {(rank.metric, rank.depth): rank for rank in compare(rows, table).ranks}
     assert ranks[("generalization_gap", None)].tau == pytest.approx(1)
-    assert len(ranks) == 3 * 4
+    assert len(ranks) == 3 * 6
 
 
 # --- what is not compared -----------------------------------------------------------------------
@@ -407,7 +416,8 @@ def test_post_activation_numbers_stand_beside_ours_and_are_not_counted():
 
 
 @pytest.mark.parametrize(
-    "name", ["newton/table1", "newton/table8", "zerosnet/table5", "lm_resnet/table3"]
+    "name",
+    ["newton/table6", "newton/table8", "newton/table9", "zerosnet/table5", "lm_resnet/table3"],
 )
 def test_tables_of_what_this_version_lacks_say_so_in_every_row(name):
     comparison = compare(finished("comparison_table4"), published_table(name))
@@ -454,6 +464,147 @@ def test_another_model_depth_or_learned_coefficients_are_another_network(make):
     learned = {"scheme": {"learned": "coefficients"}, "dataset": {"name": "cifar10"}}
     assert not belongs(best_scheme(make, trainable=True, config=learned))
     assert not belongs(best_scheme(make, alpha=None, beta=None))
+
+
+def has(row, options):
+    return all(row["config"]["model"].get(key) == value for key, value in options.items())
+
+
+def without(name, options):
+    """The rows of a spec's runs, less those whose model has these options."""
+    return [row for row in queued(name) if not has(row, options)]
+
+
+def with_options(name, options, change):
+    """The rows of a spec's runs; those whose model has these options have others instead."""
+    rows = finished(name)
+    for row in rows:
+        model = row["config"]["model"]
+        if has(row, options):
+            changed = {key: value for key, value in (model | change).items() if value is not None}
+            row["config"] = row["config"] | {"model": changed}
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "to_add"),
+    [
+        (
+            "generalization_gap_table7",
+            {"block": "bottleneck", "depth": 326},
+            "{name: zerosnet, block: bottleneck} {lambda: 10}, depth 326, cifar100",
+        ),
+        (
+            "lm_resnet_table2",
+            {"cardinality": 16, "preactivation": True},
+            "{name: lm_resnext, cardinality: 16, base_width: 64, preactivation: true}"
+            " {k: [-0.1, 0], trainable: true}, depth 29, cifar100",
+        ),
+        ("lm_resnet_table2", {"name": "fractalnet"}, "{name: fractalnet, blocks: 5}, depth 20, "),
+        (
+            "lm_resnet_stochastic_depth_table4",
+            {"survival": 0.8},
+            "{name: lm_resnet, survival: 0.8} {k: [-0.1, 0], trainable: true}, depth 56, cifar10",
+        ),
+        (
+            "newton_resnet_table1",
+            {"name": "newton_resnet", "blocks": [3, 3, 2, 2]},
+            "{name: newton_resnet, blocks: [3, 3, 2, 2], activation: relu}, cifar10",
+        ),
+        ("tm_resnet", {"name": "tm_resnet_wide"}, "tm_resnet_wide {lambda: 1}, depth 22, cifar10"),
+    ],
+)
+def test_what_to_add_for_a_missing_row_names_its_options(name, options, to_add):
+    table = published_table(planned(name)[1])
+    comparison = compare(without(name, options), table)
+    notes = [row.note for row in comparison.compared if row.state == "missing"]
+    assert any(f"no such run; to add: {to_add}" in note for note in notes), notes
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "change", "lost"),
+    [
+        # 164 and 326 layers are those of basic blocks too.
+        ("generalization_gap_table7", {"block": "bottleneck"}, {"block": None}, 18),
+        ("generalization_gap_table7", {"depth": 44}, {"block": "bottleneck"}, 9),
+        ("zero_stability_table3", {"depth": 32}, {"survival": 0.5}, 10),
+        ("lm_resnet_table2", {"name": "resnext", "preactivation": True}, {"cardinality": 8}, 2),
+        ("lm_resnet_table2", {"name": "lm_resnext", "cardinality": 16}, {"base_width": 4}, 2),
+        ("lm_resnet_table2", {"name": "fractalnet"}, {"drop_path": 0.15}, 2),
+        (
+            "lm_resnet_stochastic_depth_table4",
+            {"survival": 0.5, "depth": 110},
+            {"survival": 0.6},
+            2,
+        ),
+        ("lm_resnet_stochastic_depth_table4", {"name": "lm_resnet"}, {"survival": None}, 2),
+        ("newton_resnet_table1", {"blocks": [2, 2, 1, 1]}, {"blocks": [2, 1, 2, 1]}, 2),
+        ("newton_resnet_linear_table2", {"name": "resnet"}, {"activation": "relu"}, 2),
+        ("newton_resnet_cifar100_table4", {"name": "newton_resnet"}, {"activation": "none"}, 2),
+        (
+            "newton_resnet_linear_cifar100_table5",
+            {"blocks": [3, 3, 3, 3]},
+            {"blocks": [3, 3, 3]},
+            2,
+        ),
+    ],
+)
+def test_a_run_with_another_of_the_options_that_tell_is_another_network(
+    name, options, change, lost
+):
+    table = published_table(planned(name)[1])
+    before = compare(finished(name), table)
+    after = compare(with_options(name, options, change), table)
+    gone = [
+        (one.published.label, other.state, other.ours)
+        for one, other in zip(before.compared, after.compared, strict=True)
+        if one.ours != other.ours
+    ]
+    assert len(gone) == lost
+    assert {state for _, state, _ in gone} <= {"missing", "not comparable"}
+    assert all(ours is None for *_, ours in gone)
+    assert len(after.unmatched) > 0 == len(before.unmatched)
+
+
+def test_two_rows_that_differ_in_one_option_have_their_own_runs():
+    rows = finished("lm_resnet_stochastic_depth_table4")
+    for row in rows:
+        row["test_accuracy"] = 90 + 10 * row["config"]["model"].get("survival", 0)
+    found = {
+        row.published.label: row.ours.mean
+        for row in compare(rows, published_table("lm_resnet/table4")).compared
+    }
+    assert found["ResNet(Huang et al. (2016b)), 56, stochastic depth"] == pytest.approx(95)
+    assert found["ResNet(Our Implement), 56,pre-act, stochastic depth"] == pytest.approx(98)
+    assert found["ResNet(He et al. (2016)), 110,pre-act"] == pytest.approx(90)
+    assert found["ResNet(Huang et al. (2016b)), 110, stochastic depth"] == pytest.approx(95)
+
+
+def test_options_that_no_row_names_are_conditions_and_do_not_part_runs_from_rows():
+    rows = with_options("newton_resnet_table1", {}, {"x_proj": 2, "tanh": "always", "width": 32})
+    comparison = compare(rows, published_table("newton/table1"))
+    assert comparison.unmatched == ()
+    assert "width: 32 here, 64 in the paper" in comparison.conditions
+    assert "x proj: 2 here, 1 in the paper (4 of 8 rows)" in comparison.conditions
+    assert not any("tanh" in condition for condition in comparison.conditions)
+
+
+def test_strangers_are_named_with_the_options_that_tell_networks_of_the_table_apart():
+    comparison = compare(queued("newton_resnet_table1"), published_table("newton/table2"))
+    (note,) = [note for note in comparison.notes if "belong to no row" in note]
+    assert "resnet (blocks: [2, 2, 2, 2], activation: relu), depth 18, on cifar10; " in note
+    comparison = compare(queued("newton_resnet_table1"), published_table("zerosnet/table1"))
+    (note,) = [note for note in comparison.notes if "belong to no row" in note]
+    assert ": resnet, depth 18, on cifar10; newton_resnet, depth 14, on cifar10; " in note
+
+
+def test_a_runtime_is_not_comparable_whatever_runs_there_are():
+    comparison = compare(finished("comparison_table4"), published_table("zerosnet/table9"))
+    assert comparison.count("not comparable") == 12
+    found = line(comparison, "PreResNet20, training, batch size 128", "runtime")
+    assert found.note == (
+        "a runtime of the authors' server, not a property of the network; runs have no runtime"
+    )
 
 
 def test_runs_that_belong_to_no_row_are_named(make):
