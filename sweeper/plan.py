@@ -10,6 +10,7 @@ from results.records import RUN_KEYS, NewEvaluation, NewRun
 from sweeper.cost import CostModel
 from sweeper.garbage_collection import no_search_for_cycles
 from sweeper.spec import Spec
+from sweeper.varying import varying_settings
 from trainers.config import RunConfig
 from trainers.evaluations import EvaluationConfig
 from trainers.scheme_config import SchemeConfig
@@ -80,7 +81,9 @@ def new_evaluation(evaluation: EvaluationConfig) -> NewEvaluation:
 def plan_rows(
     spec: Spec, stored: Mapping[str, Mapping[str, Any]], costs: CostModel
 ) -> list[dict[str, Any]]:
-    """Every run of the spec as JSON: the usual keys, and `estimated_seconds` on one slot.
+    """Every run of the spec as JSON: the usual keys, `estimated_seconds` on one slot, `settings`.
+
+    The last has what else varies among these runs, by path (see `varying_settings`).
 
     Args:
         stored: what the database has, by run id; a run that it lacks is in state "new".
@@ -89,7 +92,7 @@ def plan_rows(
     asked = [{"name": e.name, "kind": e.kind, "level": e.level} for e in spec.evaluations]
     passes = sum(evaluation.passes for evaluation in spec.evaluations)
     rows = []
-    for config in spec.configs:
+    for config, settings in zip(spec.configs, varying_settings(spec.configs), strict=True):
         facts = _facts(config)
         known = stored.get(facts["run_id"], {})
         row = unknown | {key: value for key, value in facts.items() if key in unknown}
@@ -100,5 +103,6 @@ def plan_rows(
         measured = {e["name"]: e["accuracy"] for e in known.get("evaluations", ())}
         row["evaluations"] = [{**e, "accuracy": measured.get(e["name"])} for e in asked]
         row["estimated_seconds"] = costs.seconds(config, passes)
+        row["settings"] = settings
         rows.append(row)
     return rows

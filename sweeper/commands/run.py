@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -233,8 +233,7 @@ def plan(
     except NoDatabaseError:
         pass  # nothing has run yet
     rows = plan_rows(loaded, stored, costs)
-    shown = rows if format == "json" else [{key: row[key] for key in _PLANNED} for row in rows]
-    write_table(shown, format, output)
+    write_table(rows if format == "json" else _planned(rows), format, output)
     todo = [r["estimated_seconds"] for r in rows if r["state"] not in ("done", "failed")]
     failed = sum(row["state"] == "failed" for row in rows)
     basis = "from finished runs" if costs.calibrated else "a guess: nothing has run here yet"
@@ -244,8 +243,28 @@ def plan(
     )
 
 
+def _planned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As columns; `settings` only where anything varies that the others do not show."""
+    varied = any(row["settings"] for row in rows)
+    columns = [column for column in _PLANNED if varied or column != "settings"]
+    shown = [{column: row[column] for column in columns} for row in rows]
+    if varied:
+        for row in shown:
+            settings = row["settings"].items()
+            row["settings"] = ", ".join(
+                f"{path.split('.')[-1]} {_said(at)}" for path, at in settings
+            )
+    return shown
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_said, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 _PLANNED = (
-    "run_id", "state", "model", "scheme", "depth", "dataset", "seed",
+    "run_id", "state", "model", "scheme", "depth", "settings", "dataset", "seed",
     "root_moduli", "zero_stable", "parameters", "estimated_seconds",
 )  # fmt: skip
 

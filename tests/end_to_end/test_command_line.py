@@ -126,7 +126,7 @@ def test_each_command_has_help(command: str) -> None:
 
 def test_plan_of_a_finished_sweep(home: Path) -> None:
     rows = ask(home, "plan", str(home.parent / "tiny.yaml"))
-    assert [list(row) for row in rows] == [[*RUN_KEYS, "estimated_seconds"]] * 8
+    assert [list(row) for row in rows] == [[*RUN_KEYS, "estimated_seconds", "settings"]] * 8
     assert {row["state"] for row in rows} == {"done"}
     assert [row["test_accuracy"] for row in rows] == [50, 51] * 4
 

@@ -47,7 +47,7 @@ def rows_of(spec, stored=None):
 def test_a_row_has_the_keys_of_a_run_and_then_the_cost(spec):
     assert tuple(KEYS) == RUN_KEYS
     for row in rows_of(spec):
-        assert list(row) == [*KEYS, "estimated_seconds"]
+        assert list(row) == [*KEYS, "estimated_seconds", "settings"]
 
 
 def test_a_run_that_no_database_knows_is_new_and_has_facts_but_no_results(spec):
@@ -134,7 +134,7 @@ def test_what_the_database_knows_is_shown(spec):
     assert rows[0]["diverged"] is False
     assert {row["sweep"] for row in rows} == {"mine"}
     assert [e["accuracy"] for e in rows[0]["evaluations"]] == [80.0, None]
-    assert list(rows[0]) == [*KEYS, "estimated_seconds"]
+    assert list(rows[0]) == [*KEYS, "estimated_seconds", "settings"]
 
 
 def test_states_come_from_a_real_database(spec, tmp_path):

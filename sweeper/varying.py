@@ -1,0 +1,67 @@
+"""What tells the runs of a plan apart, beyond the columns that every plan has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from trainers.config import RunConfig
+
+#: Parts of a config that a plan shows anyway, or that say nothing by themselves.
+_SHOWN = {"recipe_version", "scheme", "seed", "model.name", "model.depth", "dataset.name"}
+
+Settings = dict[str, Any]
+
+
+def varying_settings(configs: Sequence[RunConfig]) -> list[Settings]:
+    """For each config its settings that others do not share, by path (`training.epochs`).
+
+    A model's options are compared among runs of that model. A setting that a run lacks is left
+    out. Empty dicts if models, schemes, depths, datasets and seeds are all that varies.
+    """
+    # Runs share their parts: a hundred thousand of them have few that differ, even as objects.
+    columns: list[list[int]] = []
+    noted: dict[int, Settings] = {}
+    for part in RunConfig.model_fields.keys() - _SHOWN:
+        values = [getattr(config, part) for config in configs]
+        distinct = {id(value): value for value in values}
+        if len(distinct) > 1:
+            noted |= _what_varies(part, distinct)
+            columns.append([id(value) for value in values])
+    known: dict[tuple[int, ...], Settings] = {}
+    found = []
+    for parts in zip(*columns, strict=True) if columns else ((),) * len(configs):
+        if parts not in known:
+            merged = {path: v for one in parts for path, v in noted.get(one, {}).items()}
+            known[parts] = dict(sorted(merged.items()))
+        found.append(known[parts])
+    return found
+
+
+def _what_varies(part: str, distinct: Mapping[int, Any]) -> dict[int, Settings]:
+    """Of each value of this part of a config, by its id, what not all of them have."""
+    flat = {key: dict(_flat(part, value)) for key, value in distinct.items()}
+    groups: dict[Any, list[Settings]] = {}
+    for settings in flat.values():
+        groups.setdefault(settings.get("model.name"), []).append(settings)
+    found = {}
+    for key, settings in flat.items():
+        others = groups[settings.get("model.name")]
+        found[key] = {
+            path: value
+            for path, value in settings.items()
+            if path not in _SHOWN and any(other.get(path) != value for other in others)
+        }
+    return found
+
+
+def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json", exclude_none=True)
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flat(f"{path}.{key}", inner)
+    elif value is not None:
+        yield path, value
