@@ -30,6 +30,7 @@ CONFIG_KEYS = (
     "training",
     "precision",
     "compile",
+    "probes",
     "trainer",
 )
 """The keys of a spec that make up a run's config."""

@@ -124,6 +124,7 @@ class _Layout(BaseModel):
     training: Any = None
     precision: Any = None
     compile: Any = None
+    probes: Any = None
     trainer: Any = None
     grid: dict[str, list[Any]] = {}
     zip: dict[str, list[Any]] | list[dict[str, list[Any]]] = {}

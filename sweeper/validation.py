@@ -14,6 +14,7 @@ from sweeper.errors import SpecError
 from sweeper.spec_source import SpecPath, SpecSource
 from trainers.dataset_config import DatasetConfig, config_class
 from trainers.models import MODELS, ModelOptions
+from trainers.probes import PROBES
 
 LONGEST_VALUE = 80
 
@@ -124,6 +125,9 @@ def _message(
 def _allowed_keys(
     model: type[BaseModel] | None, path: tuple[str | int, ...], data: Any
 ) -> list[str]:
+    if path[:1] == ("probes",) and len(path) > 1:
+        probe = data["probes"][path[1]]["probe"]
+        model, path = PROBES[probe].config, path[2:]
     for key in path:
         field = model.model_fields.get(str(key)) if model else None
         annotation: Any = field.annotation if field else None

@@ -19,6 +19,7 @@ from trainers.dataset_config import DatasetConfig, parse_dataset
 from trainers.datasets import Dataset
 from trainers.exact import Number, Whole, exact
 from trainers.models import MODELS, Architecture, ModelOptions
+from trainers.probes import Probes
 from trainers.scheme_config import SchemeConfig
 
 RECIPE_VERSION = 1
@@ -141,6 +142,8 @@ class RunConfig(_Frozen):
     Attributes:
         compile: True to train through a compiled graph, which rounds differently; None not to. A
             spec may also say "auto": True if the run would train for longer than compiling takes.
+        probes: what is watched of the network while it trains; None for nothing. It changes no
+            weight, but has to be there from the start: so it is part of a run's identity.
     """
 
     recipe_version: int = RECIPE_VERSION
@@ -151,6 +154,7 @@ class RunConfig(_Frozen):
     training: TrainingConfig = TrainingConfig()
     precision: Precision = "fp32"
     compile: Literal[True, "auto"] | None = None
+    probes: Probes | None = None
     seed: Whole = Field(ge=0, lt=2**53)
 
     @model_validator(mode="before")
@@ -176,6 +180,12 @@ class RunConfig(_Frozen):
     @classmethod
     def _config_of_the_dataset(cls, data: Any) -> DatasetConfig:
         return parse_dataset(data)
+
+    @field_validator("probes", mode="before")
+    @classmethod
+    def _none_or_some(cls, given: Any) -> Any:
+        # One form for no probes: the one that is left out of the identity.
+        return None if given in ([], ()) else given
 
     @field_validator("compile", mode="before")
     @classmethod
@@ -203,6 +213,13 @@ class RunConfig(_Frozen):
             trained = self.multiply_adds_per_image * self.train_images * self.training.epochs
             worth = trained > _MULTIPLY_ADDS_WORTH_A_LAYER * self.model.depth
             object.__setattr__(self, "compile", worth or None)
+        return self
+
+    @model_validator(mode="after")
+    def _probes_fit(self) -> RunConfig:
+        if self.probes is not None:
+            completed = tuple(probe.completed(self) for probe in self.probes)
+            object.__setattr__(self, "probes", completed)
         return self
 
     @field_validator("recipe_version")
@@ -251,7 +268,7 @@ class RunConfig(_Frozen):
     def shared_json(self) -> dict[str, Any]:
         """As `to_json`, with parts that other runs have too: not to be changed."""
         return {
-            key: _json_part(value) if isinstance(value, BaseModel) else value
+            key: _json_value(value)
             for key in RunConfig.model_fields
             if (value := getattr(self, key)) is not None
         }
@@ -291,7 +308,15 @@ _KEYS = sorted(RunConfig.model_fields)
 def _canonical_value(key: str, value: Any) -> bytes:
     if key == "seed":
         return b""
+    if isinstance(value, tuple):
+        return b"[" + b",".join(map(_canonical, value)) + b"]"
     return _canonical(value) if isinstance(value, BaseModel) else rfc8785.dumps(value)
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_json_part(part) for part in value]
+    return _json_part(value) if isinstance(value, BaseModel) else value
 
 
 @lru_cache(maxsize=1 << 16)

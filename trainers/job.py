@@ -40,11 +40,44 @@ class EvaluationResult(TypedDict):
     loss: float | None
 
 
+class ProbeValue(TypedDict):
+    """One number that a probe measured while the network trained.
+
+    `probe`, `quantity`, `epoch` and `layer` are unique together within a run. `epoch` 0 is before
+    training, `layer` is "" for the whole network, and a value that is not finite is null. Units are
+    in docs/probes.md.
+    """
+
+    probe: str
+    quantity: str
+    epoch: int
+    layer: str
+    value: float | None
+
+
+class BlockScheme(TypedDict):
+    """The scheme that one block has learned; null where its coefficients are not finite.
+
+    `block` counts all blocks from 1. `alpha` has the newest state's weight first. Moduli of roots,
+    largest first, stability, consistency and order are as `trainers.schemes` defines them.
+    """
+
+    block: int
+    alpha: list[float | None]
+    beta: float | None
+    root_moduli: list[float | None] | None
+    max_root_modulus: float | None
+    zero_stable: bool | None
+    consistent: bool | None
+    order: int | None
+
+
 class TrainingResult(TypedDict):
     """What a trainer returns. Accuracies in percent, times in seconds.
 
     test_accuracy, train_accuracy, test_loss, train_loss and generalization_gap (training minus
-    test accuracy) are the last epoch's. A network that diverged has null there.
+    test accuracy) are the last epoch's. A network that diverged has null there. `blocks` is null
+    for a network that learns no scheme.
     """
 
     parameters: int
@@ -63,6 +96,8 @@ class TrainingResult(TypedDict):
     learned_coefficients: list[list[float | None]] | None
     epochs: list[EpochMetrics]
     evaluations: list[EvaluationResult]
+    probes: NotRequired[list[ProbeValue]]
+    blocks: NotRequired[list[BlockScheme] | None]
     first_epoch: NotRequired[int]
 
 
@@ -80,7 +115,8 @@ class TrainingJob:
             checkpoint there.
         on_epoch: called with each finished epoch's metrics, after its checkpoint is stored. It may
             raise TrainingStopped, which the trainer lets through.
-        alive: a sign of life, called at least once a training step and evaluation batch; cheap.
+        alive: a sign of life, called at least once a training step, evaluation batch and
+            layer or batch of a probe; cheap.
             Who does not hear it for long may take the trainer for hung, and end its process.
     """
 

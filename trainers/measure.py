@@ -132,7 +132,7 @@ def accuracy_and_loss(
         return scores.float()
 
     losses, right = [], []
-    with torch.no_grad(), _evaluation_mode(network):
+    with torch.no_grad(), evaluation_mode(network):
         for start in range(0, count, EVALUATION_BATCH):
             batch = slice(start, start + EVALUATION_BATCH)
             # uint8 travels to the device: a quarter of float32's bytes.
@@ -149,7 +149,8 @@ def accuracy_and_loss(
 
 
 @contextmanager
-def _evaluation_mode(network: nn.Module) -> Iterator[None]:
+def evaluation_mode(network: nn.Module) -> Iterator[None]:
+    """All modules in evaluation mode, and each in the mode that it was in afterwards."""
     training = [module for module in network.modules() if module.training]
     network.eval()
     try:

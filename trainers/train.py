@@ -13,17 +13,20 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from trainers.augment import crop_and_flip, draw, normalize, pad
+from trainers.augment import crop_and_flip, draw, pad
+from trainers.block_schemes import block_schemes
 from trainers.checkpoint import Checkpoints, StoredWeights, save_weights, weights_sha256
 from trainers.config import RunConfig
 from trainers.datasets import load, training_subset
 from trainers.draws import seeded_generator
 from trainers.evaluations import EvaluationConfig
-from trainers.job import EpochMetrics, EvaluationResult, TrainingJob, TrainingResult
+from trainers.job import EpochMetrics, EvaluationResult, ProbeValue, TrainingJob, TrainingResult
 from trainers.measure import accuracy_and_loss, evaluate
+from trainers.probes.measuring import Probing
+from trainers.probes.subject import Subject
 from trainers.sgd import SGD
+from trainers.step import training_step
 
 _STEPS_UNTIL_A_LOOK = 50
 """On a GPU, between looks at whether the loss is still finite: it has to stop for each."""
@@ -84,10 +87,33 @@ class _Training:
             nesterov=recipe.nesterov,
         )
         self.epochs: list[EpochMetrics] = []
+        self.probed: list[ProbeValue] = []
+        self.probing = Probing(self._subject()) if job.config.probes else None
         self.first_epoch = 1
         self.diverged_epoch: int | None = None
         self.checkpoints = (
             None if job.folder is None else Checkpoints(job.config.run_id, job.folder, job.earlier)
+        )
+
+    def _subject(self) -> Subject:
+        """What probes measure: the network itself, whose graphs would keep its states inside."""
+
+        def copy() -> nn.Module:
+            network = build_network(self.config, self.job.device)
+            network.load_state_dict(self.network.state_dict())
+            return network
+
+        return Subject(
+            config=self.config,
+            device=self.device,
+            network=self.network,
+            copy=copy,
+            train_images=self.padded,
+            train_labels=self.labels,
+            test_images=self.test_images,
+            test_labels=self.test_labels,
+            alive=self.job.alive or (lambda: None),
+            diverged=lambda: self.diverged_epoch is not None,
         )
 
     def resume(self) -> None:
@@ -97,25 +123,36 @@ class _Training:
             self.network.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.epochs = state["epochs"]
+            # A checkpoint of an older version has none, nor has its run.
+            self.probed = state.get("probes", [])
             self.diverged_epoch = state["diverged_epoch"]
             self.first_epoch = epoch + 1
 
     def run(self) -> None:
+        if self.first_epoch == 1:
+            self._probe(0)
         for epoch in range(self.first_epoch, self.config.training.epochs + 1):
             if self.diverged_epoch is not None:
                 break
             metrics = self._epoch(epoch)
             self.epochs.append(metrics)
+            self._probe(epoch)
             if self.checkpoints is not None:
                 self.checkpoints.save(epoch, self._state())
             if self.job.on_epoch is not None:
                 self.job.on_epoch(metrics)
+
+    def _probe(self, epoch: int) -> None:
+        if self.probing is not None:
+            last = epoch == self.config.training.epochs or self.diverged_epoch is not None
+            self.probed += self.probing.measure(epoch, last=last)
 
     def _state(self) -> dict[str, Any]:
         return {
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "epochs": self.epochs,
+            "probes": self.probed,
             "diverged_epoch": self.diverged_epoch,
         }
 
@@ -177,7 +214,14 @@ class _Training:
             pixels = crop_and_flip(
                 self.padded, index, offsets[batch], flipped[batch], padding=self.padding
             )
-            loss, right = self._step(pixels, self.labels[index], learning_rate)
+            loss, right = training_step(
+                self.passes,
+                self.optimizer,
+                pixels,
+                self.labels[index],
+                learning_rate,
+                self.config,
+            )
             total_loss += loss.double() * len(index)
             correct += right
             # Once the sum is not finite it never is again.
@@ -187,23 +231,6 @@ class _Training:
             self.diverged_epoch = epoch
             return None, None
         return float(total_loss) / self.count, 100 * int(correct) / self.count
-
-    def _step(self, pixels: Tensor, labels: Tensor, learning_rate: float) -> tuple[Tensor, Tensor]:
-        """One step of SGD on uint8 (B, C, H, W); its loss and how many were right, both ()."""
-        images = normalize(pixels, self.facts.mean, self.facts.std)
-        images = images.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(
-            self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"
-        ):
-            logits = self.passes(images)
-        logits = logits.float()
-        loss = functional.cross_entropy(logits, labels)
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        loss = loss.detach()
-        if self.device.type != "cpu" or math.isfinite(float(loss)):
-            self.optimizer.step(learning_rate)
-        return loss, (logits.detach().argmax(1) == labels).sum()
 
     def _measure(self, evaluation: EvaluationConfig | None) -> tuple[float, float]:
         return _measure(
@@ -253,6 +280,8 @@ class _Training:
             "learned_coefficients": _finite_rows(learned()) if learned else None,
             "epochs": self.epochs,
             "evaluations": evaluations,
+            "probes": self.probed,
+            "blocks": block_schemes(self.network),
             "first_epoch": self.first_epoch,
         }
 

@@ -32,6 +32,7 @@ KEYS = [
     "seed",
     "dataset",
     "precision",
+    "probes",
     "training",
     "trainer",
     "grid",

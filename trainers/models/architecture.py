@@ -42,10 +42,13 @@ class Architecture:
             forward pass, from which costs are estimated.
         builder: "module:function" with (options, scheme, channels, classes, generator) -> network;
             imported only when a network is built.
+        learns_coefficients: whether its blocks learn coefficients of their own, without a scheme
+            that says so.
 
     A network is a torch.nn.Module from images (N, channels, H, W) to logits (N, classes). It has
     `blocks`, an nn.ModuleList in forward order, and `states(images)`, which yields the state
-    that leaves the stem and each block. One that draws at random while it trains has
+    that leaves the stem and each block. A block that learns coefficients which are no scheme's has
+    `learned_values()`, a dict of them by name. A network that draws at random while it trains has
     `begin_epoch(draw)`, called before each epoch: `draw(purpose)` is a fresh generator on the CPU,
     keyed by the run's seed, the purpose and the epoch. What such a network draws for each batch it
     draws in its pass. A compiled graph cannot: so it also has `begin_batch(images)`, which draws
@@ -58,6 +61,7 @@ class Architecture:
     count_parameters: Callable[[Any, Any, int, int], int]
     count_multiply_adds: Callable[[Any, Any, int, int], int]
     builder: str
+    learns_coefficients: bool = False
 
     def build(
         self,

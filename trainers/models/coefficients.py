@@ -8,7 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from trainers import schemes
+from trainers.exact import exact
 from trainers.scheme_config import SchemeConfig
+from trainers.schemes import LinearMultistepScheme
 
 
 def _combine(coefficients: Tensor, slope: Tensor, history: list[Tensor]) -> Tensor:
@@ -54,8 +57,20 @@ class FixedCoefficients(nn.Module):
         return new
 
 
-class _Learned(nn.Module):
+class Learned(nn.Module):
     """Coefficients that are parameters."""
+
+    def scheme(self) -> LinearMultistepScheme:
+        """The scheme that was learned, exact in what is learned of it.
+
+        A family's coefficients follow from its parameter as fractions: rounded to float32, as they
+        are applied, their sum would miss 1 by 1e-8, and the root at 1 would leave the unit circle.
+
+        Raises:
+            ValueError: a coefficient is not finite.
+        """
+        *alpha, beta = self.coefficients().tolist()
+        return LinearMultistepScheme.of(tuple(alpha), beta)
 
     def coefficients(self) -> Tensor:
         """(d + 1,), float32: alpha, then beta."""
@@ -65,7 +80,7 @@ class _Learned(nn.Module):
         return _combine(self.coefficients(), slope, history)
 
 
-class LearnedCoefficients(_Learned):
+class LearnedCoefficients(Learned):
     """Every block's own alpha and beta, started at the spec's."""
 
     def __init__(self, scheme: SchemeConfig) -> None:
@@ -78,23 +93,30 @@ class LearnedCoefficients(_Learned):
         return self.values
 
 
-class LearnedK(_Learned):
+class LearnedK(Learned):
     """One k_n: alpha = (1 - k_n, k_n), beta = 1 (Lu et al. 2018, eq. 1)."""
 
     def __init__(self, k: Tensor) -> None:
         super().__init__()
         self.k = nn.Parameter(k)
 
+    def scheme(self) -> LinearMultistepScheme:
+        k = exact(self.k.item())
+        return LinearMultistepScheme.of((1 - k, k), 1)
+
     def coefficients(self) -> Tensor:
         return torch.stack((1 - self.k, self.k, torch.ones_like(self.k)))
 
 
-class LearnedLambda(_Learned):
+class LearnedLambda(Learned):
     """One lambda_n of ZeroSNet eq. 10 (ZeroSNet-Tra)."""
 
     def __init__(self, lambda_: Tensor) -> None:
         super().__init__()
         self.lambda_ = nn.Parameter(lambda_)
+
+    def scheme(self) -> LinearMultistepScheme:
+        return schemes.zerosnet(self.lambda_.item())
 
     def coefficients(self) -> Tensor:
         side = (1 + self.lambda_) / (4 * self.lambda_)
@@ -120,5 +142,30 @@ def coefficients_of(scheme: SchemeConfig, generator: torch.Generator) -> nn.Modu
 @torch.no_grad()
 def learned_coefficients(network: nn.Module) -> list[list[float]] | None:
     """(alpha ..., beta) of each multistep block in order; None if nothing is learned."""
-    learned = [module for module in network.modules() if isinstance(module, _Learned)]
+    learned = [module for module in network.modules() if isinstance(module, Learned)]
     return [module.coefficients().tolist() for module in learned] or None
+
+
+def learning_blocks(network: nn.Module) -> dict[int, Learned]:
+    """The blocks that learn a scheme's coefficients, by their place among all blocks, from 1."""
+    return {
+        number: module
+        for number, block in enumerate(network.blocks, start=1)  # type: ignore[arg-type]
+        for module in block.modules()
+        if isinstance(module, Learned)
+    }
+
+
+@torch.no_grad()
+def learned_values(network: nn.Module) -> dict[int, dict[str, float]]:
+    """What each block learns, by its place among all blocks, from 1: alpha_0, ..., beta of a scheme,
+    or what its `learned_values()` has (see Architecture)."""
+    found: dict[int, dict[str, float]] = {}
+    schemes_learned = learning_blocks(network)
+    for number, block in enumerate(network.blocks, start=1):  # type: ignore[arg-type]
+        if number in schemes_learned:
+            *alpha, beta = schemes_learned[number].coefficients().tolist()
+            found[number] = {f"alpha_{i}": value for i, value in enumerate(alpha)} | {"beta": beta}
+        elif values := getattr(block, "learned_values", None):
+            found[number] = {name: value.item() for name, value in values().items()}
+    return found

@@ -51,6 +51,10 @@ class NewtonBlock(ResidualBlock):
         self.alpha = nn.Parameter(torch.tensor(options.initial_alpha))
         self.tanh = options.tanh
 
+    def learned_values(self) -> dict[str, Tensor]:
+        """alpha, the weight of the second-order term; ()."""
+        return {"alpha": self.alpha}
+
     def second_order(self, shortcut: Tensor, slope: Tensor) -> Tensor:
         """N_2(N_1(x) * f), from x and f, each (N, outputs, H, W).
 

@@ -111,4 +111,5 @@ NEWTON_RESNET = Architecture(
     count_parameters=_parameters,
     count_multiply_adds=_multiply_adds,
     builder="trainers.models.newton_resnet:build",
+    learns_coefficients=True,
 )

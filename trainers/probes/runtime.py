@@ -1,0 +1,111 @@
+"""Seconds of an epoch and of a test, images a second, and the size of the weights.
+
+As ZeroSNet's Table 9 (training and test runtime by batch size) and Newton-ResNet's Table 6 (images
+a second of inference, megabytes of the model). A few batches are timed, and an epoch's seconds are
+those of an image times the number of images.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from trainers.augment import crop_and_flip, draw
+from trainers.draws import seeded_generator
+from trainers.probes.configs import Runtime
+from trainers.probes.subject import Meter, Subject, Value
+from trainers.sgd import SGD
+from trainers.step import training_step
+
+
+def meter(config: Runtime, subject: Subject) -> Meter:
+    """Times a copy of the network, with generators of its own."""
+
+    def measure(epoch: int) -> Iterator[Value]:
+        tensors = subject.network.state_dict().values()
+        megabytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors) / 1e6
+        yield Value("model_megabytes", "", megabytes)
+        for size in config.batch_sizes:
+            for part, count, timed in (
+                ("train", len(subject.train_images), _training),
+                ("test", len(subject.test_images), _testing),
+            ):
+                seconds = float("nan")
+                if not subject.diverged():
+                    step = timed(subject, size, epoch)
+                    seconds = _seconds_a_batch(step, config.batches, subject)
+                yield Value(f"{part}_seconds[{size}]", "", seconds / size * count)
+                yield Value(f"{part}_images_per_second[{size}]", "", size / seconds)
+
+    return measure
+
+
+def _seconds_a_batch(step: Callable[[], object], batches: int, subject: Subject) -> float:
+    """The mean of so many, after one that warms up."""
+
+    def run(count: int) -> float:
+        started = time.perf_counter()
+        for _ in range(count):
+            subject.alive()
+            step()
+        if subject.device.type == "cuda":
+            torch.cuda.synchronize(subject.device)
+        return (time.perf_counter() - started) / count
+
+    run(1)
+    return run(batches)
+
+
+def _training(subject: Subject, size: int, epoch: int) -> Callable[[], object]:
+    """A step of training with `size` images: crops, forward and backward pass, and the update."""
+    config, device = subject.config, subject.device
+    network = subject.copy().train()
+    recipe = config.training.optimizer
+    optimizer = SGD(
+        network.parameters(),
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        nesterov=recipe.nesterov,
+    )
+    _begin_epoch(network, config.seed, epoch)
+    padding = config.dataset.crop_padding
+    offsets, flipped = draw(
+        size,
+        padding,
+        config.dataset.horizontal_flip,
+        crops=seeded_generator(config.seed, "crops of timed batches"),
+        flips=seeded_generator(config.seed, "flips of timed batches"),
+    )
+    offsets, flipped = offsets.to(device), flipped.to(device)
+    index = _places(size, len(subject.train_images), device)
+    rate = config.training.learning_rate(epoch)
+
+    def step() -> None:
+        pixels = crop_and_flip(subject.train_images, index, offsets, flipped, padding=padding)
+        training_step(network, optimizer, pixels, subject.train_labels[index], rate, config)
+
+    return step
+
+
+def _testing(subject: Subject, size: int, epoch: int) -> Callable[[], object]:
+    """A forward pass of `size` images in evaluation mode, from uint8 to logits."""
+    index = _places(size, len(subject.test_images), subject.device)
+
+    def step() -> None:
+        with subject.measuring():
+            subject.network(subject.normalized(subject.test_images[index]))
+
+    return step
+
+
+def _places(size: int, count: int, device: torch.device) -> Tensor:
+    """A batch of so many images, some of them twice if there are fewer."""
+    return torch.arange(size, device=device) % count
+
+
+def _begin_epoch(network: nn.Module, seed: int, epoch: int) -> None:
+    if begin := getattr(network, "begin_epoch", None):
+        begin(lambda purpose: seeded_generator(seed, purpose, epoch))

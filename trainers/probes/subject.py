@@ -1,0 +1,94 @@
+"""What a probe is given to measure, and how it passes images through the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from trainers.augment import normalize
+from trainers.config import RunConfig
+from trainers.draws import seeded_generator
+from trainers.measure import evaluation_mode, forward_batch
+
+
+class Value(NamedTuple):
+    """One number: what was measured, and of which layer ("" for the whole network)."""
+
+    quantity: str
+    layer: str
+    value: float
+
+
+Meter = Callable[[int], Iterable[Value]]
+"""Measures the network as it is now, after the epoch that is given (0: before training).
+
+It changes nothing: neither weights and running statistics, nor modes, nor any generator. Each pair
+of quantity and layer comes once.
+"""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network that trains, and its images.
+
+    Attributes:
+        network: as it is trained, without compiled graphs; on `device`, as all images are.
+        copy: makes a network of its own with the weights that `network` has at the moment.
+        train_images: (N, C, H + 2p, W + 2p), uint8, padded by p = the dataset's crop_padding.
+        train_labels: (N,), int64.
+        test_images: (M, C, H, W), uint8.
+        test_labels: (M,), int64.
+        alive: the job's sign of life; called before each batch, and between layers.
+        diverged: whether it is known that training has diverged.
+    """
+
+    config: RunConfig
+    device: torch.device
+    network: nn.Module
+    copy: Callable[[], nn.Module]
+    train_images: Tensor
+    train_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+    alive: Callable[[], None]
+    diverged: Callable[[], bool]
+
+    @contextmanager
+    def measuring(self) -> Iterator[None]:
+        """Evaluation mode, no gradients, the precision of the run; as before afterwards."""
+        bf16 = self.config.precision == "bf16"
+        with (
+            torch.no_grad(),
+            evaluation_mode(self.network),
+            torch.autocast(self.device.type, torch.bfloat16, enabled=bf16),
+        ):
+            yield
+
+    def normalized(self, images: Tensor) -> Tensor:
+        """uint8 (B, C, H, W) -> what the network takes."""
+        facts = self.config.dataset_facts
+        pixels = normalize(images, facts.mean, facts.std)
+        return pixels.contiguous(memory_format=torch.channels_last)
+
+    def states(self, chosen: Tensor) -> Iterator[Iterator[Tensor]]:
+        """For each batch of the chosen test images the states of stem and blocks; in `measuring`.
+
+        Args:
+            chosen: places of test images, (K,), int64, on any device.
+        """
+        for places in chosen.to(self.device).split(forward_batch(self.device)):
+            self.alive()
+            yield self.states_of(self.normalized(self.test_images[places]))
+
+    def states_of(self, inputs: Tensor) -> Iterator[Tensor]:
+        """What leaves the stem and each block, each (B, C, H, W); see Architecture."""
+        return cast(Iterator[Tensor], self.network.states(inputs))  # type: ignore[operator]
+
+    def shuffled_tests(self, purpose: str) -> Tensor:
+        """The places of all test images in an order that is the same for every run."""
+        return torch.randperm(len(self.test_images), generator=seeded_generator(0, purpose))
