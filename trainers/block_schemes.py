@@ -39,8 +39,9 @@ def _block(number: int, learned: Learned) -> BlockScheme:
     }
     if all(map(math.isfinite, (*alpha, beta))):
         scheme = learned.scheme()
-        block["root_moduli"] = _finite(scheme.root_moduli)
-        block["max_root_modulus"] = block["root_moduli"][0]
+        moduli = _finite(scheme.root_moduli)
+        block["root_moduli"] = moduli
+        block["max_root_modulus"] = moduli[0]
         block["zero_stable"] = scheme.zero_stable
         block["consistent"] = scheme.consistent
         block["order"] = scheme.order

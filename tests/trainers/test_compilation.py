@@ -60,6 +60,16 @@ def trained(small: Small, tmp_path_factory: pytest.TempPathFactory) -> tuple[dic
     return train(small(), folder=open_folder(root)), root
 
 
+def test_probes_measure_a_compiled_network_and_change_no_bit_of_it(
+    small: Small, trained: tuple[dict[str, Any], Path]
+) -> None:
+    probes = ["principal_angles", "condition_numbers", "feature_norms", "runtime"]
+    probed = train(small(probes=probes))
+    assert numbers(probed) == numbers(trained[0])
+    assert {row["probe"] for row in probed["probes"]} == set(probes)
+    assert None not in [row["value"] for row in probed["probes"] if row["probe"] == "runtime"]
+
+
 def graphs_made() -> int:
     from torch._dynamo.utils import counters
 

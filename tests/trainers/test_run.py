@@ -62,7 +62,7 @@ def test_the_keys_of_a_result(small: Small, finished: tuple[Path, dict[str, Any]
         "format", "run_id", "attempt", "parameters", "test_accuracy", "best_test_accuracy",
         "best_epoch", "train_accuracy", "generalization_gap", "test_loss", "train_loss",
         "diverged", "diverged_epoch", "train_seconds", "images_per_second", "weights_sha256",
-        "learned_coefficients", "epochs", "evaluations", "provenance",
+        "learned_coefficients", "epochs", "evaluations", "probes", "blocks", "provenance",
     }  # fmt: skip
     assert result["attempt"] == 2
     (epoch,) = result["epochs"]

@@ -1,17 +1,17 @@
 """Condition numbers of convolutions, and of residual blocks as the dynamical system's paper has it.
 
 The condition number of a convolution is the ratio of its largest to its smallest singular value as
-a linear map of whole images, in Fourier form (see `trainers.probes.singular_values`): of a map to
-fewer or more dimensions, the smallest of as many as it can have.
+a linear map of whole images, in Fourier form (see `trainers.probes.singular_values`): of a map
+between spaces of different dimensions, of as many singular values as the smaller one has.
 
 A block of two convolutions of stride 1 and equal width has M_1, m_1, M_2, m_2, and
 
     kappa_R = (M_1 M_2 + 1) / (m_1 m_2 + 1)    with a shortcut (eq. 2)
     kappa_B = M_1 M_2 / (m_1 m_2)              without one (section 3.2).
 
-Both leave normalisation and activations out. They are bounds by the paper's assumption, and not
-the condition number of W_1 W_2 + I: its Lemma 1 takes a smallest singular value of m_1 m_2 + 1,
-which a W_1 W_2 of any other direction undercuts.
+Both leave normalisation and activations out. kappa_R is what the paper calls the condition number
+of W_1 W_2 + I. It need not be: m_1 m_2 + 1 is not always below the smallest singular value of that
+map, as W_1 W_2 = -I/2 shows.
 """
 
 from __future__ import annotations
@@ -121,7 +121,9 @@ def blocks_of_two(
     found: dict[int, tuple[str, str]] = {}
     for number, _ in enumerate(getattr(network, "blocks", ()), start=1):
         names = [name for name in sizes if name.startswith(f"blocks.{number - 1}.")]
-        if len(names) != 2 or any(uses[name] != 1 or not _is_square(modules[name]) for name in names):
+        if len(names) != 2 or any(
+            uses[name] != 1 or not _is_square(modules[name]) for name in names
+        ):
             continue
         first, second = names
         if _width(modules[first]) == _width(modules[second]) and sizes[first] == sizes[second]:

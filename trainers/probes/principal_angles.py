@@ -43,7 +43,7 @@ def sample_by_class(subject: Subject, images_per_class: int) -> Tensor:
     """Places of so many test images of each class, or of all that it has, sorted."""
     order = subject.shuffled_tests("principal angles")
     labels = subject.test_labels.cpu()[order]
-    of_class = [order[labels == label][:images_per_class] for label in labels.unique()]
+    of_class = [order[labels == label][:images_per_class] for label in sorted(set(labels.tolist()))]
     return torch.cat(of_class).sort().values
 
 
@@ -74,7 +74,7 @@ def angles(features: Tensor, alive: Callable[[], None]) -> NDArray[np.float64]:
     # In float64: near an angle of 0 its cosine says little.
     products = torch.zeros(count, count, dtype=torch.float64, device=features.device)
     largest = features.abs().amax(dim=1, keepdim=True).double()
-    for part in features.split(max(1, _ELEMENTS_AT_ONCE // count), dim=1):
+    for part in torch.split(features, max(1, _ELEMENTS_AT_ONCE // count), dim=1):
         alive()
         # Scaled, since squares of large features would overflow.
         scaled = part.double() / largest

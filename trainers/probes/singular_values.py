@@ -52,7 +52,7 @@ def circular_singular_values(convolution: nn.Conv2d, size: tuple[int, int]) -> I
     horizontal = horizontal[:, :, :half]
     twice = [v for v in range(half) if v not in (0, width - v)]
     elements = weight.numel() // (rows * columns) * down * right * half
-    for some in vertical.split(max(1, _ELEMENTS_AT_ONCE // elements), dim=2):
+    for some in torch.split(vertical, max(1, _ELEMENTS_AT_ONCE // elements), dim=2):
         # (groups, u, v, outputs, inputs x aliases)
         matrices = torch.einsum("goipq,pau,qbv->guvoiab", kernel, some, horizontal).flatten(4)
         values = torch.linalg.svdvals(matrices / (down * right) ** 0.5)

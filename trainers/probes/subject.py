@@ -81,7 +81,7 @@ class Subject:
         Args:
             chosen: places of test images, (K,), int64, on any device.
         """
-        for places in chosen.to(self.device).split(forward_batch(self.device)):
+        for places in torch.split(chosen.to(self.device), forward_batch(self.device)):
             self.alive()
             yield self.states_of(self.normalized(self.test_images[places]))
 
