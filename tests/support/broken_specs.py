@@ -89,6 +89,10 @@ KEYS = [
     "out_of_memory",
     "worker_lost",
     "hung",
+    "probe",
+    "every",
+    "by_class",
+    "batch_sizes",
     "unreachable",
     "attempts",
     "seconds",
@@ -109,7 +113,7 @@ ODD_SCALARS = [
     0.0, -0.0, 0.1, 1e-320, 1e308, math.inf, -math.inf, math.nan,
     "", " ", "5/9", "1/0", "-9/5", "0/1", "1/1000000000000000000", "1e-3", "nan", "inf", "null",
     "zerosnet", "lm_resnet", "preresnet", "tm_resnet", "digits", "cifar10", "sgd", "step", "bf16",
-    "gaussian", "uniform", "constant", "zerosnet/table3", "fake_trainers:quick", "a:b", "os:system",
+    "gaussian", "runtime", "uniform", "constant", "zerosnet/table3", "fake_trainers:quick", "a:b", "os:system",
     "../../etc/passwd", "/etc/passwd", "~", "~root", "CON", "nul.txt", "name.", ".hidden", "-rf",
     "a\nb", "a\tb", "\x1b[31m", "\u202e", "\ufeff", "é", "ключ", "𝛼", "五", "\u2028", "x" * 300,
     "$(id)", "`id`", "%s%n", "{0}", "' OR 1=1 --", "<script>",
@@ -191,6 +195,16 @@ trainings = _some(
     optimizer=_some(lr=numbers.filter(lambda n: n != -0.5), momentum=st.just(0.5)),
     lr_schedule=_some(milestones=st.just(["1/2", 0.75]), gamma=st.just(0.1)),
 )
+probes = st.lists(
+    st.sampled_from(
+        [
+            "feature_norms",
+            {"probe": "principal_angles", "every": 2, "by_class": True},
+            {"probe": "runtime", "batch_sizes": [4, 128]},
+        ]
+    ),
+    max_size=2,
+)
 evaluations = st.lists(
     st.sampled_from(
         [
@@ -227,6 +241,7 @@ sound_specs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "zip": st.just({"training.epochs": [1, 2], "training.batch_size": [4, 8]}),
         "include": st.just([{"seed": 77}]),
         "exclude": st.just([{"depth": 20}]),
+        "probes": probes,
         "evaluations": evaluations,
         "resources": st.just({"cpus": 2, "gpus": "1/4"}),
         "faults": st.just({"hung": {"seconds": 60}, "worker_lost": {"attempts": 2}}),

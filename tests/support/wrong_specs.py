@@ -260,6 +260,48 @@ MISTAKES: dict[str, Wrong] = {
         (6, 1),
         ["leaves no run over"],
     ),
+    "unknown probe": (
+        BASE + "probes:\n  - feature_norms\n  - principal_angels\n",
+        (6, 5),
+        ["unknown probe 'principal_angels'; did you mean 'principal_angles'"],
+    ),
+    "unknown option of a probe": (
+        BASE + "probes:\n  - feature_norms\n  - {probe: principal_angles, by_clas: true}\n",
+        (6, 31),
+        ["unknown key 'by_clas' in probes.1; did you mean 'by_class'", "images_per_class"],
+    ),
+    "a probe every 0 epochs": (
+        BASE + "probes:\n  - probe: feature_norms\n    every: 0\n",
+        (6, 5),
+        ["probes.0.every: 0 is not allowed: input should be greater than or equal to 1"],
+    ),
+    "a probe twice": (
+        BASE + "probes: [runtime, feature_norms, {probe: runtime, batches: 2}]\n",
+        (4, 1),
+        ["probes: runtime is listed twice; keep one"],
+    ),
+    "a probe that is no list": (
+        BASE + "probes: feature_norms\n",
+        (4, 1),
+        ["probes: 'feature_norms' is not a list of probes: write ["],
+    ),
+    "a probe that is a number": (
+        BASE + "probes: [3]\n",
+        (4, 10),
+        ["probes.0: 3 is not a probe: give its name, or {probe: name, ...}"],
+    ),
+    "a probe of what nothing learns": (
+        BASE + "probes: [learned_coefficients]\n",
+        (4, 1),
+        ["probes has learned_coefficients, but zerosnet learns none", "trainable: true"],
+    ),
+    "a probe of what a scheme on an axis does not learn": (
+        BASE
+        + "probes: [learned_coefficients]\ngrid:\n"
+        + "  scheme: [{lambda: 1, trainable: true}, {lambda: 1}]\n",
+        (4, 1),
+        ["probes has learned_coefficients, but zerosnet learns none", "1.5, -1, 0.5; 1"],
+    ),
     "unknown noise": (
         BASE + "evaluations:\n  - {noise: gausian, std: 0.1}\n",
         (5, 6),

@@ -73,6 +73,21 @@ def test_compiling_is_an_axis_and_auto_is_decided_run_by_run():
     assert [c.compile for c in found] == [None, True]
 
 
+def test_probes_are_part_of_the_config_and_can_be_an_axis():
+    (found,) = configs("probes: [runtime, {probe: feature_norms, every: 2}]\n")
+    assert [probe.probe for probe in found.probes] == ["feature_norms", "runtime"]
+    assert found.probes[0].every == 2
+    found = configs("grid:\n  probes: [[], [runtime]]\n  seed: [0, 1]\n")
+    assert [c.probes is None for c in found] == [True, True, False, False]
+    assert len({c.run_id for c in found}) == 4
+    (found,) = configs("probes: []\n")
+    assert found.run_id == configs("")[0].run_id
+    (excluding,) = configs(
+        "grid:\n  probes: [[feature_norms], [runtime]]\nexclude: [{probes: [runtime]}]\n"
+    )
+    assert [probe.probe for probe in excluding.probes] == ["feature_norms"]
+
+
 @pytest.mark.parametrize("nothing", ["", " {}", " []", " [{}]"])
 def test_an_empty_zip_varies_nothing(nothing):
     assert len(configs(f"zip:{nothing}\n")) == 1

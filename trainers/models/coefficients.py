@@ -158,8 +158,10 @@ def learning_blocks(network: nn.Module) -> dict[int, Learned]:
 
 @torch.no_grad()
 def learned_values(network: nn.Module) -> dict[int, dict[str, float]]:
-    """What each block learns, by its place among all blocks, from 1: alpha_0, ..., beta of a scheme,
-    or what its `learned_values()` has (see Architecture)."""
+    """What each block learns, by its place among all blocks, from 1.
+
+    That is alpha_0, ..., beta of a scheme, or what its `learned_values()` has (see Architecture).
+    """
     found: dict[int, dict[str, float]] = {}
     schemes_learned = learning_blocks(network)
     for number, block in enumerate(network.blocks, start=1):  # type: ignore[arg-type]

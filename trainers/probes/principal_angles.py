@@ -70,7 +70,7 @@ def _features(subject: Subject, chosen: Tensor) -> list[Tensor]:
 
 def angles(features: Tensor, alive: Callable[[], None]) -> NDArray[np.float64]:
     """(K, K), degrees: between each two rows of (K, M); nan where a row is zero or not finite."""
-    count, length = features.shape
+    count = len(features)
     # In float64: near an angle of 0 its cosine says little.
     products = torch.zeros(count, count, dtype=torch.float64, device=features.device)
     largest = features.abs().amax(dim=1, keepdim=True).double()

@@ -38,8 +38,7 @@ def subject(
         return copied
 
     def pixels(size: int) -> Tensor:
-        drawn = torch.randint(0, 256, (images, 1, size, size), dtype=torch.uint8, generator=draw)
-        return drawn
+        return torch.randint(0, 256, (images, 1, size, size), dtype=torch.uint8, generator=draw)
 
     labels = torch.arange(images) % classes
     padding = config.dataset.crop_padding
