@@ -113,8 +113,9 @@ ODD_SCALARS = [
     0.0, -0.0, 0.1, 1e-320, 1e308, math.inf, -math.inf, math.nan,
     "", " ", "5/9", "1/0", "-9/5", "0/1", "1/1000000000000000000", "1e-3", "nan", "inf", "null",
     "zerosnet", "lm_resnet", "preresnet", "tm_resnet", "digits", "cifar10", "sgd", "step", "bf16",
-    "gaussian", "runtime", "uniform", "constant", "zerosnet/table3", "fake_trainers:quick", "a:b", "os:system",
-    "../../etc/passwd", "/etc/passwd", "~", "~root", "CON", "nul.txt", "name.", ".hidden", "-rf",
+    "gaussian", "runtime", "uniform", "constant", "zerosnet/table3", "fake_trainers:quick", "a:b",
+    "os:system", "../../etc/passwd", "/etc/passwd", "~", "~root", "CON", "nul.txt", "name.",
+    ".hidden", "-rf",
     "a\nb", "a\tb", "\x1b[31m", "\u202e", "\ufeff", "é", "ключ", "𝛼", "五", "\u2028", "x" * 300,
     "$(id)", "`id`", "%s%n", "{0}", "' OR 1=1 --", "<script>",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -160,3 +161,14 @@ def test_every_probe_can_be_found() -> None:
     assert sorted(PROBES) == sorted([*EVERYTHING, "learned_coefficients"])
     for probe in PROBES.values():
         assert callable(probe.resolve())
+
+
+def test_the_docs_have_every_probe_with_its_options_and_defaults(small: Small) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "probes.md").read_text()
+    for name, probe in PROBES.items():
+        section = text.split(f"\n## {name}\n")[1].split("\n## ")[0]
+        for option, field in probe.config.model_fields.items():
+            if option not in ("probe", "every"):
+                assert f"`{option}" in section, (name, option)
+                default = [*field.default] if isinstance(field.default, tuple) else field.default
+                assert default is False or f"(default {default})" in section, (name, option)
