@@ -16,7 +16,7 @@ from results import leases, membership
 from results.driver import Driver
 from results.payload import CheckedEvaluation, CheckedResult
 from results.plain import as_stored
-from results.tables import attempts, epochs, evaluations, runs
+from results.tables import attempts, blocks, epochs, evaluations, probes, runs
 
 
 def claim(
@@ -123,8 +123,13 @@ def finish(
         ends,
     )
     connection.execute(update(runs).where(runs.c.run_id == of_run), columns)
-    if rows := [epoch for _, _, checked in fit for epoch in checked.epochs]:
-        connection.execute(insert(epochs), rows)
+    for table, rows in (
+        (epochs, [row for _, _, checked in fit for row in checked.epochs]),
+        (probes, [row for _, _, checked in fit for row in checked.probes]),
+        (blocks, [row for _, _, checked in fit for row in checked.blocks]),
+    ):
+        if rows:
+            connection.execute(insert(table), rows)
     add_measurements(connection, [item for _, _, checked in fit for item in checked.evaluations])
     return {run_id for run_id, _, _ in fit}
 

@@ -6,12 +6,13 @@ is said here by the place in it, and not by a constraint of the database in mid-
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from results.errors import BadResultError
-from results.plain import finite
+from results.plain import finite, storable
 
 FORMAT = 1
 
@@ -19,10 +20,23 @@ _PERCENT = ("test_accuracy", "best_test_accuracy", "train_accuracy")
 _NUMBERS = ("generalization_gap", "test_loss", "train_loss", "train_seconds", "images_per_second")
 _EPOCH_NUMBERS = ("learning_rate", "train_loss", "test_loss", "seconds")
 _EPOCH_PERCENT = ("train_accuracy", "test_accuracy")
+_PROBE_KEYS = frozenset({"probe", "quantity", "epoch", "layer", "value"})
+_BLOCK_KEYS = frozenset(
+    {
+        "block",
+        "alpha",
+        "beta",
+        "root_moduli",
+        "max_root_modulus",
+        "zero_stable",
+        "consistent",
+        "order",
+    }
+)
 
 # What the columns hold on every database.
 _MOST = 2**63 - 1
-_MOST_EPOCHS = 2**31 - 1
+_MOST_32 = 2**31 - 1
 
 _NO_VALUE = object()
 
@@ -37,13 +51,15 @@ class CheckedEvaluation:
 
 @dataclass(frozen=True, slots=True)
 class CheckedResult:
-    """A result as rows: columns of `runs`, rows of `epochs` and of the evaluation tables."""
+    """A result as rows: columns of `runs`, rows of the tables of what was measured."""
 
     columns: dict[str, Any]
     epochs: list[dict[str, Any]]
     evaluations: list[CheckedEvaluation]
     provenance: dict[str, Any]
     first_epoch: int | None
+    probes: list[dict[str, Any]]
+    blocks: list[dict[str, Any]]
 
 
 class _Reader:
@@ -89,13 +105,54 @@ class _Reader:
         return int(value)
 
     def epoch(self, key: str, least: int = 0) -> int:
-        return self.whole(key, least, _MOST_EPOCHS)
+        return self.whole(key, least, _MOST_32)
 
     def epoch_or_none(self, key: str) -> int | None:
         return None if self.values.get(key, _NO_VALUE) is None else self.epoch(key)
 
     def text(self, key: str) -> str:
         return str(self.take(key, str, "text"))
+
+    def finite_number(self, key: str) -> float | None:
+        """A finite number or null."""
+        return self._finite(key, self.take(key, (int, float, type(None)), "a number or null"))
+
+    def finite_numbers(self, key: str) -> list[float | None]:
+        """A list of finite numbers and nulls."""
+        return [
+            self._finite(f"{key}[{i}]", value)
+            for i, value in enumerate(self.take(key, list, "a list"))
+        ]
+
+    def _finite(self, place: str, value: Any) -> float | None:
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.problem(place, f"is {value!r:.80}, where a number or null is expected")
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            raise self.problem(place, f"is {number}, where null stands for what is not finite")
+        return number
+
+    def only(self, known: frozenset[str]) -> None:
+        """Raises BadResultError if there are other keys."""
+        if not self.values.keys() <= known:
+            key = min(map(str, self.values.keys() - known))
+            raise self.problem(f"{key!r:.80}", f"is unknown (known: {', '.join(sorted(known))})")
+
+    def some_text(self, key: str) -> str:
+        """Text that is not empty."""
+        text = self.text(key)
+        if not text:
+            raise self.problem(key, "is empty")
+        return text
+
+    def flag_or_none(self, key: str) -> bool | None:
+        flag: bool | None = self.take(key, (bool, type(None)), "true, false or null")
+        return flag
 
     def objects(self, key: str) -> list[_Reader]:
         items = self.take(key, list, "a list")
@@ -104,6 +161,8 @@ class _Reader:
 
 def check_result(run_id: str, attempt: int, result: Any) -> CheckedResult:
     """The content of `result.json` for this attempt, as rows.
+
+    `probes` and `blocks` may be missing: older versions, and trainers of others, have none.
 
     Raises BadResultError if it belongs to another run or attempt, lacks a key, or has a value
     of the wrong kind.
@@ -136,6 +195,8 @@ def check_result(run_id: str, attempt: int, result: Any) -> CheckedResult:
         evaluations=_evaluations(run_id, reader.objects("evaluations")),
         provenance=finite(provenance),
         first_epoch=first_epoch,
+        probes=_probes(reader),
+        blocks=_blocks(reader),
     )
 
 
@@ -158,6 +219,59 @@ def _epochs(reader: _Reader) -> list[dict[str, Any]]:
             raise item.problem("epoch", f"is {row['epoch']} a second time")
         seen.add(row["epoch"])
         rows.append(row)
+    return rows
+
+
+def _probes(reader: _Reader) -> list[dict[str, Any]]:
+    rows = []
+    seen: set[tuple[str, str, int, str]] = set()
+    for item in reader.objects("probes") if "probes" in reader.values else ():
+        item.only(_PROBE_KEYS)
+        # As they will be stored, so that two that become one there are seen here.
+        probe, quantity = (storable(item.some_text(key)) for key in ("probe", "quantity"))
+        epoch, layer = item.epoch("epoch"), storable(item.text("layer"))
+        key = (probe, quantity, epoch, layer)
+        if key in seen:
+            what = f"for {probe} {quantity} after epoch {epoch}"
+            raise item.problem("layer", f"is {layer!r:.80} a second time {what}")
+        seen.add(key)
+        rows.append(
+            {
+                "run_id": reader.run_id,
+                "probe": probe,
+                "quantity": quantity,
+                "epoch": epoch,
+                "layer": layer,
+                "value": item.finite_number("value"),
+            }
+        )
+    return rows
+
+
+def _blocks(reader: _Reader) -> list[dict[str, Any]]:
+    rows = []
+    seen: set[int] = set()
+    for item in reader.objects("blocks") if reader.values.get("blocks") is not None else ():
+        item.only(_BLOCK_KEYS)
+        block = item.whole("block", 1, _MOST_32)
+        if block in seen:
+            raise item.problem("block", f"is {block} a second time")
+        seen.add(block)
+        moduli = item.take("root_moduli", (list, type(None)), "a list or null")
+        order = item.take("order", (int, type(None)), "a whole number or null")
+        rows.append(
+            {
+                "run_id": reader.run_id,
+                "block": block,
+                "alpha": item.finite_numbers("alpha"),
+                "beta": item.finite_number("beta"),
+                "root_moduli": None if moduli is None else item.finite_numbers("root_moduli"),
+                "max_root_modulus": item.finite_number("max_root_modulus"),
+                "zero_stable": item.flag_or_none("zero_stable"),
+                "consistent": item.flag_or_none("consistent"),
+                "order": None if order is None else item.whole("order", -_MOST_32, _MOST_32),
+            }
+        )
     return rows
 
 

@@ -23,7 +23,7 @@ from results.tables import metadata
 from results.views import create_views
 
 #: Every revision that was ever released, oldest first; the scripts are in results/migrations.
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 NEWEST = REVISIONS[-1]
 
 VERSION_TABLE = "sweep_schema"

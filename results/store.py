@@ -46,8 +46,8 @@ class Store:
 
     The contract:
 
-    Done is final. A done run's row, epochs and measurements are never changed and never removed;
-    only evaluations that it lacks are added.
+    Done is final. A done run's row, epochs, measurements, values of probes and blocks are never
+    changed and never removed; only evaluations that it lacks are added.
 
     Claiming is compare-and-set. A run goes from queued to running in one statement that succeeds
     for one caller only, and raises the run's attempt number by one. Attempt numbers only rise.
@@ -63,7 +63,8 @@ class Store:
     lists what was given; what leaves a sweep keeps its results. Every version of its text is
     kept.
 
-    Numbers that are not finite are stored as NULL.
+    Numbers that are not finite are stored as NULL. In `probes` and `blocks` of a result they must
+    be null already.
 
     Every method raises DatabaseError if the database cannot be read or written; one that waited
     10 s for another writer gives up with that error, or, in a driver, after its `patience`.
@@ -338,7 +339,7 @@ class Store:
         )
 
     def commit(self, run_id: str, attempt: int, result: Mapping[str, Any]) -> bool:
-        """Ends a run with its result: running -> done, with its epochs and evaluations.
+        """Ends a run with its result: running -> done, with all that was measured of it.
 
         `result` is the content of the worker's result.json. Its provenance is added to that of
         the claim. False if overtaken. Raises BadResultError, before anything is written, if the

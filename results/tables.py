@@ -265,6 +265,39 @@ evaluations = Table(
     sqlite_with_rowid=False,
 )
 
+# What probes measured of a run's network: `quantity` at `layer` ('' is the whole network) after
+# `epoch` (0 is before training). NULL is a value that is not finite.
+probes = Table(
+    "probes",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("probe", String, CheckConstraint("probe <> ''", name="named"), primary_key=True),
+    Column(
+        "quantity", String, CheckConstraint("quantity <> ''", name="quantity"), primary_key=True
+    ),
+    Column("epoch", Integer, CheckConstraint("epoch >= 0", name="from_0"), primary_key=True),
+    Column("layer", String, primary_key=True),
+    Column("value", Float),
+    sqlite_with_rowid=False,
+)
+
+# What each block of a network with learned coefficients had at the end of training, and what
+# follows from that. Nothing follows from coefficients that are not finite.
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("block", Integer, CheckConstraint("block >= 1", name="from_1"), primary_key=True),
+    _json("alpha", nullable=False),
+    Column("beta", Float),
+    _json("root_moduli"),
+    Column("max_root_modulus", Float),
+    _flag("zero_stable"),
+    _flag("consistent"),
+    Column("order", Integer),
+    sqlite_with_rowid=False,
+)
+
 # Done is final, also for whoever writes past the store.
 _DONE_IS_FINAL = {
     "sqlite": (

@@ -1,14 +1,37 @@
 """Read-only views for other programs: psql, DBeaver, DuckDB, pandas, Grafana.
 
 `runs_flat` has one row a run, `evaluations_flat` one row a measurement, `attempts_flat` one row
-an execution of a run. docs/database.md describes every column.
+an execution of a run, `probes_flat` one row a value of a probe, `blocks_flat` one row a block with
+learned coefficients. docs/database.md describes every column.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import Connection
 
-NAMES = ("runs_flat", "evaluations_flat", "attempts_flat")
+NAMES = ("runs_flat", "evaluations_flat", "attempts_flat", "probes_flat", "blocks_flat")
+
+
+_PROBES_FLAT = """
+CREATE VIEW probes_flat AS
+SELECT
+    p.run_id, p.probe, p.quantity, p.epoch, p.layer, p.value,
+    r.model, r.scheme, r.depth, r.dataset, r.seed, r.trainable, r.max_root_modulus,
+    r.zero_stable, r.consistent, r."order", r.parameters, r.epochs, r.diverged, r.test_accuracy
+FROM probes p
+JOIN runs r ON r.run_id = p.run_id
+""".strip()
+
+_BLOCKS_FLAT = """
+CREATE VIEW blocks_flat AS
+SELECT
+    b.run_id, b.block, b.alpha, b.beta, b.root_moduli, b.max_root_modulus, b.zero_stable,
+    b.consistent, b."order",
+    r.model, r.scheme, r.depth, r.dataset, r.seed, r.parameters, r.epochs, r.diverged,
+    r.test_accuracy
+FROM blocks b
+JOIN runs r ON r.run_id = b.run_id
+""".strip()
 
 
 def create_views(connection: Connection) -> None:
@@ -19,7 +42,13 @@ def create_views(connection: Connection) -> None:
 
 def view_statements(dialect: str) -> list[str]:
     """The statements that make the views, for "sqlite" or "postgresql"."""
-    return [_runs_flat(dialect), _evaluations_flat(), _attempts_flat(dialect)]
+    return [
+        _runs_flat(dialect),
+        _evaluations_flat(),
+        _attempts_flat(dialect),
+        _PROBES_FLAT,
+        _BLOCKS_FLAT,
+    ]
 
 
 def _runs_flat(dialect: str) -> str:
