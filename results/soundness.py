@@ -85,8 +85,8 @@ def _of_another_kind(connection: Connection, table: Table, column: Column[Any]) 
     for key, text in _rows(connection, table, raw, column.is_not(None)):
         try:
             value = json.loads(text)
-            if column.name in JSON_KINDS:
-                JSON_KINDS[column.name].validate_python(value)
+            if column in JSON_KINDS:
+                JSON_KINDS[column].validate_python(value)
         except (ValueError, RecursionError, ValidationError):
             yield f"{table.name}.{column.name} is {_shown(text)}{key}"
 

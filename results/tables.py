@@ -40,6 +40,9 @@ metadata = MetaData(
 )
 
 
+# Text of which every kind of database makes the same order: that of its characters' numbers.
+_ORDERED_TEXT = String().with_variant(String(collation="C"), "postgresql")
+
 # SQLite's INTEGER has 64 bits, that of Postgres 32.
 _INTEGER_64 = BigInteger().with_variant(Integer, "sqlite")
 
@@ -271,12 +274,15 @@ probes = Table(
     "probes",
     metadata,
     Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
-    Column("probe", String, CheckConstraint("probe <> ''", name="named"), primary_key=True),
+    Column("probe", _ORDERED_TEXT, CheckConstraint("probe <> ''", name="named"), primary_key=True),
     Column(
-        "quantity", String, CheckConstraint("quantity <> ''", name="quantity"), primary_key=True
+        "quantity",
+        _ORDERED_TEXT,
+        CheckConstraint("quantity <> ''", name="quantity"),
+        primary_key=True,
     ),
     Column("epoch", Integer, CheckConstraint("epoch >= 0", name="from_0"), primary_key=True),
-    Column("layer", String, primary_key=True),
+    Column("layer", _ORDERED_TEXT, primary_key=True),
     Column("value", Float),
     sqlite_with_rowid=False,
 )

@@ -17,12 +17,20 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import CheckConstraint, MetaData, TextClause
+from sqlalchemy import CheckConstraint, Column, MetaData, TextClause
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from results.archive.layout import ARCHIVED, SWEEP, ArchivedColumn, ArchivedTable
-from results.tables import metadata, sweeps
+from results.archive.layout import SWEEP, ArchivedColumn, ArchivedTable
+from results.tables import (
+    attempts,
+    blocks,
+    evaluation_configs,
+    metadata,
+    runs,
+    sweep_specs,
+    sweeps,
+)
 
 if TYPE_CHECKING:
     from results.archive.reading import Archive
@@ -30,22 +38,31 @@ if TYPE_CHECKING:
 _ID = "^[0-9a-f]{16}$"
 _ID_COLUMNS = ("run_id", "evaluation_id")
 
+_OBJECT: TypeAdapter[Any] = TypeAdapter(dict[str, Any])
+_NUMBERS: TypeAdapter[Any] = TypeAdapter(list[float])
+_NUMBERS_OR_NULLS: TypeAdapter[Any] = TypeAdapter(list[float | None])
+
 # What JSON columns hold; of another column, any JSON but null, which is an empty cell.
-JSON_KINDS: dict[str, TypeAdapter[Any]] = {
-    "config": TypeAdapter(dict[str, Any]),
-    "provenance": TypeAdapter(dict[str, Any]),
-    "overrides": TypeAdapter(list[str]),
-    "alpha": TypeAdapter(list[float]),
-    "root_moduli": TypeAdapter(list[float]),
-    "learned_coefficients": TypeAdapter(list[Any]),
+JSON_KINDS: dict[Column[Any], TypeAdapter[Any]] = {
+    evaluation_configs.c.config: _OBJECT,
+    runs.c.config: _OBJECT,
+    attempts.c.provenance: _OBJECT,
+    sweep_specs.c.overrides: TypeAdapter(list[str]),
+    runs.c.alpha: _NUMBERS,
+    runs.c.root_moduli: _NUMBERS,
+    runs.c.learned_coefficients: TypeAdapter(list[Any]),
+    blocks.c.alpha: _NUMBERS_OR_NULLS,
+    blocks.c.root_moduli: _NUMBERS_OR_NULLS,
 }
+
+_OF_DONE_RUNS = ("epochs", "evaluations", "probes", "blocks")
 
 
 def check_content(archive: Archive) -> None:
     """Raises BadArchiveError, with file, row and column, unless every row can be believed."""
     with closing(sqlite3.connect("", isolation_level=None)) as scratch:
         check = _ContentCheck(archive, scratch)
-        for entry in ARCHIVED.values():
+        for entry in archive.tables():
             check.file(entry)
         check.sweep_names()
 
@@ -120,7 +137,7 @@ class _ContentCheck:
             found = _zip(values, "run_id", "attempt", "state")
             for row, (run_id, number, state) in enumerate(found):
                 self._check_attempt(run_id, number, state, place, row)
-        elif entry.name in ("epochs", "evaluations"):
+        elif entry.name in _OF_DONE_RUNS:
             for run_id in dict.fromkeys(values["run_id"]):
                 if self._runs[run_id][0] != "done":
                     row = values["run_id"].index(run_id)
@@ -267,7 +284,7 @@ def _check_values(column: ArchivedColumn, values: Any, place: _Place) -> None:
 
 
 def _check_json(column: ArchivedColumn, texts: Sequence[str | None], place: _Place) -> None:
-    kind = JSON_KINDS.get(column.name)
+    kind = JSON_KINDS.get(column.kept)
     for row, text in enumerate(texts):
         if text is None:
             continue

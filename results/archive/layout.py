@@ -100,6 +100,8 @@ class ArchivedTable:
 
     table: Table
     about: str
+    since: str = "0001"
+    """The first schema that has the table: archives of older ones lack the file."""
 
     @property
     def name(self) -> str:
@@ -167,6 +169,16 @@ ARCHIVED = {
         ),
         ArchivedTable(tables.epochs, "one row an epoch of a done run"),
         ArchivedTable(tables.evaluations, "one row a measurement of a done run"),
+        ArchivedTable(
+            tables.probes,
+            "one row a value of a probe: a quantity, in a layer, after an epoch of a done run",
+            since="0004",
+        ),
+        ArchivedTable(
+            tables.blocks,
+            "one row a block with learned coefficients of a done run, and its scheme's properties",
+            since="0004",
+        ),
         ArchivedTable(tables.sweeps, "the sweeps"),
         ArchivedTable(tables.sweep_specs, "every version of every sweep's spec"),
         ArchivedTable(tables.sweep_runs, "which runs a sweep consists of, in its order"),

@@ -17,7 +17,15 @@ from results.archive.decisions import Decision, decide
 from results.archive.layout import ARCHIVED, NAMED_AT_ONCE
 from results.archive.merged import Conflict, Counts, Difference, Merged
 from results.archive.reading import Archive, Row
-from results.tables import attempts, epochs, evaluation_configs, evaluations, runs
+from results.tables import (
+    attempts,
+    blocks,
+    epochs,
+    evaluation_configs,
+    evaluations,
+    probes,
+    runs,
+)
 
 
 def merge(
@@ -29,10 +37,11 @@ def merge(
 
     - Unknown here: inserted with all that belongs to it. One that was running elsewhere is
       queued here, and its open attempt ends as interrupted.
-    - Done here: final. It gains the measurements it lacks, unless they are of other weights. A
-      different result in the archive is a conflict.
+    - Done here: final. It gains the measurements it lacks, unless they are of other weights; with
+      the same result also values of probes, and blocks, if it has none of them. A different
+      result in the archive is a conflict.
     - Running here: its driver holds it; it is left alone, and a conflict if the archive has news.
-    - Else, done in the archive: given that result with its epochs and measurements. Not done
+    - Else, done in the archive: given that result with all that was measured of it. Not done
       there either: keeps its state here.
 
     An attempt is the same if its run, its start and what both know of its provenance agree.
@@ -53,8 +62,10 @@ def merge(
     merging = _Merging(connection, archive)
     merging.evaluation_configs()
     merging.runs()
-    merging.epochs()
+    merging.rows_of_results(epochs)
     merging.evaluations()
+    merging.rows_of_results(probes)
+    merging.rows_of_results(blocks)
     other_specs = merging_sweeps.merge_sweeps(connection, archive, renamed, merging.counts)
     return Merged(
         counts={name: Counts(**merging.counts[name]) for name in ARCHIVED},
@@ -168,16 +179,31 @@ class _Merging:
         self._update(runs, raised)
         self._update(runs, [d.row for _, d in decisions if d.fate == "completed" and d.row])
 
-    def epochs(self) -> None:
-        inserted = pa.array(self._epochs["inserted"], type=pa.string())
-        already_here = pa.array(self._epochs["already_here"], type=pa.string())
-        tally = self.counts[epochs.name]
-        for batch in self._archive.batches(epochs.name):
+    def rows_of_results(self, table: Table) -> None:
+        """Rows of a table that a run gets with its result: with a new result, or none."""
+        known = self._epochs["already_here"]
+        bare = [] if table is epochs else self._without_rows(table, known)
+        inserted = pa.array(self._epochs["inserted"] + bare, type=pa.string())
+        already_here = pa.array(sorted(set(known) - set(bare)), type=pa.string())
+        tally = self.counts[table.name]
+        for batch in self._archive.batches(table.name):
             new = batch.filter(pc.is_in(batch["run_id"], inserted))
             stay = pc.sum(pc.is_in(batch["run_id"], already_here)).as_py()
             tally["already_here"] += stay
             tally["left_out"] += batch.num_rows - new.num_rows - stay
-            self._insert(epochs, self._archive.as_rows(epochs.name, new))
+            self._insert(table, self._archive.as_rows(table.name, new))
+
+    def _without_rows(self, table: Table, run_ids: list[str]) -> list[str]:
+        """The runs that have no row of the table here: their result was stored before it was."""
+        found: set[str] = set()
+        for start in range(0, len(run_ids), NAMED_AT_ONCE):
+            chosen = table.c.run_id.in_(run_ids[start : start + NAMED_AT_ONCE])
+            found |= set(
+                self._connection.execute(
+                    select(table.c.run_id).where(chosen).distinct()
+                ).scalars()
+            )
+        return [run_id for run_id in run_ids if run_id not in found]
 
     def evaluations(self) -> None:
         measured = pa.array(self._measured, type=pa.string())

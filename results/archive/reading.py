@@ -41,7 +41,8 @@ class Archive:
         """Checks everything about the archive: files against the manifest, content by the rules.
 
         `revisions` are the schemas that this program knows, oldest first. An archive of an older
-        one may lack columns that a row can do without; they stay empty.
+        one may lack columns that a row can do without, which stay empty, and files of tables that
+        its schema had not.
 
         Raises NewerArchiveError if a newer version wrote it. Raises BadArchiveError if a file is
         missing or not what the manifest says, or if a row breaks a constraint of the tables,
@@ -49,12 +50,17 @@ class Archive:
         """
         archive = cls(folder, read_manifest(folder, revisions))
         files = {entry.name: entry for entry in archive.manifest.files}
-        if len(files) != len(archive.manifest.files) or files.keys() != {
-            entry.file for entry in ARCHIVED.values()
-        }:
-            raise archive.bad(f"{MANIFEST} does not list each of the {len(ARCHIVED)} files once")
-        older = archive.manifest.schema_revision != revisions[-1]
-        for table in ARCHIVED.values():
+        schema = archive.manifest.schema_revision
+        known = {entry.file for entry in ARCHIVED.values()}
+        needed = {
+            entry.file
+            for entry in ARCHIVED.values()
+            if entry.since not in revisions[revisions.index(schema) + 1 :]
+        }
+        if len(files) != len(archive.manifest.files) or not needed <= files.keys() <= known:
+            raise archive.bad(f"{MANIFEST} does not list each of the {len(needed)} files once")
+        older = schema != revisions[-1]
+        for table in archive.tables():
             archive._check_file(table, files[table.file], older=older)
         check_content(archive)
         return archive
@@ -69,6 +75,11 @@ class Archive:
         """When it was written, in seconds since the epoch."""
         return self.manifest.created_at.timestamp()
 
+    def tables(self) -> list[ArchivedTable]:
+        """The tables whose files it has, in their order: all, unless an older version wrote it."""
+        present = {file.name for file in self.manifest.files}
+        return [entry for entry in ARCHIVED.values() if entry.file in present]
+
     def columns(self, table: str) -> tuple[ArchivedColumn, ...]:
         """The columns of a table's file: all, unless an older version wrote it."""
         (entry,) = (file for file in self.manifest.files if file.name == ARCHIVED[table].file)
@@ -76,8 +87,13 @@ class Archive:
         return tuple(c for c in ARCHIVED[table].columns if c.name in present)
 
     def batches(self, table: str, at_once: int | None = None) -> Iterator[Any]:
-        """The file of a table as Arrow record batches of `at_once` rows, in its order."""
+        """The file of a table as Arrow record batches of `at_once` rows, in its order.
+
+        None if the archive's schema had no such table.
+        """
         entry = ARCHIVED[table]
+        if entry not in self.tables():
+            return
         with self._parquet(entry) as file:
             for batch in file.iter_batches(at_once or entry.rows_at_once):
                 batch.validate(full=True)

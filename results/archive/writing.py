@@ -106,7 +106,8 @@ def _queries(entry: ArchivedTable, chosen: dict[int, str], *, whole: bool) -> It
         for sweep_id in chosen:
             yield query.where(number == sweep_id).order_by(*order)
         return
-    # Ids are hex digits, which every database compares alike.
+    # Ids are hex digits, and other texts that stand in keys have their order by the table's
+    # definition: every database compares them alike.
     query = select(*(c.kept for c in entry.columns)).order_by(
         *(table.c[name] for name in entry.order)
     )

@@ -51,6 +51,7 @@ def test_the_description_sees_every_part(url):
     if url.startswith("postgres"):
         changes += [
             "ALTER TABLE epochs ALTER COLUMN epoch TYPE bigint",
+            'ALTER TABLE sweep_specs ALTER COLUMN source TYPE VARCHAR COLLATE "C"',
             "ALTER TABLE runs ALTER COLUMN config DROP NOT NULL",
             "ALTER TABLE runs DROP CONSTRAINT ck_runs_state",
             "ALTER TABLE runs RENAME CONSTRAINT ck_runs_state TO state",

@@ -13,7 +13,7 @@ import databases
 CATALOGUE = {
     "columns": """
         SELECT c.relname, c.relkind, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod),
-            a.attnotnull, pg_get_expr(d.adbin, d.adrelid)
+            a.attnotnull, a.attcollation::regcollation::text, pg_get_expr(d.adbin, d.adrelid)
         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
         LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
         WHERE c.relnamespace = current_schema()::regnamespace AND a.attnum > 0

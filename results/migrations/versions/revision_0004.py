@@ -10,10 +10,10 @@ down_revision = "0003"
 _PROBES = """
 CREATE TABLE probes (
     run_id VARCHAR(16) NOT NULL,
-    probe VARCHAR NOT NULL CONSTRAINT ck_probes_named CHECK (probe <> ''),
-    quantity VARCHAR NOT NULL CONSTRAINT ck_probes_quantity CHECK (quantity <> ''),
+    probe {text} NOT NULL CONSTRAINT ck_probes_named CHECK (probe <> ''),
+    quantity {text} NOT NULL CONSTRAINT ck_probes_quantity CHECK (quantity <> ''),
     epoch INTEGER NOT NULL CONSTRAINT ck_probes_from_0 CHECK (epoch >= 0),
-    layer VARCHAR NOT NULL,
+    layer {text} NOT NULL,
     value FLOAT,
     CONSTRAINT pk_probes PRIMARY KEY (run_id, probe, quantity, epoch, layer),
     CONSTRAINT fk_probes_run_id FOREIGN KEY(run_id) REFERENCES runs (run_id)
@@ -38,12 +38,14 @@ CREATE TABLE blocks (
 
 _PARTS = {
     "sqlite": {
+        "text": "VARCHAR",
         "order_of_key": " WITHOUT ROWID",
         "flags": """,
     CONSTRAINT ck_blocks_zero_stable_flag CHECK (zero_stable IN (0, 1)),
     CONSTRAINT ck_blocks_consistent_flag CHECK (consistent IN (0, 1))""",
     },
-    "postgresql": {"order_of_key": "", "flags": ""},
+    # In the order that SQLite has.
+    "postgresql": {"text": 'VARCHAR COLLATE "C"', "order_of_key": "", "flags": ""},
 }
 
 _VIEWS = (
