@@ -23,15 +23,20 @@ _DETAILS = (
     "best_epoch", "train_loss", "test_loss", "diverged_epoch", "weights_sha256", "created_at",
     "finished_at",
 )  # fmt: skip
+_OF_BLOCK = (
+    "block", "alpha", "beta", "root_moduli", "max_root_modulus", "zero_stable", "consistent",
+    "order",
+)  # fmt: skip
 
 _KINDS: dict[str, tuple[str, ...]] = {
     "string": (
         "run_id", "sweep", "state", "model", "scheme", "dataset", "weights_sha256",
-        "evaluation_id", "evaluation", "kind", "name", "description", "published",
+        "evaluation_id", "evaluation", "kind", "name", "description", "published", "probe",
+        "quantity", "layer",
     ),
     "Int64": (
         "depth", "seed", "order", "parameters", "epochs", "attempts", "best_epoch",
-        "diverged_epoch", "epoch", "runs", "done",
+        "diverged_epoch", "epoch", "runs", "done", "block",
     ),
     "boolean": ("trainable", "zero_stable", "consistent", "diverged"),
     "object": ("alpha", "root_moduli"),
@@ -118,6 +123,37 @@ class Results:
             rows = self._queries.run_rows(_list(sweeps), where=_list(where))
             found = self._queries.evaluation_rows(_list(sweeps), where=_list(where))
         columns = ["run_id", *_OF_RUN, "test_accuracy", *measured]
+        return _frame(_with_run(found, rows, "test_accuracy"), columns)
+
+    def probes(
+        self, sweeps: str | Sequence[str] = (), where: str | Sequence[str] = ()
+    ) -> pd.DataFrame:
+        """One row a value of a probe, after columns of the run.
+
+        `quantity` is what the `probe` measured, after `epoch` (0: before training), in `layer`
+        ('': of the whole network); `value` is NaN where it was not finite.
+        """
+        measured = ("probe", "quantity", "epoch", "layer", "value")
+        with self._queries.one_view():
+            rows = self._queries.run_rows(_list(sweeps), where=_list(where))
+            found = self._queries.probe_rows(_list(sweeps), where=_list(where))
+        columns = ["run_id", *_OF_RUN, "test_accuracy", *measured]
+        return _frame(_with_run(found, rows, "test_accuracy"), columns)
+
+    def blocks(
+        self, sweeps: str | Sequence[str] = (), where: str | Sequence[str] = ()
+    ) -> pd.DataFrame:
+        """One row a block with learned coefficients, after columns of the run.
+
+        `block` counts from 1 among all blocks of the network; `alpha` (newest state first) and
+        `beta` are what it learned, and `root_moduli` (largest first), `max_root_modulus`,
+        `zero_stable`, `consistent` and `order` are the block's own, not the run's.
+        """
+        of_run = [name for name in _OF_RUN if name not in _OF_BLOCK]
+        with self._queries.one_view():
+            rows = self._queries.run_rows(_list(sweeps), where=_list(where))
+            found = self._queries.block_rows(_list(sweeps), where=_list(where))
+        columns = ["run_id", *of_run, "test_accuracy", *_OF_BLOCK]
         return _frame(_with_run(found, rows, "test_accuracy"), columns)
 
     def report(

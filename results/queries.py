@@ -16,9 +16,12 @@ from results.reader import Reader
 from results.records import CostSample, RunRow, SweepStatus
 from results.run_ids import full_run_id
 from results.run_listing import (
+    count_probes,
     list_attempts,
+    list_blocks,
     list_epochs,
     list_evaluations,
+    list_probes,
     list_runs,
     list_specs,
     list_sweeps,
@@ -147,6 +150,35 @@ class Queries:
         with self._reader.view() as connection:
             return list_evaluations(connection, Selection(connection, sweeps), where)
 
+    def probe_rows(
+        self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """What probes measured of the runs that `run_rows` gives for the same arguments.
+
+        Keys: `run_id`, `probe`, `quantity`, `epoch` (0: before training), `layer` ('': the whole
+        network), `value` (None: not finite). In the order of the runs; of each run by probe,
+        quantity, epoch, and from the input of the network on. Raises as `run_rows`.
+        """
+        with self._reader.view() as connection:
+            return list_probes(connection, Selection(connection, sweeps), where)
+
+    def count_probes(self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()) -> int:
+        """How many rows `probe_rows` gives for the same arguments; raises as it does."""
+        with self._reader.view() as connection:
+            return count_probes(connection, Selection(connection, sweeps), where)
+
+    def block_rows(
+        self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """The blocks with learned coefficients of the runs that `run_rows` gives, in its order.
+
+        Keys: `run_id`, `block` (from 1, among all blocks), `alpha` (newest state first), `beta`,
+        `root_moduli` (largest first), `max_root_modulus`, `zero_stable`, `consistent`, `order`;
+        None where coefficients are not finite. Raises as `run_rows`.
+        """
+        with self._reader.view() as connection:
+            return list_blocks(connection, Selection(connection, sweeps), where)
+
     def attempt_rows(self, run_ids: Iterable[str]) -> list[dict[str, Any]]:
         """Every attempt of these runs, by run id and number; times in seconds since the epoch."""
         with self._reader.view() as connection:
@@ -181,7 +213,8 @@ class Queries:
 
         The keys of RUN_KEYS, then `config`, `best_epoch`, `train_loss`, `test_loss`,
         `diverged_epoch`, `weights_sha256`, `learned_coefficients`, `error`, `created_at`,
-        `finished_at`, `sweeps` (names), `epoch_history` (one object an epoch) and
+        `finished_at`, `sweeps` (names), `epoch_history` (one object an epoch), `blocks` and
+        `probes` (as of `block_rows` and `probe_rows`, without `run_id`),
         `attempt_history` (one object an attempt, with state, first_epoch, error, traceback, fault,
         storage, provenance, and host and pid of the driver that had it last), and `sweep_specs`
         (the newest spec of each of its sweeps: name, version, source, overrides, created_at,
@@ -196,6 +229,8 @@ class Queries:
                     select(epochs).where(epochs.c.run_id == run_id).order_by(epochs.c.epoch)
                 )
             )
+            block_rows = list_blocks(connection, selection, ())
+            probe_rows = list_probes(connection, selection, ())
             attempt_rows = rows_as_dicts(
                 connection.execute(
                     select(
@@ -216,7 +251,7 @@ class Queries:
                 ).scalars()
             )
             specs = list_specs(connection, member_of)
-        for item in (*epoch_rows, *attempt_rows):
+        for item in (*epoch_rows, *block_rows, *probe_rows, *attempt_rows):
             del item["run_id"]
         for item in (row, *attempt_rows, *specs):
             for key in ("created_at", "started_at", "finished_at"):
@@ -224,6 +259,8 @@ class Queries:
                     item[key] = _iso(item[key])
         row["sweeps"] = [spec["name"] for spec in specs]
         row["epoch_history"] = epoch_rows
+        row["blocks"] = block_rows
+        row["probes"] = probe_rows
         row["attempt_history"] = attempt_rows
         row["sweep_specs"] = specs
         return row

@@ -13,11 +13,22 @@ from sqlalchemy import ColumnElement, Connection, Subquery, Table, and_, func, s
 
 from results.conditions import conditions
 from results.database import rows_as_dicts
+from results.layer_order import layer_key, quantity_key
 from results.long_lists import is_one_of
 from results.records import RUN_KEYS, RunRow
 from results.selection import Selection
 from results.stored_columns import StoredColumns
-from results.tables import attempts, epochs, evaluations, runs, sweep_runs, sweep_specs, sweeps
+from results.tables import (
+    attempts,
+    blocks,
+    epochs,
+    evaluations,
+    probes,
+    runs,
+    sweep_runs,
+    sweep_specs,
+    sweeps,
+)
 
 _STORED_KEYS = tuple(key for key in RUN_KEYS if key not in ("sweep", "attempts", "evaluations"))
 
@@ -65,6 +76,38 @@ def list_epochs(
 ) -> list[dict[str, Any]]:
     """The epochs of the runs that pass the filters, in the order of the runs."""
     return _in_order(connection, selection, where, epochs, epochs.c.epoch)
+
+
+def list_probes(
+    connection: Connection, selection: Selection, where: Sequence[str]
+) -> list[dict[str, Any]]:
+    """What probes measured of the runs that pass the filters, in the order of the runs.
+
+    Of each run by probe and quantity, then by epoch, then from the input of the network on.
+    """
+    by_run = _by_run(connection, selection, where, probes, probes.c.epoch)
+    for rows in by_run.values():
+        rows.sort(key=probe_key)
+    return [row for run_id in selection.order(connection) for row in by_run.get(run_id, ())]
+
+
+def probe_key(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Where a row of `probes` stands among those of its run."""
+    return (row["probe"], quantity_key(row["quantity"]), row["epoch"], layer_key(row["layer"]))
+
+
+def count_probes(connection: Connection, selection: Selection, where: Sequence[str]) -> int:
+    """How many rows `list_probes` has."""
+    passing = _passing(connection, selection, where)
+    query = select(func.count()).select_from(probes).join(runs, runs.c.run_id == probes.c.run_id)
+    return int(connection.execute(query.where(*passing)).scalar_one())
+
+
+def list_blocks(
+    connection: Connection, selection: Selection, where: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The blocks with learned coefficients of the runs that pass the filters, in their order."""
+    return _in_order(connection, selection, where, blocks, blocks.c.block)
 
 
 def list_evaluations(
@@ -188,9 +231,20 @@ def _in_order(
     table: Table,
     then: ColumnElement[Any],
 ) -> list[dict[str, Any]]:
+    by_run = _by_run(connection, selection, where, table, then)
+    return [row for run_id in selection.order(connection) for row in by_run.get(run_id, ())]
+
+
+def _by_run(
+    connection: Connection,
+    selection: Selection,
+    where: Sequence[str],
+    table: Table,
+    then: ColumnElement[Any],
+) -> dict[str, list[dict[str, Any]]]:
     passing = _passing(connection, selection, where)
     query = select(table).join(runs, runs.c.run_id == table.c.run_id).where(*passing)
     by_run: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows_as_dicts(connection.execute(query.order_by(then))):
         by_run[row["run_id"]].append(row)
-    return [row for run_id in selection.order(connection) for row in by_run.get(run_id, ())]
+    return by_run

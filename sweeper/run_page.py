@@ -19,6 +19,8 @@ def run_page(detail: dict[str, Any]) -> str:
         _config(detail),
         _epochs(detail["epoch_history"]),
         _evaluations(detail["evaluations"]),
+        _blocks(detail["blocks"]),
+        _probes(detail["run_id"], detail["probes"]),
         *(_attempt(attempt) for attempt in detail["attempt_history"]),
         *(_spec(spec) for spec in detail["sweep_specs"]),
     ]
@@ -82,6 +84,64 @@ def _evaluations(evaluations: list[dict[str, Any]]) -> str:
         shown = "not measured" if accuracy is None else format(accuracy, ".2f")
         lines.append(f"  {evaluation['name']:<24} {shown}")
     return "\n".join(["evaluations (accuracy in percent)", *lines]) if lines else ""
+
+
+def _blocks(blocks: list[dict[str, Any]]) -> str:
+    if not blocks:
+        return ""
+    columns = ("block", "alpha", "beta", "root_moduli", "zero_stable", "consistent", "order")
+    rows = [[_cell(block[name]) for name in columns] for block in blocks]
+    head = "blocks (coefficients at the end of training, newest state first)"
+    return "\n".join([head, *_aligned([list(columns), *rows])])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, list):
+        return ", ".join("-" if item is None else format(item, ".6g") for item in value) or "none"
+    return _shown(value)
+
+
+_MOST_PROBE_LINES = 40
+"""Of a quantity in more layers, the summary gives least and greatest instead of each value."""
+
+
+def _probes(run_id: str, probes: list[dict[str, Any]]) -> str:
+    """The last epoch's value of each quantity in each layer, or where they lie between."""
+    if not probes:
+        return ""
+    quantities: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in probes:
+        quantities.setdefault((row["probe"], row["quantity"]), []).append(row)
+    last = {
+        key: [row for row in rows if row["epoch"] == rows[-1]["epoch"]]
+        for key, rows in quantities.items()
+    }
+    in_full = sum(map(len, last.values())) <= _MOST_PROBE_LINES
+    lines = [["probe", "quantity", "epoch", "layer", "value"]]
+    for (probe, quantity), rows in last.items():
+        start = [probe, quantity, str(rows[0]["epoch"])]
+        if in_full or len(rows) == 1:
+            lines += [[*start, row["layer"] or "-", _cell(row["value"])] for row in rows]
+            continue
+        values = [row["value"] for row in rows if row["value"] is not None]
+        between = f"{_cell(min(values))} to {_cell(max(values))}" if values else "-"
+        lines.append([*start, f"{len(rows)} layers", between])
+    head = f"probes (of the last epoch; {len(probes)} values in all)"
+    text = [head, *_aligned(lines)]
+    if len(lines) - 1 < len(probes):
+        text.append(f"  all of them: sweep show {run_id} --format json")
+    return "\n".join(text)
+
+
+def _aligned(lines: list[list[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [
+        "  "
+        + "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
 
 
 def _attempt(attempt: dict[str, Any]) -> str:

@@ -199,9 +199,7 @@ class _Merging:
         for start in range(0, len(run_ids), NAMED_AT_ONCE):
             chosen = table.c.run_id.in_(run_ids[start : start + NAMED_AT_ONCE])
             found |= set(
-                self._connection.execute(
-                    select(table.c.run_id).where(chosen).distinct()
-                ).scalars()
+                self._connection.execute(select(table.c.run_id).where(chosen).distinct()).scalars()
             )
         return [run_id for run_id in run_ids if run_id not in found]
 

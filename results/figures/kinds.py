@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from results.errors import FigureDataError, UnknownFigureError
-from results.figures.selection import EpochRow, Selection, Undrawable, select
+from results.figures.selection import EpochRow, ProbeRow, Selection, Undrawable, select
 from results.records import RunRow
 
 if TYPE_CHECKING:
@@ -99,6 +99,13 @@ FIGURES: dict[str, FigureKind] = {
         uses_metric=False,
         module="results.figures.learned_coefficients",
     ),
+    "probes": FigureKind(
+        title="Probes",
+        description="one panel for each quantity: by epoch, or by layer after the last epoch",
+        needs="done runs with values of probes, in two layers or after two epochs or more",
+        uses_metric=False,
+        module="results.figures.probes",
+    ),
 }
 
 
@@ -106,21 +113,23 @@ def draw(
     name: str,
     rows: Sequence[RunRow],
     epochs: Iterable[EpochRow] = (),
+    probes: Iterable[ProbeRow] = (),
     *,
     metric: str = DEFAULT_METRIC,
 ) -> Figure:
     """The figure of this name, from the done runs among `rows`.
 
     `rows` are as of `Queries.run_rows`, with `config` and `learned_coefficients`; `epochs` have
-    `run_id`, `epoch`, `train_accuracy` and `test_accuracy`. `metric` is a numeric run key, config
-    path or evaluation name.
+    `run_id`, `epoch`, `train_accuracy` and `test_accuracy`; `probes` are as of
+    `Queries.probe_rows`, or those of them that are to be shown. `metric` is a numeric run key,
+    config path or evaluation name.
 
     Raises UnknownFigureError, UnknownColumnError for the metric, and FigureDataError if the runs
     lack what the figure shows.
     """
     if name not in FIGURES:
         raise UnknownFigureError(name, FIGURES)
-    selection = select(rows, epochs, metric)
+    selection = select(rows, epochs, metric, probes)
     module = FIGURES[name].load()
     try:
         data = _collect(name, selection)
@@ -137,6 +146,7 @@ def draw(
 def possible(
     rows: Sequence[RunRow],
     epochs: Iterable[EpochRow] = (),
+    probes: Iterable[ProbeRow] = (),
     *,
     metric: str = DEFAULT_METRIC,
 ) -> dict[str, str | None]:
@@ -144,7 +154,7 @@ def possible(
 
     Raises UnknownColumnError for the metric.
     """
-    selection = select(rows, epochs, metric)
+    selection = select(rows, epochs, metric, probes)
     reasons: dict[str, str | None] = {}
     for name in FIGURES:
         try:

@@ -15,6 +15,9 @@ from results.records import RunRow
 #: run_id, epoch, learning_rate, train_loss, train_accuracy, test_loss, test_accuracy, seconds.
 EpochRow = Mapping[str, Any]
 
+#: run_id, probe, quantity, epoch, layer, value.
+ProbeRow = Mapping[str, Any]
+
 
 class Undrawable(Exception):  # noqa: N818 - a reason, which becomes an error once it has a name
     """Why a selection cannot give some figure: what is missing, and how to get it."""
@@ -22,7 +25,7 @@ class Undrawable(Exception):  # noqa: N818 - a reason, which becomes an error on
 
 @dataclass(frozen=True)
 class Selection:
-    """The arms of the done runs; how many runs are not done; epochs of all runs."""
+    """The arms of the done runs; how many runs are not done; epochs and probes of all runs."""
 
     arms: list[Arm]
     unfinished: int
@@ -30,6 +33,7 @@ class Selection:
     evaluations: list[str]
     test_accuracy: Column
     epoch_rows: Iterable[EpochRow]
+    probe_rows: Iterable[ProbeRow]
 
     @cached_property
     def epochs(self) -> dict[str, list[EpochRow]]:
@@ -41,8 +45,21 @@ class Selection:
             rows.sort(key=lambda row: row["epoch"])
         return dict(by_run)
 
+    @cached_property
+    def probes(self) -> dict[str, list[ProbeRow]]:
+        """What probes measured, by run id."""
+        by_run: dict[str, list[ProbeRow]] = defaultdict(list)
+        for row in self.probe_rows:
+            by_run[row["run_id"]].append(row)
+        return dict(by_run)
 
-def select(rows: Sequence[RunRow], epochs: Iterable[EpochRow], metric: str) -> Selection:
+
+def select(
+    rows: Sequence[RunRow],
+    epochs: Iterable[EpochRow],
+    metric: str,
+    probes: Iterable[ProbeRow] = (),
+) -> Selection:
     """The selection of these rows; a run that is among them twice counts once.
 
     Raises UnknownColumnError for a metric that the runs do not have.
@@ -57,4 +74,5 @@ def select(rows: Sequence[RunRow], epochs: Iterable[EpochRow], metric: str) -> S
         evaluations=columns.evaluations,
         test_accuracy=columns.metric("test_accuracy"),
         epoch_rows=epochs,
+        probe_rows=probes,
     )

@@ -202,6 +202,13 @@ def plot(
     metric: Annotated[
         str, typer.Option("--metric", metavar="NAME", help="of the figures that show one")
     ] = "test_accuracy",
+    quantity: Annotated[
+        list[str],
+        typer.Option("--quantity", metavar="NAME", help="of the probes: these quantities only"),
+    ] = [],  # noqa: B006
+    layer: Annotated[
+        list[str], typer.Option("--layer", metavar="NAME", help="of the probes: these layers only")
+    ] = [],  # noqa: B006
     where: WhereOption = [],  # noqa: B006
     format: Annotated[str, typer.Option("--format", help="png, svg or pdf")] = "png",  # noqa: A002
     output: Annotated[
@@ -211,9 +218,10 @@ def plot(
     home: HomeOption = DEFAULT_HOME,
     db: DatabaseOption = None,
 ) -> None:
-    """Draw figures: accuracy by scheme, size and noise, training curves, roots, coefficients."""
+    """Draw figures: accuracy by scheme, size and noise, training curves, roots, probes."""
     from results.figures import FORMATS, draw, possible, save
     from results.queries import Queries
+    from sweeper.commands.probe_values import probe_values
     from sweeper.spec import SWEEP_NAME
 
     if format not in FORMATS:
@@ -223,14 +231,16 @@ def plot(
     with Queries.open(home_at(home, db).database) as queries, queries.one_view():
         rows = queries.run_rows([sweep], where=where, config=True, learned_coefficients=True)
         epochs = queries.epoch_rows([sweep], where=where)
+        needed = not figures or "probes" in figures
+        probes = probe_values(queries, [sweep], where, quantity, layer) if needed else []
     wanted = list(figures)
     if not wanted:
-        reasons = possible(rows, epochs, metric=metric)
+        reasons = possible(rows, epochs, probes, metric=metric)
         wanted = [name for name, reason in reasons.items() if reason is None]
         for name, reason in reasons.items():
             if reason is not None:
                 say(f"no {name}: {reason}")
-    drawn = [(name, draw(name, rows, epochs, metric=metric)) for name in wanted]
+    drawn = [(name, draw(name, rows, epochs, probes, metric=metric)) for name in wanted]
     folder = output or Path("figures") / sweep
     try:
         folder.mkdir(parents=True, exist_ok=True)

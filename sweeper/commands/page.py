@@ -139,11 +139,13 @@ def _figures(
 ) -> Section:
     from results.figures import FIGURES, draw, possible, svg_text
     from results.html_report import Figure, Section
+    from sweeper.commands.probe_values import probe_values
 
+    probes = probe_values(queries, sweeps, where)
     epochs = queries.epoch_rows(sweeps, where=where)
-    reasons = possible(rows, epochs)
+    reasons = possible(rows, epochs, probes)
     figures = [
-        Figure(FIGURES[name].title, svg_text(draw(name, rows, epochs)))
+        Figure(FIGURES[name].title, svg_text(draw(name, rows, epochs, probes)))
         for name, reason in reasons.items()
         if reason is None
     ]

@@ -1,0 +1,52 @@
+"""Values of probes for figures: all that is asked for, if a figure can be glad of so many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sweeper.commands.output import say
+from sweeper.errors import RequestError
+
+if TYPE_CHECKING:
+    from results.queries import Queries
+
+MOST_VALUES = 1_000_000
+"""Some 300 MB of memory; 100 runs over 160 epochs with 54 layers have fewer."""
+
+
+def probe_values(
+    queries: Queries,
+    sweeps: Sequence[str],
+    where: Sequence[str],
+    quantities: Sequence[str] = (),
+    layers: Sequence[str] = (),
+) -> list[dict[str, Any]]:
+    """What the probes of these runs measured, of these quantities and layers, or of all.
+
+    None, which is said, if there are more than MOST_VALUES. Raises RequestError for a quantity or
+    a layer that none of them has.
+    """
+    count = queries.count_probes(sweeps, where=where)
+    if count > MOST_VALUES:
+        say(
+            f"probes are left out: these runs have {count:,} values of them, and at most"
+            f" {MOST_VALUES:,} are drawn; choose runs with --where"
+        )
+        return []
+    rows = queries.probe_rows(sweeps, where=where)
+    for option, key, wanted in (
+        ("--quantity", "quantity", quantities),
+        ("--layer", "layer", layers),
+    ):
+        known = dict.fromkeys(row[key] for row in rows)
+        for name in wanted:
+            if name not in known:
+                listed = ", ".join(map(repr, [*known][:40])) or "none"
+                raise RequestError(f"{option} {name!r}: no probe measured it (known: {listed})")
+    return [
+        row
+        for row in rows
+        if (not quantities or row["quantity"] in quantities)
+        and (not layers or row["layer"] in layers)
+    ]
