@@ -70,8 +70,9 @@ class EndLabels:
 
     def spread(self) -> None:
         """Moves the labels to the heights of their lines, or as near as they fit."""
-        low, high = self._axes.get_ylim()
-        wanted = [(end.y - low) / (high - low) for end in self._ends]
+        scale = self._axes.yaxis.get_transform()
+        low, high, *ends = scale.transform([*self._axes.get_ylim(), *(end.y for end in self._ends)])
+        wanted = [float((end - low) / (high - low)) for end in ends]
         for label, y in zip(self._drawn, spread(wanted, self._gap(), 0.0, 1.0), strict=True):
             label.set_position((1.0, y))
 

@@ -6,13 +6,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, log10, nan
+from typing import TypeVar
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from results.figures.arms import Arm
 from results.figures.end_labels import EndLabels, height_for, unnamed_note
@@ -34,8 +35,13 @@ _MOST_ARMS = 36
 _MOST_LAYERS = 6
 _MOST_LINES = 18
 _LABEL = 105.0
+_LONG_LABEL = 170.0
+_Value = TypeVar("_Value")
+_NOTHING = Sample(nan, nan, nan, nan)
+_MOST_MARKS = 16
 # Beyond this ratio of the greatest to the least value, a linear axis hides the small ones.
 _LOGARITHMIC = 100.0
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _DETAIL = re.compile(r"\[.*\]$")
 _NUMBERED = re.compile(r"(.*?)(\d+)")
 
@@ -204,18 +210,22 @@ def _common_prefix(layers: Sequence[str]) -> str | None:
 
 def plot(data: Data) -> Figure:
     arms = data.arms
-    columns = min(len(data.panels), 2)
+    names = _names(arms)
+    ends = {_end(line, panel, names) for panel in data.panels for line in panel.lines}
+    # Ends that name a layer and a network leave a narrow panel no room.
+    long_names = len(arms) > 1 and any(_layers_drawn(panel) > 1 for panel in data.panels)
+    columns = 1 if long_names else min(len(data.panels), 2)
+    wide = long_names or columns > 1
     most_lines = max(len(panel.lines) for panel in data.panels)
+    crowded = most_lines > MOST_WITH_BARS
     finished = {len(arm.runs) - arm.diverged for arm in arms} - {0}
-    banded = finished != {1} and bool(finished)
+    banded = bool(finished) and finished != {1}
     single_seeds = "one seed each" if finished else ""
     page = open_page(
         len(data.panels),
         columns=columns,
-        wide=columns > 1,
-        panel_height=2.1
-        if most_lines <= MOST_WITH_BARS
-        else max(2.6, 0.55 + height_for(most_lines)),
+        wide=wide,
+        panel_height=max(2.6, 0.55 + height_for(most_lines)) if crowded else 2.1,
         legend=[*stability_keys(arms), *_band_key(banded=banded), *diverged_key(arms)],
         notes=[
             common_text(arms),
@@ -228,19 +238,34 @@ def plot(data: Data) -> Figure:
         ],
         share="none",
     )
-    names = _names(arms)
-    room = (WIDE / 2 if columns > 1 else COLUMN) * 72 - (_LABEL if most_lines > 1 else 20) - 40
+    room = (WIDE if wide else COLUMN) / columns * 72 - max(map(width, ends)) - 50
     for axes, panel in zip(page.panels, data.panels, strict=True):
         axes.set_title(drawable(f"{panel.probe}: {panel.quantity}"))
         axes.set_xlabel(panel.x_label)
         _draw_lines(axes, panel, names, page.label_ends(axes), banded=banded)
         if _spans_decades(panel):
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(FuncFormatter(_power_of_ten))
+            axes.yaxis.set_minor_formatter(NullFormatter())
         if panel.layers:
             _label_layers(axes, panel.layers, room)
         else:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     return page.finish()
+
+
+def _layers_drawn(panel: Panel) -> int:
+    """How many layers have lines of their own."""
+    return len({line.layer for line in panel.lines})
+
+
+def _end(line: Line, panel: Panel, names: Mapping[int, str]) -> str:
+    """What the end of a line is called, if its panel has several."""
+    several_layers = _layers_drawn(panel) > 1
+    layer = (drawable(line.layer) or "all") if several_layers and line.layer is not None else ""
+    name = names[id(line.arm)]
+    text = " ".join(part for part in (layer, name) if part)
+    return shorten(text, _LONG_LABEL if layer and name else _LABEL)
 
 
 def _band_key(*, banded: bool) -> list[Key]:
@@ -278,6 +303,11 @@ def _spans_decades(panel: Panel) -> bool:
     return least > 0 and most > _LOGARITHMIC * least
 
 
+def _power_of_ten(value: float, place: int | None = None) -> str:
+    """Such as "10⁵": texts of figures are never read as formulas."""
+    return "10" + str(round(log10(value))).translate(_SUPERSCRIPTS)
+
+
 def _label_layers(axes: Axes, layers: Sequence[str], room: float) -> None:
     """Numbers if the layers are numbered, else as many names as fit."""
     if _common_prefix(layers) is not None:
@@ -298,28 +328,34 @@ def _draw_lines(
     axes: Axes, panel: Panel, names: Mapping[int, str], ends: EndLabels, *, banded: bool
 ) -> None:
     looks = [look_of(line.arm.zero_stable) for line in panel.lines]
-    several_layers = len({line.layer for line in panel.lines}) > 1
     for line, look, pattern in zip(panel.lines, looks, patterns(looks), strict=True):
-        places = list(line.points)
-        means = [point.mean for point in line.points.values()]
-        if places:
+        if line.points:
+            places, points = _with_gaps(line.points, panel, _NOTHING)
+            means = [point.mean for point in points]
             if banded:
-                low = [point.low for point in line.points.values()]
-                high = [point.high for point in line.points.values()]
+                low, high = [point.low for point in points], [point.high for point in points]
                 axes.fill_between(
                     places, low, high, color=look.color, alpha=0.2, linewidth=0, zorder=2
                 )
-            axes.plot(
-                places, means, color=look.color, linestyle=pattern, zorder=4,
-                label=f"{line.arm.model}/{line.arm.scheme}/{line.layer}",
-            )  # fmt: skip
-            axes.plot(places[-1:], means[-1:], linestyle="none", zorder=5, **look.marks)
+            label = f"{line.arm.model}/{line.arm.scheme}/{line.layer}"
+            axes.plot(places, means, color=look.color, linestyle=pattern, label=label, zorder=4)
+            # A mark at each of few places, as of many they would hide the line.
+            marked = 0 if len(places) <= _MOST_MARKS else -1
+            axes.plot(places[marked:], means[marked:], linestyle="none", zorder=5, **look.marks)
+            if text := _end(line, panel, names):
+                ends.add(places[-1], means[-1], text, look.color)
         for run in line.diverged:
             if run:
-                at, values = list(run), list(run.values())
+                at, values = _with_gaps(run, panel, nan)
                 axes.plot(at, values, color=look.color, linewidth=0.6, zorder=3)
                 axes.plot(at[-1:], values[-1:], label="diverged", zorder=6, **DIVERGED)
-        layer = (drawable(line.layer) or "all") if several_layers and line.layer is not None else ""
-        text = shorten(" ".join(part for part in (layer, names[id(line.arm)]) if part), _LABEL)
-        if text and places:
-            ends.add(places[-1], means[-1], text, look.color)
+
+
+def _with_gaps(
+    points: Mapping[int, _Value], panel: Panel, nothing: _Value
+) -> tuple[list[int], list[_Value]]:
+    """The places and what is there; between layers that are not neighbours a line has a gap."""
+    if not panel.layers:
+        return list(points), list(points.values())
+    places = list(range(min(points), max(points) + 1))
+    return places, [points.get(place, nothing) for place in places]

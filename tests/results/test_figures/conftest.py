@@ -113,6 +113,33 @@ class Networks:
                 )
         return found
 
+    def probes(
+        self,
+        rows: Sequence[Row],
+        *,
+        probe: str = "feature_norms",
+        quantity: str = "norm",
+        layers: Sequence[str] = ("",),
+        epochs: Sequence[int] = (0, 1, 2),
+        value: Callable[[Row, int, int], float | None] = lambda row, epoch, layer: (
+            1.0 + row["seed"] + epoch * layer
+        ),
+    ) -> list[Row]:
+        """What a probe measured; `value` is of the run, the epoch and the layer's place from 1."""
+        return [
+            {
+                "run_id": row["run_id"],
+                "probe": probe,
+                "quantity": quantity,
+                "epoch": epoch,
+                "layer": layer,
+                "value": value(row, epoch, place),
+            }
+            for row in rows
+            for epoch in epochs
+            for place, layer in enumerate(layers, start=1)
+        ]
+
     def evaluation(self, name: str, accuracy: float | None) -> Row:
         kind, _, levels = name.partition("[")
         bounds = [float(level) for level in levels.split("]")[0].split(";")[0].split(",")]

@@ -22,6 +22,7 @@ NAMES = [
     "roots",
     "lambda_line",
     "learned_coefficients",
+    "probes",
 ]
 
 
@@ -34,7 +35,7 @@ def everything(networks):
         *networks.zerosnet("1/4", 88, 85, noise=noise, depth=32, parameters=471_834),
         *networks.runs(91, 93, learned="k", coefficients=[[[0.9, 0.1, 1.0]]] * 2, noise=noise),
     ]
-    return rows, networks.epochs(rows)
+    return rows, networks.epochs(rows), networks.probes(rows)
 
 
 def test_the_table_names_every_figure_with_its_title_description_and_needs():
@@ -53,13 +54,13 @@ def test_every_figure_is_drawn_from_rows_that_have_what_it_needs(everything, nam
 
 
 def test_what_is_possible_is_what_can_be_drawn(networks, everything):
-    for rows, epochs in [everything, (networks.runs(90, 91), []), ([], [])]:
-        for name, reason in possible(rows, epochs).items():
+    for rows, epochs, probes in [everything, (networks.runs(90, 91), [], []), ([], [], [])]:
+        for name, reason in possible(rows, epochs, probes).items():
             if reason is None:
-                draw(name, rows, epochs)
+                draw(name, rows, epochs, probes)
             else:
                 with pytest.raises(FigureDataError) as caught:
-                    draw(name, rows, epochs)
+                    draw(name, rows, epochs, probes)
                 assert caught.value.reason == reason
                 assert str(caught.value) == f"figure {name!r} cannot be drawn: {reason}"
 
@@ -81,6 +82,7 @@ def test_reasons_say_what_is_missing(networks):
         "learned_coefficients": (
             "no done run has learned coefficients (trainable: true in the scheme)"
         ),
+        "probes": "no done run has values of probes (ask for them under 'probes')",
     }
 
 

@@ -73,11 +73,26 @@ def check(figure, texts):
         assert wide <= 0.5 or high <= 0.3 * min(first.height, second.height), (one, two)
 
 
-def drawn(rows, epochs, shown):
+def probed(networks, rows):
+    """Values by epoch, of few layers and of one, and by layer, on both kinds of axis."""
+    blocks = [f"{HOSTILE[8]}block{number}.conv{number % 2}" for number in range(1, 28)]
+    stages = ["stem", "stage1", HOSTILE[0]]
+    return [
+        *networks.probes(rows, quantity="one layer", epochs=range(0, 40)),
+        *networks.probes(rows, quantity=HOSTILE[6], layers=blocks),
+        *networks.probes(rows, probe=HOSTILE[0], quantity="by stage", layers=stages),
+        *networks.probes(
+            rows, quantity="powers", layers=[f"block{n}" for n in range(1, 16)],
+            value=lambda row, epoch, layer: 1.7**layer,
+        ),
+    ]  # fmt: skip
+
+
+def drawn(rows, epochs, probes, shown):
     """Draws every figure that there is data for, and checks it."""
-    names = [name for name, reason in possible(rows, epochs).items() if reason is None]
+    names = [name for name, reason in possible(rows, epochs, probes).items() if reason is None]
     for name in names:
-        figure = draw(name, rows, epochs)
+        figure = draw(name, rows, epochs, probes)
         assert figure.get_figwidth() in (3.35, 7.0)
         check(figure, shown(figure))
     return names
@@ -86,7 +101,8 @@ def drawn(rows, epochs, shown):
 @pytest.mark.parametrize("count", [2, 5, 12, 30])
 def test_texts_neither_overlap_nor_leave_the_page(networks, shown, count):
     rows = lambdas(networks, count)
-    assert len(drawn(rows, networks.epochs(rows), shown)) == len(FIGURES) - 1
+    names = drawn(rows, networks.epochs(rows), probed(networks, rows), shown)
+    assert len(names) == len(FIGURES) - 1
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
@@ -99,14 +115,15 @@ def test_nor_with_depths_and_models_beside_each_other(networks, shown, seeds):
             4, seeds=seeds, depth=depth, model=model, parameters=depth * 14_000
         )
     ]
-    assert "accuracy_by_scheme" in drawn(rows, networks.epochs(rows), shown)
+    names = drawn(rows, networks.epochs(rows), probed(networks, rows), shown)
+    assert {"accuracy_by_scheme", "probes"} <= set(names)
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_hostile_names_are_shown_as_they_are_and_saved(networks, shown, name):
     rows = hostile(networks)
     metric = f"{HOSTILE[0]}[1]" if FIGURES[name].uses_metric else "test_accuracy"
-    figure = draw(name, rows, networks.epochs(rows), metric=metric)
+    figure = draw(name, rows, networks.epochs(rows), probed(networks, rows), metric=metric)
     texts = shown(figure)
     check(figure, texts)
     assert any(HOSTILE[0] in text.get_text() for text in texts)
@@ -130,7 +147,8 @@ def test_nor_with_long_settings_and_metrics(networks, shown):
 
 def test_text_is_of_7_or_8_points(networks, shown):
     rows = lambdas(networks, 12)
-    for name in possible(rows, networks.epochs(rows)):
+    data = (rows, networks.epochs(rows), probed(networks, rows))
+    for name in possible(*data):
         if name != "learned_coefficients":
-            sizes = {t.get_fontsize() for t in shown(draw(name, rows, networks.epochs(rows)))}
+            sizes = {t.get_fontsize() for t in shown(draw(name, *data))}
             assert sizes <= {7.0, 8.0}

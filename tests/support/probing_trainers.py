@@ -1,0 +1,85 @@
+"""Trainers whose results hold values of probes and blocks, as a spec's `trainer` can name them.
+
+They do no mathematics; the shapes are those of real networks.
+"""
+
+from __future__ import annotations
+
+import math
+
+import fake_trainers
+from trainers.job import TrainingJob, TrainingResult
+
+
+def probing(job: TrainingJob) -> TrainingResult:
+    """Principal angles by epoch, feature norms by block; norms grow if the scheme is unstable."""
+    result = fake_trainers.quick(job)
+    scheme = job.config.scheme
+    modulus = 1.0 if scheme is None or scheme.fixed is None else scheme.fixed.max_root_modulus
+    seed = job.config.seed
+    probes = [
+        {
+            "probe": "principal_angles",
+            "quantity": quantity,
+            "epoch": epoch,
+            "layer": "",
+            "value": start + (end - start) * (1 - math.exp(-epoch / 2)) + 0.5 * seed,
+        }
+        for epoch in range(job.config.training.epochs + 1)
+        for quantity, start, end in (("within", 40.0, 12.0 * modulus), ("between", 45.0, 80.0))
+    ]
+    probes += [
+        {
+            "probe": "feature_norms",
+            "quantity": "norm",
+            "epoch": epoch,
+            "layer": f"block{block}",
+            "value": (10.0 + seed) * modulus**block,
+        }
+        for epoch in (0, job.config.training.epochs)
+        for block in range(1, 16)
+    ]
+    probes.append(
+        {
+            "probe": "runtime",
+            "quantity": "train_seconds[128]",
+            "epoch": 0,
+            "layer": "",
+            "value": None,
+        }
+    )
+    return {**result, "probes": probes, "blocks": None}  # type: ignore[typeddict-unknown-key]
+
+
+def learning(job: TrainingJob) -> TrainingResult:
+    """Two blocks, one zero stable and one that is not finite any more."""
+    blocks = [
+        {
+            "block": 1,
+            "alpha": [0.75, 0.25],
+            "beta": 1.0,
+            "root_moduli": [1.0, 0.25],
+            "max_root_modulus": 1.0,
+            "zero_stable": True,
+            "consistent": False,
+            "order": 0,
+        },
+        {
+            "block": 2,
+            "alpha": [None, 0.5],
+            "beta": None,
+            "root_moduli": None,
+            "max_root_modulus": None,
+            "zero_stable": None,
+            "consistent": None,
+            "order": None,
+        },
+    ]
+    return {**fake_trainers.quick(job), "blocks": blocks}  # type: ignore[typeddict-unknown-key]
+
+
+def repeating(job: TrainingJob) -> TrainingResult:
+    """One value twice."""
+    result = probing(job)
+    result["probes"] *= 2  # type: ignore[typeddict-item]
+    return result
