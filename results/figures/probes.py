@@ -240,7 +240,8 @@ def plot(data: Data) -> Figure:
     )
     room = (WIDE if wide else COLUMN) / columns * 72 - max(map(width, ends)) - 50
     for axes, panel in zip(page.panels, data.panels, strict=True):
-        axes.set_title(drawable(f"{panel.probe}: {panel.quantity}"))
+        # No wider than the axes, as the name of a line may stand as high, beside them.
+        axes.set_title(shorten(drawable(f"{panel.probe}: {panel.quantity}"), room))
         axes.set_xlabel(panel.x_label)
         _draw_lines(axes, panel, names, page.label_ends(axes), banded=banded)
         if _spans_decades(panel):
@@ -337,8 +338,7 @@ def _draw_lines(
                 axes.fill_between(
                     places, low, high, color=look.color, alpha=0.2, linewidth=0, zorder=2
                 )
-            label = f"{line.arm.model}/{line.arm.scheme}/{line.layer}"
-            axes.plot(places, means, color=look.color, linestyle=pattern, label=label, zorder=4)
+            axes.plot(places, means, color=look.color, linestyle=pattern, label="mean", zorder=4)
             # A mark at each of few places, as of many they would hide the line.
             marked = 0 if len(places) <= _MOST_MARKS else -1
             axes.plot(places[marked:], means[marked:], linestyle="none", zorder=5, **look.marks)

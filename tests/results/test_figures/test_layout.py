@@ -78,7 +78,7 @@ def probed(networks, rows):
     blocks = [f"{HOSTILE[8]}block{number}.conv{number % 2}" for number in range(1, 28)]
     stages = ["stem", "stage1", HOSTILE[0]]
     return [
-        *networks.probes(rows, quantity="one layer", epochs=range(0, 40)),
+        *networks.probes(rows, quantity="one layer", epochs=range(40)),
         *networks.probes(rows, quantity=HOSTILE[6], layers=blocks),
         *networks.probes(rows, probe=HOSTILE[0], quantity="by stage", layers=stages),
         *networks.probes(

@@ -15,7 +15,7 @@ def lines(axes):
     return [
         [tuple(point) for point in line.get_xydata()]
         for line in axes.lines
-        if line.get_label().count("/") == 2
+        if line.get_label() == "mean"
     ]
 
 
