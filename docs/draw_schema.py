@@ -30,8 +30,10 @@ PLACES = {
     "drivers": (8.8, 3.1),
     "epochs": (8.8, 4.5),
     "evaluations": (3.0, 4.4),
+    "probes": (5.9, 7.0),
+    "blocks": (3.0, 5.7),
 }
-SIZE = (11.6, 6.5)
+SIZE = (11.6, 8.4)
 
 
 def kind(column: Column[object]) -> str:

@@ -28,7 +28,7 @@ name: quickstart
 model: zerosnet
 dataset: digits
 depth: 32
-trainer: fake_trainers:quick
+trainer: probing_trainers:{trainer}
 training: {epochs: 2}
 grid:
   scheme: [{alpha: [1, 1, 1], beta: 1}, {lambda: 1/4}, {lambda: 10}, {lambda: 1/2}]
@@ -40,11 +40,15 @@ evaluations:
 
 
 def run_quickstart(folder: Path, *options: str) -> None:
-    (folder / "quickstart.yaml").write_text(SPEC)
-    subprocess.run(
-        [SWEEP, "run", "quickstart.yaml", "--executor", "inline", *options],
-        cwd=folder, check=True, capture_output=True, timeout=240, env=dict(os.environ),
-    )  # fmt: skip
+    """The sweep quickstart, and one whose blocks learn."""
+    (folder / "quickstart.yaml").write_text(SPEC.replace("{trainer}", "probing"))
+    learning = SPEC.replace("{trainer}", "learning").replace("quickstart", "learning")
+    (folder / "learning.yaml").write_text(learning)
+    for spec in ("learning.yaml", "quickstart.yaml"):
+        subprocess.run(
+            [SWEEP, "run", spec, "--executor", "inline", *options],
+            cwd=folder, check=True, capture_output=True, timeout=240, env=dict(os.environ),
+        )  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=databases.KINDS)
@@ -66,8 +70,8 @@ def engine(
         engine.dispose()
 
 
-def test_there_are_ten_questions() -> None:
-    assert len(QUESTIONS) == 10
+def test_there_are_twelve_questions() -> None:
+    assert len(QUESTIONS) == 12
 
 
 @pytest.mark.parametrize(("question", "query"), QUESTIONS, ids=[q[0] for q in QUESTIONS])

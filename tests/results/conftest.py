@@ -112,6 +112,29 @@ class Make:
         }
         return result | changes
 
+    def probe(self, quantity: str = "norm", epoch: int = 1, **changes: Any) -> dict[str, Any]:
+        value: dict[str, Any] = {
+            "probe": "feature_norms",
+            "quantity": quantity,
+            "epoch": epoch,
+            "layer": "block1",
+            "value": 1.5,
+        }
+        return value | changes
+
+    def block(self, number: int = 1, **changes: Any) -> dict[str, Any]:
+        block: dict[str, Any] = {
+            "block": number,
+            "alpha": [0.75, 0.25],
+            "beta": 1.0,
+            "root_moduli": [1.0, 0.25],
+            "max_root_modulus": 1.0,
+            "zero_stable": True,
+            "consistent": False,
+            "order": 0,
+        }
+        return block | changes
+
     def row(self, number: int = 1, **changes: Any) -> dict[str, Any]:
         """A done run as `Queries.run_rows` gives it, with its config."""
         run = self.run(number)

@@ -131,6 +131,13 @@ def fill(store, url, make):
         generalization_gap=None,
         train_loss=float("nan"),
         learned_coefficients=[[0.1, None], [1 / 3, 1e-300]],
+        probes=[
+            make.probe(quantity, epoch, layer=layer, value=None if epoch else 1 / 3)
+            for quantity in ("Within", "between", "_")
+            for epoch in (2, 0)
+            for layer in ("", "é", "block10", "Z", "a b", "a-b")
+        ],
+        blocks=[make.block(2, alpha=[None, 1e-300], beta=None, root_moduli=None), make.block(1)],
     )
     fail(store, make.run(3), host="nœud\n1")
     cancel(url, make.run(4))
@@ -153,6 +160,48 @@ def test_an_archive_read_into_an_empty_database_gives_the_same_archive(
         for number in range(1, 8):
             run_id = f"{number:016x}"
             assert here.run_detail(run_id) == there.run_detail(run_id)
+
+
+def test_a_done_run_gains_probes_and_blocks_if_it_has_none(store, take, other, make, there):
+    make.save(store, "s", make.runs(2))
+    make.save(other, "s", make.runs(2))
+    measured = {"probes": [make.probe(), make.probe(epoch=2)], "blocks": [make.block()]}
+    for number in (1, 2):
+        make.finish(store, make.run(number), **measured)
+    make.finish(other, make.run(1))
+    make.finish(other, make.run(2), probes=[make.probe(value=7.0)], weights_sha256=OTHER_WEIGHTS)
+    merged = take()
+    assert there.run_detail(RUN)["probes"] == measured["probes"]
+    assert there.run_detail(RUN)["blocks"] == measured["blocks"]
+    # Of other weights nothing is taken.
+    kept = there.run_detail(f"{2:016x}")
+    assert ([row["value"] for row in kept["probes"]], kept["blocks"]) == ([7.0], [])
+    assert (merged.counts["probes"].inserted, merged.counts["probes"].left_out) == (2, 2)
+    again = take()
+    assert not again.changed
+    assert again.counts["probes"].already_here == 2
+
+
+def test_an_archive_of_a_schema_without_probes_is_imported(store, url, anywhere, make, tmp_path):
+    make.save(store, "s", make.runs(1))
+    make.finish(store, make.run(1), probes=[make.probe()], blocks=[make.block()])
+    archives.export_from(url, tmp_path / "a")
+    newer = ("probes.parquet", "blocks.parquet")
+    for name in newer:
+        (tmp_path / "a" / name).unlink()
+
+    def older(manifest):
+        manifest["files"] = [file for file in manifest["files"] if file["name"] not in newer]
+
+    archives.edit_manifest(tmp_path / "a", older)
+    with pytest.raises(BadArchiveError, match="does not list each of the 11 files once"):
+        archives.open_archive(tmp_path / "a")
+    archives.edit_manifest(tmp_path / "a", lambda manifest: manifest.update(schema_revision="0003"))
+    merged = archives.import_into(anywhere, tmp_path / "a")
+    assert (merged.counts["runs"].inserted, merged.counts["probes"].inserted) == (1, 0)
+    with Queries.open(anywhere) as there:
+        assert there.run_detail(RUN)["probes"] == []
+    assert not archives.import_into(anywhere, tmp_path / "a").changed
 
 
 def test_importing_twice_changes_nothing(store, url, anywhere, make, tmp_path):

@@ -27,7 +27,10 @@ def sound(make, tmp_path_factory):
         evaluation = make.evaluation(1)
         make.save(store, "one", make.runs(4), [evaluation])
         make.save(store, "two", make.runs(2), [evaluation])
-        make.finish(store, make.run(1), evaluations=[make.measured(evaluation, 70.0)])
+        make.finish(
+            store, make.run(1), evaluations=[make.measured(evaluation, 70.0)],
+            probes=[make.probe(epoch=0), make.probe()], blocks=[make.block(1), make.block(2)],
+        )  # fmt: skip
         store.claim(FAILED, provenance={})
         store.fail(FAILED, 1, "ValueError: no", "Traceback ...")
         store.claim(RUNNING, provenance={})
@@ -270,6 +273,14 @@ BROKEN = [
     ("epochs", _set(0, train_accuracy=-1.0), "row 1: train_accuracy is -1.0"),
     ("epochs", _all(run_id=FAILED), "row 1: run 0+2 is failed: only done runs have results"),
     ("epochs", _all(run_id="0" * 16), "row 1: run_id '0+' is in no other file"),
+    ("probes", _set(0, epoch=-1), "row 1: epoch is -1, and the rule is: epoch >= 0"),
+    ("probes", _set(1, epoch=0), "row 2: .*layer 'block1' stands in an earlier row too"),
+    ("probes", _set(0, value=math.inf), "row 1: value is 'inf'"),
+    ("probes", _all(run_id=FAILED), "row 1: run 0+2 is failed: only done runs have results"),
+    ("probes", _all(probe=""), "row 1: probe is '', and the rule is"),
+    ("blocks", _set(0, block=0), "row 1: block is 0, and the rule is: block >= 1"),
+    ("blocks", _set(0, alpha='["x"]'), r"row 1: alpha\[0\]"),
+    ("blocks", _all(run_id=RUNNING), "row 1: run 0+3 is running: only done runs"),
     ("evaluations", _set(0, run_id=RUNNING), "row 1: run 0+3 is running: only done runs"),
     ("evaluations", _set(0, evaluation_id="f" * 16), "row 1: evaluation_id 'f+' is in no other"),
     ("evaluations", _set(0, accuracy=100.1), "row 1: accuracy is 100.1"),

@@ -43,6 +43,16 @@ EVALUATIONS = OF_RUN | {
     "test_accuracy": NUMBER, "evaluation_id": TEXT, "evaluation": TEXT, "kind": TEXT,
     "level": NUMBER, "accuracy": NUMBER, "loss": NUMBER,
 }  # fmt: skip
+PROBES = OF_RUN | {
+    "test_accuracy": NUMBER, "probe": TEXT, "quantity": TEXT, "epoch": WHOLE, "layer": TEXT,
+    "value": NUMBER,
+}  # fmt: skip
+BLOCKS = {
+    "run_id": TEXT, "sweep": TEXT, "model": TEXT, "scheme": TEXT, "depth": WHOLE, "dataset": TEXT,
+    "seed": WHOLE, "test_accuracy": NUMBER, "block": WHOLE, "alpha": "object", "beta": NUMBER,
+    "root_moduli": "object", "max_root_modulus": NUMBER, "zero_stable": FLAG, "consistent": FLAG,
+    "order": WHOLE,
+}  # fmt: skip
 SWEEPS = {
     "name": TEXT, "description": TEXT, "published": TEXT, "created_at": MOMENT,
     "updated_at": MOMENT, "runs": WHOLE, "done": WHOLE,
@@ -107,6 +117,40 @@ def test_one_row_a_measurement(lab):
     assert frame["level"].tolist() == sorted(frame["level"])
     assert (frame["test_accuracy"] == 90.0).all()
     assert lab.evaluations("b")["evaluation"].tolist() == ["gaussian[0.2]"]
+
+
+def test_one_row_a_value_of_a_probe_and_a_block(url, store, make):
+    make.save(store, "s", make.runs(2))
+    probes = [
+        make.probe("within[10]", layer=layer, epoch=epoch, value=None if layer == "fc" else epoch)
+        for epoch in (0, 2)
+        for layer in ("stem", "block2", "block10", "fc")
+    ]
+    probes += [make.probe("within[2]", 0, layer="")]
+    unknown = dict.fromkeys(("beta", "root_moduli", "max_root_modulus", "zero_stable", "order"))
+    blocks = [make.block(2, zero_stable=False), make.block(1, alpha=[None, 0.5], **unknown)]
+    make.finish(store, make.run(1), probes=probes, blocks=blocks)
+    make.finish(store, make.run(2), probes=[make.probe()])
+    with results.open(url) as lab:
+        frame = lab.probes("s", "seed=1")
+        assert types(frame) == PROBES
+        assert frame["quantity"].tolist() == ["within[2]"] + ["within[10]"] * 8
+        assert frame["layer"].tolist() == ["", *["stem", "block2", "block10", "fc"] * 2]
+        assert frame["epoch"].tolist() == [0] * 5 + [2] * 4
+        assert frame["value"].isna().sum() == 2
+        assert lab.probes()["seed"].tolist() == [1] * 9 + [2]
+        frame = lab.blocks()
+        assert types(frame) == BLOCKS
+        assert frame["block"].tolist() == [1, 2]
+        assert frame["zero_stable"].tolist() == [pd.NA, False]
+        assert frame["alpha"].tolist() == [[None, 0.5], [0.75, 0.25]]
+        for found, kinds in (
+            (lab.probes(where="seed=9"), PROBES),
+            (lab.blocks("s", "seed=2"), BLOCKS),
+        ):
+            assert (types(found), len(found)) == (kinds, 0)
+        with pytest.raises(UnknownSweepError):
+            lab.probes("t")
 
 
 def test_frames_are_filtered_in_the_database(lab):

@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 import databases
@@ -18,6 +19,8 @@ from results.records import RUN_KEYS
 from results.store import Store
 
 RUN = f"{1:016x}"
+NO_TEXT = "a\0b\udc80c"
+ESCAPED = "a\\x00b\\udc80c"
 CLAIMED = {"host": "driver", "executor": "ray"}
 
 
@@ -211,6 +214,13 @@ def test_the_tables_refuse_what_the_code_relies_on_not_happening(running, plain)
         f" VALUES ('{RUN}', 2, 'running', 1, '{{}}')",
         f"INSERT INTO evaluations VALUES ('{RUN}', 'nowhere', 1, 1)",
         f"INSERT INTO epochs (run_id, epoch) VALUES ('{RUN}', 0)",
+        f"INSERT INTO probes VALUES ('{RUN}', 'p', 'q', -1, '', 1)",
+        f"INSERT INTO probes VALUES ('{RUN}', '', 'q', 0, '', 1)",
+        f"INSERT INTO probes VALUES ('{RUN}', 'p', '', 0, '', 1)",
+        "INSERT INTO probes VALUES ('nowhere', 'p', 'q', 0, '', 1)",
+        f"INSERT INTO blocks (run_id, block, alpha) VALUES ('{RUN}', 0, '[1]')",
+        f"INSERT INTO blocks (run_id, block) VALUES ('{RUN}', 1)",
+        "INSERT INTO blocks (run_id, block, alpha) VALUES ('nowhere', 1, '[1]')",
         "DELETE FROM runs",
         "UPDATE runs SET retried_after = -1",
         "UPDATE attempts SET driver_id = 7",
@@ -302,6 +312,97 @@ def test_a_malformed_result_is_refused_whole(running, make, content, place, valu
     assert content() == before
 
 
+def test_probes_and_blocks_are_stored_with_the_result(running, queries, make):
+    probes = [
+        make.probe("between", 0, layer=NO_TEXT, value=None),
+        make.probe("norm", 1, layer="block2"),
+        make.probe("norm", 1, layer="block10", value=-2),
+    ]
+    nothing = dict.fromkeys(
+        ("beta", "root_moduli", "max_root_modulus", "zero_stable", "consistent", "order")
+    )
+    blocks = [make.block(2, alpha=[None, 0.5], **nothing), make.block(1, order=-1)]
+    assert running.commit(RUN, 1, make.result(RUN, probes=probes, blocks=blocks))
+    found = queries.run_detail(RUN)
+    assert found["probes"] == [probes[0] | {"layer": ESCAPED}, *probes[1:]]
+    assert found["blocks"] == blocks[::-1]
+
+
+@pytest.mark.parametrize("changes", [{}, {"probes": []}, {"blocks": None}, {"blocks": []}])
+def test_a_result_without_probes_and_blocks_has_no_rows(running, queries, make, changes):
+    assert running.commit(RUN, 1, make.result(RUN, **changes))
+    found = queries.run_detail(RUN)
+    assert (found["state"], found["probes"], found["blocks"]) == ("done", [], [])
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("key", "index", "change", "said"),
+    [
+        ("probes", 1, {"value": NAN}, r"probes\[1\]\.value is nan, where null"),
+        ("probes", 0, {"value": INF}, r"probes\[0\]\.value is inf, where null"),
+        ("probes", 0, {"value": 10**400}, r"probes\[0\]\.value is inf, where null"),
+        ("probes", 0, {"value": "1"}, r"probes\[0\]\.value is '1', where a number or null"),
+        ("probes", 0, {"value": True}, r"probes\[0\]\.value is True"),
+        ("probes", 0, {"probe": ""}, r"probes\[0\]\.probe is empty"),
+        ("probes", 0, {"quantity": None}, r"probes\[0\]\.quantity is None, where text"),
+        ("probes", 0, {"layer": None}, r"probes\[0\]\.layer is None, where text"),
+        ("probes", 0, {"epoch": -1}, r"probes\[0\]\.epoch is -1, where at least 0"),
+        ("probes", 0, {"epoch": 1.0}, r"probes\[0\]\.epoch is 1\.0"),
+        ("probes", 0, {"unit": "rad"}, r"probes\[0\]\.'unit' is unknown \(known: epoch, layer"),
+        ("probes", 1, {"epoch": 0}, r"probes\[1\]\.layer is 'block1' a second time for"),
+        ("blocks", 0, {"block": 0}, r"blocks\[0\]\.block is 0, where at least 1"),
+        ("blocks", 1, {"block": 1}, r"blocks\[1\]\.block is 1 a second time"),
+        ("blocks", 0, {"alpha": None}, r"blocks\[0\]\.alpha is None, where a list"),
+        ("blocks", 0, {"alpha": [1, NAN]}, r"blocks\[0\]\.alpha\[1\] is nan, where null"),
+        ("blocks", 0, {"alpha": ["x"]}, r"blocks\[0\]\.alpha\[0\] is 'x'"),
+        ("blocks", 0, {"root_moduli": 1.0}, r"blocks\[0\]\.root_moduli is 1\.0"),
+        ("blocks", 0, {"zero_stable": 1}, r"blocks\[0\]\.zero_stable is 1, where true"),
+        ("blocks", 0, {"order": 1.5}, r"blocks\[0\]\.order is 1\.5"),
+        ("blocks", 0, {"order": 2**31}, r"blocks\[0\]\.order is 2147483648, where at most"),
+        ("blocks", 0, {"note": ""}, r"blocks\[0\]\.'note' is unknown"),
+    ],
+)
+def test_malformed_probes_and_blocks_are_refused_whole(
+    running, make, content, key, index, change, said
+):
+    result = make.result(
+        RUN, probes=[make.probe(epoch=0), make.probe()], blocks=[make.block(1), make.block(2)]
+    )
+    result[key][index] |= change
+    before = content()
+    with pytest.raises(BadResultError, match=said):
+        running.commit(RUN, 1, result)
+    assert content() == before
+
+
+@pytest.mark.parametrize("changes", [{"probes": None}, {"probes": {}}, {"blocks": {}}])
+def test_lists_of_probes_and_blocks_are_lists(running, make, changes):
+    with pytest.raises(BadResultError, match="where a list"):
+        running.commit(RUN, 1, make.result(RUN, **changes))
+
+
+def test_names_that_become_one_when_stored_are_a_second_time(running, make):
+    probes = [make.probe(layer="a\0"), make.probe(layer="a\\x00")]
+    with pytest.raises(BadResultError, match="a second time"):
+        running.commit(RUN, 1, make.result(RUN, probes=probes))
+
+
+def test_nothing_more_is_asked_of_the_database_without_probes_and_blocks(running, make):
+    said = []
+
+    def note(connection, cursor, statement, *others):
+        said.append(statement)
+
+    engine = running._database._engine
+    event.listen(engine, "before_cursor_execute", note)
+    assert running.commit(RUN, 1, make.result(RUN))
+    assert any("INSERT INTO epochs" in statement for statement in said)
+    assert not any("probes" in statement or "blocks" in statement for statement in said)
+
+
 def test_every_key_of_a_result_is_needed(running, make):
     complete = make.result(RUN, evaluations=[make.measured(make.evaluation(1), 80.0)])
     for key in complete:
@@ -372,10 +473,6 @@ def test_a_commit_that_breaks_half_way_leaves_nothing(running, make, content, pl
             RUN, 1, make.result(RUN, evaluations=[make.measured(make.evaluation(1), 80.0)])
         )
     assert content() == before
-
-
-NO_TEXT = "a\0b\udc80c"
-ESCAPED = "a\\x00b\\udc80c"
 
 
 def test_text_that_no_database_can_hold_is_stored_escaped(store, queries, make, content):

@@ -104,6 +104,19 @@ ATTEMPTS_FLAT = [
     "finished_at",
     "seconds",
 ]
+OF_RUN = ["model", "scheme", "depth", "dataset", "seed"]
+PROBES_FLAT = [
+    *("run_id", "probe", "quantity", "epoch", "layer", "value"),
+    *OF_RUN,
+    *("trainable", "max_root_modulus", "zero_stable", "consistent", "order"),
+    *("parameters", "epochs", "diverged", "test_accuracy"),
+]
+BLOCKS_FLAT = [
+    *("run_id", "block", "alpha", "beta", "root_moduli", "max_root_modulus", "zero_stable"),
+    *("consistent", "order"),
+    *OF_RUN,
+    *("parameters", "epochs", "diverged", "test_accuracy"),
+]
 
 CONFIG = {
     "seed": 1,
@@ -137,7 +150,13 @@ def documented(view):
 
 @pytest.mark.parametrize(
     ("view", "columns"),
-    [*zip(NAMES, (RUNS_FLAT, EVALUATIONS_FLAT, ATTEMPTS_FLAT), strict=True)],
+    [
+        *zip(
+            NAMES,
+            (RUNS_FLAT, EVALUATIONS_FLAT, ATTEMPTS_FLAT, PROBES_FLAT, BLOCKS_FLAT),
+            strict=True,
+        )
+    ],
 )
 def test_a_view_has_the_columns_that_are_documented(store, plain, view, columns):
     with plain.begin() as connection:
@@ -270,6 +289,23 @@ def test_attempts_flat_agrees_with_the_attempts(store, queries, make, look):
         for name in row.keys() - {"run_state", "started_at", "finished_at", "seconds"}:
             assert row[name] == (run if name in of_run else history)[name], name
         assert (row["seconds"] is None) == (row["finished_at"] is None)
+
+
+def test_probes_flat_and_blocks_flat_agree_with_the_runs(store, queries, make, look):
+    make.save(store, "s", make.runs(2))
+    learned = make.block(2, zero_stable=False, max_root_modulus=1.25)
+    make.finish(store, make.run(1), probes=[make.probe(), make.probe(epoch=0, value=None)])
+    make.finish(store, make.run(2), blocks=[make.block(1), learned])
+    details = [queries.run_detail(run.run_id) for run in make.runs(2)]
+    rows = look("SELECT * FROM probes_flat ORDER BY epoch")
+    assert [(row["epoch"], row["value"]) for row in rows] == [(0, None), (1, 1.5)]
+    blocks = look("SELECT * FROM blocks_flat ORDER BY block")
+    assert [(row["block"], row["zero_stable"]) for row in blocks] == [(1, True), (2, False)]
+    assert [row["max_root_modulus"] for row in blocks] == [1.0, 1.25]
+    for row, run in ((rows[0], details[0]), (blocks[0], details[1])):
+        for name in (*OF_RUN, "parameters", "epochs", "diverged", "test_accuracy"):
+            assert row[name] == run[name], name
+    assert rows[0]["max_root_modulus"] == details[0]["max_root_modulus"]
 
 
 @pytest.mark.parametrize("view", NAMES)
