@@ -30,10 +30,10 @@ PLACES = {
     "drivers": (8.8, 3.1),
     "epochs": (8.8, 4.5),
     "evaluations": (3.0, 4.4),
-    "probes": (5.9, 7.0),
+    "probes": (8.8, 6.4),
     "blocks": (3.0, 5.7),
 }
-SIZE = (11.6, 8.4)
+SIZE = (11.6, 7.8)
 
 
 def kind(column: Column[object]) -> str:
