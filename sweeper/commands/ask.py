@@ -261,7 +261,7 @@ def show(
     ] = "table",
     output: OutputOption = None,
 ) -> None:
-    """One run in full: config, epochs, evaluations, attempts, and the specs that ask for it."""
+    """One run in full: config, epochs, evaluations, blocks, probes, attempts, and its specs."""
     from results.queries import Queries
     from sweeper.run_page import run_page
 

@@ -25,7 +25,7 @@ def export(
     home: HomeOption = DEFAULT_HOME,
     db: DatabaseOption = None,
 ) -> None:
-    """Write whole sweeps (specs, runs, epochs, evaluations, attempts) as a folder of Parquet."""
+    """Write whole sweeps, with all that was measured of them, as a folder of Parquet."""
     from results.archive.writing import export as write_archive
     from results.reader import Reader
     from results.schema import NEWEST
