@@ -151,16 +151,21 @@ class Queries:
             return list_evaluations(connection, Selection(connection, sweeps), where)
 
     def probe_rows(
-        self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()
+        self,
+        sweeps: Sequence[str] = (),
+        *,
+        where: Sequence[str] = (),
+        probes: Iterable[str] | None = None,
     ) -> list[dict[str, Any]]:
         """What probes measured of the runs that `run_rows` gives for the same arguments.
 
+        `probes` keeps only those of these names; one that measured nothing adds none.
         Keys: `run_id`, `probe`, `quantity`, `epoch` (0: before training), `layer` ('': the whole
         network), `value` (None: not finite). In the order of the runs; of each run by probe,
         quantity, epoch, and from the input of the network on. Raises as `run_rows`.
         """
         with self._reader.view() as connection:
-            return list_probes(connection, Selection(connection, sweeps), where)
+            return list_probes(connection, Selection(connection, sweeps), where, probes)
 
     def count_probes(self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()) -> int:
         """How many rows `probe_rows` gives for the same arguments; raises as it does."""

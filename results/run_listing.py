@@ -79,13 +79,18 @@ def list_epochs(
 
 
 def list_probes(
-    connection: Connection, selection: Selection, where: Sequence[str]
+    connection: Connection,
+    selection: Selection,
+    where: Sequence[str],
+    names: Iterable[str] | None = None,
 ) -> list[dict[str, Any]]:
     """What probes measured of the runs that pass the filters, in the order of the runs.
 
-    Of each run by probe and quantity, then by epoch, then from the input of the network on.
+    Of probes of these names, or of all. Of each run by probe and quantity, then by epoch, then
+    from the input of the network on.
     """
-    by_run = _by_run(connection, selection, where, probes, probes.c.epoch)
+    named = [] if names is None else [probes.c.probe.in_(sorted(names))]
+    by_run = _by_run(connection, selection, where, probes, probes.c.epoch, named)
     for rows in by_run.values():
         rows.sort(key=probe_key)
     return [row for run_id in selection.order(connection) for row in by_run.get(run_id, ())]
@@ -241,8 +246,9 @@ def _by_run(
     where: Sequence[str],
     table: Table,
     then: ColumnElement[Any],
+    further: Sequence[ColumnElement[bool]] = (),
 ) -> dict[str, list[dict[str, Any]]]:
-    passing = _passing(connection, selection, where)
+    passing = [*_passing(connection, selection, where), *further]
     query = select(table).join(runs, runs.c.run_id == table.c.run_id).where(*passing)
     by_run: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows_as_dicts(connection.execute(query.order_by(then))):

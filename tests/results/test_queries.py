@@ -366,3 +366,22 @@ def test_the_published_table_is_that_of_the_newest_spec(store, queries, make):
     assert queries.published_name("s") is None
     with pytest.raises(UnknownSweepError, match=r"unknown sweep 'z' \(known: s\)"):
         queries.published_name("z")
+
+
+def test_values_of_some_probes_only(store, queries, make):
+    make.save(store, "s", [make.run(2), make.run(1)])
+    probes = [make.probe(epoch=2), make.probe(), make.probe("seconds", probe="runtime", layer="")]
+    make.finish(store, make.run(1), probes=probes)
+    make.finish(store, make.run(2), probes=[make.probe(probe="angles")])
+
+    def found(**options):
+        rows = queries.probe_rows(["s"], **options)
+        return [(int(row["run_id"], 16), row["probe"], row["epoch"]) for row in rows]
+
+    everything = [
+        (2, "angles", 1), (1, "feature_norms", 1), (1, "feature_norms", 2), (1, "runtime", 1),
+    ]  # fmt: skip
+    assert found() == everything
+    assert found(probes=["runtime", "angles"]) == [everything[0], everything[3]]
+    assert found(probes=["runtime"], where=["depth<0"]) == found(probes=["nothing"]) == []
+    assert found(probes=[]) == []
