@@ -2,12 +2,24 @@
 
 from results.comparison import compare
 comparison = compare(queries.run_rows([sweep], config=True), published_table("zerosnet/table3"))
+
+A table of what a probe measures needs `probes=queries.probe_rows([sweep])` too.
 """
 
 from __future__ import annotations
 
 from results.comparison.agreement import RankAgreement
-from results.comparison.compare import ACCURACIES, compare
+from results.comparison.compare import ACCURACIES, compare, probes_needed
+from results.comparison.ratio import Ratio
 from results.comparison.result import ComparedRow, Comparison, Ours
 
-__all__ = ["ACCURACIES", "ComparedRow", "Comparison", "Ours", "RankAgreement", "compare"]
+__all__ = [
+    "ACCURACIES",
+    "ComparedRow",
+    "Comparison",
+    "Ours",
+    "RankAgreement",
+    "Ratio",
+    "compare",
+    "probes_needed",
+]

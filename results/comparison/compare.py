@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from results.comparison.conditions import Difference
 from results.comparison.matching import UNTRAINED_METRICS, fits
 from results.comparison.options import run_options, written
 from results.comparison.ranks import rank_agreements
+from results.comparison.ratios import with_ratios
 from results.comparison.result import STATES, ComparedRow, Comparison
 from results.comparison.rows import compare_row
 from results.errors import UnknownColumnError
@@ -22,7 +24,11 @@ _LISTED = 5
 
 
 def compare(
-    rows: Sequence[RunRow], table: PublishedTable, *, accuracy: str = "test_accuracy"
+    rows: Sequence[RunRow],
+    table: PublishedTable,
+    *,
+    accuracy: str = "test_accuracy",
+    probes: Iterable[Mapping[str, Any]] = (),
 ) -> Comparison:
     """Each row of `table` beside the runs that reproduce it.
 
@@ -36,18 +42,24 @@ def compare(
     accuracy; ZeroSNet's released code reports the best epoch's. Accuracies under noise, training
     accuracy and the generalization gap are the last epoch's in any case.
 
+    `probes` come from `Queries.probe_rows`; a table that prints what a probe measures needs those
+    of `probes_needed(table)`, and others nothing. Of a quantity measured at several epochs the last
+    one's counts.
+
     Raises UnknownColumnError for another `accuracy`.
     """
     if accuracy not in ACCURACIES:
         raise UnknownColumnError(accuracy, ACCURACIES, purpose="accuracy")
     by_dataset = not {row.dataset for row in table.rows}.isdisjoint(run["dataset"] for run in rows)
+    measured = _last_values(probes)
     compared: list[ComparedRow] = []
     unmatched = {run["run_id"]: run for run in rows}
     for row in table.rows:
         fitting = [run for run in rows if _belongs(run, row, by_dataset)]
-        compared.append(compare_row(row, fitting, accuracy))
+        compared.append(compare_row(row, fitting, accuracy, _probed(row, measured)))
         for run in fitting:
             unmatched.pop(run["run_id"], None)
+    compared = with_ratios(compared)
     return Comparison(
         table=table,
         accuracy=accuracy,
@@ -59,6 +71,28 @@ def compare(
     )
 
 
+def probes_needed(table: PublishedTable) -> tuple[str, ...]:
+    """The probes whose values `compare` needs for this table; most tables need none."""
+    return tuple(dict.fromkeys(row.quantity.probe for row in table.rows if row.quantity))
+
+
+def _last_values(
+    probes: Iterable[Mapping[str, Any]],
+) -> dict[tuple[str, str], dict[str, float | None]]:
+    """Values of whole networks, by probe and quantity, then by run id."""
+    found: dict[tuple[str, str], dict[str, float | None]] = {}
+    for row in sorted(probes, key=lambda row: row["epoch"]):
+        if row["layer"] == "":
+            found.setdefault((row["probe"], row["quantity"]), {})[row["run_id"]] = row["value"]
+    return found
+
+
+def _probed(
+    row: PublishedRow, measured: Mapping[tuple[str, str], Mapping[str, float | None]]
+) -> Mapping[str, float | None]:
+    return measured.get((row.quantity.probe, row.quantity.name), {}) if row.quantity else {}
+
+
 def _belongs(run: RunRow, row: PublishedRow, by_dataset: bool) -> bool:
     if by_dataset and row.dataset is not None and run["dataset"] != row.dataset:
         return False
@@ -66,8 +100,12 @@ def _belongs(run: RunRow, row: PublishedRow, by_dataset: bool) -> bool:
 
 
 def _conditions(compared: Sequence[ComparedRow]) -> list[str]:
-    lines = [line for line in compared if line.state == "compared"]
-    trained = [line for line in lines if line.published.metric not in UNTRAINED_METRICS]
+    lines = [line for line in compared if line.state == "compared" or _in_a_ratio(line)]
+    trained = [
+        line
+        for line in lines
+        if line.state == "compared" and line.published.metric not in UNTRAINED_METRICS
+    ]
     differing = Counter(difference for line in lines for difference in line.conditions)
     for line in trained:
         here, paper = line.ours.runs if line.ours else 0, line.published.runs
@@ -87,6 +125,10 @@ def _conditions(compared: Sequence[ComparedRow]) -> list[str]:
     ]
 
 
+def _in_a_ratio(line: ComparedRow) -> bool:
+    return line.published.quantity is not None and line.ours is not None
+
+
 def _notes(
     table: PublishedTable,
     compared: Sequence[ComparedRow],
@@ -95,7 +137,8 @@ def _notes(
 ) -> list[str]:
     notes = [_counts(compared)] if compared else []
     lines = [line for line in compared if line.state == "compared"]
-    if any(line.same_conditions is False for line in lines):
+    timed = [line for line in compared if _in_a_ratio(line)]
+    if any(line.same_conditions is False for line in [*lines, *timed]):
         notes.append(
             "conditions differ from the paper's, so that a difference in the numbers is no failure"
             " to reproduce them, and agreement no success"
@@ -112,6 +155,11 @@ def _notes(
         line.within is None and line.published.metric not in UNTRAINED_METRICS for line in lines
     ):
         notes.append("within is unknown where either side has no standard deviation")
+    if any(line.ratio is not None for line in timed):
+        notes.append(
+            "a ratio tells of the networks only if their runs were measured on the same machine,"
+            " with nothing else on it"
+        )
     if unmatched:
         notes.append(_strangers(unmatched, table))
     return [*notes, *table.notes]

@@ -74,9 +74,9 @@ def chosen_group(
     return judged[0] if len(judged) == 1 else None
 
 
-def varied_settings(groups: Sequence[list[RunRow]]) -> list[str]:
-    """The config paths in which these groups differ."""
-    flat = [dict(_leaves(group[0]["config"])) for group in groups]
+def varied_settings(configs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The config paths in which these differ, but for the seed."""
+    flat = [dict(_leaves(config)) for config in configs]
     paths = dict.fromkeys(path for config in flat for path in config if path != "seed")
     return [path for path in paths if len({repr(config.get(path)) for config in flat}) > 1]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from results.comparison.agreement import RankAgreement
 from results.comparison.conditions import Difference
 from results.comparison.options import written
+from results.comparison.ratio import Ratio
 from results.plain import finite
 from results.published import PublishedRow, PublishedTable
 
@@ -21,6 +23,8 @@ class Ours:
 
     `mean` and `std` (n - 1) over `runs` values; for what follows from the network alone the one
     value, `runs` being the runs that share it. `root_moduli` and `zero_stable` of their scheme.
+    `config` is that of one of them; values of measurements are of runs that differ in the seed
+    alone.
     """
 
     mean: float
@@ -29,6 +33,7 @@ class Ours:
     datasets: tuple[str, ...]
     root_moduli: tuple[float, ...] | None = None
     zero_stable: bool | None = None
+    config: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +51,7 @@ class ComparedRow:
         conditions: how our conditions differ from the paper's, where they are known.
         same_conditions: whether there is no such difference; None where the row's conditions are
             not known, or there are no runs.
+        ratio: to the first row of its quantity, where both have a value of ours.
         note: why it is not compared, misprints, runs left out.
     """
 
@@ -57,11 +63,12 @@ class ComparedRow:
     within: bool | None = None
     conditions: tuple[Difference, ...] = ()
     same_conditions: bool | None = None
+    ratio: Ratio | None = None
     note: str | None = None
 
     def flat(self) -> dict[str, Any]:
         """The row as a flat object of plain values, the same keys for every row."""
-        row, ours = self.published, self.ours
+        row, ours, ratio = self.published, self.ours, self.ratio
         return {
             "state": self.state,
             "label": row.label,
@@ -72,6 +79,7 @@ class ComparedRow:
             "dataset": row.dataset,
             "metric": row.metric,
             "evaluation": row.evaluation,
+            "quantity": row.quantity.name if row.quantity else None,
             "zero_stable": row.zero_stable,
             "root_moduli": list(row.root_moduli) if row.root_moduli else None,
             "published_mean": row.mean,
@@ -87,6 +95,10 @@ class ComparedRow:
             "joint_uncertainty": self.joint_uncertainty,
             "within": self.within,
             "same_conditions": self.same_conditions,
+            "ratio_to": ratio.over if ratio else None,
+            "published_ratio": ratio.published if ratio else None,
+            "our_ratio": ratio.here if ratio else None,
+            "ratio_agrees": ratio.agrees if ratio else None,
             "quoted_from": row.quoted_from,
             "note": self.note,
         }
@@ -125,6 +137,11 @@ class Comparison:
         """How many rows are in a state."""
         return sum(1 for row in self.compared if row.state == state)
 
+    @property
+    def ratios(self) -> tuple[Ratio, ...]:
+        """Of two networks each, where a number itself cannot be held against the paper's."""
+        return tuple(row.ratio for row in self.compared if row.ratio)
+
     def rows(self) -> list[dict[str, Any]]:
         """Flat rows at full precision, in the order of print: for JSON, CSV and DataFrames."""
         return [row.flat() for row in self.compared]
@@ -147,11 +164,12 @@ class Comparison:
         return lines
 
     def sentences(self) -> list[str]:
-        """All that there is to say below the rows: the source, conditions, ranks, and notes."""
+        """All that there is to say below the rows: source, conditions, ranks, ratios, notes."""
         return [
             f"{self.table.title}: {self.table.caption}",
             *(f"conditions: {condition}" for condition in self.conditions),
             *(f"ranks: {rank}" for rank in self.ranks),
+            *(f"ratios: {ratio}" for ratio in self.ratios),
             *self.notes,
         ]
 
@@ -166,6 +184,7 @@ class Comparison:
                 "accuracy": self.accuracy,
                 "rows": self.rows(),
                 "ranks": [asdict(rank) for rank in self.ranks],
+                "ratios": [asdict(ratio) for ratio in self.ratios],
                 "conditions": list(self.conditions),
                 "notes": list(self.notes),
                 "unmatched": list(self.unmatched),

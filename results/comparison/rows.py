@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from results.comparison.agreement import joint_uncertainty
 from results.comparison.conditions import Difference, network_differences
@@ -20,9 +21,17 @@ from results.published import PublishedRow
 from results.records import RunRow
 from results.statistics import summarize
 
+#: What a probe measured, by run id; None: not finite. A run that is left out was not measured.
+Probed = Mapping[str, float | None]
 
-def compare_row(row: PublishedRow, runs: Sequence[RunRow], accuracy: str) -> ComparedRow:
-    """The row beside `runs`, all of which fit it; `accuracy` is what stands for test_accuracy."""
+
+def compare_row(
+    row: PublishedRow, runs: Sequence[RunRow], accuracy: str, probed: Probed
+) -> ComparedRow:
+    """The row beside `runs`, all of which fit it.
+
+    `accuracy` is what stands for test_accuracy, `probed` has the values of the row's quantity.
+    """
     if row.unavailable is not None:
         return ComparedRow(
             published=row, state="missing", note=_joined([row.note, row.unavailable])
@@ -33,18 +42,31 @@ def compare_row(row: PublishedRow, runs: Sequence[RunRow], accuracy: str) -> Com
         return ComparedRow(published=row, state="missing", note=_joined([row.note, _to_add(row)]))
     if row.metric in UNTRAINED_METRICS:
         return _untrained(row, runs)
-    if row.evaluation is None and not any(row.metric in run for run in runs):
+    if row.quantity is None and row.evaluation is None and not any(row.metric in r for r in runs):
         note = _joined([row.not_comparable, row.note, f"runs have no {row.metric}"])
         return ComparedRow(published=row, state="not comparable", note=note)
-    groups = by_settings(runs)
+    suitable = [run for run in runs if _measurable(run, row, probed)]
+    if row.quantity is not None and not suitable:
+        lack = f"the runs lack {row.quantity.name}: add the probe {row.quantity.spec}"
+        note = _joined([row.not_comparable, row.note, lack])
+        return ComparedRow(published=row, state="not comparable", note=note)
+    groups = by_settings(suitable)
     chosen = chosen_group(groups, row)
     if chosen is None:
-        varied = ", ".join(varied_settings(groups))
+        varied = ", ".join(varied_settings([group[0]["config"] for group in groups]))
         reason = f"its runs differ in {varied}, not only in the seed: select those to compare"
         note = _joined([row.not_comparable, row.note, reason])
         return ComparedRow(published=row, state="not comparable", note=note)
     group, conditions = chosen
-    return _trained(row, group, conditions, accuracy, left_out=len(runs) - len(group))
+    values = _values(row, group, accuracy, probed)
+    return _trained(row, group, conditions, values, left_out=len(runs) - len(group))
+
+
+def _measurable(run: RunRow, row: PublishedRow, probed: Probed) -> bool:
+    """Whether a probe measured the row's quantity, or will; true of a row without one."""
+    if row.quantity is None or run["run_id"] in probed:
+        return True
+    return run["state"] != "done" and row.quantity.asked_by(run["config"])
 
 
 def _to_add(row: PublishedRow) -> str:
@@ -120,7 +142,7 @@ def _trained(
     row: PublishedRow,
     runs: Sequence[RunRow],
     conditions: tuple[Difference, ...],
-    accuracy: str,
+    found: _Values,
     left_out: int,
 ) -> ComparedRow:
     if row.evaluation is not None and not any(_evaluations(run, row) for run in runs):
@@ -129,16 +151,19 @@ def _trained(
             state="missing",
             note=_joined([row.note, f"the runs lack the evaluation {row.evaluation}: add it"]),
         )
-    values, waiting, diverged = _values(row, runs, accuracy)
+    values, waiting, without = found
     other = f"{left_out} runs under other settings left out" if left_out else None
     if not values and waiting:
         note = _joined([row.not_comparable, row.note, _counts(waiting), other])
         return ComparedRow(published=row, state="unfinished", note=note)
     if not values:
-        note = _joined([row.note, f"all {diverged} runs diverged, and have no {row.metric}", other])
+        none = f"all {without['diverged']} runs diverged, and have no {row.metric}"
+        if without["not finite"]:
+            none = f"no run has a finite {row.metric}: {_counts(without)}"
+        note = _joined([row.not_comparable, row.note, none, other])
         return ComparedRow(published=row, state="not comparable", note=note)
     ours = _ours(runs, values, len(values))
-    left = waiting + Counter({"diverged": diverged})
+    left = waiting + without
     partial = f"{len(values)} of {len(runs)} runs: {_counts(left)}" if left.total() else None
     note = _joined([row.not_comparable, row.note, partial, other, _stability_remark(row, ours)])
     same = False if conditions else None if row.recipe is None else True
@@ -167,29 +192,38 @@ def _trained(
     )
 
 
-def _values(
-    row: PublishedRow, runs: Sequence[RunRow], accuracy: str
-) -> tuple[list[float], Counter[str], int]:
-    """What was measured, why runs are still to be waited for, and how many have diverged."""
+class _Values(NamedTuple):
+    """What was measured, why runs are still to be waited for, and why done ones have no value."""
+
+    values: list[float]
+    waiting: Counter[str]
+    without: Counter[str]
+
+
+def _values(row: PublishedRow, runs: Sequence[RunRow], accuracy: str, probed: Probed) -> _Values:
     values: list[float] = []
     waiting: Counter[str] = Counter()
-    diverged = 0
+    without: Counter[str] = Counter()
     key = accuracy if row.metric == "test_accuracy" else row.metric
     for run in runs:
         if run["state"] != "done":
             waiting[run["state"]] += 1
             continue
-        if row.evaluation is None:
+        if row.quantity is not None:
+            value = probed[run["run_id"]]
+        elif row.evaluation is None:
             value = run[key]
         else:
             value = next((e["accuracy"] for e in _evaluations(run, row)), None)
         if value is not None:
             values.append(value)
         elif run["diverged"]:
-            diverged += 1
+            without["diverged"] += 1
+        elif row.quantity is not None:
+            without["not finite"] += 1
         else:
             waiting["not measured yet"] += 1
-    return values, waiting, diverged
+    return _Values(values, waiting, without)
 
 
 def _evaluations(run: RunRow, row: PublishedRow) -> list[Mapping[str, float | None]]:
@@ -211,6 +245,7 @@ def _ours(runs: Sequence[RunRow], values: Sequence[float], count: int) -> Ours:
         datasets=tuple(dict.fromkeys(run["dataset"] for run in runs)),
         root_moduli=tuple(moduli) if moduli else None,
         zero_stable=runs[0]["zero_stable"],
+        config=runs[0]["config"],
     )
 
 

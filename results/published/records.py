@@ -92,6 +92,31 @@ class Network:
         return {option: value for option, value in self.variant.items() if value is not None}
 
 
+@dataclass(frozen=True, slots=True)
+class ProbeQuantity:
+    """What a probe measures of a network, where a row prints that.
+
+    Attributes:
+        probe: the probe's name, such as "runtime".
+        name: the quantity of the whole network, such as "train_seconds[128]".
+        options: the probe's lists that must hold a value for it, such as `batch_sizes: 128`.
+        spec: the probe as a spec asks for all quantities of the table.
+    """
+
+    probe: str
+    name: str
+    options: Mapping[str, Any] = field(hash=False)
+    spec: str
+
+    def asked_by(self, config: Mapping[str, Any]) -> bool:
+        """Whether a run's config has the probe, with these options."""
+        return any(
+            probe["probe"] == self.probe
+            and all(value in probe.get(option, ()) for option, value in self.options.items())
+            for probe in config.get("probes", ())
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Subject:
     """What a printed line is about; a line with two metrics is one subject in two rows.
@@ -103,6 +128,8 @@ class Subject:
         network: what reproduces it; None if nothing in this version does.
         evaluation: the noise on the test images, as evaluations are named
             ("uniform[-0.08,0]"); None for clean images.
+        quantity: what a probe measures of a run, and a run's own columns do not have; rows of one
+            quantity, depth and dataset are compared by their ratios, to the first of them.
         runs: how many runs the mean is over; None if the paper does not say.
         root_moduli: printed moduli, largest first (papers leave them unordered).
         zero_stable: as printed.
@@ -117,6 +144,7 @@ class Subject:
     dataset: str | None = None
     network: Network | None = None
     evaluation: str | None = None
+    quantity: ProbeQuantity | None = None
     runs: int | None = None
     root_moduli: tuple[float, ...] | None = None
     zero_stable: bool | None = None

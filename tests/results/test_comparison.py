@@ -603,7 +603,8 @@ def test_a_runtime_is_not_comparable_whatever_runs_there_are():
     assert comparison.count("not comparable") == 12
     found = line(comparison, "PreResNet20, training, batch size 128", "runtime")
     assert found.note == (
-        "a runtime of the authors' server, not a property of the network; runs have no runtime"
+        "a runtime of the authors' server, not a property of the network; the runs lack"
+        " train_seconds[128]: add the probe {probe: runtime, batch_sizes: [128, 512, 4096]}"
     )
 
 
@@ -833,6 +834,7 @@ def test_the_whole_is_json():
         "accuracy",
         "rows",
         "ranks",
+        "ratios",
         "conditions",
         "notes",
         "unmatched",
