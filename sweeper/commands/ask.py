@@ -166,23 +166,22 @@ def compare(
     format: FormatOption = "table",  # noqa: A002
     output: OutputOption = None,
 ) -> None:
-    """Each row of a published table beside ours: difference, uncertainty, conditions, ranks."""
+    """Each row of a published table beside ours: differences, conditions, ranks, ratios."""
     from results import comparison
     from results.published import PUBLISHED, published_table
     from results.queries import Queries
+    from sweeper.commands.beside import beside
 
     if accuracy not in comparison.ACCURACIES:
         raise RequestError(f"--accuracy {accuracy!r}: one of {', '.join(comparison.ACCURACIES)}")
-    with Queries.open(home_at(home, db).database) as queries:
+    with Queries.open(home_at(home, db).database) as queries, queries.one_view():
         name = table or queries.published_name(sweep)
         if name is None:
             raise RequestError(
                 f"the spec of {sweep} names no published table: choose one with --table"
                 f" ({', '.join(PUBLISHED)})"
             )
-        chosen = published_table(name)
-        rows = queries.run_rows([sweep], where=where, config=True, learned_coefficients=True)
-    found = comparison.compare(rows, chosen, accuracy=accuracy)
+        found = beside(queries, sweep, published_table(name), where, accuracy)
     if format == "json":
         import json
 

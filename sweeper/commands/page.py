@@ -115,22 +115,19 @@ def _test(test: str, metrics: Sequence[str] | None, rows: Sequence[RunRow]) -> S
 
 def _comparisons(queries: Queries, sweeps: Sequence[str], where: Sequence[str]) -> list[Section]:
     """One for each sweep whose spec names a published table."""
-    from results.comparison import compare
     from results.html_report import CaptionedTable, Section
     from results.published import published_table
+    from sweeper.commands.beside import beside
 
     sections = []
     for name in sweeps or queries.sweep_names():
         table = queries.published_name(name)
         if table is None:
             continue
-        rows = queries.run_rows([name], where=where, config=True, learned_coefficients=True)
-        found = compare(rows, published_table(table))
-        if found.count("compared"):
-            beside = CaptionedTable(
-                found.table.title, found.summary_rows(), notes=found.sentences()
-            )
-            sections.append(Section(f"{name} beside {found.table.title}", tables=[beside]))
+        found = beside(queries, name, published_table(table), where)
+        if found.count("compared") or found.ratios:
+            shown = CaptionedTable(found.table.title, found.summary_rows(), notes=found.sentences())
+            sections.append(Section(f"{name} beside {found.table.title}", tables=[shown]))
     return sections
 
 
