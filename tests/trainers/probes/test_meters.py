@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from small_models import SMALL_MODELS
 from trainers.config import RunConfig
 from trainers.draws import seeded_generator
-from trainers.models import MODELS
 from trainers.probes import PROBES, parse_probe
 from trainers.probes.condition_numbers import layer_names
 from trainers.probes.principal_angles import angles, median_angles, sample_by_class, stage_ends
@@ -264,30 +264,6 @@ def test_the_runtime_of_a_network_that_diverged_is_not_known() -> None:
     assert all(math.isnan(value) for value in found.values())
 
 
-SMALL = {
-    "preresnet": {"depth": 8, "width": 4},
-    "lm_resnet": {"depth": 14, "width": 4},
-    "zerosnet": {"depth": 8, "width": 4},
-    "tm_resnet": {"depth": 14, "width": 4},
-    "preact_resnet": {"depth": 18, "width": 4},
-    "tm_resnet_wide": {"depth": 22, "width": 4},
-    "ho_resnet": {"depth": 26, "width": 4},
-    "dynamical_resnet": {"depth": 18, "width": 4, "stem": "3x3"},
-    "polynet": {"depth": 8, "width": 4},
-    "fractalnet": {"depth": 10, "columns": 2, "width": 4, "drop_path": 0.15},
-    "revnet": {"depth": 14, "widths": [4, 8, 16]},
-    "resnet": {"blocks": [1, 1], "width": 4},
-    "newton_resnet": {"blocks": [1, 1], "width": 4},
-    "resnext": {"depth": 11, "cardinality": 2, "base_width": 4, "width": 4},
-    "lm_resnext": {"depth": 20, "cardinality": 2, "base_width": 4, "width": 4},
-    "shake_shake": {"depth": 8, "width": 4},
-}
-
-
-def test_every_model_has_a_small_one_here() -> None:
-    assert set(SMALL) == set(MODELS)
-
-
 def snapshot(of: Subject) -> tuple[Any, ...]:
     weights = {name: tensor.clone() for name, tensor in of.network.state_dict().items()}
     modes = [module.training for module in of.network.modules()]
@@ -296,9 +272,9 @@ def snapshot(of: Subject) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", SMALL_MODELS)
 def test_every_model_can_be_measured_and_is_as_before(name: str, precision: str) -> None:
-    of = subject({"name": name, **SMALL[name]}, precision=precision)
+    of = subject({"name": name, **SMALL_MODELS[name]}, precision=precision)
     of.network.train()
     if begin := getattr(of.network, "begin_epoch", None):
         begin(lambda purpose: seeded_generator(0, purpose, 1))
