@@ -77,7 +77,7 @@ def test_the_eager_lane_is_the_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
     config = config_of(MODEL, "fp32")
     pixels, labels = noise_images(2 * BATCH_SIZE, config)
     split = Split(pixels.numpy(), labels.numpy())
-    monkeypatch.setattr(trainers.train, "load", lambda name, folder: (split, split))
+    monkeypatch.setattr(trainers.train, "load", lambda *_: (split, split))
     recipe = config.training.model_copy(update={"epochs": 1})
     one_epoch = config.model_copy(update={"training": recipe})
     trained = trainers.train.train(TrainingJob(one_epoch, (), Path("nowhere")))

@@ -56,6 +56,9 @@ def numbers(result: dict[str, Any]) -> tuple[Any, ...]:
 @pytest.fixture(scope="module")
 def trained(small: Small, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
     """A compiled run and its folder."""
+    from torch._dynamo.utils import counters
+
+    counters.clear()  # other tests of this process may have made graphs
     root = tmp_path_factory.mktemp("trained")
     return train(small(), folder=open_folder(root)), root
 
