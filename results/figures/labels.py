@@ -44,13 +44,17 @@ def moduli_text(moduli: Sequence[float]) -> str:
     return ", ".join([*shown, "…"] if len(moduli) > _LONGEST_MODULI else shown)
 
 
+NO_SCHEME = "none"
+"""The scheme of a network that takes none, as the database has it."""
+
+
 def arm_labels(
     arms: Sequence[Arm], limit: float, *, stacked: bool = False
 ) -> dict[tuple[str, str], str]:
     """Labels of at most `limit` points by (model, scheme): root moduli, or else the scheme.
 
     The model is named where there are several, on a line of its own if `stacked`; the scheme too
-    where moduli alone do not tell it.
+    where moduli alone do not tell it. A network that follows no scheme is named by its model.
     """
     known = {(arm.model, arm.scheme): arm for arm in arms}
     several_models = len({arm.model for arm in arms}) > 1
@@ -58,6 +62,9 @@ def arm_labels(
     counts = Counter((model if several_models else "", text) for (model, _), text in texts.items())
     labels = []
     for (model, scheme), text in texts.items():
+        if scheme == NO_SCHEME:
+            labels.append(shorten(drawable(model), limit))
+            continue
         prefix = model if several_models else ""
         exact = f"{text} ({scheme})" if counts[prefix, text] > 1 else text
         prefix, exact = drawable(prefix), drawable(exact)
@@ -87,6 +94,8 @@ def _scheme_text(arm: Arm) -> str:
 
 def scheme_axis_label(arms: Sequence[Arm]) -> str:
     """What the labels of `arm_labels` are."""
+    if any(arm.scheme == NO_SCHEME for arm in arms):
+        return "Network"
     return "Root moduli" if all(arm.root_moduli is not None for arm in arms) else "Scheme"
 
 

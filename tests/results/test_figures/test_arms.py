@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from results.figures.arms import group_arms
-from results.figures.labels import arm_labels, common_text, facets
+from results.figures.labels import arm_labels, common_text, facets, scheme_axis_label
 from results.figures.selection import select
 from results.figures.text import width
 
@@ -96,3 +96,17 @@ def test_labels_are_distinct_and_fit_but_for_a_number(names, limit):
     assert len(set(labels.values())) == len(labels) == len(names)
     for label in labels.values():
         assert width(label.rsplit(" #", 1)[0]) <= limit
+
+
+def test_a_network_without_a_scheme_is_named_by_its_model(networks):
+    nothing = dict.fromkeys(("alpha", "beta", "root_moduli", "max_root_modulus", "zero_stable"))
+    arms = group_arms(
+        [
+            *networks.runs(90),
+            *networks.runs(80, model="newton_resnet", scheme="none", **nothing),
+        ]
+    )
+    labels = arm_labels(arms, 200)
+    assert labels["newton_resnet", "none"] == "newton_resnet"
+    assert scheme_axis_label(arms) == "Network"
+    assert scheme_axis_label(arms[:1]) == "Root moduli"
