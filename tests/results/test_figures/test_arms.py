@@ -100,11 +100,9 @@ def test_labels_are_distinct_and_fit_but_for_a_number(names, limit):
 
 def test_a_network_without_a_scheme_is_named_by_its_model(networks):
     nothing = dict.fromkeys(("alpha", "beta", "root_moduli", "max_root_modulus", "zero_stable"))
+    (row,) = networks.runs(80)
     arms = group_arms(
-        [
-            *networks.runs(90),
-            *networks.runs(80, model="newton_resnet", scheme="none", **nothing),
-        ]
+        [*networks.runs(90), row | nothing | {"model": "newton_resnet", "scheme": "none"}]
     )
     labels = arm_labels(arms, 200)
     assert labels["newton_resnet", "none"] == "newton_resnet"
