@@ -28,7 +28,7 @@ from trainers.probes.subject import Subject
 from trainers.sgd import SGD
 from trainers.step import training_step
 
-_STEPS_UNTIL_A_LOOK = 50
+STEPS_UNTIL_A_LOOK = 50
 """On a GPU, between looks at whether the loss is still finite: it has to stop for each."""
 
 
@@ -205,7 +205,7 @@ class _Training:
             begin_epoch(lambda purpose: seeded_generator(seed, purpose, epoch))
         total_loss = torch.zeros((), dtype=torch.float64, device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
-        look_every = 1 if self.device.type == "cpu" else _STEPS_UNTIL_A_LOOK
+        look_every = 1 if self.device.type == "cpu" else STEPS_UNTIL_A_LOOK
         for step, start in enumerate(range(0, self.count, batch_size), start=1):
             if self.job.alive is not None:
                 self.job.alive()

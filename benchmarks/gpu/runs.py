@@ -9,7 +9,6 @@ replayed at once must not.
 from __future__ import annotations
 
 import gc
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -24,7 +23,8 @@ from trainers.augment import normalize
 from trainers.checkpoint import weights_sha256
 from trainers.config import RunConfig
 from trainers.sgd import SGD
-from trainers.train import build_network
+from trainers.step import training_step
+from trainers.train import STEPS_UNTIL_A_LOOK, build_network
 
 WARM_UP_STEPS = 3
 STREAMS = 32
@@ -32,7 +32,7 @@ STREAMS = 32
 
 
 class EagerRun:
-    """One run as `trainers.train` steps it: a batch's crops at a time, every loss read at once."""
+    """One run as `trainers.train` steps it: a batch's crops at a time, rare looks at the loss."""
 
     def __init__(self, config: RunConfig, data: TrainingSet) -> None:
         self._config = config
@@ -47,28 +47,31 @@ class EagerRun:
         )
         self._learning_rate = config.training.learning_rate(1)
         self._batches = batches(data, config, batches_a_gather=1)
-        self.loss = 0.0
-        self.correct = 0
+        self._loss = torch.zeros((), device=self._device)
+        self._correct = torch.zeros((), dtype=torch.int64, device=self._device)
+        self._steps = 0
 
     def step(self) -> int:
         """Train one batch; how many images it had."""
-        facts = self._config.dataset_facts
         pixels, labels = next(self._batches)
-        images = normalize(pixels, facts.mean, facts.std)
-        images = images.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(
-            self._device.type, torch.bfloat16, enabled=self._config.precision == "bf16"
-        ):
-            logits = self.network(images)
-        logits = logits.float()
-        loss = functional.cross_entropy(logits, labels)
-        self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.loss = float(loss.detach())
-        if math.isfinite(self.loss):
-            self._optimizer.step(self._learning_rate)
-        self.correct += int((logits.detach().argmax(1) == labels).sum())
+        self._loss, right = training_step(
+            self.network, self._optimizer, pixels, labels, self._learning_rate, self._config
+        )
+        self._correct += right
+        self._steps += 1
+        if self._steps % STEPS_UNTIL_A_LOOK == 0:
+            float(self._loss)  # waits for the device, as the trainer's look does
         return len(labels)
+
+    @property
+    def loss(self) -> float:
+        """The last batch's; waits for the device."""
+        return float(self._loss)
+
+    @property
+    def correct(self) -> int:
+        """How many images were right so far; waits for the device."""
+        return int(self._correct)
 
     def digest(self) -> str:
         """SHA-256 of all weights and statistics."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
+from small_networks import noise, parameters, scramble
 from trainers.draws import seeded_generator
 from trainers.models import MODELS
 from trainers.models.layout import multistep_layout
@@ -61,28 +62,6 @@ def counted(
     given_options = architecture.options.model_validate({"name": name, **options})
     completed = architecture.complete(given_options, resolved)
     return architecture.count_parameters(completed, resolved, channels, classes)
-
-
-def parameters(network: nn.Module) -> int:
-    return sum(p.numel() for p in network.parameters() if p.requires_grad)
-
-
-def scramble(network: nn.Module, seed: int = 3) -> None:
-    """Norms with arbitrary weights and statistics, so that none of them is the identity."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                assert module.running_mean is not None
-                assert module.running_var is not None
-                module.running_mean.normal_(generator=generator)
-                module.running_var.uniform_(0.5, 2, generator=generator)
-                module.weight.uniform_(0.5, 1.5, generator=generator)
-                module.bias.normal_(generator=generator)
-
-
-def noise(*shape: int, seed: int = 1) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 # Counted by running the ZeroSNet authors' released code; 10 classes.

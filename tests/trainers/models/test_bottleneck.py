@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional
 
+from small_networks import noise, parameters
 from trainers.config import RunConfig
 from trainers.errors import TrainingStopped
 from trainers.models import MODELS
@@ -52,14 +53,6 @@ def build(
     )
     assert isinstance(network, MultistepNetwork)
     return network
-
-
-def parameters(network: nn.Module) -> int:
-    return sum(p.numel() for p in network.parameters() if p.requires_grad)
-
-
-def noise(*shape: int, seed: int = 1) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def scramble(network: nn.Module) -> None:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional
 
+from small_networks import noise, parameters, scramble
 from trainers.config import RunConfig
 from trainers.errors import TrainingStopped
 from trainers.models import MODELS, ModelOptions
@@ -56,28 +57,6 @@ def counted(
 ) -> int:
     """What planning says, without a network."""
     return MODELS[name].count_parameters(completed(name, **options), None, channels, classes)
-
-
-def parameters(network: nn.Module) -> int:
-    return sum(p.numel() for p in network.parameters() if p.requires_grad)
-
-
-def scramble(network: nn.Module, seed: int = 3) -> None:
-    """Norms with arbitrary weights and statistics, so that none of them is the identity."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                assert module.running_mean is not None
-                assert module.running_var is not None
-                module.running_mean.normal_(generator=generator)
-                module.running_var.uniform_(0.5, 2, generator=generator)
-                module.weight.uniform_(0.5, 1.5, generator=generator)
-                module.bias.normal_(generator=generator)
-
-
-def noise(*shape: int, seed: int = 1) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def rows(table: int) -> list[dict[str, str]]:

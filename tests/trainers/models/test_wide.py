@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional
 
+from small_networks import noise, parameters, scramble
 from trainers.config import RunConfig
 from trainers.errors import TrainingStopped
 from trainers.models import MODELS
@@ -72,28 +73,6 @@ def multiply_adds(name: str, size: int, channels: int = 3, **options: Any) -> in
     architecture, completed, chosen = resolved(name, None, options)
     count: int = architecture.count_multiply_adds(completed, chosen, channels, size)
     return count
-
-
-def parameters(network: nn.Module) -> int:
-    return sum(p.numel() for p in network.parameters() if p.requires_grad)
-
-
-def noise(*shape: int, seed: int = 1) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-def scramble(network: nn.Module, seed: int = 3) -> None:
-    """Norms with arbitrary weights and statistics, so that none of them is the identity."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                assert module.running_mean is not None
-                assert module.running_var is not None
-                module.running_mean.normal_(generator=generator)
-                module.running_var.uniform_(0.5, 2, generator=generator)
-                module.weight.uniform_(0.5, 1.5, generator=generator)
-                module.bias.normal_(generator=generator)
 
 
 # The TM-ResNet paper's parameters in thousands, 10 classes.
