@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from trainers.config import RunConfig
 
 
-class ProbeConfig(BaseModel):
+class ProbeConfig(BaseModel, ABC):
     """Base of the configs: frozen, no unknown keys. A subclass fixes `probe`, its key in PROBES."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,13 +28,13 @@ class ProbeConfig(BaseModel):
         """
         return self
 
+    @abstractmethod
     def is_measured(self, epoch: int, *, last: bool) -> bool:
         """Whether it is measured after this epoch; 0 is before training.
 
         Args:
             last: training ends with this epoch.
         """
-        raise NotImplementedError
 
 
 class RepeatedProbe(ProbeConfig):
