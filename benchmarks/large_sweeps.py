@@ -22,7 +22,7 @@ from typing import Any, cast
 
 from no_op import nothing
 
-from results.store import Store
+from results.store.store import Store
 from sweeper.plan import new_run
 from sweeper.spec import load_spec
 

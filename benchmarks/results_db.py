@@ -30,13 +30,13 @@ from typing import Any
 
 from sqlalchemy import NullPool, create_engine, insert, make_url
 
-from results import reports, schema
-from results.connect import connect, open_unchecked
-from results.plain import to_json
-from results.queries import Queries
+from results.analysis import reports
+from results.database.connect import connect, open_unchecked
+from results.json_values import to_json
+from results.queries.queries import Queries
 from results.records import NewEvaluation, NewRun
-from results.store import Store
-from results.tables import (
+from results.schema import revisions
+from results.schema.tables import (
     attempts,
     evaluation_configs,
     evaluations,
@@ -46,6 +46,7 @@ from results.tables import (
     sweep_specs,
     sweeps,
 )
+from results.store.store import Store
 from sweeper.plan import new_evaluation, new_run
 from sweeper.spec import spec_from_text
 
@@ -344,7 +345,7 @@ def _is_empty(url: str) -> bool:
         return not Path(url.removeprefix("sqlite:///")).exists()
     database = open_unchecked(url, "read")
     with database.reading() as connection:
-        return schema.find_revision(connection, url) is None
+        return revisions.find_revision(connection, url) is None
 
 
 def measure(name: str, url: str, arguments: argparse.Namespace) -> None:

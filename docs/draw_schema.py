@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch, Rectangle
 from sqlalchemy import Column, Table
 
-from results.tables import metadata
+from results.schema.tables import metadata
 
 LINE = 0.17
 WIDTH = 2.3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from results.rounding import is_evaluation
+from results.metrics import is_evaluation
 
 _HIGHER = ("test_accuracy", "best_test_accuracy", "train_accuracy", "images_per_second")
 _LOWER = ("generalization_gap", "train_seconds", "train_loss", "test_loss")

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import BigInteger, ColumnElement, Float, Integer, and_, literal, not_, or_
 
-from results.filters import Filter, close_to, read_filters
-from results.long_lists import is_one_of
-from results.stored_columns import StoredColumn, StoredColumns
-from results.tables import runs
+from results.database.dialects import is_one_of
+from results.queries.columns import StoredColumn, StoredColumns
+from results.queries.filters import Filter, close_to, read_filters
+from results.schema.tables import runs
 
 _LARGEST = 2**63 - 1
 

@@ -21,7 +21,7 @@
         ├── NoDatabaseError    there is nothing at that place
         └── DriverBusyError    another driver works on this database
 
-Errors of SQLite and SQLAlchemy are turned into these in one place, `results.database`.
+Errors of SQLite and SQLAlchemy are turned into these in one place, `results.database.base`.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from results import reports
-from results.queries import Queries
+from results.analysis import reports
+from results.queries.queries import Queries
 from results.records import RUN_KEYS
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Results:
     Python lists; points in time are UTC.
 
     `sweeps` are names, or one name; without any, the whole database. `where` are filters such as
-    "depth>=32", or one filter; `results.filters` describes them. Both raise as
+    "depth>=32", or one filter; `results.queries.filters` describes them. Both raise as
     `Queries.run_rows`: UnknownSweepError, UnknownColumnError, BadFilterError.
     """
 
@@ -165,7 +165,8 @@ class Results:
     ) -> pd.DataFrame:
         """What `sweep report` says: one row a group, `<metric>_mean`, `_std`, `_min`, `_max`.
 
-        `results.reports` describes it. A path into the config has the type that fits its values.
+        `results.analysis.reports` describes it. A path into the config has the type that fits its
+        values.
         """
         found = reports.report(
             self._queries,

@@ -7,7 +7,7 @@ import re
 from sqlalchemy import Connection, select
 
 from results.errors import UnknownRunError
-from results.tables import runs
+from results.schema.tables import runs
 
 
 def full_run_id(connection: Connection, start: str) -> str:

@@ -44,9 +44,9 @@ def _damage() -> SweepError | None:
     home = home_in_use()
     if home is None:
         return None
-    from results.connect import connect
+    from results.database.connect import connect
+    from results.database.integrity import find_damage
     from results.errors import DatabaseError
-    from results.soundness import find_damage
 
     try:
         with closing(connect(home.database, "read")) as database:

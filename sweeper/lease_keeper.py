@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from results.errors import DatabaseError
-from results.store import RENEW_SECONDS, Store
+from results.store.store import RENEW_SECONDS, Store
 from sweeper.errors import Interrupted
 
 

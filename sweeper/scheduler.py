@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from results.errors import BadResultError, DatabaseError
 from results.records import OtherDriver, PendingRun, SweepChange
-from results.store import Store
+from results.store.store import Store
 from sweeper.backlog import Backlog
 from sweeper.cost import CostModel
 from sweeper.errors import Interrupted, ResourceError

@@ -22,7 +22,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from results.archive.layout import SWEEP, ArchivedColumn, ArchivedTable
-from results.tables import (
+from results.schema.tables import (
     attempts,
     blocks,
     evaluation_configs,

@@ -1,8 +1,8 @@
 """What an archive consists of: one Parquet file a table, with that table's columns.
 
-The columns are those of `results.tables`, so that a new one travels without a change here. Numbers
-that mean nothing in another database are left out: a sweep is called by its name, and a driver not
-at all.
+The columns are those of `results.schema.tables`, so that a new one travels without a change here.
+Numbers that mean nothing in another database are left out: a sweep is called by its name, and a
+driver not at all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 import pyarrow as pa
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Integer, String, Table
 
-from results import tables
+from results.schema import tables
 
 FORMAT: Final = "sweep archive"
 FORMAT_VERSION = 1

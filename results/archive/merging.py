@@ -17,7 +17,7 @@ from results.archive.decisions import Decision, decide
 from results.archive.layout import ARCHIVED, NAMED_AT_ONCE
 from results.archive.merged import Conflict, Counts, Difference, Merged
 from results.archive.reading import Archive, Row
-from results.tables import (
+from results.schema.tables import (
     attempts,
     blocks,
     epochs,

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table, func, insert, select, update
 
 from results.archive.layout import NAMED_AT_ONCE
 from results.archive.reading import Archive, Row
-from results.tables import sweep_evaluations, sweep_runs, sweep_specs, sweeps
+from results.schema.tables import sweep_evaluations, sweep_runs, sweep_specs, sweeps
 
 
 def names_here(archive: Archive, names: Mapping[str, str]) -> dict[str, str]:

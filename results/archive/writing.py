@@ -19,8 +19,8 @@ from results.archive.manifest import ColumnEntry, FileEntry, Manifest, is_archiv
 from results.archive.readme import readme_text
 from results.archive.staging import whole_folder, write_durably
 from results.errors import ArchiveError, UnknownSweepError
-from results.plain import to_json
-from results.tables import (
+from results.json_values import to_json
+from results.schema.tables import (
     evaluation_configs,
     evaluations,
     runs,

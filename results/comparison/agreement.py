@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from results.statistics import CONFIDENCE
+from results.analysis.statistics import CONFIDENCE
 
 
 def joint_uncertainty(
@@ -83,7 +83,7 @@ def kendall_tau(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, 
     """
     from scipy import stats
 
-    from results.rank_correlation import ranks
+    from results.analysis.rank_correlation import ranks
 
     our_ranks, their_ranks = ranks(ours), ranks(theirs)
     if len(set(our_ranks)) < 2 or len(set(their_ranks)) < 2:

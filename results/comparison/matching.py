@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from results.analysis.replicates import network
 from results.comparison.conditions import Difference, differences
 from results.comparison.options import same_variant
 from results.published import PublishedRow
 from results.records import RunRow
-from results.replicates import network
 
 #: Metrics that follow from the network alone, and are known before it trains.
 UNTRAINED_METRICS = ("parameters", "max_root_modulus")

@@ -10,7 +10,7 @@ from results.comparison.agreement import RankAgreement
 from results.comparison.conditions import Difference
 from results.comparison.options import written
 from results.comparison.ratio import Ratio
-from results.plain import finite
+from results.json_values import finite
 from results.published import PublishedRow, PublishedTable
 
 State = Literal["compared", "unfinished", "missing", "not comparable"]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from results.analysis.statistics import summarize
 from results.comparison.agreement import joint_uncertainty
 from results.comparison.conditions import Difference, network_differences
 from results.comparison.matching import (
@@ -19,7 +20,6 @@ from results.comparison.options import written
 from results.comparison.result import ComparedRow, Ours
 from results.published import PublishedRow
 from results.records import RunRow
-from results.statistics import summarize
 
 #: What a probe measured, by run id; None: not finite. A run that is left out was not measured.
 Probed = Mapping[str, float | None]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from results.figures.style import DIVERGED
+from results.figures.drawing.style import DIVERGED
 
 _ROOM = 0.12
 _HEIGHT = 0.04

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from matplotlib.lines import Line2D
 
-from results.figures.arms import Arm
-from results.figures.legend import Key
-from results.figures.style import DIVERGED, LOOKS, look_of
+from results.figures.drawing.legend import Key
+from results.figures.drawing.style import DIVERGED, LOOKS, look_of
+from results.figures.replicates import Arm
 
 
 def stability_keys(arms: Iterable[Arm]) -> list[Key]:

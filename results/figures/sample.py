@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 
-from results.statistics import summarize
+from results.analysis.statistics import summarize
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from results.figures.files import to_bytes
+from results.figures.drawing.files import to_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,18 +7,18 @@ from datetime import UTC, datetime
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from results.analysis.pivot import Pivot
+from results.analysis.reports import Report
 from results.html_report.content import CaptionedTable, Page, Section, StoredSweep
 from results.html_report.elements import element, extend, serialized
 from results.html_report.figures import figure_element
 from results.html_report.provenance import Environment, environments, runs_of_groups
 from results.html_report.style import CSS
 from results.html_report.tables import table_elements
-from results.pivot import Pivot
+from results.metrics import shown
 from results.records import STATES, RunRow
 from results.rendering.tabular import flat_records
 from results.rendering.text_table import text_table
-from results.reports import Report
-from results.rounding import shown
 
 # Nothing may be loaded and nothing may run, whatever the page holds.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element, tostring
 
-from results.rounding import visible
+from results.metrics import visible
 
 Child = Element | str | None
 

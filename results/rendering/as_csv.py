@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from results.plain import finite
+from results.json_values import finite
 from results.rendering.tabular import Tabular, flat_records
 
 

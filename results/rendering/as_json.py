@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from results.plain import finite
+from results.json_values import finite
 from results.rendering.tabular import Tabular, records
 
 

@@ -6,11 +6,11 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-from results.pivot import Pivot
-from results.plain import finite
+from results.analysis.pivot import Pivot
+from results.analysis.reports import STATISTICS, Report
+from results.json_values import finite
+from results.metrics import is_evaluation
 from results.rendering.tabular import Tabular, flat_records
-from results.reports import STATISTICS, Report
-from results.rounding import is_evaluation
 
 if TYPE_CHECKING:
     import pyarrow

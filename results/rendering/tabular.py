@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from results.pivot import Pivot
-from results.reports import Report
+from results.analysis.pivot import Pivot
+from results.analysis.reports import Report
 
 #: Flat objects, such as those of `Queries.run_rows`; the keys are the columns.
 Rows = Sequence[dict[str, Any]]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from results.pivot import Pivot, PivotCell
+from results.analysis.pivot import Pivot, PivotCell
+from results.analysis.reports import Report
+from results.metrics import readable, shown, spread_shown
 from results.rendering.tabular import Rows, Tabular, flat_records
-from results.reports import Report
-from results.rounding import readable, shown, spread_shown
 
 
 @dataclass(frozen=True, slots=True)

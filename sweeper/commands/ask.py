@@ -24,7 +24,7 @@ from sweeper.commands.output import say, write_table, write_text
 from sweeper.errors import RequestError
 
 if TYPE_CHECKING:
-    from results.queries import Queries
+    from results.queries.queries import Queries
 
 DEFAULT_GROUPS = ["model", "scheme", "depth"]
 
@@ -72,7 +72,7 @@ def report(
     output: OutputOption = None,
 ) -> None:
     """Mean +- standard deviation over runs; accuracies in percent, of the last epoch."""
-    from results.queries import Queries
+    from results.queries.queries import Queries
 
     groups, down, along = keys_of(group_by), keys_of(rows), keys_of(columns)
     if bool(down) != bool(along):
@@ -96,7 +96,7 @@ def report(
         elif test is not None:
             _write_test(queries, sweeps, test, where, metric, format, output)
         elif gap:
-            from results.generalization import gap_by_moduli
+            from results.analysis.generalization_gap import gap_by_moduli
 
             found = gap_by_moduli(queries.run_rows(sweeps, where=where, config=True))
             write_table(found, format, output)
@@ -114,8 +114,8 @@ def _write_report(
     format: str,  # noqa: A002
     output: Path | None,
 ) -> None:
-    from results import reports
-    from results.pivot import pivot
+    from results.analysis import reports
+    from results.analysis.pivot import pivot
 
     down, along = pivoted
     if down:
@@ -136,7 +136,7 @@ def _write_test(
     format: str,  # noqa: A002
     output: Path | None,
 ) -> None:
-    from results.group_tests import compare_groups
+    from results.analysis.group_tests import compare_groups
 
     rows = queries.run_rows(sweeps, where=where, config=True)
     found = compare_groups(rows, test, metric or None)
@@ -169,7 +169,7 @@ def compare(
     """Each row of a published table beside ours: differences, conditions, ranks, ratios."""
     from results import comparison
     from results.published import PUBLISHED, published_table
-    from results.queries import Queries
+    from results.queries.queries import Queries
     from sweeper.commands.beside import beside
 
     if accuracy not in comparison.ACCURACIES:
@@ -219,7 +219,7 @@ def plot(
 ) -> None:
     """Draw figures: accuracy by scheme, size and noise, training curves, roots, probes."""
     from results.figures import FORMATS, draw, possible, save
-    from results.queries import Queries
+    from results.queries.queries import Queries
     from sweeper.commands.probe_values import probe_values
     from sweeper.spec import SWEEP_NAME
 
@@ -261,7 +261,7 @@ def show(
     output: OutputOption = None,
 ) -> None:
     """One run in full: config, epochs, evaluations, blocks, probes, attempts, and its specs."""
-    from results.queries import Queries
+    from results.queries.queries import Queries
     from sweeper.run_page import run_page
 
     if format not in ("table", "json"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from results.comparison import Comparison
     from results.published import PublishedTable
-    from results.queries import Queries
+    from results.queries.queries import Queries
 
 
 def beside(

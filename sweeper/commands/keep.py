@@ -27,8 +27,8 @@ def export(
 ) -> None:
     """Write whole sweeps, with all that was measured of them, as a folder of Parquet."""
     from results.archive.writing import export as write_archive
-    from results.reader import Reader
-    from results.schema import NEWEST
+    from results.queries.reader import Reader
+    from results.schema.revisions import NEWEST
 
     reader = Reader.open(home_at(home, db).database)
     try:
@@ -55,8 +55,8 @@ def import_(
 ) -> None:
     """Add the sweeps of an archive to the database; nothing there is changed or doubled."""
     from results.archive.reading import Archive
-    from results.schema import REVISIONS
-    from results.store import Store
+    from results.schema.revisions import REVISIONS
+    from results.store.store import Store
     from sweeper.spec import SWEEP_NAME
 
     opened = Archive.open(archive, revisions=REVISIONS)
@@ -90,8 +90,8 @@ def _renamed(names: list[str], sweeps: tuple[str, ...]) -> dict[str, str]:
 
 def current(home: HomeOption = DEFAULT_HOME, db: DatabaseOption = None) -> None:
     """Say which revision of the schema the database has, and which this program needs."""
-    from results import migrations
-    from results.schema import NEWEST
+    from results.database import migrations
+    from results.schema.revisions import NEWEST
 
     found = migrations.current(home_at(home, db).database)
     print(found)
@@ -101,7 +101,7 @@ def current(home: HomeOption = DEFAULT_HOME, db: DatabaseOption = None) -> None:
 
 def upgrade(home: HomeOption = DEFAULT_HOME, db: DatabaseOption = None) -> None:
     """Bring the database's schema up to date, with all its results; all of it or nothing."""
-    from results import migrations
+    from results.database import migrations
 
     before, after = migrations.upgrade(home_at(home, db).database)
     say(f"schema {after} already" if before == after else f"schema {before} upgraded to {after}")

@@ -13,7 +13,7 @@ from sweeper.errors import RequestError
 
 if TYPE_CHECKING:
     from results.html_report import CaptionedTable, Section
-    from results.queries import Queries
+    from results.queries.queries import Queries
     from results.records import RunRow
 
 MOST_RUNS = 20_000
@@ -87,9 +87,9 @@ def _tables(
     metrics: Sequence[str] | None,
     rows: Sequence[RunRow],
 ) -> Section:
-    from results import reports
+    from results.analysis import reports
+    from results.analysis.pivot import pivot
     from results.html_report import CaptionedTable, Section
-    from results.pivot import pivot
 
     keys = list(groups) or ["zero_stable", "root_moduli", "depth"]
     found = reports.report(queries, sweeps, keys, metrics, where)
@@ -105,7 +105,7 @@ def _tables(
 
 
 def _test(test: str, metrics: Sequence[str] | None, rows: Sequence[RunRow]) -> Section:
-    from results.group_tests import compare_groups
+    from results.analysis.group_tests import compare_groups
     from results.html_report import CaptionedTable, Section
 
     found = compare_groups(rows, test, metrics)

@@ -9,7 +9,7 @@ from sweeper.commands.output import say
 from sweeper.errors import RequestError
 
 if TYPE_CHECKING:
-    from results.queries import Queries
+    from results.queries.queries import Queries
 
 MOST_VALUES = 1_000_000
 """Some 300 MB of memory; 100 runs over 160 epochs with 54 layers have fewer."""

@@ -103,7 +103,7 @@ def resume(
     db: DatabaseOption = None,
 ) -> None:
     """Go on with a sweep from the database, without its file."""
-    from results.store import Store
+    from results.store.store import Store
     from sweeper.spec import spec_from_text
 
     laboratory = home_at(home, db, storage)
@@ -115,8 +115,8 @@ def resume(
 
 
 def _run_spec(spec: Spec, home: Home, where: _Where) -> None:
-    from results.queries import Queries
-    from results.store import Store
+    from results.queries.queries import Queries
+    from results.store.store import Store
     from sweeper.cost import CostModel
     from sweeper.executors import EXECUTORS, Conditions, Executor, executor_class
     from sweeper.interruption import StopRequest
@@ -217,7 +217,7 @@ def plan(
 ) -> None:
     """Show what SPEC would run; writes nothing."""
     from results.errors import NoDatabaseError
-    from results.queries import Queries
+    from results.queries.queries import Queries
     from sweeper.cost import CostModel
     from sweeper.plan import plan_rows
     from sweeper.progress import format_seconds
@@ -281,7 +281,7 @@ def status(
     """Runs by state, rate, time left, and why runs failed."""
     from dataclasses import asdict
 
-    from results.queries import Queries
+    from results.queries.queries import Queries
 
     with Queries.open(home_at(home, db).database) as queries:
         found = queries.status(sweep)
@@ -341,7 +341,7 @@ def retry(
     db: DatabaseOption = None,
 ) -> None:
     """Queue failed and cancelled runs again. A driver at work takes them up by itself."""
-    from results.store import Store
+    from results.store.store import Store
 
     with Store.open(home_at(home, db).database, create=False) as store:
         count = store.retry(sweep, runs or None, only_failed=failed)
@@ -356,7 +356,7 @@ def cancel(
     db: DatabaseOption = None,
 ) -> None:
     """Take runs out of the queue, and stop those that train. Done runs stay as they are."""
-    from results.store import Store
+    from results.store.store import Store
 
     if sweep is None and not runs:
         raise RequestError("cancel what? Name a sweep, or runs with --run RUN")

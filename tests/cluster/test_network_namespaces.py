@@ -14,7 +14,7 @@ import pytest
 import network_hosts
 from network_hosts import Host, HostNetwork
 from ray_hosts import HEAD, RayHosts, wait_until
-from results.queries import Queries
+from results.queries.queries import Queries
 
 RUNS = 16
 EPOCHS = 60

@@ -10,7 +10,7 @@ import pytest
 import network_hosts
 from network_hosts import HostNetwork
 from ray_hosts import RayHosts, wait_until
-from results.queries import Queries
+from results.queries.queries import Queries
 
 JOBS = "http://head:8265"
 RUNS = 6

@@ -157,7 +157,7 @@ def test_a_defect_of_ours_is_not_blamed_on_a_sound_database(home, monkeypatch):
     def fails(*_, **__):
         raise KeyError("ours")
 
-    monkeypatch.setattr("results.reports.report", fails)
+    monkeypatch.setattr("results.analysis.reports.report", fails)
     with pytest.raises(KeyError, match="ours"):
         sweep("report", f"--home={home}")
 

@@ -18,8 +18,8 @@ import pytest
 from sqlalchemy import make_url
 
 import databases
-from results.schema import NEWEST
-from results.store import Store
+from results.schema.revisions import NEWEST
+from results.store.store import Store
 
 SWEEP = str(Path(sys.executable).parent / "sweep")
 

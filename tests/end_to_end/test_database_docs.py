@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import Engine, inspect
 
 import databases
-from results.tables import metadata
-from results.views import NAMES
+from results.schema.tables import metadata
+from results.schema.views import NAMES
 
 ROOT = Path(__file__).parents[2]
 SWEEP = str(Path(sys.executable).parent / "sweep")

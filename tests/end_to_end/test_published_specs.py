@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from results.store import Store
+from results.store.store import Store
 from sweeper.plan import new_evaluation, new_run
 from sweeper.spec import Spec, load_spec
 from trainers.config import RunConfig

@@ -534,7 +534,7 @@ def test_no_history_breaks_an_invariant(
     monkeypatch.setattr("sweeper.scheduler.LOOK_AROUND_SECONDS", 0.0)
     monkeypatch.setattr("sweeper.scheduler.Pace", UnsteadyPace)
     # Locks that are not there say something at once: this server was not started anew.
-    monkeypatch.setattr("results.postgres_lock.RESTART_SECONDS", 0.0)
+    monkeypatch.setattr("results.database.postgres_lock.RESTART_SECONDS", 0.0)
     url = f"sqlite:///{quick_folder}/results.db"
     if database == "postgres":
         url = request.getfixturevalue("postgres_url")

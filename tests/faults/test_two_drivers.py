@@ -22,7 +22,7 @@ import drivers
 from attempts_by_driver import Watch
 from drivers import Driver, Sweep, Undisturbed
 from figures import Figure, Times
-from results.store import Store
+from results.store.store import Store
 from sweeper.plan import new_evaluation, new_run
 from sweeper.spec import load_spec
 

@@ -35,11 +35,11 @@ OPTIONS = ["-timeout=10", "-rss_limit_mb=1024", "-max_len=4096", "-len_control=0
 with atheris.instrument_imports(include=["sweeper", "trainers", "results", "ruamel"]):
     import broken_questions
     import broken_specs
+    import results.analysis.group_tests
+    import results.analysis.pivot
+    import results.analysis.reports
     import results.comparison
-    import results.group_tests
-    import results.pivot
-    import results.queries
-    import results.reports  # noqa: F401
+    import results.queries.queries  # noqa: F401
     import sweeper.cli
     import sweeper.spec  # noqa: F401
 

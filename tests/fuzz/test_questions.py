@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 import databases
 from broken_questions import EVALUATION, SWEEP, questions
-from results.store import Store
-from results.tables import sweep_specs
+from results.schema.tables import sweep_specs
+from results.store.store import Store
 from stored_rows import replace_rows
 from sweeper.cli import app
 from sweeper.cost import CostModel

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from broken_specs import broken_data, broken_files, broken_overrides, flow
-from results.store import Store
+from results.store.store import Store
 from sweeper.cost import CostModel
 from sweeper.errors import RequestError, SpecError
 from sweeper.plan import new_evaluation, new_run, plan_rows

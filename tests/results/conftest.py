@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import Engine
 
 import databases
-from results.queries import Queries
+from results.queries.queries import Queries
 from results.records import NewEvaluation, NewRun
-from results.store import Store
+from results.store.store import Store
 
 PROVENANCE = {"host": "node-1", "pid": 7, "device": "cpu"}
 

@@ -10,7 +10,7 @@ import pytest
 import results
 from results.errors import NoDatabaseError, UnknownColumnError, UnknownSweepError
 from results.records import RUN_KEYS
-from results.store import Store
+from results.store.store import Store
 from stored_rows import replace_rows
 
 ROOT = Path(__file__).resolve().parents[2]

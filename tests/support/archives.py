@@ -17,9 +17,9 @@ from results.archive.manifest import Manifest
 from results.archive.merged import Merged
 from results.archive.reading import Archive
 from results.archive.writing import export
-from results.connect import connect
-from results.schema import NEWEST, REVISIONS
-from results.store import Store
+from results.database.connect import connect
+from results.schema.revisions import NEWEST, REVISIONS
+from results.store.store import Store
 
 
 @contextmanager

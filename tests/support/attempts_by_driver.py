@@ -10,7 +10,7 @@ from typing import Self
 from sqlalchemy import Connection, inspect, select
 
 import databases
-from results.tables import attempts, drivers, runs
+from results.schema.tables import attempts, drivers, runs
 
 
 @dataclass(frozen=True)

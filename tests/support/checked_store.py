@@ -12,11 +12,11 @@ from sqlalchemy import Connection, Engine, delete, text
 
 import databases
 from results.errors import DriverBusyError, UnknownRunError, UnknownSweepError
-from results.payload import check_result
-from results.queries import Queries
+from results.queries.queries import Queries
 from results.records import PendingRun
-from results.store import Store
-from results.tables import metadata
+from results.schema.tables import metadata
+from results.store.result_schema import check_result
+from results.store.store import Store
 from run_model import Model, RefusedError
 
 T = TypeVar("T")

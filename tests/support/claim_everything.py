@@ -12,7 +12,7 @@ import random
 import sys
 from contextlib import nullcontext
 
-from results.store import Store
+from results.store.store import Store
 
 
 def main(url: str, sweep: str, order: str) -> None:

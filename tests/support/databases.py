@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
-from results import migrations
-from results.connect import open_unchecked
-from results.plain import to_json
-from results.store import Store
-from results.tables import runs
+from results.database import migrations
+from results.database.connect import open_unchecked
+from results.json_values import to_json
+from results.schema.tables import runs
+from results.store.store import Store
 
 KINDS = ("sqlite", "postgres")
 

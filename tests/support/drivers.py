@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 import psutil
 
 from results.errors import NoDatabaseError, UnknownSweepError
-from results.queries import Queries
+from results.queries.queries import Queries
 
 SWEEP = (str(Path(sys.executable).with_name("sweep")),)
 

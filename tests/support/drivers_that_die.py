@@ -32,9 +32,9 @@ import torch
 from sqlalchemy.engine.default import DefaultDialect
 
 import fake_trainers  # noqa: F401
-import results.migrations
-import results.postgres_database
-import results.sqlite_database  # noqa: F401
+import results.database.migrations
+import results.database.postgres
+import results.database.sqlite  # noqa: F401
 import sweeper.commands.run
 import sweeper.executors.inline
 import sweeper.scheduler  # noqa: F401

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from results.columns import Columns
-from results.filters import read_filters
+from results.analysis.reports import DEFAULT_METRICS, STATISTICS, Report
+from results.analysis.statistics import summarize
+from results.queries.filters import read_filters
 from results.records import RunRow
-from results.reports import DEFAULT_METRICS, STATISTICS, Report
-from results.statistics import summarize
+from results.run_columns import Columns
 
 
 def select_rows(rows: Sequence[RunRow], where: Sequence[str]) -> list[RunRow]:
@@ -25,7 +25,7 @@ def report(
     metrics: Sequence[str] | None = None,
     where: Sequence[str] = (),
 ) -> Report:
-    """As `results.reports.report`, over rows as of `Queries.run_rows`."""
+    """As `results.analysis.reports.report`, over rows as of `Queries.run_rows`."""
     columns = Columns(rows)
     filters = read_filters(where, columns)
     keys = [columns.find(name) for name in dict.fromkeys(group_by)]

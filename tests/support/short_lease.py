@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
-import results.leases
+import results.store.leases
 import sweeper.cli
 import sweeper.lease_keeper
 
 if __name__ == "__main__":
     seconds = float(sys.argv.pop(1))
-    results.leases.LEASE_SECONDS = seconds
+    results.store.leases.LEASE_SECONDS = seconds
     sweeper.lease_keeper.RENEW_SECONDS = seconds / 10
     sweeper.cli.main()

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, insert
 
 from results.records import RUN_KEYS
-from results.tables import (
+from results.schema.tables import (
     evaluation_configs,
     evaluations,
     metadata,

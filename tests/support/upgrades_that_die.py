@@ -16,13 +16,13 @@ import alembic.config
 import alembic.context
 from sqlalchemy import Engine, event
 
-from results import migrations, postgres_database, sqlite_database
+from results.database import migrations, postgres, sqlite
 from results.errors import DriverBusyError
 
 BUSY = 3
 """A server takes a moment to see that the one who died before is gone, and with it its lock."""
 
-LOADED_ONCE = (alembic.command, alembic.config, alembic.context, postgres_database, sqlite_database)
+LOADED_ONCE = (alembic.command, alembic.config, alembic.context, postgres, sqlite)
 
 
 def upgrade_and_die(url: str, moment: int) -> None:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from results.records import RUN_KEYS
-from results.store import Store
+from results.store.store import Store
 from sweeper.cost import CostModel
 from sweeper.plan import new_evaluation, new_run, plan_rows
 from sweeper.spec import spec_from_text
@@ -138,7 +138,7 @@ def test_what_the_database_knows_is_shown(spec):
 
 
 def test_states_come_from_a_real_database(spec, tmp_path):
-    from results.queries import Queries
+    from results.queries.queries import Queries
 
     url = f"sqlite:///{tmp_path}/sweep.db"
     with Store.open(url) as store, Queries.open(url) as queries:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from results.errors import DriverBusyError
-from results.queries import Queries
-from results.store import Store
+from results.queries.queries import Queries
+from results.store.store import Store
 from sweeper.cost import CostModel
 from sweeper.errors import Interrupted, ResourceError
 from sweeper.executors import Conditions, Executor

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from results.store import Store
+from results.store.store import Store
 from sweeper.plan import new_evaluation, new_run
 from sweeper.spec import load_spec, spec_from_text
 from trainers.models import MODELS

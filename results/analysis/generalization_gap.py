@@ -1,0 +1,79 @@
+"""The generalization gap by root moduli, as ZeroSNet's Table 7 has it.
+
+Importing this module loads numpy and scipy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from results.analysis.rank_correlation import kendall_tau
+from results.analysis.replicates import identity, network
+from results.analysis.statistics import summarize
+from results.records import RunRow
+
+_MEASURES = ("train_accuracy", "test_accuracy", "generalization_gap")
+
+
+def gap_by_moduli(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
+    """The mean gap between training and test accuracy of every network, in points.
+
+    `rows` come from `Queries.run_rows` with `config=True`. Done runs of fixed schemes count; a
+    learned scheme has no moduli. One dict a network, that is for all seeds of one config: `model,
+    dataset, epochs, depth, scheme, root_moduli` (largest first), `runs`, `diverged` (of these,
+    without accuracies), then for train_accuracy, test_accuracy and generalization_gap the mean
+    under that name and the standard deviation (n - 1) under `<name>_std`, and `tau`.
+
+    `tau` is the same for all networks that differ in nothing but their scheme: Kendall's tau-b
+    between their moduli, ordered by the largest, then the next, and their mean gaps. 1 is what
+    ZeroSNet's Table 7 suggests, smaller moduli with smaller gaps; -1 the opposite; None for
+    fewer than two networks, or no spread.
+
+    Ordered as that table: by depth, then by falling moduli, after model, dataset and epochs.
+    """
+    members: dict[str, list[RunRow]] = {}
+    for row in rows:
+        if row["state"] == "done" and row["root_moduli"] is not None:
+            members.setdefault(network(row), []).append(row)
+    blocks: dict[str, list[dict[str, Any]]] = {}
+    for runs in members.values():
+        blocks.setdefault(_without_scheme(runs[0]), []).append(_entry(runs))
+    for block in blocks.values():
+        block.sort(key=_moduli, reverse=True)
+        measured = [entry for entry in block if entry["generalization_gap"] is not None]
+        order = {moduli: place for place, moduli in enumerate(sorted(set(map(_moduli, measured))))}
+        tau = kendall_tau(
+            [order[_moduli(entry)] for entry in measured],
+            [entry["generalization_gap"] for entry in measured],
+        )
+        for entry in block:
+            entry["tau"] = tau
+    ordered = sorted(blocks, key=lambda key: (*_place(blocks[key][0]), key))
+    return [entry for key in ordered for entry in blocks[key]]
+
+
+def _entry(runs: Sequence[RunRow]) -> dict[str, Any]:
+    keys = ("model", "dataset", "epochs", "depth", "scheme", "root_moduli")
+    entry: dict[str, Any] = {key: runs[0][key] for key in keys}
+    entry["runs"] = len(runs)
+    entry["diverged"] = sum(bool(row["diverged"]) for row in runs)
+    for name in _MEASURES:
+        found = summarize(row[name] for row in runs)
+        entry |= {name: found.mean, f"{name}_std": found.std}
+    return entry
+
+
+def _without_scheme(row: RunRow) -> str:
+    config = row.get("config") or {}
+    rest = {key: value for key, value in config.items() if key not in ("scheme", "seed")}
+    return identity([*_place(row), rest])
+
+
+def _place(row: dict[str, Any]) -> tuple[Any, ...]:
+    return (row["model"], row["dataset"], row["epochs"], row["depth"])
+
+
+def _moduli(entry: dict[str, Any]) -> tuple[float, ...]:
+    """Rounded, as equal moduli are computed with rounding errors."""
+    return tuple(round(modulus, 9) for modulus in entry["root_moduli"])

@@ -1,0 +1,408 @@
+"""Counts, means and spreads of groups of runs, computed in the database."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    Boolean,
+    ColumnElement,
+    Connection,
+    Float,
+    Integer,
+    Label,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    select,
+    true,
+)
+
+from results.analysis.statistics import Summary
+from results.queries.columns import StoredColumn
+from results.queries.selection import Selection
+from results.schema.tables import evaluations, runs
+
+#: What a group has in common: its keys as they are stored.
+Keys = tuple[Any, ...]
+
+# A result may have 1,664 columns in Postgres and 2,000 in SQLite; a metric takes six.
+_METRICS_AT_ONCE = 100
+
+#: So many values settle around what a metric's moments are taken first.
+_SAMPLED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """A sample by its size, the sums of x - center and of its square, and its extremes."""
+
+    size: int
+    center: float
+    sum: float
+    squares: float
+    low: float
+    high: float
+
+    @property
+    def squared_deviations(self) -> float:
+        """The sum of the squared deviations from the mean."""
+        return max(0.0, self.squares - self.sum**2 / self.size)
+
+    @property
+    def are_precise(self) -> bool:
+        """Whether rounding leaves the variance a relative error of at most 1e-9.
+
+        Its numerator is the difference of two sums of `size` products. By the usual bound on
+        rounding in sums (Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition,
+        SIAM 2002, section 4.2) it is off by at most 3 (size + 2) u `squares`, with u = 2^-53.
+        """
+        if self.low == self.high:
+            return True  # the sums are of no use then, see `around_itself`
+        error = 3 * (self.size + 2) * 2**-53 * self.squares
+        return error <= 1e-9 * self.squared_deviations
+
+    def around_itself(self) -> Moments:
+        """The same sample; one of equal values around their value, whatever its center was.
+
+        Far from its center, the sums of such a sample are nothing but rounding.
+        """
+        if self.low == self.high:
+            return replace(self, center=self.low, sum=0.0, squares=0.0)
+        return self
+
+
+_MOMENTS = len(fields(Moments))
+
+
+@dataclass(slots=True)
+class Group:
+    """How many runs are done, diverged among these, and not done; moments of the done ones.
+
+    `moments` are by the name of the metric; one that no run has a value of is missing.
+    """
+
+    done: int
+    diverged: int
+    unfinished: int
+    moments: dict[str, Moments]
+
+
+def read_groups(
+    connection: Connection,
+    selection: Selection,
+    filters: Sequence[ColumnElement[bool]],
+    keys: Sequence[StoredColumn],
+    metrics: Sequence[StoredColumn],
+) -> dict[Keys, Group]:
+    """The selected runs that pass the filters, by groups, with statistics of the metrics."""
+    grouped = _GroupedRuns(connection, selection, filters, keys)
+    of_runs = [metric for metric in metrics if metric.evaluation_id is None]
+    measured = [metric for metric in metrics if metric.evaluation_id is not None]
+    groups = grouped.groups(of_runs[:_METRICS_AT_ONCE])
+    others = [*of_runs[_METRICS_AT_ONCE:], *measured]
+    for stored, name, moments in grouped.moments(others):
+        groups[stored].moments[name] = moments
+    imprecise = {
+        name
+        for group in groups.values()
+        for name, moments in group.moments.items()
+        if not moments.are_precise
+    }
+    again = [metric for metric in metrics if metric.name in imprecise]
+    for stored, name, moments in grouped.moments(again, precisely=True):
+        groups[stored].moments[name] = moments
+    return groups
+
+
+class _GroupedRuns:
+    """Runs, and how they are grouped: each query has a table with the columns key_0, key_1, ..."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        selection: Selection,
+        filters: Sequence[ColumnElement[bool]],
+        keys: Sequence[StoredColumn],
+    ) -> None:
+        self._connection = connection
+        self._selection = selection
+        self._filters = filters
+        self._keys = [key.sql.label(f"key_{i}") for i, key in enumerate(keys)]
+
+    def groups(self, metrics: Sequence[StoredColumn]) -> dict[Keys, Group]:
+        """The groups, with the moments of these metrics, which are no evaluations."""
+        table = self._runs(metrics)
+        done = table.c.done
+        counts: list[ColumnElement[int]] = [
+            func.count().filter(done),
+            func.count().filter(done, table.c.diverged),
+            func.count().filter(~done),
+        ]
+        keys, numbers = self._keys_in(table), _numbers_in(table, metrics)
+        query = _around(keys, numbers, self._centers(metrics), counts)
+        groups = {}
+        for row in self._connection.execute(query):
+            stored, counted, values = _cut(row, len(keys), len(counts))
+            finished, diverged, unfinished = counted
+            moments = dict(_named(metrics, values))
+            groups[stored] = Group(finished, diverged, unfinished, moments)
+        return groups
+
+    def moments(
+        self, metrics: Sequence[StoredColumn], *, precisely: bool = False
+    ) -> Iterator[tuple[Keys, str, Moments]]:
+        """Keys of a group, name of a metric, and its moments over the group's done runs.
+
+        They are taken around rough centers, or `precisely` around the mean of each group, which
+        takes the database twice as long.
+        """
+        # SQLite sorts what it groups, and is quicker with one wide row a run. Postgres groups by
+        # hash, and is slower if it has to make rows of runs first.
+        by_run = self._connection.dialect.name == "sqlite"
+        of_runs = [metric for metric in metrics if metric.evaluation_id is None]
+        measured = [metric for metric in metrics if metric.evaluation_id is not None]
+        for part in _parts(of_runs):
+            yield from self._moments_by_run(self._runs(part), part, precisely)
+        for part in _parts(measured):
+            if by_run:
+                yield from self._moments_by_run(self._accuracies(part), part, precisely)
+            else:
+                yield from self._moments_by_measurement(part, precisely)
+
+    def _moments_by_run(
+        self, table: CTE, metrics: Sequence[StoredColumn], precisely: bool
+    ) -> Iterator[tuple[Keys, str, Moments]]:
+        keys, numbers = self._keys_in(table), _numbers_in(table, metrics)
+        if precisely:
+            query = _around_means(table, keys, numbers)
+        else:
+            query = _around(keys, numbers, self._centers(metrics))
+        for row in self._connection.execute(query):
+            stored, _, values = _cut(row, len(keys))
+            for name, moments in _named(metrics, values):
+                yield stored, name, moments
+
+    def _moments_by_measurement(
+        self, metrics: Sequence[StoredColumn], precisely: bool
+    ) -> Iterator[tuple[Keys, str, Moments]]:
+        table = self._measurements([metric.evaluation_id for metric in metrics])
+        evaluation = table.c.evaluation_id
+        keys = [*self._keys_in(table), evaluation]
+        if precisely:
+            query = _around_means(table, keys, [table.c.accuracy])
+        else:
+            centers = zip(metrics, self._centers(metrics), strict=True)
+            center = case(*((evaluation == m.evaluation_id, value) for m, value in centers))
+            query = _around(keys, [table.c.accuracy], [center])
+        by_id = {metric.evaluation_id: metric for metric in metrics}
+        for row in self._connection.execute(query):
+            stored, _, values = _cut(row, len(keys))
+            for name, moments in _named([by_id[stored[-1]]], values):
+                yield stored[:-1], name, moments
+
+    def _runs(self, metrics: Sequence[StoredColumn]) -> CTE:
+        """One row a run: keys, done, diverged, and the number_0, number_1, ... of done runs."""
+        done = runs.c.state == "done"
+        numbers = [case((done, m.number)) for m in metrics if m.number is not None]
+        query = select(*self._keys, done.label("done"), runs.c.diverged, *_numbered(numbers))
+        # Otherwise SQLite takes an index that has the order of the groups, and fetches the runs
+        # one by one in that order.
+        return _materialized(
+            query.where(*self._selection.holds(runs.c.run_id), *self._filters), "grouped"
+        )
+
+    def _accuracies(self, metrics: Sequence[StoredColumn]) -> CTE:
+        """One row a done run with measurements: keys, number_0, number_1, ..."""
+        accuracies = (
+            func.max(evaluations.c.accuracy).filter(
+                evaluations.c.evaluation_id == metric.evaluation_id
+            )
+            for metric in metrics
+        )
+        by_run = (
+            select(evaluations.c.run_id, *_numbered(accuracies))
+            .where(*self._selection.holds(evaluations.c.run_id))
+            .group_by(evaluations.c.run_id)
+            .cte("by_run")
+        )
+        return (
+            select(*self._keys, *_numbers_in(by_run, metrics))
+            .join_from(by_run, runs, runs.c.run_id == by_run.c.run_id)
+            .where(runs.c.state == "done", *self._filters)
+            .cte("grouped")
+        )
+
+    def _measurements(self, evaluation_ids: Sequence[str | None]) -> CTE:
+        """One row a measurement of a done run: keys, evaluation_id, accuracy."""
+        # The keys are taken once a run, and not once a measurement.
+        done = _materialized(
+            select(runs.c.run_id, *self._keys).where(
+                runs.c.state == "done", *self._selection.holds(runs.c.run_id), *self._filters
+            ),
+            "done",
+        )
+        return (
+            select(*self._keys_in(done), evaluations.c.evaluation_id, evaluations.c.accuracy)
+            .join_from(done, evaluations, evaluations.c.run_id == done.c.run_id)
+            .where(evaluations.c.evaluation_id.in_(evaluation_ids))
+            .cte("grouped")
+        )
+
+    def _centers(self, metrics: Sequence[StoredColumn]) -> list[ColumnElement[float]]:
+        """Means of a few values of each metric: near enough to the means of most groups."""
+        means = []
+        for metric in metrics:
+            if metric.evaluation_id is None:
+                some = select(*_numbered([metric.number])).where(runs.c.state == "done")
+            else:
+                some = select(*_numbered([evaluations.c.accuracy])).where(
+                    evaluations.c.evaluation_id == metric.evaluation_id
+                )
+            (number,) = some.limit(_SAMPLED).subquery("some").c
+            means.append(select(func.avg(number)).scalar_subquery())
+        found = self._connection.execute(select(*means)).one() if means else ()
+        return [literal(mean or 0.0, Float) for mean in found]
+
+    def _keys_in(self, table: CTE) -> list[ColumnElement[Any]]:
+        return [table.c[key.name] for key in self._keys]
+
+
+def _around(
+    keys: Sequence[ColumnElement[Any]],
+    numbers: Sequence[ColumnElement[float]],
+    centers: Sequence[ColumnElement[float]],
+    counts: Sequence[ColumnElement[int]] = (),
+) -> Select[Any]:
+    """Keys of each group, counts, and the moments of its numbers, each around its center."""
+    moments = [
+        part
+        for number, center in zip(numbers, centers, strict=True)
+        for part in _moments(number, center, center)
+    ]
+    return select(*keys, *counts, *moments).group_by(*keys)
+
+
+def _around_means(
+    table: CTE, keys: Sequence[ColumnElement[Any]], numbers: Sequence[ColumnElement[float]]
+) -> Select[Any]:
+    """The same, each around its mean over the group."""
+    means = (
+        select(
+            *(_never_null(key).label(f"key_{i}") for i, key in enumerate(keys)),
+            *(key.is_(None).label(f"null_{i}") for i, key in enumerate(keys)),
+            *(func.avg(number).label(f"mean_{i}") for i, number in enumerate(numbers)),
+        )
+        .group_by(*keys)
+        .cte("means")
+    )
+    # Equality joins by hash or index, where IS NOT DISTINCT FROM compares each with each.
+    same_group: list[ColumnElement[bool]] = [true()]
+    for i, key in enumerate(keys):
+        same_group.append(_never_null(key) == means.c[f"key_{i}"])
+        same_group.append(key.is_(None) == means.c[f"null_{i}"])
+    moments = []
+    for i, number in enumerate(numbers):
+        mean = means.c[f"mean_{i}"]
+        # It is the same in all rows of a group, which the query cannot know.
+        moments += _moments(number, mean, func.min(mean))
+    return select(*keys, *moments).join_from(table, means, and_(*same_group)).group_by(*keys)
+
+
+def _moments(
+    number: ColumnElement[float],
+    center: ColumnElement[float],
+    center_of_group: ColumnElement[float],
+) -> list[ColumnElement[Any]]:
+    """In the order of the fields of Moments."""
+    deviation = number - center
+    return [
+        func.count(number),
+        center_of_group,
+        func.sum(deviation),
+        func.sum(deviation * deviation),
+        func.min(number),
+        func.max(number),
+    ]
+
+
+def _never_null(key: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The key, or for null some value of its type."""
+    if isinstance(key.type, Boolean):
+        return func.coalesce(key, literal(False))
+    some = 0 if isinstance(key.type, Integer | Float) else ""
+    return func.coalesce(key, literal(some, key.type))
+
+
+def _numbered(numbers: Iterable[ColumnElement[Any] | None]) -> list[Label[Any]]:
+    return [number.label(f"number_{i}") for i, number in enumerate(numbers) if number is not None]
+
+
+def _numbers_in(table: CTE, metrics: Sequence[StoredColumn]) -> list[ColumnElement[Any]]:
+    return [table.c[f"number_{i}"] for i in range(len(metrics))]
+
+
+def _materialized(query: Select[Any], name: str) -> CTE:
+    return query.cte(name).prefix_with("MATERIALIZED")
+
+
+def _cut(row: Sequence[Any], keys: int, counts: int = 0) -> tuple[Keys, Keys, Keys]:
+    """The keys, the counts and the moments in a row."""
+    return tuple(row[:keys]), tuple(row[keys : keys + counts]), tuple(row[keys + counts :])
+
+
+def _named(metrics: Sequence[StoredColumn], values: Sequence[Any]) -> Iterator[tuple[str, Moments]]:
+    """The moments of the metrics that have any value."""
+    for i, metric in enumerate(metrics):
+        size, *others = values[_MOMENTS * i : _MOMENTS * (i + 1)]
+        if size:
+            yield metric.name, Moments(size, *others)
+
+
+def _parts(metrics: Sequence[StoredColumn]) -> list[Sequence[StoredColumn]]:
+    return [
+        metrics[start : start + _METRICS_AT_ONCE]
+        for start in range(0, len(metrics), _METRICS_AT_ONCE)
+    ]
+
+
+def summary_of(parts: Sequence[Moments]) -> Summary:
+    """The summary of a sample that consists of these parts.
+
+    As `results.analysis.statistics.summarize` gives it for the values themselves, but for rounding.
+    """
+    size = sum(part.size for part in parts)
+    if size == 0:
+        return Summary(None, None, None, None)
+    low, high = min(part.low for part in parts), max(part.high for part in parts)
+    mean, squares = _mean_and_squares(parts, size)
+    # Rounding may put the mean of equal values just outside of them.
+    mean = min(max(mean, low), high)
+    if size == 1:
+        return Summary(mean, None, low, high)
+    variance = 0.0 if low == high else squares / (size - 1)
+    return Summary(mean, math.sqrt(variance), low, high)
+
+
+def _mean_and_squares(parts: Sequence[Moments], size: int) -> tuple[float, float]:
+    """The mean, and the sum of the squared deviations from it."""
+    if len(parts) == 1:
+        (part,) = parts
+        return part.center + part.sum / size, part.squared_deviations
+    # Exact, as the centers may differ by much less than they are.
+    parts = [part.around_itself() for part in parts]
+    sums = (part.size * Fraction(part.center) + Fraction(part.sum) for part in parts)
+    mean = sum(sums, start=Fraction(0)) / size
+    squares = Fraction(0)
+    for part in parts:
+        offset = Fraction(part.center) - mean
+        squares += Fraction(part.squares) + 2 * offset * Fraction(part.sum)
+        squares += part.size * offset**2
+    return float(mean), max(0.0, float(squares))

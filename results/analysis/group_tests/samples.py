@@ -1,0 +1,150 @@
+"""Done runs in two groups, as single runs and as networks."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from results.analysis.replicates import identity, network
+from results.analysis.sort_keys import sort_key
+from results.analysis.statistics import summarize
+from results.better import better
+from results.errors import NotTwoGroupsError
+from results.records import RunRow
+from results.run_columns import Column, Columns
+
+#: What counts as one value of a sample: a network with all its seeds, or each run.
+Level = Literal["networks", "runs"]
+LEVELS: tuple[Level, ...] = ("networks", "runs")
+
+#: The runs of one network, at least one.
+Runs = Sequence[RunRow]
+
+_QUALITIES = ("test_accuracy", "best_test_accuracy", "train_accuracy", "generalization_gap")
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What is compared. `percent` is the unit; `quality` means that a diverged run is worst."""
+
+    name: str
+    percent: bool
+    quality: bool
+    lower_is_better: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TwoGroups:
+    """The done runs by the two values of a key: false before true, numbers by size.
+
+    `networks` has each group's runs by network, that is runs that differ in their seed alone.
+    `without_value` and `unfinished` count the runs left out: the key is null, not done yet.
+    """
+
+    by: str
+    values: tuple[Any, Any]
+    networks: tuple[list[Runs], list[Runs]]
+    without_value: int
+    unfinished: int
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """The groups as `--where` names them, such as "zero_stable=false"."""
+        return f"{self.by}={written(self.values[0])}", f"{self.by}={written(self.values[1])}"
+
+    @property
+    def runs(self) -> tuple[int, int]:
+        """How many runs each group has."""
+        return sum(map(len, self.networks[0])), sum(map(len, self.networks[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One value of a sample, a run or a network, with at least one row.
+
+    `value` enters means: None if nothing was measured. `ranked` enters ranks: a diverged run is
+    worse than any other, so infinite; None if it neither diverged nor was measured.
+    """
+
+    rows: Runs
+    value: float | None
+    ranked: float | None
+
+    @property
+    def diverged(self) -> bool:
+        return any(row["diverged"] for row in self.rows)
+
+    @property
+    def moduli(self) -> list[float] | None:
+        """The scheme's root moduli, largest first; None where they are not known."""
+        moduli: list[float] | None = self.rows[0]["root_moduli"]
+        return moduli
+
+
+def split_in_two(rows: Sequence[RunRow], by: str) -> TwoGroups:
+    """The done runs by the values of `by`; runs where it is null are left out.
+
+    Raises UnknownColumnError, and NotTwoGroupsError unless there are exactly two values.
+    """
+    column = Columns(rows).find(by)
+    done = [row for row in rows if row["state"] == "done"]
+    members: dict[str, list[RunRow]] = {}
+    values: dict[str, Any] = {}
+    for row in done:
+        value = column.read(row)
+        if value is not None:
+            values.setdefault(identity(value), value)
+            members.setdefault(identity(value), []).append(row)
+    order = sorted(members, key=lambda key: sort_key(values[key]))
+    if len(order) != 2:
+        raise NotTwoGroupsError(
+            column.name, {written(values[key]): len(members[key]) for key in order}
+        )
+    first, second = order
+    return TwoGroups(
+        by=column.name,
+        values=(values[first], values[second]),
+        networks=(_networks(members[first]), _networks(members[second])),
+        without_value=len(done) - len(members[first]) - len(members[second]),
+        unfinished=len(rows) - len(done),
+    )
+
+
+def describe_metric(name: str, evaluations: Sequence[str]) -> Metric:
+    """What is known about a column of numbers by its name."""
+    quality = name in _QUALITIES or name in evaluations
+    return Metric(name, quality, quality, lower_is_better=better(name) == "lower")
+
+
+def units(networks: Sequence[Runs], column: Column, metric: Metric, level: Level) -> list[Unit]:
+    """The networks, each averaged over its seeds, or the runs; those without any value left out.
+
+    `column` is what `metric` describes. A network is worst in ranks as soon as one of its runs
+    diverged.
+    """
+    members = networks if level == "networks" else [[row] for runs in networks for row in runs]
+    found = [_unit(runs, column, metric) for runs in members]
+    return [unit for unit in found if unit.ranked is not None]
+
+
+def written(value: Any) -> str:
+    """A value as `--where` reads it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _networks(rows: Runs) -> list[Runs]:
+    members: dict[str, list[RunRow]] = {}
+    for row in rows:
+        members.setdefault(network(row), []).append(row)
+    return list(members.values())
+
+
+def _unit(rows: Runs, column: Column, metric: Metric) -> Unit:
+    value = summarize(column.read(row) for row in rows).mean
+    ranked = value
+    if metric.quality and any(row["diverged"] for row in rows):
+        ranked = math.inf if metric.lower_is_better else -math.inf
+    return Unit(rows, value, ranked)

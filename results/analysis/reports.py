@@ -1,0 +1,119 @@
+"""Mean and spread of metrics over groups of runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from results.analysis.group_statistics import Keys, read_groups, summary_of
+from results.conditions import conditions
+from results.queries.columns import StoredColumn, StoredColumns
+from results.queries.queries import Queries
+from results.queries.selection import Selection
+
+DEFAULT_METRICS = ("test_accuracy", "best_test_accuracy", "generalization_gap")
+STATISTICS = ("mean", "std", "min", "max")
+
+
+def columns_of(metric: str) -> list[str]:
+    """The names under which a group has the metric's statistics."""
+    return [f"{metric}_{name}" for name in STATISTICS]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Groups of runs with statistics of their metrics.
+
+    A group has the keys of `group_by`, then `runs` (done), `diverged` and `unfinished` (counts;
+    `diverged` is left out if it is a key already), then `<metric>_mean`, `_std` (n - 1, None for
+    one run), `_min` and `_max` for every metric.
+
+    `runs` are the done runs in all groups. `unfinished` are the runs of the selection that are
+    not done, also those whose group has no done run and is therefore not listed: while it is not
+    0, the report is a partial one.
+    """
+
+    group_by: tuple[str, ...]
+    metrics: tuple[str, ...]
+    groups: list[dict[str, Any]]
+    runs: int
+    unfinished: int
+
+
+def report(
+    queries: Queries,
+    sweeps: Sequence[str],
+    group_by: Sequence[str],
+    metrics: Sequence[str] | None = None,
+    where: Sequence[str] = (),
+) -> Report:
+    """Statistics over the done runs of these sweeps, or of the whole database, by groups.
+
+    `group_by` are run keys or dotted config paths; without any, all runs form one group.
+    `metrics` are numeric run keys, config paths or evaluation names; by default DEFAULT_METRICS
+    and every evaluation that the sweeps ask for, or that the database knows. Values that are null
+    stay out of the statistics. `where` are filters as of `results.queries.filters`.
+
+    A filter on a measured value cannot rule out a run that has not been measured, so such runs
+    count as unfinished. Groups are sorted by their keys: false before true, numbers by size,
+    lists by their items, null last. Raises UnknownSweepError, UnknownColumnError, BadFilterError.
+    """
+    with queries.view() as connection:
+        selection = Selection(connection, sweeps)
+        columns = StoredColumns(connection, selection)
+        filters = conditions(connection.dialect.name, columns, where, unfinished_pass=True)
+        keys = [columns.find(name) for name in dict.fromkeys(group_by)]
+        if metrics is None:
+            metrics = [*DEFAULT_METRICS, *columns.evaluations]
+        measures = [columns.metric(name) for name in dict.fromkeys(metrics)]
+        found = read_groups(connection, selection, filters, keys, measures)
+    groups = []
+    for stored in _same_values(found, keys):
+        parts = [found[part] for part in stored]
+        done = sum(part.done for part in parts)
+        if not done:
+            continue
+        entry = {c.name: c.value(part) for c, part in zip(keys, stored[0], strict=True)}
+        entry["runs"] = done
+        entry.setdefault("diverged", sum(part.diverged for part in parts))
+        entry["unfinished"] = sum(part.unfinished for part in parts)
+        for column in measures:
+            name = column.name
+            samples = [part.moments[name] for part in parts if name in part.moments]
+            summary = summary_of(samples)
+            values = (getattr(summary, statistic) for statistic in STATISTICS)
+            entry |= zip(columns_of(name), values, strict=True)
+        groups.append(entry)
+    return Report(
+        group_by=tuple(column.name for column in keys),
+        metrics=tuple(column.name for column in measures),
+        groups=groups,
+        runs=sum(group.done for group in found.values()),
+        unfinished=sum(group.unfinished for group in found.values()),
+    )
+
+
+def _same_values(groups: Iterable[Keys], columns: Sequence[StoredColumn]) -> list[list[Keys]]:
+    """The groups in order, those together whose keys are equal values, as 1 and 1.0 are."""
+    same: dict[tuple[Any, ...], list[Keys]] = {}
+    for stored in sorted(groups, key=lambda group: tuple(map(str, group))):
+        values = (c.value(part) for c, part in zip(columns, stored, strict=True))
+        same.setdefault(tuple(map(_sortable, values)), []).append(stored)
+    return [same[values] for values in sorted(same)]
+
+
+def _sortable(value: Any) -> tuple[int, Any]:
+    """A key that groups equal values, tells True from 1, and puts null last."""
+    if isinstance(value, bool):
+        return (0, value)
+    if isinstance(value, int | float):
+        return (1, value)
+    if isinstance(value, str):
+        return (2, value)
+    if value is None:
+        return (4, None)
+    if isinstance(value, dict):
+        return (2, json.dumps(value, sort_keys=True))
+    return (3, tuple(_sortable(item) for item in value))

@@ -1,0 +1,341 @@
+"""A SQLite file as results database: how it is opened, locked and written.
+
+The file is in WAL mode while a Store is open, so that readers (ours, or a database browser) never
+hold up a driver's commit; the last Store to close turns it back into one plain file, which can be
+read anywhere. SQLite versions up to 3.51.2 can damage a WAL file if two connections write or
+checkpoint at one instant (https://sqlite.org/wal.html, "The WAL-reset bug"), and most Pythons
+have such a version: therefore all our writing is also serialized by a lock file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    QueuePool,
+    create_engine,
+    event,
+    func,
+    select,
+)
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from results.database import fork_safety
+from results.database.base import Database, Purpose, T
+from results.database.retry import Patience
+from results.database.sqlite_lock import driver_lock
+from results.database.text_escaping import escape_text
+from results.database.url import SqliteAddress
+from results.errors import DatabaseError, NoDatabaseError
+from results.json_values import to_json
+from results.schema.tables import drivers
+
+BUSY_SECONDS = 10.0
+
+
+class SqliteDatabase(Database):
+    """One SQLite file.
+
+    Opening checks that the file is there, or makes its folder (to "create"), and touches nothing
+    else. A "read" database creates nothing and changes nothing, with one exception: after a
+    driver was killed in mid-commit, its half-written transaction lies beside the file, and nobody
+    can read before it is rolled back.
+    """
+
+    def __init__(
+        self,
+        address: SqliteAddress,
+        purpose: Purpose,
+        on_wait: Callable[[str], None] | None = None,
+    ) -> None:
+        self.path = address.path
+        self._on_wait = on_wait or (lambda _: None)
+        self.shown = address.shown
+        _require_place(self.path, create=purpose == "create")
+        self._read_only = purpose == "read"
+        self._in_wal_mode = False
+        self._driving = False
+        self._engine = _engine(self.path, {"create": "rwc", "write": "rw", "read": "ro"}[purpose])
+
+    def prepare_for_writing(self) -> None:
+        self._engine.dispose()
+        self._engine = _engine(self.path, "rw", wal=True)
+        self._in_wal_mode = True
+        with _foreign_errors(self.path), self._engine.connect():
+            pass
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        with _foreign_errors(self.path):
+            if self._read_only:
+                self._settle_dead_writer()
+            with self._engine.execution_options(sqlite_begin="BEGIN").begin() as connection:
+                yield connection
+
+    def write(
+        self,
+        apply: Callable[[Connection], T],
+        applied: Callable[[Connection], bool],
+        *,
+        wait: bool = True,
+    ) -> T:
+        # No network in between: a commit either took place or raised.
+        def attempt() -> T:
+            with (
+                _foreign_errors(self.path),
+                _writer_lock(self.path, BUSY_SECONDS),
+                self._engine.begin() as connection,
+            ):
+                return apply(connection)
+
+        return self._persist(attempt) if wait else attempt()
+
+    def read(self, query: Callable[[Connection], T]) -> T:
+        return self._persist(lambda: super(SqliteDatabase, self).read(query))
+
+    def _persist(self, attempt: Callable[[], T]) -> T:
+        """A driver, with hours of work at stake, waits while others keep the file locked."""
+        patience = Patience(self.patience if self._driving else 0.0, self._on_wait)
+        while True:
+            try:
+                return attempt()
+            except _LockedError as error:
+                patience.wait(error)
+
+    @contextmanager
+    def driving(self, command: str) -> Iterator[Callable[[], int]]:
+        # Nobody else makes ids while the file is locked.
+        next_id = select(func.coalesce(func.max(drivers.c.id), 0) + 1)
+        with driver_lock(self.path, command):
+            self._driving = True
+            try:
+                yield lambda: self.read(lambda c: int(c.execute(next_id).scalar_one()))
+            finally:
+                self._driving = False
+
+    def alone(self, command: str) -> AbstractContextManager[None]:
+        return driver_lock(self.path, command)
+
+    def _just_started(self, connection: Connection) -> bool:
+        return False  # no server
+
+    def _vanished(self, connection: Connection, ids: Sequence[int]) -> set[int]:
+        # Whoever holds the file is the one driver that lives.
+        return set(ids) if self._driving else set()
+
+    @contextmanager
+    def upgrading(self) -> Iterator[Connection]:
+        # SQLite changes a table by making another one: no reference may be followed meanwhile,
+        # and the setting cannot be changed inside a transaction.
+        with (
+            _foreign_errors(self.path),
+            _writer_lock(self.path, BUSY_SECONDS),
+            self._engine.execution_options(sqlite_before="PRAGMA foreign_keys = OFF").begin() as c,
+        ):
+            yield c
+            broken = c.exec_driver_sql("PRAGMA foreign_key_check").all()
+            if broken:
+                raise DatabaseError(f"{self.path}: the upgrade would break references: {broken[0]}")
+        self._engine.dispose()  # its connections have foreign keys switched off
+
+    def close(self) -> None:
+        self._engine.dispose()
+        if self._in_wal_mode:
+            with suppress(sqlite3.Error, DatabaseError):
+                self._leave_one_plain_file()
+
+    def _leave_one_plain_file(self) -> None:
+        """Fails without harm while another Store writes, which will do it when it closes."""
+        if not self.path.exists():
+            return
+        with _writer_lock(self.path, 0):
+            connection = sqlite3.connect(self.path, timeout=0, isolation_level=None)
+            try:
+                connection.execute("PRAGMA journal_mode = DELETE")
+            except sqlite3.OperationalError:
+                # Somebody reads. Then the file beside it is emptied at least.
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                connection.close()
+
+    def _settle_dead_writer(self) -> None:
+        try:
+            with self._engine.begin() as connection:
+                connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
+        except OperationalError as error:
+            if _code(error.orig) != "SQLITE_READONLY_ROLLBACK":
+                raise
+            self._roll_back_dead_writer()
+
+    def _roll_back_dead_writer(self) -> None:
+        if not os.access(self.path, os.W_OK) or not os.access(self.path.parent, os.W_OK):
+            raise DatabaseError(
+                f"{self.path} was left in the middle of a change by a program that was killed, and"
+                " you have no right to undo that change: have somebody read it who may write it"
+            )
+        engine = _engine(self.path, "rw")
+        try:
+            with engine.execution_options(sqlite_begin="BEGIN").begin() as connection:
+                connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
+        finally:
+            engine.dispose()
+
+
+def _engine(path: Path, mode: str, *, wal: bool = False) -> Engine:
+    """An engine whose connections open `path` in SQLite's `mode`; the first use touches it.
+
+    A transaction starts with BEGIN IMMEDIATE, because one that reads before it writes would
+    otherwise fail as soon as another has written in between. The execution option `sqlite_begin`
+    replaces that statement, and `sqlite_before` is run before it. With `wal` the file is put into
+    WAL mode, if nobody is in the way.
+    """
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"file:{quote(os.fsencode(path))}?mode={mode}",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,  # SQLAlchemy's recipe: the driver emits no BEGIN of its own
+            check_same_thread=False,
+        )
+        try:
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA synchronous = FULL")
+            if wal:
+                _switch_to_wal(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        creator=connect,
+        poolclass=QueuePool,
+        json_serializer=to_json,
+    )
+    escape_text(engine)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if "sqlite_before" in options:
+            connection.exec_driver_sql(options["sqlite_before"])
+        default = "BEGIN" if mode == "ro" else "BEGIN IMMEDIATE"
+        connection.exec_driver_sql(options.get("sqlite_begin", default))
+
+    return engine
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {min(1.0, BUSY_SECONDS) * 1000:.0f}")
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        # A reader is in the way of the change. The rollback journal is as safe, only slower.
+        if not _code(error).startswith("SQLITE_BUSY"):
+            raise
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+
+
+@contextmanager
+def _writer_lock(path: Path, patience: float) -> Iterator[None]:
+    """Waits until no other Store writes; raises DatabaseError after `patience` seconds."""
+    lock = path.with_name(path.name + ".write.lock")
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise DatabaseError(
+            f"{path} cannot be written: {lock} cannot be opened ({error.strerror}); check your"
+            " rights to the folder"
+        ) from error
+    with fork_safety.kept(descriptor):
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise _LockedError(path) from None
+                time.sleep(0.002)
+            except OSError as error:
+                raise DatabaseError(
+                    f"{lock} cannot be locked ({error.strerror}): keep the database on a local disk"
+                ) from error
+        yield
+
+
+@contextmanager
+def _foreign_errors(path: Path) -> Iterator[None]:
+    """Turns what SQLite and SQLAlchemy raise about `path` into DatabaseError."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise _error(path, error.orig) from error
+    except sqlite3.Error as error:
+        raise _error(path, error) from error
+    except OverflowError as error:
+        raise DatabaseError(f"{path} cannot hold a whole number beyond 64 bits: {error}") from error
+
+
+def _code(error: object) -> str:
+    """SQLite's own name of an error, such as SQLITE_BUSY; empty where it gave none."""
+    return str(getattr(error, "sqlite_errorname", None) or "")
+
+
+class _LockedError(DatabaseError):
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} stayed locked for {BUSY_SECONDS:g} s: another program is writing to it;"
+            " wait for that to end, or end it"
+        )
+
+
+def _error(path: Path, error: object) -> DatabaseError:
+    if _code(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return _LockedError(path)
+    return DatabaseError(_explain(path, error))
+
+
+def _explain(path: Path, error: object) -> str:
+    code = _code(error)
+    if code.startswith("SQLITE_NOTADB"):
+        return f"{path} is not a SQLite database: check --db, or choose another file"
+    if code.startswith("SQLITE_CANTOPEN"):
+        return f"{path} cannot be opened: check that it is a file, and your rights to it"
+    if code.startswith("SQLITE_READONLY"):
+        return f"{path} cannot be written: check your rights to it and to its folder"
+    if code.startswith("SQLITE_FULL"):
+        return f"{path} cannot grow: the disk is full; nothing of this change was kept"
+    if code.startswith("SQLITE_CONSTRAINT"):
+        return f"{path} refused a change, and kept nothing of it: {error}"
+    return f"{path}: SQLite says {error}"
+
+
+def _require_place(path: Path, *, create: bool) -> None:
+    """Checks that there is a file at `path`, or, to create one, makes its folder."""
+    try:
+        if path.is_dir():
+            raise DatabaseError(f"{path} is a folder: name a database file inside it with --db")
+        if not create and not path.exists():
+            raise NoDatabaseError(path)
+    except OSError as error:
+        raise DatabaseError(f"{path} cannot be reached ({error.strerror})") from error
+    if create and not path.parent.is_dir():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DatabaseError(
+                f"the folder {path.parent} cannot be made ({error.strerror}): check --db"
+            ) from error

@@ -1,0 +1,78 @@
+"""One driver at a time on a database file, by a lock that goes with the process."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from results.database import fork_safety
+from results.errors import DatabaseError, DriverBusyError
+
+
+@contextmanager
+def driver_lock(database: Path, command: str) -> Iterator[None]:
+    """Holds `<database>.driver.lock` exclusively; the file's content names the holder.
+
+    Raises DriverBusyError at once if another driver holds it, DatabaseError if the lock file
+    cannot be made. The file is left behind on purpose: removing it would let two drivers lock
+    two different files of the same name.
+    """
+    path = database.with_name(database.name + ".driver.lock")
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise DatabaseError(
+            f"the driver lock {path} cannot be opened ({error.strerror}): check your rights to it"
+        ) from error
+    with fork_safety.kept(descriptor):
+        _lock(descriptor, database, path)
+        owner = os.getpid()
+        _write_holder(descriptor, command, path)
+        try:
+            yield
+        finally:
+            if os.getpid() == owner:  # a forked child has let go of it
+                os.ftruncate(descriptor, 0)
+
+
+def _lock(descriptor: int, database: Path, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DriverBusyError(database, _read_holder(descriptor)) from None
+    except OSError as error:
+        raise DatabaseError(
+            f"{path} cannot be locked ({error.strerror}): keep the database on a local disk"
+        ) from error
+
+
+def _write_holder(descriptor: int, command: str, path: Path) -> None:
+    holder = {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "started_at": time.time(),
+        "command": command,
+    }
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+    except OSError as error:
+        raise DatabaseError(f"{path} cannot be written ({error.strerror})") from error
+
+
+def _read_holder(descriptor: int) -> dict[str, object]:
+    """What the holder wrote about itself; empty if it does not say so within 0.2 s."""
+    for _ in range(20):
+        try:
+            found = json.loads(os.pread(descriptor, 65536, 0))
+        except ValueError:
+            time.sleep(0.01)  # locked a moment ago, and not written yet
+            continue
+        return found if isinstance(found, dict) else {}
+    return {}

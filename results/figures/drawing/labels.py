@@ -1,0 +1,167 @@
+"""What figures call metrics, arms and panels."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from results.analysis.sort_keys import sort_key
+from results.figures.drawing.text import distinct, drawable, shorten, width
+from results.figures.replicates import Arm
+from results.run_columns import Column
+
+_METRICS = {
+    "test_accuracy": "Test accuracy (%)",
+    "best_test_accuracy": "Best test accuracy (%)",
+    "train_accuracy": "Training accuracy (%)",
+    "generalization_gap": "Generalization gap (points)",
+    "train_seconds": "Training time (s)",
+    "images_per_second": "Training speed (images/s)",
+    "parameters": "Parameters",
+    "max_root_modulus": "Largest root modulus",
+}
+_LONGEST_MODULI = 4
+_LEAST_PREFIX = 20.0
+_LONGEST_VALUE = 120.0
+
+
+def metric_label(metric: Column, evaluations: Sequence[str]) -> str:
+    """The name of an axis, with its unit where that is known."""
+    if metric.name in _METRICS:
+        return _METRICS[metric.name]
+    if metric.name in evaluations:
+        return f"Accuracy under {drawable(metric.name)} (%)"
+    return drawable(metric.name)
+
+
+def moduli_text(moduli: Sequence[float]) -> str:
+    """Such as "1.00, 0.33, 0.33"; of many the largest."""
+    shown = [f"{modulus:.2f}" for modulus in moduli[:_LONGEST_MODULI]]
+    return ", ".join([*shown, "…"] if len(moduli) > _LONGEST_MODULI else shown)
+
+
+NO_SCHEME = "none"
+"""The scheme of a network that takes none, as the database has it."""
+
+
+def arm_labels(
+    arms: Sequence[Arm], limit: float, *, stacked: bool = False
+) -> dict[tuple[str, str], str]:
+    """Labels of at most `limit` points by (model, scheme): root moduli, or else the scheme.
+
+    The model is named where there are several, on a line of its own if `stacked`; the scheme too
+    where moduli alone do not tell it. A network that follows no scheme is named by its model.
+    """
+    known = {(arm.model, arm.scheme): arm for arm in arms}
+    several_models = len({arm.model for arm in arms}) > 1
+    texts = {key: _scheme_text(arm) for key, arm in known.items()}
+    counts = Counter((model if several_models else "", text) for (model, _), text in texts.items())
+    labels = []
+    for (model, scheme), text in texts.items():
+        if scheme == NO_SCHEME:
+            labels.append(shorten(drawable(model), limit))
+            continue
+        prefix = model if several_models else ""
+        exact = f"{text} ({scheme})" if counts[prefix, text] > 1 else text
+        prefix, exact = drawable(prefix), drawable(exact)
+        if stacked and prefix:
+            labels.append(f"{shorten(prefix, limit)}\n{shorten(exact, limit)}")
+        else:
+            labels.append(_fitted(prefix, exact, limit))
+    return dict(zip(texts, distinct(labels), strict=True))
+
+
+def _fitted(prefix: str, text: str, limit: float) -> str:
+    """Both in at most `limit` points; the prefix is cut first, unless little of it would stay."""
+    if not prefix:
+        return shorten(text, limit)
+    room = limit - width(f" {text}")
+    if room < _LEAST_PREFIX:
+        return shorten(f"{prefix} {text}", limit)
+    return f"{shorten(prefix, room)} {text}"
+
+
+def _scheme_text(arm: Arm) -> str:
+    if arm.root_moduli is not None:
+        return moduli_text(arm.root_moduli)
+    names = {"k": "learned kₙ", "lambda": "learned λₙ"}
+    return names.get(str(arm.learned), arm.scheme)
+
+
+def scheme_axis_label(arms: Sequence[Arm]) -> str:
+    """What the labels of `arm_labels` are."""
+    if any(arm.scheme == NO_SCHEME for arm in arms):
+        return "Network"
+    return "Root moduli" if all(arm.root_moduli is not None for arm in arms) else "Scheme"
+
+
+def scheme_note(arms: Sequence[Arm]) -> str:
+    """Says what numbers in the names are, where no axis does."""
+    return (
+        "schemes by their root moduli" if any(arm.root_moduli is not None for arm in arms) else ""
+    )
+
+
+@dataclass(frozen=True)
+class Facet:
+    """The arms of one panel; `title` says what tells it from the other panels."""
+
+    title: str
+    arms: list[Arm]
+
+
+def facets(
+    arms: Sequence[Arm],
+    *,
+    by: Sequence[str] = ("dataset", "depth"),
+    together: Collection[str] = (),
+) -> list[Facet]:
+    """Panels by these attributes of an arm and by its setting, in order.
+
+    Arms that differ in the config paths `together` alone share a panel.
+    """
+    members: dict[str, list[Arm]] = {}
+    for arm in arms:
+        members.setdefault(json.dumps(_parts(arm, by, together), default=str), []).append(arm)
+    panels = [(_parts(group[0], by, together), group) for group in members.values()]
+    panels.sort(key=lambda panel: [sort_key(value) for _, value in panel[0]])
+    varying = _varying([parts for parts, _ in panels])
+    return [Facet(_joined([p for p in parts if p[0] in varying]), group) for parts, group in panels]
+
+
+def common_text(arms: Sequence[Arm]) -> str:
+    """What all arms have in common, such as "zerosnet, digits, depth 32"."""
+    parts = [_parts(arm, ("model", "dataset", "depth")) for arm in arms]
+    varying = _varying(parts)
+    return _joined([part for part in parts[0] if part[0] not in varying])
+
+
+_Parts = list[tuple[str, Any]]
+
+
+def _parts(arm: Arm, by: Sequence[str], apart_from: Collection[str] = ()) -> _Parts:
+    setting = [part for part in arm.setting if part[0] not in apart_from]
+    return [*((name, getattr(arm, name)) for name in by), *setting]
+
+
+def _varying(parts: Sequence[_Parts]) -> set[str]:
+    values: dict[str, set[str]] = {}
+    for name, value in chain.from_iterable(parts):
+        values.setdefault(name, set()).add(json.dumps(value, default=str))
+    return {name for name, found in values.items() if len(found) > 1}
+
+
+def _joined(parts: Sequence[tuple[str, Any]]) -> str:
+    """Such as "digits, depth 32, lr 0.05"; a path is cut to its last word if that is enough."""
+    last_words = [name.rsplit(".", 1)[-1] for name, _ in parts]
+    texts = []
+    for (name, value), word in zip(parts, last_words, strict=True):
+        shown = drawable(f"{value:g}" if isinstance(value, float) else value)
+        shown = shorten(shown, _LONGEST_VALUE)
+        called = drawable(word if last_words.count(word) == 1 else name)
+        texts.append(shown if name in ("model", "dataset") else f"{called} {shown}")
+    return ", ".join(texts)

@@ -1,0 +1,51 @@
+"""A legend above the panels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
+
+from results.figures.drawing.text import width
+
+_HANDLE = 22.0
+_BETWEEN_KEYS = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One entry of a legend."""
+
+    label: str
+    handle: Artist
+
+
+def key_columns(legend: Sequence[Key], points: float) -> int:
+    """How many entries fit side by side on `points`."""
+    if not legend:
+        return 1
+    widest = max(width(key.label) for key in legend) + _HANDLE + _BETWEEN_KEYS
+    return max(1, min(len(legend), int(points // widest)))
+
+
+def draw_legend(figure: Figure, keys: Sequence[Key], columns: int, top: float) -> None:
+    """Draws the entries in so many columns from the top left; `top` is a fraction of the page."""
+    # Given as labels, names with a leading underscore would be left out.
+    placeholders = [str(index) for index in range(len(keys))]
+    drawn = figure.legend(
+        [key.handle for key in keys],
+        placeholders,
+        loc="upper left",
+        bbox_to_anchor=(0, top),
+        borderaxespad=0,
+        borderpad=0.2,
+        ncols=columns,
+        handlelength=2.2,
+        handletextpad=0.5,
+        columnspacing=1.4,
+        labelspacing=0.3,
+    )
+    for text, key in zip(drawn.get_texts(), keys, strict=True):
+        text.set_text(key.label)

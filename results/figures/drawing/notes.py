@@ -1,0 +1,47 @@
+"""The small print: what was averaged over how much, and what is not shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from results.figures.data import Selection
+from results.figures.replicates import Arm
+from results.run_columns import Column
+
+
+def averaged_over(arms: Sequence[Arm], metric: Column, *, bars: bool = True) -> str:
+    """Such as "mean ± std over 3 seeds", counting the runs that have a value.
+
+    Without error bars (`bars`) there is nothing that shows a standard deviation.
+    """
+    counts = {len(arm.values(metric)) for arm in arms} - {0}
+    if counts == {1}:
+        return "one seed each"
+    return f"mean ± std over {seeds(counts)}" if bars else f"mean over {seeds(counts)}"
+
+
+def seeds(counts: set[int]) -> str:
+    """Such as "3 seeds" or "2 to 3 seeds"."""
+    if not counts:
+        return "no seeds"
+    low, high = min(counts), max(counts)
+    if low == high:
+        return "1 seed" if low == 1 else f"{low} seeds"
+    return f"{low} to {high} seeds"
+
+
+def not_shown(arms: Sequence[Arm], selection: Selection) -> list[str]:
+    """Diverged runs of these arms, and runs that are not done."""
+    notes = []
+    diverged = sum(arm.diverged for arm in arms)
+    if diverged:
+        notes.append(f"{diverged} of {sum(len(arm.runs) for arm in arms)} runs diverged")
+    if selection.unfinished:
+        many = selection.unfinished
+        notes.append(f"{many} {'run is' if many == 1 else 'runs are'} not done and left out")
+    return notes
+
+
+def left_out(count: int, what: str) -> str:
+    """Such as "networks with other schemes left out (2)"; empty for none."""
+    return f"{what} left out ({count})" if count else ""

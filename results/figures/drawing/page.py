@@ -1,0 +1,202 @@
+"""The sheet that panels are drawn on: its size, shared labels, legend and note."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from results.figures.drawing.end_labels import EndLabels
+from results.figures.drawing.legend import Key, draw_legend, key_columns
+from results.figures.drawing.style import COLUMN, LARGE, SMALL, WIDE
+from results.figures.drawing.text import shorten, width, wrap
+
+_POINTS = 72.0
+_EDGE = 3.0
+_LINE = 1.3
+
+
+@dataclass
+class Page:
+    """A figure with its panels; draw on them, then `finish`.
+
+    From top to bottom: the legend, the panels, the label of all x axes, the note. Panels share
+    the labels of their axes, which stand once for all.
+    """
+
+    figure: Figure
+    panels: list[Axes]
+    columns: int
+    x_label: str
+    y_label: str
+    end_labels: list[EndLabels] = field(default_factory=list)
+    _bottom: float = 0.0
+
+    def label_ends(self, axes: Axes) -> EndLabels:
+        """Labels at the right ends of the lines in one panel; they are placed by `finish`."""
+        labels = EndLabels(self.figure, axes)
+        self.end_labels.append(labels)
+        return labels
+
+    def finish(self) -> Figure:
+        """Lays everything out, once and for all, and gives the figure."""
+        self.figure.draw_without_rendering()
+        for labels in self.end_labels:
+            labels.draw()
+        if self.end_labels:
+            self.figure.draw_without_rendering()
+        for labels in self.end_labels:
+            labels.spread()
+        self._cut_titles()
+        boxes = [axes.get_position() for axes in self.panels]
+        left, right = min(box.x0 for box in boxes), max(box.x1 for box in boxes)
+        low, high = min(box.y0 for box in boxes), max(box.y1 for box in boxes)
+        if self.x_label:
+            self._place_x_label((left + right) / 2)
+        if self.y_label:
+            height = self.figure.get_figheight() * _POINTS
+            lines = fitted(self.y_label, (high - low) * height + 20)
+            self.figure.text(
+                _EDGE / (self.figure.get_figwidth() * _POINTS),
+                (low + high) / 2,
+                "\n".join(lines),
+                rotation="vertical",
+                ha="left",
+                va="center",
+                ma="center",
+                fontsize=LARGE,
+            )
+        # A later drawing, at another resolution, moves nothing.
+        self.figure.set_layout_engine("none")
+        return self.figure
+
+    def _cut_titles(self) -> None:
+        """Cuts titles where they would meet those of the next panels or the edge of the page.
+
+        A layout leaves room for their height, not for their width.
+        """
+        points = self.figure.get_figwidth() * _POINTS
+        boxes = [axes.get_position() for axes in self.panels]
+        pitch = boxes[1].x0 - boxes[0].x0 if self.columns > 1 else 1.0
+        for axes, box in zip(self.panels, boxes, strict=True):
+            center = (box.x0 + box.x1) / 2
+            room = min(pitch, 2 * center, 2 * (1 - center)) * points - 2 * _EDGE
+            lines = axes.get_title().split("\n")
+            axes.set_title("\n".join(shorten(line, room) for line in lines))
+
+    def _place_x_label(self, center: float) -> None:
+        page_width = self.figure.get_figwidth() * _POINTS
+        # Centred under the panels, but never cut by the page's edge.
+        label = shorten(self.x_label, page_width - 4 * _EDGE, LARGE)
+        half = width(label, LARGE) / 2 / page_width
+        edge = _EDGE / page_width
+        center = min(max(center, half + edge), 1 - half - edge)
+        self.figure.text(center, self._bottom, label, ha="center", va="top", fontsize=LARGE)
+
+
+def open_page(
+    count: int,
+    *,
+    columns: int = 1,
+    wide: bool = False,
+    panel_height: float,
+    heights: Sequence[float] = (),
+    legend: Sequence[Key] = (),
+    notes: Sequence[str] = (),
+    x_label: str = "",
+    y_label: str = "",
+    share: Literal["both", "x", "y", "none"] = "both",
+) -> Page:
+    """A page with `count` panels in rows of `columns`.
+
+    Args:
+        wide: as wide as two columns of a paper rather than one.
+        panel_height: of a row of panels with its tick labels and title, in inches.
+        heights: of rows that differ, in inches, instead of `panel_height`.
+        notes: phrases for the small print at the bottom.
+        share: which axes have the same limits in all panels; only the outer panels label them.
+    """
+    rows = math.ceil(count / columns)
+    row_heights = list(heights) or [panel_height] * rows
+    inches = WIDE if wide else COLUMN
+    points = inches * _POINTS
+    in_a_row = key_columns(legend, points)
+    key_rows = math.ceil(len(legend) / in_a_row)
+    note = wrap("; ".join(part for part in notes if part), points - 2 * _EDGE)
+
+    top = key_rows * SMALL * _LINE + (2 * _EDGE if legend else _EDGE)
+    x_strip = LARGE * _LINE + 2.0 if x_label else 0.0
+    note_strip = len(note) * SMALL * _LINE + (_EDGE if note else 0.0)
+    height = sum(row_heights) * _POINTS + top + x_strip + note_strip
+    y_strip = (LARGE * _LINE + _EDGE) * len(fitted(y_label, sum(row_heights) * _POINTS - 20))
+
+    figure = Figure(figsize=(inches, height / _POINTS))
+    FigureCanvasAgg(figure)
+    left, bottom = y_strip / points, (note_strip + x_strip) / height
+    engine = ConstrainedLayoutEngine(
+        rect=(left, bottom, 1 - left, 1 - bottom - top / height),
+        w_pad=_EDGE / _POINTS,
+        h_pad=_EDGE / _POINTS,
+    )
+    figure.set_layout_engine(engine)
+    grid = GridSpec(rows, columns, figure=figure, height_ratios=row_heights)
+    panels: list[Axes] = []
+    for index in range(count):
+        first = panels[0] if panels else None
+        axes = figure.add_subplot(
+            grid[index // columns, index % columns],
+            sharex=first if share in ("both", "x") else None,
+            sharey=first if share in ("both", "y") else None,
+        )
+        if share in ("both", "x"):
+            axes.tick_params(labelbottom=index + columns >= count)
+        if share in ("both", "y"):
+            axes.tick_params(labelleft=index % columns == 0)
+        panels.append(axes)
+    if legend:
+        draw_legend(figure, legend, in_a_row, 1 - _EDGE / height)
+    if note:
+        figure.text(_EDGE / points, _EDGE / height, "\n".join(note), va="bottom", color="#333333")
+    return Page(figure, panels, columns, x_label, y_label, _bottom=bottom)
+
+
+def small_multiples(counts: Collection[int], *, dense: bool = False) -> tuple[int, bool]:
+    """How many columns suit groups of so many small panels, and whether they need a wide page.
+
+    Groups of one size get a row each, if that is short enough. Panels with little in them may
+    stand `dense`.
+    """
+    sizes, count = set(counts), sum(counts)
+    if len(counts) > 1 and sizes <= {2, 3, 4, 5, 6} and len(sizes) == 1:
+        columns = sizes.pop()
+        return columns, columns > 2
+    if count <= 4:
+        return min(count, 2), False
+    if dense and count <= 9:
+        return 3, False
+    for most, columns in ((6, 3), (8, 4), (10, 5), (12, 4)):
+        if count <= most:
+            return columns, True
+    return 6, True
+
+
+def title_height(lines: int) -> float:
+    """What a panel's title of so many lines takes, in inches."""
+    return lines * SMALL * 1.2 / _POINTS
+
+
+def fitted(label: str, room: float) -> list[str]:
+    """An axis label in one line, or in two if it is longer than its axis of `room` points."""
+    if not label:
+        return []
+    lines = wrap(label, max(room, 40.0), LARGE)
+    if len(lines) <= 2:
+        return lines
+    return [lines[0], shorten(" ".join(lines[1:]), max(room, 40.0), LARGE)]

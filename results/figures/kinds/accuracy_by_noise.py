@@ -1,0 +1,147 @@
+"""Accuracy against the level of noise on the test images, one panel for each kind of noise."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from results.figures.data import Selection, Undrawable
+from results.figures.drawing.end_labels import EndLabels, height_for, unnamed_note
+from results.figures.drawing.labels import Facet, arm_labels, common_text, facets, scheme_note
+from results.figures.drawing.notes import averaged_over, left_out, not_shown
+from results.figures.drawing.page import fitted, open_page
+from results.figures.drawing.style import look_of
+from results.figures.drawing.text import drawable
+from results.figures.keys import stability_keys
+from results.figures.kinds.noise_levels import NoiseAxis, noise_axis
+from results.figures.lines import MOST_WITH_BARS, patterns
+from results.figures.replicates import Arm
+from results.figures.sample import Sample, sample
+from results.records import RunRow
+
+_MOST_PANELS = 12
+_LABEL = 105.0
+_FEWEST_LEVELS = 2
+
+
+@dataclass(frozen=True)
+class Data:
+    selection: Selection
+    panels: list[tuple[Facet, NoiseAxis]]
+    #: Kinds of noise with too few levels for a line.
+    single_levels: int
+
+
+def collect(selection: Selection) -> Data:
+    """Raises Undrawable."""
+    levels: dict[NoiseAxis, set[float]] = defaultdict(set)
+    for arm in selection.arms:
+        for run in arm.runs:
+            for axis, level in _measured(run):
+                levels[axis].add(level)
+    if not levels:
+        raise Undrawable("no done run was evaluated under noise; ask for it under 'evaluations'")
+    axes = [axis for axis, found in levels.items() if len(found) >= _FEWEST_LEVELS]
+    if not axes:
+        kinds = ", ".join(drawable(axis.name) for axis in levels)
+        raise Undrawable(
+            f"every kind of noise was measured at one level ({kinds}); a line needs"
+            f" {_FEWEST_LEVELS} or more"
+        )
+    panels = [(facet, axis) for facet in facets(selection.arms) for axis in axes]
+    if len(panels) > _MOST_PANELS:
+        raise Undrawable(
+            f"{len(panels)} panels (noises, datasets, depths, settings) are more than the"
+            f" {_MOST_PANELS} that fit on a page: choose some runs with --where"
+        )
+    return Data(selection, panels, len(levels) - len(axes))
+
+
+def _measured(run: RunRow) -> dict[tuple[NoiseAxis, float], list[float]]:
+    """Accuracies by axis and level; several if a noise was drawn with several seeds."""
+    found: dict[tuple[NoiseAxis, float], list[float]] = defaultdict(list)
+    for evaluation in run["evaluations"]:
+        place = noise_axis(evaluation)
+        if place is not None and evaluation["accuracy"] is not None:
+            found[place].append(evaluation["accuracy"])
+    return found
+
+
+def accuracy_by_level(arm: Arm, axis: NoiseAxis) -> dict[float, Sample]:
+    """Over the arm's runs; ascending levels, with the clean test images at level 0."""
+    samples: dict[float, list[float]] = defaultdict(list)
+    for run in arm.runs:
+        if run["test_accuracy"] is not None:
+            samples[0.0].append(run["test_accuracy"])
+        for (found, level), accuracies in _measured(run).items():
+            if found == axis:
+                samples[level].append(sum(accuracies) / len(accuracies))
+    return {level: sample(samples[level]) for level in sorted(samples)}
+
+
+def plot(data: Data) -> Figure:
+    selection = data.selection
+    arms = selection.arms
+    columns = min(len(data.panels), 2)
+    most_lines = max(len(facet.arms) for facet, _ in data.panels)
+    one_axis = len({axis for _, axis in data.panels}) == 1
+    bars = most_lines <= MOST_WITH_BARS
+    page = open_page(
+        len(data.panels),
+        columns=columns,
+        wide=columns > 1,
+        panel_height=2.1 if bars else max(2.6, 0.55 + height_for(most_lines)),
+        legend=stability_keys(arms),
+        notes=[
+            common_text(arms),
+            scheme_note(arms),
+            averaged_over(arms, selection.test_accuracy, bars=bars),
+            unnamed_note(most_lines),
+            "noise in units of pixels in [0, 1]",
+            left_out(data.single_levels, "kinds of noise with one level"),
+            *not_shown(arms, selection),
+        ],
+        x_label=drawable(data.panels[0][1].quantity) if one_axis else "",
+        y_label="Test accuracy (%)",
+        share="y",
+    )
+    labels = arm_labels(arms, _LABEL)
+    for axes, (facet, axis) in zip(page.panels, data.panels, strict=True):
+        axes.set_title(facet.title)
+        if not one_axis:
+            axes.set_xlabel("\n".join(fitted(drawable(axis.quantity), 150.0)))
+        _draw_lines(axes, facet.arms, axis, labels, page.label_ends(axes), bars=bars)
+    return page.finish()
+
+
+def _draw_lines(
+    axes: Axes,
+    arms: list[Arm],
+    axis: NoiseAxis,
+    labels: dict[tuple[str, str], str],
+    ends: EndLabels,
+    *,
+    bars: bool,
+) -> None:
+    looks = [look_of(arm.zero_stable) for arm in arms]
+    for arm, look, pattern in zip(arms, looks, patterns(looks), strict=True):
+        points = accuracy_by_level(arm, axis)
+        if not points:
+            continue
+        means = [point.mean for point in points.values()]
+        axes.errorbar(
+            list(points),
+            means,
+            yerr=[point.std for point in points.values()] if bars else None,
+            linestyle=pattern,
+            linewidth=1.0 if bars else 0.7,
+            markersize=3.6 if bars else 2.6,
+            elinewidth=0.6,
+            capsize=1.5,
+            label=f"{arm.model}/{arm.scheme}",
+            **look.marks,
+        )
+        ends.add(max(points), means[-1], labels[arm.model, arm.scheme], look.color)

@@ -1,0 +1,162 @@
+"""Accuracy against the number of parameters (after LM-ResNet, Figure 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from results.figures.data import Selection, Undrawable
+from results.figures.diverged import leave_room_below, mark_below
+from results.figures.drawing.end_labels import EndLabels, height_for, unnamed_note
+from results.figures.drawing.labels import (
+    Facet,
+    arm_labels,
+    common_text,
+    facets,
+    metric_label,
+    scheme_note,
+)
+from results.figures.drawing.notes import averaged_over, not_shown
+from results.figures.drawing.page import open_page
+from results.figures.drawing.style import look_of
+from results.figures.keys import diverged_key, stability_keys
+from results.figures.lines import MOST_WITH_BARS, patterns
+from results.figures.replicates import Arm
+
+_MOST_PANELS = 6
+_LABEL = 105.0
+_MILLION = 1e6
+#: Where ticks stand in a decade; the first that give three or more are taken.
+_TICKS = ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 5, 7), (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9))
+
+
+@dataclass(frozen=True)
+class Data:
+    selection: Selection
+    panels: list[Facet]
+
+
+def collect(selection: Selection) -> Data:
+    """Raises Undrawable."""
+    arms = selection.arms
+    if not any(arm.values(selection.metric) for arm in arms):
+        raise Undrawable(f"no done run has a value of {selection.metric.name}")
+    if len({arm.parameters for arm in arms}) < 2:
+        raise Undrawable(
+            f"all networks have {arms[0].parameters:,} parameters; train another depth or width"
+        )
+    panels = facets(arms, by=("dataset",), together=("model.width",))
+    if len(panels) > _MOST_PANELS:
+        raise Undrawable(
+            f"{len(panels)} panels (datasets, settings) are more than the {_MOST_PANELS} that fit"
+            " on a page: choose some with --where"
+        )
+    return Data(selection, panels)
+
+
+def plot(data: Data) -> Figure:
+    selection = data.selection
+    arms = selection.arms
+    columns = min(len(data.panels), 2)
+    most_lines = max(len(families(panel.arms)) for panel in data.panels)
+    bars = most_lines <= MOST_WITH_BARS
+    page = open_page(
+        len(data.panels),
+        columns=columns,
+        wide=columns > 1,
+        panel_height=2.1 if bars else max(2.6, 0.4 + height_for(most_lines)),
+        legend=stability_keys(arms) + diverged_key(arms),
+        notes=[
+            common_text(arms),
+            scheme_note(arms),
+            averaged_over(arms, selection.metric, bars=bars),
+            unnamed_note(most_lines),
+            *not_shown(arms, selection),
+        ],
+        x_label="Parameters (millions)",
+        y_label=metric_label(selection.metric, selection.evaluations),
+    )
+    labels = arm_labels(arms, _LABEL)
+    for axes, panel in zip(page.panels, data.panels, strict=True):
+        axes.set_title(panel.title)
+        axes.set_xscale("log")
+        _draw_lines(axes, panel.arms, data, labels, page.label_ends(axes), bars=bars)
+    if any(arm.diverged for arm in arms):
+        leave_room_below(page.panels[0])
+    counts = [arm.parameters / _MILLION for arm in arms]
+    _set_ticks(page.panels[0], min(counts), max(counts))
+    return page.finish()
+
+
+def families(arms: list[Arm]) -> dict[tuple[str, str], list[Arm]]:
+    """Networks of one model and scheme, by the number of their parameters."""
+    members: dict[tuple[str, str], list[Arm]] = {}
+    for arm in sorted(arms, key=lambda arm: arm.parameters):
+        members.setdefault((arm.model, arm.scheme), []).append(arm)
+    ordered = dict.fromkeys((arm.model, arm.scheme) for arm in arms)
+    return {key: members[key] for key in ordered}
+
+
+def _draw_lines(
+    axes: Axes,
+    arms: list[Arm],
+    data: Data,
+    labels: dict[tuple[str, str], str],
+    ends: EndLabels,
+    *,
+    bars: bool,
+) -> None:
+    metric = data.selection.metric
+    lines = families(arms)
+    looks = [look_of(members[0].zero_stable) for members in lines.values()]
+    for (key, members), look, pattern in zip(lines.items(), looks, patterns(looks), strict=True):
+        measured = [arm for arm in members if arm.values(metric)]
+        if measured:
+            samples = [arm.sample(metric) for arm in measured]
+            sizes = [arm.parameters / _MILLION for arm in measured]
+            means = [s.mean for s in samples]
+            axes.errorbar(
+                sizes,
+                means,
+                yerr=[s.std for s in samples] if bars else None,
+                linestyle=pattern,
+                linewidth=1.0 if bars else 0.7,
+                markersize=3.6 if bars else 2.6,
+                elinewidth=0.6,
+                capsize=1.5,
+                label="/".join(key),
+                **look.marks,
+            )
+            ends.add(sizes[-1], means[-1], labels[key], look.color)
+    failed = [arm.parameters / _MILLION for arm in arms if arm.diverged]
+    if failed:
+        mark_below(axes, failed)
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Round numbers from `low` to `high` for a logarithmic axis."""
+    found: list[float] = []
+    for steps in _TICKS:
+        found = [
+            float(f"{step}e{power}")
+            for power in range(-9, 10)
+            for step in steps
+            if low <= float(f"{step}e{power}") <= high
+        ]
+        if len(found) >= 3:
+            return found
+    if len(found) == 2:
+        return found
+    # So narrow a range is as good as linear.
+    return [float(v) for v in MaxNLocator(3).tick_values(low, high) if low <= v <= high]
+
+
+def _set_ticks(axes: Axes, low: float, high: float) -> None:
+    margin = (high / low) ** 0.06
+    axes.set_xlim(low / margin, high * margin)
+    axes.xaxis.set_major_locator(FixedLocator(ticks(low / margin, high * margin)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

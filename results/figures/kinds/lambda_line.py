@@ -1,0 +1,131 @@
+"""Accuracy of ZeroSNet(λ) along λ, above the largest root modulus that λ gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from results.figures.data import Selection, Undrawable
+from results.figures.diverged import leave_room_below, mark_below
+from results.figures.drawing.labels import Facet, common_text, facets, metric_label
+from results.figures.drawing.legend import Key
+from results.figures.drawing.notes import averaged_over, left_out, not_shown
+from results.figures.drawing.page import fitted, open_page
+from results.figures.drawing.style import BLACK, FAINT, GREY, LOOKS, look_of
+from results.figures.keys import diverged_key, stability_keys
+from results.figures.kinds.lambda_axis import limits, set_scale
+from results.figures.kinds.zerosnet import lambda_of, largest_modulus
+from results.figures.replicates import Arm
+from results.run_columns import Column
+
+_MOST_PANELS = 6
+
+
+@dataclass(frozen=True)
+class Data:
+    selection: Selection
+    panels: list[Facet]
+    others: int
+
+
+def collect(selection: Selection) -> Data:
+    """Raises Undrawable."""
+    arms = [arm for arm in selection.arms if lambda_of(arm.alpha, arm.beta) is not None]
+    if not arms:
+        raise Undrawable("no done run has a scheme of the family ZeroSNet(λ)")
+    if len({round(_lambda(arm), 9) for arm in arms}) < 2:
+        raise Undrawable(f"all runs have λ = {_lambda(arms[0]):g}; a line needs two or more")
+    if not any(arm.values(selection.metric) for arm in arms):
+        raise Undrawable(f"no done run has a value of {selection.metric.name}")
+    panels = facets(arms, by=("model", "dataset", "depth"))
+    if len(panels) > _MOST_PANELS:
+        raise Undrawable(
+            f"{len(panels)} panels (models, datasets, depths, settings) are more than the"
+            f" {_MOST_PANELS} that fit on a page: choose some with --where"
+        )
+    return Data(selection, panels, len(selection.arms) - len(arms))
+
+
+def _lambda(arm: Arm) -> float:
+    """Of an arm that `collect` has chosen."""
+    value = lambda_of(arm.alpha, arm.beta)
+    assert value is not None
+    return value
+
+
+def plot(data: Data) -> Figure:
+    selection = data.selection
+    arms = [arm for panel in data.panels for arm in panel.arms]
+    accuracy_height = 1.7 if len(data.panels) == 1 else 1.4
+    heights = [accuracy_height] * len(data.panels) + [1.0]
+    page = open_page(
+        len(heights),
+        panel_height=accuracy_height,
+        heights=heights,
+        legend=[
+            *stability_keys(arms),
+            Key("zero-stable region", Patch(facecolor=FAINT, linewidth=0)),
+            *diverged_key(arms),
+        ],
+        notes=[
+            common_text(arms),
+            averaged_over(arms, selection.metric),
+            left_out(data.others, "networks with other schemes"),
+            *not_shown(arms, selection),
+        ],
+        x_label="λ",
+        share="x",
+    )
+    metric_name = metric_label(selection.metric, selection.evaluations)
+    for axes, panel in zip(page.panels, data.panels, strict=False):
+        axes.set_title(panel.title)
+        axes.set_ylabel("\n".join(fitted(metric_name, accuracy_height * 72 - 25)))
+        _draw_accuracies(axes, panel.arms, selection.metric)
+    _draw_moduli(page.panels[-1], arms)
+    set_scale(page.panels, [_lambda(arm) for arm in arms])
+    page.figure.align_ylabels(page.panels)
+    return page.finish()
+
+
+def _draw_accuracies(axes: Axes, arms: Sequence[Arm], metric: Column) -> None:
+    for look in LOOKS:
+        alike = [arm for arm in arms if look_of(arm.zero_stable) is look and arm.values(metric)]
+        if alike:
+            samples = [arm.sample(metric) for arm in alike]
+            axes.errorbar(
+                [_lambda(arm) for arm in alike],
+                [s.mean for s in samples],
+                yerr=[s.std for s in samples],
+                linestyle="none",
+                elinewidth=0.8,
+                capsize=1.8,
+                label=look.name,
+                **look.marks,
+            )
+    failed = [_lambda(arm) for arm in arms if arm.diverged]
+    if failed:
+        leave_room_below(axes)
+        mark_below(axes, failed)
+
+
+def _draw_moduli(axes: Axes, arms: Sequence[Arm]) -> None:
+    values = [_lambda(arm) for arm in arms]
+    low, high, nearest = limits(values)
+    positive = np.geomspace(nearest / 10, high, 300)
+    negative = -np.geomspace(-low, nearest / 10, 300)
+    for side in (negative, positive):
+        axes.plot(side, [largest_modulus(v) for v in side], color=GREY, linewidth=0.8, zorder=1)
+    axes.axhline(1.0, color=BLACK, linewidth=0.5, linestyle=(0, (1, 1)), zorder=0)
+    for look in LOOKS:
+        shown = sorted({_lambda(a) for a in arms if look_of(a.zero_stable) is look})
+        if shown:
+            moduli = [largest_modulus(value) for value in shown]
+            axes.plot(shown, moduli, linestyle="none", label=look.name, **look.marks)
+    top = max(1.5, 1.1 * max(largest_modulus(value) for value in values))
+    axes.set_ylim(1 - 0.15 * (top - 1), top)
+    axes.set_ylabel("Largest root\nmodulus")

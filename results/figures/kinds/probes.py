@@ -1,0 +1,361 @@
+"""What probes measured, one panel for each quantity: by epoch, or from layer to layer."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf, log10, nan
+from typing import TypeVar
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+
+from results.figures.data import Selection, Undrawable
+from results.figures.drawing.end_labels import EndLabels, height_for, unnamed_note
+from results.figures.drawing.labels import arm_labels, common_text, facets, scheme_note
+from results.figures.drawing.legend import Key
+from results.figures.drawing.notes import left_out, not_shown, seeds
+from results.figures.drawing.page import open_page
+from results.figures.drawing.style import BLACK, COLUMN, DIVERGED, WIDE, look_of
+from results.figures.drawing.text import drawable, shorten, width
+from results.figures.keys import diverged_key, stability_keys
+from results.figures.lines import MOST_WITH_BARS, patterns
+from results.figures.replicates import Arm
+from results.figures.sample import Sample, sample
+from results.queries.layer_order import layer_key, quantity_key
+
+_MOST_PANELS = 12
+_MOST_ARMS = 36
+# By epoch, each layer is a line of its own.
+_MOST_LAYERS = 6
+_MOST_LINES = 18
+_LABEL = 105.0
+_LONG_LABEL = 170.0
+_Value = TypeVar("_Value")
+_NOTHING = Sample(nan, nan, nan, nan)
+_MOST_MARKS = 16
+# Beyond this ratio of the greatest to the least value, a linear axis hides the small ones.
+_LOGARITHMIC = 100.0
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_DETAIL = re.compile(r"\[.*\]$")
+_NUMBERED = re.compile(r"(.*?)(\d+)")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One arm's values by place: mean and range of the runs that did not diverge, and each other
+    run by itself. A place is an epoch, or the number of a layer, from 1."""
+
+    arm: Arm
+    layer: str | None
+    points: dict[int, Sample]
+    diverged: list[dict[int, float]]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The lines of one quantity; `layers` are the places of its axis, or none if these are
+    epochs."""
+
+    probe: str
+    quantity: str
+    layers: Sequence[str]
+    x_label: str
+    lines: list[Line]
+
+
+@dataclass(frozen=True)
+class Data:
+    selection: Selection
+    panels: list[Panel]
+    arms: list[Arm]
+    #: Quantities that are parts of one that is shown.
+    details: int
+    #: Quantities with one value a run.
+    single: int
+
+
+@dataclass
+class _Measured:
+    """Of one quantity: by arm and run the values by epoch and layer; None: not finite."""
+
+    layers: set[str] = field(default_factory=set)
+    epochs: set[int] = field(default_factory=set)
+    runs: dict[int, dict[str, dict[tuple[int, str], float | None]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(dict))
+    )
+
+
+def collect(selection: Selection) -> Data:
+    """Raises Undrawable."""
+    measured = _by_quantity(selection)
+    if not measured:
+        raise Undrawable("no done run has values of probes (ask for them under 'probes')")
+    shown = {key: found for key, found in measured.items() if not _is_detail(key, measured)}
+    lines = {k: f for k, f in shown.items() if len(f.layers) > 1 or len(f.epochs) > 1}
+    if not lines:
+        raise Undrawable(
+            "every quantity has one value a run; a line needs two layers or two epochs"
+        )
+    if len(lines) > _MOST_PANELS:
+        raise Undrawable(
+            f"{len(lines)} quantities are more than the {_MOST_PANELS} that fit on a page: choose"
+            " some with --quantity"
+        )
+    used = sorted({index for found in lines.values() for index in found.runs})
+    if len(used) > _MOST_ARMS:
+        raise Undrawable(
+            f"{len(used)} networks are more than the {_MOST_ARMS} that fit on a page: choose some"
+            " with --where"
+        )
+    order = sorted(lines, key=lambda key: (key[0], quantity_key(key[1])))
+    panels = [_panel(key, lines[key], selection) for key in order]
+    if not any(line.points or any(line.diverged) for panel in panels for line in panel.lines):
+        raise Undrawable("no value of a probe is finite")
+    return Data(
+        selection,
+        panels,
+        [selection.arms[index] for index in used],
+        details=len(measured) - len(shown),
+        single=len(shown) - len(lines),
+    )
+
+
+def _by_quantity(selection: Selection) -> dict[tuple[str, str], _Measured]:
+    measured: dict[tuple[str, str], _Measured] = defaultdict(_Measured)
+    for index, arm in enumerate(selection.arms):
+        for run in arm.runs:
+            for row in selection.probes.get(run["run_id"], ()):
+                found = measured[row["probe"], row["quantity"]]
+                place = (row["epoch"], row["layer"])
+                found.epochs.add(place[0])
+                found.layers.add(place[1])
+                found.runs[index][run["run_id"]][place] = row["value"]
+    return dict(measured)
+
+
+def _is_detail(key: tuple[str, str], among: Iterable[tuple[str, str]]) -> bool:
+    """Whether it is a part, such as "within[3]", of a quantity that is there."""
+    probe, quantity = key
+    whole = _DETAIL.sub("", quantity)
+    return whole != quantity and (probe, whole) in among
+
+
+def _panel(key: tuple[str, str], found: _Measured, selection: Selection) -> Panel:
+    layers = sorted(found.layers, key=layer_key)
+    few = len(layers) <= _MOST_LAYERS and len(layers) * len(found.runs) <= _MOST_LINES
+    by_epoch = len(layers) == 1 or (len(found.epochs) > 1 and few)
+    lines = []
+    ends = set()
+    for index, runs in sorted(found.runs.items()):
+        arm = selection.arms[index]
+        if by_epoch:
+            for layer in layers:
+                of_runs = {
+                    run_id: {epoch: v for (epoch, at), v in values.items() if at == layer}
+                    for run_id, values in runs.items()
+                }
+                lines.append(_line(arm, layer, of_runs))
+            continue
+        places = {layer: place for place, layer in enumerate(layers, start=1)}
+        last = {run_id: max(epoch for epoch, _ in values) for run_id, values in runs.items()}
+        ends |= set(last.values())
+        at_end = {
+            run_id: {
+                places[layer]: v for (epoch, layer), v in values.items() if epoch == last[run_id]
+            }
+            for run_id, values in runs.items()
+        }
+        lines.append(_line(arm, None, at_end))
+    if by_epoch:
+        return Panel(*key, (), "Epoch", lines)
+    return Panel(*key, layers, _layer_label(layers, ends), lines)
+
+
+def _line(arm: Arm, layer: str | None, of_runs: Mapping[str, Mapping[int, float | None]]) -> Line:
+    finished: dict[int, list[float]] = defaultdict(list)
+    diverged = []
+    for run in arm.runs:
+        values = of_runs.get(run["run_id"], {})
+        known = {place: value for place, value in sorted(values.items()) if value is not None}
+        if run["diverged"]:
+            diverged.append(known)
+            continue
+        for place, value in known.items():
+            finished[place].append(value)
+    return Line(arm, layer, {p: sample(finished[p]) for p in sorted(finished)}, diverged)
+
+
+def _layer_label(layers: Sequence[str], ends: set[int]) -> str:
+    kind = _common_prefix(layers)
+    name = "Layer" if kind is None else drawable(kind).capitalize() or "Layer"
+    return (
+        f"{name}, after epoch {ends.pop()}" if len(ends) == 1 else f"{name}, after the last epoch"
+    )
+
+
+def _common_prefix(layers: Sequence[str]) -> str | None:
+    """ "block" for "block1" to "block9"; None if they are not numbered so from 1 on."""
+    found = [_NUMBERED.fullmatch(layer) for layer in layers]
+    prefixes = {match[1] for match in found if match}
+    numbers = [int(match[2]) for match in found if match]
+    numbered = len(prefixes) == 1 and numbers == list(range(1, len(layers) + 1))
+    return prefixes.pop() if numbered else None
+
+
+def plot(data: Data) -> Figure:
+    arms = data.arms
+    names = _names(arms)
+    ends = {_end(line, panel, names) for panel in data.panels for line in panel.lines}
+    # Ends that name a layer and a network leave a narrow panel no room.
+    long_names = len(arms) > 1 and any(_layers_drawn(panel) > 1 for panel in data.panels)
+    columns = 1 if long_names else min(len(data.panels), 2)
+    wide = long_names or columns > 1
+    most_lines = max(len(panel.lines) for panel in data.panels)
+    crowded = most_lines > MOST_WITH_BARS
+    finished = {len(arm.runs) - arm.diverged for arm in arms} - {0}
+    banded = bool(finished) and finished != {1}
+    single_seeds = "one seed each" if finished else ""
+    page = open_page(
+        len(data.panels),
+        columns=columns,
+        wide=wide,
+        panel_height=max(2.6, 0.55 + height_for(most_lines)) if crowded else 2.1,
+        legend=[*stability_keys(arms), *_band_key(banded=banded), *diverged_key(arms)],
+        notes=[
+            common_text(arms),
+            scheme_note(arms) if len(arms) > 1 else "",
+            f"line: mean, band: least to greatest of {seeds(finished)}" if banded else single_seeds,
+            unnamed_note(most_lines),
+            left_out(data.details, "parts of quantities"),
+            left_out(data.single, "quantities with one value a run"),
+            *not_shown(arms, data.selection),
+        ],
+        share="none",
+    )
+    room = (WIDE if wide else COLUMN) / columns * 72 - max(map(width, ends)) - 50
+    for axes, panel in zip(page.panels, data.panels, strict=True):
+        # No wider than the axes, as the name of a line may stand as high, beside them.
+        axes.set_title(shorten(drawable(f"{panel.probe}: {panel.quantity}"), room))
+        axes.set_xlabel(panel.x_label)
+        _draw_lines(axes, panel, names, page.label_ends(axes), banded=banded)
+        if _spans_decades(panel):
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(FuncFormatter(_power_of_ten))
+            axes.yaxis.set_minor_formatter(NullFormatter())
+        if panel.layers:
+            _label_layers(axes, panel.layers, room)
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+    return page.finish()
+
+
+def _layers_drawn(panel: Panel) -> int:
+    """How many layers have lines of their own."""
+    return len({line.layer for line in panel.lines})
+
+
+def _end(line: Line, panel: Panel, names: Mapping[int, str]) -> str:
+    """What the end of a line is called, if its panel has several."""
+    several_layers = _layers_drawn(panel) > 1
+    layer = (drawable(line.layer) or "all") if several_layers and line.layer is not None else ""
+    name = names[id(line.arm)]
+    text = " ".join(part for part in (layer, name) if part)
+    return shorten(text, _LONG_LABEL if layer and name else _LABEL)
+
+
+def _band_key(*, banded: bool) -> list[Key]:
+    if not banded:
+        return []
+    return [
+        Key("mean", Line2D([], [], color=BLACK)),
+        Key("band of the seeds", Patch(facecolor=BLACK, alpha=0.2, linewidth=0)),
+    ]
+
+
+def _names(arms: Sequence[Arm]) -> dict[int, str]:
+    """What the ends of lines are called, by the arm's identity; empty for the only arm."""
+    if len(arms) == 1:
+        return {id(arms[0]): ""}
+    labels = arm_labels(arms, _LABEL)
+    found = facets(arms)
+    # Of networks that differ in their conditions alone, these say more than what is the same.
+    one_scheme = len(labels) == 1
+    names = {}
+    for facet in found:
+        for arm in facet.arms:
+            parts = [facet.title, "" if one_scheme else labels[arm.model, arm.scheme]]
+            names[id(arm)] = " ".join(part for part in parts if part)
+    return names
+
+
+def _spans_decades(panel: Panel) -> bool:
+    least, most = inf, -inf
+    for line in panel.lines:
+        for point in line.points.values():
+            least, most = min(least, point.low), max(most, point.high)
+        for run in line.diverged:
+            least, most = min([least, *run.values()]), max([most, *run.values()])
+    return least > 0 and most > _LOGARITHMIC * least
+
+
+def _power_of_ten(value: float, place: int | None = None) -> str:
+    """Such as "10⁵": texts of figures are never read as formulas."""
+    return "10" + str(round(log10(value))).translate(_SUPERSCRIPTS)
+
+
+def _label_layers(axes: Axes, layers: Sequence[str], room: float) -> None:
+    """Numbers if the layers are numbered, else as many names as fit."""
+    if _common_prefix(layers) is not None:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+        return
+    names = [drawable(layer) or "all" for layer in layers]
+    fitting = int(room // (max(map(width, names)) + 6))
+    count = max(2, min(len(names), fitting))
+    step = (len(names) - 1) / (count - 1)
+    places = [round(index * step) for index in range(count)]
+    axes.set_xticks(
+        [place + 1 for place in places],
+        [shorten(names[place], room / count - 6) for place in places],
+    )
+
+
+def _draw_lines(
+    axes: Axes, panel: Panel, names: Mapping[int, str], ends: EndLabels, *, banded: bool
+) -> None:
+    looks = [look_of(line.arm.zero_stable) for line in panel.lines]
+    for line, look, pattern in zip(panel.lines, looks, patterns(looks), strict=True):
+        if line.points:
+            places, points = _with_gaps(line.points, panel, _NOTHING)
+            means = [point.mean for point in points]
+            if banded:
+                low, high = [point.low for point in points], [point.high for point in points]
+                axes.fill_between(
+                    places, low, high, color=look.color, alpha=0.2, linewidth=0, zorder=2
+                )
+            axes.plot(places, means, color=look.color, linestyle=pattern, label="mean", zorder=4)
+            # A mark at each of few places, as of many they would hide the line.
+            marked = 0 if len(places) <= _MOST_MARKS else -1
+            axes.plot(places[marked:], means[marked:], linestyle="none", zorder=5, **look.marks)
+            if text := _end(line, panel, names):
+                ends.add(places[-1], means[-1], text, look.color)
+        for run in line.diverged:
+            if run:
+                at, values = _with_gaps(run, panel, nan)
+                axes.plot(at, values, color=look.color, linewidth=0.6, zorder=3)
+                axes.plot(at[-1:], values[-1:], label="diverged", zorder=6, **DIVERGED)
+
+
+def _with_gaps(
+    points: Mapping[int, _Value], panel: Panel, nothing: _Value
+) -> tuple[list[int], list[_Value]]:
+    """The places and what is there; between layers that are not neighbours a line has a gap."""
+    if not panel.layers:
+        return list(points), list(points.values())
+    places = list(range(min(points), max(points) + 1))
+    return places, [points.get(place, nothing) for place in places]

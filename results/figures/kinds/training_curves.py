@@ -1,0 +1,186 @@
+"""Accuracy by epoch, one panel for each network, with the band of its seeds."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from results.figures.data import EpochRow, Selection, Undrawable
+from results.figures.drawing.labels import arm_labels, common_text, facets, scheme_note
+from results.figures.drawing.legend import Key
+from results.figures.drawing.notes import left_out, not_shown, seeds
+from results.figures.drawing.page import open_page, small_multiples, title_height
+from results.figures.drawing.style import BLACK, COLUMN, DIVERGED, PALE, SMALL, WIDE, look_of
+from results.figures.drawing.text import shorten
+from results.figures.keys import diverged_key, stability_keys
+from results.figures.replicates import Arm
+from results.figures.sample import Sample, sample
+
+_MOST_PANELS = 36
+_TRAIN = (0, (3, 1.2))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One arm's accuracies by epoch, in percent: of the runs that did not diverge together, and
+    the test accuracy of each run that did."""
+
+    arm: Arm
+    condition: str
+    test: dict[int, Sample]
+    train: dict[int, Sample]
+    diverged: list[dict[int, float]]
+
+
+@dataclass(frozen=True)
+class Data:
+    selection: Selection
+    curves: list[Curve]
+    without_epochs: int
+
+
+def collect(selection: Selection) -> Data:
+    """Raises Undrawable."""
+    if not selection.epochs:
+        raise Undrawable("there are no epochs of these runs")
+    if len(selection.arms) > _MOST_PANELS:
+        raise Undrawable(
+            f"{len(selection.arms)} networks are more than the {_MOST_PANELS} that fit on a page:"
+            " choose some with --where"
+        )
+    curves = []
+    for facet in facets(selection.arms):
+        for arm in facet.arms:
+            curve = _curve(arm, facet.title, selection)
+            if curve.test or curve.train or any(curve.diverged):
+                curves.append(curve)
+    if not curves:
+        raise Undrawable("no epoch of a done run has an accuracy")
+    return Data(selection, curves, len(selection.arms) - len(curves))
+
+
+def _curve(arm: Arm, condition: str, selection: Selection) -> Curve:
+    finished: list[EpochRow] = []
+    diverged = []
+    for run in arm.runs:
+        rows = selection.epochs.get(run["run_id"], [])
+        if run["diverged"]:
+            known = {row["epoch"]: row["test_accuracy"] for row in rows}
+            diverged.append({epoch: y for epoch, y in known.items() if y is not None})
+        else:
+            finished += rows
+    return Curve(
+        arm,
+        condition,
+        _by_epoch(finished, "test_accuracy"),
+        _by_epoch(finished, "train_accuracy"),
+        diverged,
+    )
+
+
+def _by_epoch(rows: list[EpochRow], name: str) -> dict[int, Sample]:
+    samples: dict[int, list[float]] = defaultdict(list)
+    for row in rows:
+        if row[name] is not None:
+            samples[row["epoch"]].append(row[name])
+    return {epoch: sample(samples[epoch]) for epoch in sorted(samples)}
+
+
+def plot(data: Data) -> Figure:
+    selection = data.selection
+    arms = [curve.arm for curve in data.curves]
+    columns, wide = small_multiples(Counter(curve.condition for curve in data.curves).values())
+    others = len({curve.condition for curve in data.curves}) < len(data.curves)
+    room = (WIDE if wide else COLUMN) * 72 / columns - 24
+    labels = arm_labels(arms, room, stacked=True)
+    titles = [_title(curve, labels, room) for curve in data.curves]
+    lines = 1 + max(title.count("\n") for title in titles)
+    finished = {len(arm.runs) - arm.diverged for arm in arms} - {0}
+    banded = finished != {1}
+    band = f"band: least to greatest of {seeds(finished)}"
+    page = open_page(
+        len(data.curves),
+        columns=columns,
+        wide=wide,
+        panel_height=(1.75 if columns == 1 else 1.1) + title_height(lines),
+        legend=stability_keys(arms) + _line_keys(banded=banded, others=others) + diverged_key(arms),
+        notes=[
+            common_text(arms),
+            scheme_note(arms),
+            f"line: mean, {band}" if banded else "one seed each",
+            left_out(data.without_epochs, "networks without epochs"),
+            *not_shown(arms, selection),
+        ],
+        x_label="Epoch",
+        y_label="Accuracy (%)",
+    )
+    for axes, curve, title in zip(page.panels, data.curves, titles, strict=True):
+        axes.set_title(title)
+        for other in data.curves:
+            if other is not curve and other.condition == curve.condition:
+                _draw_mean(axes, other.test, color=PALE, linewidth=0.5, zorder=1)
+        _draw_curve(axes, curve)
+        _draw_diverged(axes, curve)
+    page.panels[0].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+    return page.finish()
+
+
+def _title(curve: Curve, labels: dict[tuple[str, str], str], room: float) -> str:
+    label = labels[curve.arm.model, curve.arm.scheme]
+    return "\n".join(part for part in (shorten(curve.condition, room, SMALL), label) if part)
+
+
+def _line_keys(*, banded: bool, others: bool) -> list[Key]:
+    keys = [
+        Key("test", Line2D([], [], color=BLACK)),
+        Key("training", Line2D([], [], color=BLACK, linestyle=_TRAIN, linewidth=0.8)),
+    ]
+    if banded:
+        band = Patch(facecolor=BLACK, alpha=0.2, linewidth=0)
+        keys.append(Key("band of the seeds, test", band))
+    if others:
+        keys.append(Key("the other schemes, test", Line2D([], [], color=PALE, linewidth=0.8)))
+    return keys
+
+
+def _draw_mean(axes: Axes, points: dict[int, Sample], **style: Any) -> None:
+    axes.plot(list(points), [point.mean for point in points.values()], **style)
+
+
+def _draw_curve(axes: Axes, curve: Curve) -> None:
+    look = look_of(curve.arm.zero_stable)
+    if curve.test:
+        epochs = list(curve.test)
+        low = [point.low for point in curve.test.values()]
+        high = [point.high for point in curve.test.values()]
+        axes.fill_between(epochs, low, high, color=look.color, alpha=0.2, linewidth=0, zorder=2)
+        _draw_mean(axes, curve.test, color=look.color, label="test", zorder=4)
+        last = curve.test[epochs[-1]].mean
+        axes.plot([epochs[-1]], [last], linestyle="none", zorder=5, clip_on=False, **look.marks)
+    if curve.train:
+        _draw_mean(
+            axes,
+            curve.train,
+            color=look.color,
+            linestyle=_TRAIN,
+            linewidth=0.8,
+            label="training",
+            zorder=3,
+        )
+
+
+def _draw_diverged(axes: Axes, curve: Curve) -> None:
+    """Each run to the last accuracy that it had, and a cross there."""
+    look = look_of(curve.arm.zero_stable)
+    for run in curve.diverged:
+        if run:
+            epochs = list(run)
+            axes.plot(epochs, list(run.values()), color=look.color, linewidth=0.6, zorder=3)
+            axes.plot([epochs[-1]], [run[epochs[-1]]], label="diverged", zorder=6, **DIVERGED)

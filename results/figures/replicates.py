@@ -1,0 +1,148 @@
+"""Runs that differ in nothing but their seed, taken together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from results.analysis.replicates import network
+from results.analysis.sort_keys import sort_key
+from results.figures.sample import Sample, sample
+from results.records import RunRow
+from results.run_columns import Column
+
+#: Config keys that a run has as columns, so that arms are already told apart by them.
+_KNOWN = ("seed", "scheme", "model.name", "model.depth", "dataset.name")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One network with one training recipe: its runs differ in their seed only.
+
+    `setting` has the config paths, with their values, that tell this arm from others of the same
+    model, scheme, depth and dataset; the same paths for all arms of a selection.
+    """
+
+    runs: tuple[RunRow, ...]
+    setting: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def model(self) -> str:
+        return str(self.runs[0]["model"])
+
+    @property
+    def scheme(self) -> str:
+        return str(self.runs[0]["scheme"])
+
+    @property
+    def depth(self) -> int | None:
+        depth: int | None = self.runs[0]["depth"]
+        return depth
+
+    @property
+    def dataset(self) -> str:
+        return str(self.runs[0]["dataset"])
+
+    @property
+    def alpha(self) -> list[float] | None:
+        alpha: list[float] | None = self.runs[0]["alpha"]
+        return alpha
+
+    @property
+    def beta(self) -> float | None:
+        beta: float | None = self.runs[0]["beta"]
+        return beta
+
+    @property
+    def root_moduli(self) -> list[float] | None:
+        """Largest first; None for a learned scheme and for a network without one."""
+        moduli: list[float] | None = self.runs[0]["root_moduli"]
+        return moduli
+
+    @property
+    def zero_stable(self) -> bool | None:
+        stable: bool | None = self.runs[0]["zero_stable"]
+        return stable
+
+    @property
+    def parameters(self) -> int:
+        return int(self.runs[0]["parameters"])
+
+    @property
+    def learned(self) -> str | None:
+        """What each block learns: "k", "lambda" or "coefficients"; None for a fixed scheme."""
+        config = self.runs[0].get("config") or {}
+        learned: str | None = (config.get("scheme") or {}).get("learned")
+        return learned
+
+    @property
+    def diverged(self) -> int:
+        """How many of the runs diverged."""
+        return sum(1 for run in self.runs if run["diverged"])
+
+    def values(self, column: Column) -> list[float]:
+        """What was measured, one value a run; a diverged run may have none."""
+        return [float(v) for v in map(column.read, self.runs) if v is not None]
+
+    def sample(self, column: Column) -> Sample:
+        """Over the runs; raises ValueError if none has a value."""
+        return sample(self.values(column))
+
+
+def group_arms(rows: Iterable[RunRow]) -> list[Arm]:
+    """The arms of these runs, by largest root modulus; those without a fixed scheme come last.
+
+    A run without a `config` is told from others by its columns alone.
+    """
+    members: dict[str, list[RunRow]] = defaultdict(list)
+    for row in rows:
+        members[network(row)].append(row)
+    alike: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
+    for runs in members.values():
+        alike[_columns(runs[0])].append(_settings(runs[0]))
+    paths = sorted({path for settings in alike.values() for path in _differing(settings)})
+    arms = [
+        Arm(
+            tuple(sorted(runs, key=lambda run: (run["seed"], run["run_id"]))),
+            tuple((path, _settings(runs[0]).get(path)) for path in paths),
+        )
+        for runs in members.values()
+    ]
+    return sorted(arms, key=_order)
+
+
+def _columns(row: RunRow) -> tuple[Any, ...]:
+    return (row["model"], row["scheme"], row["depth"], row["dataset"])
+
+
+def _settings(row: RunRow) -> dict[str, Any]:
+    """The values of a config by their paths, without those that are columns of the run."""
+    config = row.get("config") or {"epochs": row["epochs"]}
+    return dict(_leaves(config))
+
+
+def _leaves(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in config.items():
+        path = f"{prefix}{key}"
+        if path in _KNOWN:
+            continue
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{path}.")
+        else:
+            yield path, value
+
+
+def _differing(settings: Sequence[dict[str, Any]]) -> set[str]:
+    paths = {path for setting in settings for path in setting}
+    return {
+        path for path in paths if any(s.get(path) != settings[0].get(path) for s in settings[1:])
+    }
+
+
+def _order(arm: Arm) -> tuple[Any, ...]:
+    # Computed moduli that are equal but for rounding must not decide.
+    moduli = None if arm.root_moduli is None else [round(m, 9) for m in arm.root_moduli]
+    rest = (arm.model, arm.scheme, arm.dataset, arm.depth, *(value for _, value in arm.setting))
+    return (moduli is None, moduli or [], *map(sort_key, rest))

@@ -1,0 +1,208 @@
+"""Filters such as `depth>=32`, `zero_stable=true`, `training.optimizer.lr!=1/10`, `beta=null`.
+
+A value is read as its column's kind. Numbers may be fractions. A number with a fractional part is
+compared with a relative tolerance of 1e-9, so that `max_root_modulus<=1` includes the schemes
+whose computed modulus is 1 but for rounding. Null equals only null; no ordering matches it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import operator
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Generic, Protocol, TypeVar
+
+from results.errors import BadFilterError
+from results.run_columns import Kind
+
+_SYNTAX = re.compile(r"\s*(?P<name>.+?)\s*(?P<sign><=|>=|!=|=|<|>)\s*(?P<value>.*?)\s*", re.DOTALL)
+_ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_SHAPE = "write KEY=VALUE with one of = != < <= > >="
+_TOLERANCE = 1e-9
+
+
+class Named(Protocol):
+    """A column of any origin, as far as a filter has to know it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> Kind: ...
+
+
+ColumnT_co = TypeVar("ColumnT_co", bound=Named, covariant=True)
+
+
+class Finds(Protocol[ColumnT_co]):
+    """Where the columns of filters are looked up."""
+
+    def find(self, name: str) -> ColumnT_co:
+        """Raises UnknownColumnError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Filter(Generic[ColumnT_co]):
+    """One condition on a run: a column, one of = != < <= > >=, and a value of its kind."""
+
+    column: ColumnT_co
+    sign: str
+    wanted: Any
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a run passes that has this value in the column."""
+        if self.sign in _ORDERINGS:
+            return _ordered(self.sign, value, self.wanted)
+        return _equal(value, self.wanted) == (self.sign == "=")
+
+
+def read_filters(where: Sequence[str], columns: Finds[ColumnT_co]) -> list[Filter[ColumnT_co]]:
+    """The conditions that these texts stand for; a run has to meet all of them.
+
+    Raises BadFilterError and UnknownColumnError.
+    """
+    return [_read(text, columns) for text in where]
+
+
+def close_to(number: float) -> tuple[float, float]:
+    """The least and the greatest float that count as equal to `number`."""
+    margin = abs(number) * _TOLERANCE
+    return (
+        _last_equal(number, number - margin, -math.inf),
+        _last_equal(number, number + margin, math.inf),
+    )
+
+
+def _last_equal(number: float, guess: float, direction: float) -> float:
+    """The last float in that direction which equals `number`; the guess is a few floats off."""
+    while not _equal(guess, number):
+        guess = math.nextafter(guess, number)
+    while _equal(following := math.nextafter(guess, direction), number) and following != guess:
+        guess = following
+    return guess
+
+
+def _read(text: str, columns: Finds[ColumnT_co]) -> Filter[ColumnT_co]:
+    found = _SYNTAX.fullmatch(text)
+    if found is None:
+        raise BadFilterError(text, "no key and operator can be read in it", _SHAPE)
+    column = columns.find(found["name"])
+    sign = found["sign"]
+    wanted = _value(text, column, found["value"])
+    if sign in _ORDERINGS:
+        if column.kind != "number":
+            raise BadFilterError(
+                text, f"{column.name} holds {_called(column)}, which has no order", "use = or !="
+            )
+        if wanted is None:
+            raise BadFilterError(text, "null has no order", "use = or !=")
+    return Filter(column, sign, wanted)
+
+
+def _called(column: Named) -> str:
+    names = {"bool": "true or false", "mixed": "values of several kinds", "empty": "only null"}
+    return names.get(column.kind, column.kind)
+
+
+def _value(text: str, column: Named, written: str) -> Any:
+    if written == "null":
+        return None
+    if not written:
+        raise BadFilterError(text, "it has no value", _SHAPE)
+    if column.kind == "bool":
+        if written not in ("true", "false"):
+            raise BadFilterError(
+                text, f"{written!r} is no value of {column.name}", "use true, false or null"
+            )
+        return written == "true"
+    if column.kind == "number":
+        number = _number(written)
+        if number is None:
+            raise BadFilterError(
+                text,
+                f"{written!r} is not a number, and {column.name} is",
+                "write it as 3, 0.5, 1e-4, 5/9 or null",
+            )
+        return number
+    if column.kind == "list":
+        return _list(written)
+    return written
+
+
+def _number(written: str) -> int | float | None:
+    """A whole number stays one, so that large seeds compare exactly."""
+    try:
+        if "/" in written:
+            fraction = Fraction(written)
+            number = fraction.numerator if fraction.denominator == 1 else float(fraction)
+        else:
+            number = _whole_or_float(written)
+        return number if math.isfinite(number) else None
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return None
+
+
+def _whole_or_float(written: str) -> int | float:
+    # Not by way of Fraction, which would write 1e-999999999 out in full.
+    try:
+        return int(written)
+    except ValueError:
+        number = float(written)
+        return int(number) if number.is_integer() else number
+
+
+def _list(written: str) -> list[Any]:
+    """`1/3, 5/9, 1/9`, with or without brackets; what is no number stays text."""
+    try:
+        value = json.loads(written)
+        if isinstance(value, list):
+            return value
+    except (ValueError, RecursionError):
+        pass
+    inner = written.removeprefix("[").removesuffix("]")
+    items = [item.strip().strip("\"'") for item in inner.split(",")] if inner.strip() else []
+    numbers = [(_number(item), item) for item in items]
+    return [item if number is None else number for number, item in numbers]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _equal(value: Any, wanted: Any) -> bool:
+    if value is None or wanted is None:
+        return value is wanted
+    if isinstance(value, list) and isinstance(wanted, list):
+        return len(value) == len(wanted) and all(map(_equal, value, wanted))
+    if _is_number(value) and _is_number(wanted):
+        if isinstance(value, int) and isinstance(wanted, int):
+            return value == wanted
+        try:
+            return math.isclose(value, wanted, rel_tol=_TOLERANCE)
+        except OverflowError:
+            return False  # a whole number that no float comes near
+    if isinstance(wanted, str) and not isinstance(value, str):
+        # A path with values of several kinds: compare with how the value is written.
+        number = _number(wanted)
+        if _is_number(value) and number is not None:
+            return _equal(value, number)
+        return json.dumps(value) == wanted
+    return bool(value == wanted)
+
+
+def _ordered(sign: str, value: Any, wanted: int | float) -> bool:
+    if value is None:
+        return False
+    if _equal(value, wanted):
+        return sign in ("<=", ">=")
+    return _ORDERINGS[sign](value, wanted)

@@ -1,0 +1,340 @@
+"""Questions to the results database. Nothing here writes, nor waits for a driver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, and_, func, select
+
+from results.database.base import rows_as_dicts
+from results.queries.reader import Reader
+from results.queries.rows import (
+    count_probes,
+    list_attempts,
+    list_blocks,
+    list_epochs,
+    list_evaluations,
+    list_probes,
+    list_runs,
+    list_specs,
+    list_sweeps,
+)
+from results.queries.selection import Selection, chosen_sweeps
+from results.queries.status import sweep_status
+from results.records import CostSample, RunRow, SweepStatus
+from results.run_ids import full_run_id
+from results.schema.tables import attempts, drivers, epochs, runs, sweep_runs
+
+_DETAIL_KEYS = (
+    "config",
+    "best_epoch",
+    "train_loss",
+    "test_loss",
+    "diverged_epoch",
+    "weights_sha256",
+    "learned_coefficients",
+    "error",
+    "created_at",
+    "finished_at",
+)
+
+
+class Queries:
+    """Reads a results database. Open it with a URL, and close it, or use it with `with`.
+
+    Accuracies are percent, times seconds, parameters counts. Every method raises DatabaseError
+    if the file cannot be read.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    @property
+    def shown(self) -> str:
+        """The database as messages name it: without a password."""
+        return self._reader.shown
+
+    def one_view(self) -> AbstractContextManager[None]:
+        """Inside the block all answers are about the same moment."""
+        return self._reader.one_view()
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Opens `sqlite:///path` or `postgresql://user@host/name` read only.
+
+        Raises NoDatabaseError if there is no such database, DatabaseError if the URL is not
+        supported, or the database cannot be read, or is no sweep database.
+        """
+        return cls(Reader.open(url))
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def view(self) -> AbstractContextManager[Connection]:
+        """One consistent view of the database, for the package's own questions."""
+        return self._reader.view()
+
+    def sweep_names(self) -> list[str]:
+        """The names of all sweeps, the one saved first in front."""
+        with self._reader.view() as connection:
+            return list(chosen_sweeps(connection, ()).values())
+
+    def run_rows(
+        self,
+        sweeps: Sequence[str] = (),
+        *,
+        run_ids: Iterable[str] | None = None,
+        where: Sequence[str] = (),
+        config: bool = False,
+        learned_coefficients: bool = False,
+        more_keys: Sequence[str] = (),
+    ) -> list[RunRow]:
+        """The runs of these sweeps, or of the whole database, as JSON objects (RUN_KEYS).
+
+        A run in several sweeps is one row, whose `sweep` names them all, joined by commas; only
+        those asked for, if any are. `evaluations` are those that its sweeps ask for, in their
+        order, with accuracy None until measured; if no sweep is asked for, those measured for
+        sweeps of the past come after them. Should two different measurements share a name, both
+        get the start of their ids, as in "gaussian[0.3]@1f09ab", so that no report mixes them.
+
+        `run_ids` keeps only these runs (unknown ones are left out), `where` those that pass all
+        filters (`results.queries.filters`). `config`, `learned_coefficients` and `more_keys`, other
+        columns of `runs`, add these keys at the end. In the order of the sweeps; runs in no sweep
+        come last.
+
+        Raises UnknownSweepError, UnknownColumnError and BadFilterError.
+        """
+        more = ["config"] * config + ["learned_coefficients"] * learned_coefficients
+        more += more_keys
+        with self._reader.view() as connection:
+            selection = Selection(connection, sweeps, run_ids)
+            return list_runs(connection, selection, where, more)
+
+    def epoch_rows(
+        self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """The epochs of the runs that `run_rows` gives for the same arguments, in its order.
+
+        Keys: `run_id`, `epoch`, `learning_rate`, `train_loss`, `train_accuracy`, `test_loss`,
+        `test_accuracy`, `seconds`. Raises as `run_rows`.
+        """
+        with self._reader.view() as connection:
+            return list_epochs(connection, Selection(connection, sweeps), where)
+
+    def evaluation_rows(
+        self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """What was measured of the runs that `run_rows` gives for the same arguments.
+
+        Of the evaluations that these sweeps ask for, or of all if none is named. Keys: `run_id`,
+        `evaluation_id`, `evaluation` (its name), `kind`, `level`, `accuracy`, `loss`. Raises as
+        `run_rows`.
+        """
+        with self._reader.view() as connection:
+            return list_evaluations(connection, Selection(connection, sweeps), where)
+
+    def probe_rows(
+        self,
+        sweeps: Sequence[str] = (),
+        *,
+        where: Sequence[str] = (),
+        probes: Iterable[str] | None = None,
+    ) -> list[dict[str, Any]]:
+        """What probes measured of the runs that `run_rows` gives for the same arguments.
+
+        `probes` keeps only those of these names; one that measured nothing adds none.
+        Keys: `run_id`, `probe`, `quantity`, `epoch` (0: before training), `layer` ('': the whole
+        network), `value` (None: not finite). In the order of the runs; of each run by probe,
+        quantity, epoch, and from the input of the network on. Raises as `run_rows`.
+        """
+        with self._reader.view() as connection:
+            return list_probes(connection, Selection(connection, sweeps), where, probes)
+
+    def count_probes(self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()) -> int:
+        """How many rows `probe_rows` gives for the same arguments; raises as it does."""
+        with self._reader.view() as connection:
+            return count_probes(connection, Selection(connection, sweeps), where)
+
+    def block_rows(
+        self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """The blocks with learned coefficients of the runs that `run_rows` gives, in its order.
+
+        Keys: `run_id`, `block` (from 1, among all blocks), `alpha` (newest state first), `beta`,
+        `root_moduli` (largest first), `max_root_modulus`, `zero_stable`, `consistent`, `order`;
+        None where coefficients are not finite. Raises as `run_rows`.
+        """
+        with self._reader.view() as connection:
+            return list_blocks(connection, Selection(connection, sweeps), where)
+
+    def attempt_rows(self, run_ids: Iterable[str]) -> list[dict[str, Any]]:
+        """Every attempt of these runs, by run id and number; times in seconds since the epoch."""
+        with self._reader.view() as connection:
+            return list_attempts(connection, run_ids)
+
+    def spec_rows(self, sweeps: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """The newest spec of each of these sweeps, or of all.
+
+        Keys: `name`, `version`, `source`, `overrides`, `created_at`, `published`, `text`.
+        Raises UnknownSweepError.
+        """
+        with self._reader.view() as connection:
+            return list_specs(connection, chosen_sweeps(connection, sweeps))
+
+    def sweep_rows(self) -> list[dict[str, Any]]:
+        """Every sweep, the one saved first in front.
+
+        Keys: `name`, `description`, `published`, `created_at`, `updated_at` (seconds since the
+        epoch), `runs` and `done` (counts).
+        """
+        with self._reader.view() as connection:
+            return list_sweeps(connection)
+
+    def published_name(self, sweep: str) -> str | None:
+        """The published table that the sweep's newest spec names; raises UnknownSweepError."""
+        (spec,) = self.spec_rows([sweep])
+        name: str | None = spec["published"]
+        return name
+
+    def run_detail(self, id_prefix: str) -> dict[str, Any]:
+        """One run in full, by its id or a start of it that no other run shares.
+
+        The keys of RUN_KEYS, then `config`, `best_epoch`, `train_loss`, `test_loss`,
+        `diverged_epoch`, `weights_sha256`, `learned_coefficients`, `error`, `created_at`,
+        `finished_at`, `sweeps` (names), `epoch_history` (one object an epoch), `blocks` and
+        `probes` (as of `block_rows` and `probe_rows`, without `run_id`),
+        `attempt_history` (one object an attempt, with state, first_epoch, error, traceback, fault,
+        storage, provenance, and host and pid of the driver that had it last), and `sweep_specs`
+        (the newest spec of each of its sweeps: name, version, source, overrides, created_at,
+        published, text). Points in time are ISO 8601, UTC. Raises UnknownRunError.
+        """
+        with self._reader.view() as connection:
+            run_id = full_run_id(connection, id_prefix)
+            selection = Selection(connection, (), [run_id])
+            (row,) = list_runs(connection, selection, (), _DETAIL_KEYS)
+            epoch_rows = rows_as_dicts(
+                connection.execute(
+                    select(epochs).where(epochs.c.run_id == run_id).order_by(epochs.c.epoch)
+                )
+            )
+            block_rows = list_blocks(connection, selection, ())
+            probe_rows = list_probes(connection, selection, ())
+            attempt_rows = rows_as_dicts(
+                connection.execute(
+                    select(
+                        *(column for column in attempts.c if column is not attempts.c.driver_id),
+                        drivers.c.host.label("driver_host"),
+                        drivers.c.pid.label("driver_pid"),
+                    )
+                    .outerjoin(drivers, drivers.c.id == attempts.c.driver_id)
+                    .where(attempts.c.run_id == run_id)
+                    .order_by(attempts.c.attempt)
+                )
+            )
+            member_of = list(
+                connection.execute(
+                    select(sweep_runs.c.sweep_id)
+                    .where(sweep_runs.c.run_id == run_id)
+                    .order_by(sweep_runs.c.sweep_id)
+                ).scalars()
+            )
+            specs = list_specs(connection, member_of)
+        for item in (*epoch_rows, *block_rows, *probe_rows, *attempt_rows):
+            del item["run_id"]
+        for item in (row, *attempt_rows, *specs):
+            for key in ("created_at", "started_at", "finished_at"):
+                if key in item:
+                    item[key] = _iso(item[key])
+        row["sweeps"] = [spec["name"] for spec in specs]
+        row["epoch_history"] = epoch_rows
+        row["blocks"] = block_rows
+        row["probes"] = probe_rows
+        row["attempt_history"] = attempt_rows
+        row["sweep_specs"] = specs
+        return row
+
+    def status(self, sweep: str | None = None) -> list[SweepStatus]:
+        """How far `sweep` is, or every sweep: counts, failures, faults, drivers, rate, time left.
+
+        `results.rates` says how the rate is measured. The time left is for the queued and
+        running runs, at that rate. Raises UnknownSweepError.
+        """
+        with self._reader.view() as connection:
+            names = chosen_sweeps(connection, [] if sweep is None else [sweep])
+            now = self._reader.now(connection)
+            return [
+                sweep_status(connection, key, name, now, partial(self._reader.gone, connection))
+                for key, name in names.items()
+            ]
+
+    def cost_samples(self) -> list[CostSample]:
+        """What training took so far, by kind of run and device, for estimating what it will.
+
+        Means over the done runs that neither diverged nor were resumed.
+        """
+        kind = [runs.c.config[key].as_string().label(key) for key in ("precision", "compile")]
+        keys = (
+            runs.c.model,
+            runs.c.depth,
+            runs.c.parameters,
+            runs.c.dataset,
+            runs.c.epochs,
+            attempts.c.host,
+            attempts.c.device,
+        )
+        grouped = (
+            select(
+                *keys,
+                *kind,
+                func.count().label("runs"),
+                func.avg(runs.c.train_seconds).label("train_seconds"),
+                func.avg(runs.c.images_per_second).label("images_per_second"),
+                func.min(runs.c.run_id).label("example"),
+            )
+            .join(
+                attempts,
+                and_(attempts.c.run_id == runs.c.run_id, attempts.c.attempt == runs.c.attempt),
+            )
+            .where(
+                runs.c.state == "done",
+                runs.c.diverged.is_(False),
+                runs.c.train_seconds.is_not(None),
+                func.coalesce(attempts.c.first_epoch, 1) <= 1,
+            )
+            # By its name: the same expression twice would have two sets of parameters.
+            .group_by(*keys, *(column.name for column in kind))
+            .subquery("grouped")
+        )
+        query = (
+            select(
+                *(c for c in grouped.c if c.name not in ("example", "precision", "compile")),
+                runs.c.config,
+            )
+            .join(runs, runs.c.run_id == grouped.c.example)
+            .order_by(grouped.c.model, grouped.c.depth, grouped.c.example)
+        )
+        with self._reader.view() as connection:
+            return [CostSample(**row) for row in rows_as_dicts(connection.execute(query))]
+
+
+def _iso(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

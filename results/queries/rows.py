@@ -1,0 +1,256 @@
+"""Rows for reading: runs, epochs, measurements and attempts of a selection, in its order.
+
+Each function works inside a view of the caller, `results.queries.queries.Queries`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Subquery, Table, and_, func, select
+
+from results.conditions import conditions
+from results.database.base import rows_as_dicts
+from results.database.dialects import is_one_of
+from results.queries.columns import StoredColumns
+from results.queries.layer_order import layer_key, quantity_key
+from results.queries.selection import Selection
+from results.records import RUN_KEYS, RunRow
+from results.schema.tables import (
+    attempts,
+    blocks,
+    epochs,
+    evaluations,
+    probes,
+    runs,
+    sweep_runs,
+    sweep_specs,
+    sweeps,
+)
+
+_STORED_KEYS = tuple(key for key in RUN_KEYS if key not in ("sweep", "attempts", "evaluations"))
+
+
+def list_runs(
+    connection: Connection, selection: Selection, where: Sequence[str], more_keys: Sequence[str]
+) -> list[RunRow]:
+    """The runs that pass the filters as JSON objects: RUN_KEYS, then `more_keys`, columns of runs.
+
+    `evaluations` of a run are those that its sweeps ask for, in their order, with accuracy None
+    until measured; if the selection names no sweep, those measured for sweeps of the past follow.
+    Raises UnknownColumnError and BadFilterError.
+    """
+    passing = _passing(connection, selection, where)
+    columns = [runs.c[key] for key in (*_STORED_KEYS, *more_keys)]
+    query = select(*columns, runs.c.attempt.label("attempts")).where(*passing)
+    stored = {row["run_id"]: row for row in rows_as_dicts(connection.execute(query))}
+    measured = _accuracies(connection, selection, passing if where else None)
+    known = {evaluation.evaluation_id: evaluation for evaluation in selection.evaluations}
+    rows = []
+    for run_id, sweep_ids in selection.order(connection).items():
+        if run_id not in stored:
+            continue
+        run = stored[run_id]
+        found = measured.get(run_id, {})
+        ids = dict.fromkeys(e for s in sweep_ids for e in selection.asked_for.get(s, ()))
+        if not selection.named:
+            ids |= dict.fromkeys(key for key in known if key in found)
+        run["sweep"] = ",".join(selection.sweeps[sweep_id] for sweep_id in sweep_ids)
+        run["evaluations"] = [
+            {
+                "name": known[key].name,
+                "kind": known[key].kind,
+                "level": known[key].level,
+                "accuracy": found.get(key),
+            }
+            for key in ids
+        ]
+        rows.append({key: run[key] for key in (*RUN_KEYS, *more_keys)})
+    return rows
+
+
+def list_epochs(
+    connection: Connection, selection: Selection, where: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The epochs of the runs that pass the filters, in the order of the runs."""
+    return _in_order(connection, selection, where, epochs, epochs.c.epoch)
+
+
+def list_probes(
+    connection: Connection,
+    selection: Selection,
+    where: Sequence[str],
+    names: Iterable[str] | None = None,
+) -> list[dict[str, Any]]:
+    """What probes measured of the runs that pass the filters, in the order of the runs.
+
+    Of probes of these names, or of all. Of each run by probe and quantity, then by epoch, then
+    from the input of the network on.
+    """
+    named = [] if names is None else [probes.c.probe.in_(sorted(names))]
+    by_run = _by_run(connection, selection, where, probes, probes.c.epoch, named)
+    for rows in by_run.values():
+        rows.sort(key=probe_key)
+    return [row for run_id in selection.order(connection) for row in by_run.get(run_id, ())]
+
+
+def probe_key(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Where a row of `probes` stands among those of its run."""
+    return (row["probe"], quantity_key(row["quantity"]), row["epoch"], layer_key(row["layer"]))
+
+
+def count_probes(connection: Connection, selection: Selection, where: Sequence[str]) -> int:
+    """How many rows `list_probes` has."""
+    passing = _passing(connection, selection, where)
+    query = select(func.count()).select_from(probes).join(runs, runs.c.run_id == probes.c.run_id)
+    return int(connection.execute(query.where(*passing)).scalar_one())
+
+
+def list_blocks(
+    connection: Connection, selection: Selection, where: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The blocks with learned coefficients of the runs that pass the filters, in their order."""
+    return _in_order(connection, selection, where, blocks, blocks.c.block)
+
+
+def list_evaluations(
+    connection: Connection, selection: Selection, where: Sequence[str]
+) -> list[dict[str, Any]]:
+    """What was measured of the runs that pass the filters, in the order of the runs."""
+    names = {known.evaluation_id: known for known in selection.evaluations}
+    return [
+        {
+            "run_id": row["run_id"],
+            "evaluation_id": row["evaluation_id"],
+            "evaluation": names[row["evaluation_id"]].name,
+            "kind": names[row["evaluation_id"]].kind,
+            "level": names[row["evaluation_id"]].level,
+            "accuracy": row["accuracy"],
+            "loss": row["loss"],
+        }
+        for row in _in_order(connection, selection, where, evaluations, evaluations.c.evaluation_id)
+        if row["evaluation_id"] in names
+    ]
+
+
+def list_attempts(connection: Connection, run_ids: Iterable[str]) -> list[dict[str, Any]]:
+    """Every attempt of these runs, by run id and number."""
+    columns = ("run_id", "attempt", "state", "started_at", "finished_at", "error", "provenance")
+    chosen = is_one_of(connection.dialect.name, attempts.c.run_id, sorted(set(run_ids)))
+    query = select(*(attempts.c[name] for name in columns)).where(chosen)
+    return rows_as_dicts(connection.execute(query.order_by(attempts.c.run_id, attempts.c.attempt)))
+
+
+def list_sweeps(connection: Connection) -> list[dict[str, Any]]:
+    """Every sweep with its number of runs, and of done ones."""
+    counted = (
+        select(
+            sweep_runs.c.sweep_id,
+            func.count().label("runs"),
+            func.count().filter(runs.c.state == "done").label("done"),
+        )
+        .join(runs, runs.c.run_id == sweep_runs.c.run_id)
+        .group_by(sweep_runs.c.sweep_id)
+        .subquery("counted")
+    )
+    newest = _newest_versions()
+    query = (
+        select(
+            sweeps.c.name,
+            sweep_specs.c.description,
+            sweep_specs.c.published,
+            sweeps.c.created_at,
+            sweeps.c.updated_at,
+            func.coalesce(counted.c.runs, 0).label("runs"),
+            func.coalesce(counted.c.done, 0).label("done"),
+        )
+        .join(newest, newest.c.sweep_id == sweeps.c.id)
+        .join(sweep_specs, _is_newest(newest))
+        .outerjoin(counted, counted.c.sweep_id == sweeps.c.id)
+    )
+    return rows_as_dicts(connection.execute(query.order_by(sweeps.c.id)))
+
+
+def list_specs(connection: Connection, sweep_ids: Iterable[int]) -> list[dict[str, Any]]:
+    """The newest spec of each sweep, in the order given.
+
+    Keys: `name`, `version`, `source`, `overrides`, `created_at`, `published`, `text`.
+    """
+    newest = _newest_versions()
+    columns = ("version", "source", "overrides", "created_at", "published", "text")
+    query = (
+        select(sweeps.c.id, sweeps.c.name, *(sweep_specs.c[name] for name in columns))
+        .join(sweep_specs, sweep_specs.c.sweep_id == sweeps.c.id)
+        .join(newest, _is_newest(newest))
+    )
+    found = {row.pop("id"): row for row in rows_as_dicts(connection.execute(query))}
+    return [found[sweep_id] for sweep_id in sweep_ids if sweep_id in found]
+
+
+def _newest_versions() -> Subquery:
+    return (
+        select(sweep_specs.c.sweep_id, func.max(sweep_specs.c.version).label("version"))
+        .group_by(sweep_specs.c.sweep_id)
+        .subquery("newest")
+    )
+
+
+def _is_newest(newest: Subquery) -> ColumnElement[bool]:
+    return and_(
+        newest.c.sweep_id == sweep_specs.c.sweep_id, newest.c.version == sweep_specs.c.version
+    )
+
+
+def _passing(
+    connection: Connection, selection: Selection, where: Sequence[str]
+) -> list[ColumnElement[bool]]:
+    filters = (
+        conditions(connection.dialect.name, StoredColumns(connection, selection), where)
+        if where
+        else []
+    )
+    return [*selection.holds(runs.c.run_id), *filters]
+
+
+def _accuracies(
+    connection: Connection, selection: Selection, passing: list[ColumnElement[bool]] | None
+) -> dict[str, dict[str, float | None]]:
+    """Accuracies by run id and evaluation id; of all runs of the selection if `passing` is None."""
+    query = select(evaluations.c.run_id, evaluations.c.evaluation_id, evaluations.c.accuracy)
+    if passing is None:
+        query = query.where(*selection.holds(evaluations.c.run_id))
+    else:
+        query = query.join(runs, runs.c.run_id == evaluations.c.run_id).where(*passing)
+    found: dict[str, dict[str, float | None]] = defaultdict(dict)
+    for run_id, evaluation_id, accuracy in connection.execute(query):
+        found[run_id][evaluation_id] = accuracy
+    return found
+
+
+def _in_order(
+    connection: Connection,
+    selection: Selection,
+    where: Sequence[str],
+    table: Table,
+    then: ColumnElement[Any],
+) -> list[dict[str, Any]]:
+    by_run = _by_run(connection, selection, where, table, then)
+    return [row for run_id in selection.order(connection) for row in by_run.get(run_id, ())]
+
+
+def _by_run(
+    connection: Connection,
+    selection: Selection,
+    where: Sequence[str],
+    table: Table,
+    then: ColumnElement[Any],
+    further: Sequence[ColumnElement[bool]] = (),
+) -> dict[str, list[dict[str, Any]]]:
+    passing = [*_passing(connection, selection, where), *further]
+    query = select(table).join(runs, runs.c.run_id == table.c.run_id).where(*passing)
+    by_run: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows_as_dicts(connection.execute(query.order_by(then))):
+        by_run[row["run_id"]].append(row)
+    return by_run

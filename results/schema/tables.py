@@ -1,0 +1,326 @@
+"""The tables. Each rule that the code relies on is also a constraint here.
+
+Points in time are seconds since the epoch (UTC); accuracies are percent. Numbers that are not
+finite are stored as NULL. JSON is stored as text, so that it comes back as it was written.
+
+This is the newest schema. A change here needs a migration in `results/migrations`, and an entry
+in `results.schema.revisions.REVISIONS`; a test compares what both make.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    DDL,
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    event,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+# Text of which every kind of database makes the same order: that of its characters' numbers.
+_ORDERED_TEXT = String().with_variant(String(collation="C"), "postgresql")
+
+# SQLite's INTEGER has 64 bits, that of Postgres 32.
+_INTEGER_64 = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _json(name: str, *, nullable: bool = True) -> Column[object]:
+    return Column(name, JSON(none_as_null=True), nullable=nullable)
+
+
+def _flag(name: str, *, nullable: bool = True) -> Column[bool]:
+    return Column(name, Boolean(create_constraint=True, name=f"{name}_flag"), nullable=nullable)
+
+
+def _percent(name: str) -> tuple[Column[float], CheckConstraint]:
+    check = CheckConstraint(f"{name} BETWEEN 0 AND 100", name=f"{name}_percent")
+    return Column(name, Float), check
+
+
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, CheckConstraint("name <> ''", name="named"), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Index("uq_sweeps_name", "name", unique=True),
+)
+
+sweep_specs = Table(
+    "sweep_specs",
+    metadata,
+    Column("sweep_id", ForeignKey("sweeps.id"), primary_key=True),
+    Column("version", Integer, CheckConstraint("version >= 1", name="from_1"), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("source", String, nullable=False),
+    _json("overrides", nullable=False),
+    Column("description", Text),
+    Column("created_at", Float, nullable=False),
+    Column("published", Text),
+)
+
+evaluation_configs = Table(
+    "evaluation_configs",
+    metadata,
+    Column(
+        "evaluation_id",
+        String(16),
+        CheckConstraint("length(evaluation_id) = 16", name="id_length"),
+        primary_key=True,
+    ),
+    Column("name", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("level", Float),
+    _json("config", nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column(
+        "run_id",
+        String(16),
+        CheckConstraint("length(run_id) = 16", name="id_length"),
+        primary_key=True,
+    ),
+    _json("config", nullable=False),
+    Column("model", String, nullable=False),
+    Column("scheme", String, nullable=False),
+    Column("depth", Integer, nullable=False),
+    Column("dataset", String, nullable=False),
+    Column("seed", _INTEGER_64, nullable=False),
+    _json("alpha"),
+    Column("beta", Float),
+    _flag("trainable", nullable=False),
+    _json("root_moduli"),
+    Column("max_root_modulus", Float),
+    _flag("zero_stable"),
+    _flag("consistent"),
+    Column("order", Integer),
+    Column(
+        "parameters",
+        _INTEGER_64,
+        CheckConstraint("parameters >= 0", name="counted"),
+        nullable=False,
+    ),
+    Column("epochs", Integer, CheckConstraint("epochs >= 0", name="epochs"), nullable=False),
+    Column("state", String, nullable=False, server_default="queued"),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    *_percent("test_accuracy"),
+    *_percent("best_test_accuracy"),
+    Column("best_epoch", Integer),
+    *_percent("train_accuracy"),
+    Column("generalization_gap", Float),
+    Column("train_loss", Float),
+    Column("test_loss", Float),
+    _flag("diverged"),
+    Column("diverged_epoch", Integer),
+    Column("train_seconds", Float),
+    Column("images_per_second", Float),
+    Column("weights_sha256", String),
+    _json("learned_coefficients"),
+    Column("error", Text),
+    Column("created_at", Float, nullable=False),
+    Column("finished_at", Float),
+    # The number of the last attempt before the newest retry: faults up to it no longer count.
+    Column(
+        "retried_after",
+        Integer,
+        CheckConstraint("retried_after >= 0", name="retried_after"),
+        nullable=False,
+        server_default="0",
+    ),
+    CheckConstraint("state IN ('queued', 'running', 'done', 'failed', 'cancelled')", name="state"),
+    CheckConstraint("attempt >= 0", name="attempt"),
+    CheckConstraint("attempt >= 1 OR state IN ('queued', 'cancelled')", name="claimed_once"),
+    CheckConstraint("(state = 'failed') = (error IS NOT NULL)", name="failed_has_error"),
+    CheckConstraint("(state = 'done') = (diverged IS NOT NULL)", name="done_has_result"),
+    CheckConstraint(
+        "(state IN ('done', 'failed')) = (finished_at IS NOT NULL)", name="finished_has_time"
+    ),
+    Index(None, "state"),
+    Index(None, "zero_stable", "depth"),
+    Index(None, "dataset", "model", "depth"),
+    Index(None, "finished_at"),
+)
+
+sweep_runs = Table(
+    "sweep_runs",
+    metadata,
+    Column("sweep_id", ForeignKey("sweeps.id"), primary_key=True),
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True, index=True),
+    Column("position", Integer, nullable=False),
+    Index("uq_sweep_runs_position", "sweep_id", "position", unique=True),
+)
+
+sweep_evaluations = Table(
+    "sweep_evaluations",
+    metadata,
+    Column("sweep_id", ForeignKey("sweeps.id"), primary_key=True),
+    Column("evaluation_id", ForeignKey("evaluation_configs.evaluation_id"), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Index("uq_sweep_evaluations_position", "sweep_id", "position", unique=True),
+)
+
+# A process that works on runs. It lives as long as its lease is renewed, and, where it can be seen,
+# its lock is held; `ended_at` is set when it leaves, or by another driver that took its runs over.
+drivers = Table(
+    "drivers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("lease_until", Float, nullable=False),
+    Column("ended_at", Float),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("attempt", Integer, CheckConstraint("attempt >= 1", name="from_1"), primary_key=True),
+    Column("state", String, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("finished_at", Float),
+    Column("first_epoch", Integer),
+    Column("error", Text),
+    Column("traceback", Text),
+    _json("provenance", nullable=False),
+    Column("host", Text),
+    Column("device", Text),
+    Column("git_commit", Text),
+    # Whose write about the attempt counts; null: a program that is no driver.
+    Column("driver_id", ForeignKey("drivers.id")),
+    Column("fault", Text),
+    Column("storage", Text),
+    CheckConstraint(
+        "state IN ('running', 'done', 'failed', 'lost', 'interrupted', 'cancelled')", name="state"
+    ),
+    CheckConstraint("(state = 'running') = (finished_at IS NULL)", name="finished_has_time"),
+    CheckConstraint(
+        "fault IN ('trainer_error', 'out_of_memory', 'worker_lost', 'hung', 'driver_lost',"
+        " 'stopped')",
+        name="fault",
+    ),
+    CheckConstraint(
+        "fault IS NULL OR state IN ('failed', 'lost', 'interrupted')", name="fault_ended_it"
+    ),
+    # Two attempts of one run can never be open at once.
+    Index(
+        "uq_attempts_running",
+        "run_id",
+        unique=True,
+        sqlite_where=text("state = 'running'"),
+        postgresql_where=text("state = 'running'"),
+    ),
+)
+
+# In SQLite the rows of a run lie together in the order of the key, so that reading all of a run's
+# epochs or measurements, or all of everybody's run by run, jumps nowhere.
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("epoch", Integer, CheckConstraint("epoch >= 1", name="from_1"), primary_key=True),
+    Column("learning_rate", Float),
+    Column("train_loss", Float),
+    *_percent("train_accuracy"),
+    Column("test_loss", Float),
+    *_percent("test_accuracy"),
+    Column("seconds", Float),
+    sqlite_with_rowid=False,
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("run_id", String(16), primary_key=True),
+    Column("evaluation_id", String(16), primary_key=True, index=True),
+    *_percent("accuracy"),
+    Column("loss", Float),
+    ForeignKeyConstraint(["run_id"], ["runs.run_id"]),
+    ForeignKeyConstraint(["evaluation_id"], ["evaluation_configs.evaluation_id"]),
+    sqlite_with_rowid=False,
+)
+
+# What probes measured of a run's network: `quantity` at `layer` ('' is the whole network) after
+# `epoch` (0 is before training). NULL is a value that is not finite.
+probes = Table(
+    "probes",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("probe", _ORDERED_TEXT, CheckConstraint("probe <> ''", name="named"), primary_key=True),
+    Column(
+        "quantity",
+        _ORDERED_TEXT,
+        CheckConstraint("quantity <> ''", name="quantity"),
+        primary_key=True,
+    ),
+    Column("epoch", Integer, CheckConstraint("epoch >= 0", name="from_0"), primary_key=True),
+    Column("layer", _ORDERED_TEXT, primary_key=True),
+    Column("value", Float),
+    sqlite_with_rowid=False,
+)
+
+# What each block of a network with learned coefficients had at the end of training, and what
+# follows from that. Nothing follows from coefficients that are not finite.
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("block", Integer, CheckConstraint("block >= 1", name="from_1"), primary_key=True),
+    _json("alpha", nullable=False),
+    Column("beta", Float),
+    _json("root_moduli"),
+    Column("max_root_modulus", Float),
+    _flag("zero_stable"),
+    _flag("consistent"),
+    Column("order", Integer),
+    sqlite_with_rowid=False,
+)
+
+# Done is final, also for whoever writes past the store.
+_DONE_IS_FINAL = {
+    "sqlite": (
+        "CREATE TRIGGER done_is_final BEFORE UPDATE ON runs WHEN OLD.state = 'done'"
+        " BEGIN SELECT RAISE(ABORT, 'a done run is final'); END",
+    ),
+    "postgresql": (
+        "CREATE FUNCTION refuse_change_of_done_run() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'a done run is final'; END $$",
+        "CREATE TRIGGER done_is_final BEFORE UPDATE ON runs FOR EACH ROW"
+        " WHEN (OLD.state = 'done') EXECUTE FUNCTION refuse_change_of_done_run()",
+    ),
+}
+for _dialect, _statements in _DONE_IS_FINAL.items():
+    for _statement in _statements:
+        event.listen(
+            runs,
+            "after_create",
+            DDL(_statement).execute_if(dialect=_dialect),  # type: ignore[no-untyped-call]
+        )

@@ -1,0 +1,178 @@
+"""The rows of drivers: registered, renewed, ended, and taken over when their process is gone.
+
+Each function works inside a transaction of the caller. Points in time are those of the database's
+clock.
+
+Rows are locked in one order everywhere: drivers by their ids, then runs by theirs, then attempts.
+A claim holds its driver's row against a takeover until it commits, so that a takeover finds every
+run of the driver that it ends. All other writes about a run check the attempt's driver itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, and_, func, literal, or_, select, update
+
+from results.records import Orphan
+from results.schema.tables import attempts, drivers, runs, sweep_runs
+from results.store.sweeps import upsert
+
+LEASE_SECONDS = 60.0
+"""How long a driver counts as living after it renewed its lease, if nothing else shows its end."""
+
+RENEW_SECONDS = 5.0
+"""How often to renew: so that a driver has its lock again soon after the server's restart."""
+
+# In the statement's text, since SQLite sees only there that an index of running attempts will do.
+_IS_RUNNING = attempts.c.state == literal("running", literal_execute=True)
+
+Gone = Callable[[Mapping[int, float]], set[int]]
+"""Says which drivers, given with the ends of their leases, work no more, as `Database.gone`."""
+
+
+def register(connection: Connection, driver_id: int, host: str, pid: int, now: float) -> None:
+    """Adds a driver with a fresh lease. The same again changes nothing."""
+    connection.execute(
+        upsert(connection, drivers)
+        .values(id=driver_id, host=host, pid=pid, started_at=now, lease_until=now + LEASE_SECONDS)
+        .on_conflict_do_nothing(index_elements=[drivers.c.id])
+    )
+
+
+def renew(connection: Connection, driver_id: int, now: float) -> bool:
+    """Extends the lease; False if the driver was ended."""
+    changed = connection.execute(
+        update(drivers)
+        .where(drivers.c.id == driver_id, drivers.c.ended_at.is_(None))
+        .values(lease_until=now + LEASE_SECONDS)
+    )
+    return bool(changed.rowcount)
+
+
+def end(connection: Connection, driver_id: int, now: float) -> None:
+    """Notes that a driver leaves."""
+    connection.execute(
+        update(drivers)
+        .where(drivers.c.id == driver_id, drivers.c.ended_at.is_(None))
+        .values(ended_at=now)
+    )
+
+
+def keep(connection: Connection, driver_id: int) -> bool:
+    """Holds the driver against a takeover until the transaction ends; False if it was ended."""
+    query = (
+        select(drivers.c.id)
+        .where(drivers.c.id == driver_id, drivers.c.ended_at.is_(None))
+        .with_for_update(read=True, key_share=True)
+    )
+    return connection.execute(query).one_or_none() is not None
+
+
+def held_by(connection: Connection, driver_id: int) -> set[tuple[str, int]]:
+    """(run id, attempt) of every run that this driver works on."""
+    query = select(attempts.c.run_id, attempts.c.attempt).where(
+        _IS_RUNNING, attempts.c.driver_id == driver_id
+    )
+    return {(row.run_id, row.attempt) for row in connection.execute(query)}
+
+
+def take_over(connection: Connection, driver_id: int, now: float, gone: Gone) -> list[Orphan]:
+    """Ends all drivers that are gone, and makes their running attempts this driver's.
+
+    So too those of no driver. An empty list if this driver was itself ended.
+    """
+    not_ended = (
+        select(drivers.c.id, drivers.c.lease_until)
+        .where(drivers.c.ended_at.is_(None))
+        .order_by(drivers.c.id)
+        .with_for_update()
+    )
+    leases = {row.id: row.lease_until for row in connection.execute(not_ended)}
+    if leases.pop(driver_id, None) is None:
+        return []
+    to_end = gone(leases)
+    if to_end:
+        connection.execute(update(drivers).where(drivers.c.id.in_(to_end)).values(ended_at=now))
+    # Ended by this takeover, or by themselves with runs still open.
+    ended = select(drivers.c.id).where(drivers.c.ended_at.is_not(None))
+    left_behind = and_(
+        _IS_RUNNING, or_(attempts.c.driver_id.is_(None), attempts.c.driver_id.in_(ended))
+    )
+    connection.execute(
+        select(runs.c.run_id)
+        .join(attempts, attempts.c.run_id == runs.c.run_id)
+        .where(left_behind)
+        .order_by(runs.c.run_id)
+        .with_for_update(of=runs)
+    ).all()
+    found = connection.execute(
+        update(attempts)
+        .where(left_behind)
+        .values(driver_id=driver_id)
+        .returning(attempts.c.run_id, attempts.c.attempt, attempts.c.storage)
+    ).all()
+    return [Orphan(row.run_id, row.attempt, row.storage) for row in sorted(found)]
+
+
+def taken_over(connection: Connection, driver_id: int, orphans: Sequence[Orphan]) -> bool:
+    """Whether `take_over`, which gave these, took place: nobody else makes them this driver's."""
+    # Waits for a takeover under way, which holds the row.
+    connection.execute(select(drivers.c.id).where(drivers.c.id == driver_id).with_for_update())
+    if not orphans:
+        return True
+    first = connection.execute(
+        select(attempts.c.driver_id).where(
+            attempts.c.run_id == orphans[0].run_id, attempts.c.attempt == orphans[0].attempt
+        )
+    ).scalar_one()
+    return bool(first == driver_id)
+
+
+class Holder(NamedTuple):
+    """A driver whose attempts of a sweep are running, or should be: no `driver_id` if none is.
+
+    `lease_left` is in seconds, 0 if it has run out.
+    """
+
+    driver_id: int | None
+    host: str | None
+    pid: int | None
+    runs: int
+    lease_left: float
+    gone: bool
+
+
+def holders(connection: Connection, sweep_id: int, now: float, gone: Gone) -> list[Holder]:
+    """Who holds runs of the sweep, the oldest first; who left runs behind is gone."""
+    rows = connection.execute(
+        select(
+            drivers.c.id,
+            drivers.c.host,
+            drivers.c.pid,
+            drivers.c.lease_until,
+            drivers.c.ended_at,
+            func.count().label("runs"),
+        )
+        .select_from(attempts)
+        .outerjoin(drivers, drivers.c.id == attempts.c.driver_id)
+        .join(sweep_runs, sweep_runs.c.run_id == attempts.c.run_id)
+        .where(sweep_runs.c.sweep_id == sweep_id, _IS_RUNNING)
+        .group_by(drivers.c.id)
+        .order_by(drivers.c.id)
+    ).all()
+    working = {row.id: row.lease_until for row in rows if row.id and row.ended_at is None}
+    for driver in gone(working):
+        del working[driver]
+    return [
+        Holder(
+            row.id,
+            row.host,
+            row.pid,
+            row.runs,
+            max(0.0, working.get(row.id, 0.0) - now),
+            row.id not in working,
+        )
+        for row in rows
+    ]

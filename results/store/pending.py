@@ -1,0 +1,126 @@
+"""Which runs of a sweep have work left."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, func, or_, select
+
+from results.database.base import rows_as_dicts
+from results.records import NewEvaluation, PendingRun
+from results.schema.tables import (
+    attempts,
+    evaluation_configs,
+    evaluations,
+    runs,
+    sweep_evaluations,
+    sweep_runs,
+)
+
+_COLUMNS = (
+    runs.c.run_id,
+    runs.c.state,
+    runs.c.config,
+    runs.c.attempt,
+    runs.c.model,
+    runs.c.scheme,
+    runs.c.depth,
+    runs.c.dataset,
+    runs.c.seed,
+    runs.c.parameters,
+    runs.c.epochs,
+)
+
+
+def pending_runs(connection: Connection, sweep_id: int) -> list[PendingRun]:
+    """The queued runs, and the done ones that lack evaluations of the sweep, in its order."""
+    wanted = [
+        NewEvaluation(**row)
+        for row in rows_as_dicts(
+            connection.execute(
+                select(evaluation_configs)
+                .join(sweep_evaluations)
+                .where(sweep_evaluations.c.sweep_id == sweep_id)
+                .order_by(sweep_evaluations.c.position)
+            )
+        )
+    ]
+    measured_ids = (
+        select(evaluations.c.run_id, evaluations.c.evaluation_id)
+        .join(sweep_runs, sweep_runs.c.run_id == evaluations.c.run_id)
+        .join(
+            sweep_evaluations,
+            and_(
+                sweep_evaluations.c.sweep_id == sweep_runs.c.sweep_id,
+                sweep_evaluations.c.evaluation_id == evaluations.c.evaluation_id,
+            ),
+        )
+        .where(sweep_runs.c.sweep_id == sweep_id)
+    )
+    # Counted in the database, so that the many complete runs of a large sweep are not read.
+    each = measured_ids.subquery("measured")
+    per_run = (
+        select(each.c.run_id, func.count().label("found")).group_by(each.c.run_id).subquery("found")
+    )
+    incomplete = func.coalesce(per_run.c.found, 0) < len(wanted)
+    open_runs = (
+        select(*_COLUMNS)
+        .join(sweep_runs, sweep_runs.c.run_id == runs.c.run_id)
+        .outerjoin(per_run, per_run.c.run_id == runs.c.run_id)
+        .where(
+            sweep_runs.c.sweep_id == sweep_id,
+            or_(runs.c.state == "queued", and_(runs.c.state == "done", incomplete)),
+        )
+    )
+    rows = rows_as_dicts(connection.execute(open_runs.order_by(sweep_runs.c.position)))
+    histories = _histories(connection, open_runs)
+    open_ids = {row["run_id"] for row in rows}
+    measured: dict[str, set[str]] = {}
+    for run_id, evaluation_id in connection.execute(measured_ids):
+        if run_id in open_ids:
+            measured.setdefault(run_id, set()).add(evaluation_id)
+    nothing = _History()
+    return [
+        PendingRun(
+            faults=dict(histories.get(row["run_id"], nothing).faults),
+            storages=tuple(histories.get(row["run_id"], nothing).storages),
+            missing_evaluations=tuple(
+                e for e in wanted if e.evaluation_id not in measured.get(row["run_id"], ())
+            ),
+            **row,
+        )
+        for row in rows
+    ]
+
+
+@dataclass
+class _History:
+    """What the attempts of a run say: faults that count, and storages, newest first."""
+
+    faults: Counter[str] = field(default_factory=Counter)
+    storages: dict[str, None] = field(default_factory=dict)
+
+
+def _histories(connection: Connection, open_runs: Select[Any]) -> dict[str, _History]:
+    ids = open_runs.with_only_columns(runs.c.run_id, runs.c.retried_after).subquery("open_runs")
+    rows = connection.execute(
+        select(
+            attempts.c.run_id,
+            attempts.c.fault,
+            attempts.c.storage,
+            (attempts.c.attempt > ids.c.retried_after).label("counts"),
+        )
+        .join(ids, ids.c.run_id == attempts.c.run_id)
+        .where(or_(attempts.c.fault.is_not(None), attempts.c.storage.is_not(None)))
+        .order_by(attempts.c.run_id, attempts.c.attempt.desc())
+    )
+    found: dict[str, _History] = {}
+    for row in rows:
+        history = found.setdefault(row.run_id, _History())
+        if row.fault is not None and row.counts:
+            history.faults[row.fault] += 1
+        if row.storage is not None:
+            history.storages[row.storage] = None
+    return found

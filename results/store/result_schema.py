@@ -1,0 +1,302 @@
+"""Checking a worker's result before anything of it is written.
+
+A result is a file written by another process, perhaps of another version: what is wrong with it
+is said here by the place in it, and not by a constraint of the database in mid-transaction.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from results.errors import BadResultError
+from results.json_values import finite, storable
+
+FORMAT = 1
+
+_PERCENT = ("test_accuracy", "best_test_accuracy", "train_accuracy")
+_NUMBERS = ("generalization_gap", "test_loss", "train_loss", "train_seconds", "images_per_second")
+_EPOCH_NUMBERS = ("learning_rate", "train_loss", "test_loss", "seconds")
+_EPOCH_PERCENT = ("train_accuracy", "test_accuracy")
+_PROBE_KEYS = frozenset({"probe", "quantity", "epoch", "layer", "value"})
+_BLOCK_KEYS = frozenset(
+    {
+        "block",
+        "alpha",
+        "beta",
+        "root_moduli",
+        "max_root_modulus",
+        "zero_stable",
+        "consistent",
+        "order",
+    }
+)
+
+# What the columns hold on every database.
+_MOST = 2**63 - 1
+_MOST_32 = 2**31 - 1
+
+_NO_VALUE = object()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedEvaluation:
+    """One evaluation of a result: the row of its config, and the row of what was measured."""
+
+    config: dict[str, Any]
+    measured: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedResult:
+    """A result as rows: columns of `runs`, rows of the tables of what was measured."""
+
+    columns: dict[str, Any]
+    epochs: list[dict[str, Any]]
+    evaluations: list[CheckedEvaluation]
+    provenance: dict[str, Any]
+    first_epoch: int | None
+    probes: list[dict[str, Any]]
+    blocks: list[dict[str, Any]]
+
+
+class _Reader:
+    """Takes typed values out of one JSON object; an error names the place."""
+
+    def __init__(self, run_id: str, value: Any, place: str) -> None:
+        self.run_id = run_id
+        self.place = place
+        if not isinstance(value, dict):
+            raise BadResultError(run_id, f"{place or 'it'} is not a JSON object")
+        self.values = value
+
+    def problem(self, key: str, problem: str) -> BadResultError:
+        where = f"{self.place}.{key}" if self.place else key
+        return BadResultError(self.run_id, f"{where} {problem}")
+
+    def take(self, key: str, kinds: type | tuple[type, ...], kind_name: str) -> Any:
+        value = self.values.get(key, _NO_VALUE)
+        if value is _NO_VALUE:
+            raise self.problem(key, "is missing")
+        allows_bool = kinds is bool or (isinstance(kinds, tuple) and bool in kinds)
+        if not isinstance(value, kinds) or (isinstance(value, bool) and not allows_bool):
+            raise self.problem(key, f"is {value!r:.80}, where {kind_name} is expected")
+        return value
+
+    def number(self, key: str) -> float | None:
+        """A number or null; null for one that is not finite."""
+        value = finite(self.take(key, (int, float, type(None)), "a number or null"))
+        return None if value is None else float(value)
+
+    def percent(self, key: str) -> float | None:
+        value = self.number(key)
+        if value is not None and not 0 <= value <= 100:
+            raise self.problem(key, f"is {value}, where percent from 0 to 100 are expected")
+        return value
+
+    def whole(self, key: str, least: int = 0, most: int = _MOST) -> int:
+        value = self.take(key, int, "a whole number")
+        if value < least:
+            raise self.problem(key, f"is {value}, where at least {least} is expected")
+        if value > most:
+            raise self.problem(key, f"is {value}, where at most {most} is expected")
+        return int(value)
+
+    def epoch(self, key: str, least: int = 0) -> int:
+        return self.whole(key, least, _MOST_32)
+
+    def epoch_or_none(self, key: str) -> int | None:
+        return None if self.values.get(key, _NO_VALUE) is None else self.epoch(key)
+
+    def text(self, key: str) -> str:
+        return str(self.take(key, str, "text"))
+
+    def finite_number(self, key: str) -> float | None:
+        """A finite number or null."""
+        return self._finite(key, self.take(key, (int, float, type(None)), "a number or null"))
+
+    def finite_numbers(self, key: str) -> list[float | None]:
+        """A list of finite numbers and nulls."""
+        return [
+            self._finite(f"{key}[{i}]", value)
+            for i, value in enumerate(self.take(key, list, "a list"))
+        ]
+
+    def _finite(self, place: str, value: Any) -> float | None:
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.problem(place, f"is {value!r:.80}, where a number or null is expected")
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            raise self.problem(place, f"is {number}, where null stands for what is not finite")
+        return number
+
+    def only(self, known: frozenset[str]) -> None:
+        """Raises BadResultError if there are other keys."""
+        if not self.values.keys() <= known:
+            key = min(map(str, self.values.keys() - known))
+            raise self.problem(f"{key!r:.80}", f"is unknown (known: {', '.join(sorted(known))})")
+
+    def some_text(self, key: str) -> str:
+        """Text that is not empty."""
+        text = self.text(key)
+        if not text:
+            raise self.problem(key, "is empty")
+        return text
+
+    def flag_or_none(self, key: str) -> bool | None:
+        flag: bool | None = self.take(key, (bool, type(None)), "true, false or null")
+        return flag
+
+    def objects(self, key: str) -> list[_Reader]:
+        items = self.take(key, list, "a list")
+        return [_Reader(self.run_id, item, f"{key}[{i}]") for i, item in enumerate(items)]
+
+
+def check_result(run_id: str, attempt: int, result: Any) -> CheckedResult:
+    """The content of `result.json` for this attempt, as rows.
+
+    `probes` and `blocks` may be missing: older versions, and trainers of others, have none.
+
+    Raises BadResultError if it belongs to another run or attempt, lacks a key, or has a value
+    of the wrong kind.
+    """
+    reader = _Reader(run_id, result, "")
+    if reader.whole("format") != FORMAT:
+        raise reader.problem("format", f"is {result['format']}, and {FORMAT} is what is read here")
+    if reader.text("run_id") != run_id:
+        raise reader.problem("run_id", f"is {result['run_id']!r}: it belongs to another run")
+    if reader.whole("attempt") != attempt:
+        raise reader.problem("attempt", f"is {result['attempt']}, where {attempt} is expected")
+    columns: dict[str, Any] = {
+        "parameters": reader.whole("parameters"),
+        "best_epoch": reader.epoch_or_none("best_epoch"),
+        "diverged": reader.take("diverged", bool, "true or false"),
+        "diverged_epoch": reader.epoch_or_none("diverged_epoch"),
+        "weights_sha256": reader.take("weights_sha256", (str, type(None)), "text or null"),
+        "learned_coefficients": finite(
+            reader.take("learned_coefficients", (list, type(None)), "a list or null")
+        ),
+    }
+    columns |= {key: reader.percent(key) for key in _PERCENT}
+    columns |= {key: reader.number(key) for key in _NUMBERS}
+    provenance = reader.take("provenance", dict, "an object")
+    origin = _Reader(run_id, provenance, "provenance")
+    first_epoch = origin.epoch_or_none("first_epoch") if "first_epoch" in provenance else None
+    return CheckedResult(
+        columns=columns,
+        epochs=_epochs(reader),
+        evaluations=_evaluations(run_id, reader.objects("evaluations")),
+        provenance=finite(provenance),
+        first_epoch=first_epoch,
+        probes=_probes(reader),
+        blocks=_blocks(reader),
+    )
+
+
+def check_evaluations(run_id: str, evaluations: Sequence[Any]) -> list[CheckedEvaluation]:
+    """Evaluations measured after the run was done, as rows; raises BadResultError."""
+    return _evaluations(
+        run_id,
+        [_Reader(run_id, item, f"evaluations[{i}]") for i, item in enumerate(evaluations)],
+    )
+
+
+def _epochs(reader: _Reader) -> list[dict[str, Any]]:
+    rows = []
+    seen: set[int] = set()
+    for item in reader.objects("epochs"):
+        row: dict[str, Any] = {"run_id": reader.run_id, "epoch": item.epoch("epoch", 1)}
+        row |= {key: item.number(key) for key in _EPOCH_NUMBERS}
+        row |= {key: item.percent(key) for key in _EPOCH_PERCENT}
+        if row["epoch"] in seen:
+            raise item.problem("epoch", f"is {row['epoch']} a second time")
+        seen.add(row["epoch"])
+        rows.append(row)
+    return rows
+
+
+def _probes(reader: _Reader) -> list[dict[str, Any]]:
+    rows = []
+    seen: set[tuple[str, str, int, str]] = set()
+    for item in reader.objects("probes") if "probes" in reader.values else ():
+        item.only(_PROBE_KEYS)
+        # As they will be stored, so that two that become one there are seen here.
+        probe, quantity = (storable(item.some_text(key)) for key in ("probe", "quantity"))
+        epoch, layer = item.epoch("epoch"), storable(item.text("layer"))
+        key = (probe, quantity, epoch, layer)
+        if key in seen:
+            what = f"for {probe} {quantity} after epoch {epoch}"
+            raise item.problem("layer", f"is {layer!r:.80} a second time {what}")
+        seen.add(key)
+        rows.append(
+            {
+                "run_id": reader.run_id,
+                "probe": probe,
+                "quantity": quantity,
+                "epoch": epoch,
+                "layer": layer,
+                "value": item.finite_number("value"),
+            }
+        )
+    return rows
+
+
+def _blocks(reader: _Reader) -> list[dict[str, Any]]:
+    rows = []
+    seen: set[int] = set()
+    for item in reader.objects("blocks") if reader.values.get("blocks") is not None else ():
+        item.only(_BLOCK_KEYS)
+        block = item.whole("block", 1, _MOST_32)
+        if block in seen:
+            raise item.problem("block", f"is {block} a second time")
+        seen.add(block)
+        moduli = item.take("root_moduli", (list, type(None)), "a list or null")
+        order = item.take("order", (int, type(None)), "a whole number or null")
+        rows.append(
+            {
+                "run_id": reader.run_id,
+                "block": block,
+                "alpha": item.finite_numbers("alpha"),
+                "beta": item.finite_number("beta"),
+                "root_moduli": None if moduli is None else item.finite_numbers("root_moduli"),
+                "max_root_modulus": item.finite_number("max_root_modulus"),
+                "zero_stable": item.flag_or_none("zero_stable"),
+                "consistent": item.flag_or_none("consistent"),
+                "order": None if order is None else item.whole("order", -_MOST_32, _MOST_32),
+            }
+        )
+    return rows
+
+
+def _evaluations(run_id: str, readers: Sequence[_Reader]) -> list[CheckedEvaluation]:
+    checked = []
+    seen: set[str] = set()
+    for item in readers:
+        evaluation_id = item.text("evaluation_id")
+        if len(evaluation_id) != 16:
+            raise item.problem("evaluation_id", f"is {evaluation_id!r}, not 16 hex digits")
+        if evaluation_id in seen:
+            raise item.problem("evaluation_id", f"is {evaluation_id!r} a second time")
+        seen.add(evaluation_id)
+        config = {
+            "evaluation_id": evaluation_id,
+            "name": item.text("name"),
+            "kind": item.text("kind"),
+            "level": item.number("level"),
+            "config": finite(item.take("config", dict, "an object")),
+        }
+        measured = {
+            "run_id": run_id,
+            "evaluation_id": evaluation_id,
+            "accuracy": item.percent("accuracy"),
+            "loss": item.number("loss"),
+        }
+        checked.append(CheckedEvaluation(config, measured))
+    return checked

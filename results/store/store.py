@@ -1,0 +1,465 @@
+"""The only writer of the results database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from sqlalchemy import Connection, select
+
+from results.database.base import Database
+from results.database.connect import connect
+from results.errors import UnknownRunError
+from results.json_values import one_line, storable
+from results.queries.status import count_runs
+from results.records import (
+    FAULTS,
+    NewEvaluation,
+    NewRun,
+    Orphan,
+    OtherDriver,
+    PendingRun,
+    Renewal,
+    StoredSpec,
+    SweepChange,
+)
+from results.schema.tables import runs
+from results.store import leases, sweeps, transitions
+from results.store.driver import Driver, driving
+from results.store.leases import LEASE_SECONDS, RENEW_SECONDS
+from results.store.pending import pending_runs
+from results.store.result_schema import check_evaluations, check_result
+
+if TYPE_CHECKING:
+    from results.archive.merged import Merged
+    from results.archive.reading import Archive
+
+__all__ = ["LEASE_SECONDS", "RENEW_SECONDS", "Store"]
+
+
+class Store:
+    """The results database, for writing.
+
+    The contract:
+
+    Done is final. A done run's row, epochs, measurements, values of probes and blocks are never
+    changed and never removed; only evaluations that it lacks are added.
+
+    Claiming is compare-and-set. A run goes from queued to running in one statement that succeeds
+    for one caller only, and raises the run's attempt number by one. Attempt numbers only rise.
+
+    A write about a running run names its attempt, and checks in its own transaction that the run
+    is still running under that attempt, and is this driver's. If not, the writer was overtaken:
+    the method returns False, and nothing at all has changed. Outside of `driving`, runs belong
+    to no driver.
+
+    Each method is one transaction: after a crash at any moment, all of it is there or none.
+
+    A sweep is a list of runs and a list of evaluations under a name. Saving it again makes the
+    lists what was given; what leaves a sweep keeps its results. Every version of its text is
+    kept.
+
+    Numbers that are not finite are stored as NULL. In `probes` and `blocks` of a result they must
+    be null already.
+
+    Every method raises DatabaseError if the database cannot be read or written; one that waited
+    10 s for another writer gives up with that error, or, in a driver, after its `patience`.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._driver: Driver | None = None
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        create: bool = True,
+        on_wait: Callable[[str], None] | None = None,
+        patience: float | None = None,
+    ) -> Self:
+        """Opens `sqlite:///path` or `postgresql+psycopg://user:password@host/database`.
+
+        With `create`, what is missing is made: the SQLite file, its folder, and the tables. A
+        Postgres connection that is lost later is waited for `patience` seconds (300 if None),
+        and so is a SQLite file that others lock while this process drives; `on_wait` is told.
+
+        Raises NoDatabaseError if there is no database and `create` is false, DatabaseError if
+        the URL is not supported, or the database cannot be opened, is no sweep database, or has
+        the schema of another version.
+        """
+        database = connect(url, "create" if create else "write", on_wait=on_wait)
+        if patience is not None:
+            database.patience = patience
+        return cls(database)
+
+    @property
+    def shown(self) -> str:
+        """The database as messages name it: without a password."""
+        return self._database.shown
+
+    def close(self) -> None:
+        """Closes all connections; a later call opens new ones."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def driving(self, storage: str = "", command: str = "") -> Iterator[None]:
+        """Makes this process a driver while the `with` block runs.
+
+        What it claims then is its own: nobody else may write about these runs before they are
+        taken over. `storage` says where its attempts write; `command` tells others what is
+        running.
+
+        On SQLite there is one driver at a time: raises DriverBusyError at once, naming host and
+        pid, if another drives. On Postgres any number may, and the error means that the schema
+        is being upgraded. Others see at once when the process has ended, however that came.
+        """
+        if self._driver is not None:
+            raise RuntimeError("this Store drives already")
+        with driving(self._database, storage or None, command) as driver:
+            self._driver = driver
+            try:
+                yield
+            finally:
+                self._driver = None
+
+    def renew(self, held: Sequence[tuple[str, int]]) -> Renewal:
+        """Extends this driver's lease to LEASE_SECONDS from now, by the database's clock.
+
+        `held` are the runs it works on, as (run id, attempt). Those that are no longer its own
+        come back as `lost`: cancelled, taken over, or ended in the meantime. If another driver
+        has taken all over (`alive` is false), this one is registered anew, so that it can go on
+        claiming. To be called every RENEW_SECONDS, from another thread than the rest if need
+        be. Raises RuntimeError outside of `driving`.
+        """
+        return self._driving().renew(held)
+
+    def take_over(self) -> list[Orphan]:
+        """Makes the running runs of drivers that are gone this driver's own, and returns them.
+
+        Gone is who left, whose lock went with its process, or whose lease has run out by the
+        database's clock. Such a driver is ended: it can change nothing any more. So are runs
+        taken over that no driver claimed. Of several that do this at once each gets other runs.
+        Raises RuntimeError outside of `driving`.
+        """
+        return self._driving().take_over()
+
+    def held(self) -> list[tuple[str, int]]:
+        """The runs that this driver has now, as (run id, attempt): claimed or taken over.
+
+        Raises RuntimeError outside of `driving`.
+        """
+        mine = self._driving().id
+        return sorted(self._database.read(lambda c: leases.held_by(c, mine)))
+
+    def others(self, sweep: str) -> list[OtherDriver]:
+        """The other living drivers that work on runs of the sweep; raises UnknownSweepError."""
+        database = self._database
+        mine = None if self._driver is None else self._driver.id
+        found = database.read(
+            lambda c: leases.holders(
+                c,
+                sweeps.find_sweep(c, sweep),
+                database.now(c),
+                lambda ends: database.gone(c, ends),
+            )
+        )
+        return [
+            OtherDriver(holder.host, holder.pid, holder.runs)
+            for holder in found
+            if holder.driver_id != mine and not holder.gone
+        ]
+
+    def _driving(self) -> Driver:
+        if self._driver is None:
+            raise RuntimeError("only a driver does this: use it inside of Store.driving")
+        return self._driver
+
+    def save_sweep(
+        self,
+        name: str,
+        text: str,
+        source: str,
+        overrides: Sequence[str],
+        description: str | None,
+        runs: Sequence[NewRun],
+        evaluations: Sequence[NewEvaluation],
+        *,
+        published: str | None = None,
+    ) -> SweepChange:
+        """Makes the sweep `name` consist of exactly these runs and evaluations, in this order.
+
+        Runs new to the database are queued, and cancelled ones queued again; all others stay as
+        they are. A run or evaluation given twice counts once, where it came first. `overrides`
+        are "path=value"; `published` names the table that the sweep reproduces. A new version of
+        the spec is kept if its text or overrides changed.
+        """
+        new_runs = list({run.run_id: run for run in runs}.values())
+        new_evaluations = list({e.evaluation_id: e for e in evaluations}.values())
+        kept_text = storable(text)
+        kept_overrides = [storable(override) for override in overrides]
+        now = time.time()
+
+        def apply(connection: Connection) -> SweepChange:
+            sweep_id = sweeps.save_name(connection, name, now)
+            version, changed = sweeps.save_spec(
+                connection,
+                sweep_id,
+                kept_text,
+                source,
+                kept_overrides,
+                description,
+                published,
+                now,
+            )
+            added = sweeps.insert_runs(connection, new_runs, now)
+            removed = sweeps.replace_runs(connection, sweep_id, new_runs)
+            requeued = sweeps.requeue_cancelled(connection, sweep_id)
+            sweeps.insert_evaluations(connection, [asdict(e) for e in new_evaluations])
+            sweeps.replace_evaluations(connection, sweep_id, new_evaluations)
+            return SweepChange(
+                added=added,
+                already_known=len(new_runs) - added,
+                removed=removed,
+                requeued=requeued,
+                spec_version=version,
+                spec_changed=changed,
+            )
+
+        return self._database.write(apply, lambda c: sweeps.saved(c, name, now))
+
+    def stored_spec(self, sweep: str | None = None) -> StoredSpec:
+        """The newest spec of `sweep`, or of the sweep that was saved last.
+
+        Raises UnknownSweepError.
+        """
+        return self._database.read(lambda c: sweeps.newest_spec(c, sweep))
+
+    def claim(self, run_id: str, *, provenance: Mapping[str, Any]) -> int | None:
+        """Takes a queued run: queued -> running under a new attempt, whose number it returns.
+
+        None if the run is not queued, or unknown, or this driver's runs were taken over; nothing
+        has changed then.
+        """
+        return self.claim_all([run_id], provenance=provenance).get(run_id)
+
+    def claim_all(self, run_ids: Sequence[str], *, provenance: Mapping[str, Any]) -> dict[str, int]:
+        """As `claim`, of several in one transaction; the attempts of those that were to be had."""
+        now = time.time()
+        driver = self._driver
+        taken: dict[str, int] = {}
+
+        def apply(connection: Connection) -> dict[str, int]:
+            nonlocal taken
+            taken = transitions.claim(connection, run_ids, provenance, now, driver)
+            return taken
+
+        return self._database.write(apply, lambda c: transitions.claimed(c, taken, provenance, now))
+
+    def release(
+        self,
+        run_id: str,
+        attempt: int,
+        outcome: str,
+        error: str | None,
+        *,
+        fault: str | None = None,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Gives a run back unfinished: running -> queued; the attempt ends as `outcome`.
+
+        `outcome` is "lost" (the worker vanished) or "interrupted" (it was stopped); `error` says
+        why in one line, `fault`, one of FAULTS, in one word. `provenance` is added to that of
+        the claim. False if overtaken. Raises ValueError for another outcome or fault.
+        """
+        if outcome not in ("lost", "interrupted"):
+            raise ValueError(f"outcome {outcome!r}: 'lost' or 'interrupted' is expected")
+        reason = None if error is None else one_line(error)
+        now = time.time()
+        end = {"finished_at": now, "error": reason, "fault": _checked_fault(fault)}
+        return self._leave(run_id, attempt, outcome, end, {}, provenance)
+
+    def fail(
+        self,
+        run_id: str,
+        attempt: int,
+        error: str,
+        traceback: str | None,
+        *,
+        fault: str | None = None,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Ends a run that cannot succeed: running -> failed, with the reason in one line.
+
+        `fault` and `provenance` as in `release`. False if overtaken. Raises ValueError for an
+        unknown fault.
+        """
+        reason = one_line(error) or "no reason was given"
+        now = time.time()
+        end = {
+            "finished_at": now,
+            "error": reason,
+            "traceback": traceback,
+            "fault": _checked_fault(fault),
+        }
+        columns = {"finished_at": now, "error": reason}
+        return self._leave(run_id, attempt, "failed", end, columns, provenance)
+
+    def _leave(
+        self,
+        run_id: str,
+        attempt: int,
+        outcome: str,
+        end: Mapping[str, Any],
+        columns: Mapping[str, Any],
+        provenance: Mapping[str, Any] | None,
+    ) -> bool:
+        mine = None if self._driver is None else self._driver.id
+        return self._database.write(
+            lambda c: transitions.leave(
+                c, run_id, attempt, outcome, mine, end, columns, provenance or {}
+            ),
+            lambda c: transitions.left(c, run_id, attempt, outcome, end["finished_at"]),
+        )
+
+    def commit(self, run_id: str, attempt: int, result: Mapping[str, Any]) -> bool:
+        """Ends a run with its result: running -> done, with all that was measured of it.
+
+        `result` is the content of the worker's result.json. Its provenance is added to that of
+        the claim. False if overtaken. Raises BadResultError, before anything is written, if the
+        result is malformed or belongs to another run or attempt.
+        """
+        return bool(self.commit_all([(run_id, attempt, result)]))
+
+    def commit_all(self, results: Sequence[tuple[str, int, Mapping[str, Any]]]) -> set[str]:
+        """As `commit`, of different runs in one transaction; the ids of those not overtaken."""
+        checked = [
+            (run_id, attempt, check_result(run_id, attempt, result))
+            for run_id, attempt, result in results
+        ]
+        now = time.time()
+        mine = None if self._driver is None else self._driver.id
+        finished: set[str] = set()
+
+        def apply(connection: Connection) -> set[str]:
+            nonlocal finished
+            finished = transitions.finish(connection, checked, now, mine)
+            return finished
+
+        def applied(connection: Connection) -> bool:
+            # All of them or none: one tells.
+            one = next((result for result in checked if result[0] in finished), None)
+            return one is None or transitions.left(connection, *one[:2], "done", now)
+
+        return self._database.write(apply, applied)
+
+    def add_evaluations(self, run_id: str, evaluations: Sequence[Mapping[str, Any]]) -> int:
+        """Adds measurements to a done run; returns how many were new.
+
+        Each is an entry of `evaluations` in result.json. One that the run has already stays as
+        it is. 0, with nothing changed, if the run is not done. Raises UnknownRunError, and
+        BadResultError before anything is written.
+        """
+        checked = check_evaluations(run_id, evaluations)
+
+        def apply(connection: Connection) -> int:
+            state = connection.execute(
+                select(runs.c.state).where(runs.c.run_id == run_id)
+            ).scalar_one_or_none()
+            if state is None:
+                raise UnknownRunError(run_id)
+            return transitions.add_measurements(connection, checked) if state == "done" else 0
+
+        return self._database.write(
+            apply, lambda c: transitions.added_measurements(c, run_id, checked)
+        )
+
+    def retry(
+        self,
+        sweep: str | None = None,
+        run_ids: Sequence[str] | None = None,
+        *,
+        only_failed: bool = False,
+    ) -> int:
+        """Queues failed runs again, and cancelled ones unless `only_failed`; returns how many.
+
+        Of the whole database, or only those in `sweep`, or only `run_ids`, or both; the start of
+        an id will do. Attempt
+        numbers go on rising, and what earlier attempts left stays, but their faults count no
+        more. Raises UnknownSweepError and UnknownRunError, with nothing changed.
+        """
+        states = ("failed",) if only_failed else ("failed", "cancelled")
+        requeued: list[tuple[str, int]] = []
+
+        def apply(connection: Connection) -> int:
+            requeued[:] = sweeps.requeue_ended(connection, sweep, run_ids, states)
+            return len(requeued)
+
+        return self._database.write(apply, lambda c: sweeps.requeued(c, requeued))
+
+    def cancel(self, sweep: str | None = None, run_ids: Sequence[str] | None = None) -> int:
+        """Cancels queued and running runs; returns how many.
+
+        Of the whole database, or only those in `sweep`, or only `run_ids` as in `retry`. A driver
+        that works on one learns it when it renews its lease, and can no longer write about it.
+        Raises UnknownSweepError and UnknownRunError, with nothing changed.
+        """
+        cancelled: list[str] = []
+        now = time.time()
+
+        def apply(connection: Connection) -> int:
+            cancelled[:] = sweeps.cancel(connection, sweep, run_ids, now)
+            return len(cancelled)
+
+        return self._database.write(apply, lambda c: sweeps.was_cancelled(c, cancelled))
+
+    def merge(self, archive: Archive, names: Mapping[str, str] | None = None) -> Merged:
+        """Adds what the database lacks of an archive; `results.archive.merging` has the rules.
+
+        `names` gives sweeps of the archive another name here. Raises BadArchiveError, with
+        nothing changed.
+        """
+        from results.archive.merging import merge
+
+        def nothing_left(connection: Connection) -> bool:
+            trial = connection.begin_nested()
+            try:
+                return not merge(connection, archive, names).changed
+            finally:
+                trial.rollback()
+
+        return self._database.write(lambda c: merge(c, archive, names), nothing_left)
+
+    def counts(self, sweep: str) -> dict[str, int]:
+        """The sweep's runs by state; every state is a key. Raises UnknownSweepError."""
+        return self._database.read(lambda c: count_runs(c, sweeps.find_sweep(c, sweep)))
+
+    def pending(self, sweep: str) -> list[PendingRun]:
+        """The runs of `sweep` with work left, in its order.
+
+        These are the queued ones, and the done ones that lack evaluations of the sweep. Raises
+        UnknownSweepError.
+        """
+        return self._database.read(lambda c: pending_runs(c, sweeps.find_sweep(c, sweep)))
+
+
+def _checked_fault(fault: str | None) -> str | None:
+    if fault is not None and fault not in FAULTS:
+        raise ValueError(f"fault {fault!r}: one of {', '.join(FAULTS)} is expected")
+    return fault

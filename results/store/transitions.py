@@ -1,0 +1,216 @@
+"""The moves of runs: claimed, released, failed, done; each fenced by its attempt and driver.
+
+Each function works inside a transaction of the caller, `results.store.store.Store`. The questions
+that end in `ed` are for a commit that may or may not have taken place before the connection broke:
+they lock the run first, so that they wait for such a commit to end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, and_, bindparam, insert, select, update
+
+from results.json_values import as_stored
+from results.schema.tables import attempts, blocks, epochs, evaluations, probes, runs
+from results.store import leases, sweeps
+from results.store.driver import Driver
+from results.store.result_schema import CheckedEvaluation, CheckedResult
+
+
+def claim(
+    connection: Connection,
+    run_ids: Sequence[str],
+    provenance: Mapping[str, Any],
+    now: float,
+    driver: Driver | None,
+) -> dict[str, int]:
+    """Takes those of the runs that are queued, each under a new attempt; the attempts' numbers.
+
+    None is taken if the driver was ended.
+    """
+    if driver is not None and not leases.keep(connection, driver.id):
+        return {}
+    queued = and_(runs.c.run_id.in_(run_ids), runs.c.state == "queued")
+    if len(run_ids) > 1:
+        # An update locks rows in any order, and two of them could wait for each other.
+        ordered = select(runs.c.run_id).where(queued).order_by(runs.c.run_id).with_for_update()
+        connection.execute(ordered).all()
+    taken = connection.execute(
+        update(runs)
+        .where(queued)
+        .values(state="running", attempt=runs.c.attempt + 1)
+        .returning(runs.c.run_id, runs.c.attempt)
+    ).all()
+    if taken:
+        common = {
+            "state": "running",
+            "started_at": now,
+            "provenance": dict(provenance),
+            "driver_id": None if driver is None else driver.id,
+            "storage": None if driver is None else driver.storage,
+            **facts_of(provenance),
+        }
+        connection.execute(
+            insert(attempts),
+            [{"run_id": row.run_id, "attempt": row.attempt, **common} for row in taken],
+        )
+    return {row.run_id: row.attempt for row in taken}
+
+
+def claimed(
+    connection: Connection, taken: Mapping[str, int], provenance: Mapping[str, Any], now: float
+) -> bool:
+    """Whether `claim`, which gave `taken`, took place."""
+    if not taken:
+        return True  # nothing changed either way
+    run_id, attempt = next(iter(taken.items()))  # all of them or none: one tells
+    _lock(connection, run_id)
+    made = connection.execute(
+        select(attempts.c.started_at, attempts.c.provenance).where(
+            attempts.c.run_id == run_id, attempts.c.attempt == attempt
+        )
+    ).one_or_none()
+    return made is not None and made == (now, as_stored(dict(provenance)))
+
+
+def finish(
+    connection: Connection,
+    results: Sequence[tuple[str, int, CheckedResult]],
+    now: float,
+    driver_id: int | None,
+) -> set[str]:
+    """running -> done, with all that was measured, for those that were not overtaken; their ids."""
+    held = (
+        select(runs.c.run_id, runs.c.attempt, attempts.c.provenance)
+        .join(
+            attempts,
+            and_(attempts.c.run_id == runs.c.run_id, attempts.c.attempt == runs.c.attempt),
+        )
+        .where(
+            runs.c.run_id.in_([run_id for run_id, _, _ in results]),
+            runs.c.state == "running",
+            attempts.c.driver_id.is_not_distinct_from(driver_id),
+        )
+        .order_by(runs.c.run_id)
+        .with_for_update()
+    )
+    known = {(row.run_id, row.attempt): row.provenance for row in connection.execute(held)}
+    fit = [result for result in results if result[:2] in known]
+    if not fit:
+        return set()
+    ends, columns = [], []
+    for run_id, attempt, checked in fit:
+        told = {**known[run_id, attempt], **checked.provenance}
+        ends.append(
+            {
+                "of_run": run_id,
+                "of_attempt": attempt,
+                "state": "done",
+                "finished_at": now,
+                "first_epoch": checked.first_epoch,
+                "provenance": told,
+                **facts_of(told),
+            }
+        )
+        columns.append({"of_run": run_id, "state": "done", "finished_at": now, **checked.columns})
+    of_run: BindParameter[str] = bindparam("of_run")
+    connection.execute(
+        update(attempts).where(
+            attempts.c.run_id == of_run, attempts.c.attempt == bindparam("of_attempt")
+        ),
+        ends,
+    )
+    connection.execute(update(runs).where(runs.c.run_id == of_run), columns)
+    for table, rows in (
+        (epochs, [row for _, _, checked in fit for row in checked.epochs]),
+        (probes, [row for _, _, checked in fit for row in checked.probes]),
+        (blocks, [row for _, _, checked in fit for row in checked.blocks]),
+    ):
+        if rows:
+            connection.execute(insert(table), rows)
+    add_measurements(connection, [item for _, _, checked in fit for item in checked.evaluations])
+    return {run_id for run_id, _, _ in fit}
+
+
+def facts_of(provenance: Mapping[str, Any]) -> dict[str, str | None]:
+    """The columns of an attempt that repeat a part of its provenance."""
+    found = {name: provenance.get(name) for name in ("host", "device", "git_commit")}
+    return {name: None if value is None else str(value) for name, value in found.items()}
+
+
+def leave(
+    connection: Connection,
+    run_id: str,
+    attempt: int,
+    outcome: str,
+    driver_id: int | None,
+    end: Mapping[str, Any],
+    columns: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> bool:
+    """Ends an attempt, if the run still runs under it and this driver; says whether it did.
+
+    `outcome` is the attempt's new state, and the run's too if it ends the run. `end` are columns
+    of the attempt, `columns` those of the run; `provenance` is added to what the attempt has.
+    """
+    of_attempt = (attempts.c.run_id == run_id, attempts.c.attempt == attempt)
+    held = (
+        select(attempts.c.provenance)
+        .select_from(runs)  # first, as rows are locked in this order
+        .join(attempts, attempts.c.run_id == runs.c.run_id)
+        .where(
+            *of_attempt,
+            runs.c.attempt == attempt,
+            runs.c.state == "running",
+            attempts.c.driver_id.is_not_distinct_from(driver_id),
+        )
+        .with_for_update()
+    )
+    known = connection.execute(held).scalar_one_or_none()
+    if known is None:
+        return False
+    told = {**known, **provenance}
+    connection.execute(
+        update(attempts)
+        .where(*of_attempt)
+        .values(state=outcome, provenance=told, **facts_of(told), **end)
+    )
+    state = outcome if outcome in ("done", "failed") else "queued"
+    connection.execute(update(runs).where(runs.c.run_id == run_id).values(state=state, **columns))
+    return True
+
+
+def left(connection: Connection, run_id: str, attempt: int, outcome: str, now: float) -> bool:
+    """Whether `leave`, or `finish` of this run, took place with these arguments."""
+    _lock(connection, run_id)
+    found = connection.execute(
+        select(attempts.c.state, attempts.c.finished_at).where(
+            attempts.c.run_id == run_id, attempts.c.attempt == attempt
+        )
+    ).one_or_none()
+    return found is not None and found == (outcome, now)
+
+
+def add_measurements(connection: Connection, checked: Sequence[CheckedEvaluation]) -> int:
+    """Inserts measurements, and configs not known yet; returns how many of the first were new."""
+    sweeps.insert_evaluations(connection, [item.config for item in checked])
+    return sweeps.insert_missing(connection, evaluations, [item.measured for item in checked])
+
+
+def added_measurements(
+    connection: Connection, run_id: str, checked: Sequence[CheckedEvaluation]
+) -> bool:
+    """Whether the run has all these measurements."""
+    _lock(connection, run_id)
+    wanted = {item.measured["evaluation_id"] for item in checked}
+    found = connection.execute(
+        select(evaluations.c.evaluation_id).where(evaluations.c.run_id == run_id)
+    ).scalars()
+    return wanted <= set(found)
+
+
+def _lock(connection: Connection, run_id: str) -> None:
+    # On SQLite this compiles to a plain SELECT: there the whole file is locked already.
+    connection.execute(select(runs.c.run_id).where(runs.c.run_id == run_id).with_for_update())

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from results.analysis.replicates import identity, network
+
+
+def test_runs_that_differ_in_their_seed_alone_are_one_network(make):
+    assert network(make.row(1)) == network(make.row(2))
+    assert network(make.row(1, test_accuracy=50.0, scheme="relabelled")) == network(make.row(1))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"depth": 20},
+        {"model": "preresnet"},
+        {"dataset": "fashion_mnist"},
+        {"alpha": [1.0, 1.0, 1.0]},
+        {"trainable": True},
+        {"config": {"seed": 1, "precision": "bf16"}},
+    ],
+)
+def test_any_other_difference_makes_another_network(make, changes):
+    assert network(make.row(1, **changes)) != network(make.row(1))
+
+
+def test_without_configs_the_keys_tell_networks_apart(make):
+    def bare(**changes):
+        row = make.row(1, **changes)
+        del row["config"]
+        return network(row)
+
+    assert bare(seed=1) == bare(seed=2)
+    assert bare(epochs=2) != bare(epochs=4)
+    # A learned scheme has no coefficients before training, only a label.
+    learned = {"alpha": None, "beta": None}
+    assert bare(scheme="k_n from 0", **learned) != bare(scheme="lambda_n from 1", **learned)
+
+
+def test_identity_looks_past_rounding_but_not_past_types():
+    assert identity([0.1 + 0.2, 1]) == identity([0.3, 1.0])
+    assert identity({"a": 1, "b": 2}) == identity({"b": 2, "a": 1})
+    assert identity(1) != identity(True)
+    assert identity("1") != identity(1)
+    assert identity(None) != identity(0)

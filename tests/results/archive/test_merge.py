@@ -1,0 +1,834 @@
+from __future__ import annotations
+
+import contextlib
+import itertools
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+import archives
+import databases
+from results.archive import merging_sweeps
+from results.archive.decisions import STILL_RUNNING
+from results.archive.layout import ARCHIVED
+from results.archive.merging import merge
+from results.database.connect import connect
+from results.errors import BadArchiveError, DatabaseError
+from results.queries.queries import Queries
+from results.schema.tables import metadata
+from results.store.store import Store
+
+OTHER_WEIGHTS = "cd" * 32
+RUN = f"{1:016x}"
+
+
+@contextlib.contextmanager
+def second_database(kind, request, tmp_path):
+    if kind == "sqlite":
+        yield f"sqlite:///{tmp_path}/elsewhere.db"
+    else:
+        with databases.postgres_schema(request.getfixturevalue("postgres")) as made:
+            yield made
+
+
+@pytest.fixture
+def elsewhere(request, url, tmp_path) -> Iterator[str]:
+    """A second database, of the kind of the first."""
+    with second_database(url.partition(":")[0], request, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(params=databases.KINDS)
+def anywhere(request, tmp_path) -> Iterator[str]:
+    """A second database of each kind: with `url`, every pair of kinds."""
+    with second_database(request.param, request, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def other(elsewhere) -> Iterator[Store]:
+    with Store.open(elsewhere) as opened:
+        yield opened
+
+
+@pytest.fixture
+def take(url, elsewhere, store, other, tmp_path):
+    """Merges everything from the store's database into the other one."""
+    folders = (tmp_path / f"archive{number}" for number in itertools.count())
+
+    def take_all(names=None):
+        folder = next(folders)
+        archives.export_from(url, folder)
+        merged = archives.import_into(elsewhere, folder, names)
+        for entry in archives.open_archive(folder).manifest.files:
+            counts = merged.counts[entry.name.removesuffix(".parquet")]
+            total = counts.inserted + counts.completed + counts.already_here + counts.left_out
+            assert total == entry.rows, entry.name
+        return merged
+
+    return take_all
+
+
+@pytest.fixture
+def there(other, elsewhere) -> Iterator[Queries]:
+    with Queries.open(elsewhere) as opened:
+        yield opened
+
+
+def execute(url, statement):
+    engine = databases.plain_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def cancel(url, run):
+    execute(url, f"UPDATE runs SET state = 'cancelled' WHERE run_id = '{run.run_id}'")
+
+
+def fail(store, run, **provenance):
+    attempt = store.claim(run.run_id, provenance=provenance)
+    assert store.fail(run.run_id, attempt, "ValueError: no", "Traceback ...")
+
+
+def lose(store, run):
+    attempt = store.claim(run.run_id, provenance={})
+    assert store.release(run.run_id, attempt, "lost", "worker vanished")
+
+
+def history(queries, run_id=RUN):
+    found = queries.run_detail(run_id)["attempt_history"]
+    return [(attempt["attempt"], attempt["state"]) for attempt in found]
+
+
+def fill(store, url, make):
+    """Runs in every state but running, two sweeps, two versions of a spec."""
+    evaluations = [make.evaluation(1), make.evaluation(2)]
+    make.save(store, "one", make.runs(6), evaluations)
+    store.save_sweep("two", "a: 1", "two.yaml", ["depth=20"], "äöü", [make.run(3)], [])
+    store.save_sweep(
+        "two", "a: 2", "two.yaml", [], None, [make.run(7), make.run(3)], [make.evaluation(3)]
+    )
+    make.finish(store, make.run(1), evaluations=[make.measured(evaluations[1], 71.5)])
+    lose(store, make.run(2))
+    make.finish(
+        store,
+        make.run(2),
+        diverged=True,
+        diverged_epoch=2,
+        test_accuracy=None,
+        generalization_gap=None,
+        train_loss=float("nan"),
+        learned_coefficients=[[0.1, None], [1 / 3, 1e-300]],
+        probes=[
+            make.probe(quantity, epoch, layer=layer, value=None if epoch else 1 / 3)
+            for quantity in ("Within", "between", "_")
+            for epoch in (2, 0)
+            for layer in ("", "é", "block10", "Z", "a b", "a-b")
+        ],
+        blocks=[make.block(2, alpha=[None, 1e-300], beta=None, root_moduli=None), make.block(1)],
+    )
+    fail(store, make.run(3), host="nœud\n1")
+    cancel(url, make.run(4))
+    lose(store, make.run(5))
+
+
+def test_an_archive_read_into_an_empty_database_gives_the_same_archive(
+    store, url, anywhere, make, tmp_path
+):
+    fill(store, url, make)
+    archives.export_from(url, tmp_path / "a")
+    merged = archives.import_into(anywhere, tmp_path / "a")
+    archives.export_from(anywhere, tmp_path / "b")
+    assert archives.parquet(tmp_path / "a") == archives.parquet(tmp_path / "b")
+    assert merged.conflicts == ()
+    assert not any(c.already_here or c.left_out for c in merged.counts.values())
+    with Queries.open(url) as here, Queries.open(anywhere) as there:
+        assert here.sweep_names() == there.sweep_names() == ["one", "two"]
+        assert here.run_rows(["two", "one"]) == there.run_rows(["two", "one"])
+        for number in range(1, 8):
+            run_id = f"{number:016x}"
+            assert here.run_detail(run_id) == there.run_detail(run_id)
+
+
+def test_a_done_run_gains_probes_and_blocks_if_it_has_none(store, take, other, make, there):
+    make.save(store, "s", make.runs(2))
+    make.save(other, "s", make.runs(2))
+    measured = {"probes": [make.probe(), make.probe(epoch=2)], "blocks": [make.block()]}
+    for number in (1, 2):
+        make.finish(store, make.run(number), **measured)
+    make.finish(other, make.run(1))
+    make.finish(other, make.run(2), probes=[make.probe(value=7.0)], weights_sha256=OTHER_WEIGHTS)
+    merged = take()
+    assert there.run_detail(RUN)["probes"] == measured["probes"]
+    assert there.run_detail(RUN)["blocks"] == measured["blocks"]
+    # Of other weights nothing is taken.
+    kept = there.run_detail(f"{2:016x}")
+    assert ([row["value"] for row in kept["probes"]], kept["blocks"]) == ([7.0], [])
+    assert (merged.counts["probes"].inserted, merged.counts["probes"].left_out) == (2, 2)
+    again = take()
+    assert not again.changed
+    assert again.counts["probes"].already_here == 2
+
+
+def test_an_archive_of_a_schema_without_probes_is_imported(store, url, anywhere, make, tmp_path):
+    make.save(store, "s", make.runs(1))
+    make.finish(store, make.run(1), probes=[make.probe()], blocks=[make.block()])
+    archives.export_from(url, tmp_path / "a")
+    newer = ("probes.parquet", "blocks.parquet")
+    for name in newer:
+        (tmp_path / "a" / name).unlink()
+
+    def older(manifest):
+        manifest["files"] = [file for file in manifest["files"] if file["name"] not in newer]
+
+    archives.edit_manifest(tmp_path / "a", older)
+    with pytest.raises(BadArchiveError, match="does not list each of the 11 files once"):
+        archives.open_archive(tmp_path / "a")
+    archives.edit_manifest(tmp_path / "a", lambda manifest: manifest.update(schema_revision="0003"))
+    merged = archives.import_into(anywhere, tmp_path / "a")
+    assert (merged.counts["runs"].inserted, merged.counts["probes"].inserted) == (1, 0)
+    with Queries.open(anywhere) as there:
+        assert there.run_detail(RUN)["probes"] == []
+    assert not archives.import_into(anywhere, tmp_path / "a").changed
+
+
+def test_importing_twice_changes_nothing(store, url, anywhere, make, tmp_path):
+    fill(store, url, make)
+    store.claim(f"{6:016x}", provenance={})
+    first = archives.merge_databases(url, anywhere, tmp_path / "a")
+    before = databases.content(anywhere)
+    again = archives.import_into(anywhere, tmp_path / "a")
+    assert first.changed
+    assert not again.changed
+    assert databases.content(anywhere) == before
+    assert again.conflicts == ()
+
+
+def test_what_is_imported_can_be_worked_on(store, take, other, make, there):
+    make.save(store, "s", make.runs(2), [make.evaluation(1)])
+    take()
+    assert other.stored_spec().name == "s"
+    assert [run.run_id for run in other.pending("s")] == [f"{n:016x}" for n in (1, 2)]
+    make.finish(other, make.run(1))
+    make.save(other, "new", make.runs(3))
+    assert there.sweep_names() == ["s", "new"]
+
+
+def test_a_run_that_was_running_is_queued_here(store, take, other, make, there):
+    make.save(store, "s", make.runs(1))
+    store.claim(RUN, provenance={"driver_host": "far"})
+    merged = take()
+    assert merged.queued == (RUN,)
+    (attempt,) = there.run_detail(RUN)["attempt_history"]
+    assert (attempt["state"], attempt["error"]) == ("interrupted", STILL_RUNNING)
+    assert attempt["finished_at"] >= attempt["started_at"]
+    assert databases.running(other) == []
+    assert other.claim(RUN, provenance={}) == 2
+    assert databases.running(store) == [(RUN, 1)]
+
+
+@pytest.mark.parametrize("state", ["queued", "failed", "cancelled"])
+def test_a_result_from_elsewhere_is_adopted(store, take, other, elsewhere, make, there, state):
+    make.save(other, "mine", make.runs(1))
+    tried = 0
+    if state == "failed":
+        fail(other, make.run(1))
+        tried = 1
+    elif state == "cancelled":
+        cancel(elsewhere, make.run(1))
+    make.save(store, "s", make.runs(1), [make.evaluation(1)])
+    lose(store, make.run(1))
+    make.finish(store, make.run(1), evaluations=[make.measured(make.evaluation(1), 60.0)])
+    merged = take()
+    assert merged.adopted == (RUN,)
+    assert merged.counts["runs"].completed == 1
+    (row,) = there.run_rows()
+    assert (row["state"], row["test_accuracy"], row["attempts"]) == ("done", 90.0, tried + 2)
+    assert row["evaluations"][0]["accuracy"] == 60.0
+    found = there.run_detail(RUN)
+    assert found["error"] is None
+    assert len(found["epoch_history"]) == 2
+    mine = [(1, "failed")] if tried else []
+    assert history(there) == [*mine, (tried + 1, "lost"), (tried + 2, "done")]
+    assert not take().changed
+
+
+def test_a_run_not_done_on_either_side_keeps_its_state_and_gains_the_attempts(
+    store, take, other, make, there
+):
+    for opened in (store, other):
+        make.save(opened, "s", make.runs(1))
+        lose(opened, make.run(1))
+    fail(store, make.run(1))
+    merged = take()
+    assert merged.conflicts == ()
+    assert merged.counts["attempts"].inserted == 2
+    assert history(there) == [(1, "lost"), (2, "lost"), (3, "failed")]
+    assert other.claim(RUN, provenance={}) == 4
+
+
+def test_faults_and_storage_travel_and_drivers_do_not(store, take, other, make, there):
+    make.save(store, "s", make.runs(2))
+    with store.driving("/far/runs"):
+        lost, stopped = (run.run_id for run in make.runs(2))
+        assert store.claim(lost, provenance={}) == 1
+        assert store.release(lost, 1, "lost", "gone", fault="worker_lost")
+        assert store.claim(stopped, provenance={}) == 1
+        assert store.cancel(run_ids=[stopped]) == 1
+    take()
+    (first,), (second,) = (
+        there.run_detail(run_id)["attempt_history"] for run_id in (lost, stopped)
+    )
+    assert (first["state"], first["fault"], first["storage"]) == (
+        "lost",
+        "worker_lost",
+        "/far/runs",
+    )
+    assert (second["state"], second["fault"]) == ("cancelled", None)
+    assert first["driver_host"] is second["driver_host"] is None
+    (pending,) = other.pending("s")
+    assert (pending.faults, pending.storages) == ({"worker_lost": 1}, ("/far/runs",))
+    assert not take().changed
+
+
+def test_faults_from_elsewhere_do_not_count_against_a_run_that_is_known_here(
+    store, take, other, make
+):
+    for opened in (store, other):
+        make.save(opened, "s", make.runs(1))
+        attempt = opened.claim(RUN, provenance={})
+        assert opened.release(RUN, attempt, "lost", "gone", fault="worker_lost")
+    take()
+    (pending,) = other.pending("s")
+    assert (pending.attempt, pending.faults) == (2, {})
+    assert not take().changed
+
+
+def test_an_archive_of_the_schema_before_faults_is_read(
+    store, url, other, elsewhere, make, tmp_path
+):
+    make.save(store, "s", make.runs(2))
+    fail(store, make.run(1))
+    make.finish(store, make.run(2))
+    archives.export_from(url, tmp_path / "older")
+    for table, new in (("attempts", ("fault", "storage")), ("runs", ("retried_after",))):
+        content = pq.read_table(tmp_path / "older" / f"{table}.parquet").drop_columns(list(new))
+        archives.replace_file(tmp_path / "older", table, content)
+    archives.edit_manifest(tmp_path / "older", lambda m: m.update(schema_revision="0002"))
+    merged = archives.import_into(elsewhere, tmp_path / "older")
+    assert merged.counts["runs"].inserted == merged.counts["attempts"].inserted == 2
+    assert not archives.import_into(elsewhere, tmp_path / "older").changed
+    assert other.retry() == 1
+
+
+def test_a_done_run_is_final(store, take, other, elsewhere, make, there):
+    make.save(store, "s", make.runs(1))
+    fail(store, make.run(1))
+    make.save(other, "s", make.runs(1))
+    make.finish(other, make.run(1))
+    before = databases.content(elsewhere)
+    merged = take()
+    assert databases.content(elsewhere) == before
+    assert merged.counts["attempts"].left_out == 1
+    assert merged.conflicts == ()
+
+
+def test_a_done_run_gains_the_measurements_it_lacks(store, take, other, make, there):
+    first, second, third = (make.evaluation(number) for number in (1, 2, 3))
+    for opened, measured in ((store, (second, third)), (other, (first, second))):
+        make.save(opened, "s", make.runs(1), [first, second, third])
+        results = [make.measured(evaluation, 50.0) for evaluation in measured]
+        make.finish(opened, make.run(1), train_seconds=len(results), evaluations=results)
+    merged = take()
+    assert merged.conflicts == ()
+    assert merged.counts["evaluations"].inserted == 1
+    assert merged.counts["evaluations"].already_here == 1
+    assert merged.counts["epochs"].already_here == 2
+    (row,) = there.run_rows()
+    assert [e["accuracy"] for e in row["evaluations"]] == [50.0, 50.0, 50.0]
+    assert history(there) == [(1, "done")]
+
+
+@pytest.mark.parametrize(
+    ("difference", "columns", "added"),
+    [
+        ({"weights_sha256": OTHER_WEIGHTS}, ["weights_sha256"], 0),
+        ({"test_accuracy": 12.5}, ["test_accuracy"], 1),
+        ({"test_accuracy": None, "diverged": True}, ["diverged", "test_accuracy"], 1),
+        ({"weights_sha256": None}, ["weights_sha256"], 0),
+    ],
+)
+def test_another_result_is_a_conflict_and_the_one_here_stays(
+    store, take, other, make, there, difference, columns, added
+):
+    make.save(other, "s", make.runs(1))
+    make.finish(other, make.run(1))
+    make.save(store, "s", make.runs(1), [make.evaluation(1)])
+    measured = [make.measured(make.evaluation(1), 50.0)]
+    make.finish(store, make.run(1), evaluations=measured, **difference)
+    merged = take()
+    (conflict,) = merged.conflicts
+    assert (conflict.kind, conflict.run_id) == ("result", RUN)
+    assert [d.column for d in conflict.differences] == columns
+    assert conflict.differences[-1].archived == difference[columns[-1]]
+    assert merged.counts["runs"].left_out == 1
+    # Measurements of other weights are not this network's.
+    assert merged.counts["evaluations"].inserted == added
+    assert there.run_rows()[0]["test_accuracy"] == 90.0
+    assert any(RUN in sentence for sentence in merged.sentences())
+
+
+def test_a_measurement_with_another_value_is_a_conflict(store, take, other, make, there):
+    for opened, accuracy in ((store, 41.0), (other, 40.0)):
+        make.save(opened, "s", make.runs(1), [make.evaluation(1)])
+        make.finish(opened, make.run(1), evaluations=[make.measured(make.evaluation(1), accuracy)])
+    merged = take()
+    (conflict,) = merged.conflicts
+    assert (conflict.kind, conflict.run_id) == ("measurement", RUN)
+    assert conflict.evaluation_id == make.evaluation(1).evaluation_id
+    (difference,) = conflict.differences
+    assert (difference.column, difference.here, difference.archived) == ("accuracy", 40.0, 41.0)
+    assert there.run_rows()[0]["evaluations"][0]["accuracy"] == 40.0
+
+
+def test_one_id_for_two_configs_is_a_conflict(store, take, other, make, there):
+    make.save(other, "s", [make.run(1, config={"seed": 0})])
+    make.save(store, "s", make.runs(1))
+    make.finish(store, make.run(1))
+    merged = take()
+    assert [conflict.kind for conflict in merged.conflicts] == ["config"]
+    assert there.run_rows()[0]["state"] == "queued"
+
+
+def test_one_evaluation_id_for_two_meanings_is_a_conflict(store, take, other, make, there):
+    evaluation = make.evaluation(1)
+    make.save(other, "s", make.runs(1), [replace(evaluation, config={"noise": "other"})])
+    make.save(store, "s", make.runs(1), [evaluation])
+    make.finish(store, make.run(1), evaluations=[make.measured(evaluation, 1.0)])
+    merged = take()
+    (conflict,) = merged.conflicts
+    assert (conflict.kind, conflict.evaluation_id) == ("evaluation", evaluation.evaluation_id)
+    assert merged.counts["evaluations"].left_out == 1
+    (row,) = there.run_rows()
+    assert (row["state"], row["evaluations"][0]["accuracy"]) == ("done", None)
+
+
+def test_a_run_that_is_running_here_is_left_to_its_driver(store, take, other, make, there):
+    make.save(other, "s", make.runs(1))
+    other.claim(RUN, provenance={})
+    make.save(store, "s", make.runs(1))
+    assert take().conflicts == ()
+    make.finish(store, make.run(1))
+    merged = take()
+    assert [conflict.kind for conflict in merged.conflicts] == ["running"]
+    assert merged.counts["epochs"].left_out == 2
+    assert databases.running(other) == [(RUN, 1)]
+    assert other.release(RUN, 1, "interrupted", None)
+    assert take().adopted == (RUN,)
+
+
+def test_an_attempt_seen_while_it_ran_is_completed_and_not_doubled(store, take, other, make, there):
+    make.save(store, "s", make.runs(1))
+    attempt = store.claim(RUN, provenance={"driver_host": "far"})
+    take()
+    fail(other, make.run(1))
+    store.commit(RUN, attempt, make.result(RUN, attempt))
+    merged = take()
+    assert merged.adopted == (RUN,)
+    assert merged.counts["attempts"].completed == 1
+    assert history(there) == [(1, "done"), (2, "failed")]
+    (done, _) = there.run_detail(RUN)["attempt_history"]
+    assert done["error"] is None
+    assert done["provenance"]["python"] == "3.11"
+    assert there.run_rows()[0]["attempts"] == 1
+    assert not take().changed
+
+
+def test_attempts_that_began_at_one_moment_are_told_apart_by_their_provenance(
+    store, take, other, make, there, monkeypatch
+):
+    monkeypatch.setattr("time.time", lambda: 1e9)
+    for opened, host in ((store, "far"), (other, "near")):
+        make.save(opened, "s", make.runs(1))
+        fail(opened, make.run(1), driver_host=host)
+    assert take().counts["attempts"].inserted == 1
+    found = there.run_detail(RUN)["attempt_history"]
+    assert [attempt["provenance"]["driver_host"] for attempt in found] == ["near", "far"]
+    assert not take().changed
+
+
+def test_a_later_archive_knows_better_than_an_earlier_one_and_not_the_other_way(
+    store, url, other, elsewhere, make, there, tmp_path
+):
+    make.save(store, "s", make.runs(1))
+    attempt = store.claim(RUN, provenance={"driver_host": "far"})
+    archives.export_from(url, tmp_path / "early")
+    store.release(RUN, attempt, "lost", "worker vanished")
+    archives.export_from(url, tmp_path / "late")
+    archives.import_into(elsewhere, tmp_path / "late")
+    assert not archives.import_into(elsewhere, tmp_path / "early").changed
+    assert history(there) == [(1, "lost")]
+
+
+def test_results_travel_there_and_back_without_doubling_anything(
+    store, url, other, elsewhere, make, queries, tmp_path
+):
+    make.save(store, "s", make.runs(2))
+    fail(store, make.run(1))
+    fail(store, make.run(2))
+    archives.merge_databases(url, elsewhere, tmp_path / "there")
+    other.retry("s")
+    make.finish(other, make.run(1))
+    merged = archives.merge_databases(elsewhere, url, tmp_path / "back")
+    assert merged.adopted == (RUN,)
+    assert history(queries) == [(1, "failed"), (2, "done")]
+    archives.export_from(url, tmp_path / "here")
+    states = [run["state"] for run in archives.rows(tmp_path / "here", "runs")]
+    assert states == ["done", "failed"]
+
+
+def specs(url, sweep):
+    query = text(
+        "SELECT version, text FROM sweep_specs JOIN sweeps ON sweeps.id = sweep_id"
+        " WHERE name = :name ORDER BY version"
+    )
+    with archives.viewing(url) as connection:
+        return [tuple(row) for row in connection.execute(query, {"name": sweep})]
+
+
+def members(url, sweep):
+    with Queries.open(url) as opened:
+        return [int(row["run_id"], 16) for row in opened.run_rows([sweep])]
+
+
+def save(store, make, text, numbers, evaluations=(), overrides=()):
+    runs = [make.run(number) for number in numbers]
+    asked = [make.evaluation(number) for number in evaluations]
+    store.save_sweep("s", text, "s.yaml", overrides, None, runs, asked)
+
+
+def test_a_sweep_with_the_same_spec_gains_the_runs_it_lacks_after_its_own(
+    store, url, take, other, elsewhere, make
+):
+    save(other, make, "same", [2, 1], [2])
+    save(store, make, "same", [1, 3, 2, 4], [1, 2])
+    merged = take()
+    assert members(elsewhere, "s") == [2, 1, 3, 4]
+    with Queries.open(elsewhere) as there:
+        names = [e["name"] for e in there.run_rows(["s"])[0]["evaluations"]]
+    assert names == ["gaussian[0.2]", "gaussian[0.1]"]
+    assert merged.other_specs == ()
+    assert specs(elsewhere, "s") == [(1, "same")]
+
+
+def test_a_sweep_with_another_spec_keeps_its_own_and_both_texts(
+    store, take, other, elsewhere, make
+):
+    save(other, make, "old", [1])
+    save(other, make, "mine", [1])
+    save(store, make, "first", [2])
+    save(store, make, "old", [2])
+    save(store, make, "yours", [2])
+    merged = take()
+    assert merged.other_specs == ("s",)
+    assert any("another spec" in sentence for sentence in merged.sentences())
+    assert specs(elsewhere, "s") == [(1, "old"), (2, "first"), (3, "yours"), (4, "mine")]
+    assert other.stored_spec("s").text == "mine"
+    assert members(elsewhere, "s") == [1, 2]
+    again = take()
+    assert not again.changed
+    assert again.other_specs == ("s",)
+
+
+def test_the_same_text_with_other_overrides_is_another_spec(store, take, other, elsewhere, make):
+    save(other, make, "same", [1])
+    save(store, make, "same", [1], overrides=["seed=1"])
+    assert take().other_specs == ("s",)
+    assert other.stored_spec("s").overrides == []
+
+
+def test_a_sweep_can_be_imported_under_another_name(store, take, other, elsewhere, make):
+    make.save(other, "s", [make.run(1)])
+    make.save(store, "s", [make.run(2)])
+    merged = take({"s": "theirs"})
+    assert merged.renamed == {"s": "theirs"}
+    assert members(elsewhere, "s") == [1]
+    assert members(elsewhere, "theirs") == [2]
+    # Going on with it means the sweep of the new name, whatever the text calls it.
+    assert other.stored_spec("theirs").overrides == ['name="theirs"']
+    assert not take({"s": "theirs"}).changed
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        ({"three": "x"}, "no sweep 'three'"),
+        ({"one": ""}, "'' is not a name"),
+        ({"one": "a\x1b"}, "is not a name"),
+        ({"one": "two"}, "2 of its sweeps would be called 'two'"),
+    ],
+)
+def test_bad_names_are_refused_before_anything_is_written(
+    store, take, elsewhere, make, names, problem
+):
+    make.save(store, "one", make.runs(1))
+    make.save(store, "two", make.runs(1))
+    before = databases.content(elsewhere)
+    with pytest.raises(BadArchiveError, match=problem):
+        take(names)
+    assert databases.content(elsewhere) == before
+
+
+def test_an_error_in_the_middle_leaves_the_database_as_it_was(
+    store, url, take, elsewhere, make, monkeypatch
+):
+    fill(store, url, make)
+    before = databases.content(elsewhere)
+
+    def fail_late(*_):
+        raise RuntimeError("late")
+
+    monkeypatch.setattr(merging_sweeps, "_merge_members", fail_late)
+    with pytest.raises(RuntimeError, match="late"):
+        take()
+    assert databases.content(elsewhere) == before
+
+
+def test_a_file_that_changes_before_the_merge_leaves_the_database_as_it_was(
+    store, url, other, elsewhere, make, tmp_path
+):
+    fill(store, url, make)
+    archives.export_from(url, tmp_path / "a")
+    archive = archives.open_archive(tmp_path / "a")
+    before = databases.content(elsewhere)
+    with (tmp_path / "a" / "sweep_runs.parquet").open("ab") as file:
+        file.write(b"x")
+    with (
+        closing(connect(elsewhere, "write")) as database,
+        pytest.raises(BadArchiveError, match="changed"),
+    ):
+        database.write(lambda c: merge(c, archive), lambda c: False)
+    assert databases.content(elsewhere) == before
+
+
+def test_a_merge_in_small_batches_is_the_same(store, url, elsewhere, make, tmp_path, monkeypatch):
+    monkeypatch.setattr("results.archive.layout.ArchivedTable.rows_at_once", 2)
+    monkeypatch.setattr("results.archive.merging.NAMED_AT_ONCE", 2)
+    monkeypatch.setattr("results.archive.merging_sweeps.NAMED_AT_ONCE", 2)
+    fill(store, url, make)
+    archives.merge_databases(url, elsewhere, tmp_path / "a")
+    archives.export_from(elsewhere, tmp_path / "b")
+    assert archives.parquet(tmp_path / "a") == archives.parquet(tmp_path / "b")
+
+
+def test_the_outcome_in_words(store, take, other, elsewhere, make):
+    make.save(other, "s", make.runs(20))
+    for number in range(1, 13):
+        make.finish(other, make.run(number))
+    save(store, make, "another text", range(1, 21), [1])
+    for number in range(1, 14):
+        measured = [make.measured(make.evaluation(1), 50.0)]
+        make.finish(store, make.run(number), test_accuracy=12.5, evaluations=measured)
+    make.save(store, "more", [make.run(21)])
+    store.claim(f"{21:016x}", provenance={})
+    sentences = take({"more": "most"}).sentences()
+    assert sentences[:6] == [
+        "1 run added, 1 given the archive's result, 7 already here, 12 left as they are here",
+        "13 measurements added, 0 already here, 0 left out",
+        "sweep more was imported as most",
+        "running elsewhere when the archive was written, and queued here: 1 run",
+        "sweep s has another spec in the archive: its runs were added to the sweep, its text is"
+        " kept as an older version",
+        f"run {RUN} is done here with another result: test_accuracy 90.0 here, 12.5 in the archive",
+    ]
+    assert len(sentences) == 5 + 10 + 1
+    assert sentences[-1] == "and 2 more such differences"
+
+
+def test_others_wait_with_writing_until_a_merge_has_ended(
+    store, url, other, elsewhere, make, tmp_path
+):
+    make.save(store, "s", make.runs(2))
+    make.save(other, "s", [make.run(3)])
+    archives.export_from(url, tmp_path / "a")
+    archive = archives.open_archive(tmp_path / "a")
+    merged, go_on = threading.Event(), threading.Event()
+
+    def apply(connection):
+        outcome = merge(connection, archive)
+        merged.set()
+        assert go_on.wait(30)
+        return outcome
+
+    def merge_slowly():
+        with closing(connect(elsewhere, "write")) as database:
+            database.write(apply, lambda c: False)
+
+    with ThreadPoolExecutor() as pool:
+        merging = pool.submit(merge_slowly)
+        assert merged.wait(30)
+        claiming = pool.submit(other.claim, f"{3:016x}", provenance={})
+        with pytest.raises(TimeoutError):
+            claiming.result(0.3)
+        go_on.set()
+        merging.result(30)
+        assert claiming.result(30) == 1
+
+
+# The law: merging is a union. ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="session", params=databases.KINDS)
+def fresh_url(request) -> Iterator[Callable[[], str]]:
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        numbers = itertools.count()
+
+        def fresh() -> str:
+            if request.param == "sqlite":
+                return f"sqlite:///{folder}/{next(numbers)}.db"
+            server = request.getfixturevalue("postgres")
+            return stack.enter_context(databases.postgres_schema(server))
+
+        yield fresh
+
+
+LIVES = st.fixed_dictionaries(
+    {
+        "state": st.sampled_from(
+            ["absent", "queued", "failed", "lost", "cancelled", "running", "done"]
+        ),
+        "failures": st.integers(0, 2),
+        "measured": st.sets(st.integers(1, 3)),
+    }
+)
+
+
+def live(store, url, make, number, life):
+    """Gives a run of the store this life. Training is deterministic, so results agree."""
+    run = make.run(number)
+    for _ in range(life["failures"]):
+        fail(store, run)
+        store.retry(run_ids=[run.run_id])
+    match life["state"]:
+        case "failed":
+            fail(store, run)
+        case "lost":
+            lose(store, run)
+        case "cancelled":
+            cancel(url, run)
+        case "running":
+            store.claim(run.run_id, provenance={})
+        case "done":
+            measured = [make.measured(make.evaluation(n), 10.0 * n) for n in life["measured"]]
+            make.finish(store, run, weights_sha256=f"{number:064x}", evaluations=measured)
+
+
+def build(url, make, lives):
+    present = {number: life for number, life in lives.items() if life["state"] != "absent"}
+    with Store.open(url) as store:
+        runs = [make.run(number) for number in present]
+        make.save(store, "s", runs, [make.evaluation(n) for n in (1, 2, 3)])
+        for number, life in present.items():
+            live(store, url, make, number, life)
+
+
+def facts(folder):
+    """What an archive holds, without what differs between two trainings of the same run."""
+    runs = {row["run_id"]: row for row in archives.rows(folder, "runs")}
+    done = {run_id for run_id, row in runs.items() if row["state"] == "done"}
+    return SimpleNamespace(
+        runs=runs,
+        done={run_id: runs[run_id]["weights_sha256"] for run_id in done},
+        epochs={
+            (r["run_id"], r["epoch"], r["train_loss"]) for r in archives.rows(folder, "epochs")
+        },
+        measured={
+            (row["run_id"], row["evaluation_id"], row["accuracy"])
+            for row in archives.rows(folder, "evaluations")
+        },
+        members=[row["run_id"] for row in archives.rows(folder, "sweep_runs")],
+        attempts=[(row["run_id"], row["started_at"]) for row in archives.rows(folder, "attempts")],
+    )
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    mine=st.fixed_dictionaries(dict.fromkeys(range(1, 5), LIVES)),
+    yours=st.fixed_dictionaries(dict.fromkeys(range(1, 5), LIVES)),
+)
+def test_merged_either_way_two_databases_are_the_union_of_both(fresh_url, make, mine, yours):
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        urls = {"a": fresh_url(), "b": fresh_url()}
+        build(urls["a"], make, mine)
+        build(urls["b"], make, yours)
+        before = {}
+        for name, url in urls.items():
+            archives.export_from(url, folder / name)
+            before[name] = facts(folder / name)
+        for here, there in (("a", "b"), ("b", "a")):
+            _check_union(urls[here], folder / there, before[here], before[there])
+
+
+def _check_union(url, archive, here, there):
+    merged = archives.import_into(url, archive)
+    after_folder = archive.with_name(f"{archive.name}_after")
+    archives.export_from(url, after_folder)
+    archives.open_archive(after_folder)
+    after = facts(after_folder)
+
+    held = {run_id for run_id, row in here.runs.items() if row["state"] == "running"}
+    lost = {c.run_id for c in merged.conflicts}
+    assert {c.kind for c in merged.conflicts} <= {"running"}
+    assert lost <= held
+    assert lost >= held & there.done.keys()
+
+    taken = {run_id: sha for run_id, sha in there.done.items() if run_id not in held}
+    assert after.done == here.done | taken
+    assert after.runs.keys() == here.runs.keys() | there.runs.keys()
+    assert after.epochs == here.epochs | {row for row in there.epochs if row[0] not in held}
+    assert after.measured == here.measured | {row for row in there.measured if row[0] not in held}
+    assert after.members[: len(here.members)] == here.members
+    assert sorted(after.members) == sorted({*here.members, *there.members})
+    for run_id, row in here.runs.items():
+        if row["state"] == "done":
+            assert after.runs[run_id] == row
+    # No attempt is doubled, none from here is lost, and those of runs not settled here are added.
+    assert len(set(after.attempts)) == len(after.attempts)
+    settled = held | here.done.keys()
+    assert set(after.attempts) == {
+        *here.attempts,
+        *(attempt for attempt in there.attempts if attempt[0] not in settled),
+    }
+
+    assert not archives.import_into(url, archive).changed
+    again_folder = archive.with_name(f"{archive.name}_again")
+    archives.export_from(url, again_folder)
+    assert archives.parquet(again_folder) == archives.parquet(after_folder)
+
+
+def test_an_archive_holds_every_table_of_the_database():
+    # But for drivers, who are nobody elsewhere.
+    assert ARCHIVED.keys() == metadata.tables.keys() - {"drivers"}
+
+
+def test_the_store_refuses_what_the_database_refuses(store, url, make):
+    """The trigger that the merge relies on: a done run is final for everybody."""
+    make.save(store, "s", make.runs(1))
+    make.finish(store, make.run(1))
+    with closing(connect(url, "write")) as database, pytest.raises(DatabaseError, match="final"):
+        database.write(lambda c: c.execute(text("UPDATE runs SET attempt = 9")), lambda c: False)

@@ -1,0 +1,882 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from results.comparison import compare
+from results.comparison.agreement import joint_uncertainty
+from results.errors import UnknownColumnError
+from results.published import PUBLISHED, published_table
+from sweeper.plan import new_run
+from sweeper.spec import load_spec
+
+SPECS = Path(__file__).parents[3] / "specs"
+UNMEASURED = {
+    "test_accuracy": None,
+    "best_test_accuracy": None,
+    "train_accuracy": None,
+    "generalization_gap": None,
+    "diverged": None,
+    "train_seconds": None,
+    "images_per_second": None,
+    "attempts": 0,
+}
+
+
+@cache
+def planned(name):
+    spec = load_spec(SPECS / f"{name}.yaml")
+    evaluations = [
+        {"name": e.name, "kind": e.kind, "level": e.level, "accuracy": None}
+        for e in spec.evaluations
+    ]
+    return [
+        {**asdict(new_run(config)), "sweep": name, "state": "queued", **UNMEASURED}
+        | {"evaluations": evaluations}
+        for config in spec.configs
+    ], spec.published
+
+
+def queued(name):
+    """The rows of a spec's runs, none of which has trained."""
+    return [
+        {**row, "evaluations": [dict(e) for e in row["evaluations"]]} for row in planned(name)[0]
+    ]
+
+
+def finished(name, accuracy=90.0):
+    """The same, trained: seeds 0, 1, 2 have accuracies one point apart, evaluations too."""
+    rows = queued(name)
+    for row in rows:
+        finish(row, accuracy)
+    return rows
+
+
+def finish(row, accuracy, spread=1.0):
+    value = accuracy + spread * (row["seed"] - 1)
+    row |= {
+        "state": "done",
+        "test_accuracy": value,
+        "best_test_accuracy": value + 0.5,
+        "train_accuracy": value + 5,
+        "generalization_gap": 5.0,
+        "diverged": False,
+        "attempts": 1,
+    }
+    for evaluation in row["evaluations"]:
+        evaluation["accuracy"] = value
+
+
+def reproduced(name):
+    """Runs of three seeds whose mean and standard deviation are those of the published table."""
+    rows, table = queued(name), published_table(planned(name)[1])
+    for published in table.rows:
+        for row in runs_of(rows, published):
+            value = published.mean + (published.std or 0.0) * (row["seed"] - 1)
+            if published.evaluation is None:
+                row |= {"state": "done", "diverged": False, published.metric: value}
+            for evaluation in row["evaluations"]:
+                if evaluation["name"] == published.evaluation:
+                    evaluation["accuracy"] = value
+    return rows, table
+
+
+def runs_of(rows, published):
+    """By another way than the code under test: the scheme's label, as plans print it."""
+    wanted = published.network
+    if wanted is None or published.not_comparable:
+        return []
+    return [
+        row
+        for row in rows
+        if (row["model"], row["depth"], row["dataset"])
+        == (wanted.model, published.depth, published.dataset)
+        and row["trainable"] == (wanted.learned is not None)
+        and (wanted.learned or [round(a, 6) for a in row["alpha"]] == rounded(wanted.alpha))
+        and (wanted.learned or round(row["beta"], 6) == round(wanted.beta, 6))
+    ]
+
+
+def rounded(values):
+    return [round(value, 6) for value in values]
+
+
+def line(comparison, label, metric="test_accuracy"):
+    (found,) = [
+        row
+        for row in comparison.compared
+        if row.published.label == label and row.published.metric == metric
+    ]
+    return found
+
+
+def states(comparison):
+    return {s: comparison.count(s) for s in ("compared", "unfinished", "missing", "not comparable")}
+
+
+# --- every spec against its table ---------------------------------------------------------------
+
+EXPECTED = {
+    "preresnet_alpha_table1": {"compared": 5},
+    "lm_resnet_k_table2": {"compared": 4},
+    "zero_stability_table3": {"compared": 30},
+    "comparison_table4": {"compared": 36, "not comparable": 4},  # post-activation
+    "robustness_table6": {"compared": 70},
+    "generalization_gap_table7": {"compared": 45},
+    "parameters_table8": {"compared": 15},
+    # Post-activation; CIFAR-100 and other networks.
+    "lm_resnet_cifar10": {"compared": 10, "missing": 28, "not comparable": 8},
+    # FractalNet-40, DenseNet and DenseNet-BC; post-activation.
+    "lm_resnet_table2": {"compared": 32, "missing": 6, "not comparable": 8},
+    "lm_resnet_stochastic_depth_table4": {"compared": 4, "not comparable": 4},
+    "newton_resnet_table1": {"compared": 8},
+    "newton_resnet_linear_table2": {"compared": 8},
+    "newton_resnet_cifar100_table4": {"compared": 4},
+    "newton_resnet_linear_cifar100_table5": {"compared": 8},
+    "tm_resnet": {"compared": 4},
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_runs_of_a_spec_and_rows_of_its_table_find_each_other(name):
+    rows, table = finished(name), published_table(planned(name)[1])
+    comparison = compare(rows, table)
+    none = dict.fromkeys(("compared", "unfinished", "missing", "not comparable"), 0)
+    assert states(comparison) == none | EXPECTED[name]
+    assert comparison.unmatched == ()
+    for row in comparison.compared:
+        if row.state == "compared" and row.published.metric != "parameters":
+            assert row.ours.runs == (row.published.runs or 3)
+            assert row.ours.datasets == (row.published.dataset,)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_specs_of_the_papers_train_under_their_conditions(name):
+    comparison = compare(finished(name), published_table(planned(name)[1]))
+    unknown = "how the paper's networks were trained is not known"
+    assert [c for c in comparison.conditions if not c.startswith(unknown)] == []
+    for row in comparison.compared:
+        if row.state == "compared" and row.published.metric != "parameters":
+            known = row.published.recipe is not None
+            assert row.same_conditions is (True if known else None)
+
+
+def test_what_is_missing_from_a_sweep_is_what_this_version_lacks_or_another_dataset():
+    comparison = compare(finished("lm_resnet_cifar10"), published_table("lm_resnet/table2"))
+    missing = [row for row in comparison.compared if row.state == "missing"]
+    assert {row.published.dataset for row in missing} == {"cifar100"}
+    reasons = {row.note.split(": add")[0].split("to add:")[0] for row in missing}
+    assert any("this version has no DenseNet" in r for r in reasons)
+    assert any("this version has no FractalNet of 40 layers" in r for r in reasons)
+    assert line(comparison, "LM-ResNet (Ours), 110, pre-act").note == (
+        "no such run; to add: lm_resnet {k: [-0.1, 0], trainable: true}, depth 110, cifar100"
+    )
+
+
+# --- agreement ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["zero_stability_table3", "robustness_table6"])
+def test_a_perfect_reproduction_agrees_in_everything(name):
+    rows, table = reproduced(name)
+    comparison = compare(rows, table)
+    for row in comparison.compared:
+        assert row.state == "compared"
+        assert row.difference == pytest.approx(0, abs=1e-9)
+        assert row.ours.std == pytest.approx(row.published.std)
+        assert row.within is True
+    assert len(comparison.ranks) == {"zero_stability_table3": 4, "robustness_table6": 7}[name]
+    for rank in comparison.ranks:
+        assert rank.tau == pytest.approx(1)
+        assert rank.split_agrees is True
+        assert rank.stable_better_here == rank.stable_better_published == rank.pairs
+        assert rank.pairs == (216 if rank.depth is None else 24)
+    assert comparison.conditions == ()
+
+
+def test_a_difference_is_ours_less_theirs():
+    rows, table = reproduced("zero_stability_table3")
+    for row in rows:
+        if (row["depth"], row["scheme"]) == (44, "1, 1, 1; 1"):
+            row["test_accuracy"] += 5.5
+    for row in compare(rows, table).compared:
+        changed = row.published.label == "44 layers, roots 1.84 0.74 0.74"
+        assert row.difference == pytest.approx(5.5 if changed else 0, abs=1e-9)
+        assert row.within is not changed
+
+
+def test_within_is_welchs_interval_and_half_a_printed_digit():
+    # Both sides: three runs with standard deviation 0.17, hence 4 degrees of freedom.
+    margin = 2.776445 * (2 * 0.17**2 / 3) ** 0.5
+    for shift, within in [(margin + 0.0049, True), (margin + 0.0051, False)]:
+        rows, table = reproduced("preresnet_alpha_table1")
+        for row in rows:
+            if row["alpha"] == [1.0]:
+                row["test_accuracy"] -= shift
+        found = line(compare(rows, table), "PreResNet-32, alpha 1")
+        assert found.joint_uncertainty == pytest.approx(margin, abs=1e-5)
+        assert found.within is within
+
+
+@given(st.floats(0.01, 10), st.integers(2, 10), st.floats(0.01, 10), st.integers(2, 10))
+def test_a_difference_at_the_margin_has_a_p_value_of_5_percent(std_a, runs_a, std_b, runs_b):
+    margin = joint_uncertainty(std_a, runs_a, std_b, runs_b)
+    found = stats.ttest_ind_from_stats(margin, std_a, runs_a, 0, std_b, runs_b, equal_var=False)
+    assert found.pvalue == pytest.approx(0.05, rel=1e-6)
+    assert joint_uncertainty(std_b, runs_b, std_a, runs_a) == pytest.approx(margin)
+
+
+@pytest.mark.parametrize(
+    "known", [(None, 3, 0.1, 3), (0.1, None, 0.1, 3), (0.1, 3, None, 1), (0.1, 3, 0.1, 1)]
+)
+def test_without_both_deviations_agreement_is_unknown(known):
+    assert joint_uncertainty(*known) is None
+
+
+def test_equal_runs_on_both_sides_leave_no_room():
+    assert joint_uncertainty(0.0, 3, 0.0, 3) == 0.0
+
+
+def test_agreement_with_a_single_run_or_number_is_unknown():
+    rows = [row for row in finished("preresnet_alpha_table1") if row["seed"] == 0]
+    comparison = compare(rows, published_table("zerosnet/table1"))
+    assert {row.within for row in comparison.compared} == {None}
+    assert comparison.conditions == ("seeds: 1 here, 3 in the paper",)
+    comparison = compare(finished("lm_resnet_cifar10"), published_table("lm_resnet/table2"))
+    assert line(comparison, "LM-ResNet (Ours), 20, pre-act").within is None
+
+
+# --- ranks --------------------------------------------------------------------------------------
+
+
+def ranked(accuracies):
+    """The only rank agreement of Table 1, with our accuracies in its order of alpha."""
+    by_alpha = dict(zip((2, 1.5, 0.5, 0.7, 1), accuracies, strict=True))
+    rows = queued("preresnet_alpha_table1")
+    for row in rows:
+        finish(row, by_alpha[row["alpha"][0]], spread=0.1)
+    (rank,) = compare(rows, published_table("zerosnet/table1")).ranks
+    return rank
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "tau", "stable_better", "split_agrees"),
+    [
+        ((80, 81, 82, 83, 84), 1.0, 6, True),
+        ((80, 81, 82, 84, 83), 0.8, 6, True),  # one of ten pairs turned
+        ((80, 82, 81, 83, 84), 0.8, 5, False),  # the one across the split
+        ((84, 83, 82, 81, 80), -1.0, 0, False),
+    ],
+)
+def test_order_and_split_by_hand(accuracies, tau, stable_better, split_agrees):
+    rank = ranked(accuracies)
+    assert (rank.metric, rank.dataset, rank.depth, rank.n) == ("test_accuracy", "cifar10", 32, 5)
+    assert rank.tau == pytest.approx(tau)
+    assert rank.p_value == pytest.approx({1.0: 1 / 60, 0.8: 5 / 60, -1.0: 1 / 60}[tau])
+    assert (rank.pairs, rank.stable_better_published) == (6, 6)
+    assert rank.stable_better_here == stable_better
+    assert rank.split_agrees is split_agrees
+
+
+def test_equal_accuracies_have_no_order():
+    rank = ranked((80, 80, 80, 80, 80))
+    assert (rank.tau, rank.p_value, rank.stable_better_here) == (None, None, 0)
+    assert "no order to compare" in str(rank)
+
+
+def test_a_single_row_has_no_order():
+    rows = [row for row in finished("preresnet_alpha_table1") if row["alpha"] == [2.0]]
+    comparison = compare(rows, published_table("zerosnet/table1"))
+    assert comparison.count("compared") == 1
+    assert comparison.ranks == ()
+
+
+def test_a_rank_is_a_sentence():
+    assert str(ranked((80, 82, 81, 83, 84))) == (
+        "test_accuracy, cifar10, depth 32: Kendall's tau 0.80 (n = 5, p = 0.083); the zero-stable"
+        " one is better in 5 of 6 pairs here, in 6 in the paper"
+    )
+
+
+def test_ranks_are_taken_within_each_dataset_and_depth():
+    comparison = compare(finished("comparison_table4"), published_table("zerosnet/table4"))
+    sizes = {(rank.dataset, rank.depth): rank.n for rank in comparison.ranks}
+    assert sizes[("cifar100", None)] == 20
+    assert sizes[("cifar10", None)] == 16
+    assert sizes[("cifar100", 20)] == 4
+    assert sizes[("cifar10", 20)] == 3  # without the post-activation ResNet
+    assert sizes[("cifar10", 110)] == 4
+    assert {rank.pairs for rank in comparison.ranks} == {None}
+
+
+def test_a_smaller_gap_is_no_worse_rank():
+    rows, table = reproduced("generalization_gap_table7")
+    ranks = {(rank.metric, rank.depth): rank for rank in compare(rows, table).ranks}
+    assert ranks[("generalization_gap", None)].tau == pytest.approx(1)
+    assert len(ranks) == 3 * 6
+
+
+# --- what is not compared -----------------------------------------------------------------------
+
+
+def test_an_empty_sweep_lacks_every_row():
+    for table in PUBLISHED.values():
+        comparison = compare([], table)
+        assert comparison.count("compared") == comparison.count("unfinished") == 0
+        assert all(row.note for row in comparison.compared)
+        assert comparison.ranks == comparison.conditions == comparison.unmatched == ()
+
+
+def test_runs_on_their_way_are_unfinished():
+    rows = queued("preresnet_alpha_table1")
+    rows[0]["state"], rows[1]["state"] = "failed", "running"
+    comparison = compare(rows, published_table("zerosnet/table1"))
+    assert states(comparison)["unfinished"] == 5
+    assert line(comparison, "PreResNet-32, alpha 2").note == "1 failed, 1 running, 1 queued"
+    assert comparison.notes[0] == "5 published rows: 5 unfinished"
+
+
+def test_part_of_the_runs_is_compared_and_said():
+    rows = queued("preresnet_alpha_table1")
+    finish(rows[0], 80)
+    finish(rows[1], 80)
+    found = line(compare(rows, published_table("zerosnet/table1")), "PreResNet-32, alpha 2")
+    assert (found.state, found.ours.runs, found.ours.mean) == ("compared", 2, 79.5)
+    assert found.note == "2 of 3 runs: 1 queued"
+
+
+def test_diverged_runs_have_no_accuracy_and_are_said():
+    rows = finished("preresnet_alpha_table1")
+    for row in rows[:3]:
+        row |= {"test_accuracy": None, "diverged": True}
+    rows[3] |= {"test_accuracy": None, "diverged": True}
+    comparison = compare(rows, published_table("zerosnet/table1"))
+    lost = line(comparison, "PreResNet-32, alpha 2")
+    assert (lost.state, lost.ours) == ("not comparable", None)
+    assert lost.note == "all 3 runs diverged, and have no test_accuracy"
+    assert line(comparison, "PreResNet-32, alpha 1.5").note == "2 of 3 runs: 1 diverged"
+
+
+def test_noise_is_compared_with_the_evaluation_of_its_name():
+    rows = finished("robustness_table6", accuracy=60)
+    for row in rows:
+        row["evaluations"][0]["accuracy"] = 70.0  # uniform[-0.08,0]
+    comparison = compare(rows, published_table("zerosnet/table6"))
+    for row in comparison.compared:
+        expected = 70.0 if row.published.evaluation == "uniform[-0.08,0]" else 60.0
+        assert row.ours.mean == pytest.approx(expected)
+    assert {rank.evaluation for rank in comparison.ranks} == {
+        None,
+        "uniform[-0.08,0]",
+        "uniform[0,0.08]",
+        "gaussian[0.01]",
+        "gaussian[0.02]",
+        "gaussian[0.04]",
+        "constant[0.3]",
+    }
+
+
+def test_noise_that_was_not_evaluated_is_missing_and_not_yet_is_unfinished():
+    table = published_table("zerosnet/table6")
+    comparison = compare(finished("zero_stability_table3"), table)
+    assert states(comparison) == {
+        "compared": 10,
+        "missing": 60,
+        "unfinished": 0,
+        "not comparable": 0,
+    }
+    noisy = line(comparison, "roots 0.33 0.33 1.00, gaussian[0.01]")
+    assert noisy.note == "the runs lack the evaluation gaussian[0.01]: add it"
+    rows = finished("robustness_table6")
+    for row in rows:
+        for evaluation in row["evaluations"]:
+            evaluation["accuracy"] = None
+    noisy = line(compare(rows, table), "roots 0.33 0.33 1.00, gaussian[0.01]")
+    assert (noisy.state, noisy.note) == ("unfinished", "3 not measured yet")
+
+
+def test_post_activation_numbers_stand_beside_ours_and_are_not_counted():
+    rows = finished("comparison_table4")
+    comparison = compare(rows, published_table("zerosnet/table4"))
+    beside = line(comparison, "ResNet, 32 layers, CIFAR-10")
+    assert (beside.state, beside.ours.mean) == ("not comparable", 90.0)
+    assert beside.difference is beside.within is None
+    assert "ReLU after the addition" in beside.note
+    assert line(comparison, "ResNet, 32 layers, CIFAR-100").state == "compared"
+    quoted = line(comparison, "ResNet, 110 layers, CIFAR-10")
+    assert (quoted.state, quoted.same_conditions) == ("compared", None)
+    assert "He et al. (2016)" in quoted.note
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["newton/table6", "newton/table8", "newton/table9", "zerosnet/table5", "lm_resnet/table3"],
+)
+def test_tables_of_what_this_version_lacks_say_so_in_every_row(name):
+    comparison = compare(finished("comparison_table4"), published_table(name))
+    assert comparison.count("missing") == len(comparison.compared) > 0
+    assert all("this version has n" in row.note for row in comparison.compared)
+    assert len(comparison.unmatched) == 120
+
+
+def test_a_table_of_words_has_nothing_to_compare():
+    comparison = compare(finished("comparison_table4"), published_table("lm_resnet/table1"))
+    assert comparison.rows() == comparison.summary_rows() == []
+    assert comparison.notes[-1] == "the table has words only, and nothing to compare"
+
+
+# --- which runs belong --------------------------------------------------------------------------
+
+
+def best_scheme(make, **changes):
+    """A run of the last row of Table 3 at depth 32, or of something close to it."""
+    config = {
+        "scheme": {"alpha": [1 / 3, 5 / 9, 1 / 9], "beta": 16 / 9},
+        "dataset": {"name": "cifar10"},
+    }
+    return make.row(**{"dataset": "cifar10", "config": config} | changes)
+
+
+def belongs(row):
+    comparison = compare([row], published_table("zerosnet/table3"))
+    return comparison.count("compared") == 1 and comparison.unmatched == ()
+
+
+def test_coefficients_are_compared_within_rounding(make):
+    assert belongs(best_scheme(make))
+    near, far = 1 / 3 * (1 + 1e-12), 1 / 3 * (1 + 1e-6)
+    assert belongs(best_scheme(make, alpha=[near, 5 / 9, 1 / 9]))
+    assert not belongs(best_scheme(make, alpha=[far, 5 / 9, 1 / 9]))
+    assert not belongs(best_scheme(make, beta=1.0))
+    assert not belongs(best_scheme(make, alpha=[1 / 3, 5 / 9]))
+
+
+def test_another_model_depth_or_learned_coefficients_are_another_network(make):
+    assert not belongs(best_scheme(make, model="tm_resnet"))
+    assert not belongs(best_scheme(make, depth=38))
+    learned = {"scheme": {"learned": "coefficients"}, "dataset": {"name": "cifar10"}}
+    assert not belongs(best_scheme(make, trainable=True, config=learned))
+    assert not belongs(best_scheme(make, alpha=None, beta=None))
+
+
+def has(row, options):
+    return all(row["config"]["model"].get(key) == value for key, value in options.items())
+
+
+def without(name, options):
+    """The rows of a spec's runs, less those whose model has these options."""
+    return [row for row in queued(name) if not has(row, options)]
+
+
+def with_options(name, options, change):
+    """The rows of a spec's runs; those whose model has these options have others instead."""
+    rows = finished(name)
+    for row in rows:
+        model = row["config"]["model"]
+        if has(row, options):
+            changed = {key: value for key, value in (model | change).items() if value is not None}
+            row["config"] = row["config"] | {"model": changed}
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "to_add"),
+    [
+        (
+            "generalization_gap_table7",
+            {"block": "bottleneck", "depth": 326},
+            "{name: zerosnet, block: bottleneck} {lambda: 10}, depth 326, cifar100",
+        ),
+        (
+            "lm_resnet_table2",
+            {"cardinality": 16, "preactivation": True},
+            "{name: lm_resnext, cardinality: 16, base_width: 64, preactivation: true}"
+            " {k: [-0.1, 0], trainable: true}, depth 29, cifar100",
+        ),
+        ("lm_resnet_table2", {"name": "fractalnet"}, "{name: fractalnet, blocks: 5}, depth 20, "),
+        (
+            "lm_resnet_stochastic_depth_table4",
+            {"survival": 0.8},
+            "{name: lm_resnet, survival: 0.8} {k: [-0.1, 0], trainable: true}, depth 56, cifar10",
+        ),
+        (
+            "newton_resnet_table1",
+            {"name": "newton_resnet", "blocks": [3, 3, 2, 2]},
+            "{name: newton_resnet, blocks: [3, 3, 2, 2], activation: relu}, cifar10",
+        ),
+        ("tm_resnet", {"name": "tm_resnet_wide"}, "tm_resnet_wide {lambda: 1}, depth 22, cifar10"),
+    ],
+)
+def test_what_to_add_for_a_missing_row_names_its_options(name, options, to_add):
+    table = published_table(planned(name)[1])
+    comparison = compare(without(name, options), table)
+    notes = [row.note for row in comparison.compared if row.state == "missing"]
+    assert any(f"no such run; to add: {to_add}" in note for note in notes), notes
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "change", "lost"),
+    [
+        # 164 and 326 layers are those of basic blocks too.
+        ("generalization_gap_table7", {"block": "bottleneck"}, {"block": None}, 18),
+        ("generalization_gap_table7", {"depth": 44}, {"block": "bottleneck"}, 9),
+        ("zero_stability_table3", {"depth": 32}, {"survival": 0.5}, 10),
+        ("lm_resnet_table2", {"name": "resnext", "preactivation": True}, {"cardinality": 8}, 2),
+        ("lm_resnet_table2", {"name": "lm_resnext", "cardinality": 16}, {"base_width": 4}, 2),
+        ("lm_resnet_table2", {"name": "fractalnet"}, {"drop_path": 0.15}, 2),
+        (
+            "lm_resnet_stochastic_depth_table4",
+            {"survival": 0.5, "depth": 110},
+            {"survival": 0.6},
+            2,
+        ),
+        ("lm_resnet_stochastic_depth_table4", {"name": "lm_resnet"}, {"survival": None}, 2),
+        ("newton_resnet_table1", {"blocks": [2, 2, 1, 1]}, {"blocks": [2, 1, 2, 1]}, 2),
+        ("newton_resnet_linear_table2", {"name": "resnet"}, {"activation": "relu"}, 2),
+        ("newton_resnet_cifar100_table4", {"name": "newton_resnet"}, {"activation": "none"}, 2),
+        (
+            "newton_resnet_linear_cifar100_table5",
+            {"blocks": [3, 3, 3, 3]},
+            {"blocks": [3, 3, 3]},
+            2,
+        ),
+    ],
+)
+def test_a_run_with_another_of_the_options_that_tell_is_another_network(
+    name, options, change, lost
+):
+    table = published_table(planned(name)[1])
+    before = compare(finished(name), table)
+    after = compare(with_options(name, options, change), table)
+    gone = [
+        (one.published.label, other.state, other.ours)
+        for one, other in zip(before.compared, after.compared, strict=True)
+        if one.ours != other.ours
+    ]
+    assert len(gone) == lost
+    assert {state for _, state, _ in gone} <= {"missing", "not comparable"}
+    assert all(ours is None for *_, ours in gone)
+    assert len(after.unmatched) > 0 == len(before.unmatched)
+
+
+def test_two_rows_that_differ_in_one_option_have_their_own_runs():
+    rows = finished("lm_resnet_stochastic_depth_table4")
+    for row in rows:
+        row["test_accuracy"] = 90 + 10 * row["config"]["model"].get("survival", 0)
+    found = {
+        row.published.label: row.ours.mean
+        for row in compare(rows, published_table("lm_resnet/table4")).compared
+    }
+    assert found["ResNet(Huang et al. (2016b)), 56, stochastic depth"] == pytest.approx(95)
+    assert found["ResNet(Our Implement), 56,pre-act, stochastic depth"] == pytest.approx(98)
+    assert found["ResNet(He et al. (2016)), 110,pre-act"] == pytest.approx(90)
+    assert found["ResNet(Huang et al. (2016b)), 110, stochastic depth"] == pytest.approx(95)
+
+
+def test_options_that_no_row_names_are_conditions_and_do_not_part_runs_from_rows():
+    rows = with_options("newton_resnet_table1", {}, {"x_proj": 2, "tanh": "always", "width": 32})
+    comparison = compare(rows, published_table("newton/table1"))
+    assert comparison.unmatched == ()
+    assert "width: 32 here, 64 in the paper" in comparison.conditions
+    assert "x proj: 2 here, 1 in the paper (4 of 8 rows)" in comparison.conditions
+    assert not any("tanh" in condition for condition in comparison.conditions)
+
+
+def test_strangers_are_named_with_the_options_that_tell_networks_of_the_table_apart():
+    comparison = compare(queued("newton_resnet_table1"), published_table("newton/table2"))
+    (note,) = [note for note in comparison.notes if "belong to no row" in note]
+    assert "resnet (blocks: [2, 2, 2, 2], activation: relu), depth 18, on cifar10; " in note
+    comparison = compare(queued("newton_resnet_table1"), published_table("zerosnet/table1"))
+    (note,) = [note for note in comparison.notes if "belong to no row" in note]
+    assert ": resnet, depth 18, on cifar10; newton_resnet, depth 14, on cifar10; " in note
+
+
+def test_a_runtime_is_not_comparable_whatever_runs_there_are():
+    comparison = compare(finished("comparison_table4"), published_table("zerosnet/table9"))
+    assert comparison.count("not comparable") == 12
+    found = line(comparison, "PreResNet20, training, batch size 128", "runtime")
+    assert found.note == (
+        "a runtime of the authors' server, not a property of the network; the runs lack"
+        " train_seconds[128]: add the probe {probe: runtime, batch_sizes: [128, 512, 4096]}"
+    )
+
+
+def test_runs_that_belong_to_no_row_are_named(make):
+    stranger = best_scheme(make, model="tm_resnet", run_id="f" * 16)
+    comparison = compare([best_scheme(make), stranger], published_table("zerosnet/table3"))
+    assert comparison.unmatched == ("f" * 16,)
+    place = "tm_resnet (1/3, 5/9, 1/9; 16/9), depth 32, on cifar10"
+    assert f"1 run belongs to no row of the table: {place}" in comparison.notes
+    many = finished("comparison_table4")
+    notes = compare(many, published_table("zerosnet/table3")).notes
+    (found,) = [note for note in notes if "belong to no row" in note]
+    assert found.startswith("111 runs belong to no row of the table: preresnet (1; 1), depth 20, ")
+    assert found.endswith("; and 32 more networks")
+
+
+def test_the_tables_own_dataset_is_preferred_to_any_other():
+    table = published_table("zerosnet/table3")
+    own, other = finished("zero_stability_table3"), finished("quickstart", accuracy=50)
+    comparison = compare([*own, *other], table)
+    assert comparison.count("compared") == 30
+    assert {row.ours.datasets for row in comparison.compared} == {("cifar10",)}
+    assert len(comparison.unmatched) == len(other)
+    deeper = [row for row in own if row["depth"] == 56]
+    comparison = compare([*deeper, *other], table)
+    assert comparison.count("compared") == 10
+    assert comparison.count("missing") == 20
+
+
+def test_another_dataset_is_compared_and_the_differences_said():
+    rows = finished("zero_stability_fashion_mnist")
+    comparison = compare(rows, published_table("zerosnet/table3"))
+    assert comparison.count("compared") == 10
+    assert comparison.count("missing") == 20
+    assert comparison.unmatched == ()
+    assert comparison.conditions == (
+        "dataset: fashion_mnist here, cifar10 in the paper",
+        "training images: a subset of 10,000 here, all in the paper",
+        "epochs: 4 here, 160 in the paper",
+        "precision: bf16 here, fp32 in the paper",
+    )
+    assert any(note.startswith("conditions differ from the paper's") for note in comparison.notes)
+    found = line(comparison, "32 layers, roots 0.33 0.33 1.00")
+    assert found.same_conditions is False
+    assert found.difference == pytest.approx(90 - 93.28)
+
+
+def test_the_papers_settings_are_taken_out_of_several():
+    rows, others = finished("preresnet_alpha_table1"), finished("preresnet_alpha_table1", 70)
+    for row in others:
+        optimizer = row["config"]["training"]["optimizer"] | {"weight_decay": 5e-4}
+        training = row["config"]["training"] | {"optimizer": optimizer}
+        row |= {"run_id": "w" + row["run_id"][1:], "config": row["config"] | {"training": training}}
+    table = published_table("zerosnet/table1")
+    for row in compare([*others, *rows], table).compared:
+        assert (row.ours.mean, row.same_conditions) == (90.0, True)
+        assert row.note == "3 runs under other settings left out"
+    alone = compare(others, table)
+    assert alone.conditions == ("weight decay: 0.0005 here, 0.0001 in the paper",)
+    for row in others:
+        row["config"] = row["config"] | {"precision": "bf16"}
+    third = finished("preresnet_alpha_table1", 60)
+    for row in third:
+        row["config"] = row["config"] | {"precision": "bf16"}
+    for row in compare([*others, *third[1:]], table).compared:
+        assert row.state == "not comparable"
+        assert row.note == (
+            "its runs differ in training.optimizer.weight_decay, not only in the seed: select those"
+            " to compare"
+        )
+
+
+def test_milestones_are_compared_as_fractions_of_the_epochs():
+    rows = finished("preresnet_alpha_table1")
+    for row in rows:
+        schedule = row["config"]["training"]["lr_schedule"] | {"milestones": [5.0, 7.0]}
+        training = {**row["config"]["training"], "epochs": 10, "lr_schedule": schedule}
+        row["config"] = row["config"] | {"training": training}
+    table = published_table("zerosnet/table1")
+    assert compare(rows, table).conditions == ("epochs: 10 here, 160 in the paper",)
+    for row in rows:
+        row["config"]["training"]["lr_schedule"]["milestones"] = [5.0, 9.0]
+    assert compare(rows, table).conditions == (
+        "epochs: 10 here, 160 in the paper",
+        "learning rate decays after: 5, 9 epochs here, 1/2, 3/4 of all epochs in the paper",
+    )
+
+
+def test_the_earliest_milestone_is_the_first_epoch():
+    rows = finished("preresnet_alpha_table1")
+    for row in rows:
+        schedule = row["config"]["training"]["lr_schedule"] | {"milestones": [1.0, 1.0]}
+        training = {**row["config"]["training"], "epochs": 1, "lr_schedule": schedule}
+        row["config"] = row["config"] | {"training": training}
+    comparison = compare(rows, published_table("zerosnet/table1"))
+    assert comparison.conditions == ("epochs: 1 here, 160 in the paper",)
+
+
+def test_network_options_and_learned_starts_are_conditions():
+    rows = [row for row in finished("comparison_table4") if row["depth"] == 20]
+    for row in rows:
+        row["config"] = row["config"] | {"model": row["config"]["model"] | {"width": 32}}
+        if row["model"] == "lm_resnet":
+            row["config"] = row["config"] | {"scheme": {"learned": "k", "start": [-0.5, 0.0]}}
+    comparison = compare(rows, published_table("zerosnet/table4"))
+    assert "width: 32 here, 16 in the paper" in comparison.conditions
+    assert (
+        "start of k_n: [-0.5, 0] here, [-0.1, 0] in the paper (2 of 7 rows)"
+        in comparison.conditions
+    )
+
+
+# --- which accuracy -----------------------------------------------------------------------------
+
+
+def test_the_last_epochs_accuracy_is_shown_unless_the_best_is_asked_for():
+    rows, table = finished("robustness_table6"), published_table("zerosnet/table6")
+    last, best = compare(rows, table), compare(rows, table, accuracy="best_test_accuracy")
+    for a, b in zip(last.compared, best.compared, strict=True):
+        clean = a.published.evaluation is None
+        assert b.ours.mean - a.ours.mean == (0.5 if clean else 0)
+    assert "our clean test accuracies are the last epoch's" in last.notes
+    assert "our clean test accuracies are the best epoch's" in best.notes
+    with pytest.raises(UnknownColumnError, match="unknown accuracy 'train_accuracy'"):
+        compare(rows, table, accuracy="train_accuracy")
+
+
+# --- parameters and roots -----------------------------------------------------------------------
+
+
+def test_parameters_are_compared_as_printed_whatever_the_runs_state():
+    comparison = compare(queued("comparison_table4"), published_table("zerosnet/table8"))
+    assert comparison.count("compared") == 15
+    disagree = [row.published.label for row in comparison.compared if not row.within]
+    assert disagree == ["PreResNet, 32 layers", "PreResNet, 56 layers", "LM-ResNet, 110 layers"]
+    best = line(comparison, "ZeroSNet, 20 layers", "parameters")
+    assert (best.ours.mean, best.difference) == (277_402, -2_598)
+    assert best.note is None  # to nearest
+    up = line(comparison, "PreResNet, 20 layers", "parameters")
+    assert (up.ours.mean, up.note) == (272_282, "printed is our count rounded up")
+    misprint = line(comparison, "LM-ResNet, 110 layers", "parameters")
+    assert (misprint.ours.mean, misprint.within) == (1_730_669, False)
+    assert misprint.note.startswith("misprint: ")
+    assert comparison.ranks == ()
+
+
+def test_the_odd_column_of_parameters_is_that_of_100_classes():
+    rows = [row for row in queued("comparison_table4") if row["dataset"] == "cifar100"]
+    comparison = compare(rows, published_table("zerosnet/table8"))
+    for row in comparison.compared:
+        if row.published.label.startswith("PreResNet"):
+            hundredth = row.published.resolution
+            assert -(-row.ours.mean // hundredth) * hundredth == row.published.mean
+
+
+def test_lm_resnets_parameters_are_rounded_down_in_their_own_paper():
+    comparison = compare(queued("comparison_table4"), published_table("lm_resnet/table2"))
+    ours = [
+        row
+        for row in comparison.compared
+        if row.published.metric == "parameters" and row.state == "compared"
+    ]
+    assert len(ours) == 7
+    assert all(row.within for row in ours)
+    assert "rounded down" in line(comparison, "LM-ResNet (Ours), 32, pre-act", "parameters").note
+
+
+def test_two_counts_in_one_row_are_not_compared():
+    rows = queued("comparison_table4")
+    for row in rows:
+        if (row["model"], row["seed"], row["depth"]) == ("lm_resnet", 0, 20):
+            row["parameters"] += 1
+    found = line(
+        compare(rows, published_table("zerosnet/table8")), "LM-ResNet, 20 layers", "parameters"
+    )
+    assert found.state == "not comparable"
+    assert found.note == "its runs have 272,385 and 272,384 parameters"
+
+
+@pytest.mark.parametrize("name", ["zero_stability_table3", "quickstart"])
+def test_roots_are_those_of_table_10(name):
+    comparison = compare(queued(name), published_table("zerosnet/table10"))
+    assert comparison.count("compared") == 10
+    assert all(row.within for row in comparison.compared)
+    assert all(abs(row.difference) < 0.005 for row in comparison.compared)
+    assert comparison.conditions == comparison.unmatched == ()
+
+
+def test_other_roots_or_stability_do_not_agree_with_table_10():
+    rows = queued("quickstart")
+    for row in rows:
+        row["zero_stable"] = True
+        if row["scheme"] == "1, 0.3, -0.4; 1":
+            row["root_moduli"] = [0.82, 0.82, 0.62]
+    comparison = compare(rows, published_table("zerosnet/table10"))
+    wrong = {row.published.label: row.note for row in comparison.compared if not row.within}
+    assert len(wrong) == 5
+    assert wrong["1.0, 0.3, -0.4; 1.0"] is None
+    assert wrong["1.0, 1.0, 1.0; 1.0"] == (
+        "printed as not zero stable, computed here as zero stable"
+    )
+
+
+# --- output -------------------------------------------------------------------------------------
+
+
+def test_rows_are_flat_and_plain():
+    for name in ("comparison_table4", "quickstart"):
+        for table in PUBLISHED.values():
+            comparison = compare(finished(name), table)
+            rows = comparison.rows()
+            assert len({tuple(row) for row in rows}) <= 1
+            assert not any(isinstance(value, dict) for row in rows for value in row.values())
+            text = json.dumps(comparison.to_json(), allow_nan=False)
+            assert json.loads(text)["rows"] == rows
+
+
+def test_the_whole_is_json():
+    document = compare(
+        finished("preresnet_alpha_table1"), published_table("zerosnet/table1")
+    ).to_json()
+    assert list(document) == [
+        "table",
+        "title",
+        "caption",
+        "citation",
+        "accuracy",
+        "rows",
+        "ranks",
+        "ratios",
+        "conditions",
+        "notes",
+        "unmatched",
+    ]
+    assert (document["table"], document["title"]) == ("zerosnet/table1", "ZeroSNet, Table 1")
+    row = document["rows"][4]
+    assert (row["label"], row["scheme"]) == ("PreResNet-32, alpha 1", "{alpha: 1}")
+    assert (row["published_mean"], row["published_std"], row["published_runs"]) == (93.19, 0.17, 3)
+    assert (row["our_mean"], row["our_std"], row["our_runs"]) == (90.0, 1.0, 3)
+    assert document["ranks"][0]["tau"] is None  # all of ours are equal
+
+
+def test_the_summary_is_for_reading():
+    comparison = compare(finished("preresnet_alpha_table1"), published_table("zerosnet/table1"))
+    assert comparison.summary_rows()[-1] == {
+        "row": "PreResNet-32, alpha 1",
+        "published": "93.19 ± 0.17 (n=3)",
+        "here": "90.00 ± 1.00 (n=3)",
+        "difference": "-3.19 ± 2.39",
+        "within": "no",
+        "state": "compared",
+    }
+    table8 = compare(queued("comparison_table4"), published_table("zerosnet/table8"))
+    assert table8.summary_rows()[0]["published"] == "270,000"
+    assert table8.summary_rows()[0]["difference"] == "+2,384"
+    table10 = compare(queued("quickstart"), published_table("zerosnet/table10"))
+    assert table10.summary_rows()[1]["here"] == "2.18, 1.00, 0.57"
+    assert table10.summary_rows()[1]["difference"] == "+0.00"
+    table7 = compare(queued("generalization_gap_table7"), published_table("zerosnet/table7"))
+    assert [row["metric"] for row in table7.summary_rows()[:3]] == [
+        "train_accuracy",
+        "test_accuracy",
+        "generalization_gap",
+    ]
+
+
+def test_sentences_name_the_source_conditions_and_ranks():
+    rows, table = finished("zero_stability_fashion_mnist"), published_table("zerosnet/table3")
+    sentences = compare(rows, table).sentences()
+    assert sentences[:2] == [
+        "ZeroSNet, Table 3: Ten third-order schemes at three depths, on CIFAR-10",
+        "conditions: dataset: fashion_mnist here, cifar10 in the paper",
+    ]
+    assert sum(sentence.startswith("ranks: test_accuracy, cifar10") for sentence in sentences) == 1
+    assert "30 published rows: 10 compared, 20 missing" in sentences

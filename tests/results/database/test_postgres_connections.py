@@ -1,0 +1,756 @@
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import threading
+import time
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from sqlalchemy import make_url, select, text, update
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+import archives
+import databases
+from results.database.retry import Patience
+from results.errors import DatabaseError
+from results.queries.queries import Queries
+from results.queries.reader import Reader
+from results.schema.tables import drivers, metadata, runs, sweeps
+from results.store.store import Store
+from tcp_proxy import TcpProxy
+
+RUN = f"{1:016x}"
+
+WRITES = ("INSERT", "UPDATE", "DELETE")
+COMMIT = "COMMIT\0"  # as it is sent; a transaction begins with READ COMMITTED
+
+
+class Work:
+    """What a driver does with its Store, and what has to be there before."""
+
+    def __init__(
+        self, call, *, running=False, done=False, failed=False, orphans=False, overtaken=False
+    ):
+        self.call = call
+        self.running, self.done, self.failed = running, done, failed
+        self.orphans, self.overtaken = orphans, overtaken
+
+    def prepare(self, store, make, url):
+        make.save(store, "s", make.runs(3), [make.evaluation(1)])
+        if self.orphans:
+            with Store.open(url) as other, other.driving("/other"):
+                assert other.claim(RUN, provenance={}) == 1
+                assert other.claim(make.run(2).run_id, provenance={}) == 1
+        if self.running or self.done or self.failed:
+            assert store.claim(RUN, provenance={"host": "node-1"}) == 1
+        if self.done:
+            assert store.commit(RUN, 1, make.result(RUN))
+        if self.failed:
+            assert store.fail(RUN, 1, "broke", "trace")
+            other = make.run(2).run_id
+            assert store.claim(other, provenance={}) == 1
+            assert store.fail(other, 1, "broke too", None)
+        if self.overtaken:
+            end(url, store)
+
+
+# Values that come back from a column of JSON otherwise than they went in.
+ODD = {"host": "nöde\0", "nan": float("nan"), "pair": (1, 2), 3: "\udc80"}
+
+
+def measured(make):
+    return [make.measured(make.evaluation(1), 80.0), make.measured(make.evaluation(2), None)]
+
+
+WORK = {
+    "save a new sweep": Work(
+        lambda store, make, _: make.save(store, "t", make.runs(5), [make.evaluation(2)])
+    ),
+    "save a known sweep": Work(
+        lambda store, make, _: store.save_sweep(
+            "s", "other text", "s.yaml", ["a=1"], None, [make.run(2), make.run(9)], []
+        )
+    ),
+    "claim": Work(lambda store, make, _: store.claim(RUN, provenance=ODD)),
+    "claim several": Work(
+        lambda store, make, _: store.claim_all([run.run_id for run in make.runs(5)], provenance=ODD)
+    ),
+    "release": Work(lambda store, make, _: store.release(RUN, 1, "lost", "gone"), running=True),
+    "fail": Work(lambda store, make, _: store.fail(RUN, 1, "broke\0", "trace\udc80"), running=True),
+    "commit": Work(
+        lambda store, make, _: store.commit(RUN, 1, make.result(RUN, evaluations=measured(make))),
+        running=True,
+    ),
+    "add evaluations": Work(
+        lambda store, make, _: store.add_evaluations(RUN, measured(make)), done=True
+    ),
+    "release with a fault": Work(
+        lambda store, make, _: store.release(
+            RUN, 1, "lost", "gone", fault="worker_lost", provenance=ODD
+        ),
+        running=True,
+    ),
+    "renew": Work(lambda store, make, _: store.renew([(RUN, 1), (RUN, 2)]), running=True),
+    "renew when overtaken": Work(
+        lambda store, make, _: store.renew([(RUN, 1)]), running=True, overtaken=True
+    ),
+    "take over": Work(lambda store, make, _: store.take_over(), orphans=True),
+    "cancel a sweep": Work(lambda store, make, _: store.cancel("s"), running=True),
+    "cancel a run": Work(lambda store, make, _: store.cancel(run_ids=[RUN]), running=True),
+    "retry a sweep": Work(lambda store, make, _: store.retry("s"), failed=True),
+    "retry a run": Work(lambda store, make, _: store.retry(run_ids=[RUN]), failed=True),
+    "merge": Work(lambda store, make, archive: store.merge(archive, {"s": "t"}), failed=True),
+}
+WORK_THAT_CHANGES_NOTHING = {
+    "claim what runs": Work(lambda store, make, _: store.claim(RUN, provenance={}), running=True),
+    "commit when overtaken": Work(
+        lambda store, make, _: store.commit(RUN, 2, make.result(RUN, 2)), running=True
+    ),
+    "retry what did not fail": Work(lambda store, make, _: store.retry("s"), done=True),
+    "claim several that are not to be had": Work(
+        lambda store, make, _: store.claim_all([RUN, "f" * 16], provenance={}), running=True
+    ),
+    "commit several when overtaken": Work(
+        lambda store, make, _: store.commit_all(
+            [
+                (RUN, 2, make.result(RUN, 2)),
+                (make.run(2).run_id, 1, make.result(make.run(2).run_id)),
+            ]
+        ),
+        running=True,
+    ),
+    "claim when overtaken": Work(
+        lambda store, make, _: store.claim(RUN, provenance={}), overtaken=True
+    ),
+    "take over when overtaken": Work(
+        lambda store, make, _: store.take_over(), orphans=True, overtaken=True
+    ),
+    "take over when nobody is gone": Work(lambda store, make, _: store.take_over(), running=True),
+    "cancel what has ended": Work(lambda store, make, _: store.cancel(run_ids=[RUN]), done=True),
+}
+QUESTIONS = {
+    "pending": Work(lambda store, make, _: [run.run_id for run in store.pending("s")]),
+    "others": Work(lambda store, make, _: store.others("s"), running=True),
+    "stored spec": Work(lambda store, make, _: store.stored_spec()),
+}
+
+
+def end(url, store):
+    """What a takeover does to the row of the store's driver."""
+    engine = databases.plain_engine(url)
+    with engine.begin() as connection:
+        mine = drivers.c.id == store._driver.id
+        connection.execute(update(drivers).where(mine).values(ended_at=1.0))
+
+
+def all_but_times(url):
+    """Every row of every table; points in time as whether there is one, numbers by their place."""
+    engine = databases.plain_engine(url)
+    found = {}
+    with engine.begin() as connection:
+        # A transaction that was rolled back has used up its number.
+        places = {
+            reference: list(connection.execute(select(table.c.id).order_by(table.c.id)).scalars())
+            for reference, table in (("sweep_id", sweeps), ("driver_id", drivers))
+        }
+        places |= {sweeps: places["sweep_id"], drivers: places["driver_id"]}
+
+        def comparable(table, name, value):
+            if name.endswith("_at") or name == "lease_until":
+                return value is None
+            numbers = places.get(table if name == "id" else name)
+            return value if numbers is None or value is None else numbers.index(value)
+
+        for table in metadata.sorted_tables:
+            found[table.name] = sorted(
+                repr({name: comparable(table, name, value) for name, value in row.items()})
+                for row in connection.execute(select(table)).mappings()
+            )
+    return found
+
+
+@pytest.fixture
+def proxy(postgres_url):
+    """In front of the test's database."""
+    proxy = TcpProxy(postgres_url)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def store(proxy):
+    with Store.open(proxy.url) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory, make):
+    """An archive with a run that is done and one that is not, and three measurements."""
+    folder = tmp_path_factory.mktemp("archive")
+    url = f"sqlite:///{folder}/other.db"
+    asked = [make.evaluation(1), make.evaluation(3)]
+    with Store.open(url) as store:
+        make.save(store, "s", [make.run(3), make.run(1), make.run(7)], asked)
+        for number in (1, 7):
+            measured = [make.measured(evaluation, 70.0) for evaluation in asked[: number // 2 or 1]]
+            make.finish(store, make.run(number), evaluations=measured)
+    archives.export_from(url, folder / "archive")
+    return archives.open_archive(folder / "archive")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(postgres, make, archive):
+    """What each work gives and leaves when nothing gets in its way."""
+
+    @functools.cache
+    def find(work):
+        with databases.postgres_schema(postgres) as url, Store.open(url) as store:
+            with store.driving("/mine"):
+                work.prepare(store, make, url)
+                value = work.call(store, make, archive)
+            return value, all_but_times(url)
+
+    return find
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _a_server_that_has_long_been_up():
+    """Or else nothing could be told from a lock that is missing."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("results.database.postgres_lock.RESTART_SECONDS", 0.0)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch):
+    monkeypatch.setattr("results.database.retry._FIRST_PAUSE_SECONDS", 0.005)
+
+
+def end_sessions(connection, of="application_name LIKE 'sweep%'"):
+    """Ends sessions as an administrator, or a server that shuts down, does."""
+    connection.execute(
+        text(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            f" AND backend_type = 'client backend' AND {of}"
+        )
+    )
+
+
+@pytest.fixture
+def disturb(proxy, plain_postgres):
+    """Gets in the way of the next change, in each of these ways."""
+
+    def end_all_sessions():
+        with plain_postgres.begin() as connection:
+            end_sessions(connection)
+
+    def be_down_for_a_while():
+        proxy.go_down()
+        threading.Timer(0.1, proxy.come_up).start()
+
+    def again_and_again():
+        looks = ("FOR UPDATE", "DO NOTHING", "UPDATE", "LOCK")
+        proxy.on("lose", COMMIT)
+        proxy.on("lose", *looks)
+        proxy.on("lose answer", COMMIT)
+        proxy.on("lose answer", *looks)
+
+    return {
+        "lost while idle": proxy.cut,
+        "ended while idle": end_all_sessions,
+        "statement lost": lambda: proxy.on("lose", *WRITES),
+        "answer lost": lambda: proxy.on("lose answer", *WRITES),
+        "commit lost": lambda: proxy.on("lose", COMMIT),
+        "answer to the commit lost": lambda: proxy.on("lose answer", COMMIT),
+        "ended at the commit": lambda: proxy.on("swallow", COMMIT, before=end_all_sessions),
+        "down": lambda: proxy.on("lose answer", COMMIT, after=be_down_for_a_while),
+        "lost again and again": again_and_again,
+    }
+
+
+IDLE = ("lost while idle", "ended while idle")
+AT_WORK = ("statement lost", "answer lost")
+AT_COMMIT = (
+    "commit lost",
+    "answer to the commit lost",
+    "ended at the commit",
+    "down",
+    "lost again and again",
+)
+
+
+@pytest.mark.parametrize("disturbance", [*IDLE, *AT_WORK, *AT_COMMIT])
+@pytest.mark.parametrize("name", WORK)
+def test_a_write_is_done_once_whatever_becomes_of_its_connection(
+    store, proxy, postgres_url, undisturbed, archive, disturb, make, name, disturbance
+):
+    work = WORK[name]
+    value, content = undisturbed(work)
+    with store.driving("/mine"):
+        work.prepare(store, make, postgres_url)
+        disturb[disturbance]()
+        assert work.call(store, make, archive) == value
+        assert proxy.rules == []
+    assert all_but_times(postgres_url) == content
+
+
+def test_a_connection_that_complains_of_the_ping_itself_is_replaced(store, make, monkeypatch):
+    """As psycopg does if the session ends while SQLAlchemy pings it in autocommit mode."""
+    make.save(store, "s", make.runs(1))
+    complaints = [psycopg.ProgrammingError("can't change 'autocommit' now: status ACTIVE")]
+    ping = PGDialect_psycopg.do_ping
+
+    def complain_once(dialect, connection):
+        if complaints:
+            raise complaints.pop()
+        return ping(dialect, connection)
+
+    monkeypatch.setattr(PGDialect_psycopg, "do_ping", complain_once)
+    assert store.claim(RUN, provenance={}) == 1
+    assert complaints == []
+
+
+@pytest.mark.parametrize("disturbance", ["answer to the commit lost", "ended at the commit"])
+@pytest.mark.parametrize("name", WORK_THAT_CHANGES_NOTHING)
+def test_a_write_that_changes_nothing_changes_nothing_either_way(
+    store, proxy, postgres_url, undisturbed, archive, disturb, make, name, disturbance
+):
+    work = WORK_THAT_CHANGES_NOTHING[name]
+    value, content = undisturbed(work)
+    with store.driving("/mine"):
+        work.prepare(store, make, postgres_url)
+        disturb[disturbance]()
+        assert work.call(store, make, archive) == value
+        assert proxy.rules == []
+    assert all_but_times(postgres_url) == content
+
+
+@pytest.mark.parametrize("disturbance", [*IDLE, "answer lost"])
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_question_is_answered_whatever_becomes_of_its_connection(
+    store, proxy, postgres_url, undisturbed, archive, disturb, make, name, disturbance
+):
+    work = QUESTIONS[name]
+    value, _ = undisturbed(work)
+    with store.driving("/mine"):
+        work.prepare(store, make, postgres_url)
+        if disturbance == "answer lost":
+            proxy.on("lose answer", "FROM")
+        else:
+            disturb[disturbance]()
+        assert work.call(store, make, archive) == value
+        assert proxy.rules == []
+
+
+def test_a_retry_in_doubt_is_not_repeated_on_a_run_that_failed_once_more(
+    store, proxy, postgres_url, make
+):
+    WORK["retry a sweep"].prepare(store, make, postgres_url)
+
+    def meanwhile():
+        with Store.open(postgres_url) as driver:
+            assert driver.claim(RUN, provenance={}) == 2
+            assert driver.fail(RUN, 2, "broke again", None)
+
+    proxy.on("lose answer", COMMIT, after=meanwhile)
+    assert store.retry("s") == 2
+    with Queries.open(postgres_url) as queries:
+        assert [row["state"] for row in queries.run_rows(["s"])] == ["failed", "queued", "queued"]
+
+
+HOLD_COMMITS = (
+    "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS"
+    " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(77); RETURN NULL; END $$",
+    *(
+        f"CREATE CONSTRAINT TRIGGER hold_{table} AFTER INSERT OR UPDATE ON {table}"
+        " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hold()"
+        for table in ("sweeps", "runs", "evaluations", "sweep_specs", "drivers", "attempts")
+    ),
+)
+WAITING = (
+    "FROM pg_locks WHERE NOT granted AND pid IN"
+    " (SELECT pid FROM pg_stat_activity WHERE application_name = 'sweep')"
+)
+
+
+@contextmanager
+def commits_held(engine, schema_of):
+    """Every commit waits while the block runs; gives the connection that holds them up."""
+    with schema_of.begin() as connection:
+        for statement in HOLD_COMMITS:
+            connection.exec_driver_sql(statement)
+    with engine.connect() as holder:
+        holder.exec_driver_sql("SELECT pg_advisory_lock(77)")
+        holder.commit()
+        yield holder
+        holder.exec_driver_sql("SELECT pg_advisory_unlock(77)")
+        holder.commit()
+
+
+def wait_until(true):
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("it_ends_with", ["a commit", "a rollback"])
+@pytest.mark.parametrize("name", WORK)
+def test_a_commit_still_under_way_is_waited_for(
+    store, proxy, plain_postgres, postgres_url, undisturbed, archive, make, name, it_ends_with
+):
+    work = WORK[name]
+    value, content = undisturbed(work)
+    values = []
+    writer = threading.Thread(target=lambda: values.append(work.call(store, make, archive)))
+    with store.driving("/mine"):
+        work.prepare(store, make, postgres_url)
+        with commits_held(plain_postgres, plain_postgres) as holder:
+
+            def waiting():
+                found = holder.exec_driver_sql(f"SELECT count(*) {WAITING}").scalar_one()
+                holder.commit()
+                return found
+
+            if work.overtaken:
+                proxy.on("pass", "INSERT INTO drivers")
+            proxy.on("abandon", COMMIT)
+            writer.start()
+            # The commit on the lost connection, and the question about it on the new one.
+            wait_until(lambda: waiting() == 2)
+            assert values == []
+            if it_ends_with == "a rollback":
+                end_sessions(holder, f"pid IN (SELECT pid {WAITING} AND locktype = 'advisory')")
+                holder.commit()
+        writer.join()
+    assert values == [value]
+    assert all_but_times(postgres_url) == content
+
+
+@pytest.mark.parametrize("code", ["40001", "40P01"])
+def test_what_the_server_rolled_back_for_another_is_tried_again(
+    store, postgres_url, plain_postgres, make, code
+):
+    make.save(store, "s", make.runs(2))
+    with plain_postgres.begin() as connection:
+        for statement in (
+            "CREATE SEQUENCE tries",  # sequences are not rolled back
+            "CREATE FUNCTION fail_twice() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            f" IF nextval('tries') < 3 THEN RAISE EXCEPTION 'no' USING ERRCODE = '{code}'; END IF;"
+            " RETURN NEW; END $$",
+            "CREATE TRIGGER fail_twice BEFORE INSERT ON attempts FOR EACH ROW"
+            " EXECUTE FUNCTION fail_twice()",
+        ):
+            connection.exec_driver_sql(statement)
+    assert store.claim(RUN, provenance={}) == 1
+    assert databases.running(store) == [(RUN, 1)]
+
+
+def test_two_that_wait_for_each_other_both_come_through(store, postgres_url, make):
+    make.save(store, "s", make.runs(2))
+    both_have_one = threading.Barrier(2, timeout=5)
+    first_try = threading.local()
+
+    def change_both(numbers):
+        first_try.now = True
+
+        def apply(connection):
+            for number in numbers:
+                run_id = make.run(number).run_id
+                connection.execute(
+                    update(runs).where(runs.c.run_id == run_id).values(depth=runs.c.depth + 1)
+                )
+                if first_try.now:
+                    first_try.now = False
+                    both_have_one.wait()
+
+        with Store.open(postgres_url) as own:
+            own._database.write(apply, lambda connection: False)
+
+    threads = [threading.Thread(target=change_both, args=(order,)) for order in ([1, 2], [2, 1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with Queries.open(postgres_url) as queries:
+        assert [row["depth"] for row in queries.run_rows()] == [34, 34]
+
+
+def test_a_wait_is_told_once_and_the_store_goes_on(proxy, make):
+    told = []
+    with Store.open(proxy.url, on_wait=told.append) as store:
+        make.save(store, "s", make.runs(1))
+        proxy.go_down()
+        threading.Timer(0.3, proxy.come_up).start()
+        assert store.claim(RUN, provenance={}) == 1
+    (said,) = told
+    assert said.startswith("postgresql://")
+    assert said.endswith("; trying again for 300 s")
+
+
+def test_patience_pauses_longer_each_time_tells_every_ten_seconds_and_ends(monkeypatch):
+    now = 1000.0
+    pauses = []
+    told = []
+
+    def sleep(seconds):
+        nonlocal now
+        pauses.append(seconds)
+        now += seconds
+
+    monkeypatch.undo()
+    monkeypatch.setattr("results.database.retry.time.sleep", sleep)
+    monkeypatch.setattr("results.database.retry.time.monotonic", lambda: now)
+    patience = Patience(60.0, lambda sentence: told.append((now - 1000.0, sentence)))
+    assert not patience.waited
+    problem = DatabaseError("lost")
+
+    def wait_for_ever():
+        while True:
+            patience.wait(problem)
+
+    with pytest.raises(DatabaseError) as caught:
+        wait_for_ever()
+    assert caught.value is problem
+    assert patience.waited
+    assert sum(pauses) == pytest.approx(60.0)
+    assert pauses[0] < 0.1
+    assert pauses[:-1] == sorted(pauses[:-1])
+    assert max(pauses) == 5.0
+    assert [at for at, _ in told] == pytest.approx([0, 11.35, 21.35, 31.35, 41.35, 51.35])
+    assert told[0][1] == "lost; trying again for 60 s"
+
+
+def test_a_database_that_stays_away_is_an_error_and_the_next_call_waits_no_more(
+    proxy, make, monkeypatch
+):
+    monkeypatch.setattr("results.database.postgres.PATIENCE_SECONDS", 0.2)
+    told = []
+    with Store.open(proxy.url, on_wait=told.append) as store:
+        make.save(store, "s", make.runs(2))
+        proxy.go_down()
+        with pytest.raises(DatabaseError, match="cannot be reached"):
+            store.claim(RUN, provenance={})
+        assert len(told) == 1
+        with pytest.raises(DatabaseError, match="cannot be reached"):
+            store.release(RUN, 1, "lost", "who cleans up after the error")
+        assert len(told) == 1
+        proxy.come_up()
+        assert store.claim(RUN, provenance={}) == 1
+        proxy.cut()
+        assert store.release(RUN, 1, "lost", "it is back, and so is the patience")
+
+
+def test_who_only_reads_waits_less(proxy, store, make, monkeypatch):
+    monkeypatch.setattr("results.database.postgres.READER_PATIENCE_SECONDS", 0.2)
+    make.save(store, "s", make.runs(2))
+    with Queries.open(proxy.url) as queries:
+        proxy.cut()
+        assert len(queries.run_rows()) == 2
+        proxy.go_down()
+        with pytest.raises(DatabaseError, match="cannot be reached"):
+            queries.run_rows()
+
+
+def test_a_view_that_is_cut_is_an_error(proxy, store, make):
+    reader = Reader.open(proxy.url)
+
+    def look_twice():
+        with reader.view() as view:
+            assert view.execute(select(runs)).all() == []
+            proxy.cut()
+            view.execute(select(runs))
+
+    with pytest.raises(DatabaseError, match=r"connection to .* was lost"):
+        look_twice()
+    with reader.view() as view:
+        assert view.execute(select(runs)).all() == []
+    reader.close()
+
+
+@pytest.fixture
+def _control_c_interrupts():
+    """Also where the tests were started by a shell in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_control_c_interrupts")
+def test_control_c_ends_the_wait_and_what_follows_it_does_not_wait(proxy, make):
+    told = threading.Event()
+
+    def interrupt():
+        told.wait()
+        time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with Store.open(proxy.url, on_wait=lambda sentence: told.set()) as store:
+        make.save(store, "s", make.runs(2))
+        assert store.claim(RUN, provenance={}) == 1
+        proxy.go_down()
+        threading.Thread(target=interrupt).start()
+        start = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            store.claim(make.run(2).run_id, provenance={})
+        with pytest.raises(DatabaseError, match="cannot be reached"):
+            store.release(RUN, 1, "interrupted", "stopped by a signal")
+        assert time.monotonic() - start < 5
+
+
+# A driver and its locks
+
+
+def locked_drivers(engine):
+    """The drivers whose locks somebody holds."""
+    with engine.connect() as connection:
+        return set(
+            connection.exec_driver_sql(
+                "SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory'"
+                " AND classid = 'drivers'::regclass"
+            ).scalars()
+        )
+
+
+LOSSES = ["lost while idle", "ended while idle", "statement lost", "answer lost", *AT_COMMIT]
+
+
+@pytest.mark.parametrize("disturbance", LOSSES)
+def test_a_driver_is_registered_once_whatever_becomes_of_its_connection(
+    store, proxy, postgres_url, plain_postgres, disturb, disturbance
+):
+    make_connections(store)
+    disturb[disturbance]()
+    with store.driving():
+        assert proxy.rules == []
+        with plain_postgres.connect() as connection:
+            (row,) = connection.execute(select(drivers)).all()
+        assert (row.id, row.ended_at) == (store._driver.id, None)
+        assert locked_drivers(plain_postgres) == {row.id}
+        assert store.renew([]) == (True, [])
+    wait_until(lambda: not locked_drivers(plain_postgres))
+
+
+def make_connections(store):
+    """So that there is one to be lost."""
+    assert databases.running(store) == []
+
+
+@pytest.mark.parametrize("fate", ["lose", "lose answer"])
+def test_a_driver_that_was_overtaken_is_registered_anew_once(
+    store, proxy, postgres_url, plain_postgres, fate
+):
+    with store.driving():
+        end(postgres_url, store)
+        proxy.on("pass", "INSERT INTO drivers")
+        proxy.on(fate, COMMIT)
+        assert store.renew([(RUN, 1)]) == (False, [(RUN, 1)])
+        assert proxy.rules == []
+        with plain_postgres.connect() as connection:
+            found = connection.execute(select(drivers).order_by(drivers.c.id)).all()
+        assert [row.ended_at is None for row in found] == [False, True]
+        assert found[1].id == store._driver.id
+        assert store._driver.id in locked_drivers(plain_postgres)
+
+
+def test_the_locks_are_taken_again_after_a_loss(proxy, store, postgres_url, plain_postgres, make):
+    make.save(store, "s", make.runs(2))
+    with Store.open(postgres_url) as other, store.driving(), other.driving():
+        mine = store._driver.id
+        assert store.claim(RUN, provenance={}) == 1
+        for lose in (proxy.cut, proxy.abandon):
+            lose()
+            assert store.renew([(RUN, 1)]) == (True, [])
+            assert mine in locked_drivers(plain_postgres)
+            assert other.take_over() == []
+        assert store._driver.id == mine
+        assert store.commit(RUN, 1, make.result(RUN))
+
+
+def test_the_locks_are_taken_again_after_the_server_was_away(
+    proxy, store, postgres_url, plain_postgres, make
+):
+    make.save(store, "s", make.runs(2))
+    with store.driving():
+        assert store.claim(RUN, provenance={}) == 1
+        proxy.go_down()
+        threading.Timer(0.2, proxy.come_up).start()
+        assert store.commit(RUN, 1, make.result(RUN))
+        assert locked_drivers(plain_postgres) == {store._driver.id}
+
+
+def test_a_driver_that_was_overtaken_while_it_was_away_changes_nothing(
+    proxy, store, postgres_url, plain_postgres, make
+):
+    make.save(store, "s", make.runs(2))
+    with Store.open(postgres_url) as other, store.driving(), other.driving():
+        assert store.claim(RUN, provenance={}) == 1
+        proxy.cut()
+        wait_until(lambda: store._driver.id not in locked_drivers(plain_postgres))
+        assert other.take_over() == [(RUN, 1, None)]
+        before = databases.content(postgres_url)
+        assert not store.commit(RUN, 1, make.result(RUN))
+        assert store.claim(make.run(2).run_id, provenance={}) is None
+        assert databases.content(postgres_url) == before
+        assert store.renew([(RUN, 1)]) == (False, [(RUN, 1)])
+        assert store.claim(make.run(2).run_id, provenance={}) == 1
+        assert other.commit(RUN, 1, make.result(RUN))
+
+
+def test_who_stands_still_in_a_transaction_is_not_waited_for(postgres_url, make, monkeypatch):
+    monkeypatch.setattr("results.database.postgres.IDLE_SECONDS", 0.1)
+    with Store.open(postgres_url) as store, Store.open(postgres_url) as other:
+        make.save(store, "s", make.runs(2))
+        assert databases.running(store) == []
+        state = select(runs.c.state).where(runs.c.run_id == RUN).with_for_update()
+        states = []
+
+        def stand_still(connection):
+            states.append(connection.execute(state).scalar_one())
+            if len(states) == 1:
+                assert other.cancel(run_ids=[RUN]) == 1
+            return connection.execute(state).scalar_one()
+
+        assert store._database.write(stand_still, lambda connection: False) == "cancelled"
+        assert states == ["queued", "cancelled"]
+
+
+def test_who_leaves_while_the_server_is_away_does_not_wait_for_it(
+    proxy, store, postgres_url, plain_postgres, make
+):
+    make.save(store, "s", make.runs(2))
+    with store.driving():
+        assert store.claim(RUN, provenance={}) == 1
+        proxy.go_down()
+        start = time.monotonic()
+    assert time.monotonic() - start < 5
+    wait_until(lambda: not locked_drivers(plain_postgres))
+    with Store.open(postgres_url) as other, other.driving():
+        assert other.take_over() == [(RUN, 1, None)]
+
+
+def test_a_patience_can_be_chosen(proxy, make):
+    told = []
+    with Store.open(proxy.url, on_wait=told.append, patience=0.2) as store:
+        make.save(store, "s", make.runs(2))
+        proxy.go_down()
+        with pytest.raises(DatabaseError, match="cannot be reached"):
+            store.claim(RUN, provenance={})
+    assert told
+
+
+def test_a_wrong_password_fails_at_once_and_says_so(postgres_url, user_with_password, monkeypatch):
+    monkeypatch.setattr(
+        "results.database.retry.time.sleep", lambda seconds: pytest.fail("it waited")
+    )
+    name, password = user_with_password
+    right = make_url(postgres_url).set(username=name, password=password)
+    wrong = right.set(password="guessed")
+    with pytest.raises(DatabaseError, match="password authentication failed") as caught:
+        Store.open(wrong.render_as_string(hide_password=False))
+    assert "guessed" not in str(caught.value)
+    with pytest.raises(DatabaseError, match=r"does not let this user|no database at"):
+        Store.open(right.render_as_string(hide_password=False), create=False)

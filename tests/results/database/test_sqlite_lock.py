@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from results.errors import DatabaseError, DriverBusyError
+from results.store.store import Store
+
+ROOT = Path(__file__).parents[3]
+
+HOLDER = """
+import os, sys, time
+from results.store.store import Store
+with Store.open(sys.argv[1]).driving("", "sweep run spec.yaml"):
+    if len(sys.argv) == 2:
+        print(0, flush=True)
+    elif os.fork() == 0:
+        print(os.getpid(), flush=True)  # said by the child, so that it is known to have started
+        time.sleep(60)
+        os._exit(0)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def url(sqlite_url):
+    """A file; what drivers are to each other on a server is another story."""
+    return sqlite_url
+
+
+@pytest.fixture
+def hold(url):
+    """Starts a process that holds the lock; gives it and the id of its child."""
+    started = []
+
+    def start(*arguments):
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, url, *arguments],
+            cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        child = int(process.stdout.readline())
+        started.append((process, child))
+        return process, child
+
+    yield start
+    for process, child in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        if child:
+            os.kill(child, signal.SIGKILL)
+
+
+def kill(process):
+    process.kill()
+    process.wait()
+
+
+def becomes_free(store):
+    """Whether the lock can be had within 5 s."""
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            with store.driving():
+                return True
+        except DriverBusyError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+
+
+def test_a_second_driver_is_told_who_the_first_is(store, url, hold):
+    process, _ = hold()
+    with pytest.raises(DriverBusyError) as caught, store.driving():
+        pytest.fail("two drivers")
+    assert f"host {socket.gethostname()}, pid {process.pid}" in str(caught.value)
+    assert "sweep run spec.yaml" in str(caught.value)
+    assert isinstance(caught.value, DatabaseError)
+    assert process.poll() is None
+
+
+def test_the_lock_goes_with_a_killed_process(store, hold):
+    process, _ = hold()
+    kill(process)
+    assert becomes_free(store)
+
+
+def test_a_child_of_the_killed_process_does_not_keep_the_lock(store, hold):
+    process, child = hold("with a child")
+    kill(process)
+    os.kill(child, 0)  # it lives on
+    assert becomes_free(store)
+
+
+def test_a_child_does_not_end_its_parents_lock(store, url):
+    with store.driving():
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+        with Store.open(url) as other, pytest.raises(DriverBusyError), other.driving():
+            pytest.fail("two drivers")
+
+
+def test_a_child_that_leaves_the_block_does_not_end_it_for_its_parent(store, url, make):
+    try:
+        with store.driving():
+            child = os.fork()
+            if child == 0:
+                raise RuntimeError("leaves")
+            assert os.waitpid(child, 0)[1] == 0
+            with Store.open(url) as other, pytest.raises(DriverBusyError), other.driving():
+                pytest.fail("two drivers")
+            make.save(store, "s", [make.run()])
+    except RuntimeError:
+        os._exit(0)  # the child
+
+
+def test_one_process_cannot_hold_it_twice_and_it_ends_with_the_block(store, url):
+    with Store.open(url) as other:
+        with (
+            store.driving(),
+            pytest.raises(DriverBusyError, match=f"pid {os.getpid()}"),
+            other.driving(),
+        ):
+            pytest.fail("two drivers")
+        with pytest.raises(RuntimeError, match="mine"), store.driving():
+            raise RuntimeError("mine")
+        with other.driving():
+            pass
+
+
+def test_of_drivers_that_come_at_once_one_gets_it(store, url):
+    stores = [Store.open(url) for _ in range(4)]
+    start = threading.Barrier(len(stores))
+    done = threading.Barrier(len(stores))
+    got, refused = [], []
+
+    def drive(own):
+        start.wait()
+        try:
+            with own.driving():
+                got.append(own)
+                done.wait()
+        except DriverBusyError as error:
+            refused.append(str(error))
+            done.wait()
+
+    threads = [threading.Thread(target=drive, args=(own,)) for own in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 1
+    assert len(refused) == 3
+    for own in stores:
+        own.close()
+
+
+def test_two_names_of_one_file_share_the_lock(sqlite_url, tmp_path):
+    with Store.open(sqlite_url) as store:
+        (tmp_path / "link.db").symlink_to(store.shown)
+        with (
+            Store.open(f"sqlite:///{tmp_path}/link.db") as other,
+            store.driving(),
+            pytest.raises(DriverBusyError),
+            other.driving(),
+        ):
+            pytest.fail("two drivers")
+
+
+def test_writing_and_reading_need_no_lock(store, queries, hold, make):
+    hold()
+    make.save(store, "s", [make.run()])
+    assert len(queries.run_rows()) == 1
+
+
+LEAVES_A_CHILD_WHILE_WRITING = """
+import os, sys, time
+from results.store.store import Store
+store = Store.open(sys.argv[1])
+def fork_and_die(connection):
+    if os.fork() == 0:
+        print(os.getpid(), flush=True)
+        time.sleep(60)
+        os._exit(0)
+    time.sleep(60)
+store._database.write(fork_and_die, lambda connection: False)
+"""
+
+
+def test_a_child_of_a_killed_writer_holds_up_no_other(sqlite_url, make):
+    with Store.open(sqlite_url) as store:
+        process = subprocess.Popen(
+            [sys.executable, "-c", LEAVES_A_CHILD_WHILE_WRITING, sqlite_url],
+            cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        child = int(process.stdout.readline())
+        kill(process)
+        process.stdout.close()
+        try:
+            assert make.save(store, "s", [make.run()]).added == 1
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
+def test_a_lock_file_that_cannot_be_made_is_said(sqlite_url, tmp_path):
+    with Store.open(sqlite_url) as store:
+        (tmp_path / "results.db.driver.lock").mkdir()
+        said = r"driver\.lock cannot be opened"
+        with pytest.raises(DatabaseError, match=said), store.driving():
+            pytest.fail("no lock")

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from results.figures.data import select
+from results.figures.drawing.labels import arm_labels, common_text, facets, scheme_axis_label
+from results.figures.drawing.text import width
+from results.figures.replicates import group_arms
+
+
+def test_runs_that_differ_in_their_seed_alone_are_one_arm(networks):
+    (arm,) = group_arms(networks.runs(90, 91, None))
+    assert len(arm.runs) == 3
+    assert arm.diverged == 1
+    assert arm.setting == ()
+
+
+def test_a_run_of_two_sweeps_counts_once(networks):
+    rows = networks.runs(90, 91)
+    (arm,) = select([*rows, *rows], [], "test_accuracy").arms
+    assert len(arm.runs) == 2
+
+
+def test_any_other_difference_makes_two_and_is_named(networks):
+    rows = [*networks.runs(90, 91), *networks.runs(80, settings={"epochs": 9, "new": {"a": 1}})]
+    first, second = group_arms(rows)
+    settings = {dict(arm.setting)["training.epochs"]: len(arm.runs) for arm in (first, second)}
+    assert settings == {2: 2, 9: 1}
+    assert [path for path, _ in first.setting] == ["training.epochs", "training.new.a"]
+
+
+def test_runs_without_a_config_are_told_apart_by_their_columns(networks):
+    rows = [*networks.runs(90, 91), *networks.runs(80, 81, depth=44)]
+    for row in rows:
+        del row["config"]
+    assert [len(arm.runs) for arm in group_arms(rows)] == [2, 2]
+
+
+def test_differences_between_schemes_and_depths_are_no_settings(networks):
+    rows = [*networks.runs(90, depth=20), *networks.runs(80, alpha=(1, 1), beta=1)]
+    assert [arm.setting for arm in group_arms(rows)] == [(), ()]
+
+
+def test_the_order_is_by_modulus_whatever_the_order_of_the_rows(networks):
+    rows = [row for value in ("1/4", "-9/5", "-1/5", 10) for row in networks.zerosnet(value, 90)]
+    expected = [arm.scheme for arm in group_arms(rows)]
+    assert [arm.scheme for arm in group_arms(rows[::-1])] == expected
+    moduli = [arm.root_moduli for arm in group_arms(rows)]
+    assert [round(m[0], 6) for m in moduli] == sorted(round(m[0], 6) for m in moduli)
+
+
+def test_panels_are_named_by_what_differs_between_them(networks):
+    lr = {"optimizer": {"lr": 0.05}}
+    rows = [
+        *networks.runs(90, depth=32),
+        *networks.runs(80, depth=20),
+        *networks.runs(80, depth=20, settings=lr),
+    ]
+    arms = group_arms(rows)
+    assert [facet.title for facet in facets(arms)] == [
+        "depth 20, lr 0.05",
+        "depth 20, lr 0.1",
+        "depth 32, lr 0.1",
+    ]
+    assert common_text(arms) == "zerosnet, digits"
+
+
+def test_settings_whose_last_words_are_equal_are_named_in_full(networks):
+    rows = [
+        *networks.runs(90, settings={"a": {"x": 1}, "b": {"x": 1}}),
+        *networks.runs(90, settings={"a": {"x": 2}, "b": {"x": 2}}),
+    ]
+    titles = [facet.title for facet in facets(group_arms(rows))]
+    assert titles == ["training.a.x 1, training.b.x 1", "training.a.x 2, training.b.x 2"]
+
+
+@given(
+    st.lists(st.tuples(st.text(max_size=40), st.text(max_size=40)), min_size=1, unique=True),
+    st.floats(40, 120),
+)
+def test_labels_are_distinct_and_fit_but_for_a_number(names, limit):
+    base = {
+        "depth": 20,
+        "dataset": "d",
+        "seed": 0,
+        "epochs": 1,
+        "run_id": "0",
+        "alpha": None,
+        "beta": None,
+        "trainable": True,
+        "root_moduli": None,
+    }
+    arms = group_arms([base | {"model": m, "scheme": s} for m, s in names])
+    labels = arm_labels(arms, limit)
+    assert len(set(labels.values())) == len(labels) == len(names)
+    for label in labels.values():
+        assert width(label.rsplit(" #", 1)[0]) <= limit
+
+
+def test_a_network_without_a_scheme_is_named_by_its_model(networks):
+    nothing = dict.fromkeys(("alpha", "beta", "root_moduli", "max_root_modulus", "zero_stable"))
+    (row,) = networks.runs(80)
+    arms = group_arms(
+        [*networks.runs(90), row | nothing | {"model": "newton_resnet", "scheme": "none"}]
+    )
+    labels = arm_labels(arms, 200)
+    assert labels["newton_resnet", "none"] == "newton_resnet"
+    assert scheme_axis_label(arms) == "Network"
+    assert scheme_axis_label(arms[:1]) == "Root moduli"

@@ -1,0 +1,371 @@
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import matplotlib.pyplot as plt
+import pytest
+
+from reference_report import report
+from results.analysis.pivot import pivot
+from results.html_report import (
+    Attempt,
+    CaptionedTable,
+    Figure,
+    Page,
+    Section,
+    StoredSweep,
+    html_page,
+)
+from results.records import Failure
+
+VOID = {"meta", "br", "hr", "img", "input", "link"}
+HOSTILE = "</pre></td><script>alert('x')</script><b> & \"quoted\" {{x}} \x1b[2J"
+SHOWN = HOSTILE.replace("\x1b", "\\x1b")
+
+SVG = """<?xml version="1.0" encoding="utf-8" standalone="no"?>
+<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">
+<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"
+ width="30pt" height="20pt" viewBox="0 0 30 20"><metadata><a/></metadata>
+ <defs><clipPath id="p"><path d="M 0 0"/></clipPath><path id="m" d="M 1 1"/></defs>
+ <!-- drawn --><use xlink:href="#m" clip-path="url(#p)" style="fill: url(#p)"/>{}</svg>"""
+
+
+class Document(HTMLParser):
+    """A page as a browser reads it; fails where it would have to repair what it reads."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open, self.text = [], [], Counter()
+        self.declared = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_decl(self, declaration):
+        self.declared.append(declaration)
+
+    def handle_starttag(self, tag, attributes):
+        assert len(attributes) == len(dict(attributes)), f"{tag} has an attribute twice"
+        parents = [name for name, _ in self.open]
+        if tag == "p":
+            assert "p" not in parents
+        if tag in ("tr", "thead", "tbody", "caption"):
+            assert parents[-1] in ("table", "thead", "tbody")
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append((tag, []))
+
+    def handle_endtag(self, tag):
+        assert tag not in VOID
+        opened, parts = self.open.pop()
+        assert opened == tag
+        self.text[tag, "".join(parts)] += 1
+
+    def handle_data(self, data):
+        for _, parts in self.open:
+            parts.append(data)
+        if not self.open:
+            assert not data.strip()
+
+    def texts(self, tag):
+        return [text for name, text in self.text if name == tag]
+
+    def values(self, attribute):
+        return [found[attribute] for _, found in self.tags if attribute in found]
+
+
+@pytest.fixture(scope="module")
+def rows(make):
+    return [
+        make.row(1, zero_stable=False, root_moduli=[1.84, 0.74, 0.74], test_accuracy=71.4),
+        make.row(2, test_accuracy=85.5),
+        make.row(3, test_accuracy=86.5, depth=44),
+        make.row(4, state="failed", test_accuracy=None),
+    ]
+
+
+def attempt(number, run, **changes):
+    facts = {"host": "node-1", "device": "cpu", "torch": "2.10", "git_commit": "ab" * 20}
+    facts |= {"pid": 100 + number, "started_at": 5.0 + number, "driver_pid": 7, "gpu": None}
+    made = Attempt(run, number, "done", 1_000.0 + number, 2_000.0, None, facts)
+    return replace(made, **changes)
+
+
+@pytest.fixture(scope="module")
+def page(rows):
+    grouped = report(rows, ["zero_stable"], ["test_accuracy"])
+    across = pivot(report(rows, ["zero_stable", "depth"], ["test_accuracy"]),
+                   ["zero_stable"], ["depth"])  # fmt: skip
+    ids = [row["run_id"] for row in rows]
+    return Page(
+        title="Zero stability",
+        made_at=1_800_000_000.0,
+        command="sweep report s --html report.html",
+        database="postgresql://lab@db/sweep",
+        sweeps=[
+            StoredSweep(
+                name="s",
+                spec="name: s\n\ngrid: {}\n",
+                version=3,
+                source="specs/s.yaml",
+                overrides=["depth=[32,44]"],
+                counts={"done": 3, "failed": 1},
+                failures=[Failure(ids[3], "zerosnet, depth 32, seed 4", "out of memory", 2)],
+            )
+        ],
+        sections=[
+            Section(
+                heading="Report",
+                text=["What the networks did."],
+                tables=[
+                    CaptionedTable("By zero stability", grouped, ["A note."], rows),
+                    CaptionedTable("Pivot", across, runs=rows),
+                    CaptionedTable("Published", [{"paper": "ZeroSNet", "mean": 93.1}]),
+                    CaptionedTable("Empty", []),
+                ],
+            ),
+            Section("Figures", figures=[Figure("Roots", SVG), Figure("Roots again", SVG)]),
+        ],
+        runs=rows,
+        attempts=[
+            attempt(1, ids[0]),
+            attempt(1, ids[1], provenance={"host": "node-2", "torch": "2.10"}),
+            attempt(1, ids[2], state="lost", error="worker lost", started_at=500.0),
+            attempt(2, ids[2], provenance={"host": "node-2", "torch": "2.10"}),
+        ],
+    )
+
+
+def test_the_page_is_one_valid_document(page):
+    text = html_page(page)
+    assert text.startswith("<!DOCTYPE html>\n<html")
+    found = Document(text)
+    assert found.declared == ["DOCTYPE html"]
+    tags = dict(found.tags)
+    assert tags["html"]["lang"] == "en"
+    assert found.tags[2] == ("meta", {"charset": "utf-8"})
+    assert found.texts("title")[0] == found.texts("h1")[0] == "Zero stability"
+    headings = [tag for tag, _ in found.tags if re.fullmatch("h[1-6]", tag)]
+    assert headings == ["h1", "h2", "h2", "h2", "h2", "h3", "h2"]
+    ids = found.values("id")
+    assert len(ids) == len(set(ids))
+    links = found.values("href")
+    assert links
+    for value in links:
+        assert value.startswith("#")
+        assert value[1:] in ids
+    for value in found.values("aria-labelledby"):
+        assert value in ids
+
+
+def test_the_page_loads_and_runs_nothing(page):
+    found = Document(html_page(page))
+    names = {tag for tag, _ in found.tags}
+    assert not names & {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
+    attributes = {name for _, attributes in found.tags for name in attributes}
+    assert not {name for name in attributes if name.startswith("on")}
+    assert not attributes & {"src", "srcset", "action", "data", "background"}
+    policy = next(a["content"] for _, a in found.tags if a.get("http-equiv"))
+    assert policy.startswith("default-src 'none';")
+    for style in found.texts("style") + found.values("style"):
+        assert not re.search(r"@import|url\((?!#)", style)
+
+
+def test_light_dark_and_paper_have_their_styles(page):
+    style = Document(html_page(page)).texts("style")[0]
+    assert "prefers-color-scheme: dark" in style
+    assert "@media print" in style
+    assert dict(Document(html_page(page)).tags)["html"]["lang"] == "en"
+
+
+def test_tables_have_captions_and_scopes(page):
+    found = Document(html_page(page))
+    tables = [tag for tag, _ in found.tags].count("table")
+    captions = found.texts("caption")
+    assert tables == sum(found.text["caption", caption] for caption in captions)
+    assert {"By zero stability", "Pivot", "Published", "Failures"} <= set(captions)
+    assert all(a.get("scope") in ("row", "col", "colgroup") for t, a in found.tags if t == "th")
+    assert "Empty: nothing to show" in found.texts("p")
+    assert "A note." in found.texts("p")
+    assert "What the networks did." in found.texts("p")
+
+
+def test_the_best_of_a_pivot_table_is_strong(page):
+    found = Document(html_page(page))
+    assert found.texts("strong") == ["85.50"]
+
+
+def test_headers_that_columns_share_span_them(make):
+    rows = [make.row(n, depth=depth) for n, depth in ((1, 32), (2, 44))]
+    made = report(rows, ["scheme", "depth"], ["test_accuracy", "train_accuracy"])
+    table = CaptionedTable("t", pivot(made, ["scheme"], ["depth"]))
+    found = Document(html_page(bare(sections=[Section("s", tables=[table])])))
+    spans = [a.get("colspan") for t, a in found.tags if a.get("scope") == "colgroup"]
+    assert spans == ["2", "2"]
+    assert [a["rowspan"] for t, a in found.tags if "rowspan" in a] == ["2"]
+
+
+def bare(**changes):
+    empty = Page("t", 0.0, "c", "d", sweeps=[], sections=[], runs=[], attempts=[])
+    return replace(empty, **changes)
+
+
+def test_a_page_about_nothing_is_valid():
+    found = Document(html_page(bare()))
+    assert "Runs by state: none" in found.texts("p")
+
+
+def test_each_number_leads_to_its_runs(page, rows):
+    text = html_page(page)
+    found = Document(text)
+    items = found.texts("li")
+    first, second, third = (row["run_id"] for row in rows[:3])
+    assert f"zero_stable no: {first}" in items
+    assert f"zero_stable yes: {second}, {third}" in items
+    assert f"zero_stable yes · depth 44: {third}" in items
+    assert {f"run-{row['run_id']}" for row in rows} <= set(found.values("id"))
+    open_list = text[: text.index(f'<tr id="run-{first}">')].rindex("<details")
+    assert text[open_list:].startswith('<details open="">'), "links lead into it"
+
+
+def test_runs_that_are_not_on_the_page_have_no_link(page, rows):
+    text = html_page(replace(page, runs=rows[:1]))
+    assert f'href="#run-{rows[0]["run_id"]}"' in text
+    assert f'href="#run-{rows[1]["run_id"]}"' not in text.split('id="provenance"')[0]
+
+
+def test_runs_that_are_not_those_of_the_table_are_refused(page, rows):
+    table = CaptionedTable("t", report(rows, ["depth"], ["test_accuracy"]), runs=rows[1:])
+    with pytest.raises(ValueError, match="a group of 2 runs has 1 among the runs given"):
+        html_page(replace(page, sections=[Section("s", tables=[table])]))
+
+
+def test_attempts_are_grouped_by_what_they_ran_on(page, rows):
+    text = html_page(page)
+    found = Document(text)
+    environments = [i for i in found.values("id") if i.startswith("environment-")]
+    assert environments == ["environment-1", "environment-2"]
+    cells = found.texts("td")
+    assert {"node-1", "node-2", "ab" * 20, "2.10"} <= set(cells)
+    third = text[text.index(f'<tr id="run-{rows[2]["run_id"]}"') :].split("</tr>")[0]
+    assert '<a href="#environment-2">2</a>' in third, "its last attempt counts"
+    assert "worker lost" in cells
+    assert "104" not in cells
+
+
+def test_where_it_comes_from_is_said(page):
+    found = Document(html_page(page))
+    assert "name: s\n\ngrid: {}\n" in found.texts("pre")
+    assert {"depth=[32,44]", "specs/s.yaml", page.command, page.database} <= set(
+        found.texts("code")
+    )
+    assert "2027-01-15 08:00:00 UTC" in found.texts("time")
+    assert found.values("datetime") == ["2027-01-15T08:00:00+00:00"]
+    assert "out of memory" in found.texts("td")
+    assert "specs/s.yaml, version 3" in found.texts("td")
+
+
+def test_hostile_text_is_shown_and_not_obeyed(page, make):
+    row = make.row(9, scheme=HOSTILE, sweep=HOSTILE, dataset=HOSTILE)
+    row["evaluations"] = [{"name": HOSTILE + "[1]", "kind": "k", "level": 1.0, "accuracy": 5.0}]
+    made = report([row], ["scheme"], [HOSTILE + "[1]"])
+    sweep = replace(
+        page.sweeps[0],
+        name=HOSTILE,
+        spec=HOSTILE + "\nsecond: line\r\n",
+        source=HOSTILE,
+        overrides=[HOSTILE],
+        failures=[Failure(row["run_id"], HOSTILE, HOSTILE, 1)],
+    )
+    section = Section(
+        HOSTILE,
+        [HOSTILE],
+        [CaptionedTable(HOSTILE, made, [HOSTILE], [row])],
+        [Figure(HOSTILE, SVG)],
+    )
+    found = Document(
+        html_page(
+            Page(
+                title=HOSTILE,
+                made_at=0.0,
+                command=HOSTILE,
+                database=HOSTILE,
+                sweeps=[sweep],
+                sections=[section],
+                runs=[row],
+                attempts=[attempt(1, row["run_id"], error=HOSTILE, provenance={HOSTILE: HOSTILE})],
+            )
+        )
+    )
+    tags = Counter(tag for tag, _ in found.tags)
+    assert tags["script"] == 0
+    assert tags["b"] == 1, "that of the figure's number"
+    for tag in ("title", "h1", "h2", "p", "caption", "td", "th", "code", "dd", "a"):
+        assert any(text.strip() == SHOWN for text in found.texts(tag)), tag
+    assert f"{SHOWN}\nsecond: line\n" in found.texts("pre")
+    assert SHOWN in found.values("aria-label")
+    assert f"Figure 1. {SHOWN}" in found.texts("figcaption")
+
+
+def figure_page(svg):
+    return html_page(bare(sections=[Section("s", figures=[Figure("f", svg)])]))
+
+
+def test_figures_are_named_drawings_whose_ids_cannot_clash(page):
+    found = Document(html_page(page))
+    drawings = [a for t, a in found.tags if t == "svg"]
+    assert [a["role"] for a in drawings] == ["img", "img"]
+    assert [a["aria-labelledby"] for a in drawings] == ["figure-1-title", "figure-2-title"]
+    assert drawings[0]["viewbox"] == "0 0 30 20"
+    uses = [a for t, a in found.tags if t == "use"]
+    assert uses[1] == {
+        "href": "#figure-2-m",
+        "clip-path": "url(#figure-2-p)",
+        "style": "fill: url(#figure-2-p)",
+    }
+    assert "clipPath" in html_page(page)
+    assert "metadata" not in {tag for tag, _ in found.tags}
+    assert {"Figure 1. Roots", "Figure 2. Roots again"} <= set(found.texts("figcaption"))
+
+
+@pytest.mark.parametrize("fonts", ["path", "none"])
+def test_a_figure_of_matplotlib_is_taken_as_it_is(fonts):
+    with plt.rc_context({"svg.fonttype": fonts}):
+        drawing, axes = plt.subplots(figsize=(3, 2))
+        axes.plot([1, 2], [3, 1], marker="o", label="a < b & c")
+        axes.imshow([[0, 1], [1, 0]])
+        axes.legend()
+        stream = io.StringIO()
+        drawing.savefig(stream, format="svg")
+        plt.close(drawing)
+    text = figure_page(stream.getvalue())
+    found = Document(text)
+    ids = set(found.values("id"))
+    references = set(re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', text))
+    assert references
+    assert {a or b for a, b in references} <= ids
+    assert "path" in {tag for tag, _ in found.tags}
+
+
+@pytest.mark.parametrize(
+    ("svg", "says"),
+    [
+        ("no svg", "is no SVG"),
+        ("<svg/>", "is no SVG: its root"),
+        (SVG.format("<script>alert(1)</script>"), "'script' element"),
+        (SVG.format("<foreignObject/>"), "'foreignObject' element"),
+        (SVG.format("<style>@import 'x.css'</style>"), "'style' element"),
+        (SVG.format("<style>a{} &lt;/style></style>"), "'style' element"),
+        (SVG.format('<path onclick="x()"/>'), "attribute 'onclick'"),
+        (SVG.format('<image xlink:href="http://example.org/a.png"/>'), "outside of the page"),
+        (SVG.format('<a href="javascript:x()"/>'), "outside of the page"),
+        (SVG.format('<path style="fill: url(http://example.org)"/>'), "outside of the page"),
+    ],
+)
+def test_a_drawing_that_loads_or_runs_something_is_refused(svg, says):
+    with pytest.raises(ValueError, match=re.escape(says)):
+        figure_page(svg)

@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+from collections import Counter
+from fractions import Fraction
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from results.errors import ResultsError, UnknownPublishedTableError
+from results.published import PUBLISHED, networks, published_table
+from results.published.units import ERROR_PERCENT, FRACTION, MILLIONS, PERCENT, THOUSANDS
+from sweeper.spec import load_spec
+from trainers import schemes
+
+SPECS = sorted((Path(__file__).parents[3] / "specs").glob("*.yaml"))
+
+# Lines as printed, and numbers of them that are results.
+SIZES = {
+    "zerosnet/table1": (5, 5),
+    "zerosnet/table2": (4, 4),
+    "zerosnet/table3": (30, 30),
+    "zerosnet/table4": (40, 40),
+    "zerosnet/table5": (6, 12),
+    "zerosnet/table6": (70, 70),
+    "zerosnet/table7": (15, 45),
+    "zerosnet/table8": (15, 15),
+    "zerosnet/table9": (12, 12),
+    "zerosnet/table10": (10, 10),
+    "lm_resnet/table1": (4, 0),
+    "lm_resnet/table2": (23, 46),
+    "lm_resnet/table3": (5, 10),
+    "lm_resnet/table4": (8, 8),
+    "newton/table1": (4, 8),
+    "newton/table2": (4, 8),
+    "newton/table4": (2, 4),
+    "newton/table5": (4, 8),
+    "newton/table6": (3, 12),
+    "newton/table7": (2, 4),
+    "newton/table8": (2, 8),
+    "newton/table9": (2, 4),
+    "tm_resnet/results": (2, 4),
+}
+
+
+def rows(name):
+    return published_table(name).rows
+
+
+def row(name, label, metric="test_accuracy"):
+    (found,) = [r for r in rows(name) if r.label == label and r.metric == metric]
+    return found
+
+
+def test_every_table_loads_whole():
+    assert {name: (len(t.raw), len(t.rows)) for name, t in PUBLISHED.items()} == SIZES
+
+
+def test_every_file_is_one_table():
+    files = [f.name for f in (resources.files("results.published") / "data").iterdir()]
+    assert sorted(files) == sorted(table.file for table in PUBLISHED.values())
+
+
+def test_names_lead_to_the_tables_that_bear_them():
+    assert all(published_table(name).name == name for name in PUBLISHED)
+
+
+def test_every_spec_names_a_published_table():
+    named = {path.name: load_spec(path).published for path in SPECS}
+    assert {table for table in named.values() if table} <= PUBLISHED.keys()
+    assert len([table for table in named.values() if table]) == 16
+
+
+def test_an_unknown_table_is_refused_with_the_nearest_one():
+    with pytest.raises(
+        UnknownPublishedTableError,
+        match=r"unknown published table 'zerosnet/tabel3'; did you mean 'zerosnet/table3'\? "
+        r"\(known: zerosnet/table1, ",
+    ) as caught:
+        published_table("zerosnet/tabel3")
+    assert isinstance(caught.value, ResultsError)
+
+
+def test_sources_are_named():
+    zerosnet, tm_resnet = published_table("zerosnet/table3"), published_table("tm_resnet/results")
+    assert zerosnet.title == "ZeroSNet, Table 3"
+    assert zerosnet.paper.citation == (
+        "Liangming Chen, Long Jin, Mingsheng Shang: Zero Stability Well Predicts Performance of"
+        " Convolutional Neural Networks. AAAI 2022"
+    )
+    assert (tm_resnet.number, tm_resnet.paper.arxiv) == (None, "2409.04977")
+    assert tm_resnet.paper.citation.endswith("Methods. arXiv 2409.04977, 2024")
+    assert all(table.caption and table.paper.title for table in PUBLISHED.values())
+
+
+def test_raw_lines_are_as_printed_and_no_way_into_the_data():
+    table = published_table("lm_resnet/table2")
+    assert table.raw[0] == {
+        "model": "ResNet (He et al. (2015b))",
+        "layers": "20",
+        "test_error": "8.75",
+        "parameters": "0.27M",
+        "dataset": "CIFAR10",
+    }
+    table.raw[0]["test_error"] = "0"
+    assert table.raw[0]["test_error"] == "8.75"
+
+
+def test_numbers_come_in_our_units():
+    lm, newton = "LM-ResNet (Ours), 20, pre-act", "Newton-ResNet, 2 2 1 1 blocks"
+    assert row("lm_resnet/table2", lm).mean == 91.67
+    assert row("lm_resnet/table2", lm, "parameters").mean == 270_000
+    assert row("lm_resnet/table2", lm, "parameters").resolution == 10_000
+    assert row("newton/table1", newton).mean == 94.5
+    assert row("newton/table1", newton).std == 0.1
+    assert row("newton/table1", newton, "parameters").mean == 6_000_000
+    assert row("newton/table6", "ResNet50, 3 4 6 3 blocks").mean == 76.43
+    assert row("tm_resnet/results", "TM-ResNet-22", "parameters").mean == 11_001_000
+    assert row("zerosnet/table8", "ZeroSNet, 110 layers", "parameters").mean == 1_740_000
+    assert all(isinstance(r.mean, int) for r in rows("zerosnet/table8"))
+
+
+@given(st.decimals(0, 100, places=2))
+def test_errors_are_what_accuracies_lack(percent):
+    text = str(percent)
+    assert ERROR_PERCENT.value(text) == pytest.approx(100 - PERCENT.value(text), abs=1e-12)
+    assert ERROR_PERCENT.spread(text) == PERCENT.spread(text) == float(percent)
+    assert ERROR_PERCENT.resolution(text) == 0.01
+
+
+@given(st.integers(0, 99_999))
+def test_counts_are_exact(thousands):
+    assert THOUSANDS.value(str(thousands)) == 1000 * thousands
+    assert MILLIONS.value(f"{thousands / 1000:.3f}M") == 1000 * thousands
+    assert FRACTION.value(f"0.{thousands:05d}") == pytest.approx(thousands / 1000, abs=1e-12)
+
+
+def test_all_percentages_are_percentages():
+    percent = ("test_accuracy", "top5_accuracy", "train_accuracy", "generalization_gap")
+    values = [r.mean for t in PUBLISHED.values() for r in t.rows if r.metric in percent]
+    assert len(values) > 200
+    assert all(10 < value < 100 for value in values)
+
+
+def test_a_dropped_zero_is_no_coarser_print():
+    assert row("zerosnet/table4", "ZeroSNet-Tra, 56 layers, CIFAR-10").resolution == 0.01
+
+
+def test_how_many_runs_a_number_stands_for():
+    def runs(name):
+        return {r.runs for r in rows(name)}
+
+    assert all(runs(f"zerosnet/table{n}") == {3} for n in (1, 2, 3, 6, 7))
+    assert Counter(r.runs for r in rows("zerosnet/table4")) == {3: 28, None: 12}
+    assert runs("lm_resnet/table2") == {None}
+    assert (runs("newton/table1"), runs("newton/table6"), runs("newton/table8")) == ({5}, {1}, {10})
+
+
+def test_a_deviation_is_there_exactly_where_it_is_printed():
+    without = {n: sum(r.std is None for r in rows(n)) for n in ("zerosnet/table3", "newton/table2")}
+    assert without == {"zerosnet/table3": 0, "newton/table2": 4}  # parameters
+    assert all((r.std is None) == (r.quoted_from is not None) for r in rows("zerosnet/table4"))
+    assert {r.std for r in rows("zerosnet/table7")} == {None}
+
+
+def test_noise_is_named_as_evaluations_are():
+    spec = load_spec(next(path for path in SPECS if path.stem == "robustness_table6"))
+    named = Counter(r.evaluation for r in rows("zerosnet/table6"))
+    assert named == dict.fromkeys([None, *(e.name for e in spec.evaluations)], 10)
+
+
+@given(st.fractions(-20, 20, max_denominator=40).filter(bool))
+def test_coefficients_of_the_families_are_those_that_train(parameter):
+    text = str(parameter)
+    for ours, theirs in [
+        (networks.zerosnet(text), schemes.zerosnet(parameter)),
+        (networks.lm_resnet_shared(text), schemes.lm_resnet(parameter)),
+        (networks.preresnet(text), schemes.preresnet(parameter)),
+    ]:
+        assert ours.alpha == tuple(float(a) for a in theirs.alpha)
+        assert ours.beta == float(theirs.beta)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 6, 7, 10])
+def test_printed_roots_and_stability_are_those_of_the_coefficients(number):
+    checked = 0
+    for r in rows(f"zerosnet/table{number}"):
+        if r.network is None:
+            continue
+        scheme = schemes.LinearMultistepScheme.of(
+            tuple(Fraction(a) for a in r.network.alpha), Fraction(r.network.beta)
+        )
+        if r.zero_stable is not None:
+            assert scheme.zero_stable == r.zero_stable, r.label
+        if r.root_moduli is not None:
+            assert [round(m, 2) for m in scheme.root_moduli] == list(r.root_moduli), r.label
+        checked += r.zero_stable is not None or r.root_moduli is not None
+    assert checked >= 4
+
+
+def test_tables_of_one_paper_agree_where_they_overlap():
+    def by_scheme(name, **where):
+        return {
+            r.network.scheme: (r.mean, r.std)
+            for r in rows(name)
+            if all(getattr(r, key) == value for key, value in where.items())
+        }
+
+    assert by_scheme("zerosnet/table6", evaluation=None) == by_scheme("zerosnet/table3", depth=56)
+    best = networks.third_order(("1/3", "5/9", "1/9"), "16/9").scheme
+    for depth in (32, 44, 56):
+        opt = row("zerosnet/table4", f"ZeroSNet-Opt, {depth} layers, CIFAR-10")
+        assert (opt.mean, opt.std) == by_scheme("zerosnet/table3", depth=depth)[best]
+
+
+def test_the_gap_is_training_less_test_accuracy():
+    for train, test, gap in zip(*[iter(rows("zerosnet/table7"))] * 3, strict=True):
+        assert gap.mean == pytest.approx(train.mean - test.mean, abs=1e-9)
+
+
+def test_quoted_numbers_are_in_the_table_they_are_quoted_from_but_one():
+    original = {r.mean for r in rows("lm_resnet/table2")}
+    strangers = [r for r in rows("zerosnet/table4") if r.quoted_from and r.mean not in original]
+    assert [(r.label, r.mean) for r in strangers] == [("LM-ResNet, 110 layers, CIFAR-10", 93.84)]
+    assert strangers[0].note == "said to be from Lu et al., but in none of their tables"
+
+
+def test_post_activation_networks_are_not_comparable():
+    excluded = [r.label for r in rows("zerosnet/table4") if r.not_comparable]
+    assert excluded == [f"ResNet, {depth} layers, CIFAR-10" for depth in (20, 32, 44, 56)]
+    excluded = {r.label for r in rows("lm_resnet/table2") if r.not_comparable}
+    assert excluded == {f"ResNet (He et al. (2015b)), {depth}" for depth in (20, 32, 44, 56)}
+    pre_activation = row("lm_resnet/table2", "ResNet (He et al. (2016)), 110, pre-act")
+    assert pre_activation.not_comparable is None
+    assert pre_activation.recipe is None
+    excluded = {r.label for r in rows("lm_resnet/table4") if r.not_comparable}
+    assert excluded == {
+        "ResNet(He et al. (2015b)), 110",
+        *(f"ResNet(Huang et al. (2016b)), {d}, stochastic depth" for d in (56, 110, 1202)),
+    }
+
+
+def test_misprints_are_marked():
+    notes = {r.label: r.note for r in rows("zerosnet/table8") if r.note}
+    assert list(notes) == [
+        "PreResNet, 32 layers",
+        "PreResNet, 56 layers",
+        "LM-ResNet, 110 layers",
+    ]
+    assert notes["LM-ResNet, 110 layers"].startswith("misprint: ")
+
+
+def test_what_this_version_cannot_train_says_why():
+    lacking = {name: {r.label for r in rows(name) if r.unavailable} for name in PUBLISHED}
+    assert {name: len(labels) for name, labels in lacking.items() if labels} == {
+        "zerosnet/table5": 6,
+        "lm_resnet/table2": 3,
+        "lm_resnet/table3": 5,
+        "newton/table6": 3,
+        "newton/table7": 2,
+        "newton/table8": 2,
+        "newton/table9": 2,
+    }
+    assert lacking["lm_resnet/table2"] == {
+        "FractalNet (Larsson et al. (2016)), 40",
+        "DenseNet (Huang et al., 2016a), 100",
+        "DenseNet-BC (Huang et al., 2016a), 190",
+    }
+    for name, table in PUBLISHED.items():
+        for r in table.rows:
+            reasons = [r.unavailable, r.not_comparable]
+            assert (r.network is not None) or any(reasons), (name, r.label)
+            assert not all(reasons)
+
+
+def test_moduli_are_put_in_order():
+    for name in ("zerosnet/table3", "zerosnet/table6", "zerosnet/table7", "zerosnet/table10"):
+        assert all(list(r.root_moduli) == sorted(r.root_moduli)[::-1] for r in rows(name))
+    assert rows("zerosnet/table10")[1].root_moduli == (2.18, 1.0, 0.57)
+    assert rows("zerosnet/table10")[1].mean == 2.18

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import databases
+from results.database import migrations
+from results.database.connect import open_unchecked
+from results.errors import DatabaseError
+from results.queries.queries import Queries
+from results.schema import revisions
+from results.store.store import Store
+from schema_description import described, described_at
+
+VERSIONS = Path(migrations.__file__).parent / "versions"
+
+
+@pytest.fixture
+def migrated_url(url, tmp_path, request):
+    """A database as `url`'s, made by all migrations, one after the other."""
+    if url.startswith("sqlite"):
+        yield from make_by_migrations(f"sqlite:///{tmp_path}/migrated.db")
+    else:
+        with databases.postgres_schema(request.getfixturevalue("postgres")) as other:
+            yield from make_by_migrations(other)
+
+
+def make_by_migrations(url):
+    databases.make_by_migrations(url, revisions.NEWEST)
+    yield url
+
+
+def test_a_new_database_is_what_the_migrations_make_from_nothing(url, migrated_url):
+    Store.open(url).close()
+    assert described_at(url) == described_at(migrated_url)
+
+
+def test_the_description_sees_every_part(url):
+    Store.open(url).close()
+    before = described_at(url)
+    # A change of each kind, so that the comparison above is known to see it.
+    changes = [
+        "ALTER TABLE runs ADD COLUMN extra INTEGER",
+        "CREATE INDEX extra ON runs (seed)",
+        "DROP INDEX ix_runs_state",
+        "DROP VIEW runs_flat",
+        "CREATE VIEW extra AS SELECT 1 AS one",
+        "CREATE TABLE extra (id INTEGER PRIMARY KEY CHECK (id > 0))",
+    ]
+    if url.startswith("postgres"):
+        changes += [
+            "ALTER TABLE epochs ALTER COLUMN epoch TYPE bigint",
+            'ALTER TABLE sweep_specs ALTER COLUMN source TYPE VARCHAR COLLATE "C"',
+            "ALTER TABLE runs ALTER COLUMN config DROP NOT NULL",
+            "ALTER TABLE runs DROP CONSTRAINT ck_runs_state",
+            "ALTER TABLE runs RENAME CONSTRAINT ck_runs_state TO state",
+            "ALTER TABLE evaluations DROP CONSTRAINT fk_evaluations_run_id",
+            "ALTER TABLE sweeps ALTER COLUMN id DROP DEFAULT",
+            "DROP TRIGGER done_is_final ON runs",
+            "CREATE OR REPLACE FUNCTION refuse_change_of_done_run() RETURNS trigger"
+            " LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
+        ]
+    else:
+        changes += ["DROP TRIGGER done_is_final", "PRAGMA user_version = 7"]
+    engine = databases.plain_engine(url)
+    for change in changes:
+        with engine.connect() as connection:
+            transaction = connection.begin()
+            connection.exec_driver_sql("SELECT 1" if url.startswith("postgres") else "BEGIN")
+            connection.exec_driver_sql(change)
+            assert described(connection) != before, change
+            transaction.rollback()
+    assert described_at(url) == before
+
+
+def test_the_revisions_are_those_of_the_scripts():
+    names = sorted(path.stem for path in VERSIONS.glob("revision_*.py"))
+    assert names == [f"revision_{revision}" for revision in revisions.REVISIONS]
+    older = [None, *revisions.REVISIONS]
+    for revision, before in zip(revisions.REVISIONS, older, strict=False):
+        script = (VERSIONS / f"revision_{revision}.py").read_text()
+        assert f'\nrevision = "{revision}"\n' in script
+        assert (
+            f"\ndown_revision = {'None' if before is None else repr(before)}\n".replace("'", '"')
+            in script
+        )
+
+
+def test_the_migrations_use_nothing_of_the_program_as_it_is_now():
+    for path in VERSIONS.glob("revision_*.py"):
+        assert not re.search(r"^\s*(from|import) results", path.read_text(), re.MULTILINE)
+
+
+def test_a_new_database_says_its_revision(store, url):
+    assert migrations.current(url) == revisions.NEWEST
+    assert migrations.upgrade(url) == (revisions.NEWEST, revisions.NEWEST)
+
+
+@pytest.mark.parametrize("opener", [Store.open, Queries.open])
+def test_an_older_schema_is_refused_with_the_command_to_run(url, opener):
+    databases.make_by_migrations(url, "0001")
+    before = databases.content(url)
+    with pytest.raises(DatabaseError, match=r"has schema 0001.*'sweep db upgrade'"):
+        opener(url)
+    assert databases.content(url) == before
+
+
+@pytest.mark.parametrize("opener", [Store.open, Queries.open, migrations.upgrade])
+@pytest.mark.parametrize("revision", ["0099", "abcdef"])
+def test_an_unknown_schema_is_refused_untouched(url, plain, tmp_path, opener, revision):
+    Store.open(url).close()
+    with plain.begin() as connection:
+        connection.exec_driver_sql(
+            f"UPDATE {revisions.VERSION_TABLE} SET version_num = '{revision}'"
+        )
+    plain.dispose()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    content = databases.content(url)
+    said = f"another version of sweep: its schema is {revision}, and this one knows 0001 to"
+    with pytest.raises(DatabaseError, match=said):
+        opener(url)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert databases.content(url) == content
+    assert migrations.current(url) == revision
+
+
+def test_a_newer_schema_is_refused_also_by_the_first_version(sqlite_url):
+    Store.open(sqlite_url).close()
+    database = open_unchecked(sqlite_url, "read")
+    with database.reading() as connection:
+        # It knew this number only.
+        assert connection.exec_driver_sql("PRAGMA user_version").scalar_one() == int(
+            revisions.NEWEST
+        )
+    database.close()
+
+
+def test_an_unknown_number_of_the_first_kind_is_refused(sqlite_url, tmp_path):
+    databases.make_by_migrations(sqlite_url, "0001")
+    engine = databases.plain_engine(sqlite_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP TABLE {revisions.VERSION_TABLE}")
+        connection.exec_driver_sql("PRAGMA user_version = 99")
+    before = (tmp_path / "results.db").read_bytes()
+    with pytest.raises(DatabaseError, match="its schema is 0099"):
+        Store.open(sqlite_url)
+    assert (tmp_path / "results.db").read_bytes() == before
