@@ -23,8 +23,8 @@ from typing import Any, cast
 from no_op import nothing
 
 from results.store.store import Store
-from sweeper.plan import new_run
-from sweeper.spec import load_spec
+from sweeper.planning.plan import new_run
+from sweeper.spec.spec import load_spec
 
 HERE = Path(__file__).parent
 LEFT = 1_000

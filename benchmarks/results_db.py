@@ -47,8 +47,8 @@ from results.schema.tables import (
     sweeps,
 )
 from results.store.store import Store
-from sweeper.plan import new_evaluation, new_run
-from sweeper.spec import spec_from_text
+from sweeper.planning.plan import new_evaluation, new_run
+from sweeper.spec.spec import spec_from_text
 
 EPOCHS = 160
 PROVENANCE = {

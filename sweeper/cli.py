@@ -13,8 +13,8 @@ import typer.core
 from sweeper.commands import ask, keep, run
 from sweeper.commands.options import home_in_use
 from sweeper.commands.output import say
+from sweeper.commands.password_in_argv import hide_database_url
 from sweeper.errors import Interrupted, ResourceError, SweepError, as_sweep_error
-from sweeper.process_list import hide_database_url
 
 
 class _Commands(typer.core.TyperGroup):

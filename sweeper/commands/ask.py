@@ -87,7 +87,7 @@ def report(
         raise RequestError("--html FILE writes a page: --format and --output are for one table")
     with Queries.open(home_at(home, db).database) as queries:
         if html is not None:
-            from sweeper.commands.page import write_page
+            from results.html_report.build import write_page
 
             with queries.one_view():
                 write_page(
@@ -168,9 +168,9 @@ def compare(
 ) -> None:
     """Each row of a published table beside ours: differences, conditions, ranks, ratios."""
     from results import comparison
+    from results.comparison.sweep import beside
     from results.published import PUBLISHED, published_table
     from results.queries.queries import Queries
-    from sweeper.commands.beside import beside
 
     if accuracy not in comparison.ACCURACIES:
         raise RequestError(f"--accuracy {accuracy!r}: one of {', '.join(comparison.ACCURACIES)}")
@@ -219,9 +219,9 @@ def plot(
 ) -> None:
     """Draw figures: accuracy by scheme, size and noise, training curves, roots, probes."""
     from results.figures import FORMATS, draw, possible, save
+    from results.figures.probe_rows import probe_values
     from results.queries.queries import Queries
-    from sweeper.commands.probe_values import probe_values
-    from sweeper.spec import SWEEP_NAME
+    from sweeper.spec.spec import SWEEP_NAME
 
     if format not in FORMATS:
         raise RequestError(f"--format {format!r}: one of {', '.join(FORMATS)}")
@@ -262,7 +262,7 @@ def show(
 ) -> None:
     """One run in full: config, epochs, evaluations, blocks, probes, attempts, and its specs."""
     from results.queries.queries import Queries
-    from sweeper.run_page import run_page
+    from results.rendering.run_detail import run_page
 
     if format not in ("table", "json"):
         raise RequestError(f"a run is shown as table or json, not as {format!r}")

@@ -57,7 +57,7 @@ def import_(
     from results.archive.reading import Archive
     from results.schema.revisions import REVISIONS
     from results.store.store import Store
-    from sweeper.spec import SWEEP_NAME
+    from sweeper.spec.spec import SWEEP_NAME
 
     opened = Archive.open(archive, revisions=REVISIONS)
     renamed = _renamed(names, opened.sweeps)

@@ -24,8 +24,8 @@ from sweeper.home import Home
 
 if TYPE_CHECKING:
     from results.records import SweepStatus
-    from sweeper.scheduler import Summary
-    from sweeper.spec import Spec
+    from sweeper.scheduling.scheduler import Summary
+    from sweeper.spec.spec import Spec
 
 ExecutorOption = Annotated[str, typer.Option("--executor", help="ray, or inline: no Ray at all")]
 AddressOption = Annotated[
@@ -83,7 +83,7 @@ def run(
 
     After any interruption the same command goes on.
     """
-    from sweeper.spec import load_spec
+    from sweeper.spec.spec import load_spec
 
     where = _Where(executor, ray_address, slots, ray_dashboard, grace)
     _run_spec(load_spec(spec, changes), home_at(home, db, storage), where)
@@ -104,7 +104,7 @@ def resume(
 ) -> None:
     """Go on with a sweep from the database, without its file."""
     from results.store.store import Store
-    from sweeper.spec import spec_from_text
+    from sweeper.spec.spec import spec_from_text
 
     laboratory = home_at(home, db, storage)
     with Store.open(laboratory.database, create=False) as store:
@@ -117,11 +117,11 @@ def resume(
 def _run_spec(spec: Spec, home: Home, where: _Where) -> None:
     from results.queries.queries import Queries
     from results.store.store import Store
-    from sweeper.cost import CostModel
     from sweeper.executors import EXECUTORS, Conditions, Executor, executor_class
-    from sweeper.interruption import StopRequest
-    from sweeper.progress import make_progress
-    from sweeper.scheduler import interrupted, run_sweep
+    from sweeper.planning.cost import CostModel
+    from sweeper.scheduling.progress import make_progress
+    from sweeper.scheduling.scheduler import interrupted, run_sweep
+    from sweeper.scheduling.signals import StopRequest
     from trainers.errors import StorageError
     from trainers.storage import open_folder
 
@@ -218,10 +218,10 @@ def plan(
     """Show what SPEC would run; writes nothing."""
     from results.errors import NoDatabaseError
     from results.queries.queries import Queries
-    from sweeper.cost import CostModel
-    from sweeper.plan import plan_rows
-    from sweeper.progress import format_seconds
-    from sweeper.spec import load_spec
+    from sweeper.planning.cost import CostModel
+    from sweeper.planning.plan import plan_rows
+    from sweeper.scheduling.progress import format_seconds
+    from sweeper.spec.spec import load_spec
 
     loaded = load_spec(spec, changes)
     costs, stored = CostModel({}), {}

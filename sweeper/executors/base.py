@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from sweeper.spec import Resources
-from sweeper.worker import Outcome, Task
+from sweeper.executors.worker import Outcome, Task
+from sweeper.spec.spec import Resources
 
 
 @dataclass(frozen=True)

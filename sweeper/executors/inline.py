@@ -8,7 +8,7 @@ from typing import Self
 
 from sweeper.errors import ResourceError
 from sweeper.executors.base import Conditions, Executor
-from sweeper.worker import Outcome, Pulse, Task, execute
+from sweeper.executors.worker import Outcome, Pulse, Task, execute
 
 
 class InlineExecutor(Executor):

@@ -29,8 +29,17 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from sweeper.errors import ResourceError
 from sweeper.executors.base import Conditions, Executor
 from sweeper.executors.ray_connection import connect, signals_deferred
-from sweeper.executors.ray_room import require_room, slots_of_node
-from sweeper.worker import Lost, LostInCompany, Outcome, Pulse, Raised, Stopped, Task, execute
+from sweeper.executors.ray_slots import require_room, slots_of_node
+from sweeper.executors.worker import (
+    Lost,
+    LostInCompany,
+    Outcome,
+    Pulse,
+    Raised,
+    Stopped,
+    Task,
+    execute,
+)
 
 TEND_SECONDS = 2.0
 """How often nodes are counted and running tasks are asked for a sign of life."""

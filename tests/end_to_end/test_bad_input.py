@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 import databases
 from sweeper.cli import app
-from sweeper.spec import SWEEP_NAME
+from sweeper.spec.spec import SWEEP_NAME
 from wrong_specs import WRONG
 
 SWEEP = Path(sys.executable).with_name("sweep")

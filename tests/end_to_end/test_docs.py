@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from sweeper import points, spec, spec_source
-from sweeper.faults import Hung
-from sweeper.spec import spec_from_text
+from sweeper.spec import points, source, spec
+from sweeper.spec.fault_policies import Hung
+from sweeper.spec.spec import spec_from_text
 from trainers.evaluations import parse_evaluation
 from trainers.models import MODELS
 from trainers.scheme_config import SchemeConfig
@@ -160,9 +160,9 @@ def test_every_option_of_a_model_is_explained(name: str) -> None:
 def test_the_limits_of_specs_are_those_of_the_code() -> None:
     limits = SPECS_PAGE.split("## Limits")[1]
     for number, what in (
-        (spec_source.LARGEST_FILE, "bytes"),
-        (spec_source.MOST_VALUES, "keys and values"),
-        (spec_source.DEEPEST_NESTING, "levels"),
+        (source.LARGEST_FILE, "bytes"),
+        (source.MOST_VALUES, "keys and values"),
+        (source.DEEPEST_NESTING, "levels"),
         (spec.MOST_RUNS, "runs"),
         (points.DEEPEST_NETWORK, "layers"),
     ):

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from results.store.store import Store
-from sweeper.plan import new_evaluation, new_run
-from sweeper.spec import Spec, load_spec
+from sweeper.planning.plan import new_evaluation, new_run
+from sweeper.spec.spec import Spec, load_spec
 from trainers.config import RunConfig
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"

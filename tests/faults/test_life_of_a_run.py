@@ -34,11 +34,11 @@ from results.errors import DriverBusyError
 from results.records import FAULTS
 from run_model import RefusedError
 from stepped_sweep import SteppedLeaseKeeper, SteppedSweep
+from sweeper.executors.worker import Finished, Lost, MachineFault, Outcome, Raised, Task
 from sweeper.home import Home
-from sweeper.pace import Pace
-from sweeper.plan import new_evaluation, new_run
-from sweeper.spec import Spec, spec_from_text
-from sweeper.worker import Finished, Lost, MachineFault, Outcome, Raised, Task
+from sweeper.planning.plan import new_evaluation, new_run
+from sweeper.scheduling.pace import Pace
+from sweeper.spec.spec import Spec, spec_from_text
 from trainers.evaluations import parse_evaluation
 from trainers.run import store_result
 from trainers.storage import open_folder
@@ -530,9 +530,9 @@ def test_no_history_breaks_an_invariant(
     times: Callable[[int, int], int],
     figure: Any,
 ) -> None:
-    monkeypatch.setattr("sweeper.scheduler.LeaseKeeper", SteppedLeaseKeeper)
-    monkeypatch.setattr("sweeper.scheduler.LOOK_AROUND_SECONDS", 0.0)
-    monkeypatch.setattr("sweeper.scheduler.Pace", UnsteadyPace)
+    monkeypatch.setattr("sweeper.scheduling.scheduler.LeaseKeeper", SteppedLeaseKeeper)
+    monkeypatch.setattr("sweeper.scheduling.scheduler.LOOK_AROUND_SECONDS", 0.0)
+    monkeypatch.setattr("sweeper.scheduling.scheduler.Pace", UnsteadyPace)
     # Locks that are not there say something at once: this server was not started anew.
     monkeypatch.setattr("results.database.postgres_lock.RESTART_SECONDS", 0.0)
     url = f"sqlite:///{quick_folder}/results.db"

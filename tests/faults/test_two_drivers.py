@@ -23,8 +23,8 @@ from attempts_by_driver import Watch
 from drivers import Driver, Sweep, Undisturbed
 from figures import Figure, Times
 from results.store.store import Store
-from sweeper.plan import new_evaluation, new_run
-from sweeper.spec import load_spec
+from sweeper.planning.plan import new_evaluation, new_run
+from sweeper.spec.spec import load_spec
 
 REFUSAL_SECONDS = 2.0
 """What a refusal may take on an idle machine."""

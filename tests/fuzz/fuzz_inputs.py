@@ -41,7 +41,7 @@ with atheris.instrument_imports(include=["sweeper", "trainers", "results", "ruam
     import results.comparison
     import results.queries.queries  # noqa: F401
     import sweeper.cli
-    import sweeper.spec  # noqa: F401
+    import sweeper.spec.spec  # noqa: F401
 
 
 def target(name: str, folder: Path) -> Callable[[bytes], object]:

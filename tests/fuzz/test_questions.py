@@ -17,9 +17,9 @@ from results.schema.tables import sweep_specs
 from results.store.store import Store
 from stored_rows import replace_rows
 from sweeper.cli import app
-from sweeper.cost import CostModel
-from sweeper.plan import plan_rows
-from sweeper.spec import spec_from_text
+from sweeper.planning.cost import CostModel
+from sweeper.planning.plan import plan_rows
+from sweeper.spec.spec import spec_from_text
 
 SPEC = """
 model: zerosnet

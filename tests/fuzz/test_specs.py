@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from broken_specs import broken_data, broken_files, broken_overrides, flow
 from results.store.store import Store
-from sweeper.cost import CostModel
 from sweeper.errors import RequestError, SpecError
-from sweeper.plan import new_evaluation, new_run, plan_rows
-from sweeper.spec import Spec, load_spec, spec_from_text
-from sweeper.spec_source import LONGEST_MESSAGE
+from sweeper.planning.cost import CostModel
+from sweeper.planning.plan import new_evaluation, new_run, plan_rows
+from sweeper.spec.source import LONGEST_MESSAGE
+from sweeper.spec.spec import Spec, load_spec, spec_from_text
 
 BASE = "model: zerosnet\ndepth: 20\ndataset: digits\n"
 SOUND = BASE + "grid:\n  seed: [0, 1]\n"

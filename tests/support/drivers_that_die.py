@@ -37,7 +37,7 @@ import results.database.postgres
 import results.database.sqlite  # noqa: F401
 import sweeper.commands.run
 import sweeper.executors.inline
-import sweeper.scheduler  # noqa: F401
+import sweeper.scheduling.scheduler  # noqa: F401
 import trainers.run
 from sweeper import cli
 

@@ -6,10 +6,10 @@ import sys
 
 import results.store.leases
 import sweeper.cli
-import sweeper.lease_keeper
+import sweeper.scheduling.lease_keeper
 
 if __name__ == "__main__":
     seconds = float(sys.argv.pop(1))
     results.store.leases.LEASE_SECONDS = seconds
-    sweeper.lease_keeper.RENEW_SECONDS = seconds / 10
+    sweeper.scheduling.lease_keeper.RENEW_SECONDS = seconds / 10
     sweeper.cli.main()

@@ -10,16 +10,16 @@ from typing import Any, Self
 
 from checked_store import CheckedStore
 from results.errors import DriverBusyError
-from sweeper.cost import CostModel
 from sweeper.errors import Interrupted, ResourceError
 from sweeper.executors.base import Conditions, Executor
+from sweeper.executors.worker import Lost, LostInCompany, Outcome, Stopped, Task
 from sweeper.home import Home
-from sweeper.interruption import StopRequest
-from sweeper.lease_keeper import LeaseKeeper
-from sweeper.progress import PlainProgress
-from sweeper.scheduler import run_sweep
-from sweeper.spec import Spec
-from sweeper.worker import Lost, LostInCompany, Outcome, Stopped, Task
+from sweeper.planning.cost import CostModel
+from sweeper.scheduling.lease_keeper import LeaseKeeper
+from sweeper.scheduling.progress import PlainProgress
+from sweeper.scheduling.scheduler import run_sweep
+from sweeper.scheduling.signals import StopRequest
+from sweeper.spec.spec import Spec
 from trainers.errors import StorageError
 
 PATIENCE_SECONDS = 60.0

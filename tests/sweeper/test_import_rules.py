@@ -45,13 +45,13 @@ def test_the_contracts_are_those_of_the_design():
 
 
 BREACHES = {
-    "trainers/extra.py": "import ray, sqlalchemy, results.records, sweeper.spec",
+    "trainers/extra.py": "import ray, sqlalchemy, results.records, sweeper.spec.spec",
     "results/extra.py": "import trainers.config\ndef late():\n    import torch",
     "sweeper/home.py": "import ray",
-    "sweeper/plan.py": "import sweeper.scheduler",
-    "sweeper/worker.py": "import sweeper.executors.base",
-    "sweeper/spec.py": "import sweeper.plan",
-    "sweeper/scheduler.py": "import sweeper.cli",
+    "sweeper/planning/plan.py": "import sweeper.scheduling.scheduler",
+    "sweeper/executors/worker.py": "import sweeper.executors.base",
+    "sweeper/spec/spec.py": "import sweeper.planning.plan",
+    "sweeper/scheduling/scheduler.py": "import sweeper.cli",
 }
 
 
@@ -76,14 +76,14 @@ def verdict(tmp_path_factory) -> str:
         "trainers.extra -> ray",
         "trainers.extra -> sqlalchemy",
         "trainers.extra -> results.records",
-        "trainers.extra -> sweeper.spec",
+        "trainers.extra -> sweeper.spec.spec",
         "results.extra -> trainers.config",
         "results.extra -> torch",
         "sweeper.home -> ray",
-        "sweeper.plan -> sweeper.scheduler",
-        "sweeper.worker -> sweeper.executors.base",
-        "sweeper.spec -> sweeper.plan",
-        "sweeper.scheduler -> sweeper.cli",
+        "sweeper.planning.plan -> sweeper.scheduling.scheduler",
+        "sweeper.executors.worker -> sweeper.executors.base",
+        "sweeper.spec.spec -> sweeper.planning.plan",
+        "sweeper.scheduling.scheduler -> sweeper.cli",
     ],
 )
 def test_any_other_arrow_is_found(arrow, verdict):

@@ -14,8 +14,8 @@ from results.comparison import compare
 from results.comparison.agreement import joint_uncertainty
 from results.errors import UnknownColumnError
 from results.published import PUBLISHED, published_table
-from sweeper.plan import new_run
-from sweeper.spec import load_spec
+from sweeper.planning.plan import new_run
+from sweeper.spec.spec import load_spec
 
 SPECS = Path(__file__).parents[3] / "specs"
 UNMEASURED = {

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from results.comparison import compare, probes_needed
 from results.published import PUBLISHED, published_table
-from sweeper.plan import new_run
-from sweeper.spec import load_spec
+from sweeper.planning.plan import new_run
+from sweeper.spec.spec import load_spec
 
 TABLE = published_table("zerosnet/table9")
 SPEC = load_spec(Path(__file__).parents[3] / "specs" / "runtime_table9.yaml")

@@ -17,7 +17,7 @@ from results.comparison import compare
 from results.comparison.conditions import network_differences
 from results.comparison.matching import fits
 from results.published import PUBLISHED, PublishedRow, published_table
-from sweeper.plan import new_run
+from sweeper.planning.plan import new_run
 from trainers.config import RunConfig
 from trainers.models import MODELS
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from results.errors import ResultsError, UnknownPublishedTableError
 from results.published import PUBLISHED, networks, published_table
 from results.published.units import ERROR_PERCENT, FRACTION, MILLIONS, PERCENT, THOUSANDS
-from sweeper.spec import load_spec
+from sweeper.spec.spec import load_spec
 from trainers import schemes
 
 SPECS = sorted((Path(__file__).parents[3] / "specs").glob("*.yaml"))

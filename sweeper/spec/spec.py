@@ -19,13 +19,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from sweeper.errors import SpecError
-from sweeper.faults import FaultPolicies
-from sweeper.garbage_collection import no_search_for_cycles
-from sweeper.grid import Axis, Grid
-from sweeper.overrides import apply_override
-from sweeper.points import CONFIG_KEYS, NAMED, ConfigPath, Point, check_key, identity, resolve
-from sweeper.spec_source import SpecPath, SpecSource, parse_spec, read_spec_file
-from sweeper.validation import explain
+from sweeper.spec.fault_policies import FaultPolicies
+from sweeper.spec.garbage_collection import no_search_for_cycles
+from sweeper.spec.grid import Axis, Grid
+from sweeper.spec.overrides import apply_override
+from sweeper.spec.points import CONFIG_KEYS, NAMED, ConfigPath, Point, check_key, identity, resolve
+from sweeper.spec.source import SpecPath, SpecSource, parse_spec, read_spec_file
+from sweeper.spec.validation import explain
 from trainers.config import RunConfig
 from trainers.errors import UnknownNameError
 from trainers.evaluations import EVALUATIONS, EvaluationConfig, key_of_kind, parse_evaluation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sweeper.errors import ResourceError
-from sweeper.spec import Resources
+from sweeper.spec.spec import Resources
 
 
 def require_room(nodes: list[dict[str, Any]], resources: Resources) -> None:

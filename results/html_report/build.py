@@ -115,9 +115,9 @@ def _test(test: str, metrics: Sequence[str] | None, rows: Sequence[RunRow]) -> S
 
 def _comparisons(queries: Queries, sweeps: Sequence[str], where: Sequence[str]) -> list[Section]:
     """One for each sweep whose spec names a published table."""
+    from results.comparison.sweep import beside
     from results.html_report import CaptionedTable, Section
     from results.published import published_table
-    from sweeper.commands.beside import beside
 
     sections = []
     for name in sweeps or queries.sweep_names():
@@ -135,8 +135,8 @@ def _figures(
     queries: Queries, sweeps: Sequence[str], where: Sequence[str], rows: Sequence[RunRow]
 ) -> Section:
     from results.figures import FIGURES, draw, possible, svg_text
+    from results.figures.probe_rows import probe_values
     from results.html_report import Figure, Section
-    from sweeper.commands.probe_values import probe_values
 
     probes = probe_values(queries, sweeps, where)
     epochs = queries.epoch_rows(sweeps, where=where)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from sweeper.worker import MARKS, Mark, attempt_folders, run_folder
+from sweeper.executors.worker import MARKS, Mark, attempt_folders, run_folder
 from trainers.errors import StorageError
 from trainers.run import read_result
 from trainers.storage import open_folder

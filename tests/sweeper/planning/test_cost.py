@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from results.records import CostSample
-from sweeper.cost import EVALUATION_SHARE, UNCALIBRATED_RATE, CostModel
+from sweeper.planning.cost import EVALUATION_SHARE, UNCALIBRATED_RATE, CostModel
 from trainers.config import RunConfig
 
 

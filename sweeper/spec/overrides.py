@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sweeper.errors import Place, RequestError
-from sweeper.points import DEEPEST_PATH, NAMED
-from sweeper.spec_source import SpecPath, SpecSource, in_one_line, parse_value
+from sweeper.spec.points import DEEPEST_PATH, NAMED
+from sweeper.spec.source import SpecPath, SpecSource, in_one_line, parse_value
 
 _ALWAYS_ONE_VALUE = ("depth", "seed")
 """Keys for which a list can only mean an axis."""

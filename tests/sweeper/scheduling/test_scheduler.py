@@ -14,17 +14,10 @@ import pytest
 from results.errors import DriverBusyError
 from results.queries.queries import Queries
 from results.store.store import Store
-from sweeper.cost import CostModel
 from sweeper.errors import Interrupted, ResourceError
 from sweeper.executors import Conditions, Executor
 from sweeper.executors.inline import InlineExecutor
-from sweeper.home import Home
-from sweeper.interruption import StopRequest
-from sweeper.lease_keeper import LeaseKeeper
-from sweeper.progress import PlainProgress
-from sweeper.scheduler import Summary, run_sweep
-from sweeper.spec import Resources, spec_from_text
-from sweeper.worker import (
+from sweeper.executors.worker import (
     Finished,
     Lost,
     LostInCompany,
@@ -35,6 +28,13 @@ from sweeper.worker import (
     Task,
     execute,
 )
+from sweeper.home import Home
+from sweeper.planning.cost import CostModel
+from sweeper.scheduling.lease_keeper import LeaseKeeper
+from sweeper.scheduling.progress import PlainProgress
+from sweeper.scheduling.scheduler import Summary, run_sweep
+from sweeper.scheduling.signals import StopRequest
+from sweeper.spec.spec import Resources, spec_from_text
 from trainers.errors import StorageError
 from trainers.run import run as train_one
 from trainers.storage import open_folder
@@ -411,7 +411,7 @@ def test_the_second_control_c_and_the_deadline_stop_at_once(lab: Laboratory) -> 
 def test_a_cancelled_run_is_taken_from_its_driver(
     lab: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sweeper.lease_keeper.RENEW_SECONDS", 0.01)
+    monkeypatch.setattr("sweeper.scheduling.lease_keeper.RENEW_SECONDS", 0.01)
 
     def cancel_two(task: Task) -> Outcome | None:
         if len(lab.ran) == 1:

@@ -8,9 +8,9 @@ import pytest
 
 from results.records import RUN_KEYS
 from results.store.store import Store
-from sweeper.cost import CostModel
-from sweeper.plan import new_evaluation, new_run, plan_rows
-from sweeper.spec import spec_from_text
+from sweeper.planning.cost import CostModel
+from sweeper.planning.plan import new_evaluation, new_run, plan_rows
+from sweeper.spec.spec import spec_from_text
 
 SPEC = """\
 name: mine

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.process_list import without_database_url
+from sweeper.commands.password_in_argv import without_database_url
 
 SWEEP = str(Path(sys.executable).parent / "sweep")
 URL = "postgresql://me:hunter2@127.0.0.1:1/lab"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sweeper.errors import RequestError, SpecError
-from sweeper.spec import spec_from_text
+from sweeper.spec.spec import spec_from_text
 
 SPEC = """\
 model: zerosnet

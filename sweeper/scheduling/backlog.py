@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 
 from results.records import PendingRun
-from sweeper.faults import Fault
+from sweeper.spec.fault_policies import Fault
 
 _MOST_AT_ONCE = 64
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from sweeper.spec_source import SpecPath, SpecSource
-from sweeper.validation import explain
+from sweeper.spec.source import SpecPath, SpecSource
+from sweeper.spec.validation import explain
 from trainers.config import RunConfig, TrainingConfig
 from trainers.dataset_config import parse_dataset
 from trainers.errors import UnknownNameError

@@ -12,8 +12,8 @@ import pytest
 import ray
 
 from sweeper.executors import Conditions, executor_class
-from sweeper.spec import Resources
-from sweeper.worker import Finished, Task
+from sweeper.executors.worker import Finished, Task
+from sweeper.spec.spec import Resources
 from trainers.config import RunConfig
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.varying import varying_settings
+from sweeper.planning.varied_settings import varying_settings
 from trainers.config import RunConfig
 
 

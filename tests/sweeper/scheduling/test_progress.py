@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from results.records import OtherDriver
-from sweeper import progress
-from sweeper.progress import LiveProgress, PlainProgress, format_seconds, make_progress
+from sweeper.scheduling import progress
+from sweeper.scheduling.progress import LiveProgress, PlainProgress, format_seconds, make_progress
 
 
 class Clock:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from results.store.store import Store
-from sweeper.plan import new_evaluation, new_run
-from sweeper.spec import load_spec, spec_from_text
+from sweeper.planning.plan import new_evaluation, new_run
+from sweeper.spec.spec import load_spec, spec_from_text
 from trainers.models import MODELS
 from trainers.scheme_config import SchemeConfig
 
@@ -306,7 +306,7 @@ def test_the_name_is_that_of_the_file_unless_it_is_given(tmp_path):
 
 
 def test_every_spec_of_the_repository_can_be_planned():
-    specs = sorted((Path(__file__).parents[2] / "specs").glob("*.yaml"))
+    specs = sorted((Path(__file__).parents[3] / "specs").glob("*.yaml"))
     assert specs
     for path in specs:
         spec = load_spec(path)

@@ -14,8 +14,7 @@ import pytest
 
 from sweeper.errors import ResourceError
 from sweeper.executors import EXECUTORS, Conditions, Executor, executor_class
-from sweeper.spec import Resources
-from sweeper.worker import (
+from sweeper.executors.worker import (
     MARKS,
     Finished,
     Lost,
@@ -27,6 +26,7 @@ from sweeper.worker import (
     Stopped,
     Task,
 )
+from sweeper.spec.spec import Resources
 from trainers.config import RunConfig
 from trainers.errors import UnknownNameError
 
@@ -352,7 +352,7 @@ def test_a_larger_share_takes_the_place_of_several_slots(tmp_path: Path) -> None
 def test_a_slot_is_whole_on_one_node(
     resources: Resources, node: dict[str, float], slots: int
 ) -> None:
-    from sweeper.executors.ray_room import slots_of_node
+    from sweeper.executors.ray_slots import slots_of_node
 
     assert slots_of_node(node, resources) == slots
 

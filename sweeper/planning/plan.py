@@ -7,10 +7,10 @@ from functools import lru_cache
 from typing import Any
 
 from results.records import RUN_KEYS, NewEvaluation, NewRun
-from sweeper.cost import CostModel
-from sweeper.garbage_collection import no_search_for_cycles
-from sweeper.spec import Spec
-from sweeper.varying import varying_settings
+from sweeper.planning.cost import CostModel
+from sweeper.planning.varied_settings import varying_settings
+from sweeper.spec.garbage_collection import no_search_for_cycles
+from sweeper.spec.spec import Spec
 from trainers.config import RunConfig
 from trainers.evaluations import EvaluationConfig
 from trainers.scheme_config import SchemeConfig

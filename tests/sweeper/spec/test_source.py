@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sweeper.errors import Place, RequestError, SpecError
-from sweeper.spec_source import (
+from sweeper.spec.source import (
     DEEPEST_NESTING,
     LARGEST_FILE,
     LONGEST_MESSAGE,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from sweeper.errors import SpecError
-from sweeper.spec_source import SpecPath, SpecSource
+from sweeper.spec.source import SpecPath, SpecSource
 from trainers.dataset_config import DatasetConfig, config_class
 from trainers.models import MODELS, ModelOptions
 from trainers.probes import PROBES

@@ -7,8 +7,8 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from sweeper.points import ConfigPath, Point, resolve
-from sweeper.spec_source import SpecPath, SpecSource
+from sweeper.spec.points import ConfigPath, Point, resolve
+from sweeper.spec.source import SpecPath, SpecSource
 from trainers.config import RunConfig
 
 Axis = tuple[tuple[str, ...], tuple[tuple[Any, ...], ...], tuple[SpecPath, ...]]

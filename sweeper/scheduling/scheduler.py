@@ -21,20 +21,9 @@ from pydantic import ValidationError
 from results.errors import BadResultError, DatabaseError
 from results.records import OtherDriver, PendingRun, SweepChange
 from results.store.store import Store
-from sweeper.backlog import Backlog
-from sweeper.cost import CostModel
 from sweeper.errors import Interrupted, ResourceError
 from sweeper.executors import Executor
-from sweeper.faults import Fault
-from sweeper.home import Home
-from sweeper.interruption import StopRequest
-from sweeper.lease_keeper import LeaseKeeper
-from sweeper.pace import Pace
-from sweeper.plan import new_evaluation, new_runs
-from sweeper.progress import Progress
-from sweeper.run_storage import RunStorage
-from sweeper.spec import Spec
-from sweeper.worker import (
+from sweeper.executors.worker import (
     Finished,
     Lost,
     LostInCompany,
@@ -45,6 +34,17 @@ from sweeper.worker import (
     Stopped,
     Task,
 )
+from sweeper.home import Home
+from sweeper.planning.cost import CostModel
+from sweeper.planning.plan import new_evaluation, new_runs
+from sweeper.scheduling.backlog import Backlog
+from sweeper.scheduling.lease_keeper import LeaseKeeper
+from sweeper.scheduling.pace import Pace
+from sweeper.scheduling.progress import Progress
+from sweeper.scheduling.run_storage import RunStorage
+from sweeper.scheduling.signals import StopRequest
+from sweeper.spec.fault_policies import Fault
+from sweeper.spec.spec import Spec
 from trainers.config import RunConfig
 from trainers.errors import StorageError
 

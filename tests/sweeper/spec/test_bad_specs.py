@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-import sweeper.grid
-import sweeper.spec
+import sweeper.spec.grid
+import sweeper.spec.spec
 from sweeper import cli
 from sweeper.errors import SpecError
-from sweeper.spec import load_spec, spec_from_text
+from sweeper.spec.spec import load_spec, spec_from_text
 from wrong_specs import BASE, THOUSAND, WRONG
 
 
@@ -41,7 +41,7 @@ def test_an_enormous_grid_is_refused_before_any_point_is_made(monkeypatch):
     def resolve(*_):
         raise AssertionError("a point was resolved")
 
-    monkeypatch.setattr(sweeper.grid, "resolve", resolve)
+    monkeypatch.setattr(sweeper.spec.grid, "resolve", resolve)
     with pytest.raises(AssertionError):
         spec_from_text(BASE, "s.yaml")
     with pytest.raises(SpecError, match="1,000,000,000 points"):
@@ -57,8 +57,8 @@ def resolved(monkeypatch):
         points.append(point)
         return resolve(source, point)
 
-    resolve = sweeper.spec.resolve
-    for module in (sweeper.spec, sweeper.grid):
+    resolve = sweeper.spec.spec.resolve
+    for module in (sweeper.spec.spec, sweeper.spec.grid):
         monkeypatch.setattr(module, "resolve", counted)
     return points
 
