@@ -28,11 +28,11 @@ def measure(depth: int, precision: str) -> dict[str, Any]:
     """In this process: seconds until the graphs are there, and images a second."""
     import torch
 
-    from trainers.compilation import compiled
-    from trainers.config import RunConfig
-    from trainers.measure import forward_batch
+    from trainers.config.run import RunConfig
+    from trainers.evaluation.measure import forward_batch
+    from trainers.optim.compilation import compiled
     from trainers.run import prepare_torch
-    from trainers.train import build_network
+    from trainers.training.train import build_network
 
     prepare_torch(1)
     config = RunConfig.model_validate(

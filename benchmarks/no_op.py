@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainers.job import TrainingJob, TrainingResult
+from trainers.config.job import TrainingJob, TrainingResult
 
 
 def nothing(job: TrainingJob) -> TrainingResult:

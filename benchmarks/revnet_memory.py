@@ -16,8 +16,8 @@ import time
 import torch
 from torch.nn import functional
 
+from benchmarks.saved_activations import SavedActivations
 from trainers.models import MODELS
-from trainers.saved_activations import SavedActivations
 
 
 def network_of(depth: int, recompute: bool) -> torch.nn.Module:

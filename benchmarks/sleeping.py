@@ -6,7 +6,7 @@ import time
 
 from no_op import nothing
 
-from trainers.job import TrainingJob, TrainingResult
+from trainers.config.job import TrainingJob, TrainingResult
 
 SECONDS_AN_EPOCH = 0.05
 

@@ -54,9 +54,9 @@ def plain_loop(options: argparse.Namespace) -> Callable[[], None]:
     from torch.utils.data import DataLoader, Dataset
     from torchvision import transforms
 
-    from trainers.config import RunConfig
-    from trainers.datasets import load, training_subset
-    from trainers.train import build_network
+    from trainers.config.run import RunConfig
+    from trainers.data.datasets import load, training_subset
+    from trainers.training.train import build_network
 
     torch.set_num_threads(options.cores)
     config = RunConfig.model_validate(config_of(options, "fp32"))
@@ -99,10 +99,10 @@ def sweep_trainer(
     options: argparse.Namespace, precision: str, threads: int, compiled: bool = False
 ) -> Callable[[], None]:
     """One epoch of this project's trainer, without the test that follows it."""
-    from trainers.config import RunConfig
-    from trainers.job import TrainingJob
+    from trainers.config.job import TrainingJob
+    from trainers.config.run import RunConfig
     from trainers.run import prepare_torch
-    from trainers.train import _Training
+    from trainers.training.train import _Training
 
     prepare_torch(threads)
     config = RunConfig.model_validate(config_of(options, precision, compiled))

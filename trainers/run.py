@@ -18,12 +18,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from trainers.allocation import keep_freed_memory
-from trainers.config import RunConfig
+from trainers.config.evaluations import parse_evaluation
+from trainers.config.job import EpochMetrics, TrainingJob, TrainingResult
+from trainers.config.run import RunConfig
 from trainers.errors import TrainerError
-from trainers.evaluations import parse_evaluation
-from trainers.job import EpochMetrics, TrainingJob, TrainingResult
 from trainers.storage import Folder, open_folder
+from trainers.training.malloc import keep_freed_memory
 
 RESULT_FILE = "result.json"
 RESULT_FORMAT = 1
@@ -80,7 +80,7 @@ def run(
         StorageError: a folder is full or cannot be reached.
         TrainingStopped: on_epoch raised it; the next attempt goes on from there.
     """
-    from trainers.checkpoint import Checkpoints
+    from trainers.training.checkpoint import Checkpoints
 
     prepare_torch(threads)
     started = time.time()
@@ -134,8 +134,8 @@ def evaluate_stored(
         CheckpointError: no folder has the run's weights.
         StorageUnreachableError: no folder that can be reached has.
     """
-    from trainers.checkpoint import load_weights
-    from trainers.train import evaluate_weights
+    from trainers.training.checkpoint import load_weights
+    from trainers.training.train import evaluate_weights
 
     prepare_torch(threads)
     job = TrainingJob(

@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from gpu.images import BATCH_SIZE, Batch
-from trainers.config import RunConfig
-from trainers.train import build_network
+from trainers.config.run import RunConfig
+from trainers.training.train import build_network
 
 
 class Pictures(Dataset[Any]):

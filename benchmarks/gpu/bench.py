@@ -14,7 +14,7 @@ from gpu.baseline import Pictures, pictures_of
 from gpu.images import Batch, Model, TrainingSet, config_of, noise_images
 from gpu.runs import EagerRun, Run, digest_after, synchronize
 from gpu.timing import measure
-from trainers.config import Precision
+from trainers.config.run import Precision
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ class Bench:
         synchronize(self.device)
 
     def eager_digest(self, precision: Precision) -> str:
-        """Of the run of seed 0, as `trainers.train` steps it, when weights are compared."""
+        """Of the run of seed 0, as `trainers.training.train` steps it, when weights are
+        compared."""
         run = EagerRun(config_of(self.model, precision), self.data)
         for _ in range(self.check_steps):
             run.step()

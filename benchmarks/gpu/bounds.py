@@ -29,8 +29,8 @@ from typing import Any
 import torch
 
 from gpu.images import BATCH_SIZE, EPOCHS, TRAINING_IMAGES
-from trainers.config import Precision, RunConfig
-from trainers.models.multistep_options import MultistepOptions, layout_of
+from trainers.config.run import Precision, RunConfig
+from trainers.models.multistep.options import MultistepOptions, layout_of
 
 _COPIES = 20
 _LARGEST_COPY = 4 * 2**30

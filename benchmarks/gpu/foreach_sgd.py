@@ -1,4 +1,5 @@
-"""trainers.sgd.SGD over all parameters at once: a few launches a step instead of three for each."""
+"""trainers.optim.sgd.SGD over all parameters at once: a few launches a step instead of three for
+each."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from torch.nn import Parameter
 
 
 class ForeachSGD:
-    """The update of `trainers.sgd.SGD`, in its order of arithmetic.
+    """The update of `trainers.optim.sgd.SGD`, in its order of arithmetic.
 
     Velocities start as zeros, so that every step is the same work and a graph can hold it:
     momentum times 0 plus g is g, but for the sign of a zero.

@@ -32,7 +32,7 @@ class CoefficientTensors(nn.Module):
         self.register_buffer("values", values, persistent=False)
 
     def forward(self, slope: Tensor, history: list[Tensor]) -> Tensor:
-        """In at least float32, as `trainers.models.multistep` does it: bf16 would round the
+        """In at least float32, as `trainers.models.multistep.network` does it: bf16 would round the
         coefficients."""
         *alpha, beta = (values.view(-1, 1, 1) for values in self.values.unbind())
         new = slope * beta
@@ -73,7 +73,8 @@ def fuse(networks: Sequence[nn.Module]) -> nn.Module:
     """One network (N, K channels, H, W) -> (K, N, classes) with the weights of K networks.
 
     Args:
-        networks: of one structure, built by `trainers.models.multistep`, with fixed coefficients;
+        networks: of one structure, built by `trainers.models.multistep.network`, with fixed
+        coefficients;
             they may differ in weights and in coefficients. They are left as they are.
 
     Raises:

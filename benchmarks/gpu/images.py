@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainers.augment import crop_and_flip, draw, pad
-from trainers.config import Precision, RunConfig
-from trainers.draws import seeded_generator
+from trainers.config.run import Precision, RunConfig
+from trainers.data.augment import crop_and_flip, draw, pad
+from trainers.rng import seeded_generator
 
 BATCH_SIZE = 128
 EPOCHS = 160
@@ -79,7 +79,7 @@ def chunks(
     data: TrainingSet, config: RunConfig, batches_a_gather: int = BATCHES_A_GATHER
 ) -> Iterator[Batch]:
     """Augmented images of one epoch after the other, without end, `batches_a_gather` batches at a
-    time: draws as `trainers.train` makes them, crops and flips by one gather.
+    time: draws as `trainers.training.train` makes them, crops and flips by one gather.
 
     Only whole batches: the 80 images left over of 50,000 would need a graph of their own, for
     0.2 % of the work.

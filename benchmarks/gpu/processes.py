@@ -16,7 +16,7 @@ import torch.multiprocessing
 from gpu.images import PRECISIONS, Model, TrainingSet, config_of, noise_images
 from gpu.runs import Run, digest_after, single_run, synchronize
 from gpu.timing import Interval, images_per_second_together, measure
-from trainers.config import Precision
+from trainers.config.run import Precision
 from trainers.run import prepare_torch
 
 _TOGETHER_SECONDS = 120.0

@@ -1,4 +1,5 @@
-"""Training runs that step on a device: as `trainers.train` steps, and without waiting for it.
+"""Training runs that step on a device: as `trainers.training.train` steps, and without waiting for
+it.
 
 On a GPU all work of a `Run` is on a stream of its own, from the first weight on. The streams'
 buffers that cuBLAS works in are kept by stream, and autograd adds gradients up on the stream that
@@ -19,12 +20,12 @@ from torch.nn import functional
 from gpu.foreach_sgd import ForeachSGD
 from gpu.fused import fuse, with_coefficient_tensors
 from gpu.images import BATCH_SIZE, BatchSource, TrainingSet, batches, fused_batches
-from trainers.augment import normalize
-from trainers.checkpoint import weights_sha256
-from trainers.config import RunConfig
-from trainers.sgd import SGD
-from trainers.step import training_step
-from trainers.train import STEPS_UNTIL_A_LOOK, build_network
+from trainers.config.run import RunConfig
+from trainers.data.augment import normalize
+from trainers.optim.sgd import SGD
+from trainers.optim.step import training_step
+from trainers.training.checkpoint import weights_sha256
+from trainers.training.train import STEPS_UNTIL_A_LOOK, build_network
 
 WARM_UP_STEPS = 3
 STREAMS = 32
@@ -32,7 +33,8 @@ STREAMS = 32
 
 
 class EagerRun:
-    """One run as `trainers.train` steps it: a batch's crops at a time, rare looks at the loss."""
+    """One run as `trainers.training.train` steps it: a batch's crops at a time, rare looks at the
+    loss."""
 
     def __init__(self, config: RunConfig, data: TrainingSet) -> None:
         self._config = config

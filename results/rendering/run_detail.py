@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from trainers.exact import format_number
+from trainers.methods.fractions import format_number
 
 
 def run_page(detail: dict[str, Any]) -> str:

@@ -26,7 +26,7 @@ def write_text(text: str, output: Path | None) -> None:
 
 def write_file(content: bytes, output: Path) -> None:
     """To a file that is whole or absent. Raises RequestError if it cannot be written."""
-    from trainers.durable import write_durably
+    from trainers.storage.atomic_write import write_durably
 
     try:
         if output.exists() and not output.is_file():

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from trainers.config.job import EpochMetrics
 from trainers.errors import (
     CheckpointError,
     DatasetMissingError,
     StorageError,
     TrainingStopped,
 )
-from trainers.job import EpochMetrics
-from trainers.memory import is_out_of_memory
 from trainers.run import evaluate_stored, run
 from trainers.storage import Folder, open_folder
+from trainers.training.out_of_memory import is_out_of_memory
 
 MARKS = "drivers"
 """The folder of the storage that holds a mark of each driver at work."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from results.records import CostSample
-from trainers.config import RunConfig
+from trainers.config.run import RunConfig
 
 UNCALIBRATED_RATE = 1.3e10
 """Forward multiply-adds a second, training, of one CPU core of a 2024 server (fp32, depth 32,

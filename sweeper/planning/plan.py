@@ -11,9 +11,9 @@ from sweeper.planning.cost import CostModel
 from sweeper.planning.varied_settings import varying_settings
 from sweeper.spec.garbage_collection import no_search_for_cycles
 from sweeper.spec.spec import Spec
-from trainers.config import RunConfig
-from trainers.evaluations import EvaluationConfig
-from trainers.scheme_config import SchemeConfig
+from trainers.config.evaluations import EvaluationConfig
+from trainers.config.run import RunConfig
+from trainers.methods.scheme_config import SchemeConfig
 
 NOT_STORED = "new"
 """The state of a run that no database knows yet."""

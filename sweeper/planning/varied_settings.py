@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from trainers.config import RunConfig
+from trainers.config.run import RunConfig
 
 #: Parts of a config that a plan shows anyway, or that say nothing by themselves.
 _SHOWN = {"recipe_version", "scheme", "seed", "model.name", "model.depth", "dataset.name"}

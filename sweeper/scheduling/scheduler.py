@@ -45,7 +45,7 @@ from sweeper.scheduling.run_storage import RunStorage
 from sweeper.scheduling.signals import StopRequest
 from sweeper.spec.fault_policies import Fault
 from sweeper.spec.spec import Spec
-from trainers.config import RunConfig
+from trainers.config.run import RunConfig
 from trainers.errors import StorageError
 
 POLL_SECONDS = 0.5

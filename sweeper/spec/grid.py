@@ -9,7 +9,7 @@ from typing import Any
 
 from sweeper.spec.points import ConfigPath, Point, resolve
 from sweeper.spec.source import SpecPath, SpecSource
-from trainers.config import RunConfig
+from trainers.config.run import RunConfig
 
 Axis = tuple[tuple[str, ...], tuple[tuple[Any, ...], ...], tuple[SpecPath, ...]]
 """Names that move together, their values by position, and where each name's list stands."""

@@ -15,11 +15,11 @@ from pydantic import BaseModel, ValidationError
 
 from sweeper.spec.source import SpecPath, SpecSource
 from sweeper.spec.validation import explain
-from trainers.config import RunConfig, TrainingConfig
-from trainers.dataset_config import parse_dataset
+from trainers.config.dataset import parse_dataset
+from trainers.config.run import RunConfig, TrainingConfig
 from trainers.errors import UnknownNameError
+from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
-from trainers.scheme_config import SchemeConfig
 
 CONFIG_KEYS = (
     "model",

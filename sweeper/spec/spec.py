@@ -26,10 +26,10 @@ from sweeper.spec.overrides import apply_override
 from sweeper.spec.points import CONFIG_KEYS, NAMED, ConfigPath, Point, check_key, identity, resolve
 from sweeper.spec.source import SpecPath, SpecSource, parse_spec, read_spec_file
 from sweeper.spec.validation import explain
-from trainers.config import RunConfig
+from trainers.config.evaluations import EVALUATIONS, EvaluationConfig, key_of_kind, parse_evaluation
+from trainers.config.run import RunConfig
 from trainers.errors import UnknownNameError
-from trainers.evaluations import EVALUATIONS, EvaluationConfig, key_of_kind, parse_evaluation
-from trainers.exact import Number
+from trainers.methods.fractions import Number
 
 MOST_RUNS = 250_000
 """Points of one spec; refused before anything is expanded."""

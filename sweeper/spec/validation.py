@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from sweeper.errors import SpecError
 from sweeper.spec.source import SpecPath, SpecSource
-from trainers.dataset_config import DatasetConfig, config_class
+from trainers.config.dataset import DatasetConfig, config_class
 from trainers.models import MODELS, ModelOptions
 from trainers.probes import PROBES
 

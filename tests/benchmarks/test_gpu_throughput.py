@@ -38,12 +38,12 @@ from gpu.runs import EagerRun, Run, digest_after, fused_run, single_run
 from gpu.timing import Interval, images_per_second_together, measure
 from torch import nn
 
-import trainers.train
-from trainers.config import Precision
-from trainers.datasets import Split
-from trainers.job import TrainingJob
-from trainers.sgd import SGD
-from trainers.train import build_network
+import trainers.training.train
+from trainers.config.job import TrainingJob
+from trainers.config.run import Precision
+from trainers.data.datasets import Split
+from trainers.optim.sgd import SGD
+from trainers.training.train import build_network
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "benchmarks" / "gpu_throughput.py"
@@ -77,10 +77,10 @@ def test_the_eager_lane_is_the_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
     config = config_of(MODEL, "fp32")
     pixels, labels = noise_images(2 * BATCH_SIZE, config)
     split = Split(pixels.numpy(), labels.numpy())
-    monkeypatch.setattr(trainers.train, "load", lambda *_: (split, split))
+    monkeypatch.setattr(trainers.training.train, "load", lambda *_: (split, split))
     recipe = config.training.model_copy(update={"epochs": 1})
     one_epoch = config.model_copy(update={"training": recipe})
-    trained = trainers.train.train(TrainingJob(one_epoch, (), Path("nowhere")))
+    trained = trainers.training.train.train(TrainingJob(one_epoch, (), Path("nowhere")))
     run = EagerRun(config, TrainingSet.on(CPU, (pixels, labels), config))
     assert [run.step(), run.step()] == [BATCH_SIZE, BATCH_SIZE]
     assert run.digest() == trained["weights_sha256"]

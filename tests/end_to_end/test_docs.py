@@ -15,9 +15,9 @@ from ruamel.yaml import YAML
 from sweeper.spec import points, source, spec
 from sweeper.spec.fault_policies import Hung
 from sweeper.spec.spec import spec_from_text
-from trainers.evaluations import parse_evaluation
+from trainers.config.evaluations import parse_evaluation
+from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
-from trainers.scheme_config import SchemeConfig
 
 ROOT = Path(__file__).parents[2]
 SWEEP = str(Path(sys.executable).parent / "sweep")

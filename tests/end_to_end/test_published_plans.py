@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from results.published import PUBLISHED, PublishedRow, published_table
 from sweeper.cli import app
 from sweeper.spec.spec import Spec, load_spec
-from trainers.config import RunConfig
+from trainers.config.run import RunConfig
 
 SPECS = {path.stem: path for path in (Path(__file__).parents[2] / "specs").glob("*.yaml")}
 

@@ -19,7 +19,7 @@ import pytest
 from results.store.store import Store
 from sweeper.planning.plan import new_evaluation, new_run
 from sweeper.spec.spec import Spec, load_spec
-from trainers.config import RunConfig
+from trainers.config.run import RunConfig
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
 FILES = sorted(SPECS.glob("*.yaml"))

@@ -39,7 +39,7 @@ from sweeper.home import Home
 from sweeper.planning.plan import new_evaluation, new_run
 from sweeper.scheduling.pace import Pace
 from sweeper.spec.spec import Spec, spec_from_text
-from trainers.evaluations import parse_evaluation
+from trainers.config.evaluations import parse_evaluation
 from trainers.run import store_result
 from trainers.storage import open_folder
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import trainers.train  # noqa: F401 (for the forked processes)
-from trainers.datasets import load
+import trainers.training.train  # noqa: F401 (for the forked processes)
+from trainers.data.datasets import load
 from trainers.run import prepare_torch, read_result, run
 from trainers.storage import open_folder
 
@@ -105,7 +105,7 @@ def crash(config: dict[str, Any], root: Path, number: int, moment: str) -> str:
 
 def go_on(config: dict[str, Any], root: Path) -> str:
     """As a driver does: a result that is there is taken, else another attempt is made."""
-    from trainers.config import RunConfig
+    from trainers.config.run import RunConfig
 
     folder = open_folder(root / "1")
     result = read_result(folder, RunConfig.model_validate(config).run_id)

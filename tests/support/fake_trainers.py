@@ -10,8 +10,8 @@ import os
 import signal
 import time
 
+from trainers.config.job import EpochMetrics, TrainingJob, TrainingResult
 from trainers.errors import StorageFullError, StorageUnreachableError
-from trainers.job import EpochMetrics, TrainingJob, TrainingResult
 
 
 def quick(job: TrainingJob) -> TrainingResult:
@@ -119,7 +119,7 @@ def paced(job: TrainingJob) -> TrainingResult:
     An epoch's number is a hash of the one before, so that an epoch left out or done twice changes
     the last one, which the result consists of.
     """
-    from trainers.checkpoint import Checkpoints
+    from trainers.training.checkpoint import Checkpoints
 
     assert job.folder is not None
     checkpoints = Checkpoints(job.config.run_id, job.folder, job.earlier)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import fake_trainers
-from trainers.job import EpochMetrics, TrainingJob, TrainingResult
+from trainers.config.job import EpochMetrics, TrainingJob, TrainingResult
 
 FILE = "epochs.txt"
 
@@ -33,7 +33,7 @@ def paced(job: TrainingJob) -> TrainingResult:
 
 def digits(job: TrainingJob) -> TrainingResult:
     """As the real trainer."""
-    from trainers.train import train
+    from trainers.training.train import train
 
     return _noted(train, job)
 

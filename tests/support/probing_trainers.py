@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 
 import fake_trainers
-from trainers.job import BlockScheme, ProbeValue, TrainingJob, TrainingResult
-from trainers.probes.configs import Runtime
+from trainers.config.job import BlockScheme, ProbeValue, TrainingJob, TrainingResult
+from trainers.config.probes import Runtime
 
 
 def probing(job: TrainingJob) -> TrainingResult:

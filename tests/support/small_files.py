@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from trainers.checkpoint import Checkpoints
-from trainers.config import RunConfig
+from trainers.config.run import RunConfig
 from trainers.errors import StorageFullError
 from trainers.run import run
 from trainers.storage import open_folder
+from trainers.training.checkpoint import Checkpoints
 
 
 def main(config_file: str, root: str, *sizes: str) -> None:

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainers.errors import TrainingStopped
+from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS, Architecture, ModelOptions
 from trainers.run import run
-from trainers.scheme_config import SchemeConfig
 from trainers.storage import open_folder
 
 NO_DATA = Path("/nonexistent")  # the digits need no folder

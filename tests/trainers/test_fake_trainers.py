@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
+from trainers.config.job import EpochMetrics
 from trainers.errors import StorageFullError, StorageUnreachableError, TrainingStopped
-from trainers.job import EpochMetrics
 from trainers.run import run
 from trainers.storage import open_folder
 

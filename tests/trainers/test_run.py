@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from trainers.config.job import TrainingJob, TrainingResult
 from trainers.errors import CheckpointError, UnknownNameError
-from trainers.job import TrainingJob, TrainingResult
 from trainers.run import evaluate_stored, main, read_result, run, store_result
 from trainers.storage import open_folder
 
@@ -261,7 +261,9 @@ def test_a_folder_that_cannot_be_used_exits_with_2(
     assert complaint in err
 
 
-@pytest.mark.parametrize("trainer", ["no_such_module:train", "trainers.train:no_such_function"])
+@pytest.mark.parametrize(
+    "trainer", ["no_such_module:train", "trainers.training.train:no_such_function"]
+)
 def test_a_trainer_that_is_not_there_exits_with_2(
     small: Small, tmp_path: Path, trainer: str
 ) -> None:

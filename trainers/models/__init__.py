@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from trainers.models.architecture import Architecture, ModelOptions
-from trainers.models.dynamical_resnet_options import DYNAMICAL_RESNET
-from trainers.models.fractalnet_options import FRACTALNET
-from trainers.models.ho_resnet_options import HO_RESNET
-from trainers.models.multistep_options import (
+from trainers.models.dynamical_resnet.options import DYNAMICAL_RESNET
+from trainers.models.fractalnet.options import FRACTALNET
+from trainers.models.ho_resnet.options import HO_RESNET
+from trainers.models.multistep.options import (
     MultistepOptions,
     RestartingOptions,
     TaylorOptions,
     multistep_architecture,
 )
-from trainers.models.newton_resnet_options import NEWTON_RESNET
-from trainers.models.polynet_options import POLYNET
-from trainers.models.preact_resnet_options import (
-    WideMultistepOptions,
-    WideTaylorOptions,
-    wide_multistep_architecture,
-)
-from trainers.models.resnet_options import RESNET
-from trainers.models.resnext_options import (
+from trainers.models.newton_resnet.options import NEWTON_RESNET
+from trainers.models.polynet.options import POLYNET
+from trainers.models.resnet.options import RESNET
+from trainers.models.resnext.options import (
     LMResNeXtOptions,
     ResNeXtOptions,
     resnext_architecture,
 )
-from trainers.models.revnet_options import REVNET
-from trainers.models.shake_shake_options import SHAKE_SHAKE
+from trainers.models.revnet.options import REVNET
+from trainers.models.shake_shake.options import SHAKE_SHAKE
+from trainers.models.wide.options import (
+    WideMultistepOptions,
+    WideTaylorOptions,
+    wide_multistep_architecture,
+)
 from trainers.registry import Table
 
 MODELS: Table[Architecture] = Table(

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from trainers.exact import Whole
+from trainers.methods.fractions import Whole
 
 if TYPE_CHECKING:
     import torch
 
-    from trainers.scheme_config import SchemeConfig
+    from trainers.methods.scheme_config import SchemeConfig
 
 
 class ModelOptions(BaseModel):

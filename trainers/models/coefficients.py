@@ -8,10 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from trainers import schemes
-from trainers.exact import exact
-from trainers.scheme_config import SchemeConfig
-from trainers.schemes import LinearMultistepScheme
+from trainers.methods import multistep
+from trainers.methods.fractions import exact
+from trainers.methods.multistep import LinearMultistepScheme
+from trainers.methods.scheme_config import SchemeConfig
 
 
 def _combine(coefficients: Tensor, slope: Tensor, history: list[Tensor]) -> Tensor:
@@ -116,7 +116,7 @@ class LearnedLambda(Learned):
         self.lambda_ = nn.Parameter(lambda_)
 
     def scheme(self) -> LinearMultistepScheme:
-        return schemes.zerosnet(self.lambda_.item())
+        return multistep.zerosnet(self.lambda_.item())
 
     def coefficients(self) -> Tensor:
         side = (1 + self.lambda_) / (4 * self.lambda_)

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, SerializeAsAny
 
-from trainers.probes.configs import (
+from trainers.config.probes import (
     ConditionNumbers,
     FeatureNorms,
     LearnedCoefficients,

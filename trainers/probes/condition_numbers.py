@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from trainers.probes.configs import ConditionNumbers
+from trainers.config.probes import ConditionNumbers
 from trainers.probes.singular_values import circular_singular_values
 from trainers.probes.subject import Meter, Subject, Value
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from trainers.probes.configs import FeatureNorms
+from trainers.config.probes import FeatureNorms
 from trainers.probes.subject import Meter, Subject, Value
 
 

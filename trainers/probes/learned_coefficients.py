@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from trainers.config.probes import LearnedCoefficients
 from trainers.models.coefficients import learned_values
-from trainers.probes.configs import LearnedCoefficients
 from trainers.probes.subject import Meter, Subject, Value
 
 

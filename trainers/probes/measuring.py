@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import cast
 
+from trainers.config.job import ProbeValue
+from trainers.config.probes import ProbeConfig
 from trainers.errors import TrainerError
-from trainers.job import ProbeValue
 from trainers.probes import PROBES
-from trainers.probes.configs import ProbeConfig
 from trainers.probes.subject import Meter, Subject
 
 

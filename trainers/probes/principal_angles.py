@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainers.probes.configs import PrincipalAngles
+from trainers.config.probes import PrincipalAngles
 from trainers.probes.subject import Meter, Subject, Value
 
 _ELEMENTS_AT_ONCE = 1 << 22

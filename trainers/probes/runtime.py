@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from trainers.augment import crop_and_flip, draw
-from trainers.draws import seeded_generator
-from trainers.probes.configs import Runtime
+from trainers.config.probes import Runtime
+from trainers.data.augment import crop_and_flip, draw
+from trainers.optim.sgd import SGD
+from trainers.optim.step import training_step
 from trainers.probes.subject import Meter, Subject, Value
-from trainers.sgd import SGD
-from trainers.step import training_step
+from trainers.rng import seeded_generator
 
 
 def meter(config: Runtime, subject: Subject) -> Meter:

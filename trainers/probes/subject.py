@@ -10,10 +10,10 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from trainers.augment import normalize
-from trainers.config import RunConfig
-from trainers.draws import seeded_generator
-from trainers.measure import evaluation_mode, forward_batch
+from trainers.config.run import RunConfig
+from trainers.data.augment import normalize
+from trainers.evaluation.measure import evaluation_mode, forward_batch
+from trainers.rng import seeded_generator
 
 
 class Value(NamedTuple):

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from trainers.durable import write_durably
+from trainers.storage.atomic_write import write_durably
 from trainers.storage.base import Folder, checked
 from trainers.storage.failures import storage_error
 

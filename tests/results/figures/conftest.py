@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from results.figures.drawing.style import styled
-from trainers import schemes
+from trainers.methods import multistep
 
 Row = dict[str, Any]
 
@@ -39,7 +39,7 @@ class Networks:
         `noise` has an accuracy a run for each evaluation, such as "gaussian[0.3]"; `coefficients`
         what each run learned.
         """
-        scheme = schemes.LinearMultistepScheme.of(tuple(alpha), beta)
+        scheme = multistep.LinearMultistepScheme.of(tuple(alpha), beta)
         facts: dict[str, Any] = {
             "alpha": [float(a) for a in scheme.alpha],
             "beta": float(scheme.beta),
@@ -75,7 +75,7 @@ class Networks:
         return rows
 
     def zerosnet(self, value: Any, *accuracies: float | None, **changes: Any) -> list[Row]:
-        scheme = schemes.zerosnet(value)
+        scheme = multistep.zerosnet(value)
         return self.runs(*accuracies, alpha=scheme.alpha, beta=scheme.beta, **changes)
 
     def grid(self, count: int, *, seeds: int = 3, **changes: Any) -> list[Row]:

@@ -18,7 +18,7 @@ from results.comparison.conditions import network_differences
 from results.comparison.matching import fits
 from results.published import PUBLISHED, PublishedRow, published_table
 from sweeper.planning.plan import new_run
-from trainers.config import RunConfig
+from trainers.config.run import RunConfig
 from trainers.models import MODELS
 
 # Table 10 of ZeroSNet is of coefficients: its rows name no model.

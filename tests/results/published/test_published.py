@@ -13,7 +13,7 @@ from results.errors import ResultsError, UnknownPublishedTableError
 from results.published import PUBLISHED, networks, published_table
 from results.published.units import ERROR_PERCENT, FRACTION, MILLIONS, PERCENT, THOUSANDS
 from sweeper.spec.spec import load_spec
-from trainers import schemes
+from trainers.methods import multistep
 
 SPECS = sorted((Path(__file__).parents[3] / "specs").glob("*.yaml"))
 
@@ -175,9 +175,9 @@ def test_noise_is_named_as_evaluations_are():
 def test_coefficients_of_the_families_are_those_that_train(parameter):
     text = str(parameter)
     for ours, theirs in [
-        (networks.zerosnet(text), schemes.zerosnet(parameter)),
-        (networks.lm_resnet_shared(text), schemes.lm_resnet(parameter)),
-        (networks.preresnet(text), schemes.preresnet(parameter)),
+        (networks.zerosnet(text), multistep.zerosnet(parameter)),
+        (networks.lm_resnet_shared(text), multistep.lm_resnet(parameter)),
+        (networks.preresnet(text), multistep.preresnet(parameter)),
     ]:
         assert ours.alpha == tuple(float(a) for a in theirs.alpha)
         assert ours.beta == float(theirs.beta)
@@ -189,7 +189,7 @@ def test_printed_roots_and_stability_are_those_of_the_coefficients(number):
     for r in rows(f"zerosnet/table{number}"):
         if r.network is None:
             continue
-        scheme = schemes.LinearMultistepScheme.of(
+        scheme = multistep.LinearMultistepScheme.of(
             tuple(Fraction(a) for a in r.network.alpha), Fraction(r.network.beta)
         )
         if r.zero_stable is not None:

@@ -27,7 +27,7 @@ from sweeper.executors.worker import (
     Task,
 )
 from sweeper.spec.spec import Resources
-from trainers.config import RunConfig
+from trainers.config.run import RunConfig
 from trainers.errors import UnknownNameError
 
 NOISE = {"noise": "gaussian", "std": 0.1}

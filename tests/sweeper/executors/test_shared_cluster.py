@@ -14,7 +14,7 @@ import ray
 from sweeper.executors import Conditions, executor_class
 from sweeper.executors.worker import Finished, Task
 from sweeper.spec.spec import Resources
-from trainers.config import RunConfig
+from trainers.config.run import RunConfig
 
 
 @pytest.fixture

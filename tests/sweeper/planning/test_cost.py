@@ -4,7 +4,7 @@ import pytest
 
 from results.records import CostSample
 from sweeper.planning.cost import EVALUATION_SHARE, UNCALIBRATED_RATE, CostModel
-from trainers.config import RunConfig
+from trainers.config.run import RunConfig
 
 
 def config(model="zerosnet", depth=20, dataset="digits", precision="fp32", epochs=10, **more):

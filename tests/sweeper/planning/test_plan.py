@@ -156,7 +156,7 @@ def test_states_come_from_a_real_database(spec, tmp_path):
 
 
 def test_a_run_as_stored_can_be_read_back(spec):
-    from trainers.config import RunConfig
+    from trainers.config.run import RunConfig
 
     for config in spec.configs:
         assert RunConfig.model_validate(new_run(config).config).run_id == config.run_id

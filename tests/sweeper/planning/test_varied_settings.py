@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeper.planning.varied_settings import varying_settings
-from trainers.config import RunConfig
+from trainers.config.run import RunConfig
 
 
 def config(model: dict[str, Any] | str = "preresnet", **more: Any) -> RunConfig:

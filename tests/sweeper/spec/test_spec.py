@@ -14,8 +14,8 @@ from ruamel.yaml import YAML
 from results.store.store import Store
 from sweeper.planning.plan import new_evaluation, new_run
 from sweeper.spec.spec import load_spec, spec_from_text
+from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
-from trainers.scheme_config import SchemeConfig
 
 BASE = "model: zerosnet\ndepth: 20\ndataset: digits\n"
 

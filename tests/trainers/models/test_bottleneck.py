@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from small_networks import noise, parameters
-from trainers.config import RunConfig
+from trainers.config.run import RunConfig
 from trainers.errors import TrainingStopped
+from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
-from trainers.models.layout import multistep_layout
-from trainers.models.multistep import BottleneckFunction, MultistepNetwork
+from trainers.models.multistep.layout import multistep_layout
+from trainers.models.multistep.network import BottleneckFunction, MultistepNetwork
 from trainers.run import run
-from trainers.scheme_config import SchemeConfig
 from trainers.storage import open_folder
 
 Small = Callable[..., dict[str, Any]]
@@ -352,7 +352,7 @@ def test_basic_blocks_keep_the_identity_that_they_had() -> None:
     assert bottleneck.to_json()["model"]["block"] == "bottleneck"
     assert bottleneck.run_id != config(depth=164).run_id
     assert RunConfig.model_validate(bottleneck.to_json()).run_id == bottleneck.run_id
-    # The pinned run ids of tests/trainers/test_config.py are of basic blocks, too.
+    # The pinned run ids of tests/trainers/config/test_run.py are of basic blocks, too.
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from small_networks import noise, parameters, scramble
-from trainers.config import RunConfig
+from trainers.config.run import RunConfig
 from trainers.errors import TrainingStopped
+from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
-from trainers.models.dynamical_resnet import DynamicalResNet
+from trainers.models.dynamical_resnet.network import DynamicalResNet
 from trainers.run import run
-from trainers.scheme_config import SchemeConfig
 from trainers.storage import open_folder
 
 Small = Callable[..., dict[str, Any]]

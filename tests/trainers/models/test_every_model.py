@@ -14,11 +14,11 @@ from small_networks import (
     assert_continued_after_its_first_epoch_it_is_the_same,
     parameters,
 )
-from trainers.config import RunConfig
+from trainers.config.run import RunConfig
 from trainers.models import MODELS
 from trainers.run import evaluate_stored, run
 from trainers.storage import open_folder
-from trainers.train import build_network
+from trainers.training.train import build_network
 
 NOISE = [{"noise": "gaussian", "std": 0.3}]
 

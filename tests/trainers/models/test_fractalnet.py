@@ -15,9 +15,9 @@ from torch.nn import functional
 
 import schemeless
 from schemeless import build, counted, noise, normed, parameters, scramble
-from trainers.draws import seeded_generator
-from trainers.models.fractalnet import draw_paths, join
-from trainers.models.fractalnet_options import columns_of, widths_of
+from trainers.models.fractalnet.network import draw_paths, join
+from trainers.models.fractalnet.options import columns_of, widths_of
+from trainers.rng import seeded_generator
 
 Small = Callable[..., dict[str, Any]]
 

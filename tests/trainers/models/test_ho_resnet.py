@@ -15,15 +15,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from small_networks import noise, parameters
-from trainers.config import RunConfig
+from trainers.config.run import RunConfig
 from trainers.errors import TrainingStopped
+from trainers.methods.runge_kutta import Tableau
+from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
-from trainers.models.ho_resnet import HighOrderNetwork, RungeKuttaBlock
-from trainers.models.multistep import MultistepNetwork
+from trainers.models.ho_resnet.network import HighOrderNetwork, RungeKuttaBlock
+from trainers.models.multistep.network import MultistepNetwork
 from trainers.run import run
-from trainers.scheme_config import SchemeConfig
 from trainers.storage import open_folder
-from trainers.tableaux import Tableau
 
 Small = Callable[..., dict[str, Any]]
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from small_networks import noise, parameters, scramble
-from trainers.config import RunConfig
+from trainers.config.run import RunConfig
 from trainers.errors import TrainingStopped
 from trainers.models import MODELS, ModelOptions
 from trainers.run import run

@@ -15,10 +15,10 @@ from torch.nn import functional
 
 import schemeless
 from schemeless import build, counted, noise, normed, parameters, scaled, scramble
-from trainers.config import RunConfig
+from trainers.config.run import RunConfig
 from trainers.models import MODELS
-from trainers.models.multistep import ResidualFunction
-from trainers.models.polynet import PolynomialBlock
+from trainers.models.multistep.network import ResidualFunction
+from trainers.models.polynet.network import PolynomialBlock
 
 Small = Callable[..., dict[str, Any]]
 

@@ -27,7 +27,7 @@ from small_networks import (
     parameters,
     scramble,
 )
-from trainers.config import RunConfig
+from trainers.config.run import RunConfig
 
 Small = Callable[..., dict[str, Any]]
 

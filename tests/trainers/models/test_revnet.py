@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.nn import functional
 
 import schemeless
+from benchmarks.saved_activations import SavedActivations
 from schemeless import build, counted, noise, normed, parameters, scramble
-from trainers.config import RunConfig
-from trainers.models.reversible import recomputed
-from trainers.saved_activations import SavedActivations
+from trainers.config.run import RunConfig
+from trainers.models.revnet.reversible import recomputed
 
 Small = Callable[..., dict[str, Any]]
 

@@ -27,10 +27,10 @@ from small_networks import (
     parameters,
     scramble,
 )
-from trainers.compilation import CompiledNetwork
-from trainers.config import RunConfig
-from trainers.draws import seeded_generator
-from trainers.models.shake_shake import shake
+from trainers.config.run import RunConfig
+from trainers.models.shake_shake.network import shake
+from trainers.optim.compilation import CompiledNetwork
+from trainers.rng import seeded_generator
 
 Small = Callable[..., dict[str, Any]]
 
@@ -255,7 +255,7 @@ def test_it_runs_in_bf16_and_channels_last() -> None:
 @pytest.mark.filterwarnings("ignore")  # torch's compiler warns of its own deprecated parts
 def test_compiled_training_draws_the_same_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     without_c = partial(torch.compile, backend="aot_eager")
-    monkeypatch.setattr("trainers.compilation._compiler", lambda: without_c)
+    monkeypatch.setattr("trainers.optim.compilation._compiler", lambda: without_c)
     plain, network = (build("shake_shake", depth=8, width=2) for _ in range(2))
     compiled = CompiledNetwork(network, training_batch=4, evaluation_batch=6)
     for each in (plain, network):

@@ -20,10 +20,10 @@ from small_networks import (
     numbers,
     scramble,
 )
-from trainers.compilation import CompiledNetwork
-from trainers.config import RunConfig
-from trainers.draws import seeded_generator
-from trainers.models.stochastic_depth import DroppedBlocks, survival_probabilities
+from trainers.config.run import RunConfig
+from trainers.models.multistep.stochastic_depth import DroppedBlocks, survival_probabilities
+from trainers.optim.compilation import CompiledNetwork
+from trainers.rng import seeded_generator
 from trainers.run import run
 
 Small = Callable[..., dict[str, Any]]
@@ -168,7 +168,7 @@ def test_a_mask_does_what_a_branch_does(name: str) -> None:
 @pytest.mark.filterwarnings("ignore")  # torch's compiler warns of its own deprecated parts
 def test_compiled_training_drops_the_same_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     without_c = partial(torch.compile, backend="aot_eager")
-    monkeypatch.setattr("trainers.compilation._compiler", lambda: without_c)
+    monkeypatch.setattr("trainers.optim.compilation._compiler", lambda: without_c)
     options = {"depth": 8, "width": 2, "survival": 0.3, "stage_change": "project"}
     plain, network = (build("lm_resnet", **options) for _ in range(2))
     compiled = CompiledNetwork(network, training_batch=4, evaluation_batch=6)

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from small_networks import noise, parameters, scramble
-from trainers.config import RunConfig
+from trainers.config.run import RunConfig
 from trainers.errors import TrainingStopped
+from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
-from trainers.models.preact_resnet import WideMultistepNetwork
-from trainers.models.preact_resnet_options import wide_steps
+from trainers.models.wide.network import WideMultistepNetwork
+from trainers.models.wide.options import wide_steps
 from trainers.run import run
-from trainers.scheme_config import SchemeConfig
 from trainers.storage import open_folder
 
 Small = Callable[..., dict[str, Any]]

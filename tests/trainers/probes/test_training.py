@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 import torch
 
-from trainers.block_schemes import block_schemes
-from trainers.config import RunConfig
+from trainers.config.run import RunConfig
 from trainers.errors import TrainerError, TrainingStopped
 from trainers.probes.measuring import Probing
 from trainers.probes.subject import Value
 from trainers.run import run
 from trainers.storage import open_folder
-from trainers.train import build_network
+from trainers.training.learned_schemes import block_schemes
+from trainers.training.train import build_network
 
 Small = Callable[..., dict[str, Any]]
 

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from results.figures import draw, possible
 from results.figures.kinds.lambda_axis import ticks
 from results.figures.kinds.zerosnet import lambda_of, largest_modulus
-from trainers import schemes
+from trainers.methods import multistep
 
 LAMBDAS = st.fractions(-50, 50, max_denominator=60).filter(bool)
 
 
 @given(LAMBDAS)
 def test_lambda_is_recovered_from_the_coefficients(value):
-    scheme = schemes.zerosnet(value)
+    scheme = multistep.zerosnet(value)
     found = lambda_of([float(a) for a in scheme.alpha], float(scheme.beta))
     assert found == pytest.approx(float(value), rel=1e-9)
     assert largest_modulus(float(value)) == pytest.approx(scheme.max_root_modulus, abs=2e-4)
@@ -26,7 +26,7 @@ def test_lambda_is_recovered_from_the_coefficients(value):
 
 @given(LAMBDAS, st.integers(0, 3), st.sampled_from([-1, 1]))
 def test_coefficients_that_are_off_by_more_than_rounding_are_of_no_lambda(value, place, sign):
-    scheme = schemes.zerosnet(value)
+    scheme = multistep.zerosnet(value)
     numbers = [float(c) for c in (*scheme.alpha, scheme.beta)]
     assume(place != 1)
     numbers[place] += sign * 1e-6 * max(1.0, abs(numbers[place]))
@@ -68,7 +68,7 @@ def test_accuracies_stand_at_their_lambda_with_their_spread(networks):
     for line in bottom.lines:
         if line.get_linestyle() == "None":
             marks |= {round(x, 6): y for x, y in line.get_xydata()}
-    exact = schemes.zerosnet("1/4").max_root_modulus
+    exact = multistep.zerosnet("1/4").max_root_modulus
     assert marks == {
         -1.8: pytest.approx(1, abs=1e-6),
         0.25: pytest.approx(exact),
@@ -92,7 +92,7 @@ def test_the_curve_is_the_largest_modulus_on_both_sides_of_zero(networks):
     assert (negative[:, 0] < 0).all()
     assert (positive[:, 0] > 0).all()
     for x, y in (*negative[::37], *positive[::37]):
-        exact = schemes.zerosnet(Fraction(float(x)).limit_denominator(10**9)).max_root_modulus
+        exact = multistep.zerosnet(Fraction(float(x)).limit_denominator(10**9)).max_root_modulus
         assert y == pytest.approx(exact, rel=1e-3)
 
 

@@ -7,7 +7,7 @@ from matplotlib.patches import Circle
 
 from results.figures import draw, possible
 from results.figures.kinds.roots import characteristic_roots
-from trainers import schemes
+from trainers.methods import multistep
 
 UNSTABLE = {"alpha": (-3, 5, -1), "beta": 4}
 
@@ -18,7 +18,7 @@ def drawn(axes):
 
 def test_the_roots_of_a_scheme_are_drawn_with_the_unit_circle_to_scale(networks):
     (axes,) = draw("roots", networks.zerosnet("1/2", 90)).axes
-    expected = sorted(schemes.zerosnet("1/2").roots, key=abs)
+    expected = sorted(multistep.zerosnet("1/2").roots, key=abs)
     assert sorted(map(abs, drawn(axes))) == pytest.approx(list(map(abs, expected)))
     assert {round(abs(root.imag), 9) for root in drawn(axes)} == {
         round(abs(root.imag), 9) for root in expected
@@ -58,7 +58,7 @@ def test_repeated_roots_are_one_mark_with_their_number(networks, shown):
 def test_roots_agree_with_the_exact_ones(alpha):
     found = characteristic_roots([float(a) for a in alpha])
     assert sum(count for _, count in found) == len(alpha)
-    exact = schemes.LinearMultistepScheme.of(tuple(alpha), 1).roots
+    exact = multistep.LinearMultistepScheme.of(tuple(alpha), 1).roots
     for root in exact:
         # Rounding parts a root of multiplicity m by about 1e-16 ** (1 / m).
         assert min(abs(root - one) for one, _ in found) < 2e-3 * max(1, abs(root))

@@ -1,0 +1,268 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from trainers.config.evaluations import EVALUATIONS, ConstantNoise, GaussianNoise, parse_evaluation
+from trainers.data import files
+from trainers.data.augment import normalize
+from trainers.data.datasets import DATASETS, Dataset, load
+from trainers.errors import DatasetMissingError
+from trainers.evaluation.measure import EVALUATION_BATCH, Measurement, accuracy_and_loss, evaluate
+
+CPU = torch.device("cpu")
+EXAMPLES = {
+    "uniform": {"noise": "uniform", "low": -0.08, "high": 0},
+    "gaussian": {"noise": "gaussian", "std": 0.3},
+    "constant": {"noise": "constant", "value": 0.3},
+    "fgsm": {"attack": "fgsm", "epsilon": "8/255"},
+    "pgd": {"attack": "pgd", "epsilon": "8/255", "steps": 2, "restarts": 2},
+}
+
+
+class Threshold(nn.Module):
+    """Says 1 for an image whose mean is above `threshold`, else 0; keeps what it was given."""
+
+    def __init__(self, threshold=0.5):
+        super().__init__()
+        self.threshold = threshold
+        self.seen = []
+
+    def forward(self, images):
+        self.seen.append(images)
+        above = images.mean((1, 2, 3)) - self.threshold
+        return torch.stack([-above, above], 1)
+
+
+class Fixed(nn.Module):
+    """The same logits for each image of a batch as large as they are."""
+
+    def __init__(self, logits):
+        super().__init__()
+        self.logits = torch.tensor(logits)
+
+    def forward(self, images):
+        return self.logits
+
+
+GREYS = [0, 51, 102, 153, 204, 255]  # 0, 0.2, 0.4, 0.6, 0.8, 1
+
+
+def greys(values=GREYS):
+    """Images of one pixel: (N, 1, 1, 1), uint8."""
+    return torch.tensor(values, dtype=torch.uint8).view(-1, 1, 1, 1)
+
+
+def measured(network, images, labels, config=None, mean=(0.0,), std=(1.0,), **options):
+    return evaluate(network, images, torch.tensor(labels), mean, std, config, device=CPU, **options)
+
+
+@pytest.mark.parametrize(
+    ("shift", "labels", "accuracy"),
+    [
+        (None, [0, 0, 0, 1, 1, 1], 100),  # says 000111
+        (None, [1, 0, 0, 1, 1, 1], 100 * 5 / 6),
+        (0.2, [0, 0, 0, 1, 1, 1], 100 * 5 / 6),  # says 001111
+        (0.4, [0, 0, 0, 1, 1, 1], 100 * 4 / 6),  # says 011111
+        (-0.2, [0, 0, 0, 1, 1, 1], 100 * 5 / 6),  # says 000011
+        (-0.9, [0, 0, 0, 1, 1, 1], 50),  # says 000000
+    ],
+)
+def test_accuracies_computed_by_hand(shift, labels, accuracy):
+    config = None if shift is None else ConstantNoise(value=shift)
+    assert measured(Threshold(), greys(), labels, config).accuracy == accuracy
+
+
+def test_loss_computed_by_hand():
+    # Logits (0, log 3): the labels have probabilities 1/4 and 3/4.
+    network = Fixed([[0.0, math.log(3)], [0.0, math.log(3)]])
+    result = measured(network, greys([0, 0]), [0, 1])
+    assert result == Measurement(50.0, pytest.approx((math.log(4) + math.log(4 / 3)) / 2))
+
+
+def test_the_loss_is_the_mean_over_images_not_over_batches():
+    count = EVALUATION_BATCH + 1
+    result = measured(Threshold(0.0), greys([255] * count), [1] * EVALUATION_BATCH + [0])
+    right, wrong = math.log(1 + math.exp(-2)), math.log(1 + math.exp(2))
+    assert result.loss == pytest.approx((right * EVALUATION_BATCH + wrong) / count, rel=1e-5)
+    assert result.accuracy == 100 * EVALUATION_BATCH / count
+
+
+@pytest.mark.parametrize(
+    ("shift", "expected"),
+    [
+        (0.3, [0.3, 0.5, 0.7, 0.9, 1, 1]),
+        (-0.3, [0, 0, 0.1, 0.3, 0.5, 0.7]),
+        (1.0, [1.0] * 6),
+    ],
+)
+def test_pixels_are_shifted_clipped_and_then_normalised(shift, expected):
+    network = Threshold()
+    measured(network, greys(), [0] * 6, ConstantNoise(value=shift), mean=(0.25,), std=(0.5,))
+    (seen,) = network.seen
+    assert seen.dtype == torch.float32
+    assert seen.flatten().tolist() == pytest.approx([(x - 0.25) / 0.5 for x in expected])
+
+
+def test_noise_at_the_bounds_is_clipped():
+    network = Threshold()
+    images = torch.tensor([0, 255], dtype=torch.uint8).repeat(50).view(-1, 1, 1, 1)
+    measured(network, images, [0] * 100, GaussianNoise(std=0.5))
+    (seen,) = network.seen
+    assert seen.min() == 0
+    assert seen.max() == 1
+    assert ((seen > 0) & (seen < 1)).any()
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_logit_that_is_not_finite_is_wrong_whatever_the_label(bad, place):
+    logits = [[0.0, 1.0, 2.0] for _ in range(3)]
+    logits[1][place] = bad
+    for label in range(3):
+        result = measured(Fixed(logits), greys([0, 0, 0]), [2, label, 2])
+        assert result.accuracy == 100 * 2 / 3
+
+
+def test_images_come_in_fixed_batches():
+    assert EVALUATION_BATCH == 1_000  # another number is other noise, and other results
+    network = Threshold()
+    count = 2 * EVALUATION_BATCH + 1
+    measured(network, greys([128] * count), [1] * count)
+    # The network gets them in smaller parts on a CPU, which never cross a batch.
+    assert [len(seen) for seen in network.seen] == [125] * 16 + [1]
+
+
+@pytest.mark.parametrize("kind", ["uniform", "gaussian"])
+def test_more_images_meet_the_same_noise_first(kind):
+    config = parse_evaluation(EXAMPLES[kind])
+    few, many = Threshold(), Threshold()
+    measured(few, greys([128] * EVALUATION_BATCH), [1] * EVALUATION_BATCH, config)
+    measured(many, greys([128] * 2 * EVALUATION_BATCH), [1] * 2 * EVALUATION_BATCH, config)
+    assert torch.equal(few.seen[0], many.seen[0])
+    assert not torch.equal(many.seen[0], many.seen[1])
+
+
+@pytest.mark.parametrize("kind", EVALUATIONS)
+def test_nothing_outside_decides_and_nothing_outside_changes(kind):
+    config = parse_evaluation(EXAMPLES[kind])
+    images = torch.arange(256, dtype=torch.uint8).view(-1, 1, 2, 2)
+    kept = images.clone()
+    seen = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        network = Threshold()
+        measured(network, images, [1] * 64, config)
+        assert torch.equal(torch.get_rng_state(), before)
+        seen.append(torch.cat(network.seen))
+    assert torch.equal(*seen)
+    assert torch.equal(images, kept)
+
+
+def test_the_network_is_in_evaluation_mode_and_as_before_afterwards():
+    network = nn.Sequential(nn.BatchNorm2d(1), nn.Dropout(0.9), Threshold())
+    network[0].eval()  # frozen by its owner
+    batch_norm = {name: value.clone() for name, value in network[0].state_dict().items()}
+    results = {measured(network, greys(), [0, 0, 0, 1, 1, 1]) for _ in range(5)}
+    assert len(results) == 1  # dropout would make each another
+    assert results.pop().accuracy == 100
+    assert [module.training for module in network] == [False, True, True]
+    assert network.training
+    for name, value in network[0].state_dict().items():
+        assert torch.equal(value, batch_norm[name])
+    assert not network[2].seen[0].requires_grad
+
+
+def test_the_mode_comes_back_after_an_error():
+    class Broken(nn.Module):
+        def forward(self, images):
+            raise RuntimeError("broken")
+
+    network = Broken()
+    with pytest.raises(RuntimeError, match="broken"):
+        measured(network, greys(), [0] * 6)
+    assert network.training
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)]
+)
+def test_precision_is_the_networks_and_the_loss_is_float32(precision, dtype):
+    class Recording(nn.Linear):
+        def forward(self, images):
+            scores = super().forward(images.flatten(1))
+            dtypes.append(scores.dtype)
+            return scores
+
+    dtypes = []
+    network = Recording(1, 2)
+    result = measured(network, greys(), [0] * 6, precision=precision)
+    assert dtypes == [dtype]
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        scores = network(greys().float() / 255).float()
+    expected = nn.functional.cross_entropy(scores, torch.zeros(6, dtype=torch.int64))
+    assert result.loss == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_an_attack_has_labels_logits_and_gradients():
+    def towards_a_larger_loss(pixels, labels, logits):
+        with torch.enable_grad():
+            moved = pixels.clone().requires_grad_()
+            loss = nn.functional.cross_entropy(logits(moved), labels)
+            (gradient,) = torch.autograd.grad(loss, moved)
+        return pixels + 0.15 * gradient.sign()
+
+    labels = torch.tensor([0, 0, 0, 1, 1, 1])
+    options = {"mean": (0.2,), "std": (0.5,), "device": CPU}
+    network = Threshold(0.6)  # 0.5 before normalisation
+    clean = accuracy_and_loss(network, greys(), labels, **options)
+    attacked = accuracy_and_loss(network, greys(), labels, **options, perturb=towards_a_larger_loss)
+    assert clean.accuracy == 100
+    assert attacked.accuracy == 100 * 4 / 6  # 0.4 and 0.6 cross the threshold
+
+
+@pytest.mark.parametrize(("count", "labels"), [(0, []), (3, [0, 1]), (2, [[0], [1]])])
+def test_each_image_has_a_label(count, labels):
+    with pytest.raises(ValueError, match=f"{count} images and labels of shape"):
+        measured(Threshold(), greys([0] * count), labels)
+
+
+@pytest.mark.parametrize("kind", EVALUATIONS)
+@pytest.mark.parametrize("name", [n for n in DATASETS if isinstance(DATASETS[n], Dataset)])
+def test_every_evaluation_works_on_every_dataset(name, kind, tmp_path_factory, monkeypatch):
+    def offline(*_args):
+        raise OSError("tests download nothing")
+
+    monkeypatch.setattr(files, "_download", offline)
+    try:  # one folder for all, so that each dataset is read once
+        _, test = load(name, tmp_path_factory.getbasetemp() / "data")
+    except DatasetMissingError:
+        pytest.skip(f"{name} is not on this machine")
+    facts = DATASETS[name]
+
+    class Threes(nn.Module):
+        def forward(self, images):
+            seen.append(images)
+            scores = torch.zeros(len(images), facts.classes)
+            scores[:, 3] = images.mean((1, 2, 3)).exp()
+            return scores
+
+    seen = []
+    images, labels = torch.tensor(test.images[:200]), torch.tensor(test.labels[:200])
+    config = parse_evaluation(EXAMPLES[kind])
+    results = [
+        evaluate(Threes(), images, labels, facts.mean, facts.std, config, device=CPU)
+        for _ in range(2)
+    ]
+    assert results[0] == results[1]
+    first, second = torch.cat(seen).chunk(2)
+    assert torch.equal(first, second)
+    assert results[0].accuracy == 100 * int((labels == 3).sum()) / 200
+    for channel, mean, std in zip(first.unbind(1), facts.mean, facts.std, strict=True):
+        pixels = channel * std + mean
+        assert pixels.min() >= -1e-6
+        assert pixels.max() <= 1 + 1e-6
+    clean = normalize(images, facts.mean, facts.std)
+    assert not torch.allclose(first[-200:], clean)  # what an attack looks at comes first

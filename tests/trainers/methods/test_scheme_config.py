@@ -1,0 +1,182 @@
+"""The forms in which a spec may write a scheme."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from trainers.methods.scheme_config import SchemeConfig
+
+
+def scheme(data: Any) -> SchemeConfig:
+    return SchemeConfig.model_validate(data)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"lambda": "-9/5"},
+        {"lambda": -1.8},
+        {"alpha": ["1/3", "5/9", "1/9"], "beta": "16/9"},
+        {"alpha": [1 / 3, 5 / 9, 1 / 9], "beta": 16 / 9, "trainable": False},
+    ],
+)
+def test_one_scheme_in_many_spellings(written: dict[str, Any]) -> None:
+    config = scheme(written)
+    assert config.alpha == (1 / 3, 5 / 9, 1 / 9)
+    assert config.beta == 16 / 9
+    assert (config.learned, config.start, config.steps) == (None, None, 3)
+    assert config.coefficients_per_block == 0
+    assert str(config) == "1/3, 5/9, 1/9; 16/9"
+    assert config.fixed is not None
+    assert config.fixed.zero_stable
+
+
+@pytest.mark.parametrize(
+    ("written", "alpha", "beta"),
+    [
+        ({"k": 0.5}, (0.5, 0.5), 2.0),
+        ({"k": "-1/4"}, (1.25, -0.25), 0.5),
+        ({"lambda": 1}, (1.5, -1.0, 0.5), 1.0),
+        ({"alpha": 0.9}, (0.9,), 1.0),
+        ({"alpha": [1, 1]}, (1.0, 1.0), 1.0),
+    ],
+)
+def test_short_forms(written: dict[str, Any], alpha: tuple[float, ...], beta: float) -> None:
+    config = scheme(written)
+    assert (config.alpha, config.beta) == (alpha, beta)
+
+
+@pytest.mark.parametrize(
+    ("written", "learned", "start", "steps", "scalars", "label"),
+    [
+        (
+            {"k": [-0.1, 0], "trainable": True},
+            "k",
+            (-0.1, 0.0),
+            2,
+            1,
+            "k_n from U[-0.1, 0]",
+        ),
+        ({"k": 0.25, "trainable": True}, "k", (0.25, 0.25), 2, 1, "k_n from 0.25"),
+        ({"lambda": 1, "trainable": True}, "lambda", (1.0, 1.0), 3, 1, "lambda_n from 1"),
+        (
+            {"lambda": ["1/2", 2], "trainable": True},
+            "lambda",
+            (0.5, 2.0),
+            3,
+            1,
+            "lambda_n from U[0.5, 2]",
+        ),
+        (
+            {"alpha": [1, 0], "beta": 1, "trainable": True},
+            "coefficients",
+            None,
+            2,
+            3,
+            "learned from 1, 0; 1",
+        ),
+    ],
+)
+def test_learned_schemes(
+    written: dict[str, Any],
+    learned: str,
+    start: tuple[float, float] | None,
+    steps: int,
+    scalars: int,
+    label: str,
+) -> None:
+    config = scheme(written)
+    assert (config.learned, config.start, config.steps) == (learned, start, steps)
+    assert config.coefficients_per_block == scalars
+    assert config.fixed is None
+    assert str(config) == label
+
+
+@pytest.mark.parametrize(
+    ("written", "complaint"),
+    [
+        ({"lambda": 0}, "lambda must not be 0"),
+        ({"lambda": "0/7"}, "lambda must not be 0"),
+        ({"lambda": [-1, 1], "trainable": True}, "holds 0"),
+        ({"lambda": 0, "trainable": True}, "lambda must not be 0"),
+        ({"k": [-0.1, 0]}, "needs trainable: true"),
+        ({"k": [0, -0.1], "trainable": True}, "low exceeds high"),
+        ({"k": [0, 1, 2], "trainable": True}, "neither a number nor a range"),
+        ({"alpha": [], "beta": 1}, "alpha is empty"),
+        ({"alpha": [0.01] * 33, "beta": 1}, "at most 32"),
+        ({"beta": 1}, r"keys \['beta'\] do not make a scheme"),
+        ({"alpha": [1], "gamma": 1}, "do not make a scheme"),
+        ({"k": 1, "lambda": 1}, "do not make a scheme"),
+        ({}, "do not make a scheme"),
+        ({"alpha": [1], "trainable": "yes"}, "trainable is true or false, not 'yes'"),
+        ({"alpha": [True]}, "True is not a number"),
+        ({"alpha": ["1/0"]}, "divides by zero"),
+        ({"alpha": [float("nan")]}, "nan is not a finite number"),
+        ("euler", "'euler' is not a scheme"),
+        ([1, 1], "is not a scheme"),
+    ],
+)
+def test_errors_name_the_value_and_what_is_allowed(written: Any, complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        scheme(written)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"alpha": [1], "beta": None},
+        {"alpha": {"a": 1}},
+        {"lambda": None},
+        {"alpha": [10**310]},
+        {"k": 1e308},
+        {"lambda": 1e-320},
+    ],
+    ids=["no beta", "a mapping", "no lambda", "10^310", "k 1e308", "lambda 1e-320"],
+)
+def test_no_number_or_too_large_a_number_is_an_error_of_validation(written: Any) -> None:
+    with pytest.raises(ValidationError):
+        scheme(written)
+
+
+@pytest.mark.parametrize(
+    "resolved",
+    [
+        {"learned": None},
+        {"learned": "k"},
+        {"learned": "coefficients"},
+        {"learned": "lambda", "start": [-1, 1]},
+        {"learned": "k", "start": [1, -1]},
+        {"learned": "k", "start": [0, 1], "alpha": [1], "beta": 1},
+        {"learned": None, "alpha": [float("inf")], "beta": 1},
+    ],
+    ids=str,
+)
+def test_a_resolved_form_that_contradicts_itself_is_refused(resolved: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        scheme(resolved)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"lambda": "1/7"},
+        {"alpha": [0.1, 0.2, 0.3], "beta": 0.4},
+        {"alpha": [1], "beta": 1, "trainable": True},
+        {"k": [-0.1, 0], "trainable": True},
+        {"lambda": -2, "trainable": True},
+    ],
+    ids=str,
+)
+def test_the_resolved_form_is_read_back(written: dict[str, Any]) -> None:
+    config = scheme(written)
+    assert scheme(config.model_dump(mode="json")) == config
+    assert scheme(config.model_dump(mode="json", exclude_none=True)) == config
+
+
+def test_a_scheme_is_frozen() -> None:
+    config = scheme({"lambda": 1})
+    with pytest.raises(ValidationError, match="frozen"):
+        config.beta = 2.0  # type: ignore[misc]

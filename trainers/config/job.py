@@ -1,0 +1,131 @@
+"""What one run is given, and what it gives back: the contract between a trainer and its caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
+
+from trainers.config.evaluations import EvaluationConfig
+from trainers.config.run import RunConfig
+from trainers.storage import Folder
+
+
+class EpochMetrics(TypedDict):
+    """One finished epoch. Accuracies in percent; losses are mean cross-entropy; null: not finite.
+
+    Training figures are running means over the epoch's augmented batches, as the network changed;
+    test figures are of the network at the epoch's end. `seconds` is training alone.
+    """
+
+    epoch: int
+    learning_rate: float
+    train_loss: float | None
+    train_accuracy: float | None
+    test_loss: float | None
+    test_accuracy: float | None
+    seconds: float
+
+
+class EvaluationResult(TypedDict):
+    """One evaluation of the trained network; null accuracy: the network had diverged."""
+
+    evaluation_id: str
+    name: str
+    kind: str
+    level: float | None
+    config: dict[str, Any]
+    accuracy: float | None
+    loss: float | None
+
+
+class ProbeValue(TypedDict):
+    """One number that a probe measured while the network trained.
+
+    `probe`, `quantity`, `epoch` and `layer` are unique together within a run. `epoch` 0 is before
+    training, `layer` is "" for the whole network, and a value that is not finite is null. Units are
+    in docs/probes.md.
+    """
+
+    probe: str
+    quantity: str
+    epoch: int
+    layer: str
+    value: float | None
+
+
+class BlockScheme(TypedDict):
+    """The scheme that one block has learned; null where its coefficients are not finite.
+
+    `block` counts all blocks from 1. `alpha` has the newest state's weight first. Moduli of roots,
+    largest first, stability, consistency and order are as `trainers.methods.multistep` defines
+    them.
+    """
+
+    block: int
+    alpha: list[float | None]
+    beta: float | None
+    root_moduli: list[float | None] | None
+    max_root_modulus: float | None
+    zero_stable: bool | None
+    consistent: bool | None
+    order: int | None
+
+
+class TrainingResult(TypedDict):
+    """What a trainer returns. Accuracies in percent, times in seconds.
+
+    test_accuracy, train_accuracy, test_loss, train_loss and generalization_gap (training minus
+    test accuracy) are the last epoch's. A network that diverged has null there. `blocks` is null
+    for a network that learns no scheme.
+    """
+
+    parameters: int
+    test_accuracy: float | None
+    best_test_accuracy: float | None
+    best_epoch: int | None
+    train_accuracy: float | None
+    generalization_gap: float | None
+    test_loss: float | None
+    train_loss: float | None
+    diverged: bool
+    diverged_epoch: int | None
+    train_seconds: float
+    images_per_second: float | None
+    weights_sha256: str | None
+    learned_coefficients: list[list[float | None]] | None
+    epochs: list[EpochMetrics]
+    evaluations: list[EvaluationResult]
+    probes: NotRequired[list[ProbeValue]]
+    blocks: NotRequired[list[BlockScheme] | None]
+    first_epoch: NotRequired[int]
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """One run to train.
+
+    Attributes:
+        config: what to train.
+        evaluations: what to measure of the trained network.
+        data_dir: where datasets lie, or are downloaded to.
+        device: a torch device, such as "cpu" or "cuda".
+        folder: where this attempt writes checkpoints and weights; None to write nothing.
+        earlier: folders of earlier attempts, the newest first; training goes on from the newest
+            checkpoint there.
+        on_epoch: called with each finished epoch's metrics, after its checkpoint is stored. It may
+            raise TrainingStopped, which the trainer lets through.
+        alive: a sign of life, called at least once a training step, evaluation batch and
+            layer or batch of a probe; cheap.
+            Who does not hear it for long may take the trainer for hung, and end its process.
+    """
+
+    config: RunConfig
+    evaluations: tuple[EvaluationConfig, ...]
+    data_dir: Path
+    device: str = "cpu"
+    folder: Folder | None = None
+    earlier: tuple[Folder, ...] = field(default=())
+    on_epoch: Callable[[EpochMetrics], None] | None = None
+    alive: Callable[[], None] | None = None

@@ -1,0 +1,329 @@
+"""RunConfig: everything that decides a run's numbers, and nothing else.
+
+Its hash is the run's identity, so what does not change a result (resources, paths, the sweep's
+name, evaluations) has no place here.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from functools import cached_property, lru_cache
+from math import floor
+from typing import Any, Literal
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator, model_validator
+
+from trainers.config.dataset import DatasetConfig, parse_dataset
+from trainers.data.datasets import Dataset
+from trainers.methods.fractions import Number, Whole, exact
+from trainers.methods.scheme_config import SchemeConfig
+from trainers.models import MODELS, Architecture, ModelOptions
+from trainers.probes import Probes
+
+RECIPE_VERSION = 1
+"""Raised whenever the same config would give other numbers than before."""
+
+BUILT_IN_TRAINER = "trainers.train:train"
+
+Precision = Literal["fp32", "bf16"]
+
+_MULTIPLY_ADDS_WORTH_A_LAYER = 4e10
+"""Forward multiply-adds in whose training time a network's graph is compiled, for each layer of it:
+3 s on one core of a 2024 server, which trains 1.3e10 a second (benchmarks/compiling.py)."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class OptimizerConfig(_Frozen):
+    """Stochastic gradient descent; weight decay acts on every parameter, as in the papers' code."""
+
+    name: Literal["sgd"] = "sgd"
+    lr: Number = Field(default=0.1, gt=0)
+    momentum: Number = Field(default=0.9, ge=0, lt=1)
+    weight_decay: Number = Field(default=1e-4, ge=0)
+    nesterov: bool = False
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> OptimizerConfig:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
+
+
+class StepDecayConfig(_Frozen):
+    """The learning rate is multiplied by gamma after each milestone.
+
+    Attributes:
+        milestones: numbers of finished epochs. A spec may also give a fraction of all epochs,
+            below 1 (1/2 of 160 is 80; rounded down).
+    """
+
+    name: Literal["step"] = "step"
+    milestones: tuple[Number, ...] = (0.5, 0.75)
+    gamma: Number = Field(default=0.1, gt=0)
+
+    @field_validator("milestones")
+    @classmethod
+    def _ascending(cls, milestones: tuple[float, ...]) -> tuple[float, ...]:
+        for milestone in milestones:
+            if milestone <= 0 or (milestone > 1 and milestone != int(milestone)):
+                raise ValueError(
+                    f"milestone {milestone:g} is neither a fraction of the epochs, between 0 and "
+                    "1, nor a whole number of epochs"
+                )
+        return milestones
+
+
+class TrainingConfig(_Frozen):
+    """The recipe. Defaults are those of ZeroSNet and LM-ResNet for CIFAR-10.
+
+    Attributes:
+        test_every: test after each so many epochs, and after the last one; None after each. Weights
+            do not depend on it, the best test accuracy does.
+    """
+
+    epochs: Whole = Field(default=160, ge=1, le=100_000)
+    test_every: Whole | None = Field(default=None, ge=1)
+    batch_size: Whole = Field(default=128, ge=2)
+    optimizer: OptimizerConfig = OptimizerConfig()
+    lr_schedule: StepDecayConfig = StepDecayConfig()
+
+    @model_validator(mode="after")
+    def _milestones_in_epochs(self) -> TrainingConfig:
+        def finished(milestone: float) -> int:
+            # At least one epoch at the full rate, however few there are.
+            if milestone < 1:
+                return max(1, floor(exact(milestone) * self.epochs))
+            return int(milestone)
+
+        epochs = tuple(finished(milestone) for milestone in self.lr_schedule.milestones)
+        if list(epochs) != sorted(epochs):
+            raise ValueError(f"milestones {list(epochs)} (in epochs) do not ascend")
+        if epochs == self.lr_schedule.milestones:
+            return self
+        schedule = self.lr_schedule.model_copy(update={"milestones": epochs})
+        # Where a frozen model is completed: at its birth.
+        object.__setattr__(self, "lr_schedule", schedule)
+        return self
+
+    @model_validator(mode="after")
+    def _one_name_for_the_same_tests(self) -> TrainingConfig:
+        if self.test_every is not None:
+            every = min(self.test_every, self.epochs)
+            object.__setattr__(self, "test_every", every if every > 1 else None)
+        return self
+
+    def is_tested(self, epoch: int) -> bool:
+        """Whether there is a test after this epoch, counted from 1."""
+        return epoch == self.epochs or epoch % (self.test_every or 1) == 0
+
+    @property
+    def tests(self) -> int:
+        """How many epochs have a test after them."""
+        return -(-self.epochs // (self.test_every or 1))
+
+    def learning_rate(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 1."""
+        passed = sum(milestone < epoch for milestone in self.lr_schedule.milestones)
+        return self.optimizer.lr * self.lr_schedule.gamma**passed
+
+
+class RunConfig(_Frozen):
+    """The resolved config of one run.
+
+    Made from what a spec gives for one point of its grid; see DatasetConfig and SchemeConfig for
+    the short forms. Raises pydantic.ValidationError, or UnknownNameError for a name that no
+    table has.
+
+    Attributes:
+        compile: True to train through a compiled graph, which rounds differently; None not to. A
+            spec may also say "auto": True if the run would train for longer than compiling takes.
+        probes: what is watched of the network while it trains; None for nothing. It changes no
+            weight, but has to be there from the start: so it is part of a run's identity.
+    """
+
+    recipe_version: int = RECIPE_VERSION
+    trainer: str = Field(default=BUILT_IN_TRAINER, pattern=r"^[\w.]+:\w+$")
+    model: SerializeAsAny[ModelOptions]
+    scheme: SchemeConfig | None = None
+    dataset: SerializeAsAny[DatasetConfig]
+    training: TrainingConfig = TrainingConfig()
+    precision: Precision = "fp32"
+    compile: Literal[True, "auto"] | None = None
+    probes: Probes | None = None
+    seed: Whole = Field(ge=0, lt=2**53)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_scheme(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("scheme") is None:
+            model = data.get("model")
+            name = model.get("name") if isinstance(model, dict) else model
+            if isinstance(name, str) and MODELS[name].default_scheme is not None:
+                return {**data, "scheme": MODELS[name].default_scheme}
+        return data
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _options_of_the_architecture(cls, data: Any) -> Any:
+        if isinstance(data, ModelOptions):
+            return data
+        if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+            raise ValueError(f"{data!r} is not a model: give its name, or {{name: ...}}")
+        return MODELS[data["name"]].options.model_validate(data)
+
+    @field_validator("dataset", mode="before")
+    @classmethod
+    def _config_of_the_dataset(cls, data: Any) -> DatasetConfig:
+        return parse_dataset(data)
+
+    @field_validator("probes", mode="before")
+    @classmethod
+    def _none_or_some(cls, given: Any) -> Any:
+        # One form for no probes: the one that is left out of the identity.
+        return None if given in ([], ()) else given
+
+    @field_validator("compile", mode="before")
+    @classmethod
+    def _is_compiled_or_not(cls, given: Any) -> Any:
+        if given is None or given is False:
+            return None
+        if given is not True and given != "auto":
+            raise ValueError(f"{given!r} is none of true, false and auto")
+        return given
+
+    @model_validator(mode="after")
+    def _model_fits_scheme(self) -> RunConfig:
+        if (self.scheme is None) != (self.architecture.default_scheme is None):
+            raise ValueError(
+                f"{self.model.name} is no linear multistep method: remove scheme, or choose"
+                f" {', '.join(name for name in MODELS if MODELS[name].default_scheme is not None)}"
+            )
+        completed = self.architecture.complete(self.model, self.scheme)
+        object.__setattr__(self, "model", completed)
+        return self
+
+    @model_validator(mode="after")
+    def _auto_is_decided(self) -> RunConfig:
+        if self.compile == "auto":
+            trained = self.multiply_adds_per_image * self.train_images * self.training.epochs
+            worth = trained > _MULTIPLY_ADDS_WORTH_A_LAYER * self.model.depth
+            object.__setattr__(self, "compile", worth or None)
+        return self
+
+    @model_validator(mode="after")
+    def _probes_fit(self) -> RunConfig:
+        if self.probes is not None:
+            completed = tuple(probe.completed(self) for probe in self.probes)
+            object.__setattr__(self, "probes", completed)
+        return self
+
+    @field_validator("recipe_version")
+    @classmethod
+    def _recipe_is_known(cls, version: int) -> int:
+        if version != RECIPE_VERSION:
+            raise ValueError(
+                f"recipe_version {version} is not {RECIPE_VERSION}, the one this version trains by"
+            )
+        return version
+
+    @property
+    def architecture(self) -> Architecture:
+        return MODELS[self.model.name]
+
+    @property
+    def dataset_facts(self) -> Dataset:
+        return self.dataset.facts
+
+    @cached_property
+    def parameters(self) -> int:
+        """Trainable parameters of the network."""
+        facts = self.dataset_facts
+        return self.architecture.count_parameters(
+            self.model, self.scheme, facts.channels, facts.classes
+        )
+
+    @cached_property
+    def multiply_adds_per_image(self) -> int:
+        """Of one forward pass."""
+        facts = self.dataset_facts
+        return self.architecture.count_multiply_adds(
+            self.model, self.scheme, facts.channels, facts.size
+        )
+
+    @property
+    def train_images(self) -> int:
+        """Images in one epoch; an estimate where the dataset's facts are."""
+        return self.dataset.subset or self.dataset_facts.train_images
+
+    def to_json(self) -> dict[str, Any]:
+        """The canonical form: what is None is left out, so a new option with a neutral None
+        changes no identity."""
+        return copy.deepcopy(self.shared_json())
+
+    def shared_json(self) -> dict[str, Any]:
+        """As `to_json`, with parts that other runs have too: not to be changed."""
+        return {
+            key: _json_value(value)
+            for key in RunConfig.model_fields
+            if (value := getattr(self, key)) is not None
+        }
+
+    @cached_property
+    def run_id(self) -> str:
+        """16 hex digits of the SHA-256 over the canonical JSON (RFC 8785)."""
+        before, after = self._around_seed
+        return hashlib.sha256(before + rfc8785.dumps(self.seed) + after).hexdigest()[:16]
+
+    @cached_property
+    def _around_seed(self) -> tuple[bytes, bytes]:
+        """The canonical JSON before and after the value of the seed: keys in order, no spaces."""
+        given = [(key, value) for key in _KEYS if (value := getattr(self, key)) is not None]
+        items = [f'"{key}":'.encode() + _canonical_value(key, value) for key, value in given]
+        position = [key for key, _ in given].index("seed") + 1
+        before, after = b",".join(items[:position]), b",".join([b"", *items[position:]])
+        return b"{" + before, after + b"}"
+
+    def with_seed(self, seed: int) -> RunConfig:
+        """The same training from another seed.
+
+        Raises ValueError if it is no whole number from 0 to 2**53 - 1.
+        """
+        if not (type(seed) is int and 0 <= seed < 2**53):
+            raise ValueError(f"seed {seed!r} is no whole number from 0 to 2**53 - 1")
+        # Known once, they are known to the copy too: they do not depend on the seed.
+        _ = self._around_seed, self.parameters, self.multiply_adds_per_image
+        copied = self.model_copy(update={"seed": seed})
+        copied.__dict__.pop("run_id", None)
+        return copied
+
+
+_KEYS = sorted(RunConfig.model_fields)
+
+
+def _canonical_value(key: str, value: Any) -> bytes:
+    if key == "seed":
+        return b""
+    if isinstance(value, tuple):
+        return b"[" + b",".join(map(_canonical, value)) + b"]"
+    return _canonical(value) if isinstance(value, BaseModel) else rfc8785.dumps(value)
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_json_part(part) for part in value]
+    return _json_part(value) if isinstance(value, BaseModel) else value
+
+
+@lru_cache(maxsize=1 << 16)
+def _json_part(part: BaseModel) -> dict[str, Any]:
+    return part.model_dump(mode="json", exclude_none=True)
+
+
+@lru_cache(maxsize=1 << 16)
+def _canonical(part: BaseModel) -> bytes:
+    return rfc8785.dumps(_json_part(part))

@@ -1,0 +1,161 @@
+"""Accuracy and loss of a network on a set of images, clean or perturbed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal, NamedTuple, Protocol
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (its customary name)
+from torch import Tensor, nn
+
+from trainers.config.evaluations import EVALUATIONS, EvaluationConfig
+from trainers.data.augment import normalize
+
+EVALUATION_BATCH = 1_000
+"""Images a batch. Fixed, because noise is drawn batch by batch: another number, other noise."""
+
+Precision = Literal["fp32", "bf16"]
+
+_FORWARD_BATCH = {"cpu": 125}
+"""Images at a time through the network, EVALUATION_BATCH unless given. A CPU's caches hold the
+activations of so many, which makes it twice as fast; each image's logits are the same."""
+
+
+def forward_batch(device: torch.device) -> int:
+    """How many images go through a network at once when it is measured."""
+    return _FORWARD_BATCH.get(device.type, EVALUATION_BATCH)
+
+
+Logits = Callable[[Tensor], Tensor]
+"""From pixels in [0, 1], float32 (B, C, H, W), to logits, float32 (B, classes)."""
+
+
+class Perturb(Protocol):
+    """What an evaluation does to a batch before the network sees it."""
+
+    def __call__(self, pixels: Tensor, labels: Tensor, logits: Logits) -> Tensor:
+        """Perturbed pixels, same shape; what is outside [0, 1] will be clipped.
+
+        Called under no_grad; an attack that needs gradients enables them for itself. The logits
+        of a part of the batch are asked for by calling `logits` with that part.
+
+        Args:
+            pixels: (B, C, H, W), float32 in [0, 1]; not to be changed in place.
+            labels: (B,), int64.
+            logits: the network with its normalisation; noise has no use for it, attacks have.
+        """
+
+
+class Measurement(NamedTuple):
+    """Accuracy in percent, 0 to 100, and the mean cross-entropy in nats."""
+
+    accuracy: float
+    loss: float
+
+
+def evaluate(
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    mean: Sequence[float],
+    std: Sequence[float],
+    config: EvaluationConfig | None,
+    *,
+    device: torch.device,
+    precision: Precision = "fp32",
+    alive: Callable[[], None] | None = None,
+) -> Measurement:
+    """One evaluation of a trained network; `config` None is the clean one.
+
+    Arguments and result as those of `accuracy_and_loss`. The perturbation is fresh for each call,
+    so that its noise does not depend on what was measured before.
+    """
+    perturb = None if config is None else EVALUATIONS[config.kind].resolve()(config)
+    return accuracy_and_loss(
+        network,
+        images,
+        labels,
+        mean,
+        std,
+        device=device,
+        precision=precision,
+        perturb=perturb,
+        alive=alive,
+    )
+
+
+def accuracy_and_loss(
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    mean: Sequence[float],
+    std: Sequence[float],
+    *,
+    device: torch.device,
+    precision: Precision = "fp32",
+    perturb: Perturb | None = None,
+    alive: Callable[[], None] | None = None,
+) -> Measurement:
+    """Classifies all images in evaluation mode, without gradients.
+
+    Each batch is scaled to [0, 1], perturbed, clipped to [0, 1], normalised, and classified
+    (ZeroSNet, "Robustness"). An image with any logit that is not finite counts as wrong, and the
+    loss may then be nan or infinite. Each module's mode is as before afterwards.
+
+    Args:
+        network: from (B, C, H, W), normalised, to logits (B, classes); on `device`.
+        images: (N, C, H, W), uint8, N >= 1, on any device.
+        labels: (N,), int64, on any device.
+        mean, std: one number a channel, for normalisation.
+        device: where to compute.
+        precision: "bf16" runs the network under autocast; the loss is computed in float32.
+        perturb: None for clean images.
+        alive: called before each pass of a batch through the network.
+
+    Raises:
+        ValueError: no images, or not one label for each.
+    """
+    count = images.shape[0]
+    if count == 0 or labels.shape != (count,):
+        raise ValueError(f"{count} images and labels of shape {tuple(labels.shape)}")
+
+    at_once = forward_batch(device)
+
+    def logits(pixels: Tensor) -> Tensor:
+        if alive is not None:
+            alive()
+        inputs = normalize(pixels, mean, std).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+            scores = torch.cat([network(part) for part in torch.split(inputs, at_once)])
+        return scores.float()
+
+    losses, right = [], []
+    with torch.no_grad(), evaluation_mode(network):
+        for start in range(0, count, EVALUATION_BATCH):
+            batch = slice(start, start + EVALUATION_BATCH)
+            # uint8 travels to the device: a quarter of float32's bytes.
+            pixels = images[batch].to(device).to(torch.float32).div_(255)
+            truth = labels[batch].to(device)
+            if perturb is not None:
+                pixels = perturb(pixels, truth, logits).clamp(0, 1)
+            scores = logits(pixels)
+            losses.append(F.cross_entropy(scores, truth, reduction="none"))
+            right.append((scores.argmax(1) == truth) & scores.isfinite().all(1))
+    # One wait for the device, at the end. Correct answers are counted as integers: exact.
+    accuracy = 100 * int(torch.cat(right).sum()) / count
+    return Measurement(accuracy, float(torch.cat(losses).mean()))
+
+
+@contextmanager
+def evaluation_mode(network: nn.Module) -> Iterator[None]:
+    """All modules in evaluation mode, and each in the mode that it was in afterwards."""
+    training = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        yield
+    finally:
+        # Not network.train(): a part that was frozen in evaluation mode stays so.
+        for module in training:
+            module.training = True

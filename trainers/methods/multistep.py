@@ -1,0 +1,174 @@
+"""Linear multistep schemes: coefficients, roots, zero stability, consistency, order.
+
+An explicit scheme of d steps with one evaluation of f (Chen et al., ZeroSNet, eq. 2):
+
+    y_{n+1} = alpha_0 y_n + alpha_1 y_{n-1} + ... + alpha_{d-1} y_{n-d+1} + beta h f(y_n)
+
+A residual block is one such step with h = 1. Coefficients are exact fractions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property, lru_cache
+
+from trainers.methods.fractions import exact, format_number
+from trainers.methods.polynomials import root_multiplicities
+
+Coefficient = Fraction | float | int | str
+
+UNIT_CIRCLE_TOLERANCE = 1e-9
+"""A root whose modulus is within this of 1 counts as lying on the unit circle.
+
+Repeated roots are split off exactly (by polynomial division over the fractions) before anything
+is computed in floating point, so that this only has to absorb the rounding of simple roots.
+"""
+
+CONSISTENCY_TOLERANCE = 1e-9
+"""An order condition counts as met when its two sides differ by no more than this."""
+
+HIGHEST_ORDER = 12
+"""`order` stops counting here; an explicit scheme with one f and d steps has order d at most."""
+
+
+@dataclass(frozen=True)
+class LinearMultistepScheme:
+    """The coefficients of one explicit linear multistep scheme, and what follows from them.
+
+    Attributes:
+        alpha: weights of y_n, y_{n-1}, ..., y_{n-d+1}.
+        beta: weight of f(y_n).
+    """
+
+    alpha: tuple[Fraction, ...]
+    beta: Fraction
+
+    def __post_init__(self) -> None:
+        if not self.alpha:
+            raise ValueError("a scheme needs at least one alpha")
+
+    @classmethod
+    def of(cls, alpha: tuple[Coefficient, ...], beta: Coefficient) -> LinearMultistepScheme:
+        """From numbers or fractions as a user writes them. Raises ValueError for a non-number."""
+        return cls(tuple(exact(a) for a in alpha), exact(beta))
+
+    @property
+    def steps(self) -> int:
+        """d: how many states the scheme combines."""
+        return len(self.alpha)
+
+    @cached_property
+    def _roots(self) -> tuple[tuple[complex, int], ...]:
+        return root_multiplicities((Fraction(1), *(-a for a in self.alpha)))
+
+    @property
+    def roots(self) -> tuple[complex, ...]:
+        """The d roots of r(x) = x^d - alpha_0 x^{d-1} - ... - alpha_{d-1}, largest modulus first.
+
+        ZeroSNet, Condition 1.
+        """
+        repeated = [root for root, multiplicity in self._roots for _ in range(multiplicity)]
+        return tuple(sorted(repeated, key=lambda root: (-abs(root), -root.real, -root.imag)))
+
+    @property
+    def root_moduli(self) -> tuple[float, ...]:
+        """Moduli of the roots, largest first."""
+        return tuple(abs(root) for root in self.roots)
+
+    @property
+    def max_root_modulus(self) -> float:
+        return self.root_moduli[0]
+
+    @property
+    def zero_stable(self) -> bool:
+        """The root condition: no root outside the unit circle, none on it repeated.
+
+        "On" means within UNIT_CIRCLE_TOLERANCE.
+        """
+        return all(
+            abs(root) < 1 - UNIT_CIRCLE_TOLERANCE
+            or (abs(root) <= 1 + UNIT_CIRCLE_TOLERANCE and multiplicity == 1)
+            for root, multiplicity in self._roots
+        )
+
+    @property
+    def consistent(self) -> bool:
+        """Whether the order is at least 1 (ZeroSNet, Definition 4)."""
+        return self.order >= 1
+
+    @cached_property
+    def order(self) -> int:
+        """The largest p for which the first p + 1 order conditions hold; -1 if none does.
+
+        With exact values y = t^q at t = 1 (n + 1), 0 (n), -1, ...: the scheme has order p when
+
+            1 = sum_i alpha_i (-i)^q + beta q 0^{q-1}      for q = 0 .. p,
+
+        that is sum alpha_i = 1, beta - sum i alpha_i = 1, sum i^2 alpha_i = 1, and so on.
+        The local error is then O(h^{p+1}). Order 0 keeps constants but does not converge.
+        """
+        for q in range(HIGHEST_ORDER + 1):
+            combined = sum((a * (-i) ** q for i, a in enumerate(self.alpha)), Fraction(0))
+            if q == 1:
+                combined += self.beta
+            if abs(combined - 1) > CONSISTENCY_TOLERANCE:
+                return q - 1
+        return HIGHEST_ORDER
+
+    def __str__(self) -> str:
+        """Such as "1/3, 5/9, 1/9; 16/9": the alphas, then beta."""
+        return f"{', '.join(map(format_number, self.alpha))}; {format_number(self.beta)}"
+
+
+def preresnet(alpha: Coefficient = 1) -> LinearMultistepScheme:
+    """y_{n+1} = alpha y_n + f(y_n); alpha = 1 is forward Euler (ZeroSNet eq. 7, Table 1)."""
+    return LinearMultistepScheme((exact(alpha),), Fraction(1))
+
+
+def lm_resnet(k: Coefficient) -> LinearMultistepScheme:
+    """y_{n+1} = (1-k) y_n + k y_{n-1} + (2k+1) f(y_n), k shared by all blocks (ZeroSNet eq. 8).
+
+    beta = 2k + 1 differs from Lu et al. (2018, eq. 1), whose trainable k_n goes with beta = 1. The
+    paper chose it "to ensure consistency", but the order conditions ask for beta = 1 + k: the
+    scheme has order 0 unless k = 0, and at k = -1/2 it does not use f at all. Kept as printed,
+    since Table 2 was measured with it.
+    """
+    k = exact(k)
+    return LinearMultistepScheme((1 - k, k), 2 * k + 1)
+
+
+def zerosnet(lambda_: Coefficient) -> LinearMultistepScheme:
+    """The general square-pattern discretization (ZeroSNet eq. 10), of order 2.
+
+    alpha = 3(1+l)/(4l), -1/l, (1+l)/(4l); beta = (3l-1)/(2l).
+    Zero stable for l < -1 and l > 1/3 (Theorem 2), and at l = -1, where the roots 1, -1, 0 are
+    simple: the theorem states a sufficient region.
+
+    Raises:
+        ValueError: lambda is 0.
+    """
+    value = exact(lambda_)
+    if value == 0:
+        raise ValueError("lambda must not be 0: ZeroSNet eq. 10 divides by it")
+    side = (1 + value) / (4 * value)
+    return LinearMultistepScheme((3 * side, -1 / value, side), (3 * value - 1) / (2 * value))
+
+
+def tm_resnet() -> LinearMultistepScheme:
+    """y_{n+1} = 3/2 y_n - y_{n-1} + 1/2 y_{n-2} + f(y_n), the Taylor multistep method.
+
+    It is ZeroSNet with lambda = 1, of order 2 (the TM-ResNet paper claims a local error of
+    O(tau^4); the order conditions give O(tau^3)).
+    """
+    return zerosnet(1)
+
+
+OPTIMAL_LAMBDA = Fraction(-9, 5)
+"""ZeroSNet-Opt (Theorem 3): alpha = 1/3, 5/9, 1/9; beta = 16/9; moduli 1, 1/3, 1/3."""
+
+
+@lru_cache(maxsize=4096)
+def scheme_from_floats(alpha: tuple[float, ...], beta: float) -> LinearMultistepScheme:
+    """The scheme that stored floats stand for; cached, since a sweep repeats its schemes."""
+    return LinearMultistepScheme.of(alpha, beta)

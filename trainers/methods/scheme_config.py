@@ -1,0 +1,153 @@
+"""A scheme as a spec writes it, and as a run's config holds it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from trainers.methods import multistep
+from trainers.methods.fractions import Number, exact, format_number, to_float
+from trainers.methods.multistep import LinearMultistepScheme
+
+Learned = Literal["k", "lambda", "coefficients"]
+
+LONGEST_SCHEME = 32
+
+_FORMS = (
+    "a scheme is {alpha: [...], beta: b}, {k: ...} (LM-ResNet) or {lambda: ...} (ZeroSNet), "
+    "each optionally with trainable: true"
+)
+
+
+class SchemeConfig(BaseModel):
+    """The scheme of one run, resolved: fixed coefficients, or how learned ones start.
+
+    Attributes:
+        learned: None for fixed coefficients; else what each multistep block learns:
+            "k": one k_n, with alpha = (1 - k_n, k_n), beta = 1 (Lu et al. 2018, eq. 1);
+            "lambda": one lambda_n of ZeroSNet eq. 10 (ZeroSNet-Tra);
+            "coefficients": its own alpha and beta.
+        alpha, beta: the coefficients, or for learned "coefficients" their start.
+        start: for "k" and "lambda": each block's parameter is drawn uniformly from this
+            [low, high] at initialisation.
+
+    It may be made from any form that a spec knows (see `_FORMS`). Fractions are resolved to
+    floats here, so that lambda = -9/5 and its coefficients written out are one run.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    learned: Learned | None = None
+    alpha: Annotated[tuple[Number, ...], Field(min_length=1, max_length=LONGEST_SCHEME)] | None = (
+        None
+    )
+    beta: Number | None = None
+    start: tuple[Number, Number] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_spec(cls, data: Any) -> Any:
+        if isinstance(data, SchemeConfig):
+            return data
+        if not isinstance(data, dict) or "learned" in data:
+            if isinstance(data, dict):
+                return data
+            raise ValueError(f"{data!r} is not a scheme: {_FORMS}")
+        trainable = data.get("trainable", False)
+        if not isinstance(trainable, bool):
+            raise ValueError(f"trainable is true or false, not {trainable!r}")
+        given = {key: value for key, value in data.items() if key != "trainable"}
+        if set(given) == {"k"}:
+            return _one_parameter_family("k", given["k"], trainable)
+        if set(given) == {"lambda"}:
+            return _one_parameter_family("lambda", given["lambda"], trainable)
+        if "alpha" in given and set(given) <= {"alpha", "beta"}:
+            alpha = given["alpha"]
+            if not isinstance(alpha, (list, tuple)):
+                alpha = [alpha]
+            if not alpha:
+                raise ValueError("alpha is empty: a scheme needs at least one coefficient")
+            return {
+                "learned": "coefficients" if trainable else None,
+                "alpha": [to_float(exact(a)) for a in alpha],
+                "beta": to_float(exact(given.get("beta", 1))),
+            }
+        raise ValueError(f"keys {sorted(map(str, data))} do not make a scheme: {_FORMS}")
+
+    @model_validator(mode="after")
+    def _whole(self) -> SchemeConfig:
+        """A resolved form, as stored, has what its kind needs and nothing else."""
+        one_parameter = self.learned in ("k", "lambda")
+        has_start = self.start is not None
+        has_coefficients = self.alpha is not None and self.beta is not None
+        has_no_coefficients = self.alpha is None and self.beta is None
+        if one_parameter and not (has_start and has_no_coefficients):
+            raise ValueError(f"learned {self.learned!r} goes with start: [low, high] alone")
+        if not one_parameter and (has_start or not has_coefficients):
+            raise ValueError("a scheme needs alpha and beta")
+        if self.start is not None:
+            _check_range(self.learned or "", *self.start)
+        return self
+
+    @property
+    def steps(self) -> int:
+        """d, how many states a step combines."""
+        if self.learned == "k":
+            return 2
+        if self.learned == "lambda":
+            return 3
+        assert self.alpha is not None
+        return len(self.alpha)
+
+    @property
+    def coefficients_per_block(self) -> int:
+        """Scalars that each multistep block learns."""
+        if self.learned is None:
+            return 0
+        return 1 if self.start is not None else self.steps + 1
+
+    @property
+    def fixed(self) -> LinearMultistepScheme | None:
+        """The scheme, where it is known before training; None where it is learned."""
+        if self.learned is not None:
+            return None
+        assert self.alpha is not None
+        assert self.beta is not None
+        return multistep.scheme_from_floats(self.alpha, self.beta)
+
+    def __str__(self) -> str:
+        """Such as "1/3, 5/9, 1/9; 16/9" or "lambda_n from 1"."""
+        if self.start is not None:
+            low, high = self.start
+            values = format_number(low)
+            if high != low:
+                values = f"U[{values}, {format_number(high)}]"
+            return f"{self.learned}_n from {values}"
+        assert self.alpha is not None
+        assert self.beta is not None
+        label = str(multistep.scheme_from_floats(self.alpha, self.beta))
+        return f"learned from {label}" if self.learned else label
+
+
+def _one_parameter_family(parameter: str, value: Any, trainable: bool) -> dict[str, Any]:
+    if not trainable:
+        family = multistep.lm_resnet if parameter == "k" else multistep.zerosnet
+        if isinstance(value, (list, tuple)):
+            raise ValueError(
+                f"{parameter} {value!r} is a range to start from, so it needs trainable: true"
+            )
+        scheme = family(value)
+        return {"alpha": [to_float(a) for a in scheme.alpha], "beta": to_float(scheme.beta)}
+    bounds = list(value) if isinstance(value, (list, tuple)) else [value, value]
+    if len(bounds) != 2:
+        raise ValueError(f"{parameter} {value!r} is neither a number nor a range [low, high]")
+    low, high = (to_float(exact(bound)) for bound in bounds)
+    return {"learned": parameter, "start": [low, high]}
+
+
+def _check_range(parameter: str, low: float, high: float) -> None:
+    if low > high:
+        raise ValueError(f"{parameter} range [{low:g}, {high:g}] is empty: low exceeds high")
+    if parameter == "lambda" and low <= 0 <= high:
+        raise ValueError("lambda must not be 0, nor start in a range that holds 0 (eq. 10)")

@@ -1,0 +1,250 @@
+"""The plan of a multistep residual network, block by block, without a tensor library.
+
+Planning counts parameters from it and `trainers.models.multistep.network` builds from it, so that
+the two cannot disagree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from trainers.models.counting import Cost, convolution, halved, norm
+
+StageChange = Literal["project", "restart"]
+"""How the states cross into a stage of other width and resolution.
+
+project: each state that a later block needs passes its own 1x1 convolution of stride 2, and the
+    projected history goes on (ZeroSNet's released code).
+restart: the newest state passes BN-ReLU-1x1 convolution of stride 2, and the scheme starts again
+    from it with Euler steps (LM-ResNet's released code).
+"""
+
+STAGES = 3
+
+EXPANSION = 4
+"""How many times wider the states of bottleneck blocks are than the 3x3 convolutions inside."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One residual block: y_{n+1} from the history and f(y_n).
+
+    Attributes:
+        inputs: channels of the states that enter, before any projection.
+        inner: channels between the convolutions of f.
+        outputs: channels of the state that leaves.
+        bottleneck: f has a 1x1, a 3x3 and a 1x1 convolution; otherwise two of 3x3.
+        changes_stage: stride 2, and the history is carried over as the stage change says.
+        multistep: a step of the scheme; otherwise a start block, the Euler step y + f(y).
+        carried: how many of the newest states are projected, 0 where the width stays.
+        normed: BN and ReLU come before the projection, which is then of the newest state alone.
+    """
+
+    inputs: int
+    inner: int
+    outputs: int
+    bottleneck: bool
+    changes_stage: bool
+    multistep: bool
+    carried: int
+    normed: bool
+
+    @property
+    def stride(self) -> int:
+        """Of the first 3x3 convolution of f, and of the projections."""
+        return 2 if self.changes_stage else 1
+
+
+def blocks_per_stage(depth: int, layers_per_block: int = 2) -> int:
+    """n of depth = 6n + 2 (two convolutions a block, three stages, stem and classifier).
+
+    Bottleneck blocks, of three convolutions, make it 9n + 2.
+
+    Raises:
+        ValueError: no such n >= 1; names the nearest depths.
+    """
+    layers = STAGES * layers_per_block
+    n, rest = divmod(depth - 2, layers)
+    if n >= 1 and rest == 0:
+        return n
+    lower = max(1, n)
+    valid = [layers * m + 2 for m in (lower, lower + 1)]
+    kind = " with bottleneck blocks" if layers_per_block == 3 else ""
+    raise ValueError(
+        f"depth {depth} is not {layers}n + 2 for a whole n >= 1{kind}; the nearest are {valid[0]}"
+        f" and {valid[1]}"
+    )
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one block is in the recurrence, whatever its width.
+
+    Attributes:
+        stage: 0, 1 or 2.
+        changes_stage, multistep, carried: see Block.
+    """
+
+    stage: int
+    changes_stage: bool
+    multistep: bool
+    carried: int
+
+
+def plan_steps(
+    depth: int, layers_per_block: int, steps: int, start_blocks: int, stage_change: StageChange
+) -> tuple[Step, ...]:
+    """Where the scheme steps, where it starts, and how many states cross into each stage.
+
+    Arguments are those of `multistep_layout`.
+
+    Raises:
+        ValueError: the depth does not fit, or no block would be left for the scheme.
+    """
+    n = blocks_per_stage(depth, layers_per_block)
+    if start_blocks < steps - 1:
+        raise ValueError(
+            f"start_blocks {start_blocks} is too few: a scheme of {steps} steps needs "
+            f"{steps - 1} earlier states"
+        )
+    run_length = n if stage_change == "restart" else STAGES * n
+    if start_blocks >= run_length:
+        where = "each stage" if stage_change == "restart" else "the network"
+        fewest = start_blocks + 1 if stage_change == "restart" else start_blocks // STAGES + 1
+        raise ValueError(
+            f"depth {depth} gives {where} {run_length} blocks, of which {start_blocks} are start "
+            f"blocks, so that no block would use the scheme: choose depth "
+            f"{layers_per_block * STAGES * fewest + 2} or more"
+        )
+    planned = []
+    since_start = 0
+    for index in range(STAGES * n):
+        stage, within = divmod(index, n)
+        changes_stage = stage > 0 and within == 0
+        if changes_stage and stage_change == "restart":
+            since_start = 0
+        carried = 0
+        if changes_stage:
+            # A state j steps old is still needed if a scheme step at or after this block reaches
+            # back to it; more start blocks than d - 1 make some of them too old.
+            needed = min(steps, since_start + steps - start_blocks)
+            carried = max(1, min(needed, since_start + 1))
+        planned.append(
+            Step(
+                stage=stage,
+                changes_stage=changes_stage,
+                multistep=since_start >= start_blocks,
+                carried=carried,
+            )
+        )
+        since_start += 1
+    return tuple(planned)
+
+
+@lru_cache(maxsize=4096)
+def multistep_layout(
+    depth: int,
+    width: int,
+    steps: int,
+    start_blocks: int,
+    stage_change: StageChange,
+    bottleneck: bool = False,
+) -> tuple[Block, ...]:
+    """Plan the residual blocks of a network of `depth` layers.
+
+    Args:
+        depth: 6n + 2, with n basic blocks in each of the three stages, or 9n + 2 with n
+            bottleneck blocks.
+        width: channels of the first stage's 3x3 convolutions; the next two have twice and four
+            times as many. The states are as wide, and EXPANSION times that with bottleneck blocks.
+        steps: d, how many states the scheme combines.
+        start_blocks: Euler steps before the scheme's first step, at least d - 1.
+        stage_change: see StageChange.
+        bottleneck: of which kind the blocks are. The stem's state is then narrower than the
+            others: in the first block it passes BN-ReLU-1x1 convolution, of stride 1, whatever
+            the stage change (the released code of both ZeroSNet and LM-ResNet).
+
+    Raises:
+        ValueError: the depth is not 6n + 2 (9n + 2), or no block would be left for the scheme.
+    """
+    expansion = EXPANSION if bottleneck else 1
+    blocks: list[Block] = []
+    for step in plan_steps(depth, 3 if bottleneck else 2, steps, start_blocks, stage_change):
+        widens_stem = not blocks and bottleneck
+        inner = width * 2**step.stage
+        blocks.append(
+            Block(
+                inputs=blocks[-1].outputs if blocks else width,
+                inner=inner,
+                outputs=expansion * inner,
+                bottleneck=bottleneck,
+                changes_stage=step.changes_stage,
+                multistep=step.multistep,
+                carried=1 if widens_stem else step.carried,
+                normed=widens_stem or (step.changes_stage and stage_change == "restart"),
+            )
+        )
+    return tuple(blocks)
+
+
+def residual_cost(block: Block, size: int) -> Cost:
+    """f of one block, whose states enter with `size` x `size` pixels."""
+    strided = halved(size) if block.changes_stage else size
+    if not block.bottleneck:
+        return (
+            norm(block.inputs)
+            + convolution(block.inputs, block.inner, strided)
+            + norm(block.inner)
+            + convolution(block.inner, block.outputs, strided)
+        )
+    return (
+        norm(block.inputs)
+        + convolution(block.inputs, block.inner, size, kernel=1)
+        + norm(block.inner)
+        + convolution(block.inner, block.inner, strided)
+        + norm(block.inner)
+        + convolution(block.inner, block.outputs, strided, kernel=1)
+    )
+
+
+def count_parameters(
+    layout: tuple[Block, ...],
+    *,
+    width: int,
+    channels: int,
+    classes: int,
+    trainable_coefficients: int,
+) -> int:
+    """Trainable parameters of the network that `layout` describes.
+
+    Args:
+        channels: of the input images.
+        trainable_coefficients: scalars that each multistep block learns (0 for a fixed scheme).
+    """
+    count = channels * width * 9
+    for block in layout:
+        shortcuts = block.carried * block.inputs * block.outputs
+        if block.normed:
+            shortcuts += 2 * block.inputs
+        count += residual_cost(block, size=1).parameters + shortcuts
+        if block.multistep:
+            count += trainable_coefficients
+    features = layout[-1].outputs
+    return count + 2 * features + features * classes + classes
+
+
+def count_multiply_adds(layout: tuple[Block, ...], *, width: int, channels: int, size: int) -> int:
+    """Multiply-adds of the convolutions in one image's forward pass; the measure of its cost.
+
+    Args:
+        channels, size: of the input images; `size` is pixels a side.
+    """
+    count = 9 * channels * width * size**2
+    for block in layout:
+        count += residual_cost(block, size).multiply_adds
+        if block.changes_stage:
+            size = halved(size)
+        count += block.carried * block.inputs * block.outputs * size**2
+    return count

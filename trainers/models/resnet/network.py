@@ -1,0 +1,130 @@
+"""The residual network of basic blocks with activations after the sum (He et al. 2016).
+
+    y_{n+1} = phi(P y_n + f(y_n)),   f = 3x3conv-BN-phi-3x3conv-BN
+
+with P the identity, or a 1x1 convolution of stride 2 and a batch normalisation where the stage
+changes. The stem is one 3x3 convolution, BN, phi, as is usual for images of 32x32; the head an
+average over all pixels and a linear layer. Of four stages from width 64 it is the ResNet18 and
+ResNet34 that Newton-ResNet is compared with, by the parameters that its tables print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainers.models.initialisation import initialise
+from trainers.models.resnet.options import Activation, ResNetOptions, stages_of
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation that takes one value a channel too.
+
+    Four stages make one pixel of 8x8, and the last batch of an epoch may be one image: a single
+    value has no variance, so that it is normalised by the running statistics instead.
+    """
+
+    def forward(self, state: Tensor) -> Tensor:
+        if self.training and state.numel() == self.num_features:
+            return functional.batch_norm(
+                state, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        return super().forward(state)
+
+
+def activation_layer(activation: Activation) -> nn.Module:
+    """phi."""
+    return nn.ReLU() if activation == "relu" else nn.Identity()
+
+
+class ResidualBlock(nn.Module):
+    """One step: (N, inputs, H, W) -> (N, outputs, H, W); H and W are halved, rounded up, if the
+    widths differ."""
+
+    def __init__(self, inputs: int, outputs: int, activation: Activation) -> None:
+        super().__init__()
+        stride = 1 if inputs == outputs else 2
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+        self.norm1 = BatchNorm(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.norm2 = BatchNorm(outputs)
+        self.activation = activation_layer(activation)
+        self.shortcut = nn.Sequential()
+        if inputs != outputs:
+            self.shortcut.append(nn.Conv2d(inputs, outputs, 1, stride=2, bias=False))
+            self.shortcut.append(BatchNorm(outputs))
+
+    def function(self, state: Tensor) -> Tensor:
+        """f: (N, inputs, H, W) -> (N, outputs, H', W')."""
+        inner = self.activation(self.norm1(self.conv1(state)))
+        out: Tensor = self.norm2(self.conv2(inner))
+        return out
+
+    def forward(self, state: Tensor) -> Tensor:
+        new: Tensor = self.activation(self.shortcut(state) + self.function(state))
+        return new
+
+
+class ResidualNetwork(nn.Module):
+    """Images (N, channels, H, W), float -> logits (N, classes), for any H and W.
+
+    Args:
+        make_block: (inputs, outputs) -> a module such as ResidualBlock.
+    """
+
+    def __init__(
+        self,
+        options: ResNetOptions,
+        channels: int,
+        classes: int,
+        generator: torch.Generator,
+        make_block: Callable[[int, int], nn.Module],
+    ) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(channels, options.width, 3, padding=1, bias=False),
+            BatchNorm(options.width),
+            activation_layer(options.activation),
+        )
+        self.blocks = nn.ModuleList()
+        for stage in stages_of(options):
+            self.blocks.append(make_block(stage.inputs, stage.outputs))
+            self.blocks.extend(
+                make_block(stage.outputs, stage.outputs) for _ in range(stage.blocks - 1)
+            )
+        self.classifier = nn.Linear(stage.outputs, classes)
+        initialise(self, generator)
+
+    def forward(self, images: Tensor) -> Tensor:
+        state = self.stem(images)
+        for block in self.blocks:
+            state = block(state)
+        logits: Tensor = self.classifier(state.mean(dim=(2, 3)))
+        return logits
+
+    def states(self, images: Tensor) -> Iterator[Tensor]:
+        """y_0, which leaves the stem, and y_n of each block."""
+        state = self.stem(images)
+        yield state
+        for block in self.blocks:
+            state = block(state)
+            yield state
+
+
+def build(
+    options: ResNetOptions,
+    _scheme: None,
+    *,
+    channels: int,
+    classes: int,
+    generator: torch.Generator,
+) -> ResidualNetwork:
+    """The network with initial weights drawn from `generator` (see MODELS)."""
+
+    def block(inputs: int, outputs: int) -> ResidualBlock:
+        return ResidualBlock(inputs, outputs, options.activation)
+
+    return ResidualNetwork(options, channels, classes, generator, block)

@@ -1,0 +1,171 @@
+"""The residual network of basic blocks as a spec sees it: options, stages, what it costs.
+
+The stages are planned here, so that what planning counts and what `trainers.models.resnet.network`
+builds cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from trainers.methods.fractions import Whole
+from trainers.models.architecture import Architecture, ModelOptions
+from trainers.models.counting import Cost, convolution, halved, linear, norm
+
+Activation = Literal["relu", "none"]
+
+MOST_STAGES = 8
+
+_STAGES = 4
+_NAMED = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
+"""He et al. (2016), Table 1, of basic blocks."""
+
+_Blocks = Annotated[Whole, Field(ge=1)]
+
+
+class ResNetOptions(ModelOptions):
+    """Options of a residual network of basic blocks.
+
+    Attributes:
+        depth: 2 sum(blocks) + 2 layers: two convolutions a block, stem and classifier. It follows
+            from `blocks` where these are given and it is not.
+        blocks: residual blocks of each stage, from the input on; None means those of ResNet-18 and
+            ResNet-34 for these depths, and n in each of four stages for depth 8n + 2.
+        width: channels of the first stage; each further stage has twice as many as the one before.
+        activation: "none" removes every activation of the network.
+    """
+
+    blocks: Annotated[tuple[_Blocks, ...], Field(min_length=1, max_length=MOST_STAGES)] | None = (
+        None
+    )
+    width: Whole = Field(default=64, ge=1, le=4096)
+    activation: Activation = "relu"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _depth_of_the_blocks(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "depth" not in data:
+            blocks = data.get("blocks")
+            if isinstance(blocks, list | tuple) and all(type(n) is int for n in blocks):
+                return {**data, "depth": depth_of(tuple(blocks))}
+        return data
+
+    @model_validator(mode="after")
+    def _depth_and_blocks_agree(self) -> ResNetOptions:
+        blocks_of(self)
+        return self
+
+
+def depth_of(blocks: tuple[int, ...]) -> int:
+    """Layers of a network of basic blocks, as in ResNet-18."""
+    return 2 * sum(blocks) + 2
+
+
+def blocks_of(options: ResNetOptions) -> tuple[int, ...]:
+    """Blocks of each stage.
+
+    Raises:
+        ValueError: they make another depth than is asked for, or the depth has no default; names
+            the nearest depths that would do.
+    """
+    depth, blocks = options.depth, options.blocks
+    if blocks is not None:
+        if depth_of(blocks) != depth:
+            raise ValueError(
+                f"depth {depth} is not that of blocks {list(blocks)}, which is {depth_of(blocks)}: "
+                "write that, or leave depth out"
+            )
+        return blocks
+    if depth in _NAMED:
+        return _NAMED[depth]
+    n, rest = divmod(depth - 2, 2 * _STAGES)
+    if n >= 1 and rest == 0:
+        return (n,) * _STAGES
+    lower = max(1, n)
+    nearest = [2 * _STAGES * m + 2 for m in (lower, lower + 1)]
+    raise ValueError(
+        f"depth {depth} is not 8n + 2 for a whole n >= 1; the nearest are {nearest[0]} and "
+        f"{nearest[1]}; or say how many blocks each stage has, as in blocks: [2, 2, 1, 1]"
+    )
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Residual blocks of one width and resolution.
+
+    Attributes:
+        inputs: channels of the state that enters; other than `outputs` if the first block changes
+            the stage, with stride 2 and a projected shortcut.
+        outputs: channels of the state that leaves each of its blocks.
+    """
+
+    inputs: int
+    outputs: int
+    blocks: int
+
+
+def stages_of(options: ResNetOptions) -> tuple[Stage, ...]:
+    """The stages from the input on."""
+    outputs = [options.width * 2**index for index in range(len(blocks_of(options)))]
+    inputs = [options.width, *outputs]
+    return tuple(Stage(*stage) for stage in zip(inputs, outputs, blocks_of(options), strict=False))
+
+
+def block_cost(inputs: int, outputs: int, size: int) -> Cost:
+    """One basic block whose output has `size` x `size` pixels."""
+    cost = convolution(inputs, outputs, size) + convolution(outputs, outputs, size)
+    cost += norm(outputs) * 2
+    if inputs != outputs:
+        cost += convolution(inputs, outputs, size, kernel=1) + norm(outputs)
+    return cost
+
+
+def network_cost(
+    options: ResNetOptions,
+    *,
+    channels: int,
+    classes: int,
+    size: int,
+    in_each_block: Callable[[int, int], Cost] = lambda _channels, _size: Cost(),
+) -> Cost:
+    """The whole network for images of `channels` x `size` x `size`.
+
+    Args:
+        in_each_block: (channels, size) of a block's output -> what it has beside the basic block.
+    """
+    cost = convolution(channels, options.width, size) + norm(options.width)
+    for stage in stages_of(options):
+        if stage.inputs != stage.outputs:
+            size = halved(size)
+        cost += block_cost(stage.inputs, stage.outputs, size)
+        cost += block_cost(stage.outputs, stage.outputs, size) * (stage.blocks - 1)
+        cost += in_each_block(stage.outputs, size) * stage.blocks
+    return cost + linear(stage.outputs, classes)
+
+
+def _complete(options: ResNetOptions, _scheme: None) -> ResNetOptions:
+    # Blocks are written out, so that asking for the default by numbers is the same run.
+    return options.model_copy(update={"blocks": blocks_of(options)})
+
+
+def _parameters(options: ResNetOptions, _scheme: None, channels: int, classes: int) -> int:
+    return network_cost(options, channels=channels, classes=classes, size=1).parameters
+
+
+def _multiply_adds(options: ResNetOptions, _scheme: None, channels: int, size: int) -> int:
+    # Without the classifier, since the number of classes is not known here.
+    return network_cost(options, channels=channels, classes=0, size=size).multiply_adds
+
+
+RESNET = Architecture(
+    options=ResNetOptions,
+    default_scheme=None,
+    complete=_complete,
+    count_parameters=_parameters,
+    count_multiply_adds=_multiply_adds,
+    builder="trainers.models.resnet.network:build",
+)

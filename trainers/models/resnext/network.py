@@ -1,0 +1,161 @@
+"""ResNeXt for small images (Xie et al. 2017), and LM-ResNeXt on the same body (Lu et al. 2018).
+
+    y_{n+1} = alpha_0 y_n + ... + alpha_{d-1} y_{n-d+1} + beta f(y_n)
+
+with f of three convolutions: 1x1, 3x3 in `cardinality` groups, 1x1. With preactivation f is
+BN-ReLU-1x1-BN-ReLU-3x3-BN-ReLU-1x1, the stem a bare 3x3 convolution, and BN-ReLU precedes the
+pooling, as in this project's other multistep networks. The original is 1x1-BN-ReLU-3x3-BN-ReLU-
+1x1-BN with ReLU(y + f(y)), a stem of 3x3 convolution, BN and ReLU, and a BN after each projection.
+
+What the paper leaves open is done as in its released code: the first block widens the stem's
+channels by a projection, the grouped convolution has the stride, and initial weights are normal
+with variance 2 / (outputs x kernel), whatever the number of groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainers.methods.scheme_config import SchemeConfig
+from trainers.models.coefficients import coefficients_of, learned_coefficients
+from trainers.models.initialisation import initialise
+from trainers.models.resnext.options import BlockLayout, ResNeXtOptions, layout_of, restarts
+
+
+class BottleneckFunction(nn.Module):
+    """f of one block: (N, inputs, H, W) -> (N, outputs, H/stride, W/stride)."""
+
+    def __init__(self, block: BlockLayout, options: ResNeXtOptions) -> None:
+        super().__init__()
+        self.preactivation = options.preactivation
+        inner = block.inner
+        self.norm1 = nn.BatchNorm2d(block.inputs if self.preactivation else inner)
+        self.conv1 = nn.Conv2d(block.inputs, inner, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(
+            inner,
+            inner,
+            3,
+            stride=block.stride,
+            padding=1,
+            groups=options.cardinality,
+            bias=False,
+        )
+        self.norm3 = nn.BatchNorm2d(inner if self.preactivation else block.outputs)
+        self.conv3 = nn.Conv2d(inner, block.outputs, 1, bias=False)
+
+    def forward(self, state: Tensor) -> Tensor:
+        out: Tensor
+        if self.preactivation:
+            inner = self.conv1(functional.relu(self.norm1(state)))
+            inner = self.conv2(functional.relu(self.norm2(inner)))
+            out = self.conv3(functional.relu(self.norm3(inner)))
+        else:
+            inner = functional.relu(self.norm1(self.conv1(state)))
+            inner = functional.relu(self.norm2(self.conv2(inner)))
+            out = self.norm3(self.conv3(inner))
+        return out
+
+
+def _projection(block: BlockLayout, options: ResNeXtOptions) -> nn.Module:
+    convolution = nn.Conv2d(block.inputs, block.outputs, 1, stride=block.stride, bias=False)
+    if not options.preactivation:
+        return nn.Sequential(convolution, nn.BatchNorm2d(block.outputs))
+    if restarts(options, block):
+        return nn.Sequential(nn.BatchNorm2d(block.inputs), nn.ReLU(), convolution)
+    return convolution
+
+
+class ResNeXtBlock(nn.Module):
+    """One step of the scheme, or one Euler step for a start block."""
+
+    def __init__(
+        self,
+        block: BlockLayout,
+        options: ResNeXtOptions,
+        scheme: SchemeConfig,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.relu_at_the_end = not options.preactivation
+        self.function = BottleneckFunction(block, options)
+        self.projections = nn.ModuleList(_projection(block, options) for _ in range(block.carried))
+        self.coefficients = coefficients_of(scheme, generator) if block.multistep else None
+
+    def forward(self, history: list[Tensor]) -> list[Tensor]:
+        """From [y_n, y_{n-1}, ...] to [y_{n+1}, y_n, ...], each state (N, C, H, W)."""
+        slope = self.function(history[0])
+        if len(self.projections):
+            # States without a projection are too old for any later block.
+            history = [
+                project(state) for project, state in zip(self.projections, history, strict=False)
+            ]
+        step = self.coefficients
+        new = history[0] + slope if step is None else step(slope, history)
+        return [functional.relu(new) if self.relu_at_the_end else new, *history]
+
+
+class ResNeXtNetwork(nn.Module):
+    """Images (N, channels, H, W), float -> logits (N, classes), for any H, W >= 4."""
+
+    def __init__(
+        self,
+        options: ResNeXtOptions,
+        scheme: SchemeConfig,
+        channels: int,
+        classes: int,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        layout = layout_of(options, scheme)
+        self.steps = scheme.steps
+        self.preactivation = options.preactivation
+        self.stem = nn.Conv2d(channels, options.width, 3, padding=1, bias=False)
+        self.blocks = nn.ModuleList(
+            ResNeXtBlock(block, options, scheme, generator) for block in layout
+        )
+        features = layout[-1].outputs
+        # Before the pooling with preactivation, after the stem without.
+        self.norm = nn.BatchNorm2d(features if self.preactivation else options.width)
+        self.classifier = nn.Linear(features, classes)
+        initialise(self, generator)
+
+    def forward(self, images: Tensor) -> Tensor:
+        history = [self._first(images)]
+        for block in self.blocks:
+            history = block(history)[: self.steps]
+        last = functional.relu(self.norm(history[0])) if self.preactivation else history[0]
+        logits: Tensor = self.classifier(last.mean(dim=(2, 3)))
+        return logits
+
+    def _first(self, images: Tensor) -> Tensor:
+        first: Tensor = self.stem(images)
+        return first if self.preactivation else functional.relu(self.norm(first))
+
+    def states(self, images: Tensor) -> Iterator[Tensor]:
+        """y_0, which leaves the stem, and what each block adds to the history."""
+        history = [self._first(images)]
+        yield history[0]
+        for block in self.blocks:
+            history = block(history)[: self.steps]
+            yield history[0]
+
+    def learned_coefficients(self) -> list[list[float]] | None:
+        """(alpha ..., beta) of each multistep block in order; None if nothing is learned."""
+        return learned_coefficients(self)
+
+
+def build(
+    options: ResNeXtOptions,
+    scheme: SchemeConfig,
+    *,
+    channels: int,
+    classes: int,
+    generator: torch.Generator,
+) -> ResNeXtNetwork:
+    """The network with initial weights drawn from `generator` (see MODELS)."""
+    return ResNeXtNetwork(options, scheme, channels, classes, generator)

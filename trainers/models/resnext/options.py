@@ -1,0 +1,189 @@
+"""ResNeXt and LM-ResNeXt as a spec sees them: options, layout, parameter counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from trainers.methods.fractions import Whole
+from trainers.methods.scheme_config import SchemeConfig
+from trainers.models.architecture import Architecture, ModelOptions
+from trainers.models.counting import Cost, convolution, halved, linear, norm
+from trainers.models.multistep.layout import StageChange, blocks_per_stage, plan_steps
+
+LAYERS_PER_BLOCK = 3
+
+_PLAIN_SUM = SchemeConfig(alpha=(1,), beta=1)
+
+_EXPANSION = 4
+"""Channels of a stage's states for each of its bottleneck's, at the usual base width."""
+
+
+class ResNeXtOptions(ModelOptions):
+    """Options of a ResNeXt for small images (Xie et al. 2017, section 5.3).
+
+    The paper's "29, 8x64d" is depth 29, cardinality 8, base_width 64.
+
+    Attributes:
+        depth: 9n + 2 layers, n bottleneck blocks in each of three stages.
+        cardinality: C, the paths of a block, as groups of its 3x3 convolution.
+        base_width: d, channels of a path in the first stage; twice and four times as many in the
+            next two.
+        width: channels of the stem; the stages' states have 4, 8 and 16 times as many.
+        preactivation: norm and ReLU before each convolution, and none after the addition (He et
+            al. 2016). False is the original: they follow each convolution, and ReLU the addition.
+            That is no linear multistep step: it goes with the plain sum y + f(y) alone.
+        stage_change: how states cross into the next stage.
+        start_blocks: Euler blocks at the start; None means d - 1, the fewest that a scheme of d
+            steps can start from.
+    """
+
+    cardinality: Whole = Field(default=8, ge=1, le=1024)
+    base_width: Whole = Field(default=64, ge=1, le=1024)
+    width: Whole = Field(default=64, ge=1, le=1024)
+    preactivation: bool = False
+    stage_change: StageChange = "project"
+    start_blocks: Whole | None = Field(default=None, ge=0)
+
+    @field_validator("depth")
+    @classmethod
+    def _whole_blocks(cls, depth: int) -> int:
+        blocks_per_stage(depth, LAYERS_PER_BLOCK)
+        return depth
+
+
+class LMResNeXtOptions(ResNeXtOptions):
+    """LM-ResNeXt is pre-activation (Lu et al. 2018, Table 2).
+
+    How its states cross into a stage the text does not say. Its parameters do: they are 0.7 M more
+    than ResNeXt's, and the second state's projections into both stages hold 0.66 M. So this is
+    `project`, unlike LM-ResNet's released code, which restarts.
+    """
+
+    preactivation: bool = True
+
+
+@dataclass(frozen=True)
+class BlockLayout:
+    """One block: y_{n+1} from the history and f(y_n).
+
+    Attributes:
+        inputs: channels of the states that enter, before any projection.
+        inner: channels of the grouped convolution.
+        outputs: channels of the state that leaves.
+        changes_stage: f and the projections have stride 2.
+        multistep: a step of the scheme; otherwise a start block, the Euler step y + f(y).
+        carried: how many of the newest states are projected, 0 where their width stays.
+    """
+
+    inputs: int
+    inner: int
+    outputs: int
+    changes_stage: bool
+    multistep: bool
+    carried: int
+
+    @property
+    def stride(self) -> int:
+        return 2 if self.changes_stage else 1
+
+
+def layout_of(options: ResNeXtOptions, scheme: SchemeConfig) -> tuple[BlockLayout, ...]:
+    """The blocks of the network. Raises ValueError where depth, scheme and options clash."""
+    start_blocks = scheme.steps - 1 if options.start_blocks is None else options.start_blocks
+    planned = plan_steps(
+        options.depth, LAYERS_PER_BLOCK, scheme.steps, start_blocks, options.stage_change
+    )
+    blocks = []
+    inputs = options.width
+    for index, step in enumerate(planned):
+        outputs = _EXPANSION * options.width * 2**step.stage
+        blocks.append(
+            BlockLayout(
+                inputs=inputs,
+                inner=options.cardinality * options.base_width * 2**step.stage,
+                outputs=outputs,
+                changes_stage=step.changes_stage,
+                multistep=step.multistep,
+                # The first block widens what leaves the stem.
+                carried=1 if index == 0 else step.carried,
+            )
+        )
+        inputs = outputs
+    return tuple(blocks)
+
+
+def restarts(options: ResNeXtOptions, block: BlockLayout) -> bool:
+    """Whether the newest state alone crosses, through a norm of its own."""
+    return block.carried > 0 and options.stage_change == "restart"
+
+
+def _complete(options: ResNeXtOptions, scheme: SchemeConfig) -> ResNeXtOptions:
+    plain_sum = scheme == _PLAIN_SUM
+    if not options.preactivation:
+        if not plain_sum:
+            raise ValueError(
+                f"preactivation false has ReLU after the addition, which no multistep scheme has:"
+                f" it goes with scheme {{alpha: 1}}, and {scheme} needs preactivation true"
+            )
+        if options.stage_change != "project":
+            raise ValueError(
+                f"stage_change {options.stage_change!r} puts norm and ReLU before the projection,"
+                " which needs preactivation true; without it choose 'project'"
+            )
+    start_blocks = scheme.steps - 1 if options.start_blocks is None else options.start_blocks
+    if plain_sum:
+        # Euler steps before Euler steps change nothing.
+        start_blocks = 0
+    completed = options.model_copy(update={"start_blocks": start_blocks})
+    layout_of(completed, scheme)
+    return completed
+
+
+def _cost(
+    options: ResNeXtOptions, scheme: SchemeConfig, *, channels: int, classes: int, size: int
+) -> Cost:
+    """The whole network, for images of `size` x `size` pixels."""
+    layout = layout_of(options, scheme)
+    cost = convolution(channels, options.width, size)
+    cost += norm(layout[-1].outputs if options.preactivation else options.width)
+    for block in layout:
+        entering, size = size, halved(size) if block.changes_stage else size
+        cost += (
+            convolution(block.inputs, block.inner, entering, kernel=1)
+            + convolution(block.inner, block.inner, size, groups=options.cardinality)
+            + convolution(block.inner, block.outputs, size, kernel=1)
+            + norm(block.inner) * 2
+            + norm(block.inputs if options.preactivation else block.outputs)
+        )
+        cost += convolution(block.inputs, block.outputs, size, kernel=1) * block.carried
+        if not options.preactivation:
+            cost += norm(block.outputs) * block.carried
+        elif restarts(options, block):
+            cost += norm(block.inputs)
+        if block.multistep:
+            cost += Cost(parameters=scheme.coefficients_per_block)
+    return cost + linear(layout[-1].outputs, classes)
+
+
+def _count(options: ResNeXtOptions, scheme: SchemeConfig, channels: int, classes: int) -> int:
+    return _cost(options, scheme, channels=channels, classes=classes, size=1).parameters
+
+
+def _multiply_adds(options: ResNeXtOptions, scheme: SchemeConfig, channels: int, size: int) -> int:
+    # How many classes there are is not known here, and their share is small.
+    return _cost(options, scheme, channels=channels, classes=0, size=size).multiply_adds
+
+
+def resnext_architecture(options: type[ResNeXtOptions], default_scheme: Any) -> Architecture:
+    """An entry of MODELS that is the one ResNeXt network with other defaults."""
+    return Architecture(
+        options=options,
+        default_scheme=default_scheme,
+        complete=_complete,
+        count_parameters=_count,
+        count_multiply_adds=_multiply_adds,
+        builder="trainers.models.resnext.network:build",
+    )

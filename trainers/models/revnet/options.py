@@ -1,0 +1,152 @@
+"""RevNet as a spec sees it: options, layout and counts, without a tensor library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import Field, field_validator
+
+from trainers.methods.fractions import Whole
+from trainers.models.architecture import Architecture, ModelOptions
+from trainers.models.counting import Cost, convolution, halved, linear, norm
+
+STAGES = 3
+WIDTHS = (32, 64, 128)
+"""Of RevNet-110 (Gomez et al. 2017, Table 2; released code)."""
+
+WIDTHS_OF_38 = (32, 64, 112)
+"""Of RevNet-38, which is to have the parameters of ResNet-32."""
+
+
+class RevNetOptions(ModelOptions):
+    """Options of RevNet without bottlenecks, as its CIFAR networks of 38 and 110 layers.
+
+    Attributes:
+        depth: 12n + 2, with n blocks in each of three stages, and four convolutions in a block.
+        widths: channels of each stage, both streams together; None means the paper's.
+        recompute: compute activations again in the backward pass, from each stage's output, and
+            keep none of those between. The gradients round differently, so it is part of what
+            makes a run; a compiled graph keeps its activations whatever is said here.
+    """
+
+    widths: tuple[Whole, Whole, Whole] | None = None
+    recompute: bool = Field(default=True, strict=True)
+
+    @field_validator("depth")
+    @classmethod
+    def _whole_blocks(cls, depth: int) -> int:
+        blocks_per_stage(depth)
+        return depth
+
+    @field_validator("widths")
+    @classmethod
+    def _streams_of_equal_width(
+        cls, widths: tuple[int, int, int] | None
+    ) -> tuple[int, int, int] | None:
+        for width in widths or ():
+            if not 2 <= width <= 8192:
+                raise ValueError(f"width {width} is not between 2 and 8192")
+            if width % 2:
+                raise ValueError(
+                    f"width {width} cannot be split into two streams: the nearest are "
+                    f"{width - 1} and {width + 1}"
+                )
+        if widths and list(widths) != sorted(widths):
+            raise ValueError(
+                f"widths {list(widths)} fall, but a stage pads the channels of the one before it: "
+                f"{sorted(widths)} would do"
+            )
+        return widths
+
+
+@dataclass(frozen=True)
+class Coupling:
+    """One block: y_1 = x_1 + F(x_2), y_2 = x_2 + G(y_1).
+
+    Attributes:
+        inputs, outputs: channels of one stream.
+        changes_stage: stride 2; x_1 and x_2 are averaged over 2x2 pixels and padded with zero
+            channels first, so the block cannot be inverted.
+        activated: F starts with BN-ReLU; the first block's does not, since the stem ends so.
+    """
+
+    inputs: int
+    outputs: int
+    changes_stage: bool
+    activated: bool
+
+
+def blocks_per_stage(depth: int) -> int:
+    """n of depth = 12n + 2 (four convolutions a block, three stages, stem and classifier).
+
+    Raises:
+        ValueError: no such n >= 1; names the nearest depths.
+    """
+    n, rest = divmod(depth - 2, 4 * STAGES)
+    if n >= 1 and rest == 0:
+        return n
+    lower = max(1, n)
+    valid = [12 * m + 2 for m in (lower, lower + 1)]
+    raise ValueError(
+        f"depth {depth} is not 12n + 2 for a whole n >= 1; the nearest are {valid[0]} and "
+        f"{valid[1]}"
+    )
+
+
+def widths_of(options: RevNetOptions) -> tuple[int, int, int]:
+    """Channels of each stage, both streams together."""
+    return options.widths or (WIDTHS_OF_38 if options.depth == 38 else WIDTHS)
+
+
+def layout_of(options: RevNetOptions) -> tuple[tuple[Coupling, ...], ...]:
+    """The blocks of each stage."""
+    streams = [width // 2 for width in widths_of(options)]
+    return tuple(
+        tuple(
+            Coupling(
+                inputs=streams[stage - 1] if stage and not index else streams[stage],
+                outputs=streams[stage],
+                changes_stage=stage > 0 and index == 0,
+                activated=stage > 0 or index > 0,
+            )
+            for index in range(blocks_per_stage(options.depth))
+        )
+        for stage in range(STAGES)
+    )
+
+
+def _complete(options: RevNetOptions, scheme: None) -> RevNetOptions:
+    # Written out, so that asking for the default by number is the same run.
+    return options.model_copy(update={"widths": widths_of(options)})
+
+
+def _without_classifier(options: RevNetOptions, channels: int, size: int) -> Cost:
+    widths = widths_of(options)
+    total = convolution(channels, widths[0], size) + norm(widths[0])
+    for block in (block for stage in layout_of(options) for block in stage):
+        if block.changes_stage:
+            size = halved(size)
+        if block.activated:
+            total += norm(block.inputs)
+        total += convolution(block.inputs, block.outputs, size)
+        total += (norm(block.outputs) + convolution(block.outputs, block.outputs, size)) * 3
+    return total + norm(widths[-1])
+
+
+def _count(options: RevNetOptions, scheme: None, channels: int, classes: int) -> int:
+    body = _without_classifier(options, channels, size=1)
+    return (body + linear(widths_of(options)[-1], classes)).parameters
+
+
+def _multiply_adds(options: RevNetOptions, scheme: None, channels: int, size: int) -> int:
+    return _without_classifier(options, channels, size).multiply_adds
+
+
+REVNET = Architecture(
+    options=RevNetOptions,
+    default_scheme=None,
+    complete=_complete,
+    count_parameters=_count,
+    count_multiply_adds=_multiply_adds,
+    builder="trainers.models.revnet.network:build",
+)

@@ -1,0 +1,219 @@
+"""Residual networks of two branches with Shake-Shake regularisation (Gastaldi 2017).
+
+    y_{n+1} = y_n + eta f_1(y_n) + (1 - eta) f_2(y_n),   f = ReLU-3x3conv-BN-ReLU-3x3conv-BN
+
+In training eta ~ U(0, 1) in the forward pass and another such number in the backward pass; in
+evaluation it is 1/2. Lu et al. (2018, section 3.1) read it as a weak approximation of a stochastic
+dynamic system.
+
+What the paper leaves open is done as in its released code: the stem is a 3x3 convolution of 16
+channels and BN, a projection begins with ReLU and ends with BN, ReLU precedes the pooling. The
+first stage projects too where it is not 16 wide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainers.models.initialisation import initialise
+from trainers.models.shake_shake.options import (
+    STEM_CHANNELS,
+    BlockLayout,
+    ShakeShakeOptions,
+    layout_of,
+)
+
+
+class _Shake(torch.autograd.Function):
+    """alpha a + (1 - alpha) b, whose gradients are those of beta a + (1 - beta) b.
+
+    alpha and beta are float32 of a shape that broadcasts; bf16 would round them.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
+        ctx.save_for_backward(beta)
+        return (alpha * a + (1 - alpha) * b).to(a.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (gradient,) = gradients
+        (beta,) = ctx.saved_tensors
+        first, second = beta * gradient, (1 - beta) * gradient
+        return first.to(gradient.dtype), second.to(gradient.dtype), None, None
+
+
+def shake(a: Tensor, b: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
+    """alpha a + (1 - alpha) b in the forward pass, and beta for alpha in the backward pass.
+
+    Args:
+        a, b: (N, C, H, W).
+        alpha, beta: (N, 1, 1, 1), or (1, 1, 1, 1) for one number for the batch.
+    """
+    mixed: Tensor = _Shake.apply(a, b, alpha, beta)
+    return mixed
+
+
+class Shakes(nn.Module):
+    """Draws alpha and beta of each block for each batch of training.
+
+    Until the first `begin_epoch` all are 1/2.
+    """
+
+    shares: Tensor
+
+    def __init__(self, options: ShakeShakeOptions, blocks: int) -> None:
+        super().__init__()
+        self._options = options
+        self._blocks = blocks
+        self._forward: torch.Generator | None = None
+        self._backward: torch.Generator | None = None
+        self.register_buffer("shares", torch.full((2, blocks, 1), 0.5), persistent=False)
+
+    def begin_epoch(self, draw: Callable[[str], torch.Generator]) -> None:
+        # One each, so that no mode of one pass changes the draws of the other.
+        self._forward = draw("forward shakes")
+        self._backward = draw("backward shakes")
+
+    def begin_batch(self, images: int) -> None:
+        """Draws for the next pass of so many images."""
+        count = images if self._options.level == "image" else 1
+        alpha = self._draw(self._options.forward, self._forward, count)
+        keeps = self._options.backward == "keep"
+        beta = alpha if keeps else self._draw(self._options.backward, self._backward, count)
+        self.shares = torch.stack((alpha, beta)).to(self.shares.device)
+
+    def forward(self) -> list[tuple[Tensor, Tensor]]:
+        """(alpha, beta) of each block, as `shake` takes them."""
+        alphas, betas = self.shares[..., None, None, None].unbind()
+        return list(zip(alphas.unbind(), betas.unbind(), strict=True))
+
+    def _draw(self, mode: str, generator: torch.Generator | None, count: int) -> Tensor:
+        """(blocks, count)."""
+        if mode == "even" or generator is None:
+            return torch.full((self._blocks, count), 0.5)
+        return torch.rand((self._blocks, count), generator=generator)
+
+
+class Branch(nn.Module):
+    """f_1 or f_2: (N, inputs, H, W) -> (N, outputs, H/stride, W/stride)."""
+
+    def __init__(self, block: BlockLayout) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(
+            block.inputs, block.outputs, 3, stride=block.stride, padding=1, bias=False
+        )
+        self.norm1 = nn.BatchNorm2d(block.outputs)
+        self.conv2 = nn.Conv2d(block.outputs, block.outputs, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(block.outputs)
+
+    def forward(self, state: Tensor) -> Tensor:
+        inner = self.norm1(self.conv1(functional.relu(state)))
+        out: Tensor = self.norm2(self.conv2(functional.relu(inner)))
+        return out
+
+
+class Projection(nn.Module):
+    """y_n in another width: half of the channels see every stride-th pixel from the first one, the
+    others from the one above and to the left of it, which for the first row and column is zero."""
+
+    def __init__(self, block: BlockLayout) -> None:
+        super().__init__()
+        self.stride = block.stride
+        self.straight = nn.Conv2d(block.inputs, block.outputs // 2, 1, bias=False)
+        self.shifted = nn.Conv2d(block.inputs, block.outputs // 2, 1, bias=False)
+        self.norm = nn.BatchNorm2d(block.outputs)
+
+    def forward(self, state: Tensor) -> Tensor:
+        state = functional.relu(state)
+        shifted = functional.pad(state, (1, -1, 1, -1))
+        step = self.stride
+        halves = (
+            self.straight(state[:, :, ::step, ::step]),
+            self.shifted(shifted[:, :, ::step, ::step]),
+        )
+        out: Tensor = self.norm(torch.cat(halves, dim=1))
+        return out
+
+
+class ShakeShakeBlock(nn.Module):
+    """y_n + eta f_1(y_n) + (1 - eta) f_2(y_n)."""
+
+    def __init__(self, block: BlockLayout) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList((Branch(block), Branch(block)))
+        self.projection = Projection(block) if block.inputs != block.outputs else nn.Identity()
+
+    def forward(self, state: Tensor, shares: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, H/stride, W/stride).
+
+        `shares` are (alpha, beta), see `shake`; None means 1/2 both ways.
+        """
+        first, second = (branch(state) for branch in self.branches)
+        mixed = (first + second) / 2 if shares is None else shake(first, second, *shares)
+        new: Tensor = self.projection(state) + mixed
+        return new
+
+
+class ShakeShakeNetwork(nn.Module):
+    """Images (N, channels, H, W), float -> logits (N, classes), for any H, W >= 4."""
+
+    def __init__(
+        self, options: ShakeShakeOptions, channels: int, classes: int, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        layout = layout_of(options)
+        self.stem = nn.Conv2d(channels, STEM_CHANNELS, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(STEM_CHANNELS)
+        self.blocks = nn.ModuleList(ShakeShakeBlock(block) for block in layout)
+        self.shakes = Shakes(options, len(layout))
+        self.classifier = nn.Linear(layout[-1].outputs, classes)
+        initialise(self, generator)
+
+    def forward(self, images: Tensor) -> Tensor:
+        state = self.norm(self.stem(images))
+        for block, shares in zip(self.blocks, self._shares(images), strict=True):
+            state = block(state, shares)
+        logits: Tensor = self.classifier(functional.relu(state).mean(dim=(2, 3)))
+        return logits
+
+    def states(self, images: Tensor) -> Iterator[Tensor]:
+        """What leaves the stem, and what leaves each block."""
+        state = self.norm(self.stem(images))
+        yield state
+        for block, shares in zip(self.blocks, self._shares(images), strict=True):
+            state = block(state, shares)
+            yield state
+
+    def begin_epoch(self, draw: Callable[[str], torch.Generator]) -> None:
+        """See Architecture."""
+        self.shakes.begin_epoch(draw)
+
+    def begin_batch(self, images: int) -> None:
+        """See Architecture."""
+        self.shakes.begin_batch(images)
+
+    def _shares(self, images: Tensor) -> list[tuple[Tensor, Tensor]] | list[None]:
+        if not self.training:
+            return [None] * len(self.blocks)
+        if not torch.compiler.is_compiling():
+            self.begin_batch(images.shape[0])
+        shares: list[tuple[Tensor, Tensor]] = self.shakes()
+        return shares
+
+
+def build(
+    options: ShakeShakeOptions,
+    scheme: None,
+    *,
+    channels: int,
+    classes: int,
+    generator: torch.Generator,
+) -> ShakeShakeNetwork:
+    """The network with initial weights drawn from `generator` (see MODELS)."""
+    return ShakeShakeNetwork(options, channels, classes, generator)

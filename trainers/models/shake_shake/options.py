@@ -1,0 +1,123 @@
+"""Shake-Shake as a spec sees it: options, layout, parameter counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from trainers.methods.fractions import Whole
+from trainers.models.architecture import Architecture, ModelOptions
+from trainers.models.counting import Cost, convolution, halved, linear, norm
+from trainers.models.multistep.layout import STAGES, blocks_per_stage
+
+STEM_CHANNELS = 16
+
+
+class ShakeShakeOptions(ModelOptions):
+    """Options of a residual network with two branches a block (Gastaldi 2017).
+
+    The paper's "26 2x32d" is depth 26, width 32, and "Shake-Shake-Image" the default modes.
+
+    Attributes:
+        depth: 6n + 2 layers, n blocks in each of three stages.
+        width: channels of the first stage, an even number; the next two have twice and four times
+            as many.
+        forward: a branch's share in training: "shake" draws it from U(0, 1), "even" is 1/2.
+        backward: its share of the gradient: "shake" draws anew, "even" is 1/2, "keep" is the share
+            of the forward pass.
+        level: whether each image of a batch has its own draw, or all of them share one.
+    """
+
+    width: Whole = Field(default=32, ge=2, le=4096)
+    forward: Literal["shake", "even"] = "shake"
+    backward: Literal["shake", "even", "keep"] = "shake"
+    level: Literal["image", "batch"] = "image"
+
+    @field_validator("depth")
+    @classmethod
+    def _whole_blocks(cls, depth: int) -> int:
+        blocks_per_stage(depth)
+        return depth
+
+    @field_validator("width")
+    @classmethod
+    def _halves(cls, width: int) -> int:
+        if width % 2:
+            raise ValueError(
+                f"width {width} is odd, and each half of a projection has half of it: the nearest"
+                f" are {width - 1} and {width + 1}"
+            )
+        return width
+
+    @model_validator(mode="after")
+    def _one_form(self) -> ShakeShakeOptions:
+        """What is even both ways is one network, however it is said."""
+        if self.forward == "even" and self.backward == "keep":
+            object.__setattr__(self, "backward", "even")
+        if self.forward == "even" and self.backward == "even":
+            object.__setattr__(self, "level", "image")
+        return self
+
+
+@dataclass(frozen=True)
+class BlockLayout:
+    """Channels that enter and leave a block, and the stride of its first convolutions."""
+
+    inputs: int
+    outputs: int
+    stride: int
+
+
+def layout_of(options: ShakeShakeOptions) -> tuple[BlockLayout, ...]:
+    """The blocks of the network."""
+    n = blocks_per_stage(options.depth)
+    blocks = []
+    inputs = STEM_CHANNELS
+    for index in range(STAGES * n):
+        stage, within = divmod(index, n)
+        outputs = options.width * 2**stage
+        blocks.append(BlockLayout(inputs, outputs, 2 if stage > 0 and within == 0 else 1))
+        inputs = outputs
+    return tuple(blocks)
+
+
+def _cost(options: ShakeShakeOptions, *, channels: int, classes: int, size: int) -> Cost:
+    layout = layout_of(options)
+    cost = convolution(channels, STEM_CHANNELS, size) + norm(STEM_CHANNELS)
+    for block in layout:
+        size = halved(size) if block.stride == 2 else size
+        branch = (
+            convolution(block.inputs, block.outputs, size)
+            + convolution(block.outputs, block.outputs, size)
+            + norm(block.outputs) * 2
+        )
+        cost += branch * 2
+        if block.inputs != block.outputs:
+            cost += convolution(block.inputs, block.outputs // 2, size, kernel=1) * 2
+            cost += norm(block.outputs)
+    return cost + linear(layout[-1].outputs, classes)
+
+
+def _count(options: ShakeShakeOptions, scheme: None, channels: int, classes: int) -> int:
+    return _cost(options, channels=channels, classes=classes, size=1).parameters
+
+
+def _multiply_adds(options: ShakeShakeOptions, scheme: None, channels: int, size: int) -> int:
+    # How many classes there are is not known here, and their share is small.
+    return _cost(options, channels=channels, classes=0, size=size).multiply_adds
+
+
+def _complete(options: ShakeShakeOptions, scheme: Any) -> ShakeShakeOptions:
+    return options
+
+
+SHAKE_SHAKE = Architecture(
+    options=ShakeShakeOptions,
+    default_scheme=None,
+    complete=_complete,
+    count_parameters=_count,
+    count_multiply_adds=_multiply_adds,
+    builder="trainers.models.shake_shake.network:build",
+)

@@ -1,0 +1,113 @@
+"""The multistep network on the wide body: PreActResNet is its forward Euler, TM-ResNet lambda = 1.
+
+    y_{n+1} = alpha_0 y_n + ... + alpha_{d-1} y_{n-d+1} + beta f(y_n)
+
+with f of two 3x3 convolutions, or a bottleneck of three, each after its BN-ReLU (He et al. 2016b).
+At the start of a stage every state that a later step needs passes BN-ReLU-1x1 convolution; the
+newest one's BN-ReLU is the first of f, as in He et al.'s released code. That is silent about older
+states, which have one of their own here, so that all are carried over alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from trainers.methods.scheme_config import SchemeConfig
+from trainers.models.coefficients import coefficients_of, learned_coefficients
+from trainers.models.initialisation import initialise
+from trainers.models.wide.layers import (
+    ActivatedNorm,
+    PreActivationFunction,
+    WideStem,
+    projection,
+)
+from trainers.models.wide.options import Step, WideMultistepOptions, steps_of
+
+
+class WideMultistepBlock(nn.Module):
+    """One step of the scheme, or one Euler step for a start block."""
+
+    def __init__(self, step: Step, scheme: SchemeConfig, generator: torch.Generator) -> None:
+        super().__init__()
+        self.function = PreActivationFunction(step.block)
+        self.projections = nn.ModuleList(projection(step.block) for _ in range(step.carried))
+        self.older_activations = nn.ModuleList(
+            ActivatedNorm(step.block.inputs) for _ in range(step.carried - 1)
+        )
+        self.coefficients = coefficients_of(scheme, generator) if step.multistep else None
+
+    def _carry(self, activated: Tensor, history: list[Tensor]) -> list[Tensor]:
+        """The history in the shape of the state that leaves; `activated` is of the newest."""
+        if not self.projections:
+            return history
+        # States without a projection are too old for any later block.
+        older = zip(self.projections[1:], self.older_activations, history[1:], strict=False)
+        return [
+            self.projections[0](activated),
+            *(project(activate(state)) for project, activate, state in older),
+        ]
+
+    def forward(self, history: list[Tensor]) -> list[Tensor]:
+        """From [y_n, y_{n-1}, ...] to [y_{n+1}, y_n, ...], each state (N, C, H, W)."""
+        activated = self.function.activate(history[0])
+        slope = self.function(activated)
+        history = self._carry(activated, history)
+        if self.coefficients is None:
+            return [history[0] + slope, *history]
+        return [self.coefficients(slope, history), *history]
+
+
+class WideMultistepNetwork(nn.Module):
+    """Images (N, channels, H, W), float -> logits (N, classes), for any H, W >= 8."""
+
+    def __init__(
+        self,
+        options: WideMultistepOptions,
+        scheme: SchemeConfig,
+        channels: int,
+        classes: int,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        steps = steps_of(options, scheme)
+        features = steps[-1].block.outputs
+        self.steps = scheme.steps
+        self.stem = WideStem(options.stem, channels, options.width)
+        self.blocks = nn.ModuleList(WideMultistepBlock(step, scheme, generator) for step in steps)
+        self.activation = ActivatedNorm(features) if options.final_norm else nn.Identity()
+        self.classifier = nn.Linear(features, classes)
+        initialise(self, generator)
+
+    def forward(self, images: Tensor) -> Tensor:
+        history: list[Tensor] = [self.stem(images)]
+        for block in self.blocks:
+            history = block(history)[: self.steps]
+        logits: Tensor = self.classifier(self.activation(history[0]).mean(dim=(2, 3)))
+        return logits
+
+    def states(self, images: Tensor) -> Iterator[Tensor]:
+        """y_0, which leaves the stem, and what each block adds to the history."""
+        history: list[Tensor] = [self.stem(images)]
+        yield history[0]
+        for block in self.blocks:
+            history = block(history)[: self.steps]
+            yield history[0]
+
+    def learned_coefficients(self) -> list[list[float]] | None:
+        """(alpha ..., beta) of each multistep block in order; None if nothing is learned."""
+        return learned_coefficients(self)
+
+
+def build(
+    options: WideMultistepOptions,
+    scheme: SchemeConfig,
+    *,
+    channels: int,
+    classes: int,
+    generator: torch.Generator,
+) -> WideMultistepNetwork:
+    """The network with initial weights drawn from `generator` (see MODELS)."""
+    return WideMultistepNetwork(options, scheme, channels, classes, generator)

@@ -1,0 +1,364 @@
+"""How one run trains: the papers' recipe, epoch by epoch, resumable at each.
+
+SGD with momentum and step decay on padded, cropped and flipped images (He et al. 2016; Lu et al.
+2018; Chen et al. 2022). Every draw comes from a generator keyed by (seed, purpose, epoch), so an
+epoch needs nothing of the ones before it but weights and momentum.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainers.config.evaluations import EvaluationConfig
+from trainers.config.job import (
+    EpochMetrics,
+    EvaluationResult,
+    ProbeValue,
+    TrainingJob,
+    TrainingResult,
+)
+from trainers.config.run import RunConfig
+from trainers.data.augment import crop_and_flip, draw, pad
+from trainers.data.datasets import load, training_subset
+from trainers.evaluation.measure import accuracy_and_loss, evaluate
+from trainers.optim.sgd import SGD
+from trainers.optim.step import training_step
+from trainers.probes.measuring import Probing
+from trainers.probes.subject import Subject
+from trainers.rng import seeded_generator
+from trainers.training.checkpoint import Checkpoints, StoredWeights, save_weights, weights_sha256
+from trainers.training.learned_schemes import block_schemes
+
+STEPS_UNTIL_A_LOOK = 50
+"""On a GPU, between looks at whether the loss is still finite: it has to stop for each."""
+
+
+def build_network(config: RunConfig, device: str) -> nn.Module:
+    """The untrained network of a run, its weights drawn on the CPU from the run's seed."""
+    facts = config.dataset_facts
+    network = config.architecture.build(
+        config.model,
+        config.scheme,
+        channels=facts.channels,
+        classes=facts.classes,
+        generator=seeded_generator(config.seed, "initialisation"),
+    )
+    # Channels last is what both oneDNN and cuDNN are quickest at for 3x3 convolutions.
+    placed: nn.Module = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return placed
+
+
+def train(job: TrainingJob) -> TrainingResult:
+    """Train one network from its newest checkpoint, or from the start, and evaluate it.
+
+    Raises:
+        DatasetMissingError: the dataset is not on this machine.
+        StorageError: a folder is full or cannot be reached.
+        TrainingStopped: the job's on_epoch raised it.
+    """
+    training = _Training(job)
+    training.resume()
+    training.run()
+    return training.result()
+
+
+class _Training:
+    """The state of one run while it trains."""
+
+    def __init__(self, job: TrainingJob) -> None:
+        self.job = job
+        self.config = job.config
+        self.device = torch.device(job.device)
+        self.facts = job.config.dataset_facts
+        train_split, test_split = load(job.config.dataset.name, job.data_dir, self.facts)
+        train_split = training_subset(train_split, job.config.dataset.subset)
+        self.count = len(train_split)
+        self.padding = job.config.dataset.crop_padding
+        self.padded = pad(torch.tensor(train_split.images, device=self.device), self.padding)
+        self.labels = torch.tensor(train_split.labels, device=self.device)
+        self.test_images = torch.tensor(test_split.images, device=self.device)
+        self.test_labels = torch.tensor(test_split.labels, device=self.device)
+        self.network = build_network(job.config, job.device)
+        self.passes = _passes(self.network, job, self.device)
+        recipe = job.config.training.optimizer
+        self.optimizer = SGD(
+            self.network.parameters(),
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            nesterov=recipe.nesterov,
+        )
+        self.epochs: list[EpochMetrics] = []
+        self.probed: list[ProbeValue] = []
+        self.probing = Probing(self._subject()) if job.config.probes else None
+        self.first_epoch = 1
+        self.diverged_epoch: int | None = None
+        self.checkpoints = (
+            None if job.folder is None else Checkpoints(job.config.run_id, job.folder, job.earlier)
+        )
+
+    def _subject(self) -> Subject:
+        """What probes measure: the network itself, whose graphs would keep its states inside."""
+
+        def copy() -> nn.Module:
+            network = build_network(self.config, self.job.device)
+            network.load_state_dict(self.network.state_dict())
+            return network
+
+        return Subject(
+            config=self.config,
+            device=self.device,
+            network=self.network,
+            copy=copy,
+            train_images=self.padded,
+            train_labels=self.labels,
+            test_images=self.test_images,
+            test_labels=self.test_labels,
+            alive=self.job.alive or (lambda: None),
+            diverged=lambda: self.diverged_epoch is not None,
+        )
+
+    def resume(self) -> None:
+        newest = self.checkpoints.newest() if self.checkpoints else None
+        if newest is not None:
+            epoch, state = newest
+            self.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.epochs = state["epochs"]
+            # A checkpoint of an older version has none, nor has its run.
+            self.probed = state.get("probes", [])
+            self.diverged_epoch = state["diverged_epoch"]
+            self.first_epoch = epoch + 1
+
+    def run(self) -> None:
+        if self.first_epoch == 1:
+            self._probe(0)
+        for epoch in range(self.first_epoch, self.config.training.epochs + 1):
+            if self.diverged_epoch is not None:
+                break
+            metrics = self._epoch(epoch)
+            self.epochs.append(metrics)
+            self._probe(epoch)
+            if self.checkpoints is not None:
+                self.checkpoints.save(epoch, self._state())
+            if self.job.on_epoch is not None:
+                self.job.on_epoch(metrics)
+
+    def _probe(self, epoch: int) -> None:
+        if self.probing is not None:
+            last = epoch == self.config.training.epochs or self.diverged_epoch is not None
+            self.probed += self.probing.measure(epoch, last=last)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epochs": self.epochs,
+            "probes": self.probed,
+            "diverged_epoch": self.diverged_epoch,
+        }
+
+    def _epoch(self, epoch: int) -> EpochMetrics:
+        learning_rate = self.config.training.learning_rate(epoch)
+        started = time.perf_counter()
+        loss, accuracy = self._train_on_all_images(epoch, learning_rate)
+        seconds = time.perf_counter() - started
+        metrics: EpochMetrics = {
+            "epoch": epoch,
+            "learning_rate": learning_rate,
+            "train_loss": loss,
+            "train_accuracy": accuracy,
+            "test_loss": None,
+            "test_accuracy": None,
+            "seconds": seconds,
+        }
+        if self.diverged_epoch is None and not self._weights_are_finite():
+            self.diverged_epoch = epoch
+        if self.diverged_epoch is None and self.config.training.is_tested(epoch):
+            test_accuracy, test_loss = self._measure(None)
+            if math.isfinite(test_loss) or epoch < self.config.training.epochs:
+                metrics["test_accuracy"] = test_accuracy
+                metrics["test_loss"] = _finite(test_loss)
+            else:
+                # Midway an unstable network may recover; at the end it has not.
+                self.diverged_epoch = epoch
+        return metrics
+
+    def _weights_are_finite(self) -> bool:
+        """The last step of an epoch may spoil them, and no loss follows it to show that."""
+        return all(bool(weight.isfinite().all()) for weight in self.network.parameters())
+
+    def _train_on_all_images(
+        self, epoch: int, learning_rate: float
+    ) -> tuple[float | None, float | None]:
+        """Mean loss and accuracy (percent); stops at a loss that is not finite."""
+        seed, batch_size = self.config.seed, self.config.training.batch_size
+        order = torch.randperm(self.count, generator=seeded_generator(seed, "order", epoch))
+        offsets, flipped = draw(
+            self.count,
+            self.padding,
+            self.config.dataset.horizontal_flip,
+            crops=seeded_generator(seed, "crops", epoch),
+            flips=seeded_generator(seed, "flips", epoch),
+        )
+        order, offsets, flipped = (t.to(self.device) for t in (order, offsets, flipped))
+        self.passes.train()
+        if begin_epoch := getattr(self.network, "begin_epoch", None):
+            begin_epoch(lambda purpose: seeded_generator(seed, purpose, epoch))
+        total_loss = torch.zeros((), dtype=torch.float64, device=self.device)
+        correct = torch.zeros((), dtype=torch.int64, device=self.device)
+        look_every = 1 if self.device.type == "cpu" else STEPS_UNTIL_A_LOOK
+        for step, start in enumerate(range(0, self.count, batch_size), start=1):
+            if self.job.alive is not None:
+                self.job.alive()
+            batch = slice(start, start + batch_size)
+            index = order[batch]
+            pixels = crop_and_flip(
+                self.padded, index, offsets[batch], flipped[batch], padding=self.padding
+            )
+            loss, right = training_step(
+                self.passes,
+                self.optimizer,
+                pixels,
+                self.labels[index],
+                learning_rate,
+                self.config,
+            )
+            total_loss += loss.double() * len(index)
+            correct += right
+            # Once the sum is not finite it never is again.
+            if step % look_every == 0 and not math.isfinite(float(total_loss)):
+                break
+        if not math.isfinite(float(total_loss)):
+            self.diverged_epoch = epoch
+            return None, None
+        return float(total_loss) / self.count, 100 * int(correct) / self.count
+
+    def _measure(self, evaluation: EvaluationConfig | None) -> tuple[float, float]:
+        return _measure(
+            self.passes, self.job, evaluation, self.test_images, self.test_labels, self.device
+        )
+
+    def result(self) -> TrainingResult:
+        """The run's facts; stores the final weights."""
+        weights = self.network.state_dict()
+        if self.job.folder is not None:
+            diverged = self.diverged_epoch is not None
+            save_weights(self.job.folder, self.config.run_id, weights, diverged=diverged)
+        evaluations = [
+            evaluation_result(
+                evaluation, None if self.diverged_epoch is not None else self._measure(evaluation)
+            )
+            for evaluation in self.job.evaluations
+        ]
+        last = self.epochs[-1]
+        tested = [
+            (metrics["test_accuracy"], -metrics["epoch"])
+            for metrics in self.epochs
+            if metrics["test_accuracy"] is not None
+        ]
+        best, best_epoch = max(tested) if tested else (None, None)
+        train_accuracy, test_accuracy = last["train_accuracy"], last["test_accuracy"]
+        gap = None
+        if train_accuracy is not None and test_accuracy is not None:
+            gap = train_accuracy - test_accuracy
+        whole = [metrics for metrics in self.epochs if metrics["train_loss"] is not None]
+        whole_seconds = sum(metrics["seconds"] for metrics in whole)
+        learned = getattr(self.network, "learned_coefficients", None)
+        return {
+            "parameters": sum(p.numel() for p in self.network.parameters() if p.requires_grad),
+            "test_accuracy": test_accuracy,
+            "best_test_accuracy": best,
+            "best_epoch": None if best_epoch is None else -best_epoch,
+            "train_accuracy": train_accuracy,
+            "generalization_gap": gap,
+            "test_loss": last["test_loss"],
+            "train_loss": last["train_loss"],
+            "diverged": self.diverged_epoch is not None,
+            "diverged_epoch": self.diverged_epoch,
+            "train_seconds": sum(metrics["seconds"] for metrics in self.epochs),
+            "images_per_second": self.count * len(whole) / whole_seconds if whole else None,
+            "weights_sha256": weights_sha256(weights),
+            "learned_coefficients": _finite_rows(learned()) if learned else None,
+            "epochs": self.epochs,
+            "evaluations": evaluations,
+            "probes": self.probed,
+            "blocks": block_schemes(self.network),
+            "first_epoch": self.first_epoch,
+        }
+
+
+def evaluate_weights(job: TrainingJob, stored: StoredWeights) -> list[EvaluationResult]:
+    """Evaluate a network that was trained before, by its stored final weights."""
+    if stored.diverged:
+        return [evaluation_result(evaluation, None) for evaluation in job.evaluations]
+    _, test_split = load(job.config.dataset.name, job.data_dir, job.config.dataset_facts)
+    device = torch.device(job.device)
+    network = build_network(job.config, job.device)
+    network.load_state_dict(stored.weights)
+    passes = _passes(network, job, device, to_train=False)
+    images = torch.tensor(test_split.images, device=device)
+    labels = torch.tensor(test_split.labels, device=device)
+    return [
+        evaluation_result(evaluation, _measure(passes, job, evaluation, images, labels, device))
+        for evaluation in job.evaluations
+    ]
+
+
+def _passes(
+    network: nn.Module, job: TrainingJob, device: torch.device, *, to_train: bool = True
+) -> nn.Module:
+    """What images go through: the network, or its compiled graphs."""
+    if not job.config.compile:
+        return network
+    from trainers.optim.compilation import compiled
+
+    return compiled(network, job.config, device, to_train=to_train, alive=job.alive)
+
+
+def _measure(
+    network: nn.Module,
+    job: TrainingJob,
+    evaluation: EvaluationConfig | None,
+    images: Tensor,
+    labels: Tensor,
+    device: torch.device,
+) -> tuple[float, float]:
+    """Accuracy (percent) and loss on the test images, clean for None."""
+    facts = job.config.dataset_facts
+    measure: dict[str, Any] = {
+        "device": device,
+        "precision": job.config.precision,
+        "alive": job.alive,
+    }
+    if evaluation is None:
+        return accuracy_and_loss(network, images, labels, facts.mean, facts.std, **measure)
+    return evaluate(network, images, labels, facts.mean, facts.std, evaluation, **measure)
+
+
+def evaluation_result(
+    evaluation: EvaluationConfig, measured: tuple[float, float] | None
+) -> EvaluationResult:
+    """As stored; None for a network that has diverged, of which nothing can be measured."""
+    accuracy, loss = measured if measured is not None else (None, None)
+    return {
+        "evaluation_id": evaluation.evaluation_id,
+        "name": evaluation.name,
+        "kind": evaluation.kind,
+        "level": evaluation.level,
+        "config": evaluation.config,
+        "accuracy": accuracy,
+        "loss": _finite(loss),
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _finite_rows(rows: list[list[float]] | None) -> list[list[float | None]] | None:
+    return None if rows is None else [[_finite(value) for value in row] for row in rows]
