@@ -12,6 +12,8 @@
     ├── UnknownFigureError     a figure that does not exist
     ├── FigureDataError        a figure that these runs cannot give
     ├── PivotError             a pivot table whose keys do not fit the report
+    ├── UnknownProbeValueError a quantity or a layer that no probe measured
+    ├── PageTooLargeError      a page that would list more runs than a browser shows
     ├── UnknownPublishedTableError  a published table that is not among the package's data
     ├── ArchiveError           an archive cannot be written
     │   ├── ArchiveExistsError its place is taken
@@ -162,6 +164,24 @@ class PivotError(ResultsError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(f"this pivot table cannot be made: {problem}")
+
+
+class UnknownProbeValueError(ResultsError):
+    """A quantity or a layer that no probe of these runs measured; the message lists the others."""
+
+    def __init__(self, key: str, name: str, known: Iterable[str]) -> None:
+        listed = ", ".join(map(repr, [*known][:_LISTED])) or "none"
+        super().__init__(f"--{key} {name!r}: no probe measured it (known: {listed})")
+
+
+class PageTooLargeError(ResultsError):
+    """A page lists every run, and these are more than a browser shows."""
+
+    def __init__(self, runs: int, most: int) -> None:
+        super().__init__(
+            f"--html lists every run, and these are {runs}; name a sweep, or use --where, to have"
+            f" at most {most}"
+        )
 
 
 class ArchiveError(ResultsError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from typing import Any
+from typing import Any, Literal
 
 from results.json_values import finite
 
@@ -74,3 +74,19 @@ def visible(text: str) -> str:
         ascii(c)[1:-1] if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" else c
         for c in text
     )
+
+
+_HIGHER = ("test_accuracy", "best_test_accuracy", "train_accuracy", "images_per_second")
+
+
+_LOWER = ("generalization_gap", "train_seconds", "train_loss", "test_loss")
+
+
+def better(metric: str) -> Literal["higher", "lower"] | None:
+    """Accuracies, also those of evaluations, and rates should be high, gaps, losses and times low.
+
+    None for what is neither good nor bad, such as a seed or a value of the config.
+    """
+    if metric in _HIGHER or is_evaluation(metric):
+        return "higher"
+    return "lower" if metric in _LOWER else None

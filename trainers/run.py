@@ -20,7 +20,7 @@ from typing import Any
 
 from trainers.config.evaluations import parse_evaluation
 from trainers.config.job import EpochMetrics, TrainingJob, TrainingResult
-from trainers.config.run import RunConfig
+from trainers.config.run import BUILT_IN_TRAINER, RunConfig
 from trainers.errors import TrainerError
 from trainers.storage import Folder, open_folder
 from trainers.training.malloc import keep_freed_memory
@@ -182,7 +182,8 @@ def read_result(folder: Folder, run_id: str) -> dict[str, Any] | None:
 
 
 def _trainer(name: str) -> Callable[[TrainingJob], TrainingResult]:
-    module, _, function = name.partition(":")
+    where = "trainers.training.train:train" if name == BUILT_IN_TRAINER else name
+    module, _, function = where.partition(":")
     try:
         trainer: Callable[[TrainingJob], TrainingResult] = getattr(
             importlib.import_module(module), function

@@ -8,10 +8,9 @@ from typing import Any
 
 from results.analysis.reports import Report
 from results.analysis.sort_keys import sort_key
-from results.better import better
 from results.errors import PivotError
 from results.json_values import finite
-from results.metrics import mean_shown
+from results.metrics import better, mean_shown
 
 
 @dataclass(frozen=True, slots=True)

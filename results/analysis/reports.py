@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from results.analysis.group_statistics import Keys, read_groups, summary_of
-from results.conditions import conditions
 from results.queries.columns import StoredColumn, StoredColumns
+from results.queries.filters import conditions
 from results.queries.queries import Queries
 from results.queries.selection import Selection
 

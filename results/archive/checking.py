@@ -16,19 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import CheckConstraint, Column, MetaData, TextClause
+from pydantic import ValidationError
+from sqlalchemy import CheckConstraint, MetaData, TextClause
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from results.archive.layout import SWEEP, ArchivedColumn, ArchivedTable
+from results.schema.json_columns import JSON_KINDS
 from results.schema.tables import (
-    attempts,
-    blocks,
-    evaluation_configs,
     metadata,
-    runs,
-    sweep_specs,
     sweeps,
 )
 
@@ -38,22 +34,6 @@ if TYPE_CHECKING:
 _ID = "^[0-9a-f]{16}$"
 _ID_COLUMNS = ("run_id", "evaluation_id")
 
-_OBJECT: TypeAdapter[Any] = TypeAdapter(dict[str, Any])
-_NUMBERS: TypeAdapter[Any] = TypeAdapter(list[float])
-_NUMBERS_OR_NULLS: TypeAdapter[Any] = TypeAdapter(list[float | None])
-
-# What JSON columns hold; of another column, any JSON but null, which is an empty cell.
-JSON_KINDS: dict[Column[Any], TypeAdapter[Any]] = {
-    evaluation_configs.c.config: _OBJECT,
-    runs.c.config: _OBJECT,
-    attempts.c.provenance: _OBJECT,
-    sweep_specs.c.overrides: TypeAdapter(list[str]),
-    runs.c.alpha: _NUMBERS,
-    runs.c.root_moduli: _NUMBERS,
-    runs.c.learned_coefficients: TypeAdapter(list[Any]),
-    blocks.c.alpha: _NUMBERS_OR_NULLS,
-    blocks.c.root_moduli: _NUMBERS_OR_NULLS,
-}
 
 _OF_DONE_RUNS = ("epochs", "evaluations", "probes", "blocks")
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from results.comparison.agreement import RankAgreement
 from results.comparison.compare import ACCURACIES, compare, probes_needed
-from results.comparison.ratio import Ratio
-from results.comparison.result import ComparedRow, Comparison, Ours
+from results.comparison.result import ComparedRow, Comparison, Ours, Ratio
 
 __all__ = [
     "ACCURACIES",

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import product
 
-from results.better import better
 from results.comparison.agreement import RankAgreement, kendall_tau
 from results.comparison.matching import UNTRAINED_METRICS
 from results.comparison.result import ComparedRow
+from results.metrics import better
 
 
 def rank_agreements(compared: Iterable[ComparedRow]) -> list[RankAgreement]:

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from results.comparison.matching import varied_settings
-from results.comparison.ratio import Ratio
-from results.comparison.result import ComparedRow
+from results.comparison.result import ComparedRow, Ratio
 
 # What two networks differ in, and which probes there are besides, is no other condition.
 _OF_THE_NETWORK = ("model.", "scheme.", "probes")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from sqlalchemy import Connection, text
 
@@ -113,8 +113,3 @@ _NOW = {
     "postgresql": text("SELECT CAST(extract(epoch FROM clock_timestamp()) AS double precision)"),
     "sqlite": text("SELECT (julianday('now') - 2440587.5) * 86400.0"),
 }
-
-
-def rows_as_dicts(result: Any) -> list[dict[str, Any]]:
-    """All rows of a SQLAlchemy result as plain dicts, so that its transaction can end."""
-    return [dict(row) for row in result.mappings()]

@@ -6,7 +6,19 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Text, column, func, literal, select
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Table,
+    Text,
+    column,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 
 def is_one_of(
@@ -20,3 +32,15 @@ def is_one_of(
     listed = literal(list(texts), JSON) if dialect != "sqlite" else literal(json.dumps(list(texts)))
     items = unfold(listed).table_valued(column("value", Text), name="listed")
     return value.in_(select(items.c.value))
+
+
+def rows_as_dicts(result: Any) -> list[dict[str, Any]]:
+    """All rows of a SQLAlchemy result as plain dicts, so that its transaction can end."""
+    return [dict(row) for row in result.mappings()]
+
+
+def upsert(connection: Connection, table: Table) -> Any:
+    """An INSERT of the connection's dialect, which knows ON CONFLICT."""
+    if connection.dialect.name == "postgresql":
+        return postgres_insert(table)
+    return sqlite_insert(table)

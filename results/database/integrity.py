@@ -28,8 +28,8 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from results.archive.checking import JSON_KINDS
 from results.database.base import Database
+from results.schema.json_columns import JSON_KINDS
 from results.schema.tables import metadata, sweep_specs, sweeps
 
 _LONGEST_SHOWN = 60

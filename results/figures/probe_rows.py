@@ -1,12 +1,11 @@
-"""Values of probes for figures: all that is asked for, if a figure can be glad of so many."""
+"""Values of probes for figures: all that is asked for, unless they are more than can be drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sweeper.commands.output import say
-from sweeper.errors import RequestError
+from results.errors import UnknownProbeValueError
 
 if TYPE_CHECKING:
     from results.queries.queries import Queries
@@ -21,32 +20,28 @@ def probe_values(
     where: Sequence[str],
     quantities: Sequence[str] = (),
     layers: Sequence[str] = (),
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], str | None]:
     """What the probes of these runs measured, of these quantities and layers, or of all.
 
-    None, which is said, if there are more than MOST_VALUES. Raises RequestError for a quantity or
-    a layer that none of them has.
+    Nothing, and the reason, if there are more than MOST_VALUES. Raises UnknownProbeValueError for
+    a quantity or a layer that none of them has.
     """
     count = queries.count_probes(sweeps, where=where)
     if count > MOST_VALUES:
-        say(
+        return [], (
             f"probes are left out: these runs have {count:,} values of them, and at most"
             f" {MOST_VALUES:,} are drawn; choose runs with --where"
         )
-        return []
     rows = queries.probe_rows(sweeps, where=where)
-    for option, key, wanted in (
-        ("--quantity", "quantity", quantities),
-        ("--layer", "layer", layers),
-    ):
+    for key, wanted in (("quantity", quantities), ("layer", layers)):
         known = dict.fromkeys(row[key] for row in rows)
         for name in wanted:
             if name not in known:
-                listed = ", ".join(map(repr, [*known][:40])) or "none"
-                raise RequestError(f"{option} {name!r}: no probe measured it (known: {listed})")
-    return [
+                raise UnknownProbeValueError(key, name, known)
+    chosen = [
         row
         for row in rows
         if (not quantities or row["quantity"] in quantities)
         and (not layers or row["layer"] in layers)
     ]
+    return chosen, None

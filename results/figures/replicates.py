@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 from results.analysis.replicates import network
 from results.analysis.sort_keys import sort_key
-from results.figures.sample import Sample, sample
+from results.analysis.statistics import summarize
 from results.records import RunRow
 from results.run_columns import Column
 
@@ -146,3 +147,25 @@ def _order(arm: Arm) -> tuple[Any, ...]:
     moduli = None if arm.root_moduli is None else [round(m, 9) for m in arm.root_moduli]
     rest = (arm.model, arm.scheme, arm.dataset, arm.depth, *(value for _, value in arm.setting))
     return (moduli is None, moduli or [], *map(sort_key, rest))
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Mean, sample standard deviation (n - 1), least and greatest of at least one value.
+
+    `std` is NaN for one value, so that no error bar is drawn.
+    """
+
+    mean: float
+    std: float
+    low: float
+    high: float
+
+
+def sample(values: Sequence[float]) -> Sample:
+    """Raises ValueError if there is no value."""
+    summary = summarize(values)
+    if summary.mean is None or summary.min is None or summary.max is None:
+        raise ValueError("a sample has at least one value")
+    std = nan if summary.std is None else summary.std
+    return Sample(summary.mean, std, summary.min, summary.max)

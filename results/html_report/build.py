@@ -1,18 +1,15 @@
-"""`sweep report --html FILE`: tables, figures and origins on one page that opens offline."""
+"""The page of a selection of runs, from the database: tables, figures and origins."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweeper.commands.output import say, write_file
-from sweeper.errors import RequestError
+from results.errors import PageTooLargeError
 
 if TYPE_CHECKING:
-    from results.html_report import CaptionedTable, Section
+    from results.html_report import CaptionedTable, Page, Section
     from results.queries.queries import Queries
     from results.records import RunRow
 
@@ -20,7 +17,7 @@ MOST_RUNS = 20_000
 """A page lists every run; beyond this no browser is glad of it."""
 
 
-def write_page(
+def build_page(
     queries: Queries,
     sweeps: Sequence[str],
     groups: Sequence[str],
@@ -28,24 +25,22 @@ def write_page(
     test: str | None,
     where: Sequence[str],
     metrics: Sequence[str] | None,
-    path: Path,
-) -> None:
-    """Writes the page.
+    command: str,
+) -> Page:
+    """What the page shows. Raises PageTooLargeError, and as the queries and reports do.
 
     Args:
         sweeps: all if empty.
         groups: of the report; by default zero stability, moduli of the roots, and depth.
         pivoted: keys down the side and along the top of a pivot table; empty for none.
         test: a key with two values; its tests become a section.
+        command: by which the page was made, as the page says it.
     """
-    from results.html_report import Attempt, Page, StoredSweep, html_page
+    from results.html_report import Attempt, Page, StoredSweep
 
     rows = queries.run_rows(sweeps, where=where, config=True, learned_coefficients=True)
     if len(rows) > MOST_RUNS:
-        raise RequestError(
-            f"--html lists every run, and these are {len(rows)}; name a sweep, or use --where, to"
-            f" have at most {MOST_RUNS}"
-        )
+        raise PageTooLargeError(len(rows), MOST_RUNS)
     sections = [_tables(queries, sweeps, groups, pivoted, where, metrics, rows)]
     if test is not None:
         sections.append(_test(test, metrics, rows))
@@ -53,10 +48,10 @@ def write_page(
     sections.append(_figures(queries, sweeps, where, rows))
     counts = {status.sweep: status for status in queries.status(None)}
     specs = queries.spec_rows(sweeps)
-    page = Page(
+    return Page(
         title=", ".join(spec["name"] for spec in specs) or "Results",
         made_at=time.time(),
-        command=" ".join(["sweep", *sys.argv[1:]]),
+        command=command,
         database=queries.shown,
         sweeps=[
             StoredSweep(
@@ -74,8 +69,6 @@ def write_page(
         runs=rows,
         attempts=[Attempt(**row) for row in queries.attempt_rows([row["run_id"] for row in rows])],
     )
-    write_file(html_page(page).encode(), path)
-    say(f"{path}: {len(rows)} runs")
 
 
 def _tables(
@@ -138,7 +131,7 @@ def _figures(
     from results.figures.probe_rows import probe_values
     from results.html_report import Figure, Section
 
-    probes = probe_values(queries, sweeps, where)
+    probes, left_out = probe_values(queries, sweeps, where)
     epochs = queries.epoch_rows(sweeps, where=where)
     reasons = possible(rows, epochs, probes)
     figures = [
@@ -146,5 +139,7 @@ def _figures(
         for name, reason in reasons.items()
         if reason is None
     ]
-    left_out = [f"No {name}: {reason}." for name, reason in reasons.items() if reason is not None]
-    return Section("Figures", text=left_out, figures=figures)
+    absent = [f"No {name}: {reason}." for name, reason in reasons.items() if reason is not None]
+    if left_out is not None:
+        absent.append(f"{left_out[0].upper()}{left_out[1:]}.")
+    return Section("Figures", text=absent, figures=figures)

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, and_, func, select
 
-from results.database.base import rows_as_dicts
+from results.database.dialects import rows_as_dicts
 from results.queries.reader import Reader
 from results.queries.rows import (
     count_probes,
@@ -27,8 +27,8 @@ from results.queries.rows import (
 from results.queries.selection import Selection, chosen_sweeps
 from results.queries.status import sweep_status
 from results.records import CostSample, RunRow, SweepStatus
-from results.run_ids import full_run_id
 from results.schema.tables import attempts, drivers, epochs, runs, sweep_runs
+from results.store.sweeps import full_run_id
 
 _DETAIL_KEYS = (
     "config",

@@ -11,10 +11,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Subquery, Table, and_, func, select
 
-from results.conditions import conditions
-from results.database.base import rows_as_dicts
-from results.database.dialects import is_one_of
+from results.database.dialects import is_one_of, rows_as_dicts
 from results.queries.columns import StoredColumns
+from results.queries.filters import conditions
 from results.queries.layer_order import layer_key, quantity_key
 from results.queries.selection import Selection
 from results.records import RUN_KEYS, RunRow

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from results.rates import AttemptSpan, rate_per_hour, seconds_left
 from results.records import STATES, DriverStatus, Failure, Fault, SweepStatus
 from results.schema.tables import attempts, runs, sweep_runs
 from results.store.leases import Gone, holders
@@ -74,17 +75,6 @@ def sweep_status(
     )
 
 
-def count_runs(connection: Connection, sweep_id: int) -> dict[str, int]:
-    """The sweep's runs by state; every state is a key."""
-    rows = connection.execute(
-        select(runs.c.state, func.count().label("number"))
-        .join(sweep_runs)
-        .where(sweep_runs.c.sweep_id == sweep_id)
-        .group_by(runs.c.state)
-    )
-    return dict.fromkeys(STATES, 0) | {row.state: row.number for row in rows}
-
-
 def _faults(connection: Connection, sweep_id: int) -> list[Fault]:
     rows = connection.execute(
         select(
@@ -113,3 +103,43 @@ def _faults(connection: Connection, sweep_id: int) -> list[Fault]:
 
 def _label(run: Any) -> str:
     return f"{run.model} ({run.scheme}), depth {run.depth}, seed {run.seed}"
+
+
+IDLE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSpan:
+    """When an attempt ran, in seconds since the epoch; its state as in the table."""
+
+    state: str
+    started_at: float
+    finished_at: float | None
+
+
+def rate_per_hour(spans: Iterable[AttemptSpan]) -> float | None:
+    """Runs ended an hour in the newest batch, or None while that is unknown."""
+    batch_start = 0.0
+    active_until = float("-inf")
+    ends: list[float] = []
+    for span in sorted(spans, key=lambda span: span.started_at):
+        if span.started_at > active_until + IDLE_SECONDS:
+            batch_start = span.started_at
+            ends = []
+        if span.state == "running":
+            active_until = float("inf")
+        elif span.state in ("done", "failed") and span.finished_at is not None:
+            ends.append(span.finished_at)
+            active_until = max(active_until, span.finished_at)
+        else:
+            active_until = max(active_until, span.started_at)
+    if not ends or max(ends) <= batch_start:
+        return None
+    return len(ends) * 3600.0 / (max(ends) - batch_start)
+
+
+def seconds_left(runs_left: int, rate: float | None) -> float | None:
+    """Time until the rest is finished at this rate: 0 when nothing is left."""
+    if runs_left == 0:
+        return 0.0
+    return None if rate is None else runs_left * 3600.0 / rate

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from trainers.methods.fractions import format_number
-
 
 def run_page(detail: dict[str, Any]) -> str:
     """Everything that `sweep show` says, section by section.
@@ -49,8 +47,7 @@ def _shown(value: Any) -> str:
         return f"{value:.6g}"
     if isinstance(value, list):
         return ", ".join(
-            f"({_shown(item)})" if isinstance(item, list) else format_number(round(item, 6))
-            for item in value
+            f"({_shown(item)})" if isinstance(item, list) else format(item, ".6g") for item in value
         )
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, func, literal, or_, select, update
 
+from results.database.dialects import upsert
 from results.records import Orphan
 from results.schema.tables import attempts, drivers, runs, sweep_runs
-from results.store.sweeps import upsert
 
 LEASE_SECONDS = 60.0
 """How long a driver counts as living after it renewed its lease, if nothing else shows its end."""

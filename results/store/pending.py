@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
-from results.database.base import rows_as_dicts
-from results.records import NewEvaluation, PendingRun
+from results.database.dialects import rows_as_dicts
+from results.records import STATES, NewEvaluation, PendingRun
 from results.schema.tables import (
     attempts,
     evaluation_configs,
@@ -124,3 +124,14 @@ def _histories(connection: Connection, open_runs: Select[Any]) -> dict[str, _His
         if row.storage is not None:
             history.storages[row.storage] = None
     return found
+
+
+def count_runs(connection: Connection, sweep_id: int) -> dict[str, int]:
+    """The sweep's runs by state; every state is a key."""
+    rows = connection.execute(
+        select(runs.c.state, func.count().label("number"))
+        .join(sweep_runs)
+        .where(sweep_runs.c.sweep_id == sweep_id)
+        .group_by(runs.c.state)
+    )
+    return dict.fromkeys(STATES, 0) | {row.state: row.number for row in rows}

@@ -15,7 +15,6 @@ from results.database.base import Database
 from results.database.connect import connect
 from results.errors import UnknownRunError
 from results.json_values import one_line, storable
-from results.queries.status import count_runs
 from results.records import (
     FAULTS,
     NewEvaluation,
@@ -31,7 +30,7 @@ from results.schema.tables import runs
 from results.store import leases, sweeps, transitions
 from results.store.driver import Driver, driving
 from results.store.leases import LEASE_SECONDS, RENEW_SECONDS
-from results.store.pending import pending_runs
+from results.store.pending import count_runs, pending_runs
 from results.store.result_schema import check_evaluations, check_result
 
 if TYPE_CHECKING:

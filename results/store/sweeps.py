@@ -5,6 +5,7 @@ Each function works inside a transaction of the caller, `results.store.store.Sto
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -20,13 +21,10 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from results.database.dialects import is_one_of
-from results.errors import UnknownSweepError
+from results.database.dialects import is_one_of, upsert
+from results.errors import UnknownRunError, UnknownSweepError
 from results.records import NewEvaluation, NewRun, StoredSpec
-from results.run_ids import full_run_id
 from results.schema.tables import (
     attempts,
     evaluation_configs,
@@ -58,13 +56,6 @@ def find_sweep(connection: Connection, name: str) -> int:
         known = connection.execute(select(sweeps.c.name)).scalars()
         raise UnknownSweepError(name, known)
     return int(sweep_id)
-
-
-def upsert(connection: Connection, table: Table) -> Any:
-    """An INSERT of the connection's dialect, which knows ON CONFLICT."""
-    if connection.dialect.name == "postgresql":
-        return postgres_insert(table)
-    return sqlite_insert(table)
 
 
 def save_name(connection: Connection, name: str, now: float) -> int:
@@ -325,3 +316,15 @@ def _states(connection: Connection, run_ids: Sequence[str]) -> list[tuple[str, s
         )
         found += [(row.run_id, row.state, row.attempt) for row in rows]
     return found
+
+
+def full_run_id(connection: Connection, start: str) -> str:
+    """The 16 hex digits of the one run whose id starts so; raises UnknownRunError."""
+    digits = start.lower()
+    if not re.fullmatch(r"[0-9a-f]{1,16}", digits):
+        raise UnknownRunError(start)
+    query = select(runs.c.run_id).where(runs.c.run_id.startswith(digits)).order_by(runs.c.run_id)
+    found = list(connection.execute(query).scalars())
+    if len(found) != 1:
+        raise UnknownRunError(start, found)
+    return str(found[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +21,7 @@ from sweeper.commands.options import (
     home_at,
     keys_of,
 )
-from sweeper.commands.output import say, write_table, write_text
+from sweeper.commands.output import say, write_file, write_table, write_text
 from sweeper.errors import RequestError
 
 if TYPE_CHECKING:
@@ -87,12 +88,16 @@ def report(
         raise RequestError("--html FILE writes a page: --format and --output are for one table")
     with Queries.open(home_at(home, db).database) as queries:
         if html is not None:
-            from results.html_report.build import write_page
+            from results.html_report import html_page
+            from results.html_report.build import build_page
 
+            command = " ".join(["sweep", *sys.argv[1:]])
             with queries.one_view():
-                write_page(
-                    queries, sweeps, groups, (down, along), test, where, metric or None, html
+                page = build_page(
+                    queries, sweeps, groups, (down, along), test, where, metric or None, command
                 )
+            write_file(html_page(page).encode(), html)
+            say(f"{html}: {len(page.runs)} runs")
         elif test is not None:
             _write_test(queries, sweeps, test, where, metric, format, output)
         elif gap:
@@ -231,7 +236,11 @@ def plot(
         rows = queries.run_rows([sweep], where=where, config=True, learned_coefficients=True)
         epochs = queries.epoch_rows([sweep], where=where)
         needed = not figures or "probes" in figures
-        probes = probe_values(queries, [sweep], where, quantity, layer) if needed else []
+        probes, left_out = (
+            probe_values(queries, [sweep], where, quantity, layer) if needed else ([], None)
+        )
+    if left_out is not None:
+        say(left_out)
     wanted = list(figures)
     if not wanted:
         reasons = possible(rows, epochs, probes, metric=metric)

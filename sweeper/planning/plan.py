@@ -9,8 +9,7 @@ from typing import Any
 from results.records import RUN_KEYS, NewEvaluation, NewRun
 from sweeper.planning.cost import CostModel
 from sweeper.planning.varied_settings import varying_settings
-from sweeper.spec.garbage_collection import no_search_for_cycles
-from sweeper.spec.spec import Spec
+from sweeper.spec.spec import Spec, no_search_for_cycles
 from trainers.config.evaluations import EvaluationConfig
 from trainers.config.run import RunConfig
 from trainers.methods.scheme_config import SchemeConfig

@@ -99,3 +99,36 @@ class Backlog:
             self._queue.appendleft(run)
         else:
             self._queue.append(run)
+
+
+BUNDLE_SECONDS = 0.25
+
+
+"""Runs that are shorter go to a slot several at once: to hand one over costs a few milliseconds.
+
+Short enough that no slot is left behind by more than this at the end of a sweep, and that a
+request to stop is answered at once.
+"""
+
+
+_LATEST = 16
+
+
+class Pace:
+    """What runs really take beside what they were estimated to."""
+
+    def __init__(self) -> None:
+        self._ratios: deque[float] = deque(maxlen=_LATEST)
+
+    def note(self, estimated: float, seconds: float) -> None:
+        """A run that was estimated at so many seconds took so many on its slot."""
+        if estimated > 0:
+            self._ratios.append(seconds / estimated)
+
+    @property
+    def bundle_seconds(self) -> float:
+        """How many estimated seconds of work a slot may be given at once; 0 if nobody knows."""
+        if not self._ratios:
+            return 0.0
+        # By the slowest of the latest, since a bundle that takes too long cannot be called back.
+        return BUNDLE_SECONDS / max(*self._ratios, 1e-9)

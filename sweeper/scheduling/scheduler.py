@@ -37,9 +37,8 @@ from sweeper.executors.worker import (
 from sweeper.home import Home
 from sweeper.planning.cost import CostModel
 from sweeper.planning.plan import new_evaluation, new_runs
-from sweeper.scheduling.backlog import Backlog
+from sweeper.scheduling.backlog import Backlog, Pace
 from sweeper.scheduling.lease_keeper import LeaseKeeper
-from sweeper.scheduling.pace import Pace
 from sweeper.scheduling.progress import Progress
 from sweeper.scheduling.run_storage import RunStorage
 from sweeper.scheduling.signals import StopRequest

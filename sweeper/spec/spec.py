@@ -7,9 +7,11 @@ leaves points out (`exclude`). An axis is any path into the config, such as `dep
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from math import prod
@@ -20,7 +22,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from sweeper.errors import SpecError
 from sweeper.spec.fault_policies import FaultPolicies
-from sweeper.spec.garbage_collection import no_search_for_cycles
 from sweeper.spec.grid import Axis, Grid
 from sweeper.spec.overrides import apply_override
 from sweeper.spec.points import CONFIG_KEYS, NAMED, ConfigPath, Point, check_key, identity, resolve
@@ -395,3 +396,16 @@ def _is_name(value: Any) -> bool:
     return isinstance(value, str) or (
         isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value)
     )
+
+
+@contextmanager
+def no_search_for_cycles() -> Iterator[None]:
+    """While very many objects are made that stay: to go through them all, again and again, would
+    take a fifth of the time that making them does, and find nothing."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -13,8 +13,8 @@ from pydantic_core import ErrorDetails
 from sweeper.errors import SpecError
 from sweeper.spec.source import SpecPath, SpecSource
 from trainers.config.dataset import DatasetConfig, config_class
+from trainers.config.probes import PROBES
 from trainers.models import MODELS, ModelOptions
-from trainers.probes import PROBES
 
 LONGEST_VALUE = 80
 

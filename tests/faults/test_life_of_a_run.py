@@ -37,7 +37,7 @@ from stepped_sweep import SteppedLeaseKeeper, SteppedSweep
 from sweeper.executors.worker import Finished, Lost, MachineFault, Outcome, Raised, Task
 from sweeper.home import Home
 from sweeper.planning.plan import new_evaluation, new_run
-from sweeper.scheduling.pace import Pace
+from sweeper.scheduling.backlog import Pace
 from sweeper.spec.spec import Spec, spec_from_text
 from trainers.config.evaluations import parse_evaluation
 from trainers.run import store_result

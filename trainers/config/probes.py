@@ -1,16 +1,49 @@
-"""What a spec can say of each probe. Units and layers of the results are in docs/probes.md."""
+"""What can be watched of a network while it trains: PROBES, by name, and what a spec says of each.
+
+A probe is measured before training, every so many epochs and after the last one, without changing
+a bit of the run. Its config is free of torch, so that planning stays quick; what measures it is
+found by name. Units and layers of the results are in docs/probes.md.
+"""
 
 from __future__ import annotations
 
+import pkgutil
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Literal, Self
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    field_validator,
+)
 
 from trainers.methods.fractions import Whole
+from trainers.registry import Table
 
-if TYPE_CHECKING:
-    from trainers.config.run import RunConfig
+
+@dataclass(frozen=True)
+class ProbedRun:
+    """What a probe needs to know of its run.
+
+    Attributes:
+        epochs: of training.
+        test_images: in the dataset; None before it is known.
+        model: its name.
+        scheme: as messages show it; None for a network without one.
+        learns_coefficients: whether the network's blocks do.
+    """
+
+    epochs: int
+    test_images: int | None
+    model: str
+    scheme: str | None
+    learns_coefficients: bool
 
 
 class ProbeConfig(BaseModel, ABC):
@@ -20,7 +53,7 @@ class ProbeConfig(BaseModel, ABC):
 
     probe: str
 
-    def completed(self, config: RunConfig) -> Self:
+    def completed(self, run: ProbedRun) -> Self:
         """The same, in the one form that it has for this run.
 
         Raises:
@@ -46,9 +79,9 @@ class RepeatedProbe(ProbeConfig):
 
     every: Whole = Field(default=1, ge=1)
 
-    def completed(self, config: RunConfig) -> Self:
+    def completed(self, run: ProbedRun) -> Self:
         """Never on the way is every so many epochs as there are."""
-        return self.model_copy(update={"every": min(self.every, config.training.epochs)})
+        return self.model_copy(update={"every": min(self.every, run.epochs)})
 
     def is_measured(self, epoch: int, *, last: bool) -> bool:
         return last or epoch % self.every == 0
@@ -83,12 +116,12 @@ class FeatureNorms(RepeatedProbe):
     probe: Literal["feature_norms"] = "feature_norms"
     images: Whole = Field(default=256, ge=1)
 
-    def completed(self, config: RunConfig) -> Self:
+    def completed(self, run: ProbedRun) -> Self:
         """More images than there are, are all of them."""
-        completed, facts = super().completed(config), config.dataset_facts
-        if facts.estimated:
+        completed = super().completed(run)
+        if run.test_images is None:
             return completed
-        return completed.model_copy(update={"images": min(self.images, facts.test_images)})
+        return completed.model_copy(update={"images": min(self.images, run.test_images)})
 
 
 class LearnedCoefficients(RepeatedProbe):
@@ -96,23 +129,20 @@ class LearnedCoefficients(RepeatedProbe):
 
     probe: Literal["learned_coefficients"] = "learned_coefficients"
 
-    def completed(self, config: RunConfig) -> Self:
+    def completed(self, run: ProbedRun) -> Self:
         """Raises ValueError for a network that learns none."""
-        scheme = config.scheme
-        if not config.architecture.learns_coefficients and (
-            scheme is None or scheme.learned is None
-        ):
+        if not run.learns_coefficients:
             # Its first word tells a spec's reader which key is meant.
             raise ValueError(
-                f"probes has learned_coefficients, but {config.model.name} learns none"
+                f"probes has learned_coefficients, but {run.model} learns none"
                 + (
                     ": remove the probe, or choose a model that does"
-                    if scheme is None
-                    else f" with the scheme {scheme}: add trainable: true to the scheme, or remove"
-                    " the probe"
+                    if run.scheme is None
+                    else f" with the scheme {run.scheme}: add trainable: true to the scheme, or"
+                    " remove the probe"
                 )
             )
-        return super().completed(config)
+        return super().completed(run)
 
 
 class Runtime(ProbeConfig):
@@ -143,3 +173,82 @@ class Runtime(ProbeConfig):
 
     def is_measured(self, epoch: int, *, last: bool) -> bool:
         return last and epoch > 0
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How one probe is configured and measured.
+
+    Attributes:
+        config: the class that a spec's options are validated by.
+        meter: "module:function"; called with a config and a `trainers.probes.subject.Subject`, the
+            function returns a `trainers.probes.subject.Meter`. A name, because it needs torch.
+    """
+
+    config: type[ProbeConfig]
+    meter: str
+
+    def resolve(self) -> Callable[[Any, Any], Any]:
+        """Imports the function that `meter` names."""
+        function: Callable[[Any, Any], Any] = pkgutil.resolve_name(self.meter)
+        return function
+
+
+PROBES: Table[Probe] = Table(
+    "probe",
+    "sweep.probes",
+    {
+        # Median principal angles within and between classes (dynamical system, Definition 1).
+        "principal_angles": Probe(PrincipalAngles, "trainers.probes.principal_angles:meter"),
+        # Condition numbers of convolutions and blocks (dynamical system, eq. 2).
+        "condition_numbers": Probe(ConditionNumbers, "trainers.probes.condition_numbers:meter"),
+        # ||y_n||, which a root outside the unit circle makes grow (ZeroSNet, Condition 1).
+        "feature_norms": Probe(FeatureNorms, "trainers.probes.feature_norms:meter"),
+        # What each block learns of its scheme (Lu et al. 2018, Figure 4; ZeroSNet-Tra).
+        "learned_coefficients": Probe(
+            LearnedCoefficients, "trainers.probes.learned_coefficients:meter"
+        ),
+        # Seconds, images a second and megabytes (ZeroSNet, Table 9; Newton-ResNet, Table 6).
+        "runtime": Probe(Runtime, "trainers.probes.runtime:meter"),
+    },
+)
+
+
+def parse_probe(data: Any) -> ProbeConfig:
+    """The config of one probe, from its name or {probe: name, option: ...}.
+
+    Raises:
+        pydantic.ValidationError: an option is unknown, or has a bad value.
+        UnknownNameError: no such probe; the message has the nearest.
+        ValueError: neither a name nor such a mapping.
+    """
+    if isinstance(data, ProbeConfig):
+        return data
+    if isinstance(data, str):
+        data = {"probe": data}
+    if not isinstance(data, dict) or not isinstance(data.get("probe"), str):
+        raise ValueError(f"{data!r} is not a probe: give its name, or {{probe: name, ...}}")
+    return PROBES[data["probe"]].config.model_validate(data)
+
+
+def _none_twice(probes: tuple[ProbeConfig, ...]) -> tuple[ProbeConfig, ...]:
+    names = [probe.probe for probe in probes]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name} is listed twice; keep one")
+    # In one order, since two orders are one training.
+    return tuple(sorted(probes, key=lambda probe: probe.probe))
+
+
+def _is_list(data: Any) -> Any:
+    if isinstance(data, Sequence) and not isinstance(data, str):
+        return data
+    raise ValueError(f"{data!r} is not a list of probes: write [{', '.join(PROBES)}], or some")
+
+
+Probes = Annotated[
+    tuple[Annotated[SerializeAsAny[ProbeConfig], BeforeValidator(parse_probe)], ...],
+    BeforeValidator(_is_list),
+    AfterValidator(_none_twice),
+]
+"""A pydantic field: the probes of a run, sorted by name, none twice."""

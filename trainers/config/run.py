@@ -16,16 +16,18 @@ import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator, model_validator
 
 from trainers.config.dataset import DatasetConfig, parse_dataset
+from trainers.config.probes import ProbedRun, Probes
 from trainers.data.datasets import Dataset
 from trainers.methods.fractions import Number, Whole, exact
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS, Architecture, ModelOptions
-from trainers.probes import Probes
 
 RECIPE_VERSION = 1
 """Raised whenever the same config would give other numbers than before."""
 
 BUILT_IN_TRAINER = "trainers.train:train"
+"""The name of image classification. Every run's id hashes it, so it stays as it is, wherever
+`trainers.run` finds the function."""
 
 Precision = Literal["fp32", "bf16"]
 
@@ -218,7 +220,16 @@ class RunConfig(_Frozen):
     @model_validator(mode="after")
     def _probes_fit(self) -> RunConfig:
         if self.probes is not None:
-            completed = tuple(probe.completed(self) for probe in self.probes)
+            facts = self.dataset_facts
+            run = ProbedRun(
+                epochs=self.training.epochs,
+                test_images=None if facts.estimated else facts.test_images,
+                model=self.model.name,
+                scheme=None if self.scheme is None else str(self.scheme),
+                learns_coefficients=self.architecture.learns_coefficients
+                or (self.scheme is not None and self.scheme.learned is not None),
+            )
+            completed = tuple(probe.completed(run) for probe in self.probes)
             object.__setattr__(self, "probes", completed)
         return self
 

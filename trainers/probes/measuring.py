@@ -6,9 +6,8 @@ import math
 from typing import cast
 
 from trainers.config.job import ProbeValue
-from trainers.config.probes import ProbeConfig
+from trainers.config.probes import PROBES, ProbeConfig
 from trainers.errors import TrainerError
-from trainers.probes import PROBES
 from trainers.probes.subject import Meter, Subject
 
 

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from results.analysis.replicates import identity, network
 from results.analysis.sort_keys import sort_key
 from results.analysis.statistics import summarize
-from results.better import better
 from results.errors import NotTwoGroupsError
+from results.metrics import better
 from results.records import RunRow
 from results.run_columns import Column, Columns
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
+from results.figures.drawing.style import DIVERGED, LOOKS, look_of
 from results.figures.drawing.text import width
+from results.figures.replicates import Arm
 
 _HANDLE = 22.0
 _BETWEEN_KEYS = 12.0
@@ -49,3 +52,20 @@ def draw_legend(figure: Figure, keys: Sequence[Key], columns: int, top: float) -
     )
     for text, key in zip(drawn.get_texts(), keys, strict=True):
         text.set_text(key.label)
+
+
+def stability_keys(arms: Iterable[Arm]) -> list[Key]:
+    """One entry for each kind of network among the arms."""
+    shown = {look_of(arm.zero_stable) for arm in arms}
+    return [
+        Key(look.name, Line2D([], [], linestyle="none", **look.marks))
+        for look in LOOKS
+        if look in shown
+    ]
+
+
+def diverged_key(arms: Iterable[Arm]) -> list[Key]:
+    """The mark of diverged runs, if there are any."""
+    if not any(arm.diverged for arm in arms):
+        return []
+    return [Key("runs diverged", Line2D([], [], **DIVERGED))]

@@ -11,15 +11,13 @@ from matplotlib.figure import Figure
 from results.figures.data import Selection, Undrawable
 from results.figures.drawing.end_labels import EndLabels, height_for, unnamed_note
 from results.figures.drawing.labels import Facet, arm_labels, common_text, facets, scheme_note
+from results.figures.drawing.legend import stability_keys
 from results.figures.drawing.notes import averaged_over, left_out, not_shown
 from results.figures.drawing.page import fitted, open_page
-from results.figures.drawing.style import look_of
+from results.figures.drawing.style import MOST_WITH_BARS, look_of, patterns
 from results.figures.drawing.text import drawable
-from results.figures.keys import stability_keys
 from results.figures.kinds.noise_levels import NoiseAxis, noise_axis
-from results.figures.lines import MOST_WITH_BARS, patterns
-from results.figures.replicates import Arm
-from results.figures.sample import Sample, sample
+from results.figures.replicates import Arm, Sample, sample
 from results.records import RunRow
 
 _MOST_PANELS = 12

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from results.figures.data import Selection, Undrawable
-from results.figures.diverged import leave_room_below, mark_below
 from results.figures.drawing.end_labels import EndLabels, height_for, unnamed_note
 from results.figures.drawing.labels import (
     Facet,
@@ -19,11 +18,16 @@ from results.figures.drawing.labels import (
     metric_label,
     scheme_note,
 )
+from results.figures.drawing.legend import diverged_key, stability_keys
 from results.figures.drawing.notes import averaged_over, not_shown
 from results.figures.drawing.page import open_page
-from results.figures.drawing.style import look_of
-from results.figures.keys import diverged_key, stability_keys
-from results.figures.lines import MOST_WITH_BARS, patterns
+from results.figures.drawing.style import (
+    MOST_WITH_BARS,
+    leave_room_below,
+    look_of,
+    mark_below,
+    patterns,
+)
 from results.figures.replicates import Arm
 
 _MOST_PANELS = 6

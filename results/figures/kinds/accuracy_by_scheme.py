@@ -18,10 +18,10 @@ from results.figures.drawing.labels import (
     scheme_axis_label,
     scheme_note,
 )
+from results.figures.drawing.legend import diverged_key, stability_keys
 from results.figures.drawing.notes import averaged_over, not_shown
 from results.figures.drawing.page import open_page
 from results.figures.drawing.style import DIVERGED, LOOKS, SMALL, look_of
-from results.figures.keys import diverged_key, stability_keys
 from results.figures.replicates import Arm
 
 _MOST_SCHEMES = 60

@@ -11,13 +11,19 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from results.figures.data import Selection, Undrawable
-from results.figures.diverged import leave_room_below, mark_below
 from results.figures.drawing.labels import Facet, common_text, facets, metric_label
-from results.figures.drawing.legend import Key
+from results.figures.drawing.legend import Key, diverged_key, stability_keys
 from results.figures.drawing.notes import averaged_over, left_out, not_shown
 from results.figures.drawing.page import fitted, open_page
-from results.figures.drawing.style import BLACK, FAINT, GREY, LOOKS, look_of
-from results.figures.keys import diverged_key, stability_keys
+from results.figures.drawing.style import (
+    BLACK,
+    FAINT,
+    GREY,
+    LOOKS,
+    leave_room_below,
+    look_of,
+    mark_below,
+)
 from results.figures.kinds.lambda_axis import limits, set_scale
 from results.figures.kinds.zerosnet import lambda_of, largest_modulus
 from results.figures.replicates import Arm

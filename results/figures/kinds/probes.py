@@ -18,15 +18,20 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from results.figures.data import Selection, Undrawable
 from results.figures.drawing.end_labels import EndLabels, height_for, unnamed_note
 from results.figures.drawing.labels import arm_labels, common_text, facets, scheme_note
-from results.figures.drawing.legend import Key
+from results.figures.drawing.legend import Key, diverged_key, stability_keys
 from results.figures.drawing.notes import left_out, not_shown, seeds
 from results.figures.drawing.page import open_page
-from results.figures.drawing.style import BLACK, COLUMN, DIVERGED, WIDE, look_of
+from results.figures.drawing.style import (
+    BLACK,
+    COLUMN,
+    DIVERGED,
+    MOST_WITH_BARS,
+    WIDE,
+    look_of,
+    patterns,
+)
 from results.figures.drawing.text import drawable, shorten, width
-from results.figures.keys import diverged_key, stability_keys
-from results.figures.lines import MOST_WITH_BARS, patterns
-from results.figures.replicates import Arm
-from results.figures.sample import Sample, sample
+from results.figures.replicates import Arm, Sample, sample
 from results.queries.layer_order import layer_key, quantity_key
 
 _MOST_PANELS = 12

@@ -12,10 +12,10 @@ from matplotlib.ticker import MaxNLocator
 
 from results.figures.data import Selection, Undrawable
 from results.figures.drawing.labels import arm_labels, scheme_note
+from results.figures.drawing.legend import stability_keys
 from results.figures.drawing.notes import left_out
 from results.figures.drawing.page import open_page, small_multiples, title_height
 from results.figures.drawing.style import COLUMN, GREY, PALE, SMALL, WIDE, look_of
-from results.figures.keys import stability_keys
 from results.figures.replicates import Arm
 
 _MOST_PANELS = 36

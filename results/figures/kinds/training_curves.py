@@ -14,14 +14,12 @@ from matplotlib.ticker import MaxNLocator
 
 from results.figures.data import EpochRow, Selection, Undrawable
 from results.figures.drawing.labels import arm_labels, common_text, facets, scheme_note
-from results.figures.drawing.legend import Key
+from results.figures.drawing.legend import Key, diverged_key, stability_keys
 from results.figures.drawing.notes import left_out, not_shown, seeds
 from results.figures.drawing.page import open_page, small_multiples, title_height
 from results.figures.drawing.style import BLACK, COLUMN, DIVERGED, PALE, SMALL, WIDE, look_of
 from results.figures.drawing.text import shorten
-from results.figures.keys import diverged_key, stability_keys
-from results.figures.replicates import Arm
-from results.figures.sample import Sample, sample
+from results.figures.replicates import Arm, Sample, sample
 
 _MOST_PANELS = 36
 _TRAIN = (0, (3, 1.2))

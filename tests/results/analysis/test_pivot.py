@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from reference_report import report
 from results.analysis.pivot import pivot
-from results.better import better
 from results.errors import PivotError, ResultsError
+from results.metrics import better
 
 
 def table(rows, down, across, metrics=("test_accuracy",)):

@@ -12,7 +12,7 @@ from results.errors import (
     UnknownRunError,
     UnknownSweepError,
 )
-from results.rates import AttemptSpan, rate_per_hour, seconds_left
+from results.queries.status import AttemptSpan, rate_per_hour, seconds_left
 from results.records import RUN_KEYS, DriverStatus, Fault
 
 

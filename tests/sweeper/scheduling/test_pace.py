@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sweeper.scheduling.pace import BUNDLE_SECONDS, Pace
+from sweeper.scheduling.backlog import BUNDLE_SECONDS, Pace
 
 
 def test_what_nobody_has_measured_goes_alone() -> None:

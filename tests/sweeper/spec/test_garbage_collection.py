@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from sweeper.spec.garbage_collection import no_search_for_cycles
+from sweeper.spec.spec import no_search_for_cycles
 
 
 def test_it_is_off_inside_and_as_before_afterwards() -> None:

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from trainers.config.probes import PROBES
 from trainers.config.run import RunConfig
-from trainers.probes import PROBES
 
 Small = Callable[..., dict[str, Any]]
 

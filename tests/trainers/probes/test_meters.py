@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from small_models import SMALL_MODELS
+from trainers.config.probes import PROBES, parse_probe
 from trainers.config.run import RunConfig
-from trainers.probes import PROBES, parse_probe
 from trainers.probes.condition_numbers import layer_names
 from trainers.probes.principal_angles import angles, median_angles, sample_by_class, stage_ends
 from trainers.probes.subject import Subject, Value
