@@ -1,7 +1,7 @@
-"""Tables that resolve a name from a spec, extensible by entry points.
+"""Registries that resolve a name from a spec, extensible by entry points.
 
-A table is written out in one place, so that a reader sees every valid name at once. Another
-package adds names by an entry point in the table's group, without a change here.
+A registry is written out in one place, so that a reader sees every valid name at once. Another
+package adds names by an entry point in the registry's group, without a change here.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from trainers.errors import UnknownNameError
 T = TypeVar("T")
 
 
-class Table(Mapping[str, T], Generic[T]):
-    """An immutable table from names to `T`; entry points of `group` are read at first use.
+class Registry(Mapping[str, T], Generic[T]):
+    """An immutable mapping from names to `T`; entry points of `group` are read at first use.
 
     Args:
         kind: what an entry is, for messages ("model", "dataset").
-        group: the entry-point group that extends the table, e.g. `sweep.models`.
+        group: the entry-point group that extends it, e.g. `sweep.models`.
         entries: the names that ship with this project.
     """
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 
 from sweeper.executors.base import Conditions, Executor
-from trainers.registry import Table
+from trainers.registry import Registry
 
-EXECUTORS: Table[str] = Table(
+EXECUTORS: Registry[str] = Registry(
     "executor",
     "sweep.executors",
     {

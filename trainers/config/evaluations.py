@@ -20,7 +20,7 @@ import rfc8785
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from trainers.methods.fractions import Number, Whole, exact, to_float
-from trainers.registry import Table
+from trainers.registry import Registry
 
 
 def _without_negative_zero(value: float) -> float:
@@ -278,7 +278,7 @@ class Evaluation:
         return function
 
 
-EVALUATIONS: Table[Evaluation] = Table(
+EVALUATIONS: Registry[Evaluation] = Registry(
     "evaluation",
     "sweep.evaluations",
     {

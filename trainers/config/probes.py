@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from trainers.methods.fractions import Whole
-from trainers.registry import Table
+from trainers.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ class Probe:
         return function
 
 
-PROBES: Table[Probe] = Table(
+PROBES: Registry[Probe] = Registry(
     "probe",
     "sweep.probes",
     {

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from trainers.data import files
 from trainers.data.files import Arrays
 from trainers.errors import DatasetMissingError
-from trainers.registry import Table
+from trainers.registry import Registry
 
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package dataset-fashion-mnist puts the four files, gzipped."""
@@ -228,7 +228,7 @@ def _read_cifar100(data_dir: Path) -> tuple[Split, Split]:
     return _splits(files.find_cifar("cifar100", data_dir, "CIFAR100"))
 
 
-DATASETS: Table[Dataset | DescribedDataset] = Table(
+DATASETS: Registry[Dataset | DescribedDataset] = Registry(
     "dataset",
     "sweep.datasets",
     {

@@ -27,9 +27,9 @@ from trainers.models.wide.options import (
     WideTaylorOptions,
     wide_multistep_architecture,
 )
-from trainers.registry import Table
+from trainers.registry import Registry
 
-MODELS: Table[Architecture] = Table(
+MODELS: Registry[Architecture] = Registry(
     "model",
     "sweep.models",
     {

@@ -19,7 +19,7 @@ from trainers.data.datasets import (
     training_subset,
 )
 from trainers.errors import DatasetMissingError, UnknownNameError
-from trainers.registry import Table
+from trainers.registry import Registry
 
 FIXED = {name: entry for name, entry in DATASETS.items() if isinstance(entry, Dataset)}
 
@@ -46,14 +46,14 @@ def reads(monkeypatch):
         return split_of(6), split_of(3)
 
     small = replace(DATASETS["digits"], classes=3, size=2, train_images=6, test_images=3, read=read)
-    monkeypatch.setattr(datasets, "DATASETS", Table("dataset", "sweep.none", {"small": small}))
+    monkeypatch.setattr(datasets, "DATASETS", Registry("dataset", "sweep.none", {"small": small}))
     monkeypatch.setattr(datasets, "_loaded", {})
     return folders
 
 
 def put(monkeypatch, **changes):
     changed = replace(datasets.DATASETS["small"], **changes)
-    monkeypatch.setattr(datasets, "DATASETS", Table("dataset", "sweep.none", {"small": changed}))
+    monkeypatch.setattr(datasets, "DATASETS", Registry("dataset", "sweep.none", {"small": changed}))
 
 
 def test_planning_needs_neither_torch_nor_scikit_learn():

@@ -16,7 +16,7 @@ import torchvision
 from trainers.data import datasets, files
 from trainers.data.files import DOWNLOAD_TIMEOUT, IDX_FILES, find_cifar, find_idx
 from trainers.errors import DatasetMissingError
-from trainers.registry import Table
+from trainers.registry import Registry
 
 TRAIN, TEST = 7, 4
 
@@ -318,7 +318,7 @@ class TestCifar:
     def test_load_reads_them(self, tmp_path, monkeypatch, name, batches):
         write_cifar(tmp_path, monkeypatch, name.upper())
         small = replace(datasets.DATASETS[name], train_images=3 * batches, test_images=3)
-        monkeypatch.setattr(datasets, "DATASETS", Table("dataset", "sweep.none", {name: small}))
+        monkeypatch.setattr(datasets, "DATASETS", Registry("dataset", "sweep.none", {name: small}))
         train, test = datasets.load(name, tmp_path)
         assert (len(train), len(test)) == (3 * batches, 3)
 
