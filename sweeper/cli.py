@@ -10,7 +10,7 @@ from typing import Any
 import typer
 import typer.core
 
-from sweeper.commands import ask, keep, run
+from sweeper.commands import COMMANDS, GROUPS
 from sweeper.commands.options import home_in_use
 from sweeper.commands.output import say
 from sweeper.commands.password_in_argv import hide_database_url
@@ -70,25 +70,14 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-app.command("run")(run.run)
-app.command("plan")(run.plan)
-app.command("resume")(run.resume)
-app.command("status")(run.status)
-app.command("retry")(run.retry)
-app.command("cancel")(run.cancel)
-app.command("report")(ask.report)
-app.command("compare")(ask.compare)
-app.command("plot")(ask.plot)
-app.command("show")(ask.show)
-app.command("export")(keep.export)
-app.command("import")(keep.import_)
-
-_database = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-_database.command("current")(keep.current)
-_database.command("upgrade")(keep.upgrade)
-app.add_typer(
-    _database, name="db", help="The database's schema: which it is, and bring it up to date."
-)
+_groups = {"": app}
+for _name, _help in GROUPS.items():
+    _groups[_name] = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+for _name, _command in COMMANDS.items():
+    _group, _, _last = _name.rpartition(" ")
+    _groups[_group].command(_last)(_command)
+for _name, _help in GROUPS.items():
+    app.add_typer(_groups[_name], name=_name, help=_help)
 
 
 def main() -> None:

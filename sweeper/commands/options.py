@@ -60,6 +60,11 @@ MetricOption = Annotated[
     typer.Option("--metric", metavar="NAME", help="default: accuracies, gap and every noise"),
 ]
 
+RunsOption = Annotated[
+    list[str],
+    typer.Option("--run", metavar="RUN", help="only this run, by its id or the start of it"),
+]
+
 DEFAULT_HOME = Path(".sweep")
 
 _used: Home | None = None

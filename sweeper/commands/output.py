@@ -15,6 +15,11 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def format_runs(count: int) -> str:
+    """Such as "1 run" or "12 runs"."""
+    return f"{count} run{'' if count == 1 else 's'}"
+
+
 def write_text(text: str, output: Path | None) -> None:
     """To stdout, or to a file that is whole or absent."""
     if output is None:

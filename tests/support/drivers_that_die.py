@@ -35,7 +35,7 @@ import fake_trainers  # noqa: F401
 import results.database.migrations
 import results.database.postgres
 import results.database.sqlite  # noqa: F401
-import sweeper.commands.run
+import sweeper.commands
 import sweeper.executors.inline
 import sweeper.scheduling.scheduler  # noqa: F401
 import trainers.run

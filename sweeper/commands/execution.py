@@ -1,0 +1,154 @@
+"""What `sweep run` and `sweep resume` share: where runs execute, and what is said of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sweeper.commands.output import format_runs, say
+from sweeper.errors import EXIT_SOME_FAILED, RequestError
+from sweeper.home import Home
+
+if TYPE_CHECKING:
+    from sweeper.scheduling.scheduler import Summary
+    from sweeper.spec.spec import Spec
+
+ExecutorOption = Annotated[str, typer.Option("--executor", help="ray, or inline: no Ray at all")]
+AddressOption = Annotated[
+    str | None,
+    typer.Option("--ray-address", metavar="ADDRESS", help="a Ray cluster; default: this machine"),
+]
+DashboardOption = Annotated[
+    bool, typer.Option("--ray-dashboard", help="also start Ray's web page (needs ray[default])")
+]
+SlotsOption = Annotated[
+    int | None, typer.Option("--slots", min=1, help="at most so many runs at a time")
+]
+GraceOption = Annotated[
+    float,
+    typer.Option(
+        "--grace",
+        metavar="SECONDS",
+        min=0,
+        help="after SIGTERM, what the current epochs have to end in",
+    ),
+]
+
+GRACE_SECONDS = 25.0
+"""A little less than the 30 s that Kubernetes leaves a process, and Slurm by default."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where to run, as the options say."""
+
+    executor: str
+    ray_address: str | None
+    slots: int | None
+    dashboard: bool
+    grace: float
+
+
+def run_spec(spec: Spec, home: Home, where: Execution) -> None:
+    """Run the sweep, and say how it went.
+
+    Raises:
+        RequestError: the options contradict one another, or the storage cannot be used.
+        Interrupted: a signal asked to stop.
+        typer.Exit: some runs failed.
+    """
+    from results.queries.queries import Queries
+    from results.store.store import Store
+    from sweeper.executors import EXECUTORS, Conditions, Executor, executor_class
+    from sweeper.planning.cost import CostModel
+    from sweeper.scheduling.progress import make_progress
+    from sweeper.scheduling.scheduler import interrupted, run_sweep
+    from sweeper.scheduling.signals import StopRequest
+    from trainers.errors import StorageError
+    from trainers.storage import open_folder
+
+    # Whatever is wrong with the request is an error before anything is written.
+    EXECUTORS[where.executor]
+    if where.executor != "ray" and (where.ray_address is not None or where.dashboard):
+        raise RequestError(
+            f"--ray-address and --ray-dashboard need --executor ray, not {where.executor}"
+        )
+    if where.ray_address is not None and where.ray_address.startswith("ray://"):
+        raise RequestError(
+            f"--ray-address {where.ray_address}: Ray Client is not supported; run the sweep on a"
+            " node of the cluster, by `ray job submit` if need be (docs/cluster.md)"
+        )
+    if where.ray_address is not None and where.dashboard:
+        raise RequestError("--ray-dashboard is for a local Ray; a cluster's head starts its own")
+    try:
+        open_folder(home.storage)
+    except StorageError as error:
+        raise RequestError(f"--storage: {error}") from None
+    stop = StopRequest(where.grace)
+
+    def wait(sentence: str) -> None:
+        say(sentence)
+        if stop.asked:
+            raise interrupted(spec.name)
+
+    def start_executor() -> Executor:
+        say(f"starting {where.executor} on {where.ray_address or 'this machine'}")
+        return executor_class(where.executor).start(
+            Conditions(
+                spec.resources,
+                most_slots=where.slots,
+                address=where.ray_address,
+                dashboard=where.dashboard,
+                hung_seconds=spec.faults.hung.seconds,
+                stop_asked=lambda: stop.asked,
+            )
+        )
+
+    patience = spec.faults.unreachable.seconds
+    try:
+        with (
+            stop.listening(),
+            Store.open(home.database, on_wait=wait, patience=patience) as store,
+        ):
+            with Queries.open(home.database) as queries:
+                samples = queries.cost_samples()
+            costs = CostModel.from_samples(samples, device=spec.resources.device)
+            summary = run_sweep(spec, store, home, start_executor, costs, make_progress(), stop)
+            counts = store.counts(spec.name)
+    except KeyboardInterrupt:
+        raise interrupted(spec.name) from None
+    _summarize(spec, summary, counts)
+    if counts["failed"] or summary.unmeasured:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _summarize(spec: Spec, summary: Summary, counts: dict[str, int]) -> None:
+    done = f"{counts['done']} of {len(spec.configs)} runs done"
+    if summary.nothing_to_do and not counts["failed"]:
+        say(f"{spec.name}: {done} already; nothing to train")
+    else:
+        parts = [f"{summary.trained} trained now"]
+        if summary.adopted:
+            parts.append(f"{summary.adopted} adopted from an interrupted driver")
+        if summary.evaluated:
+            parts.append(f"{summary.evaluated} evaluated from stored weights")
+        say(f"{spec.name}: {done} ({', '.join(parts)})")
+    if summary.unmeasured:
+        say(f"{summary.unmeasured} finished runs could not be evaluated; the lines above say why")
+    if summary.change.requeued:
+        say(f"{format_runs(summary.change.requeued)} cancelled before had been queued again")
+    if counts["cancelled"]:
+        say(
+            f"{format_runs(counts['cancelled'])} cancelled: "
+            f"`sweep retry {spec.name}` queues them again"
+        )
+    if summary.change.removed:
+        say(f"{summary.change.removed} runs left the sweep; their results stay")
+    if counts["failed"]:
+        say(
+            f"{counts['failed']} failed: `sweep status {spec.name}` says why; "
+            f"`sweep retry {spec.name}` queues them again"
+        )
+    say(f"ask it: sweep report {spec.name} --group-by zero_stable")

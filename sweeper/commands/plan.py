@@ -1,0 +1,79 @@
+"""`sweep plan`: what a spec would run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sweeper.commands.options import (
+    DEFAULT_HOME,
+    DatabaseOption,
+    FormatOption,
+    HomeOption,
+    OutputOption,
+    SetOption,
+    SpecArgument,
+    home_at,
+)
+from sweeper.commands.output import say, write_table
+
+
+def plan(
+    spec: SpecArgument,
+    changes: SetOption = [],  # noqa: B006
+    home: HomeOption = DEFAULT_HOME,
+    db: DatabaseOption = None,
+    format: FormatOption = "table",  # noqa: A002
+    output: OutputOption = None,
+) -> None:
+    """Show what SPEC would run; writes nothing."""
+    from results.errors import NoDatabaseError
+    from results.queries.queries import Queries
+    from sweeper.planning.cost import CostModel
+    from sweeper.planning.plan import plan_rows
+    from sweeper.scheduling.progress import format_seconds
+    from sweeper.spec.spec import load_spec
+
+    loaded = load_spec(spec, changes)
+    costs, stored = CostModel({}), {}
+    try:
+        with Queries.open(home_at(home, db).database) as queries:
+            costs = CostModel.from_samples(queries.cost_samples(), device=loaded.resources.device)
+            ids = [config.run_id for config in loaded.configs]
+            stored = {row["run_id"]: row for row in queries.run_rows(run_ids=ids)}
+    except NoDatabaseError:
+        pass  # nothing has run yet
+    rows = plan_rows(loaded, stored, costs)
+    write_table(rows if format == "json" else _planned(rows), format, output)
+    todo = [r["estimated_seconds"] for r in rows if r["state"] not in ("done", "failed")]
+    failed = sum(row["state"] == "failed" for row in rows)
+    basis = "from finished runs" if costs.calibrated else "a guess: nothing has run here yet"
+    say(
+        f"{len(rows)} runs, {len(rows) - len(todo) - failed} done, {failed} failed; "
+        f"{len(todo)} to train: {format_seconds(sum(todo))} of work on one slot ({basis})"
+    )
+
+
+def _planned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As columns; `settings` only where anything varies that the others do not show."""
+    varied = any(row["settings"] for row in rows)
+    columns = [column for column in _PLANNED if varied or column != "settings"]
+    shown = [{column: row[column] for column in columns} for row in rows]
+    if varied:
+        for row in shown:
+            settings = row["settings"].items()
+            row["settings"] = ", ".join(
+                f"{path.split('.')[-1]} {_said(at)}" for path, at in settings
+            )
+    return shown
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_said, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+_PLANNED = (
+    "run_id", "state", "model", "scheme", "depth", "settings", "dataset", "seed",
+    "root_moduli", "zero_stable", "parameters", "estimated_seconds",
+)  # fmt: skip

@@ -1,0 +1,81 @@
+"""`sweep plot`: figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sweeper.commands.options import (
+    DEFAULT_HOME,
+    DatabaseOption,
+    HomeOption,
+    SweepArgument,
+    WhereOption,
+    home_at,
+)
+from sweeper.commands.output import say
+from sweeper.errors import RequestError
+
+
+def plot(
+    sweep: SweepArgument,
+    figures: Annotated[
+        list[str], typer.Argument(metavar="[FIGURE]...", help="default: all that its runs can give")
+    ] = [],  # noqa: B006
+    metric: Annotated[
+        str, typer.Option("--metric", metavar="NAME", help="of the figures that show one")
+    ] = "test_accuracy",
+    quantity: Annotated[
+        list[str],
+        typer.Option("--quantity", metavar="NAME", help="of the probes: these quantities only"),
+    ] = [],  # noqa: B006
+    layer: Annotated[
+        list[str], typer.Option("--layer", metavar="NAME", help="of the probes: these layers only")
+    ] = [],  # noqa: B006
+    where: WhereOption = [],  # noqa: B006
+    format: Annotated[str, typer.Option("--format", help="png, svg or pdf")] = "png",  # noqa: A002
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FOLDER", help="default: figures/SWEEP here"),
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    db: DatabaseOption = None,
+) -> None:
+    """Draw figures: accuracy by scheme, size and noise, training curves, roots, probes."""
+    from results.figures import FORMATS, draw, possible, save
+    from results.figures.probe_rows import probe_values
+    from results.queries.queries import Queries
+    from sweeper.spec.spec import SWEEP_NAME
+
+    if format not in FORMATS:
+        raise RequestError(f"--format {format!r}: one of {', '.join(FORMATS)}")
+    if output is None and not SWEEP_NAME.fullmatch(sweep):
+        raise RequestError(f"{sweep!r} gives no name to a folder: choose one with --output")
+    with Queries.open(home_at(home, db).database) as queries, queries.one_view():
+        rows = queries.run_rows([sweep], where=where, config=True, learned_coefficients=True)
+        epochs = queries.epoch_rows([sweep], where=where)
+        needed = not figures or "probes" in figures
+        probes, left_out = (
+            probe_values(queries, [sweep], where, quantity, layer) if needed else ([], None)
+        )
+    if left_out is not None:
+        say(left_out)
+    wanted = list(figures)
+    if not wanted:
+        reasons = possible(rows, epochs, probes, metric=metric)
+        wanted = [name for name, reason in reasons.items() if reason is None]
+        for name, reason in reasons.items():
+            if reason is not None:
+                say(f"no {name}: {reason}")
+    drawn = [(name, draw(name, rows, epochs, probes, metric=metric)) for name in wanted]
+    folder = output or Path("figures") / sweep
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, figure in drawn:
+            path = folder / f"{name}.{format}"
+            save(figure, path)
+            print(path)
+    except OSError as error:
+        raise RequestError(f"{folder} cannot be written: {error.strerror}") from error

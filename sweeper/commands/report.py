@@ -1,0 +1,151 @@
+"""`sweep report`: means and standard deviations, pivot tables, tests, and the HTML page."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sweeper.commands.options import (
+    DEFAULT_HOME,
+    DatabaseOption,
+    FormatOption,
+    HomeOption,
+    MetricOption,
+    OutputOption,
+    SweepsArgument,
+    WhereOption,
+    home_at,
+    keys_of,
+)
+from sweeper.commands.output import say, write_file, write_table
+from sweeper.errors import RequestError
+
+if TYPE_CHECKING:
+    from results.queries.queries import Queries
+
+
+DEFAULT_GROUPS = ["model", "scheme", "depth"]
+
+
+def report(
+    sweeps: SweepsArgument = [],  # noqa: B006 - typer copies it
+    group_by: Annotated[
+        list[str],
+        typer.Option(
+            "--group-by",
+            metavar="KEY[,KEY]",
+            help="run keys or config paths, such as zero_stable,depth or training.optimizer.lr;"
+            " default: model,scheme,depth",
+        ),
+    ] = [],  # noqa: B006
+    rows: Annotated[
+        list[str],
+        typer.Option("--rows", metavar="KEY[,KEY]", help="a pivot table: keys down the side"),
+    ] = [],  # noqa: B006
+    columns: Annotated[
+        list[str],
+        typer.Option("--columns", metavar="KEY[,KEY]", help="a pivot table: keys along the top"),
+    ] = [],  # noqa: B006
+    test: Annotated[
+        str | None,
+        typer.Option(
+            "--test",
+            metavar="KEY",
+            help="does it make a difference? such as zero_stable: tests, effect sizes, AUC",
+        ),
+    ] = None,
+    gap: Annotated[
+        bool,
+        typer.Option("--gap", help="generalization gap by root moduli (ZeroSNet, Table 7)"),
+    ] = False,
+    where: WhereOption = [],  # noqa: B006
+    metric: MetricOption = [],  # noqa: B006
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="one page with tables, figures and origins"),
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    db: DatabaseOption = None,
+    format: FormatOption = "table",  # noqa: A002
+    output: OutputOption = None,
+) -> None:
+    """Mean +- standard deviation over runs; accuracies in percent, of the last epoch."""
+    from results.queries.queries import Queries
+
+    groups, down, along = keys_of(group_by), keys_of(rows), keys_of(columns)
+    if bool(down) != bool(along):
+        raise RequestError("a pivot table needs both --rows and --columns")
+    if groups and down:
+        raise RequestError("--group-by makes a list, --rows and --columns a pivot table: choose")
+    if html is None and (test is not None or gap) and (groups or down or (test and gap)):
+        raise RequestError(
+            "--test and --gap are tables of their own: leave out --group-by, --rows and --columns"
+        )
+    if html is not None and (output is not None or format != "table"):
+        raise RequestError("--html FILE writes a page: --format and --output are for one table")
+    with Queries.open(home_at(home, db).database) as queries:
+        if html is not None:
+            from results.html_report import html_page
+            from results.html_report.build import build_page
+
+            command = " ".join(["sweep", *sys.argv[1:]])
+            with queries.one_view():
+                page = build_page(
+                    queries, sweeps, groups, (down, along), test, where, metric or None, command
+                )
+            write_file(html_page(page).encode(), html)
+            say(f"{html}: {len(page.runs)} runs")
+        elif test is not None:
+            _write_test(queries, sweeps, test, where, metric, format, output)
+        elif gap:
+            from results.analysis.generalization_gap import gap_by_moduli
+
+            found = gap_by_moduli(queries.run_rows(sweeps, where=where, config=True))
+            write_table(found, format, output)
+        else:
+            _write_report(queries, sweeps, groups, (down, along), where, metric, format, output)
+
+
+def _write_report(
+    queries: Queries,
+    sweeps: list[str],
+    groups: list[str],
+    pivoted: tuple[list[str], list[str]],
+    where: list[str],
+    metric: list[str],
+    format: str,  # noqa: A002
+    output: Path | None,
+) -> None:
+    from results.analysis import reports
+    from results.analysis.pivot import pivot
+
+    down, along = pivoted
+    if down:
+        metrics = metric or ["test_accuracy"]
+        found = reports.report(queries, sweeps, [*down, *along], metrics, where)
+        write_table(pivot(found, down, along), format, output)
+    else:
+        found = reports.report(queries, sweeps, groups or DEFAULT_GROUPS, metric or None, where)
+        write_table(found, format, output)
+
+
+def _write_test(
+    queries: Queries,
+    sweeps: list[str],
+    test: str,
+    where: list[str],
+    metric: list[str],
+    format: str,  # noqa: A002
+    output: Path | None,
+) -> None:
+    from results.analysis.group_tests import compare_groups
+
+    rows = queries.run_rows(sweeps, where=where, config=True)
+    found = compare_groups(rows, test, metric or None)
+    if format in ("json", "csv", "parquet"):
+        write_table(found.rows(), format, output)
+    else:
+        write_table(found.table(), format, output, notes=[*found.sentences, *found.notes])

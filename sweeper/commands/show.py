@@ -1,0 +1,42 @@
+"""`sweep show`: one run in full."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sweeper.commands.options import (
+    DEFAULT_HOME,
+    DatabaseOption,
+    HomeOption,
+    OutputOption,
+    home_at,
+)
+from sweeper.commands.output import write_text
+from sweeper.errors import RequestError
+
+
+def show(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="a run's id, or the start of it")],
+    home: HomeOption = DEFAULT_HOME,
+    db: DatabaseOption = None,
+    format: Annotated[  # noqa: A002
+        str, typer.Option("--format", help="table or json", metavar="FORMAT")
+    ] = "table",
+    output: OutputOption = None,
+) -> None:
+    """One run in full: config, epochs, evaluations, blocks, probes, attempts, and its specs."""
+    from results.queries.queries import Queries
+    from results.rendering.run_detail import run_page
+
+    if format not in ("table", "json"):
+        raise RequestError(f"a run is shown as table or json, not as {format!r}")
+    with Queries.open(home_at(home, db).database) as queries:
+        detail = queries.run_detail(run)
+    if format == "json":
+        import json
+
+        write_text(json.dumps(detail, indent=2, ensure_ascii=False) + "\n", output)
+    else:
+        write_text(run_page(detail), output)

@@ -1,0 +1,80 @@
+"""`sweep status`: how far sweeps are, who works on them, and what went wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sweeper.commands.options import (
+    DEFAULT_HOME,
+    DatabaseOption,
+    FormatOption,
+    HomeOption,
+    OutputOption,
+    home_at,
+)
+from sweeper.commands.output import format_runs, say, write_table
+
+if TYPE_CHECKING:
+    from results.records import SweepStatus
+
+
+def status(
+    sweep: Annotated[
+        str | None, typer.Argument(metavar="[SWEEP]", help="default: every sweep")
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    db: DatabaseOption = None,
+    format: FormatOption = "table",  # noqa: A002
+    output: OutputOption = None,
+) -> None:
+    """Runs by state, rate, time left, and why runs failed."""
+    from dataclasses import asdict
+
+    from results.queries.queries import Queries
+
+    with Queries.open(home_at(home, db).database) as queries:
+        found = queries.status(sweep)
+    if format == "json":
+        write_table([asdict(status) for status in found], format, output)
+        return
+    rows = [
+        {
+            "sweep": status.sweep,
+            "runs": status.runs,
+            **status.counts,
+            "train_seconds": status.train_seconds,
+            "rate_per_hour": status.rate_per_hour,
+            "seconds_left": status.seconds_left,
+        }
+        for status in found
+    ]
+    write_table(rows, format, output)
+    for status in found:
+        _tell(status)
+
+
+def _tell(status: SweepStatus) -> None:
+    """Who works on a sweep, and what happened to whom; a few lines, whatever its size."""
+    for driver in status.drivers:
+        who = f"driver {driver.pid} on {driver.host}" if driver.pid else "an unknown driver"
+        gone = "; it is gone, and the next `sweep run` takes them up" if driver.gone else ""
+        say(f"{who}: {format_runs(driver.runs)}{gone}")
+    for failure in status.failures:
+        times = f"{failure.attempts} attempt{'s' if failure.attempts != 1 else ''}"
+        say(f"failed {failure.run_id} ({failure.label}, {times}): {failure.error}")
+    failed = {failure.run_id for failure in status.failures}
+    others = [fault for fault in status.faults if fault.run_id not in failed]
+    for fault in others[:_MOST_FAULTS]:
+        times = "once" if fault.times == 1 else f"{fault.times} times"
+        where = f" on {fault.last_host}" if fault.last_host else ""
+        say(
+            f"{fault.kind.replace('_', ' ')} {times}: {fault.run_id} ({fault.label}){where}: "
+            f"{fault.last_error or 'no reason given'}"
+        )
+    if len(others) > _MOST_FAULTS:
+        say(f"... and {len(others) - _MOST_FAULTS} more: sweep status --format json")
+
+
+_MOST_FAULTS = 20
