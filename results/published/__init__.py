@@ -9,13 +9,11 @@ how the numbers came here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping
 
 from results.errors import UnknownPublishedTableError
-from results.published import lm_resnet, newton, tm_resnet, zerosnet
+from results.published.reading import parse_table, read_table, table_names
 from results.published.records import (
-    Measure,
     Network,
     Paper,
     ProbeQuantity,
@@ -24,13 +22,24 @@ from results.published.records import (
     Recipe,
 )
 
-PUBLISHED: Mapping[str, PublishedTable] = MappingProxyType(
-    {
-        table.name: table
-        for tables in (zerosnet.TABLES, lm_resnet.TABLES, newton.TABLES, tm_resnet.TABLES)
-        for table in tables
-    }
-)
+
+class _Published(Mapping[str, PublishedTable]):
+    """The tables by name, each read when it is asked for."""
+
+    def __init__(self) -> None:
+        self._names = {name: name for name in table_names()}
+
+    def __getitem__(self, name: str) -> PublishedTable:
+        return read_table(self._names[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+PUBLISHED: Mapping[str, PublishedTable] = _Published()
 
 
 def published_table(name: str) -> PublishedTable:
@@ -43,12 +52,12 @@ def published_table(name: str) -> PublishedTable:
 
 __all__ = [
     "PUBLISHED",
-    "Measure",
     "Network",
     "Paper",
     "ProbeQuantity",
     "PublishedRow",
     "PublishedTable",
     "Recipe",
+    "parse_table",
     "published_table",
 ]

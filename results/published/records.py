@@ -1,19 +1,11 @@
-"""What a published table is: its source, its rows as printed, and the same rows typed."""
+"""What a published table is: its source, and its printed numbers in our units."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
-from importlib import resources
 from typing import Any
-
-from results.published.units import Unit
-
-#: A line of a CSV file, by column.
-RawRow = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +14,9 @@ class Paper:
 
     short: str
     title: str
-    authors: tuple[str, ...]
-    year: int | None
-    venue: str | None
+    authors: tuple[str, ...] = ()
+    year: int | None = None
+    venue: str | None = None
     arxiv: str | None = None
 
     @property
@@ -47,7 +39,7 @@ class Recipe:
 
     epochs: int | None = None
     batch_size: int | None = None
-    optimizer: str | None = "sgd"
+    optimizer: str | None = None
     lr: float | None = None
     momentum: float | None = None
     weight_decay: float | None = None
@@ -77,12 +69,12 @@ class Network:
             another value belongs all the same, and the difference is named among the conditions.
     """
 
-    model: str | None
+    model: str | None = None
     scheme: str | None = None
     alpha: tuple[float, ...] | None = None
     beta: float | None = None
     learned: str | None = None
-    start: tuple[float, float] | None = None
+    start: tuple[float, ...] | None = None
     variant: Mapping[str, Any] = field(default_factory=dict, hash=False)
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
@@ -105,8 +97,8 @@ class ProbeQuantity:
 
     probe: str
     name: str
-    options: Mapping[str, Any] = field(hash=False)
     spec: str
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def asked_by(self, config: Mapping[str, Any]) -> bool:
         """Whether a run's config has the probe, with these options."""
@@ -118,11 +110,16 @@ class ProbeQuantity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
-    """What a printed line is about; a line with two metrics is one subject in two rows.
+class PublishedRow:
+    """One printed number in our units; a printed line with two metrics is two rows.
 
     Attributes:
         label: the line as the paper names it.
+        metric: what it measures, by our names where a run has it ("test_accuracy").
+        mean: the mean over `runs`, or the only value printed.
+        std: printed standard deviation; None if there is none. No paper says whether it divides
+            by n - 1; it is taken so.
+        resolution: one unit of the last printed digit.
         depth: layers, as printed.
         dataset: by our names, where this version has it; None if the paper does not say.
         network: what reproduces it; None if nothing in this version does.
@@ -133,6 +130,7 @@ class Subject:
         runs: how many runs the mean is over; None if the paper does not say.
         root_moduli: printed moduli, largest first (papers leave them unordered).
         zero_stable: as printed.
+        recipe: how the network was trained; None if the paper does not say.
         quoted_from: where the paper took the number from, if it did.
         note: a misprint, or what else a reader has to know.
         unavailable: what this version lacks for such a run.
@@ -140,6 +138,10 @@ class Subject:
     """
 
     label: str
+    metric: str
+    mean: float
+    std: float | None
+    resolution: float
     depth: int | None = None
     dataset: str | None = None
     network: Network | None = None
@@ -156,50 +158,6 @@ class Subject:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PublishedRow(Subject):
-    """One printed number in our units.
-
-    Attributes:
-        metric: what it measures, by our names where a run has it ("test_accuracy").
-        mean: the mean over `runs`, or the only value printed.
-        std: printed standard deviation; None if there is none. No paper says whether it divides
-            by n - 1; it is taken so.
-        resolution: one unit of the last printed digit.
-    """
-
-    metric: str
-    mean: float
-    std: float | None
-    resolution: float
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """A column of results: our name for it, and its unit as printed.
-
-    Of several columns the largest value counts (the moduli of ZeroSNet's Table 10).
-    """
-
-    metric: str
-    unit: Unit
-    columns: tuple[str, ...]
-    std: str | None = None
-
-    def read(self, raw: RawRow, subject: Subject) -> PublishedRow:
-        text = max((raw[column] for column in self.columns), key=self.unit.value)
-        spread = raw[self.std] if self.std else ""
-        # Means lose a trailing zero in print ("93.8±0.22"); the deviation shows the digits meant.
-        printed = (text, spread) if spread else (text,)
-        return PublishedRow(
-            **vars(subject),
-            metric=self.metric,
-            mean=self.unit.value(text),
-            std=self.unit.spread(spread) if spread else None,
-            resolution=min(map(self.unit.resolution, printed)),
-        )
-
-
-@dataclass(frozen=True)
 class PublishedTable:
     """A table of a paper.
 
@@ -207,9 +165,7 @@ class PublishedTable:
         name: as a spec's `published:` has it, such as "zerosnet/table3".
         number: as printed, such as "Table 3"; None where it is not known.
         caption: what the table shows, in our words.
-        file: the CSV file with the table as printed.
-        measures: the columns that hold results.
-        subject: reads what a line is about.
+        rows: its numbers in our units, in the order of print; a line's metrics follow each other.
         notes: what a reader of any of its rows has to know.
     """
 
@@ -217,32 +173,10 @@ class PublishedTable:
     paper: Paper
     number: str | None
     caption: str
-    file: str
-    measures: tuple[Measure, ...]
-    subject: Callable[[RawRow], Subject]
+    rows: tuple[PublishedRow, ...]
     notes: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
         """Such as "ZeroSNet, Table 3"."""
         return ", ".join(part for part in (self.paper.short, self.number) if part)
-
-    @cached_property
-    def _lines(self) -> tuple[RawRow, ...]:
-        path = resources.files("results.published") / "data" / self.file
-        return tuple(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-
-    @property
-    def raw(self) -> list[dict[str, str]]:
-        """The table as printed: one dict a line, all values text."""
-        return [dict(line) for line in self._lines]
-
-    @cached_property
-    def rows(self) -> tuple[PublishedRow, ...]:
-        """Its numbers in our units, in the order of print; a line's metrics follow each other."""
-        return tuple(
-            measure.read(line, subject)
-            for line in self._lines
-            for subject in [self.subject(line)]
-            for measure in self.measures
-        )

@@ -8,40 +8,42 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from results.errors import ResultsError, UnknownPublishedTableError
-from results.published import PUBLISHED, networks, published_table
-from results.published.units import ERROR_PERCENT, FRACTION, MILLIONS, PERCENT, THOUSANDS
+from results.published import PUBLISHED, Network, parse_table, published_table
+from results.published.units import UNITS
 from sweeper.spec.spec import load_spec
 from trainers.methods import multistep
+from trainers.methods.scheme_config import SchemeConfig
 
 SPECS = sorted((Path(__file__).parents[3] / "specs").glob("*.yaml"))
 
-# Lines as printed, and numbers of them that are results.
+# How many numbers are printed.
 SIZES = {
-    "zerosnet/table1": (5, 5),
-    "zerosnet/table2": (4, 4),
-    "zerosnet/table3": (30, 30),
-    "zerosnet/table4": (40, 40),
-    "zerosnet/table5": (6, 12),
-    "zerosnet/table6": (70, 70),
-    "zerosnet/table7": (15, 45),
-    "zerosnet/table8": (15, 15),
-    "zerosnet/table9": (12, 12),
-    "zerosnet/table10": (10, 10),
-    "lm_resnet/table1": (4, 0),
-    "lm_resnet/table2": (23, 46),
-    "lm_resnet/table3": (5, 10),
-    "lm_resnet/table4": (8, 8),
-    "newton/table1": (4, 8),
-    "newton/table2": (4, 8),
-    "newton/table4": (2, 4),
-    "newton/table5": (4, 8),
-    "newton/table6": (3, 12),
-    "newton/table7": (2, 4),
-    "newton/table8": (2, 8),
-    "newton/table9": (2, 4),
-    "tm_resnet/results": (2, 4),
+    "zerosnet/table1": 5,
+    "zerosnet/table2": 4,
+    "zerosnet/table3": 30,
+    "zerosnet/table4": 40,
+    "zerosnet/table5": 12,
+    "zerosnet/table6": 70,
+    "zerosnet/table7": 45,
+    "zerosnet/table8": 15,
+    "zerosnet/table9": 12,
+    "zerosnet/table10": 10,
+    "lm_resnet/table1": 0,
+    "lm_resnet/table2": 46,
+    "lm_resnet/table3": 10,
+    "lm_resnet/table4": 8,
+    "newton/table1": 8,
+    "newton/table2": 8,
+    "newton/table4": 4,
+    "newton/table5": 8,
+    "newton/table6": 12,
+    "newton/table7": 4,
+    "newton/table8": 8,
+    "newton/table9": 4,
+    "tm_resnet/results": 4,
 }
 
 
@@ -55,16 +57,18 @@ def row(name, label, metric="test_accuracy"):
 
 
 def test_every_table_loads_whole():
-    assert {name: (len(t.raw), len(t.rows)) for name, t in PUBLISHED.items()} == SIZES
+    assert {name: len(table.rows) for name, table in PUBLISHED.items()} == SIZES
 
 
-def test_every_file_is_one_table():
-    files = [f.name for f in (resources.files("results.published") / "data").iterdir()]
-    assert sorted(files) == sorted(table.file for table in PUBLISHED.values())
-
-
-def test_names_lead_to_the_tables_that_bear_them():
+def test_every_file_is_one_table_by_its_own_name():
+    data = Path(str(resources.files("results.published") / "data"))
+    files = {str(file.relative_to(data).with_suffix("")) for file in data.glob("*/*")}
+    assert files == PUBLISHED.keys()
     assert all(published_table(name).name == name for name in PUBLISHED)
+
+
+def test_tables_are_listed_by_paper_and_number():
+    assert list(PUBLISHED) == list(SIZES)
 
 
 def test_every_spec_names_a_published_table():
@@ -95,17 +99,62 @@ def test_sources_are_named():
     assert all(table.caption and table.paper.title for table in PUBLISHED.values())
 
 
-def test_raw_lines_are_as_printed_and_no_way_into_the_data():
-    table = published_table("lm_resnet/table2")
-    assert table.raw[0] == {
-        "model": "ResNet (He et al. (2015b))",
-        "layers": "20",
-        "test_error": "8.75",
-        "parameters": "0.27M",
-        "dataset": "CIFAR10",
-    }
-    table.raw[0]["test_error"] = "0"
-    assert table.raw[0]["test_error"] == "8.75"
+NEW = """\
+# number: Table 7
+# caption: two networks
+# notes: printed in haste
+# notes: and in italics
+# dataset: cifar10
+# network.variant.block: null
+# network.options.width: 16
+label,depth,network.model,network.scheme,network.alpha,network.beta,recipe,zero_stable,root_moduli,\
+test_accuracy (percent wrong),test_accuracy std,parameters (millions),remarks (words)
+"one, pre-act",20,zerosnet,,1/3 5/9 1/9,16/9,cifar10,yes,0.33 1.00 0.33,6.4,0.15,0.27,slow
+two,,resnet,,,,,no,,7,,,
+"""
+
+
+def test_a_new_table_is_one_file():
+    table = parse_table("zerosnet/table11", NEW)
+    assert (table.title, table.caption) == ("ZeroSNet, Table 7", "two networks")
+    assert table.notes == ("printed in haste", "and in italics")
+    accuracy, size, other = table.rows
+    assert accuracy.network == size.network
+    assert accuracy.network == Network(
+        "zerosnet",
+        "{alpha: [1/3, 5/9, 1/9], beta: 16/9}",
+        alpha=(1 / 3, 5 / 9, 1 / 9),
+        beta=16 / 9,
+        variant={"block": None},
+        options={"width": 16},
+    )
+    assert (accuracy.mean, accuracy.std, accuracy.resolution) == (93.6, 0.15, 0.01)
+    assert (size.metric, size.mean, size.std) == ("parameters", 270_000, None)
+    assert accuracy.root_moduli == (1.0, 0.33, 0.33)
+    assert accuracy.recipe == published_table("zerosnet/table3").rows[0].recipe
+    assert (other.depth, other.mean, other.resolution, other.recipe) == (None, 93.0, 1.0, None)
+    assert (other.zero_stable, other.dataset) == (False, "cifar10")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("recipe", "recipes", r"row 1: unknown column 'recipes' \(known: label, metric, mean"),
+        ("network.beta", "network.gamma", r"row 1: unknown column 'gamma' \(known: model"),
+        ("yes", "Yes", "row 1: zero_stable cannot be 'Yes'"),
+        (",20,", ",20.5,", "row 1: depth cannot be '20.5'"),
+        ("cifar10,yes", "cifar,yes", "row 1: recipe cannot be 'cifar'"),
+        ("16/9", "16/0", "row 1: beta cannot be '16/0'"),
+        ("percent wrong", "per cent", r"row 1: test_accuracy has no unit 'per cent' \(known: per"),
+        ("6.4", "6,4", "row 1: 14 cells under 13 columns"),
+        ("two,", "two", "row 2: 12 cells under 13 columns"),
+        ("6.4", "about 6", "row 1: test_accuracy cannot be 'about 6 ± 0.15'"),
+        ("# dataset", "# depth", "row 1: depth stands above the table and in it"),
+    ],
+)
+def test_what_the_format_does_not_have_is_refused_with_its_place(right, wrong, message):
+    with pytest.raises(ValueError, match=rf"published table zerosnet/table11, {message}"):
+        parse_table("zerosnet/table11", NEW.replace(right, wrong, 1))
 
 
 def test_numbers_come_in_our_units():
@@ -124,17 +173,17 @@ def test_numbers_come_in_our_units():
 
 @given(st.decimals(0, 100, places=2))
 def test_errors_are_what_accuracies_lack(percent):
-    text = str(percent)
-    assert ERROR_PERCENT.value(text) == pytest.approx(100 - PERCENT.value(text), abs=1e-12)
-    assert ERROR_PERCENT.spread(text) == PERCENT.spread(text) == float(percent)
-    assert ERROR_PERCENT.resolution(text) == 0.01
+    text, right, wrong = str(percent), UNITS["percent"], UNITS["percent wrong"]
+    assert wrong.value(text) == pytest.approx(100 - right.value(text), abs=1e-12)
+    assert wrong.spread(text) == right.spread(text) == float(percent)
+    assert wrong.resolution(text) == 0.01
 
 
 @given(st.integers(0, 99_999))
-def test_counts_are_exact(thousands):
-    assert THOUSANDS.value(str(thousands)) == 1000 * thousands
-    assert MILLIONS.value(f"{thousands / 1000:.3f}M") == 1000 * thousands
-    assert FRACTION.value(f"0.{thousands:05d}") == pytest.approx(thousands / 1000, abs=1e-12)
+def test_counts_are_exact(number):
+    assert UNITS["thousands"].value(str(number)) == 1000 * number
+    assert UNITS["millions"].value(f"{number / 1000:.3f}") == 1000 * number
+    assert UNITS["fraction"].value(f"0.{number:05d}") == pytest.approx(number / 1000, abs=1e-12)
 
 
 def test_all_percentages_are_percentages():
@@ -171,16 +220,23 @@ def test_noise_is_named_as_evaluations_are():
     assert named == dict.fromkeys([None, *(e.name for e in spec.evaluations)], 10)
 
 
-@given(st.fractions(-20, 20, max_denominator=40).filter(bool))
-def test_coefficients_of_the_families_are_those_that_train(parameter):
-    text = str(parameter)
-    for ours, theirs in [
-        (networks.zerosnet(text), multistep.zerosnet(parameter)),
-        (networks.lm_resnet_shared(text), multistep.lm_resnet(parameter)),
-        (networks.preresnet(text), multistep.preresnet(parameter)),
-    ]:
-        assert ours.alpha == tuple(float(a) for a in theirs.alpha)
-        assert ours.beta == float(theirs.beta)
+def test_coefficients_are_those_that_train_by_what_a_spec_would_say():
+    """A family's coefficients are written out beside its parameter, as `{lambda: -9/5}`."""
+    fixed = Counter()
+    for name, table in PUBLISHED.items():
+        for r in table.rows:
+            if r.network is None or r.network.scheme is None:
+                continue
+            said = YAML(typ="safe").load(r.network.scheme)
+            scheme = SchemeConfig.model_validate(said)
+            assert scheme.learned == r.network.learned, (name, r.label)
+            if r.network.start is not None:
+                assert scheme.start == r.network.start, (name, r.label)
+            if r.network.alpha is not None:
+                assert scheme.alpha == r.network.alpha, (name, r.label)
+                assert scheme.beta == r.network.beta, (name, r.label)
+                fixed.update(said.keys())
+    assert fixed == {"alpha": 155, "beta": 110, "lambda": 57, "k": 4}
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 6, 7, 10])
@@ -209,7 +265,7 @@ def test_tables_of_one_paper_agree_where_they_overlap():
         }
 
     assert by_scheme("zerosnet/table6", evaluation=None) == by_scheme("zerosnet/table3", depth=56)
-    best = networks.third_order(("1/3", "5/9", "1/9"), "16/9").scheme
+    best = "{alpha: [1/3, 5/9, 1/9], beta: 16/9}"
     for depth in (32, 44, 56):
         opt = row("zerosnet/table4", f"ZeroSNet-Opt, {depth} layers, CIFAR-10")
         assert (opt.mean, opt.std) == by_scheme("zerosnet/table3", depth=depth)[best]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional
 
+from results.published import PublishedRow, published_table
 from small_networks import noise, parameters, scramble
 from trainers.config.run import RunConfig
 from trainers.errors import TrainingStopped
@@ -25,7 +25,6 @@ from trainers.storage import open_folder
 Small = Callable[..., dict[str, Any]]
 
 NO_DATA = Path("/nonexistent")  # the digits need no folder
-TABLES = Path(__file__).parents[3] / "results/published/data"
 CLASSES = {"cifar10": 10, "cifar100": 100, "speech_commands": 35}
 
 
@@ -59,33 +58,35 @@ def counted(
     return MODELS[name].count_parameters(completed(name, **options), None, channels, classes)
 
 
-def rows(table: int) -> list[dict[str, str]]:
-    with (TABLES / f"newton_table{table}.csv").open() as file:
-        return list(csv.DictReader(file))
+def printed_sizes(*tables: int) -> list[PublishedRow]:
+    rows = [row for table in tables for row in published_table(f"newton/table{table}").rows]
+    return [row for row in rows if row.metric == "parameters"]
 
 
-def options_of(row: dict[str, str]) -> dict[str, Any]:
-    name = "resnet" if row["model"].startswith("ResNet") else "newton_resnet"
-    blocks = [int(n) for n in row["blocks"].split()]
-    return {"name": name, "blocks": blocks, "activation": row.get("activation", "relu")}
+def options_of(row: PublishedRow) -> dict[str, Any]:
+    """From the words of the line, such as "ResNet18, 2 2 2 2 blocks, no activations"."""
+    name, blocks, *activations = row.label.split(", ")
+    return {
+        "name": "resnet" if name.startswith("ResNet") else "newton_resnet",
+        "blocks": [int(number) for number in blocks.split()[:-1]],
+        "activation": "none" if activations else "relu",
+    }
 
 
 @pytest.mark.parametrize(
-    "row",
-    [row for table in (1, 2, 4, 5) for row in rows(table)],
-    ids=lambda row: f"{row['model']} {row['blocks']} {row['dataset']}",
+    "row", printed_sizes(1, 2, 4, 5), ids=lambda row: f"{row.label}, {row.dataset}"
 )
-def test_every_row_has_the_parameters_that_its_table_prints(row: dict[str, str]) -> None:
-    count = counted(**options_of(row), classes=CLASSES[row["dataset"]])
-    assert f"{count / 1e6:.1f}" == row["parameters_millions"]
+def test_every_row_has_the_parameters_that_its_table_prints(row: PublishedRow) -> None:
+    count = counted(**options_of(row), classes=CLASSES[row.dataset])
+    assert round(count, -5) == row.mean
 
 
 def test_the_rows_of_the_baselines_are_the_networks_of_their_names() -> None:
-    named = [row for table in (1, 2, 4, 5, 9) for row in rows(table)]
-    named = [row for row in named if row["model"].startswith("ResNet")]
-    assert {row["model"] for row in named} == {"ResNet18", "ResNet34"}
+    named = [row for row in printed_sizes(1, 2, 4, 5, 9) if row.label.startswith("ResNet")]
+    assert {row.label.split(",")[0] for row in named} == {"ResNet18", "ResNet34"}
     for row in named:
-        assert completed(depth=int(row["model"][6:])) == completed(blocks=options_of(row)["blocks"])
+        depth = int(row.label.split(",")[0].removeprefix("ResNet"))
+        assert completed(depth=depth) == completed(blocks=options_of(row)["blocks"])
 
 
 def test_the_known_counts_of_resnets_for_cifar() -> None:
@@ -96,7 +97,7 @@ def test_the_known_counts_of_resnets_for_cifar() -> None:
 
 def test_speech_commands_newton_resnet_is_no_whole_number_of_projections() -> None:
     """Table 9 prints 13.2 million, between none and one. The baseline of its other row fits."""
-    baseline, newton = rows(9)
+    baseline, newton = printed_sizes(9)
     shape = {"channels": 1, "classes": 35}
     assert f"{counted(**options_of(baseline), **shape) / 1e6:.1f}" == "21.3"
     possible = [
@@ -104,7 +105,7 @@ def test_speech_commands_newton_resnet_is_no_whole_number_of_projections() -> No
         for x_proj, lin_proj in [(0, 0), (0, 1), (1, 1)]
     ]
     assert [f"{count:.1f}" for count in possible] == ["12.7", "13.5", "14.3"]
-    assert newton["parameters_millions"] == "13.2"
+    assert newton.mean == 13_200_000
 
 
 activations = st.sampled_from(["relu", "none"])
