@@ -45,12 +45,12 @@ def _damage() -> SweepError | None:
     if home is None:
         return None
     from results.database.connect import connect
-    from results.database.integrity import find_damage
+    from results.database.integrity import find_corruption
     from results.errors import DatabaseError
 
     try:
         with closing(connect(home.database, "read")) as database:
-            found, shown = find_damage(database), database.shown
+            found, shown = find_corruption(database), database.shown
     except DatabaseError as error:
         return as_sweep_error(error)
     if found is None:

@@ -23,8 +23,8 @@ class Database(ABC):
     """
 
     shown: str
-    patience: float = 0.0
-    """For how many seconds a lost connection, or a file that others lock, is waited for."""
+    retry_seconds: float = 0.0
+    """How long a lost connection, or a file that others lock, is waited for."""
 
     @abstractmethod
     def prepare_for_writing(self) -> None:

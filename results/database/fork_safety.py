@@ -1,7 +1,7 @@
-"""Descriptors of locks, which a forked child must not keep.
+"""Descriptors of locks, which a forked child must close.
 
-A lock on a file or connection belongs to what parent and child share: a child that outlives its
-parent would keep it.
+A lock on a file or connection belongs to the open file that parent and child share: a child that
+outlives its parent would go on holding it.
 """
 
 from __future__ import annotations
@@ -11,41 +11,41 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_held: set[int] = set()
+_closed_in_children: set[int] = set()
 
 
-def hold(descriptor: int) -> None:
+def close_in_children(descriptor: int) -> None:
     """From now on, children close their copy of `descriptor` as soon as they are forked."""
-    _held.add(descriptor)
+    _closed_in_children.add(descriptor)
 
 
-def let_go(descriptor: int) -> None:
-    """Undoes `hold`, before the descriptor is closed here."""
-    _held.discard(descriptor)
+def keep_in_children(descriptor: int) -> None:
+    """Undoes `close_in_children`; to be called before the descriptor is closed here."""
+    _closed_in_children.discard(descriptor)
 
 
 @contextmanager
-def kept(descriptor: int) -> Iterator[None]:
-    """Holds `descriptor` while the block runs, then unlocks and closes it.
+def closed_in_children(descriptor: int) -> Iterator[None]:
+    """Keeps forked children from having `descriptor` in the block; then unlocks and closes it.
 
     In a child that leaves the block, having been forked in it, it is closed already.
     """
     owner = os.getpid()
-    hold(descriptor)
+    close_in_children(descriptor)
     try:
         yield
     finally:
         if os.getpid() == owner:
-            let_go(descriptor)
-            # Closing is not enough if a child was forked before this was held.
+            keep_in_children(descriptor)
+            # Closing is not enough if a child was forked before this was registered.
             fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
 
 
-def _let_go_in_child() -> None:
-    for descriptor in _held:
+def _close_all() -> None:
+    for descriptor in _closed_in_children:
         os.close(descriptor)
-    _held.clear()
+    _closed_in_children.clear()
 
 
-os.register_at_fork(after_in_child=_let_go_in_child)
+os.register_at_fork(after_in_child=_close_all)

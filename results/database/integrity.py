@@ -35,16 +35,16 @@ from results.schema.tables import metadata, sweep_specs, sweeps
 _LONGEST_SHOWN = 60
 
 
-def find_damage(database: Database) -> str | None:
+def find_corruption(database: Database) -> str | None:
     """The first value that breaks a rule of the tables, in words; None if there is none.
 
     Reads everything: it takes seconds for each GB.
     """
     with database.reading() as connection:
-        return next(_damages(connection), None)
+        return next(_corruptions(connection), None)
 
 
-def _damages(connection: Connection) -> Iterator[str]:
+def _corruptions(connection: Connection) -> Iterator[str]:
     sqlite = connection.dialect.name == "sqlite"
     for table in metadata.sorted_tables:
         for column in table.columns:

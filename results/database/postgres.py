@@ -12,17 +12,17 @@ from sqlalchemy.exc import DBAPIError
 
 from results.database.base import Database, Purpose, T
 from results.database.postgres_lock import PostgresDriverLock, just_started, vanished
-from results.database.retry import Patience
+from results.database.retry import RetryPolicy
 from results.database.text_escaping import escape_text
 from results.database.url import PostgresAddress
 from results.errors import DatabaseError
 from results.json_values import one_line, to_json
 
 CONNECT_SECONDS = 10
-PATIENCE_SECONDS = 300.0
+RETRY_SECONDS = 300.0
 """How long a driver waits for a lost database to come back before it gives up."""
 
-READER_PATIENCE_SECONDS = 10.0
+READER_RETRY_SECONDS = 10.0
 """The same for who only reads: a person waits for the answer."""
 
 LOCK_SECONDS = 10
@@ -75,7 +75,7 @@ class PostgresDatabase(Database):
         self._address = address
         self._on_wait = on_wait or (lambda sentence: None)
         self._read_only = purpose == "read"
-        self.patience = READER_PATIENCE_SECONDS if self._read_only else PATIENCE_SECONDS
+        self.retry_seconds = READER_RETRY_SECONDS if self._read_only else RETRY_SECONDS
         self._used_up = False
         self._reached = False
         self._lock: PostgresDriverLock | None = None
@@ -167,22 +167,18 @@ class PostgresDatabase(Database):
     def _persist(self, attempt: Callable[[], T]) -> T:
         """Tries again after what may pass by itself; raises DatabaseError if it does not."""
         # Whoever cleans up after a wait in vain does not wait as long again.
-        patience = Patience(0.0 if self._used_up else self.patience, self._on_wait)
-        while True:
-            try:
-                try:
-                    value = attempt()
-                except _PassingError as error:
-                    if not self._reached:
-                        raise
-                    patience.wait(error)
-                else:
-                    self._used_up = False
-                    return value
-            except BaseException:
-                if patience.waited:
-                    self._used_up = True
-                raise
+        policy = RetryPolicy(
+            0.0 if self._used_up else self.retry_seconds,
+            lambda error: self._reached and isinstance(error, _PassingError),
+            self._on_wait,
+        )
+        try:
+            value = policy.call(attempt)
+        except BaseException:
+            self._used_up = self._used_up or policy.waited
+            raise
+        self._used_up = False
+        return value
 
     @contextmanager
     def driving(self, command: str) -> Iterator[Callable[[], int]]:

@@ -116,7 +116,7 @@ class PostgresDriverLock:
             assert raw is not None
             self._session = int(raw.info.backend_pid)
             self._socket = int(raw.fileno())
-            fork_safety.hold(self._socket)
+            fork_safety.close_in_children(self._socket)
         except BaseException:
             connection.invalidate()  # it may have a lock, and must not keep it in the pool
             connection.close()
@@ -180,7 +180,7 @@ class PostgresDriverLock:
             time.sleep(0.01)
 
     def _drop(self) -> None:
-        fork_safety.let_go(self._socket)
+        fork_safety.keep_in_children(self._socket)
         if self._connection is not None:
             self._connection.invalidate()
             self._connection.close()

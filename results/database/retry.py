@@ -1,44 +1,66 @@
-"""Waiting for a database that was lost, without hiding it and without end."""
+"""Trying again what may pass by itself: a lost connection, a file that others lock."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential
+
+T = TypeVar("T")
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 5.0
 _TELL_EVERY_SECONDS = 10.0
 
 
-class Patience:
-    """The waits of one call; its clock starts with the first."""
+class RetryPolicy:
+    """How long one call is tried again; the time counts from its first failure.
 
-    def __init__(self, seconds: float, on_wait: Callable[[str], None]) -> None:
-        self._seconds = seconds
+    `retry_seconds`: when to give up. `passes`: whether an error may pass by itself. `on_wait`:
+    told at the first failure, and then every 10 s.
+    """
+
+    def __init__(
+        self,
+        retry_seconds: float,
+        passes: Callable[[BaseException], bool],
+        on_wait: Callable[[str], None],
+    ) -> None:
+        self._retry_seconds = retry_seconds
+        self._passes = passes
         self._on_wait = on_wait
-        self._pause = _FIRST_PAUSE_SECONDS
-        self._deadline: float | None = None
+        self._pauses = wait_exponential(multiplier=_FIRST_PAUSE_SECONDS, max=_LONGEST_PAUSE_SECONDS)
+        self._give_up_at: float | None = None
         self._tell_at = 0.0
 
     @property
     def waited(self) -> bool:
-        """Whether there was any reason to wait."""
-        return self._deadline is not None
+        """Whether a call has failed with what may pass by itself."""
+        return self._give_up_at is not None
 
-    def wait(self, error: Exception) -> None:
-        """Sleeps, each time longer, before the next try; raises `error` when all is used up.
+    def call(self, attempt: Callable[[], T]) -> T:
+        """What `attempt` returns; raises its last error when the time is up, or any other."""
+        return Retrying(
+            sleep=lambda seconds: time.sleep(seconds),
+            retry=retry_if_exception(self._passes),
+            wait=lambda state: min(self._pauses(state), self._left()),
+            stop=lambda state: self._left() <= 0,
+            before_sleep=self._tell,
+            reraise=True,
+        )(attempt)
 
-        Says so at once, and then every 10 s.
-        """
+    def _left(self) -> float:
         now = time.monotonic()
-        if self._deadline is None:
-            self._deadline = self._tell_at = now
-            self._deadline += self._seconds
-        left = self._deadline - now
-        if left <= 0:
-            raise error
-        if now >= self._tell_at:
+        if self._give_up_at is None:
+            self._give_up_at = now + self._retry_seconds
+            self._tell_at = now
+        return self._give_up_at - now
+
+    def _tell(self, state: RetryCallState) -> None:
+        now = time.monotonic()
+        if now >= self._tell_at and state.outcome is not None:
             self._tell_at = now + _TELL_EVERY_SECONDS
-            self._on_wait(f"{error}; trying again for {left:.0f} s")
-        time.sleep(min(self._pause, left))
-        self._pause = min(self._pause * 2, _LONGEST_PAUSE_SECONDS)
+            error = state.outcome.exception()
+            self._on_wait(f"{error}; trying again for {self._left():.0f} s")

@@ -32,7 +32,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from results.database import fork_safety
 from results.database.base import Database, Purpose, T
-from results.database.retry import Patience
+from results.database.retry import RetryPolicy
 from results.database.sqlite_lock import driver_lock
 from results.database.text_escaping import escape_text
 from results.database.url import SqliteAddress
@@ -105,12 +105,9 @@ class SqliteDatabase(Database):
 
     def _persist(self, attempt: Callable[[], T]) -> T:
         """A driver, with hours of work at stake, waits while others keep the file locked."""
-        patience = Patience(self.patience if self._driving else 0.0, self._on_wait)
-        while True:
-            try:
-                return attempt()
-            except _LockedError as error:
-                patience.wait(error)
+        seconds = self.retry_seconds if self._driving else 0.0
+        policy = RetryPolicy(seconds, lambda e: isinstance(e, _LockedError), self._on_wait)
+        return policy.call(attempt)
 
     @contextmanager
     def driving(self, command: str) -> Iterator[Callable[[], int]]:
@@ -249,8 +246,8 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
 
 
 @contextmanager
-def _writer_lock(path: Path, patience: float) -> Iterator[None]:
-    """Waits until no other Store writes; raises DatabaseError after `patience` seconds."""
+def _writer_lock(path: Path, wait_seconds: float) -> Iterator[None]:
+    """Waits until no other Store writes; raises DatabaseError after `wait_seconds`."""
     lock = path.with_name(path.name + ".write.lock")
     try:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -259,8 +256,8 @@ def _writer_lock(path: Path, patience: float) -> Iterator[None]:
             f"{path} cannot be written: {lock} cannot be opened ({error.strerror}); check your"
             " rights to the folder"
         ) from error
-    with fork_safety.kept(descriptor):
-        deadline = time.monotonic() + patience
+    with fork_safety.closed_in_children(descriptor):
+        deadline = time.monotonic() + wait_seconds
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

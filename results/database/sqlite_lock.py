@@ -30,14 +30,14 @@ def driver_lock(database: Path, command: str) -> Iterator[None]:
         raise DatabaseError(
             f"the driver lock {path} cannot be opened ({error.strerror}): check your rights to it"
         ) from error
-    with fork_safety.kept(descriptor):
+    with fork_safety.closed_in_children(descriptor):
         _lock(descriptor, database, path)
         owner = os.getpid()
         _write_holder(descriptor, command, path)
         try:
             yield
         finally:
-            if os.getpid() == owner:  # a forked child has let go of it
+            if os.getpid() == owner:  # a forked child has closed it
                 os.ftruncate(descriptor, 0)
 
 

@@ -52,7 +52,7 @@ class Store:
     for one caller only, and raises the run's attempt number by one. Attempt numbers only rise.
 
     A write about a running run names its attempt, and checks in its own transaction that the run
-    is still running under that attempt, and is this driver's. If not, the writer was overtaken:
+    is still running under that attempt, and is this driver's. If not, the writer is fenced off:
     the method returns False, and nothing at all has changed. Outside of `driving`, runs belong
     to no driver.
 
@@ -66,7 +66,7 @@ class Store:
     be null already.
 
     Every method raises DatabaseError if the database cannot be read or written; one that waited
-    10 s for another writer gives up with that error, or, in a driver, after its `patience`.
+    10 s for another writer gives up with that error, or, in a driver, after its `retry_seconds`.
     """
 
     def __init__(self, database: Database) -> None:
@@ -80,12 +80,12 @@ class Store:
         *,
         create: bool = True,
         on_wait: Callable[[str], None] | None = None,
-        patience: float | None = None,
+        retry_seconds: float | None = None,
     ) -> Self:
         """Opens `sqlite:///path` or `postgresql+psycopg://user:password@host/database`.
 
         With `create`, what is missing is made: the SQLite file, its folder, and the tables. A
-        Postgres connection that is lost later is waited for `patience` seconds (300 if None),
+        Postgres connection that is lost later is waited for `retry_seconds` (300 if None),
         and so is a SQLite file that others lock while this process drives; `on_wait` is told.
 
         Raises NoDatabaseError if there is no database and `create` is false, DatabaseError if
@@ -93,8 +93,8 @@ class Store:
         the schema of another version.
         """
         database = connect(url, "create" if create else "write", on_wait=on_wait)
-        if patience is not None:
-            database.patience = patience
+        if retry_seconds is not None:
+            database.retry_seconds = retry_seconds
         return cls(database)
 
     @property
@@ -285,7 +285,7 @@ class Store:
 
         `outcome` is "lost" (the worker vanished) or "interrupted" (it was stopped); `error` says
         why in one line, `fault`, one of FAULTS, in one word. `provenance` is added to that of
-        the claim. False if overtaken. Raises ValueError for another outcome or fault.
+        the claim. False if fenced off. Raises ValueError for another outcome or fault.
         """
         if outcome not in ("lost", "interrupted"):
             raise ValueError(f"outcome {outcome!r}: 'lost' or 'interrupted' is expected")
@@ -306,7 +306,7 @@ class Store:
     ) -> bool:
         """Ends a run that cannot succeed: running -> failed, with the reason in one line.
 
-        `fault` and `provenance` as in `release`. False if overtaken. Raises ValueError for an
+        `fault` and `provenance` as in `release`. False if fenced off. Raises ValueError for an
         unknown fault.
         """
         reason = one_line(error) or "no reason was given"
@@ -341,13 +341,13 @@ class Store:
         """Ends a run with its result: running -> done, with all that was measured of it.
 
         `result` is the content of the worker's result.json. Its provenance is added to that of
-        the claim. False if overtaken. Raises BadResultError, before anything is written, if the
+        the claim. False if fenced off. Raises BadResultError, before anything is written, if the
         result is malformed or belongs to another run or attempt.
         """
         return bool(self.commit_all([(run_id, attempt, result)]))
 
     def commit_all(self, results: Sequence[tuple[str, int, Mapping[str, Any]]]) -> set[str]:
-        """As `commit`, of different runs in one transaction; the ids of those not overtaken."""
+        """As `commit`, of different runs in one transaction; the ids of those not fenced off."""
         checked = [
             (run_id, attempt, check_result(run_id, attempt, result))
             for run_id, attempt, result in results

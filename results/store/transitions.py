@@ -81,7 +81,7 @@ def finish(
     now: float,
     driver_id: int | None,
 ) -> set[str]:
-    """running -> done, with all that was measured, for those that were not overtaken; their ids."""
+    """running -> done, with all that was measured, for those that are not fenced off; their ids."""
     held = (
         select(runs.c.run_id, runs.c.attempt, attempts.c.provenance)
         .join(

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from sweeper.commands import (
     cancel,
     compare,
-    keep,
+    db,
+    export,
+    import_,
     plan,
     plot,
     report,
@@ -33,10 +35,10 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare": compare.compare,
     "plot": plot.plot,
     "show": show.show,
-    "export": keep.export,
-    "import": keep.import_,
-    "db current": keep.current,
-    "db upgrade": keep.upgrade,
+    "export": export.export,
+    "import": import_.import_,
+    "db current": db.current,
+    "db upgrade": db.upgrade,
 }
 """In the order of `sweep --help`. A name of two words is a command of one of GROUPS."""
 

@@ -110,7 +110,7 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
     try:
         with (
             stop.listening(),
-            Store.open(home.database, on_wait=wait, patience=patience) as store,
+            Store.open(home.database, on_wait=wait, retry_seconds=patience) as store,
         ):
             with Queries.open(home.database) as queries:
                 samples = queries.cost_samples()

@@ -215,7 +215,7 @@ def test_a_driver_waits_for_a_locked_file_and_says_so(sqlite_url, make, monkeypa
         other.execute("ROLLBACK")
 
     with (
-        Store.open(sqlite_url, on_wait=on_wait, patience=60) as store,
+        Store.open(sqlite_url, on_wait=on_wait, retry_seconds=60) as store,
         store.driving(),
         closing(sqlite3.connect(store.shown, isolation_level=None)) as other,
     ):
@@ -230,7 +230,7 @@ def test_a_driver_does_not_wait_for_ever(sqlite_url, make, monkeypatch):
     monkeypatch.setattr("results.database.sqlite.BUSY_SECONDS", 0.05)
     told = []
     with (
-        Store.open(sqlite_url, on_wait=told.append, patience=0.2) as store,
+        Store.open(sqlite_url, on_wait=told.append, retry_seconds=0.2) as store,
         store.driving(),
         closing(sqlite3.connect(store.shown, isolation_level=None)) as other,
     ):

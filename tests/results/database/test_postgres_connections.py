@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 import archives
 import databases
-from results.database.retry import Patience
+from results.database.retry import RetryPolicy
 from results.errors import DatabaseError
 from results.queries.queries import Queries
 from results.queries.reader import Reader
@@ -491,7 +491,7 @@ def test_a_wait_is_told_once_and_the_store_goes_on(proxy, make):
     assert said.endswith("; trying again for 300 s")
 
 
-def test_patience_pauses_longer_each_time_tells_every_ten_seconds_and_ends(monkeypatch):
+def test_retries_pause_longer_each_time_tell_every_ten_seconds_and_end(monkeypatch):
     now = 1000.0
     pauses = []
     told = []
@@ -501,21 +501,26 @@ def test_patience_pauses_longer_each_time_tells_every_ten_seconds_and_ends(monke
         pauses.append(seconds)
         now += seconds
 
+    def fail_with(error):
+        raise error
+
     monkeypatch.undo()
     monkeypatch.setattr("results.database.retry.time.sleep", sleep)
     monkeypatch.setattr("results.database.retry.time.monotonic", lambda: now)
-    patience = Patience(60.0, lambda sentence: told.append((now - 1000.0, sentence)))
-    assert not patience.waited
+    policy = RetryPolicy(
+        60.0,
+        lambda error: isinstance(error, DatabaseError),
+        lambda sentence: told.append((now - 1000.0, sentence)),
+    )
+    assert policy.call(lambda: 7) == 7
+    with pytest.raises(ValueError, match="does not pass"):
+        policy.call(lambda: fail_with(ValueError("does not pass")))
+    assert not policy.waited
     problem = DatabaseError("lost")
-
-    def wait_for_ever():
-        while True:
-            patience.wait(problem)
-
     with pytest.raises(DatabaseError) as caught:
-        wait_for_ever()
+        policy.call(lambda: fail_with(problem))
     assert caught.value is problem
-    assert patience.waited
+    assert policy.waited
     assert sum(pauses) == pytest.approx(60.0)
     assert pauses[0] < 0.1
     assert pauses[:-1] == sorted(pauses[:-1])
@@ -527,7 +532,7 @@ def test_patience_pauses_longer_each_time_tells_every_ten_seconds_and_ends(monke
 def test_a_database_that_stays_away_is_an_error_and_the_next_call_waits_no_more(
     proxy, make, monkeypatch
 ):
-    monkeypatch.setattr("results.database.postgres.PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("results.database.postgres.RETRY_SECONDS", 0.2)
     told = []
     with Store.open(proxy.url, on_wait=told.append) as store:
         make.save(store, "s", make.runs(2))
@@ -541,11 +546,11 @@ def test_a_database_that_stays_away_is_an_error_and_the_next_call_waits_no_more(
         proxy.come_up()
         assert store.claim(RUN, provenance={}) == 1
         proxy.cut()
-        assert store.release(RUN, 1, "lost", "it is back, and so is the patience")
+        assert store.release(RUN, 1, "lost", "it is back, and is waited for again")
 
 
 def test_who_only_reads_waits_less(proxy, store, make, monkeypatch):
-    monkeypatch.setattr("results.database.postgres.READER_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("results.database.postgres.READER_RETRY_SECONDS", 0.2)
     make.save(store, "s", make.runs(2))
     with Queries.open(proxy.url) as queries:
         proxy.cut()
@@ -732,9 +737,9 @@ def test_who_leaves_while_the_server_is_away_does_not_wait_for_it(
         assert other.take_over() == [(RUN, 1, None)]
 
 
-def test_a_patience_can_be_chosen(proxy, make):
+def test_how_long_to_retry_can_be_chosen(proxy, make):
     told = []
-    with Store.open(proxy.url, on_wait=told.append, patience=0.2) as store:
+    with Store.open(proxy.url, on_wait=told.append, retry_seconds=0.2) as store:
         make.save(store, "s", make.runs(2))
         proxy.go_down()
         with pytest.raises(DatabaseError, match="cannot be reached"):

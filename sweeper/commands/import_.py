@@ -1,4 +1,4 @@
-"""Looking after the database: `sweep export`, `import`, `db current`, `db upgrade`."""
+"""`sweep import`."""
 
 from __future__ import annotations
 
@@ -10,34 +10,6 @@ import typer
 from sweeper.commands.options import DEFAULT_HOME, DatabaseOption, HomeOption, home_at
 from sweeper.commands.output import say
 from sweeper.errors import RequestError
-
-
-def export(
-    output: Annotated[
-        Path, typer.Option("--output", metavar="FOLDER", help="the archive; it must not exist yet")
-    ],
-    sweeps: Annotated[
-        list[str], typer.Argument(metavar="[SWEEP]...", help="default: the whole database")
-    ] = [],  # noqa: B006 - typer copies it
-    replace: Annotated[
-        bool, typer.Option("--replace", help="replace an archive that lies there")
-    ] = False,
-    home: HomeOption = DEFAULT_HOME,
-    db: DatabaseOption = None,
-) -> None:
-    """Write whole sweeps, with all that was measured of them, as a folder of Parquet."""
-    from results.archive.writing import export as write_archive
-    from results.queries.reader import Reader
-    from results.schema.revisions import NEWEST
-
-    reader = Reader.open(home_at(home, db).database)
-    try:
-        with reader.view() as connection:
-            manifest = write_archive(connection, output, sweeps, schema=NEWEST, replace=replace)
-    finally:
-        reader.close()
-    rows = ", ".join(f"{entry.rows} {Path(entry.name).stem}" for entry in manifest.files)
-    say(f"{output}: {rows}")
 
 
 def import_(
@@ -86,22 +58,3 @@ def _renamed(names: list[str], sweeps: tuple[str, ...]) -> dict[str, str]:
             )
         renamed[old] = new
     return renamed
-
-
-def current(home: HomeOption = DEFAULT_HOME, db: DatabaseOption = None) -> None:
-    """Say which revision of the schema the database has, and which this program needs."""
-    from results.database import migrations
-    from results.schema.revisions import NEWEST
-
-    found = migrations.current(home_at(home, db).database)
-    print(found)
-    if found != NEWEST:
-        say(f"this version of sweep works with {NEWEST}: sweep db upgrade")
-
-
-def upgrade(home: HomeOption = DEFAULT_HOME, db: DatabaseOption = None) -> None:
-    """Bring the database's schema up to date, with all its results; all of it or nothing."""
-    from results.database import migrations
-
-    before, after = migrations.upgrade(home_at(home, db).database)
-    say(f"schema {after} already" if before == after else f"schema {before} upgraded to {after}")

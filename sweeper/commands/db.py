@@ -1,0 +1,25 @@
+"""`sweep db`: the revision of the database's schema."""
+
+from __future__ import annotations
+
+from sweeper.commands.options import DEFAULT_HOME, DatabaseOption, HomeOption, home_at
+from sweeper.commands.output import say
+
+
+def current(home: HomeOption = DEFAULT_HOME, db: DatabaseOption = None) -> None:
+    """Say which revision of the schema the database has, and which this program needs."""
+    from results.database import migrations
+    from results.schema.revisions import NEWEST
+
+    found = migrations.current(home_at(home, db).database)
+    print(found)
+    if found != NEWEST:
+        say(f"this version of sweep works with {NEWEST}: sweep db upgrade")
+
+
+def upgrade(home: HomeOption = DEFAULT_HOME, db: DatabaseOption = None) -> None:
+    """Bring the database's schema up to date, with all its results; all of it or nothing."""
+    from results.database import migrations
+
+    before, after = migrations.upgrade(home_at(home, db).database)
+    say(f"schema {after} already" if before == after else f"schema {before} upgraded to {after}")
