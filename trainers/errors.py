@@ -1,13 +1,15 @@
 """What can go wrong inside `trainers`, as a caller sees it.
 
 TrainerError
-├── UnknownNameError       a name that no table has (also a ValueError, so that pydantic
-│                          places it where it stands in the config)
+├── ConfigError            a config is wrong at a key that the error names
+├── UnknownNameError       a name that no table has
 ├── DatasetMissingError    the files of a dataset are nowhere to be found
 ├── CheckpointError        stored weights are missing or damaged
 └── StorageError           a place for files that cannot be used
     ├── StorageFullError           it has no space left
     └── StorageUnreachableError    it is away, or says that it failed
+
+ConfigError and UnknownNameError are also ValueErrors, so that pydantic takes them from validators.
 
 TrainingStopped            no error: training ended early because its caller asked for it
 """
@@ -20,6 +22,20 @@ from collections.abc import Iterable
 
 class TrainerError(Exception):
     """Base of all errors that `trainers` raises on purpose."""
+
+
+class ConfigError(TrainerError, ValueError):
+    """A config is wrong at a key, whatever part of the config a validator looks at.
+
+    Args:
+        path: the key, or the keys and list positions that lead to it from the mapping that is
+            validated; empty if the mapping as a whole is wrong.
+        message: a sentence that names what is wrong by itself, such as "depth 33 is not 6n + 2".
+    """
+
+    def __init__(self, path: str | tuple[str | int, ...], message: str) -> None:
+        super().__init__(message)
+        self.path = (path,) if isinstance(path, str) else path
 
 
 class UnknownNameError(TrainerError, ValueError):

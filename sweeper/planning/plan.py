@@ -9,7 +9,8 @@ from typing import Any
 from results.records import RUN_KEYS, NewEvaluation, NewRun
 from sweeper.planning.cost import CostModel
 from sweeper.planning.varied_settings import varying_settings
-from sweeper.spec.spec import Spec, no_search_for_cycles
+from sweeper.spec.garbage_collection import without_cycle_collection
+from sweeper.spec.spec import Spec
 from trainers.config.evaluations import EvaluationConfig
 from trainers.config.run import RunConfig
 from trainers.methods.scheme_config import SchemeConfig
@@ -62,7 +63,7 @@ def _facts_of_scheme(config: SchemeConfig | None) -> dict[str, Any]:
 
 def new_runs(configs: Iterable[RunConfig]) -> list[NewRun]:
     """`new_run` of each, quickly enough for a hundred thousand."""
-    with no_search_for_cycles():
+    with without_cycle_collection():
         return [new_run(config) for config in configs]
 
 

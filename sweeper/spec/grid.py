@@ -8,7 +8,7 @@ from math import prod
 from typing import Any
 
 from sweeper.spec.points import ConfigPath, Point, resolve
-from sweeper.spec.source import SpecPath, SpecSource
+from sweeper.spec.source import SpecPath
 from trainers.config.run import RunConfig
 
 Axis = tuple[tuple[str, ...], tuple[tuple[Any, ...], ...], tuple[SpecPath, ...]]
@@ -21,8 +21,7 @@ Choice = tuple[int, ...]
 class Grid:
     """Points are told by their Choice, so that those which nobody asks for need not be made."""
 
-    def __init__(self, source: SpecSource, base: Point, axes: list[Axis]) -> None:
-        self._source = source
+    def __init__(self, base: Point, axes: list[Axis]) -> None:
         self._base = base
         self._axes = axes
         # What surrounds another comes first, so that `model` does not undo `model.width`.
@@ -53,18 +52,18 @@ class Grid:
         )
 
     def point(self, choice: Choice) -> Point:
-        """Raises SpecError if a value cannot stand where its axis puts it."""
+        """Raises ConfigError if a value cannot stand where its axis puts it."""
         point = self._base.copy()
         for path, axis, within in self._moving:
             _, values, places = self._axes[axis]
             position = choice[axis]
-            point.set(self._source, path, values[position][within], (*places[within], position))
+            point.set(path, values[position][within], (*places[within], position))
         return point
 
     def config(self, choice: Choice) -> RunConfig:
-        """Raises SpecError as `resolve`."""
+        """Raises ConfigError as `resolve`."""
         if self._seeds is None:
-            return resolve(self._source, self.point(choice))
+            return resolve(self.point(choice))
         # Runs that differ in their seed alone are resolved once.
         others = (*choice[: self._seeds], *choice[self._seeds + 1 :])
         (seed,) = self._axes[self._seeds][1][choice[self._seeds]]
@@ -73,6 +72,6 @@ class Grid:
                 return self._known[others].with_seed(seed)
             except ValueError:
                 pass  # resolving says what is wrong with it
-        config = resolve(self._source, self.point(choice))
+        config = resolve(self.point(choice))
         self._known[others] = config
         return config

@@ -13,11 +13,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from sweeper.spec.source import SpecPath, SpecSource
+from sweeper.spec.source import SpecPath
 from sweeper.spec.validation import explain
 from trainers.config.dataset import parse_dataset
 from trainers.config.run import RunConfig, TrainingConfig
-from trainers.errors import UnknownNameError
+from trainers.errors import ConfigError, UnknownNameError
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
 
@@ -57,15 +57,15 @@ class ConfigPath(tuple[str, ...]):
         return cls(("model", *keys) if keys[0] == "depth" else keys)
 
 
-def check_key(source: SpecSource, place: SpecPath, name: str, what: str) -> None:
-    """Raises SpecError unless the dotted `name` starts with a key of the config."""
+def check_key(place: SpecPath, name: str, what: str) -> None:
+    """Raises ConfigError unless the dotted `name` starts with a key of the config."""
     first = name.split(".")[0]
     if name.count(".") > DEEPEST_PATH:
-        raise source.error(place, f"{name!r} {what}: no key of the config lies so deep")
+        raise ConfigError(place, f"{name!r} {what}: no key of the config lies so deep")
     if first not in CONFIG_KEYS:
         nearest = difflib.get_close_matches(first, CONFIG_KEYS, n=1, cutoff=0.5)
         hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-        raise source.error(
+        raise ConfigError(
             place, f"{name!r} {what}{hint} (it starts with one of {', '.join(CONFIG_KEYS)})"
         )
 
@@ -83,34 +83,34 @@ class Point:
     origins: dict[tuple[str, ...], SpecPath]
 
     @classmethod
-    def base(cls, source: SpecSource, given: Mapping[str, Any]) -> Point:
-        """The config that stands outside the axes. Raises SpecError."""
+    def base(cls, given: Mapping[str, Any]) -> Point:
+        """The config that stands outside the axes. Raises ConfigError."""
         point = cls({"seed": 0}, {})
         # The model comes first, since depth is set inside it.
         for key in CONFIG_KEYS:
             if given.get(key) is not None:
-                point.set(source, ConfigPath.parse(key), given[key], (key,))
+                point.set(ConfigPath.parse(key), given[key], (key,))
         return point
 
     def copy(self) -> Point:
         # Shallow, since `set` changes no dict but the top one in place.
         return Point(dict(self.data), dict(self.origins))
 
-    def set(self, source: SpecSource, path: ConfigPath, value: Any, origin: SpecPath) -> None:
-        """Set one value. Raises SpecError if the path leads into something that has no keys."""
+    def set(self, path: ConfigPath, value: Any, origin: SpecPath) -> None:
+        """Set one value. Raises ConfigError if the path leads into something that has no keys."""
         *parents, last = path
         here = self.data
         for depth, key in enumerate(parents):
             child = here.get(key, {})
             if not isinstance(child, dict):
                 inside = ".".join(path[: depth + 1])
-                raise source.error(
+                raise ConfigError(
                     origin, f"{'.'.join(path)} cannot be set: {inside} is {child!r}, without keys"
                 )
             here[key] = child = dict(child)
             here = child
         if path == ("model",) and not isinstance(value, (str, dict)):
-            raise source.error(origin, _not_a_model(value))
+            raise ConfigError(origin, _not_a_model(value))
         before = here.get(last)
         if len(path) == 1 and last in NAMED and isinstance(value, str):
             value = {"name": value}
@@ -126,7 +126,7 @@ class Point:
         If nothing was set there as a whole, then what was set inside it last, as an axis may do.
         """
         inside = [key for key in self.origins if key[: len(path)] == path]
-        if inside and path not in self.origins:
+        if inside and path and path not in self.origins:
             return self.origins[inside[-1]]
         for length in range(len(path), 0, -1):
             origin = self.origins.get(path[:length])  # type: ignore[arg-type]
@@ -135,19 +135,19 @@ class Point:
         return path
 
 
-def resolve(source: SpecSource, point: Point) -> RunConfig:
-    """The point as a run's config. Raises SpecError at the place of the value that is wrong."""
-    _check_model(source, point)
+def resolve(point: Point) -> RunConfig:
+    """The point as a run's config. Raises ConfigError at the place of the value that is wrong."""
+    _check_model(point)
     if "dataset" not in point.data:
-        raise source.error((), "the spec names no dataset: add, for example, dataset: cifar10")
+        raise ConfigError((), "the spec names no dataset: add, for example, dataset: cifar10")
     if isinstance(point.data.get("scheme"), dict):
-        _check_scheme(source, point, point.data["scheme"])
+        _check_scheme(point, point.data["scheme"])
     try:
         return RunConfig.model_validate(_with_known_parts(point.data))
     except ValidationError as error:
-        raise explain(error, RunConfig, source, point.data, relocate=point.place) from None
+        raise explain(error, RunConfig, point.data, relocate=point.place) from None
     except ArithmeticError:
-        raise source.error(
+        raise ConfigError(
             point.place(("scheme",)), "scheme: a coefficient is beyond the range of 64-bit numbers"
         ) from None
 
@@ -175,28 +175,28 @@ def _part(name: str, text: str) -> BaseModel:
     return _PARTS[name](json.loads(text))
 
 
-def _check_model(source: SpecSource, point: Point) -> None:
+def _check_model(point: Point) -> None:
     model = point.data.get("model", {})
     if not model.keys() - {"depth"}:
-        raise source.error((), "the spec names no model: add, for example, model: zerosnet")
+        raise ConfigError((), "the spec names no model: add, for example, model: zerosnet")
     name = model.get("name", model)
     if not isinstance(name, str):
-        raise source.error(point.place(("model", "name")), _not_a_model(name))
+        raise ConfigError(point.place(("model", "name")), _not_a_model(name))
     try:
         MODELS[name]
     except UnknownNameError as error:
-        raise source.error(point.place(("model", "name")), str(error)) from None
+        raise ConfigError(point.place(("model", "name")), str(error)) from None
     depth = model.get("depth")
     if isinstance(depth, int) and depth > DEEPEST_NETWORK:
-        raise source.error(
+        raise ConfigError(
             point.place(("model", "depth")),
             f"depth {depth} is more than the {DEEPEST_NETWORK:,} layers that a network may have",
         )
 
 
-def _check_scheme(source: SpecSource, point: Point, scheme: dict[str, Any]) -> None:
+def _check_scheme(point: Point, scheme: dict[str, Any]) -> None:
     if "learned" in scheme:
-        raise source.error(
+        raise ConfigError(
             point.place(("scheme", "learned")),
             "scheme: learned is how a run's config keeps it; in a spec write {k: ...}, "
             "{lambda: ...} or {alpha: [...], beta: b} with trainable: true",
@@ -205,7 +205,7 @@ def _check_scheme(source: SpecSource, point: Point, scheme: dict[str, Any]) -> N
         numbers = value if isinstance(value, list) else [value]
         for number in numbers:
             if not isinstance(number, (int, float, str)):
-                raise source.error(
+                raise ConfigError(
                     point.place(("scheme", key)),
                     f"scheme.{key}: {number!r} is not a number or a fraction such as 5/9",
                 )
@@ -219,8 +219,8 @@ def _not_a_model(value: Any) -> str:
     )
 
 
-def identity(source: SpecSource, point: Point, config: RunConfig) -> str:
-    """The run's id. Raises SpecError for a number that has no canonical form."""
+def identity(point: Point, config: RunConfig) -> str:
+    """The run's id. Raises ConfigError for a number that has no canonical form."""
     try:
         return config.run_id
     except ValueError:
@@ -228,7 +228,7 @@ def identity(source: SpecSource, point: Point, config: RunConfig) -> str:
         if found is None:
             raise
         path, number = found
-        raise source.error(
+        raise ConfigError(
             point.place(path),
             f"{'.'.join(map(str, path))}: {number} is not allowed: numbers are finite, and whole "
             "ones below 2**53",

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from sweeper.errors import Place, RequestError, SpecError
+from trainers.errors import ConfigError
 
 LARGEST_FILE = 250_000
 """Bytes."""
@@ -75,8 +78,13 @@ class SpecSource:
                 return self.places[path[:length]]
         return Place(self.name)
 
-    def error(self, path: SpecPath, message: str) -> SpecError:
-        return refusal(self.place(path), message)
+    @contextmanager
+    def placing_errors(self) -> Iterator[None]:
+        """A ConfigError inside the block becomes a SpecError at the line and column of its path."""
+        try:
+            yield
+        except ConfigError as error:
+            raise refusal(self.place(error.path), str(error)) from error.__cause__
 
 
 def refusal(place: Place, message: str) -> SpecError:

@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from sweeper.errors import SpecError
-from sweeper.spec.source import SpecPath, SpecSource
+from sweeper.spec.source import SpecPath
 from trainers.config.dataset import DatasetConfig, config_class
 from trainers.config.probes import PROBES
+from trainers.errors import ConfigError
 from trainers.models import MODELS, ModelOptions
 
 LONGEST_VALUE = 80
 
-_MAPPING = re.compile(r"valid dictionary( or instance of \w+)?")
-"""pydantic's words for what YAML calls a mapping."""
+_NO_MAPPING = ("dict_type", "model_type")
+"""Types of pydantic's errors where a mapping was expected."""
 
 
 def explain(
     error: ValidationError,
     model: type[BaseModel] | None,
-    source: SpecSource,
     data: Any,
     *,
     prefix: SpecPath = (),
-    relocate: Callable[[tuple[str | int, ...]], SpecPath] | None = None,
-) -> SpecError:
-    """The first problem of `error` as a SpecError.
+    relocate: Callable[[SpecPath], SpecPath] | None = None,
+) -> ConfigError:
+    """The first problem of `error`, with the path of its value in the spec.
 
     Args:
         model: the class that was validated, whose fields are the allowed keys.
@@ -43,38 +41,22 @@ def explain(
         error.errors(include_url=False), key=lambda p: _usefulness(p, _real_path(p["loc"], data))
     )
     path = _real_path(problem["loc"], data)
-    # What concerns the whole config is a clash of depth and scheme; the depth is easiest to change.
-    blamed = path + _key_in_reason(problem, path, data)
-    place = relocate(blamed or ("model", "depth")) if relocate else (*prefix, *blamed)
-    return source.error(place, _message(problem, path, model, data))
+    reason = problem.get("ctx", {}).get("error")
+    if isinstance(reason, ConfigError):
+        # Raised by the validator of the key itself, or of a mapping around it.
+        around = path[: -len(reason.path)] if path[-len(reason.path) :] == reason.path else path
+        path = (*around, *reason.path)
+    message = _message(problem, reason, path, model, data)
+    return ConfigError(relocate(path) if relocate else (*prefix, *path), message)
 
 
-def _usefulness(problem: ErrorDetails, path: tuple[str | int, ...]) -> tuple[int, int]:
+def _usefulness(problem: ErrorDetails, path: SpecPath) -> tuple[int, int]:
     # Of several, an unknown key says most: what is missing is usually what was misspelt. The
     # branch of a union that goes deepest is the one that was meant.
     return {"extra_forbidden": 0, "missing": 2}.get(problem["type"], 1), -len(path)
 
 
-def _key_in_reason(
-    problem: ErrorDetails, path: tuple[str | int, ...], data: Any
-) -> tuple[str | int, ...]:
-    """The key that the reason is about, where a mapping as a whole was refused.
-
-    Our own messages begin with it: "subset 9999 exceeds ...", "lambda must not be 0".
-    """
-    for key in path:
-        if not isinstance(data, Mapping) or key not in data:
-            return ()
-        data = data[key]
-    first = _reason(problem).split(" ")[0]
-    return (first,) if isinstance(data, Mapping) and first in data else ()
-
-
-def _reason(problem: ErrorDetails) -> str:
-    return problem["msg"].removeprefix("Value error, ")
-
-
-def _real_path(loc: tuple[str | int, ...], data: Any) -> tuple[str | int, ...]:
+def _real_path(loc: SpecPath, data: Any) -> SpecPath:
     """The part of a pydantic location that is in the data; the rest names types and branches."""
     path: list[str | int] = []
     here = data
@@ -97,11 +79,18 @@ def _holds(container: Any, key: str | int) -> bool:
 
 def _message(
     problem: ErrorDetails,
-    path: tuple[str | int, ...],
+    reason: Exception | None,
+    path: SpecPath,
     model: type[BaseModel] | None,
     data: Any,
 ) -> str:
     name = ".".join(map(str, path)).replace("model.depth", "depth")
+    if isinstance(reason, ConfigError):
+        # It names its key; what is around the key tells which of several is meant.
+        around = name.rpartition(".")[0]
+        return f"{around}: {reason}" if around else str(reason)
+    if reason is not None:
+        return f"{name}: {reason}" if name else str(reason)
     if problem["type"] == "extra_forbidden":
         key = str(path[-1])
         allowed = _allowed_keys(model, path[:-1], data)
@@ -112,19 +101,15 @@ def _message(
         return f"unknown key {key!r}{f' in {where}' if where else ''}{hint}{known}"
     if problem["type"] == "missing":
         return f"{name} is missing"
-    reason = _reason(problem)
-    if problem["type"] == "value_error":
-        return f"{name}: {reason}" if name and not reason.startswith(f"{name} ") else reason
-    reason = _MAPPING.sub("mapping", reason)
     shown = repr(problem["input"])
     if len(shown) > LONGEST_VALUE:
         shown = shown[: LONGEST_VALUE - 3] + "..."
-    return f"{name}: {shown} is not allowed: {reason[:1].lower()}{reason[1:]}"
+    # YAML's word, not pydantic's.
+    rule = "input should be a mapping" if problem["type"] in _NO_MAPPING else problem["msg"]
+    return f"{name}: {shown} is not allowed: {rule[:1].lower()}{rule[1:]}"
 
 
-def _allowed_keys(
-    model: type[BaseModel] | None, path: tuple[str | int, ...], data: Any
-) -> list[str]:
+def _allowed_keys(model: type[BaseModel] | None, path: SpecPath, data: Any) -> list[str]:
     if path[:1] == ("probes",) and len(path) > 1:
         probe = data["probes"][path[1]]["probe"]
         model, path = PROBES[probe].config, path[2:]

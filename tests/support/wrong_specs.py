@@ -143,7 +143,7 @@ MISTAKES: dict[str, Wrong] = {
     ),
     "a coefficient out of range": (
         BASE + f"scheme: {{alpha: [1{'0' * 400}], beta: 1}}\n",
-        (4, 1),
+        (4, 10),
         ["64-bit"],
     ),
     "empty axis": (BASE + "grid:\n  seed: []\n", (5, 3), ["axis 'seed' is empty", "remove it"]),
@@ -404,7 +404,7 @@ MISTAKES: dict[str, Wrong] = {
     ),
     "milestones that go back": (
         BASE + "training: {epochs: 10, lr_schedule: {milestones: [3/4, 1/2]}}\n",
-        (4, 1),
+        (4, 38),
         ["milestones [7, 5] (in epochs) do not ascend"],
     ),
     "nesterov without momentum": (
@@ -629,6 +629,27 @@ HOSTILE: dict[str, Wrong] = {
         (1, 25),
         ["model.stage_change: 'jump' is not allowed:"],
     ),
+    "start blocks too few for the scheme": (
+        "model: {name: tm_resnet, start_blocks: 1}\ndepth: 20\ndataset: digits\n",
+        (1, 26),
+        ["model: start_blocks 1 is too few: a scheme of 3 steps needs 2"],
+    ),
+    "a scheme for a network that takes none": (
+        "model: resnet\ndepth: 18\nscheme: {alpha: 1}\ndataset: digits\n",
+        (3, 1),
+        ["resnet is no linear multistep method: remove scheme, or choose preresnet"],
+    ),
+    "an option that goes with one scheme only": (
+        "depth: 29\nmodel: {name: resnext, preactivation: false}\ndataset: digits\n"
+        "scheme: {lambda: 1}\n",
+        (2, 24),
+        ["model: preactivation false has ReLU after the addition"],
+    ),
+    "a depth that the number of blocks contradicts": (
+        "dataset: digits\nmodel: fractalnet\ndepth: 33\n",
+        (3, 1),
+        ["depth 33 is not 5 blocks of 2^(columns - 1) layers; the nearest are 20 and 40"],
+    ),
     "start blocks below zero": (
         "model: {name: zerosnet, start_blocks: -1}\ndepth: 20\ndataset: digits\n",
         (1, 25),
@@ -833,7 +854,7 @@ HOSTILE: dict[str, Wrong] = {
     ),
     "a coefficient in words": (
         BASE + "scheme: {alpha: [one]}\n",
-        (4, 1),
+        (4, 10),
         ["scheme: 'one' is not a number or a fraction"],
     ),
     "a coefficient that is a list": (
@@ -848,27 +869,27 @@ HOSTILE: dict[str, Wrong] = {
     ),
     "an infinite coefficient": (
         BASE + "scheme: {alpha: [.inf]}\n",
-        (4, 1),
+        (4, 10),
         ["scheme: inf is not a finite number"],
     ),
     "beta in words": (
         BASE + "scheme: {alpha: [1], beta: one}\n",
-        (4, 1),
+        (4, 22),
         ["scheme: 'one' is not a number or a fraction"],
     ),
     "beta divided by zero": (
         BASE + "scheme: {alpha: [1], beta: 1/0}\n",
-        (4, 1),
+        (4, 22),
         ["scheme: '1/0' divides by zero"],
     ),
     "a fraction of fractions": (
         BASE + "scheme: {alpha: [1/2/3]}\n",
-        (4, 1),
+        (4, 10),
         ["scheme: '1/2/3' is not a number or a fraction"],
     ),
     "a fraction of 50 digits": (
         BASE + "scheme: {alpha: [1/99999999999999999999999999999999999999999999999999]}\n",
-        (4, 1),
+        (4, 10),
         ["scheme:"],
     ),
     "beta alone": (

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from trainers.data.datasets import DATASETS, Dataset
+from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
 
 
@@ -45,8 +46,8 @@ class DatasetConfig(BaseModel):
         if facts.estimated:
             return self
         if self.subset is not None and self.subset > facts.train_images:
-            raise ValueError(
-                f"subset {self.subset} exceeds {self.label}'s {facts.train_images} images"
+            raise ConfigError(
+                "subset", f"subset {self.subset} exceeds {self.label}'s {facts.train_images} images"
             )
         if self.subset == facts.train_images:
             # Asking for all images by number is the same training as asking for all.

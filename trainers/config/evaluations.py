@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal
 import rfc8785
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
+from trainers.errors import ConfigError
 from trainers.methods.fractions import Number, Whole, exact, to_float
 from trainers.registry import Registry
 
@@ -113,7 +114,7 @@ class UniformNoise(EvaluationConfig):
     @model_validator(mode="after")
     def _low_is_below_high(self) -> UniformNoise:
         if not self.low < self.high:
-            raise ValueError(f"low ({self.low:g}) must be below high ({self.high:g})")
+            raise ConfigError("low", f"low ({self.low:g}) must be below high ({self.high:g})")
         return self
 
     @property
@@ -221,9 +222,13 @@ class ProjectedGradientDescent(EvaluationConfig):
         # One attack has one name and one id.
         if not self.random_start:
             if self.restarts != 1:
-                raise ValueError(f"restarts {self.restarts} without a random start are all alike")
+                raise ConfigError(
+                    "restarts", f"restarts {self.restarts} without a random start are all alike"
+                )
             if self.seed != 1:
-                raise ValueError(f"seed {self.seed} without a random start changes nothing")
+                raise ConfigError(
+                    "seed", f"seed {self.seed} without a random start changes nothing"
+                )
         return self
 
     def _usual_step(self) -> float:

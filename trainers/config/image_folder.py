@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from trainers.config.dataset import DatasetConfig
 from trainers.data.datasets import DATASETS, Dataset
 from trainers.data.image_folder import ImageFolder
+from trainers.errors import ConfigError
 from trainers.methods.fractions import Number, Whole
 
 TRAIN_IMAGES_A_CLASS, TEST_IMAGES_A_CLASS = 1_000, 250
@@ -69,12 +70,15 @@ class ImageFolderConfig(DatasetConfig):
         path = PurePosixPath(folder)
         inside = path.parts and not path.is_absolute() and not {"..", "~"} & set(path.parts)
         if not inside or not folder.isprintable() or "\\" in folder:
-            raise ValueError(
+            raise ConfigError(
+                "folder",
                 f"folder {folder!r} is not below the data directory: write dogs_vs_cats, for the"
-                " folder of that name in there"
+                " folder of that name in there",
             )
         if str(path) in DATASETS:
-            raise ValueError(f"folder {folder!r} has the name of a dataset; rename the folder")
+            raise ConfigError(
+                "folder", f"folder {folder!r} has the name of a dataset; rename the folder"
+            )
         return str(path)
 
     @field_validator("classes", mode="before")
@@ -82,17 +86,20 @@ class ImageFolderConfig(DatasetConfig):
     def _at_least_two(cls, classes: Any) -> Any:
         if type(classes) is int:
             if not 2 <= classes <= 100_000:
-                raise ValueError(f"classes {classes} is none of 2 to 100000")
+                raise ConfigError("classes", f"classes {classes} is none of 2 to 100000")
             return classes
         if not isinstance(classes, (list, tuple)) or not all(isinstance(c, str) for c in classes):
-            raise ValueError(
-                f"classes {classes!r} are neither names of sub-folders nor how many there are"
+            raise ConfigError(
+                "classes",
+                f"classes {classes!r} are neither names of sub-folders nor how many there are",
             )
         for name in classes:
             if not name or "/" in name or name.startswith("."):
-                raise ValueError(f"classes: {name!r} is no name of a sub-folder")
+                raise ConfigError("classes", f"classes: {name!r} is no name of a sub-folder")
         if len(set(classes)) < len(classes) or len(classes) < 2:
-            raise ValueError(f"classes {list(classes)} are not two or more, none of them twice")
+            raise ConfigError(
+                "classes", f"classes {list(classes)} are not two or more, none of them twice"
+            )
         # The order of labels is that of the names, so that one training has one identity.
         return tuple(sorted(classes))
 
@@ -112,7 +119,7 @@ class ImageFolderConfig(DatasetConfig):
     @classmethod
     def _divides(cls, std: tuple[float, ...]) -> tuple[float, ...]:
         if 0 in std:
-            raise ValueError(f"std {list(std)} has a 0, and pixels are divided by it")
+            raise ConfigError("std", f"std {list(std)} has a 0, and pixels are divided by it")
         return std
 
     @model_validator(mode="after")

@@ -23,6 +23,7 @@ from pydantic import (
     field_validator,
 )
 
+from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
 from trainers.registry import Registry
 
@@ -57,7 +58,7 @@ class ProbeConfig(BaseModel, ABC):
         """The same, in the one form that it has for this run.
 
         Raises:
-            ValueError: the run has nothing to measure.
+            ConfigError: the run has nothing to measure.
         """
         return self
 
@@ -130,17 +131,17 @@ class LearnedCoefficients(RepeatedProbe):
     probe: Literal["learned_coefficients"] = "learned_coefficients"
 
     def completed(self, run: ProbedRun) -> Self:
-        """Raises ValueError for a network that learns none."""
+        """Raises ConfigError for a network that learns none."""
         if not run.learns_coefficients:
-            # Its first word tells a spec's reader which key is meant.
-            raise ValueError(
+            raise ConfigError(
+                "probes",
                 f"probes has learned_coefficients, but {run.model} learns none"
                 + (
                     ": remove the probe, or choose a model that does"
                     if run.scheme is None
                     else f" with the scheme {run.scheme}: add trainable: true to the scheme, or"
                     " remove the probe"
-                )
+                ),
             )
         return super().completed(run)
 

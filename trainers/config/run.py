@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validat
 from trainers.config.dataset import DatasetConfig, parse_dataset
 from trainers.config.probes import ProbedRun, Probes
 from trainers.data.datasets import Dataset
+from trainers.errors import ConfigError
 from trainers.methods.fractions import Number, Whole, exact
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS, Architecture, ModelOptions
@@ -52,7 +53,7 @@ class OptimizerConfig(_Frozen):
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> OptimizerConfig:
         if self.nesterov and self.momentum == 0:
-            raise ValueError("nesterov needs a momentum above 0")
+            raise ConfigError("nesterov", "nesterov needs a momentum above 0")
         return self
 
 
@@ -104,7 +105,10 @@ class TrainingConfig(_Frozen):
 
         epochs = tuple(finished(milestone) for milestone in self.lr_schedule.milestones)
         if list(epochs) != sorted(epochs):
-            raise ValueError(f"milestones {list(epochs)} (in epochs) do not ascend")
+            raise ConfigError(
+                ("lr_schedule", "milestones"),
+                f"milestones {list(epochs)} (in epochs) do not ascend",
+            )
         if epochs == self.lr_schedule.milestones:
             return self
         schedule = self.lr_schedule.model_copy(update={"milestones": epochs})
@@ -201,11 +205,16 @@ class RunConfig(_Frozen):
     @model_validator(mode="after")
     def _model_fits_scheme(self) -> RunConfig:
         if (self.scheme is None) != (self.architecture.default_scheme is None):
-            raise ValueError(
+            raise ConfigError(
+                "scheme",
                 f"{self.model.name} is no linear multistep method: remove scheme, or choose"
-                f" {', '.join(name for name in MODELS if MODELS[name].default_scheme is not None)}"
+                f" {', '.join(name for name in MODELS if MODELS[name].default_scheme is not None)}",
             )
-        completed = self.architecture.complete(self.model, self.scheme)
+        try:
+            completed = self.architecture.complete(self.model, self.scheme)
+        except ValueError as error:
+            inside = error.path if isinstance(error, ConfigError) else ()
+            raise ConfigError(("model", *inside), str(error)) from error
         object.__setattr__(self, "model", completed)
         return self
 
@@ -237,8 +246,9 @@ class RunConfig(_Frozen):
     @classmethod
     def _recipe_is_known(cls, version: int) -> int:
         if version != RECIPE_VERSION:
-            raise ValueError(
-                f"recipe_version {version} is not {RECIPE_VERSION}, the one this version trains by"
+            raise ConfigError(
+                "recipe_version",
+                f"recipe_version {version} is not {RECIPE_VERSION}, the one this version trains by",
             )
         return version
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from trainers.errors import ConfigError
 from trainers.methods import multistep
 from trainers.methods.fractions import Number, exact, format_number, to_float
 from trainers.methods.multistep import LinearMultistepScheme
@@ -56,7 +57,7 @@ class SchemeConfig(BaseModel):
             raise ValueError(f"{data!r} is not a scheme: {_FORMS}")
         trainable = data.get("trainable", False)
         if not isinstance(trainable, bool):
-            raise ValueError(f"trainable is true or false, not {trainable!r}")
+            raise ConfigError("trainable", f"trainable is true or false, not {trainable!r}")
         given = {key: value for key, value in data.items() if key != "trainable"}
         if set(given) == {"k"}:
             return _one_parameter_family("k", given["k"], trainable)
@@ -67,11 +68,13 @@ class SchemeConfig(BaseModel):
             if not isinstance(alpha, (list, tuple)):
                 alpha = [alpha]
             if not alpha:
-                raise ValueError("alpha is empty: a scheme needs at least one coefficient")
+                raise ConfigError(
+                    "alpha", "alpha is empty: a scheme needs at least one coefficient"
+                )
             return {
                 "learned": "coefficients" if trainable else None,
-                "alpha": [to_float(exact(a)) for a in alpha],
-                "beta": to_float(exact(given.get("beta", 1))),
+                "alpha": [_float("alpha", a) for a in alpha],
+                "beta": _float("beta", given.get("beta", 1)),
             }
         raise ValueError(f"keys {sorted(map(str, data))} do not make a scheme: {_FORMS}")
 
@@ -134,20 +137,37 @@ def _one_parameter_family(parameter: str, value: Any, trainable: bool) -> dict[s
     if not trainable:
         family = multistep.lm_resnet if parameter == "k" else multistep.zerosnet
         if isinstance(value, (list, tuple)):
-            raise ValueError(
-                f"{parameter} {value!r} is a range to start from, so it needs trainable: true"
+            raise ConfigError(
+                parameter,
+                f"{parameter} {value!r} is a range to start from, so it needs trainable: true",
             )
-        scheme = family(value)
-        return {"alpha": [to_float(a) for a in scheme.alpha], "beta": to_float(scheme.beta)}
+        try:
+            scheme = family(value)
+            return {"alpha": [to_float(a) for a in scheme.alpha], "beta": to_float(scheme.beta)}
+        except ValueError as error:
+            raise ConfigError(parameter, str(error)) from error
     bounds = list(value) if isinstance(value, (list, tuple)) else [value, value]
     if len(bounds) != 2:
-        raise ValueError(f"{parameter} {value!r} is neither a number nor a range [low, high]")
-    low, high = (to_float(exact(bound)) for bound in bounds)
+        raise ConfigError(
+            parameter, f"{parameter} {value!r} is neither a number nor a range [low, high]"
+        )
+    low, high = (_float(parameter, bound) for bound in bounds)
     return {"learned": parameter, "start": [low, high]}
+
+
+def _float(key: str, value: Any) -> float:
+    try:
+        return to_float(exact(value))
+    except ValueError as error:
+        raise ConfigError(key, str(error)) from error
 
 
 def _check_range(parameter: str, low: float, high: float) -> None:
     if low > high:
-        raise ValueError(f"{parameter} range [{low:g}, {high:g}] is empty: low exceeds high")
+        raise ConfigError(
+            parameter, f"{parameter} range [{low:g}, {high:g}] is empty: low exceeds high"
+        )
     if parameter == "lambda" and low <= 0 <= high:
-        raise ValueError("lambda must not be 0, nor start in a range that holds 0 (eq. 10)")
+        raise ConfigError(
+            parameter, "lambda must not be 0, nor start in a range that holds 0 (eq. 10)"
+        )

@@ -36,7 +36,7 @@ class Architecture:
             the network is no linear multistep method: then it takes no scheme, and is given None
             where the others get theirs.
         complete: fills in what depends on the scheme, and checks that both go together
-            (ValueError if not).
+            (ConfigError, with the key of the option, if not).
         count_parameters: (options, scheme, channels, classes) -> trainable parameters.
         count_multiply_adds: (options, scheme, channels, image size) -> multiply-adds of one image's
             forward pass, from which costs are estimated.

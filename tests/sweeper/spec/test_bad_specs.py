@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import sweeper.spec.exclusions
 import sweeper.spec.grid
 import sweeper.spec.spec
 from sweeper import cli
@@ -53,12 +54,12 @@ def resolved(monkeypatch):
     """The points that were resolved so far."""
     points = []
 
-    def counted(source, point):
+    def counted(point):
         points.append(point)
-        return resolve(source, point)
+        return resolve(point)
 
     resolve = sweeper.spec.spec.resolve
-    for module in (sweeper.spec.spec, sweeper.spec.grid):
+    for module in (sweeper.spec.spec, sweeper.spec.grid, sweeper.spec.exclusions):
         monkeypatch.setattr(module, "resolve", counted)
     return points
 

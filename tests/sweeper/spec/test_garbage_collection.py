@@ -6,20 +6,20 @@ import gc
 
 import pytest
 
-from sweeper.spec.spec import no_search_for_cycles
+from sweeper.spec.garbage_collection import without_cycle_collection
 
 
-def test_it_is_off_inside_and_as_before_afterwards() -> None:
+def test_collection_is_off_inside_the_block_and_as_before_afterwards() -> None:
     assert gc.isenabled()
-    with no_search_for_cycles():
+    with without_cycle_collection():
         assert not gc.isenabled()
-        with no_search_for_cycles():
+        with without_cycle_collection():
             pass
         assert not gc.isenabled()
     assert gc.isenabled()
 
 
-def test_an_error_does_not_leave_it_off() -> None:
-    with pytest.raises(ValueError, match="bad"), no_search_for_cycles():
+def test_an_error_in_the_block_does_not_leave_collection_off() -> None:
+    with pytest.raises(ValueError, match="bad"), without_cycle_collection():
         raise ValueError("bad")
     assert gc.isenabled()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
+from trainers.errors import ConfigError
 from trainers.methods.fractions import Number, Whole
 from trainers.models.architecture import Architecture, ModelOptions
 from trainers.models.counting import Cost, convolution, halved, linear, norm
@@ -35,9 +36,10 @@ class FractalNetOptions(ModelOptions):
     def _depth_of_the_fractal(self) -> FractalNetOptions:
         columns = columns_of(self)
         if self.drop_path is not None and columns == 1:
-            raise ValueError(
+            raise ConfigError(
+                "drop_path",
                 f"drop_path {self.drop_path:g} has nothing to drop in one column: choose depth "
-                f"{2 * self.blocks} or more, or remove drop_path"
+                f"{2 * self.blocks} or more, or remove drop_path",
             )
         return self
 
@@ -57,16 +59,18 @@ def columns_of(options: FractalNetOptions) -> int:
                 if options.columns <= 32
                 else ""
             )
-            raise ValueError(
-                f"depth {depth} is not {blocks} blocks of 2^({options.columns} - 1) layers{valid}"
+            raise ConfigError(
+                "depth",
+                f"depth {depth} is not {blocks} blocks of 2^({options.columns} - 1) layers{valid}",
             )
         return options.columns
     fitting = max(1, (max(depth, 0) // blocks).bit_length())
     if depth != blocks * 2 ** (fitting - 1):
         lower = blocks * 2 ** (fitting - 1)
-        raise ValueError(
+        raise ConfigError(
+            "depth",
             f"depth {depth} is not {blocks} blocks of 2^(columns - 1) layers; the nearest are "
-            f"{lower} and {2 * lower}"
+            f"{lower} and {2 * lower}",
         )
     return fitting
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from trainers.errors import UnknownNameError
+from trainers.errors import ConfigError, UnknownNameError
 from trainers.methods.fractions import Number, Whole, to_float
 from trainers.methods.runge_kutta import NAMED, Tableau
 from trainers.models.architecture import Architecture, ModelOptions
@@ -124,9 +124,10 @@ def steps_per_stage(depth: int, evaluations: int, shared: bool) -> int:
     form = f"{period}n {'+' if offset > 0 else '-'} {abs(offset)}"
     sharing = ", which share their weights" if shared else ""
     times = "once" if evaluations == 1 else f"{evaluations} times"
-    raise ValueError(
+    raise ConfigError(
+        "depth",
         f"depth {depth} is not {form} for a whole n >= 1 steps a stage, each of which evaluates f "
-        f"{times}{sharing}; the nearest are {valid[0]} and {valid[1]}"
+        f"{times}{sharing}; the nearest are {valid[0]} and {valid[1]}",
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from trainers.errors import ConfigError
 from trainers.models.counting import Cost, convolution, halved, norm
 
 StageChange = Literal["project", "restart"]
@@ -72,9 +73,10 @@ def blocks_per_stage(depth: int, layers_per_block: int = 2) -> int:
     lower = max(1, n)
     valid = [layers * m + 2 for m in (lower, lower + 1)]
     kind = " with bottleneck blocks" if layers_per_block == 3 else ""
-    raise ValueError(
+    raise ConfigError(
+        "depth",
         f"depth {depth} is not {layers}n + 2 for a whole n >= 1{kind}; the nearest are {valid[0]}"
-        f" and {valid[1]}"
+        f" and {valid[1]}",
     )
 
 
@@ -105,18 +107,20 @@ def plan_steps(
     """
     n = blocks_per_stage(depth, layers_per_block)
     if start_blocks < steps - 1:
-        raise ValueError(
+        raise ConfigError(
+            "start_blocks",
             f"start_blocks {start_blocks} is too few: a scheme of {steps} steps needs "
-            f"{steps - 1} earlier states"
+            f"{steps - 1} earlier states",
         )
     run_length = n if stage_change == "restart" else STAGES * n
     if start_blocks >= run_length:
         where = "each stage" if stage_change == "restart" else "the network"
         fewest = start_blocks + 1 if stage_change == "restart" else start_blocks // STAGES + 1
-        raise ValueError(
+        raise ConfigError(
+            "depth",
             f"depth {depth} gives {where} {run_length} blocks, of which {start_blocks} are start "
             f"blocks, so that no block would use the scheme: choose depth "
-            f"{layers_per_block * STAGES * fewest + 2} or more"
+            f"{layers_per_block * STAGES * fewest + 2} or more",
         )
     planned = []
     since_start = 0

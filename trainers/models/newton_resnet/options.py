@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from trainers.errors import ConfigError
 from trainers.methods.fractions import Number, Whole
 from trainers.models.architecture import Architecture
 from trainers.models.counting import Cost, convolution, norm
@@ -60,14 +61,16 @@ def _complete(options: NewtonOptions, _scheme: None) -> NewtonOptions:
         norm_1 = "none" if x_proj else "batch"
     if options.projection_activation == "relu":
         if options.activation == "none":
-            raise ValueError(
+            raise ConfigError(
+                "projection_activation",
                 "projection_activation 'relu' contradicts activation 'none', which removes every "
-                "activation: choose projection_activation 'none'"
+                "activation: choose projection_activation 'none'",
             )
         if x_proj + options.lin_proj == 0:
-            raise ValueError(
+            raise ConfigError(
+                "projection_activation",
                 "projection_activation 'relu' follows projections, and x_proj and lin_proj are "
-                "both 0: choose projection_activation 'none'"
+                "both 0: choose projection_activation 'none'",
             )
     # Defaults are written out, so that asking for them by value is the same run.
     written: dict[str, Any] = {"blocks": blocks_of(options), "x_proj": x_proj, "norm_1": norm_1}

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
 from trainers.models.architecture import Architecture, ModelOptions
 from trainers.models.counting import Cost, convolution, halved, linear, norm
@@ -75,9 +76,10 @@ def blocks_of(options: ResNetOptions) -> tuple[int, ...]:
     depth, blocks = options.depth, options.blocks
     if blocks is not None:
         if depth_of(blocks) != depth:
-            raise ValueError(
+            raise ConfigError(
+                "depth",
                 f"depth {depth} is not that of blocks {list(blocks)}, which is {depth_of(blocks)}: "
-                "write that, or leave depth out"
+                "write that, or leave depth out",
             )
         return blocks
     if depth in _NAMED:
@@ -87,9 +89,10 @@ def blocks_of(options: ResNetOptions) -> tuple[int, ...]:
         return (n,) * _STAGES
     lower = max(1, n)
     nearest = [2 * _STAGES * m + 2 for m in (lower, lower + 1)]
-    raise ValueError(
+    raise ConfigError(
+        "depth",
         f"depth {depth} is not 8n + 2 for a whole n >= 1; the nearest are {nearest[0]} and "
-        f"{nearest[1]}; or say how many blocks each stage has, as in blocks: [2, 2, 1, 1]"
+        f"{nearest[1]}; or say how many blocks each stage has, as in blocks: [2, 2, 1, 1]",
     )
 
 

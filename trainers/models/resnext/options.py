@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models.architecture import Architecture, ModelOptions
@@ -124,14 +125,16 @@ def _complete(options: ResNeXtOptions, scheme: SchemeConfig) -> ResNeXtOptions:
     plain_sum = scheme == _PLAIN_SUM
     if not options.preactivation:
         if not plain_sum:
-            raise ValueError(
+            raise ConfigError(
+                "preactivation",
                 f"preactivation false has ReLU after the addition, which no multistep scheme has:"
-                f" it goes with scheme {{alpha: 1}}, and {scheme} needs preactivation true"
+                f" it goes with scheme {{alpha: 1}}, and {scheme} needs preactivation true",
             )
         if options.stage_change != "project":
-            raise ValueError(
+            raise ConfigError(
+                "stage_change",
                 f"stage_change {options.stage_change!r} puts norm and ReLU before the projection,"
-                " which needs preactivation true; without it choose 'project'"
+                " which needs preactivation true; without it choose 'project'",
             )
     start_blocks = scheme.steps - 1 if options.start_blocks is None else options.start_blocks
     if plain_sum:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import Field, field_validator
 
+from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
 from trainers.models.architecture import Architecture, ModelOptions
 from trainers.models.counting import Cost, convolution, halved, linear, norm
@@ -52,9 +53,10 @@ class RevNetOptions(ModelOptions):
                     f"{width - 1} and {width + 1}"
                 )
         if widths and list(widths) != sorted(widths):
-            raise ValueError(
+            raise ConfigError(
+                "widths",
                 f"widths {list(widths)} fall, but a stage pads the channels of the one before it: "
-                f"{sorted(widths)} would do"
+                f"{sorted(widths)} would do",
             )
         return widths
 
@@ -87,9 +89,10 @@ def blocks_per_stage(depth: int) -> int:
         return n
     lower = max(1, n)
     valid = [12 * m + 2 for m in (lower, lower + 1)]
-    raise ValueError(
+    raise ConfigError(
+        "depth",
         f"depth {depth} is not 12n + 2 for a whole n >= 1; the nearest are {valid[0]} and "
-        f"{valid[1]}"
+        f"{valid[1]}",
     )
 
 

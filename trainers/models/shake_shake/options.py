@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
 from trainers.models.architecture import Architecture, ModelOptions
 from trainers.models.counting import Cost, convolution, halved, linear, norm
@@ -45,9 +46,10 @@ class ShakeShakeOptions(ModelOptions):
     @classmethod
     def _halves(cls, width: int) -> int:
         if width % 2:
-            raise ValueError(
+            raise ConfigError(
+                "width",
                 f"width {width} is odd, and each half of a projection has half of it: the nearest"
-                f" are {width - 1} and {width + 1}"
+                f" are {width - 1} and {width + 1}",
             )
         return width
 

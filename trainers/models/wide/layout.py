@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal
 
+from trainers.errors import ConfigError
 from trainers.models.counting import Cost, convolution, halved, norm
 
 Stem = Literal["3x3", "7x7"]
@@ -58,9 +59,10 @@ def division_of(depth: int, depths: Mapping[int, Division]) -> Division:
     if depth in depths:
         return depths[depth]
     nearest = sorted(sorted(depths, key=lambda known: abs(known - depth))[:2])
-    raise ValueError(
+    raise ConfigError(
+        "depth",
         f"depth {depth} is none of {', '.join(map(str, sorted(depths)))}; the nearest are "
-        f"{nearest[0]} and {nearest[1]}"
+        f"{nearest[0]} and {nearest[1]}",
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
 from trainers.methods.multistep import preresnet
 from trainers.methods.scheme_config import SchemeConfig
@@ -100,16 +101,18 @@ def wide_steps(depth: int, width: int, steps: int, start_blocks: int) -> tuple[S
     """
     division = division_of(depth, DEPTHS)
     if start_blocks < steps - 1:
-        raise ValueError(
+        raise ConfigError(
+            "start_blocks",
             f"start_blocks {start_blocks} is too few: a scheme of {steps} steps needs "
-            f"{steps - 1} earlier states"
+            f"{steps - 1} earlier states",
         )
     if start_blocks >= division.total:
         deeper = [known for known in sorted(DEPTHS) if DEPTHS[known].total > start_blocks]
-        raise ValueError(
+        raise ConfigError(
+            "depth",
             f"depth {depth} gives the network {division.total} blocks, of which {start_blocks} are "
             "start blocks, so that no block would use the scheme: choose "
-            + (f"depth {deeper[0]} or more" if deeper else "fewer start_blocks")
+            + (f"depth {deeper[0]} or more" if deeper else "fewer start_blocks"),
         )
     planned = []
     for index, block in enumerate(wide_blocks(division, width)):

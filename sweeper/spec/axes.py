@@ -1,0 +1,73 @@
+"""The axes of a spec: which names vary, over which values, and which of them move together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sweeper.errors import Place
+from sweeper.spec.grid import Axis
+from sweeper.spec.points import ConfigPath, check_key
+from sweeper.spec.source import SpecPath
+from trainers.errors import ConfigError
+
+
+def axes_of(
+    grid: dict[str, list[Any]],
+    zipped: dict[str, list[Any]] | list[dict[str, list[Any]]],
+    place_of: Callable[[SpecPath], Place],
+) -> list[Axis]:
+    """The axes of a spec's `grid` and `zip`, in the order in which they vary.
+
+    Args:
+        place_of: where the value at a path stands, for a message that names two of them.
+
+    Raises:
+        ConfigError: an axis is empty, unknown, varied twice, or not as long as those it moves with.
+    """
+    groups = zipped if isinstance(zipped, list) else [zipped]
+    axes: list[Axis] = []
+    seen: dict[ConfigPath, SpecPath] = {}
+    named: list[tuple[SpecPath, list[str], dict[str, list[Any]]]] = [
+        (("grid", name), [name], {name: values}) for name, values in grid.items()
+    ]
+    for index, group in enumerate(groups):
+        if group:
+            named.append(
+                (("zip", index) if isinstance(zipped, list) else ("zip",), list(group), group)
+            )
+    for where, names, lists in named:
+        places: list[SpecPath] = []
+        for name in names:
+            place: SpecPath = where if where[0] == "grid" else (*where, name)
+            _check_axis(place, name, lists[name])
+            config_path = ConfigPath.parse(name)
+            if config_path in seen:
+                first = place_of(seen[config_path])
+                raise ConfigError(place, f"axis {name!r} is already varied at {first}; keep one")
+            seen[config_path] = place
+            places.append(place)
+        lengths = {name: len(lists[name]) for name in names}
+        if len(set(lengths.values())) > 1:
+            raise ConfigError(
+                where, f"axes that move together have equal lengths, but these have {lengths}"
+            )
+        axes.append(
+            (tuple(names), tuple(zip(*(lists[name] for name in names), strict=True)), tuple(places))
+        )
+    return axes
+
+
+def _check_axis(place: SpecPath, name: str, values: list[Any]) -> None:
+    check_key(place, name, "cannot be an axis")
+    if not values:
+        raise ConfigError(place, f"axis {name!r} is empty: give it values, or remove it")
+    if place[0] == "grid":
+        # As JSON, since 1 == True in Python, but not to a spec.
+        seen: set[str] = set()
+        for index, value in enumerate(values):
+            text = json.dumps(value, sort_keys=True)
+            if text in seen:
+                raise ConfigError((*place, index), f"{value!r} is twice in axis {name!r}")
+            seen.add(text)
