@@ -1,6 +1,8 @@
 # `make quickstart` and `make test` work on a fresh clone with Python 3.11 or later.
 PYTHON ?= python3
 BIN := .venv/bin
+# Versions to install; `make install CONSTRAINTS=` takes the newest.
+CONSTRAINTS ?= constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help install quickstart test test-faults fuzz lint clean
@@ -10,10 +12,10 @@ help:            ## list the targets
 
 install: .venv/installed   ## make .venv with everything that tests and runs need
 
-.venv/installed: pyproject.toml constraints.txt
+.venv/installed: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; set PYTHON=python3.12, say")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]' $(addprefix --constraint ,$(CONSTRAINTS))
 	touch $@
 
 quickstart: install   ## train 30 small networks on handwritten digits and report

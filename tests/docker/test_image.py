@@ -91,7 +91,7 @@ def test_the_wheel_made_of_what_is_copied_has_every_file(tmp_path: Path) -> None
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    (wheel,) = (tmp_path / "wheels").glob("sweep-*.whl")
+    (wheel,) = (tmp_path / "wheels").glob("multistep_sweep-*.whl")
     there = set(zipfile.ZipFile(wheel).namelist())
     files = [path for package in PACKAGES for path in (tmp_path / package).rglob("*")]
     missing = {str(path.relative_to(tmp_path)) for path in files if path.is_file()} - there
