@@ -22,24 +22,12 @@ from results.errors import DatabaseError
 from results.schema.tables import metadata
 from results.schema.views import create_views
 
-#: Every revision that was ever released, oldest first; the scripts are in results/migrations.
-REVISIONS = ("0001", "0002", "0003", "0004")
+#: Every revision since the baseline, oldest first; the steps between them are in
+#: results/database/migrations.
+REVISIONS = ("0004",)
 NEWEST = REVISIONS[-1]
 
 VERSION_TABLE = "sweep_schema"
-
-# By these the first schema is known, which kept its number where SQLite has a place for one.
-_FIRST_TABLES = {
-    "attempts",
-    "epochs",
-    "evaluation_configs",
-    "evaluations",
-    "runs",
-    "sweep_evaluations",
-    "sweep_runs",
-    "sweep_specs",
-    "sweeps",
-}
 
 # As Alembic makes it.
 _revision = Table(
@@ -69,11 +57,9 @@ def find_revision(connection: Connection, shown: str) -> str | None:
                 f" {len(revisions)}: another program has changed it"
             )
         return str(revisions[0])
-    sqlite = connection.dialect.name == "sqlite"
-    if sqlite and found >= _FIRST_TABLES:
-        return f"{connection.exec_driver_sql('PRAGMA user_version').scalar_one():04}"
     # A Postgres database may be shared with others, as long as no name is taken.
-    taken = sorted(found if sqlite else found & metadata.tables.keys())
+    shared = connection.dialect.name == "postgresql"
+    taken = sorted(found & metadata.tables.keys() if shared else found)
     if taken:
         raise DatabaseError(
             f"{shown} is not a sweep database, but has a table {taken[0]!r}; check --db, or"
@@ -86,15 +72,28 @@ def require_current(revision: str, shown: str) -> None:
     """Raises DatabaseError, with the way out, unless this is the newest revision."""
     if revision == NEWEST:
         return
+    require_known(revision, shown)
+    raise DatabaseError(
+        f"{shown} has schema {revision}, and this version of sweep works with {NEWEST}:"
+        " 'sweep db upgrade' brings it up to date, with all its results"
+    )
+
+
+def require_known(revision: str, shown: str) -> None:
+    """Raises DatabaseError, with the way out, unless it is one that can be brought up to date."""
     if revision in REVISIONS:
+        return
+    known = REVISIONS[0] if len(REVISIONS) == 1 else f"{REVISIONS[0]} to {NEWEST}"
+    if revision.isdecimal() and revision < REVISIONS[0]:
         raise DatabaseError(
-            f"{shown} has schema {revision}, and this version of sweep works with {NEWEST}:"
-            " 'sweep db upgrade' brings it up to date, with all its results"
+            f"{shown} has schema {revision}, which is from before the first release, and this"
+            f" version of sweep knows {known}; nothing was changed. Bring it to"
+            f" {REVISIONS[0]} with an earlier version of sweep, or choose another database"
         )
     raise DatabaseError(
         f"{shown} was made by another version of sweep: its schema is {revision}, and this one"
-        f" knows {REVISIONS[0]} to {NEWEST}; nothing was changed. Install the newer version, or"
-        " choose another database"
+        f" knows {known}; nothing was changed. Install the newer version, or choose another"
+        " database"
     )
 
 
@@ -109,7 +108,6 @@ def create(connection: Connection, shown: str) -> None:
     create_views(connection)
     _revision.create(connection)
     connection.execute(insert(_revision).values(version_num=NEWEST))
-    mark(connection, NEWEST)
 
 
 def is_current(connection: Connection) -> bool:
@@ -117,18 +115,7 @@ def is_current(connection: Connection) -> bool:
     return find_revision(connection, "the database") == NEWEST
 
 
-def has_version_table(connection: Connection) -> bool:
-    """False for the first schema on SQLite, which kept its number elsewhere."""
-    return VERSION_TABLE in inspect(connection).get_table_names()
-
-
 def lock(connection: Connection) -> None:
     """Waits until nobody else changes the schema, and keeps others waiting until the commit."""
     if connection.dialect.name == "postgresql":
         connection.execute(_LOCK)
-
-
-def mark(connection: Connection, revision: str) -> None:
-    """Lets versions that know only SQLite's own number see that they cannot read this."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"PRAGMA user_version = {int(revision)}")

@@ -3,8 +3,8 @@
 Points in time are seconds since the epoch (UTC); accuracies are percent. Numbers that are not
 finite are stored as NULL. JSON is stored as text, so that it comes back as it was written.
 
-This is the newest schema. A change here needs a migration in `results/migrations`, and an entry
-in `results.schema.revisions.REVISIONS`; a test compares what both make.
+This is the newest schema. A change here needs a step in `results.database.migrations`, and an entry
+in `results.schema.revisions.REVISIONS`.
 """
 
 from __future__ import annotations

@@ -9,12 +9,15 @@ from sweeper.commands.output import say
 def current(home: HomeOption = DEFAULT_HOME, db: DatabaseOption = None) -> None:
     """Say which revision of the schema the database has, and which this program needs."""
     from results.database import migrations
-    from results.schema.revisions import NEWEST
+    from results.errors import DatabaseError
+    from results.schema.revisions import require_current
 
     found = migrations.current(home_at(home, db).database)
     print(found)
-    if found != NEWEST:
-        say(f"this version of sweep works with {NEWEST}: sweep db upgrade")
+    try:
+        require_current(found, "this database")
+    except DatabaseError as error:
+        say(str(error))
 
 
 def upgrade(home: HomeOption = DEFAULT_HOME, db: DatabaseOption = None) -> None:

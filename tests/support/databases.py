@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
-from results.database import migrations
 from results.database.connect import open_unchecked
 from results.json_values import to_json
 from results.schema.tables import runs
@@ -156,9 +155,3 @@ def content(url: str) -> dict[str, list[str]]:
 
 def _rows(connection: Connection, table: str) -> list[Any]:
     return list(connection.exec_driver_sql(f'SELECT * FROM "{table}"').all())
-
-
-def make_by_migrations(url: str, revision: str) -> None:
-    """Makes an empty database of an older schema, or of the newest the long way."""
-    with closing(open_unchecked(url, "create")) as database, database.upgrading() as connection:
-        migrations.migrate(connection, None, revision)

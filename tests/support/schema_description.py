@@ -51,9 +51,7 @@ def described(connection: Connection) -> dict[str, Any]:
             for kind, query in CATALOGUE.items()
         }
     inspector = inspect(connection)
-    found: dict[str, Any] = {
-        "user_version": connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-    }
+    found: dict[str, Any] = {}
     for table in sorted(inspector.get_table_names()):
         found[table] = {
             "columns": connection.exec_driver_sql(f"PRAGMA table_xinfo({table})").all(),

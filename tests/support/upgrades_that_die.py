@@ -1,4 +1,6 @@
-"""Upgrades databases, and dies meanwhile; reads `<moment> <url>` lines, and says how each ended.
+"""Upgrades databases to the next revision, and dies meanwhile.
+
+`upgrades_that_die.py SCRIPTS` reads `<moment> <url>` lines, and says how each ended.
 
 Everything is loaded once; each upgrade runs in a child of its own, which SIGKILLs itself at its
 event number `moment`: before a statement, a commit or a rollback, and after the last of them.
@@ -10,12 +12,14 @@ import itertools
 import os
 import signal
 import sys
+from pathlib import Path
 
 import alembic.command
 import alembic.config
 import alembic.context
 from sqlalchemy import Engine, event
 
+import next_revision
 from results.database import migrations, postgres, sqlite
 from results.errors import DriverBusyError
 
@@ -46,12 +50,13 @@ def upgrade_and_die(url: str, moment: int) -> None:
         os._exit(BUSY)
 
 
-for line in sys.stdin:
-    moment, url = line.split()
-    child = os.fork()
-    if child == 0:
-        upgrade_and_die(url, int(moment))
-        os._exit(0)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    ends = {0: "finished", BUSY: "busy", -signal.SIGKILL: "killed"}
-    print(ends.get(status, f"exit code {status}"), flush=True)
+with next_revision.known(Path(sys.argv[1])):
+    for line in sys.stdin:
+        moment, url = line.split()
+        child = os.fork()
+        if child == 0:
+            upgrade_and_die(url, int(moment))
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        ends = {0: "finished", BUSY: "busy", -signal.SIGKILL: "killed"}
+        print(ends.get(status, f"exit code {status}"), flush=True)

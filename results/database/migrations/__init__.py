@@ -2,7 +2,7 @@
 
 Each file in `versions` is one step. To change the schema: change `results.schema.tables` (and
 `results.schema.views`), add a step, add its number to `results.schema.revisions.REVISIONS`, and
-keep a fixture of the schema before it in tests/results/database/schemas.
+test it on a dump of a database with the schema before it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from sqlalchemy import Connection
 from results.database.connect import open_unchecked
 from results.errors import NoDatabaseError
 from results.schema import revisions
+
+SCRIPTS = Path(__file__).parent
 
 
 def current(url: str) -> str:
@@ -32,11 +34,12 @@ def current(url: str) -> str:
     return revision
 
 
-def upgrade(url: str, revision: str = revisions.NEWEST) -> tuple[str, str]:
-    """Brings the schema to `revision`; (before, after). Killed at any moment, it is one of them.
+def upgrade(url: str) -> tuple[str, str]:
+    """Brings the schema up to date; (before, after). Killed at any moment, it is one of them.
 
     Raises NoDatabaseError; DriverBusyError, as a driver must not work meanwhile; and
-    DatabaseError, with nothing changed, if it is no sweep database or a newer one.
+    DatabaseError, with nothing changed, if it is no sweep database, a newer one, or one that is
+    older than the baseline.
     """
     database = open_unchecked(url, "write")
     try:
@@ -44,28 +47,24 @@ def upgrade(url: str, revision: str = revisions.NEWEST) -> tuple[str, str]:
             before = revisions.find_revision(connection, database.shown)
         if before is None:
             raise NoDatabaseError(database.shown)
-        if before not in revisions.REVISIONS:
-            revisions.require_current(before, database.shown)
+        revisions.require_known(before, database.shown)
         with database.alone("sweep db upgrade"), database.upgrading() as connection:
             revisions.lock(connection)
             before = revisions.find_revision(connection, database.shown) or before
-            if revisions.REVISIONS.index(before) < revisions.REVISIONS.index(revision):
-                migrate(connection, before, revision)
-                return before, revision
-            return before, before
+            if before != revisions.NEWEST:
+                _run_steps(connection)
+            return before, revisions.NEWEST
     finally:
         database.close()
 
 
-def migrate(connection: Connection, before: str | None, revision: str) -> None:
-    """Runs the steps from `before` (None: an empty database) inside the caller's transaction."""
+def _run_steps(connection: Connection) -> None:
+    """Runs what is left to run, inside the caller's transaction."""
     from alembic import command
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = connection
     config.attributes["version_table"] = revisions.VERSION_TABLE
-    if before == "0001" and not revisions.has_version_table(connection):
-        command.stamp(config, before)  # the first schema kept its number elsewhere
-    command.upgrade(config, revision)
+    command.upgrade(config, revisions.NEWEST)
