@@ -3,9 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Versions to install; `make install CONSTRAINTS=` takes the newest.
 CONSTRAINTS ?= constraints.txt
+PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile
+
+# Else each process of a test session compiles the tests anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-faults fuzz lint clean
+.PHONY: help install quickstart test test-fast test-faults coverage fuzz lint clean
 
 help:            ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +28,16 @@ quickstart: install   ## train 30 small networks on handwritten digits and repor
 	$(BIN)/sweep report quickstart --group-by zero_stable
 
 test: lint   ## lint, then the whole test suite, two files at a time
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(PYTEST)
+
+test-fast: install   ## the tests that need no Ray, Postgres or compiler, and no patience
+	CXX=/dev/null $(PYTEST) -m 'not (ray or postgres or compile or faults or slow)'
+
+coverage: install   ## the whole test suite, and which lines and branches of the packages it reaches
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 test-faults: install   ## the fault suite in full: an hour or more; docs/reliability.md has its figures
 	rm -f fault_figures.jsonl

@@ -1,16 +1,33 @@
-"""Fixtures for tests of every package."""
+"""Fixtures for tests of every package, and the markers that say what a test needs.
+
+A marker is set where a test says anyway what it needs: a fixture that starts Ray or a Postgres
+server has that word in its name, a parameter is "ray" or "postgres", a fault is in tests/faults.
+Only a test whose own body starts Ray is marked by hand.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-SUPPORT = Path(__file__).parent / "support"
+TESTS = Path(__file__).parent
+SUPPORT = TESTS / "support"
+
+WITHOUT = {
+    "ray": ("RAY_TMPDIR", "/dev/null/test-without-the-marker-ray"),
+    "postgres": (
+        "SWEEP_TEST_POSTGRES_URL",
+        "postgresql+psycopg://test-without-the-marker-postgres/",
+    ),
+}
+"""The variable that keeps a test from starting what it is not marked with."""
 
 # What was green once stays green until something changes. HYPOTHESIS_PROFILE=search looks for
 # examples that no run before has seen. No test fails because the machine is busy.
@@ -18,6 +35,34 @@ _PATIENT: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCh
 settings.register_profile("same examples", derandomize=True, **_PATIENT)
 settings.register_profile("search", print_blob=True, **_PATIENT)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same examples"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        words = set(_words(item))
+        for marker in ("ray", "postgres"):
+            if marker in words:
+                item.add_marker(marker)
+        if item.path.is_relative_to(TESTS / "faults"):
+            item.add_marker("faults")
+
+
+def _words(item: pytest.Item) -> Iterator[str]:
+    """Of its fixtures' names, and its parameters."""
+    for fixture in getattr(item, "fixturenames", ()):
+        yield from fixture.split("_")
+    if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+        yield from (value for value in item.callspec.params.values() if isinstance(value, str))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Fails a test that starts Ray or a Postgres server and is not marked with it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for marker, (variable, value) in WITHOUT.items():
+            if not item.get_closest_marker(marker):
+                patch.setenv(variable, value)
+        return (yield)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -32,3 +77,26 @@ def _fake_trainers_can_be_imported() -> None:
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SWEEP_HOME", "SWEEP_DB", "SWEEP_STORAGE", "RAY_ADDRESS"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a real Postgres server, which all tests of this process share."""
+    import databases
+
+    # Not below pytest's folder: each pytest that starts closes that to other users, and the
+    # server runs as one of them where tests run as root.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        databases.postgres_server(Path(folder)) as server,
+    ):
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: str) -> Iterator[str]:
+    """Where a test's database is to be, on Postgres."""
+    import databases
+
+    with databases.postgres_schema(postgres) as made:
+        yield made

@@ -40,6 +40,8 @@ evaluations: [{{noise: gaussian, std: 0.2}}]
 NO_HOSTS = network_hosts.why_not()
 
 pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.postgres,
     pytest.mark.skipif(NO_HOSTS is not None, reason=str(NO_HOSTS)),
     pytest.mark.timeout(300),
 ]

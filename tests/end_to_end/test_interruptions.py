@@ -19,7 +19,7 @@ import pytest
 import drivers
 from drivers import Driver, Sweep
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
 TO_GO_ON = f"To go on: sweep resume {drivers.NAME}"
 

@@ -13,7 +13,7 @@ import pytest
 import drivers
 from drivers import Driver
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
 DASHBOARD = "dashboard"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import tempfile
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -40,25 +39,6 @@ def chance() -> random.Random:
 def figure() -> Figure:
     """Notes what was measured."""
     return figures.note
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The URL of a real Postgres server."""
-    # Not below pytest's folder: each pytest that starts closes that to other users, and the
-    # server runs as one of them where tests run as root.
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        databases.postgres_server(Path(folder)) as server,
-    ):
-        yield server
-
-
-@pytest.fixture
-def postgres_url(postgres: str) -> Iterator[str]:
-    """Where a test's database is to be, on Postgres."""
-    with databases.postgres_schema(postgres) as made:
-        yield made
 
 
 @pytest.fixture(params=databases.KINDS)

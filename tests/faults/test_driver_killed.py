@@ -162,6 +162,7 @@ def test_real_bits_survive_a_killed_driver(
     )
 
 
+@pytest.mark.ray
 def test_workers_that_outlive_their_driver_change_nothing(
     tmp_path: Path,
     home: Path,

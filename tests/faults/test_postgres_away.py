@@ -37,7 +37,7 @@ BUSY = 6
 
 EXIT_SOME_FAILED = 1
 
-pytestmark = pytest.mark.timeout(3600)
+pytestmark = [pytest.mark.postgres, pytest.mark.timeout(3600)]
 
 
 def note_cuts(figure: Figure, cuts: Cuts, asked: int, trainer: str) -> None:

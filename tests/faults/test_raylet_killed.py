@@ -21,7 +21,7 @@ FREE_SECONDS = 60.0
 BUSY = 3
 """By how much a machine that tests share may be slower."""
 
-pytestmark = pytest.mark.timeout(3600)
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(3600)]
 
 
 def start(sweep: Sweep, home: Path, db: str, nodes: RayNodes) -> Driver:

@@ -19,7 +19,7 @@ from drivers import Driver, Undisturbed
 from figures import Figure, Times
 from noted_trainers import Note, read_notes
 
-pytestmark = pytest.mark.timeout(3600)
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(3600)]
 
 MANY = "faults: {worker_lost: {attempts: 100}}\n"
 """So that it does not matter how often chance meets one run."""

@@ -174,16 +174,6 @@ def make() -> Make:
     return Make()
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The URL of a real Postgres server."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        databases.postgres_server(Path(folder)) as server,
-    ):
-        yield server
-
-
 @pytest.fixture
 def user_with_password(postgres: str) -> Iterator[tuple[str, str]]:
     """Name and password of a user whom the server lets in with that password only."""
@@ -204,12 +194,6 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/results.db"
-
-
-@pytest.fixture
-def postgres_url(postgres: str) -> Iterator[str]:
-    with databases.postgres_schema(postgres) as made:
-        yield made
 
 
 @pytest.fixture

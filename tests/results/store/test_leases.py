@@ -521,24 +521,26 @@ def test_a_lock_of_another_program_is_in_nobodys_way(postgres_url, plain_postgre
 
 
 @pytest.fixture(scope="module")
-def own_server(tmp_path_factory):
+def own_postgres(tmp_path_factory):
     with databases.own_server(tmp_path_factory.mktemp("p")) as server:
         yield server
 
 
-def test_drivers_keep_their_runs_when_the_server_is_restarted(own_server, make, clock, monkeypatch):
+def test_drivers_keep_their_runs_when_the_server_is_restarted(
+    own_postgres, make, clock, monkeypatch
+):
     monkeypatch.setattr("results.database.postgres_lock.RESTART_SECONDS", 15.0)
 
     def restart():
-        own_server.stop()
+        own_postgres.stop()
         clock.now += 1000.0  # much longer than a lease
-        own_server.start()
+        own_postgres.start()
 
-    drive_on_after(restart, own_server, make)
+    drive_on_after(restart, own_postgres, make)
 
 
-def drive_on_after(end, own_server, make):
-    with databases.postgres_schema(own_server.url) as url, contextlib.ExitStack() as stack:
+def drive_on_after(end, own_postgres, make):
+    with databases.postgres_schema(own_postgres.url) as url, contextlib.ExitStack() as stack:
         first, second = (stack.enter_context(Store.open(url)) for _ in range(2))
         make.save(first, "s", make.runs(3))
         for store in (first, second):
@@ -554,16 +556,16 @@ def drive_on_after(end, own_server, make):
 
 
 def test_a_driver_whose_lock_stays_away_after_the_restart_is_gone(
-    own_server, make, clock, monkeypatch
+    own_postgres, make, clock, monkeypatch
 ):
-    with databases.postgres_schema(own_server.url) as url, contextlib.ExitStack() as stack:
+    with databases.postgres_schema(own_postgres.url) as url, contextlib.ExitStack() as stack:
         first, second = (stack.enter_context(Store.open(url)) for _ in range(2))
         make.save(first, "s", make.runs(3))
         for store in (first, second):
             stack.enter_context(store.driving())
         assert first.claim(RUN, provenance={}) == 1
-        own_server.stop()
-        own_server.start()
+        own_postgres.stop()
+        own_postgres.start()
         monkeypatch.setattr("results.database.postgres_lock.RESTART_SECONDS", 15.0)
         assert second.take_over() == []
         monkeypatch.setattr("results.database.postgres_lock.RESTART_SECONDS", 0.0)
@@ -792,8 +794,8 @@ def test_an_unknown_fault_is_refused_before_anything_is_written(store, make, con
 # Last, when the server has been up for a while
 
 
-def test_drivers_keep_their_runs_when_the_server_crashes(own_server, make, clock, monkeypatch):
-    engine = databases.plain_engine(own_server.url)
+def test_drivers_keep_their_runs_when_the_server_crashes(own_postgres, make, clock, monkeypatch):
+    engine = databases.plain_engine(own_postgres.url)
     since = "SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float8"
 
     def seconds_up():
@@ -804,6 +806,6 @@ def test_drivers_keep_their_runs_when_the_server_crashes(own_server, make, clock
         # A crash is no start of the server process, which is seen to have been up for longer.
         wait_until(lambda: seconds_up() > 5)
         monkeypatch.setattr("results.database.postgres_lock.RESTART_SECONDS", seconds_up())
-        own_server.crash()
+        own_postgres.crash()
 
-    drive_on_after(crash, own_server, make)
+    drive_on_after(crash, own_postgres, make)

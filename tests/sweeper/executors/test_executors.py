@@ -179,6 +179,7 @@ def test_a_killed_task_does_not_come_out(executor: Executor, tmp_path: Path) -> 
     assert executor.wait(0) == []
 
 
+@pytest.mark.ray
 def test_asked_to_stop_a_task_ends_after_its_epoch(tmp_path: Path) -> None:
     for name in sorted(EXECUTORS):
         with executor_class(name).start(A_QUARTER_CORE) as started:
@@ -293,6 +294,7 @@ def test_slots_keep_their_process(ray_executor: Any, tmp_path: Path) -> None:
     assert set(ray_executor.process_ids()) == before
 
 
+@pytest.mark.ray
 def test_a_task_without_a_sign_of_life_is_killed(tmp_path: Path) -> None:
     conditions = replace(A_QUARTER_CORE, hung_seconds=6.0)
     with executor_class("ray").start(conditions) as started:
@@ -306,6 +308,7 @@ def test_a_task_without_a_sign_of_life_is_killed(tmp_path: Path) -> None:
     assert isinstance(outcomes["fake_trainers:paced"], Finished)
 
 
+@pytest.mark.ray
 def test_a_worker_that_was_stopped_from_outside_is_hung(tmp_path: Path) -> None:
     conditions = replace(A_QUARTER_CORE, most_slots=1, hung_seconds=6.0)
     with executor_class("ray").start(conditions) as started:
@@ -320,6 +323,7 @@ def test_a_worker_that_was_stopped_from_outside_is_hung(tmp_path: Path) -> None:
         assert isinstance(wait_for(started, 1)[0], Finished)
 
 
+@pytest.mark.ray
 def test_a_larger_share_takes_the_place_of_several_slots(tmp_path: Path) -> None:
     conditions = replace(A_QUARTER_CORE, most_slots=2)
     with executor_class("ray").start(conditions) as started:

@@ -18,7 +18,7 @@ from trainers.config.run import RunConfig
 
 
 @pytest.fixture
-def greedy() -> Iterator[Any]:
+def busy_ray() -> Iterator[Any]:
     """Somebody who has the only CPU of a Ray."""
 
     @ray.remote(num_cpus=1)
@@ -36,7 +36,7 @@ def greedy() -> Iterator[Any]:
 
 
 def test_cpus_that_others_use_are_waited_for_and_named(
-    greedy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    busy_ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sweeper.executors.ray.LONG_START_SECONDS", 0.5)
     config = RunConfig.model_validate(
@@ -57,7 +57,7 @@ def test_cpus_that_others_use_are_waited_for_and_named(
             assert executor.wait(0.2) == []
         assert "others may use" in executor.notes()["the cluster"]
         assert not executor.has_room()
-        ray.kill(greedy)
+        ray.kill(busy_ray)
         while not executor.has_room():
             assert executor.wait(5) == []
         assert executor.notes() == {}

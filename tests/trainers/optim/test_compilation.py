@@ -29,6 +29,7 @@ NO_DATA = Path("/nonexistent")  # the digits need no folder
 NOISE = [{"noise": "gaussian", "std": 0.3}]
 
 pytestmark = [
+    pytest.mark.compile,
     pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler"),
     # torch's compiler warns of its own deprecated parts.
     pytest.mark.filterwarnings("ignore"),
