@@ -8,41 +8,47 @@ from typing import TYPE_CHECKING, Any, Self
 
 from results.analysis import reports
 from results.queries.queries import Queries
-from results.records import RUN_KEYS
+from results.run_columns import IDENTIFYING, NAMED_KEYS, RUN_COLUMNS, Kind
+from results.schema.tables import blocks, epochs, probes
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sqlalchemy import Table
 
     from results.records import RunRow
 
 #: What every frame repeats of the run, so that nothing has to be joined before it is grouped.
-_OF_RUN = (
-    "sweep", "model", "scheme", "depth", "dataset", "seed", "max_root_modulus", "zero_stable",
-)  # fmt: skip
-_DETAILS = (
-    "best_epoch", "train_loss", "test_loss", "diverged_epoch", "weights_sha256", "created_at",
-    "finished_at",
-)  # fmt: skip
-_OF_BLOCK = (
-    "block", "alpha", "beta", "root_moduli", "max_root_modulus", "zero_stable", "consistent",
-    "order",
-)  # fmt: skip
+_OF_RUN = ("sweep", *(column.name for column in IDENTIFYING), "max_root_modulus", "zero_stable")
 
-_KINDS: dict[str, tuple[str, ...]] = {
-    "string": (
-        "run_id", "sweep", "state", "model", "scheme", "dataset", "weights_sha256",
-        "evaluation_id", "evaluation", "kind", "name", "description", "published", "probe",
-        "quantity", "layer",
-    ),
-    "Int64": (
-        "depth", "seed", "order", "parameters", "epochs", "attempts", "best_epoch",
-        "diverged_epoch", "epoch", "runs", "done", "block",
-    ),
-    "boolean": ("trainable", "zero_stable", "consistent", "diverged"),
-    "object": ("alpha", "root_moduli"),
-    "datetime64[us, UTC]": ("created_at", "updated_at", "finished_at"),
-}  # fmt: skip
-_KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names}
+#: What the frame of runs has after their keys. Their configs and errors are text for people.
+_DETAILS = tuple(
+    column.name
+    for column in RUN_COLUMNS
+    if not column.key and (column.kind == "time" or (column.measured and column.kind != "list"))
+)
+
+_DTYPES: dict[Kind, str] = {
+    "text": "string",
+    "whole": "Int64",
+    "number": "float64",
+    "percent": "float64",
+    "flag": "boolean",
+    "numbers": "object",
+    "list": "object",
+    "time": "datetime64[us, UTC]",
+}
+_DTYPE_OF = (
+    {column.name: _DTYPES[column.kind] for column in RUN_COLUMNS}
+    | dict.fromkeys(
+        (
+            "evaluation_id", "evaluation", "kind", "name", "description", "published", "probe",
+            "quantity", "layer",
+        ),
+        "string",
+    )
+    | dict.fromkeys(("epoch", "runs", "done", "block"), "Int64")
+    | {"updated_at": "datetime64[us, UTC]"}
+)  # fmt: skip
 
 
 class Results:
@@ -94,21 +100,16 @@ class Results:
         and finished_at.
         """
         rows = self._queries.run_rows(_list(sweeps), where=_list(where), more_keys=_DETAILS)
-        columns = [key for key in RUN_KEYS if key != "evaluations"]
-        return _frame(rows, [*columns, *_DETAILS])
+        return _frame(rows, [*NAMED_KEYS, *_DETAILS])
 
     def epochs(
         self, sweeps: str | Sequence[str] = (), where: str | Sequence[str] = ()
     ) -> pd.DataFrame:
         """One row an epoch of a done run, after columns of the run."""
-        measured = (
-            "epoch", "learning_rate", "train_loss", "train_accuracy", "test_loss",
-            "test_accuracy", "seconds",
-        )  # fmt: skip
         with self._queries.one_view():
             rows = self._queries.run_rows(_list(sweeps), where=_list(where))
             found = self._queries.epoch_rows(_list(sweeps), where=_list(where))
-        return _frame(_with_run(found, rows), ["run_id", *_OF_RUN, *measured])
+        return _frame(_with_run(found, rows), ["run_id", *_OF_RUN, *_own(epochs)])
 
     def evaluations(
         self, sweeps: str | Sequence[str] = (), where: str | Sequence[str] = ()
@@ -133,11 +134,10 @@ class Results:
         `quantity` is what the `probe` measured, after `epoch` (0: before training), in `layer`
         ('': of the whole network); `value` is NaN where it was not finite.
         """
-        measured = ("probe", "quantity", "epoch", "layer", "value")
         with self._queries.one_view():
             rows = self._queries.run_rows(_list(sweeps), where=_list(where))
             found = self._queries.probe_rows(_list(sweeps), where=_list(where))
-        columns = ["run_id", *_OF_RUN, "test_accuracy", *measured]
+        columns = ["run_id", *_OF_RUN, "test_accuracy", *_own(probes)]
         return _frame(_with_run(found, rows, "test_accuracy"), columns)
 
     def blocks(
@@ -149,11 +149,11 @@ class Results:
         `beta` are what it learned, and `root_moduli` (largest first), `max_root_modulus`,
         `zero_stable`, `consistent` and `order` are the block's own, not the run's.
         """
-        of_run = [name for name in _OF_RUN if name not in _OF_BLOCK]
+        of_run = [name for name in _OF_RUN if name not in _own(blocks)]
         with self._queries.one_view():
             rows = self._queries.run_rows(_list(sweeps), where=_list(where))
             found = self._queries.block_rows(_list(sweeps), where=_list(where))
-        columns = ["run_id", *of_run, "test_accuracy", *_OF_BLOCK]
+        columns = ["run_id", *of_run, "test_accuracy", *_own(blocks)]
         return _frame(_with_run(found, rows, "test_accuracy"), columns)
 
     def report(
@@ -179,12 +179,17 @@ class Results:
         kinds |= {name: "float64" for m in found.metrics for name in reports.columns_of(m)}
         for key in found.group_by:
             kinds[key] = (
-                _KIND_OF.get(key, "float64")
-                if key in RUN_KEYS
+                _DTYPE_OF[key]
+                if key in NAMED_KEYS
                 else _fitting_kind([group[key] for group in found.groups])
             )
         columns = dict.fromkeys((*found.group_by, *kinds))
         return _frame(found.groups, list(columns), kinds)
+
+
+def _own(table: Table) -> list[str]:
+    """What a table has beside the run that it is about."""
+    return [column.name for column in table.c if column.name != "run_id"]
 
 
 def _list(texts: str | Sequence[str]) -> list[str]:
@@ -210,7 +215,7 @@ def _fitting_kind(values: Sequence[Any]) -> str:
 def _frame(
     rows: Sequence[dict[str, Any]],
     columns: Sequence[str],
-    kinds: Mapping[str, str] = _KIND_OF,
+    kinds: Mapping[str, str] = _DTYPE_OF,
 ) -> pd.DataFrame:
     """A frame of these columns, of these kinds or else float64, whether it has rows or not."""
     import pandas as pd

@@ -1,21 +1,68 @@
-"""Values rounded for reading, as every table shows them."""
+"""What a metric is: its unit, which way is better, how its numbers are written.
+
+Whoever shows or tests numbers gets the `Metric` with the column or the report. It is made where
+the column is known: in `results.run_columns` for a run's own, below for the others.
+"""
 
 from __future__ import annotations
 
 import json
 import unicodedata
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
 from results.json_values import finite
 
-_COUNTS = ("parameters", "depth", "epochs", "attempts", "order", "seed")
-_TWO_DECIMALS = ("max_root_modulus", "root_moduli", "generalization_gap")
+Unit = Literal["percent", "seconds", "images/s", "count"]
+Direction = Literal["higher", "lower"]
 
 
-def shown(name: str, value: Any) -> str | None:
-    """A value of the column `name`; None if it is null.
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What is known of the numbers of a column, wherever they come from.
 
-    Accuracies, gaps and root moduli have two decimals, other numbers six digits.
+    Attributes:
+        label: what an axis calls it, with its unit; None: its name will do.
+        better: which values are the better ones; None: neither, as with a seed.
+        decimals: of one value; None: six significant digits.
+        mean_decimals: of a mean and a standard deviation; None: four significant digits.
+        whole: whole numbers, whose mean has no decimals where it is whole too.
+        diverged_is_worst: measured of the trained network, so that one that diverged has no value
+            and ranks behind all others.
+    """
+
+    name: str
+    _: KW_ONLY
+    label: str | None = None
+    unit: Unit | None = None
+    better: Direction | None = None
+    decimals: int | None = None
+    mean_decimals: int | None = 2
+    whole: bool = False
+    diverged_is_worst: bool = False
+
+
+def metric_of_evaluation(name: str) -> Metric:
+    """The accuracy under the evaluation of this name."""
+    return Metric(
+        name,
+        label=f"Accuracy under {name} (%)",
+        unit="percent",
+        better="higher",
+        decimals=2,
+        diverged_is_worst=True,
+    )
+
+
+def metric_of_config(path: str) -> Metric:
+    """The numbers at this path of the config, which may be of any size."""
+    return Metric(path, mean_decimals=None)
+
+
+def shown(value: Any, metric: Metric | None = None) -> str | None:
+    """A value of a column as every table shows it; None if it is null.
+
+    Numbers have the decimals of `metric`, or else six digits.
     """
     value = finite(value)
     if value is None:
@@ -23,39 +70,32 @@ def shown(name: str, value: Any) -> str | None:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(shown(name, item) or "-" for item in value)
+        return ", ".join(shown(item, metric) or "-" for item in value)
     if isinstance(value, dict):
         return readable(json.dumps(value, ensure_ascii=False))
     if isinstance(value, float):
-        if name in _TWO_DECIMALS or "accuracy" in name or is_evaluation(name):
-            return f"{value:z.2f}"
+        if metric is not None and metric.decimals is not None:
+            return f"{value:z.{metric.decimals}f}"
         return f"{value:z.6g}" if abs(value) < 1e6 else f"{value:.1f}"
     return readable(str(value))
 
 
-def mean_shown(metric: str, mean: float) -> str:
-    """A finite mean: two decimals, four digits for config paths, whole counts without any."""
-    if metric in _COUNTS and mean == int(mean):
+def mean_shown(mean: float, metric: Metric) -> str:
+    """A finite mean of the metric."""
+    if metric.whole and mean == int(mean):
         return str(int(mean))
-    if "." in metric and not is_evaluation(metric):
-        return f"{mean:z.4g}"
-    return f"{mean:z.2f}"
+    return f"{mean:z.4g}" if metric.mean_decimals is None else f"{mean:z.{metric.mean_decimals}f}"
 
 
-def spread_shown(metric: str, mean: float | None, std: float | None) -> str | None:
+def spread_shown(mean: float | None, std: float | None, metric: Metric) -> str | None:
     """ "mean ± std", or only the mean if there is no spread to show; None without a mean."""
     mean, std = finite(mean), finite(std)
     if mean is None:
         return None
-    text = mean_shown(metric, mean)
-    if std is None or (std == 0 and metric in _COUNTS):
+    text = mean_shown(mean, metric)
+    if std is None or (std == 0 and metric.whole):
         return text
-    return f"{text} ± {mean_shown(metric, std)}"
-
-
-def is_evaluation(name: str) -> bool:
-    """Whether a column's name is that of an evaluation with its levels, "gaussian[0.3]"."""
-    return "[" in name
+    return f"{text} ± {mean_shown(std, metric)}"
 
 
 def readable(text: str) -> str:
@@ -74,19 +114,3 @@ def visible(text: str) -> str:
         ascii(c)[1:-1] if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" else c
         for c in text
     )
-
-
-_HIGHER = ("test_accuracy", "best_test_accuracy", "train_accuracy", "images_per_second")
-
-
-_LOWER = ("generalization_gap", "train_seconds", "train_loss", "test_loss")
-
-
-def better(metric: str) -> Literal["higher", "lower"] | None:
-    """Accuracies, also those of evaluations, and rates should be high, gaps, losses and times low.
-
-    None for what is neither good nor bad, such as a seed or a value of the config.
-    """
-    if metric in _HIGHER or is_evaluation(metric):
-        return "higher"
-    return "lower" if metric in _LOWER else None

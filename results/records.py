@@ -23,38 +23,7 @@ FAULTS = (
     "stopped",
 )
 
-#: The keys of a run in JSON, in order.
-RUN_KEYS = (
-    "run_id",
-    "sweep",
-    "state",
-    "model",
-    "scheme",
-    "depth",
-    "dataset",
-    "seed",
-    "alpha",
-    "beta",
-    "trainable",
-    "root_moduli",
-    "max_root_modulus",
-    "zero_stable",
-    "consistent",
-    "order",
-    "parameters",
-    "epochs",
-    "test_accuracy",
-    "best_test_accuracy",
-    "train_accuracy",
-    "generalization_gap",
-    "diverged",
-    "train_seconds",
-    "images_per_second",
-    "attempts",
-    "evaluations",
-)
-
-#: A run in JSON: the keys of RUN_KEYS, sometimes followed by more (`config`).
+#: A run in JSON: the keys of `results.run_columns.RUN_KEYS`, sometimes more after them (`config`).
 RunRow = dict[str, Any]
 
 

@@ -1,142 +1,197 @@
-"""What one can name in run rows: keys of a run, evaluations, and paths into its config.
+"""The columns of a run, in one table: what each of them is, and all that follows from that.
 
-`results.queries.columns` finds the same columns in the database.
+The tables and views of the database, the keys of a run in JSON, the check of a worker's result,
+filters, frames, Parquet, tables, figures and the page of a run are made from it. One more thing
+that a trainer reports is one more row here, and a key in the trainer's result; a database that
+exists already needs a migration for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
-from results.errors import UnknownColumnError
-from results.records import RUN_KEYS, RunRow
+from results.metrics import Metric
 
-#: "mixed" is a config path whose values have several kinds, "empty" one that is always null.
-Kind = Literal["text", "number", "bool", "list", "mixed", "empty"]
+#: "whole" and "number" are whole and other numbers, "percent" numbers from 0 to 100, "numbers"
+#: lists of numbers, "list" lists of anything, "time" points in time in seconds since the epoch.
+Kind = Literal["text", "whole", "number", "percent", "flag", "numbers", "list", "time"]
 
-#: The keys of a run that can be named; its evaluations are named one by one.
-NAMED_KEYS = tuple(key for key in RUN_KEYS if key != "evaluations")
-
-_TEXT = ("run_id", "sweep", "state", "model", "scheme", "dataset")
-_BOOL = ("trainable", "zero_stable", "consistent", "diverged")
-_LIST = ("alpha", "root_moduli")
-MEASURED_KEYS = (
-    "test_accuracy",
-    "best_test_accuracy",
-    "train_accuracy",
-    "generalization_gap",
-    "diverged",
-    "train_seconds",
-    "images_per_second",
-)
+Source = Literal["plan", "result", "store"]
+Reported = Literal["always", "or null"]
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """One value of each run. `measured` columns are null until the run is done."""
+class RunColumn(Metric):
+    """One column of a run; what it has from `Metric` is about its numbers, if it has any.
 
-    name: str
-    kind: Kind
-    measured: bool
-    read: Callable[[RunRow], Any]
-
-
-class Columns:
-    """The columns that these runs have; a config path needs rows with a `config` key.
-
-    A name is looked up among the run's keys first, then the evaluations, then the config.
+    Attributes:
+        source: who knows it: the plan, before the run is trained; the result, which a worker
+            writes, so that it is null until the run is done; or the store, which notes what
+            becomes of the run.
+        stored_as: its name in the table `runs`, where that is another.
+        key: whether it is a key of the run in JSON; the others are told of a single run only.
+        reported: whether a worker's result has to give it always, or may say null; None: it has
+            no place there.
+        nullable: whether the database takes null for it.
+        wide: whole numbers of 64 bits, not of 32.
+        check: an SQL condition on it, and the name of that constraint. Percent and flags have
+            their own.
+        reproducible: equal for two trainings of one run.
+        identifies: part of what people call the run.
+        of_scheme: follows from a scheme's coefficients; of a learned one, each block has its own.
+        repeated: views repeat it beside what was measured of the run.
+        config_path: where the config says the same.
+        by_default: in a report where no metric is named.
+        on_page: on the page of the run.
     """
 
-    def __init__(self, rows: Sequence[RunRow]) -> None:
-        self._rows = rows
-        self.run_keys = NAMED_KEYS
-        self.evaluations = list(
-            dict.fromkeys(e["name"] for row in rows for e in row["evaluations"])
-        )
+    kind: Kind
+    source: Source
+    _: KW_ONLY
+    stored_as: str | None = None
+    key: bool = True
+    reported: Reported | None = None
+    nullable: bool = True
+    wide: bool = False
+    check: tuple[str, str] | None = None
+    reproducible: bool = False
+    identifies: bool = False
+    of_scheme: bool = False
+    repeated: bool = False
+    config_path: str | None = None
+    by_default: bool = False
+    on_page: bool = True
 
-    def find(self, name: str, *, purpose: str = "column") -> Column:
-        """The column of this name; raises UnknownColumnError."""
-        if name in self.run_keys:
-            return Column(name, kind_of_key(name), name in MEASURED_KEYS, lambda row: row[name])
-        if name in self.evaluations:
-            return Column(name, "number", True, lambda row: _accuracy(row, name))
-        path = name.split(".")
-        values = [value for row in self._rows for value in _at(row.get("config"), path)]
-        if not values:
-            raise UnknownColumnError(name, self.names(), purpose=purpose)
-        return Column(name, kind_of_values(values), False, lambda row: _config_value(row, path))
+    @property
+    def stored(self) -> str:
+        """The name of its column in the table `runs`."""
+        return self.stored_as or self.name
 
-    def metric(self, name: str) -> Column:
-        """The column of this name, if it holds numbers; raises UnknownColumnError."""
-        try:
-            column = self.find(name, purpose="metric")
-        except UnknownColumnError:
-            column = None
-        if column is None or column.kind not in ("number", "empty"):
-            raise UnknownColumnError(name, self._numeric_names(), purpose="metric")
-        return column
+    @property
+    def measured(self) -> bool:
+        """Whether it is null until the run is done."""
+        return self.source == "result"
 
-    def names(self) -> list[str]:
-        """All names that `find` knows."""
-        paths = dict.fromkeys(path for row in self._rows for path in _paths(row.get("config")))
-        return [*self.run_keys, *self.evaluations, *(p for p in paths if p not in self.run_keys)]
-
-    def _numeric_names(self) -> list[str]:
-        return [name for name in self.names() if self.find(name).kind == "number"]
+    @property
+    def numeric(self) -> bool:
+        """Whether it holds single numbers, so that it can be a metric."""
+        return self.kind in ("whole", "number", "percent")
 
 
-def kind_of_key(key: str) -> Kind:
-    """What a key of RUN_KEYS holds."""
-    if key in _TEXT:
-        return "text"
-    if key in _BOOL:
-        return "bool"
-    return "list" if key in _LIST else "number"
+def _whole(name: str, source: Source, **more: Any) -> RunColumn:
+    return RunColumn(name, "whole", source, whole=True, **more)
 
 
-def kind_of_values(values: Iterable[Any]) -> Kind:
-    """What a config path with these values holds."""
-    kinds = {_kind_of_value(value) for value in values if value is not None}
-    if not kinds:
-        return "empty"
-    return kinds.pop() if len(kinds) == 1 else "mixed"
+def _result(name: str, kind: Kind, *, reported: Reported = "or null", **more: Any) -> RunColumn:
+    return RunColumn(name, kind, "result", whole=kind == "whole", reported=reported, **more)
 
 
-def _kind_of_value(value: Any) -> Kind:
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, int | float):
-        return "number"
-    return "list" if isinstance(value, list) else "text"
+def _accuracy(name: str, label: str, **more: Any) -> RunColumn:
+    return _result(
+        name,
+        "percent",
+        label=f"{label} (%)",
+        unit="percent",
+        better="higher",
+        decimals=2,
+        diverged_is_worst=True,
+        reproducible=True,
+        **more,
+    )
 
 
-def _accuracy(row: RunRow, name: str) -> float | None:
-    for evaluation in row["evaluations"]:
-        if evaluation["name"] == name:
-            accuracy: float | None = evaluation["accuracy"]
-            return accuracy
-    return None
+#: In the order of the keys in JSON. `sweep` is the only one that the table `runs` does not have.
+RUN_COLUMNS = (
+    RunColumn("run_id", "text", "store"),
+    RunColumn("sweep", "text", "store"),
+    RunColumn("state", "text", "store"),
+    RunColumn(
+        "model", "text", "plan",
+        nullable=False, identifies=True, repeated=True, config_path="model.name",
+    ),
+    RunColumn(
+        "scheme", "text", "plan",
+        nullable=False, identifies=True, repeated=True, config_path="scheme",
+    ),
+    _whole(
+        "depth", "plan",
+        nullable=False, identifies=True, repeated=True, config_path="model.depth",
+    ),
+    RunColumn(
+        "dataset", "text", "plan",
+        nullable=False, identifies=True, repeated=True, config_path="dataset.name",
+    ),
+    _whole(
+        "seed", "plan",
+        wide=True, nullable=False, identifies=True, repeated=True, config_path="seed",
+    ),
+    RunColumn("alpha", "numbers", "plan", of_scheme=True, on_page=False),
+    RunColumn("beta", "number", "plan", of_scheme=True, on_page=False),
+    RunColumn("trainable", "flag", "plan", nullable=False, repeated=True, on_page=False),
+    RunColumn("root_moduli", "numbers", "plan", decimals=2, of_scheme=True),
+    RunColumn(
+        "max_root_modulus", "number", "plan",
+        label="Largest root modulus", decimals=2, of_scheme=True, repeated=True, on_page=False,
+    ),
+    RunColumn("zero_stable", "flag", "plan", of_scheme=True, repeated=True),
+    RunColumn("consistent", "flag", "plan", of_scheme=True, repeated=True),
+    _whole("order", "plan", of_scheme=True, repeated=True),
+    _whole(
+        "parameters", "plan",
+        label="Parameters", unit="count", wide=True, nullable=False, reported="always",
+        check=("parameters >= 0", "counted"), repeated=True,
+    ),
+    _whole(
+        "epochs", "plan",
+        unit="count", nullable=False, check=("epochs >= 0", "epochs"), repeated=True,
+        config_path="training.epochs",
+    ),
+    _accuracy("test_accuracy", "Test accuracy", by_default=True),
+    _accuracy("best_test_accuracy", "Best test accuracy", by_default=True),
+    _result("best_epoch", "whole", key=False),
+    _accuracy("train_accuracy", "Training accuracy"),
+    _result(
+        "generalization_gap", "number",
+        label="Generalization gap (points)", unit="percent", better="lower", decimals=2,
+        diverged_is_worst=True, by_default=True,
+    ),
+    _result("train_loss", "number", better="lower", key=False, on_page=False),
+    _result("test_loss", "number", better="lower", key=False, on_page=False),
+    _result("diverged", "flag", reported="always", reproducible=True),
+    _result("diverged_epoch", "whole", key=False),
+    _result(
+        "train_seconds", "number",
+        label="Training time (s)", unit="seconds", better="lower",
+    ),
+    _result(
+        "images_per_second", "number",
+        label="Training speed (images/s)", unit="images/s", better="higher",
+    ),
+    _result("weights_sha256", "text", key=False, reproducible=True),
+    _result("learned_coefficients", "list", key=False),
+    _whole("attempts", "store", stored_as="attempt", unit="count"),
+    RunColumn("error", "text", "store", key=False),
+    RunColumn("created_at", "time", "store", key=False),
+    RunColumn("finished_at", "time", "store", key=False),
+)  # fmt: skip
 
+COLUMN = {column.name: column for column in RUN_COLUMNS}
 
-def _at(config: Any, path: Sequence[str]) -> list[Any]:
-    """The value at `path` in a list, or an empty list if there is none, or an object."""
-    value = config
-    for key in path:
-        if not isinstance(value, dict) or key not in value:
-            return []
-        value = value[key]
-    return [] if isinstance(value, dict) else [value]
+PLANNED = tuple(column for column in RUN_COLUMNS if column.source == "plan")
+MEASURED = tuple(column for column in RUN_COLUMNS if column.measured)
+REPORTED = tuple(column for column in RUN_COLUMNS if column.reported is not None)
+OF_SCHEME = tuple(column for column in RUN_COLUMNS if column.of_scheme)
+IDENTIFYING = tuple(column for column in RUN_COLUMNS if column.identifies)
 
+#: The keys of a run that can be named; its evaluations are named one by one.
+NAMED_KEYS = tuple(column.name for column in RUN_COLUMNS if column.key)
 
-def _config_value(row: RunRow, path: Sequence[str]) -> Any:
-    found = _at(row.get("config"), path)
-    return found[0] if found else None
+#: The keys of a run in JSON, in order.
+RUN_KEYS = (*NAMED_KEYS, "evaluations")
 
+#: What follows the keys, the config among them, where one run is told in full.
+DETAIL_KEYS = ("config", *(column.name for column in RUN_COLUMNS if not column.key))
 
-def _paths(config: Any, prefix: str = "") -> Iterator[str]:
-    for key, value in (config or {}).items():
-        if isinstance(value, dict):
-            yield from _paths(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}"
+#: The metrics of a report that names none, beside the evaluations.
+DEFAULT_METRICS = tuple(column.name for column in RUN_COLUMNS if column.by_default)

@@ -10,7 +10,7 @@ from results.analysis.reports import Report
 from results.analysis.sort_keys import sort_key
 from results.errors import PivotError
 from results.json_values import finite
-from results.metrics import better, mean_shown
+from results.metrics import Metric, mean_shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,13 @@ class Pivot:
 
     `rows` and `columns` are the keys, `row_values` and `column_values` their combinations, in the
     order of reports. `cells[i][j]` belongs to `row_values[i]` and `column_values[j]`; None where
-    no run of that combination is done. `runs` and `unfinished` are those of the report.
+    no run of that combination is done. `described`, `runs` and `unfinished` are the report's.
     """
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     metrics: tuple[str, ...]
+    described: Mapping[str, Metric]
     row_values: tuple[tuple[Any, ...], ...]
     column_values: tuple[tuple[Any, ...], ...]
     cells: tuple[tuple[PivotCell | None, ...], ...]
@@ -53,10 +54,9 @@ class Pivot:
 def pivot(report: Report, rows: Sequence[str], columns: Sequence[str]) -> Pivot:
     """The groups of `report` with the keys `rows` down the side and `columns` across the top.
 
-    The report must be grouped by all of these keys and no others. Best is the highest mean of an
-    accuracy or a rate, the lowest of a gap, a loss or a time (`results.better`), if at least two
-    cells of the column have one; means that are equal as they are printed are equally good. Other
-    metrics have no best. Raises PivotError.
+    The report must be grouped by all of these keys and no others. Best is the highest mean, or the
+    lowest, as `Metric.better` says, if at least two cells of the column have one; means that are
+    equal as they are printed are equally good. Other metrics have no best. Raises PivotError.
     """
     _check(report, rows, columns)
     row_values = _combinations(report.groups, rows)
@@ -64,8 +64,11 @@ def pivot(report: Report, rows: Sequence[str], columns: Sequence[str]) -> Pivot:
     found = {(_place(g, rows), _place(g, columns)): g for g in report.groups}
     grid = [[found.get((row, column)) for column in column_values] for row in row_values]
     best = {
-        metric: [_best(metric, [line[j] for line in grid]) for j in range(len(column_values))]
-        for metric in report.metrics
+        name: [
+            _best(report.described[name], [line[j] for line in grid])
+            for j in range(len(column_values))
+        ]
+        for name in report.metrics
     }
     cells = tuple(
         tuple(
@@ -80,6 +83,7 @@ def pivot(report: Report, rows: Sequence[str], columns: Sequence[str]) -> Pivot:
         rows=tuple(rows),
         columns=tuple(columns),
         metrics=report.metrics,
+        described=report.described,
         row_values=tuple(row_values.values()),
         column_values=tuple(column_values.values()),
         cells=cells,
@@ -119,12 +123,11 @@ def _combinations(
     return dict(sorted(found.items()))
 
 
-def _best(metric: str, column: Sequence[Mapping[str, Any] | None]) -> set[int]:
+def _best(metric: Metric, column: Sequence[Mapping[str, Any] | None]) -> set[int]:
     """The rows whose mean is the best of the column."""
-    direction = better(metric)
-    means = {i: finite(group[f"{metric}_mean"]) for i, group in enumerate(column) if group}
-    printed = {i: float(mean_shown(metric, m)) for i, m in means.items() if m is not None}
-    if direction is None or len(printed) < 2:
+    means = {i: finite(group[f"{metric.name}_mean"]) for i, group in enumerate(column) if group}
+    printed = {i: float(mean_shown(m, metric)) for i, m in means.items() if m is not None}
+    if metric.better is None or len(printed) < 2:
         return set()
-    best = max(printed.values()) if direction == "higher" else min(printed.values())
+    best = max(printed.values()) if metric.better == "higher" else min(printed.values())
     return {i for i, mean in printed.items() if mean == best}

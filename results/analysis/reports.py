@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from results.analysis.group_statistics import Keys, read_groups, summary_of
+from results.analysis.sort_keys import sort_key
+from results.metrics import Metric
 from results.queries.columns import StoredColumn, StoredColumns
 from results.queries.filters import conditions
 from results.queries.queries import Queries
 from results.queries.selection import Selection
+from results.run_columns import DEFAULT_METRICS
 
-DEFAULT_METRICS = ("test_accuracy", "best_test_accuracy", "generalization_gap")
 STATISTICS = ("mean", "std", "min", "max")
 
 
@@ -28,7 +29,8 @@ class Report:
 
     A group has the keys of `group_by`, then `runs` (done), `diverged` and `unfinished` (counts;
     `diverged` is left out if it is a key already), then `<metric>_mean`, `_std` (n - 1, None for
-    one run), `_min` and `_max` for every metric.
+    one run), `_min` and `_max` for every metric. `described` says what is known of the numbers of
+    each key and metric, by its name.
 
     `runs` are the done runs in all groups. `unfinished` are the runs of the selection that are
     not done, also those whose group has no done run and is therefore not listed: while it is not
@@ -37,6 +39,7 @@ class Report:
 
     group_by: tuple[str, ...]
     metrics: tuple[str, ...]
+    described: Mapping[str, Metric]
     groups: list[dict[str, Any]]
     runs: int
     unfinished: int
@@ -89,6 +92,7 @@ def report(
     return Report(
         group_by=tuple(column.name for column in keys),
         metrics=tuple(column.name for column in measures),
+        described={column.name: column.metric for column in (*keys, *measures)},
         groups=groups,
         runs=sum(group.done for group in found.values()),
         unfinished=sum(group.unfinished for group in found.values()),
@@ -100,20 +104,5 @@ def _same_values(groups: Iterable[Keys], columns: Sequence[StoredColumn]) -> lis
     same: dict[tuple[Any, ...], list[Keys]] = {}
     for stored in sorted(groups, key=lambda group: tuple(map(str, group))):
         values = (c.value(part) for c, part in zip(columns, stored, strict=True))
-        same.setdefault(tuple(map(_sortable, values)), []).append(stored)
+        same.setdefault(tuple(map(sort_key, values)), []).append(stored)
     return [same[values] for values in sorted(same)]
-
-
-def _sortable(value: Any) -> tuple[int, Any]:
-    """A key that groups equal values, tells True from 1, and puts null last."""
-    if isinstance(value, bool):
-        return (0, value)
-    if isinstance(value, int | float):
-        return (1, value)
-    if isinstance(value, str):
-        return (2, value)
-    if value is None:
-        return (4, None)
-    if isinstance(value, dict):
-        return (2, json.dumps(value, sort_keys=True))
-    return (3, tuple(_sortable(item) for item in value))

@@ -9,7 +9,7 @@ from itertools import product
 from results.comparison.agreement import RankAgreement, kendall_tau
 from results.comparison.matching import UNTRAINED_METRICS
 from results.comparison.result import ComparedRow
-from results.metrics import better
+from results.run_columns import COLUMN
 
 
 def rank_agreements(compared: Iterable[ComparedRow]) -> list[RankAgreement]:
@@ -47,7 +47,8 @@ def _agreement(lines: Sequence[ComparedRow], depth: int | None) -> RankAgreement
         tau=tau[0] if tau else None,
         p_value=tau[1] if tau else None,
     )
-    sign = -1 if better(row.metric) == "lower" else 1
+    measured = COLUMN.get(row.metric)
+    sign = -1 if measured is not None and measured.better == "lower" else 1
     stable = [i for i, line in enumerate(lines) if line.published.zero_stable is True]
     unstable = [i for i, line in enumerate(lines) if line.published.zero_stable is False]
     if not stable or not unstable:

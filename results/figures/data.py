@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from results.figures.replicates import Arm, group_arms
+from results.queries.row_columns import Column, Columns
 from results.records import RunRow
-from results.run_columns import Column, Columns
 
 #: run_id, epoch, learning_rate, train_loss, train_accuracy, test_loss, test_accuracy, seconds.
 EpochRow = Mapping[str, Any]
@@ -30,7 +30,6 @@ class Selection:
     arms: list[Arm]
     unfinished: int
     metric: Column
-    evaluations: list[str]
     test_accuracy: Column
     epoch_rows: Iterable[EpochRow]
     probe_rows: Iterable[ProbeRow]
@@ -71,7 +70,6 @@ def select(
         arms=group_arms(done),
         unfinished=len(rows) - len(done),
         metric=columns.metric(metric),
-        evaluations=columns.evaluations,
         test_accuracy=columns.metric("test_accuracy"),
         epoch_rows=epochs,
         probe_rows=probes,

@@ -11,8 +11,8 @@ from typing import Any
 from results.analysis.replicates import network
 from results.analysis.sort_keys import sort_key
 from results.analysis.statistics import summarize
+from results.queries.row_columns import Column
 from results.records import RunRow
-from results.run_columns import Column
 
 #: Config keys that a run has as columns, so that arms are already told apart by them.
 _KNOWN = ("seed", "scheme", "model.name", "model.depth", "dataset.name")

@@ -122,14 +122,16 @@ def _section(section: Section, numbers: Iterator[int], listed: set[str]) -> Iter
 
 
 def _table(table: CaptionedTable, listed: set[str]) -> Iterator[Element]:
-    if not flat_records(table.data)[0]:
+    if not flat_records(table.data).names:
         yield element("p", f"{table.caption}: nothing to show", class_="note")
         return
     yield from table_elements(text_table(table.data, table.notes), table.caption)
     if table.runs and isinstance(table.data, Report | Pivot):
         items = []
         for keys, ids in runs_of_groups(table.data, table.runs):
-            label = " · ".join(f"{key} {shown(key, v) or '-'}" for key, v in keys.items())
+            label = " · ".join(
+                f"{key} {shown(v, table.data.described[key]) or '-'}" for key, v in keys.items()
+            )
             item = element("li", f"{label or 'all'}: ")
             for number, run_id in enumerate(ids):
                 name = element("code", run_id)

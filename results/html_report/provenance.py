@@ -10,8 +10,8 @@ from results.analysis.pivot import Pivot
 from results.analysis.reports import Report
 from results.analysis.sort_keys import SortKey, sort_key
 from results.html_report.content import Attempt
+from results.queries.row_columns import Columns
 from results.records import RunRow
-from results.run_columns import Columns
 
 # What differs from one attempt to the next on one machine.
 _OF_ONE_ATTEMPT = ("pid", "driver_pid", "started_at", "finished_at", "first_epoch")

@@ -1,7 +1,7 @@
 """What a question to the database can name, as SQL expressions.
 
-Names become bound parameters, never SQL text. The columns are those that `results.run_columns`
-finds in run rows.
+Names become bound parameters, never SQL text. The columns are those that
+`results.queries.row_columns` finds in run rows.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from sqlalchemy import (
 
 from results.errors import UnknownColumnError
 from results.json_values import storable
+from results.metrics import Metric, metric_of_config, metric_of_evaluation
+from results.queries.row_columns import ValueKind, kind_of_key, kind_of_values
 from results.queries.selection import Selection
-from results.run_columns import MEASURED_KEYS, NAMED_KEYS, Kind, kind_of_key, kind_of_values
+from results.run_columns import COLUMN, NAMED_KEYS
 from results.schema.tables import evaluations, runs
-
-_COLUMN_OF_KEY = {"attempts": "attempt"}
 
 # Each key of a path is one more level of an expression, which SQLAlchemy compiles by recursion.
 _DEEPEST_PATH = 50
@@ -39,14 +39,16 @@ _DEEPEST_PATH = 50
 class StoredColumn:
     """One value of each run. `measured` columns are null until the run is done.
 
-    `sql` gives it in a query over `runs`, and `decode` makes a value of what that query returns;
-    None if it is the value already. `number` gives a numeric column as a float. `evaluation_id`
-    is set if it is the accuracy of that evaluation.
+    `metric` says what its numbers are, if it holds any. `sql` gives it in a query over `runs`, and
+    `decode` makes a value of what that query returns; None if it is the value already. `number`
+    gives a numeric column as a float. `evaluation_id` is set if it is the accuracy of that
+    evaluation.
     """
 
     name: str
-    kind: Kind
+    kind: ValueKind
     measured: bool
+    metric: Metric
     sql: ColumnElement[Any]
     decode: Callable[[Any], Any] | None = None
     number: ColumnElement[float] | None = None
@@ -104,29 +106,31 @@ class StoredColumns:
         return self._of_path(name, path)
 
     def _of_key(self, name: str) -> StoredColumn:
-        kind, measured = kind_of_key(name), name in MEASURED_KEYS
+        known = COLUMN[name]
+        kind, measured = kind_of_key(known), known.measured
         if name == "sweep":
             sweeps = self._selection.sweep_ids()
-            return StoredColumn(name, kind, measured, sweeps, self._selection.sweep_names)
-        stored = runs.c[_COLUMN_OF_KEY.get(name, name)]
+            return StoredColumn(name, kind, measured, known, sweeps, self._selection.sweep_names)
+        stored = runs.c[known.stored]
         if kind == "list":
-            return StoredColumn(name, kind, measured, cast(stored, Text), _from_json)
+            return StoredColumn(name, kind, measured, known, cast(stored, Text), _from_json)
         number = cast(stored, Float) if kind == "number" else None
-        return StoredColumn(name, kind, measured, stored, number=number)
+        return StoredColumn(name, kind, measured, known, stored, number=number)
 
     def _of_path(self, name: str, path: Sequence[str]) -> StoredColumn | None:
         dialect = self._connection.dialect.name
         sql = _config_text(dialect, path)
-        column = StoredColumn(name, "mixed", False, sql, _from_config)
+        metric = metric_of_config(name)
+        column = StoredColumn(name, "mixed", False, metric, sql, _from_config)
         texts = [text for text in self.stored_values(column) if not _is_missing(text)]
         if not texts:
             return None
         kind = kind_of_values(map(_from_config, texts))
         # Only a number is cast: a run may have an object at this path.
         number = case((_json_type(dialect, path).in_(_NUMBER_TYPES), cast(sql, Float)))
-        return StoredColumn(name, kind, False, sql, _from_config, number)
+        return StoredColumn(name, kind, False, metric, sql, _from_config, number)
 
-    def _config_kinds(self) -> dict[str, Kind]:
+    def _config_kinds(self) -> dict[str, ValueKind]:
         """Every path that can be named, with what its values are: reads every config."""
         values: dict[str, dict[str, Any]] = {}
         query = select(runs.c.config).where(*self._selection.holds(runs.c.run_id))
@@ -147,7 +151,7 @@ class StoredColumns:
         return [*NAMED_KEYS, *self.evaluations, *self._config_kinds()]
 
     def _numeric_names(self) -> list[str]:
-        keys = [key for key in NAMED_KEYS if kind_of_key(key) == "number"]
+        keys = [key for key in NAMED_KEYS if COLUMN[key].numeric]
         paths = [path for path, kind in self._config_kinds().items() if kind == "number"]
         return [*keys, *self.evaluations, *paths]
 
@@ -160,7 +164,13 @@ def _of_evaluation(name: str, evaluation_id: str) -> StoredColumn:
         .scalar_subquery()
     )
     return StoredColumn(
-        name, "number", True, accuracy, number=accuracy, evaluation_id=evaluation_id
+        name,
+        "number",
+        True,
+        metric_of_evaluation(name),
+        accuracy,
+        number=accuracy,
+        evaluation_id=evaluation_id,
     )
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import BigInteger, ColumnElement, Float, Integer, and_, literal,
 from results.database.dialects import is_one_of
 from results.errors import BadFilterError
 from results.queries.columns import StoredColumn, StoredColumns
-from results.run_columns import Kind
+from results.queries.row_columns import ValueKind
 from results.schema.tables import runs
 
 _SYNTAX = re.compile(r"\s*(?P<name>.+?)\s*(?P<sign><=|>=|!=|=|<|>)\s*(?P<value>.*?)\s*", re.DOTALL)
@@ -42,7 +42,7 @@ class Named(Protocol):
     def name(self) -> str: ...
 
     @property
-    def kind(self) -> Kind: ...
+    def kind(self) -> ValueKind: ...
 
 
 ColumnT_co = TypeVar("ColumnT_co", bound=Named, covariant=True)

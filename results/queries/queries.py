@@ -27,21 +27,9 @@ from results.queries.rows import (
 from results.queries.selection import Selection, chosen_sweeps
 from results.queries.status import sweep_status
 from results.records import CostSample, RunRow, SweepStatus
+from results.run_columns import DETAIL_KEYS
 from results.schema.tables import attempts, drivers, epochs, runs, sweep_runs
 from results.store.sweeps import full_run_id
-
-_DETAIL_KEYS = (
-    "config",
-    "best_epoch",
-    "train_loss",
-    "test_loss",
-    "diverged_epoch",
-    "weights_sha256",
-    "learned_coefficients",
-    "error",
-    "created_at",
-    "finished_at",
-)
 
 
 class Queries:
@@ -216,10 +204,9 @@ class Queries:
     def run_detail(self, id_prefix: str) -> dict[str, Any]:
         """One run in full, by its id or a start of it that no other run shares.
 
-        The keys of RUN_KEYS, then `config`, `best_epoch`, `train_loss`, `test_loss`,
-        `diverged_epoch`, `weights_sha256`, `learned_coefficients`, `error`, `created_at`,
-        `finished_at`, `sweeps` (names), `epoch_history` (one object an epoch), `blocks` and
-        `probes` (as of `block_rows` and `probe_rows`, without `run_id`),
+        The keys of RUN_KEYS, those of DETAIL_KEYS (`results.run_columns`), `sweeps` (names),
+        `epoch_history` (one object an epoch), `blocks` and `probes` (as returned by `block_rows`
+        and `probe_rows`, without `run_id`),
         `attempt_history` (one object an attempt, with state, first_epoch, error, traceback, fault,
         storage, provenance, and host and pid of the driver that had it last), and `sweep_specs`
         (the newest spec of each of its sweeps: name, version, source, overrides, created_at,
@@ -228,7 +215,7 @@ class Queries:
         with self._reader.view() as connection:
             run_id = full_run_id(connection, id_prefix)
             selection = Selection(connection, (), [run_id])
-            (row,) = list_runs(connection, selection, (), _DETAIL_KEYS)
+            (row,) = list_runs(connection, selection, (), DETAIL_KEYS)
             epoch_rows = rows_as_dicts(
                 connection.execute(
                     select(epochs).where(epochs.c.run_id == run_id).order_by(epochs.c.epoch)

@@ -16,7 +16,8 @@ from results.queries.columns import StoredColumns
 from results.queries.filters import conditions
 from results.queries.layer_order import layer_key, quantity_key
 from results.queries.selection import Selection
-from results.records import RUN_KEYS, RunRow
+from results.records import RunRow
+from results.run_columns import COLUMN, NAMED_KEYS, RUN_KEYS
 from results.schema.tables import (
     attempts,
     blocks,
@@ -29,7 +30,7 @@ from results.schema.tables import (
     sweeps,
 )
 
-_STORED_KEYS = tuple(key for key in RUN_KEYS if key not in ("sweep", "attempts", "evaluations"))
+_STORED = [runs.c[COLUMN[key].stored].label(key) for key in NAMED_KEYS if key != "sweep"]
 
 
 def list_runs(
@@ -42,8 +43,7 @@ def list_runs(
     Raises UnknownColumnError and BadFilterError.
     """
     passing = _passing(connection, selection, where)
-    columns = [runs.c[key] for key in (*_STORED_KEYS, *more_keys)]
-    query = select(*columns, runs.c.attempt.label("attempts")).where(*passing)
+    query = select(*_STORED, *(runs.c[key] for key in more_keys)).where(*passing)
     stored = {row["run_id"]: row for row in rows_as_dicts(connection.execute(query))}
     measured = _accuracies(connection, selection, passing if where else None)
     known = {evaluation.evaluation_id: evaluation for evaluation in selection.evaluations}

@@ -14,7 +14,7 @@ from results.rendering.tabular import Tabular, flat_records
 
 def as_csv(data: Tabular) -> str:
     """One line a group, cell or row. Null is an empty cell; lists, true and false are JSON."""
-    names, records = flat_records(data)
+    names, records, _ = flat_records(data)
     lines = ([_cell(record.get(name)) for name in names] for record in records)
     return "".join(map(_line, [names, *lines]))
 

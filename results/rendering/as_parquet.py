@@ -4,32 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from results.analysis.pivot import Pivot
-from results.analysis.reports import STATISTICS, Report
+from results.analysis.reports import Report, columns_of
 from results.json_values import finite
-from results.metrics import is_evaluation
+from results.metrics import Metric
 from results.rendering.tabular import Tabular, flat_records
+from results.run_columns import RunColumn
 
 if TYPE_CHECKING:
     import pyarrow
-
-_TEXT = ("run_id", "sweep", "state", "model", "scheme", "dataset")
-_BOOL = ("trainable", "zero_stable", "consistent")
-_COUNT = ("depth", "seed", "order", "parameters", "epochs", "attempts", "runs", "unfinished")
-_LIST = ("alpha", "root_moduli")
-_NUMBER = (
-    "beta",
-    "max_root_modulus",
-    "test_accuracy",
-    "best_test_accuracy",
-    "train_accuracy",
-    "generalization_gap",
-    "train_seconds",
-    "images_per_second",
-)
-_STATISTIC = tuple(f"_{name}" for name in STATISTICS)
 
 
 def as_parquet(data: Tabular) -> bytes:
@@ -42,10 +28,13 @@ def as_parquet(data: Tabular) -> bytes:
     import pyarrow
     import pyarrow.parquet
 
-    names, records = flat_records(data)
-    columns = [_column(name, [finite(record.get(name)) for record in records]) for name in names]
+    names, records, described = flat_records(data)
+    types = _known_types(data, described)
+    columns = [
+        _column([finite(record.get(name)) for record in records], types.get(name)) for name in names
+    ]
     fields = [
-        pyarrow.field(name, column.type, metadata=_unit(name))
+        pyarrow.field(name, column.type, metadata=_unit(described.get(name)))
         for name, column in zip(names, columns, strict=True)
     ]
     schema = pyarrow.schema(fields, metadata={"sweep": json.dumps(_content(data))})
@@ -54,11 +43,11 @@ def as_parquet(data: Tabular) -> bytes:
     return stream.getvalue()
 
 
-def _column(name: str, values: list[Any]) -> pyarrow.Array:
-    """The values in the type that the name stands for, else in the one they have in common."""
+def _column(values: list[Any], known: pyarrow.DataType | None) -> pyarrow.Array:
+    """The values in the type that is known for them, else in the one they have in common."""
     import pyarrow
 
-    kinds = [_known_type(name), pyarrow.string() if _all_null(values) else None]
+    kinds = [known, pyarrow.string() if _all_null(values) else None]
     # As a struct an object would have the keys of all the others too.
     for kind in [] if any(_holds_objects(value) for value in values) else kinds:
         try:
@@ -77,31 +66,35 @@ def _holds_objects(value: Any) -> bool:
     return isinstance(value, dict) or (isinstance(value, list) and any(map(_holds_objects, value)))
 
 
-def _known_type(name: str) -> pyarrow.DataType | None:
+def _known_types(data: Tabular, described: Mapping[str, Metric]) -> dict[str, pyarrow.DataType]:
+    """The types of columns by their names, so that a column has one also where all are null."""
     import pyarrow
 
-    if name in _TEXT:
-        return pyarrow.string()
-    if name in _BOOL or name.endswith("_best"):
-        return pyarrow.bool_()
-    if name in _COUNT:
-        return pyarrow.int64()
-    if name in _LIST:
-        return pyarrow.list_(pyarrow.float64())
-    if name in _NUMBER or name.endswith(_STATISTIC) or is_evaluation(name):
-        return pyarrow.float64()
-    return None
+    of_kinds: dict[str | None, pyarrow.DataType] = {
+        "text": pyarrow.string(),
+        "whole": pyarrow.int64(),
+        "flag": pyarrow.bool_(),
+        "numbers": pyarrow.list_(pyarrow.float64()),
+        "number": pyarrow.float64(),
+        "percent": pyarrow.float64(),
+    }
+    found = {name: of_kinds.get(_kind(metric)) for name, metric in described.items()}
+    if isinstance(data, Report | Pivot):
+        of_metrics = [column for metric in data.metrics for column in columns_of(metric)]
+        found |= dict.fromkeys(of_metrics, pyarrow.float64())
+        found |= {f"{metric}_best": pyarrow.bool_() for metric in data.metrics}
+    return found | {name: pyarrow.int64() for name in ("runs", "unfinished")}
 
 
-def _unit(name: str) -> dict[str, str] | None:
-    metric = name
-    for ending in _STATISTIC:
-        metric = metric.removesuffix(ending)
-    if name.endswith("_best"):
-        return None
-    if "accuracy" in metric or metric == "generalization_gap" or is_evaluation(metric):
-        return {"unit": "percent"}
-    return {"unit": "seconds"} if metric == "train_seconds" else None
+def _kind(metric: Metric) -> str | None:
+    if isinstance(metric, RunColumn):
+        return metric.kind
+    # What has a unit holds numbers; a path into the config may hold anything.
+    return "number" if metric.unit else None
+
+
+def _unit(metric: Metric | None) -> dict[str, str] | None:
+    return {"unit": metric.unit} if metric is not None and metric.unit else None
 
 
 def _content(data: Tabular) -> dict[str, Any]:

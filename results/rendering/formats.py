@@ -56,7 +56,7 @@ def render(
         return as_csv(data)
     if format == "parquet":
         return as_parquet(data)
-    if not flat_records(data)[0]:
+    if not flat_records(data).names:
         return _NOTHING[format]
     if format == "table":
         mark = "in bold" if bold else f"marked {MARK}"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from results.run_columns import RUN_COLUMNS
+
 
 def run_page(detail: dict[str, Any]) -> str:
     """Everything that `sweep show` says, section by section.
 
     Args:
-        detail: as of `Queries.run_detail`.
+        detail: as returned by `Queries.run_detail`.
     """
     sections = [
         _facts(detail),
@@ -26,12 +28,12 @@ def run_page(detail: dict[str, Any]) -> str:
 
 
 _FACTS = (
-    "state", "error", "model", "scheme", "depth", "dataset", "seed", "root_moduli",
-    "zero_stable", "consistent", "order", "parameters", "epochs", "test_accuracy",
-    "best_test_accuracy", "best_epoch", "train_accuracy", "generalization_gap", "diverged",
-    "diverged_epoch", "train_seconds", "images_per_second", "learned_coefficients",
-    "weights_sha256", "created_at", "finished_at",
-)  # fmt: skip
+    "state",
+    "error",
+    *(column.name for column in RUN_COLUMNS if column.source != "store" and column.on_page),
+    "created_at",
+    "finished_at",
+)
 
 
 def _facts(detail: dict[str, Any]) -> str:

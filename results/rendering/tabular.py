@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from results.analysis.pivot import Pivot
-from results.analysis.reports import Report
+from results.analysis.reports import Report, columns_of
+from results.metrics import Metric, metric_of_evaluation
+from results.run_columns import COLUMN, MEASURED
 
 #: Flat objects, such as those of `Queries.run_rows`; the keys are the columns.
 Rows = Sequence[dict[str, Any]]
@@ -18,21 +20,42 @@ def records(data: Tabular) -> list[dict[str, Any]]:
     return data.groups if isinstance(data, Report | Pivot) else list(data)
 
 
-def flat_records(data: Tabular) -> tuple[list[str], list[dict[str, Any]]]:
+class Flat(NamedTuple):
     """Names of columns, and the records with each evaluation's accuracy in a column of its name.
 
-    Of a report without groups: its keys and `runs`.
+    Of a report without groups: its keys and `runs`. `described` is what is known of the numbers in
+    a column, by its name.
     """
+
+    names: list[str]
+    records: list[dict[str, Any]]
+    described: Mapping[str, Metric]
+
+
+def flat_records(data: Tabular) -> Flat:
+    """The records as the lines of one table."""
     flat = []
+    evaluations: dict[str, Metric] = {}
     names: dict[str, None] = {}
     for record in records(data):
         values = {key: value for key, value in record.items() if key != "evaluations"}
         for evaluation in record.get("evaluations") or ():
-            values.setdefault(evaluation["name"], evaluation["accuracy"])
+            name = evaluation["name"]
+            values.setdefault(name, evaluation["accuracy"])
+            if name not in evaluations:
+                evaluations[name] = metric_of_evaluation(name)
         flat.append(values)
         names |= dict.fromkeys(values)
     if not flat and isinstance(data, Report):
         names = dict.fromkeys((*data.group_by, "runs"))
     if not flat and isinstance(data, Pivot):
         names = dict.fromkeys((*data.rows, *data.columns, "runs"))
-    return list(names), flat
+    if isinstance(data, Report | Pivot):
+        of_groups = {
+            c: data.described[metric] for metric in data.metrics for c in columns_of(metric)
+        }
+        return Flat(list(names), flat, {**data.described, **of_groups})
+    return Flat(list(names), flat, {**evaluations, **COLUMN, **_DEVIATIONS})
+
+
+_DEVIATIONS = {f"{column.name}_std": column for column in MEASURED}

@@ -8,7 +8,7 @@ from typing import Any
 
 from results.analysis.pivot import Pivot, PivotCell
 from results.analysis.reports import Report
-from results.metrics import readable, shown, spread_shown
+from results.metrics import Metric, readable, shown, spread_shown
 from results.rendering.tabular import Rows, Tabular, flat_records
 
 
@@ -60,20 +60,24 @@ def text_table(data: Tabular, notes: Sequence[str] = (), *, best: str = "in bold
 
 
 def _of_rows(rows: Rows) -> TextTable:
-    names, records = flat_records(rows)
+    names, records, described = flat_records(rows)
     return TextTable(
         columns=tuple(
             TextColumn((name,), _numeric([record.get(name) for record in records]))
             for name in names
         ),
-        rows=tuple(zip(*(_shown_column(name, records) for name in names), strict=True)),
+        rows=tuple(
+            zip(*(_shown_column(name, records, described.get(name)) for name in names), strict=True)
+        ),
         keys=0,
         best=frozenset(),
         notes=(),
     )
 
 
-def _shown_column(name: str, records: Sequence[dict[str, Any]]) -> list[str | None]:
+def _shown_column(
+    name: str, records: Sequence[dict[str, Any]], metric: Metric | None
+) -> list[str | None]:
     """A column as text. Most have few different values, each of which is rounded once."""
     known: dict[tuple[type, Any], str | None] = {}
     column = []
@@ -82,7 +86,7 @@ def _shown_column(name: str, records: Sequence[dict[str, Any]]) -> list[str | No
         # A list lives as long as its record, so its id names it.
         key = (type(value), id(value) if isinstance(value, list | dict) else value)
         if key not in known:
-            known[key] = shown(name, value)
+            known[key] = shown(value, metric)
         column.append(known[key])
     return column
 
@@ -97,8 +101,8 @@ def _of_report(report: Report) -> TextTable:
         columns=(*columns, *(TextColumn((metric,), True) for metric in report.metrics)),
         rows=tuple(
             (
-                *(shown(name, group[name]) for name in names),
-                *(_spread(group, metric) for metric in report.metrics),
+                *(shown(group[name], report.described.get(name)) for name in names),
+                *(_spread(group, report.described[name]) for name in report.metrics),
             )
             for group in groups
         ),
@@ -117,14 +121,17 @@ def _of_pivot(pivot: Pivot, best: str) -> TextTable:
     ]
     columns = []
     for metric, j in leaves:
-        label = _label(pivot.columns, pivot.column_values[j])
+        label = _label(pivot, pivot.column_values[j])
         columns.append(TextColumn((metric, label) if shared else (label,), True))
     return TextTable(
         columns=(*keys, *columns),
         rows=tuple(
             (
-                *(shown(key, value) for key, value in zip(pivot.rows, values, strict=True)),
-                *(_cell(line[j], metric) for metric, j in leaves),
+                *(
+                    shown(value, pivot.described[key])
+                    for key, value in zip(pivot.rows, values, strict=True)
+                ),
+                *(_cell(line[j], pivot.described[metric]) for metric, j in leaves),
             )
             for values, line in zip(pivot.row_values, pivot.cells, strict=True)
         ),
@@ -139,15 +146,15 @@ def _of_pivot(pivot: Pivot, best: str) -> TextTable:
     )
 
 
-def _label(keys: Sequence[str], values: Sequence[Any]) -> str:
+def _label(pivot: Pivot, values: Sequence[Any]) -> str:
     """What heads a column: "depth 32"; a text speaks for itself."""
     return ", ".join(
-        value if isinstance(value, str) else f"{key} {shown(key, value) or '-'}"
-        for key, value in zip(keys, values, strict=True)
+        value if isinstance(value, str) else f"{key} {shown(value, pivot.described[key]) or '-'}"
+        for key, value in zip(pivot.columns, values, strict=True)
     )
 
 
-def _cell(cell: PivotCell | None, metric: str) -> str | None:
+def _cell(cell: PivotCell | None, metric: Metric) -> str | None:
     if cell is None:
         return ""
     text = _spread(cell.group, metric)
@@ -187,8 +194,8 @@ def _partial(unfinished: int) -> str:
     return f"PARTIAL: {unfinished} not done yet and left out" if unfinished else ""
 
 
-def _spread(group: dict[str, Any], metric: str) -> str | None:
-    return spread_shown(metric, group[f"{metric}_mean"], group[f"{metric}_std"])
+def _spread(group: dict[str, Any], metric: Metric) -> str | None:
+    return spread_shown(group[f"{metric.name}_mean"], group[f"{metric.name}_std"], metric)
 
 
 def _counted(group: dict[str, Any], name: str) -> bool:

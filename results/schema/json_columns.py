@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import Column
 
+from results.run_columns import OF_SCHEME, RUN_COLUMNS, Kind
 from results.schema.tables import (
     attempts,
     blocks,
@@ -16,13 +17,11 @@ from results.schema.tables import (
 )
 
 _OBJECT: TypeAdapter[Any] = TypeAdapter(dict[str, Any])
-
-
-_NUMBERS: TypeAdapter[Any] = TypeAdapter(list[float])
-
-
 _NUMBERS_OR_NULLS: TypeAdapter[Any] = TypeAdapter(list[float | None])
-
+_OF_RUNS: dict[Kind, TypeAdapter[Any]] = {
+    "numbers": TypeAdapter(list[float]),
+    "list": TypeAdapter(list[Any]),
+}
 
 # What JSON columns hold; of another column, any JSON but null, which is an empty cell.
 JSON_KINDS: dict[Column[Any], TypeAdapter[Any]] = {
@@ -30,9 +29,6 @@ JSON_KINDS: dict[Column[Any], TypeAdapter[Any]] = {
     runs.c.config: _OBJECT,
     attempts.c.provenance: _OBJECT,
     sweep_specs.c.overrides: TypeAdapter(list[str]),
-    runs.c.alpha: _NUMBERS,
-    runs.c.root_moduli: _NUMBERS,
-    runs.c.learned_coefficients: TypeAdapter(list[Any]),
-    blocks.c.alpha: _NUMBERS_OR_NULLS,
-    blocks.c.root_moduli: _NUMBERS_OR_NULLS,
+    **{runs.c[c.name]: _OF_RUNS[c.kind] for c in RUN_COLUMNS if c.kind in _OF_RUNS},
+    **{blocks.c[c.name]: _NUMBERS_OR_NULLS for c in OF_SCHEME if c.kind == "numbers"},
 }

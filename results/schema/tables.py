@@ -9,6 +9,10 @@ in `results.schema.revisions.REVISIONS`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
 from sqlalchemy import (
     DDL,
     JSON,
@@ -28,6 +32,9 @@ from sqlalchemy import (
     event,
     text,
 )
+from sqlalchemy.types import TypeEngine
+
+from results.run_columns import MEASURED, OF_SCHEME, PLANNED, Kind, RunColumn
 
 metadata = MetaData(
     naming_convention={
@@ -58,6 +65,31 @@ def _flag(name: str, *, nullable: bool = True) -> Column[bool]:
 def _percent(name: str) -> tuple[Column[float], CheckConstraint]:
     check = CheckConstraint(f"{name} BETWEEN 0 AND 100", name=f"{name}_percent")
     return Column(name, Float), check
+
+
+def _columns(of_run: Iterable[RunColumn]) -> list[Column[Any] | CheckConstraint]:
+    """These columns of a run with their constraints."""
+    made: list[Column[Any] | CheckConstraint] = []
+    for column in of_run:
+        if column.kind == "percent":
+            made += _percent(column.name)
+        elif column.kind == "flag":
+            made.append(_flag(column.name, nullable=column.nullable))
+        elif column.kind in ("numbers", "list"):
+            made.append(_json(column.name, nullable=column.nullable))
+        else:
+            check = [CheckConstraint(column.check[0], name=column.check[1])] if column.check else []
+            kind = _INTEGER_64 if column.wide else _TYPES[column.kind]
+            made.append(Column(column.name, kind, *check, nullable=column.nullable))
+    return made
+
+
+_TYPES: dict[Kind, type[TypeEngine[Any]]] = {
+    "text": String,
+    "whole": Integer,
+    "number": Float,
+    "time": Float,
+}
 
 
 sweeps = Table(
@@ -108,41 +140,10 @@ runs = Table(
         primary_key=True,
     ),
     _json("config", nullable=False),
-    Column("model", String, nullable=False),
-    Column("scheme", String, nullable=False),
-    Column("depth", Integer, nullable=False),
-    Column("dataset", String, nullable=False),
-    Column("seed", _INTEGER_64, nullable=False),
-    _json("alpha"),
-    Column("beta", Float),
-    _flag("trainable", nullable=False),
-    _json("root_moduli"),
-    Column("max_root_modulus", Float),
-    _flag("zero_stable"),
-    _flag("consistent"),
-    Column("order", Integer),
-    Column(
-        "parameters",
-        _INTEGER_64,
-        CheckConstraint("parameters >= 0", name="counted"),
-        nullable=False,
-    ),
-    Column("epochs", Integer, CheckConstraint("epochs >= 0", name="epochs"), nullable=False),
+    *_columns(PLANNED),
     Column("state", String, nullable=False, server_default="queued"),
     Column("attempt", Integer, nullable=False, server_default="0"),
-    *_percent("test_accuracy"),
-    *_percent("best_test_accuracy"),
-    Column("best_epoch", Integer),
-    *_percent("train_accuracy"),
-    Column("generalization_gap", Float),
-    Column("train_loss", Float),
-    Column("test_loss", Float),
-    _flag("diverged"),
-    Column("diverged_epoch", Integer),
-    Column("train_seconds", Float),
-    Column("images_per_second", Float),
-    Column("weights_sha256", String),
-    _json("learned_coefficients"),
+    *_columns(MEASURED),
     Column("error", Text),
     Column("created_at", Float, nullable=False),
     Column("finished_at", Float),
@@ -294,13 +295,7 @@ blocks = Table(
     metadata,
     Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
     Column("block", Integer, CheckConstraint("block >= 1", name="from_1"), primary_key=True),
-    _json("alpha", nullable=False),
-    Column("beta", Float),
-    _json("root_moduli"),
-    Column("max_root_modulus", Float),
-    _flag("zero_stable"),
-    _flag("consistent"),
-    Column("order", Integer),
+    *_columns(replace(column, nullable=column.name != "alpha") for column in OF_SCHEME),
     sqlite_with_rowid=False,
 )
 

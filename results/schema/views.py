@@ -7,31 +7,16 @@ learned coefficients. docs/database.md describes every column.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import Connection
+from sqlalchemy.sql.compiler import RESERVED_WORDS
+
+from results.run_columns import IDENTIFYING, MEASURED, OF_SCHEME, PLANNED, RUN_COLUMNS, RunColumn
 
 NAMES = ("runs_flat", "evaluations_flat", "attempts_flat", "probes_flat", "blocks_flat")
 
-
-_PROBES_FLAT = """
-CREATE VIEW probes_flat AS
-SELECT
-    p.run_id, p.probe, p.quantity, p.epoch, p.layer, p.value,
-    r.model, r.scheme, r.depth, r.dataset, r.seed, r.trainable, r.max_root_modulus,
-    r.zero_stable, r.consistent, r."order", r.parameters, r.epochs, r.diverged, r.test_accuracy
-FROM probes p
-JOIN runs r ON r.run_id = p.run_id
-""".strip()
-
-_BLOCKS_FLAT = """
-CREATE VIEW blocks_flat AS
-SELECT
-    b.run_id, b.block, b.alpha, b.beta, b.root_moduli, b.max_root_modulus, b.zero_stable,
-    b.consistent, b."order",
-    r.model, r.scheme, r.depth, r.dataset, r.seed, r.parameters, r.epochs, r.diverged,
-    r.test_accuracy
-FROM blocks b
-JOIN runs r ON r.run_id = b.run_id
-""".strip()
+_REPEATED = tuple(column for column in RUN_COLUMNS if column.repeated)
 
 
 def create_views(connection: Connection) -> None:
@@ -46,8 +31,8 @@ def view_statements(dialect: str) -> list[str]:
         _runs_flat(dialect),
         _evaluations_flat(),
         _attempts_flat(dialect),
-        _PROBES_FLAT,
-        _BLOCKS_FLAT,
+        _probes_flat(),
+        _blocks_flat(),
     ]
 
 
@@ -85,27 +70,42 @@ def _runs_flat(dialect: str) -> str:
             "(SELECT string_agg(s.name, ',' ORDER BY s.id) FROM sweep_runs sr"
             " JOIN sweeps s ON s.id = sr.sweep_id WHERE sr.run_id = r.run_id)"
         )
+    of_config = {
+        "dataset": [f"{whole('dataset.subset')} AS dataset_subset"],
+        "parameters": [f"{words('precision')} AS precision"],
+        "epochs": [
+            f"{whole('training.batch_size')} AS batch_size",
+            f"{number('training.optimizer.lr')} AS learning_rate",
+            f"{number('training.optimizer.momentum')} AS momentum",
+            f"{number('training.optimizer.weight_decay')} AS weight_decay",
+        ],
+    }
+    planned = [part for c in PLANNED for part in (_of_run([c]), *of_config.get(c.name, ()))]
     return f"""
 CREATE VIEW runs_flat AS
 SELECT
-    r.run_id, {sweeps} AS sweeps, r.state, r.model, r.scheme, r.depth, r.dataset,
-    {whole("dataset.subset")} AS dataset_subset, r.seed,
-    r.alpha, r.beta, r.trainable, r.root_moduli, r.max_root_modulus, r.zero_stable,
-    r.consistent, r."order", r.parameters,
-    {words("precision")} AS precision, r.epochs,
-    {whole("training.batch_size")} AS batch_size,
-    {number("training.optimizer.lr")} AS learning_rate,
-    {number("training.optimizer.momentum")} AS momentum,
-    {number("training.optimizer.weight_decay")} AS weight_decay,
-    r.test_accuracy, r.best_test_accuracy, r.best_epoch, r.train_accuracy, r.generalization_gap,
-    r.test_loss, r.train_loss, r.diverged, r.diverged_epoch,
-    r.train_seconds, r.images_per_second, r.attempt AS attempts,
-    a.host, a.device, a.git_commit, r.weights_sha256, r.error,
+    r.run_id, {sweeps} AS sweeps, r.state,
+    {", ".join(planned)},
+    {_of_run(c for c in _measured() if c.kind not in ("text", "list"))},
+    r.attempt AS attempts, a.host, a.device, a.git_commit,
+    {_of_run(c for c in _measured() if c.kind == "text")}, r.error,
     {_moment(dialect, "r.created_at")} AS created_at,
     {_moment(dialect, "r.finished_at")} AS finished_at
 FROM runs r
 LEFT JOIN attempts a ON a.run_id = r.run_id AND a.attempt = r.attempt
 """.strip()
+
+
+def _measured() -> list[RunColumn]:
+    """In the order that the view has had from the start, in which the losses are the other way."""
+    place = {column.name: index for index, column in enumerate(MEASURED)}
+    place["test_loss"], place["train_loss"] = place["train_loss"], place["test_loss"]
+    return sorted(MEASURED, key=lambda column: place[column.name])
+
+
+def _of_run(columns: Iterable[RunColumn], table: str = "r") -> str:
+    quoted = (f'"{c.name}"' if c.name in RESERVED_WORDS else c.name for c in columns)
+    return ", ".join(f"{table}.{name}" for name in quoted)
 
 
 def _moment(dialect: str, column: str) -> str:
@@ -127,13 +127,12 @@ def _said(path: str) -> str:
 
 
 def _evaluations_flat() -> str:
-    return """
+    return f"""
 CREATE VIEW evaluations_flat AS
 SELECT
     e.run_id, e.evaluation_id, c.name AS evaluation, c.kind, c.level, e.accuracy, e.loss,
     r.test_accuracy - e.accuracy AS accuracy_lost,
-    r.model, r.scheme, r.depth, r.dataset, r.seed, r.trainable, r.max_root_modulus,
-    r.zero_stable, r.consistent, r."order", r.parameters, r.epochs, r.test_accuracy
+    {_of_run(_REPEATED)}, r.test_accuracy
 FROM evaluations e
 JOIN evaluation_configs c ON c.evaluation_id = e.evaluation_id
 JOIN runs r ON r.run_id = e.run_id
@@ -145,7 +144,7 @@ def _attempts_flat(dialect: str) -> str:
 CREATE VIEW attempts_flat AS
 SELECT
     a.run_id, a.attempt, a.state, a.fault, a.error,
-    r.model, r.scheme, r.depth, r.dataset, r.seed, r.state AS run_state,
+    {_of_run(IDENTIFYING)}, r.state AS run_state,
     a.host, a.device, a.git_commit, a.storage, a.first_epoch,
     d.host AS driver_host, d.pid AS driver_pid,
     {_moment(dialect, "a.started_at")} AS started_at,
@@ -154,4 +153,28 @@ SELECT
 FROM attempts a
 JOIN runs r ON r.run_id = a.run_id
 LEFT JOIN drivers d ON d.id = a.driver_id
+""".strip()
+
+
+def _probes_flat() -> str:
+    return f"""
+CREATE VIEW probes_flat AS
+SELECT
+    p.run_id, p.probe, p.quantity, p.epoch, p.layer, p.value,
+    {_of_run(_REPEATED)}, r.diverged, r.test_accuracy
+FROM probes p
+JOIN runs r ON r.run_id = p.run_id
+""".strip()
+
+
+def _blocks_flat() -> str:
+    # The scheme is each block's own, and every one of them is trainable.
+    repeated = (c for c in _REPEATED if not c.of_scheme and c.name != "trainable")
+    return f"""
+CREATE VIEW blocks_flat AS
+SELECT
+    b.run_id, b.block, {_of_run(OF_SCHEME, "b")},
+    {_of_run(repeated)}, r.diverged, r.test_accuracy
+FROM blocks b
+JOIN runs r ON r.run_id = b.run_id
 """.strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, or_, select
@@ -19,19 +19,7 @@ from results.schema.tables import (
     sweep_runs,
 )
 
-_COLUMNS = (
-    runs.c.run_id,
-    runs.c.state,
-    runs.c.config,
-    runs.c.attempt,
-    runs.c.model,
-    runs.c.scheme,
-    runs.c.depth,
-    runs.c.dataset,
-    runs.c.seed,
-    runs.c.parameters,
-    runs.c.epochs,
-)
+_COLUMNS = [runs.c[field.name] for field in fields(PendingRun) if field.name in runs.c]
 
 
 def pending_runs(connection: Connection, sweep_id: int) -> list[PendingRun]:

@@ -13,26 +13,14 @@ from typing import Any
 
 from results.errors import BadResultError
 from results.json_values import finite, storable
+from results.run_columns import OF_SCHEME, REPORTED, RunColumn
 
 FORMAT = 1
 
-_PERCENT = ("test_accuracy", "best_test_accuracy", "train_accuracy")
-_NUMBERS = ("generalization_gap", "test_loss", "train_loss", "train_seconds", "images_per_second")
 _EPOCH_NUMBERS = ("learning_rate", "train_loss", "test_loss", "seconds")
 _EPOCH_PERCENT = ("train_accuracy", "test_accuracy")
 _PROBE_KEYS = frozenset({"probe", "quantity", "epoch", "layer", "value"})
-_BLOCK_KEYS = frozenset(
-    {
-        "block",
-        "alpha",
-        "beta",
-        "root_moduli",
-        "max_root_modulus",
-        "zero_stable",
-        "consistent",
-        "order",
-    }
-)
+_BLOCK_KEYS = frozenset({"block", *(column.name for column in OF_SCHEME)})
 
 # What the columns hold on every database.
 _MOST = 2**63 - 1
@@ -154,6 +142,28 @@ class _Reader:
         flag: bool | None = self.take(key, (bool, type(None)), "true, false or null")
         return flag
 
+    def column(self, column: RunColumn) -> Any:
+        """A value of the run's column; of numbers null for one that is not finite."""
+        key = column.name
+        if column.reported == "or null" and self.values.get(key, _NO_VALUE) is None:
+            return None
+        or_null = " or null" if column.reported == "or null" else ""
+        match column.kind:
+            case "percent":
+                return self.percent(key)
+            case "number" | "time":
+                return self.number(key)
+            case "whole":
+                return self.whole(key, most=_MOST if column.wide else _MOST_32)
+            case "flag":
+                return self.take(key, bool, f"true or false{or_null}")
+            case "text":
+                return self.take(key, str, f"text{or_null}")
+            case "numbers":
+                return self.finite_numbers(key)
+            case "list":
+                return finite(self.take(key, list, f"a list{or_null}"))
+
     def objects(self, key: str) -> list[_Reader]:
         items = self.take(key, list, "a list")
         return [_Reader(self.run_id, item, f"{key}[{i}]") for i, item in enumerate(items)]
@@ -174,18 +184,7 @@ def check_result(run_id: str, attempt: int, result: Any) -> CheckedResult:
         raise reader.problem("run_id", f"is {result['run_id']!r}: it belongs to another run")
     if reader.whole("attempt") != attempt:
         raise reader.problem("attempt", f"is {result['attempt']}, where {attempt} is expected")
-    columns: dict[str, Any] = {
-        "parameters": reader.whole("parameters"),
-        "best_epoch": reader.epoch_or_none("best_epoch"),
-        "diverged": reader.take("diverged", bool, "true or false"),
-        "diverged_epoch": reader.epoch_or_none("diverged_epoch"),
-        "weights_sha256": reader.take("weights_sha256", (str, type(None)), "text or null"),
-        "learned_coefficients": finite(
-            reader.take("learned_coefficients", (list, type(None)), "a list or null")
-        ),
-    }
-    columns |= {key: reader.percent(key) for key in _PERCENT}
-    columns |= {key: reader.number(key) for key in _NUMBERS}
+    columns = {column.name: reader.column(column) for column in REPORTED}
     provenance = reader.take("provenance", dict, "an object")
     origin = _Reader(run_id, provenance, "provenance")
     first_epoch = origin.epoch_or_none("first_epoch") if "first_epoch" in provenance else None

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from results.records import RUN_KEYS, NewEvaluation, NewRun
+from results.records import NewEvaluation, NewRun
+from results.run_columns import OF_SCHEME, RUN_KEYS
 from sweeper.planning.cost import CostModel
 from sweeper.planning.varied_settings import varying_settings
 from sweeper.spec.garbage_collection import without_cycle_collection
@@ -38,15 +39,10 @@ def _facts(config: RunConfig) -> dict[str, Any]:
     }
 
 
-_OF_A_SCHEME = (
-    "alpha", "beta", "root_moduli", "max_root_modulus", "zero_stable", "consistent", "order",
-)  # fmt: skip
-
-
 @lru_cache(maxsize=1 << 16)
 def _facts_of_scheme(config: SchemeConfig | None) -> dict[str, Any]:
     if config is None:
-        return {"scheme": "none", "trainable": False} | dict.fromkeys(_OF_A_SCHEME)
+        return {"scheme": "none", "trainable": False} | dict.fromkeys(c.name for c in OF_SCHEME)
     scheme = config.fixed
     return {
         "scheme": str(config),

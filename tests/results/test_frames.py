@@ -9,7 +9,7 @@ import pytest
 
 import results
 from results.errors import NoDatabaseError, UnknownColumnError, UnknownSweepError
-from results.records import RUN_KEYS
+from results.run_columns import RUN_KEYS
 from results.store.store import Store
 from stored_rows import replace_rows
 

@@ -6,46 +6,64 @@ import random
 import pytest
 
 from results.analysis.sort_keys import sort_key
-from results.metrics import mean_shown, readable, shown, spread_shown, visible
+from results.metrics import (
+    Metric,
+    mean_shown,
+    metric_of_config,
+    metric_of_evaluation,
+    readable,
+    shown,
+    spread_shown,
+    visible,
+)
+from results.run_columns import COLUMN
+
+LR = metric_of_config("training.optimizer.lr")
+UNIFORM = metric_of_evaluation("uniform[-0.08,0]")
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "text"),
+    ("metric", "value", "text"),
     [
-        ("test_accuracy", 71.404, "71.40"),
-        ("gaussian[0.3]", 71.406, "71.41"),
-        ("generalization_gap", -0.004, "0.00"),
-        ("root_moduli", [1.8393, 0.7374], "1.84, 0.74"),
-        ("alpha", [1 / 3, None], "0.333333, -"),
-        ("train_seconds", 12.3456789, "12.3457"),
-        ("rate", 12_345_678.94, "12345678.9"),
-        ("parameters", 471_834, "471834"),
-        ("zero_stable", True, "yes"),
-        ("zero_stable", None, None),
-        ("test_accuracy", math.nan, None),
-        ("scheme", "a\nb\tc", "a b c"),
-        ("config", {"a": 1}, '{"a": 1}'),
+        (COLUMN["test_accuracy"], 71.404, "71.40"),
+        (UNIFORM, 71.406, "71.41"),
+        (metric_of_evaluation("blur"), 71.406, "71.41"),
+        (metric_of_config("trainer.accuracy[0]"), 71.406, "71.406"),
+        (COLUMN["generalization_gap"], -0.004, "0.00"),
+        (COLUMN["root_moduli"], [1.8393, 0.7374], "1.84, 0.74"),
+        (COLUMN["alpha"], [1 / 3, None], "0.333333, -"),
+        (COLUMN["train_seconds"], 12.3456789, "12.3457"),
+        (None, 12_345_678.94, "12345678.9"),
+        (COLUMN["parameters"], 471_834, "471834"),
+        (COLUMN["zero_stable"], True, "yes"),
+        (COLUMN["zero_stable"], None, None),
+        (COLUMN["test_accuracy"], math.nan, None),
+        (COLUMN["scheme"], "a\nb\tc", "a b c"),
+        (None, {"a": 1}, '{"a": 1}'),
+        (Metric("perplexity", decimals=3), 12.34567, "12.346"),
     ],
 )
-def test_values_are_rounded_by_what_they_are(name, value, text):
-    assert shown(name, value) == text
+def test_values_are_rounded_by_what_they_are(metric, value, text):
+    assert shown(value, metric) == text
 
 
 def test_means_have_two_decimals_but_for_counts_and_config_values():
-    assert mean_shown("test_accuracy", 90.005) == "90.00"
-    assert mean_shown("parameters", 471_834.0) == "471834"
-    assert mean_shown("depth", 38.5) == "38.50"
-    assert mean_shown("training.optimizer.lr", 0.000123456) == "0.0001235"
-    assert mean_shown("uniform[-0.08,0]", 61.239) == "61.24"
+    assert mean_shown(90.005, COLUMN["test_accuracy"]) == "90.00"
+    assert mean_shown(471_834.0, COLUMN["parameters"]) == "471834"
+    assert mean_shown(38.5, COLUMN["depth"]) == "38.50"
+    assert mean_shown(0.000123456, LR) == "0.0001235"
+    assert mean_shown(61.239, UNIFORM) == "61.24"
+    assert mean_shown(12.34567, Metric("perplexity", mean_decimals=3)) == "12.346"
 
 
 def test_a_spread_is_shown_where_there_is_one():
-    assert spread_shown("test_accuracy", 90.0, 0.456) == "90.00 ± 0.46"
-    assert spread_shown("test_accuracy", 90.0, 0.0) == "90.00 ± 0.00"
-    assert spread_shown("test_accuracy", 90.0, None) == "90.00"
-    assert spread_shown("parameters", 90.0, 0.0) == "90"
-    assert spread_shown("test_accuracy", None, None) is None
-    assert spread_shown("test_accuracy", math.inf, math.nan) is None
+    accuracy, parameters = COLUMN["test_accuracy"], COLUMN["parameters"]
+    assert spread_shown(90.0, 0.456, accuracy) == "90.00 ± 0.46"
+    assert spread_shown(90.0, 0.0, accuracy) == "90.00 ± 0.00"
+    assert spread_shown(90.0, None, accuracy) == "90.00"
+    assert spread_shown(90.0, 0.0, parameters) == "90"
+    assert spread_shown(None, None, accuracy) is None
+    assert spread_shown(math.inf, math.nan, accuracy) is None
 
 
 def test_readable_text_is_one_line_without_control_characters():

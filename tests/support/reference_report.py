@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from results.analysis.reports import DEFAULT_METRICS, STATISTICS, Report
+from results.analysis.reports import STATISTICS, Report
 from results.analysis.statistics import summarize
 from results.queries.filters import read_filters
+from results.queries.row_columns import Columns
 from results.records import RunRow
-from results.run_columns import Columns
+from results.run_columns import DEFAULT_METRICS
 
 
 def select_rows(rows: Sequence[RunRow], where: Sequence[str]) -> list[RunRow]:
@@ -61,6 +62,7 @@ def report(
     return Report(
         group_by=tuple(column.name for column in keys),
         metrics=tuple(column.name for column in measures),
+        described={column.name: column.metric for column in (*keys, *measures)},
         groups=groups,
         runs=finished,
         unfinished=len(selected) - finished,

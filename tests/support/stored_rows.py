@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, insert
 
-from results.records import RUN_KEYS
+from results.run_columns import RUN_KEYS
 from results.schema.tables import (
     evaluation_configs,
     evaluations,

@@ -11,15 +11,14 @@ from results.analysis.group_tests.comparison import Comparison, adjust_for_sever
 from results.analysis.group_tests.samples import (
     LEVELS,
     Level,
-    describe_metric,
     split_in_two,
     units,
 )
 from results.analysis.group_tests.strata import find_strata
 from results.analysis.statistics import Interval
 from results.json_values import finite
+from results.queries.row_columns import Columns
 from results.records import RunRow
-from results.run_columns import Columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +80,8 @@ def compare_groups(
     for level in LEVELS:
         found = []
         for column in measures:
-            metric = describe_metric(column.name, columns.evaluations)
-            first, second = (units(networks, column, metric, level) for networks in groups.networks)
-            found.append(compare(metric, level, first, second, strata))
+            first, second = (units(networks, column, level) for networks in groups.networks)
+            found.append(compare(column.metric, level, first, second, strata))
         by_level[level] = adjust_for_several(found)
     pairs = [judge(*pair) for pair in zip(by_level["networks"], by_level["runs"], strict=True)]
     return GroupTest(

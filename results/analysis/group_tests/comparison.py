@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from results.analysis.group_tests.samples import Level, Metric, Unit
+from results.analysis.group_tests.samples import Level, Unit
 from results.analysis.group_tests.strata import Strata, WithinDifference, difference_within
 from results.analysis.rank_correlation import RankCorrelation, spearman
 from results.analysis.statistics import SIGNIFICANCE, Interval, holm, mean_interval, summarize
@@ -23,6 +23,7 @@ from results.analysis.two_samples import (
     values_needed,
     welch_test,
 )
+from results.metrics import Metric
 
 Verdict = Literal["differ", "not shown", "too few"]
 
@@ -85,7 +86,7 @@ def compare(
     values_1, values_2 = _values(first), _values(second)
     ranked_1, ranked_2 = _ranked(first), _ranked(second)
     mean_1, mean_2 = summarize(values_1).mean, summarize(values_2).mean
-    better = (ranked_2, ranked_1) if metric.lower_is_better else (ranked_1, ranked_2)
+    better = (ranked_2, ranked_1) if metric.better == "lower" else (ranked_1, ranked_2)
     welch = welch_test(values_1, values_2)
     everything = [*first, *second]
     return Comparison(

@@ -12,9 +12,8 @@ from results.analysis.replicates import identity, network
 from results.analysis.sort_keys import sort_key
 from results.analysis.statistics import summarize
 from results.errors import NotTwoGroupsError
-from results.metrics import better
+from results.queries.row_columns import Column, Columns
 from results.records import RunRow
-from results.run_columns import Column, Columns
 
 #: What counts as one value of a sample: a network with all its seeds, or each run.
 Level = Literal["networks", "runs"]
@@ -22,18 +21,6 @@ LEVELS: tuple[Level, ...] = ("networks", "runs")
 
 #: The runs of one network, at least one.
 Runs = Sequence[RunRow]
-
-_QUALITIES = ("test_accuracy", "best_test_accuracy", "train_accuracy", "generalization_gap")
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """What is compared. `percent` is the unit; `quality` means that a diverged run is worst."""
-
-    name: str
-    percent: bool
-    quality: bool
-    lower_is_better: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +100,13 @@ def split_in_two(rows: Sequence[RunRow], by: str) -> TwoGroups:
     )
 
 
-def describe_metric(name: str, evaluations: Sequence[str]) -> Metric:
-    """What is known about a column of numbers by its name."""
-    quality = name in _QUALITIES or name in evaluations
-    return Metric(name, quality, quality, lower_is_better=better(name) == "lower")
-
-
-def units(networks: Sequence[Runs], column: Column, metric: Metric, level: Level) -> list[Unit]:
+def units(networks: Sequence[Runs], column: Column, level: Level) -> list[Unit]:
     """The networks, each averaged over its seeds, or the runs; those without any value left out.
 
-    `column` is what `metric` describes. A network is worst in ranks as soon as one of its runs
-    diverged.
+    Where a diverged run is worst in ranks, a network is so as soon as one of its runs diverged.
     """
     members = networks if level == "networks" else [[row] for runs in networks for row in runs]
-    found = [_unit(runs, column, metric) for runs in members]
+    found = [_unit(runs, column) for runs in members]
     return [unit for unit in found if unit.ranked is not None]
 
 
@@ -142,9 +122,9 @@ def _networks(rows: Runs) -> list[Runs]:
     return list(members.values())
 
 
-def _unit(rows: Runs, column: Column, metric: Metric) -> Unit:
+def _unit(rows: Runs, column: Column) -> Unit:
     value = summarize(column.read(row) for row in rows).mean
     ranked = value
-    if metric.quality and any(row["diverged"] for row in rows):
-        ranked = math.inf if metric.lower_is_better else -math.inf
+    if column.metric.diverged_is_worst and any(row["diverged"] for row in rows):
+        ranked = math.inf if column.metric.better == "lower" else -math.inf
     return Unit(rows, value, ranked)

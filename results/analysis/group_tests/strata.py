@@ -10,29 +10,15 @@ from results.analysis.group_tests.samples import TwoGroups, Unit
 from results.analysis.replicates import identity
 from results.analysis.sort_keys import sort_key
 from results.analysis.statistics import summarize
+from results.queries.row_columns import Column, Columns
 from results.records import RunRow
-from results.run_columns import Column, Columns
+from results.run_columns import OF_SCHEME, RUN_COLUMNS
 
 #: Run keys, and the config paths that say the same.
-_SAME = {
-    "dataset": "dataset.name",
-    "model": "model.name",
-    "depth": "model.depth",
-    "epochs": "training.epochs",
-}
+_SAME = {column.name: column.config_path for column in RUN_COLUMNS if column.config_path}
 _RUN_KEYS = ("dataset", "model", "depth", "epochs", "trainable", "scheme")
 #: Keys that follow from the scheme: their groups have other schemes by nature.
-_OF_THE_SCHEME = (
-    "scheme",
-    "alpha",
-    "beta",
-    "trainable",
-    "root_moduli",
-    "max_root_modulus",
-    "zero_stable",
-    "consistent",
-    "order",
-)
+_OF_THE_SCHEME = ("scheme", "trainable", *(column.name for column in OF_SCHEME))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +119,9 @@ def difference_within(
 
 
 def _candidates(columns: Columns) -> list[str]:
-    paths = [name for name in columns.names() if name not in columns.run_keys]
     config = [
         path
-        for path in paths
+        for path in columns.config_paths()
         if path not in columns.evaluations
         and path not in _SAME.values()
         and path.split(".")[0] not in ("scheme", "seed")

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from results.analysis.group_tests.comparison import Comparison, GroupSummary
-from results.analysis.group_tests.samples import Metric, TwoGroups, written
+from results.analysis.group_tests.samples import TwoGroups, written
 from results.analysis.group_tests.strata import Factor, Strata
 from results.analysis.rank_correlation import RankCorrelation
 from results.analysis.statistics import Interval
+from results.metrics import Metric
 
 _FEW_SEEDS = 3
 _LISTED = 6
@@ -23,7 +24,7 @@ def sentence(over_networks: Comparison, over_runs: Comparison, groups: TwoGroups
     metric = over_networks.metric
     decisive = over_networks if over_networks.verdict else over_runs
     first, second = _names(groups)
-    unit = " %" if metric.percent else ""
+    unit = " %" if metric.unit == "percent" else ""
     means = (
         f"{metric.name}: {second} {_spread(over_runs.second, metric)}{unit}"
         f" ({_count(over_runs.second.ranked, 'run')} of"
@@ -57,7 +58,7 @@ def notes(comparisons: Sequence[Comparison], groups: TwoGroups, strata: Strata) 
     found += _few_seeds(groups)
     found += _left_out(groups)
     found += _mixed(groups, strata)
-    falling = [c.metric.name for c in comparisons if c.metric.lower_is_better]
+    falling = [c.metric.name for c in comparisons if c.metric.better == "lower"]
     if falling:
         found.append(f"Less is better in {' and '.join(falling)}, and AUC counts it so.")
     if any(c.largest_modulus or c.next_modulus for c in comparisons):
@@ -100,7 +101,7 @@ def _names(groups: TwoGroups) -> tuple[str, str]:
 
 
 def _findings(c: Comparison) -> list[str]:
-    points = " points" if c.metric.percent else ""
+    points = " points" if c.metric.unit == "percent" else ""
     found = []
     if c.difference is not None:
         text = f"difference over {c.level} {_number(c.difference, c.metric)}{points}"
@@ -225,7 +226,7 @@ def _estimate(value: float | None, interval: Interval | None, metric: Metric | N
 
 def _number(value: float, metric: Metric | None = None) -> str:
     """Two decimals for percent and what has no unit, four digits for metrics of any size."""
-    return f"{value:.2f}" if metric is None or metric.percent else f"{value:.4g}"
+    return f"{value:.2f}" if metric is None or metric.unit == "percent" else f"{value:.4g}"
 
 
 def _p_pair(p: float | None, adjusted: float | None) -> str:

@@ -12,30 +12,16 @@ from typing import Any
 from results.analysis.sort_keys import sort_key
 from results.figures.drawing.text import distinct, drawable, shorten, width
 from results.figures.replicates import Arm
-from results.run_columns import Column
+from results.metrics import Metric
 
-_METRICS = {
-    "test_accuracy": "Test accuracy (%)",
-    "best_test_accuracy": "Best test accuracy (%)",
-    "train_accuracy": "Training accuracy (%)",
-    "generalization_gap": "Generalization gap (points)",
-    "train_seconds": "Training time (s)",
-    "images_per_second": "Training speed (images/s)",
-    "parameters": "Parameters",
-    "max_root_modulus": "Largest root modulus",
-}
 _LONGEST_MODULI = 4
 _LEAST_PREFIX = 20.0
 _LONGEST_VALUE = 120.0
 
 
-def metric_label(metric: Column, evaluations: Sequence[str]) -> str:
+def metric_label(metric: Metric) -> str:
     """The name of an axis, with its unit where that is known."""
-    if metric.name in _METRICS:
-        return _METRICS[metric.name]
-    if metric.name in evaluations:
-        return f"Accuracy under {drawable(metric.name)} (%)"
-    return drawable(metric.name)
+    return drawable(metric.label or metric.name)
 
 
 def moduli_text(moduli: Sequence[float]) -> str:

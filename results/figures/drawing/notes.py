@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from results.figures.data import Selection
 from results.figures.replicates import Arm
-from results.run_columns import Column
+from results.queries.row_columns import Column
 
 
 def averaged_over(arms: Sequence[Arm], metric: Column, *, bars: bool = True) -> str:

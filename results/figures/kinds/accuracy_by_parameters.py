@@ -81,7 +81,7 @@ def plot(data: Data) -> Figure:
             *not_shown(arms, selection),
         ],
         x_label="Parameters (millions)",
-        y_label=metric_label(selection.metric, selection.evaluations),
+        y_label=metric_label(selection.metric.metric),
     )
     labels = arm_labels(arms, _LABEL)
     for axes, panel in zip(page.panels, data.panels, strict=True):

@@ -78,7 +78,7 @@ def plot(data: Data) -> Figure:
             averaged_over(arms, selection.metric),
             *not_shown(arms, selection),
         ],
-        x_label=metric_label(selection.metric, selection.evaluations),
+        x_label=metric_label(selection.metric.metric),
         y_label=axis_label,
     )
     labels = arm_labels(arms, _WIDE_LABEL if wide else _LABEL)

@@ -27,7 +27,7 @@ from results.figures.drawing.style import (
 from results.figures.kinds.lambda_axis import limits, set_scale
 from results.figures.kinds.zerosnet import lambda_of, largest_modulus
 from results.figures.replicates import Arm
-from results.run_columns import Column
+from results.queries.row_columns import Column
 
 _MOST_PANELS = 6
 
@@ -87,7 +87,7 @@ def plot(data: Data) -> Figure:
         x_label="λ",
         share="x",
     )
-    metric_name = metric_label(selection.metric, selection.evaluations)
+    metric_name = metric_label(selection.metric.metric)
     for axes, panel in zip(page.panels, data.panels, strict=False):
         axes.set_title(panel.title)
         axes.set_ylabel("\n".join(fitted(metric_name, accuracy_height * 72 - 25)))

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from reference_report import report
 from results.analysis.pivot import pivot
 from results.errors import PivotError, ResultsError
-from results.metrics import better
+from results.metrics import metric_of_evaluation
+from results.run_columns import COLUMN, DEFAULT_METRICS
 
 
 def table(rows, down, across, metrics=("test_accuracy",)):
@@ -96,10 +97,12 @@ def test_what_is_neither_good_nor_bad_has_no_best(make, metric):
 
 
 def test_better_is_known_of_every_metric_that_the_default_report_has():
-    assert better("test_accuracy") == better("uniform[-0.08,0]") == "higher"
-    assert better("images_per_second") == "higher"
-    assert better("generalization_gap") == better("test_loss") == "lower"
-    assert better("depth") is None
+    better = {name: column.better for name, column in COLUMN.items()}
+    assert better["test_accuracy"] == metric_of_evaluation("blur").better == "higher"
+    assert better["images_per_second"] == "higher"
+    assert better["generalization_gap"] == better["test_loss"] == "lower"
+    assert better["depth"] is None
+    assert all(better[name] for name in DEFAULT_METRICS)
 
 
 def test_means_that_are_printed_alike_are_equally_good(make):

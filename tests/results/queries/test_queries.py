@@ -13,7 +13,8 @@ from results.errors import (
     UnknownSweepError,
 )
 from results.queries.status import AttemptSpan, rate_per_hour, seconds_left
-from results.records import RUN_KEYS, DriverStatus, Fault
+from results.records import DriverStatus, Fault
+from results.run_columns import RUN_KEYS
 
 
 def test_a_run_in_json_has_the_documented_keys_in_order(store, queries, make):

@@ -15,7 +15,7 @@ import databases
 from results.errors import BadResultError, DatabaseError, UnknownRunError, UnknownSweepError
 from results.queries.queries import Queries
 from results.queries.reader import Reader
-from results.records import RUN_KEYS
+from results.run_columns import RUN_KEYS
 from results.store.store import Store
 
 RUN = f"{1:016x}"

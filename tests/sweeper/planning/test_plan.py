@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from results.records import RUN_KEYS
+from results.run_columns import RUN_KEYS
 from results.store.store import Store
 from sweeper.planning.cost import CostModel
 from sweeper.planning.plan import new_evaluation, new_run, plan_rows
