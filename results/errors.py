@@ -14,7 +14,7 @@
     ├── PivotError             a pivot table whose keys do not fit the report
     ├── UnknownProbeValueError a quantity or a layer that no probe measured
     ├── PageTooLargeError      a page that would list more runs than a browser shows
-    ├── UnknownPublishedTableError  a published table that is not among the package's data
+    ├── UnknownPublishedTableError  a published table that does not exist
     ├── ArchiveError           an archive cannot be written
     │   ├── ArchiveExistsError its place is taken
     │   ├── BadArchiveError    damaged, or its content breaks a rule
@@ -30,6 +30,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+
+from sweep_plugins import UnknownNameError
 
 _LISTED = 40
 
@@ -138,16 +140,8 @@ class UnknownFormatError(ResultsError):
         super().__init__(f"unknown format {name!r}{_nearest(name, names)} ({_listed(names)})")
 
 
-class UnknownPublishedTableError(ResultsError):
-    """A published table that is not among the package's data; the message lists those that are."""
-
-    def __init__(self, name: str, known: Iterable[str]) -> None:
-        self.name = name
-        self.known = list(known)
-        super().__init__(
-            f"unknown published table {name!r}{_nearest(name, self.known)}"
-            f" (known: {_listed(self.known)})"
-        )
+class UnknownPublishedTableError(ResultsError, UnknownNameError):
+    """A published table that neither this package nor a plug-in has; the message lists them."""
 
 
 class BinaryFormatError(ResultsError):
@@ -217,13 +211,8 @@ class NewerArchiveError(ArchiveError):
         )
 
 
-class UnknownFigureError(ResultsError):
+class UnknownFigureError(ResultsError, UnknownNameError):
     """A figure that does not exist; the message lists those that do."""
-
-    def __init__(self, name: str, known: Iterable[str]) -> None:
-        self.name = name
-        names = list(known)
-        super().__init__(f"unknown figure {name!r}{_nearest(name, names)} ({_listed(names)})")
 
 
 class FigureDataError(ResultsError):

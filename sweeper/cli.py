@@ -10,7 +10,8 @@ from typing import Any
 import typer
 import typer.core
 
-from sweeper.commands import COMMANDS, GROUPS
+from sweep_plugins import PluginError
+from sweeper.commands import COMMANDS
 from sweeper.commands.options import home_in_use
 from sweeper.commands.output import say
 from sweeper.commands.password_in_argv import hide_database_url
@@ -19,6 +20,11 @@ from sweeper.errors import Interrupted, ResourceError, SweepError, as_sweep_erro
 
 class _Commands(typer.core.TyperGroup):
     """Runs a command; every known error becomes one message and its exit code."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for name in COMMANDS.added():
+            self.commands.setdefault(name, _PluginCommand(name))
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -37,6 +43,36 @@ class _Commands(typer.core.TyperGroup):
                 raise
             say(f"{'' if isinstance(known, Interrupted) else 'error: '}{known}")
             raise typer.Exit(known.exit_code) from None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        found = super().resolve_command(ctx, args)
+        COMMANDS.check(args[0])
+        return found
+
+
+class _PluginCommand(typer.core.TyperCommand):
+    """A command of another package, which is imported when it is called and not to list it."""
+
+    def __init__(self, name: str) -> None:
+        try:
+            origin = f"from {COMMANDS.package(name)}"
+        except PluginError:
+            origin = "cannot be used: several packages have it"
+        super().__init__(name, help=origin, rich_markup_mode=None)
+
+    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **more: Any) -> Any:
+        assert self.name is not None
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        _add(alone, self.name, COMMANDS[self.name])
+        command = typer.main.get_group(alone).commands[self.name]
+        return command.make_context(info_name, args, *rest, **more)
+
+
+def _add(group: typer.Typer, name: str, command: Any) -> None:
+    if isinstance(command, typer.Typer):
+        group.add_typer(command, name=name)
+    else:
+        group.command(name)(command)
 
 
 def _damage() -> SweepError | None:
@@ -70,14 +106,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_groups = {"": app}
-for _name, _help in GROUPS.items():
-    _groups[_name] = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-for _name, _command in COMMANDS.items():
-    _group, _, _last = _name.rpartition(" ")
-    _groups[_group].command(_last)(_command)
-for _name, _help in GROUPS.items():
-    app.add_typer(_groups[_name], name=_name, help=_help)
+for _name, _command in COMMANDS.own.items():
+    _add(app, _name, _command)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@
     ├── ResourceError       3   a database, storage, Ray, or a dataset is missing
     └── Interrupted       130   stopped by a signal; the same command goes on
 
-Errors of `trainers` and `results` are mapped to these in one place, `as_sweep_error`.
+Errors of the other packages are mapped to these in one place, `as_sweep_error`.
 """
 
 from __future__ import annotations
@@ -65,12 +65,13 @@ class Interrupted(SweepError):  # noqa: N818 - not an error of the program, but 
 def as_sweep_error(error: Exception) -> SweepError | None:
     """The error of another package as one of these; None for one that is a defect of ours."""
     from results.errors import DatabaseError, ResultsError
+    from sweep_plugins import PluginError, UnknownNameError
     from trainers.errors import DatasetMissingError, StorageError, TrainerError
 
     if isinstance(error, SweepError):
         return error
     if isinstance(error, (DatabaseError, DatasetMissingError, StorageError)):
         return ResourceError(str(error))
-    if isinstance(error, (ResultsError, TrainerError)):
+    if isinstance(error, (ResultsError, TrainerError, UnknownNameError, PluginError)):
         return RequestError(str(error))
     return None

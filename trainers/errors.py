@@ -2,22 +2,19 @@
 
 TrainerError
 ├── ConfigError            a config is wrong at a key that the error names
-├── UnknownNameError       a name that no table has
 ├── DatasetMissingError    the files of a dataset are nowhere to be found
 ├── CheckpointError        stored weights are missing or damaged
 └── StorageError           a place for files that cannot be used
     ├── StorageFullError           it has no space left
     └── StorageUnreachableError    it is away, or says that it failed
 
-ConfigError and UnknownNameError are also ValueErrors, so that pydantic takes them from validators.
+ConfigError is also a ValueError, so that pydantic takes it from validators. A name that no registry
+has is an UnknownNameError of `sweep_plugins`.
 
 TrainingStopped            no error: training ended early because its caller asked for it
 """
 
 from __future__ import annotations
-
-import difflib
-from collections.abc import Iterable
 
 
 class TrainerError(Exception):
@@ -36,18 +33,6 @@ class ConfigError(TrainerError, ValueError):
     def __init__(self, path: str | tuple[str | int, ...], message: str) -> None:
         super().__init__(message)
         self.path = (path,) if isinstance(path, str) else path
-
-
-class UnknownNameError(TrainerError, ValueError):
-    """A name that no table has; the message lists the valid names, the nearest first."""
-
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        names = sorted(known)
-        nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-        super().__init__(f"unknown {kind} {name!r}{hint} (known: {', '.join(names)})")
-        self.name = name
-        self.known = names
 
 
 class DatasetMissingError(TrainerError):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from results.errors import FigureDataError, UnknownFigureError
 from results.figures.data import EpochRow, ProbeRow, Selection, Undrawable, select
 from results.records import RunRow
+from sweep_plugins import PluginError, Registry
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +37,8 @@ class FigureKind:
         description: one line on what it shows.
         needs: what runs it can be drawn from.
         uses_metric: whether it shows the metric asked for, or always the same values.
-        module: where it is drawn; a name, because the module needs matplotlib.
+        module: where it is drawn; a name, because the module needs matplotlib. A plug-in of one
+            file says __name__.
     """
 
     title: str
@@ -49,64 +51,71 @@ class FigureKind:
         return cast(_Module, import_module(self.module))
 
 
-FIGURES: dict[str, FigureKind] = {
-    "accuracy_by_scheme": FigureKind(
-        title="Accuracy by scheme",
-        description="mean and standard deviation, by largest root modulus (ZeroSNet, Figure 4)",
-        needs="done runs",
-        uses_metric=True,
-        module="results.figures.kinds.accuracy_by_scheme",
-    ),
-    "accuracy_by_parameters": FigureKind(
-        title="Accuracy against parameters",
-        description="one line for each scheme over its depths (LM-ResNet, Figure 2)",
-        needs="done runs of networks of at least two sizes",
-        uses_metric=True,
-        module="results.figures.kinds.accuracy_by_parameters",
-    ),
-    "accuracy_by_noise": FigureKind(
-        title="Accuracy against noise",
-        description="one panel for each kind of noise, from the clean images on",
-        needs="one kind of noise measured at two levels or more",
-        uses_metric=False,
-        module="results.figures.kinds.accuracy_by_noise",
-    ),
-    "training_curves": FigureKind(
-        title="Training curves",
-        description="training and test accuracy by epoch, with the band of the seeds",
-        needs="epochs of done runs",
-        uses_metric=False,
-        module="results.figures.kinds.training_curves",
-    ),
-    "roots": FigureKind(
-        title="Characteristic roots",
-        description="in the complex plane, with the unit circle",
-        needs="runs with a fixed scheme",
-        uses_metric=False,
-        module="results.figures.kinds.roots",
-    ),
-    "lambda_line": FigureKind(
-        title="ZeroSNet(λ)",
-        description="accuracy along λ, with the zero-stable region and the largest root modulus",
-        needs="done runs of ZeroSNet(λ) (ZeroSNet, eq. 10) with two values of λ or more",
-        uses_metric=True,
-        module="results.figures.kinds.lambda_line",
-    ),
-    "learned_coefficients": FigureKind(
-        title="Learned coefficients",
-        description="what each block learned (LM-ResNet, Figure 4)",
-        needs="done runs with a trainable scheme",
-        uses_metric=False,
-        module="results.figures.kinds.learned_coefficients",
-    ),
-    "probes": FigureKind(
-        title="Probes",
-        description="one panel for each quantity: by epoch, or by layer after the last epoch",
-        needs="done runs with values of probes, in two layers or after two epochs or more",
-        uses_metric=False,
-        module="results.figures.kinds.probes",
-    ),
-}
+FIGURES: Registry[FigureKind] = Registry(
+    "figure",
+    "sweep.figures",
+    {
+        "accuracy_by_scheme": FigureKind(
+            title="Accuracy by scheme",
+            description="mean and standard deviation, by largest root modulus (ZeroSNet, Figure 4)",
+            needs="done runs",
+            uses_metric=True,
+            module="results.figures.kinds.accuracy_by_scheme",
+        ),
+        "accuracy_by_parameters": FigureKind(
+            title="Accuracy against parameters",
+            description="one line for each scheme over its depths (LM-ResNet, Figure 2)",
+            needs="done runs of networks of at least two sizes",
+            uses_metric=True,
+            module="results.figures.kinds.accuracy_by_parameters",
+        ),
+        "accuracy_by_noise": FigureKind(
+            title="Accuracy against noise",
+            description="one panel for each kind of noise, from the clean images on",
+            needs="one kind of noise measured at two levels or more",
+            uses_metric=False,
+            module="results.figures.kinds.accuracy_by_noise",
+        ),
+        "training_curves": FigureKind(
+            title="Training curves",
+            description="training and test accuracy by epoch, with the band of the seeds",
+            needs="epochs of done runs",
+            uses_metric=False,
+            module="results.figures.kinds.training_curves",
+        ),
+        "roots": FigureKind(
+            title="Characteristic roots",
+            description="in the complex plane, with the unit circle",
+            needs="runs with a fixed scheme",
+            uses_metric=False,
+            module="results.figures.kinds.roots",
+        ),
+        "lambda_line": FigureKind(
+            title="ZeroSNet(λ)",
+            description="accuracy along λ, with the zero-stable region and the largest root"
+            " modulus",
+            needs="done runs of ZeroSNet(λ) (ZeroSNet, eq. 10) with two values of λ or more",
+            uses_metric=True,
+            module="results.figures.kinds.lambda_line",
+        ),
+        "learned_coefficients": FigureKind(
+            title="Learned coefficients",
+            description="what each block learned (LM-ResNet, Figure 4)",
+            needs="done runs with a trainable scheme",
+            uses_metric=False,
+            module="results.figures.kinds.learned_coefficients",
+        ),
+        "probes": FigureKind(
+            title="Probes",
+            description="one panel for each quantity: by epoch, or by layer after the last epoch",
+            needs="done runs with values of probes, in two layers or after two epochs or more",
+            uses_metric=False,
+            module="results.figures.kinds.probes",
+        ),
+    },
+    instance_of=FigureKind,
+    unknown=UnknownFigureError,
+)
 
 
 def draw(
@@ -124,13 +133,12 @@ def draw(
     `Queries.probe_rows`, or those of them that are to be shown. `metric` is a numeric run key,
     config path or evaluation name.
 
-    Raises UnknownFigureError, UnknownColumnError for the metric, and FigureDataError if the runs
-    lack what the figure shows.
+    Raises UnknownFigureError, PluginError, UnknownColumnError for the metric, and FigureDataError
+    if the runs lack what the figure shows.
     """
-    if name not in FIGURES:
-        raise UnknownFigureError(name, FIGURES)
+    kind = FIGURES[name]
     selection = select(rows, epochs, metric, probes)
-    module = FIGURES[name].load()
+    module = kind.load()
     try:
         data = _collect(name, selection)
     except Undrawable as reason:
@@ -139,7 +147,7 @@ def draw(
 
     with styled():
         figure = module.plot(data)
-    figure.set_label(FIGURES[name].title)
+    figure.set_label(kind.title)
     return figure
 
 
@@ -159,7 +167,7 @@ def possible(
     for name in FIGURES:
         try:
             _collect(name, selection)
-        except Undrawable as reason:
+        except (Undrawable, PluginError) as reason:
             reasons[name] = str(reason)
         else:
             reasons[name] = None

@@ -47,7 +47,7 @@ def published_table(name: str) -> PublishedTable:
     try:
         return PUBLISHED[name]
     except KeyError:
-        raise UnknownPublishedTableError(name, PUBLISHED) from None
+        raise UnknownPublishedTableError("published table", name, PUBLISHED) from None
 
 
 __all__ = [

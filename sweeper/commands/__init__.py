@@ -7,7 +7,12 @@ loaded to read a database. Tables go to stdout, everything else to stderr.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
+from typing import Any
 
+import typer
+
+from sweep_plugins import Registry
 from sweeper.commands import (
     cancel,
     compare,
@@ -24,23 +29,24 @@ from sweeper.commands import (
     status,
 )
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "run": run.run,
-    "plan": plan.plan,
-    "resume": resume.resume,
-    "status": status.status,
-    "retry": retry.retry,
-    "cancel": cancel.cancel,
-    "report": report.report,
-    "compare": compare.compare,
-    "plot": plot.plot,
-    "show": show.show,
-    "export": export.export,
-    "import": import_.import_,
-    "db current": db.current,
-    "db upgrade": db.upgrade,
-}
-"""In the order of `sweep --help`. A name of two words is a command of one of GROUPS."""
-
-GROUPS = {"db": "The database's schema: which it is, and bring it up to date."}
-"""Commands that are groups of others, and what their help says."""
+COMMANDS: Registry[Callable[..., Any]] = Registry(
+    "command",
+    "sweep.commands",
+    {
+        "run": run.run,
+        "plan": plan.plan,
+        "resume": resume.resume,
+        "status": status.status,
+        "retry": retry.retry,
+        "cancel": cancel.cancel,
+        "report": report.report,
+        "compare": compare.compare,
+        "plot": plot.plot,
+        "show": show.show,
+        "export": export.export,
+        "import": import_.import_,
+        "db": db.commands,
+    },
+    instance_of=(FunctionType, typer.Typer),
+)
+"""In the order of `sweep --help`. A function is a command, a Typer a group of them."""

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import typer
+
 from sweeper.commands.options import DEFAULT_HOME, DatabaseOption, HomeOption, home_at
 from sweeper.commands.output import say
 
+commands = typer.Typer(
+    help="The database's schema: which it is, and bring it up to date.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
+
+@commands.command()
 def current(home: HomeOption = DEFAULT_HOME, db: DatabaseOption = None) -> None:
     """Say which revision of the schema the database has, and which this program needs."""
     from results.database import migrations
@@ -20,6 +29,7 @@ def current(home: HomeOption = DEFAULT_HOME, db: DatabaseOption = None) -> None:
         say(str(error))
 
 
+@commands.command()
 def upgrade(home: HomeOption = DEFAULT_HOME, db: DatabaseOption = None) -> None:
     """Bring the database's schema up to date, with all its results; all of it or nothing."""
     from results.database import migrations

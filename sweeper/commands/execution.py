@@ -61,7 +61,7 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
     """
     from results.queries.queries import Queries
     from results.store.store import Store
-    from sweeper.executors import EXECUTORS, Conditions, Executor, executor_class
+    from sweeper.executors import EXECUTORS, Conditions, Executor
     from sweeper.planning.cost import CostModel
     from sweeper.scheduling.progress import make_progress
     from sweeper.scheduling.scheduler import interrupted, run_sweep
@@ -70,7 +70,7 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
     from trainers.storage import open_folder
 
     # Whatever is wrong with the request is an error before anything is written.
-    EXECUTORS[where.executor]
+    EXECUTORS.check(where.executor)
     if where.executor != "ray" and (where.ray_address is not None or where.dashboard):
         raise RequestError(
             f"--ray-address and --ray-dashboard need --executor ray, not {where.executor}"
@@ -95,7 +95,7 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
 
     def start_executor() -> Executor:
         say(f"starting {where.executor} on {where.ray_address or 'this machine'}")
-        return executor_class(where.executor).start(
+        return EXECUTORS[where.executor].start(
             Conditions(
                 spec.resources,
                 most_slots=where.slots,

@@ -13,11 +13,12 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from sweep_plugins import UnknownNameError
 from sweeper.spec.source import SpecPath
 from sweeper.spec.validation import explain
 from trainers.config.dataset import parse_dataset
 from trainers.config.run import RunConfig, TrainingConfig
-from trainers.errors import ConfigError, UnknownNameError
+from trainers.errors import ConfigError
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from sweep_plugins import UnknownNameError
 from sweeper.spec.axes import axes_of
 from sweeper.spec.exclusions import Exclusions
 from sweeper.spec.fault_policies import FaultPolicies
@@ -28,7 +29,7 @@ from sweeper.spec.source import SpecPath, SpecSource, parse_spec, read_spec_file
 from sweeper.spec.validation import explain
 from trainers.config.evaluations import EVALUATIONS, EvaluationConfig, key_of_kind, parse_evaluation
 from trainers.config.run import RunConfig
-from trainers.errors import ConfigError, UnknownNameError
+from trainers.errors import ConfigError
 from trainers.methods.fractions import Number
 
 MOST_RUNS = 250_000

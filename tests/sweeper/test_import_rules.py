@@ -32,7 +32,7 @@ def test_every_contract_is_kept():
 
 def test_the_contracts_are_those_of_the_design():
     layers = [contract["layers"] for contract in contracts() if contract["type"] == "layers"]
-    assert ["sweeper", "trainers | results"] in layers
+    assert ["sweeper", "trainers | results", "sweep_plugins"] in layers
     forbidden = {
         (source, module)
         for contract in contracts()
@@ -47,6 +47,7 @@ def test_the_contracts_are_those_of_the_design():
 BREACHES = {
     "trainers/extra.py": "import ray, sqlalchemy, results.records, sweeper.spec.spec",
     "results/extra.py": "import trainers.config.run\ndef late():\n    import torch",
+    "sweep_plugins/extra.py": "import trainers.errors, results.errors",
     "sweeper/home.py": "import ray",
     "sweeper/planning/plan.py": "import sweeper.scheduling.scheduler",
     "sweeper/executors/worker.py": "import sweeper.executors.base",
@@ -59,7 +60,7 @@ BREACHES = {
 def verdict(tmp_path_factory) -> str:
     """What is said of a copy of the packages in which forbidden imports were added."""
     folder = tmp_path_factory.mktemp("house")
-    for package in ("sweeper", "trainers", "results"):
+    for package in ("sweeper", "trainers", "results", "sweep_plugins"):
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("*.pyc"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     for module, lines in BREACHES.items():
@@ -79,6 +80,8 @@ def verdict(tmp_path_factory) -> str:
         "trainers.extra -> sweeper.spec.spec",
         "results.extra -> trainers.config.run",
         "results.extra -> torch",
+        "sweep_plugins.extra -> trainers.errors",
+        "sweep_plugins.extra -> results.errors",
         "sweeper.home -> ray",
         "sweeper.planning.plan -> sweeper.scheduling.scheduler",
         "sweeper.executors.worker -> sweeper.executors.base",

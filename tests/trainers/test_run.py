@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from sweep_plugins import UnknownNameError
 from trainers.config.job import TrainingJob, TrainingResult
-from trainers.errors import CheckpointError, UnknownNameError
+from trainers.errors import CheckpointError
 from trainers.run import evaluate_stored, main, read_result, run, store_result
 from trainers.storage import open_folder
 

@@ -19,9 +19,9 @@ from typing import Annotated, Any, Literal
 import rfc8785
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
+from sweep_plugins import Registry
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Number, Whole, exact, to_float
-from trainers.registry import Registry
 
 
 def _without_negative_zero(value: float) -> float:
@@ -293,6 +293,7 @@ EVALUATIONS: Registry[Evaluation] = Registry(
         "fgsm": Evaluation(FastGradientSign, "trainers.evaluation.attacks:fgsm"),
         "pgd": Evaluation(ProjectedGradientDescent, "trainers.evaluation.attacks:pgd"),
     },
+    instance_of=Evaluation,
 )
 
 

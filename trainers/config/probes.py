@@ -23,9 +23,9 @@ from pydantic import (
     field_validator,
 )
 
+from sweep_plugins import Registry
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
-from trainers.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -212,6 +212,7 @@ PROBES: Registry[Probe] = Registry(
         # Seconds, images a second and megabytes (ZeroSNet, Table 9; Newton-ResNet, Table 6).
         "runtime": Probe(Runtime, "trainers.probes.runtime:meter"),
     },
+    instance_of=Probe,
 )
 
 

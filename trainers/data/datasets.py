@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sweep_plugins import Registry
 from trainers.data import files
 from trainers.data.files import Arrays
 from trainers.errors import DatasetMissingError
-from trainers.registry import Registry
 
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package dataset-fashion-mnist puts the four files, gzipped."""
@@ -294,4 +294,5 @@ DATASETS: Registry[Dataset | DescribedDataset] = Registry(
         ),
         "image_folder": DescribedDataset("trainers.config.image_folder:ImageFolderConfig"),
     },
+    instance_of=(Dataset, DescribedDataset),
 )

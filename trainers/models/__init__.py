@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sweep_plugins import Registry
 from trainers.models.architecture import Architecture, ModelOptions
 from trainers.models.dynamical_resnet.options import DYNAMICAL_RESNET
 from trainers.models.fractalnet.options import FRACTALNET
@@ -27,7 +28,6 @@ from trainers.models.wide.options import (
     WideTaylorOptions,
     wide_multistep_architecture,
 )
-from trainers.registry import Registry
 
 MODELS: Registry[Architecture] = Registry(
     "model",
@@ -66,6 +66,7 @@ MODELS: Registry[Architecture] = Registry(
         # Gastaldi (2017).
         "shake_shake": SHAKE_SHAKE,
     },
+    instance_of=Architecture,
 )
 
 __all__ = ["MODELS", "Architecture", "ModelOptions"]

@@ -81,7 +81,7 @@ def test_an_unknown_table_is_refused_with_the_nearest_one():
     with pytest.raises(
         UnknownPublishedTableError,
         match=r"unknown published table 'zerosnet/tabel3'; did you mean 'zerosnet/table3'\? "
-        r"\(known: zerosnet/table1, ",
+        r"\(known: lm_resnet/table1, ",
     ) as caught:
         published_table("zerosnet/tabel3")
     assert isinstance(caught.value, ResultsError)

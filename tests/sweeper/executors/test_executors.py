@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from sweep_plugins import UnknownNameError
 from sweeper.errors import ResourceError
-from sweeper.executors import EXECUTORS, Conditions, Executor, executor_class
+from sweeper.executors import EXECUTORS, Conditions, Executor
 from sweeper.executors.worker import (
     MARKS,
     Finished,
@@ -28,7 +29,6 @@ from sweeper.executors.worker import (
 )
 from sweeper.spec.spec import Resources
 from trainers.config.run import RunConfig
-from trainers.errors import UnknownNameError
 
 NOISE = {"noise": "gaussian", "std": 0.1}
 # Small enough that all executors of this file find room in one Ray, on two cores.
@@ -37,13 +37,13 @@ A_QUARTER_CORE = Conditions(Resources(cpus=0.25), most_slots=2)
 
 @pytest.fixture(params=sorted(EXECUTORS), scope="module")
 def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
-    with executor_class(request.param).start(A_QUARTER_CORE) as started:
+    with EXECUTORS[request.param].start(A_QUARTER_CORE) as started:
         yield started
 
 
 @pytest.fixture(scope="module")
 def ray_executor() -> Iterator[Any]:
-    with executor_class("ray").start(A_QUARTER_CORE) as started:
+    with EXECUTORS["ray"].start(A_QUARTER_CORE) as started:
         yield started
 
 
@@ -182,7 +182,7 @@ def test_a_killed_task_does_not_come_out(executor: Executor, tmp_path: Path) -> 
 @pytest.mark.ray
 def test_asked_to_stop_a_task_ends_after_its_epoch(tmp_path: Path) -> None:
     for name in sorted(EXECUTORS):
-        with executor_class(name).start(A_QUARTER_CORE) as started:
+        with EXECUTORS[name].start(A_QUARTER_CORE) as started:
             task = make_task(tmp_path / name, "paced", epochs=1000)
             submit(started, task)
             checkpoint = tmp_path / name / "runs" / task.run_id / "1" / "checkpoint-2.pt"
@@ -223,14 +223,12 @@ def test_a_gpu_that_is_not_there(executor: Executor) -> None:
 
 def test_an_unknown_executor_lists_the_known() -> None:
     with pytest.raises(UnknownNameError, match=r"did you mean 'ray'.*inline, ray"):
-        executor_class("rya")
+        EXECUTORS["rya"]
 
 
 def test_inline_has_no_cluster() -> None:
     with pytest.raises(ResourceError, match="--executor ray"):
-        executor_class("inline").start(
-            Conditions(Resources(), most_slots=1, address="127.0.0.1:6379")
-        )
+        EXECUTORS["inline"].start(Conditions(Resources(), most_slots=1, address="127.0.0.1:6379"))
 
 
 def test_a_worker_that_dies_is_lost_and_replaced(ray_executor: Any, tmp_path: Path) -> None:
@@ -297,7 +295,7 @@ def test_slots_keep_their_process(ray_executor: Any, tmp_path: Path) -> None:
 @pytest.mark.ray
 def test_a_task_without_a_sign_of_life_is_killed(tmp_path: Path) -> None:
     conditions = replace(A_QUARTER_CORE, hung_seconds=6.0)
-    with executor_class("ray").start(conditions) as started:
+    with EXECUTORS["ray"].start(conditions) as started:
         submit(started, make_task(tmp_path, "hangs_always"))
         submit(started, make_task(tmp_path, "paced", epochs=150))
         outcomes = {o.task.config["trainer"]: o for o in wait_for(started, 2)}
@@ -311,7 +309,7 @@ def test_a_task_without_a_sign_of_life_is_killed(tmp_path: Path) -> None:
 @pytest.mark.ray
 def test_a_worker_that_was_stopped_from_outside_is_hung(tmp_path: Path) -> None:
     conditions = replace(A_QUARTER_CORE, most_slots=1, hung_seconds=6.0)
-    with executor_class("ray").start(conditions) as started:
+    with EXECUTORS["ray"].start(conditions) as started:
         task = make_task(tmp_path, "paced", epochs=1000)
         submit(started, task)
         (pid,) = started.process_ids()
@@ -326,7 +324,7 @@ def test_a_worker_that_was_stopped_from_outside_is_hung(tmp_path: Path) -> None:
 @pytest.mark.ray
 def test_a_larger_share_takes_the_place_of_several_slots(tmp_path: Path) -> None:
     conditions = replace(A_QUARTER_CORE, most_slots=2)
-    with executor_class("ray").start(conditions) as started:
+    with EXECUTORS["ray"].start(conditions) as started:
         while len(started.process_ids()) < 2:
             assert started.wait(5) == []
         for seed in range(2):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from sweep_plugins import UnknownNameError
 from trainers.config.evaluations import (
     EVALUATIONS,
     ConstantNoise,
@@ -17,7 +18,6 @@ from trainers.config.evaluations import (
     UniformNoise,
     parse_evaluation,
 )
-from trainers.errors import UnknownNameError
 
 SEEDS = st.integers(0, 2**32 - 1)
 LEVELS = st.one_of(

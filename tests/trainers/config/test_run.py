@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from sweep_plugins import UnknownNameError
 from trainers.config.run import RECIPE_VERSION, RunConfig, TrainingConfig
-from trainers.errors import UnknownNameError
 
 Small = Callable[..., dict[str, Any]]
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sweep_plugins import Registry, UnknownNameError
 from trainers.data import datasets
 from trainers.data.datasets import (
     DATASETS,
@@ -18,8 +19,7 @@ from trainers.data.datasets import (
     load,
     training_subset,
 )
-from trainers.errors import DatasetMissingError, UnknownNameError
-from trainers.registry import Registry
+from trainers.errors import DatasetMissingError
 
 FIXED = {name: entry for name, entry in DATASETS.items() if isinstance(entry, Dataset)}
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torchvision
 
+from sweep_plugins import Registry
 from trainers.data import datasets, files
 from trainers.data.files import DOWNLOAD_TIMEOUT, IDX_FILES, find_cifar, find_idx
 from trainers.errors import DatasetMissingError
-from trainers.registry import Registry
 
 TRAIN, TEST = 7, 4
 

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from trainers.errors import ConfigError, UnknownNameError
+from sweep_plugins import UnknownNameError
+from trainers.errors import ConfigError
 from trainers.methods.fractions import Number, Whole, to_float
 from trainers.methods.runge_kutta import NAMED, Tableau
 from trainers.models.architecture import Architecture, ModelOptions

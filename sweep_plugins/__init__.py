@@ -1,0 +1,9 @@
+"""Names that specs and commands use, and the packages that add to them by entry points.
+
+Below `trainers` and `results`, which know nothing of each other and both have such names.
+"""
+
+from sweep_plugins.errors import PluginError, UnknownNameError
+from sweep_plugins.registry import Registry
+
+__all__ = ["PluginError", "Registry", "UnknownNameError"]

@@ -1,0 +1,159 @@
+"""A mapping from names to what they stand for, written out in one place and open to plug-ins.
+
+Another package adds a name by an entry point in the registry's group, without a change here. It is
+imported when its name is used, and not before.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+import traceback
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, TypeVar, cast
+
+from sweep_plugins.errors import PluginError, UnknownNameError
+
+T = TypeVar("T")
+
+
+class Registry(Mapping[str, T], Generic[T]):
+    """An immutable mapping. To know its names, no plug-in is imported.
+
+    Args:
+        kind: what an entry is, for messages ("model", "dataset").
+        group: of the entry points that extend it, such as "sweep.models".
+        entries: what ships with this project: the entry itself, or "module:attribute", imported
+            when its name is used.
+        instance_of: the class of every entry, or several.
+        subclass_of: what every entry is a subclass of, where entries are classes.
+        unknown: what is raised for a name that it lacks.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        group: str,
+        entries: Mapping[str, T | str],
+        *,
+        instance_of: type[Any] | tuple[type[Any], ...] = object,
+        subclass_of: type[Any] | None = None,
+        unknown: type[UnknownNameError] = UnknownNameError,
+    ) -> None:
+        self._kind = kind
+        self._group = group
+        self.own = entries
+        self._instance_of = instance_of
+        self._subclass_of = subclass_of
+        self._unknown = unknown
+        self._known: dict[str, T] = {}
+
+    def __getitem__(self, name: str) -> T:
+        """Raises UnknownNameError, and PluginError if the name's package breaks a rule."""
+        if name not in self._known:
+            self._known[name] = self._find(name)
+        return self._known[name]
+
+    def check(self, name: str) -> None:
+        """Raises as the name's use does, and imports a plug-in, but nothing that ships with us."""
+        if self._point(name) is not None:
+            self[name]
+
+    def package(self, name: str) -> str | None:
+        """What brings this name, such as "sweep-example 1.0"; None for what ships with us.
+
+        Raises UnknownNameError, and PluginError if the name is taken.
+        """
+        point = self._point(name)
+        return _package(point) if point else None
+
+    def _find(self, name: str) -> T:
+        point = self._point(name)
+        if point is None:
+            own = self.own[name]
+            return cast(T, pkgutil.resolve_name(own) if isinstance(own, str) else own)
+        try:
+            found = point.load()
+        except Exception as error:
+            raise PluginError(
+                f"{_described(point)} cannot be imported: {_reason(error)}"
+            ) from error
+        self._check(point, found)
+        return cast(T, found)
+
+    def _point(self, name: str) -> EntryPoint | None:
+        points = [point for point in self._points() if point.name == name]
+        if name in self.own:
+            if points:
+                raise PluginError(
+                    f"{_described(points[0])} takes a name that is sweep's own: uninstall that"
+                    " package, or rename its entry point"
+                )
+            return None
+        if not points:
+            raise self._unknown(self._kind, name, self)
+        if len(points) > 1:
+            raise PluginError(
+                f"{self._kind} {name!r} is in {len(points)} packages:"
+                f" {' and '.join(map(_described, points))}; uninstall all but one"
+            )
+        return points[0]
+
+    def _points(self) -> list[EntryPoint]:
+        return list(_entry_points().select(group=self._group))
+
+    def added(self) -> list[str]:
+        """The names that plug-ins bring, sorted, none twice."""
+        return sorted({point.name for point in self._points()})
+
+    def _check(self, point: EntryPoint, found: object) -> None:
+        if self._subclass_of is None:
+            fits, wanted = isinstance(found, self._instance_of), self._instance_of
+            relation = "an instance"
+        else:
+            fits = isinstance(found, type) and issubclass(found, self._subclass_of)
+            wanted, relation = self._subclass_of, "a subclass"
+        if not fits:
+            names = " or ".join(map(_name, wanted if isinstance(wanted, tuple) else (wanted,)))
+            raise PluginError(
+                f"{_described(point)} is {found!r:.80}, and not {relation} of {names}"
+            )
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.own or any(point.name == name for point in self._points())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys([*self.own, *self.added()]))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+@cache
+def _entry_points() -> Any:
+    # Once for all registries: every installed package is looked at.
+    return entry_points()
+
+
+def _package(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else "a package"
+
+
+def _described(point: EntryPoint) -> str:
+    return f"plug-in {_package(point)} ({point.group}: {point.name} = {point.value})"
+
+
+def _name(type_: type[Any]) -> str:
+    return f"{type_.__module__}.{type_.__qualname__}"
+
+
+def _reason(error: Exception) -> str:
+    """One line, with the last line of the package's own code that was reached."""
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "importlib" not in frame.filename and frame.filename != __file__
+    ]
+    return f"{text} ({frames[-1].filename}:{frames[-1].lineno})" if frames else text
