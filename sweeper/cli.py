@@ -14,7 +14,6 @@ from sweep_plugins import PluginError
 from sweeper.commands import COMMANDS
 from sweeper.commands.options import home_in_use
 from sweeper.commands.output import say
-from sweeper.commands.password_in_argv import hide_database_url
 from sweeper.errors import Interrupted, ResourceError, SweepError, as_sweep_error
 
 
@@ -112,5 +111,4 @@ for _name, _command in COMMANDS.own.items():
 
 def main() -> None:
     """Entry point of the console script."""
-    hide_database_url()
     app()

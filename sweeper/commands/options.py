@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from sweeper.errors import RequestError
 from sweeper.home import Home
 
 SpecArgument = Annotated[Path, typer.Argument(metavar="SPEC", help="a YAML file")]
@@ -22,6 +23,27 @@ SetOption = Annotated[
 HomeOption = Annotated[
     Path, typer.Option("--home", envvar="SWEEP_HOME", help="folder for results, weights and data")
 ]
+
+
+def _refuse_password(context: typer.Context, url: str | None) -> str | None:
+    """Raises RequestError for a password among the arguments, where every user can read it."""
+    source = context.get_parameter_source("db")
+    # By name, since some versions of typer bring a click of their own.
+    typed = source is not None and source.name == "COMMANDLINE"
+    if url is None or not typed or url.startswith("sqlite:"):
+        return url
+    from results.database.url import PostgresAddress, parse_address
+
+    address = parse_address(url)
+    if isinstance(address, PostgresAddress) and address.credentials:
+        raise RequestError(
+            "--db: a password on the command line is shown to every user of this machine; set"
+            " SWEEP_DB to the URL instead, or leave the password out of it and keep it in"
+            " ~/.pgpass or PGPASSWORD"
+        )
+    return url
+
+
 DatabaseOption = Annotated[
     str | None,
     typer.Option(
@@ -29,7 +51,8 @@ DatabaseOption = Annotated[
         envvar="SWEEP_DB",
         show_envvar=True,
         metavar="URL",
-        help="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME; default: SQLite in the home",
+        help="sqlite:///FILE or postgresql://USER@HOST/NAME; default: SQLite in the home",
+        callback=_refuse_password,
     ),
 ]
 StorageOption = Annotated[

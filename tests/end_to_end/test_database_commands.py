@@ -92,10 +92,10 @@ def test_a_password_in_the_url_is_shown_nowhere(lab: Lab) -> None:
         pytest.skip("SQLite has no passwords")
     url = make_url(lab.url).set(password="hunter2/%&")
     elsewhere = url.set(database="nowhere").render_as_string(hide_password=False)
-    done = lab.sweep("status", "--db", elsewhere, code=3)
+    done = Lab(lab.folder, elsewhere).sweep("status", code=3)
     assert "nowhere" in done.stderr
     assert "hunter2" not in done.stderr
-    status = lab.sweep("status", "--db", url.render_as_string(hide_password=False))
+    status = Lab(lab.folder, url.render_as_string(hide_password=False)).sweep("status")
     assert "tiny" in status.stdout
 
 
@@ -268,7 +268,7 @@ def in_process(lab: Lab) -> Callable[..., tuple[int, str]]:
     def run(*arguments: str) -> tuple[int, str]:
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(lab.folder)
-            done = runner.invoke(app, list(arguments))
+            done = runner.invoke(app, list(arguments), env={"SWEEP_DB": lab.url})
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         return done.exit_code, done.output
 
@@ -284,13 +284,13 @@ def test_hostile_values_do_nothing(
     for option in ("--group-by", "--where", "--metric", "--rows", "--test"):
         for given in (value, f"{value}=1", f"depth={value}") if option == "--where" else (value,):
             more = ("--columns", "depth") if option == "--rows" else ()
-            code, said = in_process("report", "tiny", "--db", lab.url, f"{option}={given}", *more)
+            code, said = in_process("report", "tiny", f"{option}={given}", *more)
             assert code in (0, 2), said
             if code == 0 and option == "--where":
                 # What is a filter all the same lets no run through that it should not.
                 assert "12 runs" not in said or given in ("depth=*",), said
     for command in ("report", "show", "status", "compare", "plot", "retry", "resume"):
-        code, said = in_process(command, "--db", lab.url, "--", value)
+        code, said = in_process(command, "--", value)
         assert code == 2, said
     assert databases.content(lab.url) == before
     assert sorted(path.name for path in lab.folder.iterdir()) == files

@@ -39,15 +39,16 @@ evaluations:
 """
 
 
-def run_quickstart(folder: Path, *options: str) -> None:
-    """The sweep quickstart, and one whose blocks learn."""
+def run_quickstart(folder: Path, database: str | None = None) -> None:
+    """The sweep quickstart, and one whose blocks learn; None for the database in the home."""
+    environment = os.environ | ({"SWEEP_DB": database} if database else {})
     (folder / "quickstart.yaml").write_text(SPEC.replace("{trainer}", "probing"))
     learning = SPEC.replace("{trainer}", "learning").replace("quickstart", "learning")
     (folder / "learning.yaml").write_text(learning)
     for spec in ("learning.yaml", "quickstart.yaml"):
         subprocess.run(
-            [SWEEP, "run", spec, "--executor", "inline", *options],
-            cwd=folder, check=True, capture_output=True, timeout=240, env=dict(os.environ),
+            [SWEEP, "run", spec, "--executor", "inline"],
+            cwd=folder, check=True, capture_output=True, timeout=240, env=environment,
         )  # fmt: skip
 
 
@@ -64,7 +65,7 @@ def engine(
         databases.postgres_server(tmp_path_factory.mktemp("p")) as server,
         databases.postgres_schema(server) as url,
     ):
-        run_quickstart(folder, "--db", url)
+        run_quickstart(folder, url)
         engine = databases.plain_engine(url)
         yield engine
         engine.dispose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 import re
 import subprocess
@@ -56,7 +57,8 @@ def note_cuts(figure: Figure, cuts: Cuts, asked: int, trainer: str) -> None:
 
 def command(name: str, url: str, home: Path) -> str:
     done = subprocess.run(
-        [*drivers.SWEEP, name, drivers.NAME, "--home", str(home), "--db", url],
+        [*drivers.SWEEP, name, drivers.NAME, "--home", str(home)],
+        env={**os.environ, "SWEEP_DB": url},
         capture_output=True,
         text=True,
         timeout=300,

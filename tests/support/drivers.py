@@ -113,8 +113,6 @@ class Driver:
         command = [*program, *what, "--home", str(home), "--executor", executor, *more]
         if slots is not None:
             command += ["--slots", str(slots)]
-        if db is not None:
-            command += ["--db", db]
         home.parent.mkdir(parents=True, exist_ok=True)
         self.log = home.parent / f"driver-{time.monotonic_ns()}.log"
         self._family: dict[int, psutil.Process] = {}
@@ -126,7 +124,7 @@ class Driver:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 process_group=0,
-                env={**os.environ, **(environment or {})},
+                env=os.environ | ({"SWEEP_DB": db} if db else {}) | dict(environment or {}),
                 preexec_fn=prepare,
             )
 
