@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import os
+import pkgutil
 import platform
 import re
 import socket
@@ -21,7 +21,8 @@ from typing import Any
 from sweep_plugins import PluginError
 from trainers.config.evaluations import parse_evaluation
 from trainers.config.job import EpochMetrics, TrainingJob, TrainingResult
-from trainers.config.run import BUILT_IN_TRAINER, RunConfig
+from trainers.config.run import RunConfig
+from trainers.config.trainers import TRAINERS
 from trainers.errors import TrainerError
 from trainers.storage import Folder, open_folder
 from trainers.training.malloc import keep_freed_memory
@@ -183,12 +184,10 @@ def read_result(folder: Folder, run_id: str) -> dict[str, Any] | None:
 
 
 def _trainer(name: str) -> Callable[[TrainingJob], TrainingResult]:
-    where = "trainers.training.train:train" if name == BUILT_IN_TRAINER else name
-    module, _, function = where.partition(":")
+    if name in TRAINERS:
+        return TRAINERS[name]
     try:
-        trainer: Callable[[TrainingJob], TrainingResult] = getattr(
-            importlib.import_module(module), function
-        )
+        trainer: Callable[[TrainingJob], TrainingResult] = pkgutil.resolve_name(name)
     except (ImportError, AttributeError) as error:
         raise TrainerError(
             f"trainer {name!r} cannot be imported on this machine: {error}"

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
+from sweep_plugins import PluginError, UnknownNameError
 from trainers.config.job import EpochMetrics
 from trainers.errors import (
     CheckpointError,
@@ -99,7 +102,7 @@ class MachineFault:
 
     task: Task
     error: str
-    kind: Literal["dataset_missing", "storage"]
+    kind: Literal["dataset_missing", "plugin_missing", "storage"]
 
 
 @dataclass(frozen=True)
@@ -186,11 +189,27 @@ def execute(task: Task, pulse: Pulse) -> Finished | Raised | MachineFault | Stop
     except StorageError as error:
         return MachineFault(task, str(error), "storage")
     except Exception as error:
+        if missing := _missing_plugin(error):
+            return MachineFault(task, missing, "plugin_missing")
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         kind: Literal["trainer_error", "out_of_memory"] = (
             "out_of_memory" if is_out_of_memory(error) else "trainer_error"
         )
         return Raised(task, text, traceback.format_exc(), kind, socket.gethostname())
+
+
+def _missing_plugin(error: Exception) -> str | None:
+    """What this machine lacks, if the error is about a name, all of which the driver knew."""
+    causes: list[object] = [error]
+    if isinstance(error, ValidationError):
+        causes = [problem.get("ctx", {}).get("error") for problem in error.errors()]
+    for cause in causes:
+        if isinstance(cause, (UnknownNameError, PluginError)):
+            return (
+                f"{cause}; on {socket.gethostname()}, where a run was to train: install the same"
+                " plug-ins on every machine"
+            )
+    return None
 
 
 def _execute(task: Task, pulse: Pulse) -> Any:

@@ -333,7 +333,7 @@ class _Driver:
                     self.backlog.put_back(run, alone=True)
             case Stopped():
                 self._release(task, "interrupted", "stopped by a signal", "stopped")
-            case MachineFault(kind="dataset_missing", error=error):
+            case MachineFault(kind="dataset_missing" | "plugin_missing", error=error):
                 self._release(task, "interrupted", error, "stopped")
                 raise ResourceError(error)
             case MachineFault(error=error):

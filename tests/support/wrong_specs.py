@@ -423,7 +423,7 @@ MISTAKES: dict[str, Wrong] = {
         ["subset 5000 exceeds digits's 1297 images"],
     ),
     "precision": (BASE + "precision: fp61\n", (4, 1), ["'fp61' is not allowed", "'fp32'"]),
-    "trainer": (BASE + "trainer: mine\n", (4, 1), ["trainer: 'mine' is not allowed"]),
+    "trainer": (BASE + "trainer: mine\n", (4, 1), ["unknown trainer 'mine'", "module:function"]),
     "python object": (
         BASE + "seed: !!python/object/apply:os.system ['true']\n",
         (4, 7),

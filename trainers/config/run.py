@@ -10,13 +10,22 @@ import copy
 import hashlib
 from functools import cached_property, lru_cache
 from math import floor
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import rfc8785
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    field_validator,
+    model_validator,
+)
 
 from trainers.config.dataset import DatasetConfig, parse_dataset
 from trainers.config.probes import ProbedRun, Probes
+from trainers.config.trainers import BUILT_IN_TRAINER, check_trainer
 from trainers.data.datasets import Dataset
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Number, Whole, exact
@@ -25,10 +34,6 @@ from trainers.models import MODELS, Architecture, ModelOptions
 
 RECIPE_VERSION = 1
 """Raised whenever the same config would give other numbers than before."""
-
-BUILT_IN_TRAINER = "trainers.train:train"
-"""The name of image classification. Every run's id hashes it, so it stays as it is, wherever
-`trainers.run` finds the function."""
 
 Precision = Literal["fp32", "bf16"]
 
@@ -153,7 +158,9 @@ class RunConfig(_Frozen):
     """
 
     recipe_version: int = RECIPE_VERSION
-    trainer: str = Field(default=BUILT_IN_TRAINER, pattern=r"^[\w.]+:\w+$")
+    trainer: Annotated[str, AfterValidator(check_trainer)] = Field(
+        default=BUILT_IN_TRAINER, pattern=r"^[\w.]+:\w+$|^[\w.-]+$"
+    )
     model: SerializeAsAny[ModelOptions]
     scheme: SchemeConfig | None = None
     dataset: SerializeAsAny[DatasetConfig]

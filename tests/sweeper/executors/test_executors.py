@@ -151,6 +151,24 @@ def test_a_missing_dataset_is_told_apart(executor: Executor, tmp_path: Path) -> 
     assert outcome.error == "the data are not here; put them there"
 
 
+def test_a_name_that_the_machine_does_not_know_is_told_apart(
+    executor: Executor, tmp_path: Path
+) -> None:
+    task = make_task(tmp_path, "quick")
+    model = {**task.config["model"], "name": "from_a_plugin"}
+    for unknown in (
+        replace(task, config={**task.config, "model": model}),
+        replace(task, evaluations=({"noise": "from_a_plugin"},)),
+    ):
+        submit(executor, unknown)
+        (outcome,) = wait_for(executor, 1)
+        assert isinstance(outcome, MachineFault)
+        assert outcome.kind == "plugin_missing"
+        assert "'from_a_plugin'" in outcome.error
+        assert f"on {socket.gethostname()}" in outcome.error
+        assert "\n" not in outcome.error
+
+
 def test_the_result_is_stored_before_the_outcome_arrives(
     executor: Executor, tmp_path: Path
 ) -> None:
