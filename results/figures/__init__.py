@@ -4,8 +4,7 @@ Importing this loads no matplotlib; drawing does. No global setting of matplotli
 no display is needed.
 """
 
-from results.figures.drawing.files import FORMATS, save
+from results.figures.drawing.files import FORMATS, save, to_bytes
 from results.figures.registry import FIGURES, FigureKind, draw, possible
-from results.figures.svg import svg_text
 
-__all__ = ["FIGURES", "FORMATS", "FigureKind", "draw", "possible", "save", "svg_text"]
+__all__ = ["FIGURES", "FORMATS", "FigureKind", "draw", "possible", "save", "to_bytes"]

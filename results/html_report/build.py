@@ -127,7 +127,7 @@ def _comparisons(queries: Queries, sweeps: Sequence[str], where: Sequence[str]) 
 def _figures(
     queries: Queries, sweeps: Sequence[str], where: Sequence[str], rows: Sequence[RunRow]
 ) -> Section:
-    from results.figures import FIGURES, draw, possible, svg_text
+    from results.figures import FIGURES, draw, possible, to_bytes
     from results.figures.probe_rows import probe_values
     from results.html_report import Figure, Section
 
@@ -135,7 +135,7 @@ def _figures(
     epochs = queries.epoch_rows(sweeps, where=where)
     reasons = possible(rows, epochs, probes)
     figures = [
-        Figure(FIGURES[name].title, svg_text(draw(name, rows, epochs, probes)))
+        Figure(FIGURES[name].title, to_bytes(draw(name, rows, epochs, probes), "svg"))
         for name, reason in reasons.items()
         if reason is None
     ]

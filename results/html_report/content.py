@@ -30,10 +30,10 @@ class CaptionedTable:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """An SVG document, as matplotlib writes it; the caption is also its text for screen readers."""
+    """An SVG document; the caption is also its text for screen readers."""
 
     caption: str
-    svg: str
+    svg: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,8 @@ class Attempt:
 class Page:
     """Everything on the page.
 
-    `command` is what made it, `database` the address without its password. `runs` are as of
-    `Queries.run_rows`, and `attempts` those of these runs.
+    `command` is what made it, `database` the address without its password. `runs` are as
+    returned by `Queries.run_rows`, and `attempts` those of these runs.
     """
 
     title: str

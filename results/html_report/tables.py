@@ -1,76 +1,82 @@
-"""Tables on the page, with what screen readers need to find their way in them."""
+"""Tables as templates show them: which cells span others, are numbers, or lead somewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
-from xml.etree.ElementTree import Element
+from typing import NamedTuple
 
-from results.html_report.elements import element, extend
 from results.rendering.text_table import TextColumn, TextTable
 
 _LONG = 60
 
-Link = Callable[[int, int], str | None]
+Attributes = Mapping[str, str | int | None]
 
 
-def table_elements(
-    table: TextTable,
-    caption: str,
-    *,
-    row_ids: Sequence[str] = (),
-    link: Link = lambda row, column: None,
-) -> list[Element]:
-    """A table that scrolls on a narrow screen, and its notes as paragraphs.
+class Cell(NamedTuple):
+    """A cell of the body; `lead` and its text are the address that it leads to, if it does."""
 
-    `row_ids` are ids to link to, one a row; `link` gives the address that a cell leads to.
+    text: str | None
+    is_key: bool
+    kind: str | None
+    is_best: bool
+    lead: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTable:
+    """A table with its caption, and what to say instead if it has no columns.
+
+    Attributes:
+        row_ids: ids to link to, one a row, if any.
+        leads: for a column by its header, the address that its cells lead to, less their text.
     """
-    body = element("tbody")
-    for i, line in enumerate(table.rows):
-        row = element("tr", id=row_ids[i] if row_ids else None)
-        for j, text in enumerate(line):
-            row.append(_cell(table, (i, j), text, link(i, j)))
-        body.append(row)
-    grid = element("table", element("caption", caption), _head(table.columns), body)
-    # What scrolls must be reachable by keyboard, and needs a name then.
-    scroll = element("div", grid, class_="scroll", role="region", tabindex="0", aria_label=caption)
-    return [scroll, *(element("p", note, class_="note") for note in table.notes)]
+
+    caption: str
+    table: TextTable
+    if_empty: str
+    row_ids: Sequence[str] = ()
+    leads: Mapping[str, str] = field(default_factory=dict)
+
+    def headings(self) -> Iterator[list[tuple[str, Attributes]]]:
+        """Header rows; what neighbours share spans them, and a header of one part all rows."""
+        depth = max(len(column.header) for column in self.table.columns)
+        for level in range(depth):
+            places = [_place(j, column, level) for j, column in enumerate(self.table.columns)]
+            alike = groupby(zip(places, self.table.columns, strict=True), lambda pair: pair[0])
+            yield [
+                _heading([column for _, column in members], level, depth)
+                for place, members in alike
+                if place is not None
+            ]
+
+    def body(self) -> Iterator[tuple[str | None, list[Cell]]]:
+        """Each row's id, if it has one, and its cells."""
+        columns = [
+            (j < self.table.keys, _class(column), self.leads.get(column.header[-1]))
+            for j, column in enumerate(self.table.columns)
+        ]
+        for i, line in enumerate(self.table.rows):
+            row_id = self.row_ids[i] if self.row_ids else None
+            yield (
+                row_id,
+                [
+                    Cell(
+                        text,
+                        is_key,
+                        "long" if text and len(text) > _LONG and not is_key else kind,
+                        (i, j) in self.table.best,
+                        None if lead is None or f"{lead}{text}" == f"#{row_id}" else lead,
+                    )
+                    for j, (text, (is_key, kind, lead)) in enumerate(
+                        zip(line, columns, strict=True)
+                    )
+                ],
+            )
 
 
-def _cell(table: TextTable, place: tuple[int, int], text: str | None, link: str | None) -> Element:
-    _, j = place
-    content: Element | str = "–" if text is None else text
-    if link is not None:
-        content = element("a", content, href=link)
-    if place in table.best:
-        content = element("strong", content)
-    if j < table.keys:
-        return element("th", content, scope="row", class_=_class(table.columns[j]))
-    long = len(text or "") > _LONG
-    return element("td", content, class_="long" if long else _class(table.columns[j]))
-
-
-def _class(column: TextColumn) -> str | None:
-    return "number" if column.numeric else None
-
-
-def _head(columns: Sequence[TextColumn]) -> Element:
-    """Header rows; what neighbours share spans them, and a header of one part all rows."""
-    depth = max((len(column.header) for column in columns), default=1)
-    head = element("thead")
-    for level in range(depth):
-        row = element("tr")
-        for path, members in groupby(
-            enumerate(columns), key=lambda item: _path(item[1], item[0], level, depth)
-        ):
-            if path is not None:
-                found = [column for _, column in members]
-                row.append(_heading(found, path[level], level, depth))
-        head.append(row)
-    return head
-
-
-def _path(column: TextColumn, index: int, level: int, depth: int) -> tuple[str, ...] | None:
+def _place(index: int, column: TextColumn, level: int) -> tuple[str, ...] | None:
     """What is equal for the columns that share a header at this level; None if all is above."""
     if level >= len(column.header):
         return None
@@ -78,12 +84,13 @@ def _path(column: TextColumn, index: int, level: int, depth: int) -> tuple[str, 
     return column.header[: level + 1] if shared else (*column.header, str(index))
 
 
-def _heading(columns: Sequence[TextColumn], text: str, level: int, depth: int) -> Element:
-    column = columns[0]
-    if level < len(column.header) - 1:
-        return element("th", text, scope="colgroup", colspan=str(len(columns)), class_="shared")
-    rows = depth - level
-    heading = element("th", scope="col", class_=_class(column))
-    if rows > 1:
-        heading.set("rowspan", str(rows))
-    return extend(heading, text)
+def _heading(columns: Sequence[TextColumn], level: int, depth: int) -> tuple[str, Attributes]:
+    header = columns[0].header
+    if level < len(header) - 1:
+        return header[level], {"scope": "colgroup", "colspan": len(columns), "class": "shared"}
+    rows = depth - level if depth - level > 1 else None
+    return header[level], {"scope": "col", "class": _class(columns[0]), "rowspan": rows}
+
+
+def _class(column: TextColumn) -> str | None:
+    return "number" if column.numeric else None
