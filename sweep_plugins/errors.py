@@ -1,8 +1,9 @@
 """What can be wrong with a name, or with the package that brings it.
 
-UnknownNameError    a name that no registry has (a ValueError, so that pydantic places it where it
-                    stands in a config)
+UnknownNameError    a name that no registry has
 PluginError         a package whose name for something is taken, or that cannot be imported
+
+Both are ValueErrors, so that pydantic places them where the name stands in a config.
 """
 
 from __future__ import annotations
@@ -23,5 +24,5 @@ class UnknownNameError(ValueError):
         self.known = names
 
 
-class PluginError(Exception):
+class PluginError(ValueError):
     """An installed package breaks a rule of plug-ins; the message names it and its entry point."""

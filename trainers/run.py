@@ -18,7 +18,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from sweep_plugins import PluginError
 from trainers.config.evaluations import parse_evaluation
 from trainers.config.job import EpochMetrics, TrainingJob, TrainingResult
 from trainers.config.run import RunConfig
@@ -276,7 +275,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             threads=given.threads,
             on_epoch=show,
         )
-    except (OSError, ValueError, ValidationError, TrainerError, PluginError) as error:
+    except (OSError, ValueError, ValidationError, TrainerError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     json.dump(result, sys.stdout, indent=1, allow_nan=False)

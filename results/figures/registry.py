@@ -37,6 +37,7 @@ class FigureKind:
         description: one line on what it shows.
         needs: what runs it can be drawn from.
         uses_metric: whether it shows the metric asked for, or always the same values.
+        uses_probes: whether it shows what probes measured.
         module: where it is drawn; a name, because the module needs matplotlib. A plug-in of one
             file says __name__.
     """
@@ -46,6 +47,7 @@ class FigureKind:
     needs: str
     uses_metric: bool
     module: str
+    uses_probes: bool = False
 
     def load(self) -> _Module:
         return cast(_Module, import_module(self.module))
@@ -111,6 +113,7 @@ FIGURES: Registry[FigureKind] = Registry(
             needs="done runs with values of probes, in two layers or after two epochs or more",
             uses_metric=False,
             module="results.figures.kinds.probes",
+            uses_probes=True,
         ),
     },
     instance_of=FigureKind,

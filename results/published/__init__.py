@@ -21,10 +21,11 @@ from results.published.records import (
     PublishedTable,
     Recipe,
 )
+from sweep_plugins import Registry
 
 
-class _Published(Mapping[str, PublishedTable]):
-    """The tables by name, each read when it is asked for."""
+class _Shipped(Mapping[str, PublishedTable]):
+    """The tables of this package by name, each read when it is asked for."""
 
     def __init__(self) -> None:
         self._names = {name: name for name in table_names()}
@@ -39,15 +40,18 @@ class _Published(Mapping[str, PublishedTable]):
         return len(self._names)
 
 
-PUBLISHED: Mapping[str, PublishedTable] = _Published()
+PUBLISHED: Registry[PublishedTable] = Registry(
+    "published table",
+    "sweep.published",
+    _Shipped(),
+    instance_of=PublishedTable,
+    unknown=UnknownPublishedTableError,
+)
 
 
 def published_table(name: str) -> PublishedTable:
-    """The table of this name. Raises UnknownPublishedTableError."""
-    try:
-        return PUBLISHED[name]
-    except KeyError:
-        raise UnknownPublishedTableError("published table", name, PUBLISHED) from None
+    """The table of this name. Raises UnknownPublishedTableError, and PluginError."""
+    return PUBLISHED[name]
 
 
 __all__ = [

@@ -41,8 +41,12 @@ def read_table(name: str) -> PublishedTable:
     return parse_table(name, (_DATA / f"{name}.csv").read_text(encoding="utf-8"))
 
 
-def parse_table(name: str, text: str) -> PublishedTable:
+def parse_table(name: str, text: str, paper: Paper | None = None) -> PublishedTable:
     """The table that the text of a CSV file says.
+
+    Args:
+        name: "PAPER/TABLE".
+        paper: where it was printed; None for a paper of papers.csv.
 
     Raises ValueError, which names the table and the row, for what the format does not have.
     """
@@ -64,7 +68,7 @@ def parse_table(name: str, text: str) -> PublishedTable:
             raise ValueError(f"published table {name}, row {number}: {error}") from error
     return PublishedTable(
         name=name,
-        paper=_papers()[name.partition("/")[0]],
+        paper=paper or _papers()[name.partition("/")[0]],
         number=head["number"][0] if "number" in head else None,
         caption=head["caption"][0],
         rows=tuple(rows),

@@ -44,7 +44,7 @@ def plot(
     db: DatabaseOption = None,
 ) -> None:
     """Draw figures: accuracy by scheme, size and noise, training curves, roots, probes."""
-    from results.figures import FORMATS, draw, possible, save
+    from results.figures import FIGURES, FORMATS, draw, possible, save
     from results.figures.probe_rows import probe_values
     from results.queries.queries import Queries
     from sweeper.spec.spec import SWEEP_NAME
@@ -56,7 +56,7 @@ def plot(
     with Queries.open(home_at(home, db).database) as queries, queries.one_view():
         rows = queries.run_rows([sweep], where=where, config=True, learned_coefficients=True)
         epochs = queries.epoch_rows([sweep], where=where)
-        needed = not figures or "probes" in figures
+        needed = not figures or any(FIGURES[name].uses_probes for name in figures)
         probes, left_out = (
             probe_values(queries, [sweep], where, quantity, layer) if needed else ([], None)
         )

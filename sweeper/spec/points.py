@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from sweep_plugins import UnknownNameError
+from sweep_plugins import PluginError, UnknownNameError
 from sweeper.spec.source import SpecPath
 from sweeper.spec.validation import explain
 from trainers.config.dataset import parse_dataset
@@ -166,7 +166,7 @@ def _with_known_parts(data: dict[str, Any]) -> dict[str, Any]:
     for name in _PARTS.keys() & data.keys():
         if data[name] is not None:
             # The config as a whole says what is wrong with one of them.
-            with suppress(ValueError, ArithmeticError, UnknownNameError):
+            with suppress(ValueError, ArithmeticError):
                 parts[name] = _part(name, json.dumps(data[name]))
     return parts
 
@@ -185,7 +185,7 @@ def _check_model(point: Point) -> None:
         raise ConfigError(point.place(("model", "name")), _not_a_model(name))
     try:
         MODELS[name]
-    except UnknownNameError as error:
+    except (UnknownNameError, PluginError) as error:
         raise ConfigError(point.place(("model", "name")), str(error)) from None
     depth = model.get("depth")
     if isinstance(depth, int) and depth > DEEPEST_NETWORK:

@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from sweep_plugins import UnknownNameError
+from sweep_plugins import PluginError, UnknownNameError
 from sweeper.spec.axes import axes_of
 from sweeper.spec.exclusions import Exclusions
 from sweeper.spec.fault_policies import FaultPolicies
@@ -185,7 +185,7 @@ def _evaluations(given: list[dict[str, Any]]) -> tuple[EvaluationConfig, ...]:
             kind = entry.get(key)
             known = EVALUATIONS[kind].config if kind in list(EVALUATIONS) else None
             raise explain(error, known, entry, prefix=path) from None
-        except UnknownNameError as error:
+        except (UnknownNameError, PluginError) as error:
             raise ConfigError((*path, key), str(error)) from None
         except ValueError as error:
             raise ConfigError(path, str(error)) from None

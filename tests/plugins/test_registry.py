@@ -1,0 +1,144 @@
+"""Names of plug-ins: found without importing them, and refused with their package's name."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FunctionType
+
+import pytest
+
+from sweep_plugins import PluginError, Registry, UnknownNameError, registry
+
+GROUP = "sweep.tests"
+
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Puts a package with one module on the path, as an installer would."""
+
+    def put(name: str, entry_points: str, code: str = "", version: str = "1.0") -> None:
+        module = name.replace("-", "_")
+        metadata = tmp_path / f"{module}-{version}.dist-info"
+        metadata.mkdir()
+        metadata.joinpath("METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        )
+        metadata.joinpath("entry_points.txt").write_text(f"[{GROUP}]\n{entry_points}\n")
+        tmp_path.joinpath(f"{module}.py").write_text(code)
+        registry._entry_points.cache_clear()
+
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield put
+    registry._entry_points.cache_clear()
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def functions(**own: object) -> Registry[object]:
+    return Registry("function", GROUP, own, instance_of=FunctionType)
+
+
+def ours() -> str:
+    return "ours"
+
+
+def test_a_name_is_listed_without_importing_its_package_and_imported_when_it_is_used(
+    install: Install,
+) -> None:
+    install("example-one", "theirs = example_one:theirs", "def theirs(): return 'theirs'")
+    names = functions(ours=ours)
+    assert list(names) == ["ours", "theirs"]
+    assert len(names) == 2
+    assert "theirs" in names
+    assert names.package("theirs") == "example-one 1.0"
+    assert names.package("ours") is None
+    assert names["ours"] is ours
+    assert "example_one" not in sys.modules
+    found = names["theirs"]
+    assert isinstance(found, FunctionType)
+    assert found() == "theirs"
+    assert names["theirs"] is found
+
+
+def test_what_ships_with_us_may_be_a_reference_that_is_imported_late() -> None:
+    names = functions(join="shutil:copyfile")
+    names.check("join")
+    assert names["join"].__name__ == "copyfile"  # type: ignore[attr-defined]
+
+
+def test_an_unknown_name_lists_those_of_plugins_too(install: Install) -> None:
+    install("example-one", "theirs = example_one:theirs", "def theirs(): ...")
+    with pytest.raises(UnknownNameError) as caught:
+        functions(ours=ours)["their"]
+    assert str(caught.value) == (
+        "unknown function 'their'; did you mean 'theirs'? (known: ours, theirs)"
+    )
+
+
+BROKEN = {
+    "a module that is missing": ("import no_such_module", "ModuleNotFoundError", "no_such_module"),
+    "an attribute that is missing": ("", "AttributeError", "no attribute 'theirs'"),
+    "a syntax error": ("def theirs(:", "SyntaxError", "example_one.py"),
+    "an error of its own": ("\n\n1 / 0", "ZeroDivisionError", "example_one.py:3)"),
+}
+
+
+@pytest.mark.parametrize(("code", "kind", "detail"), BROKEN.values(), ids=BROKEN)
+def test_a_plugin_that_cannot_be_imported_is_named_in_one_line(
+    install: Install, code: str, kind: str, detail: str
+) -> None:
+    install("example-one", "theirs = example_one:theirs", code)
+    names = functions(ours=ours)
+    with pytest.raises(PluginError) as caught:
+        names["theirs"]
+    message = str(caught.value)
+    assert message.startswith(
+        "plug-in example-one 1.0 (sweep.tests: theirs = example_one:theirs) cannot be imported: "
+        + kind
+    )
+    assert detail in message
+    assert "\n" not in message
+    assert names["ours"] is ours
+    assert list(names) == ["ours", "theirs"]
+
+
+def test_a_plugin_of_the_wrong_kind_is_named(install: Install) -> None:
+    install("example-one", "theirs = example_one:theirs\nlist = example_one:List", "theirs = 3\n")
+    with pytest.raises(PluginError, match=r"example-one 1\.0 .* is 3, and not an instance of"):
+        functions()["theirs"]
+    lists: Registry[type] = Registry("list", GROUP, {}, subclass_of=list)
+    with pytest.raises(PluginError, match=r"is 3, and not a subclass of builtins\.list"):
+        lists["theirs"]
+
+
+def test_a_plugin_that_takes_one_of_our_names_is_named_when_the_name_is_used(
+    install: Install,
+) -> None:
+    install("example-one", "ours = example_one:ours", "raise AssertionError('imported')")
+    names = functions(ours=ours, other=ours)
+    for use in (names.check, names.__getitem__, names.package):
+        with pytest.raises(PluginError) as caught:
+            use("ours")
+        assert str(caught.value) == (
+            "plug-in example-one 1.0 (sweep.tests: ours = example_one:ours) takes a name that is"
+            " sweep's own: uninstall that package, or rename its entry point"
+        )
+    assert names["other"] is ours
+    assert list(names) == ["ours", "other"]
+
+
+def test_a_name_that_two_plugins_have_names_both(install: Install) -> None:
+    install("example-one", "theirs = example_one:theirs", "def theirs(): ...")
+    install("example-two", "theirs = example_two:theirs", "def theirs(): ...", version="2.0")
+    with pytest.raises(PluginError) as caught:
+        functions()["theirs"]
+    message = str(caught.value)
+    assert "function 'theirs' is in 2 packages" in message
+    assert "example-one 1.0" in message
+    assert "example-two 2.0" in message
+    assert list(functions()) == ["theirs"]
