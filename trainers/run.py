@@ -64,14 +64,14 @@ def run(
     device: str = "cpu",
     threads: int = 1,
     on_epoch: Callable[[EpochMetrics], None] | None = None,
-    alive: Callable[[], None] | None = None,
+    heartbeat: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
     """Train and evaluate one run; its result, which is also stored as `<folder>/result.json`.
 
     Args:
         config: a RunConfig as JSON.
         evaluations: as a spec writes them.
-        folder, earlier, device, data_dir, on_epoch, alive: see TrainingJob.
+        folder, earlier, device, data_dir, on_epoch, heartbeat: see TrainingJob.
         attempt: which execution of the run this is, from 1.
         threads: CPU threads.
 
@@ -93,7 +93,7 @@ def run(
         folder=folder,
         earlier=tuple(earlier),
         on_epoch=on_epoch,
-        alive=alive,
+        heartbeat=heartbeat,
     )
     trained = _trainer(job.config.trainer)(job)
     result: dict[str, Any] = {
@@ -123,13 +123,13 @@ def evaluate_stored(
     folders: Sequence[Folder],
     device: str = "cpu",
     threads: int = 1,
-    alive: Callable[[], None] | None = None,
+    heartbeat: Callable[[], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Evaluate a finished run's stored weights, without training.
 
     Args:
         folders: of the run's attempts, in which the weights are looked for.
-        alive: see TrainingJob.
+        heartbeat: see TrainingJob.
 
     Raises:
         CheckpointError: no folder has the run's weights.
@@ -144,7 +144,7 @@ def evaluate_stored(
         evaluations=tuple(parse_evaluation(evaluation) for evaluation in evaluations),
         data_dir=data_dir,
         device=device,
-        alive=alive,
+        heartbeat=heartbeat,
     )
     weights = load_weights(folders, job.config.run_id)
     return [dict(result) for result in evaluate_weights(job, weights)]

@@ -61,7 +61,7 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
     """
     from results.queries.queries import Queries
     from results.store.store import Store
-    from sweeper.executors import EXECUTORS, Conditions, Executor
+    from sweeper.executors import EXECUTORS, Executor, ExecutorOptions
     from sweeper.planning.cost import CostModel
     from sweeper.scheduling.progress import make_progress
     from sweeper.scheduling.scheduler import interrupted, run_sweep
@@ -96,7 +96,7 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
     def start_executor() -> Executor:
         say(f"starting {where.executor} on {where.ray_address or 'this machine'}")
         return EXECUTORS[where.executor].start(
-            Conditions(
+            ExecutorOptions(
                 spec.resources,
                 most_slots=where.slots,
                 address=where.ray_address,
@@ -106,11 +106,11 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
             )
         )
 
-    patience = spec.faults.unreachable.seconds
+    retry_seconds = spec.faults.unreachable.seconds
     try:
         with (
             stop.listening(),
-            Store.open(home.database, on_wait=wait, retry_seconds=patience) as store,
+            Store.open(home.database, on_wait=wait, retry_seconds=retry_seconds) as store,
         ):
             with Queries.open(home.database) as queries:
                 samples = queries.cost_samples()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sweep_plugins import Registry
-from sweeper.executors.base import Conditions, Executor
+from sweeper.executors.base import Executor, ExecutorOptions
 
 EXECUTORS: Registry[type[Executor]] = Registry(
     "executor",
@@ -17,4 +17,4 @@ EXECUTORS: Registry[type[Executor]] = Registry(
 """By name; a module is imported only when its executor is used."""
 
 
-__all__ = ["EXECUTORS", "Conditions", "Executor"]
+__all__ = ["EXECUTORS", "Executor", "ExecutorOptions"]

@@ -13,15 +13,15 @@ from sweeper.spec.spec import Resources
 
 
 @dataclass(frozen=True)
-class Conditions:
-    """What an executor is asked for.
+class ExecutorOptions:
+    """How an executor is started.
 
     Attributes:
         resources: of one slot.
         most_slots: of them at a time; None for as many as there is room for.
         address: of a cluster; None for this machine.
         dashboard: also start the executor's web page, on the loopback interface.
-        hung_seconds: a task without a sign of life for so long is killed, and comes out as Lost.
+        hung_seconds: a task without a heartbeat for this long is killed, and comes out as Lost.
         stop_asked: whether the process was asked to stop; for tasks that run inside it.
     """
 
@@ -43,7 +43,7 @@ class Executor(ABC):
 
     @classmethod
     @abstractmethod
-    def start(cls, conditions: Conditions) -> Self:
+    def start(cls, options: ExecutorOptions) -> Self:
         """Make slots.
 
         Raises:
@@ -58,20 +58,23 @@ class Executor(ABC):
 
     @property
     @abstractmethod
-    def largest_share(self) -> int:
-        """The most slots' worth of one machine or device that a single task can have."""
+    def largest_multiplier(self) -> int:
+        """The largest resource multiplier of a task: slots that one machine or device has."""
 
     @abstractmethod
     def limit(self, tasks: int) -> None:
-        """No more than so many tasks are to be done: slots beyond are given back to others."""
+        """At most this many tasks are left to do: further slots are given back to others."""
 
     @abstractmethod
-    def has_room(self, share: int = 1) -> bool:
-        """Whether a task of this share can start at once. Slots come and go with machines."""
+    def has_room(self, multiplier: int = 1) -> bool:
+        """Whether a task with this resource multiplier can start at once.
+
+        Slots come and go with machines.
+        """
 
     @abstractmethod
     def submit(self, tasks: Sequence[Task]) -> None:
-        """Start tasks, one after another on one slot, of the share that the first one asks for.
+        """Start tasks, one after another on one slot, with the multiplier of the first one.
 
         Raises RuntimeError if there is no room for them.
         """

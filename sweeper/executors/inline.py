@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Self
 
 from sweeper.errors import ResourceError
-from sweeper.executors.base import Conditions, Executor
-from sweeper.executors.worker import Outcome, Pulse, Task, execute
+from sweeper.executors.base import Executor, ExecutorOptions
+from sweeper.executors.worker import Heartbeat, Outcome, Task, execute
 
 
 class InlineExecutor(Executor):
@@ -18,23 +18,22 @@ class InlineExecutor(Executor):
     cancelled runs to its end.
     """
 
-    def __init__(self, device: str, conditions: Conditions) -> None:
+    def __init__(self, device: str, options: ExecutorOptions) -> None:
         self._device = device
-        self._pulse = Pulse(conditions.stop_asked)
+        self._heartbeat = Heartbeat(options.stop_asked)
         self._tasks: list[Task] = []
 
     @classmethod
-    def start(cls, conditions: Conditions) -> Self:
-        if conditions.dashboard:
+    def start(cls, options: ExecutorOptions) -> Self:
+        if options.dashboard:
             raise ResourceError("--ray-dashboard needs --executor ray: inline has no web page")
-        if conditions.address is not None:
+        if options.address is not None:
             raise ResourceError(
-                f"--ray-address {conditions.address} needs --executor ray: inline runs in this"
-                " process"
+                f"--ray-address {options.address} needs --executor ray: inline runs in this process"
             )
-        gpus = conditions.resources.gpus
+        gpus = options.resources.gpus
         if gpus == 0:
-            return cls("cpu", conditions)
+            return cls("cpu", options)
         import torch
 
         if not torch.cuda.is_available():
@@ -42,20 +41,20 @@ class InlineExecutor(Executor):
                 f"the spec asks for {gpus:g} of a GPU a run, and torch sees none here; "
                 "--set resources.gpus=0 trains on the CPU"
             )
-        return cls("cuda", conditions)
+        return cls("cuda", options)
 
     @property
     def device(self) -> str:
         return self._device
 
     @property
-    def largest_share(self) -> int:
+    def largest_multiplier(self) -> int:
         return 1  # it has the machine to itself already
 
     def limit(self, tasks: int) -> None:
         pass
 
-    def has_room(self, share: int = 1) -> bool:
+    def has_room(self, multiplier: int = 1) -> bool:
         return not self._tasks
 
     def submit(self, tasks: Sequence[Task]) -> None:
@@ -67,13 +66,13 @@ class InlineExecutor(Executor):
         if not self._tasks:
             time.sleep(timeout)
             return []
-        return [execute(self._tasks.pop(0), self._pulse)]
+        return [execute(self._tasks.pop(0), self._heartbeat)]
 
     def notes(self) -> dict[str, str]:
         return {}  # nobody can ask while a task runs
 
     def ask_to_stop(self) -> None:
-        self._pulse.stop = True
+        self._heartbeat.stop = True
 
     def kill(self, run_id: str) -> None:
         self._tasks = [task for task in self._tasks if task.run_id != run_id]

@@ -27,14 +27,14 @@ from ray.exceptions import OutOfMemoryError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweeper.errors import ResourceError
-from sweeper.executors.base import Conditions, Executor
+from sweeper.executors.base import Executor, ExecutorOptions
 from sweeper.executors.ray_connection import connect, signals_deferred
 from sweeper.executors.ray_slots import require_room, slots_of_node
 from sweeper.executors.worker import (
+    Heartbeat,
     Lost,
     LostInCompany,
     Outcome,
-    Pulse,
     Raised,
     Stopped,
     Task,
@@ -42,7 +42,7 @@ from sweeper.executors.worker import (
 )
 
 TEND_SECONDS = 2.0
-"""How often nodes are counted and running tasks are asked for a sign of life."""
+"""How often nodes are counted and the heartbeats of running tasks are read."""
 
 MOST_FAILED_STARTS = 3
 
@@ -58,12 +58,12 @@ class _Slot:
 
         prepare_torch(threads)
         self._stopping = False
-        self._pulse = Pulse()
+        self._heartbeat = Heartbeat()
 
     def execute(self, tasks: Sequence[Task]) -> list[Outcome]:
         # The request to stop may be there before the tasks are.
-        self._pulse = Pulse(lambda: self._stopping)
-        return [execute(task, self._pulse) for task in tasks]
+        self._heartbeat = Heartbeat(lambda: self._stopping)
+        return [execute(task, self._heartbeat) for task in tasks]
 
     @ray.method(concurrency_group="watch")  # type: ignore[untyped-decorator]
     def whereabouts(self) -> tuple[str, str, int]:
@@ -71,8 +71,9 @@ class _Slot:
         return ray.get_runtime_context().get_node_id(), socket.gethostname(), os.getpid()
 
     @ray.method(concurrency_group="watch")  # type: ignore[untyped-decorator]
-    def sign(self) -> tuple[int, str]:
-        return self._pulse.beats, self._pulse.note
+    def heartbeat(self) -> tuple[int, str]:
+        """How many beats so far, and what the task waits for."""
+        return self._heartbeat.count, self._heartbeat.note
 
     @ray.method(concurrency_group="watch")  # type: ignore[untyped-decorator]
     def ask_to_stop(self) -> None:
@@ -84,7 +85,7 @@ class _Worker:
     """An actor as the driver sees it: starting, then idle, then busy, idle, busy, ..."""
 
     actor: Any
-    share: int
+    multiplier: int
     start: Any  # reference to its whereabouts; None once they are known
     asked_for_at: float
     node: str = ""
@@ -92,9 +93,9 @@ class _Worker:
     pid: int = 0
     tasks: Sequence[Task] = ()
     outcomes: Any = None  # reference
-    sign: Any = None  # reference
+    heartbeat: Any = None  # reference
     beats: int = -1
-    alive_at: float = 0.0
+    last_beat_at: float = 0.0
     note: str = ""
 
     @property
@@ -105,12 +106,12 @@ class _Worker:
 class RayExecutor(Executor):
     """See the module. Made by `start`."""
 
-    def __init__(self, conditions: Conditions, owns_ray: bool) -> None:
-        self._resources = conditions.resources
-        self._most_slots = sys.maxsize if conditions.most_slots is None else conditions.most_slots
+    def __init__(self, options: ExecutorOptions, owns_ray: bool) -> None:
+        self._resources = options.resources
+        self._most_slots = sys.maxsize if options.most_slots is None else options.most_slots
         self._wanted_slots = self._most_slots
-        self._hung_seconds = conditions.hung_seconds
-        self._is_local = conditions.address is None
+        self._hung_seconds = options.hung_seconds
+        self._is_local = options.address is None
         self._owns_ray = owns_ray
         self._actor_class = ray.remote(
             max_restarts=0, max_task_retries=0, concurrency_groups={"watch": 1}
@@ -122,15 +123,15 @@ class RayExecutor(Executor):
         self._failed_starts = 0
 
     @classmethod
-    def start(cls, conditions: Conditions) -> Self:
+    def start(cls, options: ExecutorOptions) -> Self:
         owns_ray = not ray.is_initialized()
         if owns_ray:
             with signals_deferred():
-                connect(conditions.address, conditions.dashboard)
-        executor = cls(conditions, owns_ray)
+                connect(options.address, options.dashboard)
+        executor = cls(options, owns_ray)
         try:
             executor._count_slots()
-            require_room(ray.nodes(), conditions.resources)
+            require_room(ray.nodes(), options.resources)
         except BaseException:
             executor.close()
             raise
@@ -142,7 +143,7 @@ class RayExecutor(Executor):
         return self._resources.device
 
     @property
-    def largest_share(self) -> int:
+    def largest_multiplier(self) -> int:
         gpus = self._resources.gpus
         if gpus >= 1:
             return 1  # its GPUs are its own already
@@ -152,60 +153,60 @@ class RayExecutor(Executor):
     def limit(self, tasks: int) -> None:
         self._wanted_slots = min(tasks, self._most_slots)
 
-    def has_room(self, share: int = 1) -> bool:
-        return bool(self._room(share))
+    def has_room(self, multiplier: int = 1) -> bool:
+        return bool(self._room(multiplier))
 
-    def _room(self, share: int) -> dict[str, list[_Worker]]:
-        """The nodes where a task of this share can start, each with its idle workers."""
+    def _room(self, multiplier: int) -> dict[str, list[_Worker]]:
+        """The nodes where such a task can start, each with its idle workers."""
         idle: dict[str, list[_Worker]] = {}
         busy: Counter[str] = Counter()
         for worker in self._workers:
             if worker.idle:
                 idle.setdefault(worker.node, []).append(worker)
             elif worker.tasks:
-                busy[worker.node] += worker.share
-        if share == 1:
+                busy[worker.node] += worker.multiplier
+        if multiplier == 1:
             return idle
-        if busy.total() + share > self._most_slots:
+        if busy.total() + multiplier > self._most_slots:
             return {}
         # Several slots become one, which need not be where the idle ones are.
         return {
             node: idle.get(node, [])
             for node, slots in self._nodes.items()
-            if slots - busy[node] >= share
+            if slots - busy[node] >= multiplier
         }
 
     def submit(self, tasks: Sequence[Task]) -> None:
-        share = tasks[0].share
-        nodes = self._room(share)
+        multiplier = tasks[0].multiplier
+        nodes = self._room(multiplier)
         if not nodes:
-            raise RuntimeError(f"no room for a task of {share} slots")
+            raise RuntimeError(f"no room for a task of {multiplier} slots")
         # Elsewhere than where one was lost, if there is room elsewhere.
         avoid = frozenset[str]().union(*(task.avoid for task in tasks))
         node = min(nodes, key=lambda node: (node in avoid, -len(nodes[node])))
-        if share == 1:
+        if multiplier == 1:
             worker = nodes[node][-1]
         else:
             # All of them, so that what is left of the node's devices lies together.
             for idle in nodes[node]:
                 self._end(idle)
-            worker = self._new_worker(share, node)
+            worker = self._new_worker(multiplier, node)
         worker.tasks = tasks
         worker.outcomes = worker.actor.execute.remote(tasks)
         worker.beats, worker.note = -1, ""
-        worker.alive_at = time.monotonic()
+        worker.last_beat_at = time.monotonic()
 
-    def _new_worker(self, share: int = 1, node: str | None = None) -> _Worker:
+    def _new_worker(self, multiplier: int = 1, node: str | None = None) -> _Worker:
         gpus = self._resources.gpus
         options: dict[str, Any] = {
-            "num_cpus": self._resources.cpus * share,
-            "num_gpus": min(1.0, gpus * share) if gpus < 1 else gpus,
+            "num_cpus": self._resources.cpus * multiplier,
+            "num_gpus": min(1.0, gpus * multiplier) if gpus < 1 else gpus,
         }
         if node is not None:
             options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(node, soft=False)
         actor = self._actor_class.options(**options).remote(self._resources.threads)
         worker = _Worker(
-            actor, share, actor.whereabouts.remote(), time.monotonic(), node=node or ""
+            actor, multiplier, actor.whereabouts.remote(), time.monotonic(), node=node or ""
         )
         self._workers.append(worker)
         return worker
@@ -270,11 +271,11 @@ class RayExecutor(Executor):
             if isinstance(error, OutOfMemoryError) or "running low on memory" in str(error):
                 kind = "out_of_memory"
             return self._lost(worker, _reason(error), kind)
-        worker.tasks, worker.outcomes, worker.sign = (), None, None
+        worker.tasks, worker.outcomes, worker.heartbeat = (), None, None
         # After an error on a GPU, a process may fail whatever it does next, or keep its memory.
         raised = any(isinstance(outcome, Raised) for outcome in outcomes)
         spoilt = raised and self._resources.gpus > 0
-        if spoilt or worker.share > 1 or self._big_one_starts():
+        if spoilt or worker.multiplier > 1 or self._big_one_starts():
             self._end(worker)
         return outcomes
 
@@ -289,7 +290,7 @@ class RayExecutor(Executor):
 
     def _big_one_starts(self) -> bool:
         """Whether a worker of several slots waits for others to make room."""
-        return any(worker.share > 1 and worker.start is not None for worker in self._workers)
+        return any(worker.multiplier > 1 and worker.start is not None for worker in self._workers)
 
     def _tend(self) -> None:
         """Follow the cluster as machines come and go, and look after the running tasks."""
@@ -297,7 +298,7 @@ class RayExecutor(Executor):
         if now - self._tended_at > 5 * TEND_SECONDS:
             # It was the driver that was away: stopped, or waiting for its database.
             for worker in self._workers:
-                worker.alive_at = now
+                worker.last_beat_at = now
         self._tended_at, self._tend_at = now, now + TEND_SECONDS
         self._count_slots()
         if not self._nodes and self._is_local:
@@ -321,7 +322,7 @@ class RayExecutor(Executor):
         }
 
     def _match_slots(self, wanted: int) -> None:
-        there = sum(worker.share for worker in self._workers)
+        there = sum(worker.multiplier for worker in self._workers)
         if not self._big_one_starts():
             for _ in range(there, wanted):
                 self._new_worker()
@@ -334,18 +335,18 @@ class RayExecutor(Executor):
     def _look_after(self, worker: _Worker) -> None:
         now = time.monotonic()
         if worker.start is not None:
-            worker.alive_at = now  # it waits for its place
-        if worker.sign is not None and ray.wait([worker.sign], timeout=0)[0]:
+            worker.last_beat_at = now  # it waits for its place
+        if worker.heartbeat is not None and ray.wait([worker.heartbeat], timeout=0)[0]:
             with suppress(RayError):  # comes out as the outcome of the task
-                beats, worker.note = ray.get(worker.sign)
+                beats, worker.note = ray.get(worker.heartbeat)
                 if beats != worker.beats:
-                    worker.beats, worker.alive_at = beats, now
-            worker.sign = None
-        if worker.sign is None:
-            worker.sign = worker.actor.sign.remote()
-        silent = now - worker.alive_at
+                    worker.beats, worker.last_beat_at = beats, now
+            worker.heartbeat = None
+        if worker.heartbeat is None:
+            worker.heartbeat = worker.actor.heartbeat.remote()
+        silent = now - worker.last_beat_at
         if silent > self._hung_seconds:
-            self._ended += self._lost(worker, f"no sign of life for {silent:.0f} s", "hung")
+            self._ended += self._lost(worker, f"no heartbeat for {silent:.0f} s", "hung")
 
     def _end(self, worker: _Worker) -> None:
         ray.kill(worker.actor, no_restart=True)
@@ -355,8 +356,8 @@ class RayExecutor(Executor):
     def notes(self) -> dict[str, str]:
         if not self._nodes:
             return {"the cluster": "no machine has room for a run"}
-        patient = time.monotonic() - LONG_START_SECONDS
-        waiting = [w.start is not None and w.asked_for_at < patient for w in self._workers]
+        overdue = time.monotonic() - LONG_START_SECONDS
+        waiting = [w.start is not None and w.asked_for_at < overdue for w in self._workers]
         if waiting and all(waiting):
             return {"the cluster": "no worker has started yet; others may use its CPUs and GPUs"}
         return {w.tasks[0].run_id: w.note for w in self._workers if w.tasks and w.note}

@@ -12,7 +12,7 @@ def require_room(nodes: list[dict[str, Any]], resources: Resources) -> None:
     """Raises ResourceError if no node has room for one whole task.
 
     Args:
-        nodes: as of `ray.nodes()`.
+        nodes: as returned by `ray.nodes()`.
     """
     alive = [node["Resources"] for node in nodes if node["Alive"]]
     if not any(slots_of_node(node, resources) for node in alive):
@@ -30,7 +30,7 @@ def slots_of_node(node: dict[str, float], resources: Resources) -> int:
     slots = int(node.get("CPU", 0) / resources.cpus + 1e-9)
     if resources.gpus:
         gpus = int(node.get("GPU", 0))
-        # A share has to fit one GPU: two of them hold four runs of 0.4, not five.
+        # A fraction has to fit one GPU: two of them hold four runs of 0.4, not five.
         if resources.gpus < 1:
             slots = min(slots, gpus * int(1 / resources.gpus + 1e-9))
         else:

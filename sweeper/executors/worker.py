@@ -24,15 +24,15 @@ from trainers.run import evaluate_stored, run
 from trainers.storage import Folder, open_folder
 from trainers.training.out_of_memory import is_out_of_memory
 
-MARKS = "drivers"
-"""The folder of the storage that holds a mark of each driver at work."""
+SENTINELS = "drivers"
+"""The folder of the storage that holds a sentinel of each driver at work."""
 
 
 @dataclass(frozen=True)
-class Mark:
-    """A file that the driver has put into the storage, for workers to find.
+class StorageSentinel:
+    """A file that the driver writes into the storage, for workers to read.
 
-    Who does not find it there sees another folder under the same name.
+    A worker that does not find it there sees another folder under the same name.
     """
 
     name: str
@@ -49,12 +49,12 @@ class Task:
         storage: where runs are kept, a path or URL; holds a folder for each run, which holds one
             for each attempt.
         earlier_storages: others that may hold earlier attempts of this run.
-        mark: what to find in the storage.
+        sentinel: what to find in the storage.
         attempt: the attempt to train as, or None to evaluate the stored weights.
         threads: CPU threads.
-        share: how many slots' worth of the machine it gets.
+        multiplier: how many times the resources of one slot it gets.
         avoid: nodes where it was lost before.
-        patience: how long an unreachable storage is waited for, in seconds.
+        retry_seconds: for how long an operation on unreachable storage is tried again.
     """
 
     run_id: str
@@ -65,11 +65,11 @@ class Task:
     data_dir: Path
     device: str
     threads: int
-    mark: Mark | None = None
+    sentinel: StorageSentinel | None = None
     earlier_storages: tuple[str, ...] = ()
-    share: int = 1
+    multiplier: int = 1
     avoid: frozenset[str] = frozenset()
-    patience: float = 0.0
+    retry_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class MachineFault:
 
 @dataclass(frozen=True)
 class Lost:
-    """The worker vanished before it could say anything, or was killed because it said nothing."""
+    """The worker vanished before it returned an outcome, or was killed without a heartbeat."""
 
     task: Task
     reason: str
@@ -134,34 +134,34 @@ class LostInCompany:
 Outcome = Finished | Raised | MachineFault | Lost | LostInCompany | Stopped
 
 
-class Pulse:
-    """What a task and those who watch it tell each other, from different threads.
+class Heartbeat:
+    """The heartbeat of a task, read and stopped from another thread.
 
     Attributes:
-        beats: grows while the task is alive.
+        count: of beats so far; it grows while the task makes progress.
         note: what it waits for; empty if nothing.
-        stop: set by who wants it to stop at the next epoch.
+        stop: set to True to stop the task at its next epoch.
     """
 
-    def __init__(self, stop: Callable[[], bool] | None = None) -> None:
-        self.beats = 0
+    def __init__(self, stop_asked: Callable[[], bool] | None = None) -> None:
+        self.count = 0
         self.note = ""
         self.stop = False
-        self._asks = stop or (lambda: False)
+        self._stop_asked = stop_asked or (lambda: False)
 
     def beat(self) -> None:
-        self.beats += 1
+        self.count += 1
         self.note = ""
 
     def wait(self, sentence: str) -> None:
-        """It waits for what the sentence says. Raises TrainingStopped if asked to stop."""
+        """The task waits for what the sentence says. Raises TrainingStopped if asked to stop."""
         self.stop_if_asked()
         self.note = sentence
 
     def stop_if_asked(self) -> None:
-        """Raises TrainingStopped if somebody asked for it."""
+        """Beats; raises TrainingStopped if asked to stop."""
         self.beat()
-        if self.stop or self._asks():
+        if self.stop or self._stop_asked():
             raise TrainingStopped
 
 
@@ -176,11 +176,11 @@ def attempt_folders(run: Folder) -> list[Folder]:
     return [run.child(str(attempt)) for attempt in attempts]
 
 
-def execute(task: Task, pulse: Pulse) -> Finished | Raised | MachineFault | Stopped:
+def execute(task: Task, heartbeat: Heartbeat) -> Finished | Raised | MachineFault | Stopped:
     """Do the task; raises nothing but what ends the process."""
     started = time.perf_counter()
     try:
-        result = _execute(task, pulse)
+        result = _execute(task, heartbeat)
         return Finished(task, result, time.perf_counter() - started)
     except TrainingStopped:
         return Stopped(task)
@@ -212,9 +212,9 @@ def _missing_plugin(error: Exception) -> str | None:
     return None
 
 
-def _execute(task: Task, pulse: Pulse) -> Any:
-    storage = open_folder(task.storage, patience=task.patience, on_wait=pulse.wait)
-    _find_mark(storage, task)
+def _execute(task: Task, heartbeat: Heartbeat) -> Any:
+    storage = open_folder(task.storage, retry_seconds=task.retry_seconds, on_wait=heartbeat.wait)
+    _find_sentinel(storage, task)
     home = storage.child(task.run_id)
     folders = attempt_folders(home)
     away = ""
@@ -232,7 +232,11 @@ def _execute(task: Task, pulse: Pulse) -> Any:
     if task.attempt is None:
         try:
             measured = evaluate_stored(
-                task.config, task.evaluations, folders=folders, alive=pulse.stop_if_asked, **where
+                task.config,
+                task.evaluations,
+                folders=folders,
+                heartbeat=heartbeat.stop_if_asked,
+                **where,
             )
         except CheckpointError as error:
             raise CheckpointError(f"{error}{away}") from error
@@ -242,7 +246,7 @@ def _execute(task: Task, pulse: Pulse) -> Any:
     def on_epoch(metrics: EpochMetrics) -> None:
         # After the last epoch little is left to do, and the result is worth more than the time.
         if metrics["epoch"] < task.config["training"]["epochs"]:
-            pulse.stop_if_asked()
+            heartbeat.stop_if_asked()
 
     return run(
         task.config,
@@ -251,20 +255,20 @@ def _execute(task: Task, pulse: Pulse) -> Any:
         earlier=[earlier for earlier in folders if earlier.location != folder.location],
         attempt=task.attempt,
         on_epoch=on_epoch,
-        alive=pulse.beat,
+        heartbeat=heartbeat.beat,
         **where,
     )
 
 
-def _find_mark(storage: Folder, task: Task) -> None:
+def _find_sentinel(storage: Folder, task: Task) -> None:
     """Raises StorageError if this is not the storage that the driver sees."""
-    if task.mark is None:
+    if task.sentinel is None:
         return
     try:
-        found = storage.child(MARKS).read(task.mark.name).decode(errors="replace")
+        found = storage.child(SENTINELS).read(task.sentinel.name).decode(errors="replace")
     except FileNotFoundError:
         found = ""
-    if found != task.mark.content:
+    if found != task.sentinel.content:
         raise StorageError(
             f"{storage.location} is not the same on {socket.gethostname()} as on the driver's"
             " machine: --storage names a folder that every machine mounts, or a URL such as"

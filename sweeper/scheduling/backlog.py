@@ -1,4 +1,4 @@
-"""The runs of a sweep that wait for a slot, and what each of them has met so far."""
+"""The runs of a sweep that wait for a slot, and the faults that each of them has met."""
 
 from __future__ import annotations
 
@@ -64,17 +64,17 @@ class Backlog:
         return self._avoided.get(run.run_id, frozenset())
 
     def take(self, has_room: Callable[[int], bool], largest: int) -> tuple[PendingRun, int] | None:
-        """The next run for which there is room, and how many slots it is to get."""
+        """The next run for which there is room, and its resource multiplier."""
         if self._queue:
             return (self._queue.popleft(), 1) if has_room(1) else None
         if self._large:
-            share = min(2 ** self._met[self._large[0].run_id]["out_of_memory"], largest)
-            if has_room(share):
-                return self._large.popleft(), share
+            multiplier = min(2 ** self._met[self._large[0].run_id]["out_of_memory"], largest)
+            if has_room(multiplier):
+                return self._large.popleft(), multiplier
         return None
 
     def take_along(self, run: PendingRun, seconds: float) -> list[PendingRun]:
-        """Further runs for the same slot, all of them with `run` within so many seconds.
+        """Further runs for the same slot, which together with `run` take at most `seconds`.
 
         None that has met a fault, as it might take the others along.
         """
@@ -99,36 +99,3 @@ class Backlog:
             self._queue.appendleft(run)
         else:
             self._queue.append(run)
-
-
-BUNDLE_SECONDS = 0.25
-
-
-"""Runs that are shorter go to a slot several at once: to hand one over costs a few milliseconds.
-
-Short enough that no slot is left behind by more than this at the end of a sweep, and that a
-request to stop is answered at once.
-"""
-
-
-_LATEST = 16
-
-
-class Pace:
-    """What runs really take beside what they were estimated to."""
-
-    def __init__(self) -> None:
-        self._ratios: deque[float] = deque(maxlen=_LATEST)
-
-    def note(self, estimated: float, seconds: float) -> None:
-        """A run that was estimated at so many seconds took so many on its slot."""
-        if estimated > 0:
-            self._ratios.append(seconds / estimated)
-
-    @property
-    def bundle_seconds(self) -> float:
-        """How many estimated seconds of work a slot may be given at once; 0 if nobody knows."""
-        if not self._ratios:
-            return 0.0
-        # By the slowest of the latest, since a bundle that takes too long cannot be called back.
-        return BUNDLE_SECONDS / max(*self._ratios, 1e-9)

@@ -1,4 +1,4 @@
-"""A thread that renews the driver's lease, and hears what was taken from it meanwhile."""
+"""A thread that renews the driver's lease, and learns which runs it has lost."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class LeaseKeeper:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease keeper", daemon=True)
 
-    def hold(self, run_id: str, attempt: int) -> None:
-        """The driver works on this attempt from now on."""
+    def add(self, run_id: str, attempt: int) -> None:
+        """Renew this attempt, too, from now on."""
         with self._mutex:
             self._held[run_id] = attempt
 
-    def let_go(self, run_id: str) -> None:
-        """The driver does not work on this run any more."""
+    def remove(self, run_id: str) -> None:
+        """Renew this run no longer."""
         with self._mutex:
             self._held.pop(run_id, None)
 
@@ -46,7 +46,7 @@ class LeaseKeeper:
             found, self._lost = self._lost, []
             if self._error is not None:
                 raise self._error
-            # Each renewal names again what nobody has looked at since.
+            # Each renewal names again what has not been read since.
             ours = (run_id for run_id, attempt in found if self._held.get(run_id) == attempt)
             return list(dict.fromkeys(ours))
 

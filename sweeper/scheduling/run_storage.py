@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from sweeper.executors.worker import MARKS, Mark, attempt_folders, run_folder
+from sweeper.executors.worker import SENTINELS, StorageSentinel, attempt_folders, run_folder
 from trainers.errors import StorageError
 from trainers.run import read_result
 from trainers.storage import open_folder
@@ -20,24 +20,28 @@ class RunStorage:
     """
 
     def __init__(
-        self, location: str, *, patience: float = 0.0, on_wait: Callable[[str], None] | None = None
+        self,
+        location: str,
+        *,
+        retry_seconds: float = 0.0,
+        on_wait: Callable[[str], None] | None = None,
     ) -> None:
-        self._folder = open_folder(location, patience=patience, on_wait=on_wait)
+        self._folder = open_folder(location, retry_seconds=retry_seconds, on_wait=on_wait)
         self.location = self._folder.location
 
     @contextmanager
-    def marked(self) -> Iterator[Mark]:
-        """A mark that workers must find, so that all are sure to mean the same storage."""
-        # Whoever starts a sweep is there to hear at once that its storage is not.
-        marks = open_folder(self.location).child(MARKS)
+    def sentinel(self) -> Iterator[StorageSentinel]:
+        """A file in the storage that workers must find: then all of them mean the same storage."""
+        # Without retries: whoever starts a sweep is to know at once that its storage is away.
+        folder = open_folder(self.location).child(SENTINELS)
         token = uuid.uuid4().hex
-        mark = Mark(token, token)
-        marks.write(mark.name, mark.content.encode())
+        sentinel = StorageSentinel(token, token)
+        folder.write(sentinel.name, sentinel.content.encode())
         try:
-            yield mark
+            yield sentinel
         finally:
             with suppress(StorageError):
-                marks.remove(mark.name)
+                folder.remove(sentinel.name)
 
     def result(
         self, run_id: str, attempt: int, storage: str | None = None

@@ -28,16 +28,17 @@ from sweeper.executors.worker import (
     Lost,
     LostInCompany,
     MachineFault,
-    Mark,
     Outcome,
     Raised,
     Stopped,
+    StorageSentinel,
     Task,
 )
 from sweeper.home import Home
 from sweeper.planning.cost import CostModel
 from sweeper.planning.plan import new_evaluation, new_runs
-from sweeper.scheduling.backlog import Backlog, Pace
+from sweeper.scheduling.backlog import Backlog
+from sweeper.scheduling.bundles import BundleSizer
 from sweeper.scheduling.lease_keeper import LeaseKeeper
 from sweeper.scheduling.progress import Progress
 from sweeper.scheduling.run_storage import RunStorage
@@ -104,8 +105,8 @@ def run_sweep(
         if stop.asked:
             raise interrupted(spec.name)
 
-    storage = RunStorage(home.storage, patience=spec.faults.unreachable.seconds, on_wait=wait)
-    with store.driving(storage.location, " ".join(sys.argv)), storage.marked() as mark:
+    storage = RunStorage(home.storage, retry_seconds=spec.faults.unreachable.seconds, on_wait=wait)
+    with store.driving(storage.location, " ".join(sys.argv)), storage.sentinel() as sentinel:
         change = store.save_sweep(
             spec.name,
             spec.text,
@@ -117,7 +118,7 @@ def run_sweep(
             published=spec.published,
         )
         summary = Summary(change)
-        driver = _Driver(spec, store, storage, mark, home, costs, progress, stop, summary)
+        driver = _Driver(spec, store, storage, sentinel, home, costs, progress, stop, summary)
         if driver.find_work():
             driver.run(start_executor)
         return summary
@@ -131,7 +132,7 @@ class _Driver:
         spec: Spec,
         store: Store,
         storage: RunStorage,
-        mark: Mark,
+        sentinel: StorageSentinel,
         home: Home,
         costs: CostModel,
         progress: Progress,
@@ -141,7 +142,7 @@ class _Driver:
         self.spec = spec
         self.store = store
         self.storage = storage
-        self.mark = mark
+        self.sentinel = sentinel
         self.home = home
         self.costs = costs
         self.progress = progress
@@ -150,7 +151,7 @@ class _Driver:
         self.leases = LeaseKeeper(store)
         self.provenance = {"driver_host": socket.gethostname(), "driver_pid": os.getpid()}
         self.backlog = Backlog(self._estimated_seconds)
-        self.pace = Pace()
+        self.bundle_sizer = BundleSizer()
         self.configs = {config.run_id: config for config in spec.configs}
         self.estimates: dict[str, float] = {}
         self.running: dict[str, tuple[PendingRun, Task]] = {}
@@ -258,12 +259,12 @@ class _Driver:
 
     def _fill(self, executor: Executor) -> None:
         """Give every free slot something to do."""
-        while found := self.backlog.take(executor.has_room, executor.largest_share):
-            run, share = found
+        while found := self.backlog.take(executor.has_room, executor.largest_multiplier):
+            run, multiplier = found
             bundle = [run]
-            if share == 1:
-                bundle += self.backlog.take_along(run, self.pace.bundle_seconds)
-            if tasks := self._claim(bundle, share, executor):
+            if multiplier == 1:
+                bundle += self.backlog.take_along(run, self.bundle_sizer.bundle_seconds)
+            if tasks := self._claim(bundle, multiplier, executor):
                 executor.submit(tasks)
 
     def _look_around(self) -> bool:
@@ -285,7 +286,7 @@ class _Driver:
         unmeasured += sum(task.attempt is None for _, task in self.running.values())
         return counts["done"] - unmeasured, counts["failed"]
 
-    def _claim(self, bundle: list[PendingRun], share: int, executor: Executor) -> list[Task]:
+    def _claim(self, bundle: list[PendingRun], multiplier: int, executor: Executor) -> list[Task]:
         """Tasks for those of the runs that are still to be had."""
         queued = [run.run_id for run in bundle if run.state == "queued"]
         attempts = self.store.claim_all(queued, provenance=self.provenance) if queued else {}
@@ -293,33 +294,35 @@ class _Driver:
         for run in bundle:
             attempt = attempts.get(run.run_id)
             if attempt is not None:
-                self.leases.hold(run.run_id, attempt)
+                self.leases.add(run.run_id, attempt)
             elif run.state == "queued":
                 continue
-            task = self._task(run, attempt, share, executor)
+            task = self._task(run, attempt, multiplier, executor)
             self.running[run.run_id] = (run, task)
             tasks.append(task)
         return tasks
 
-    def _task(self, run: PendingRun, attempt: int | None, share: int, executor: Executor) -> Task:
+    def _task(
+        self, run: PendingRun, attempt: int | None, multiplier: int, executor: Executor
+    ) -> Task:
         return Task(
             run_id=run.run_id,
             attempt=attempt,
             config=run.config,
             evaluations=tuple(evaluation.config for evaluation in run.missing_evaluations),
             storage=self.storage.location,
-            mark=self.mark,
+            sentinel=self.sentinel,
             earlier_storages=tuple(s for s in run.storages if s != self.storage.location),
             data_dir=self.home.data,
             device=executor.device,
             threads=self.spec.resources.threads,
-            share=share,
+            multiplier=multiplier,
             avoid=self.backlog.avoided(run),
-            patience=self.spec.faults.unreachable.seconds,
+            retry_seconds=self.spec.faults.unreachable.seconds,
         )
 
     def _forget(self, run_id: str) -> tuple[PendingRun, Task]:
-        self.leases.let_go(run_id)
+        self.leases.remove(run_id)
         return self.running.pop(run_id)
 
     def _settle(self, outcome: Outcome, executor: Executor) -> None:
@@ -365,7 +368,9 @@ class _Driver:
         if fault != "trainer_error":
             error = f"{_SAID_OF[fault]}{'' if times == 1 else f' {times} times'}: {reason}"
         alone = (
-            fault == "out_of_memory" and task.share >= executor.largest_share and not self.running
+            fault == "out_of_memory"
+            and task.multiplier >= executor.largest_multiplier
+            and not self.running
         )
         if alone:
             error += "; it had the machine to itself"
@@ -388,7 +393,7 @@ class _Driver:
                 continue
             run, task = self.running[outcome.task.run_id]
             if outcome.seconds is not None:
-                self.pace.note(self._estimated_seconds(run), outcome.seconds)
+                self.bundle_sizer.note(self._estimated_seconds(run), outcome.seconds)
             if task.attempt is not None:
                 trained.append((task.run_id, task.attempt, outcome.result))
             else:

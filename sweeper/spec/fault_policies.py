@@ -27,7 +27,7 @@ class TrainerError(Attempts):
 
 
 class OutOfMemory(Attempts):
-    """The device had no memory left. Each further try has twice the share, the last one is alone.
+    """The device had no memory left. Each retry has twice the resources, the last one is alone.
 
     Such a run waits until the others need no slots any more.
     """
@@ -42,15 +42,18 @@ class WorkerLost(Attempts):
 
 
 class Hung(Attempts):
-    """It gave no sign of life for so many seconds: killed, and tried again as if lost."""
+    """No heartbeat for this many seconds: it is killed, and tried again as if lost."""
 
     attempts: int = Field(default=3, ge=1, le=1000)
-    # Signs of life are looked for every two seconds.
+    # Heartbeats are read every two seconds.
     seconds: float = Field(default=1800.0, ge=10, le=MOST_SECONDS, allow_inf_nan=False)
 
 
 class Unreachable(BaseModel):
-    """Storage or database are away: for so many seconds everybody waits; no run fails by it."""
+    """Storage or database cannot be reached: for how many seconds operations are tried again.
+
+    No run fails by it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -37,7 +37,7 @@ from stepped_sweep import SteppedLeaseKeeper, SteppedSweep
 from sweeper.executors.worker import Finished, Lost, MachineFault, Outcome, Raised, Task
 from sweeper.home import Home
 from sweeper.planning.plan import new_evaluation, new_run
-from sweeper.scheduling.backlog import Pace
+from sweeper.scheduling.bundles import BundleSizer
 from sweeper.spec.spec import Spec, spec_from_text
 from trainers.config.evaluations import parse_evaluation
 from trainers.run import store_result
@@ -509,7 +509,7 @@ def quick_folder(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-class UnsteadyPace(Pace):
+class UnsteadyBundleSizer(BundleSizer):
     """Has a slot take all that is there, or one run."""
 
     def __init__(self) -> None:
@@ -532,7 +532,7 @@ def test_no_history_breaks_an_invariant(
 ) -> None:
     monkeypatch.setattr("sweeper.scheduling.scheduler.LeaseKeeper", SteppedLeaseKeeper)
     monkeypatch.setattr("sweeper.scheduling.scheduler.LOOK_AROUND_SECONDS", 0.0)
-    monkeypatch.setattr("sweeper.scheduling.scheduler.Pace", UnsteadyPace)
+    monkeypatch.setattr("sweeper.scheduling.scheduler.BundleSizer", UnsteadyBundleSizer)
     # Locks that are not there say something at once: this server was not started anew.
     monkeypatch.setattr("results.database.postgres_lock.RESTART_SECONDS", 0.0)
     url = f"sqlite:///{quick_folder}/results.db"

@@ -128,8 +128,8 @@ def paced(job: TrainingJob) -> TrainingResult:
         done, chain = newest[0], newest[1]["chain"]
     result = quick(job)
     for metrics in result["epochs"][done:]:
-        if job.alive is not None:
-            job.alive()
+        if job.heartbeat is not None:
+            job.heartbeat()
         time.sleep(0.05)
         chain = hashlib.sha256(f"{chain}, epoch {metrics['epoch']}".encode()).hexdigest()
         checkpoints.save(metrics["epoch"], {"chain": chain})
@@ -149,16 +149,16 @@ def paced(job: TrainingJob) -> TrainingResult:
 
 
 def hangs(job: TrainingJob) -> TrainingResult:
-    """Gives no sign of life at the first attempt, and finishes at the second."""
+    """Gives no heartbeat at the first attempt, and finishes at the second."""
     if attempt_of(job) == 1:
         hangs_always(job)
     return quick(job)
 
 
 def hangs_always(job: TrainingJob) -> TrainingResult:
-    """Gives one sign of life, and no other."""
-    if job.alive is not None:
-        job.alive()
+    """Gives one heartbeat, and no other."""
+    if job.heartbeat is not None:
+        job.heartbeat()
     while True:
         time.sleep(3600)
 

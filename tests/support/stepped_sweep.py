@@ -11,7 +11,7 @@ from typing import Any, Self
 from checked_store import CheckedStore
 from results.errors import DriverBusyError
 from sweeper.errors import Interrupted, ResourceError
-from sweeper.executors.base import Conditions, Executor
+from sweeper.executors.base import Executor, ExecutorOptions
 from sweeper.executors.worker import Lost, LostInCompany, Outcome, Stopped, Task
 from sweeper.home import Home
 from sweeper.planning.cost import CostModel
@@ -190,7 +190,7 @@ class ScriptedExecutor(Executor):
         self._asked = False
 
     @classmethod
-    def start(cls, conditions: Conditions) -> Self:
+    def start(cls, options: ExecutorOptions) -> Self:
         raise NotImplementedError
 
     @property
@@ -198,18 +198,18 @@ class ScriptedExecutor(Executor):
         return "cpu"
 
     @property
-    def largest_share(self) -> int:
+    def largest_multiplier(self) -> int:
         return self._slots
 
     def limit(self, tasks: int) -> None:
         there = sum(len(bundle) for bundle in self._bundles)
         assert tasks >= there, "slots are taken from tasks that run"
 
-    def has_room(self, share: int = 1) -> bool:
-        return sum(bundle[0].share for bundle in self._bundles) + share <= self._slots
+    def has_room(self, multiplier: int = 1) -> bool:
+        return sum(bundle[0].multiplier for bundle in self._bundles) + multiplier <= self._slots
 
     def submit(self, tasks: Sequence[Task]) -> None:
-        if not self.has_room(tasks[0].share):
+        if not self.has_room(tasks[0].multiplier):
             raise RuntimeError("no room")
         there = {task.run_id for bundle in self._bundles for task in bundle}
         for task in tasks:

@@ -47,7 +47,7 @@ def test_paced_gives_the_same_result_however_it_is_stopped(
     tmp_path: Path, stops: tuple[int, ...]
 ) -> None:
     beats = []
-    whole = attempt("paced", tmp_path / "whole", 1, alive=lambda: beats.append(1))
+    whole = attempt("paced", tmp_path / "whole", 1, heartbeat=lambda: beats.append(1))
     assert len(beats) == 4
     assert whole["provenance"]["first_epoch"] == 1
 

@@ -116,9 +116,9 @@ class TrainingJob:
             checkpoint there.
         on_epoch: called with each finished epoch's metrics, after its checkpoint is stored. It may
             raise TrainingStopped, which the trainer lets through.
-        alive: a sign of life, called at least once a training step, evaluation batch and
-            layer or batch of a probe; cheap.
-            Who does not hear it for long may take the trainer for hung, and end its process.
+        heartbeat: called while the run makes progress, at least once a training step, evaluation
+            batch and layer or batch of a probe; cheap. A trainer that does not call it for long
+            may be taken for hung, and its process be ended.
     """
 
     config: RunConfig
@@ -128,4 +128,4 @@ class TrainingJob:
     folder: Folder | None = None
     earlier: tuple[Folder, ...] = field(default=())
     on_epoch: Callable[[EpochMetrics], None] | None = None
-    alive: Callable[[], None] | None = None
+    heartbeat: Callable[[], None] | None = None

@@ -65,7 +65,7 @@ def evaluate(
     *,
     device: torch.device,
     precision: Precision = "fp32",
-    alive: Callable[[], None] | None = None,
+    heartbeat: Callable[[], None] | None = None,
 ) -> Measurement:
     """One evaluation of a trained network; `config` None is the clean one.
 
@@ -82,7 +82,7 @@ def evaluate(
         device=device,
         precision=precision,
         perturb=perturb,
-        alive=alive,
+        heartbeat=heartbeat,
     )
 
 
@@ -96,7 +96,7 @@ def accuracy_and_loss(
     device: torch.device,
     precision: Precision = "fp32",
     perturb: Perturb | None = None,
-    alive: Callable[[], None] | None = None,
+    heartbeat: Callable[[], None] | None = None,
 ) -> Measurement:
     """Classifies all images in evaluation mode, without gradients.
 
@@ -112,7 +112,7 @@ def accuracy_and_loss(
         device: where to compute.
         precision: "bf16" runs the network under autocast; the loss is computed in float32.
         perturb: None for clean images.
-        alive: called before each pass of a batch through the network.
+        heartbeat: called before each pass of a batch through the network.
 
     Raises:
         ValueError: no images, or not one label for each.
@@ -124,8 +124,8 @@ def accuracy_and_loss(
     at_once = forward_batch(device)
 
     def logits(pixels: Tensor) -> Tensor:
-        if alive is not None:
-            alive()
+        if heartbeat is not None:
+            heartbeat()
         inputs = normalize(pixels, mean, std).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             scores = torch.cat([network(part) for part in torch.split(inputs, at_once)])

@@ -62,21 +62,21 @@ def compiled(
     device: torch.device,
     *,
     to_train: bool = True,
-    alive: Callable[[], None] | None = None,
+    heartbeat: Callable[[], None] | None = None,
 ) -> CompiledNetwork:
     """The network with its graphs at hand: made now, by this process or another, or before.
 
     Args:
         network: what `config` describes, on `device`.
         to_train: whether it is going to be trained, or only evaluated.
-        alive: see TrainingJob; called while another process makes the same graph.
+        heartbeat: see TrainingJob; called while another process makes the same graph.
 
     Raises:
         TrainerError: the network cannot be compiled, or not on this machine.
     """
     evaluation_batch = forward_batch(device)
     sizes = {"training_batch": config.training.batch_size, "evaluation_batch": evaluation_batch}
-    with _errors_said(), _turn(_graph(config, device, to_train), alive):
+    with _errors_said(), _turn(_graph(config, device, to_train), heartbeat):
         # A copy, since running statistics of normalisation are to stay as they are.
         rehearsed = CompiledNetwork(copy.deepcopy(network), **sizes)
         if to_train:
@@ -107,7 +107,7 @@ def _graph(config: RunConfig, device: torch.device, to_train: bool) -> str:
 
 
 @contextmanager
-def _turn(graph: str, alive: Callable[[], None] | None) -> Iterator[None]:
+def _turn(graph: str, heartbeat: Callable[[], None] | None) -> Iterator[None]:
     """One process at a time makes the same graph; who comes after that finds it on disk."""
     from torch._inductor.runtime.cache_dir_utils import cache_dir
 
@@ -119,8 +119,8 @@ def _turn(graph: str, alive: Callable[[], None] | None) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if alive is not None:
-                    alive()
+                if heartbeat is not None:
+                    heartbeat()
                 time.sleep(_LOOK_AGAIN_SECONDS)
         yield
         if not path.stat().st_size:

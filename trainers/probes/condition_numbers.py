@@ -69,7 +69,7 @@ def _extremes(convolution: nn.Conv2d, size: tuple[int, int], subject: Subject) -
         return Extremes(float("nan"), float("nan"))
     largest, smallest = 0.0, float("inf")
     for values in circular_singular_values(convolution, size):
-        subject.alive()
+        subject.heartbeat()
         largest, smallest = max(largest, float(values.max())), min(smallest, float(values.min()))
     return Extremes(largest, smallest)
 

@@ -35,7 +35,7 @@ class Probing:
 
     def _rows(self, probe: ProbeConfig, epoch: int) -> list[ProbeValue]:
         if probe.probe not in self._meters:
-            self._subject.alive()
+            self._subject.heartbeat()
             meter = cast(Meter, PROBES[probe.probe].resolve()(probe, self._subject))
             self._meters[probe.probe] = meter
         values = list(self._meters[probe.probe](epoch))

@@ -32,7 +32,7 @@ def meter(config: PrincipalAngles, subject: Subject) -> Meter:
         with subject.measuring():
             stages = _features(subject, chosen)
         for number, features in enumerate(stages, start=1):
-            degrees = angles(features, subject.alive)
+            degrees = angles(features, subject.heartbeat)
             for quantity, value in median_angles(degrees, labels, by_class=config.by_class).items():
                 yield Value(quantity, f"stage{number}", value)
 
@@ -68,14 +68,14 @@ def _features(subject: Subject, chosen: Tensor) -> list[Tensor]:
     return [torch.cat(parts) for parts in zip(*batches, strict=True)]
 
 
-def angles(features: Tensor, alive: Callable[[], None]) -> NDArray[np.float64]:
+def angles(features: Tensor, heartbeat: Callable[[], None]) -> NDArray[np.float64]:
     """(K, K), degrees: between each two rows of (K, M); nan where a row is zero or not finite."""
     count = len(features)
     # In float64: near an angle of 0 its cosine says little.
     products = torch.zeros(count, count, dtype=torch.float64, device=features.device)
     largest = features.abs().amax(dim=1, keepdim=True).double()
     for part in torch.split(features, max(1, _ELEMENTS_AT_ONCE // count), dim=1):
-        alive()
+        heartbeat()
         # Scaled, since squares of large features would overflow.
         scaled = part.double() / largest
         products += scaled @ scaled.T

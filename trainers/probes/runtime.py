@@ -49,7 +49,7 @@ def _seconds_a_batch(step: Callable[[], object], batches: int, subject: Subject)
     def run(count: int) -> float:
         started = time.perf_counter()
         for _ in range(count):
-            subject.alive()
+            subject.heartbeat()
             step()
         if subject.device.type == "cuda":
             torch.cuda.synchronize(subject.device)

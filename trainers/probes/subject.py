@@ -43,7 +43,7 @@ class Subject:
         train_labels: (N,), int64.
         test_images: (M, C, H, W), uint8.
         test_labels: (M,), int64.
-        alive: the job's sign of life; called before each batch, and between layers.
+        heartbeat: the job's; called before each batch, and between layers.
         diverged: whether it is known that training has diverged.
     """
 
@@ -55,7 +55,7 @@ class Subject:
     train_labels: Tensor
     test_images: Tensor
     test_labels: Tensor
-    alive: Callable[[], None]
+    heartbeat: Callable[[], None]
     diverged: Callable[[], bool]
 
     @contextmanager
@@ -82,7 +82,7 @@ class Subject:
             chosen: places of test images, (K,), int64, on any device.
         """
         for places in torch.split(chosen.to(self.device), forward_batch(self.device)):
-            self.alive()
+            self.heartbeat()
             yield self.states_of(self.normalized(self.test_images[places]))
 
     def states_of(self, inputs: Tensor) -> Iterator[Tensor]:

@@ -118,7 +118,7 @@ class _Training:
             train_labels=self.labels,
             test_images=self.test_images,
             test_labels=self.test_labels,
-            alive=self.job.alive or (lambda: None),
+            heartbeat=self.job.heartbeat or (lambda: None),
             diverged=lambda: self.diverged_epoch is not None,
         )
 
@@ -213,8 +213,8 @@ class _Training:
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
         look_every = 1 if self.device.type == "cpu" else STEPS_UNTIL_A_LOOK
         for step, start in enumerate(range(0, self.count, batch_size), start=1):
-            if self.job.alive is not None:
-                self.job.alive()
+            if self.job.heartbeat is not None:
+                self.job.heartbeat()
             batch = slice(start, start + batch_size)
             index = order[batch]
             pixels = crop_and_flip(
@@ -317,7 +317,7 @@ def _passes(
         return network
     from trainers.optim.compilation import compiled
 
-    return compiled(network, job.config, device, to_train=to_train, alive=job.alive)
+    return compiled(network, job.config, device, to_train=to_train, heartbeat=job.heartbeat)
 
 
 def _measure(
@@ -333,7 +333,7 @@ def _measure(
     measure: dict[str, Any] = {
         "device": device,
         "precision": job.config.precision,
-        "alive": job.alive,
+        "heartbeat": job.heartbeat,
     }
     if evaluation is None:
         return accuracy_and_loss(network, images, labels, facts.mean, facts.std, **measure)

@@ -14,17 +14,17 @@ import pytest
 
 from sweep_plugins import UnknownNameError
 from sweeper.errors import ResourceError
-from sweeper.executors import EXECUTORS, Conditions, Executor
+from sweeper.executors import EXECUTORS, Executor, ExecutorOptions
 from sweeper.executors.worker import (
-    MARKS,
+    SENTINELS,
     Finished,
     Lost,
     LostInCompany,
     MachineFault,
-    Mark,
     Outcome,
     Raised,
     Stopped,
+    StorageSentinel,
     Task,
 )
 from sweeper.spec.spec import Resources
@@ -32,7 +32,7 @@ from trainers.config.run import RunConfig
 
 NOISE = {"noise": "gaussian", "std": 0.1}
 # Small enough that all executors of this file find room in one Ray, on two cores.
-A_QUARTER_CORE = Conditions(Resources(cpus=0.25), most_slots=2)
+A_QUARTER_CORE = ExecutorOptions(Resources(cpus=0.25), most_slots=2)
 
 
 @pytest.fixture(params=sorted(EXECUTORS), scope="module")
@@ -74,7 +74,7 @@ def make_task(
 
 def submit(executor: Executor, task: Task) -> None:
     """As soon as there is room."""
-    while not executor.has_room(task.share):
+    while not executor.has_room(task.multiplier):
         assert executor.wait(5) == []
     executor.submit([task])
 
@@ -214,15 +214,15 @@ def test_asked_to_stop_a_task_ends_after_its_epoch(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_sees_another_storage_says_so(executor: Executor, tmp_path: Path) -> None:
-    submit(executor, make_task(tmp_path, mark=Mark("driver", "secret")))
+    submit(executor, make_task(tmp_path, sentinel=StorageSentinel("driver", "secret")))
     (outcome,) = wait_for(executor, 1)
     assert isinstance(outcome, MachineFault)
     assert outcome.kind == "storage"
     assert "--storage" in outcome.error
-    marks = tmp_path / "runs" / MARKS
+    marks = tmp_path / "runs" / SENTINELS
     marks.mkdir(parents=True)
     (marks / "driver").write_text("secret")
-    submit(executor, make_task(tmp_path, mark=Mark("driver", "secret")))
+    submit(executor, make_task(tmp_path, sentinel=StorageSentinel("driver", "secret")))
     (outcome,) = wait_for(executor, 1)
     assert isinstance(outcome, Finished)
 
@@ -236,7 +236,7 @@ def test_a_gpu_that_is_not_there(executor: Executor) -> None:
         if torch.cuda.is_available():
             pytest.skip("inline takes whatever GPU there is, and there is one")
     with pytest.raises(ResourceError, match=r"resources\.gpus"):
-        kind.start(Conditions(Resources(gpus=1000), most_slots=1))
+        kind.start(ExecutorOptions(Resources(gpus=1000), most_slots=1))
 
 
 def test_an_unknown_executor_lists_the_known() -> None:
@@ -246,7 +246,9 @@ def test_an_unknown_executor_lists_the_known() -> None:
 
 def test_inline_has_no_cluster() -> None:
     with pytest.raises(ResourceError, match="--executor ray"):
-        EXECUTORS["inline"].start(Conditions(Resources(), most_slots=1, address="127.0.0.1:6379"))
+        EXECUTORS["inline"].start(
+            ExecutorOptions(Resources(), most_slots=1, address="127.0.0.1:6379")
+        )
 
 
 def test_a_worker_that_dies_is_lost_and_replaced(ray_executor: Any, tmp_path: Path) -> None:
@@ -312,22 +314,22 @@ def test_slots_keep_their_process(ray_executor: Any, tmp_path: Path) -> None:
 
 @pytest.mark.ray
 def test_a_task_without_a_sign_of_life_is_killed(tmp_path: Path) -> None:
-    conditions = replace(A_QUARTER_CORE, hung_seconds=6.0)
-    with EXECUTORS["ray"].start(conditions) as started:
+    options = replace(A_QUARTER_CORE, hung_seconds=6.0)
+    with EXECUTORS["ray"].start(options) as started:
         submit(started, make_task(tmp_path, "hangs_always"))
         submit(started, make_task(tmp_path, "paced", epochs=150))
         outcomes = {o.task.config["trainer"]: o for o in wait_for(started, 2)}
     hung = outcomes["fake_trainers:hangs_always"]
     assert isinstance(hung, Lost)
     assert hung.kind == "hung"
-    assert "no sign of life" in hung.reason
+    assert "no heartbeat" in hung.reason
     assert isinstance(outcomes["fake_trainers:paced"], Finished)
 
 
 @pytest.mark.ray
 def test_a_worker_that_was_stopped_from_outside_is_hung(tmp_path: Path) -> None:
-    conditions = replace(A_QUARTER_CORE, most_slots=1, hung_seconds=6.0)
-    with EXECUTORS["ray"].start(conditions) as started:
+    options = replace(A_QUARTER_CORE, most_slots=1, hung_seconds=6.0)
+    with EXECUTORS["ray"].start(options) as started:
         task = make_task(tmp_path, "paced", epochs=1000)
         submit(started, task)
         (pid,) = started.process_ids()
@@ -341,15 +343,15 @@ def test_a_worker_that_was_stopped_from_outside_is_hung(tmp_path: Path) -> None:
 
 @pytest.mark.ray
 def test_a_larger_share_takes_the_place_of_several_slots(tmp_path: Path) -> None:
-    conditions = replace(A_QUARTER_CORE, most_slots=2)
-    with EXECUTORS["ray"].start(conditions) as started:
+    options = replace(A_QUARTER_CORE, most_slots=2)
+    with EXECUTORS["ray"].start(options) as started:
         while len(started.process_ids()) < 2:
             assert started.wait(5) == []
         for seed in range(2):
             started.submit([make_task(tmp_path, "paced", seed=seed)])
         assert not started.has_room(2)
         wait_for(started, 2)
-        assert started.largest_share == 2
+        assert started.largest_multiplier == 2
         submit(started, make_task(tmp_path, "paced", share=2))
         assert not started.has_room()
         assert isinstance(wait_for(started, 1)[0], Finished)

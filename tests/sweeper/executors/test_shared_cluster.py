@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import ray
 
-from sweeper.executors import EXECUTORS, Conditions
+from sweeper.executors import EXECUTORS, ExecutorOptions
 from sweeper.executors.worker import Finished, Task
 from sweeper.spec.spec import Resources
 from trainers.config.run import RunConfig
@@ -51,7 +51,7 @@ def test_cpus_that_others_use_are_waited_for_and_named(
     task = Task(
         config.run_id, 1, config.to_json(), (), str(tmp_path), tmp_path, device="cpu", threads=1
     )
-    with EXECUTORS["ray"].start(Conditions(Resources(cpus=1))) as executor:
+    with EXECUTORS["ray"].start(ExecutorOptions(Resources(cpus=1))) as executor:
         assert executor.notes() == {}
         while not executor.notes():
             assert executor.wait(0.2) == []

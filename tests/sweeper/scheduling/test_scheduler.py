@@ -15,15 +15,15 @@ from results.errors import DriverBusyError
 from results.queries.queries import Queries
 from results.store.store import Store
 from sweeper.errors import Interrupted, ResourceError
-from sweeper.executors import Conditions, Executor
+from sweeper.executors import Executor, ExecutorOptions
 from sweeper.executors.inline import InlineExecutor
 from sweeper.executors.worker import (
     Finished,
+    Heartbeat,
     Lost,
     LostInCompany,
     MachineFault,
     Outcome,
-    Pulse,
     Raised,
     Task,
     execute,
@@ -68,7 +68,7 @@ class WatchedExecutor(InlineExecutor):
         super().submit(tasks)
 
     @property
-    def largest_share(self) -> int:
+    def largest_multiplier(self) -> int:
         return self.slots
 
     def wait(self, timeout: float) -> list[Outcome]:
@@ -77,7 +77,7 @@ class WatchedExecutor(InlineExecutor):
         task = self._tasks.pop(0)
         self.ran.append(task)
         ended = self.before(task) if self.before else None
-        return [ended or execute(task, self._pulse)]
+        return [ended or execute(task, self._heartbeat)]
 
 
 @dataclass
@@ -100,7 +100,7 @@ class Laboratory:
 
         def start() -> Executor:
             executor = WatchedExecutor.start(
-                Conditions(Resources(), stop_asked=lambda: request.asked)
+                ExecutorOptions(Resources(), stop_asked=lambda: request.asked)
             )
             executor.ran, executor.before, executor.slots = self.ran, before, slots
             executor.submitted = self.submitted
@@ -278,13 +278,13 @@ def test_a_trainer_may_be_given_a_second_try(lab: Laboratory) -> None:
 
 def test_out_of_memory_is_tried_with_twice_the_share_and_alone_at_last(lab: Laboratory) -> None:
     def needs_four_slots(task: Task) -> Outcome | None:
-        if task.config["seed"] < 2 and task.share < 4:
+        if task.config["seed"] < 2 and task.multiplier < 4:
             return Raised(task, "no memory left", "trace", "out_of_memory", "node-1")
         return None
 
     assert lab.run(before=needs_four_slots, slots=8).trained == 4
     # Those that need more room wait until the others need none.
-    assert [(task.config["seed"], task.share) for task in lab.ran] == [
+    assert [(task.config["seed"], task.multiplier) for task in lab.ran] == [
         (0, 1), (1, 1), (2, 1), (3, 1), (0, 2), (1, 2), (0, 4), (1, 4),
     ]  # fmt: skip
     assert [row["attempts"] for row in lab.rows()] == [3, 3, 1, 1]
@@ -295,7 +295,7 @@ def test_out_of_memory_alone_fails(lab: Laboratory) -> None:
         return Raised(task, "no memory left", "trace", "out_of_memory", "node-1")
 
     assert lab.run(before=never_enough, slots=2).failed == 4
-    assert [task.share for task in lab.ran].count(2) == 4
+    assert [task.multiplier for task in lab.ran].count(2) == 4
     assert len(lab.ran) == 8
     failed = lab.detail(lab.rows()[0]["run_id"])
     assert failed["error"] == (
@@ -311,7 +311,7 @@ def test_a_hung_run_is_tried_again(lab: Laboratory) -> None:
         if hung:
             return None
         hung.append(task)
-        return Lost(task, "no sign of life for 1800 s", "hung", "node-1", "a")
+        return Lost(task, "no heartbeat for 1800 s", "hung", "node-1", "a")
 
     assert lab.run(before=hang_once).trained == 4
     history = lab.detail(hung[0].run_id)["attempt_history"]
@@ -535,7 +535,7 @@ def test_what_an_overtaken_worker_brings_changes_nothing(lab: Laboratory) -> Non
 
 def test_a_result_that_was_stored_before_the_last_try_was_lost_is_kept(lab: Laboratory) -> None:
     def finish_and_vanish(task: Task) -> Outcome | None:
-        execute(task, Pulse())
+        execute(task, Heartbeat())
         return Lost(task, "killed after its last word")
 
     summary = lab.run(SPEC + "faults: {worker_lost: {attempts: 1}}", before=finish_and_vanish)
@@ -569,7 +569,9 @@ def test_what_training_met_does_not_count_against_an_evaluation(lab: Laboratory)
 
 def test_earlier_attempts_that_cannot_be_reached_are_done_without(lab: Laboratory) -> None:
     def look_elsewhere(task: Task) -> Outcome | None:
-        return execute(replace(task, earlier_storages=("/etc/passwd/runs", "gs://gone")), Pulse())
+        return execute(
+            replace(task, earlier_storages=("/etc/passwd/runs", "gs://gone")), Heartbeat()
+        )
 
     assert lab.run(before=look_elsewhere).trained == 4
 
@@ -577,8 +579,8 @@ def test_earlier_attempts_that_cannot_be_reached_are_done_without(lab: Laborator
 def test_what_is_lost_is_told_once(lab: Laboratory) -> None:
     with Store.open(lab.home.database) as store, store.driving():
         keeper = LeaseKeeper(store)
-        keeper.hold("a", 1)
-        keeper.hold("b", 2)
+        keeper.add("a", 1)
+        keeper.add("b", 2)
         keeper._lost = [("a", 1), ("b", 1), ("a", 1)]
         assert keeper.lost() == ["a"]
         assert keeper.lost() == []
@@ -649,8 +651,8 @@ def test_the_longest_runs_start_first(lab: Laboratory) -> None:
 def test_outcomes_name_their_task(lab: Laboratory) -> None:
     lab.run()
     for task in lab.ran:
-        task = replace(task, mark=None)  # which goes with its driver
-        outcome = execute(task, Pulse())
+        task = replace(task, sentinel=None)  # which goes with its driver
+        outcome = execute(task, Heartbeat())
         assert isinstance(outcome, Finished)
         assert outcome.task is task
 
@@ -665,7 +667,7 @@ def test_progress_counts_what_was_settled_before(lab: Laboratory) -> None:
 
 def test_a_result_that_was_stored_before_the_signal_is_kept(lab: Laboratory) -> None:
     def finish_and_interrupt(task: Task) -> Outcome | None:
-        execute(task, Pulse())
+        execute(task, Heartbeat())
         raise KeyboardInterrupt
 
     with pytest.raises(Interrupted):
@@ -677,7 +679,7 @@ def test_a_result_that_was_stored_before_the_signal_is_kept(lab: Laboratory) -> 
 
 def test_a_result_that_was_stored_before_the_worker_was_lost_is_kept(lab: Laboratory) -> None:
     def finish_and_vanish(task: Task) -> Outcome | None:
-        execute(task, Pulse())
+        execute(task, Heartbeat())
         return Lost(task, "killed after its last word")
 
     summary = lab.run(before=finish_and_vanish)

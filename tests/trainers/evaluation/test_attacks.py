@@ -350,7 +350,7 @@ class TestRuns:
             (0.3,),
             device=CPU,
             perturb=attack,
-            alive=lambda: calls.append(1),
+            heartbeat=lambda: calls.append(1),
         )
         # 500 images, in four parts for a gradient, three steps, and the last pass.
         assert len(calls) == 3 * 4 + 1

@@ -51,7 +51,7 @@ def subject(
         train_labels=labels,
         test_images=pixels(8),
         test_labels=labels,
-        alive=lambda: None,
+        heartbeat=lambda: None,
         diverged=lambda: diverged,
     )
 

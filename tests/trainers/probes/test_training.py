@@ -165,11 +165,11 @@ def test_probes_give_signs_of_life(small: Small) -> None:
     def beats(probes: Any) -> int:
         count = 0
 
-        def alive() -> None:
+        def heartbeat() -> None:
             nonlocal count
             count += 1
 
-        train(small(probes=probes, training={"epochs": 1, "batch_size": 64}), alive=alive)
+        train(small(probes=probes, training={"epochs": 1, "batch_size": 64}), heartbeat=heartbeat)
         return count
 
     plain = beats(None)

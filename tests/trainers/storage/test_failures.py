@@ -18,7 +18,7 @@ from file_server import SCHEME, FileServer
 from object_store import ObjectStore, object_store
 from trainers.errors import StorageError, StorageFullError, StorageUnreachableError
 from trainers.storage import Folder, open_folder
-from trainers.storage.patient import PatientFolder
+from trainers.storage.retrying import RetryingFolder
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FAILED = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EROFS, errno.EACCES, errno.ENOENT)
@@ -265,8 +265,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("trainers.storage.patient.time.sleep", clock.sleep)
-    monkeypatch.setattr("trainers.storage.patient.time.monotonic", lambda: clock.now)
+    monkeypatch.setattr("time.sleep", clock.sleep)
+    monkeypatch.setattr("time.monotonic", lambda: clock.now)
     return clock
 
 
@@ -290,7 +290,9 @@ def test_every_operation_waits_until_the_storage_is_back(
     tmp_path: Path, clock: Clock, away: Callable[[float], None]
 ) -> None:
     reasons: list[str] = []
-    folder = open_folder(f"{SCHEME}://{tmp_path}", patience=60, on_wait=reasons.append).child("1")
+    folder = open_folder(f"{SCHEME}://{tmp_path}", retry_seconds=60, on_wait=reasons.append).child(
+        "1"
+    )
     for use, expected in [
         (lambda: folder.write("file", b"content"), None),
         (lambda: folder.read("file"), b"content"),
@@ -307,10 +309,10 @@ def test_every_operation_waits_until_the_storage_is_back(
     assert reasons[0].startswith(f"{SCHEME}://{tmp_path}/1/file cannot be written: no route")
 
 
-def test_pauses_grow_to_five_seconds_and_end_with_the_patience(
+def test_pauses_grow_to_five_seconds_and_end_after_retry_seconds(
     tmp_path: Path, clock: Clock, away: Callable[[float], None]
 ) -> None:
-    folder = open_folder(f"{SCHEME}://{tmp_path}", patience=20)
+    folder = open_folder(f"{SCHEME}://{tmp_path}", retry_seconds=20)
     away(1000)
     with pytest.raises(StorageUnreachableError, match="no route to host"):
         folder.write("file", b"content")
@@ -318,17 +320,17 @@ def test_pauses_grow_to_five_seconds_and_end_with_the_patience(
     assert sum(clock.pauses) == pytest.approx(20)
 
 
-def test_each_operation_has_the_whole_patience(
+def test_each_operation_is_retried_for_all_of_retry_seconds(
     tmp_path: Path, clock: Clock, away: Callable[[float], None]
 ) -> None:
-    folder = open_folder(f"{SCHEME}://{tmp_path}", patience=40)
+    folder = open_folder(f"{SCHEME}://{tmp_path}", retry_seconds=40)
     for number in range(3):
         away(30)
         folder.write(str(number), b"")
     assert folder.names() == ["0", "1", "2"]
 
 
-def test_without_patience_nothing_is_waited_for(
+def test_without_retry_seconds_nothing_is_waited_for(
     tmp_path: Path, clock: Clock, away: Callable[[float], None]
 ) -> None:
     away(0.01)
@@ -345,12 +347,12 @@ def test_what_time_does_not_mend_is_not_waited_for(
 ) -> None:
     failing("put", error)
     with pytest.raises(StorageError):
-        open_folder(f"{SCHEME}://{tmp_path}", patience=60).write("file", b"content")
+        open_folder(f"{SCHEME}://{tmp_path}", retry_seconds=60).write("file", b"content")
     assert clock.pauses == []
 
 
 def test_a_missing_file_is_not_waited_for(tmp_path: Path, clock: Clock) -> None:
-    folder = open_folder(tmp_path, patience=60)
+    folder = open_folder(tmp_path, retry_seconds=60)
     with pytest.raises(FileNotFoundError):
         folder.read("file")
     assert folder.names() == []
@@ -366,7 +368,7 @@ def test_who_is_told_of_the_waiting_may_end_it(
 
     away(1000)
     with pytest.raises(KeyboardInterrupt):
-        open_folder(f"{SCHEME}://{tmp_path}", patience=60, on_wait=enough).names()
+        open_folder(f"{SCHEME}://{tmp_path}", retry_seconds=60, on_wait=enough).names()
     assert len(clock.pauses) == 3
 
 
@@ -388,7 +390,7 @@ def test_after_a_failed_fsync_the_file_is_written_anew(
 
     names: list[str] = []
     monkeypatch.setattr(os, "fsync", first_fails)
-    folder = open_folder(tmp_path, patience=60)
+    folder = open_folder(tmp_path, retry_seconds=60)
     folder.write("file", b"content")
     assert [content for _, content in synced] == [b"content", b"content"]
     assert len(set(names)) == 2
@@ -405,12 +407,12 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
 
 
 def test_a_real_server_that_goes_and_comes_back(store: ObjectStore) -> None:
-    patient = open_folder(f"{store.url}/runs", patience=60)
-    impatient = open_folder(f"{store.url}/runs")
-    patient.write("a", b"1")
-    assert impatient.read("a") == b"1"
+    retrying = open_folder(f"{store.url}/runs", retry_seconds=60)
+    failing = open_folder(f"{store.url}/runs")
+    retrying.write("a", b"1")
+    assert failing.read("a") == b"1"
     store.stop()
-    for use in (lambda: impatient.write("b", b""), lambda: impatient.read("a"), impatient.names):
+    for use in (lambda: failing.write("b", b""), lambda: failing.read("a"), failing.names):
         with pytest.raises(StorageUnreachableError, match=r"s3://sweeps/runs.*Could not connect"):
             use()
     waiting = threading.Event()
@@ -427,12 +429,12 @@ def test_a_real_server_that_goes_and_comes_back(store: ObjectStore) -> None:
     back = threading.Thread(target=come_back)
     back.start()
     started = time.monotonic()
-    open_folder(f"{store.url}/runs", patience=60, on_wait=tell).write("b", b"2")
+    open_folder(f"{store.url}/runs", retry_seconds=60, on_wait=tell).write("b", b"2")
     assert time.monotonic() - started < 10
     back.join()
     assert told
-    assert patient.names() == ["a", "b"]
-    assert impatient.read("b") == b"2"
+    assert retrying.names() == ["a", "b"]
+    assert failing.read("b") == b"2"
 
 
 def test_a_bucket_that_is_not_there_cannot_be_written(store: ObjectStore) -> None:
@@ -444,6 +446,6 @@ def test_a_bucket_that_is_not_there_cannot_be_written(store: ObjectStore) -> Non
         folder.write("a", b"")
 
 
-def test_a_patient_folder_is_only_made_when_asked_for(tmp_path: Path) -> None:
-    assert not isinstance(open_folder(tmp_path), PatientFolder)
-    assert isinstance(open_folder(tmp_path, patience=1).child("a"), PatientFolder)
+def test_a_retrying_folder_is_only_made_when_asked_for(tmp_path: Path) -> None:
+    assert not isinstance(open_folder(tmp_path), RetryingFolder)
+    assert isinstance(open_folder(tmp_path, retry_seconds=1).child("a"), RetryingFolder)

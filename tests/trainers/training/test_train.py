@@ -141,7 +141,7 @@ class Heart:
         self.count = 0
         self.beats = beats
 
-    def alive(self) -> None:
+    def beat(self) -> None:
         self.count += 1
         if self.count >= self.beats:
             raise KeyboardInterrupt
@@ -152,22 +152,22 @@ def test_each_step_and_each_batch_of_an_evaluation_is_a_sign_of_life(
 ) -> None:
     folder = open_folder(tmp_path)
     heart = Heart()
-    train(small(), folder=folder, alive=heart.alive)
+    train(small(), folder=folder, heartbeat=heart.beat)
     # 3 epochs of 160 images, 64 at a time; the test images at once, clean and under three noises.
     assert heart.count == 3 * (3 + 1) + 3
     heart = Heart()
-    evaluate_stored(small(), EVALUATIONS, data_dir=NO_DATA, folders=[folder], alive=heart.alive)
+    evaluate_stored(small(), EVALUATIONS, data_dir=NO_DATA, folders=[folder], heartbeat=heart.beat)
     assert heart.count == 3
     monkeypatch.setattr("trainers.evaluation.measure.EVALUATION_BATCH", 100)
     heart = Heart()
-    evaluate_stored(small(), EVALUATIONS, data_dir=NO_DATA, folders=[folder], alive=heart.alive)
+    evaluate_stored(small(), EVALUATIONS, data_dir=NO_DATA, folders=[folder], heartbeat=heart.beat)
     assert heart.count == 3 * 5
 
 
 def test_who_listens_for_signs_of_life_may_end_training(small: Small, tmp_path: Path) -> None:
     heart = Heart(6)
     with pytest.raises(KeyboardInterrupt):
-        train(small(), folder=open_folder(tmp_path), alive=heart.alive)
+        train(small(), folder=open_folder(tmp_path), heartbeat=heart.beat)
     assert open_folder(tmp_path).names() == ["checkpoint-1.pt", "checkpoint-1.pt.sha256"]
 
 

@@ -1,0 +1,30 @@
+"""How much work a slot gets at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from sweeper.scheduling.bundles import BUNDLE_SECONDS, BundleSizer
+
+
+def test_what_nobody_has_measured_goes_alone() -> None:
+    assert BundleSizer().bundle_seconds == 0.0
+
+
+def test_the_slowest_of_the_latest_decides() -> None:
+    sizer = BundleSizer()
+    sizer.note(estimated=10.0, seconds=0.1)
+    assert sizer.bundle_seconds == pytest.approx(100 * BUNDLE_SECONDS)
+    sizer.note(estimated=10.0, seconds=1.0)
+    sizer.note(estimated=10.0, seconds=0.1)
+    assert sizer.bundle_seconds == pytest.approx(10 * BUNDLE_SECONDS)
+    for _ in range(20):
+        sizer.note(estimated=10.0, seconds=0.1)
+    assert sizer.bundle_seconds == pytest.approx(100 * BUNDLE_SECONDS)
+
+
+@pytest.mark.parametrize(("estimated", "seconds"), [(0.0, 1.0), (1.0, 0.0)])
+def test_nothing_is_divided_by_zero(estimated: float, seconds: float) -> None:
+    sizer = BundleSizer()
+    sizer.note(estimated, seconds)
+    assert sizer.bundle_seconds >= 0
