@@ -19,6 +19,7 @@ from sweeper.commands import (
     db,
     export,
     import_,
+    init,
     plan,
     plot,
     report,
@@ -26,6 +27,7 @@ from sweeper.commands import (
     retry,
     run,
     show,
+    specs,
     status,
 )
 
@@ -33,6 +35,8 @@ COMMANDS: Registry[Callable[..., Any]] = Registry(
     "command",
     "sweep.commands",
     {
+        "specs": specs.specs,
+        "init": init.init,
         "run": run.run,
         "plan": plan.plan,
         "resume": resume.resume,

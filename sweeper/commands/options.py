@@ -12,7 +12,9 @@ import typer
 from sweeper.errors import RequestError
 from sweeper.home import Home
 
-SpecArgument = Annotated[Path, typer.Argument(metavar="SPEC", help="a YAML file")]
+SpecArgument = Annotated[
+    Path, typer.Argument(metavar="SPEC", help="a YAML file, or one of those that sweep specs lists")
+]
 SweepArgument = Annotated[str, typer.Argument(metavar="SWEEP", help="a sweep's name")]
 SweepsArgument = Annotated[
     list[str], typer.Argument(metavar="[SWEEP]...", help="default: every run there is")

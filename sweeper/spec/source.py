@@ -22,6 +22,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from sweeper.errors import Place, RequestError, SpecError
+from sweeper.spec.shipped import shipped_hint, shipped_source, shipped_spec
 from trainers.errors import ConfigError
 
 LARGEST_FILE = 250_000
@@ -113,7 +114,12 @@ def _without_controls(text: str) -> str:
 
 
 def read_spec_file(path: Path) -> SpecSource:
-    """Raises RequestError if there is no such file, SpecError if it is too large or no mapping."""
+    """Read a spec from its file or, where there is none, the shipped one of this name.
+
+    Raises RequestError if there is neither, SpecError if it is too large or no mapping.
+    """
+    if (shipped := shipped_spec(path)) is not None:
+        return parse_spec(shipped.read_text("utf-8"), shipped_source(shipped.stem))
     # A file name is bytes to the system, and need not be text.
     name = os.fsencode(path).decode("utf-8", "backslashreplace")
     shown = in_one_line(name)
@@ -122,7 +128,8 @@ def read_spec_file(path: Path) -> SpecSource:
             # Bounded here and not by the size that the file system tells: a pipe has none.
             content = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
-        raise RequestError(f"{shown}: there is no such file{_nearby(path)}") from None
+        hint = in_one_line(shipped_hint(path))
+        raise RequestError(f"{shown}: there is no such file{_nearby(path)}{hint}") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise RequestError(f"{shown}: cannot be read: {reason}{_nearby(path)}") from None

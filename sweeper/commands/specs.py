@@ -1,0 +1,34 @@
+"""`sweep specs`: the specs that come with the program."""
+
+from __future__ import annotations
+
+from sweeper.commands.options import FormatOption, OutputOption
+from sweeper.commands.output import say, write_table
+
+
+def specs(
+    format: FormatOption = "table",  # noqa: A002
+    output: OutputOption = None,
+) -> None:
+    """List the specs that come with the program, with what each of them needs."""
+    from sweeper.spec.shipped import shipped_specs
+    from sweeper.spec.spec import load_spec
+
+    rows = []
+    for name, path in shipped_specs().items():
+        spec = load_spec(path)
+        datasets = {str(config.dataset.name) for config in spec.configs}
+        rows.append(
+            {
+                "name": name,
+                "runs": len(spec.configs),
+                "datasets": ", ".join(sorted(datasets)),
+                "gpus": spec.resources.gpus,
+                "description": spec.description,
+            }
+        )
+    write_table(rows, format, output)
+    say(
+        f"{len(rows)} specs; gpus are those of one run. sweep plan NAME shows the runs of one,"
+        " sweep init FOLDER writes all of them to files"
+    )

@@ -1,0 +1,37 @@
+"""The specs that come with this program: one for each published table, and those for a laptop."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+_FOLDER = Path(__file__).parents[1] / "specs"
+
+
+def shipped_specs() -> dict[str, Path]:
+    """The files of the shipped specs by name, in alphabetical order."""
+    return {path.stem: path for path in sorted(_FOLDER.glob("*.yaml"))}
+
+
+def shipped_spec(path: Path) -> Path | None:
+    """The shipped spec that is meant by this argument of a command; a file of that name wins."""
+    found = shipped_specs().get(str(path))
+    return found if found is not None and (path.is_dir() or not path.exists()) else None
+
+
+def shipped_source(name: str) -> str:
+    """Where a shipped spec was read, for messages and for the database."""
+    return f"{name}.yaml (shipped)"
+
+
+def shipped_hint(path: Path) -> str:
+    """What to say of shipped specs where there is no file at `path`; begins with a semicolon."""
+    names = shipped_specs()
+    if path.stem in names:
+        name = path.stem
+        return f"; {name} is a shipped spec: name it so, or have the file by sweep init FOLDER"
+    if path.name != str(path) or path.suffix:
+        return ""
+    nearest = difflib.get_close_matches(path.name, names, n=3, cutoff=0.6)
+    hint = f"did you mean {' or '.join(nearest)}? " if nearest else ""
+    return f"; {hint}sweep specs lists the names of those that are shipped"

@@ -1,0 +1,131 @@
+"""`sweep specs`, `sweep init`, and specs by name, as the command line does them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sweeper.cli import app
+from sweeper.errors import RequestError
+from sweeper.spec.shipped import shipped_specs
+from sweeper.spec.spec import load_spec
+
+ROOT = Path(__file__).parents[3]
+OWN = "name: mine\nmodel: zerosnet\ndataset: digits\ndepth: 8\nscheme: {lambda: 10}\nseed: 0\n"
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def sweep(*arguments: str) -> None:
+    app(list(arguments), standalone_mode=False)
+
+
+def test_the_specs_of_the_repository_are_those_that_ship():
+    assert list(shipped_specs()) == sorted(path.stem for path in (ROOT / "specs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", shipped_specs())
+def test_a_shipped_spec_is_named_as_its_file_and_described_in_one_line(name):
+    spec = load_spec(shipped_specs()[name])
+    assert spec.name == name
+    assert spec.description
+    assert "\n" not in spec.description
+
+
+def test_specs_lists_what_each_one_needs(capsys):
+    sweep("specs", "--format", "json")
+    listed = {spec["name"]: spec for spec in json.loads(capsys.readouterr().out)}
+    assert listed["zero_stability_table3"] == {
+        "name": "zero_stability_table3",
+        "runs": 90,
+        "datasets": "cifar10",
+        "gpus": 0.25,
+        "description": "Third-order schemes at three depths on CIFAR-10 (ZeroSNet, Table 3)",
+    }
+    assert listed["comparison_table4"]["datasets"] == "cifar10, cifar100"
+
+
+def test_a_shipped_spec_is_found_by_its_name():
+    found = load_spec(Path("zero_stability_table3"))
+    assert found.configs == load_spec(ROOT / "specs" / "zero_stability_table3.yaml").configs
+    assert (found.name, found.source) == (
+        "zero_stability_table3",
+        "zero_stability_table3.yaml (shipped)",
+    )
+
+
+def test_an_error_in_an_override_of_a_shipped_spec_names_its_place():
+    with pytest.raises(RequestError, match=r"depth"):
+        load_spec(Path("quickstart"), ["depth=33"])
+
+
+def test_a_file_wins_over_the_shipped_spec_of_its_name():
+    Path("quickstart").write_text(OWN)
+    assert load_spec(Path("quickstart")).name == "mine"
+
+
+def test_a_folder_of_its_name_does_not_hide_a_shipped_spec():
+    Path("quickstart").mkdir()
+    assert load_spec(Path("quickstart")).name == "quickstart"
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("quickstrat", "quickstrat: there is no such file; did you mean quickstart? sweep specs "),
+        ("nothing_like_it", "nothing_like_it: there is no such file; sweep specs lists the names"),
+        ("specs/quickstart.yaml", "quickstart is a shipped spec: name it so, or "),
+        ("quickstart.yaml", "quickstart is a shipped spec: name it so, or "),
+        ("mine.yaml", r"mine\.yaml: there is no such file$"),
+    ],
+)
+def test_a_missing_spec_is_answered_with_the_shipped_ones_that_may_be_meant(path, says):
+    with pytest.raises(RequestError, match=says.replace("?", r"\?")):
+        load_spec(Path(path))
+
+
+def test_init_writes_every_spec_and_names_the_next_command(capsys):
+    sweep("init", "a folder/here")
+    here = Path("a folder/here")
+    assert {path.name: path.read_bytes() for path in here.iterdir()} == {
+        path.name: path.read_bytes() for path in (ROOT / "specs").glob("*.yaml")
+    }
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        f"a folder/here: specs written: {len(shipped_specs())}; there already: 0",
+        "next: sweep plan 'a folder/here/quickstart.yaml'",
+    ]
+
+
+def test_init_overwrites_nothing(capsys):
+    sweep("init", "here")
+    mine, missing = Path("here/quickstart.yaml"), Path("here/tm_resnet.yaml")
+    mine.write_text(OWN)
+    missing.unlink()
+    before = Path("here/lambda_line.yaml").stat()
+    capsys.readouterr()
+    sweep("init", "here")
+    assert mine.read_text() == OWN
+    assert missing.read_bytes() == (ROOT / "specs" / "tm_resnet.yaml").read_bytes()
+    assert Path("here/lambda_line.yaml").stat() == before
+    first, second, _ = capsys.readouterr().err.splitlines()
+    assert first == f"here: specs written: 1; there already: {len(shipped_specs()) - 2}"
+    assert second == "left as they are, though they differ from the shipped ones: quickstart.yaml"
+
+
+def test_init_follows_no_link_out_of_its_folder():
+    Path("here").mkdir()
+    Path("here/quickstart.yaml").symlink_to(Path("elsewhere.yaml").absolute())
+    sweep("init", "here")
+    assert not Path("elsewhere.yaml").exists()
+
+
+def test_init_into_a_file_is_an_error(capsys):
+    Path("here").write_text("")
+    assert app(["init", "here"], standalone_mode=False) == 2
+    assert capsys.readouterr().err == "error: here cannot be written: File exists\n"
