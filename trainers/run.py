@@ -63,6 +63,7 @@ def run(
     attempt: int = 1,
     device: str = "cpu",
     threads: int = 1,
+    module_folder: Path | None = None,
     on_epoch: Callable[[EpochMetrics], None] | None = None,
     heartbeat: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
@@ -74,6 +75,7 @@ def run(
         folder, earlier, device, data_dir, on_epoch, heartbeat: see TrainingJob.
         attempt: which execution of the run this is, from 1.
         threads: CPU threads.
+        module_folder: where a trainer that is not this package's is looked for last.
 
     Raises:
         pydantic.ValidationError: config or evaluations are wrong.
@@ -95,7 +97,7 @@ def run(
         on_epoch=on_epoch,
         heartbeat=heartbeat,
     )
-    trained = _trainer(job.config.trainer)(job)
+    trained = _trainer(job.config.trainer, module_folder)(job)
     result: dict[str, Any] = {
         "format": RESULT_FORMAT,
         "run_id": job.config.run_id,
@@ -182,9 +184,12 @@ def read_result(folder: Folder, run_id: str) -> dict[str, Any] | None:
     return result
 
 
-def _trainer(name: str) -> Callable[[TrainingJob], TrainingResult]:
+def _trainer(name: str, module_folder: Path | None) -> Callable[[TrainingJob], TrainingResult]:
     if name in TRAINERS:
         return TRAINERS[name]
+    if module_folder is not None and str(module_folder) not in sys.path:
+        # Last, so that no file there stands in for a module of Python or of an installed package.
+        sys.path.append(str(module_folder))
     try:
         trainer: Callable[[TrainingJob], TrainingResult] = pkgutil.resolve_name(name)
     except (ImportError, AttributeError) as error:
@@ -273,6 +278,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             folder=open_folder(given.folder) if given.folder else None,
             device=given.device,
             threads=given.threads,
+            module_folder=Path.cwd(),
             on_epoch=show,
         )
     except (OSError, ValueError, ValidationError, TrainerError) as error:

@@ -13,6 +13,7 @@ from typing import Any
 import ray
 from ray._private import ray_constants
 from ray.exceptions import RayError
+from ray.job_config import JobConfig
 
 from sweeper.errors import ResourceError
 
@@ -43,9 +44,22 @@ def signals_deferred() -> Iterator[None]:
         signal.raise_signal(missed)
 
 
+class _WorkersPath(JobConfig):  # type: ignore[misc]
+    """Workers look for modules where their own Python does.
+
+    Ray would have them look in the driver's current folder first, where any `trainers.py` would
+    stand in for ours.
+    """
+
+    def _serialize(self) -> Any:
+        self._py_driver_sys_path: list[str] = []
+        return super()._serialize()
+
+
 def connect(address: str | None, dashboard: bool) -> None:
     options: dict[str, Any] = {
         "address": address or "local",
+        "job_config": _WorkersPath(),
         "logging_level": logging.ERROR,
         "log_to_driver": False,
     }

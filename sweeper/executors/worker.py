@@ -54,6 +54,7 @@ class Task:
         threads: CPU threads.
         multiplier: how many times the resources of one slot it gets.
         avoid: nodes where it was lost before.
+        module_folder: where a trainer that is not this project's is looked for last.
         retry_seconds: for how long an operation on unreachable storage is tried again.
     """
 
@@ -69,6 +70,7 @@ class Task:
     earlier_storages: tuple[str, ...] = ()
     multiplier: int = 1
     avoid: frozenset[str] = frozenset()
+    module_folder: Path | None = None
     retry_seconds: float = 0.0
 
 
@@ -254,6 +256,7 @@ def _execute(task: Task, heartbeat: Heartbeat) -> Any:
         folder=folder,
         earlier=[earlier for earlier in folders if earlier.location != folder.location],
         attempt=task.attempt,
+        module_folder=task.module_folder,
         on_epoch=on_epoch,
         heartbeat=heartbeat.beat,
         **where,

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -318,6 +319,7 @@ class _Driver:
             threads=self.spec.resources.threads,
             multiplier=multiplier,
             avoid=self.backlog.avoided(run),
+            module_folder=Path.cwd(),
             retry_seconds=self.spec.faults.unreachable.seconds,
         )
 

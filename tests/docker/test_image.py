@@ -78,11 +78,12 @@ def test_the_image_gets_all_of_the_packages_and_nothing_secret() -> None:
 
 
 def test_the_wheel_made_of_what_is_copied_has_every_file(tmp_path: Path) -> None:
-    for source in copied():
+    for source in set(copied()):
         into = tmp_path / source
         into.parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / source).is_dir():
-            shutil.copytree(ROOT / source, into, ignore=shutil.ignore_patterns("__pycache__"))
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / source, into, symlinks=True, ignore=ignored)
         else:
             shutil.copy(ROOT / source, into)
     done = subprocess.run(
@@ -96,6 +97,9 @@ def test_the_wheel_made_of_what_is_copied_has_every_file(tmp_path: Path) -> None
     files = [path for package in PACKAGES for path in (tmp_path / package).rglob("*")]
     missing = {str(path.relative_to(tmp_path)) for path in files if path.is_file()} - there
     assert not missing
+    specs = {f"sweeper/specs/{path.name}" for path in (tmp_path / "specs").iterdir()}
+    assert specs <= there
+    assert "multistep_sweep.py" in there
 
 
 def test_every_requirement_is_pinned() -> None:

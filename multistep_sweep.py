@@ -1,0 +1,73 @@
+"""Where `sweep` starts, before anything is imported that a foreign file could stand in for.
+
+Python looks for modules on PYTHONPATH before it looks among its own and the installed ones. With a
+`random.py` or a `results/` there, everything would import that instead. Only what Python itself has
+imported by now is used here.
+"""
+
+import os
+import sys
+
+PACKAGES = {"sweeper", "trainers", "results", "sweep_plugins"}
+
+# Python's own tests: nobody imports them, and many projects have a folder of that name.
+_NEVER_IMPORTED = {"test"}
+
+
+def find_own_modules_first() -> None:
+    """Look for modules of Python and of this project where they are installed, and there first.
+
+    Here and in the Python processes that this one starts. Nothing changes unless a folder that is
+    searched earlier has a module of such a name.
+    """
+    here = os.path.dirname(os.path.abspath(__file__))
+    library = os.path.dirname(os.__file__)
+    hidden = _before(library, sys.stdlib_module_names - _NEVER_IMPORTED)
+    foreign = _before(here, PACKAGES)
+    for file in hidden.values():
+        _refuse_if_imported(file)
+    if not hidden and not foreign:
+        return
+    first = [library, os.path.join(library, "lib-dynload")]
+    if foreign:
+        first.append(here)
+    sys.path[:] = [*first, *(folder for folder in sys.path if folder not in first)]
+    inherited = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([*first, *([inherited] if inherited else [])])
+
+
+def _before(folder: str, names: set[str] | frozenset[str]) -> dict[str, str]:
+    """Modules of these names that are found before any in the folder, with their files."""
+    end = sys.path.index(folder) if folder in sys.path else len(sys.path)
+    found: dict[str, str] = {}
+    for earlier in sys.path[:end]:
+        try:
+            entries = list(os.scandir(earlier))
+        except OSError:  # it need not exist, and may be a zip file
+            continue
+        for entry in entries:
+            name = entry.name.partition(".")[0]
+            importable = entry.name.endswith((".py", ".pyc", ".so")) or entry.is_dir()
+            if name in names and importable:
+                found.setdefault(name, entry.path)
+    return found
+
+
+def _refuse_if_imported(file: str) -> None:
+    """Exit if Python has taken this file for a module of its own already."""
+    module = sys.modules.get(os.path.basename(file).partition(".")[0])
+    origin = getattr(module, "__file__", None)
+    if origin is not None and origin in (file, os.path.join(file, "__init__.py")):
+        sys.stderr.write(
+            f"error: Python has imported {file} in place of its own module of that name: rename it,"
+            f" or take {os.path.dirname(file)} out of PYTHONPATH\n"
+        )
+        sys.exit(2)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    find_own_modules_first()
+    from sweeper.cli import main
+
+    main()
