@@ -46,7 +46,7 @@ def test_package_licence_and_citation_say_the_same() -> None:
     assert first == f"SPDX-License-Identifier: {PROJECT['license']}"
 
 
-@pytest.mark.parametrize("package", ["results", "sweeper", "trainers"])
+@pytest.mark.parametrize("package", ["results", "sweep_plugins", "sweeper", "trainers"])
 def test_each_package_says_that_it_is_typed(package: str) -> None:
     assert (ROOT / package / "py.typed").is_file()
 

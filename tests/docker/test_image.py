@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text()
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-PACKAGES = ("results", "sweeper", "trainers")
+PACKAGES = ("results", "sweep_plugins", "sweeper", "trainers")
 
 
 PINS = [line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines()]

@@ -12,6 +12,8 @@ import pytest
 import fake_trainers
 from sweeper.spec.spec import spec_from_text
 
+pytestmark = pytest.mark.slow
+
 SPEC = """
 name: tiny
 model: zerosnet

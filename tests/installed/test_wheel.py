@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from sweeper.spec.spec import load_spec
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
+
 SHIPPED = {path.stem: path for path in (ROOT / "specs").glob("*.yaml")}
 
 
 def test_the_modules_are_those_of_the_wheel(installed, tmp_path):
     code = (
-        "import multistep_sweep, results, sweeper, trainers\n"
-        "for m in (multistep_sweep, results, sweeper, trainers): print(m.__file__)"
+        "import multistep_sweep, results, sweep_plugins, sweeper, trainers\n"
+        "for m in (multistep_sweep, results, sweep_plugins, sweeper, trainers): print(m.__file__)"
     )
     done = installed.run("python", "-c", code, folder=tmp_path)
     files = done.stdout.splitlines()
-    assert len(files) == 4
+    assert len(files) == 5
     assert all(Path(file).is_relative_to(installed.bin.parent) for file in files)
 
 
@@ -32,7 +36,7 @@ def test_the_wheel_says_whose_it_is_and_that_it_is_typed(installed, tmp_path):
     done = installed.run("python", "-c", code, folder=tmp_path)
     assert done.stdout.splitlines() == [
         "Apache-2.0 LICENSE",
-        "results/py.typed sweeper/py.typed trainers/py.typed",
+        "results/py.typed sweep_plugins/py.typed sweeper/py.typed trainers/py.typed",
     ]
 
 
