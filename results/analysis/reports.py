@@ -10,7 +10,7 @@ from results.analysis.group_statistics import Keys, read_groups, summary_of
 from results.analysis.sort_keys import sort_key
 from results.metrics import Metric
 from results.queries.columns import StoredColumn, StoredColumns
-from results.queries.filters import conditions
+from results.queries.filters import compile_filters
 from results.queries.queries import Queries
 from results.queries.selection import Selection
 from results.run_columns import DEFAULT_METRICS
@@ -57,7 +57,7 @@ def report(
     `group_by` are run keys or dotted config paths; without any, all runs form one group.
     `metrics` are numeric run keys, config paths or evaluation names; by default DEFAULT_METRICS
     and every evaluation that the sweeps ask for, or that the database knows. Values that are null
-    stay out of the statistics. `where` are filters as of `results.queries.filters`.
+    stay out of the statistics. `where` are filters, which `results.queries.filters` describes.
 
     A filter on a measured value cannot rule out a run that has not been measured, so such runs
     count as unfinished. Groups are sorted by their keys: false before true, numbers by size,
@@ -66,7 +66,7 @@ def report(
     with queries.view() as connection:
         selection = Selection(connection, sweeps)
         columns = StoredColumns(connection, selection)
-        filters = conditions(connection.dialect.name, columns, where, unfinished_pass=True)
+        filters = compile_filters(connection.dialect.name, columns, where, unfinished_pass=True)
         keys = [columns.find(name) for name in dict.fromkeys(group_by)]
         if metrics is None:
             metrics = [*DEFAULT_METRICS, *columns.evaluations]

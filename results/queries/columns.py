@@ -25,8 +25,8 @@ from sqlalchemy import (
 
 from results.errors import UnknownColumnError
 from results.json_values import storable
-from results.metrics import Metric, metric_of_config, metric_of_evaluation
-from results.queries.row_columns import ValueKind, kind_of_key, kind_of_values
+from results.metrics import metric_of_config, metric_of_evaluation
+from results.queries.row_columns import Named, ValueKind, kind_of_key, kind_of_values
 from results.queries.selection import Selection
 from results.run_columns import COLUMN, NAMED_KEYS
 from results.schema.tables import evaluations, runs
@@ -36,19 +36,14 @@ _DEEPEST_PATH = 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StoredColumn:
-    """One value of each run. `measured` columns are null until the run is done.
+class StoredColumn(Named):
+    """The value as `sql` gives it in a query over `runs`.
 
-    `metric` says what its numbers are, if it holds any. `sql` gives it in a query over `runs`, and
     `decode` makes a value of what that query returns; None if it is the value already. `number`
     gives a numeric column as a float. `evaluation_id` is set if it is the accuracy of that
     evaluation.
     """
 
-    name: str
-    kind: ValueKind
-    measured: bool
-    metric: Metric
     sql: ColumnElement[Any]
     decode: Callable[[Any], Any] | None = None
     number: ColumnElement[float] | None = None

@@ -14,14 +14,14 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, ColumnElement, Float, Integer, and_, literal, not_, or_
 
 from results.database.dialects import is_one_of
 from results.errors import BadFilterError
 from results.queries.columns import StoredColumn, StoredColumns
-from results.queries.row_columns import ValueKind
+from results.queries.row_columns import Named
 from results.schema.tables import runs
 
 _SYNTAX = re.compile(r"\s*(?P<name>.+?)\s*(?P<sign><=|>=|!=|=|<|>)\s*(?P<value>.*?)\s*", re.DOTALL)
@@ -35,32 +35,10 @@ _SHAPE = "write KEY=VALUE with one of = != < <= > >="
 _TOLERANCE = 1e-9
 
 
-class Named(Protocol):
-    """A column of any origin, as far as a filter has to know it."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def kind(self) -> ValueKind: ...
-
-
-ColumnT_co = TypeVar("ColumnT_co", bound=Named, covariant=True)
-
-
-class Finds(Protocol[ColumnT_co]):
-    """Where the columns of filters are looked up."""
-
-    def find(self, name: str) -> ColumnT_co:
-        """Raises UnknownColumnError."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class Filter(Generic[ColumnT_co]):
-    """One condition on a run: a column, one of = != < <= > >=, and a value of its kind."""
+class Filter:
+    """One of = != < <= > >=, and a value of the column's kind."""
 
-    column: ColumnT_co
     sign: str
     wanted: Any
 
@@ -71,12 +49,17 @@ class Filter(Generic[ColumnT_co]):
         return _equal(value, self.wanted) == (self.sign == "=")
 
 
-def read_filters(where: Sequence[str], columns: Finds[ColumnT_co]) -> list[Filter[ColumnT_co]]:
-    """The conditions that these texts stand for; a run has to meet all of them.
+ColumnT = TypeVar("ColumnT", bound=Named)
 
-    Raises BadFilterError and UnknownColumnError.
+
+def read_filters(
+    where: Sequence[str], find: Callable[[str], ColumnT]
+) -> list[tuple[ColumnT, Filter]]:
+    """The columns that these texts name, as `find` knows them, and what each of them has to be.
+
+    Raises BadFilterError, and UnknownColumnError as `find` does.
     """
-    return [_read(text, columns) for text in where]
+    return [_read(text, find) for text in where]
 
 
 def close_to(number: float) -> tuple[float, float]:
@@ -97,11 +80,11 @@ def _last_equal(number: float, guess: float, direction: float) -> float:
     return guess
 
 
-def _read(text: str, columns: Finds[ColumnT_co]) -> Filter[ColumnT_co]:
+def _read(text: str, find: Callable[[str], ColumnT]) -> tuple[ColumnT, Filter]:
     found = _SYNTAX.fullmatch(text)
     if found is None:
         raise BadFilterError(text, "no key and operator can be read in it", _SHAPE)
-    column = columns.find(found["name"])
+    column = find(found["name"])
     sign = found["sign"]
     wanted = _value(text, column, found["value"])
     if sign in _ORDERINGS:
@@ -111,7 +94,7 @@ def _read(text: str, columns: Finds[ColumnT_co]) -> Filter[ColumnT_co]:
             )
         if wanted is None:
             raise BadFilterError(text, "null has no order", "use = or !=")
-    return Filter(column, sign, wanted)
+    return column, Filter(sign, wanted)
 
 
 def _called(column: Named) -> str:
@@ -216,28 +199,27 @@ def _ordered(sign: str, value: Any, wanted: int | float) -> bool:
 _LARGEST = 2**63 - 1
 
 
-def conditions(
+def compile_filters(
     dialect: str, columns: StoredColumns, where: Sequence[str], *, unfinished_pass: bool = False
 ) -> list[ColumnElement[bool]]:
-    """What a query over `runs` needs in its WHERE to keep the runs that pass every filter.
+    """The filters as SQL: what a query over `runs` needs in its WHERE to keep what passes all.
 
     With `unfinished_pass`, a filter on a measured value keeps all runs that are not done, as it
     cannot rule them out; otherwise their values are null, and match as null. `dialect` is
     "sqlite" or "postgresql". Raises BadFilterError and UnknownColumnError.
     """
     found = []
-    for each in read_filters(where, columns):
-        condition = _condition(dialect, columns, each)
-        if unfinished_pass and each.column.measured:
-            condition = or_(runs.c.state != "done", condition)
-        found.append(condition)
+    for column, wanted in read_filters(where, columns.find):
+        passes = _compiled(dialect, columns, column, wanted)
+        if unfinished_pass and column.measured:
+            passes = or_(runs.c.state != "done", passes)
+        found.append(passes)
     return found
 
 
-def _condition(
-    dialect: str, columns: StoredColumns, wanted: Filter[StoredColumn]
+def _compiled(
+    dialect: str, columns: StoredColumns, column: StoredColumn, wanted: Filter
 ) -> ColumnElement[bool]:
-    column = wanted.column
     if column.decode is not None:
         stored = columns.stored_values(column)
         passing = {value for value in stored if wanted.accepts(column.value(value))}

@@ -20,7 +20,7 @@ ValueKind = Literal["text", "number", "bool", "list", "mixed", "empty"]
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class Named:
     """One value of each run. `measured` columns are null until the run is done.
 
     `metric` says what its numbers are, if it holds any.
@@ -30,6 +30,12 @@ class Column:
     kind: ValueKind
     measured: bool
     metric: Metric
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Named):
+    """The value as `read` finds it in the run's row."""
+
     read: Callable[[RunRow], Any]
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Subquery, Table, and_, func, s
 
 from results.database.dialects import is_one_of, rows_as_dicts
 from results.queries.columns import StoredColumns
-from results.queries.filters import conditions
+from results.queries.filters import compile_filters
 from results.queries.layer_order import layer_key, quantity_key
 from results.queries.selection import Selection
 from results.records import RunRow
@@ -206,7 +206,7 @@ def _passing(
     connection: Connection, selection: Selection, where: Sequence[str]
 ) -> list[ColumnElement[bool]]:
     filters = (
-        conditions(connection.dialect.name, StoredColumns(connection, selection), where)
+        compile_filters(connection.dialect.name, StoredColumns(connection, selection), where)
         if where
         else []
     )

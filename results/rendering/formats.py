@@ -35,11 +35,11 @@ def render(
 ) -> str | bytes:
     """`data` as text that ends with a line end; as bytes if the format is Parquet.
 
-    `data` is a report, a pivot table, or rows as of `Queries.run_rows`; `format` one of FORMATS.
-    JSON, CSV and Parquet have the exact values: JSON is one list of groups, cells or rows; CSV
-    and Parquet have one line each, null as an empty cell, lists as JSON (CSV) or lists, and each
-    evaluation's accuracy in a column of its name. A pivot table is long there: one object or line
-    a cell, with `<metric>_best` for each metric.
+    `data` is a report, a pivot table, or rows as returned by `Queries.run_rows`; `format` one of
+    FORMATS. JSON, CSV and Parquet have the exact values: JSON is one list of groups, cells or
+    rows; CSV and Parquet have one line each, null as an empty cell, lists as JSON (CSV) or lists,
+    and each evaluation's accuracy in a column of its name. A pivot table is long there: one object
+    or line a cell, with `<metric>_best` for each metric.
 
     The others are for reading: `mean ± std` to 2 decimals, the best of a pivot table's columns
     in bold type, and `notes`, which are sentences, below the table. A table wraps its headers to

@@ -16,8 +16,8 @@ from results.run_columns import DEFAULT_METRICS
 
 def select_rows(rows: Sequence[RunRow], where: Sequence[str]) -> list[RunRow]:
     """The rows that pass every filter; values not known yet are null, and match as null."""
-    filters = read_filters(where, Columns(rows))
-    return [row for row in rows if all(f.accepts(f.column.read(row)) for f in filters)]
+    filters = read_filters(where, Columns(rows).find)
+    return [row for row in rows if all(f.accepts(column.read(row)) for column, f in filters)]
 
 
 def report(
@@ -28,7 +28,7 @@ def report(
 ) -> Report:
     """As `results.analysis.reports.report`, over rows as of `Queries.run_rows`."""
     columns = Columns(rows)
-    filters = read_filters(where, columns)
+    filters = read_filters(where, columns.find)
     keys = [columns.find(name) for name in dict.fromkeys(group_by)]
     if metrics is None:
         metrics = [*DEFAULT_METRICS, *columns.evaluations]
@@ -37,8 +37,8 @@ def report(
         row
         for row in rows
         if all(
-            (f.column.measured and row["state"] != "done") or f.accepts(f.column.read(row))
-            for f in filters
+            (column.measured and row["state"] != "done") or f.accepts(column.read(row))
+            for column, f in filters
         )
     ]
     members: dict[tuple[Any, ...], list[RunRow]] = {}

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 
 import hypothesis.strategies as st
 import pytest
@@ -11,6 +10,7 @@ import reference_report
 from results.errors import BadFilterError
 from results.queries.filters import Filter, close_to, read_filters
 from results.queries.queries import Queries
+from results.queries.row_columns import Columns
 from results.store.store import Store
 from stored_rows import replace_rows
 
@@ -161,20 +161,13 @@ def test_close_to_bounds_what_counts_as_equal(number, other):
 
 def assert_same(number, value):
     least, greatest = close_to(number)
-    column = SimpleNamespace(name="x", kind="number")
-    assert Filter(column, "=", number).accepts(value) == (least <= value <= greatest)
-    assert Filter(column, "<", number).accepts(value) == (value < least)
-    assert Filter(column, ">=", number).accepts(value) == (value >= least)
+    assert Filter("=", number).accepts(value) == (least <= value <= greatest)
+    assert Filter("<", number).accepts(value) == (value < least)
+    assert Filter(">=", number).accepts(value) == (value >= least)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False).map(float), st.sampled_from("=<>"))
-def test_a_number_is_read_as_it_is_written(number, sign):
-    class Found:
-        name, kind = "x", "number"
-
-        def find(self, name):
-            assert name == "x"
-            return self
-
-    (found,) = read_filters([f" x {sign} {number!r} "], Found())
-    assert (found.sign, found.wanted) == (sign, number)
+def test_a_number_is_read_as_it_is_written(make, number, sign):
+    column = Columns([make.row()]).find("beta")
+    found = read_filters([f" beta {sign} {number!r} "], {"beta": column}.__getitem__)
+    assert found == [(column, Filter(sign, number))]
