@@ -48,7 +48,7 @@ def gap_by_moduli(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
             [entry["generalization_gap"] for entry in measured],
         )
         for entry in block:
-            entry["tau"] = tau
+            entry["tau"] = tau.tau if tau else None
     ordered = sorted(blocks, key=lambda key: (*_place(blocks[key][0]), key))
     return [entry for key in ordered for entry in blocks[key]]
 

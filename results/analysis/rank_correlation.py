@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +57,14 @@ def spearman(x: Sequence[float], y: Sequence[float]) -> RankCorrelation | None:
     return RankCorrelation(rho=min(1.0, max(-1.0, float(found.statistic))), p=p, n=n)
 
 
-def kendall_tau(x: Sequence[float], y: Sequence[float]) -> float | None:
+class KendallTau(NamedTuple):
+    """`tau` from -1 to 1, and the two-sided `p` value of no association."""
+
+    tau: float
+    p: float
+
+
+def kendall_tau(x: Sequence[float], y: Sequence[float]) -> KendallTau | None:
     """Kendall's tau-b: (pairs in the same order - pairs in opposite order) / pairs, less ties.
 
     Kendall, The treatment of ties in ranking problems, Biometrika 33, 1945. None for fewer than
@@ -65,8 +73,8 @@ def kendall_tau(x: Sequence[float], y: Sequence[float]) -> float | None:
     x_ranks, y_ranks = ranks(x), ranks(y)
     if len(x_ranks) < 2 or np.ptp(x_ranks) == 0 or np.ptp(y_ranks) == 0:
         return None
-    tau = float(stats.kendalltau(x_ranks, y_ranks).statistic)
-    return min(1.0, max(-1.0, tau))
+    found = stats.kendalltau(x_ranks, y_ranks)
+    return KendallTau(min(1.0, max(-1.0, float(found.statistic))), float(found.pvalue))
 
 
 def _pairing_p(x_ranks: Ranks, y_ranks: Ranks) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from results.analysis.statistics import CONFIDENCE
@@ -74,19 +73,3 @@ class RankAgreement:
                 f" pairs here, in {self.stable_better_published} in the paper"
             )
         return text
-
-
-def kendall_tau(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float] | None:
-    """Kendall's tau-b and its p-value; None where one side has all values equal.
-
-    Values that agree to 12 digits are ties: means of equal values may differ in their last bits.
-    """
-    from scipy import stats
-
-    from results.analysis.rank_correlation import ranks
-
-    our_ranks, their_ranks = ranks(ours), ranks(theirs)
-    if len(set(our_ranks)) < 2 or len(set(their_ranks)) < 2:
-        return None
-    found = stats.kendalltau(our_ranks, their_ranks)
-    return float(found.statistic), float(found.pvalue)

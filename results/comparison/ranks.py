@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import product
 
-from results.comparison.agreement import RankAgreement, kendall_tau
+from results.comparison.agreement import RankAgreement
 from results.comparison.matching import UNTRAINED_METRICS
 from results.comparison.result import ComparedRow
 from results.run_columns import COLUMN
@@ -34,6 +34,8 @@ def rank_agreements(compared: Iterable[ComparedRow]) -> list[RankAgreement]:
 
 
 def _agreement(lines: Sequence[ComparedRow], depth: int | None) -> RankAgreement:
+    from results.analysis.rank_correlation import kendall_tau
+
     row = lines[0].published
     theirs = [line.published.mean for line in lines]
     ours = [line.ours.mean for line in lines if line.ours]
@@ -44,8 +46,8 @@ def _agreement(lines: Sequence[ComparedRow], depth: int | None) -> RankAgreement
         dataset=row.dataset,
         depth=depth,
         n=len(lines),
-        tau=tau[0] if tau else None,
-        p_value=tau[1] if tau else None,
+        tau=tau.tau if tau else None,
+        p_value=tau.p if tau else None,
     )
     measured = COLUMN.get(row.metric)
     sign = -1 if measured is not None and measured.better == "lower" else 1
