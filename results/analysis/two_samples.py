@@ -7,6 +7,7 @@ no larger than rounding errors. Importing this module loads numpy and scipy.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +15,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 from scipy.optimize import brentq
-from scipy.special import gammaln, ndtri, stdtr, stdtrit
+from scipy.special import gammaln, ndtri
 
 from results.analysis.rank_correlation import Ranks, ranks
 from results.analysis.statistics import CONFIDENCE, Interval, summarize
@@ -75,21 +76,21 @@ def welch_test(first: Sample, second: Sample) -> WelchTest | None:
     if min(len(first), len(second)) < 2:
         return None
     (mean_1, std_1), (mean_2, std_2) = _mean_std(first), _mean_std(second)
-    error = math.hypot(std_1 / math.sqrt(len(first)), std_2 / math.sqrt(len(second)))
-    if error == 0:
+    if std_1 == std_2 == 0:
         return None
-    share_1 = (std_1 / math.sqrt(len(first)) / error) ** 2
-    share_2 = (std_2 / math.sqrt(len(second)) / error) ** 2
-    df = 1 / (share_1**2 / (len(first) - 1) + share_2**2 / (len(second) - 1))
-    difference = mean_2 - mean_1
-    t = difference / error
-    margin = float(stdtrit(df, (1 + CONFIDENCE) / 2)) * error
+    with warnings.catch_warnings():
+        # Of one sample without a spread, which is no fault of the test.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found = stats.ttest_ind(second, first, equal_var=False)
+        low, high = found.confidence_interval(CONFIDENCE)
+    if not math.isfinite(found.df):
+        return None  # a spread so small that its square is 0
     return WelchTest(
-        difference=difference,
-        interval=Interval(difference - margin, difference + margin),
-        t=t,
-        df=df,
-        p=2 * float(stdtr(df, -abs(t))),
+        difference=mean_2 - mean_1,
+        interval=Interval(float(low), float(high)),
+        t=float(found.statistic),
+        df=float(found.df),
+        p=float(found.pvalue),
     )
 
 

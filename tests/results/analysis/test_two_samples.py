@@ -48,6 +48,10 @@ def test_welch_by_hand():
     assert found.df == pytest.approx(50 / 17)
 
 
+def test_welch_of_a_spread_too_small_to_square():
+    assert welch_test([1e-200, 2e-200], [3e-200, 5e-200]) is None
+
+
 @given(SAMPLE, SAMPLE)
 def test_welch_is_that_of_scipy(first, second):
     found = welch_test(first, second)
