@@ -12,7 +12,7 @@ from sweeper.errors import EXIT_SOME_FAILED, RequestError
 from sweeper.home import Home
 
 if TYPE_CHECKING:
-    from sweeper.scheduling.scheduler import Summary
+    from sweeper.scheduling.summary import Summary
     from sweeper.spec.spec import Spec
 
 ExecutorOption = Annotated[str, typer.Option("--executor", help="ray, or inline: no Ray at all")]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from results.records import OtherDriver
+    from results.records import OtherDriver, PendingRun
 
 SECONDS_BETWEEN_PLAIN_LINES = 5.0
 
@@ -189,6 +189,11 @@ class LiveProgress(Progress):
         if important:
             self._console.print(text, markup=False, highlight=False)
         self._refresh()
+
+
+def run_label(run: PendingRun) -> str:
+    """Such as "zerosnet [1.5, -1, 0.5; 1] depth 20 cifar10 seed 0"."""
+    return f"{run.model} [{run.scheme}] depth {run.depth} {run.dataset} seed {run.seed}"
 
 
 def make_progress() -> Progress:

@@ -530,7 +530,7 @@ def test_no_history_breaks_an_invariant(
     times: Callable[[int, int], int],
     figure: Any,
 ) -> None:
-    monkeypatch.setattr("sweeper.scheduling.scheduler.LeaseKeeper", SteppedLeaseKeeper)
+    monkeypatch.setattr("sweeper.scheduling.claims.LeaseKeeper", SteppedLeaseKeeper)
     monkeypatch.setattr("sweeper.scheduling.scheduler.LOOK_AROUND_SECONDS", 0.0)
     monkeypatch.setattr("sweeper.scheduling.scheduler.BundleSizer", UnsteadyBundleSizer)
     # Locks that are not there say something at once: this server was not started anew.

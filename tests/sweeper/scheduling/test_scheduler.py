@@ -32,8 +32,9 @@ from sweeper.home import Home
 from sweeper.planning.cost import CostModel
 from sweeper.scheduling.lease_keeper import LeaseKeeper
 from sweeper.scheduling.progress import PlainProgress
-from sweeper.scheduling.scheduler import Summary, run_sweep
+from sweeper.scheduling.scheduler import run_sweep
 from sweeper.scheduling.signals import StopRequest
+from sweeper.scheduling.summary import Summary
 from sweeper.spec.spec import Resources, spec_from_text
 from trainers.errors import StorageError
 from trainers.run import run as train_one

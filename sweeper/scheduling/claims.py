@@ -1,0 +1,83 @@
+"""The runs that a driver works on: claimed under a lease, or done and only to be evaluated."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+from results.records import PendingRun
+from results.store.store import Store
+from sweeper.executors.worker import StorageSentinel, Task
+from sweeper.scheduling.backlog import Backlog
+from sweeper.scheduling.lease_keeper import LeaseKeeper
+from sweeper.scheduling.run_storage import RunStorage
+from sweeper.spec.spec import Spec
+
+
+class Claims:
+    """Claims runs, makes tasks of them, and keeps their leases.
+
+    Attributes:
+        running: by run id, what was submitted and has not come back.
+        leases: to be entered while runs are claimed.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        store: Store,
+        storage: RunStorage,
+        sentinel: StorageSentinel,
+        data_dir: Path,
+        backlog: Backlog,
+    ) -> None:
+        self.running: dict[str, tuple[PendingRun, Task]] = {}
+        self.leases = LeaseKeeper(store)
+        self._spec = spec
+        self._store = store
+        self._storage = storage
+        self._sentinel = sentinel
+        self._data_dir = data_dir
+        self._backlog = backlog
+        self._provenance = {"driver_host": socket.gethostname(), "driver_pid": os.getpid()}
+
+    def claim(self, bundle: Sequence[PendingRun], multiplier: int, device: str) -> list[Task]:
+        """Tasks for those of the runs that no other driver has claimed."""
+        queued = [run.run_id for run in bundle if run.state == "queued"]
+        attempts = self._store.claim_all(queued, provenance=self._provenance) if queued else {}
+        tasks = []
+        for run in bundle:
+            attempt = attempts.get(run.run_id)
+            if attempt is not None:
+                self.leases.add(run.run_id, attempt)
+            elif run.state == "queued":
+                continue
+            task = self._task(run, attempt, multiplier, device)
+            self.running[run.run_id] = (run, task)
+            tasks.append(task)
+        return tasks
+
+    def forget(self, run_id: str) -> tuple[PendingRun, Task]:
+        """Give up the lease of a run; what had been submitted."""
+        self.leases.remove(run_id)
+        return self.running.pop(run_id)
+
+    def _task(self, run: PendingRun, attempt: int | None, multiplier: int, device: str) -> Task:
+        return Task(
+            run_id=run.run_id,
+            attempt=attempt,
+            config=run.config,
+            evaluations=tuple(evaluation.config for evaluation in run.missing_evaluations),
+            storage=self._storage.location,
+            sentinel=self._sentinel,
+            earlier_storages=tuple(s for s in run.storages if s != self._storage.location),
+            data_dir=self._data_dir,
+            device=device,
+            threads=self._spec.resources.threads,
+            multiplier=multiplier,
+            avoid=self._backlog.avoided(run),
+            module_folder=Path.cwd(),
+            retry_seconds=self._spec.faults.unreachable.seconds,
+        )

@@ -1,0 +1,34 @@
+"""What one call of `run_sweep` did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from results.records import SweepChange
+
+
+@dataclass
+class Summary:
+    """What one call of `run_sweep` did.
+
+    Attributes:
+        change: to the sweep's runs, against the database.
+        adopted: results of an interrupted driver that were committed.
+        trained: runs that finished now.
+        evaluated: done runs that got evaluations they lacked.
+        failed: runs that failed now.
+        unmeasured: done runs that could not be evaluated.
+    """
+
+    change: SweepChange
+    adopted: int = 0
+    trained: int = 0
+    evaluated: int = 0
+    failed: int = 0
+    unmeasured: int = 0
+
+    @property
+    def nothing_to_do(self) -> bool:
+        return not (
+            self.adopted or self.trained or self.evaluated or self.failed or self.unmeasured
+        )
