@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -51,6 +52,20 @@ def _storable_inside(value: Any) -> Any:
     if isinstance(value, list):
         return [_storable_inside(item) for item in value]
     return value
+
+
+def leaves(value: Mapping[str, Any]) -> dict[str, Any]:
+    """What an object holds, by dotted path: {"a": {"b": 1}} is {"a.b": 1}.
+
+    An object that is empty holds nothing.
+    """
+    found: dict[str, Any] = {}
+    for key, item in value.items():
+        if isinstance(item, Mapping):
+            found |= {f"{key}.{path}": leaf for path, leaf in leaves(item).items()}
+        else:
+            found[key] = item
+    return found
 
 
 def one_line(text: str) -> str:

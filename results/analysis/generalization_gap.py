@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from results.analysis.rank_correlation import kendall_tau
-from results.analysis.replicates import identity, network
+from results.analysis.replicates import identity, replicate_key
 from results.analysis.statistics import summarize
 from results.records import RunRow
 
@@ -35,7 +35,7 @@ def gap_by_moduli(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
     members: dict[str, list[RunRow]] = {}
     for row in rows:
         if row["state"] == "done" and row["root_moduli"] is not None:
-            members.setdefault(network(row), []).append(row)
+            members.setdefault(replicate_key(row), []).append(row)
     blocks: dict[str, list[dict[str, Any]]] = {}
     for runs in members.values():
         blocks.setdefault(_without_scheme(runs[0]), []).append(_entry(runs))

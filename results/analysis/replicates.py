@@ -10,7 +10,7 @@ from results.records import RunRow
 _KEYS = ("model", "dataset", "depth", "epochs", "alpha", "beta", "trainable")
 
 
-def network(row: RunRow) -> str:
+def replicate_key(row: RunRow) -> str:
     """Equal for runs that differ in nothing but their seed.
 
     `row` is one of `Queries.run_rows`; without `config=True` only what its keys say is compared.

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from results.comparison.conditions import Difference
 from results.comparison.matching import UNTRAINED_METRICS, fits
 from results.comparison.options import run_options, written
 from results.comparison.ranks import rank_agreements
 from results.comparison.ratios import with_ratios
 from results.comparison.result import STATES, ComparedRow, Comparison
 from results.comparison.rows import compare_row
+from results.comparison.training_differences import Difference
 from results.errors import UnknownColumnError
 from results.published import PublishedRow, PublishedTable
 from results.records import RunRow

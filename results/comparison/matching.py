@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from results.analysis.replicates import network
-from results.comparison.conditions import Difference, differences
+from results.analysis.replicates import replicate_key
 from results.comparison.options import same_variant
+from results.comparison.training_differences import Difference, differences
+from results.json_values import leaves
 from results.published import PublishedRow
 from results.records import RunRow
 
@@ -56,7 +57,7 @@ def by_settings(runs: Sequence[RunRow]) -> list[list[RunRow]]:
     """The runs in groups that differ in nothing but the seed."""
     groups: dict[str, list[RunRow]] = {}
     for run in runs:
-        groups.setdefault(network(run), []).append(run)
+        groups.setdefault(replicate_key(run), []).append(run)
     return list(groups.values())
 
 
@@ -76,16 +77,6 @@ def chosen_group(
 
 def varied_settings(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     """The config paths in which these differ, but for the seed."""
-    flat = [dict(_leaves(config)) for config in configs]
+    flat = [leaves(config) for config in configs]
     paths = dict.fromkeys(path for config in flat for path in config if path != "seed")
     return [path for path in paths if len({repr(config.get(path)) for config in flat}) > 1]
-
-
-def _leaves(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for key, value in config.items():
-        if isinstance(value, dict):
-            found += _leaves(value, f"{prefix}{key}.")
-        else:
-            found.append((f"{prefix}{key}", value))
-    return found

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from results.analysis.statistics import summarize
 from results.comparison.agreement import joint_uncertainty
-from results.comparison.conditions import Difference, network_differences
 from results.comparison.matching import (
     UNTRAINED_METRICS,
     by_settings,
@@ -18,6 +17,7 @@ from results.comparison.matching import (
 )
 from results.comparison.options import written
 from results.comparison.result import ComparedRow, Ours
+from results.comparison.training_differences import Difference, network_differences
 from results.published import PublishedRow
 from results.records import RunRow
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from results.queries.queries import Queries
 
 
-def beside(
+def compare_sweep(
     queries: Queries,
     sweep: str,
     table: PublishedTable,

@@ -1,4 +1,4 @@
-"""What a figure is drawn from: the finished runs, by arms, with the metric asked for."""
+"""What a figure is drawn from: the finished runs, by groups, with the metric asked for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from results.figures.replicates import Arm, group_arms
+from results.figures.replicates import ReplicateGroup, replicate_groups
 from results.queries.row_columns import Column, Columns
 from results.records import RunRow
 
@@ -25,9 +25,9 @@ class Undrawable(Exception):  # noqa: N818 - a reason, which becomes an error on
 
 @dataclass(frozen=True)
 class Selection:
-    """The arms of the done runs; how many runs are not done; epochs and probes of all runs."""
+    """The groups of the done runs; how many runs are not done; epochs and probes of all runs."""
 
-    arms: list[Arm]
+    groups: list[ReplicateGroup]
     unfinished: int
     metric: Column
     test_accuracy: Column
@@ -67,7 +67,7 @@ def select(
     columns = Columns(rows)
     done = [row for row in rows if row["state"] == "done"]
     return Selection(
-        arms=group_arms(done),
+        groups=replicate_groups(done),
         unfinished=len(rows) - len(done),
         metric=columns.metric(metric),
         test_accuracy=columns.metric("test_accuracy"),

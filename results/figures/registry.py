@@ -178,6 +178,6 @@ def possible(
 
 
 def _collect(name: str, selection: Selection) -> Any:
-    if not selection.arms:
+    if not selection.groups:
         raise Undrawable("no run is done")
     return FIGURES[name].load().collect(selection)

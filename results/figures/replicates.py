@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import Any
 
-from results.analysis.replicates import network
+from results.analysis.replicates import replicate_key
 from results.analysis.sort_keys import sort_key
 from results.analysis.statistics import summarize
+from results.json_values import leaves
 from results.queries.row_columns import Column
 from results.records import RunRow
 
-#: Config keys that a run has as columns, so that arms are already told apart by them.
-_KNOWN = ("seed", "scheme", "model.name", "model.depth", "dataset.name")
+#: Config paths that a run has as columns, as it has its scheme: groups are told apart by them.
+_KNOWN = ("seed", "model.name", "model.depth", "dataset.name")
 
 
 @dataclass(frozen=True)
-class Arm:
+class ReplicateGroup:
     """One network with one training recipe: its runs differ in their seed only.
 
-    `setting` has the config paths, with their values, that tell this arm from others of the same
-    model, scheme, depth and dataset; the same paths for all arms of a selection.
+    `setting` has the config paths, with their values, that tell this group from others of the same
+    model, scheme, depth and dataset; the same paths for all groups of a selection.
     """
 
     runs: tuple[RunRow, ...]
@@ -92,26 +93,26 @@ class Arm:
         return sample(self.values(column))
 
 
-def group_arms(rows: Iterable[RunRow]) -> list[Arm]:
-    """The arms of these runs, by largest root modulus; those without a fixed scheme come last.
+def replicate_groups(rows: Iterable[RunRow]) -> list[ReplicateGroup]:
+    """The groups of these runs, by largest root modulus; those without a fixed scheme come last.
 
     A run without a `config` is told from others by its columns alone.
     """
     members: dict[str, list[RunRow]] = defaultdict(list)
     for row in rows:
-        members[network(row)].append(row)
+        members[replicate_key(row)].append(row)
     alike: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
     for runs in members.values():
         alike[_columns(runs[0])].append(_settings(runs[0]))
     paths = sorted({path for settings in alike.values() for path in _differing(settings)})
-    arms = [
-        Arm(
+    groups = [
+        ReplicateGroup(
             tuple(sorted(runs, key=lambda run: (run["seed"], run["run_id"]))),
             tuple((path, _settings(runs[0]).get(path)) for path in paths),
         )
         for runs in members.values()
     ]
-    return sorted(arms, key=_order)
+    return sorted(groups, key=_order)
 
 
 def _columns(row: RunRow) -> tuple[Any, ...]:
@@ -121,18 +122,11 @@ def _columns(row: RunRow) -> tuple[Any, ...]:
 def _settings(row: RunRow) -> dict[str, Any]:
     """The values of a config by their paths, without those that are columns of the run."""
     config = row.get("config") or {"epochs": row["epochs"]}
-    return dict(_leaves(config))
-
-
-def _leaves(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in config.items():
-        path = f"{prefix}{key}"
-        if path in _KNOWN:
-            continue
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{path}.")
-        else:
-            yield path, value
+    return {
+        path: value
+        for path, value in leaves(config).items()
+        if path not in _KNOWN and path.split(".")[0] != "scheme"
+    }
 
 
 def _differing(settings: Sequence[dict[str, Any]]) -> set[str]:
@@ -142,10 +136,16 @@ def _differing(settings: Sequence[dict[str, Any]]) -> set[str]:
     }
 
 
-def _order(arm: Arm) -> tuple[Any, ...]:
+def _order(group: ReplicateGroup) -> tuple[Any, ...]:
     # Computed moduli that are equal but for rounding must not decide.
-    moduli = None if arm.root_moduli is None else [round(m, 9) for m in arm.root_moduli]
-    rest = (arm.model, arm.scheme, arm.dataset, arm.depth, *(value for _, value in arm.setting))
+    moduli = None if group.root_moduli is None else [round(m, 9) for m in group.root_moduli]
+    rest = (
+        group.model,
+        group.scheme,
+        group.dataset,
+        group.depth,
+        *(value for _, value in group.setting),
+    )
     return (moduli is None, moduli or [], *map(sort_key, rest))
 
 

@@ -108,7 +108,7 @@ def _test(test: str, metrics: Sequence[str] | None, rows: Sequence[RunRow]) -> S
 
 def _comparisons(queries: Queries, sweeps: Sequence[str], where: Sequence[str]) -> list[Section]:
     """One for each sweep whose spec names a published table."""
-    from results.comparison.sweep import beside
+    from results.comparison.sweep import compare_sweep
     from results.html_report import CaptionedTable, Section
     from results.published import published_table
 
@@ -117,7 +117,7 @@ def _comparisons(queries: Queries, sweeps: Sequence[str], where: Sequence[str]) 
         table = queries.published_name(name)
         if table is None:
             continue
-        found = beside(queries, name, published_table(table), where)
+        found = compare_sweep(queries, name, published_table(table), where)
         if found.count("compared") or found.ratios:
             shown = CaptionedTable(found.table.title, found.summary_rows(), notes=found.sentences())
             sections.append(Section(f"{name} beside {found.table.title}", tables=[shown]))

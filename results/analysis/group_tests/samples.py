@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from results.analysis.replicates import identity, network
+from results.analysis.replicates import identity, replicate_key
 from results.analysis.sort_keys import sort_key
 from results.analysis.statistics import summarize
 from results.errors import NotTwoGroupsError
@@ -118,7 +118,7 @@ def written(value: Any) -> str:
 def _networks(rows: Runs) -> list[Runs]:
     members: dict[str, list[RunRow]] = {}
     for row in rows:
-        members.setdefault(network(row), []).append(row)
+        members.setdefault(replicate_key(row), []).append(row)
     return list(members.values())
 
 

@@ -1,4 +1,4 @@
-"""What figures call metrics, arms and panels."""
+"""What figures call metrics, groups and panels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from results.analysis.sort_keys import sort_key
 from results.figures.drawing.text import distinct, drawable, shorten, width
-from results.figures.replicates import Arm
+from results.figures.replicates import ReplicateGroup
 from results.metrics import Metric
 
 _LONGEST_MODULI = 4
@@ -34,17 +34,17 @@ NO_SCHEME = "none"
 """The scheme of a network that takes none, as the database has it."""
 
 
-def arm_labels(
-    arms: Sequence[Arm], limit: float, *, stacked: bool = False
+def group_labels(
+    groups: Sequence[ReplicateGroup], limit: float, *, stacked: bool = False
 ) -> dict[tuple[str, str], str]:
     """Labels of at most `limit` points by (model, scheme): root moduli, or else the scheme.
 
     The model is named where there are several, on a line of its own if `stacked`; the scheme too
     where moduli alone do not tell it. A network that follows no scheme is named by its model.
     """
-    known = {(arm.model, arm.scheme): arm for arm in arms}
-    several_models = len({arm.model for arm in arms}) > 1
-    texts = {key: _scheme_text(arm) for key, arm in known.items()}
+    known = {(group.model, group.scheme): group for group in groups}
+    several_models = len({group.model for group in groups}) > 1
+    texts = {key: _scheme_text(group) for key, group in known.items()}
     counts = Counter((model if several_models else "", text) for (model, _), text in texts.items())
     labels = []
     for (model, scheme), text in texts.items():
@@ -71,57 +71,59 @@ def _fitted(prefix: str, text: str, limit: float) -> str:
     return f"{shorten(prefix, room)} {text}"
 
 
-def _scheme_text(arm: Arm) -> str:
-    if arm.root_moduli is not None:
-        return moduli_text(arm.root_moduli)
+def _scheme_text(group: ReplicateGroup) -> str:
+    if group.root_moduli is not None:
+        return moduli_text(group.root_moduli)
     names = {"k": "learned kₙ", "lambda": "learned λₙ"}
-    return names.get(str(arm.learned), arm.scheme)
+    return names.get(str(group.learned), group.scheme)
 
 
-def scheme_axis_label(arms: Sequence[Arm]) -> str:
-    """What the labels of `arm_labels` are."""
-    if any(arm.scheme == NO_SCHEME for arm in arms):
+def scheme_axis_label(groups: Sequence[ReplicateGroup]) -> str:
+    """What the labels of `group_labels` are."""
+    if any(group.scheme == NO_SCHEME for group in groups):
         return "Network"
-    return "Root moduli" if all(arm.root_moduli is not None for arm in arms) else "Scheme"
+    return "Root moduli" if all(group.root_moduli is not None for group in groups) else "Scheme"
 
 
-def scheme_note(arms: Sequence[Arm]) -> str:
+def scheme_note(groups: Sequence[ReplicateGroup]) -> str:
     """Says what numbers in the names are, where no axis does."""
     return (
-        "schemes by their root moduli" if any(arm.root_moduli is not None for arm in arms) else ""
+        "schemes by their root moduli"
+        if any(group.root_moduli is not None for group in groups)
+        else ""
     )
 
 
 @dataclass(frozen=True)
 class Facet:
-    """The arms of one panel; `title` says what tells it from the other panels."""
+    """The groups of one panel; `title` says what tells it from the other panels."""
 
     title: str
-    arms: list[Arm]
+    groups: list[ReplicateGroup]
 
 
 def facets(
-    arms: Sequence[Arm],
+    groups: Sequence[ReplicateGroup],
     *,
     by: Sequence[str] = ("dataset", "depth"),
     together: Collection[str] = (),
 ) -> list[Facet]:
-    """Panels by these attributes of an arm and by its setting, in order.
+    """Panels by these attributes of a group and by its setting, in order.
 
     Arms that differ in the config paths `together` alone share a panel.
     """
-    members: dict[str, list[Arm]] = {}
-    for arm in arms:
-        members.setdefault(json.dumps(_parts(arm, by, together), default=str), []).append(arm)
-    panels = [(_parts(group[0], by, together), group) for group in members.values()]
+    members: dict[str, list[ReplicateGroup]] = {}
+    for group in groups:
+        members.setdefault(json.dumps(_parts(group, by, together), default=str), []).append(group)
+    panels = [(_parts(alike[0], by, together), alike) for alike in members.values()]
     panels.sort(key=lambda panel: [sort_key(value) for _, value in panel[0]])
     varying = _varying([parts for parts, _ in panels])
-    return [Facet(_joined([p for p in parts if p[0] in varying]), group) for parts, group in panels]
+    return [Facet(_joined([p for p in parts if p[0] in varying]), alike) for parts, alike in panels]
 
 
-def common_text(arms: Sequence[Arm]) -> str:
-    """What all arms have in common, such as "zerosnet, digits, depth 32"."""
-    parts = [_parts(arm, ("model", "dataset", "depth")) for arm in arms]
+def common_text(groups: Sequence[ReplicateGroup]) -> str:
+    """What all groups have in common, such as "zerosnet, digits, depth 32"."""
+    parts = [_parts(group, ("model", "dataset", "depth")) for group in groups]
     varying = _varying(parts)
     return _joined([part for part in parts[0] if part[0] not in varying])
 
@@ -129,9 +131,9 @@ def common_text(arms: Sequence[Arm]) -> str:
 _Parts = list[tuple[str, Any]]
 
 
-def _parts(arm: Arm, by: Sequence[str], apart_from: Collection[str] = ()) -> _Parts:
-    setting = [part for part in arm.setting if part[0] not in apart_from]
-    return [*((name, getattr(arm, name)) for name in by), *setting]
+def _parts(group: ReplicateGroup, by: Sequence[str], apart_from: Collection[str] = ()) -> _Parts:
+    setting = [part for part in group.setting if part[0] not in apart_from]
+    return [*((name, getattr(group, name)) for name in by), *setting]
 
 
 def _varying(parts: Sequence[_Parts]) -> set[str]:

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from results.figures.drawing.style import DIVERGED, LOOKS, look_of
 from results.figures.drawing.text import width
-from results.figures.replicates import Arm
+from results.figures.replicates import ReplicateGroup
 
 _HANDLE = 22.0
 _BETWEEN_KEYS = 12.0
@@ -54,9 +54,9 @@ def draw_legend(figure: Figure, keys: Sequence[Key], columns: int, top: float) -
         text.set_text(key.label)
 
 
-def stability_keys(arms: Iterable[Arm]) -> list[Key]:
-    """One entry for each kind of network among the arms."""
-    shown = {look_of(arm.zero_stable) for arm in arms}
+def stability_keys(groups: Iterable[ReplicateGroup]) -> list[Key]:
+    """One entry for each kind of network among the groups."""
+    shown = {look_of(group.zero_stable) for group in groups}
     return [
         Key(look.name, Line2D([], [], linestyle="none", **look.marks))
         for look in LOOKS
@@ -64,8 +64,8 @@ def stability_keys(arms: Iterable[Arm]) -> list[Key]:
     ]
 
 
-def diverged_key(arms: Iterable[Arm]) -> list[Key]:
+def diverged_key(groups: Iterable[ReplicateGroup]) -> list[Key]:
     """The mark of diverged runs, if there are any."""
-    if not any(arm.diverged for arm in arms):
+    if not any(group.diverged for group in groups):
         return []
     return [Key("runs diverged", Line2D([], [], **DIVERGED))]

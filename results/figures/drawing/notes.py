@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from results.figures.data import Selection
-from results.figures.replicates import Arm
+from results.figures.replicates import ReplicateGroup
 from results.queries.row_columns import Column
 
 
-def averaged_over(arms: Sequence[Arm], metric: Column, *, bars: bool = True) -> str:
+def averaged_over(groups: Sequence[ReplicateGroup], metric: Column, *, bars: bool = True) -> str:
     """Such as "mean ± std over 3 seeds", counting the runs that have a value.
 
     Without error bars (`bars`) there is nothing that shows a standard deviation.
     """
-    counts = {len(arm.values(metric)) for arm in arms} - {0}
+    counts = {len(group.values(metric)) for group in groups} - {0}
     if counts == {1}:
         return "one seed each"
     return f"mean ± std over {seeds(counts)}" if bars else f"mean over {seeds(counts)}"
@@ -30,12 +30,12 @@ def seeds(counts: set[int]) -> str:
     return f"{low} to {high} seeds"
 
 
-def not_shown(arms: Sequence[Arm], selection: Selection) -> list[str]:
-    """Diverged runs of these arms, and runs that are not done."""
+def not_shown(groups: Sequence[ReplicateGroup], selection: Selection) -> list[str]:
+    """Diverged runs of these groups, and runs that are not done."""
     notes = []
-    diverged = sum(arm.diverged for arm in arms)
+    diverged = sum(group.diverged for group in groups)
     if diverged:
-        notes.append(f"{diverged} of {sum(len(arm.runs) for arm in arms)} runs diverged")
+        notes.append(f"{diverged} of {sum(len(group.runs) for group in groups)} runs diverged")
     if selection.unfinished:
         many = selection.unfinished
         notes.append(f"{many} {'run is' if many == 1 else 'runs are'} not done and left out")

@@ -10,14 +10,14 @@ from matplotlib.figure import Figure
 
 from results.figures.data import Selection, Undrawable
 from results.figures.drawing.end_labels import EndLabels, height_for, unnamed_note
-from results.figures.drawing.labels import Facet, arm_labels, common_text, facets, scheme_note
+from results.figures.drawing.labels import Facet, common_text, facets, group_labels, scheme_note
 from results.figures.drawing.legend import stability_keys
 from results.figures.drawing.notes import averaged_over, left_out, not_shown
 from results.figures.drawing.page import fitted, open_page
 from results.figures.drawing.style import MOST_WITH_BARS, look_of, patterns
 from results.figures.drawing.text import drawable
 from results.figures.kinds.noise_levels import NoiseAxis, noise_axis
-from results.figures.replicates import Arm, Sample, sample
+from results.figures.replicates import ReplicateGroup, Sample, sample
 from results.records import RunRow
 
 _MOST_PANELS = 12
@@ -36,8 +36,8 @@ class Data:
 def collect(selection: Selection) -> Data:
     """Raises Undrawable."""
     levels: dict[NoiseAxis, set[float]] = defaultdict(set)
-    for arm in selection.arms:
-        for run in arm.runs:
+    for group in selection.groups:
+        for run in group.runs:
             for axis, level in _measured(run):
                 levels[axis].add(level)
     if not levels:
@@ -49,7 +49,7 @@ def collect(selection: Selection) -> Data:
             f"every kind of noise was measured at one level ({kinds}); a line needs"
             f" {_FEWEST_LEVELS} or more"
         )
-    panels = [(facet, axis) for facet in facets(selection.arms) for axis in axes]
+    panels = [(facet, axis) for facet in facets(selection.groups) for axis in axes]
     if len(panels) > _MOST_PANELS:
         raise Undrawable(
             f"{len(panels)} panels (noises, datasets, depths, settings) are more than the"
@@ -68,10 +68,10 @@ def _measured(run: RunRow) -> dict[tuple[NoiseAxis, float], list[float]]:
     return found
 
 
-def accuracy_by_level(arm: Arm, axis: NoiseAxis) -> dict[float, Sample]:
-    """Over the arm's runs; ascending levels, with the clean test images at level 0."""
+def accuracy_by_level(group: ReplicateGroup, axis: NoiseAxis) -> dict[float, Sample]:
+    """Over the group's runs; ascending levels, with the clean test images at level 0."""
     samples: dict[float, list[float]] = defaultdict(list)
-    for run in arm.runs:
+    for run in group.runs:
         if run["test_accuracy"] is not None:
             samples[0.0].append(run["test_accuracy"])
         for (found, level), accuracies in _measured(run).items():
@@ -82,9 +82,9 @@ def accuracy_by_level(arm: Arm, axis: NoiseAxis) -> dict[float, Sample]:
 
 def plot(data: Data) -> Figure:
     selection = data.selection
-    arms = selection.arms
+    groups = selection.groups
     columns = min(len(data.panels), 2)
-    most_lines = max(len(facet.arms) for facet, _ in data.panels)
+    most_lines = max(len(facet.groups) for facet, _ in data.panels)
     one_axis = len({axis for _, axis in data.panels}) == 1
     bars = most_lines <= MOST_WITH_BARS
     page = open_page(
@@ -92,41 +92,41 @@ def plot(data: Data) -> Figure:
         columns=columns,
         wide=columns > 1,
         panel_height=2.1 if bars else max(2.6, 0.55 + height_for(most_lines)),
-        legend=stability_keys(arms),
+        legend=stability_keys(groups),
         notes=[
-            common_text(arms),
-            scheme_note(arms),
-            averaged_over(arms, selection.test_accuracy, bars=bars),
+            common_text(groups),
+            scheme_note(groups),
+            averaged_over(groups, selection.test_accuracy, bars=bars),
             unnamed_note(most_lines),
             "noise in units of pixels in [0, 1]",
             left_out(data.single_levels, "kinds of noise with one level"),
-            *not_shown(arms, selection),
+            *not_shown(groups, selection),
         ],
         x_label=drawable(data.panels[0][1].quantity) if one_axis else "",
         y_label="Test accuracy (%)",
         share="y",
     )
-    labels = arm_labels(arms, _LABEL)
+    labels = group_labels(groups, _LABEL)
     for axes, (facet, axis) in zip(page.panels, data.panels, strict=True):
         axes.set_title(facet.title)
         if not one_axis:
             axes.set_xlabel("\n".join(fitted(drawable(axis.quantity), 150.0)))
-        _draw_lines(axes, facet.arms, axis, labels, page.label_ends(axes), bars=bars)
+        _draw_lines(axes, facet.groups, axis, labels, page.label_ends(axes), bars=bars)
     return page.finish()
 
 
 def _draw_lines(
     axes: Axes,
-    arms: list[Arm],
+    groups: list[ReplicateGroup],
     axis: NoiseAxis,
     labels: dict[tuple[str, str], str],
     ends: EndLabels,
     *,
     bars: bool,
 ) -> None:
-    looks = [look_of(arm.zero_stable) for arm in arms]
-    for arm, look, pattern in zip(arms, looks, patterns(looks), strict=True):
-        points = accuracy_by_level(arm, axis)
+    looks = [look_of(group.zero_stable) for group in groups]
+    for group, look, pattern in zip(groups, looks, patterns(looks), strict=True):
+        points = accuracy_by_level(group, axis)
         if not points:
             continue
         means = [point.mean for point in points.values()]
@@ -139,7 +139,7 @@ def _draw_lines(
             markersize=3.6 if bars else 2.6,
             elinewidth=0.6,
             capsize=1.5,
-            label=f"{arm.model}/{arm.scheme}",
+            label=f"{group.model}/{group.scheme}",
             **look.marks,
         )
-        ends.add(max(points), means[-1], labels[arm.model, arm.scheme], look.color)
+        ends.add(max(points), means[-1], labels[group.model, group.scheme], look.color)

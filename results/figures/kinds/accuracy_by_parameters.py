@@ -12,9 +12,9 @@ from results.figures.data import Selection, Undrawable
 from results.figures.drawing.end_labels import EndLabels, height_for, unnamed_note
 from results.figures.drawing.labels import (
     Facet,
-    arm_labels,
     common_text,
     facets,
+    group_labels,
     metric_label,
     scheme_note,
 )
@@ -28,7 +28,7 @@ from results.figures.drawing.style import (
     mark_below,
     patterns,
 )
-from results.figures.replicates import Arm
+from results.figures.replicates import ReplicateGroup
 
 _MOST_PANELS = 6
 _LABEL = 105.0
@@ -45,14 +45,14 @@ class Data:
 
 def collect(selection: Selection) -> Data:
     """Raises Undrawable."""
-    arms = selection.arms
-    if not any(arm.values(selection.metric) for arm in arms):
+    groups = selection.groups
+    if not any(group.values(selection.metric) for group in groups):
         raise Undrawable(f"no done run has a value of {selection.metric.name}")
-    if len({arm.parameters for arm in arms}) < 2:
+    if len({group.parameters for group in groups}) < 2:
         raise Undrawable(
-            f"all networks have {arms[0].parameters:,} parameters; train another depth or width"
+            f"all networks have {groups[0].parameters:,} parameters; train another depth or width"
         )
-    panels = facets(arms, by=("dataset",), together=("model.width",))
+    panels = facets(groups, by=("dataset",), together=("model.width",))
     if len(panels) > _MOST_PANELS:
         raise Undrawable(
             f"{len(panels)} panels (datasets, settings) are more than the {_MOST_PANELS} that fit"
@@ -63,50 +63,50 @@ def collect(selection: Selection) -> Data:
 
 def plot(data: Data) -> Figure:
     selection = data.selection
-    arms = selection.arms
+    groups = selection.groups
     columns = min(len(data.panels), 2)
-    most_lines = max(len(families(panel.arms)) for panel in data.panels)
+    most_lines = max(len(families(panel.groups)) for panel in data.panels)
     bars = most_lines <= MOST_WITH_BARS
     page = open_page(
         len(data.panels),
         columns=columns,
         wide=columns > 1,
         panel_height=2.1 if bars else max(2.6, 0.4 + height_for(most_lines)),
-        legend=stability_keys(arms) + diverged_key(arms),
+        legend=stability_keys(groups) + diverged_key(groups),
         notes=[
-            common_text(arms),
-            scheme_note(arms),
-            averaged_over(arms, selection.metric, bars=bars),
+            common_text(groups),
+            scheme_note(groups),
+            averaged_over(groups, selection.metric, bars=bars),
             unnamed_note(most_lines),
-            *not_shown(arms, selection),
+            *not_shown(groups, selection),
         ],
         x_label="Parameters (millions)",
         y_label=metric_label(selection.metric.metric),
     )
-    labels = arm_labels(arms, _LABEL)
+    labels = group_labels(groups, _LABEL)
     for axes, panel in zip(page.panels, data.panels, strict=True):
         axes.set_title(panel.title)
         axes.set_xscale("log")
-        _draw_lines(axes, panel.arms, data, labels, page.label_ends(axes), bars=bars)
-    if any(arm.diverged for arm in arms):
+        _draw_lines(axes, panel.groups, data, labels, page.label_ends(axes), bars=bars)
+    if any(group.diverged for group in groups):
         leave_room_below(page.panels[0])
-    counts = [arm.parameters / _MILLION for arm in arms]
+    counts = [group.parameters / _MILLION for group in groups]
     _set_ticks(page.panels[0], min(counts), max(counts))
     return page.finish()
 
 
-def families(arms: list[Arm]) -> dict[tuple[str, str], list[Arm]]:
+def families(groups: list[ReplicateGroup]) -> dict[tuple[str, str], list[ReplicateGroup]]:
     """Networks of one model and scheme, by the number of their parameters."""
-    members: dict[tuple[str, str], list[Arm]] = {}
-    for arm in sorted(arms, key=lambda arm: arm.parameters):
-        members.setdefault((arm.model, arm.scheme), []).append(arm)
-    ordered = dict.fromkeys((arm.model, arm.scheme) for arm in arms)
+    members: dict[tuple[str, str], list[ReplicateGroup]] = {}
+    for group in sorted(groups, key=lambda group: group.parameters):
+        members.setdefault((group.model, group.scheme), []).append(group)
+    ordered = dict.fromkeys((group.model, group.scheme) for group in groups)
     return {key: members[key] for key in ordered}
 
 
 def _draw_lines(
     axes: Axes,
-    arms: list[Arm],
+    groups: list[ReplicateGroup],
     data: Data,
     labels: dict[tuple[str, str], str],
     ends: EndLabels,
@@ -114,13 +114,13 @@ def _draw_lines(
     bars: bool,
 ) -> None:
     metric = data.selection.metric
-    lines = families(arms)
+    lines = families(groups)
     looks = [look_of(members[0].zero_stable) for members in lines.values()]
     for (key, members), look, pattern in zip(lines.items(), looks, patterns(looks), strict=True):
-        measured = [arm for arm in members if arm.values(metric)]
+        measured = [group for group in members if group.values(metric)]
         if measured:
-            samples = [arm.sample(metric) for arm in measured]
-            sizes = [arm.parameters / _MILLION for arm in measured]
+            samples = [group.sample(metric) for group in measured]
+            sizes = [group.parameters / _MILLION for group in measured]
             means = [s.mean for s in samples]
             axes.errorbar(
                 sizes,
@@ -135,7 +135,7 @@ def _draw_lines(
                 **look.marks,
             )
             ends.add(sizes[-1], means[-1], labels[key], look.color)
-    failed = [arm.parameters / _MILLION for arm in arms if arm.diverged]
+    failed = [group.parameters / _MILLION for group in groups if group.diverged]
     if failed:
         mark_below(axes, failed)
 

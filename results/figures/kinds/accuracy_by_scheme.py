@@ -11,9 +11,9 @@ from matplotlib.transforms import blended_transform_factory
 from results.figures.data import Selection, Undrawable
 from results.figures.drawing.labels import (
     Facet,
-    arm_labels,
     common_text,
     facets,
+    group_labels,
     metric_label,
     scheme_axis_label,
     scheme_note,
@@ -22,7 +22,7 @@ from results.figures.drawing.legend import diverged_key, stability_keys
 from results.figures.drawing.notes import averaged_over, not_shown
 from results.figures.drawing.page import open_page
 from results.figures.drawing.style import DIVERGED, LOOKS, SMALL, look_of
-from results.figures.replicates import Arm
+from results.figures.replicates import ReplicateGroup
 
 _MOST_SCHEMES = 60
 _MOST_PANELS = 12
@@ -41,16 +41,16 @@ class Data:
 
 def collect(selection: Selection) -> Data:
     """Raises Undrawable."""
-    arms = selection.arms
-    if not any(arm.values(selection.metric) for arm in arms):
+    groups = selection.groups
+    if not any(group.values(selection.metric) for group in groups):
         raise Undrawable(f"no done run has a value of {selection.metric.name}")
-    schemes = list(dict.fromkeys((arm.model, arm.scheme) for arm in arms))
+    schemes = list(dict.fromkeys((group.model, group.scheme) for group in groups))
     if len(schemes) > _MOST_SCHEMES:
         raise Undrawable(
             f"{len(schemes)} schemes are more than the {_MOST_SCHEMES} that fit on a page:"
             " choose some with --where"
         )
-    panels = facets(arms)
+    panels = facets(groups)
     if len(panels) > _MOST_PANELS:
         raise Undrawable(
             f"{len(panels)} panels (datasets, depths, settings) are more than the {_MOST_PANELS}"
@@ -61,49 +61,51 @@ def collect(selection: Selection) -> Data:
 
 def plot(data: Data) -> Figure:
     selection = data.selection
-    arms = selection.arms
+    groups = selection.groups
     count = len(data.panels)
     columns = 3 if count in (5, 6, 9) else min(count, 4)
     wide = columns > 1
-    axis_label = scheme_axis_label(arms)
+    axis_label = scheme_axis_label(groups)
     page = open_page(
         count,
         columns=columns,
         wide=wide,
         panel_height=0.35 + _ROW * max(len(data.schemes), 3),
-        legend=stability_keys(arms) + diverged_key(arms),
+        legend=stability_keys(groups) + diverged_key(groups),
         notes=[
-            common_text(arms),
-            scheme_note(arms) if axis_label == "Scheme" else "",
-            averaged_over(arms, selection.metric),
-            *not_shown(arms, selection),
+            common_text(groups),
+            scheme_note(groups) if axis_label == "Scheme" else "",
+            averaged_over(groups, selection.metric),
+            *not_shown(groups, selection),
         ],
         x_label=metric_label(selection.metric.metric),
         y_label=axis_label,
     )
-    labels = arm_labels(arms, _WIDE_LABEL if wide else _LABEL)
+    labels = group_labels(groups, _WIDE_LABEL if wide else _LABEL)
     for axes, panel in zip(page.panels, data.panels, strict=True):
         axes.set_title(panel.title)
         axes.grid(axis="y")
-        _draw_arms(axes, panel.arms, data)
+        _draw_groups(axes, panel.groups, data)
     axes = page.panels[0]
     axes.set_yticks(range(len(data.schemes)), [labels[scheme] for scheme in data.schemes])
     axes.set_ylim(len(data.schemes) - 0.4, -0.6)
-    if any(arm.diverged for arm in arms):
+    if any(group.diverged for group in groups):
         _leave_room_for_marks(axes)
     return page.finish()
 
 
-def _draw_arms(axes: Axes, arms: list[Arm], data: Data) -> None:
+def _draw_groups(axes: Axes, groups: list[ReplicateGroup], data: Data) -> None:
     metric = data.selection.metric
     for look in LOOKS:
-        alike = [arm for arm in arms if look_of(arm.zero_stable) is look and arm.values(metric)]
+        alike = [
+            group for group in groups if look_of(group.zero_stable) is look and group.values(metric)
+        ]
         if not alike:
             continue
-        samples = [arm.sample(metric) for arm in alike]
+        samples = [group.sample(metric) for group in alike]
         axes.errorbar(
             [s.mean for s in samples],
-            [data.schemes.index((arm.model, arm.scheme)) for arm in alike],
+            [data.schemes.index((group.model, group.scheme)) for group in alike],
             xerr=[s.std for s in samples],
             linestyle="none",
             elinewidth=0.8,
@@ -112,12 +114,12 @@ def _draw_arms(axes: Axes, arms: list[Arm], data: Data) -> None:
             **look.marks,
         )
     beside_axis = blended_transform_factory(axes.transAxes, axes.transData)
-    for arm in arms:
-        if arm.diverged:
-            row = data.schemes.index((arm.model, arm.scheme))
+    for group in groups:
+        if group.diverged:
+            row = data.schemes.index((group.model, group.scheme))
             axes.plot([0.04], [row], transform=beside_axis, label="diverged", **DIVERGED)
             axes.annotate(
-                f"{arm.diverged} of {len(arm.runs)}",
+                f"{group.diverged} of {len(group.runs)}",
                 (0.04, row),
                 xycoords=beside_axis,
                 xytext=(5, 0),

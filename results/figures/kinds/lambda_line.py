@@ -26,7 +26,7 @@ from results.figures.drawing.style import (
 )
 from results.figures.kinds.lambda_axis import limits, set_scale
 from results.figures.kinds.zerosnet import lambda_of, largest_modulus
-from results.figures.replicates import Arm
+from results.figures.replicates import ReplicateGroup
 from results.queries.row_columns import Column
 
 _MOST_PANELS = 6
@@ -41,32 +41,32 @@ class Data:
 
 def collect(selection: Selection) -> Data:
     """Raises Undrawable."""
-    arms = [arm for arm in selection.arms if lambda_of(arm.alpha, arm.beta) is not None]
-    if not arms:
+    groups = [group for group in selection.groups if lambda_of(group.alpha, group.beta) is not None]
+    if not groups:
         raise Undrawable("no done run has a scheme of the family ZeroSNet(λ)")
-    if len({round(_lambda(arm), 9) for arm in arms}) < 2:
-        raise Undrawable(f"all runs have λ = {_lambda(arms[0]):g}; a line needs two or more")
-    if not any(arm.values(selection.metric) for arm in arms):
+    if len({round(_lambda(group), 9) for group in groups}) < 2:
+        raise Undrawable(f"all runs have λ = {_lambda(groups[0]):g}; a line needs two or more")
+    if not any(group.values(selection.metric) for group in groups):
         raise Undrawable(f"no done run has a value of {selection.metric.name}")
-    panels = facets(arms, by=("model", "dataset", "depth"))
+    panels = facets(groups, by=("model", "dataset", "depth"))
     if len(panels) > _MOST_PANELS:
         raise Undrawable(
             f"{len(panels)} panels (models, datasets, depths, settings) are more than the"
             f" {_MOST_PANELS} that fit on a page: choose some with --where"
         )
-    return Data(selection, panels, len(selection.arms) - len(arms))
+    return Data(selection, panels, len(selection.groups) - len(groups))
 
 
-def _lambda(arm: Arm) -> float:
-    """Of an arm that `collect` has chosen."""
-    value = lambda_of(arm.alpha, arm.beta)
+def _lambda(group: ReplicateGroup) -> float:
+    """Of a group that `collect` has chosen."""
+    value = lambda_of(group.alpha, group.beta)
     assert value is not None
     return value
 
 
 def plot(data: Data) -> Figure:
     selection = data.selection
-    arms = [arm for panel in data.panels for arm in panel.arms]
+    groups = [group for panel in data.panels for group in panel.groups]
     accuracy_height = 1.7 if len(data.panels) == 1 else 1.4
     heights = [accuracy_height] * len(data.panels) + [1.0]
     page = open_page(
@@ -74,15 +74,15 @@ def plot(data: Data) -> Figure:
         panel_height=accuracy_height,
         heights=heights,
         legend=[
-            *stability_keys(arms),
+            *stability_keys(groups),
             Key("zero-stable region", Patch(facecolor=FAINT, linewidth=0)),
-            *diverged_key(arms),
+            *diverged_key(groups),
         ],
         notes=[
-            common_text(arms),
-            averaged_over(arms, selection.metric),
+            common_text(groups),
+            averaged_over(groups, selection.metric),
             left_out(data.others, "networks with other schemes"),
-            *not_shown(arms, selection),
+            *not_shown(groups, selection),
         ],
         x_label="λ",
         share="x",
@@ -91,20 +91,22 @@ def plot(data: Data) -> Figure:
     for axes, panel in zip(page.panels, data.panels, strict=False):
         axes.set_title(panel.title)
         axes.set_ylabel("\n".join(fitted(metric_name, accuracy_height * 72 - 25)))
-        _draw_accuracies(axes, panel.arms, selection.metric)
-    _draw_moduli(page.panels[-1], arms)
-    set_scale(page.panels, [_lambda(arm) for arm in arms])
+        _draw_accuracies(axes, panel.groups, selection.metric)
+    _draw_moduli(page.panels[-1], groups)
+    set_scale(page.panels, [_lambda(group) for group in groups])
     page.figure.align_ylabels(page.panels)
     return page.finish()
 
 
-def _draw_accuracies(axes: Axes, arms: Sequence[Arm], metric: Column) -> None:
+def _draw_accuracies(axes: Axes, groups: Sequence[ReplicateGroup], metric: Column) -> None:
     for look in LOOKS:
-        alike = [arm for arm in arms if look_of(arm.zero_stable) is look and arm.values(metric)]
+        alike = [
+            group for group in groups if look_of(group.zero_stable) is look and group.values(metric)
+        ]
         if alike:
-            samples = [arm.sample(metric) for arm in alike]
+            samples = [group.sample(metric) for group in alike]
             axes.errorbar(
-                [_lambda(arm) for arm in alike],
+                [_lambda(group) for group in alike],
                 [s.mean for s in samples],
                 yerr=[s.std for s in samples],
                 linestyle="none",
@@ -113,14 +115,14 @@ def _draw_accuracies(axes: Axes, arms: Sequence[Arm], metric: Column) -> None:
                 label=look.name,
                 **look.marks,
             )
-    failed = [_lambda(arm) for arm in arms if arm.diverged]
+    failed = [_lambda(group) for group in groups if group.diverged]
     if failed:
         leave_room_below(axes)
         mark_below(axes, failed)
 
 
-def _draw_moduli(axes: Axes, arms: Sequence[Arm]) -> None:
-    values = [_lambda(arm) for arm in arms]
+def _draw_moduli(axes: Axes, groups: Sequence[ReplicateGroup]) -> None:
+    values = [_lambda(group) for group in groups]
     low, high, nearest = limits(values)
     positive = np.geomspace(nearest / 10, high, 300)
     negative = -np.geomspace(-low, nearest / 10, 300)
@@ -128,7 +130,7 @@ def _draw_moduli(axes: Axes, arms: Sequence[Arm]) -> None:
         axes.plot(side, [largest_modulus(v) for v in side], color=GREY, linewidth=0.8, zorder=1)
     axes.axhline(1.0, color=BLACK, linewidth=0.5, linestyle=(0, (1, 1)), zorder=0)
     for look in LOOKS:
-        shown = sorted({_lambda(a) for a in arms if look_of(a.zero_stable) is look})
+        shown = sorted({_lambda(g) for g in groups if look_of(g.zero_stable) is look})
         if shown:
             moduli = [largest_modulus(value) for value in shown]
             axes.plot(shown, moduli, linestyle="none", label=look.name, **look.marks)

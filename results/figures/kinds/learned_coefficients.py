@@ -13,12 +13,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from results.figures.data import Selection, Undrawable
-from results.figures.drawing.labels import arm_labels, common_text, facets
+from results.figures.drawing.labels import common_text, facets, group_labels
 from results.figures.drawing.legend import Key
 from results.figures.drawing.notes import not_shown, seeds
 from results.figures.drawing.page import open_page, title_height
 from results.figures.drawing.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, WIDE
-from results.figures.replicates import Arm
+from results.figures.replicates import ReplicateGroup
 from results.records import RunRow
 
 _MOST_PANELS = 24
@@ -44,13 +44,13 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Panel:
-    arm: Arm
+    group: ReplicateGroup
     condition: str
     parameters: list[Parameter]
 
     @property
     def family(self) -> tuple[str, str]:
-        return (self.arm.model, self.arm.scheme)
+        return (self.group.model, self.group.scheme)
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,15 @@ class Data:
 def collect(selection: Selection) -> Data:
     """Raises Undrawable."""
     panels = []
-    for facet in facets(selection.arms):
-        for arm in facet.arms:
-            learned = [_blocks(run) for run in arm.runs]
+    for facet in facets(selection.groups):
+        for group in facet.groups:
+            learned = [_blocks(run) for run in group.runs]
             runs = [blocks for blocks in learned if blocks]
             if not runs:
                 continue
             if len({(len(blocks), len(blocks[0])) for blocks in runs}) > 1:
-                raise Undrawable(f"runs of {arm.model} ({arm.scheme}) differ in their blocks")
-            panels.append(Panel(arm, facet.title, _parameters(arm, runs)))
+                raise Undrawable(f"runs of {group.model} ({group.scheme}) differ in their blocks")
+            panels.append(Panel(group, facet.title, _parameters(group, runs)))
     if not panels:
         raise Undrawable("no done run has learned coefficients (trainable: true in the scheme)")
     if len(panels) > _MOST_PANELS:
@@ -96,13 +96,13 @@ def _blocks(run: RunRow) -> list[list[float]]:
     return found if numbers and len(lengths) == 1 and 0 not in lengths else []
 
 
-def _parameters(arm: Arm, runs: Sequence[list[list[float]]]) -> list[Parameter]:
+def _parameters(group: ReplicateGroup, runs: Sequence[list[list[float]]]) -> list[Parameter]:
     """k_n or lambda_n where a block learned just this, else every coefficient."""
     width = len(runs[0][0])
-    if arm.learned == "k" and width == 3:
+    if group.learned == "k" and width == 3:
         # alpha = (1 - k_n, k_n), beta = 1 (Lu et al. 2018, eq. 1).
         return [Parameter("kₙ", [[block[1] for block in run] for run in runs])]
-    if arm.learned == "lambda" and width == 4:
+    if group.learned == "lambda" and width == 4:
         return [Parameter("λₙ", [[_lambda(block) for block in run] for run in runs])]
     names = [f"α{index}".translate(_SUBSCRIPTS) for index in range(width - 1)] + ["β"]
     return [
@@ -118,11 +118,11 @@ def _lambda(block: Sequence[float]) -> float:
 
 def plot(data: Data) -> Figure:
     panels = data.panels
-    arms = [panel.arm for panel in panels]
+    groups = [panel.group for panel in panels]
     columns = min(len(panels), len({panel.condition for panel in panels}), _COLUMNS)
     wide = columns > 1
     room = (WIDE * 72 / columns if wide else 200.0) - 40
-    labels = arm_labels(arms, room)
+    labels = group_labels(groups, room)
     titles = ["\n".join(part for part in (p.condition, labels[p.family]) if part) for p in panels]
     lines = 1 + max(title.count("\n") for title in titles)
     looks = _looks(panels)
@@ -133,9 +133,9 @@ def plot(data: Data) -> Figure:
         panel_height=1.3 + title_height(lines),
         legend=[Key(name, Line2D([], [], **look)) for name, look in looks.items()],
         notes=[
-            common_text(arms),
+            common_text(groups),
             _line_note({len(panel.parameters[0].values) for panel in panels}),
-            *not_shown(arms, data.selection),
+            *not_shown(groups, data.selection),
         ],
         x_label="Multistep block, from the input on",
         share="none",

@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from results.figures.data import Selection, Undrawable
 from results.figures.drawing.end_labels import EndLabels, height_for, unnamed_note
-from results.figures.drawing.labels import arm_labels, common_text, facets, scheme_note
+from results.figures.drawing.labels import common_text, facets, group_labels, scheme_note
 from results.figures.drawing.legend import Key, diverged_key, stability_keys
 from results.figures.drawing.notes import left_out, not_shown, seeds
 from results.figures.drawing.page import open_page
@@ -31,7 +31,7 @@ from results.figures.drawing.style import (
     patterns,
 )
 from results.figures.drawing.text import drawable, shorten, width
-from results.figures.replicates import Arm, Sample, sample
+from results.figures.replicates import ReplicateGroup, Sample, sample
 from results.queries.layer_order import layer_key, quantity_key
 
 _MOST_PANELS = 12
@@ -53,10 +53,10 @@ _NUMBERED = re.compile(r"(.*?)(\d+)")
 
 @dataclass(frozen=True)
 class Line:
-    """One arm's values by place: mean and range of the runs that did not diverge, and each other
+    """One group's values by place: mean and range of the runs that did not diverge, and each other
     run by itself. A place is an epoch, or the number of a layer, from 1."""
 
-    arm: Arm
+    group: ReplicateGroup
     layer: str | None
     points: dict[int, Sample]
     diverged: list[dict[int, float]]
@@ -78,7 +78,7 @@ class Panel:
 class Data:
     selection: Selection
     panels: list[Panel]
-    arms: list[Arm]
+    groups: list[ReplicateGroup]
     #: Quantities that are parts of one that is shown.
     details: int
     #: Quantities with one value a run.
@@ -87,7 +87,7 @@ class Data:
 
 @dataclass
 class _Measured:
-    """Of one quantity: by arm and run the values by epoch and layer; None: not finite."""
+    """Of one quantity: by group and run the values by epoch and layer; None: not finite."""
 
     layers: set[str] = field(default_factory=set)
     epochs: set[int] = field(default_factory=set)
@@ -125,7 +125,7 @@ def collect(selection: Selection) -> Data:
     return Data(
         selection,
         panels,
-        [selection.arms[index] for index in used],
+        [selection.groups[index] for index in used],
         details=len(measured) - len(shown),
         single=len(shown) - len(lines),
     )
@@ -133,8 +133,8 @@ def collect(selection: Selection) -> Data:
 
 def _by_quantity(selection: Selection) -> dict[tuple[str, str], _Measured]:
     measured: dict[tuple[str, str], _Measured] = defaultdict(_Measured)
-    for index, arm in enumerate(selection.arms):
-        for run in arm.runs:
+    for index, group in enumerate(selection.groups):
+        for run in group.runs:
             for row in selection.probes.get(run["run_id"], ()):
                 found = measured[row["probe"], row["quantity"]]
                 place = (row["epoch"], row["layer"])
@@ -158,14 +158,14 @@ def _panel(key: tuple[str, str], found: _Measured, selection: Selection) -> Pane
     lines = []
     ends = set()
     for index, runs in sorted(found.runs.items()):
-        arm = selection.arms[index]
+        group = selection.groups[index]
         if by_epoch:
             for layer in layers:
                 of_runs = {
                     run_id: {epoch: v for (epoch, at), v in values.items() if at == layer}
                     for run_id, values in runs.items()
                 }
-                lines.append(_line(arm, layer, of_runs))
+                lines.append(_line(group, layer, of_runs))
             continue
         places = {layer: place for place, layer in enumerate(layers, start=1)}
         last = {run_id: max(epoch for epoch, _ in values) for run_id, values in runs.items()}
@@ -176,16 +176,18 @@ def _panel(key: tuple[str, str], found: _Measured, selection: Selection) -> Pane
             }
             for run_id, values in runs.items()
         }
-        lines.append(_line(arm, None, at_end))
+        lines.append(_line(group, None, at_end))
     if by_epoch:
         return Panel(*key, (), "Epoch", lines)
     return Panel(*key, layers, _layer_label(layers, ends), lines)
 
 
-def _line(arm: Arm, layer: str | None, of_runs: Mapping[str, Mapping[int, float | None]]) -> Line:
+def _line(
+    group: ReplicateGroup, layer: str | None, of_runs: Mapping[str, Mapping[int, float | None]]
+) -> Line:
     finished: dict[int, list[float]] = defaultdict(list)
     diverged = []
-    for run in arm.runs:
+    for run in group.runs:
         values = of_runs.get(run["run_id"], {})
         known = {place: value for place, value in sorted(values.items()) if value is not None}
         if run["diverged"]:
@@ -193,7 +195,7 @@ def _line(arm: Arm, layer: str | None, of_runs: Mapping[str, Mapping[int, float 
             continue
         for place, value in known.items():
             finished[place].append(value)
-    return Line(arm, layer, {p: sample(finished[p]) for p in sorted(finished)}, diverged)
+    return Line(group, layer, {p: sample(finished[p]) for p in sorted(finished)}, diverged)
 
 
 def _layer_label(layers: Sequence[str], ends: set[int]) -> str:
@@ -214,16 +216,16 @@ def _common_prefix(layers: Sequence[str]) -> str | None:
 
 
 def plot(data: Data) -> Figure:
-    arms = data.arms
-    names = _names(arms)
+    groups = data.groups
+    names = _names(groups)
     ends = {_end(line, panel, names) for panel in data.panels for line in panel.lines}
     # Ends that name a layer and a network leave a narrow panel no room.
-    long_names = len(arms) > 1 and any(_layers_drawn(panel) > 1 for panel in data.panels)
+    long_names = len(groups) > 1 and any(_layers_drawn(panel) > 1 for panel in data.panels)
     columns = 1 if long_names else min(len(data.panels), 2)
     wide = long_names or columns > 1
     most_lines = max(len(panel.lines) for panel in data.panels)
     crowded = most_lines > MOST_WITH_BARS
-    finished = {len(arm.runs) - arm.diverged for arm in arms} - {0}
+    finished = {len(group.runs) - group.diverged for group in groups} - {0}
     banded = bool(finished) and finished != {1}
     single_seeds = "one seed each" if finished else ""
     page = open_page(
@@ -231,15 +233,15 @@ def plot(data: Data) -> Figure:
         columns=columns,
         wide=wide,
         panel_height=max(2.6, 0.55 + height_for(most_lines)) if crowded else 2.1,
-        legend=[*stability_keys(arms), *_band_key(banded=banded), *diverged_key(arms)],
+        legend=[*stability_keys(groups), *_band_key(banded=banded), *diverged_key(groups)],
         notes=[
-            common_text(arms),
-            scheme_note(arms) if len(arms) > 1 else "",
+            common_text(groups),
+            scheme_note(groups) if len(groups) > 1 else "",
             f"line: mean, band: least to greatest of {seeds(finished)}" if banded else single_seeds,
             unnamed_note(most_lines),
             left_out(data.details, "parts of quantities"),
             left_out(data.single, "quantities with one value a run"),
-            *not_shown(arms, data.selection),
+            *not_shown(groups, data.selection),
         ],
         share="none",
     )
@@ -269,7 +271,7 @@ def _end(line: Line, panel: Panel, names: Mapping[int, str]) -> str:
     """What the end of a line is called, if its panel has several."""
     several_layers = _layers_drawn(panel) > 1
     layer = (drawable(line.layer) or "all") if several_layers and line.layer is not None else ""
-    name = names[id(line.arm)]
+    name = names[id(line.group)]
     text = " ".join(part for part in (layer, name) if part)
     return shorten(text, _LONG_LABEL if layer and name else _LABEL)
 
@@ -283,19 +285,19 @@ def _band_key(*, banded: bool) -> list[Key]:
     ]
 
 
-def _names(arms: Sequence[Arm]) -> dict[int, str]:
-    """What the ends of lines are called, by the arm's identity; empty for the only arm."""
-    if len(arms) == 1:
-        return {id(arms[0]): ""}
-    labels = arm_labels(arms, _LABEL)
-    found = facets(arms)
+def _names(groups: Sequence[ReplicateGroup]) -> dict[int, str]:
+    """What the ends of lines are called, by the group's identity; empty for the only group."""
+    if len(groups) == 1:
+        return {id(groups[0]): ""}
+    labels = group_labels(groups, _LABEL)
+    found = facets(groups)
     # Of networks that differ in their conditions alone, these say more than what is the same.
     one_scheme = len(labels) == 1
     names = {}
     for facet in found:
-        for arm in facet.arms:
-            parts = [facet.title, "" if one_scheme else labels[arm.model, arm.scheme]]
-            names[id(arm)] = " ".join(part for part in parts if part)
+        for group in facet.groups:
+            parts = [facet.title, "" if one_scheme else labels[group.model, group.scheme]]
+            names[id(group)] = " ".join(part for part in parts if part)
     return names
 
 
@@ -333,7 +335,7 @@ def _label_layers(axes: Axes, layers: Sequence[str], room: float) -> None:
 def _draw_lines(
     axes: Axes, panel: Panel, names: Mapping[int, str], ends: EndLabels, *, banded: bool
 ) -> None:
-    looks = [look_of(line.arm.zero_stable) for line in panel.lines]
+    looks = [look_of(line.group.zero_stable) for line in panel.lines]
     for line, look, pattern in zip(panel.lines, looks, patterns(looks), strict=True):
         if line.points:
             places, points = _with_gaps(line.points, panel, _NOTHING)

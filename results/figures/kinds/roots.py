@@ -11,12 +11,12 @@ from matplotlib.patches import Circle
 from matplotlib.ticker import MaxNLocator
 
 from results.figures.data import Selection, Undrawable
-from results.figures.drawing.labels import arm_labels, scheme_note
+from results.figures.drawing.labels import group_labels, scheme_note
 from results.figures.drawing.legend import stability_keys
 from results.figures.drawing.notes import left_out
 from results.figures.drawing.page import open_page, small_multiples, title_height
 from results.figures.drawing.style import COLUMN, GREY, PALE, SMALL, WIDE, look_of
-from results.figures.replicates import Arm
+from results.figures.replicates import ReplicateGroup
 
 _MOST_PANELS = 36
 #: Computed roots nearer than this are one repeated root: rounding parts a double root by 1e-8.
@@ -27,19 +27,19 @@ _AROUND = 1.35
 @dataclass(frozen=True)
 class Data:
     #: One for each scheme.
-    arms: list[Arm]
+    groups: list[ReplicateGroup]
     without: int
 
 
 def collect(selection: Selection) -> Data:
     """Raises Undrawable."""
-    by_alpha: dict[tuple[float, ...], Arm] = {}
+    by_alpha: dict[tuple[float, ...], ReplicateGroup] = {}
     without = set()
-    for arm in selection.arms:
-        if arm.alpha is None:
-            without.add((arm.model, arm.scheme))
+    for group in selection.groups:
+        if group.alpha is None:
+            without.add((group.model, group.scheme))
         else:
-            by_alpha.setdefault(tuple(arm.alpha), arm)
+            by_alpha.setdefault(tuple(group.alpha), group)
     if not by_alpha:
         raise Undrawable("no done run has a fixed scheme; the roots of learned ones change")
     return Data(list(by_alpha.values()), len(without))
@@ -62,21 +62,21 @@ def characteristic_roots(alpha: list[float]) -> list[tuple[complex, int]]:
 
 
 def plot(data: Data) -> Figure:
-    together = len(data.arms) > _MOST_PANELS
-    columns, wide = (1, False) if together else small_multiples([len(data.arms)], dense=True)
+    together = len(data.groups) > _MOST_PANELS
+    columns, wide = (1, False) if together else small_multiples([len(data.groups)], dense=True)
     # Square panels: as high as they are wide, and a title.
     panel = (WIDE if wide else COLUMN) / columns
-    labels = arm_labels(data.arms, panel * 72 - 20, stacked=True)
+    labels = group_labels(data.groups, panel * 72 - 20, stacked=True)
     lines = 1 + max(label.count("\n") for label in labels.values())
     page = open_page(
-        1 if together else len(data.arms),
+        1 if together else len(data.groups),
         columns=columns,
         wide=wide,
         panel_height=min(panel, 2.6) if together else panel - 0.07 + title_height(lines),
-        legend=stability_keys(data.arms),
+        legend=stability_keys(data.groups),
         notes=[
             "circle: modulus 1",
-            scheme_note(data.arms) if not together else f"{len(data.arms)} schemes",
+            scheme_note(data.groups) if not together else f"{len(data.groups)} schemes",
             left_out(data.without, "schemes that are learned or unknown"),
         ],
         x_label="Real part",
@@ -84,26 +84,26 @@ def plot(data: Data) -> Figure:
         share="none",
     )
     if together:
-        for arm in data.arms:
-            _draw_roots(page.panels[0], arm)
-        _frame(page.panels[0], data.arms)
+        for group in data.groups:
+            _draw_roots(page.panels[0], group)
+        _frame(page.panels[0], data.groups)
         return page.finish()
-    for axes, arm in zip(page.panels, data.arms, strict=True):
-        axes.set_title(labels[arm.model, arm.scheme])
-        _draw_roots(axes, arm)
-        _frame(axes, [arm])
+    for axes, group in zip(page.panels, data.groups, strict=True):
+        axes.set_title(labels[group.model, group.scheme])
+        _draw_roots(axes, group)
+        _frame(axes, [group])
     return page.finish()
 
 
-def _draw_roots(axes: Axes, arm: Arm) -> None:
-    look = look_of(arm.zero_stable)
-    assert arm.alpha is not None
-    roots = characteristic_roots(arm.alpha)
+def _draw_roots(axes: Axes, group: ReplicateGroup) -> None:
+    look = look_of(group.zero_stable)
+    assert group.alpha is not None
+    roots = characteristic_roots(group.alpha)
     axes.plot(
         [root.real for root, _ in roots],
         [root.imag for root, _ in roots],
         linestyle="none",
-        label=arm.scheme,
+        label=group.scheme,
         zorder=3,
         **look.marks,
     )
@@ -118,12 +118,12 @@ def _draw_roots(axes: Axes, arm: Arm) -> None:
             )
 
 
-def _frame(axes: Axes, arms: list[Arm]) -> None:
+def _frame(axes: Axes, groups: list[ReplicateGroup]) -> None:
     """The unit circle, the axes through 0, and limits that show all roots."""
     axes.add_patch(Circle((0, 0), 1.0, fill=False, edgecolor=GREY, linewidth=0.6, zorder=1))
     axes.axhline(0, color=PALE, linewidth=0.4, zorder=0)
     axes.axvline(0, color=PALE, linewidth=0.4, zorder=0)
-    moduli = [abs(r) for arm in arms for r, _ in characteristic_roots(arm.alpha or [])]
+    moduli = [abs(r) for group in groups for r, _ in characteristic_roots(group.alpha or [])]
     extent = max(_AROUND, 1.15 * max(moduli))
     axes.set_aspect("equal")
     axes.set_xlim(-extent, extent)

@@ -13,13 +13,13 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from results.figures.data import EpochRow, Selection, Undrawable
-from results.figures.drawing.labels import arm_labels, common_text, facets, scheme_note
+from results.figures.drawing.labels import common_text, facets, group_labels, scheme_note
 from results.figures.drawing.legend import Key, diverged_key, stability_keys
 from results.figures.drawing.notes import left_out, not_shown, seeds
 from results.figures.drawing.page import open_page, small_multiples, title_height
 from results.figures.drawing.style import BLACK, COLUMN, DIVERGED, PALE, SMALL, WIDE, look_of
 from results.figures.drawing.text import shorten
-from results.figures.replicates import Arm, Sample, sample
+from results.figures.replicates import ReplicateGroup, Sample, sample
 
 _MOST_PANELS = 36
 _TRAIN = (0, (3, 1.2))
@@ -27,10 +27,10 @@ _TRAIN = (0, (3, 1.2))
 
 @dataclass(frozen=True)
 class Curve:
-    """One arm's accuracies by epoch, in percent: of the runs that did not diverge together, and
+    """One group's accuracies by epoch, in percent: of the runs that did not diverge together, and
     the test accuracy of each run that did."""
 
-    arm: Arm
+    group: ReplicateGroup
     condition: str
     test: dict[int, Sample]
     train: dict[int, Sample]
@@ -48,26 +48,26 @@ def collect(selection: Selection) -> Data:
     """Raises Undrawable."""
     if not selection.epochs:
         raise Undrawable("there are no epochs of these runs")
-    if len(selection.arms) > _MOST_PANELS:
+    if len(selection.groups) > _MOST_PANELS:
         raise Undrawable(
-            f"{len(selection.arms)} networks are more than the {_MOST_PANELS} that fit on a page:"
+            f"{len(selection.groups)} networks are more than the {_MOST_PANELS} that fit on a page:"
             " choose some with --where"
         )
     curves = []
-    for facet in facets(selection.arms):
-        for arm in facet.arms:
-            curve = _curve(arm, facet.title, selection)
+    for facet in facets(selection.groups):
+        for group in facet.groups:
+            curve = _curve(group, facet.title, selection)
             if curve.test or curve.train or any(curve.diverged):
                 curves.append(curve)
     if not curves:
         raise Undrawable("no epoch of a done run has an accuracy")
-    return Data(selection, curves, len(selection.arms) - len(curves))
+    return Data(selection, curves, len(selection.groups) - len(curves))
 
 
-def _curve(arm: Arm, condition: str, selection: Selection) -> Curve:
+def _curve(group: ReplicateGroup, condition: str, selection: Selection) -> Curve:
     finished: list[EpochRow] = []
     diverged = []
-    for run in arm.runs:
+    for run in group.runs:
         rows = selection.epochs.get(run["run_id"], [])
         if run["diverged"]:
             known = {row["epoch"]: row["test_accuracy"] for row in rows}
@@ -75,7 +75,7 @@ def _curve(arm: Arm, condition: str, selection: Selection) -> Curve:
         else:
             finished += rows
     return Curve(
-        arm,
+        group,
         condition,
         _by_epoch(finished, "test_accuracy"),
         _by_epoch(finished, "train_accuracy"),
@@ -93,14 +93,14 @@ def _by_epoch(rows: list[EpochRow], name: str) -> dict[int, Sample]:
 
 def plot(data: Data) -> Figure:
     selection = data.selection
-    arms = [curve.arm for curve in data.curves]
+    groups = [curve.group for curve in data.curves]
     columns, wide = small_multiples(Counter(curve.condition for curve in data.curves).values())
     others = len({curve.condition for curve in data.curves}) < len(data.curves)
     room = (WIDE if wide else COLUMN) * 72 / columns - 24
-    labels = arm_labels(arms, room, stacked=True)
+    labels = group_labels(groups, room, stacked=True)
     titles = [_title(curve, labels, room) for curve in data.curves]
     lines = 1 + max(title.count("\n") for title in titles)
-    finished = {len(arm.runs) - arm.diverged for arm in arms} - {0}
+    finished = {len(group.runs) - group.diverged for group in groups} - {0}
     banded = finished != {1}
     band = f"band: least to greatest of {seeds(finished)}"
     page = open_page(
@@ -108,13 +108,15 @@ def plot(data: Data) -> Figure:
         columns=columns,
         wide=wide,
         panel_height=(1.75 if columns == 1 else 1.1) + title_height(lines),
-        legend=stability_keys(arms) + _line_keys(banded=banded, others=others) + diverged_key(arms),
+        legend=stability_keys(groups)
+        + _line_keys(banded=banded, others=others)
+        + diverged_key(groups),
         notes=[
-            common_text(arms),
-            scheme_note(arms),
+            common_text(groups),
+            scheme_note(groups),
             f"line: mean, {band}" if banded else "one seed each",
             left_out(data.without_epochs, "networks without epochs"),
-            *not_shown(arms, selection),
+            *not_shown(groups, selection),
         ],
         x_label="Epoch",
         y_label="Accuracy (%)",
@@ -131,7 +133,7 @@ def plot(data: Data) -> Figure:
 
 
 def _title(curve: Curve, labels: dict[tuple[str, str], str], room: float) -> str:
-    label = labels[curve.arm.model, curve.arm.scheme]
+    label = labels[curve.group.model, curve.group.scheme]
     return "\n".join(part for part in (shorten(curve.condition, room, SMALL), label) if part)
 
 
@@ -153,7 +155,7 @@ def _draw_mean(axes: Axes, points: dict[int, Sample], **style: Any) -> None:
 
 
 def _draw_curve(axes: Axes, curve: Curve) -> None:
-    look = look_of(curve.arm.zero_stable)
+    look = look_of(curve.group.zero_stable)
     if curve.test:
         epochs = list(curve.test)
         low = [point.low for point in curve.test.values()]
@@ -176,7 +178,7 @@ def _draw_curve(axes: Axes, curve: Curve) -> None:
 
 def _draw_diverged(axes: Axes, curve: Curve) -> None:
     """Each run to the last accuracy that it had, and a cross there."""
-    look = look_of(curve.arm.zero_stable)
+    look = look_of(curve.group.zero_stable)
     for run in curve.diverged:
         if run:
             epochs = list(run)

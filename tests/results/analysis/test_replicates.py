@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from results.analysis.replicates import identity, network
+from results.analysis.replicates import identity, replicate_key
 
 
 def test_runs_that_differ_in_their_seed_alone_are_one_network(make):
-    assert network(make.row(1)) == network(make.row(2))
-    assert network(make.row(1, test_accuracy=50.0, scheme="relabelled")) == network(make.row(1))
+    assert replicate_key(make.row(1)) == replicate_key(make.row(2))
+    assert replicate_key(make.row(1, test_accuracy=50.0, scheme="relabelled")) == replicate_key(
+        make.row(1)
+    )
 
 
 @pytest.mark.parametrize(
@@ -22,14 +24,14 @@ def test_runs_that_differ_in_their_seed_alone_are_one_network(make):
     ],
 )
 def test_any_other_difference_makes_another_network(make, changes):
-    assert network(make.row(1, **changes)) != network(make.row(1))
+    assert replicate_key(make.row(1, **changes)) != replicate_key(make.row(1))
 
 
 def test_without_configs_the_keys_tell_networks_apart(make):
     def bare(**changes):
         row = make.row(1, **changes)
         del row["config"]
-        return network(row)
+        return replicate_key(row)
 
     assert bare(seed=1) == bare(seed=2)
     assert bare(epochs=2) != bare(epochs=4)

@@ -4,28 +4,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from results.figures.data import select
-from results.figures.drawing.labels import arm_labels, common_text, facets, scheme_axis_label
+from results.figures.drawing.labels import common_text, facets, group_labels, scheme_axis_label
 from results.figures.drawing.text import width
-from results.figures.replicates import group_arms
+from results.figures.replicates import replicate_groups
 
 
-def test_runs_that_differ_in_their_seed_alone_are_one_arm(networks):
-    (arm,) = group_arms(networks.runs(90, 91, None))
-    assert len(arm.runs) == 3
-    assert arm.diverged == 1
-    assert arm.setting == ()
+def test_runs_that_differ_in_their_seed_alone_are_one_group(networks):
+    (group,) = replicate_groups(networks.runs(90, 91, None))
+    assert len(group.runs) == 3
+    assert group.diverged == 1
+    assert group.setting == ()
 
 
 def test_a_run_of_two_sweeps_counts_once(networks):
     rows = networks.runs(90, 91)
-    (arm,) = select([*rows, *rows], [], "test_accuracy").arms
-    assert len(arm.runs) == 2
+    (group,) = select([*rows, *rows], [], "test_accuracy").groups
+    assert len(group.runs) == 2
 
 
 def test_any_other_difference_makes_two_and_is_named(networks):
     rows = [*networks.runs(90, 91), *networks.runs(80, settings={"epochs": 9, "new": {"a": 1}})]
-    first, second = group_arms(rows)
-    settings = {dict(arm.setting)["training.epochs"]: len(arm.runs) for arm in (first, second)}
+    first, second = replicate_groups(rows)
+    settings = {
+        dict(group.setting)["training.epochs"]: len(group.runs) for group in (first, second)
+    }
     assert settings == {2: 2, 9: 1}
     assert [path for path, _ in first.setting] == ["training.epochs", "training.new.a"]
 
@@ -34,19 +36,19 @@ def test_runs_without_a_config_are_told_apart_by_their_columns(networks):
     rows = [*networks.runs(90, 91), *networks.runs(80, 81, depth=44)]
     for row in rows:
         del row["config"]
-    assert [len(arm.runs) for arm in group_arms(rows)] == [2, 2]
+    assert [len(group.runs) for group in replicate_groups(rows)] == [2, 2]
 
 
 def test_differences_between_schemes_and_depths_are_no_settings(networks):
     rows = [*networks.runs(90, depth=20), *networks.runs(80, alpha=(1, 1), beta=1)]
-    assert [arm.setting for arm in group_arms(rows)] == [(), ()]
+    assert [group.setting for group in replicate_groups(rows)] == [(), ()]
 
 
 def test_the_order_is_by_modulus_whatever_the_order_of_the_rows(networks):
     rows = [row for value in ("1/4", "-9/5", "-1/5", 10) for row in networks.zerosnet(value, 90)]
-    expected = [arm.scheme for arm in group_arms(rows)]
-    assert [arm.scheme for arm in group_arms(rows[::-1])] == expected
-    moduli = [arm.root_moduli for arm in group_arms(rows)]
+    expected = [group.scheme for group in replicate_groups(rows)]
+    assert [group.scheme for group in replicate_groups(rows[::-1])] == expected
+    moduli = [group.root_moduli for group in replicate_groups(rows)]
     assert [round(m[0], 6) for m in moduli] == sorted(round(m[0], 6) for m in moduli)
 
 
@@ -57,13 +59,13 @@ def test_panels_are_named_by_what_differs_between_them(networks):
         *networks.runs(80, depth=20),
         *networks.runs(80, depth=20, settings=lr),
     ]
-    arms = group_arms(rows)
-    assert [facet.title for facet in facets(arms)] == [
+    groups = replicate_groups(rows)
+    assert [facet.title for facet in facets(groups)] == [
         "depth 20, lr 0.05",
         "depth 20, lr 0.1",
         "depth 32, lr 0.1",
     ]
-    assert common_text(arms) == "zerosnet, digits"
+    assert common_text(groups) == "zerosnet, digits"
 
 
 def test_settings_whose_last_words_are_equal_are_named_in_full(networks):
@@ -71,7 +73,7 @@ def test_settings_whose_last_words_are_equal_are_named_in_full(networks):
         *networks.runs(90, settings={"a": {"x": 1}, "b": {"x": 1}}),
         *networks.runs(90, settings={"a": {"x": 2}, "b": {"x": 2}}),
     ]
-    titles = [facet.title for facet in facets(group_arms(rows))]
+    titles = [facet.title for facet in facets(replicate_groups(rows))]
     assert titles == ["training.a.x 1, training.b.x 1", "training.a.x 2, training.b.x 2"]
 
 
@@ -91,8 +93,8 @@ def test_labels_are_distinct_and_fit_but_for_a_number(names, limit):
         "trainable": True,
         "root_moduli": None,
     }
-    arms = group_arms([base | {"model": m, "scheme": s} for m, s in names])
-    labels = arm_labels(arms, limit)
+    groups = replicate_groups([base | {"model": m, "scheme": s} for m, s in names])
+    labels = group_labels(groups, limit)
     assert len(set(labels.values())) == len(labels) == len(names)
     for label in labels.values():
         assert width(label.rsplit(" #", 1)[0]) <= limit
@@ -101,10 +103,10 @@ def test_labels_are_distinct_and_fit_but_for_a_number(names, limit):
 def test_a_network_without_a_scheme_is_named_by_its_model(networks):
     nothing = dict.fromkeys(("alpha", "beta", "root_moduli", "max_root_modulus", "zero_stable"))
     (row,) = networks.runs(80)
-    arms = group_arms(
+    groups = replicate_groups(
         [*networks.runs(90), row | nothing | {"model": "newton_resnet", "scheme": "none"}]
     )
-    labels = arm_labels(arms, 200)
+    labels = group_labels(groups, 200)
     assert labels["newton_resnet", "none"] == "newton_resnet"
-    assert scheme_axis_label(arms) == "Network"
-    assert scheme_axis_label(arms[:1]) == "Root moduli"
+    assert scheme_axis_label(groups) == "Network"
+    assert scheme_axis_label(groups[:1]) == "Root moduli"

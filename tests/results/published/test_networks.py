@@ -14,8 +14,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from results.comparison import compare
-from results.comparison.conditions import network_differences
 from results.comparison.matching import fits
+from results.comparison.training_differences import network_differences
 from results.published import PUBLISHED, PublishedRow, published_table
 from sweeper.planning.plan import new_run
 from trainers.config.run import RunConfig
