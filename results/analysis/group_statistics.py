@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import (
@@ -36,7 +35,7 @@ Keys = tuple[Any, ...]
 # A result may have 1,664 columns in Postgres and 2,000 in SQLite; a metric takes six.
 _METRICS_AT_ONCE = 100
 
-#: So many values settle around what a metric's moments are taken first.
+#: How many values the first center of a metric's moments is the mean of.
 _SAMPLED = 100
 
 
@@ -392,17 +391,18 @@ def summary_of(parts: Sequence[Moments]) -> Summary:
 
 
 def _mean_and_squares(parts: Sequence[Moments], size: int) -> tuple[float, float]:
-    """The mean, and the sum of the squared deviations from it."""
-    if len(parts) == 1:
-        (part,) = parts
-        return part.center + part.sum / size, part.squared_deviations
-    # Exact, as the centers may differ by much less than they are.
+    """The mean, and the sum of the squared deviations from it.
+
+    By parts, as Chan, Golub and LeVeque update a variance (Algorithms for computing the sample
+    variance, The American Statistician 37, 1983); from one of the centers on, as all values may
+    be far from 0 and close together.
+    """
     parts = [part.around_itself() for part in parts]
-    sums = (part.size * Fraction(part.center) + Fraction(part.sum) for part in parts)
-    mean = sum(sums, start=Fraction(0)) / size
-    squares = Fraction(0)
-    for part in parts:
-        offset = Fraction(part.center) - mean
-        squares += Fraction(part.squares) + 2 * offset * Fraction(part.sum)
-        squares += part.size * offset**2
-    return float(mean), max(0.0, float(squares))
+    start = parts[0].center
+    means = [part.center - start + part.sum / part.size for part in parts]
+    mean = math.fsum(p.size * m for p, m in zip(parts, means, strict=True)) / size
+    squares = math.fsum(
+        part.squared_deviations + part.size * (of_part - mean) ** 2
+        for part, of_part in zip(parts, means, strict=True)
+    )
+    return start + mean, squares
