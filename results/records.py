@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 STATES = ("queued", "running", "done", "failed", "cancelled")
 
 #: Why an attempt ended without a result, where somebody said so: the trainer raised; the device's
-#: memory was full; the worker's process or node vanished; the worker gave no sign of life; the
+#: memory was full; the worker's process or node vanished; the worker's heartbeat stopped; the
 #: driver vanished; somebody asked for an end.
 FAULTS = (
     "trainer_error",
@@ -197,8 +197,8 @@ class SweepStatus:
 
     `counts` has every state as a key. `faults` are those of every run, whatever became of it.
     `train_seconds` is the training time of its done runs. `rate_per_hour` and `seconds_left` are
-    null when unknown; `results.rates` says how they are measured. `last_finished_at` is when the
-    newest done or failed run finished.
+    null when unknown; `results.queries.status` says how they are measured. `last_finished_at` is
+    when the newest done or failed run finished.
     """
 
     sweep: str

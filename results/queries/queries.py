@@ -260,7 +260,7 @@ class Queries:
     def status(self, sweep: str | None = None) -> list[SweepStatus]:
         """How far `sweep` is, or every sweep: counts, failures, faults, drivers, rate, time left.
 
-        `results.rates` says how the rate is measured. The time left is for the queued and
+        `results.queries.status` says how the rate is measured. The time left is for the queued and
         running runs, at that rate. Raises UnknownSweepError.
         """
         with self._reader.view() as connection:

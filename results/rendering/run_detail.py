@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from results.run_columns import RUN_COLUMNS
+from results.run_columns import OF_SCHEME, RUN_COLUMNS
 
 
 def run_page(detail: dict[str, Any]) -> str:
@@ -88,7 +88,8 @@ def _evaluations(evaluations: list[dict[str, Any]]) -> str:
 def _blocks(blocks: list[dict[str, Any]]) -> str:
     if not blocks:
         return ""
-    columns = ("block", "alpha", "beta", "root_moduli", "zero_stable", "consistent", "order")
+    # The largest modulus is the first of them.
+    columns = ("block", *(c.name for c in OF_SCHEME if c.name != "max_root_modulus"))
     rows = [[_cell(block[name]) for name in columns] for block in blocks]
     head = "blocks (coefficients at the end of training, newest state first)"
     return "\n".join([head, *_aligned([list(columns), *rows])])

@@ -164,6 +164,18 @@ class _Reader:
             case "list":
                 return finite(self.take(key, list, f"a list{or_null}"))
 
+    def of_block(self, column: RunColumn) -> Any:
+        """A block's value in the column; null where its coefficients are not finite."""
+        key = column.name
+        if column.kind == "numbers":
+            # There are always coefficients, but of some nothing follows.
+            known = key == "alpha" or self.take(key, (list, type(None)), "a list or null")
+            return None if known is None else self.finite_numbers(key)
+        if column.kind == "whole":
+            order = self.take(key, (int, type(None)), "a whole number or null")
+            return None if order is None else self.whole(key, -_MOST_32, _MOST_32)
+        return self.flag_or_none(key) if column.kind == "flag" else self.finite_number(key)
+
     def objects(self, key: str) -> list[_Reader]:
         items = self.take(key, list, "a list")
         return [_Reader(self.run_id, item, f"{key}[{i}]") for i, item in enumerate(items)]
@@ -256,21 +268,8 @@ def _blocks(reader: _Reader) -> list[dict[str, Any]]:
         if block in seen:
             raise item.problem("block", f"is {block} a second time")
         seen.add(block)
-        moduli = item.take("root_moduli", (list, type(None)), "a list or null")
-        order = item.take("order", (int, type(None)), "a whole number or null")
-        rows.append(
-            {
-                "run_id": reader.run_id,
-                "block": block,
-                "alpha": item.finite_numbers("alpha"),
-                "beta": item.finite_number("beta"),
-                "root_moduli": None if moduli is None else item.finite_numbers("root_moduli"),
-                "max_root_modulus": item.finite_number("max_root_modulus"),
-                "zero_stable": item.flag_or_none("zero_stable"),
-                "consistent": item.flag_or_none("consistent"),
-                "order": None if order is None else item.whole("order", -_MOST_32, _MOST_32),
-            }
-        )
+        of_scheme = {column.name: item.of_block(column) for column in OF_SCHEME}
+        rows.append({"run_id": reader.run_id, "block": block, **of_scheme})
     return rows
 
 

@@ -50,6 +50,29 @@ def test_a_report_as_a_table(rows):
     ]
 
 
+def test_numbers_are_written_as_what_they_are_and_not_by_their_names(make):
+    """An evaluation needs no bracket in its name, and an option may be called an accuracy."""
+    rows = [
+        make.row(
+            number, seed=number, config={"seed": number, "target": {"accuracy[0]": 0.51234567}},
+            evaluations=[{"name": "blur", "kind": "blur", "level": None, "accuracy": 61.239}],
+        )
+        for number in (1, 2)
+    ]  # fmt: skip
+    found = report(rows, ["target.accuracy[0]"], ["blur", "target.accuracy[0]"])
+    line = render(found, "table").splitlines()[2].split()
+    assert line == ["0.512346", "2", *("61.24", "±", "0.00"), *("0.5123", "±", "0")]
+    assert render(rows, "table").splitlines()[2].split()[-1] == "61.24"
+    table = pivot(
+        report(rows, ["seed", "depth"], ["blur", "target.accuracy[0]"]), ["seed"], ["depth"]
+    )
+    assert [cell.best for line in table.cells for cell in line] == [{"blur"}, {"blur"}]
+    schema = pyarrow.parquet.read_schema(io.BytesIO(render(found, "parquet")))
+    units = {field.name: (field.metadata or {}).get(b"unit") for field in schema}
+    assert units["blur_std"] == b"percent"
+    assert units["target.accuracy[0]"] is units["target.accuracy[0]_mean"] is None
+
+
 def test_a_report_as_markdown(rows):
     found = report(rows, ["zero_stable"], ["test_accuracy"], ["state=done"])
     assert render(found, "markdown") == (
