@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from results.errors import UnknownColumnError
+from results.json_values import leaves
 from results.metrics import Metric, metric_of_config, metric_of_evaluation
 from results.records import RunRow
 from results.run_columns import COLUMN, NAMED_KEYS, RunColumn
@@ -87,7 +88,8 @@ class Columns:
 
     def config_paths(self) -> list[str]:
         """Every path into the config that `find` knows."""
-        paths = dict.fromkeys(path for row in self._rows for path in _paths(row.get("config")))
+        configs = (row.get("config") or {} for row in self._rows)
+        paths = dict.fromkeys(path for config in configs for path in leaves(config))
         return [path for path in paths if path not in NAMED_KEYS]
 
     def _numeric_names(self) -> list[str]:
@@ -140,11 +142,3 @@ def _at(config: Any, path: Sequence[str]) -> list[Any]:
 def _config_value(row: RunRow, path: Sequence[str]) -> Any:
     found = _at(row.get("config"), path)
     return found[0] if found else None
-
-
-def _paths(config: Any, prefix: str = "") -> Iterator[str]:
-    for key, value in (config or {}).items():
-        if isinstance(value, dict):
-            yield from _paths(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}"
