@@ -18,7 +18,7 @@ IDENTITY = ("name", "database", "trainer", *VARIANTS)
 
 COLUMNS = (*IDENTITY, "done", "of")
 
-HEADS = ("what was done", "database", "trainer", "as it should be", "measured")
+HEADS = ("what was done", "database", "trainer", "passed", "measured")
 
 
 def newest(lines: list[str]) -> list[dict[str, Any]]:

@@ -201,7 +201,7 @@ def test_no_run_fails_while_postgres_is_away(
         found, attempts = drivers.facts(server.url), histories(server.url)
         told = [driver.output().count("trying again for") for driver in workers]
     figure(
-        "Postgres away",
+        "Postgres unreachable",
         database="postgres",
         trainer="fake",
         done=len(waits),

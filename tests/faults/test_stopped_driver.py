@@ -91,7 +91,7 @@ def test_what_a_stopped_driver_writes_after_a_takeover_is_refused(
         with databases.postgres_schema(postgres) as db:
             refused.append(overtake(sweep, tmp_path / str(number) / "home", db, expected, chance))
     figure(
-        "stopped driver overtaken",
+        "stopped driver fenced off",
         database="postgres",
         trainer="fake",
         done=sum(refused),

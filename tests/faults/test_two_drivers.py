@@ -106,7 +106,7 @@ def test_of_two_resumes_each_run_is_one_drivers(
         trainer="fake",
         done=pairs,
         of=pairs,
-        smallest_share=min(map(min, shares)),
+        fewest_runs_of_a_driver=min(map(min, shares)),
         runs=sweep.runs,
     )
     # One may start so late that the other has done it all; but not each time.
@@ -180,7 +180,7 @@ def test_of_many_processes_one_wins_each_claim(
     with Watch(db) as watch:
         claimed = [(a.run_id, a.attempt) for a in watch.attempts()]
     figure(
-        "claims raced for",
+        "concurrent claims",
         database=database,
         trainer="none",
         done=len(set(winners)),
