@@ -47,9 +47,9 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
 
 @pytest.fixture(scope="module")
 def undisturbed(sweep: Sweep, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home of a sweep that nobody interrupted, on Ray."""
+    """The home of a sweep that nobody interrupted, and that never saw Ray."""
     home = tmp_path_factory.mktemp("undisturbed") / "home"
-    with Driver(sweep.spec, home, executor="ray", slots=2) as driver:
+    with Driver(sweep.spec, home) as driver:
         driver.finish()
     return home
 

@@ -20,11 +20,11 @@ DASHBOARD = "dashboard"
 
 @pytest.fixture(params=[(), ("--ray-dashboard",)], ids=["plain", DASHBOARD])
 def driver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Driver]:
-    """Two runs are trained by two workers."""
+    """A worker trains."""
     sweep = drivers.write_spec(tmp_path, runs=2, epochs=2000)
     home, more = tmp_path / "home", request.param
-    with Driver(sweep.spec, home, executor="ray", slots=2, more=more) as started:
-        started.wait_until(lambda: len(drivers.finished_epochs(home / "runs")) == 2, seconds=300)
+    with Driver(sweep.spec, home, executor="ray", slots=1, more=more) as started:
+        started.wait_until(lambda: bool(drivers.finished_epochs(home / "runs")), seconds=300)
         yield started
 
 

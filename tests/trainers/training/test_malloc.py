@@ -17,8 +17,8 @@ if sys.argv[1] == "kept":
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(20):
-        # Larger than what glibc keeps by itself at most.
-        torch.ones(3 * 2**24)
+        # Larger than the 32 MiB that glibc keeps by itself at most.
+        torch.ones(9 * 2**20)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 faults()
