@@ -13,17 +13,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from click.testing import Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 import databases
-from sweeper.cli import app
+from command_line import PROGRAM, sweep
 from sweeper.spec.spec import SWEEP_NAME
 from wrong_specs import WRONG
 
-SWEEP = Path(sys.executable).with_name("sweep")
 MOST_MEGABYTES = 200
 MEASURE = """
 import os, resource, subprocess, sys
@@ -41,14 +38,6 @@ grid:
   seed: [0, 1]
 evaluations: [{noise: gaussian, std: 0.1}]
 """
-
-
-def sweep(*arguments: str) -> Result:
-    """In this process; an error that is no message for the user is raised."""
-    said = CliRunner().invoke(app, arguments)
-    if said.exception is not None and not isinstance(said.exception, SystemExit):
-        raise said.exception
-    return said
 
 
 def content(folder: Path) -> dict[str, str | None]:
@@ -91,7 +80,7 @@ def test_a_wrong_spec_costs_little_and_leaves_the_database_as_it_is(case, asked,
     spec = tmp_path / "wrong.yaml"
     spec.write_bytes(text.encode() if isinstance(text, str) else text)
     before = content(asked)
-    command = [str(SWEEP), "run", "wrong.yaml", "--home", str(asked)]
+    command = [PROGRAM, "run", "wrong.yaml", "--home", str(asked)]
     # By way of a small process: the memory of one that has torch would count as the child's.
     measured = subprocess.run(
         [sys.executable, "-S", "-c", MEASURE, *command],

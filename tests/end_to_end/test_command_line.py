@@ -1,4 +1,4 @@
-"""The commands as a user types them, each in a process of its own."""
+"""The commands as a user types them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ import io
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import databases
-
-SWEEP = str(Path(sys.executable).parent / "sweep")
+from command_line import PROGRAM, sweep, sweep_process
 
 SPEC = """
 name: tiny
@@ -62,23 +60,15 @@ RUN_KEYS = [
 ]
 
 
-def sweep(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [SWEEP, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        env={**os.environ, **environment},
-    )
-
-
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home in which the tiny sweep has run."""
     folder = tmp_path_factory.mktemp("laboratory")
     (folder / "tiny.yaml").write_text(SPEC)
     home = folder / "home"
-    done = sweep("run", str(folder / "tiny.yaml"), "--home", str(home), "--executor", "inline")
+    done = sweep_process(
+        "run", str(folder / "tiny.yaml"), "--home", str(home), "--executor", "inline"
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     assert "tiny: 8 of 8 runs done (8 trained now)" in done.stderr
@@ -87,12 +77,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def ask(home: Path, *arguments: str) -> Any:
     done = sweep(*arguments, "--home", str(home), "--format", "json")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def test_help_lists_the_commands() -> None:
-    done = sweep("--help")
+    done = sweep_process("--help")
     assert done.returncode == 0
     for command in (
         "run",
@@ -120,7 +110,7 @@ def test_help_lists_the_commands() -> None:
 )  # fmt: skip
 def test_each_command_has_help(command: str) -> None:
     done = sweep(command, "--help")
-    assert done.returncode == 0
+    assert done.exit_code == 0
     assert "--home" in done.stdout
 
 
@@ -133,7 +123,7 @@ def test_plan_of_a_finished_sweep(home: Path) -> None:
 
 def test_plan_writes_nothing(tmp_path: Path, home: Path) -> None:
     done = sweep("plan", str(home.parent / "tiny.yaml"), "--home", str(tmp_path / "new"))
-    assert done.returncode == 0
+    assert done.exit_code == 0
     assert "8 to train" in done.stderr
     assert not (tmp_path / "new").exists()
 
@@ -176,7 +166,7 @@ def test_report_formats_agree(home: Path) -> None:
 def test_report_to_a_file(home: Path, tmp_path: Path) -> None:
     target = tmp_path / "report.csv"
     done = sweep("report", "tiny", "--home", str(home), "--format", "csv", "--output", str(target))
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (done.exit_code, done.stdout) == (0, "")
     assert target.read_text().startswith("model,")
 
 
@@ -200,8 +190,10 @@ def test_show(home: Path) -> None:
 
 
 def test_home_and_database_from_the_environment(home: Path) -> None:
-    by_home = sweep("status", SWEEP_HOME=str(home))
-    by_database = sweep("status", SWEEP_DB=f"sqlite:///{home / 'sweep.db'}", SWEEP_HOME="/nowhere")
+    by_home = sweep_process("status", SWEEP_HOME=str(home))
+    by_database = sweep_process(
+        "status", SWEEP_DB=f"sqlite:///{home / 'sweep.db'}", SWEEP_HOME="/nowhere"
+    )
     assert "tiny" in by_home.stdout
     assert by_home.stdout == by_database.stdout
 
@@ -210,7 +202,7 @@ def test_failures_end_with_1_and_retry_queues_them(tmp_path: Path) -> None:
     spec = tmp_path / "odd.yaml"
     spec.write_text(SPEC.replace("quick", "odd_seeds_raise").replace("name: tiny", "name: odd"))
     where = ("--home", str(tmp_path / "home"))
-    done = sweep("run", str(spec), *where, "--executor", "inline")
+    done = sweep_process("run", str(spec), *where, "--executor", "inline")
     assert done.returncode == 1
     assert "4 failed" in done.stderr
     assert "Traceback" not in done.stderr
@@ -219,9 +211,9 @@ def test_failures_end_with_1_and_retry_queues_them(tmp_path: Path) -> None:
     failed = [row for row in ask(tmp_path / "home", "plan", str(spec)) if row["state"] == "failed"]
     assert "Traceback" in sweep("show", failed[0]["run_id"], *where).stdout
     retried = sweep("retry", "odd", *where)
-    assert (retried.returncode, "4 runs queued again" in retried.stderr) == (0, True)
+    assert (retried.exit_code, "4 runs queued again" in retried.stderr) == (0, True)
     again = sweep("resume", "odd", *where, "--executor", "inline")
-    assert again.returncode == 1
+    assert again.exit_code == 1
     assert {row["attempts"] for row in ask(tmp_path / "home", "plan", str(spec))} == {1, 2}
 
 
@@ -259,7 +251,7 @@ def test_wrong_requests(home: Path, arguments: list[str], code: int, message: st
     where = [] if arguments[0] == "nonsense" else ["--home", str(home)]
     before = databases.content(f"sqlite:///{home}/sweep.db")
     done = sweep(*arguments, *where)
-    assert done.returncode == code, done.stderr
+    assert done.exit_code == code, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
@@ -269,21 +261,21 @@ def test_wrong_requests(home: Path, arguments: list[str], code: int, message: st
 @pytest.mark.parametrize("command", [["report"], ["status"], ["show", "ab"], ["resume"]])
 def test_without_a_database(tmp_path: Path, command: list[str]) -> None:
     done = sweep(*command, "--home", str(tmp_path / "none"))
-    assert done.returncode == 3
+    assert done.exit_code == 3
     assert "there is no database" in done.stderr
     assert not (tmp_path / "none").exists()
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "sweep.db").write_text("hello, this is a letter and no database\n" * 100)
-    done = sweep("report", "--home", str(tmp_path))
+    done = sweep_process("report", "--home", str(tmp_path))
     assert done.returncode == 3
     assert "sweep.db" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_a_cluster_that_is_not_there(home: Path, tmp_path: Path) -> None:
-    done = sweep(
+    done = sweep_process(
         "run", str(home.parent / "tiny.yaml"), "--home", str(tmp_path / "home"),
         "--ray-address", "nonsense",
     )  # fmt: skip
@@ -296,7 +288,7 @@ def test_a_dataset_that_is_not_there(home: Path, tmp_path: Path) -> None:
     spec = tmp_path / "missing.yaml"
     spec.write_text(SPEC.replace("quick", "loses_its_dataset"))
     done = sweep("run", str(spec), "--home", str(tmp_path / "home"), "--executor", "inline")
-    assert done.returncode == 3
+    assert done.exit_code == 3
     assert "the data are not here; put them there" in done.stderr
     assert {row["state"] for row in ask(tmp_path / "home", "plan", str(spec))} == {"queued"}
 
@@ -305,7 +297,7 @@ def test_a_reader_that_is_gone(home: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
-        [SWEEP, "report", "tiny", "--home", str(home), "--format", "json"],
+        [PROGRAM, "report", "tiny", "--home", str(home), "--format", "json"],
         stdout=writer,
         stderr=subprocess.PIPE,
         text=True,
@@ -316,7 +308,7 @@ def test_a_reader_that_is_gone(home: Path) -> None:
 
 
 def test_output_to_a_device_leaves_it_a_device(home: Path) -> None:
-    done = sweep("report", "tiny", "--home", str(home), "--output", "/dev/null")
+    done = sweep_process("report", "tiny", "--home", str(home), "--output", "/dev/null")
     assert done.returncode == 0, done.stderr
     assert Path("/dev/null").is_char_device()
 
@@ -325,10 +317,10 @@ def test_evaluations_that_fail_end_with_1(home: Path, tmp_path: Path) -> None:
     spec = tmp_path / "tiny.yaml"
     where = ("--home", str(tmp_path / "home"), "--executor", "inline")
     spec.write_text(SPEC)
-    assert sweep("run", str(spec), *where).returncode == 0
+    assert sweep("run", str(spec), *where).exit_code == 0
     spec.write_text(SPEC + "  - {noise: constant, value: 0.5}\n")  # the trainer kept no weights
     done = sweep("run", str(spec), *where)
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "8 finished runs could not be evaluated" in done.stderr
     assert "no stored weights" in done.stderr
 
@@ -339,6 +331,6 @@ def test_options_of_ray_without_ray(home: Path, tmp_path: Path, option: tuple[st
         "run", str(home.parent / "tiny.yaml"), "--home", str(tmp_path / "new"),
         "--executor", "inline", *option,
     )  # fmt: skip
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert option[0] in done.stderr
     assert not (tmp_path / "new").exists()

@@ -8,11 +8,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
 
 from archives import edit_manifest, rewrite
-from sweeper.cli import app
+from command_line import sweep
 
 SPEC = """
 name: damaged
@@ -27,14 +25,6 @@ grid:
   seed: [0, 1]
 evaluations: [{noise: gaussian, std: 0.1}]
 """
-
-
-def sweep(*arguments: str) -> Result:
-    """In this process; an error that is no message for the user is raised."""
-    said = CliRunner().invoke(app, arguments)
-    if said.exception is not None and not isinstance(said.exception, SystemExit):
-        raise said.exception
-    return said
 
 
 @pytest.fixture(scope="module")

@@ -5,23 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from click.testing import Result
 from sqlalchemy import make_url
 
+import command_line
 import databases
 from results.schema.revisions import NEWEST
 from results.store.store import Store
-
-SWEEP = str(Path(sys.executable).parent / "sweep")
 
 SPEC = """
 name: tiny
@@ -40,8 +37,6 @@ evaluations:
   - {noise: gaussian, std: 0.2}
 """
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
 
 @pytest.fixture(scope="module", params=databases.KINDS)
 def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
@@ -52,10 +47,7 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         made.sweep("run", "tiny.yaml", "--executor", "inline")
         yield made
         return
-    with (
-        databases.postgres_server(tmp_path_factory.mktemp("p")) as server,
-        databases.postgres_schema(server) as url,
-    ):
+    with databases.postgres_schema(request.getfixturevalue("postgres")) as url:
         made = Lab(folder, url)
         made.sweep("run", "tiny.yaml", "--executor", "inline")
         yield made
@@ -68,13 +60,9 @@ class Lab:
         self.folder = folder
         self.url = url
 
-    def sweep(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [SWEEP, *arguments],
-            cwd=self.folder, capture_output=True, text=True, timeout=240,
-            env={**os.environ, "SWEEP_DB": self.url},
-        )  # fmt: skip
-        assert done.returncode == code, done.stderr
+    def sweep(self, *arguments: str, code: int = 0) -> Result:
+        done = command_line.sweep(*arguments, folder=self.folder, SWEEP_DB=self.url)
+        assert done.exit_code == code, done.stderr
         assert "Traceback" not in done.stderr
         return done
 
@@ -256,41 +244,24 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def in_process(lab: Lab) -> Callable[..., tuple[int, str]]:
-    """The same program without a process each: exit code, and what was said."""
-    from typer.testing import CliRunner
-
-    from sweeper.cli import app
-
-    runner = CliRunner()
-
-    def run(*arguments: str) -> tuple[int, str]:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.chdir(lab.folder)
-            done = runner.invoke(app, list(arguments), env={"SWEEP_DB": lab.url})
-        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-        return done.exit_code, done.output
-
-    return run
-
-
 @pytest.mark.parametrize("value", HOSTILE)
-def test_hostile_values_do_nothing(
-    lab: Lab, in_process: Callable[..., tuple[int, str]], value: str
-) -> None:
+def test_hostile_values_do_nothing(lab: Lab, value: str) -> None:
+    def ask(*arguments: str) -> tuple[int, str]:
+        said = command_line.sweep(*arguments, folder=lab.folder, SWEEP_DB=lab.url)
+        return said.exit_code, said.output
+
     before = databases.content(lab.url)
     files = sorted(path.name for path in lab.folder.iterdir())
     for option in ("--group-by", "--where", "--metric", "--rows", "--test"):
         for given in (value, f"{value}=1", f"depth={value}") if option == "--where" else (value,):
             more = ("--columns", "depth") if option == "--rows" else ()
-            code, said = in_process("report", "tiny", f"{option}={given}", *more)
+            code, said = ask("report", "tiny", f"{option}={given}", *more)
             assert code in (0, 2), said
             if code == 0 and option == "--where":
                 # What is a filter all the same lets no run through that it should not.
                 assert "12 runs" not in said or given in ("depth=*",), said
     for command in ("report", "show", "status", "compare", "plot", "retry", "resume"):
-        code, said = in_process(command, "--", value)
+        code, said = ask(command, "--", value)
         assert code == 2, said
     assert databases.content(lab.url) == before
     assert sorted(path.name for path in lab.folder.iterdir()) == files

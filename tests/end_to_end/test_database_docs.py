@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -13,11 +12,11 @@ import pytest
 from sqlalchemy import Engine, inspect
 
 import databases
+from command_line import sweep
 from results.schema.tables import metadata
 from results.schema.views import NAMES
 
 ROOT = Path(__file__).parents[2]
-SWEEP = str(Path(sys.executable).parent / "sweep")
 DATABASE_PAGE = (ROOT / "docs" / "database.md").read_text()
 QUESTIONS = re.findall(
     r"^([A-Z][^\n]*\?)\n\n```sql\n(.*?)```", DATABASE_PAGE, re.MULTILINE | re.DOTALL
@@ -41,15 +40,13 @@ evaluations:
 
 def run_quickstart(folder: Path, database: str | None = None) -> None:
     """The sweep quickstart, and one whose blocks learn; None for the database in the home."""
-    environment = os.environ | ({"SWEEP_DB": database} if database else {})
+    environment = {"SWEEP_DB": database} if database else {}
     (folder / "quickstart.yaml").write_text(SPEC.replace("{trainer}", "probing"))
     learning = SPEC.replace("{trainer}", "learning").replace("quickstart", "learning")
     (folder / "learning.yaml").write_text(learning)
     for spec in ("learning.yaml", "quickstart.yaml"):
-        subprocess.run(
-            [SWEEP, "run", spec, "--executor", "inline"],
-            cwd=folder, check=True, capture_output=True, timeout=240, env=environment,
-        )  # fmt: skip
+        said = sweep("run", spec, "--executor", "inline", folder=folder, **environment)
+        assert said.exit_code == 0, said.stderr
 
 
 @pytest.fixture(scope="module", params=databases.KINDS)
@@ -61,10 +58,7 @@ def engine(
         run_quickstart(folder)
         yield databases.plain_engine(f"sqlite:///{folder}/.sweep/sweep.db")
         return
-    with (
-        databases.postgres_server(tmp_path_factory.mktemp("p")) as server,
-        databases.postgres_schema(server) as url,
-    ):
+    with databases.postgres_schema(request.getfixturevalue("postgres")) as url:
         run_quickstart(folder, url)
         engine = databases.plain_engine(url)
         yield engine

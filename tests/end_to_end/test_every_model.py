@@ -6,10 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
+import command_line
 from small_models import SMALL_MODELS
-from sweeper.cli import app
 from trainers.models import MODELS
 
 SPEC = """
@@ -23,7 +22,7 @@ evaluations: [{{noise: gaussian, std: 0.3}}]
 
 
 def sweep(*arguments: str) -> str:
-    said = CliRunner().invoke(app, arguments)
+    said = command_line.sweep(*arguments)
     assert said.exit_code == 0, said.stderr
     return said.stdout
 

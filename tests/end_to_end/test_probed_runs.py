@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from typer.testing import CliRunner
 
-from sweeper.cli import app
+from command_line import sweep
 
 SPEC = """
 name: {name}
@@ -22,14 +21,6 @@ grid:
   scheme: [{{alpha: [1, 1, 1], beta: 1}}, {{lambda: -9/5}}]
   seed: [0, 1]
 """
-
-
-def sweep(*arguments: str) -> Result:
-    """In this process; an error that is no message for the user is raised."""
-    said = CliRunner().invoke(app, arguments)
-    if said.exception is not None and not isinstance(said.exception, SystemExit):
-        raise said.exception
-    return said
 
 
 def train(folder: Path, name: str, trainer: str) -> Result:

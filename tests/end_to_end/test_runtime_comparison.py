@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from typer.testing import CliRunner
 
-from sweeper.cli import app
+import command_line
 
 SPECS = Path(__file__).parents[2] / "specs"
 
@@ -29,10 +28,7 @@ zip:
 
 
 def sweep(*arguments: str) -> Result:
-    """In this process; an error that is no message for the user is raised."""
-    said = CliRunner().invoke(app, arguments)
-    if said.exception is not None and not isinstance(said.exception, SystemExit):
-        raise said.exception
+    said = command_line.sweep(*arguments)
     assert said.exit_code == 0, said.stderr
     return said
 

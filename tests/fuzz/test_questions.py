@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from sqlalchemy import insert
-from typer.testing import CliRunner
 
 import databases
 from broken_questions import EVALUATION, SWEEP, questions
+from command_line import sweep
 from results.schema.tables import sweep_specs
 from results.store.store import Store
 from stored_rows import replace_rows
-from sweeper.cli import app
 from sweeper.planning.cost import CostModel
 from sweeper.planning.plan import plan_rows
 from sweeper.spec.spec import spec_from_text
@@ -64,7 +63,7 @@ def database(
     if request.param == "sqlite":
         yield fill(f"sqlite:///{folder}/results.db")
         return
-    with databases.postgres_server(folder) as server, databases.postgres_schema(server) as made:
+    with databases.postgres_schema(request.getfixturevalue("postgres")) as made:
         yield fill(made)
 
 
@@ -74,9 +73,7 @@ def ask(database: str, folder: Path, arguments: list[str]) -> None:
     options = [f"--db={database}"]
     if command == "plot":
         options.append(f"--output={folder}/figures")
-    asked = CliRunner().invoke(app, [command, *options, *rest])
-    if asked.exception is not None and not isinstance(asked.exception, SystemExit):
-        raise asked.exception
+    asked = sweep(command, *options, *rest)
     assert asked.exit_code in (0, 2)
     if asked.exit_code == 2:
         assert asked.stdout == ""
