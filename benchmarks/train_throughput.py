@@ -55,7 +55,7 @@ def plain_loop(options: argparse.Namespace) -> Callable[[], None]:
     from torchvision import transforms
 
     from trainers.config.run import RunConfig
-    from trainers.data.datasets import load, training_subset
+    from trainers.data.loading import load, training_subset
     from trainers.training.train import build_network
 
     torch.set_num_threads(options.cores)

@@ -41,7 +41,7 @@ from torch import nn
 import trainers.training.train
 from trainers.config.job import TrainingJob
 from trainers.config.run import Precision
-from trainers.data.datasets import Split
+from trainers.data.loading import Split
 from trainers.optim.sgd import SGD
 from trainers.training.train import build_network
 

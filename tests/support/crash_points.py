@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import trainers.training.train  # noqa: F401 (for the forked processes)
-from trainers.data.datasets import load
+from trainers.data.loading import load
 from trainers.run import prepare_torch, read_result, run
 from trainers.storage import open_folder
 

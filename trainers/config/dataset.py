@@ -87,7 +87,10 @@ def config_class(name: str) -> type[DatasetConfig]:
     entry = DATASETS[name]
     if isinstance(entry, Dataset):
         return DatasetConfig
-    described: type[DatasetConfig] = pkgutil.resolve_name(entry.config)
+    config = entry.config
+    described: type[DatasetConfig] = (
+        pkgutil.resolve_name(config) if isinstance(config, str) else config
+    )
     return described
 
 

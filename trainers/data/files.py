@@ -1,8 +1,7 @@
 """Finding, reading and downloading the files of published image datasets.
 
 Two formats: IDX (MNIST, Fashion-MNIST; plain or gzipped) and CIFAR's Python pickles. Reading is
-torchvision's. torchvision is imported where it is used, for it takes a second and planning needs
-none of it.
+torchvision's.
 
 Every function returns (train, test), each a pair of images, uint8 (N, C, H, W), and labels,
 int64 (N,), and raises DatasetMissingError if files are nowhere to be found, or are damaged.

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainers.data.datasets import Split
+from trainers.data.loading import Split
 from trainers.errors import DatasetMissingError
 
 IMAGE_SUFFIXES = (

@@ -24,8 +24,9 @@ from trainers.config.job import (
 )
 from trainers.config.run import RunConfig
 from trainers.data.augment import crop_and_flip, draw, pad
-from trainers.data.datasets import load, training_subset
+from trainers.data.loading import load, training_subset
 from trainers.evaluation.measure import accuracy_and_loss, evaluate
+from trainers.models.coefficients import learned_coefficients
 from trainers.optim.sgd import SGD
 from trainers.optim.step import training_step
 from trainers.probes.measuring import Probing
@@ -268,7 +269,6 @@ class _Training:
             gap = train_accuracy - test_accuracy
         whole = [metrics for metrics in self.epochs if metrics["train_loss"] is not None]
         whole_seconds = sum(metrics["seconds"] for metrics in whole)
-        learned = getattr(self.network, "learned_coefficients", None)
         return {
             "parameters": sum(p.numel() for p in self.network.parameters() if p.requires_grad),
             "test_accuracy": test_accuracy,
@@ -283,7 +283,7 @@ class _Training:
             "train_seconds": sum(metrics["seconds"] for metrics in self.epochs),
             "images_per_second": self.count * len(whole) / whole_seconds if whole else None,
             "weights_sha256": weights_sha256(weights),
-            "learned_coefficients": _finite_rows(learned()) if learned else None,
+            "learned_coefficients": _finite_rows(learned_coefficients(self.network)),
             "epochs": self.epochs,
             "evaluations": evaluations,
             "probes": self.probed,

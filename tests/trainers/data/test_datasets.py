@@ -10,15 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep_plugins import Registry, UnknownNameError
-from trainers.data import datasets
-from trainers.data.datasets import (
-    DATASETS,
-    DEBIAN_FASHION_MNIST,
-    Dataset,
-    Split,
-    load,
-    training_subset,
-)
+from trainers.data import loading
+from trainers.data.datasets import DATASETS, Dataset
+from trainers.data.loading import Split, load, training_subset
+from trainers.data.readers import DEBIAN_FASHION_MNIST
 from trainers.errors import DatasetMissingError
 
 FIXED = {name: entry for name, entry in DATASETS.items() if isinstance(entry, Dataset)}
@@ -46,14 +41,14 @@ def reads(monkeypatch):
         return split_of(6), split_of(3)
 
     small = replace(DATASETS["digits"], classes=3, size=2, train_images=6, test_images=3, read=read)
-    monkeypatch.setattr(datasets, "DATASETS", Registry("dataset", "sweep.none", {"small": small}))
-    monkeypatch.setattr(datasets, "_loaded", {})
+    monkeypatch.setattr(loading, "DATASETS", Registry("dataset", "sweep.none", {"small": small}))
+    monkeypatch.setattr(loading, "_loaded", {})
     return folders
 
 
 def put(monkeypatch, **changes):
-    changed = replace(datasets.DATASETS["small"], **changes)
-    monkeypatch.setattr(datasets, "DATASETS", Registry("dataset", "sweep.none", {"small": changed}))
+    changed = replace(loading.DATASETS["small"], **changes)
+    monkeypatch.setattr(loading, "DATASETS", Registry("dataset", "sweep.none", {"small": changed}))
 
 
 def test_planning_needs_neither_torch_nor_scikit_learn():
@@ -164,7 +159,7 @@ class TestLoad:
         assert len(reads) == 1
 
     def test_a_failure_is_not_remembered(self, reads, tmp_path, monkeypatch):
-        works = datasets.DATASETS["small"].read
+        works = loading.DATASETS["small"].read
 
         def fail(folder):
             raise DatasetMissingError("not yet")

@@ -14,7 +14,7 @@ import pytest
 import torchvision
 
 from sweep_plugins import Registry
-from trainers.data import datasets, files
+from trainers.data import files, loading, readers
 from trainers.data.files import DOWNLOAD_TIMEOUT, IDX_FILES, find_cifar, find_idx
 from trainers.errors import DatasetMissingError
 
@@ -79,12 +79,12 @@ class TestIdx:
 
     def test_fashion_mnist_is_looked_for_in_order(self, tmp_path, monkeypatch):
         debian = tmp_path / "debian"
-        monkeypatch.setattr(datasets, "DEBIAN_FASHION_MNIST", debian)
+        monkeypatch.setattr(readers, "DEBIAN_FASHION_MNIST", debian)
         data_dir = tmp_path / "data"
         places = [data_dir / "FashionMNIST" / "raw", data_dir / "fashion-mnist", debian]
         for seed in (2, 1, 0):  # the last place first: each must give way to the one before
             write_idx(places[seed], seed, gz=seed == 2)
-            train, test = datasets.DATASETS["fashion_mnist"].read(data_dir)
+            train, test = readers.fashion_mnist(data_dir)
             assert_holds(((train.images, train.labels), (test.images, test.labels)), seed)
 
     def test_a_folder_that_lacks_a_file_is_passed_over(self, tmp_path):
@@ -143,18 +143,18 @@ class TestIdx:
         write_idx(folder)
         (folder / IDX_FILES[1]).write_bytes(idx_bytes(np.zeros(TRAIN - 1, np.uint8)))
         with pytest.raises(DatasetMissingError, match="do not fit together: labels of 7 images"):
-            datasets.DATASETS["mnist"].read(tmp_path)
+            readers.mnist(tmp_path)
 
 
 class TestMissing:
     def test_one_error_names_every_place_and_what_to_do(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(datasets, "DEBIAN_FASHION_MNIST", tmp_path / "debian")
+        monkeypatch.setattr(readers, "DEBIAN_FASHION_MNIST", tmp_path / "debian")
         data_dir = tmp_path / "data"
         write_idx(data_dir / "fashion-mnist")
         (data_dir / "fashion-mnist" / IDX_FILES[2]).unlink()
         (tmp_path / "debian").mkdir()
         with pytest.raises(DatasetMissingError) as caught:
-            datasets.load("fashion_mnist", data_dir)
+            loading.load("fashion_mnist", data_dir)
         lines = str(caught.value).splitlines()
         assert lines[0] == "dataset 'fashion_mnist' is not on this machine. Looked in:"
         assert str(data_dir / "FashionMNIST" / "raw") in lines[1]
@@ -180,7 +180,7 @@ class TestMissing:
     )
     def test_every_other_dataset_that_is_missing_says_so(self, tmp_path, name, folder):
         with pytest.raises(DatasetMissingError) as caught:
-            datasets.load(name, tmp_path)
+            loading.load(name, tmp_path)
         assert f"dataset '{name}' is not on this machine" in str(caught.value)
         assert f"Put the files into {tmp_path / folder}" in str(caught.value)
         assert "no network here" in str(caught.value)
@@ -317,9 +317,9 @@ class TestCifar:
     @pytest.mark.parametrize(("name", "batches"), [("cifar10", 5), ("cifar100", 1)])
     def test_load_reads_them(self, tmp_path, monkeypatch, name, batches):
         write_cifar(tmp_path, monkeypatch, name.upper())
-        small = replace(datasets.DATASETS[name], train_images=3 * batches, test_images=3)
-        monkeypatch.setattr(datasets, "DATASETS", Registry("dataset", "sweep.none", {name: small}))
-        train, test = datasets.load(name, tmp_path)
+        small = replace(loading.DATASETS[name], train_images=3 * batches, test_images=3)
+        monkeypatch.setattr(loading, "DATASETS", Registry("dataset", "sweep.none", {name: small}))
+        train, test = loading.load(name, tmp_path)
         assert (len(train), len(test)) == (3 * batches, 3)
 
     @pytest.mark.parametrize("file", ["data_batch_1", "data_batch_5", "test_batch", "batches.meta"])

@@ -15,9 +15,9 @@ from pydantic import ValidationError
 from trainers.config.dataset import parse_dataset
 from trainers.config.image_folder import ImageFolderConfig
 from trainers.config.run import RunConfig
-from trainers.data import datasets, image_folder
-from trainers.data.datasets import load
+from trainers.data import image_folder, loading
 from trainers.data.image_folder import ImageFolder, decode
+from trainers.data.loading import load
 from trainers.errors import DatasetMissingError
 from trainers.run import evaluate_stored, run
 from trainers.storage import open_folder
@@ -28,7 +28,7 @@ COLOURS = {"ant": (0, 0, 250), "cat": (250, 0, 0), "dog": (0, 250, 0)}
 
 @pytest.fixture(autouse=True)
 def _nothing_is_loaded(monkeypatch):
-    monkeypatch.setattr(datasets, "_loaded", {})
+    monkeypatch.setattr(loading, "_loaded", {})
 
 
 def write(path, colour=(10, 20, 30), size=(20, 12), **how):

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from trainers.config.evaluations import FastGradientSign, ProjectedGradientDescent, parse_evaluation
-from trainers.data.datasets import load
+from trainers.data.loading import load
 from trainers.evaluation import attacks
 from trainers.evaluation.measure import EVALUATION_BATCH, accuracy_and_loss, evaluate
 from trainers.run import evaluate_stored, run

@@ -7,7 +7,8 @@ from torch import nn
 from trainers.config.evaluations import EVALUATIONS, ConstantNoise, GaussianNoise, parse_evaluation
 from trainers.data import files
 from trainers.data.augment import normalize
-from trainers.data.datasets import DATASETS, Dataset, load
+from trainers.data.datasets import DATASETS, Dataset
+from trainers.data.loading import load
 from trainers.errors import DatasetMissingError
 from trainers.evaluation.measure import EVALUATION_BATCH, Measurement, accuracy_and_loss, evaluate
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from object_store import object_store
 from trainers.config.run import RunConfig
-from trainers.data.datasets import load
+from trainers.data.loading import load
 from trainers.errors import TrainingStopped
 from trainers.run import evaluate_stored, run
 from trainers.storage import Folder, open_folder
