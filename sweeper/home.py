@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -34,6 +35,12 @@ class Home:
             database or f"sqlite:///{quote(str(absolute / 'sweep.db'))}",
             _location(storage) if storage else str(absolute / "runs"),
         )
+
+    @property
+    def networks(self) -> Path:
+        """Parameters and multiply-adds of the networks that were counted; see SWEEP_NETWORKS."""
+        elsewhere = os.environ.get("SWEEP_NETWORKS")
+        return _absolute(Path(elsewhere)) if elsewhere else self.folder / "networks.json"
 
     @property
     def data(self) -> Path:

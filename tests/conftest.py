@@ -73,6 +73,15 @@ def _fake_trainers_can_be_imported() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(SUPPORT), inherited)))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _networks_are_counted_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """By all tests and the processes that they start, whatever their homes."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    os.environ["SWEEP_NETWORKS"] = str(folder / "networks.json")
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SWEEP_HOME", "SWEEP_DB", "SWEEP_STORAGE", "RAY_ADDRESS"):

@@ -67,6 +67,7 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
     from sweeper.scheduling.scheduler import interrupted, run_sweep
     from sweeper.scheduling.signals import StopRequest
     from trainers.errors import StorageError
+    from trainers.models.counting import write_counts
     from trainers.storage import open_folder
 
     # Whatever is wrong with the request is an error before anything is written.
@@ -86,6 +87,9 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
         open_folder(home.storage)
     except StorageError as error:
         raise RequestError(f"--storage: {error}") from None
+    for config in spec.configs:
+        _ = config.counts
+    write_counts(home.networks)
     stop = StopRequest(where.grace)
 
     def wait(sentence: str) -> None:

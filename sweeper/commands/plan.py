@@ -25,24 +25,28 @@ def plan(
     format: FormatOption = "table",  # noqa: A002
     output: OutputOption = None,
 ) -> None:
-    """Show what SPEC would run; writes nothing."""
+    """Show what SPEC would run; changes no result."""
     from results.errors import NoDatabaseError
     from results.queries.queries import Queries
     from sweeper.planning.cost import CostModel
     from sweeper.planning.plan import plan_rows
     from sweeper.scheduling.progress import format_seconds
     from sweeper.spec.spec import load_spec
+    from trainers.models.counting import read_counts, write_counts
 
+    laboratory = home_at(home, db)
+    read_counts(laboratory.networks)
     loaded = load_spec(spec, changes)
     costs, stored = CostModel({}), {}
     try:
-        with Queries.open(home_at(home, db).database) as queries:
+        with Queries.open(laboratory.database) as queries:
             costs = CostModel.from_samples(queries.cost_samples(), device=loaded.resources.device)
             ids = [config.run_id for config in loaded.configs]
             stored = {row["run_id"]: row for row in queries.run_rows(run_ids=ids)}
     except NoDatabaseError:
         pass  # nothing has run yet
     rows = plan_rows(loaded, stored, costs)
+    write_counts(laboratory.networks)
     write_table(rows if format == "json" else _planned(rows), format, output)
     todo = [r["estimated_seconds"] for r in rows if r["state"] not in ("done", "failed")]
     failed = sum(row["state"] == "failed" for row in rows)

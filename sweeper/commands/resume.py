@@ -41,10 +41,12 @@ def resume(
     """Go on with a sweep from the database, without its file."""
     from results.store.store import Store
     from sweeper.spec.spec import spec_from_text
+    from trainers.models.counting import read_counts
 
     laboratory = home_at(home, db, storage)
     with Store.open(laboratory.database, create=False) as store:
         stored = store.stored_spec(sweep)
+    read_counts(laboratory.networks)
     spec = spec_from_text(stored.text, stored.source, stored.overrides)
     where = Execution(executor, ray_address, slots, ray_dashboard, grace)
     run_spec(spec, laboratory, where)

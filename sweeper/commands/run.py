@@ -40,6 +40,9 @@ def run(
     After any interruption the same command goes on.
     """
     from sweeper.spec.spec import load_spec
+    from trainers.models.counting import read_counts
 
+    laboratory = home_at(home, db, storage)
+    read_counts(laboratory.networks)
     where = Execution(executor, ray_address, slots, ray_dashboard, grace)
-    run_spec(load_spec(spec, changes), home_at(home, db, storage), where)
+    run_spec(load_spec(spec, changes), laboratory, where)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from statistics import median
 
 from results.records import CostSample
@@ -18,23 +17,31 @@ EVALUATION_SHARE = 0.3
 """What a test image costs beside a training image: a forward pass without the backward one."""
 
 
-@dataclass(frozen=True)
+Kind = tuple[object, ...]
+"""What runs have in common that are timed together."""
+
+
 class CostModel:
     """Seconds a run takes on one slot, by multiply-adds over the rate of the most similar runs.
 
     Similar means, in this order of preference: the same model, depth, dataset, precision and
     compile; the same but for the model and depth; any finished run; none, and then
     UNCALIBRATED_RATE.
+
+    Args:
+        timed: finished runs of each kind, and their images a second.
     """
 
-    rates: dict[tuple[object, ...], float]
+    def __init__(self, timed: Mapping[Kind, Sequence[tuple[RunConfig, float]]]) -> None:
+        self._timed = timed
+        self._rates: dict[Kind, float] = {}
 
     @classmethod
     def from_samples(cls, samples: Sequence[CostSample], *, device: str | None = None) -> CostModel:
         """Args:
         device: "cpu" or "cuda", to learn from runs on such a device only; None for all.
         """
-        collected: dict[tuple[object, ...], list[float]] = {}
+        timed: dict[Kind, list[tuple[RunConfig, float]]] = {}
         for sample in samples:
             if not sample.images_per_second:
                 continue
@@ -44,26 +51,33 @@ class CostModel:
                 config = RunConfig.model_validate(sample.config)
             except ValueError:
                 continue  # of another version, or of a plug-in that is not installed now
-            rate = sample.images_per_second * config.multiply_adds_per_image
-            for key in _keys(config):
-                collected.setdefault(key, []).append(rate)
-        return cls({key: median(rates) for key, rates in collected.items()})
+            for kind in _kinds(config):
+                timed.setdefault(kind, []).append((config, sample.images_per_second))
+        return cls(timed)
 
     @property
     def calibrated(self) -> bool:
-        return bool(self.rates)
+        return bool(self._timed)
 
     def seconds(self, config: RunConfig, passes: int) -> float:
         """Training, the tests on the way, and `passes` over the test images to evaluate."""
-        rate = next(
-            (self.rates[key] for key in _keys(config) if key in self.rates), UNCALIBRATED_RATE
-        )
+        kind = next((kind for kind in _kinds(config) if kind in self._timed), None)
+        rate = UNCALIBRATED_RATE if kind is None else self._rate(kind)
         epochs = config.training.epochs
         tested = config.dataset_facts.test_images * (config.training.tests + passes)
         images = config.train_images * epochs + EVALUATION_SHARE * tested
         return images * config.multiply_adds_per_image / rate
 
+    def _rate(self, kind: Kind) -> float:
+        """Multiply-adds a second; found when asked for, since it takes the runs' counts."""
+        if kind not in self._rates:
+            timed = self._timed[kind]
+            self._rates[kind] = median(
+                images * config.multiply_adds_per_image for config, images in timed
+            )
+        return self._rates[kind]
 
-def _keys(config: RunConfig) -> tuple[tuple[object, ...], ...]:
-    kind = (config.dataset.label, config.precision, config.compile)
-    return ((config.model.name, config.model.depth, *kind), kind, ())
+
+def _kinds(config: RunConfig) -> tuple[Kind, ...]:
+    setting = (config.dataset.label, config.precision, config.compile)
+    return ((config.model.name, config.model.depth, *setting), setting, ())

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from trainers.errors import TrainingStopped
 from trainers.models import MODELS, ModelOptions
+from trainers.models.counting import count
 from trainers.run import run
 from trainers.storage import open_folder
 
@@ -37,36 +38,13 @@ def build(name: str, *, channels: int = 3, classes: int = 10, seed: int = 0, **o
 
 
 def counted(name: str, *, channels: int = 3, classes: int = 10, **options: Any) -> int:
-    """What planning says, without a network."""
-    return MODELS[name].count_parameters(completed(name, **options), None, channels, classes)
-
-
-def multiply_adds(name: str, *, channels: int = 3, size: int = 32, **options: Any) -> int:
-    return MODELS[name].count_multiply_adds(completed(name, **options), None, channels, size)
+    """Parameters, as planning has them."""
+    chosen = completed(name, **options)
+    return count(MODELS[name], chosen, None, channels=channels, classes=classes, size=32).parameters
 
 
 def parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
-
-
-def convolved(network: nn.Module, images: Tensor) -> int:
-    """Multiply-adds of the convolutions as they are executed, an image."""
-    found: list[int] = []
-
-    def note(module: nn.Module, _inputs: Any, output: Tensor) -> None:
-        assert isinstance(module, nn.Conv2d)
-        found.append(module.weight[0].numel() * output[0].numel())
-
-    hooks = [
-        module.register_forward_hook(note)
-        for module in network.modules()
-        if isinstance(module, nn.Conv2d)
-    ]
-    with torch.no_grad():
-        network(images)
-    for hook in hooks:
-        hook.remove()
-    return sum(found)
 
 
 def noise(*shape: int, seed: int = 1) -> Tensor:

@@ -13,6 +13,7 @@ from torch.nn import functional
 from trainers.errors import TrainingStopped
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS, Architecture, ModelOptions
+from trainers.models.counting import count
 from trainers.run import run
 from trainers.storage import open_folder
 
@@ -56,38 +57,33 @@ def counted(
     classes: int = 10,
     **options: Any,
 ) -> int:
-    """What planning says, without a network."""
+    """Parameters, as planning has them."""
     architecture, completed, config = resolved(name, scheme, options)
-    return architecture.count_parameters(completed, config, channels, classes)
-
-
-def counted_multiply_adds(
-    name: str, scheme: dict[str, Any] | None = None, *, size: int, **options: Any
-) -> int:
-    architecture, completed, config = resolved(name, scheme, options)
-    return architecture.count_multiply_adds(completed, config, 3, size)
+    return count(
+        architecture, completed, config, channels=channels, classes=classes, size=32
+    ).parameters
 
 
 def parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
-def multiply_adds_of_convolutions(network: nn.Module, size: int) -> int:
-    """Counted while one image passes."""
+def multiply_adds_of_convolutions(network: nn.Module, images: Tensor) -> int:
+    """Counted while images pass, for one of them."""
     total = 0
 
-    def count(module: nn.Module, _: Any, output: Tensor) -> None:
+    def note(module: nn.Module, _: Any, output: Tensor) -> None:
         nonlocal total
         assert isinstance(module, nn.Conv2d)
         total += module.weight.numel() * output.shape[2] * output.shape[3]
 
     hooks = [
-        module.register_forward_hook(count)
+        module.register_forward_hook(note)
         for module in network.modules()
         if isinstance(module, nn.Conv2d)
     ]
     with torch.no_grad():
-        network.eval()(noise(1, 3, size, size))
+        network.eval()(images)
     for hook in hooks:
         hook.remove()
     return total

@@ -42,6 +42,7 @@ def test_the_contracts_are_those_of_the_design():
     }
     assert {("results", "torch"), ("results", "ray"), ("trainers", "ray")} <= forbidden
     assert {("trainers", "sqlalchemy"), ("sweeper", "ray")} <= forbidden
+    assert {("trainers.config", "torch"), ("trainers.config", "sklearn")} <= forbidden
 
 
 BREACHES = {
@@ -49,6 +50,7 @@ BREACHES = {
     "results/extra.py": "import trainers.config.run\ndef late():\n    import torch",
     "sweep_plugins/extra.py": "import trainers.errors, results.errors",
     "sweeper/home.py": "import ray",
+    "trainers/config/job.py": "def late():\n    import trainers.rng",
     "sweeper/planning/plan.py": "import sweeper.scheduling.scheduler",
     "sweeper/executors/worker.py": "import sweeper.executors.base",
     "sweeper/spec/spec.py": "import sweeper.planning.plan",
@@ -83,6 +85,7 @@ def verdict(tmp_path_factory) -> str:
         "sweep_plugins.extra -> trainers.errors",
         "sweep_plugins.extra -> results.errors",
         "sweeper.home -> ray",
+        "trainers.config.job -> trainers.rng",
         "sweeper.planning.plan -> sweeper.scheduling.scheduler",
         "sweeper.executors.worker -> sweeper.executors.base",
         "sweeper.spec.spec -> sweeper.planning.plan",

@@ -31,6 +31,7 @@ from trainers.errors import ConfigError
 from trainers.methods.fractions import Number, Whole, exact
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS, Architecture, ModelOptions
+from trainers.models.counting import NetworkCounts, count
 
 RECIPE_VERSION = 1
 """Raised whenever the same config would give other numbers than before."""
@@ -267,21 +268,37 @@ class RunConfig(_Frozen):
     def dataset_facts(self) -> Dataset:
         return self.dataset.facts
 
-    @cached_property
-    def parameters(self) -> int:
-        """Trainable parameters of the network."""
-        facts = self.dataset_facts
-        return self.architecture.count_parameters(
-            self.model, self.scheme, facts.channels, facts.classes
-        )
+    @property
+    def counts(self) -> NetworkCounts:
+        """What there is of the network; imports torch if nobody has counted it yet."""
+        if not self._counted:
+            facts = self.dataset_facts
+            self._counted.append(
+                count(
+                    self.architecture,
+                    self.model,
+                    self.scheme,
+                    channels=facts.channels,
+                    classes=facts.classes,
+                    size=facts.size,
+                )
+            )
+        return self._counted[0]
 
     @cached_property
+    def _counted(self) -> list[NetworkCounts]:
+        """`counts`, once they are known; one list for all seeds."""
+        return []
+
+    @property
+    def parameters(self) -> int:
+        """Trainable parameters of the network."""
+        return self.counts.parameters
+
+    @property
     def multiply_adds_per_image(self) -> int:
         """Of one forward pass."""
-        facts = self.dataset_facts
-        return self.architecture.count_multiply_adds(
-            self.model, self.scheme, facts.channels, facts.size
-        )
+        return self.counts.multiply_adds
 
     @property
     def train_images(self) -> int:
@@ -324,7 +341,7 @@ class RunConfig(_Frozen):
         if not (type(seed) is int and 0 <= seed < 2**53):
             raise ValueError(f"seed {seed!r} is no whole number from 0 to 2**53 - 1")
         # Known once, they are known to the copy too: they do not depend on the seed.
-        _ = self._around_seed, self.parameters, self.multiply_adds_per_image
+        _ = self._around_seed, self._counted
         copied = self.model_copy(update={"seed": seed})
         copied.__dict__.pop("run_id", None)
         return copied

@@ -1,45 +1,166 @@
-"""What layers hold and cost, counted without a tensor library, so that planning stays quick.
+"""Parameters and multiply-adds of networks, each network counted once.
 
-A test holds each architecture's count against the network that is built.
+Counting needs torch, which takes seconds to import. So what was counted is kept in a file that the
+caller names, and torch is imported only for a network that is not in there. What stands in the
+file is found by a digest of the options, and of the code that builds the network.
 """
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
+import json
+import pkgutil
+import secrets
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trainers.storage.atomic_write import write_durably
+
+if TYPE_CHECKING:
+    from trainers.methods.scheme_config import SchemeConfig
+    from trainers.models.architecture import Architecture, ModelOptions
+
+_FORMAT = 1
+_MOST_KEPT = 10_000
+
+_PACKAGE = Path(__file__).parents[1]
+_OURS = (_PACKAGE / "models", _PACKAGE / "methods")
 
 
 @dataclass(frozen=True)
-class Cost:
-    """Trainable parameters, and multiply-adds of one image's forward pass."""
+class NetworkCounts:
+    """What there is of one network.
 
-    parameters: int = 0
-    multiply_adds: int = 0
+    Attributes:
+        parameters: that are trained.
+        multiply_adds: of one image's forward pass, in convolutions and matrix products; without
+            the classifier's.
+    """
 
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(self.parameters + other.parameters, self.multiply_adds + other.multiply_adds)
-
-    def __mul__(self, times: int) -> Cost:
-        return Cost(self.parameters * times, self.multiply_adds * times)
-
-
-def convolution(
-    inputs: int, outputs: int, size: int, *, kernel: int = 3, groups: int = 1, bias: bool = False
-) -> Cost:
-    """A 2d convolution whose output has `size` x `size` pixels."""
-    weights = kernel**2 * (inputs // groups) * outputs
-    return Cost(weights + (outputs if bias else 0), weights * size**2)
+    parameters: int
+    multiply_adds: int
 
 
-def norm(channels: int) -> Cost:
-    """Scale and shift of a normalisation; its arithmetic is not counted, as is usual."""
-    return Cost(2 * channels)
+_known: dict[str, NetworkCounts] = {}
 
 
-def linear(inputs: int, outputs: int) -> Cost:
-    """A linear layer with bias."""
-    return Cost(inputs * outputs + outputs, inputs * outputs)
+def read_counts(path: Path) -> None:
+    """What the file has need not be counted again; one that is unreadable has nothing."""
+    _known.update(_read(path))
 
 
-def halved(size: int) -> int:
-    """Pixels a side after a convolution of stride 2 that is padded to keep the size otherwise."""
-    return (size + 1) // 2
+def write_counts(path: Path) -> None:
+    """Add to the file what it lacks of what was counted.
+
+    Two processes may do so at once: what is lost of one of them is counted again, as is what cannot
+    be written, because the disk is full or not ours.
+    """
+    stored = _read(path)
+    if not _known.keys() - stored.keys():
+        return
+    newest = list({**stored, **_known}.items())[-_MOST_KEPT:]
+    networks = {key: (counts.parameters, counts.multiply_adds) for key, counts in newest}
+    with suppress(OSError):
+        write_durably(path, json.dumps({"format": _FORMAT, "networks": networks}).encode())
+
+
+def _read(path: Path) -> dict[str, NetworkCounts]:
+    try:
+        stored = json.loads(path.read_bytes())
+        if stored["format"] != _FORMAT:
+            return {}
+        return {
+            key: NetworkCounts(int(parameters), int(multiply_adds))
+            for key, (parameters, multiply_adds) in stored["networks"].items()
+        }
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return {}
+
+
+def count(
+    architecture: Architecture,
+    options: ModelOptions,
+    scheme: SchemeConfig | None,
+    *,
+    channels: int,
+    classes: int,
+    size: int,
+) -> NetworkCounts:
+    """The counts of one network; see Architecture for what they may depend on.
+
+    Args:
+        options: completed ones.
+        channels, size: of an image; `size` is pixels a side.
+    """
+    structure = None if scheme is None else (scheme.steps, scheme.learned)
+    key = _key(architecture, options, structure, channels, classes, size)
+    if key not in _known:
+        measure = pkgutil.resolve_name("trainers.models.building:measure")
+        _known[key] = NetworkCounts(
+            *measure(
+                architecture.builder,
+                options,
+                scheme,
+                channels=channels,
+                classes=classes,
+                size=size,
+            )
+        )
+    return _known[key]
+
+
+@lru_cache(maxsize=1 << 16)
+def _key(
+    architecture: Architecture,
+    options: ModelOptions,
+    structure: tuple[int, str | None] | None,
+    channels: int,
+    classes: int,
+    size: int,
+) -> str:
+    model = options.model_dump(mode="json")
+    what = [_code(architecture), model, structure, channels, classes, size]
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
+
+
+@lru_cache(maxsize=1 << 10)
+def _code(architecture: Architecture) -> str:
+    """The builder's name, and a digest of the sources that decide what it builds.
+
+    These are this project's networks and methods, and of another's model the whole package that it
+    is in.
+    """
+    builder = architecture.builder
+    if isinstance(builder, str):
+        module, name = builder.partition(":")[0], builder
+    else:
+        module, name = builder.__module__, f"{builder.__module__}:{builder.__qualname__}"
+    digest = hashlib.sha256()
+    files = [file for folder in _OURS for file in folder.rglob("*.py")]
+    if module.partition(".")[0] != __name__.partition(".")[0]:
+        theirs = _sources(module)
+        if not theirs:
+            # Of no file, so that nobody could say whether it has changed: counted in each process.
+            digest.update(secrets.token_bytes(16))
+        files += theirs
+    for file in sorted(files):
+        digest.update(f"{file.name}\0".encode() + file.read_bytes() + b"\0")
+    return f"{name} {digest.hexdigest()}"
+
+
+def _sources(module: str) -> list[Path]:
+    """The files of a module's package, or its own where it is in none."""
+    try:
+        found = importlib.util.find_spec(module.partition(".")[0])
+    except ValueError:  # of a module that was not imported, such as __main__
+        found = None
+    if found is None:
+        return []
+    if found.submodule_search_locations is not None:
+        folders = map(Path, found.submodule_search_locations)
+        return [file for folder in folders for file in folder.rglob("*.py")]
+    return [Path(found.origin)] if found.origin and Path(found.origin).is_file() else []

@@ -9,7 +9,12 @@ from torch import nn
 
 
 def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """He-normal by fan-out for convolutions; the classifier as torch draws it by default."""
+    """He-normal by fan-out for convolutions; the classifier as torch draws it by default.
+
+    A network on the meta device, which is only counted, has nothing to draw for.
+    """
+    if next(network.parameters()).is_meta:
+        return
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(

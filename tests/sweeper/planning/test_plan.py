@@ -11,6 +11,7 @@ from results.store.store import Store
 from sweeper.planning.cost import CostModel
 from sweeper.planning.plan import new_evaluation, new_run, plan_rows
 from sweeper.spec.spec import spec_from_text
+from trainers.models.counting import write_counts
 
 SPEC = """\
 name: mine
@@ -190,10 +191,11 @@ def test_what_only_reads_loads_neither_torch_nor_ray(command, spec, tmp_path):
         "status": ["status", "mine", "--db", url],
         "report": ["report", "mine", "--db", url],
     }
+    write_counts(tmp_path / "networks.json")
     done = subprocess.run(
         [sys.executable, "-c", _CHECK, *arguments[command]],
         cwd=tmp_path,
-        env={**os.environ, "COLUMNS": "200"},
+        env={**os.environ, "COLUMNS": "200", "SWEEP_NETWORKS": "networks.json"},
         capture_output=True,
         text=True,
         timeout=120,

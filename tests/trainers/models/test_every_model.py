@@ -8,14 +8,19 @@ from typing import Any
 import pytest
 import torch
 
-from small_models import SMALL_MODELS
+from small_models import COUNTS, SMALL_MODELS
 from small_networks import (
     NO_DATA,
     assert_continued_after_its_first_epoch_it_is_the_same,
+    build,
+    multiply_adds_of_convolutions,
+    noise,
     parameters,
+    resolved,
 )
 from trainers.config.run import RunConfig
 from trainers.models import MODELS
+from trainers.models.counting import count
 from trainers.run import evaluate_stored, run
 from trainers.storage import open_folder
 from trainers.training.train import build_network
@@ -33,7 +38,7 @@ def config(name: str) -> dict[str, Any]:
 
 
 def test_none_is_missing_here() -> None:
-    assert SMALL_MODELS.keys() == set(MODELS)
+    assert SMALL_MODELS.keys() == COUNTS.keys() == set(MODELS)
 
 
 @pytest.mark.parametrize("name", SMALL_MODELS)
@@ -59,3 +64,17 @@ def test_it_has_the_parameters_that_are_planned_and_learns_each(name: str) -> No
     draw = torch.Generator().manual_seed(0)
     network(torch.randn(4, 1, 16, 16, generator=draw)).square().sum().backward()
     assert all(p.grad is not None for p in network.parameters() if p.requires_grad)
+
+
+@pytest.mark.parametrize(("channels", "classes", "size"), [(1, 10, 8), (3, 100, 33)])
+@pytest.mark.parametrize("name", SMALL_MODELS)
+def test_its_counts_are_those_of_its_layers(
+    name: str, channels: int, classes: int, size: int
+) -> None:
+    architecture, options, scheme = resolved(name, None, SMALL_MODELS[name])
+    counts = count(architecture, options, scheme, channels=channels, classes=classes, size=size)
+    expected = COUNTS[name][:2] if size == 8 else COUNTS[name][2:]
+    assert (counts.parameters, counts.multiply_adds) == expected
+    network = build(name, channels=channels, classes=classes, **SMALL_MODELS[name])
+    passed = multiply_adds_of_convolutions(network, noise(1, channels, size, size))
+    assert counts.multiply_adds == passed

@@ -8,13 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
 import schemeless
-from schemeless import build, counted, noise, normed, parameters, scramble
+from schemeless import build, counted, noise, normed, scramble
 from trainers.models.fractalnet.network import draw_paths, join
 from trainers.models.fractalnet.options import columns_of, widths_of
 from trainers.rng import seeded_generator
@@ -40,29 +38,6 @@ def test_the_default_is_the_network_of_the_paper() -> None:
         assert schemeless.completed("fractalnet", depth=depth, columns=columns) == options
     narrow: Any = schemeless.completed("fractalnet", depth=20, width=16)
     assert widths_of(narrow) == (16, 32, 64, 128, 128)
-
-
-options = st.fixed_dictionaries(
-    {
-        "columns": st.integers(1, 4),
-        "blocks": st.integers(1, 6),
-        "width": st.integers(1, 3),
-        "channels": st.integers(1, 3),
-        "classes": st.integers(2, 12),
-    }
-)
-
-
-@settings(max_examples=10, deadline=None)
-@given(options, st.integers(8, 17))
-def test_planning_counts_what_is_built(given_options: dict[str, Any], size: int) -> None:
-    given_options["depth"] = given_options["blocks"] * 2 ** (given_options["columns"] - 1)
-    network = build("fractalnet", **given_options)
-    assert counted("fractalnet", **given_options) == parameters(network)
-    images = noise(3, given_options["channels"], size, size)
-    executed = schemeless.convolved(network, images)
-    del given_options["classes"]
-    assert schemeless.multiply_adds("fractalnet", size=size, **given_options) == executed
 
 
 def convolve(module: Any, state: Tensor) -> Tensor:

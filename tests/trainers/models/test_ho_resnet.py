@@ -14,12 +14,13 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional
 
-from small_networks import noise, parameters
+from small_networks import noise
 from trainers.config.run import RunConfig
 from trainers.errors import TrainingStopped
 from trainers.methods.runge_kutta import Tableau
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
+from trainers.models.counting import count
 from trainers.models.ho_resnet.network import HighOrderNetwork, RungeKuttaBlock
 from trainers.models.multistep.network import MultistepNetwork
 from trainers.run import run
@@ -109,25 +110,21 @@ def completed_stages(method: Any) -> int:
 
 @settings(max_examples=25, deadline=None)
 @given(networks(), st.integers(8, 13))
-def test_planning_counts_what_is_built(arguments: dict[str, Any], size: int) -> None:
+def test_depth_is_the_layers_that_an_image_passes(arguments: dict[str, Any], size: int) -> None:
     network = build(**arguments)
-    channels, classes = arguments.pop("channels"), arguments.pop("classes")
-    options = completed(**arguments)
-    assert HO_RESNET.count_parameters(options, None, channels, classes) == parameters(network)
-
-    counted, layers = 0, 0
+    channels = arguments.pop("channels")
+    del arguments["classes"]
+    layers = 0
 
     def convolved(module: Any, _: Any, output: Tensor) -> None:
-        nonlocal counted, layers
-        counted += module.weight.numel() * output.shape[2] * output.shape[3]
+        nonlocal layers
         layers += module.kernel_size == (3, 3)
 
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             module.register_forward_hook(convolved)
     network(noise(2, channels, size, size)).sum().backward()
-    assert HO_RESNET.count_multiply_adds(options, None, channels, size) == counted
-    assert options.depth == layers + 1  # the classifier
+    assert completed(**arguments).depth == layers + 1  # the classifier
     assert [name for name, p in network.named_parameters() if p.grad is None] == []
 
 
@@ -137,12 +134,10 @@ def test_own_weights_are_as_many_as_in_preresnet_of_the_same_depth(method: str, 
     ours = completed(tableau=method, depth=depth)
     theirs = PRERESNET.options.model_validate({"name": "preresnet", "depth": depth})
     for classes in (10, 100):
-        assert HO_RESNET.count_parameters(ours, None, 3, classes) == (
-            PRERESNET.count_parameters(theirs, EULER_SCHEME, 3, classes)
+        image = {"channels": 3, "classes": classes, "size": 32}
+        assert count(HO_RESNET, ours, None, **image) == (
+            count(PRERESNET, theirs, EULER_SCHEME, **image)
         )
-    assert HO_RESNET.count_multiply_adds(ours, None, 3, 32) == (
-        PRERESNET.count_multiply_adds(theirs, EULER_SCHEME, 3, 32)
-    )
 
 
 @pytest.mark.parametrize(("method", "depth"), [("midpoint", 34), ("rk4", 62), (THREE_STAGES, 48)])
@@ -151,7 +146,8 @@ def test_shared_weights_are_as_many_as_in_preresnet_of_as_many_blocks(
 ) -> None:
     ours = completed(tableau=method, depth=depth, weights="shared")
     assert len(build(tableau=method, depth=depth, weights="shared", width=1).blocks) == 9
-    assert HO_RESNET.count_parameters(ours, None, 3, 10) == 272_282
+    counts = count(HO_RESNET, ours, None, channels=3, classes=10, size=32)
+    assert counts.parameters == 272_282
     evaluations = completed_stages(method)
     assert depth == 2 + 2 * (9 * evaluations - 2 * (evaluations - 1))
 

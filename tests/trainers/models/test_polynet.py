@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -55,27 +53,6 @@ def test_poly_2_has_the_parameters_of_preresnet(depth: int, count: int) -> None:
 def test_the_others_have_a_second_function_in_each_block_but_two(kind: str) -> None:
     functions = sum(2 * (2 * width) + 2 * 9 * width**2 for width in (16, 16, 16, 32, 32, 64, 64))
     assert counted("polynet", depth=20, block=kind) == 272_282 + functions
-
-
-options = st.fixed_dictionaries(
-    {
-        "depth": st.integers(1, 3).map(lambda n: 6 * n + 2),
-        "width": st.integers(1, 6),
-        "block": st.sampled_from(KINDS),
-        "channels": st.integers(1, 3),
-        "classes": st.integers(2, 12),
-    }
-)
-
-
-@settings(max_examples=25, deadline=None)
-@given(options, st.integers(8, 17))
-def test_planning_counts_what_is_built(given_options: dict[str, Any], size: int) -> None:
-    network = build("polynet", **given_options)
-    assert counted("polynet", **given_options) == parameters(network)
-    executed = schemeless.convolved(network, noise(2, given_options["channels"], size, size))
-    del given_options["classes"]
-    assert schemeless.multiply_adds("polynet", size=size, **given_options) == executed
 
 
 def residual(function: Any, state: Tensor, stride: int = 1) -> Tensor:

@@ -56,15 +56,11 @@ def any_options(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=10, deadline=None)
 @given(any_options(), st.integers(8, 17))
-def test_planning_counts_what_is_built(options: dict[str, Any], size: int) -> None:
+def test_gradients_reach_every_parameter(options: dict[str, Any], size: int) -> None:
     network = build("revnet", **options)
-    assert counted("revnet", **options) == parameters(network)
     images = noise(2, options["channels"], size, size)
-    executed = schemeless.convolved(network, images)
     found = schemeless.gradients(network, network(images).square().sum())
     assert found.keys() == dict(network.named_parameters()).keys()
-    del options["classes"]
-    assert schemeless.multiply_adds("revnet", size=size, **options) == executed
 
 
 def residual(function: Any, stream: Tensor, stride: int = 1) -> Tensor:

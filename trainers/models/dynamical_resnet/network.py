@@ -6,13 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
 
 from trainers.models.dynamical_resnet.options import DynamicalResNetOptions, blocks_of
 from trainers.models.initialisation import initialise
+from trainers.models.network import Network
 from trainers.models.wide.layers import (
     ActivatedNorm,
     PostActivationFunction,
@@ -62,12 +61,14 @@ class PostActivationBlock(nn.Module):
         return out + (state if self.projection is None else self.projection(state))
 
 
-class DynamicalResNet(nn.Module):
+class DynamicalResNet(Network):
     """Images (N, channels, H, W), float -> logits (N, classes), for any H, W >= 8."""
 
     def __init__(
         self,
         options: DynamicalResNetOptions,
+        _scheme: None,
+        *,
         channels: int,
         classes: int,
         generator: torch.Generator,
@@ -92,29 +93,6 @@ class DynamicalResNet(nn.Module):
         self.classifier = nn.Linear(features, classes)
         initialise(self, generator)
 
-    def forward(self, images: Tensor) -> Tensor:
-        state: Tensor = self.stem(images)
-        for block in self.blocks:
-            state = block(state)
-        logits: Tensor = self.classifier(self.activation(state).mean(dim=(2, 3)))
-        return logits
-
-    def states(self, images: Tensor) -> Iterator[Tensor]:
-        """x_0, which leaves the stem, and what leaves each block."""
-        state: Tensor = self.stem(images)
-        yield state
-        for block in self.blocks:
-            state = block(state)
-            yield state
-
-
-def build(
-    options: DynamicalResNetOptions,
-    scheme: None,
-    *,
-    channels: int,
-    classes: int,
-    generator: torch.Generator,
-) -> DynamicalResNet:
-    """The network with initial weights drawn from `generator` (see MODELS)."""
-    return DynamicalResNet(options, channels, classes, generator)
+    def pooled(self, state: Tensor) -> Tensor:
+        features: Tensor = self.activation(state).mean(dim=(2, 3))
+        return features

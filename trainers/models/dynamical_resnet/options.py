@@ -22,15 +22,11 @@ from pydantic import Field, field_validator
 
 from trainers.methods.fractions import Whole
 from trainers.models.architecture import Architecture, ModelOptions
-from trainers.models.counting import Cost, linear, norm
 from trainers.models.wide.layout import (
     RESNET_DEPTHS,
     Stem,
     WideBlock,
     division_of,
-    function_cost,
-    projection_cost,
-    stem_cost,
     wide_blocks,
 )
 
@@ -88,45 +84,8 @@ def _complete(options: DynamicalResNetOptions, scheme: None) -> DynamicalResNetO
     return options.model_copy(update={"activation": activation})
 
 
-def _norm(channels: int, options: DynamicalResNetOptions) -> Cost:
-    return norm(channels) if options.batch_norm else Cost()
-
-
-def _cost(options: DynamicalResNetOptions, channels: int, classes: int, size: int) -> Cost:
-    cost, size = stem_cost(options.stem, channels, options.width, size)
-    if not options.preactivation:
-        cost += _norm(options.width, options)
-    normed: Literal["inputs", "outputs"] | None = None
-    if options.batch_norm:
-        normed = "inputs" if options.preactivation else "outputs"
-    blocks = blocks_of(options)
-    for block in blocks:
-        cost += function_cost(block, size, normed=normed)
-        if options.shortcuts and block.changes_shape:
-            cost += projection_cost(block, size)
-            if not options.preactivation:
-                cost += _norm(block.outputs, options)
-        size = block.size_after(size)
-    features = blocks[-1].outputs
-    if options.preactivation:
-        cost += _norm(features, options)
-    return cost + linear(features, classes)
-
-
-def _count(options: DynamicalResNetOptions, scheme: None, channels: int, classes: int) -> int:
-    return _cost(options, channels, classes, size=1).parameters
-
-
-def _multiply_adds(options: DynamicalResNetOptions, scheme: None, channels: int, size: int) -> int:
-    # The classifier's are too few to matter, and the number of classes is not known here.
-    return _cost(options, channels, 0, size).multiply_adds
-
-
 DYNAMICAL_RESNET = Architecture(
     options=DynamicalResNetOptions,
-    default_scheme=None,
     complete=_complete,
-    count_parameters=_count,
-    count_multiply_adds=_multiply_adds,
-    builder="trainers.models.dynamical_resnet.network:build",
+    builder="trainers.models.dynamical_resnet.network:DynamicalResNet",
 )

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainers.models.fractalnet.options import FractalNetOptions, columns_of, widths_of
+from trainers.models.network import Network
 
 _DRAWN_STEPS = 4096
 """Training steps whose paths are drawn when an epoch begins; a longer epoch repeats them."""
@@ -138,7 +139,7 @@ def draw_paths(
     return torch.cat(parts, 1).float()
 
 
-class FractalNet(nn.Module):
+class FractalNet(Network):
     """Images (N, channels, H, W), float -> logits (N, classes), for any H and W.
 
     With drop-path, what is dropped is computed nonetheless, as in the released code: its gradient
@@ -150,7 +151,13 @@ class FractalNet(nn.Module):
     step: Tensor
 
     def __init__(
-        self, options: FractalNetOptions, channels: int, classes: int, generator: torch.Generator
+        self,
+        options: FractalNetOptions,
+        _scheme: None,
+        *,
+        channels: int,
+        classes: int,
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
         self.columns = columns_of(options)
@@ -187,13 +194,6 @@ class FractalNet(nn.Module):
         each = len(self.joins)
         return [kept[start : start + each] for start in range(0, len(kept), each)]
 
-    def forward(self, images: Tensor) -> Tensor:
-        state = images
-        for block, kept in zip(self.blocks, self._kept(), strict=True):
-            state = block(state, kept)
-        logits: Tensor = self.classifier(state.mean(dim=(2, 3)))
-        return logits
-
     def states(self, images: Tensor) -> Iterator[Tensor]:
         """The images, for there is no stem, then each block's state: (N, its width, H, W)."""
         state = images
@@ -214,15 +214,3 @@ def _initialise(network: nn.Module, generator: torch.Generator) -> None:
             nn.init.uniform_(module.weight, -bound, bound, generator=generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-
-
-def build(
-    options: FractalNetOptions,
-    scheme: None,
-    *,
-    channels: int,
-    classes: int,
-    generator: torch.Generator,
-) -> FractalNet:
-    """The network with initial weights drawn from `generator` (see MODELS)."""
-    return FractalNet(options, channels, classes, generator)

@@ -1,4 +1,4 @@
-"""FractalNet as a spec sees it: options, layout and counts, without a tensor library."""
+"""FractalNet as a spec sees it: options and widths."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pydantic import Field, model_validator
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Number, Whole
 from trainers.models.architecture import Architecture, ModelOptions
-from trainers.models.counting import Cost, convolution, halved, linear, norm
 
 LARGEST_WIDENING = 8
 """Channels double from block to block up to so many times the first's: 64, 128, 256, 512, 512."""
@@ -88,31 +87,8 @@ def _complete(options: FractalNetOptions, scheme: None) -> FractalNetOptions:
     return options.model_copy(update={"columns": columns_of(options)})
 
 
-def _without_classifier(options: FractalNetOptions, channels: int, size: int) -> Cost:
-    columns, total, inputs = columns_of(options), Cost(), channels
-    for outputs in widths_of(options):
-        # The first convolution of each column sees what enters the block.
-        total += (convolution(inputs, outputs, size) + norm(outputs)) * columns
-        others = 2**columns - 1 - columns
-        total += (convolution(outputs, outputs, size) + norm(outputs)) * others
-        inputs, size = outputs, halved(size)
-    return total
-
-
-def _count(options: FractalNetOptions, scheme: None, channels: int, classes: int) -> int:
-    body = _without_classifier(options, channels, size=1)
-    return (body + linear(widths_of(options)[-1], classes)).parameters
-
-
-def _multiply_adds(options: FractalNetOptions, scheme: None, channels: int, size: int) -> int:
-    return _without_classifier(options, channels, size).multiply_adds
-
-
 FRACTALNET = Architecture(
     options=FractalNetOptions,
-    default_scheme=None,
     complete=_complete,
-    count_parameters=_count,
-    count_multiply_adds=_multiply_adds,
-    builder="trainers.models.fractalnet.network:build",
+    builder="trainers.models.fractalnet.network:FractalNet",
 )

@@ -12,8 +12,6 @@ has a ReLU after each step, a stem of stride 2 with BN, and projects by padding 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -22,6 +20,7 @@ from trainers.methods.runge_kutta import EULER, Tableau
 from trainers.models.ho_resnet.options import HighOrderOptions, Step, layout_of, tableau_of
 from trainers.models.initialisation import initialise
 from trainers.models.multistep.network import ResidualFunction
+from trainers.models.network import Network
 
 
 def _add(state: Tensor, weights: tuple[float, ...], slopes: list[Tensor]) -> Tensor:
@@ -118,11 +117,17 @@ class RungeKuttaBlock(nn.Module):
         return slope
 
 
-class HighOrderNetwork(nn.Module):
+class HighOrderNetwork(Network):
     """Images (N, channels, H, W), float -> logits (N, classes), for any H, W >= 4."""
 
     def __init__(
-        self, options: HighOrderOptions, channels: int, classes: int, generator: torch.Generator
+        self,
+        options: HighOrderOptions,
+        _scheme: None,
+        *,
+        channels: int,
+        classes: int,
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
         layout, tableau = layout_of(options), tableau_of(options)
@@ -133,30 +138,5 @@ class HighOrderNetwork(nn.Module):
         self.classifier = nn.Linear(features, classes)
         initialise(self, generator)
 
-    def forward(self, images: Tensor) -> Tensor:
-        state = self.stem(images)
-        for block in self.blocks:
-            state = block(state)
-        pooled = functional.relu(self.norm(state)).mean(dim=(2, 3))
-        logits: Tensor = self.classifier(pooled)
-        return logits
-
-    def states(self, images: Tensor) -> Iterator[Tensor]:
-        """y_0, which leaves the stem, and y_{n+1} of each step."""
-        state = self.stem(images)
-        yield state
-        for block in self.blocks:
-            state = block(state)
-            yield state
-
-
-def build(
-    options: HighOrderOptions,
-    scheme: None,
-    *,
-    channels: int,
-    classes: int,
-    generator: torch.Generator,
-) -> HighOrderNetwork:
-    """The network with initial weights drawn from `generator` (see MODELS)."""
-    return HighOrderNetwork(options, channels, classes, generator)
+    def pooled(self, state: Tensor) -> Tensor:
+        return functional.relu(self.norm(state)).mean(dim=(2, 3))

@@ -1,4 +1,4 @@
-"""HO-ResNet as a spec sees it: options, the plan of its steps, counts; without a tensor library."""
+"""HO-ResNet as a spec sees it: options, and the plan of its steps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from trainers.errors import ConfigError
 from trainers.methods.fractions import Number, Whole, to_float
 from trainers.methods.runge_kutta import NAMED, Tableau
 from trainers.models.architecture import Architecture, ModelOptions
-from trainers.models.counting import Cost, convolution, halved, linear, norm
 
 STAGES = 3
 """Widths of the network, each with half the resolution of the one before. The stages of a
@@ -163,47 +162,9 @@ def _complete(options: HighOrderOptions, scheme: None) -> HighOrderOptions:
     return options
 
 
-def _residual(inputs: int, outputs: int, size: int) -> Cost:
-    return (
-        norm(inputs)
-        + convolution(inputs, outputs, size)
-        + norm(outputs)
-        + convolution(outputs, outputs, size)
-    )
-
-
-def _cost(options: HighOrderOptions, channels: int, classes: int, size: int) -> Cost:
-    cost = convolution(channels, options.width, size)
-    layout = layout_of(options)
-    for step in layout:
-        if step.changes_stage:
-            size = halved(size)
-            cost += convolution(step.inputs, step.outputs, size, kernel=1)
-        first = _residual(step.inputs, step.outputs, size)
-        later = _residual(step.outputs, step.outputs, size)
-        cost += Cost(
-            first.parameters + (step.functions - 1) * later.parameters,
-            first.multiply_adds + (step.evaluations - 1) * later.multiply_adds,
-        )
-    features = layout[-1].outputs
-    return cost + norm(features) + linear(features, classes)
-
-
-def _count(options: HighOrderOptions, scheme: None, channels: int, classes: int) -> int:
-    return _cost(options, channels, classes, size=1).parameters
-
-
-def _multiply_adds(options: HighOrderOptions, scheme: None, channels: int, size: int) -> int:
-    # Without the classifier, whose classes nobody tells, as for preresnet.
-    return _cost(options, channels, classes=0, size=size).multiply_adds
-
-
 HO_RESNET = Architecture(
     options=HighOrderOptions,
-    default_scheme=None,
     complete=_complete,
-    count_parameters=_count,
-    count_multiply_adds=_multiply_adds,
-    builder="trainers.models.ho_resnet.network:build",
+    builder="trainers.models.ho_resnet.network:HighOrderNetwork",
 )
 """Luo et al. (2021), residual blocks as steps of higher-order methods."""

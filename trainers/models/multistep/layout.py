@@ -1,7 +1,6 @@
 """The plan of a multistep residual network, block by block, without a tensor library.
 
-Planning counts parameters from it and `trainers.models.multistep.network` builds from it, so that
-the two cannot disagree.
+Specs are checked against it, and `trainers.models.multistep.network` builds from it.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from functools import lru_cache
 from typing import Literal
 
 from trainers.errors import ConfigError
-from trainers.models.counting import Cost, convolution, halved, norm
 
 StageChange = Literal["project", "restart"]
 """How the states cross into a stage of other width and resolution.
@@ -191,64 +189,3 @@ def multistep_layout(
             )
         )
     return tuple(blocks)
-
-
-def residual_cost(block: Block, size: int) -> Cost:
-    """f of one block, whose states enter with `size` x `size` pixels."""
-    strided = halved(size) if block.changes_stage else size
-    if not block.bottleneck:
-        return (
-            norm(block.inputs)
-            + convolution(block.inputs, block.inner, strided)
-            + norm(block.inner)
-            + convolution(block.inner, block.outputs, strided)
-        )
-    return (
-        norm(block.inputs)
-        + convolution(block.inputs, block.inner, size, kernel=1)
-        + norm(block.inner)
-        + convolution(block.inner, block.inner, strided)
-        + norm(block.inner)
-        + convolution(block.inner, block.outputs, strided, kernel=1)
-    )
-
-
-def count_parameters(
-    layout: tuple[Block, ...],
-    *,
-    width: int,
-    channels: int,
-    classes: int,
-    trainable_coefficients: int,
-) -> int:
-    """Trainable parameters of the network that `layout` describes.
-
-    Args:
-        channels: of the input images.
-        trainable_coefficients: scalars that each multistep block learns (0 for a fixed scheme).
-    """
-    count = channels * width * 9
-    for block in layout:
-        shortcuts = block.carried * block.inputs * block.outputs
-        if block.normed:
-            shortcuts += 2 * block.inputs
-        count += residual_cost(block, size=1).parameters + shortcuts
-        if block.multistep:
-            count += trainable_coefficients
-    features = layout[-1].outputs
-    return count + 2 * features + features * classes + classes
-
-
-def count_multiply_adds(layout: tuple[Block, ...], *, width: int, channels: int, size: int) -> int:
-    """Multiply-adds of the convolutions in one image's forward pass; the measure of its cost.
-
-    Args:
-        channels, size: of the input images; `size` is pixels a side.
-    """
-    count = 9 * channels * width * size**2
-    for block in layout:
-        count += residual_cost(block, size).multiply_adds
-        if block.changes_stage:
-            size = halved(size)
-        count += block.carried * block.inputs * block.outputs * size**2
-    return count

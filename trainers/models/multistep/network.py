@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainers.methods.scheme_config import SchemeConfig
-from trainers.models.coefficients import coefficients_of, learned_coefficients
+from trainers.models.coefficients import coefficients_of
 from trainers.models.initialisation import initialise
 from trainers.models.multistep.layout import Block
 from trainers.models.multistep.options import MultistepOptions, layout_of
@@ -31,6 +31,7 @@ from trainers.models.multistep.stochastic_depth import (
     survival_probabilities,
     training_slope,
 )
+from trainers.models.network import Network
 
 
 class ResidualFunction(nn.Module):
@@ -130,13 +131,14 @@ class MultistepBlock(nn.Module):
         return [self.coefficients(slope, history), *history]
 
 
-class MultistepNetwork(nn.Module):
+class MultistepNetwork(Network):
     """Images (N, channels, H, W), float -> logits (N, classes), for any H, W >= 4."""
 
     def __init__(
         self,
         options: MultistepOptions,
         scheme: SchemeConfig,
+        *,
         channels: int,
         classes: int,
         generator: torch.Generator,
@@ -157,13 +159,8 @@ class MultistepNetwork(nn.Module):
         self.classifier = nn.Linear(features, classes)
         initialise(self, generator)
 
-    def forward(self, images: Tensor) -> Tensor:
-        history: list[Tensor] = [self.stem(images)]
-        for block, kept in zip(self.blocks, self._kept(), strict=True):
-            history = block(history, kept)[: self.steps]
-        pooled = functional.relu(self.norm(history[0])).mean(dim=(2, 3))
-        logits: Tensor = self.classifier(pooled)
-        return logits
+    def pooled(self, state: Tensor) -> Tensor:
+        return functional.relu(self.norm(state)).mean(dim=(2, 3))
 
     def states(self, images: Tensor) -> Iterator[Tensor]:
         """y_0, which leaves the stem, and what each block adds to the history."""
@@ -188,19 +185,3 @@ class MultistepNetwork(nn.Module):
             kept: list[Kept] = self.dropped()
             return kept
         return [True] * len(self.blocks)
-
-    def learned_coefficients(self) -> list[list[float]] | None:
-        """(alpha ..., beta) of each multistep block in order; None if nothing is learned."""
-        return learned_coefficients(self)
-
-
-def build(
-    options: MultistepOptions,
-    scheme: SchemeConfig,
-    *,
-    channels: int,
-    classes: int,
-    generator: torch.Generator,
-) -> MultistepNetwork:
-    """The network with initial weights drawn from `generator` (see MODELS)."""
-    return MultistepNetwork(options, scheme, channels, classes, generator)

@@ -1,4 +1,4 @@
-"""The multistep family as a spec sees it: options, defaults of each paper, parameter counts."""
+"""The multistep family as a spec sees it: options, and defaults of each paper."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from trainers.models.architecture import Architecture, ModelOptions
 from trainers.models.multistep.layout import (
     Block,
     StageChange,
-    count_multiply_adds,
-    count_parameters,
     multistep_layout,
 )
 
@@ -86,31 +84,11 @@ def _complete(options: MultistepOptions, scheme: SchemeConfig) -> MultistepOptio
     return completed
 
 
-def _count(options: MultistepOptions, scheme: SchemeConfig, channels: int, classes: int) -> int:
-    return count_parameters(
-        layout_of(options, scheme),
-        width=options.width,
-        channels=channels,
-        classes=classes,
-        trainable_coefficients=scheme.coefficients_per_block,
-    )
-
-
-def _multiply_adds(
-    options: MultistepOptions, scheme: SchemeConfig, channels: int, size: int
-) -> int:
-    return count_multiply_adds(
-        layout_of(options, scheme), width=options.width, channels=channels, size=size
-    )
-
-
 def multistep_architecture(options: type[MultistepOptions], default_scheme: Any) -> Architecture:
     """An entry of MODELS that is the one multistep network with other defaults."""
     return Architecture(
         options=options,
         default_scheme=default_scheme,
         complete=_complete,
-        count_parameters=_count,
-        count_multiply_adds=_multiply_adds,
-        builder="trainers.models.multistep.network:build",
+        builder="trainers.models.multistep.network:MultistepNetwork",
     )

@@ -82,17 +82,9 @@ class NewtonBlock(ResidualBlock):
         return new.to(first.dtype)
 
 
-def build(
-    options: NewtonOptions,
-    _scheme: None,
-    *,
-    channels: int,
-    classes: int,
-    generator: torch.Generator,
-) -> ResidualNetwork:
-    """The network with initial weights drawn from `generator` (see MODELS)."""
+class NewtonNetwork(ResidualNetwork):
+    """Images (N, channels, H, W), float -> logits (N, classes), for any H and W."""
 
-    def block(inputs: int, outputs: int) -> NewtonBlock:
+    def make_block(self, inputs: int, outputs: int, options: NewtonOptions) -> NewtonBlock:
+        """A block between states of these channels."""
         return NewtonBlock(inputs, outputs, options)
-
-    return ResidualNetwork(options, channels, classes, generator, block)

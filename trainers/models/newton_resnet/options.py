@@ -1,4 +1,4 @@
-"""Newton-ResNet as a spec sees it: options, defaults of the paper, what it costs."""
+"""Newton-ResNet as a spec sees it: options, and defaults of the paper."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pydantic import Field
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Number, Whole
 from trainers.models.architecture import Architecture
-from trainers.models.counting import Cost, convolution, norm
-from trainers.models.resnet.options import Activation, ResNetOptions, blocks_of, network_cost
+from trainers.models.resnet.options import Activation, ResNetOptions, blocks_of
 
 Normalisation = Literal["batch", "none"]
 
@@ -77,42 +76,9 @@ def _complete(options: NewtonOptions, _scheme: None) -> NewtonOptions:
     return options.model_copy(update=written)
 
 
-def _normalisation(channels: int, size: int, projections: int, kind: Normalisation) -> Cost:
-    projected = convolution(channels, channels, size, kernel=1) * projections
-    return projected + norm(channels) * (max(1, projections) if kind == "batch" else 0)
-
-
-def _cost(options: NewtonOptions, channels: int, classes: int, size: int) -> Cost:
-    assert options.x_proj is not None
-    assert options.norm_1 is not None
-    x_proj, norm_1 = options.x_proj, options.norm_1
-
-    def second_order(channels: int, size: int) -> Cost:
-        alpha = Cost(parameters=1)
-        n_1 = _normalisation(channels, size, x_proj, norm_1)
-        n_2 = _normalisation(channels, size, options.lin_proj, options.norm_2)
-        return alpha + n_1 + n_2
-
-    return network_cost(
-        options, channels=channels, classes=classes, size=size, in_each_block=second_order
-    )
-
-
-def _parameters(options: NewtonOptions, _scheme: None, channels: int, classes: int) -> int:
-    return _cost(options, channels, classes, size=1).parameters
-
-
-def _multiply_adds(options: NewtonOptions, _scheme: None, channels: int, size: int) -> int:
-    # Without the classifier, since the number of classes is not known here.
-    return _cost(options, channels, 0, size).multiply_adds
-
-
 NEWTON_RESNET = Architecture(
     options=NewtonOptions,
-    default_scheme=None,
     complete=_complete,
-    count_parameters=_parameters,
-    count_multiply_adds=_multiply_adds,
-    builder="trainers.models.newton_resnet.network:build",
+    builder="trainers.models.newton_resnet.network:NewtonNetwork",
     learns_coefficients=True,
 )

@@ -11,14 +11,13 @@ reduction modules are no polynomials either: F maps between different spaces the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from trainers.models.initialisation import initialise
 from trainers.models.multistep.network import ResidualFunction
+from trainers.models.network import Network
 from trainers.models.polynet.options import PolyNetOptions, PolynomialKind, layout_of
 
 
@@ -99,11 +98,17 @@ class StageChange(nn.Module):
         return new
 
 
-class PolyNet(nn.Module):
+class PolyNet(Network):
     """Images (N, channels, H, W), float -> logits (N, classes), for any H, W >= 4."""
 
     def __init__(
-        self, options: PolyNetOptions, channels: int, classes: int, generator: torch.Generator
+        self,
+        options: PolyNetOptions,
+        _scheme: None,
+        *,
+        channels: int,
+        classes: int,
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
         layout = layout_of(options)
@@ -119,30 +124,5 @@ class PolyNet(nn.Module):
         self.classifier = nn.Linear(features, classes)
         initialise(self, generator)
 
-    def forward(self, images: Tensor) -> Tensor:
-        state: Tensor = self.stem(images)
-        for block in self.blocks:
-            state = block(state)
-        pooled = functional.relu(self.norm(state)).mean(dim=(2, 3))
-        logits: Tensor = self.classifier(pooled)
-        return logits
-
-    def states(self, images: Tensor) -> Iterator[Tensor]:
-        """The state that leaves the stem, then each block's: (N, width of its stage, H, W)."""
-        state: Tensor = self.stem(images)
-        yield state
-        for block in self.blocks:
-            state = block(state)
-            yield state
-
-
-def build(
-    options: PolyNetOptions,
-    scheme: None,
-    *,
-    channels: int,
-    classes: int,
-    generator: torch.Generator,
-) -> PolyNet:
-    """The network with initial weights drawn from `generator` (see MODELS)."""
-    return PolyNet(options, channels, classes, generator)
+    def pooled(self, state: Tensor) -> Tensor:
+        return functional.relu(self.norm(state)).mean(dim=(2, 3))

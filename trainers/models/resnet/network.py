@@ -10,13 +10,14 @@ ResNet34 that Newton-ResNet is compared with, by the parameters that its tables 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from trainers.models.initialisation import initialise
+from trainers.models.network import Network
 from trainers.models.resnet.options import Activation, ResNetOptions, stages_of
 
 
@@ -68,20 +69,17 @@ class ResidualBlock(nn.Module):
         return new
 
 
-class ResidualNetwork(nn.Module):
-    """Images (N, channels, H, W), float -> logits (N, classes), for any H and W.
-
-    Args:
-        make_block: (inputs, outputs) -> a module such as ResidualBlock.
-    """
+class ResidualNetwork(Network):
+    """Images (N, channels, H, W), float -> logits (N, classes), for any H and W."""
 
     def __init__(
         self,
         options: ResNetOptions,
+        _scheme: None,
+        *,
         channels: int,
         classes: int,
         generator: torch.Generator,
-        make_block: Callable[[int, int], nn.Module],
     ) -> None:
         super().__init__()
         self.stem = nn.Sequential(
@@ -91,40 +89,14 @@ class ResidualNetwork(nn.Module):
         )
         self.blocks = nn.ModuleList()
         for stage in stages_of(options):
-            self.blocks.append(make_block(stage.inputs, stage.outputs))
+            self.blocks.append(self.make_block(stage.inputs, stage.outputs, options))
             self.blocks.extend(
-                make_block(stage.outputs, stage.outputs) for _ in range(stage.blocks - 1)
+                self.make_block(stage.outputs, stage.outputs, options)
+                for _ in range(stage.blocks - 1)
             )
         self.classifier = nn.Linear(stage.outputs, classes)
         initialise(self, generator)
 
-    def forward(self, images: Tensor) -> Tensor:
-        state = self.stem(images)
-        for block in self.blocks:
-            state = block(state)
-        logits: Tensor = self.classifier(state.mean(dim=(2, 3)))
-        return logits
-
-    def states(self, images: Tensor) -> Iterator[Tensor]:
-        """y_0, which leaves the stem, and y_n of each block."""
-        state = self.stem(images)
-        yield state
-        for block in self.blocks:
-            state = block(state)
-            yield state
-
-
-def build(
-    options: ResNetOptions,
-    _scheme: None,
-    *,
-    channels: int,
-    classes: int,
-    generator: torch.Generator,
-) -> ResidualNetwork:
-    """The network with initial weights drawn from `generator` (see MODELS)."""
-
-    def block(inputs: int, outputs: int) -> ResidualBlock:
+    def make_block(self, inputs: int, outputs: int, options: Any) -> nn.Module:
+        """A block between states of these channels."""
         return ResidualBlock(inputs, outputs, options.activation)
-
-    return ResidualNetwork(options, channels, classes, generator, block)

@@ -1,12 +1,7 @@
-"""The residual network of basic blocks as a spec sees it: options, stages, what it costs.
-
-The stages are planned here, so that what planning counts and what `trainers.models.resnet.network`
-builds cannot disagree.
-"""
+"""The residual network of basic blocks as a spec sees it: its options and stages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -15,7 +10,6 @@ from pydantic import Field, model_validator
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
 from trainers.models.architecture import Architecture, ModelOptions
-from trainers.models.counting import Cost, convolution, halved, linear, norm
 
 Activation = Literal["relu", "none"]
 
@@ -118,57 +112,13 @@ def stages_of(options: ResNetOptions) -> tuple[Stage, ...]:
     return tuple(Stage(*stage) for stage in zip(inputs, outputs, blocks_of(options), strict=False))
 
 
-def block_cost(inputs: int, outputs: int, size: int) -> Cost:
-    """One basic block whose output has `size` x `size` pixels."""
-    cost = convolution(inputs, outputs, size) + convolution(outputs, outputs, size)
-    cost += norm(outputs) * 2
-    if inputs != outputs:
-        cost += convolution(inputs, outputs, size, kernel=1) + norm(outputs)
-    return cost
-
-
-def network_cost(
-    options: ResNetOptions,
-    *,
-    channels: int,
-    classes: int,
-    size: int,
-    in_each_block: Callable[[int, int], Cost] = lambda _channels, _size: Cost(),
-) -> Cost:
-    """The whole network for images of `channels` x `size` x `size`.
-
-    Args:
-        in_each_block: (channels, size) of a block's output -> what it has beside the basic block.
-    """
-    cost = convolution(channels, options.width, size) + norm(options.width)
-    for stage in stages_of(options):
-        if stage.inputs != stage.outputs:
-            size = halved(size)
-        cost += block_cost(stage.inputs, stage.outputs, size)
-        cost += block_cost(stage.outputs, stage.outputs, size) * (stage.blocks - 1)
-        cost += in_each_block(stage.outputs, size) * stage.blocks
-    return cost + linear(stage.outputs, classes)
-
-
 def _complete(options: ResNetOptions, _scheme: None) -> ResNetOptions:
     # Blocks are written out, so that asking for the default by numbers is the same run.
     return options.model_copy(update={"blocks": blocks_of(options)})
 
 
-def _parameters(options: ResNetOptions, _scheme: None, channels: int, classes: int) -> int:
-    return network_cost(options, channels=channels, classes=classes, size=1).parameters
-
-
-def _multiply_adds(options: ResNetOptions, _scheme: None, channels: int, size: int) -> int:
-    # Without the classifier, since the number of classes is not known here.
-    return network_cost(options, channels=channels, classes=0, size=size).multiply_adds
-
-
 RESNET = Architecture(
     options=ResNetOptions,
-    default_scheme=None,
     complete=_complete,
-    count_parameters=_parameters,
-    count_multiply_adds=_multiply_adds,
-    builder="trainers.models.resnet.network:build",
+    builder="trainers.models.resnet.network:ResidualNetwork",
 )

@@ -14,15 +14,14 @@ with variance 2 / (outputs x kernel), whatever the number of groups.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from trainers.methods.scheme_config import SchemeConfig
-from trainers.models.coefficients import coefficients_of, learned_coefficients
+from trainers.models.coefficients import coefficients_of
 from trainers.models.initialisation import initialise
+from trainers.models.network import MultistepStates
 from trainers.models.resnext.options import BlockLayout, ResNeXtOptions, layout_of, restarts
 
 
@@ -99,13 +98,14 @@ class ResNeXtBlock(nn.Module):
         return [functional.relu(new) if self.relu_at_the_end else new, *history]
 
 
-class ResNeXtNetwork(nn.Module):
+class ResNeXtNetwork(MultistepStates):
     """Images (N, channels, H, W), float -> logits (N, classes), for any H, W >= 4."""
 
     def __init__(
         self,
         options: ResNeXtOptions,
         scheme: SchemeConfig,
+        *,
         channels: int,
         classes: int,
         generator: torch.Generator,
@@ -124,38 +124,10 @@ class ResNeXtNetwork(nn.Module):
         self.classifier = nn.Linear(features, classes)
         initialise(self, generator)
 
-    def forward(self, images: Tensor) -> Tensor:
-        history = [self._first(images)]
-        for block in self.blocks:
-            history = block(history)[: self.steps]
-        last = functional.relu(self.norm(history[0])) if self.preactivation else history[0]
-        logits: Tensor = self.classifier(last.mean(dim=(2, 3)))
-        return logits
-
-    def _first(self, images: Tensor) -> Tensor:
+    def first_state(self, images: Tensor) -> Tensor:
         first: Tensor = self.stem(images)
         return first if self.preactivation else functional.relu(self.norm(first))
 
-    def states(self, images: Tensor) -> Iterator[Tensor]:
-        """y_0, which leaves the stem, and what each block adds to the history."""
-        history = [self._first(images)]
-        yield history[0]
-        for block in self.blocks:
-            history = block(history)[: self.steps]
-            yield history[0]
-
-    def learned_coefficients(self) -> list[list[float]] | None:
-        """(alpha ..., beta) of each multistep block in order; None if nothing is learned."""
-        return learned_coefficients(self)
-
-
-def build(
-    options: ResNeXtOptions,
-    scheme: SchemeConfig,
-    *,
-    channels: int,
-    classes: int,
-    generator: torch.Generator,
-) -> ResNeXtNetwork:
-    """The network with initial weights drawn from `generator` (see MODELS)."""
-    return ResNeXtNetwork(options, scheme, channels, classes, generator)
+    def pooled(self, state: Tensor) -> Tensor:
+        last = functional.relu(self.norm(state)) if self.preactivation else state
+        return last.mean(dim=(2, 3))

@@ -1,4 +1,4 @@
-"""ResNeXt and LM-ResNeXt as a spec sees them: options, layout, parameter counts."""
+"""ResNeXt and LM-ResNeXt as a spec sees them: options and layout."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models.architecture import Architecture, ModelOptions
-from trainers.models.counting import Cost, convolution, halved, linear, norm
 from trainers.models.multistep.layout import StageChange, blocks_per_stage, plan_steps
 
 LAYERS_PER_BLOCK = 3
@@ -145,48 +144,11 @@ def _complete(options: ResNeXtOptions, scheme: SchemeConfig) -> ResNeXtOptions:
     return completed
 
 
-def _cost(
-    options: ResNeXtOptions, scheme: SchemeConfig, *, channels: int, classes: int, size: int
-) -> Cost:
-    """The whole network, for images of `size` x `size` pixels."""
-    layout = layout_of(options, scheme)
-    cost = convolution(channels, options.width, size)
-    cost += norm(layout[-1].outputs if options.preactivation else options.width)
-    for block in layout:
-        entering, size = size, halved(size) if block.changes_stage else size
-        cost += (
-            convolution(block.inputs, block.inner, entering, kernel=1)
-            + convolution(block.inner, block.inner, size, groups=options.cardinality)
-            + convolution(block.inner, block.outputs, size, kernel=1)
-            + norm(block.inner) * 2
-            + norm(block.inputs if options.preactivation else block.outputs)
-        )
-        cost += convolution(block.inputs, block.outputs, size, kernel=1) * block.carried
-        if not options.preactivation:
-            cost += norm(block.outputs) * block.carried
-        elif restarts(options, block):
-            cost += norm(block.inputs)
-        if block.multistep:
-            cost += Cost(parameters=scheme.coefficients_per_block)
-    return cost + linear(layout[-1].outputs, classes)
-
-
-def _count(options: ResNeXtOptions, scheme: SchemeConfig, channels: int, classes: int) -> int:
-    return _cost(options, scheme, channels=channels, classes=classes, size=1).parameters
-
-
-def _multiply_adds(options: ResNeXtOptions, scheme: SchemeConfig, channels: int, size: int) -> int:
-    # How many classes there are is not known here, and their share is small.
-    return _cost(options, scheme, channels=channels, classes=0, size=size).multiply_adds
-
-
 def resnext_architecture(options: type[ResNeXtOptions], default_scheme: Any) -> Architecture:
     """An entry of MODELS that is the one ResNeXt network with other defaults."""
     return Architecture(
         options=options,
         default_scheme=default_scheme,
         complete=_complete,
-        count_parameters=_count,
-        count_multiply_adds=_multiply_adds,
-        builder="trainers.models.resnext.network:build",
+        builder="trainers.models.resnext.network:ResNeXtNetwork",
     )

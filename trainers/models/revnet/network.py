@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainers.models.initialisation import initialise
+from trainers.models.network import Network
 from trainers.models.revnet.options import Coupling, RevNetOptions, layout_of, widths_of
 from trainers.models.revnet.reversible import recomputed
 
@@ -77,7 +78,7 @@ class CoupledBlock(nn.Module):
         return y1, y2
 
 
-class RevNet(nn.Module):
+class RevNet(Network):
     """Images (N, channels, H, W), float -> logits (N, classes), for any H, W >= 4.
 
     The streams are float32 under autocast too, only F and G are computed in bf16: in bf16 sums,
@@ -87,7 +88,13 @@ class RevNet(nn.Module):
     """
 
     def __init__(
-        self, options: RevNetOptions, channels: int, classes: int, generator: torch.Generator
+        self,
+        options: RevNetOptions,
+        _scheme: None,
+        *,
+        channels: int,
+        classes: int,
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
         self.recompute = options.recompute
@@ -106,6 +113,9 @@ class RevNet(nn.Module):
         x1, x2 = state.to(torch.promote_types(state.dtype, torch.float32)).chunk(2, dim=1)
         return x1, x2
 
+    def pooled(self, state: Tensor) -> Tensor:
+        return functional.relu(self.norm(state)).mean(dim=(2, 3))
+
     def forward(self, images: Tensor) -> Tensor:
         x1, x2 = self._streams(images)
         # A compiler chooses for itself what it keeps, and cannot follow a backward pass of ours.
@@ -117,8 +127,7 @@ class RevNet(nn.Module):
             else:
                 for block in stage:
                     x1, x2 = block(x1, x2)
-        state = functional.relu(self.norm(torch.cat((x1, x2), dim=1)))
-        logits: Tensor = self.classifier(state.mean(dim=(2, 3)))
+        logits: Tensor = self.classifier(self.pooled(torch.cat((x1, x2), dim=1)))
         return logits
 
     def states(self, images: Tensor) -> Iterator[Tensor]:
@@ -131,15 +140,3 @@ class RevNet(nn.Module):
         for block in self.blocks:
             x1, x2 = block(x1, x2)
             yield torch.cat((x1, x2), dim=1)
-
-
-def build(
-    options: RevNetOptions,
-    scheme: None,
-    *,
-    channels: int,
-    classes: int,
-    generator: torch.Generator,
-) -> RevNet:
-    """The network with initial weights drawn from `generator` (see MODELS)."""
-    return RevNet(options, channels, classes, generator)

@@ -1,4 +1,4 @@
-"""RevNet as a spec sees it: options, layout and counts, without a tensor library."""
+"""RevNet as a spec sees it: options and layout."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pydantic import Field, field_validator
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
 from trainers.models.architecture import Architecture, ModelOptions
-from trainers.models.counting import Cost, convolution, halved, linear, norm
 
 STAGES = 3
 WIDTHS = (32, 64, 128)
@@ -123,33 +122,8 @@ def _complete(options: RevNetOptions, scheme: None) -> RevNetOptions:
     return options.model_copy(update={"widths": widths_of(options)})
 
 
-def _without_classifier(options: RevNetOptions, channels: int, size: int) -> Cost:
-    widths = widths_of(options)
-    total = convolution(channels, widths[0], size) + norm(widths[0])
-    for block in (block for stage in layout_of(options) for block in stage):
-        if block.changes_stage:
-            size = halved(size)
-        if block.activated:
-            total += norm(block.inputs)
-        total += convolution(block.inputs, block.outputs, size)
-        total += (norm(block.outputs) + convolution(block.outputs, block.outputs, size)) * 3
-    return total + norm(widths[-1])
-
-
-def _count(options: RevNetOptions, scheme: None, channels: int, classes: int) -> int:
-    body = _without_classifier(options, channels, size=1)
-    return (body + linear(widths_of(options)[-1], classes)).parameters
-
-
-def _multiply_adds(options: RevNetOptions, scheme: None, channels: int, size: int) -> int:
-    return _without_classifier(options, channels, size).multiply_adds
-
-
 REVNET = Architecture(
     options=RevNetOptions,
-    default_scheme=None,
     complete=_complete,
-    count_parameters=_count,
-    count_multiply_adds=_multiply_adds,
-    builder="trainers.models.revnet.network:build",
+    builder="trainers.models.revnet.network:RevNet",
 )

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainers.models.initialisation import initialise
+from trainers.models.network import Network
 from trainers.models.shake_shake.options import (
     STEM_CHANNELS,
     BlockLayout,
@@ -160,11 +161,17 @@ class ShakeShakeBlock(nn.Module):
         return new
 
 
-class ShakeShakeNetwork(nn.Module):
+class ShakeShakeNetwork(Network):
     """Images (N, channels, H, W), float -> logits (N, classes), for any H, W >= 4."""
 
     def __init__(
-        self, options: ShakeShakeOptions, channels: int, classes: int, generator: torch.Generator
+        self,
+        options: ShakeShakeOptions,
+        _scheme: None,
+        *,
+        channels: int,
+        classes: int,
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
         layout = layout_of(options)
@@ -175,12 +182,8 @@ class ShakeShakeNetwork(nn.Module):
         self.classifier = nn.Linear(layout[-1].outputs, classes)
         initialise(self, generator)
 
-    def forward(self, images: Tensor) -> Tensor:
-        state = self.norm(self.stem(images))
-        for block, shares in zip(self.blocks, self._shares(images), strict=True):
-            state = block(state, shares)
-        logits: Tensor = self.classifier(functional.relu(state).mean(dim=(2, 3)))
-        return logits
+    def pooled(self, state: Tensor) -> Tensor:
+        return functional.relu(state).mean(dim=(2, 3))
 
     def states(self, images: Tensor) -> Iterator[Tensor]:
         """What leaves the stem, and what leaves each block."""
@@ -205,15 +208,3 @@ class ShakeShakeNetwork(nn.Module):
             self.begin_batch(images.shape[0])
         shares: list[tuple[Tensor, Tensor]] = self.shakes()
         return shares
-
-
-def build(
-    options: ShakeShakeOptions,
-    scheme: None,
-    *,
-    channels: int,
-    classes: int,
-    generator: torch.Generator,
-) -> ShakeShakeNetwork:
-    """The network with initial weights drawn from `generator` (see MODELS)."""
-    return ShakeShakeNetwork(options, channels, classes, generator)

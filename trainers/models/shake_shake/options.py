@@ -1,16 +1,15 @@
-"""Shake-Shake as a spec sees it: options, layout, parameter counts."""
+"""Shake-Shake as a spec sees it: options and layout."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
 from trainers.models.architecture import Architecture, ModelOptions
-from trainers.models.counting import Cost, convolution, halved, linear, norm
 from trainers.models.multistep.layout import STAGES, blocks_per_stage
 
 STEM_CHANNELS = 16
@@ -85,41 +84,7 @@ def layout_of(options: ShakeShakeOptions) -> tuple[BlockLayout, ...]:
     return tuple(blocks)
 
 
-def _cost(options: ShakeShakeOptions, *, channels: int, classes: int, size: int) -> Cost:
-    layout = layout_of(options)
-    cost = convolution(channels, STEM_CHANNELS, size) + norm(STEM_CHANNELS)
-    for block in layout:
-        size = halved(size) if block.stride == 2 else size
-        branch = (
-            convolution(block.inputs, block.outputs, size)
-            + convolution(block.outputs, block.outputs, size)
-            + norm(block.outputs) * 2
-        )
-        cost += branch * 2
-        if block.inputs != block.outputs:
-            cost += convolution(block.inputs, block.outputs // 2, size, kernel=1) * 2
-            cost += norm(block.outputs)
-    return cost + linear(layout[-1].outputs, classes)
-
-
-def _count(options: ShakeShakeOptions, scheme: None, channels: int, classes: int) -> int:
-    return _cost(options, channels=channels, classes=classes, size=1).parameters
-
-
-def _multiply_adds(options: ShakeShakeOptions, scheme: None, channels: int, size: int) -> int:
-    # How many classes there are is not known here, and their share is small.
-    return _cost(options, channels=channels, classes=0, size=size).multiply_adds
-
-
-def _complete(options: ShakeShakeOptions, scheme: Any) -> ShakeShakeOptions:
-    return options
-
-
 SHAKE_SHAKE = Architecture(
     options=ShakeShakeOptions,
-    default_scheme=None,
-    complete=_complete,
-    count_parameters=_count,
-    count_multiply_adds=_multiply_adds,
-    builder="trainers.models.shake_shake.network:build",
+    builder="trainers.models.shake_shake.network:ShakeShakeNetwork",
 )

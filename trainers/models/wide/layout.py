@@ -1,8 +1,7 @@
 """The plan of the wide residual body, block by block, without a tensor library.
 
 Four stages of 64, 128, 256 and 512 channels, with basic or bottleneck blocks (He et al. 2016a,
-Table 1). Planning counts parameters from this plan and networks are built from it, so that the two
-cannot disagree.
+Table 1). Specs are checked against this plan, and networks are built from it.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from functools import cached_property, lru_cache
 from typing import Literal
 
 from trainers.errors import ConfigError
-from trainers.models.counting import Cost, convolution, halved, norm
 
 Stem = Literal["3x3", "7x7"]
 """What images pass first.
@@ -111,10 +109,6 @@ class WideBlock:
             Convolution(self.outputs, self.outputs, 3, 1),
         )
 
-    def size_after(self, size: int) -> int:
-        """Pixels a side of the state that leaves, from those of the one that enters."""
-        return halved(size) if self.stride == 2 else size
-
 
 @lru_cache(maxsize=4096)
 def wide_blocks(division: Division, width: int) -> tuple[WideBlock, ...]:
@@ -129,33 +123,3 @@ def wide_blocks(division: Division, width: int) -> tuple[WideBlock, ...]:
             blocks.append(WideBlock(inputs, inner, outputs, stride, division.bottleneck))
             inputs = outputs
     return tuple(blocks)
-
-
-def stem_cost(stem: Stem, channels: int, width: int, size: int) -> tuple[Cost, int]:
-    """Of the stem's convolution, and pixels a side of the state that leaves the stem."""
-    if stem == "3x3":
-        return convolution(channels, width, size), size
-    return convolution(channels, width, halved(size), kernel=7), halved(halved(size))
-
-
-def function_cost(
-    block: WideBlock, size: int, *, normed: Literal["inputs", "outputs"] | None
-) -> Cost:
-    """Of f, the convolutions of one block.
-
-    Args:
-        size: pixels a side of the state that enters.
-        normed: whether a norm comes before each convolution, after it, or not at all.
-    """
-    cost = Cost()
-    for conv in block.convolutions:
-        size = halved(size) if conv.stride == 2 else size
-        cost += convolution(conv.inputs, conv.outputs, size, kernel=conv.kernel)
-        if normed is not None:
-            cost += norm(conv.inputs if normed == "inputs" else conv.outputs)
-    return cost
-
-
-def projection_cost(block: WideBlock, size: int) -> Cost:
-    """Of a 1x1 convolution that gives a state the shape of the one that leaves the block."""
-    return convolution(block.inputs, block.outputs, block.size_after(size), kernel=1)

@@ -10,14 +10,13 @@ states, which have one of their own here, so that all are carried over alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
 
 from trainers.methods.scheme_config import SchemeConfig
-from trainers.models.coefficients import coefficients_of, learned_coefficients
+from trainers.models.coefficients import coefficients_of
 from trainers.models.initialisation import initialise
+from trainers.models.network import MultistepStates
 from trainers.models.wide.layers import (
     ActivatedNorm,
     PreActivationFunction,
@@ -60,13 +59,14 @@ class WideMultistepBlock(nn.Module):
         return [self.coefficients(slope, history), *history]
 
 
-class WideMultistepNetwork(nn.Module):
+class WideMultistepNetwork(MultistepStates):
     """Images (N, channels, H, W), float -> logits (N, classes), for any H, W >= 8."""
 
     def __init__(
         self,
         options: WideMultistepOptions,
         scheme: SchemeConfig,
+        *,
         channels: int,
         classes: int,
         generator: torch.Generator,
@@ -81,33 +81,6 @@ class WideMultistepNetwork(nn.Module):
         self.classifier = nn.Linear(features, classes)
         initialise(self, generator)
 
-    def forward(self, images: Tensor) -> Tensor:
-        history: list[Tensor] = [self.stem(images)]
-        for block in self.blocks:
-            history = block(history)[: self.steps]
-        logits: Tensor = self.classifier(self.activation(history[0]).mean(dim=(2, 3)))
-        return logits
-
-    def states(self, images: Tensor) -> Iterator[Tensor]:
-        """y_0, which leaves the stem, and what each block adds to the history."""
-        history: list[Tensor] = [self.stem(images)]
-        yield history[0]
-        for block in self.blocks:
-            history = block(history)[: self.steps]
-            yield history[0]
-
-    def learned_coefficients(self) -> list[list[float]] | None:
-        """(alpha ..., beta) of each multistep block in order; None if nothing is learned."""
-        return learned_coefficients(self)
-
-
-def build(
-    options: WideMultistepOptions,
-    scheme: SchemeConfig,
-    *,
-    channels: int,
-    classes: int,
-    generator: torch.Generator,
-) -> WideMultistepNetwork:
-    """The network with initial weights drawn from `generator` (see MODELS)."""
-    return WideMultistepNetwork(options, scheme, channels, classes, generator)
+    def pooled(self, state: Tensor) -> Tensor:
+        features: Tensor = self.activation(state).mean(dim=(2, 3))
+        return features

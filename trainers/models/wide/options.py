@@ -21,16 +21,12 @@ from trainers.methods.fractions import Whole
 from trainers.methods.multistep import preresnet
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models.architecture import Architecture, ModelOptions
-from trainers.models.counting import Cost, linear, norm
 from trainers.models.wide.layout import (
     RESNET_DEPTHS,
     Division,
     Stem,
     WideBlock,
     division_of,
-    function_cost,
-    projection_cost,
-    stem_cost,
     wide_blocks,
 )
 
@@ -139,34 +135,6 @@ def _complete(options: WideMultistepOptions, scheme: SchemeConfig) -> WideMultis
     return completed
 
 
-def _cost(
-    options: WideMultistepOptions, scheme: SchemeConfig, channels: int, classes: int, size: int
-) -> Cost:
-    cost, size = stem_cost(options.stem, channels, options.width, size)
-    steps = steps_of(options, scheme)
-    for step in steps:
-        cost += function_cost(step.block, size, normed="inputs")
-        cost += projection_cost(step.block, size) * step.carried
-        # The newest state's projection shares the first norm of f.
-        cost += norm(step.block.inputs) * max(0, step.carried - 1)
-        if step.multistep:
-            cost += Cost(parameters=scheme.coefficients_per_block)
-        size = step.block.size_after(size)
-    features = steps[-1].block.outputs
-    return cost + norm(features) * int(options.final_norm) + linear(features, classes)
-
-
-def _count(options: WideMultistepOptions, scheme: SchemeConfig, channels: int, classes: int) -> int:
-    return _cost(options, scheme, channels, classes, size=1).parameters
-
-
-def _multiply_adds(
-    options: WideMultistepOptions, scheme: SchemeConfig, channels: int, size: int
-) -> int:
-    # The classifier's are too few to matter, and the number of classes is not known here.
-    return _cost(options, scheme, channels, 0, size).multiply_adds
-
-
 def wide_multistep_architecture(
     options: type[WideMultistepOptions], default_scheme: Any
 ) -> Architecture:
@@ -175,7 +143,5 @@ def wide_multistep_architecture(
         options=options,
         default_scheme=default_scheme,
         complete=_complete,
-        count_parameters=_count,
-        count_multiply_adds=_multiply_adds,
-        builder="trainers.models.wide.network:build",
+        builder="trainers.models.wide.network:WideMultistepNetwork",
     )

@@ -1,0 +1,74 @@
+"""Networks, built from their options; and what there is to count of one."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def build(
+    builder: str | Callable[..., nn.Module],
+    options: Any,
+    scheme: Any,
+    *,
+    channels: int,
+    classes: int,
+    generator: torch.Generator,
+) -> nn.Module:
+    """See `Architecture.build`."""
+    make = pkgutil.resolve_name(builder) if isinstance(builder, str) else builder
+    # Layers draw default weights when they are made, before ours replace them.
+    with torch.random.fork_rng(devices=[]):
+        network: nn.Module = make(
+            options, scheme, channels=channels, classes=classes, generator=generator
+        )
+    return network
+
+
+def measure(
+    builder: str | Callable[..., nn.Module],
+    options: Any,
+    scheme: Any,
+    *,
+    channels: int,
+    classes: int,
+    size: int,
+) -> tuple[int, int]:
+    """Trainable parameters, and multiply-adds of one image's forward pass in evaluation mode.
+
+    Multiply-adds are half the operations of convolutions and matrix products, without the
+    classifier's. The network is built on torch's meta device, which has shapes and no numbers; one
+    that needs numbers while it is built or evaluated is built on the CPU.
+
+    Args:
+        size: pixels a side of an image.
+    """
+
+    def on(device: str) -> tuple[int, int]:
+        with torch.device(device):
+            network = build(
+                builder,
+                options,
+                scheme,
+                channels=channels,
+                classes=classes,
+                generator=torch.Generator("cpu"),
+            ).eval()
+            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+                network(torch.zeros(1, channels, size, size))
+        operations = counter.get_flop_counts()
+        of_classifier = operations.get(f"{type(network).__name__}.classifier", {})
+        return (
+            sum(p.numel() for p in network.parameters() if p.requires_grad),
+            (sum(operations["Global"].values()) - sum(of_classifier.values())) // 2,
+        )
+
+    try:
+        return on("meta")
+    except (NotImplementedError, RuntimeError):
+        return on("cpu")

@@ -1,0 +1,56 @@
+"""What all networks have in common: a stem, blocks, and a classifier of the last state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import Tensor, nn
+
+
+class Network(nn.Module):
+    """Images (N, channels, H, W), float -> logits (N, classes).
+
+    A subclass makes `stem`, `blocks` and `classifier`. It overrides `states` where a block is given
+    more than the state before it, and `pooled` where something comes between state and average.
+    """
+
+    stem: nn.Module
+    blocks: nn.ModuleList
+    classifier: nn.Module
+
+    def states(self, images: Tensor) -> Iterator[Tensor]:
+        """The state that leaves the stem, then each block's: (N, C, H, W)."""
+        state = self.stem(images)
+        yield state
+        for block in self.blocks:
+            state = block(state)
+            yield state
+
+    def pooled(self, state: Tensor) -> Tensor:
+        """What the classifier sees of the last state: (N, C, H, W) -> (N, C)."""
+        return state.mean(dim=(2, 3))
+
+    def forward(self, images: Tensor) -> Tensor:
+        for state in self.states(images):  # noqa: B007 - the last one is used
+            pass
+        logits: Tensor = self.classifier(self.pooled(state))
+        return logits
+
+
+class MultistepStates(Network):
+    """A network whose blocks map the newest states, [y_n, y_{n-1}, ...], to [y_{n+1}, y_n, ...]."""
+
+    steps: int
+
+    def first_state(self, images: Tensor) -> Tensor:
+        """y_0, which leaves the stem."""
+        state: Tensor = self.stem(images)
+        return state
+
+    def states(self, images: Tensor) -> Iterator[Tensor]:
+        """y_0, and what each block adds to the history."""
+        history = [self.first_state(images)]
+        yield history[0]
+        for block in self.blocks:
+            history = block(history)[: self.steps]
+            yield history[0]
