@@ -18,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainers.errors import TrainerError
 from trainers.storage.atomic_write import write_durably
 
 if TYPE_CHECKING:
@@ -95,21 +96,23 @@ def count(
     Args:
         options: completed ones.
         channels, size: of an image; `size` is pixels a side.
+
+    Raises:
+        TrainerError: the network cannot be built, or takes no such image.
     """
     structure = None if scheme is None else (scheme.steps, scheme.learned)
     key = _key(architecture, options, structure, channels, classes, size)
     if key not in _known:
         measure = pkgutil.resolve_name("trainers.models.building:measure")
-        _known[key] = NetworkCounts(
-            *measure(
-                architecture.builder,
-                options,
-                scheme,
-                channels=channels,
-                classes=classes,
-                size=size,
-            )
-        )
+        image = {"channels": channels, "classes": classes, "size": size}
+        try:
+            _known[key] = NetworkCounts(*measure(architecture.builder, options, scheme, **image))
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise TrainerError(
+                f"the network of model {options.name!r} cannot be built for images of {channels} x "
+                f"{size} x {size}: {type(error).__name__}: {reason}"
+            ) from error
     return _known[key]
 
 
