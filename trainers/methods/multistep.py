@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, lru_cache
+from typing import Any
 
 from trainers.methods.fractions import exact, format_number
 from trainers.methods.polynomials import root_multiplicities
@@ -151,8 +152,14 @@ def zerosnet(lambda_: Coefficient) -> LinearMultistepScheme:
     value = exact(lambda_)
     if value == 0:
         raise ValueError("lambda must not be 0: ZeroSNet eq. 10 divides by it")
-    side = (1 + value) / (4 * value)
-    return LinearMultistepScheme((3 * side, -1 / value, side), (3 * value - 1) / (2 * value))
+    *alpha, beta = square_pattern(value)
+    return LinearMultistepScheme(tuple(alpha), beta)
+
+
+def square_pattern(lambda_: Any) -> tuple[Any, Any, Any, Any]:
+    """(alpha_0, alpha_1, alpha_2, beta) of `zerosnet`: fractions of a fraction, tensors of one."""
+    side = (1 + lambda_) / (4 * lambda_)
+    return 3 * side, -1 / lambda_, side, (3 * lambda_ - 1) / (2 * lambda_)
 
 
 def tm_resnet() -> LinearMultistepScheme:

@@ -119,9 +119,7 @@ class LearnedLambda(Learned):
         return multistep.zerosnet(self.lambda_.item())
 
     def coefficients(self) -> Tensor:
-        side = (1 + self.lambda_) / (4 * self.lambda_)
-        beta = (3 * self.lambda_ - 1) / (2 * self.lambda_)
-        return torch.stack((3 * side, -1 / self.lambda_, side, beta))
+        return torch.stack(multistep.square_pattern(self.lambda_))
 
 
 def coefficients_of(scheme: SchemeConfig, generator: torch.Generator) -> nn.Module:
