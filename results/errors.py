@@ -28,21 +28,15 @@ Errors of SQLite and SQLAlchemy are turned into these in one place, `results.dat
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
-from sweep_plugins import UnknownNameError
+from sweep_plugins import UnknownNameError, did_you_mean
 
 _LISTED = 40
 
 
 class ResultsError(Exception):
     """Base of all errors that `results` raises on purpose."""
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    found = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"; did you mean {found[0]!r}?" if found else ""
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -59,7 +53,7 @@ class UnknownColumnError(ResultsError):
         self.name = name
         self.known = list(known)
         super().__init__(
-            f"unknown {purpose} {name!r}{_nearest(name, self.known)}"
+            f"unknown {purpose} {name!r}{did_you_mean(name, self.known)}"
             f" (known: {', '.join(self.known) or 'none'})"
         )
 
@@ -100,7 +94,7 @@ class UnknownSweepError(ResultsError):
         if name is None:
             message = "the database holds no sweep yet: start one with 'sweep run SPEC'"
         else:
-            hint = _nearest(name, self.known)
+            hint = did_you_mean(name, self.known)
             message = f"unknown sweep {name!r}{hint} (known: {_listed(self.known)})"
         super().__init__(message)
 
@@ -137,7 +131,7 @@ class UnknownFormatError(ResultsError):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         names = list(known)
-        super().__init__(f"unknown format {name!r}{_nearest(name, names)} ({_listed(names)})")
+        super().__init__(f"unknown format {name!r}{did_you_mean(name, names)} ({_listed(names)})")
 
 
 class UnknownPublishedTableError(ResultsError, UnknownNameError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -13,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from sweep_plugins import PluginError, UnknownNameError
+from sweep_plugins import PluginError, UnknownNameError, did_you_mean
 from sweeper.spec.source import SpecPath
 from sweeper.spec.validation import explain
 from trainers.config.dataset import parse_dataset
@@ -64,8 +63,7 @@ def check_key(place: SpecPath, name: str, what: str) -> None:
     if name.count(".") > DEEPEST_PATH:
         raise ConfigError(place, f"{name!r} {what}: no key of the config lies so deep")
     if first not in CONFIG_KEYS:
-        nearest = difflib.get_close_matches(first, CONFIG_KEYS, n=1, cutoff=0.5)
-        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        hint = did_you_mean(first, CONFIG_KEYS)
         raise ConfigError(
             place, f"{name!r} {what}{hint} (it starts with one of {', '.join(CONFIG_KEYS)})"
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from sweep_plugins import did_you_mean
 from sweeper.spec.source import SpecPath
 from trainers.config.dataset import DatasetConfig, config_class
 from trainers.config.probes import PROBES
@@ -94,8 +94,7 @@ def _message(
     if problem["type"] == "extra_forbidden":
         key = str(path[-1])
         allowed = _allowed_keys(model, path[:-1], data)
-        nearest = difflib.get_close_matches(key, allowed, n=1, cutoff=0.5)
-        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        hint = did_you_mean(key, allowed)
         known = f" (allowed: {', '.join(allowed)})" if allowed else ""
         where = ".".join(map(str, path[:-1]))
         return f"unknown key {key!r}{f' in {where}' if where else ''}{hint}{known}"

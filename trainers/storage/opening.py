@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
+from sweep_plugins import nearest
 from trainers.errors import StorageError
 from trainers.storage.base import Folder
 from trainers.storage.local import LocalFolder
@@ -81,8 +81,8 @@ def _remote_folder(scheme: str, rest: str) -> Folder:
         ) from error
     except ValueError as error:
         known = fsspec.available_protocols()
-        nearest = difflib.get_close_matches(scheme, known, n=1, cutoff=0.5)
-        hint = f"; did you mean {nearest[0]}://?" if nearest else ""
+        meant = nearest(scheme, known)
+        hint = f"; did you mean {meant}://?" if meant else ""
         raise StorageError(
             f"storage {url}: fsspec knows no {scheme}://{hint} (s3:// and gs:// are among those "
             "that it knows; a folder on disk is given by its path)"
