@@ -41,8 +41,8 @@ class Registry(Mapping[str, T], Generic[T]):
         subclass_of: type[Any] | None = None,
         unknown: type[UnknownNameError] = UnknownNameError,
     ) -> None:
-        self._kind = kind
-        self._group = group
+        self.kind = kind
+        self.group = group
         self.own = entries
         self._instance_of = instance_of
         self._subclass_of = subclass_of
@@ -68,11 +68,15 @@ class Registry(Mapping[str, T], Generic[T]):
         point = self._point(name)
         return _package(point) if point else None
 
+    def shipped(self, name: str) -> T:
+        """What ships with us under this name, whoever else takes it. Raises KeyError."""
+        own = self.own[name]
+        return cast(T, pkgutil.resolve_name(own) if isinstance(own, str) else own)
+
     def _find(self, name: str) -> T:
         point = self._point(name)
         if point is None:
-            own = self.own[name]
-            return cast(T, pkgutil.resolve_name(own) if isinstance(own, str) else own)
+            return self.shipped(name)
         try:
             found = point.load()
         except Exception as error:
@@ -92,16 +96,16 @@ class Registry(Mapping[str, T], Generic[T]):
                 )
             return None
         if not points:
-            raise self._unknown(self._kind, name, self)
+            raise self._unknown(self.kind, name, self)
         if len(points) > 1:
             raise PluginError(
-                f"{self._kind} {name!r} is in {len(points)} packages:"
+                f"{self.kind} {name!r} is in {len(points)} packages:"
                 f" {' and '.join(map(_described, points))}; uninstall all but one"
             )
         return points[0]
 
     def _points(self) -> list[EntryPoint]:
-        return list(_entry_points().select(group=self._group))
+        return list(_entry_points().select(group=self.group))
 
     def added(self) -> list[str]:
         """The names that plug-ins bring, sorted, none twice."""

@@ -105,8 +105,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for _name, _command in COMMANDS.own.items():
-    _add(app, _name, _command)
+for _name in COMMANDS.own:
+    _add(app, _name, COMMANDS.shipped(_name))
 
 
 def main() -> None:

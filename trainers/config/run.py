@@ -216,7 +216,7 @@ class RunConfig(_Frozen):
             raise ConfigError(
                 "scheme",
                 f"{self.model.name} is no linear multistep method: remove scheme, or choose"
-                f" {', '.join(name for name in MODELS if MODELS[name].default_scheme is not None)}",
+                f" {', '.join(filter(_takes_a_scheme, MODELS.own))}",
             )
         try:
             completed = self.architecture.complete(self.model, self.scheme)
@@ -345,6 +345,10 @@ class RunConfig(_Frozen):
         copied = self.model_copy(update={"seed": seed})
         copied.__dict__.pop("run_id", None)
         return copied
+
+
+def _takes_a_scheme(model: str) -> bool:
+    return MODELS.shipped(model).default_scheme is not None
 
 
 _KEYS = sorted(RunConfig.model_fields)
