@@ -1,0 +1,231 @@
+"""The examples of docs/extending.md, as one installed package that a sweep is run with."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from extending import EXAMPLES, PAGE, write_plankton, write_project, write_specs
+from results.figures import FIGURES
+from results.published import PUBLISHED
+from sweeper.commands import COMMANDS
+from sweeper.executors import EXECUTORS
+from trainers.config.evaluations import EVALUATIONS
+from trainers.config.probes import PROBES
+from trainers.config.trainers import TRAINERS
+from trainers.data.datasets import DATASETS
+from trainers.models import MODELS
+
+SWEEP = str(Path(sys.executable).with_name("sweep"))
+
+REGISTRIES = (
+    MODELS, DATASETS, EVALUATIONS, PROBES, TRAINERS, EXECUTORS, FIGURES, COMMANDS, PUBLISHED,
+)  # fmt: skip
+
+pytestmark = pytest.mark.slow
+
+Sweep = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def wheel(project: Path, folder: Path) -> Path:
+    pip(
+        "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(folder),
+        str(project),
+    )  # fmt: skip
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def pip(*arguments: str) -> None:
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the package of all examples, built and installed as its user would."""
+    project, dist, site = (tmp_path_factory.mktemp(name) for name in ("project", "dist", "site"))
+    write_project(project)
+    pip("install", "--no-deps", "--no-index", "--target", str(site), str(wheel(project, dist)))
+    return site
+
+
+def command_with(*sites: Path, folder: Path) -> Sweep:
+    """The command line in a folder of its own, with these folders on Python's path."""
+
+    def sweep(
+        *arguments: str, code: int = 0, program: Sequence[str] = (SWEEP,)
+    ) -> subprocess.CompletedProcess[str]:
+        paths = [*map(str, sites), os.environ["PYTHONPATH"]]
+        done = subprocess.run(
+            [*program, *arguments],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return sweep
+
+
+@pytest.fixture(scope="module")
+def sweep(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    """The command line, after one sweep with the examples together."""
+    folder = tmp_path_factory.mktemp("laboratory")
+    command = command_with(site, folder=folder)
+    write_specs(folder)
+    missing = command("run", "plankton.yaml", "--executor", "inline", code=3)
+    assert missing.stderr.splitlines()[-1] == EXAMPLES["A dataset"].shown[-1].replace(
+        ".sweep", str(folder / ".sweep")
+    )
+    write_plankton(folder / ".sweep" / "data")
+    done = command("run", "plankton.yaml", "--executor", "background")
+    assert EXAMPLES["An executor"].shown[0] in done.stderr
+    return command
+
+
+def words(line: str) -> list[str]:
+    return line.split()
+
+
+def test_every_kind_of_plugin_has_an_example() -> None:
+    groups = re.findall(r"^\| `(sweep\.\w+)` \|", PAGE, re.M)
+    assert sorted(groups) == sorted(registry.group for registry in REGISTRIES)
+    shown = re.findall(r'^\[project\.entry-points\."(.+)"\]$', PAGE, re.M)
+    assert shown == groups
+
+
+def test_a_model_is_planned(sweep: Sweep) -> None:
+    done = sweep("plan", "plain.yaml")
+    header, _, *rows = done.stdout.splitlines()
+    shown = EXAMPLES["A model"].shown
+    assert words(header) == words(shown[0])
+    for row, expected in zip(rows, shown[2:], strict=True):
+        assert words(row)[:-1] == words(expected)[:-1]  # the last is an estimate
+
+
+def test_a_plan_imports_the_model_and_not_torch(sweep: Sweep) -> None:
+    arguments = ["plan", "plain.yaml", "--home", "counted"]
+    sweep(*arguments)
+    program = (
+        "import sys\n"
+        "from sweeper.cli import app\n"
+        f"app({arguments}, standalone_mode=False)\n"
+        "print(sorted({'torch', 'ray', 'sweep_example.plain', 'sweep_example.plankton'}"
+        " & sys.modules.keys()))"
+    )
+    done = sweep(program=(sys.executable, "-c", program))
+    assert done.stdout.splitlines()[-1] == "['sweep_example.plain']"
+
+
+@pytest.mark.parametrize("heading", ["An evaluation", "A trainer"])
+def test_what_was_measured_is_reported(heading: str, sweep: Sweep) -> None:
+    example = EXAMPLES[heading]
+    header, _, *rows = sweep(*example.arguments).stdout.splitlines()
+    shown = example.shown
+    assert words(header)[: len(words(shown[0]))] == words(shown[0])
+    for row, expected in zip(rows, shown[2:], strict=True):  # numbers are the machine's
+        assert words(row)[:1] == words(expected)[:1] or row.endswith("mean ± std (n-1)")
+
+
+@pytest.mark.parametrize("heading", ["A probe", "A figure"])
+def test_a_figure_is_drawn(heading: str, sweep: Sweep) -> None:
+    example = EXAMPLES[heading]
+    assert sweep(*example.arguments).stdout.splitlines() == example.shown
+
+
+def test_the_page_of_a_sweep_has_the_figure(sweep: Sweep, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    sweep("report", "plankton", "--html", str(page))
+    assert "Accuracy by time" in page.read_text()
+
+
+def test_a_command_answers_and_is_listed_without_being_imported(sweep: Sweep) -> None:
+    example = EXAMPLES["A command"]
+    header, _, *rows = sweep(*example.arguments).stdout.splitlines()
+    assert words(header) == words(example.shown[0])
+    assert len(rows) == 1 == len(example.shown[2:])
+    assert "how many runs" in sweep("slowest", "--help").stdout
+    program = (
+        "import sys\nfrom sweeper.cli import app\napp(['--help'], standalone_mode=False)\n"
+        "print([name for name in sys.modules if name.startswith('sweep_example')])"
+    )
+    listed = sweep(program=(sys.executable, "-c", program)).stdout.splitlines()
+    assert "  slowest  from sweep-example 1.0" in listed
+    assert listed[-1] == "[]"
+
+
+def test_a_published_table_is_compared_with(sweep: Sweep) -> None:
+    example = EXAMPLES["A published table"]
+    done = sweep(*example.arguments)
+    assert example.shown[0] in done.stdout
+    assert "71.30 ± 1.20" in done.stdout
+
+
+def test_a_sweep_cannot_go_on_where_a_plugin_is_missing(sweep: Sweep, tmp_path: Path) -> None:
+    write_specs(tmp_path)
+    done = command_with(folder=tmp_path)("plan", "plain.yaml", code=2)
+    assert done.stderr.startswith("error: plain.yaml:2:9: unknown model 'plain'")
+
+
+def test_a_broken_plugin_is_named_and_stops_nothing_else(site: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "site"
+    shutil.copytree(site, broken)
+    (broken / "sweep_example" / "plain.py").unlink()
+    (broken / "sweep_example" / "accuracy_by_time.py").write_text("import no_such_module\n")
+    (broken / "sweep_example" / "slowest.py").write_text("1 / 0\n")
+    sweep = command_with(broken, folder=tmp_path)
+    write_specs(tmp_path)
+    shown = EXAMPLES["When something is wrong"].block("", 0).strip()
+    assert sweep("plan", "plain.yaml", code=2).stderr.strip() == shown
+    done = sweep("slowest", "quick", code=2)
+    assert done.stderr.count("\n") == 1
+    assert "plug-in sweep-example 1.0 (sweep.commands: slowest" in done.stderr
+    assert "ZeroDivisionError: division by zero" in done.stderr
+    (tmp_path / "quick.yaml").write_text(
+        "name: quick\nmodel: zerosnet\ndepth: 8\ndataset: {name: digits, subset: 64}\n"
+        "training: {epochs: 1}\ntrainer: fake_trainers:quick\n"
+    )
+    sweep("run", "quick.yaml", "--executor", "inline")
+    sweep("report", "quick")
+    done = sweep("plot", "quick", "--format", "svg")
+    assert "figures/quick/roots.svg" in done.stdout
+    assert "no accuracy_by_time: plug-in sweep-example 1.0" in done.stderr
+    done = sweep("plot", "quick", "accuracy_by_time", code=2)
+    assert "ModuleNotFoundError: No module named 'no_such_module'" in done.stderr
+    assert "slowest" in sweep("--help").stdout
+
+
+def test_a_name_that_is_taken_is_named_with_both_packages(site: Path, tmp_path: Path) -> None:
+    metadata = tmp_path / "sweep_other-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: sweep-other\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[sweep.commands]\nslowest = sweep_other:slowest\nstatus = sweep_other:status\n"
+    )
+    sweep = command_with(site, tmp_path, folder=tmp_path)
+    shown = EXAMPLES["When something is wrong"].block("", 1).strip()
+    assert sweep("slowest", "plankton", code=2).stderr.strip() == shown
+    done = sweep("status", code=2)
+    assert "plug-in sweep-other 1.0 (sweep.commands: status" in done.stderr
+    assert "a name that is sweep's own" in done.stderr
+    assert "there is no database" in sweep("report", code=3).stderr
+    assert "cannot be used" in sweep("--help").stdout
+
+
+@pytest.mark.ray
+def test_workers_of_ray_resolve_the_same_names(sweep: Sweep) -> None:
+    done = sweep("run", "plankton.yaml", "--set", "seed=1", "--slots", "1")
+    assert "2 of 2 runs done" in done.stderr
