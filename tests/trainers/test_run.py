@@ -169,7 +169,6 @@ def test_a_trainer_from_elsewhere(
     assert read_result(open_folder(tmp_path), result["run_id"]) == result
 
 
-@pytest.mark.slow
 def test_the_command_line(small: Small, tmp_path: Path) -> None:
     config, evaluations = tmp_path / "config.json", tmp_path / "evaluations.json"
     config.write_text(json.dumps(small(**QUICK)))

@@ -1,0 +1,84 @@
+"""What an addition costs, as CONTRIBUTING.md says: one file and one entry, in a copy."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from extending import EXAMPLES, write_plankton, write_specs
+
+ROOT = Path(__file__).parents[2]
+PRICES = re.findall(
+    r"^\| (an? \w+) \| `([\w/]+)/NAME\.py` \| `([A-Z]+)` in `([\w/.]+)` \|$",
+    (ROOT / "CONTRIBUTING.md").read_text(),
+    re.M,
+)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packages with the examples of docs/extending.md among their own modules."""
+    copy = tmp_path_factory.mktemp("copy")
+    for package in ("sweeper", "trainers", "results", "sweep_plugins"):
+        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("*.pyc"))
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    for kind, room, registry, table in PRICES:
+        example = EXAMPLES[f"{kind[0].upper()}{kind[1:]}"]
+        ((path, text),) = (item for item in example.files.items() if item[0].endswith(".py"))
+        module = f"{room.replace('/', '.')}.{Path(path).stem}"
+        text = text.replace(f"sweep_example.{Path(path).stem}", module)
+        (copy / room / Path(path).name).write_text(text)
+        name, attribute = re.findall(r'^(\w+) = "[\w.]+:(\w+)"$', example.toml, re.M)[0]
+        source = (copy / table).read_text()
+        opened = re.search(rf"^{registry}: .*?\{{", source, re.M | re.S)
+        assert opened is not None, f"{registry} is not in {table}"
+        entry = f'\n    "{name}": "{module}:{attribute}",'
+        (copy / table).write_text(source[: opened.end()] + entry + source[opened.end() :])
+    return copy
+
+
+def test_the_price_of_every_kind_of_addition_is_known() -> None:
+    assert len(PRICES) == 7
+
+
+def test_a_sweep_uses_what_was_added(copy: Path, tmp_path: Path) -> None:
+    write_specs(tmp_path)
+    write_plankton(tmp_path / ".sweep" / "data")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(copy), os.environ["PYTHONPATH"]]),
+    }
+
+    def sweep(*arguments: str) -> str:
+        program = [sys.executable, "-c", "from sweeper.cli import main; main()"]
+        done = subprocess.run(
+            [*program, *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    sweep("run", "plankton.yaml", "--executor", "inline")
+    report = sweep("report", "plankton", "--group-by", "model,trainer")
+    assert "salt_and_pepper[0.1]" in report
+    assert "nearest_mean" in report
+    assert "accuracy_by_time.png" in sweep("plot", "plankton", "accuracy_by_time")
+    assert "plain" in sweep("slowest", "plankton")
+
+
+def test_the_import_rules_hold(copy: Path) -> None:
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout
