@@ -27,13 +27,10 @@ def run_page(detail: dict[str, Any]) -> str:
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-_FACTS = (
-    "state",
-    "error",
-    *(column.name for column in RUN_COLUMNS if column.source != "store" and column.on_page),
-    "created_at",
-    "finished_at",
-)
+_OF_RUN = [column for column in RUN_COLUMNS if column.source != "store" and column.on_page]
+# Digests, which nobody reads, come last.
+_OF_RUN.sort(key=lambda column: column.measured and column.kind == "text")
+_FACTS = ("state", "error", *(column.name for column in _OF_RUN), "created_at", "finished_at")
 
 
 def _facts(detail: dict[str, Any]) -> str:
