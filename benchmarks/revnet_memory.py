@@ -14,9 +14,9 @@ import argparse
 import time
 
 import torch
+from saved_activations import SavedActivations
 from torch.nn import functional
 
-from benchmarks.saved_activations import SavedActivations
 from trainers.models import MODELS
 
 

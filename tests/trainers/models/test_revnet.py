@@ -11,11 +11,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from saved_activations import SavedActivations
 from torch import Tensor
 from torch.nn import functional
 
 import schemeless
-from benchmarks.saved_activations import SavedActivations
 from schemeless import build, counted, noise, normed, parameters, scramble
 from trainers.config.run import RunConfig
 from trainers.models.revnet.reversible import recomputed
