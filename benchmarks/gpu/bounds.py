@@ -48,6 +48,7 @@ def bytes_of_a_step(config: RunConfig, precision: Precision, images: int = BATCH
     if not isinstance(config.model, MultistepOptions):
         raise TypeError(f"{config.model.name} is no multistep network")
     facts, scheme = config.dataset_facts, config.scheme
+    assert scheme is not None, "every multistep network has one"
     size = facts.size
     pixels = images * size**2
     # Written by the stem; read as a gradient by its weights'.

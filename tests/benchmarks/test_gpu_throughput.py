@@ -127,7 +127,7 @@ def test_all_parameters_at_once_have_the_bits_of_sgd(
     recipe = {"momentum": momentum, "weight_decay": weight_decay, "nesterov": nesterov}
     ours = [nn.Parameter(value.clone()) for value in start]
     theirs = [nn.Parameter(value.clone()) for value in start]
-    foreach, sgd = ForeachSGD(ours, **recipe), SGD(theirs, **recipe)  # type: ignore[arg-type]
+    foreach, sgd = ForeachSGD(ours, **recipe), SGD(theirs, **recipe)
     for step in range(5):
         for one, other in zip(ours, theirs, strict=True):
             one.grad = torch.randn(one.shape, generator=generator)
@@ -145,7 +145,7 @@ def test_a_learning_rate_on_the_device_is_the_same_but_for_rounding() -> None:
     recipe = {"momentum": 0.9, "weight_decay": 1e-4, "nesterov": False}
     steps: list[tuple[nn.Parameter, Any]] = [(number, 0.1), (tensor, torch.tensor(0.1))]
     for parameter, rate in steps:
-        optimizer = ForeachSGD([parameter], **recipe)  # type: ignore[arg-type]
+        optimizer = ForeachSGD([parameter], **recipe)
         for _ in range(3):
             parameter.grad = torch.linspace(2, 0, 50)
             optimizer.step(rate)
@@ -320,7 +320,7 @@ def test_processes_have_the_bits_of_this_one_and_say_why_they_fail(data: Trainin
         assert pack.digests("fp32", 2, 2) == alone
         assert 0 < pack.images_per_second("bf16", 2, 0.1) < 1e6
         with pytest.raises(ProcessFailedError, match="KeyError: 'fp64'"):
-            pack.digests("fp64", 2, 2)  # type: ignore[arg-type]
+            pack.digests("fp64", 2, 2)
     finally:
         pack.close()
 

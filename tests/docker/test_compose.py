@@ -27,7 +27,7 @@ def validate(path: Path) -> subprocess.CompletedProcess[str]:
 
 
 def seconds(duration: str) -> float:
-    (number,) = re.fullmatch(r"(\d+)s", duration).groups()  # type: ignore[union-attr]
+    (number,) = re.fullmatch(r"(\d+)s", duration).groups()
     return float(number)
 
 

@@ -136,8 +136,8 @@ def test_no_command_takes_a_hostile_name_or_writes_for_it(name, asked, somewhere
         assert said.stderr.startswith("error: ")
         assert said.stdout == ""
     for option in ("--run", "--where", "--metric"):
-        command = "retry" if option == "--run" else "report"
-        assert sweep(command, f"{option}={name}", f"--home={asked}").exit_code == 2
+        asking = "retry" if option == "--run" else "report"
+        assert sweep(asking, f"{option}={name}", f"--home={asked}").exit_code == 2
     assert (stored(asked), content(asked / "runs"), content(somewhere)) == before
 
 

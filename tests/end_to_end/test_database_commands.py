@@ -12,8 +12,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from click.testing import Result
 from sqlalchemy import make_url
+from typer.testing import Result
 
 import command_line
 import databases

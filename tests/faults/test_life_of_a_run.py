@@ -486,7 +486,7 @@ class LifeOfRuns(RuleBasedStateMachine):
         actor.sweep = SteppedSweep(spec, actor.store, actor.home, SLOTS)
         for _ in range(1_000):
             for task in actor.sweep.tasks():
-                actor.sweep.executor.end(self._outcome(task, "finished"))  # type: ignore[union-attr]
+                actor.sweep.executor.end(self._outcome(task, "finished"))
             actor.sweep.step()
             if actor.sweep.ended:
                 break
@@ -550,7 +550,7 @@ def test_no_history_breaks_an_invariant(
             return LifeOfRuns(laboratory, actors, moments)
 
         run_state_machine_as_test(
-            machine,  # type: ignore[arg-type]
+            machine,
             settings=settings(
                 max_examples=histories,
                 stateful_step_count=50,

@@ -54,9 +54,9 @@ def test_a_sweep_survives_raylets_that_are_killed(
     with ray_nodes(OTHER_NODES) as nodes, Watch(db) as watch:
         with start(sweep, home, db, nodes) as driver:
             for point in points:
-                driver.wait_until(lambda done=point: len(watch.done()) >= done, pause=0.1)
+                driver.wait_until(lambda done=point: len(watch.done()) >= done, pause=0.1)  # type: ignore[misc]
                 victim = chance.choice(nodes.others())
-                driver.wait_until(lambda node=victim: nodes.trains(node), pause=0.1)
+                driver.wait_until(lambda node=victim: nodes.trains(node), pause=0.1)  # type: ignore[misc]
                 nodes.kill_raylet(victim)
                 nodes.add()
             driver.finish()

@@ -76,7 +76,7 @@ def _steered(
     def one(example: object) -> None:
         law(example)
 
-    return one.hypothesis.fuzz_one_input
+    return one.hypothesis.fuzz_one_input  # type: ignore[attr-defined]
 
 
 def _laws(name: str) -> ModuleType:

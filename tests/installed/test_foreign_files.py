@@ -59,9 +59,9 @@ def test_they_change_nothing(installed, undisturbed, tmp_path, executor, place):
     here = tmp_path / "here"
     names = ("results/", "trainers.py", "random.py", "sweeper.py", "test/")
     others = ("results.py", "trainers/", "random/", "sweeper/", "tokenize.py")
+    path: tuple[Path, ...] = ()
     if place == "current folder":
         fill(here, *names)
-        path = ()
     else:
         here.mkdir()
         path = (fill(tmp_path / "one", *names), fill(tmp_path / "other", *others))

@@ -8,8 +8,7 @@ import sys
 from contextlib import chdir
 from pathlib import Path
 
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from sweeper.cli import app
 

@@ -195,7 +195,7 @@ class Driver:
     def children(self) -> list[psutil.Process]:
         """Every process below the driver; they are remembered for `clean_up`."""
         with suppress(psutil.NoSuchProcess):
-            found = psutil.Process(self.process.pid).children(recursive=True)
+            found: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
             self._family |= {process.pid: process for process in found}
             return found
         return []

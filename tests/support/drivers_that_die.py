@@ -21,6 +21,7 @@ import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -111,15 +112,16 @@ def watch(points: Points) -> None:
         place = points.place(os.readlink(f"/proc/self/fd/{number}"))
         points.around(f"fsync {place}", lambda: real_fsync(descriptor))
 
-    os.fsync = fsync
+    os.fsync = fsync  # type: ignore[assignment]
     real_commit = DefaultDialect.do_commit
 
     def do_commit(self: DefaultDialect, connection: Any) -> None:
         what = _purpose(sys._getframe())
         if what is None:
-            real_commit(self, connection)
+            real_commit(self, connection)  # type: ignore[no-untyped-call]
         else:
-            points.around(f"commit {what}", lambda: real_commit(self, connection))
+            act = partial(real_commit, self, connection)
+            points.around(f"commit {what}", act)
 
     DefaultDialect.do_commit = do_commit  # type: ignore[method-assign]
     real_connect = sqlite3.connect
@@ -133,7 +135,7 @@ def watch(points: Points) -> None:
                 return points.around(sql, act)  # type: ignore[no-any-return]
             return act()
 
-    sqlite3.connect = lambda *a, **o: real_connect(*a, **{"factory": Connection, **o})  # type: ignore
+    sqlite3.connect = lambda *a, **o: real_connect(*a, **{"factory": Connection, **o})
 
 
 def _path(path: Any, folder: int | None) -> Any:

@@ -14,7 +14,7 @@ from fsspec.implementations.local import LocalFileSystem
 SCHEME = "fileserver"
 
 
-class FileServer(LocalFileSystem):
+class FileServer(LocalFileSystem):  # type: ignore[misc]
     """Serves the local disk: fileserver:///absolute/path.
 
     Attributes:

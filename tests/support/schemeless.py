@@ -14,7 +14,7 @@ from trainers.errors import TrainingStopped
 from trainers.models import MODELS, ModelOptions
 from trainers.models.counting import count
 from trainers.run import run
-from trainers.storage import open_folder
+from trainers.storage import Folder, open_folder
 
 NO_DATA = Path("/nonexistent")  # the digits need no folder
 TIMES = {"seconds", "train_seconds", "images_per_second", "provenance", "attempt"}
@@ -98,7 +98,8 @@ def trained(config: dict[str, Any]) -> dict[str, Any]:
 
 def interrupted(config: dict[str, Any], root: Path, stops: Sequence[int]) -> dict[str, Any]:
     """Attempt 1 stops after the first of `stops`, attempt 2 after the next; the last goes on."""
-    runs, folders = open_folder(root), []
+    runs = open_folder(root)
+    folders: list[Folder] = []
     for attempt, epoch in enumerate(stops, start=1):
         folder = runs.child(str(attempt))
 

@@ -11,5 +11,5 @@ import sweeper.scheduling.lease_keeper
 if __name__ == "__main__":
     seconds = float(sys.argv.pop(1))
     results.store.leases.LEASE_SECONDS = seconds
-    sweeper.scheduling.lease_keeper.RENEW_SECONDS = seconds / 10
+    sweeper.scheduling.lease_keeper.RENEW_SECONDS = seconds / 10  # type: ignore[attr-defined]
     sweeper.cli.main()

@@ -117,7 +117,8 @@ def noise(*shape: int, seed: int = 1) -> Tensor:
 
 def assert_gradients_reach_every_parameter(network: nn.Module) -> None:
     images, labels = noise(8, 3, 8, 8), torch.arange(8)
-    functional.cross_entropy(network.train()(images), labels).backward()
+    loss = functional.cross_entropy(network.train()(images), labels)
+    loss.backward()  # type: ignore[no-untyped-call]
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name

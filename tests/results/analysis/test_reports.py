@@ -419,13 +419,15 @@ FITTING = {
 }  # fmt: skip
 UNORDERED = ("zero_stable", "model", "alpha", "sweep", "state", "diverged", "it's", "run_id")
 filters = st.one_of(
-    st.builds(
-        "{}{}{}".format,
-        st.just(key),
-        st.sampled_from(["=", "!="] if key in UNORDERED else ["=", "!=", "<", "<=", ">", ">="]),
-        st.sampled_from([*values, "null"]),
-    )
-    for key, values in FITTING.items()
+    [
+        st.builds(
+            "{}{}{}".format,
+            st.just(key),
+            st.sampled_from(["=", "!="] if key in UNORDERED else ["=", "!=", "<", "<=", ">", ">="]),
+            st.sampled_from([*values, "null"]),
+        )
+        for key, values in FITTING.items()
+    ]
 )
 questions = st.fixed_dictionaries(
     {
@@ -551,13 +553,15 @@ def run_ids(rows):
 def test_every_key_groups_as_it_does_in_python(queries_about_some_rows, sweeps):
     for key, other in itertools.product(KEYS, ([], ["depth"], ["alpha"])):
         question = {"group_by": [key, *other], "metrics": None, "where": [], "sweeps": sweeps}
-        assert_same_answer(*queries_about_some_rows, question)
+        queries, rows = queries_about_some_rows
+        assert_same_answer(queries, rows, question)
 
 
 def test_every_metric_is_summarized_as_it_is_in_python(queries_about_some_rows):
     for metric in METRICS:
         question = {"group_by": ["depth"], "metrics": [metric], "where": [], "sweeps": []}
-        assert_same_answer(*queries_about_some_rows, question)
+        queries, rows = queries_about_some_rows
+        assert_same_answer(queries, rows, question)
 
 
 # One database serves all examples; each of them replaces what is in it.

@@ -263,6 +263,6 @@ def test_shifting_and_scaling_all_values_changes_no_p_and_no_effect_size(
 @settings(deadline=None)
 @given(ANY, ANY, RANKED, RANKED)
 def test_every_number_is_finite(first, second, ranked_1, ranked_2):
-    found = [test(first, second) for test in (welch_test, hedges_g, values_needed)]
+    found: list[object] = [test(first, second) for test in (welch_test, hedges_g, values_needed)]
     found += [test(ranked_1, ranked_2) for test in (mann_whitney_test, area_under_curve)]
     assert all(math.isfinite(number) for number in numbers(found))

@@ -272,7 +272,7 @@ def test_an_error_half_way_leaves_the_archive_that_was_to_be_replaced(
         rename(source, target)
 
     rename = os.rename
-    monkeypatch.setattr(staging.os, "rename", fail)
+    monkeypatch.setattr(os, "rename", fail)
     with pytest.raises(ArchiveError, match="Input/output error"):
         archives.export_from(url, folder, ["two"], replace=True)
     assert archives.parquet(folder) == before

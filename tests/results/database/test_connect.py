@@ -140,7 +140,7 @@ def test_a_place_that_cannot_be(tmp_path, place):
 
 
 def test_the_file_is_opened_as_promised(sqlite_url):
-    with Store.open(sqlite_url) as store, store._database._engine.begin() as connection:
+    with Store.open(sqlite_url) as store, store._database._engine.begin() as connection:  # type: ignore[attr-defined]
         pragma = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")

@@ -269,7 +269,7 @@ def test_a_password_reaches_the_server_and_nobody_else(
             with pytest.raises(ZeroDivisionError) as unexpected:
                 store._database.read(lambda connection: 1 / 0)
             told = sessions(plain_postgres)
-        engine = store._database._engine
+        engine = store._database._engine  # type: ignore[attr-defined]
         shown = f"{store.shown} {engine!r} {engine.pool!r} {engine.url!r} {engine.pool.status()}"
     assert "sweep driver" in told
     stored = str(databases.content(postgres_url))

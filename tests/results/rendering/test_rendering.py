@@ -351,7 +351,7 @@ def test_only_a_terminal_gets_bold_type(table_of_depths):
     assert re.findall(r"\x1b\[1m(.+?)\x1b\[0m", bold) == ["91.50 ± 0.71"]
     assert on_a_terminal(table_of_depths, "xterm-256color") == bold
     assert on_a_terminal(table_of_depths, "dumb") == plain
-    assert "\x1b" not in "".join(render(table_of_depths, f) for f in FORMATS if f != "parquet")
+    assert "\x1b" not in "".join(str(render(table_of_depths, f)) for f in FORMATS if f != "parquet")
 
 
 def on_a_terminal(data, kind) -> str:
@@ -405,9 +405,9 @@ def test_parquet_goes_to_a_file_and_not_to_a_terminal(rows):
     assert raw.getvalue() == render(rows, "parquet")
     leader, follower = pty.openpty()
     with os.fdopen(follower, "w") as terminal, os.fdopen(leader, "rb"):
-        for stream in (terminal, io.StringIO()):
+        for text_only in (terminal, io.StringIO()):
             with pytest.raises(BinaryFormatError, match=r"parquet .* --output FILE"):
-                write(rows, "parquet", stream)
+                write(rows, "parquet", text_only)
 
 
 VALUES = {
@@ -477,11 +477,17 @@ HOSTILE = [
 class HtmlTable(HTMLParser):
     """The texts of each row's cells, and those in bold type, as a browser reads them."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.bold: list[str] = []
+        self.tags: list[str] = []
+        self.ids: list[str | None] = []
+        self.cell: list[str] | None = None
+
     @classmethod
     def read(cls, text: str) -> HtmlTable:
         reader = cls()
-        reader.rows, reader.bold, reader.tags, reader.cell = [], [], [], None
-        reader.ids = []
         reader.feed(text)
         reader.close()
         return reader

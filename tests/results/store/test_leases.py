@@ -487,7 +487,8 @@ def test_two_schemas_of_one_server_have_drivers_of_their_own(postgres, make, clo
             with store.driving():
                 assert store._driver.id == other._driver.id == 1
                 assert store.claim(RUN, provenance={}) == 1
-                store._database._lock.release()  # as if its process had ended
+                # As if its process had ended.
+                store._database._lock.release()  # type: ignore[attr-defined]
                 with next_one.driving():
                     assert next_one._driver.id == 2
                     assert next_one.take_over() == [(RUN, 1, None)]

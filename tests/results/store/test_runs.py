@@ -411,7 +411,7 @@ def test_every_key_of_a_result_is_needed(running, make):
         with pytest.raises(BadResultError, match=f"{key} is missing"):
             running.commit(RUN, 1, result)
     with pytest.raises(BadResultError, match="not a JSON object"):
-        running.commit(RUN, 1, [])  # type: ignore[arg-type]
+        running.commit(RUN, 1, [])
     assert running.commit(RUN, 1, complete)
 
 

@@ -332,7 +332,7 @@ def test_a_worker_that_was_stopped_from_outside_is_hung(tmp_path: Path) -> None:
     with EXECUTORS["ray"].start(options) as started:
         task = make_task(tmp_path, "paced", epochs=1000)
         submit(started, task)
-        (pid,) = started.process_ids()
+        (pid,) = started.process_ids()  # type: ignore[attr-defined]
         os.kill(pid, signal.SIGSTOP)
         (outcome,) = wait_for(started, 1)
         assert isinstance(outcome, Lost)
@@ -345,7 +345,7 @@ def test_a_worker_that_was_stopped_from_outside_is_hung(tmp_path: Path) -> None:
 def test_a_larger_share_takes_the_place_of_several_slots(tmp_path: Path) -> None:
     options = replace(A_QUARTER_CORE, most_slots=2)
     with EXECUTORS["ray"].start(options) as started:
-        while len(started.process_ids()) < 2:
+        while len(started.process_ids()) < 2:  # type: ignore[attr-defined]
             assert started.wait(5) == []
         for seed in range(2):
             started.submit([make_task(tmp_path, "paced", seed=seed)])
@@ -355,7 +355,7 @@ def test_a_larger_share_takes_the_place_of_several_slots(tmp_path: Path) -> None
         submit(started, make_task(tmp_path, "paced", share=2))
         assert not started.has_room()
         assert isinstance(wait_for(started, 1)[0], Finished)
-        while len(started.process_ids()) < 2:
+        while len(started.process_ids()) < 2:  # type: ignore[attr-defined]
             assert started.wait(5) == []
 
 

@@ -21,14 +21,13 @@ from trainers.config.run import RunConfig
 def busy_ray() -> Iterator[Any]:
     """Somebody who has the only CPU of a Ray."""
 
-    @ray.remote(num_cpus=1)
     class Greedy:
         def host(self) -> str:
             return socket.gethostname()
 
     ray.init(address="local", num_cpus=1, include_dashboard=False, logging_level=logging.ERROR)
     try:
-        actor = Greedy.remote()
+        actor = ray.remote(num_cpus=1)(Greedy).remote()
         assert ray.get(actor.host.remote()) == socket.gethostname()
         yield actor
     finally:

@@ -10,6 +10,7 @@ import pytest
 
 import sweeper.spec.exclusions
 import sweeper.spec.grid
+import sweeper.spec.points
 import sweeper.spec.spec
 from sweeper import cli
 from sweeper.errors import SpecError
@@ -58,7 +59,7 @@ def resolved(monkeypatch):
         points.append(point)
         return resolve(point)
 
-    resolve = sweeper.spec.spec.resolve
+    resolve = sweeper.spec.points.resolve
     for module in (sweeper.spec.spec, sweeper.spec.grid, sweeper.spec.exclusions):
         monkeypatch.setattr(module, "resolve", counted)
     return points

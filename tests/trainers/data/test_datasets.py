@@ -47,7 +47,7 @@ def reads(monkeypatch):
 
 
 def put(monkeypatch, **changes):
-    changed = replace(loading.DATASETS["small"], **changes)
+    changed = replace(loading.DATASETS["small"], **changes)  # type: ignore[attr-defined]
     monkeypatch.setattr(loading, "DATASETS", Registry("dataset", "sweep.none", {"small": changed}))
 
 
@@ -159,7 +159,7 @@ class TestLoad:
         assert len(reads) == 1
 
     def test_a_failure_is_not_remembered(self, reads, tmp_path, monkeypatch):
-        works = loading.DATASETS["small"].read
+        works = loading.DATASETS["small"].read  # type: ignore[attr-defined]
 
         def fail(folder):
             raise DatasetMissingError("not yet")

@@ -15,6 +15,7 @@ import torchvision
 
 from sweep_plugins import Registry
 from trainers.data import files, loading, readers
+from trainers.data.datasets import DATASETS
 from trainers.data.files import DOWNLOAD_TIMEOUT, IDX_FILES, find_cifar, find_idx
 from trainers.errors import DatasetMissingError
 
@@ -281,7 +282,7 @@ def write_cifar(root, monkeypatch, name):
     for path in folder.iterdir():
         checksums[path.name] = hashlib.md5(path.read_bytes()).hexdigest()
 
-    class Small(real):
+    class Small(real):  # type: ignore[misc, valid-type]
         def __init__(self, *args, **kwargs):
             # As NumPy 2.4.0 to 2.4.4 do of a dtype that Python 2 has pickled.
             warnings.warn("align=0", np.exceptions.VisibleDeprecationWarning, stacklevel=2)
@@ -317,7 +318,7 @@ class TestCifar:
     @pytest.mark.parametrize(("name", "batches"), [("cifar10", 5), ("cifar100", 1)])
     def test_load_reads_them(self, tmp_path, monkeypatch, name, batches):
         write_cifar(tmp_path, monkeypatch, name.upper())
-        small = replace(loading.DATASETS[name], train_images=3 * batches, test_images=3)
+        small = replace(DATASETS[name], train_images=3 * batches, test_images=3)
         monkeypatch.setattr(loading, "DATASETS", Registry("dataset", "sweep.none", {name: small}))
         train, test = loading.load(name, tmp_path)
         assert (len(train), len(test)) == (3 * batches, 3)

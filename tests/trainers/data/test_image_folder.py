@@ -347,7 +347,7 @@ class TestKeptDecoded:
             raise OSError(28, "No space left on device")
 
         fill(tmp_path / "pets")
-        monkeypatch.setattr(image_folder.np, "savez", full)
+        monkeypatch.setattr(np, "savez", full)
         assert len(reader()(tmp_path)[0]) == 9
         assert hidden(tmp_path) == []
 

@@ -179,4 +179,4 @@ def test_the_resolved_form_is_read_back(written: dict[str, Any]) -> None:
 def test_a_scheme_is_frozen() -> None:
     config = scheme({"lambda": 1})
     with pytest.raises(ValidationError, match="frozen"):
-        config.beta = 2.0  # type: ignore[misc]
+        config.beta = 2.0

@@ -219,7 +219,7 @@ def test_a_package_is_counted_again_when_any_of_its_files_was_edited(
         (package / name).write_text("")
     (package / "inside" / "network.py").write_text(textwrap.dedent(ONE_FILE))
     monkeypatch.syspath_prepend(tmp_path)
-    named = [Architecture(options=Any, builder="plain_package.inside.network:Plain") for _ in "ab"]  # type: ignore[arg-type]
+    named = [Architecture(options=Any, builder="plain_package.inside.network:Plain") for _ in "ab"]
     before = counting._code(named[0])
     (package / "layers.py").write_text("WIDTH = 3\n")
     assert counting._code(named[1]) != before

@@ -256,7 +256,8 @@ def test_gradients_reach_every_parameter(drop_path: float | None) -> None:
 def test_states_shrink_to_one_pixel_and_no_further(shape: tuple[int, int, int]) -> None:
     network = build("fractalnet", depth=10, width=1, channels=shape[0])
     images = noise(2, *shape)
-    expected, size = [(2, *shape)], shape[1:]
+    expected: list[tuple[int, ...]] = [(2, *shape)]
+    size: tuple[int, ...] = shape[1:]
     for width in (1, 2, 4, 8, 8):
         size = tuple(-(-side // 2) for side in size)
         expected.append((2, width, *size))

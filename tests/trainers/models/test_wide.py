@@ -411,7 +411,7 @@ def test_it_runs_in_bf16_and_channels_last(scheme: Scheme | None) -> None:
     images = noise(2, 3, 16, 16)
     with torch.no_grad():
         exact = network(images)
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             rounded = network(images.contiguous(memory_format=torch.channels_last))
     assert rounded.dtype == torch.bfloat16

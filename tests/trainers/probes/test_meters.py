@@ -278,7 +278,7 @@ def test_every_model_can_be_measured_and_is_as_before(name: str, precision: str)
     of.network.train()
     if begin := getattr(of.network, "begin_epoch", None):
         begin(lambda purpose: seeded_generator(0, purpose, 1))
-    of.network.blocks[0].eval()  # type: ignore[index, union-attr, operator]
+    of.network.blocks[0].eval()
     before = snapshot(of)
     probes: list[Any] = ["principal_angles", "condition_numbers", "feature_norms"]
     probes.append({"probe": "runtime", "batch_sizes": [4], "batches": 1})
@@ -290,7 +290,7 @@ def test_every_model_can_be_measured_and_is_as_before(name: str, precision: str)
     assert all(torch.equal(before[0][key], after[0][key]) for key in before[0])
     assert before[1:3] == after[1:3]
     assert torch.equal(before[3], after[3])
-    blocks = len(of.network.blocks)  # type: ignore[arg-type]
+    blocks = len(of.network.blocks)
     assert len(found["feature_norms"]) == blocks + 1
     assert all(0 <= angle <= 180 for angle in found["principal_angles"].values())
     for probe in ("feature_norms", "runtime"):

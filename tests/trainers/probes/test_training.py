@@ -228,7 +228,7 @@ def learning(scheme: dict[str, Any], name: str = "zerosnet") -> Any:
 def test_a_learned_k_keeps_its_root_at_1_whatever_float32_rounds() -> None:
     network = learning({"k": [-0.1, 0], "trainable": True}, "lm_resnet")
     for block in block_schemes(network) or ():
-        assert block["root_moduli"] == pytest.approx([1, abs(block["alpha"][1])])  # type: ignore[arg-type]
+        assert block["root_moduli"] == pytest.approx([1, abs(block["alpha"][1])])
         assert block["max_root_modulus"] == 1.0
         assert block["zero_stable"] is True
 

@@ -4,9 +4,11 @@ from fractions import Fraction
 from itertools import pairwise
 from statistics import stdev
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from matplotlib.patches import Rectangle
 
 from results.figures import draw, possible
 from results.figures.kinds.lambda_axis import ticks
@@ -67,7 +69,7 @@ def test_accuracies_stand_at_their_lambda_with_their_spread(networks):
     marks = {}
     for line in bottom.lines:
         if line.get_linestyle() == "None":
-            marks |= {round(x, 6): y for x, y in line.get_xydata()}
+            marks |= {round(x, 6): y for x, y in np.asarray(line.get_xydata())}
     exact = multistep.zerosnet("1/4").max_root_modulus
     assert marks == {
         -1.8: pytest.approx(1, abs=1e-6),
@@ -80,7 +82,8 @@ def test_the_zero_stable_region_is_shaded_to_the_ends_of_the_axis(networks):
     rows = [*networks.zerosnet(-5, 90), *networks.zerosnet(2, 91)]
     for axes in draw("lambda_line", rows).axes:
         low, high = axes.get_xlim()
-        left, right = [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in axes.patches]
+        shaded = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+        left, right = [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in shaded]
         assert left == pytest.approx((low, -1))
         assert right == pytest.approx((1 / 3, high))
 
@@ -88,7 +91,7 @@ def test_the_zero_stable_region_is_shaded_to_the_ends_of_the_axis(networks):
 def test_the_curve_is_the_largest_modulus_on_both_sides_of_zero(networks):
     rows = [*networks.zerosnet(-5, 90), *networks.zerosnet("1/4", 91)]
     bottom = draw("lambda_line", rows).axes[-1]
-    negative, positive = bottom.lines[0].get_xydata(), bottom.lines[1].get_xydata()
+    negative, positive = (np.asarray(line.get_xydata()) for line in bottom.lines[:2])
     assert (negative[:, 0] < 0).all()
     assert (positive[:, 0] > 0).all()
     for x, y in (*negative[::37], *positive[::37]):
