@@ -75,7 +75,7 @@ def _add(group: typer.Typer, name: str, command: Any) -> None:
 
 
 def _damage() -> SweepError | None:
-    """What is wrong with the database, if that may be why a command failed as none should."""
+    """Corruption of the database, if that explains an unexpected error."""
     home = home_in_use()
     if home is None:
         return None
@@ -91,7 +91,7 @@ def _damage() -> SweepError | None:
     if found is None:
         return None
     return ResourceError(
-        f"{shown} is damaged: {found}; mend it by hand, or restore an older copy of the file"
+        f"{shown} is damaged: {found}; repair it by hand, or restore an older copy of the file"
     )
 
 

@@ -55,5 +55,5 @@ def _location(storage: str) -> str:
 def _absolute(path: Path) -> Path:
     try:
         return path.expanduser().absolute()
-    except RuntimeError as error:  # of whose home?
+    except RuntimeError as error:  # ~user of an unknown user
         raise RequestError(f"{path} is no path: {error}") from None

@@ -2,11 +2,11 @@
 
 TrainerError
 ├── ConfigError            a config is wrong at a key that the error names
-├── DatasetMissingError    the files of a dataset are nowhere to be found
+├── DatasetMissingError    the files of a dataset are not found
 ├── CheckpointError        stored weights are missing or damaged
-└── StorageError           a place for files that cannot be used
+└── StorageError           storage that cannot be used
     ├── StorageFullError           it has no space left
-    └── StorageUnreachableError    it is away, or says that it failed
+    └── StorageUnreachableError    it cannot be reached, or failed
 
 ConfigError is also a ValueError, so that pydantic takes it from validators. A name that no registry
 has is an UnknownNameError of `sweep_plugins`.
@@ -44,7 +44,7 @@ class CheckpointError(TrainerError):
 
 
 class StorageError(TrainerError):
-    """A place for files that cannot be used; the message names it and the reason."""
+    """Storage that cannot be used; the message names it and the reason."""
 
 
 class StorageFullError(StorageError):

@@ -48,7 +48,7 @@ def prepare_torch(threads: int) -> None:
     # As torch.use_deterministic_algorithms(True), which also imports the compiler: more than a
     # second at the start of each worker.
     torch.set_deterministic_debug_mode("error")
-    # Filling fresh memory guards code that reads before it writes; ours does not, and it costs.
+    # Filling new memory protects code that reads before it writes; this code does not.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
 

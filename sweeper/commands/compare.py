@@ -40,7 +40,7 @@ def compare(
     format: FormatOption = "table",  # noqa: A002
     output: OutputOption = None,
 ) -> None:
-    """Each row of a published table beside ours: differences, conditions, ranks, ratios."""
+    """Each row of a published table and of the sweep: differences, conditions, ranks, ratios."""
     from results import comparison
     from results.comparison.sweep import compare_sweep
     from results.published import PUBLISHED, published_table

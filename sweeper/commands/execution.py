@@ -24,7 +24,7 @@ DashboardOption = Annotated[
     bool, typer.Option("--ray-dashboard", help="also start Ray's web page (needs ray[default])")
 ]
 SlotsOption = Annotated[
-    int | None, typer.Option("--slots", min=1, help="at most so many runs at a time")
+    int | None, typer.Option("--slots", min=1, help="at most this many runs at a time")
 ]
 GraceOption = Annotated[
     float,
@@ -32,7 +32,7 @@ GraceOption = Annotated[
         "--grace",
         metavar="SECONDS",
         min=0,
-        help="after SIGTERM, what the current epochs have to end in",
+        help="after SIGTERM, time for the current epochs to end",
     ),
 ]
 

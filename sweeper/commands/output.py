@@ -21,7 +21,7 @@ def format_runs(count: int) -> str:
 
 
 def write_text(text: str, output: Path | None) -> None:
-    """To stdout, or to a file that is whole or absent."""
+    """To stdout, or to a file, atomically."""
     if output is None:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -30,15 +30,15 @@ def write_text(text: str, output: Path | None) -> None:
 
 
 def write_file(content: bytes, output: Path) -> None:
-    """To a file that is whole or absent. Raises RequestError if it cannot be written."""
-    from trainers.storage.atomic_write import write_durably
+    """To a file, atomically. Raises RequestError if it cannot be written."""
+    from trainers.storage.atomic_write import write_atomically
 
     try:
         if output.exists() and not output.is_file():
             # A pipe or a device is written to; renaming a file over it would replace it.
             output.write_bytes(content)
         else:
-            write_durably(output.resolve(), content)
+            write_atomically(output.resolve(), content)
     except OSError as error:
         raise RequestError(f"--output {output} cannot be written: {error.strerror}") from error
 

@@ -27,7 +27,7 @@ def retry(
     home: HomeOption = DEFAULT_HOME,
     db: DatabaseOption = None,
 ) -> None:
-    """Queue failed and cancelled runs again. A driver at work takes them up by itself."""
+    """Queue failed and cancelled runs again. A running driver takes them up by itself."""
     from results.store.store import Store
 
     with Store.open(home_at(home, db).database, create=False) as store:

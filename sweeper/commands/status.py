@@ -56,7 +56,7 @@ def status(
 
 
 def _tell(status: SweepStatus) -> None:
-    """Who works on a sweep, and what happened to whom; a few lines, whatever its size."""
+    """The drivers of a sweep, and the faults of its runs; a few lines, whatever its size."""
     for driver in status.drivers:
         who = f"driver {driver.pid} on {driver.host}" if driver.pid else "an unknown driver"
         gone = "; it is gone, and the next `sweep run` takes them up" if driver.gone else ""

@@ -89,7 +89,7 @@ class Executor(ABC):
 
     @abstractmethod
     def notes(self) -> dict[str, str]:
-        """Who waits for what: running tasks, by run id, or the executor itself."""
+        """What is being waited for: by running tasks, by run id, or by the executor itself."""
 
     @abstractmethod
     def ask_to_stop(self) -> None:

@@ -14,8 +14,7 @@ from sweeper.executors.worker import Heartbeat, Outcome, Task, execute
 class InlineExecutor(Executor):
     """One slot: this process. `wait` returns when the task is over, whatever its timeout.
 
-    A task that hangs, or takes the process with it, does so to the driver, and one that is
-    cancelled runs to its end.
+    A task that hangs or crashes does the same to the driver, and a cancelled one runs to its end.
     """
 
     def __init__(self, device: str, options: ExecutorOptions) -> None:
@@ -69,7 +68,7 @@ class InlineExecutor(Executor):
         return [execute(self._tasks.pop(0), self._heartbeat)]
 
     def notes(self) -> dict[str, str]:
-        return {}  # nobody can ask while a task runs
+        return {}  # `wait` does not return while a task runs
 
     def ask_to_stop(self) -> None:
         self._heartbeat.stop = True

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-# Both are read when ray is imported. No reports of use leave the machine, and an actor without
+# Both are read when ray is imported. No usage reports are sent, and an actor without
 # GPUs keeps seeing what its environment shows.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -33,7 +33,7 @@ from sweeper.executors.ray_slots import require_room, slots_of_node
 from sweeper.executors.worker import (
     Heartbeat,
     Lost,
-    LostInCompany,
+    LostInBundle,
     Outcome,
     Raised,
     Stopped,
@@ -41,13 +41,13 @@ from sweeper.executors.worker import (
     execute,
 )
 
-TEND_SECONDS = 2.0
+CHECK_SECONDS = 2.0
 """How often nodes are counted and the heartbeats of running tasks are read."""
 
 MOST_FAILED_STARTS = 3
 
 LONG_START_SECONDS = 30.0
-"""A worker that takes longer to start probably waits for what others use."""
+"""A worker that takes longer to start probably waits for resources that others use."""
 
 
 class _Slot:
@@ -66,7 +66,7 @@ class _Slot:
         return [execute(task, self._heartbeat) for task in tasks]
 
     @ray.method(concurrency_group="watch")  # type: ignore[untyped-decorator]
-    def whereabouts(self) -> tuple[str, str, int]:
+    def location(self) -> tuple[str, str, int]:
         """Node, host and process."""
         return ray.get_runtime_context().get_node_id(), socket.gethostname(), os.getpid()
 
@@ -86,7 +86,7 @@ class _Worker:
 
     actor: Any
     multiplier: int
-    start: Any  # reference to its whereabouts; None once they are known
+    start: Any  # reference to its location; None once it is known
     asked_for_at: float
     node: str = ""
     host: str = ""
@@ -119,7 +119,7 @@ class RayExecutor(Executor):
         self._workers: list[_Worker] = []
         self._ended: list[Outcome] = []
         self._nodes: dict[str, int] = {}
-        self._tend_at = self._tended_at = 0.0
+        self._check_at = self._checked_at = 0.0
         self._failed_starts = 0
 
     @classmethod
@@ -181,13 +181,13 @@ class RayExecutor(Executor):
         nodes = self._room(multiplier)
         if not nodes:
             raise RuntimeError(f"no room for a task of {multiplier} slots")
-        # Elsewhere than where one was lost, if there is room elsewhere.
+        # Not on a node where one was lost, if another has room.
         avoid = frozenset[str]().union(*(task.avoid for task in tasks))
         node = min(nodes, key=lambda node: (node in avoid, -len(nodes[node])))
         if multiplier == 1:
             worker = nodes[node][-1]
         else:
-            # All of them, so that what is left of the node's devices lies together.
+            # All of them, so that what remains of the node's devices is not fragmented.
             for idle in nodes[node]:
                 self._end(idle)
             worker = self._new_worker(multiplier, node)
@@ -206,7 +206,7 @@ class RayExecutor(Executor):
             options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(node, soft=False)
         actor = self._actor_class.options(**options).remote(self._resources.threads)
         worker = _Worker(
-            actor, multiplier, actor.whereabouts.remote(), time.monotonic(), node=node or ""
+            actor, multiplier, actor.location.remote(), time.monotonic(), node=node or ""
         )
         self._workers.append(worker)
         return worker
@@ -214,10 +214,10 @@ class RayExecutor(Executor):
     def wait(self, timeout: float) -> list[Outcome]:
         deadline = time.monotonic() + timeout
         while True:
-            if time.monotonic() >= self._tend_at:
-                self._tend()
+            if time.monotonic() >= self._check_at:
+                self._check()
             outcomes, self._ended = self._ended, []
-            left = max(0.0, min(deadline, self._tend_at) - time.monotonic())
+            left = max(0.0, min(deadline, self._check_at) - time.monotonic())
             slots = len(self.process_ids())
             outcomes += self._arrived(0.0 if outcomes else left)
             if outcomes or len(self.process_ids()) > slots or time.monotonic() >= deadline:
@@ -232,7 +232,7 @@ class RayExecutor(Executor):
             return []
         ready, _ = ray.wait(list(waiting), num_returns=1, timeout=timeout)
         if ready:
-            # Whatever else is ready by now comes along.
+            # Everything else that is ready by now, too.
             ready, _ = ray.wait(list(waiting), num_returns=len(waiting), timeout=0)
         outcomes: list[Outcome] = []
         for reference in ready:
@@ -251,7 +251,7 @@ class RayExecutor(Executor):
                 return  # comes out as the outcome of its task
             self._end(worker)
             self._failed_starts += 1
-            self._tend_at = time.monotonic() + TEND_SECONDS  # and not at once again
+            self._check_at = time.monotonic() + CHECK_SECONDS  # and not at once again
             alive = any(other.start is None for other in self._workers)
             if self._failed_starts >= MOST_FAILED_STARTS and not alive:
                 raise ResourceError(
@@ -275,7 +275,7 @@ class RayExecutor(Executor):
         # After an error on a GPU, a process may fail whatever it does next, or keep its memory.
         raised = any(isinstance(outcome, Raised) for outcome in outcomes)
         spoilt = raised and self._resources.gpus > 0
-        if spoilt or worker.multiplier > 1 or self._big_one_starts():
+        if spoilt or worker.multiplier > 1 or self._larger_worker_starts():
             self._end(worker)
         return outcomes
 
@@ -285,26 +285,26 @@ class RayExecutor(Executor):
         """Ends the worker; what becomes of its tasks."""
         self._end(worker)
         if len(worker.tasks) > 1:
-            return [LostInCompany(task, reason) for task in worker.tasks]
+            return [LostInBundle(task, reason) for task in worker.tasks]
         return [Lost(task, reason, kind, worker.host, worker.node) for task in worker.tasks]
 
-    def _big_one_starts(self) -> bool:
+    def _larger_worker_starts(self) -> bool:
         """Whether a worker of several slots waits for others to make room."""
         return any(worker.multiplier > 1 and worker.start is not None for worker in self._workers)
 
-    def _tend(self) -> None:
-        """Follow the cluster as machines come and go, and look after the running tasks."""
+    def _check(self) -> None:
+        """Follow the cluster as machines come and go, and check the running tasks."""
         now = time.monotonic()
-        if now - self._tended_at > 5 * TEND_SECONDS:
-            # It was the driver that was away: stopped, or waiting for its database.
+        if now - self._checked_at > 5 * CHECK_SECONDS:
+            # The driver itself was suspended, or waited for its database.
             for worker in self._workers:
                 worker.last_beat_at = now
-        self._tended_at, self._tend_at = now, now + TEND_SECONDS
+        self._checked_at, self._check_at = now, now + CHECK_SECONDS
         self._count_slots()
         if not self._nodes and self._is_local:
             raise ResourceError(
-                "Ray's process on this machine has ended, perhaps for want of memory; what was done"
-                " is kept: sweep resume goes on with a new one"
+                "Ray's process on this machine has ended, perhaps out of memory; finished work is"
+                " kept: sweep resume starts a new one"
             )
         for worker in list(self._workers):
             if worker.idle and worker.node not in self._nodes:
@@ -312,7 +312,7 @@ class RayExecutor(Executor):
         self._match_slots(min(self._wanted_slots, sum(self._nodes.values())))
         for worker in list(self._workers):
             if worker.tasks:
-                self._look_after(worker)
+                self._check_heartbeat(worker)
 
     def _count_slots(self) -> None:
         self._nodes = {
@@ -323,19 +323,19 @@ class RayExecutor(Executor):
 
     def _match_slots(self, wanted: int) -> None:
         there = sum(worker.multiplier for worker in self._workers)
-        if not self._big_one_starts():
+        if not self._larger_worker_starts():
             for _ in range(there, wanted):
                 self._new_worker()
-        # What has not started is what found no place.
+        # Workers that have not started are those without resources.
         spare = [w for w in self._workers if not w.tasks and w.start is not None]
         spare += [w for w in self._workers if w.idle]
         for worker in spare[: max(0, there - wanted)]:
             self._end(worker)
 
-    def _look_after(self, worker: _Worker) -> None:
+    def _check_heartbeat(self, worker: _Worker) -> None:
         now = time.monotonic()
         if worker.start is not None:
-            worker.last_beat_at = now  # it waits for its place
+            worker.last_beat_at = now  # it waits for resources
         if worker.heartbeat is not None and ray.wait([worker.heartbeat], timeout=0)[0]:
             with suppress(RayError):  # comes out as the outcome of the task
                 beats, worker.note = ray.get(worker.heartbeat)
@@ -351,7 +351,7 @@ class RayExecutor(Executor):
     def _end(self, worker: _Worker) -> None:
         ray.kill(worker.actor, no_restart=True)
         self._workers.remove(worker)
-        self._tend_at = 0.0  # its place is to be filled
+        self._check_at = 0.0  # a new worker is to replace it
 
     def notes(self) -> dict[str, str]:
         if not self._nodes:
@@ -365,7 +365,7 @@ class RayExecutor(Executor):
     def ask_to_stop(self) -> None:
         for worker in list(self._workers):
             if worker.tasks and worker.start is not None:
-                self._end(worker)  # it waits for its place, and has nothing to store
+                self._end(worker)  # it waits for resources, and has nothing to store
                 self._ended += [Stopped(task) for task in worker.tasks]
             elif worker.tasks:
                 worker.actor.ask_to_stop.remote()
@@ -375,7 +375,7 @@ class RayExecutor(Executor):
             if any(task.run_id == run_id for task in worker.tasks):
                 self._end(worker)
                 others = [task for task in worker.tasks if task.run_id != run_id]
-                self._ended += [LostInCompany(task, "another was killed") for task in others]
+                self._ended += [LostInBundle(task, "another was killed") for task in others]
 
     def process_ids(self) -> list[int]:
         """Of the workers that have started."""

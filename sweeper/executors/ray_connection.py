@@ -1,4 +1,4 @@
-"""Connecting to a Ray: one of our own on this machine, or a cluster."""
+"""Connecting to Ray: a local one started for this process, or a cluster."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def connect(address: str | None, dashboard: bool) -> None:
 def _no_cluster() -> Iterator[None]:
     """Ray's processes that start in the block listen on the loopback interface alone.
 
-    Told its address alone, Ray puts that of the network in its place.
+    Given the address alone, Ray replaces it by that of the network interface.
     """
     name = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR
     before, enabled = os.environ.get(name), ray_constants.ENABLE_RAY_CLUSTER

@@ -79,7 +79,7 @@ class Finished:
     """The task was done: a run's result, or the list of its evaluations.
 
     Attributes:
-        seconds: from its start to its end, on the worker; None if nobody measured.
+        seconds: from its start to its end, on the worker; None if it was not measured.
     """
 
     task: Task
@@ -89,7 +89,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Raised:
-    """The worker lives, and the trainer raised."""
+    """The trainer raised; the worker is still running."""
 
     task: Task
     error: str
@@ -100,7 +100,7 @@ class Raised:
 
 @dataclass(frozen=True)
 class MachineFault:
-    """The task cannot be done where the worker is, and so can no other: something is missing."""
+    """Neither this task nor any other can be done on the worker's machine: something is missing."""
 
     task: Task
     error: str
@@ -120,20 +120,20 @@ class Lost:
 
 @dataclass(frozen=True)
 class Stopped:
-    """Asked to stop, the worker did, after storing a checkpoint."""
+    """The worker stopped as asked, after storing a checkpoint."""
 
     task: Task
 
 
 @dataclass(frozen=True)
-class LostInCompany:
-    """Its worker was lost with several tasks, and nobody knows which of them it was busy with."""
+class LostInBundle:
+    """Its worker was lost with several tasks, any of which may have been the cause."""
 
     task: Task
     reason: str
 
 
-Outcome = Finished | Raised | MachineFault | Lost | LostInCompany | Stopped
+Outcome = Finished | Raised | MachineFault | Lost | LostInBundle | Stopped
 
 
 class Heartbeat:
@@ -224,7 +224,7 @@ def _execute(task: Task, heartbeat: Heartbeat) -> Any:
         try:
             folders += attempt_folders(run_folder(location, task.run_id))
         except StorageError as error:
-            # Perhaps of another user, or gone with its machine. Training can do without.
+            # Perhaps another user's, or lost with its machine. Training can start without it.
             away = f"; and {error}"
     where: dict[str, Any] = {
         "data_dir": task.data_dir,
@@ -246,7 +246,7 @@ def _execute(task: Task, heartbeat: Heartbeat) -> Any:
     folder = home.child(str(task.attempt))
 
     def on_epoch(metrics: EpochMetrics) -> None:
-        # After the last epoch little is left to do, and the result is worth more than the time.
+        # After the last epoch little is left to do: the result is worth waiting for.
         if metrics["epoch"] < task.config["training"]["epochs"]:
             heartbeat.stop_if_asked()
 

@@ -14,7 +14,7 @@ batch 128, 28x28 images: 250 images a second of 53 million each). Only used unti
 finished."""
 
 EVALUATION_SHARE = 0.3
-"""What a test image costs beside a training image: a forward pass without the backward one."""
+"""Cost of a test image relative to a training image: the forward pass without the backward one."""
 
 
 Kind = tuple[object, ...]

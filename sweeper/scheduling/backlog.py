@@ -51,9 +51,9 @@ class Backlog:
         return self._met[run.run_id][fault]
 
     def put_back(self, run: PendingRun, *, alone: bool = False) -> None:
-        """It is to be tried again, before the others if one slot will do.
+        """Queue a run again, before the others unless it needs several slots.
 
-        Alone, if it may be what made a worker with several runs die.
+        `alone`: in no bundle, since it may be the run that ended a worker with several.
         """
         if alone:
             self._suspects.add(run.run_id)
@@ -76,7 +76,7 @@ class Backlog:
     def take_along(self, run: PendingRun, seconds: float) -> list[PendingRun]:
         """Further runs for the same slot, which together with `run` take at most `seconds`.
 
-        None that has met a fault, as it might take the others along.
+        None that has met a fault, since the others would be lost with it.
         """
         taken: list[PendingRun] = []
         left = seconds - self._seconds(run)

@@ -14,8 +14,8 @@ from sweeper.errors import Interrupted
 class LeaseKeeper:
     """Renews the lease of `store` while the `with` block runs.
 
-    A thread, because the inline executor trains in the driver's own; it stops with the process,
-    so that a driver which was stopped, or whose machine hangs, loses its runs to others.
+    In a thread of its own, because the inline executor trains in the driver's. It stops with the
+    process, so that a driver that is suspended, or whose machine hangs, loses its runs.
     """
 
     def __init__(self, store: Store) -> None:
@@ -75,4 +75,4 @@ class LeaseKeeper:
         traceback: TracebackType | None,
     ) -> None:
         self._ended.set()
-        self._thread.join(timeout=2.0)  # it may be waiting for a database that is away
+        self._thread.join(timeout=2.0)  # it may be waiting for an unreachable database

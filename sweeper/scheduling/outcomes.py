@@ -14,7 +14,7 @@ from sweeper.executors import Executor
 from sweeper.executors.worker import (
     Finished,
     Lost,
-    LostInCompany,
+    LostInBundle,
     MachineFault,
     Outcome,
     Raised,
@@ -108,11 +108,13 @@ class Outcomes:
         Raises ResourceError or StorageError for a fault that every further task would meet.
         """
         if outcome.task.run_id not in self._claims.running:
-            return  # it was taken away while it arrived, or is stored already
+            return  # it was taken over while it arrived, or is stored already
         run, task = self._claims.forget(outcome.task.run_id)
         match outcome:
-            case LostInCompany(reason=reason):
-                if self._release(task, "lost", f"lost with its neighbours: {reason}", None):
+            case LostInBundle(reason=reason):
+                if self._release(
+                    task, "lost", f"lost with the other runs of its bundle: {reason}", None
+                ):
                     self._backlog.put_back(run, alone=True)
             case Stopped():
                 self._release(task, "interrupted", "stopped by a signal", "stopped")

@@ -43,7 +43,7 @@ class Progress(ABC):
             yield
 
     def running(self, count: int, notes: Mapping[str, str] | None = None) -> None:
-        """So many runs are on a slot now; `notes` say who waits for what."""
+        """`count` runs are on a slot now; `notes` say which of them wait, and for what."""
         self.active = count
         notes = notes or {}
         for who, note in notes.items():
@@ -53,7 +53,7 @@ class Progress(ABC):
         self._refresh()
 
     def settled(self, done: int, failed: int) -> None:
-        """So many are done and failed by now, here or with other drivers."""
+        """How many runs are done and failed by now, by this driver and others."""
         self.done, self.failures = done, failed
         self._refresh()
 
@@ -71,11 +71,11 @@ class Progress(ABC):
         self._event(f"trying {label} again: {reason}", important=True)
 
     def taken(self, label: str) -> None:
-        """Somebody cancelled the run, or another driver has taken it over."""
-        self._event(f"no longer ours: {label}", important=True)
+        """The run was cancelled, or another driver has taken it over."""
+        self._event(f"cancelled or taken over: {label}", important=True)
 
     def others(self, drivers: Sequence[OtherDriver]) -> None:
-        """Nothing is left here but to wait for these."""
+        """All that is left to do is with these drivers."""
         text = ", ".join(f"{d.runs} with {d.host} (process {d.pid})" for d in drivers)
         if text and text != self._others:
             self._event(f"waiting for runs of other drivers: {text}", important=True)
@@ -119,7 +119,7 @@ class Progress(ABC):
 
     @abstractmethod
     def _event(self, text: str, *, important: bool = False) -> None:
-        """Something happened to one run."""
+        """An event of one run."""
 
 
 class PlainProgress(Progress):

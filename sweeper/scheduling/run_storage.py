@@ -1,4 +1,4 @@
-"""Where the runs of a home are kept, as the driver sees it."""
+"""The storage of runs, as the driver uses it."""
 
 from __future__ import annotations
 

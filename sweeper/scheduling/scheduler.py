@@ -37,8 +37,8 @@ from trainers.errors import StorageError
 
 POLL_SECONDS = 0.5
 
-LOOK_AROUND_SECONDS = 5.0
-"""How often a driver with nothing left to claim looks for what others gave back or left behind."""
+OTHERS_SECONDS = 5.0
+"""How often a driver with nothing left to claim looks for runs that other drivers released."""
 
 StartExecutor = Callable[[], Executor]
 
@@ -120,7 +120,7 @@ class _Driver:
         self.configs = {config.run_id: config for config in spec.configs}
         self.estimates: dict[str, float] = {}
         self.others: list[OtherDriver] = []
-        self.look_around_at = 0.0
+        self.look_again_at = 0.0
         self.asked_to_stop = False
 
     def find_work(self) -> bool:
@@ -158,8 +158,8 @@ class _Driver:
             return RunConfig.model_validate(run.config)
         except ValidationError as error:
             raise ResourceError(
-                f"the database is damaged: the config of run {run.run_id} is none"
-                f" ({error.error_count()} errors); mend it by hand, or restore an older copy"
+                f"the database is damaged: the config of run {run.run_id} is invalid"
+                f" ({error.error_count()} errors); repair it by hand, or restore an older copy"
             ) from error
 
     def run(self, start_executor: StartExecutor) -> None:
@@ -178,7 +178,7 @@ class _Driver:
                 self.outcomes.give_back("interrupted", "stopped by a signal", "stopped")
             raise interrupted(self.spec.name) from None
         except StorageError:
-            # What was finished cannot be seen now. The next driver adopts it, or gives it back.
+            # Results cannot be read now. The next driver adopts them, or queues the runs again.
             raise
         except BaseException:
             with suppress(DatabaseError, StorageError, Interrupted):
@@ -203,7 +203,7 @@ class _Driver:
             self.outcomes.commit_results(finished)
             self.progress.running(len(self.claims.running), executor.notes())
             if not self.asked_to_stop:
-                if not self.backlog and not self._look_around():
+                if not self.backlog and not self._find_released():
                     return
             elif not self.claims.running:
                 return
@@ -228,11 +228,11 @@ class _Driver:
             if tasks := self.claims.claim(bundle, multiplier, executor.device):
                 executor.submit(tasks)
 
-    def _look_around(self) -> bool:
-        """See what others gave back or left behind; whether there is a reason to stay."""
-        if (self.claims.running or self.others) and time.monotonic() < self.look_around_at:
+    def _find_released(self) -> bool:
+        """Look for runs that other drivers released; whether there is a reason to go on."""
+        if (self.claims.running or self.others) and time.monotonic() < self.look_again_at:
             return True
-        self.look_around_at = time.monotonic() + LOOK_AROUND_SECONDS
+        self.look_again_at = time.monotonic() + OTHERS_SECONDS
         there_is_work = self.find_work()
         self.progress.settled(*self._settled())
         if not (self.claims.running or self.backlog):
@@ -240,7 +240,7 @@ class _Driver:
         return there_is_work or bool(self.claims.running)
 
     def _settled(self) -> tuple[int, int]:
-        """Runs with nothing left to do, and failed ones, whoever did them."""
+        """How many runs have nothing left to do, and how many failed, by any driver."""
         counts = self.store.counts(self.spec.name)
         # A done run that lacks evaluations has work left.
         unmeasured = sum(run.state == "done" for run in self.backlog)
@@ -249,5 +249,5 @@ class _Driver:
 
 
 def interrupted(sweep: str) -> Interrupted:
-    """For whoever was stopped by a signal while working on the sweep."""
+    """The error of a command that a signal stopped while it worked on the sweep."""
     return Interrupted(f"stopped; what was done is kept. To go on: sweep resume {sweep}")

@@ -1,4 +1,4 @@
-"""Signals: the first asks a sweep to stop at the next epoch, the second makes it stop at once."""
+"""Signals: the first stops a sweep at the next epoch, the second at once."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _STOPPING = b"\nstopping when the current epochs are done; Control-C again stops
 
 
 class StopRequest:
-    """Whether somebody asked this process to stop.
+    """Whether this process was asked to stop.
 
-    Control-C asks once, and insists when it comes again. SIGTERM, by which schedulers announce
-    that a machine is to be taken away, asks, and insists by itself after `grace` seconds. To
-    insist is to raise KeyboardInterrupt in the main thread.
+    The first SIGINT (Control-C) or SIGTERM asks. A second SIGINT raises KeyboardInterrupt in the
+    main thread; after SIGTERM, by which schedulers announce preemption, that happens by itself
+    after `grace` seconds.
     """
 
     def __init__(self, grace: float) -> None:
@@ -33,7 +33,7 @@ class StopRequest:
         handlers = {
             signal.SIGINT: self._ask,
             signal.SIGTERM: self._ask,
-            signal.SIGALRM: self._insist,
+            signal.SIGALRM: self._stop_now,
         }
         before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
@@ -50,7 +50,7 @@ class StopRequest:
             signal.setitimer(signal.ITIMER_REAL, max(self._grace, 1e-6))
         if not self._asked:
             self._asked = True
-            os.write(2, _STOPPING)  # print is not to be trusted inside a handler
+            os.write(2, _STOPPING)  # print is not safe inside a signal handler
 
-    def _insist(self, number: int, frame: FrameType | None) -> None:
+    def _stop_now(self, number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

@@ -99,7 +99,7 @@ _RESOLVED_TOGETHER = ("model", "scheme")
 
 
 def _surroundings(point: Point, path: ConfigPath) -> str:
-    """What decides, beside a new value, whether setting it at `path` changes the config."""
+    """What decides, together with a new value, whether setting it at `path` changes the config."""
     keys = _RESOLVED_TOGETHER if path[0] in _RESOLVED_TOGETHER else path[:1]
     return json.dumps([point.data.get(key) for key in keys], sort_keys=True)
 

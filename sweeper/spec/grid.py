@@ -19,12 +19,12 @@ Choice = tuple[int, ...]
 
 
 class Grid:
-    """Points are told by their Choice, so that those which nobody asks for need not be made."""
+    """Points are identified by their Choice, and made only when they are needed."""
 
     def __init__(self, base: Point, axes: list[Axis]) -> None:
         self._base = base
         self._axes = axes
-        # What surrounds another comes first, so that `model` does not undo `model.width`.
+        # A path comes before the paths inside it, so that `model` does not undo `model.width`.
         self._moving = sorted(
             (
                 (ConfigPath.parse(name), axis, within)

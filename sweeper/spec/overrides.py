@@ -49,7 +49,7 @@ def apply_override(source: SpecSource, override: str) -> None:
         _drop_axis(source.data, name, keep=False)
         path = tuple(name.split("."))
     if path[0] not in ("grid", "zip") and _inside_an_axis(source.data, name):
-        # The axis sets what surrounds it anew, so it has to come later, as another axis does.
+        # The axis replaces the mapping around it, so the value has to come later, as another axis.
         path, value = ("grid", name), [value]
     _set(source, path, value, option)
 

@@ -42,7 +42,7 @@ DEEPEST_PATH = 8
 """Dots in the name of an axis: more than any config has, and few enough to follow them."""
 
 DEEPEST_NETWORK = 10_000
-"""Layers; refused before anyone lays out the blocks of a deeper one."""
+"""Layers; a deeper network is refused before its blocks are planned."""
 
 _LARGEST_WHOLE = 2**53 - 1
 """Larger whole numbers have no canonical JSON (RFC 8785): not every float can tell them apart."""
@@ -122,7 +122,7 @@ class Point:
     def place(self, path: tuple[str | int, ...]) -> SpecPath:
         """Where in the spec the value at `path` of the config stands.
 
-        If nothing was set there as a whole, then what was set inside it last, as an axis may do.
+        If nothing was set there as a whole, the place of what was set last inside it.
         """
         inside = [key for key in self.origins if key[: len(path)] == path]
         if inside and path and path not in self.origins:
@@ -163,7 +163,7 @@ def _with_known_parts(data: dict[str, Any]) -> dict[str, Any]:
     parts = dict(data)
     for name in _PARTS.keys() & data.keys():
         if data[name] is not None:
-            # The config as a whole says what is wrong with one of them.
+            # Validating the whole config reports what is wrong with a part.
             with suppress(ValueError, ArithmeticError):
                 parts[name] = _part(name, json.dumps(data[name]))
     return parts

@@ -34,7 +34,7 @@ MOST_VALUES = 8_000
 DEEPEST_NESTING = 40
 
 LARGEST_WHOLE = 2**4096
-"""Beyond it Python may refuse to write a number out, as every message about it does."""
+"""Larger ones Python may refuse to convert to text, as messages need."""
 
 LONGEST_MESSAGE = 500
 
@@ -53,7 +53,7 @@ _LONGEST_SHOWN = 80
 
 _LINE_BREAK = re.compile(r"\r\n?|\n")
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
-"""What YAML can write as an escape, and no file, database or terminal takes."""
+"""Characters that YAML can escape, and no file, database or terminal accepts."""
 
 
 @dataclass
@@ -94,9 +94,9 @@ def refusal(place: Place, message: str) -> SpecError:
 
 
 def in_one_line(text: str, longest: int = LONGEST_MESSAGE) -> str:
-    """The text with nothing in it that a terminal would act on; cut in the middle if too long.
+    """The text without control characters; shortened in the middle if too long.
 
-    The middle, because a message ends with the way out.
+    In the middle, because a message ends with the remedy.
     """
     head, tail = text, ""
     if len(text) > longest:
@@ -125,7 +125,7 @@ def read_spec_file(path: Path) -> SpecSource:
     shown = in_one_line(name)
     try:
         with path.open("rb") as file:
-            # Bounded here and not by the size that the file system tells: a pipe has none.
+            # Bounded here and not by the file system's size: a pipe has none.
             content = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
         hint = in_one_line(shipped_hint(path))
@@ -204,7 +204,7 @@ def _compose(text: str, name: str) -> Node | None:
 
 
 def _place_of_error(error: MarkedYAMLError, text: str, name: str) -> Place:
-    """Where the problem is, or where that began which the end of the text leaves open."""
+    """Where the problem is, or where the construct began that the text does not close."""
     content = text.rstrip()
     for mark in (error.problem_mark, error.context_mark):
         if mark and mark.index < len(content):
@@ -213,7 +213,7 @@ def _place_of_error(error: MarkedYAMLError, text: str, name: str) -> Place:
 
 
 class _NoSpecError(MarkedYAMLError):
-    """The text may be YAML, and goes beyond what a spec may be."""
+    """The text may be YAML, but exceeds the limits of a spec."""
 
 
 class _Composer(Composer):
@@ -231,7 +231,7 @@ class _Composer(Composer):
             return super().get_single_node()
         except (ValueError, LookupError):
             # ruamel.yaml lets them out for "\U00110000", and for %YAML 2.0 after the first line.
-            problem = "not valid YAML: nothing can be made of what stands here"
+            problem = "not valid YAML: this cannot be parsed"
             mark = self.loader.reader.get_mark()
             raise _NoSpecError(problem=problem, problem_mark=mark) from None
 
@@ -270,7 +270,7 @@ class _Reader:
         place = _place(node.start_mark, self._name)
         self._values += 1
         if self._values > MOST_VALUES:
-            # Nodes do not tell where an alias to them stands, but the key around it is known.
+            # Nodes do not know where an alias to them is, but the key around it is known.
             raise refusal(
                 self.places.get(path[:1], place),
                 f"{_TOO_MANY} once its aliases are expanded; write a smaller spec",

@@ -53,11 +53,11 @@ class Resources(BaseModel):
 
     @field_validator("gpus")
     @classmethod
-    def _whole_gpus_or_a_share_of_one(cls, gpus: float) -> float:
+    def _whole_gpus_or_a_fraction_of_one(cls, gpus: float) -> float:
         if gpus > 1 and gpus != int(gpus):
-            raise ValueError(f"{gpus:g} is neither a share of one GPU nor a whole number of them")
+            raise ValueError(f"{gpus:g} is neither a fraction of one GPU nor a whole number")
         if 0 < gpus < 0.001:
-            raise ValueError(f"{gpus:g} is less than the smallest share of a GPU, 0.001")
+            raise ValueError(f"{gpus:g} is less than the smallest fraction of a GPU, 0.001")
         return gpus
 
     @property
@@ -201,7 +201,7 @@ def _configs(source: SpecSource, layout: _Layout) -> tuple[RunConfig, ...]:
     exclusions = Exclusions(layout.exclude)
     base = Point.base({key: getattr(layout, key) for key in CONFIG_KEYS})
     grid = Grid(base, axes)
-    # What is wrong with one value is found before the product of all is gone through.
+    # An invalid value is found before the product of all axes is expanded.
     for choice in grid.one_of_each():
         grid.config(choice)
     included = [(point, resolve(point)) for point in _included(base, layout.include)]

@@ -531,7 +531,7 @@ def test_no_history_breaks_an_invariant(
     figure: Any,
 ) -> None:
     monkeypatch.setattr("sweeper.scheduling.claims.LeaseKeeper", SteppedLeaseKeeper)
-    monkeypatch.setattr("sweeper.scheduling.scheduler.LOOK_AROUND_SECONDS", 0.0)
+    monkeypatch.setattr("sweeper.scheduling.scheduler.OTHERS_SECONDS", 0.0)
     monkeypatch.setattr("sweeper.scheduling.scheduler.BundleSizer", UnsteadyBundleSizer)
     # Locks that are not there say something at once: this server was not started anew.
     monkeypatch.setattr("results.database.postgres_lock.RESTART_SECONDS", 0.0)

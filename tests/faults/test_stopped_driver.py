@@ -20,7 +20,7 @@ LEASE_SECONDS = 2.0
 
 SHORT_LEASES = (sys.executable, str(short_lease.__file__), str(LEASE_SECONDS))
 
-REFUSED = "no longer ours"
+REFUSED = "cancelled or taken over"
 
 pytestmark = pytest.mark.timeout(3600)
 

@@ -12,7 +12,7 @@ from checked_store import CheckedStore
 from results.errors import DriverBusyError
 from sweeper.errors import Interrupted, ResourceError
 from sweeper.executors.base import Executor, ExecutorOptions
-from sweeper.executors.worker import Lost, LostInCompany, Outcome, Stopped, Task
+from sweeper.executors.worker import Lost, LostInBundle, Outcome, Stopped, Task
 from sweeper.home import Home
 from sweeper.planning.cost import CostModel
 from sweeper.scheduling.lease_keeper import LeaseKeeper
@@ -226,7 +226,7 @@ class ScriptedExecutor(Executor):
         neighbours = self._unfinished_neighbours(outcome.task.run_id)
         if isinstance(outcome, Lost) and neighbours:
             lost = [outcome.task, *neighbours]
-            self._arrived += [LostInCompany(task, outcome.reason) for task in lost]
+            self._arrived += [LostInBundle(task, outcome.reason) for task in lost]
         else:
             self._arrived.append(outcome)
 
@@ -258,7 +258,7 @@ class ScriptedExecutor(Executor):
     def kill(self, run_id: str) -> None:
         if any(task.run_id == run_id for task in self.unfinished()):
             neighbours = self._unfinished_neighbours(run_id)
-            self._arrived += [LostInCompany(task, "another was killed") for task in neighbours]
+            self._arrived += [LostInBundle(task, "another was killed") for task in neighbours]
         self._arrived = [outcome for outcome in self._arrived if outcome.task.run_id != run_id]
         self._remove(run_id)
 

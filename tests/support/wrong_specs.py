@@ -1153,7 +1153,7 @@ HOSTILE: dict[str, Wrong] = {
     "one and a half GPUs": (
         BASE + "resources: {gpus: 1.5}\n",
         (4, 13),
-        ["resources.gpus: 1.5 is neither a share of one"],
+        ["resources.gpus: 1.5 is neither a fraction of one"],
     ),
     "a GPU among thousands": (
         BASE + "resources: {gpus: 0.0001}\n",

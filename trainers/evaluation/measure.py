@@ -20,7 +20,7 @@ Precision = Literal["fp32", "bf16"]
 
 _FORWARD_BATCH = {"cpu": 125}
 """Images at a time through the network, EVALUATION_BATCH unless given. A CPU's caches hold the
-activations of so many, which makes it twice as fast; each image's logits are the same."""
+activations of this many, which makes it twice as fast; each image's logits are the same."""
 
 
 def forward_batch(device: torch.device) -> int:

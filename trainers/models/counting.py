@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainers.errors import TrainerError
-from trainers.storage.atomic_write import write_durably
+from trainers.storage.atomic_write import write_atomically
 
 if TYPE_CHECKING:
     from trainers.methods.scheme_config import SchemeConfig
@@ -66,7 +66,7 @@ def write_counts(path: Path) -> None:
     newest = list({**stored, **_known}.items())[-_MOST_KEPT:]
     networks = {key: (counts.parameters, counts.multiply_adds) for key, counts in newest}
     with suppress(OSError):
-        write_durably(path, json.dumps({"format": _FORMAT, "networks": networks}).encode())
+        write_atomically(path, json.dumps({"format": _FORMAT, "networks": networks}).encode())
 
 
 def _read(path: Path) -> dict[str, NetworkCounts]:

@@ -44,7 +44,7 @@ class CompiledNetwork(nn.Module):
         super().__init__()
         self.network = network
         self._whole = {True: training_batch, False: evaluation_batch}
-        # fullgraph: what cannot be compiled is an error, and not slow in silence.
+        # fullgraph: a part that cannot be compiled is an error, not a silent slowdown.
         self._compiled = _compiler()(network, fullgraph=True, dynamic=False)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ def compiled(
     to_train: bool = True,
     heartbeat: Callable[[], None] | None = None,
 ) -> CompiledNetwork:
-    """The network with its graphs at hand: made now, by this process or another, or before.
+    """The network with its graphs, compiled now by this process or another, or earlier.
 
     Args:
         network: what `config` describes, on `device`.
@@ -108,7 +108,7 @@ def _graph(config: RunConfig, device: torch.device, to_train: bool) -> str:
 
 @contextmanager
 def _turn(graph: str, heartbeat: Callable[[], None] | None) -> Iterator[None]:
-    """One process at a time makes the same graph; who comes after that finds it on disk."""
+    """One process at a time compiles the same graph; later ones find it on disk."""
     from torch._inductor.runtime.cache_dir_utils import cache_dir
 
     path = Path(cache_dir()) / f"sweep-{hashlib.sha256(graph.encode()).hexdigest()[:16]}.lock"
@@ -146,14 +146,14 @@ def _errors_said() -> Iterator[None]:
 @lru_cache(maxsize=1)
 def _compiler() -> Callable[..., Callable[[Tensor], Tensor]]:
     """torch.compile, set up. Importing what it needs takes one to two seconds."""
-    # It warns whoever has no GPU that there is none.
+    # It warns if there is no GPU.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     import torch._dynamo.config
     import torch._inductor.config
 
     # As prepare_torch does for the rest of torch.
     torch._inductor.config.deterministic = True
-    # The other cores have runs of their own to train.
+    # The other cores train other runs.
     torch._inductor.config.compile_threads = 1
     # A worker may meet more kinds of networks than torch expects of one function.
     torch._dynamo.config.recompile_limit = 1_000_000

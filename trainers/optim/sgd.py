@@ -42,7 +42,7 @@ class SGD:
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
-        """One step along the gradients that are there."""
+        """One step along the current gradients."""
         for index, parameter in enumerate(self._parameters):
             if parameter.grad is None:
                 continue
@@ -70,7 +70,7 @@ class SGD:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes over velocities; they come to where their parameters are."""
+        """Loads velocities, moved to the devices of their parameters."""
         self._velocities = {
             index: entry["momentum_buffer"].to(self._parameters[index].device, copy=True)
             for index, entry in state["state"].items()

@@ -40,7 +40,7 @@ def meter(config: PrincipalAngles, subject: Subject) -> Meter:
 
 
 def sample_by_class(subject: Subject, images_per_class: int) -> Tensor:
-    """Places of so many test images of each class, or of all that it has, sorted."""
+    """Indices of `images_per_class` test images of each class, or of all that it has, sorted."""
     order = subject.shuffled_tests("principal angles")
     labels = subject.test_labels.cpu()[order]
     of_class = [order[labels == label][:images_per_class] for label in sorted(set(labels.tolist()))]
@@ -113,5 +113,5 @@ def median_angles(
 
 
 def _median(values: NDArray[np.float64]) -> float:
-    """nan of no values, as of a class with one image."""
+    """nan if there are none, as for a class with one image."""
     return float(np.median(values)) if values.size else float("nan")

@@ -44,7 +44,7 @@ def meter(config: Runtime, subject: Subject) -> Meter:
 
 
 def _seconds_a_batch(step: Callable[[], object], batches: int, subject: Subject) -> float:
-    """The mean of so many, after one that warms up."""
+    """Mean seconds of the timed batches, after one that warms up."""
 
     def run(count: int) -> float:
         started = time.perf_counter()
@@ -102,7 +102,7 @@ def _testing(subject: Subject, size: int, epoch: int) -> Callable[[], object]:
 
 
 def _places(size: int, count: int, device: torch.device) -> Tensor:
-    """A batch of so many images, some of them twice if there are fewer."""
+    """A batch of `size` images, some of them twice if there are fewer."""
     return torch.arange(size, device=device) % count
 
 

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, whatever moment the machine fails."""
+"""Atomic and durable writes: after a crash at any moment a file is complete, or as before."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ import secrets
 from pathlib import Path
 
 
-def write_durably(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Write under a temporary name in the same folder, fsync, rename, fsync the folder.
 
     Folders that are not there are made, and survive a power cut too. A write that failed may be
     tried again: nothing of it is left but, where not even that could be removed, a hidden file.
 
     Raises:
-        OSError: the file is not there, or is the old one, or is whole but perhaps not yet on the
-            disk.
+        OSError: the file is missing, unchanged, or complete but perhaps not yet on the disk.
     """
     _make_folder(path.parent)
-    # Hidden, and nobody else's: a stale writer and its successor may be at work on two machines.
+    # Hidden and unique: a stale writer and its successor may write at once on two machines.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:
@@ -41,7 +40,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir()
     except FileExistsError:
-        # Made by somebody else just now, or a file.
+        # Made by another process just now, or a file.
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder) from None
     _fsync_folder(folder.parent)

@@ -1,4 +1,4 @@
-"""What every place for files can do."""
+"""The contract of a storage folder."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 class Folder(ABC):
     """A folder of files, which need not exist before the first of them is written.
 
-    A file is there as a whole or not at all, at every moment and for every reader. What one
-    machine wrote, another reads from then on.
+    Writes are atomic for every reader, and read-after-write consistent between machines.
 
     Names are made of letters, digits, dots, hyphens and underscores, so that none of them leads
     out of the folder; any other is a ValueError. Every method raises:
         StorageFullError: there is no space left.
-        StorageUnreachableError: the place cannot be reached, or failed.
+        StorageUnreachableError: the storage cannot be reached, or failed.
 
     Attributes:
         location: an absolute path or a URL, for people and for `open_folder`; holds no password.

@@ -19,7 +19,7 @@ def storage_error(what: str, error: Exception) -> StorageError:
     """
     reason = f"{what}: {_reason(error)}"
     if isinstance(error, NotImplementedError):
-        # It will be so tomorrow too: nothing to wait for.
+        # Permanent: no retry would help.
         return StorageError(f"{reason} (this kind of storage cannot do it)")
     if isinstance(error, OSError) and error.errno in _FULL:
         return StorageFullError(f"{reason}; free some space and go on")

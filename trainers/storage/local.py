@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from trainers.storage.atomic_write import write_durably
+from trainers.storage.atomic_write import write_atomically
 from trainers.storage.base import Folder, checked
 from trainers.storage.failures import storage_error
 
@@ -21,7 +21,7 @@ class LocalFolder(Folder):
     def write(self, name: str, content: bytes) -> None:
         path = self._path / checked(name)
         try:
-            write_durably(path, content)
+            write_atomically(path, content)
         except OSError as error:
             raise storage_error(f"{path} cannot be written", error) from error
 

@@ -92,9 +92,9 @@ def _remote_folder(scheme: str, rest: str) -> Folder:
 
 
 def _refuse_passwords(scheme: str, rest: str) -> None:
-    """A location is stored, logged and sent to workers, where a password has no place."""
+    """A location is stored, logged and sent to workers, and must hold no password."""
     authority = rest.partition("/")[0]
-    # A key with a slash in it ends the authority early; then what looks like a port is none.
+    # A key with a slash in it ends the authority early; then the port is not a number.
     _, colon, port = authority.rpartition("@")[2].rpartition(":")
     if ":" in authority.rpartition("@")[0] or (colon and not port.isdecimal()):
         raise StorageError(

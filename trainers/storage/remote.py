@@ -13,7 +13,7 @@ from trainers.storage.base import Folder, checked
 from trainers.storage.failures import storage_error
 
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"})
-"""Where an object is seen as a whole or not at all, however it is written."""
+"""Schemes whose puts are atomic."""
 
 
 class Connection:
@@ -26,7 +26,7 @@ class Connection:
     """
 
     def __init__(self, scheme: str, kind: type[Any], options: dict[str, Any]) -> None:
-        self.whole_puts = scheme in OBJECT_STORES
+        self.atomic_puts = scheme in OBJECT_STORES
         self._kind = kind
         self._options = options
         self._open: tuple[int, Any] | None = None
@@ -34,19 +34,19 @@ class Connection:
 
     def file_system(self) -> Any:
         """Raises whatever the class raises when it cannot connect."""
-        # The thread that talks to the network does not come along into a forked process.
+        # The thread that does the network's I/O does not survive a fork.
         if self._open is None or self._open[0] != os.getpid():
-            # fsspec keeps its instances, and would give a broken one again.
+            # fsspec caches its instances, and would return a broken one again.
             opened = self._kind(**self._options, skip_instance_cache=True)
             self._open = os.getpid(), opened
         return self._open[1]
 
     def writer(self) -> str:
-        """Tells this process and thread from all others, on whatever machine."""
+        """An id of this process and thread, unique among all machines."""
         return f"{self._token}-{os.getpid()}-{threading.get_ident()}"
 
     def forget(self) -> None:
-        """What failed may be the connection itself, so that the next use makes another."""
+        """Reconnect at the next use, since the connection itself may have failed."""
         self._open = None
 
 
@@ -66,11 +66,11 @@ class RemoteFolder(Folder):
     def write(self, name: str, content: bytes) -> None:
         target = _join(self._path, checked(name))
         with self._asking(f"{_join(self.location, name)} cannot be written") as files:
-            if self._connection.whole_puts:
+            if self._connection.atomic_puts:
                 files.pipe_file(target, content)
                 return
             files.makedirs(self._path, exist_ok=True)
-            # The same at every try, so that a server that keeps failing is not littered.
+            # The same at every retry, so that a failing server is not filled with temporary files.
             temporary = _join(self._path, f".{name}.{self._connection.writer()}.tmp")
             try:
                 files.pipe_file(temporary, content)
@@ -106,7 +106,7 @@ class RemoteFolder(Folder):
             if not self._is_bucket_or_root():
                 _remove_tree(files, self._path)
                 return
-            # What is in it is ours, it itself is not.
+            # Its content is ours, the bucket or root itself is not.
             for name in self._names(files):
                 _remove_tree(files, _join(self._path, name))
 
@@ -117,10 +117,10 @@ class RemoteFolder(Folder):
 
     def _is_bucket_or_root(self) -> bool:
         path = self._path.strip("/")
-        return not path or (self._connection.whole_puts and "/" not in path)
+        return not path or (self._connection.atomic_puts and "/" not in path)
 
     def _names(self, files: Any) -> list[str]:
-        # Other machines write here too, and fsspec would answer from what it saw before.
+        # Other machines write here too, and fsspec would answer from its cache.
         files.invalidate_cache()
         try:
             entries = files.ls(self._path, detail=False)
@@ -154,7 +154,7 @@ def _remove_if_possible(files: Any, path: str) -> None:
     try:
         files.rm_file(path)
     except Exception:
-        # The failure that led here is the one to tell of; a hidden file does no harm.
+        # The original failure is the one to report; a hidden file does no harm.
         return
 
 

@@ -1,7 +1,7 @@
-"""Checkpoints of one run: one file an epoch, valid as a whole or not at all.
+"""Checkpoints of one run: one file an epoch, each with its SHA-256.
 
-A file `checkpoint-<epoch>.pt` counts only beside its `.sha256`, which is written after it; so a
-truncated, damaged or half-written one is passed over for the one before. A run's attempts each
+A file `checkpoint-<epoch>.pt` is valid only with its `.sha256`, which is written after it; a
+truncated, damaged or incomplete one is skipped for the one before. A run's attempts each
 write in their own folder and read from all.
 """
 
@@ -53,7 +53,7 @@ class Checkpoints:
     def newest(self) -> tuple[int, dict[str, Any]] | None:
         """(finished epochs, state) of the newest valid checkpoint of any attempt, or None.
 
-        What cannot be reached is passed over like what is damaged, if there is an older one.
+        One that cannot be reached is skipped like a damaged one, if there is an older one.
 
         Raises:
             StorageUnreachableError: something cannot be reached, and there is no other.
@@ -173,13 +173,13 @@ def _load(folder: Folder, name: str) -> dict[str, Any]:
         data = folder.read(name)
         expected = folder.read(_digest_of(name))
     except FileNotFoundError as error:
-        raise CheckpointError(f"{where} is not there or not whole ({error})") from error
+        raise CheckpointError(f"{where} is missing or incomplete ({error})") from error
     if hashlib.sha256(data).hexdigest().encode() != expected:
         raise CheckpointError(f"{where} is damaged: its SHA-256 is not the stored one")
     try:
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:
-        # A file that torch did not write leads it to whatever: a KeyError, a struct.error, ...
+        # For a file that torch did not write it may raise anything: a KeyError, a struct.error, ...
         raise CheckpointError(f"{where} cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{where} holds no checkpoint")

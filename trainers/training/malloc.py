@@ -13,7 +13,7 @@ _MOST_BYTES = 2**31 - 1
 
 @lru_cache(maxsize=1)
 def keep_freed_memory() -> None:
-    """Let this process keep what it frees, for its next tensors.
+    """Keep freed memory in this process, for its next tensors.
 
     A training step allocates and frees the same hundred tensors of some megabytes. glibc would
     give each back to the kernel and fetch it again, page by page and cleared

@@ -1,4 +1,4 @@
-"""Telling a lack of memory from every other failure."""
+"""Telling out-of-memory errors from all others."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _MESSAGE = re.compile(
     r"out of memory"  # devices, where the error has no class of its own
     r"|can't allocate memory|not enough memory"  # torch's allocator for the CPU
     r"|alloc(ation)?[_ ]failed"  # cuBLAS, cuDNN, cuSOLVER, cuSPARSE, cuFFT
-    # What cuBLAS says when the memory does not suffice for its own workspace.
+    # What cuBLAS says if there is no memory for its own workspace.
     r"|CUBLAS_STATUS_NOT_INITIALIZED when calling .cublasCreate",
     re.IGNORECASE,
 )
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the device or the machine had no memory left: a larger share of it may help.
+    """Whether the device or the machine was out of memory: a larger resource multiplier may help.
 
     An error that was raised from one of those counts too.
     """

@@ -185,7 +185,7 @@ class _Training:
                 metrics["test_accuracy"] = test_accuracy
                 metrics["test_loss"] = _finite(test_loss)
             else:
-                # Midway an unstable network may recover; at the end it has not.
+                # During training an unstable network may recover; at the end it has not.
                 self.diverged_epoch = epoch
         return metrics
 

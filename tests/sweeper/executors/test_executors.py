@@ -19,7 +19,7 @@ from sweeper.executors.worker import (
     SENTINELS,
     Finished,
     Lost,
-    LostInCompany,
+    LostInBundle,
     MachineFault,
     Outcome,
     Raised,
@@ -271,7 +271,7 @@ def test_nobody_knows_which_of_several_tasks_killed_the_worker(
         assert ray_executor.wait(5) == []
     ray_executor.submit(tasks)
     outcomes = wait_for(ray_executor, 3)
-    assert all(isinstance(outcome, LostInCompany) for outcome in outcomes)
+    assert all(isinstance(outcome, LostInBundle) for outcome in outcomes)
     assert {outcome.task.run_id for outcome in outcomes} == {task.run_id for task in tasks}
     # The first one was done all the same.
     assert (tmp_path / "runs" / tasks[0].run_id / "1" / "result.json").is_file()
@@ -284,7 +284,7 @@ def test_who_is_killed_takes_its_neighbours_along(ray_executor: Any, tmp_path: P
     ray_executor.submit(tasks)
     ray_executor.kill(tasks[1].run_id)
     outcomes = wait_for(ray_executor, 2)
-    assert [type(outcome) for outcome in outcomes] == [LostInCompany, LostInCompany]
+    assert [type(outcome) for outcome in outcomes] == [LostInBundle, LostInBundle]
     assert [outcome.task.run_id for outcome in outcomes] == [tasks[0].run_id, tasks[2].run_id]
 
 

@@ -21,7 +21,7 @@ from sweeper.executors.worker import (
     Finished,
     Heartbeat,
     Lost,
-    LostInCompany,
+    LostInBundle,
     MachineFault,
     Outcome,
     Raised,
@@ -334,7 +334,7 @@ def test_runs_lost_in_company_are_tried_alone_and_only_the_guilty_one_fails(
         if task.config["seed"] != 7:
             return None
         if lab.submitted[-1] > 1:
-            return LostInCompany(task, "signal 9")
+            return LostInBundle(task, "signal 9")
         return Lost(task, "signal 9", "worker_lost", "node-1", "a")
 
     summary = lab.run(SPEC.replace("[0, 1, 2, 3]", str(list(range(12)))), before=die)
@@ -424,7 +424,7 @@ def test_a_cancelled_run_is_taken_from_its_driver(
     summary = lab.run(before=cancel_two)
     assert summary.trained == 2
     assert lab.states() == ["cancelled", "cancelled", "done", "done"]
-    assert "no longer ours" in lab.log.getvalue()
+    assert "cancelled or taken over" in lab.log.getvalue()
 
 
 def test_runs_retried_beside_a_living_driver_are_trained_by_it(lab: Laboratory) -> None:
@@ -527,7 +527,7 @@ def test_what_an_overtaken_worker_brings_changes_nothing(lab: Laboratory) -> Non
         return None
 
     lab.run(before=overtake)
-    assert "no longer ours" in lab.log.getvalue()
+    assert "cancelled or taken over" in lab.log.getvalue()
     # What the first attempt brought was discarded; the second had nobody to work on it.
     history = lab.detail(taken[0])["attempt_history"]
     assert [a["state"] for a in history] == ["cancelled", "lost", "done"]

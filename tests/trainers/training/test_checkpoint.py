@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from trainers.errors import CheckpointError, StorageUnreachableError
 from trainers.storage import open_folder
-from trainers.storage.atomic_write import write_durably
+from trainers.storage.atomic_write import write_atomically
 from trainers.training.checkpoint import Checkpoints, load_weights, save_weights, weights_sha256
 
 RUN = "0123456789abcdef"
@@ -199,7 +199,7 @@ def test_a_failed_write_leaves_no_temporary_file(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="no space"):
-        write_durably(tmp_path / "file", b"content")
+        write_atomically(tmp_path / "file", b"content")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -221,7 +221,7 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(
 
     monkeypatch.setattr(os, "fsync", watched_fsync)
     monkeypatch.setattr(os, "replace", watched_replace)
-    write_durably(tmp_path / "file", b"content")
+    write_atomically(tmp_path / "file", b"content")
     assert events == ["fsync", "rename", "fsync folder"]
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -241,7 +241,7 @@ def test_a_new_folder_is_on_the_disk_too(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(os, "fsync", watched_fsync)
     monkeypatch.setattr(os, "mkdir", watched_mkdir)
-    write_durably(tmp_path / "runs" / "run" / "1" / "file", b"content")
+    write_atomically(tmp_path / "runs" / "run" / "1" / "file", b"content")
     assert events == [
         *[("mkdir", "runs"), ("fsync", tmp_path.name)],
         *[("mkdir", "run"), ("fsync", "runs")],
