@@ -19,6 +19,28 @@ from results.records import RunRow
 _KNOWN = ("seed", "model.name", "model.depth", "dataset.name")
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Mean, sample standard deviation (n - 1), least and greatest of at least one value.
+
+    `std` is NaN for one value, so that no error bar is drawn.
+    """
+
+    mean: float
+    std: float
+    low: float
+    high: float
+
+
+def sample(values: Sequence[float]) -> Sample:
+    """Raises ValueError if there is no value."""
+    summary = summarize(values)
+    if summary.mean is None or summary.min is None or summary.max is None:
+        raise ValueError("a sample has at least one value")
+    std = nan if summary.std is None else summary.std
+    return Sample(summary.mean, std, summary.min, summary.max)
+
+
 @dataclass(frozen=True)
 class ReplicateGroup:
     """One network with one training recipe: its runs differ in their seed only.
@@ -147,25 +169,3 @@ def _order(group: ReplicateGroup) -> tuple[Any, ...]:
         *(value for _, value in group.setting),
     )
     return (moduli is None, moduli or [], *map(sort_key, rest))
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """Mean, sample standard deviation (n - 1), least and greatest of at least one value.
-
-    `std` is NaN for one value, so that no error bar is drawn.
-    """
-
-    mean: float
-    std: float
-    low: float
-    high: float
-
-
-def sample(values: Sequence[float]) -> Sample:
-    """Raises ValueError if there is no value."""
-    summary = summarize(values)
-    if summary.mean is None or summary.min is None or summary.max is None:
-        raise ValueError("a sample has at least one value")
-    std = nan if summary.std is None else summary.std
-    return Sample(summary.mean, std, summary.min, summary.max)

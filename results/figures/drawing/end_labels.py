@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from matplotlib.transforms import ScaledTranslation
 
@@ -31,8 +30,7 @@ class _End:
 class EndLabels:
     """The labels of one panel; of more than MOST_LABELS, the highest and the lowest."""
 
-    def __init__(self, figure: Figure, axes: Axes) -> None:
-        self._figure = figure
+    def __init__(self, axes: Axes) -> None:
         self._axes = axes
         self._ends: list[_End] = []
         self._drawn: list[Annotation] = []
@@ -43,7 +41,7 @@ class EndLabels:
 
     def draw(self) -> None:
         """Draws the labels, so that the next layout leaves room for them."""
-        away = ScaledTranslation(_DISTANCE / _POINTS, 0, self._figure.dpi_scale_trans)
+        away = ScaledTranslation(_DISTANCE / _POINTS, 0, self._axes.figure.dpi_scale_trans)
         self._ends = extremes(sorted(self._ends, key=lambda end: end.y))
         for end in self._ends:
             self._drawn.append(
@@ -78,7 +76,7 @@ class EndLabels:
 
     def _gap(self) -> float:
         """The height of a line of text, as a fraction of the panel's."""
-        height = self._axes.get_position().height * self._figure.get_figheight() * _POINTS
+        height = self._axes.bbox.height / self._axes.figure.dpi * _POINTS
         return SMALL * _LINE / height
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.artist import Artist
-from matplotlib.figure import Figure
+from matplotlib.figure import FigureBase
 from matplotlib.lines import Line2D
 
 from results.figures.drawing.style import DIVERGED, LOOKS, look_of
@@ -33,16 +33,15 @@ def key_columns(legend: Sequence[Key], points: float) -> int:
     return max(1, min(len(legend), int(points // widest)))
 
 
-def draw_legend(figure: Figure, keys: Sequence[Key], columns: int, top: float) -> None:
-    """Draws the entries in so many columns from the top left; `top` is a fraction of the page."""
+def draw_legend(figure: FigureBase, keys: Sequence[Key], columns: int) -> None:
+    """Draws the entries in so many columns above all panels."""
     # Given as labels, names with a leading underscore would be left out.
     placeholders = [str(index) for index in range(len(keys))]
     drawn = figure.legend(
         [key.handle for key in keys],
         placeholders,
-        loc="upper left",
-        bbox_to_anchor=(0, top),
-        borderaxespad=0,
+        loc="outside upper left",
+        borderaxespad=0.3,
         borderpad=0.2,
         ncols=columns,
         handlelength=2.2,

@@ -10,8 +10,8 @@ from typing import Literal
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.gridspec import GridSpec
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
 
 from results.figures.drawing.end_labels import EndLabels
 from results.figures.drawing.legend import Key, draw_legend, key_columns
@@ -34,45 +34,25 @@ class Page:
     figure: Figure
     panels: list[Axes]
     columns: int
-    x_label: str
-    y_label: str
+    x_label: Text | None
+    y_label: Text | None
     end_labels: list[EndLabels] = field(default_factory=list)
-    _bottom: float = 0.0
 
     def label_ends(self, axes: Axes) -> EndLabels:
         """Labels at the right ends of the lines in one panel; they are placed by `finish`."""
-        labels = EndLabels(self.figure, axes)
+        labels = EndLabels(axes)
         self.end_labels.append(labels)
         return labels
 
     def finish(self) -> Figure:
         """Lays everything out, once and for all, and gives the figure."""
-        self.figure.draw_without_rendering()
         for labels in self.end_labels:
             labels.draw()
-        if self.end_labels:
-            self.figure.draw_without_rendering()
+        self.figure.draw_without_rendering()
         for labels in self.end_labels:
             labels.spread()
         self._cut_titles()
-        boxes = [axes.get_position() for axes in self.panels]
-        left, right = min(box.x0 for box in boxes), max(box.x1 for box in boxes)
-        low, high = min(box.y0 for box in boxes), max(box.y1 for box in boxes)
-        if self.x_label:
-            self._place_x_label((left + right) / 2)
-        if self.y_label:
-            height = self.figure.get_figheight() * _POINTS
-            lines = fitted(self.y_label, (high - low) * height + 20)
-            self.figure.text(
-                _EDGE / (self.figure.get_figwidth() * _POINTS),
-                (low + high) / 2,
-                "\n".join(lines),
-                rotation="vertical",
-                ha="left",
-                va="center",
-                ma="center",
-                fontsize=LARGE,
-            )
+        self._center_labels()
         # A later drawing, at another resolution, moves nothing.
         self.figure.set_layout_engine("none")
         return self.figure
@@ -91,14 +71,16 @@ class Page:
             lines = axes.get_title().split("\n")
             axes.set_title("\n".join(shorten(line, room) for line in lines))
 
-    def _place_x_label(self, center: float) -> None:
-        page_width = self.figure.get_figwidth() * _POINTS
-        # Centred under the panels, but never cut by the page's edge.
-        label = shorten(self.x_label, page_width - 4 * _EDGE, LARGE)
-        half = width(label, LARGE) / 2 / page_width
-        edge = _EDGE / page_width
-        center = min(max(center, half + edge), 1 - half - edge)
-        self.figure.text(center, self._bottom, label, ha="center", va="top", fontsize=LARGE)
+    def _center_labels(self) -> None:
+        """Moves the shared labels to the middle of the panels, as far as the page reaches."""
+        boxes = [axes.get_position() for axes in self.panels]
+        if self.x_label:
+            half = width(self.x_label.get_text(), LARGE) / 2 + _EDGE
+            half /= self.figure.get_figwidth() * _POINTS
+            middle = (min(box.x0 for box in boxes) + max(box.x1 for box in boxes)) / 2
+            self.x_label.set_x(min(max(middle, half), 1 - half))
+        if self.y_label:
+            self.y_label.set_y((min(box.y0 for box in boxes) + max(box.y1 for box in boxes)) / 2)
 
 
 def open_page(
@@ -128,29 +110,25 @@ def open_page(
     inches = WIDE if wide else COLUMN
     points = inches * _POINTS
     in_a_row = key_columns(legend, points)
-    key_rows = math.ceil(len(legend) / in_a_row)
     note = wrap("; ".join(part for part in notes if part), points - 2 * _EDGE)
 
-    top = key_rows * SMALL * _LINE + (2 * _EDGE if legend else _EDGE)
-    x_strip = LARGE * _LINE + 2.0 if x_label else 0.0
-    note_strip = len(note) * SMALL * _LINE + (_EDGE if note else 0.0)
-    height = sum(row_heights) * _POINTS + top + x_strip + note_strip
-    y_strip = (LARGE * _LINE + _EDGE) * len(fitted(y_label, sum(row_heights) * _POINTS - 20))
+    height = sum(row_heights) * _POINTS
+    if legend:
+        height += math.ceil(len(legend) / in_a_row) * SMALL * _LINE + 2 * _EDGE
+    if x_label:
+        height += LARGE * _LINE + 2 * _EDGE
+    note_height = len(note) * SMALL * _LINE + _EDGE
 
-    figure = Figure(figsize=(inches, height / _POINTS))
+    figure = Figure(figsize=(inches, (height + note_height) / _POINTS))
     FigureCanvasAgg(figure)
-    left, bottom = y_strip / points, (note_strip + x_strip) / height
-    engine = ConstrainedLayoutEngine(
-        rect=(left, bottom, 1 - left, 1 - bottom - top / height),
-        w_pad=_EDGE / _POINTS,
-        h_pad=_EDGE / _POINTS,
-    )
-    figure.set_layout_engine(engine)
-    grid = GridSpec(rows, columns, figure=figure, height_ratios=row_heights)
+    pad = _EDGE / _POINTS
+    figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=pad, h_pad=pad))
+    (body,), (foot,) = figure.subfigures(2, 1, squeeze=False, height_ratios=[height, note_height])
+    grid = body.add_gridspec(rows, columns, height_ratios=row_heights)
     panels: list[Axes] = []
     for index in range(count):
         first = panels[0] if panels else None
-        axes = figure.add_subplot(
+        axes = body.add_subplot(
             grid[index // columns, index % columns],
             sharex=first if share in ("both", "x") else None,
             sharey=first if share in ("both", "y") else None,
@@ -161,10 +139,17 @@ def open_page(
             axes.tick_params(labelleft=index % columns == 0)
         panels.append(axes)
     if legend:
-        draw_legend(figure, legend, in_a_row, 1 - _EDGE / height)
-    if note:
-        figure.text(_EDGE / points, _EDGE / height, "\n".join(note), va="bottom", color="#333333")
-    return Page(figure, panels, columns, x_label, y_label, _bottom=bottom)
+        draw_legend(body, legend, in_a_row)
+    x_label = shorten(x_label, points - 4 * _EDGE, LARGE)
+    y_label = "\n".join(fitted(y_label, sum(row_heights) * _POINTS - 20))
+    foot.text(_EDGE / points, 1, "\n".join(note), va="top", color="#333333")
+    return Page(
+        figure,
+        panels,
+        columns,
+        body.supxlabel(x_label, fontsize=LARGE) if x_label else None,
+        body.supylabel(y_label, fontsize=LARGE, ma="center") if y_label else None,
+    )
 
 
 def small_multiples(counts: Collection[int], *, dense: bool = False) -> tuple[int, bool]:
