@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -369,6 +369,19 @@ def test_a_storage_that_fails_stops_the_sweep_and_fails_no_run(lab: Laboratory) 
         lab.run(before=lose_storage)
     assert lab.run().trained == 3
     assert lab.states() == ["done"] * 4
+
+
+@pytest.mark.parametrize("kind", ["dataset_missing", "plugin_missing"])
+def test_what_a_machine_lacks_stops_the_sweep_and_fails_no_run(
+    lab: Laboratory, kind: Literal["dataset_missing", "plugin_missing"]
+) -> None:
+    def lacks(task: Task) -> Outcome | None:
+        return MachineFault(task, "it is not here", kind) if len(lab.ran) == 2 else None
+
+    with pytest.raises(ResourceError, match="it is not here"):
+        lab.run(before=lacks)
+    assert sorted(lab.states()) == ["done", "queued", "queued", "queued"]
+    assert lab.run().trained == 3
 
 
 def test_asked_to_stop_the_sweep_ends_after_the_epoch(lab: Laboratory) -> None:
