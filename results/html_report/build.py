@@ -6,7 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from results.errors import PageTooLargeError
+from results.errors import PageTooLargeError, UnknownPublishedTableError
+from sweep_plugins import PluginError
 
 if TYPE_CHECKING:
     from results.html_report import CaptionedTable, Page, Section
@@ -45,7 +46,9 @@ def build_page(
     if test is not None:
         sections.append(_test(test, metrics, rows))
     sections += _comparisons(queries, sweeps, where)
-    sections.append(_figures(queries, sweeps, where, rows))
+    figures = _figures(queries, sweeps, where, rows)
+    if figures.figures:
+        sections.append(figures)
     counts = {status.sweep: status for status in queries.status(None)}
     specs = queries.spec_rows(sweeps)
     return Page(
@@ -65,7 +68,7 @@ def build_page(
             )
             for spec in specs
         ],
-        sections=[section for section in sections if section.tables or section.figures],
+        sections=sections,
         runs=rows,
         attempts=[Attempt(**row) for row in queries.attempt_rows([row["run_id"] for row in rows])],
     )
@@ -117,7 +120,12 @@ def _comparisons(queries: Queries, sweeps: Sequence[str], where: Sequence[str]) 
         table = queries.published_name(name)
         if table is None:
             continue
-        found = compare_sweep(queries, name, published_table(table), where)
+        try:
+            published = published_table(table)
+        except (UnknownPublishedTableError, PluginError) as error:
+            sections.append(Section(f"{name} beside {table}", text=[f"No comparison: {error}."]))
+            continue
+        found = compare_sweep(queries, name, published, where)
         if found.count("compared") or found.ratios:
             shown = CaptionedTable(found.table.title, found.summary_rows(), notes=found.sentences())
             sections.append(Section(f"{name} beside {found.table.title}", tables=[shown]))

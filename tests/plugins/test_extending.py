@@ -186,6 +186,7 @@ def test_a_broken_plugin_is_named_and_stops_nothing_else(site: Path, tmp_path: P
     (broken / "sweep_example" / "plain.py").unlink()
     (broken / "sweep_example" / "accuracy_by_time.py").write_text("import no_such_module\n")
     (broken / "sweep_example" / "slowest.py").write_text("1 / 0\n")
+    (broken / "sweep_example" / "table2.csv").unlink()
     sweep = command_with(broken, folder=tmp_path)
     write_specs(tmp_path)
     shown = EXAMPLES["When something is wrong"].block("", 0).strip()
@@ -195,14 +196,17 @@ def test_a_broken_plugin_is_named_and_stops_nothing_else(site: Path, tmp_path: P
     assert "plug-in sweep-example 1.0 (sweep.commands: slowest" in done.stderr
     assert "ZeroDivisionError: division by zero" in done.stderr
     (tmp_path / "quick.yaml").write_text(
-        "name: quick\nmodel: zerosnet\ndepth: 8\ndataset: {name: digits, subset: 64}\n"
+        "name: quick\npublished: plankton/table2\nmodel: zerosnet\ndepth: 8\n"
+        "dataset: {name: digits, subset: 64}\n"
         "training: {epochs: 1}\ntrainer: fake_trainers:quick\n"
     )
     sweep("run", "quick.yaml", "--executor", "inline")
-    sweep("report", "quick")
-    done = sweep("plot", "quick", "--format", "svg")
-    assert "figures/quick/roots.svg" in done.stdout
-    assert "no accuracy_by_time: plug-in sweep-example 1.0" in done.stderr
+    sweep("report", "quick", "--html", "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "Characteristic roots" in page
+    assert "No accuracy_by_time: plug-in sweep-example 1.0" in page
+    assert "No comparison: plug-in sweep-example 1.0" in page
+    assert "(sweep.published: plankton/table2 = " in sweep("compare", "quick", code=2).stderr
     done = sweep("plot", "quick", "accuracy_by_time", code=2)
     assert "ModuleNotFoundError: No module named 'no_such_module'" in done.stderr
     assert "slowest" in sweep("--help").stdout
