@@ -16,7 +16,8 @@ from sweep_plugins import PluginError, UnknownNameError, did_you_mean
 from sweeper.spec.source import SpecPath
 from sweeper.spec.validation import explain
 from trainers.config.dataset import parse_dataset
-from trainers.config.run import RunConfig, TrainingConfig
+from trainers.config.run import RunConfig
+from trainers.config.training import TrainingConfig
 from trainers.errors import ConfigError
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS

@@ -9,17 +9,16 @@ found by name, so that planning does not.
 
 from __future__ import annotations
 
-import hashlib
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-import rfc8785
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from sweep_plugins import Registry
+from trainers.config.canonical import canonical, identity
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Number, Whole, exact, to_float
 
@@ -85,7 +84,7 @@ class EvaluationConfig(BaseModel, ABC):
     @property
     def evaluation_id(self) -> str:
         """16 hex digits of the SHA-256 over the canonical JSON (RFC 8785) of `config`."""
-        return hashlib.sha256(rfc8785.dumps(self.config)).hexdigest()[:16]
+        return identity(canonical(self.config))
 
     def _named(self, *levels: float | str, seed: int = 1) -> str:
         text = ",".join(level if isinstance(level, str) else _shortest(level) for level in levels)

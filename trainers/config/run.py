@@ -7,28 +7,19 @@ name, evaluations) has no place here.
 from __future__ import annotations
 
 import copy
-import hashlib
-from functools import cached_property, lru_cache
-from math import floor
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
-import rfc8785
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializeAsAny,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, SerializeAsAny, field_validator, model_validator
 
+from trainers.config.canonical import canonical, identity, json_value
 from trainers.config.dataset import DatasetConfig, parse_dataset
 from trainers.config.probes import ProbedRun, Probes
 from trainers.config.trainers import BUILT_IN_TRAINER, check_trainer
+from trainers.config.training import Frozen, TrainingConfig
 from trainers.data.datasets import Dataset
 from trainers.errors import ConfigError
-from trainers.methods.fractions import Number, Whole, exact
+from trainers.methods.fractions import Whole
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS, Architecture, ModelOptions
 from trainers.models.counting import NetworkCounts, count
@@ -43,108 +34,7 @@ _MULTIPLY_ADDS_WORTH_A_LAYER = 4e10
 3 s on one core of a 2024 server, which trains 1.3e10 a second (benchmarks/compiling.py)."""
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class OptimizerConfig(_Frozen):
-    """Stochastic gradient descent; weight decay acts on every parameter, as in the papers' code."""
-
-    name: Literal["sgd"] = "sgd"
-    lr: Number = Field(default=0.1, gt=0)
-    momentum: Number = Field(default=0.9, ge=0, lt=1)
-    weight_decay: Number = Field(default=1e-4, ge=0)
-    nesterov: bool = False
-
-    @model_validator(mode="after")
-    def _nesterov_needs_momentum(self) -> OptimizerConfig:
-        if self.nesterov and self.momentum == 0:
-            raise ConfigError("nesterov", "nesterov needs a momentum above 0")
-        return self
-
-
-class StepDecayConfig(_Frozen):
-    """The learning rate is multiplied by gamma after each milestone.
-
-    Attributes:
-        milestones: numbers of finished epochs. A spec may also give a fraction of all epochs,
-            below 1 (1/2 of 160 is 80; rounded down).
-    """
-
-    name: Literal["step"] = "step"
-    milestones: tuple[Number, ...] = (0.5, 0.75)
-    gamma: Number = Field(default=0.1, gt=0)
-
-    @field_validator("milestones")
-    @classmethod
-    def _ascending(cls, milestones: tuple[float, ...]) -> tuple[float, ...]:
-        for milestone in milestones:
-            if milestone <= 0 or (milestone > 1 and milestone != int(milestone)):
-                raise ValueError(
-                    f"milestone {milestone:g} is neither a fraction of the epochs, between 0 and "
-                    "1, nor a whole number of epochs"
-                )
-        return milestones
-
-
-class TrainingConfig(_Frozen):
-    """The recipe. Defaults are those of ZeroSNet and LM-ResNet for CIFAR-10.
-
-    Attributes:
-        test_every: test after each so many epochs, and after the last one; None after each. Weights
-            do not depend on it, the best test accuracy does.
-    """
-
-    epochs: Whole = Field(default=160, ge=1, le=100_000)
-    test_every: Whole | None = Field(default=None, ge=1)
-    batch_size: Whole = Field(default=128, ge=2)
-    optimizer: OptimizerConfig = OptimizerConfig()
-    lr_schedule: StepDecayConfig = StepDecayConfig()
-
-    @model_validator(mode="after")
-    def _milestones_in_epochs(self) -> TrainingConfig:
-        def finished(milestone: float) -> int:
-            # At least one epoch at the full rate, however few there are.
-            if milestone < 1:
-                return max(1, floor(exact(milestone) * self.epochs))
-            return int(milestone)
-
-        epochs = tuple(finished(milestone) for milestone in self.lr_schedule.milestones)
-        if list(epochs) != sorted(epochs):
-            raise ConfigError(
-                ("lr_schedule", "milestones"),
-                f"milestones {list(epochs)} (in epochs) do not ascend",
-            )
-        if epochs == self.lr_schedule.milestones:
-            return self
-        schedule = self.lr_schedule.model_copy(update={"milestones": epochs})
-        # Where a frozen model is completed: at its birth.
-        object.__setattr__(self, "lr_schedule", schedule)
-        return self
-
-    @model_validator(mode="after")
-    def _one_name_for_the_same_tests(self) -> TrainingConfig:
-        if self.test_every is not None:
-            every = min(self.test_every, self.epochs)
-            object.__setattr__(self, "test_every", every if every > 1 else None)
-        return self
-
-    def is_tested(self, epoch: int) -> bool:
-        """Whether there is a test after this epoch, counted from 1."""
-        return epoch == self.epochs or epoch % (self.test_every or 1) == 0
-
-    @property
-    def tests(self) -> int:
-        """How many epochs have a test after them."""
-        return -(-self.epochs // (self.test_every or 1))
-
-    def learning_rate(self, epoch: int) -> float:
-        """The learning rate of an epoch, counted from 1."""
-        passed = sum(milestone < epoch for milestone in self.lr_schedule.milestones)
-        return self.optimizer.lr * self.lr_schedule.gamma**passed
-
-
-class RunConfig(_Frozen):
+class RunConfig(Frozen):
     """The resolved config of one run.
 
     Made from what a spec gives for one point of its grid; see DatasetConfig and SchemeConfig for
@@ -170,6 +60,16 @@ class RunConfig(_Frozen):
     compile: Literal[True, "auto"] | None = None
     probes: Probes | None = None
     seed: Whole = Field(ge=0, lt=2**53)
+
+    @field_validator("recipe_version")
+    @classmethod
+    def _recipe_is_known(cls, version: int) -> int:
+        if version != RECIPE_VERSION:
+            raise ConfigError(
+                "recipe_version",
+                f"recipe_version {version} is not {RECIPE_VERSION}, the one this version trains by",
+            )
+        return version
 
     @model_validator(mode="before")
     @classmethod
@@ -250,16 +150,6 @@ class RunConfig(_Frozen):
             object.__setattr__(self, "probes", completed)
         return self
 
-    @field_validator("recipe_version")
-    @classmethod
-    def _recipe_is_known(cls, version: int) -> int:
-        if version != RECIPE_VERSION:
-            raise ConfigError(
-                "recipe_version",
-                f"recipe_version {version} is not {RECIPE_VERSION}, the one this version trains by",
-            )
-        return version
-
     @property
     def architecture(self) -> Architecture:
         return MODELS[self.model.name]
@@ -313,7 +203,7 @@ class RunConfig(_Frozen):
     def shared_json(self) -> dict[str, Any]:
         """As `to_json`, with parts that other runs have too: not to be changed."""
         return {
-            key: _json_value(value)
+            key: json_value(value)
             for key in RunConfig.model_fields
             if (value := getattr(self, key)) is not None
         }
@@ -322,13 +212,16 @@ class RunConfig(_Frozen):
     def run_id(self) -> str:
         """16 hex digits of the SHA-256 over the canonical JSON (RFC 8785)."""
         before, after = self._around_seed
-        return hashlib.sha256(before + rfc8785.dumps(self.seed) + after).hexdigest()[:16]
+        return identity(before + canonical(self.seed) + after)
 
     @cached_property
     def _around_seed(self) -> tuple[bytes, bytes]:
         """The canonical JSON before and after the value of the seed: keys in order, no spaces."""
         given = [(key, value) for key in _KEYS if (value := getattr(self, key)) is not None]
-        items = [f'"{key}":'.encode() + _canonical_value(key, value) for key, value in given]
+        items = [
+            f'"{key}":'.encode() + (b"" if key == "seed" else canonical(value))
+            for key, value in given
+        ]
         position = [key for key, _ in given].index("seed") + 1
         before, after = b",".join(items[:position]), b",".join([b"", *items[position:]])
         return b"{" + before, after + b"}"
@@ -352,27 +245,3 @@ def _takes_a_scheme(model: str) -> bool:
 
 
 _KEYS = sorted(RunConfig.model_fields)
-
-
-def _canonical_value(key: str, value: Any) -> bytes:
-    if key == "seed":
-        return b""
-    if isinstance(value, tuple):
-        return b"[" + b",".join(map(_canonical, value)) + b"]"
-    return _canonical(value) if isinstance(value, BaseModel) else rfc8785.dumps(value)
-
-
-def _json_value(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_json_part(part) for part in value]
-    return _json_part(value) if isinstance(value, BaseModel) else value
-
-
-@lru_cache(maxsize=1 << 16)
-def _json_part(part: BaseModel) -> dict[str, Any]:
-    return part.model_dump(mode="json", exclude_none=True)
-
-
-@lru_cache(maxsize=1 << 16)
-def _canonical(part: BaseModel) -> bytes:
-    return rfc8785.dumps(_json_part(part))

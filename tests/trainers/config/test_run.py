@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sweep_plugins import UnknownNameError
-from trainers.config.run import RECIPE_VERSION, RunConfig, TrainingConfig
+from trainers.config.run import RECIPE_VERSION, RunConfig
+from trainers.config.training import TrainingConfig
 from trainers.models.counting import write_counts
 
 Small = Callable[..., dict[str, Any]]

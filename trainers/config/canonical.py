@@ -1,0 +1,43 @@
+"""Canonical JSON (RFC 8785) of configs, by whose hash runs and evaluations are identified.
+
+What is None in a part of a config is left out, so that a new option whose neutral value is None
+changes no identity.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from typing import Any
+
+import rfc8785
+from pydantic import BaseModel
+
+
+def json_value(value: Any) -> Any:
+    """A field of a config as JSON; what several configs share is one object, not to be changed."""
+    if isinstance(value, tuple):
+        return [_json_part(part) for part in value]
+    return _json_part(value) if isinstance(value, BaseModel) else value
+
+
+def canonical(value: Any) -> bytes:
+    """The canonical JSON of a field of a config."""
+    if isinstance(value, tuple):
+        return b"[" + b",".join(map(_canonical_part, value)) + b"]"
+    return _canonical_part(value) if isinstance(value, BaseModel) else rfc8785.dumps(value)
+
+
+def identity(text: bytes) -> str:
+    """16 hex digits of the SHA-256."""
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+@lru_cache(maxsize=1 << 16)
+def _json_part(part: BaseModel) -> dict[str, Any]:
+    return part.model_dump(mode="json", exclude_none=True)
+
+
+@lru_cache(maxsize=1 << 16)
+def _canonical_part(part: BaseModel) -> bytes:
+    return rfc8785.dumps(_json_part(part))

@@ -1,0 +1,114 @@
+"""The recipe of a training: epochs, batches, optimizer, learning rates."""
+
+from __future__ import annotations
+
+from math import floor
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from trainers.errors import ConfigError
+from trainers.methods.fractions import Number, Whole, exact
+
+
+class Frozen(BaseModel):
+    """A part of a config: no unknown keys, and no change after it is made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class OptimizerConfig(Frozen):
+    """Stochastic gradient descent; weight decay acts on every parameter, as in the papers' code."""
+
+    name: Literal["sgd"] = "sgd"
+    lr: Number = Field(default=0.1, gt=0)
+    momentum: Number = Field(default=0.9, ge=0, lt=1)
+    weight_decay: Number = Field(default=1e-4, ge=0)
+    nesterov: bool = False
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> OptimizerConfig:
+        if self.nesterov and self.momentum == 0:
+            raise ConfigError("nesterov", "nesterov needs a momentum above 0")
+        return self
+
+
+class StepDecayConfig(Frozen):
+    """The learning rate is multiplied by gamma after each milestone.
+
+    Attributes:
+        milestones: numbers of finished epochs. A spec may also give a fraction of all epochs,
+            below 1 (1/2 of 160 is 80; rounded down).
+    """
+
+    name: Literal["step"] = "step"
+    milestones: tuple[Number, ...] = (0.5, 0.75)
+    gamma: Number = Field(default=0.1, gt=0)
+
+    @field_validator("milestones")
+    @classmethod
+    def _ascending(cls, milestones: tuple[float, ...]) -> tuple[float, ...]:
+        for milestone in milestones:
+            if milestone <= 0 or (milestone > 1 and milestone != int(milestone)):
+                raise ValueError(
+                    f"milestone {milestone:g} is neither a fraction of the epochs, between 0 and "
+                    "1, nor a whole number of epochs"
+                )
+        return milestones
+
+
+class TrainingConfig(Frozen):
+    """The recipe. Defaults are those of ZeroSNet and LM-ResNet for CIFAR-10.
+
+    Attributes:
+        test_every: test after each so many epochs, and after the last one; None after each. Weights
+            do not depend on it, the best test accuracy does.
+    """
+
+    epochs: Whole = Field(default=160, ge=1, le=100_000)
+    test_every: Whole | None = Field(default=None, ge=1)
+    batch_size: Whole = Field(default=128, ge=2)
+    optimizer: OptimizerConfig = OptimizerConfig()
+    lr_schedule: StepDecayConfig = StepDecayConfig()
+
+    @model_validator(mode="after")
+    def _milestones_in_epochs(self) -> TrainingConfig:
+        def finished(milestone: float) -> int:
+            # At least one epoch at the full rate, however few there are.
+            if milestone < 1:
+                return max(1, floor(exact(milestone) * self.epochs))
+            return int(milestone)
+
+        epochs = tuple(finished(milestone) for milestone in self.lr_schedule.milestones)
+        if list(epochs) != sorted(epochs):
+            raise ConfigError(
+                ("lr_schedule", "milestones"),
+                f"milestones {list(epochs)} (in epochs) do not ascend",
+            )
+        if epochs == self.lr_schedule.milestones:
+            return self
+        schedule = self.lr_schedule.model_copy(update={"milestones": epochs})
+        # Where a frozen model is completed: at its birth.
+        object.__setattr__(self, "lr_schedule", schedule)
+        return self
+
+    @model_validator(mode="after")
+    def _one_name_for_the_same_tests(self) -> TrainingConfig:
+        if self.test_every is not None:
+            every = min(self.test_every, self.epochs)
+            object.__setattr__(self, "test_every", every if every > 1 else None)
+        return self
+
+    def is_tested(self, epoch: int) -> bool:
+        """Whether there is a test after this epoch, counted from 1."""
+        return epoch == self.epochs or epoch % (self.test_every or 1) == 0
+
+    @property
+    def tests(self) -> int:
+        """How many epochs have a test after them."""
+        return -(-self.epochs // (self.test_every or 1))
+
+    def learning_rate(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 1."""
+        passed = sum(milestone < epoch for milestone in self.lr_schedule.milestones)
+        return self.optimizer.lr * self.lr_schedule.gamma**passed
