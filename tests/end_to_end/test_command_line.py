@@ -163,21 +163,21 @@ def test_report_formats_agree(home: Path) -> None:
     assert "50.50 ± 0.71" in sweep("report", "tiny", "--home", str(home)).stdout
 
 
-def test_report_to_a_file(home: Path, tmp_path: Path) -> None:
+def test_a_report_is_written_to_a_file(home: Path, tmp_path: Path) -> None:
     target = tmp_path / "report.csv"
     done = sweep("report", "tiny", "--home", str(home), "--format", "csv", "--output", str(target))
     assert (done.exit_code, done.stdout) == (0, "")
     assert target.read_text().startswith("model,")
 
 
-def test_status(home: Path) -> None:
+def test_status_counts_runs_by_state(home: Path) -> None:
     (status,) = ask(home, "status")
     assert status["sweep"] == "tiny"
     assert status["counts"]["done"] == 8
     assert status["failures"] == []
 
 
-def test_show(home: Path) -> None:
+def test_show_prints_a_run_by_the_start_of_its_id(home: Path) -> None:
     run_id = ask(home, "plan", str(home.parent / "tiny.yaml"))[0]["run_id"]
     detail = ask(home, "show", run_id[:8])
     assert detail["run_id"] == run_id
@@ -247,7 +247,9 @@ def test_set_changes_the_spec_and_resume_remembers(tmp_path: Path) -> None:
         (["nonsense"], 2, "nonsense"),
     ],
 )
-def test_wrong_requests(home: Path, arguments: list[str], code: int, message: str) -> None:
+def test_a_wrong_request_names_what_is_wrong(
+    home: Path, arguments: list[str], code: int, message: str
+) -> None:
     where = [] if arguments[0] == "nonsense" else ["--home", str(home)]
     before = databases.content(f"sqlite:///{home}/sweep.db")
     done = sweep(*arguments, *where)
@@ -259,14 +261,14 @@ def test_wrong_requests(home: Path, arguments: list[str], code: int, message: st
 
 
 @pytest.mark.parametrize("command", [["report"], ["status"], ["show", "ab"], ["resume"]])
-def test_without_a_database(tmp_path: Path, command: list[str]) -> None:
+def test_a_missing_database_exits_with_3(tmp_path: Path, command: list[str]) -> None:
     done = sweep(*command, "--home", str(tmp_path / "none"))
     assert done.exit_code == 3
     assert "there is no database" in done.stderr
     assert not (tmp_path / "none").exists()
 
 
-def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "sweep.db").write_text("hello, this is a letter and no database\n" * 100)
     done = sweep_process("report", "--home", str(tmp_path))
     assert done.returncode == 3
@@ -274,7 +276,7 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_cluster_that_is_not_there(home: Path, tmp_path: Path) -> None:
+def test_an_unreachable_cluster_is_named(home: Path, tmp_path: Path) -> None:
     done = sweep_process(
         "run", str(home.parent / "tiny.yaml"), "--home", str(tmp_path / "home"),
         "--ray-address", "nonsense",
@@ -284,7 +286,7 @@ def test_a_cluster_that_is_not_there(home: Path, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_dataset_that_is_not_there(home: Path, tmp_path: Path) -> None:
+def test_a_missing_dataset_is_named(home: Path, tmp_path: Path) -> None:
     spec = tmp_path / "missing.yaml"
     spec.write_text(SPEC.replace("quick", "loses_its_dataset"))
     done = sweep("run", str(spec), "--home", str(tmp_path / "home"), "--executor", "inline")
@@ -293,7 +295,7 @@ def test_a_dataset_that_is_not_there(home: Path, tmp_path: Path) -> None:
     assert {row["state"] for row in ask(tmp_path / "home", "plan", str(spec))} == {"queued"}
 
 
-def test_a_reader_that_is_gone(home: Path) -> None:
+def test_a_closed_pipe_ends_the_command_silently(home: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
@@ -326,7 +328,9 @@ def test_evaluations_that_fail_end_with_1(home: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("option", [("--ray-address", "somewhere:1"), ("--ray-dashboard",)])
-def test_options_of_ray_without_ray(home: Path, tmp_path: Path, option: tuple[str, ...]) -> None:
+def test_ray_options_are_refused_without_ray(
+    home: Path, tmp_path: Path, option: tuple[str, ...]
+) -> None:
     done = sweep(
         "run", str(home.parent / "tiny.yaml"), "--home", str(tmp_path / "new"),
         "--executor", "inline", *option,

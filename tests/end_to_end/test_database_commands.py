@@ -109,7 +109,7 @@ def test_a_report_in_every_format(lab: Lab) -> None:
     assert list(frame["test_accuracy_mean"]) == [51.0] * 4
 
 
-def test_a_pivot_table(lab: Lab) -> None:
+def test_a_report_as_a_pivot_table(lab: Lab) -> None:
     options = ("report", "tiny", "--rows", "zero_stable,scheme", "--columns", "depth")
     table = lab.sweep(*options, "--metric", "test_accuracy").stdout
     assert "32" in table
@@ -245,7 +245,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("value", HOSTILE)
-def test_hostile_values_do_nothing(lab: Lab, value: str) -> None:
+def test_hostile_values_change_nothing(lab: Lab, value: str) -> None:
     def ask(*arguments: str) -> tuple[int, str]:
         said = command_line.sweep(*arguments, folder=lab.folder, SWEEP_DB=lab.url)
         return said.exit_code, said.output

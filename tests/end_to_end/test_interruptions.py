@@ -92,7 +92,9 @@ def first_epochs(home: Path) -> list[int]:
     return [tries[-1]["first_epoch"] for tries in found]
 
 
-def test_control_c(driver: Driver, home: Path, sweep: Sweep, undisturbed: Path) -> None:
+def test_control_c_stops_after_the_current_epochs(
+    driver: Driver, home: Path, sweep: Sweep, undisturbed: Path
+) -> None:
     driver.signal(signal.SIGINT)
     assert_stopped(driver)
     assert STOPPING in driver.output()
@@ -103,7 +105,7 @@ def test_control_c(driver: Driver, home: Path, sweep: Sweep, undisturbed: Path) 
     assert sorted(first for first in first_epochs(home) if first > 1) == sorted(expected)
 
 
-def test_control_c_twice(driver: Driver, home: Path, undisturbed: Path) -> None:
+def test_a_second_control_c_stops_at_once(driver: Driver, home: Path, undisturbed: Path) -> None:
     driver.signal(signal.SIGINT)
     driver.wait_until(lambda: STOPPING in driver.output())
     driver.signal(signal.SIGINT)
@@ -112,7 +114,9 @@ def test_control_c_twice(driver: Driver, home: Path, undisturbed: Path) -> None:
     assert_goes_on(home, undisturbed, spec=None)
 
 
-def test_sigterm(sweep: Sweep, home: Path, undisturbed: Path) -> None:
+def test_sigterm_stops_after_the_current_epochs(
+    sweep: Sweep, home: Path, undisturbed: Path
+) -> None:
     with Driver(sweep.spec, home) as driver:
         driver.wait_until(lambda: drivers.some_run_is_done(home))
         driver.signal(signal.SIGTERM)

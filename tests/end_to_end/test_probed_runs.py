@@ -100,7 +100,7 @@ def test_probes_are_drawn_and_chosen(home: Path, tmp_path: Path) -> None:
     assert "no done run has values of probes" in learning.stderr
 
 
-def test_they_travel_with_an_archive(home: Path, tmp_path: Path) -> None:
+def test_an_archive_keeps_the_values_of_probes(home: Path, tmp_path: Path) -> None:
     archive, other = str(tmp_path / "archive"), tmp_path / "other"
     assert sweep("export", "--output", archive, "--home", str(home)).exit_code == 0
     assert sweep("import", archive, "--home", str(other)).exit_code == 0

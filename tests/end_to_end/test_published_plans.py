@@ -139,7 +139,7 @@ def test_every_row_has_its_runs_with_as_many_seeds_as_printed(name):
 
 
 @pytest.mark.parametrize("name", OF_A_TABLE)
-def test_every_run_is_of_a_row(name):
+def test_every_run_belongs_to_a_row_of_the_published_table(name):
     wanted = [network_of(row) for row in available(name)]
     strangers = [run.row for run in plan(name) if run.network not in wanted]
     assert strangers == []

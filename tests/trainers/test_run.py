@@ -57,7 +57,7 @@ def test_the_stored_result_is_the_returned_one(finished: tuple[Path, dict[str, A
     assert stored == result
 
 
-def test_the_keys_of_a_result(small: Small, finished: tuple[Path, dict[str, Any]]) -> None:
+def test_a_result_has_these_keys(small: Small, finished: tuple[Path, dict[str, Any]]) -> None:
     _, result = finished
     assert set(result) == {
         "format", "run_id", "attempt", "parameters", "test_accuracy", "best_test_accuracy",
@@ -83,7 +83,7 @@ def test_the_keys_of_a_result(small: Small, finished: tuple[Path, dict[str, Any]
     assert evaluation["config"] == {"noise": "gaussian", "std": 0.3, "seed": 1}
 
 
-def test_provenance(finished: tuple[Path, dict[str, Any]]) -> None:
+def test_provenance_names_host_device_and_versions(finished: tuple[Path, dict[str, Any]]) -> None:
     provenance = finished[1]["provenance"]
     assert set(provenance) == {
         "host", "pid", "device", "device_name", "threads", "python", "torch", "numpy",
@@ -158,7 +158,7 @@ def fixed_trainer(job: TrainingJob) -> TrainingResult:
     }  # fmt: skip
 
 
-def test_a_trainer_from_elsewhere(
+def test_a_trainer_of_another_module_is_used(
     small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "elsewhere", sys.modules[__name__])
@@ -169,7 +169,7 @@ def test_a_trainer_from_elsewhere(
     assert read_result(open_folder(tmp_path), result["run_id"]) == result
 
 
-def test_the_command_line(small: Small, tmp_path: Path) -> None:
+def test_python_m_trainers_prints_the_result_of_one_run(small: Small, tmp_path: Path) -> None:
     config, evaluations = tmp_path / "config.json", tmp_path / "evaluations.json"
     config.write_text(json.dumps(small(**QUICK)))
     evaluations.write_text(json.dumps([GAUSSIAN]))

@@ -227,7 +227,7 @@ def test_a_worker_that_sees_another_storage_says_so(executor: Executor, tmp_path
     assert isinstance(outcome, Finished)
 
 
-def test_a_gpu_that_is_not_there(executor: Executor) -> None:
+def test_a_missing_gpu_is_a_resource_error(executor: Executor) -> None:
     # More than any machine has, so that the test means the same on one with GPUs.
     kind = type(executor)
     if kind.__name__ == "InlineExecutor":
@@ -244,7 +244,7 @@ def test_an_unknown_executor_lists_the_known() -> None:
         EXECUTORS["rya"]
 
 
-def test_inline_has_no_cluster() -> None:
+def test_inline_refuses_a_cluster_address() -> None:
     with pytest.raises(ResourceError, match="--executor ray"):
         EXECUTORS["inline"].start(
             ExecutorOptions(Resources(), most_slots=1, address="127.0.0.1:6379")
@@ -263,9 +263,7 @@ def test_a_worker_that_dies_is_lost_and_replaced(ray_executor: Any, tmp_path: Pa
     assert all(isinstance(o, Finished) for o in wait_for(ray_executor, count))
 
 
-def test_nobody_knows_which_of_several_tasks_killed_the_worker(
-    ray_executor: Any, tmp_path: Path
-) -> None:
+def test_each_task_of_a_bundle_is_lost_with_its_worker(ray_executor: Any, tmp_path: Path) -> None:
     tasks = [make_task(tmp_path, "dies" if seed == 1 else "quick", seed=seed) for seed in range(3)]
     while not ray_executor.has_room():
         assert ray_executor.wait(5) == []

@@ -89,7 +89,7 @@ def test_runs_of_the_same_kind_are_preferred(other):
     assert model.seconds(config(), 0) == pytest.approx(seconds_at(config(), 500))
 
 
-def test_then_those_on_the_same_data_at_the_same_precision():
+def test_next_come_runs_on_the_same_data_at_the_same_precision():
     near, far = config(depth=32), config(dataset="fashion_mnist")
     model = CostModel.from_samples([sample(near, 500), *(sample(far, 7) for _ in range(5))])
     # Deeper networks pass fewer images, in proportion to their multiply-adds.
@@ -97,7 +97,7 @@ def test_then_those_on_the_same_data_at_the_same_precision():
     assert model.seconds(config(), 0) == pytest.approx(seconds_at(config(), rate))
 
 
-def test_then_any_finished_run():
+def test_any_finished_run_predicts_where_none_is_similar():
     far = config(dataset="fashion_mnist", precision="bf16", depth=44)
     model = CostModel.from_samples([sample(far, 100)])
     rate = 100 * far.multiply_adds_per_image / config().multiply_adds_per_image

@@ -77,5 +77,5 @@ def test_runs_of_one_model_and_seed_are_told_apart_by_their_settings(chosen):
     assert len(set(told)) == len({run.run_id for run in runs})
 
 
-def test_no_run_no_settings():
+def test_no_runs_have_no_settings():
     assert varying_settings([]) == []

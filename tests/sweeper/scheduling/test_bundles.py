@@ -7,11 +7,11 @@ import pytest
 from sweeper.scheduling.bundles import BUNDLE_SECONDS, BundleSizer
 
 
-def test_what_nobody_has_measured_goes_alone() -> None:
+def test_runs_are_not_bundled_before_one_has_been_measured() -> None:
     assert BundleSizer().bundle_seconds == 0.0
 
 
-def test_the_slowest_of_the_latest_decides() -> None:
+def test_the_slowest_of_the_latest_runs_sizes_a_bundle() -> None:
     sizer = BundleSizer()
     sizer.note(estimated=10.0, seconds=0.1)
     assert sizer.bundle_seconds == pytest.approx(100 * BUNDLE_SECONDS)
@@ -24,7 +24,7 @@ def test_the_slowest_of_the_latest_decides() -> None:
 
 
 @pytest.mark.parametrize(("estimated", "seconds"), [(0.0, 1.0), (1.0, 0.0)])
-def test_nothing_is_divided_by_zero(estimated: float, seconds: float) -> None:
+def test_zero_estimates_and_durations_are_allowed(estimated: float, seconds: float) -> None:
     sizer = BundleSizer()
     sizer.note(estimated, seconds)
     assert sizer.bundle_seconds >= 0

@@ -590,7 +590,7 @@ def test_earlier_attempts_that_cannot_be_reached_are_done_without(lab: Laborator
     assert lab.run(before=look_elsewhere).trained == 4
 
 
-def test_what_is_lost_is_told_once(lab: Laboratory) -> None:
+def test_a_lost_run_is_reported_once(lab: Laboratory) -> None:
     with Store.open(lab.home.database) as store, store.driving():
         keeper = LeaseKeeper(store)
         keeper.add("a", 1)

@@ -118,7 +118,7 @@ def _sweep(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     "content", [b"\xff\xfe", b"model: \xe9\n", b"\x00", b"a: b: c\n", b"%YAML 9.9\n---\na: 1\n"]
 )
-def test_bytes_that_are_no_spec(content, tmp_path):
+def test_bytes_that_are_no_spec_are_refused_with_a_place(content, tmp_path):
     path = tmp_path / "s.yaml"
     path.write_bytes(content)
     with pytest.raises(SpecError) as caught:

@@ -172,7 +172,7 @@ def test_the_usual_steps_reach_across_the_ball(epsilon, steps):
     assert attack.steps * attack.step >= min(1, 2 * attack.epsilon)
 
 
-def test_what_it_costs_in_passes():
+def test_passes_count_the_forward_passes_of_an_evaluation():
     assert GaussianNoise(std=0.1).passes == 1
     assert FastGradientSign(epsilon=0.1).passes == 4
     # Gradients; five starts to compare; the last pass.

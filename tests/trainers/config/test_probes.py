@@ -122,7 +122,9 @@ def test_other_options_are_another_run(small: Small) -> None:
     ],
     ids=str,
 )
-def test_what_is_wrong_is_said(small: Small, probes: Any, words: list[str]) -> None:
+def test_errors_name_what_is_wrong_with_a_probe(
+    small: Small, probes: Any, words: list[str]
+) -> None:
     with pytest.raises(ValidationError) as error:
         config(small, probes)
     for word in words:

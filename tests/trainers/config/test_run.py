@@ -278,7 +278,9 @@ every = st.none() | st.integers(1, 60)
 
 
 @given(st.integers(1, 50), every, every)
-def test_epochs_with_a_test(epochs: int, one: int | None, other: int | None) -> None:
+def test_test_every_says_which_epochs_are_tested(
+    epochs: int, one: int | None, other: int | None
+) -> None:
     first = TrainingConfig(epochs=epochs, test_every=one)
     assert epochs_that_are_tested(first) == sorted({*range(one or 1, epochs + 1, one or 1), epochs})
     assert first.tests == len(epochs_that_are_tested(first))
@@ -393,7 +395,7 @@ def test_multiply_adds_of_a_plain_residual_network(small: Small) -> None:
     assert RunConfig.model_validate(config).multiply_adds_per_image == expected
 
 
-def test_images_in_an_epoch(small: Small) -> None:
+def test_train_images_are_those_of_the_subset(small: Small) -> None:
     assert RunConfig.model_validate(small()).train_images == 160
     assert RunConfig.model_validate(small(dataset="digits")).train_images == 1297
 

@@ -62,7 +62,7 @@ def test_planning_needs_neither_torch_nor_scikit_learn():
 
 
 @pytest.mark.parametrize("name", FIXED)
-def test_facts_fit_together(name):
+def test_the_facts_of_each_dataset_are_consistent(name):
     dataset = DATASETS[name]
     assert len(dataset.mean) == len(dataset.std) == dataset.channels
     assert all(0 < mean < 1 for mean in dataset.mean)
@@ -88,7 +88,7 @@ def test_a_dataset_that_a_config_describes_needs_one(tmp_path):
 
 
 class TestDigits:
-    def test_parts(self, tmp_path):
+    def test_digits_has_1297_training_and_500_test_images(self, tmp_path):
         train, test = load("digits", tmp_path)
         assert train.images.shape == (1297, 1, 8, 8)
         assert test.images.shape == (500, 1, 8, 8)
@@ -150,7 +150,7 @@ class TestLoad:
         load("small", Path("~/data"))
         assert reads == [tmp_path.resolve() / "data"]
 
-    def test_threads_read_once(self, reads, tmp_path):
+    def test_several_threads_read_a_dataset_once(self, reads, tmp_path):
         threads = [threading.Thread(target=load, args=("small", tmp_path)) for _ in range(8)]
         for thread in threads:
             thread.start()
@@ -211,7 +211,7 @@ class TestTrainingSubset:
         assert len(set(other.labels.tolist())) == larger
         assert np.array_equal(other.images, train.images[other.labels])
 
-    def test_none_is_all_as_they_are(self):
+    def test_subset_none_is_all_images_in_their_order(self):
         train = split_of(5)
         assert training_subset(train, None) is train
 
@@ -228,7 +228,7 @@ class TestTrainingSubset:
 
 
 class TestSplit:
-    def test_its_length_is_its_images(self):
+    def test_the_length_of_a_split_is_its_number_of_images(self):
         assert len(split_of(5)) == 5
 
     @pytest.mark.parametrize(

@@ -316,7 +316,7 @@ class TestCifar:
         assert train_labels.dtype == np.int64
 
     @pytest.mark.parametrize(("name", "batches"), [("cifar10", 5), ("cifar100", 1)])
-    def test_load_reads_them(self, tmp_path, monkeypatch, name, batches):
+    def test_load_reads_cifar_from_its_pickles(self, tmp_path, monkeypatch, name, batches):
         write_cifar(tmp_path, monkeypatch, name.upper())
         small = replace(DATASETS[name], train_images=3 * batches, test_images=3)
         monkeypatch.setattr(loading, "DATASETS", Registry("dataset", "sweep.none", {name: small}))
@@ -366,6 +366,6 @@ class Trap:
         return (Path.touch, (self.path,))
 
 
-def test_the_trap_works(tmp_path):
+def test_the_trap_itself_runs_code_when_unpickled(tmp_path):
     pickle.loads(pickle.dumps(Trap(tmp_path / "trap")))
     assert (tmp_path / "trap").exists()

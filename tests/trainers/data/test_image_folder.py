@@ -122,7 +122,7 @@ class TestFixedSplit:
         assert np.bincount(test.labels).tolist() == list(expected.values())
         assert expected == {"cat": 10, "dog": 10}  # pinned: other figures are other results
 
-    def test_its_share_is_a_fifth(self):
+    def test_a_fifth_of_the_images_are_test_images(self):
         test = sum(image_folder._is_test(f"cat/cat.{number}.jpg") for number in range(12_500))
         assert test == 2_491  # of 2,500, with a standard deviation of 45
 
@@ -165,7 +165,7 @@ class TestDecoding:
         made = decode(self.encoded(Image.fromarray(board.astype(np.uint8)), tmp_path), 8)
         assert np.abs(made.astype(int) - 127).max() <= 8
 
-    def test_small_images_grow(self, tmp_path):
+    def test_small_images_are_enlarged(self, tmp_path):
         made = decode(self.encoded(Image.new("RGB", (3, 2), (9, 8, 7)), tmp_path), 16)
         assert made.reshape(3, -1).T.tolist() == [[9, 8, 7]] * 256
 
@@ -208,13 +208,13 @@ class TestProblems:
         assert str(data_dir / "pets") in str(caught.value)
         return str(caught.value)
 
-    def test_no_folder(self, tmp_path):
+    def test_a_missing_folder_is_named(self, tmp_path):
         message = self.problem(tmp_path)
         assert f"there is no folder {tmp_path / 'pets'}" in message
         assert "classes cat, dog: in train/ and test/, or without these" in message
         assert "each of the 37 classes" in self.problem(tmp_path, classes=37)
 
-    def test_a_missing_class(self, tmp_path):
+    def test_a_missing_class_is_named(self, tmp_path):
         fill(tmp_path / "pets")
         message = self.problem(tmp_path, classes=("cat", "emu"))
         assert "for each of the classes cat, emu, and has 2: cat, dog" in message
@@ -229,7 +229,7 @@ class TestProblems:
         fill(tmp_path / "pets", {"train/cat": 1, "train/dog": 1, "test/cat": 1, "test/ant": 1})
         assert "other classes in test/" in self.problem(tmp_path, classes=2)
 
-    def test_one_part_alone(self, tmp_path):
+    def test_train_without_test_is_refused(self, tmp_path):
         fill(tmp_path / "pets", {"train/cat": 1, "train/dog": 1})
         assert "and has 1: train" in self.problem(tmp_path)
 
@@ -275,7 +275,7 @@ class TestProblems:
             path.write_bytes(b"")
         assert "20 of 40 images are damaged" in self.problem(tmp_path)
 
-    def test_other_content(self, tmp_path):
+    def test_content_that_differs_from_the_spec_is_refused(self, tmp_path):
         fill(tmp_path / "pets")
         message = self.problem(tmp_path, content="0" * 64)
         (found,) = set(re.findall(r"\b[0-9a-f]{64}\b", message)) - {"0" * 64}
@@ -513,7 +513,7 @@ class TestRuns:
             weights.add(run(config, data_dir=tmp_path / place)["weights_sha256"])
         assert len(weights) == 1
 
-    def test_a_subset(self, small, tmp_path):
+    def test_a_run_trains_on_a_subset_of_a_folder(self, small, tmp_path):
         fill(tmp_path / "pets")
         result = run(self.config(small, subset=4), data_dir=tmp_path)
         assert result["epochs"][-1]["train_loss"] is not None

@@ -337,7 +337,7 @@ class TestRuns:
         assert slow[2] <= fast
         assert slow[2] < clean - 10
 
-    def test_alive_is_called_at_each_pass(self):
+    def test_the_heartbeat_is_called_at_each_pass(self):
         calls = []
         _, test = load("digits", NO_DATA)
         images, labels = torch.tensor(test.images), torch.tensor(test.labels)

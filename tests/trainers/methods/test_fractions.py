@@ -35,7 +35,9 @@ def test_no_float_is_changed_by_becoming_exact(value: float) -> None:
         (-0.0, Fraction(0)),
     ],
 )
-def test_forms_of_a_number(written: float | int | str | Fraction, meant: Fraction) -> None:
+def test_numbers_are_read_from_every_form(
+    written: float | int | str | Fraction, meant: Fraction
+) -> None:
     assert exact(written) == meant
 
 

@@ -47,7 +47,7 @@ UNSTABLE_THIRD_ORDER = of(("-3/2", 3, "-1/2"), 3)
 
 
 @pytest.mark.parametrize(("alpha", "beta", "moduli", "stable"), TABLE_10)
-def test_table_10(
+def test_moduli_and_zero_stability_are_those_of_table_10(
     alpha: tuple[float | str, ...], beta: float | str, moduli: tuple[float, ...], stable: bool
 ) -> None:
     scheme = of(alpha, beta)
@@ -76,7 +76,7 @@ def test_the_optimal_scheme_in_floats_is_its_fractions() -> None:
     assert optimal.root_moduli == pytest.approx((1, 1 / 3, 1 / 3), abs=1e-12)
 
 
-def test_the_taylor_scheme() -> None:
+def test_the_taylor_scheme_is_zerosnet_with_lambda_1() -> None:
     assert tm_resnet() == of((1.5, -1, 0.5), 1)
     assert tm_resnet().root_moduli == pytest.approx((1, math.sqrt(0.5), math.sqrt(0.5)), abs=1e-12)
 
@@ -162,7 +162,7 @@ def test_roots_are_those_of_the_characteristic_polynomial() -> None:
         (UNSTABLE_THIRD_ORDER, 3),
     ],
 )
-def test_order(scheme: LinearMultistepScheme, order: int) -> None:
+def test_order_and_consistency_of_known_schemes(scheme: LinearMultistepScheme, order: int) -> None:
     assert (scheme.order, scheme.consistent) == (order, order >= 1)
 
 

@@ -44,7 +44,9 @@ def test_one_scheme_in_many_spellings(written: dict[str, Any]) -> None:
         ({"alpha": [1, 1]}, (1.0, 1.0), 1.0),
     ],
 )
-def test_short_forms(written: dict[str, Any], alpha: tuple[float, ...], beta: float) -> None:
+def test_short_forms_give_their_coefficients(
+    written: dict[str, Any], alpha: tuple[float, ...], beta: float
+) -> None:
     config = scheme(written)
     assert (config.alpha, config.beta) == (alpha, beta)
 
@@ -80,7 +82,7 @@ def test_short_forms(written: dict[str, Any], alpha: tuple[float, ...], beta: fl
         ),
     ],
 )
-def test_learned_schemes(
+def test_learned_schemes_have_a_start_and_a_label(
     written: dict[str, Any],
     learned: str,
     start: tuple[float, float] | None,

@@ -176,7 +176,9 @@ def test_a_model_of_one_file_is_counted_and_again_when_it_was_edited(
     assert len(measured) == 2
 
 
-def test_it_yields_its_states(plain: Callable[[str], Architecture]) -> None:
+def test_a_plain_network_yields_the_states_of_its_blocks(
+    plain: Callable[[str], Architecture],
+) -> None:
     architecture = plain(ONE_FILE)
     options = architecture.options(name="plain", depth=2)
     network: Any = architecture.build(

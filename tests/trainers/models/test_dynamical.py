@@ -252,7 +252,7 @@ def test_it_runs_in_bf16_and_channels_last(options: dict[str, Any]) -> None:
     assert (rounded.float() - exact).norm() < 0.1 * exact.norm()
 
 
-def test_it_is_one_graph() -> None:
+def test_the_network_compiles_to_one_graph() -> None:
     network = build(depth=18, width=2, batch_norm=False).eval()
     images = noise(2, 3, 8, 8)
     # Torch itself runs the graph: what is asked is whether there is one.

@@ -37,12 +37,12 @@ def config(name: str) -> dict[str, Any]:
     }
 
 
-def test_none_is_missing_here() -> None:
+def test_every_model_is_tested_here() -> None:
     assert SMALL_MODELS.keys() == COUNTS.keys() == set(MODELS)
 
 
 @pytest.mark.parametrize("name", SMALL_MODELS)
-def test_it_resumes_to_the_bit(name: str, tmp_path: Path) -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one(name: str, tmp_path: Path) -> None:
     whole = assert_continued_after_its_first_epoch_it_is_the_same(config(name), tmp_path)
     assert not whole["diverged"]
 

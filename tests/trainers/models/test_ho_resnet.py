@@ -449,7 +449,7 @@ def test_errors_name_what_is_wrong(model: dict[str, Any], complaint: str) -> Non
         config(**model)
 
 
-def test_it_takes_no_scheme(small: Small) -> None:
+def test_ho_resnet_takes_no_scheme(small: Small) -> None:
     wrong = small(model={"name": "ho_resnet", "depth": 26}, scheme={"lambda": 1})
     with pytest.raises(ValidationError, match="ho_resnet is no linear multistep method"):
         RunConfig.model_validate(wrong)

@@ -543,7 +543,7 @@ def test_initialisation_is_he_normal_by_fan_out() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"activation": "none", "tanh": "always"}])
-def test_it_is_one_graph(options: dict[str, Any]) -> None:
+def test_the_network_compiles_to_one_graph(options: dict[str, Any]) -> None:
     network = build(blocks=[1, 1], width=2, initial_alpha=0.5, **options)
     images = noise(4, 3, 8, 8)
     expected = network(images)

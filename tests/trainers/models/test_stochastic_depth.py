@@ -237,7 +237,7 @@ def test_survival_is_part_of_the_identity_where_it_drops_something() -> None:
     assert len({config(survival=p).run_id for p in (0.5, 0.8, 1)}) == 3
 
 
-def test_it_has_no_parameters() -> None:
+def test_stochastic_depth_adds_no_parameters() -> None:
     assert counted("lm_resnet", depth=56, survival=0.8) == counted("lm_resnet", depth=56)
     sure, chancy = build("lm_resnet", **DEEP), build("lm_resnet", **DEEP, survival=0.5)
     assert sure.state_dict().keys() == chancy.state_dict().keys()

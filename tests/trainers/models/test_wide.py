@@ -418,7 +418,7 @@ def test_it_runs_in_bf16_and_channels_last(scheme: Scheme | None) -> None:
     assert (rounded.float() - exact).norm() < 0.1 * exact.norm()
 
 
-def test_it_is_one_graph() -> None:
+def test_the_network_compiles_to_one_graph() -> None:
     network = build("preact_resnet", {"lambda": 1}, depth=18, width=2).eval()
     images = noise(2, 3, 8, 8)
     # Torch itself runs the graph: what is asked is whether there is one.

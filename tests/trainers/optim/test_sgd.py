@@ -69,7 +69,7 @@ def test_a_state_of_torchs_optimizer_is_gone_on_from() -> None:
     assert all(map(torch.equal, weights(ours), weights(theirs)))
 
 
-def test_what_has_no_gradient_stays() -> None:
+def test_parameters_without_a_gradient_do_not_change() -> None:
     network = make_network()
     before = weights(network)
     SGD(network.parameters(), **RECIPES[0]).step(0.1)

@@ -161,7 +161,7 @@ def test_time_spent_in_probes_is_not_the_epochs(
     assert finished - started - result["train_seconds"] > 1.2
 
 
-def test_probes_give_signs_of_life(small: Small) -> None:
+def test_probes_call_the_heartbeat(small: Small) -> None:
     def beats(probes: Any) -> int:
         count = 0
 

@@ -65,7 +65,7 @@ def test_what_was_written_is_read(location: str) -> None:
 
 
 @every_kind
-def test_what_is_not_there(location: str) -> None:
+def test_missing_files_and_folders_read_as_absent(location: str) -> None:
     folder = open_folder(location)
     assert folder.names() == []
     for missing in (folder, folder.child("a"), folder.child("a").child("b")):
@@ -82,7 +82,7 @@ def test_what_is_not_there(location: str) -> None:
 
 
 @every_kind
-def test_folders_in_folders(location: str) -> None:
+def test_folders_nest(location: str) -> None:
     folder = open_folder(location)
     one, ten = folder.child("run").child("1"), folder.child("run").child("10")
     one.write("file", b"one")

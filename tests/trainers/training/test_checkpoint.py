@@ -55,7 +55,7 @@ def test_the_newest_is_found_and_two_are_kept(tmp_path: Path) -> None:
     ]
 
 
-def test_there_may_be_none(tmp_path: Path) -> None:
+def test_newest_is_none_without_checkpoints(tmp_path: Path) -> None:
     assert Checkpoints(RUN, open_folder(tmp_path / "nowhere")).newest() is None
     assert Checkpoints(RUN, open_folder(tmp_path)).newest() is None
 

@@ -61,7 +61,7 @@ def test_an_allocation_that_fails_is_a_lack_of_memory(error: BaseException) -> N
     ],
     ids=str,
 )
-def test_so_are_the_errors_of_devices(error: BaseException) -> None:
+def test_errors_of_devices_count_as_out_of_memory(error: BaseException) -> None:
     assert is_out_of_memory(error)
 
 
@@ -80,7 +80,7 @@ def test_so_are_the_errors_of_devices(error: BaseException) -> None:
     ],
     ids=str,
 )
-def test_other_failures_are_none(error: BaseException) -> None:
+def test_other_failures_do_not_count_as_out_of_memory(error: BaseException) -> None:
     assert not is_out_of_memory(error)
 
 

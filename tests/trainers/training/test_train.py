@@ -378,7 +378,9 @@ def test_evaluating_stored_weights_gives_the_bits_of_training(
     assert len({e["evaluation_id"] for e in again}) == 3
 
 
-def test_so_it_does_in_bf16(small: Small, plain: dict[str, Any], tmp_path: Path) -> None:
+def test_evaluating_stored_weights_gives_the_bits_of_training_in_bf16(
+    small: Small, plain: dict[str, Any], tmp_path: Path
+) -> None:
     config = small(precision="bf16")
     result = train(config, folder=open_folder(tmp_path))
     assert result["evaluations"] != plain["evaluations"]
