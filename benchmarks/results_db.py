@@ -230,6 +230,23 @@ def time_report(url: str) -> None:
     )
 
 
+def time_saving(url: str, count: int = 10_000) -> None:
+    """A sweep of many runs, saved when it is new and when it is known."""
+    fresh, asked = planned(count)
+    stamp = time.time_ns()
+    fresh = [
+        replace(run, run_id=sha256(f"{stamp} {run.run_id}".encode()).hexdigest()[:16])
+        for run in fresh
+    ]
+    with Store.open(url) as store:
+        taken = []
+        for _ in range(2):
+            start = time.perf_counter()
+            store.save_sweep(f"saved_{stamp}", SPEC, "benchmark", [], None, fresh, asked)
+            taken.append(time.perf_counter() - start)
+    print(f"  a sweep of {count} runs is saved in {taken[0]:.2f} s, and again in {taken[1]:.2f} s")
+
+
 def time_commits(url: str, count: int = 300) -> None:
     """One finished run after the other, each its own durable transaction."""
     taken, claims = [], []
@@ -354,7 +371,12 @@ def measure(name: str, url: str, arguments: argparse.Namespace) -> None:
         start = time.perf_counter()
         generate(url, arguments.runs)
         print(f"  generated in {time.perf_counter() - start:.0f} s", flush=True)
-    steps = {"report": time_report, "commit": time_commits, "readers": time_readers}
+    steps = {
+        "report": time_report,
+        "save": time_saving,
+        "commit": time_commits,
+        "readers": time_readers,
+    }
     for step in arguments.only or steps:
         steps[step](url)
         sys.stdout.flush()
@@ -365,7 +387,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="where the databases lie")
     parser.add_argument("--runs", type=int, default=100_000)
     parser.add_argument("--databases", nargs="+", default=["sqlite", "postgres"])
-    parser.add_argument("--only", nargs="+", choices=["report", "commit", "readers"])
+    parser.add_argument("--only", nargs="+", choices=["report", "save", "commit", "readers"])
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     cpu = subprocess.run(["lscpu"], capture_output=True, text=True, check=False).stdout

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -93,12 +92,7 @@ def postgres() -> Iterator[str]:
     """The URL of a real Postgres server, which all tests of this process share."""
     import databases
 
-    # Not below pytest's folder: each pytest that starts closes that to other users, and the
-    # server runs as one of them where tests run as root.
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        databases.postgres_server(Path(folder)) as server,
-    ):
+    with databases.postgres_server() as server:
         yield server
 
 

@@ -13,8 +13,9 @@ import pytest
 
 import network_hosts
 from network_hosts import Host, HostNetwork
-from ray_hosts import HEAD, RayHosts, wait_until
+from ray_hosts import HEAD, RayHosts
 from results.queries.queries import Queries
+from waiting import wait_until
 
 RUNS = 16
 EPOCHS = 60

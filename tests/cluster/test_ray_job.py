@@ -9,8 +9,9 @@ import pytest
 
 import network_hosts
 from network_hosts import HostNetwork
-from ray_hosts import RayHosts, wait_until
+from ray_hosts import RayHosts
 from results.queries.queries import Queries
+from waiting import wait_until
 
 JOBS = "http://head:8265"
 RUNS = 6

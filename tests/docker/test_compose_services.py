@@ -22,7 +22,7 @@ import compose_file
 import network_hosts
 import postgres_on_host
 from network_hosts import Host, HostNetwork, Process
-from ray_hosts import wait_until
+from waiting import wait_until
 
 SEEDS = 6
 

@@ -26,12 +26,6 @@ from results.store.store import Store
 from sweeper.planning.plan import new_evaluation, new_run
 from sweeper.spec.spec import load_spec
 
-REFUSAL_SECONDS = 2.0
-"""What a refusal may take on an idle machine."""
-
-BUSY = 10
-"""By how much a machine that tests share may be slower."""
-
 EXIT_RESOURCE_MISSING = 3
 
 pytestmark = pytest.mark.timeout(3600)
@@ -142,7 +136,6 @@ def test_of_two_resumes_on_a_sqlite_file_one_is_refused_and_told_why(
         of=pairs,
         refused_within_s=round(max(seconds), 1),
     )
-    assert max(seconds) < BUSY * REFUSAL_SECONDS
 
 
 def test_a_stopped_driver_keeps_its_sqlite_file(tmp_path: Path, home: Path) -> None:

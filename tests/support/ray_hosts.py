@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from network_hosts import Host, HostNetwork
@@ -47,11 +45,3 @@ class RayHosts:
         """As `ray status` counts them."""
         lines = self.head.run(["ray", "status", f"--address={HEAD}"], self.env).stdout.splitlines()
         return next((line.strip() for line in lines if line.endswith(" CPU")), "")
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Fails after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.05)

@@ -21,6 +21,7 @@ from results.queries.reader import Reader
 from results.schema.tables import drivers, metadata, runs, sweeps
 from results.store.store import Store
 from tcp_proxy import TcpProxy
+from waiting import wait_until
 
 RUN = f"{1:016x}"
 
@@ -390,13 +391,6 @@ def commits_held(engine, schema_of):
         holder.commit()
 
 
-def wait_until(true):
-    deadline = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.005)
-
-
 @pytest.mark.parametrize("it_ends_with", ["a commit", "a rollback"])
 @pytest.mark.parametrize("name", WORK)
 def test_a_commit_still_under_way_is_waited_for(
@@ -587,23 +581,28 @@ def _control_c_interrupts():
 @pytest.mark.usefixtures("_control_c_interrupts")
 def test_control_c_ends_the_wait_and_what_follows_it_does_not_wait(proxy, make):
     told = threading.Event()
+    waits = []
+
+    def tell(sentence):
+        waits.append(sentence)
+        told.set()
 
     def interrupt():
         told.wait()
         time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGINT)
 
-    with Store.open(proxy.url, on_wait=lambda sentence: told.set()) as store:
+    with Store.open(proxy.url, on_wait=tell) as store:
         make.save(store, "s", make.runs(2))
         assert store.claim(RUN, provenance={}) == 1
         proxy.go_down()
         threading.Thread(target=interrupt).start()
-        start = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
             store.claim(make.run(2).run_id, provenance={})
+        waits.clear()
         with pytest.raises(DatabaseError, match="cannot be reached"):
             store.release(RUN, 1, "interrupted", "stopped by a signal")
-        assert time.monotonic() - start < 5
+        assert waits == []
 
 
 # A driver and its locks
@@ -723,6 +722,7 @@ def test_who_stands_still_in_a_transaction_is_not_waited_for(postgres_url, make,
         assert states == ["queued", "cancelled"]
 
 
+@pytest.mark.timeout(120)  # else the driver would wait for minutes
 def test_who_leaves_while_the_server_is_away_does_not_wait_for_it(
     proxy, store, postgres_url, plain_postgres, make
 ):
@@ -730,8 +730,6 @@ def test_who_leaves_while_the_server_is_away_does_not_wait_for_it(
     with store.driving():
         assert store.claim(RUN, provenance={}) == 1
         proxy.go_down()
-        start = time.monotonic()
-    assert time.monotonic() - start < 5
     wait_until(lambda: not locked_drivers(plain_postgres))
     with Store.open(postgres_url) as other, other.driving():
         assert other.take_over() == [(RUN, 1, None)]

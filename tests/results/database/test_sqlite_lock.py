@@ -65,8 +65,8 @@ def kill(process):
 
 
 def becomes_free(store):
-    """Whether the lock can be had within 5 s."""
-    deadline = time.monotonic() + 5
+    """Whether the lock can be had at last; a minute says no."""
+    deadline = time.monotonic() + 60
     while True:
         try:
             with store.driving():

@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -39,15 +38,14 @@ def test_a_reader_is_not_stopped_by_an_open_transaction(store, queries, plain, m
     assert [row["depth"] for row in queries.run_rows(["s"])] == [1, 1]
 
 
+@pytest.mark.timeout(60)  # else a commit waits for the view's end, which is after it
 def test_a_view_stays_as_it_was_and_holds_up_no_commit(store, url, make):
     make.save(store, "s", make.runs(2))
     reader = Reader.open(url)
     with reader.view() as view:
         assert states(view) == ["queued", "queued"]
-        start = time.monotonic()
         make.finish(store, make.run(1))
         make.finish(store, make.run(2))
-        assert time.monotonic() - start < 5
         assert states(view) == ["queued", "queued"]
     with reader.view() as view:
         assert states(view) == ["done", "done"]

@@ -23,6 +23,7 @@ from results.records import FAULTS, Orphan
 from results.schema.tables import attempts, drivers
 from results.store import leases, transitions
 from results.store.store import LEASE_SECONDS, Store
+from waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
 RUN = f"{1:016x}"
@@ -143,14 +144,6 @@ def rows_of(url, table):
 @pytest.fixture
 def rows(url):
     return lambda table: rows_of(url, table)
-
-
-def wait_until(true, seconds=10.0):
-    deadline = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.005)
-    return found
 
 
 # A driver's row
@@ -522,8 +515,8 @@ def test_a_lock_of_another_program_is_in_nobodys_way(postgres_url, plain_postgre
 
 
 @pytest.fixture(scope="module")
-def own_postgres(tmp_path_factory):
-    with databases.own_server(tmp_path_factory.mktemp("p")) as server:
+def own_postgres():
+    with databases.own_server() as server:
         yield server
 
 
@@ -540,7 +533,27 @@ def test_drivers_keep_their_runs_when_the_server_is_restarted(
     drive_on_after(restart, own_postgres, make)
 
 
-def drive_on_after(end, own_postgres, make):
+def test_drivers_keep_their_runs_when_the_server_crashes(own_postgres, make, clock, monkeypatch):
+    engine = databases.plain_engine(own_postgres.url)
+    since = "SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float8"
+
+    def seconds_up():
+        with engine.connect() as connection:
+            return float(connection.exec_driver_sql(since).scalar_one())
+
+    wait_until(lambda: seconds_up() > 3)
+    started = time.monotonic() - seconds_up()
+
+    def take_over(store):
+        # A crash is no start of the server process, which has been up for longer than this.
+        up = time.monotonic() - started
+        monkeypatch.setattr("results.database.postgres_lock.RESTART_SECONDS", up)
+        return store.take_over()
+
+    drive_on_after(own_postgres.crash, own_postgres, make, take_over)
+
+
+def drive_on_after(end, own_postgres, make, take_over=Store.take_over):
     with databases.postgres_schema(own_postgres.url) as url, contextlib.ExitStack() as stack:
         first, second = (stack.enter_context(Store.open(url)) for _ in range(2))
         make.save(first, "s", make.runs(3))
@@ -549,11 +562,11 @@ def drive_on_after(end, own_postgres, make):
         assert first.claim(RUN, provenance={}) == 1
         end()
         # The first has not noticed yet, and its lock is gone.
-        assert second.take_over() == []
+        assert take_over(second) == []
         assert first.renew([(RUN, 1)]) == (True, [])
         assert first.commit(RUN, 1, make.result(RUN))
         assert first.claim(OTHER, provenance={}) == 1
-        assert second.take_over() == []
+        assert take_over(second) == []
 
 
 def test_a_driver_whose_lock_stays_away_after_the_restart_is_gone(
@@ -790,23 +803,3 @@ def test_an_unknown_fault_is_refused_before_anything_is_written(store, make, con
     with pytest.raises(ValueError, match="'tired'"):
         store.fail(RUN, 1, "broke", None, fault="tired")
     assert content() == before
-
-
-# Last, when the server has been up for a while
-
-
-def test_drivers_keep_their_runs_when_the_server_crashes(own_postgres, make, clock, monkeypatch):
-    engine = databases.plain_engine(own_postgres.url)
-    since = "SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float8"
-
-    def seconds_up():
-        with engine.connect() as connection:
-            return float(connection.exec_driver_sql(since).scalar_one())
-
-    def crash():
-        # A crash is no start of the server process, which is seen to have been up for longer.
-        wait_until(lambda: seconds_up() > 5)
-        monkeypatch.setattr("results.database.postgres_lock.RESTART_SECONDS", seconds_up())
-        own_postgres.crash()
-
-    drive_on_after(crash, own_postgres, make)

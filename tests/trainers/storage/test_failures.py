@@ -7,7 +7,6 @@ import logging
 import os
 import pickle
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -428,9 +427,7 @@ def test_a_real_server_that_goes_and_comes_back(store: ObjectStore) -> None:
 
     back = threading.Thread(target=come_back)
     back.start()
-    started = time.monotonic()
     open_folder(f"{store.url}/runs", retry_seconds=60, on_wait=tell).write("b", b"2")
-    assert time.monotonic() - started < 10
     back.join()
     assert told
     assert retrying.names() == ["a", "b"]
