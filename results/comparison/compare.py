@@ -161,7 +161,7 @@ def _notes(
             " with nothing else on it"
         )
     if unmatched:
-        notes.append(_strangers(unmatched, table))
+        notes.append(_unmatched(unmatched, table))
     return [*notes, *table.notes]
 
 
@@ -172,9 +172,9 @@ def _counts(compared: Sequence[ComparedRow]) -> str:
     return f"{len(compared)} published {rows}: {shares}"
 
 
-def _strangers(runs: Sequence[RunRow], table: PublishedTable) -> str:
+def _unmatched(runs: Sequence[RunRow], table: PublishedTable) -> str:
     telling = {option: None for row in table.rows if row.network for option in row.network.variant}
-    networks = dict.fromkeys(_stranger(run, telling) for run in runs)
+    networks = dict.fromkeys(_network_of(run, telling) for run in runs)
     shown = "; ".join(list(networks)[:_LISTED])
     if len(networks) > _LISTED:
         shown += f"; and {len(networks) - _LISTED} more networks"
@@ -182,7 +182,7 @@ def _strangers(runs: Sequence[RunRow], table: PublishedTable) -> str:
     return f"{subject} to no row of the table: {shown}"
 
 
-def _stranger(run: RunRow, telling: Iterable[str]) -> str:
+def _network_of(run: RunRow, telling: Iterable[str]) -> str:
     """A run's network, with those of its options that tell the table's networks apart."""
     options = written(run_options(run["config"], telling))
     scheme = None if run["scheme"] == "none" else run["scheme"]

@@ -73,7 +73,7 @@ class ComparedRow:
 
     Attributes:
         state: "compared"; "unfinished" (runs exist, none of them done); "missing" (no runs);
-            "not comparable" (runs would be another thing, or do not speak with one voice).
+            "not comparable" (runs measure something else, or differ in more than the seed).
         ours: None where no run has a value; a row that is not comparable may have one.
         difference: ours less the published mean, for compared rows.
         joint_uncertainty: half the width of Welch's 95 % interval of the difference; None where

@@ -131,8 +131,8 @@ def draw(
 ) -> Figure:
     """The figure of this name, from the done runs among `rows`.
 
-    `rows` are as of `Queries.run_rows`, with `config` and `learned_coefficients`; `epochs` have
-    `run_id`, `epoch`, `train_accuracy` and `test_accuracy`; `probes` are as of
+    `rows` are as returned by `Queries.run_rows`, with `config` and `learned_coefficients`; `epochs`
+    have `run_id`, `epoch`, `train_accuracy` and `test_accuracy`; `probes` are as returned by
     `Queries.probe_rows`, or those of them that are to be shown. `metric` is a numeric run key,
     config path or evaluation name.
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from results.records import RunRow
 
 MOST_RUNS = 20_000
-"""A page lists every run; beyond this no browser is glad of it."""
+"""A page lists every run; with more than this, browsers are slow to show it."""
 
 
 def build_page(

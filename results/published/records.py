@@ -53,7 +53,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What a run has to be to belong to a row, besides its depth and dataset.
+    """What a run must have to belong to a row, apart from the row's depth and dataset.
 
     Attributes:
         model: the model's name; None for any.
@@ -63,8 +63,8 @@ class Network:
         learned: "k" or "lambda" if each block learns that parameter, else None.
         start: the interval that a learned parameter starts in, where the paper gives it.
         variant: model options that tell networks of one model and depth apart, such as
-            `block: bottleneck`. A run with another value is another network, and belongs not. None
-            is an option that must be left out: basic blocks, no stochastic depth.
+            `block: bottleneck`. A run with another value is another network. None is an
+            option that must be left out: basic blocks, no stochastic depth.
         options: further model options that the paper or its released code settles. A run with
             another value belongs all the same, and the difference is named among the conditions.
     """
@@ -134,7 +134,7 @@ class PublishedRow:
         quoted_from: where the paper took the number from, if it did.
         note: a misprint, or what else a reader has to know.
         unavailable: what this version lacks for such a run.
-        not_comparable: why a run that seems to match is another thing.
+        not_comparable: why a run that seems to match measures something else.
     """
 
     label: str

@@ -88,7 +88,7 @@ def extremes(ends: Sequence[_End]) -> list[_End]:
 
 
 def height_for(lines: int) -> float:
-    """The height in inches that the labels of so many lines need."""
+    """The height in inches that the labels of this many lines need."""
     return min(lines, MOST_LABELS) * SMALL * _LINE / _POINTS
 
 

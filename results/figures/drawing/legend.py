@@ -34,7 +34,7 @@ def key_columns(legend: Sequence[Key], points: float) -> int:
 
 
 def draw_legend(figure: FigureBase, keys: Sequence[Key], columns: int) -> None:
-    """Draws the entries in so many columns above all panels."""
+    """Draws the entries in `columns` columns above all panels."""
     # Given as labels, names with a leading underscore would be left out.
     placeholders = [str(index) for index in range(len(keys))]
     drawn = figure.legend(

@@ -153,7 +153,7 @@ def open_page(
 
 
 def small_multiples(counts: Collection[int], *, dense: bool = False) -> tuple[int, bool]:
-    """How many columns suit groups of so many small panels, and whether they need a wide page.
+    """How many columns suit groups of these sizes of small panels, and if they need a wide page.
 
     Groups of one size get a row each, if that is short enough. Panels with little in them may
     stand `dense`.
@@ -173,7 +173,7 @@ def small_multiples(counts: Collection[int], *, dense: bool = False) -> tuple[in
 
 
 def title_height(lines: int) -> float:
-    """What a panel's title of so many lines takes, in inches."""
+    """The height of a panel's title of this many lines, in inches."""
     return lines * SMALL * 1.2 / _POINTS
 
 

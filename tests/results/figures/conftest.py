@@ -79,7 +79,7 @@ class Networks:
         return self.runs(*accuracies, alpha=scheme.alpha, beta=scheme.beta, **changes)
 
     def grid(self, count: int, *, seeds: int = 3, **changes: Any) -> list[Row]:
-        """Networks of so many schemes, about half of them zero stable, with noise."""
+        """Networks of `count` schemes, about half of them zero stable, with noise."""
         rows = []
         for index in range(count):
             accuracies = [80 + index / 3 + 2 * seed for seed in range(seeds)]
