@@ -311,6 +311,7 @@ def test_another_failure_than_the_one_that_is_made_is_an_error() -> None:
         digests_beside_a_failure(runs, 2)
 
 
+@pytest.mark.slow
 def test_processes_have_the_bits_of_this_one_and_say_why_they_fail(data: TrainingSet) -> None:
     pack = ProcessPack((2,), model=MODEL, images=IMAGES, device="cpu")
     try:
@@ -392,6 +393,7 @@ def bench_of(*packs: int) -> Bench:
     )
 
 
+@pytest.mark.slow
 def test_a_run_by_graph_has_the_bits_of_one_without(
     data: TrainingSet, stand_in: list[StandInGraph]
 ) -> None:
@@ -404,6 +406,7 @@ def test_a_run_by_graph_has_the_bits_of_one_without(
     assert stand_in[0].was_reset
 
 
+@pytest.mark.slow
 def test_the_lanes_of_one_graph(stand_in: list[StandInGraph]) -> None:
     for lane, name in ((lanes.graph, "graph"), (lanes.graph_constants, "graph-constants")):
         rows = {row.name: row for row in lane(bench_of(2), True)}
@@ -417,6 +420,7 @@ def test_the_lanes_of_one_graph(stand_in: list[StandInGraph]) -> None:
     assert all(graph.was_reset for graph in stand_in)
 
 
+@pytest.mark.slow
 def test_a_graph_with_other_bits_shows(
     stand_in: list[StandInGraph], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -431,6 +435,7 @@ def test_a_graph_with_other_bits_shows(
     assert row.checks == {"finite": True}
 
 
+@pytest.mark.slow
 def test_the_lane_of_streams(stand_in: list[StandInGraph]) -> None:
     rows = list(lanes.streams(bench_of(2, 3), True))
     assert [row.name for row in rows] == [
@@ -448,6 +453,7 @@ def test_the_lane_of_streams(stand_in: list[StandInGraph]) -> None:
     assert all(graph.was_reset for graph in stand_in)
 
 
+@pytest.mark.slow
 def test_the_lanes_of_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[Any] = []
 
@@ -614,6 +620,7 @@ def script(*options: str, without: tuple[str, ...] = ()) -> subprocess.Completed
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_run_of_the_script_on_the_cpu(tmp_path: Path) -> None:
     out = tmp_path / "gpu.json"
     done = script(

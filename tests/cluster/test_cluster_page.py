@@ -28,6 +28,7 @@ def commands(program: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("words", commands("ray"), ids=" ".join)
+@pytest.mark.slow
 def test_every_option_of_ray_exists(words: list[str]) -> None:
     # What comes after -- is the job's command.
     words = words[: words.index("--")] if "--" in words else words

@@ -53,6 +53,7 @@ def ray_starts() -> list[list[str]]:
     return [command for command in commands if command[:2] == ["ray", "start"]]
 
 
+@pytest.mark.slow
 def test_every_option_of_ray_exists() -> None:
     assert len(ray_starts()) == len(OURS)
     for words in ray_starts():

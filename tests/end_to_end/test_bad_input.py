@@ -75,6 +75,7 @@ def test_the_suite_holds_200_wrong_specs_and_more():
 
 
 @pytest.mark.parametrize("case", CHOSEN)
+@pytest.mark.slow
 def test_a_wrong_spec_costs_little_and_leaves_the_database_as_it_is(case, asked, tmp_path):
     text, (line, column), _ = WRONG[case]
     spec = tmp_path / "wrong.yaml"
@@ -118,6 +119,7 @@ def somewhere(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE_NAMES if name and "\0" not in name])
+@pytest.mark.slow
 def test_no_command_takes_a_hostile_name_or_writes_for_it(name, asked, somewhere):
     before = stored(asked), content(asked / "runs"), content(somewhere)
     for command in (
@@ -143,11 +145,13 @@ def test_no_command_takes_a_hostile_name_or_writes_for_it(name, asked, somewhere
 
 @settings(max_examples=60, deadline=None)
 @given(st.one_of(st.text(max_size=20), st.from_regex(r"[A-Za-z0-9./~\\-]{1,12}", fullmatch=True)))
+@pytest.mark.slow
 def test_a_name_in_a_spec_never_leads_out_of_the_home(name):
     run_under(name)
 
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES + ODD_NAMES)
+@pytest.mark.slow
 def test_hostile_and_odd_names_in_a_spec_never_lead_out_of_the_home(name):
     run_under(name)
 
@@ -174,6 +178,7 @@ def run_under(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
+@pytest.mark.slow
 def test_what_is_made_of_a_sweep_lies_where_it_was_told(name, somewhere):
     Path("s.yaml").write_text(f"{SPEC}name: {json.dumps(name)}\n")
     assert sweep("run", "s.yaml", "--executor", "inline", "--home", "home").exit_code == 0

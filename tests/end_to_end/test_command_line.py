@@ -198,6 +198,7 @@ def test_home_and_database_from_the_environment(home: Path) -> None:
     assert by_home.stdout == by_database.stdout
 
 
+@pytest.mark.slow
 def test_failures_end_with_1_and_retry_queues_them(tmp_path: Path) -> None:
     spec = tmp_path / "odd.yaml"
     spec.write_text(SPEC.replace("quick", "odd_seeds_raise").replace("name: tiny", "name: odd"))
@@ -276,6 +277,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_an_unreachable_cluster_is_named(home: Path, tmp_path: Path) -> None:
     done = sweep_process(
         "run", str(home.parent / "tiny.yaml"), "--home", str(tmp_path / "home"),
@@ -315,6 +317,7 @@ def test_output_to_a_device_leaves_it_a_device(home: Path) -> None:
     assert Path("/dev/null").is_char_device()
 
 
+@pytest.mark.slow
 def test_evaluations_that_fail_end_with_1(home: Path, tmp_path: Path) -> None:
     spec = tmp_path / "tiny.yaml"
     where = ("--home", str(tmp_path / "home"), "--executor", "inline")

@@ -108,6 +108,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("case", DAMAGES)
+@pytest.mark.slow
 def test_no_command_ends_in_a_traceback_over_a_damaged_database(case, whole, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("s.yaml").write_text(SPEC)

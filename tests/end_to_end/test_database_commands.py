@@ -245,6 +245,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.slow
 def test_hostile_values_change_nothing(lab: Lab, value: str) -> None:
     def ask(*arguments: str) -> tuple[int, str]:
         said = command_line.sweep(*arguments, folder=lab.folder, SWEEP_DB=lab.url)

@@ -102,6 +102,7 @@ def test_the_picture_is_that_of_the_tables(tmp_path: Path) -> None:
     assert drawn.read_text() == (ROOT / "docs" / "schema.svg").read_text()
 
 
+@pytest.mark.slow
 def test_every_block_of_the_analysis_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

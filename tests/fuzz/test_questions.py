@@ -87,5 +87,6 @@ def ask(database: str, folder: Path, arguments: list[str]) -> None:
 
 @settings(max_examples=250, deadline=None)
 @given(questions)
+@pytest.mark.slow
 def test_any_question_gets_a_table_or_one_message(database, tmp_path_factory, arguments):
     ask(database, tmp_path_factory.getbasetemp(), arguments)

@@ -80,6 +80,7 @@ def check(error: RequestError, name: str, content: bytes) -> None:
 @example(BASE.encode() + b"training: {lr_schedule: {milestones: [1e20]}}\n")
 @example(BASE.encode() + b"exclude: [{scheme: {k: 1" + b"0" * 400 + b"}}]\n")
 @example(b'\xef\xbb\xbf{model: {"\\ud9')
+@pytest.mark.slow
 def test_any_file_is_a_spec_or_one_message_with_a_line_of_it(file, content):
     read(file, content)
 

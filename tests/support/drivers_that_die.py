@@ -35,11 +35,15 @@ from sqlalchemy.engine.default import DefaultDialect
 import fake_trainers  # noqa: F401
 import results.database.migrations
 import results.database.postgres
-import results.database.sqlite  # noqa: F401
+import results.database.sqlite
+import results.queries.queries
+import results.store.driver
+import results.store.store
 import sweeper.commands
 import sweeper.executors.inline
 import sweeper.scheduling.scheduler  # noqa: F401
 import trainers.run
+import trainers.training.checkpoint
 from sweeper import cli
 
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{16}\.tmp")
@@ -144,15 +148,18 @@ def _path(path: Any, folder: int | None) -> Any:
     return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), os.fsdecode(path))
 
 
+WRITERS = (results.store.store.__name__, results.store.driver.__name__)
+"""Whose methods say what a transaction is for."""
+
+
 def _purpose(frame: FrameType | None) -> str | None:
     """Which method writes; None for a transaction that only reads."""
     writes = False
     while frame is not None:
-        file, name = Path(frame.f_code.co_filename), frame.f_code.co_name
-        if file.parent.name == "results":
-            writes |= name in ("write", "upgrading")
-            if writes and file.name in ("store.py", "driver.py") and name != "apply":
-                return "the schema" if name == "open" else name.strip("_")
+        module, name = str(frame.f_globals.get("__name__")), frame.f_code.co_name
+        writes |= module.startswith("results.") and name in ("write", "upgrading")
+        if writes and module in WRITERS and name != "apply":
+            return "the schema" if name == "open" else name.strip("_")
         frame = frame.f_back
     return "the schema" if writes else None
 

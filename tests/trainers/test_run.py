@@ -231,6 +231,7 @@ def test_bad_files_exit_with_2_and_a_message(
     assert complaint in err
 
 
+@pytest.mark.slow
 def test_the_command_line_keeps_files_at_a_path_or_url(
     small: Small, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -529,6 +529,7 @@ def queries_about_some_rows(url, plain, make):
         yield queries, rows
 
 
+@pytest.mark.slow
 def test_every_filter_keeps_the_runs_that_it_keeps_in_python(queries_about_some_rows):
     queries, rows = queries_about_some_rows
     texts = [
@@ -550,6 +551,7 @@ def run_ids(rows):
 
 
 @pytest.mark.parametrize("sweeps", [[], ["b", "a"]])
+@pytest.mark.slow
 def test_every_key_groups_as_it_does_in_python(queries_about_some_rows, sweeps):
     for key, other in itertools.product(KEYS, ([], ["depth"], ["alpha"])):
         question = {"group_by": [key, *other], "metrics": None, "where": [], "sweeps": sweeps}
@@ -570,6 +572,7 @@ shared = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 @settings(max_examples=150, deadline=None, suppress_health_check=shared)
 @given(data=st.data(), question=questions)
+@pytest.mark.slow
 def test_sqlite_answers_as_python_does(sqlite_url, make, data, question):
     check_one_example(sqlite_url, data.draw(stored_rows(make)), question)
 

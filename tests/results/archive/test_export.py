@@ -320,6 +320,7 @@ def _left_behind(folder):
 
 
 @pytest.mark.parametrize("moment", ["writing", "renaming"])
+@pytest.mark.slow
 def test_a_killed_export_leaves_nothing_under_the_name(filled, url, folder, moment):
     _killed_export(url, folder, moment)
     assert not folder.exists()

@@ -770,6 +770,7 @@ def facts(folder):
     mine=st.fixed_dictionaries(dict.fromkeys(range(1, 5), LIVES)),
     yours=st.fixed_dictionaries(dict.fromkeys(range(1, 5), LIVES)),
 )
+@pytest.mark.slow
 def test_merged_either_way_two_databases_are_the_union_of_both(fresh_url, make, mine, yours):
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)

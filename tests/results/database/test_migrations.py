@@ -140,6 +140,7 @@ def dying(scripts):
     process.wait()
 
 
+@pytest.mark.slow
 def test_an_upgrade_killed_at_any_moment_leaves_the_old_schema_or_the_new(before, dying, tmp_path):
     expected = with_what_is_added(rows_at(before))
     old = (described_at(before), databases.content(before))

@@ -597,6 +597,7 @@ def test_eight_drivers_that_race_for_a_thousand_claims_win_each_once(postgres_ur
     assert all(row["attempt"] == 1 for row in found)
 
 
+@pytest.mark.slow
 def test_eight_programs_that_race_for_a_thousand_claims_in_a_file_win_each_once(sqlite_url, make):
     assert race(sqlite_url, make, RACING) == 1000
 

@@ -589,6 +589,7 @@ def nulled(value):
 
 @settings(max_examples=40, deadline=None)
 @given(results())
+@pytest.mark.slow
 def test_any_result_comes_back_as_it_went_in(make, fresh_store, drawn):
     changes, accuracies = drawn
     store = fresh_store()

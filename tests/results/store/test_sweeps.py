@@ -50,6 +50,7 @@ def test_saving_the_same_again_changes_only_the_time(store, make, content):
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.lists(st.integers(1, 6), max_size=8), min_size=1, max_size=4), st.randoms())
+@pytest.mark.slow
 def test_the_last_save_alone_decides_what_a_sweep_holds(make, fresh_store, saves, random):
     store = fresh_store()
     seen: set[int] = set()

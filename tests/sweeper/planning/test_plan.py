@@ -179,6 +179,7 @@ print(f"heavy={heavy} code={code}", file=sys.stderr)
 
 
 @pytest.mark.parametrize("command", ["--help", "plan", "status", "report"])
+@pytest.mark.slow
 def test_what_only_reads_loads_neither_torch_nor_ray(command, spec, tmp_path):
     path, url = tmp_path / "s.yaml", f"sqlite:///{tmp_path}/sweep.db"
     path.write_text(SPEC)

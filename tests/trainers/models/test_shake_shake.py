@@ -242,6 +242,7 @@ def test_it_runs_in_bf16_and_channels_last() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")  # torch's compiler warns of its own deprecated parts
+@pytest.mark.slow
 def test_compiled_training_draws_the_same_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     without_c = partial(torch.compile, backend="aot_eager")
     monkeypatch.setattr("trainers.optim.compilation._compiler", lambda: without_c)

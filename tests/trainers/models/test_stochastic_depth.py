@@ -166,6 +166,7 @@ def test_a_mask_does_what_a_branch_does(name: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")  # torch's compiler warns of its own deprecated parts
+@pytest.mark.slow
 def test_compiled_training_drops_the_same_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     without_c = partial(torch.compile, backend="aot_eager")
     monkeypatch.setattr("trainers.optim.compilation._compiler", lambda: without_c)

@@ -145,6 +145,7 @@ def test_training_goes_on_from_the_older_one_to_the_same_bits(
     assert result["weights_sha256"] == undisturbed
 
 
+@pytest.mark.slow
 def test_a_foreign_file_is_passed_over_even_if_its_digest_is_right(
     config: dict[str, Any], stopped: Path, tmp_path: Path
 ) -> None:

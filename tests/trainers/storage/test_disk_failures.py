@@ -55,6 +55,7 @@ def in_a_process(module: str, config: dict[str, Any], folder: Path, *arguments: 
 # No space left
 
 
+@pytest.mark.slow
 def test_files_that_may_not_grow_at_20_sizes(
     config: dict[str, Any], undisturbed: str, tmp_path: Path
 ) -> None:
@@ -93,6 +94,7 @@ def mounted(folder: Path, kilobytes: int) -> Iterator[Callable[[int], None]]:
 
 
 @pytest.mark.parametrize("kilobytes", range(8, 208, 10))
+@pytest.mark.slow
 def test_a_disk_that_is_full_at_20_sizes(
     config: dict[str, Any], undisturbed: str, tmp_path: Path, kilobytes: int
 ) -> None:
@@ -120,6 +122,7 @@ def test_a_disk_that_is_full_at_20_sizes(
 # Disks that fail
 
 
+@pytest.mark.slow
 def test_every_fsync_may_fail(
     config: dict[str, Any], undisturbed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +161,7 @@ def test_every_fsync_may_fail(
 # Processes that die
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_at_any_step_of_its_file_handling(small: Small, tmp_path: Path) -> None:
     config = small(
         dataset={"name": "digits", "subset": 64}, training={"epochs": 2, "batch_size": 64}

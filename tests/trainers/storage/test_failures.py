@@ -405,6 +405,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
         yield store
 
 
+@pytest.mark.slow
 def test_a_real_server_that_goes_and_comes_back(store: ObjectStore) -> None:
     retrying = open_folder(f"{store.url}/runs", retry_seconds=60)
     failing = open_folder(f"{store.url}/runs")

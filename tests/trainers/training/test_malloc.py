@@ -27,6 +27,7 @@ print(faults())
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
+@pytest.mark.slow
 def test_what_was_freed_is_used_again() -> None:
     taken = {
         how: int(

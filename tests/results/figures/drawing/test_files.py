@@ -65,6 +65,7 @@ for format in ("png", "svg", "pdf"):
 """
 
 
+@pytest.mark.slow
 def test_another_process_draws_the_same_figure_to_the_byte(networks, tmp_path):
     rows = networks.grid(6)
     (tmp_path / "rows.json").write_text(json.dumps([rows, networks.epochs(rows)]))

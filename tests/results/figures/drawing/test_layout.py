@@ -99,6 +99,7 @@ def drawn(rows, epochs, probes, shown):
 
 
 @pytest.mark.parametrize("count", [2, 5, 12, 30])
+@pytest.mark.slow
 def test_texts_neither_overlap_nor_leave_the_page(networks, shown, count):
     rows = lambdas(networks, count)
     names = drawn(rows, networks.epochs(rows), probed(networks, rows), shown)
@@ -106,6 +107,7 @@ def test_texts_neither_overlap_nor_leave_the_page(networks, shown, count):
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.slow
 def test_nor_with_depths_and_models_beside_each_other(networks, shown, seeds):
     rows = [
         row
@@ -120,6 +122,7 @@ def test_nor_with_depths_and_models_beside_each_other(networks, shown, seeds):
 
 
 @pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.slow
 def test_hostile_names_are_shown_as_they_are_and_saved(networks, shown, name):
     rows = hostile(networks)
     metric = f"{HOSTILE[0]}[1]" if FIGURES[name].uses_metric else "test_accuracy"
