@@ -7,13 +7,16 @@ is said here by the place in it, and not by a constraint of the database in mid-
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from sqlalchemy import Table
 
 from results.errors import BadResultError
 from results.json_values import finite, storable
 from results.run_columns import OF_SCHEME, REPORTED, RunColumn
+from results.schema.tables import blocks, epochs, probes
 
 FORMAT = 1
 
@@ -42,12 +45,10 @@ class CheckedResult:
     """A result as rows: columns of `runs`, rows of the tables of what was measured."""
 
     columns: dict[str, Any]
-    epochs: list[dict[str, Any]]
+    rows: dict[Table, list[dict[str, Any]]]
     evaluations: list[CheckedEvaluation]
     provenance: dict[str, Any]
     first_epoch: int | None
-    probes: list[dict[str, Any]]
-    blocks: list[dict[str, Any]]
 
 
 class _Reader:
@@ -202,12 +203,10 @@ def check_result(run_id: str, attempt: int, result: Any) -> CheckedResult:
     first_epoch = origin.epoch_or_none("first_epoch") if "first_epoch" in provenance else None
     return CheckedResult(
         columns=columns,
-        epochs=_epochs(reader),
+        rows={table: read(reader) for table, read in _ROWS.items()},
         evaluations=_evaluations(run_id, reader.objects("evaluations")),
         provenance=finite(provenance),
         first_epoch=first_epoch,
-        probes=_probes(reader),
-        blocks=_blocks(reader),
     )
 
 
@@ -271,6 +270,13 @@ def _blocks(reader: _Reader) -> list[dict[str, Any]]:
         of_scheme = {column.name: item.of_block(column) for column in OF_SCHEME}
         rows.append({"run_id": reader.run_id, "block": block, **of_scheme})
     return rows
+
+
+_ROWS: dict[Table, Callable[[_Reader], list[dict[str, Any]]]] = {
+    epochs: _epochs,
+    probes: _probes,
+    blocks: _blocks,
+}
 
 
 def _evaluations(run_id: str, readers: Sequence[_Reader]) -> list[CheckedEvaluation]:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, and_, bindparam, insert, select, update
 
 from results.json_values import as_stored
-from results.schema.tables import attempts, blocks, epochs, evaluations, probes, runs
+from results.schema.tables import attempts, evaluations, runs
 from results.store import leases, sweeps
 from results.store.driver import Driver
 from results.store.result_schema import CheckedEvaluation, CheckedResult
@@ -123,11 +123,8 @@ def finish(
         ends,
     )
     connection.execute(update(runs).where(runs.c.run_id == of_run), columns)
-    for table, rows in (
-        (epochs, [row for _, _, checked in fit for row in checked.epochs]),
-        (probes, [row for _, _, checked in fit for row in checked.probes]),
-        (blocks, [row for _, _, checked in fit for row in checked.blocks]),
-    ):
+    for table in fit[0][2].rows:
+        rows = [row for _, _, checked in fit for row in checked.rows[table]]
         if rows:
             connection.execute(insert(table), rows)
     add_measurements(connection, [item for _, _, checked in fit for item in checked.evaluations])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -14,10 +15,9 @@ import pytest
 from extending import EXAMPLES, write_plankton, write_specs
 
 ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "CONTRIBUTING.md").read_text()
 PRICES = re.findall(
-    r"^\| (an? \w+) \| `([\w/]+)/NAME\.py` \| `([A-Z]+)` in `([\w/.]+)` \|$",
-    (ROOT / "CONTRIBUTING.md").read_text(),
-    re.M,
+    r"^\| (an? \w+) \| `([\w/]+)/NAME\.py` \| `([A-Z]+)` in `([\w/.]+)` \|$", PAGE, re.M
 )
 
 pytestmark = pytest.mark.slow
@@ -47,6 +47,19 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_price_of_every_kind_of_addition_is_known() -> None:
     assert len(PRICES) == 7
+
+
+def test_every_file_that_names_a_table_is_on_the_page() -> None:
+    named = {
+        str(path.relative_to(ROOT))
+        for path in ROOT.glob("results/**/*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        and node.module == "results.schema.tables"
+        and any(alias.name == "blocks" for alias in node.names)
+    }
+    assert "results/store/result_schema.py" in named
+    assert named <= set(re.findall(r"`([\w/.]+\.py)`", PAGE))
 
 
 def test_a_sweep_uses_what_was_added(copy: Path, tmp_path: Path) -> None:

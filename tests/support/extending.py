@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -84,7 +85,7 @@ def write_specs(folder: Path) -> None:
 def write_plankton(data: Path) -> None:
     """Images of three classes, the later ones lighter on average."""
     generator = np.random.default_rng(0)
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for part, count in (("train", 240), ("test", 60)):
         labels = np.arange(count, dtype=np.int64) % 3
         light = generator.integers(0, 40, (count, 1, 1, 1)) + 12 * labels[:, None, None, None]
