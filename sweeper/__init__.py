@@ -1,0 +1,1 @@
+"""What to run, where and when: the command line, specs, planning, scheduling."""

@@ -29,6 +29,7 @@ class Home:
 
     @classmethod
     def at(cls, folder: Path, database: str | None = None, storage: str | None = None) -> Home:
+        """The home in this folder, with database and storage in it unless they are named."""
         absolute = _absolute(folder)
         return cls(
             absolute,

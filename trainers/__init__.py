@@ -1,0 +1,1 @@
+"""How one run trains. Knows no sweep, no database and no Ray."""

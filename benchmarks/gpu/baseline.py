@@ -108,7 +108,8 @@ class Baseline:
 @contextmanager
 def torch_as_it_starts() -> Iterator[None]:
     """Algorithms need not be deterministic, and cuDNN tries which is the fastest, as the training
-    scripts that people start from have it."""
+    scripts that people start from have it.
+    """
     mode: int = torch.get_deterministic_debug_mode()
     benchmark = torch.backends.cudnn.benchmark
     torch.set_deterministic_debug_mode("default")

@@ -71,7 +71,8 @@ class Bench:
 
     def eager_digest(self, precision: Precision) -> str:
         """Of the run of seed 0, as `trainers.training.train` steps it, when weights are
-        compared."""
+        compared.
+        """
         run = EagerRun(config_of(self.model, precision), self.data)
         for _ in range(self.check_steps):
             run.step()

@@ -1,5 +1,6 @@
 """trainers.optim.sgd.SGD over all parameters at once: a few launches a step instead of three for
-each."""
+each.
+"""
 
 from __future__ import annotations
 

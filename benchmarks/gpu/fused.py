@@ -33,7 +33,8 @@ class CoefficientTensors(nn.Module):
 
     def forward(self, slope: Tensor, history: list[Tensor]) -> Tensor:
         """In at least float32, as `trainers.models.multistep.network` does it: bf16 would round the
-        coefficients."""
+        coefficients.
+        """
         *alpha, beta = (values.view(-1, 1, 1) for values in self.values.unbind())
         new = slope * beta
         for weight, state in zip(alpha, history, strict=True):

@@ -19,7 +19,8 @@ _SIZE = 16
 
 def largest_difference(model: Model) -> float:
     """The largest difference, of one training step of three networks of different weights and
-    schemes, in any logit, loss, gradient or running statistic."""
+    schemes, in any logit, loss, gradient or running statistic.
+    """
     configs = [
         config_of(model, "fp32", seed, scheme={"lambda": lambda_})
         for seed, lambda_ in enumerate(_LAMBDAS)

@@ -34,7 +34,8 @@ STREAMS = 32
 
 class EagerRun:
     """One run as `trainers.training.train` steps it: a batch's crops at a time, rare looks at the
-    loss."""
+    loss.
+    """
 
     def __init__(self, config: RunConfig, data: TrainingSet) -> None:
         self._config = config

@@ -1,0 +1,1 @@
+"""Groups of runs, their statistics, and tests between them."""

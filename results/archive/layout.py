@@ -105,14 +105,17 @@ class ArchivedTable:
 
     @property
     def name(self) -> str:
+        """The table's name in the database."""
         return self.table.name
 
     @property
     def file(self) -> str:
+        """The name of its Parquet file."""
         return f"{self.name}.parquet"
 
     @cached_property
     def columns(self) -> tuple[ArchivedColumn, ...]:
+        """The columns that an archive keeps, in the order of the table."""
         return tuple(
             ArchivedColumn(SWEEP if _refers_to_sweep(column) else column.name, column)
             for column in self.table.columns
@@ -121,6 +124,7 @@ class ArchivedTable:
 
     @cached_property
     def schema(self) -> Any:
+        """The Arrow schema of its file."""
         return pa.schema([column.field for column in self.columns])
 
     @cached_property

@@ -48,7 +48,8 @@ def differences(config: Config, row: PublishedRow) -> tuple[Difference, ...]:
 
 def network_differences(config: Config, row: PublishedRow) -> tuple[Difference, ...]:
     """Those that bear on the network itself: the dataset, for its image size and classes, and
-    the model's options."""
+    the model's options.
+    """
     found = [_difference("dataset", _at(config, "dataset.name"), row.dataset)]
     if row.network is not None:
         found += [

@@ -1,0 +1,1 @@
+"""A results database from its URL: SQLite or Postgres, locks, retries, migrations."""

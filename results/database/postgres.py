@@ -9,6 +9,7 @@ from typing import Any, Literal
 import psycopg
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import DBAPIError
+from typing_extensions import override
 
 from results.database.base import Database, Purpose, T
 from results.database.postgres_lock import PostgresDriverLock, just_started, vanished
@@ -116,9 +117,11 @@ class PostgresDatabase(Database):
 
         return engine
 
+    @override
     def prepare_for_writing(self) -> None:
         pass
 
+    @override
     def read(self, query: Callable[[Connection], T]) -> T:
         def attempt() -> T:
             with self._connected(self._reader) as connection, connection.begin():
@@ -127,6 +130,7 @@ class PostgresDatabase(Database):
         return self._persist(attempt)
 
     @contextmanager
+    @override
     def reading(self) -> Iterator[Connection]:
         def connect() -> Connection:
             with self._foreign_errors():
@@ -137,6 +141,7 @@ class PostgresDatabase(Database):
         with self._foreign_errors(), connection, connection.begin():
             yield connection
 
+    @override
     def write(
         self,
         apply: Callable[[Connection], T],
@@ -181,6 +186,7 @@ class PostgresDatabase(Database):
         return value
 
     @contextmanager
+    @override
     def driving(self, command: str) -> Iterator[Callable[[], int]]:
         with self._locked("shared") as lock:
 
@@ -195,6 +201,7 @@ class PostgresDatabase(Database):
                 self._lock = None
 
     @contextmanager
+    @override
     def alone(self, command: str) -> Iterator[None]:
         with self._locked("alone"):
             yield
@@ -217,10 +224,12 @@ class PostgresDatabase(Database):
         return vanished(connection, ids)
 
     @contextmanager
+    @override
     def upgrading(self) -> Iterator[Connection]:
         with self._connected(self._engine) as connection, connection.begin():
             yield connection
 
+    @override
     def close(self) -> None:
         self._engine.dispose()
 

@@ -29,6 +29,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.exc import DBAPIError, OperationalError
+from typing_extensions import override
 
 from results.database import fork_safety
 from results.database.base import Database, Purpose, T
@@ -67,6 +68,7 @@ class SqliteDatabase(Database):
         self._driving = False
         self._engine = _engine(self.path, {"create": "rwc", "write": "rw", "read": "ro"}[purpose])
 
+    @override
     def prepare_for_writing(self) -> None:
         self._engine.dispose()
         self._engine = _engine(self.path, "rw", wal=True)
@@ -75,6 +77,7 @@ class SqliteDatabase(Database):
             pass
 
     @contextmanager
+    @override
     def reading(self) -> Iterator[Connection]:
         with _foreign_errors(self.path):
             if self._read_only:
@@ -82,6 +85,7 @@ class SqliteDatabase(Database):
             with self._engine.execution_options(sqlite_begin="BEGIN").begin() as connection:
                 yield connection
 
+    @override
     def write(
         self,
         apply: Callable[[Connection], T],
@@ -100,6 +104,7 @@ class SqliteDatabase(Database):
 
         return self._persist(attempt) if wait else attempt()
 
+    @override
     def read(self, query: Callable[[Connection], T]) -> T:
         return self._persist(lambda: super(SqliteDatabase, self).read(query))
 
@@ -110,6 +115,7 @@ class SqliteDatabase(Database):
         return policy.call(attempt)
 
     @contextmanager
+    @override
     def driving(self, command: str) -> Iterator[Callable[[], int]]:
         # Nobody else makes ids while the file is locked.
         next_id = select(func.coalesce(func.max(drivers.c.id), 0) + 1)
@@ -120,6 +126,7 @@ class SqliteDatabase(Database):
             finally:
                 self._driving = False
 
+    @override
     def alone(self, command: str) -> AbstractContextManager[None]:
         return driver_lock(self.path, command)
 
@@ -131,6 +138,7 @@ class SqliteDatabase(Database):
         return set(ids) if self._driving else set()
 
     @contextmanager
+    @override
     def upgrading(self) -> Iterator[Connection]:
         # SQLite changes a table by making another one: no reference may be followed meanwhile,
         # and the setting cannot be changed inside a transaction.
@@ -145,6 +153,7 @@ class SqliteDatabase(Database):
                 raise DatabaseError(f"{self.path}: the upgrade would break references: {broken[0]}")
         self._engine.dispose()  # its connections have foreign keys switched off
 
+    @override
     def close(self) -> None:
         self._engine.dispose()
         if self._in_wal_mode:

@@ -32,6 +32,7 @@ class SqliteAddress:
 
     @property
     def shown(self) -> str:
+        """The file's path."""
         return str(self.path)
 
 

@@ -50,6 +50,7 @@ class FigureKind:
     uses_probes: bool = False
 
     def load(self) -> _Module:
+        """Import its module, which imports matplotlib."""
         return cast(_Module, import_module(self.module))
 
 

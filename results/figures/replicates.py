@@ -54,28 +54,34 @@ class ReplicateGroup:
 
     @property
     def model(self) -> str:
+        """The model's name."""
         return str(self.runs[0]["model"])
 
     @property
     def scheme(self) -> str:
+        """The scheme as a label."""
         return str(self.runs[0]["scheme"])
 
     @property
     def depth(self) -> int | None:
+        """The depth in layers; None for a model without one."""
         depth: int | None = self.runs[0]["depth"]
         return depth
 
     @property
     def dataset(self) -> str:
+        """The dataset's name."""
         return str(self.runs[0]["dataset"])
 
     @property
     def alpha(self) -> list[float] | None:
+        """The coefficients of earlier states, newest first; None without a scheme."""
         alpha: list[float] | None = self.runs[0]["alpha"]
         return alpha
 
     @property
     def beta(self) -> float | None:
+        """The coefficient of the residual function; None without a scheme."""
         beta: float | None = self.runs[0]["beta"]
         return beta
 
@@ -87,11 +93,13 @@ class ReplicateGroup:
 
     @property
     def zero_stable(self) -> bool | None:
+        """Whether its scheme is zero stable; None where that is not known."""
         stable: bool | None = self.runs[0]["zero_stable"]
         return stable
 
     @property
     def parameters(self) -> int:
+        """The number of trainable parameters."""
         return int(self.runs[0]["parameters"])
 
     @property

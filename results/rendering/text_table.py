@@ -15,7 +15,8 @@ from results.rendering.tabular import Rows, Tabular, flat_records
 @dataclass(frozen=True, slots=True)
 class TextColumn:
     """`header` is read from the outside in; its last part is the column's own, the others are
-    shared with its neighbours. Columns of numbers are aligned to the right."""
+    shared with its neighbours. Columns of numbers are aligned to the right.
+    """
 
     header: tuple[str, ...]
     numeric: bool

@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import Self
 
+from typing_extensions import override
+
 from sweeper.errors import ResourceError
 from sweeper.executors.base import Executor, ExecutorOptions
 from sweeper.executors.worker import Heartbeat, Outcome, Task, execute
@@ -23,6 +25,7 @@ class InlineExecutor(Executor):
         self._tasks: list[Task] = []
 
     @classmethod
+    @override
     def start(cls, options: ExecutorOptions) -> Self:
         if options.dashboard:
             raise ResourceError("--ray-dashboard needs --executor ray: inline has no web page")
@@ -43,38 +46,48 @@ class InlineExecutor(Executor):
         return cls("cuda", options)
 
     @property
+    @override
     def device(self) -> str:
         return self._device
 
     @property
+    @override
     def largest_multiplier(self) -> int:
         return 1  # it has the machine to itself already
 
+    @override
     def limit(self, tasks: int) -> None:
         pass
 
+    @override
     def has_room(self, multiplier: int = 1) -> bool:
         return not self._tasks
 
+    @override
     def submit(self, tasks: Sequence[Task]) -> None:
         if self._tasks:
             raise RuntimeError("the one slot is taken")
         self._tasks = list(tasks)
 
+    @override
     def wait(self, timeout: float) -> list[Outcome]:
         if not self._tasks:
             time.sleep(timeout)
             return []
         return [execute(self._tasks.pop(0), self._heartbeat)]
 
+    @override
     def notes(self) -> dict[str, str]:
         return {}  # `wait` does not return while a task runs
 
+    @override
     def ask_to_stop(self) -> None:
         self._heartbeat.stop = True
 
+    @override
     def kill(self, run_id: str) -> None:
         self._tasks = [task for task in self._tasks if task.run_id != run_id]
 
+    @override
     def close(self) -> None:
         self._tasks.clear()

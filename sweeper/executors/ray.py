@@ -17,6 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+from typing_extensions import override
+
 # Both are read when ray is imported. No usage reports are sent, and an actor without
 # GPUs keeps seeing what its environment shows.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -123,6 +125,7 @@ class RayExecutor(Executor):
         self._failed_starts = 0
 
     @classmethod
+    @override
     def start(cls, options: ExecutorOptions) -> Self:
         owns_ray = not ray.is_initialized()
         if owns_ray:
@@ -138,11 +141,13 @@ class RayExecutor(Executor):
         return executor
 
     @property
+    @override
     def device(self) -> str:
         # Ray shows an actor its own GPU only, as the first one.
         return self._resources.device
 
     @property
+    @override
     def largest_multiplier(self) -> int:
         gpus = self._resources.gpus
         if gpus >= 1:
@@ -150,9 +155,11 @@ class RayExecutor(Executor):
         whole = int(1 / gpus + 1e-9) if gpus else max(self._nodes.values(), default=1)
         return min(whole, self._most_slots)
 
+    @override
     def limit(self, tasks: int) -> None:
         self._wanted_slots = min(tasks, self._most_slots)
 
+    @override
     def has_room(self, multiplier: int = 1) -> bool:
         return bool(self._room(multiplier))
 
@@ -176,6 +183,7 @@ class RayExecutor(Executor):
             if slots - busy[node] >= multiplier
         }
 
+    @override
     def submit(self, tasks: Sequence[Task]) -> None:
         multiplier = tasks[0].multiplier
         nodes = self._room(multiplier)
@@ -211,6 +219,7 @@ class RayExecutor(Executor):
         self._workers.append(worker)
         return worker
 
+    @override
     def wait(self, timeout: float) -> list[Outcome]:
         deadline = time.monotonic() + timeout
         while True:
@@ -353,6 +362,7 @@ class RayExecutor(Executor):
         self._workers.remove(worker)
         self._check_at = 0.0  # a new worker is to replace it
 
+    @override
     def notes(self) -> dict[str, str]:
         if not self._nodes:
             return {"the cluster": "no machine has room for a run"}
@@ -362,6 +372,7 @@ class RayExecutor(Executor):
             return {"the cluster": "no worker has started yet; others may use its CPUs and GPUs"}
         return {w.tasks[0].run_id: w.note for w in self._workers if w.tasks and w.note}
 
+    @override
     def ask_to_stop(self) -> None:
         for worker in list(self._workers):
             if worker.tasks and worker.start is not None:
@@ -370,6 +381,7 @@ class RayExecutor(Executor):
             elif worker.tasks:
                 worker.actor.ask_to_stop.remote()
 
+    @override
     def kill(self, run_id: str) -> None:
         for worker in list(self._workers):
             if any(task.run_id == run_id for task in worker.tasks):
@@ -381,6 +393,7 @@ class RayExecutor(Executor):
         """Of the workers that have started."""
         return [worker.pid for worker in self._workers if worker.start is None]
 
+    @override
     def close(self) -> None:
         with signals_deferred():
             for worker in list(self._workers):

@@ -57,6 +57,10 @@ class _WorkersPath(JobConfig):  # type: ignore[misc]
 
 
 def connect(address: str | None, dashboard: bool) -> None:
+    """Start a Ray of our own (`address` is None), or join the cluster at `address`.
+
+    Raises ResourceError if that cannot be done.
+    """
     options: dict[str, Any] = {
         "address": address or "local",
         "job_config": _WorkersPath(),

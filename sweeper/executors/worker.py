@@ -152,6 +152,7 @@ class Heartbeat:
         self._stop_asked = stop_asked or (lambda: False)
 
     def beat(self) -> None:
+        """The task is alive, and waits for nothing."""
         self.count += 1
         self.note = ""
 

@@ -1,0 +1,1 @@
+"""What a spec would run, and what that costs."""

@@ -57,6 +57,7 @@ class CostModel:
 
     @property
     def calibrated(self) -> bool:
+        """Whether it is based on finished runs, and no guess."""
         return bool(self._timed)
 
     def seconds(self, config: RunConfig, passes: int) -> float:

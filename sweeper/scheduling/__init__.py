@@ -1,0 +1,1 @@
+"""The life of a sweep: adopt, claim, run, store."""

@@ -64,10 +64,12 @@ class Progress(ABC):
         self._event(f"done {label}{accuracy}")
 
     def failed(self, label: str, run_id: str, error: str) -> None:
+        """A run has failed for good."""
         self.failures += 1
         self._event(f"FAILED {label}: {error} (sweep show {run_id})", important=True)
 
     def again(self, label: str, reason: str) -> None:
+        """A run is tried again, for this reason."""
         self._event(f"trying {label} again: {reason}", important=True)
 
     def taken(self, label: str) -> None:
@@ -94,6 +96,7 @@ class Progress(ABC):
 
     @property
     def seconds_left(self) -> float | None:
+        """Estimated from the rate so far; None while there is none."""
         rate = self.runs_per_minute
         return None if rate is None else 60 * (self.total - self.done - self.failures) / rate
 

@@ -25,6 +25,7 @@ class StopRequest:
 
     @property
     def asked(self) -> bool:
+        """Whether a signal has asked the sweep to stop."""
         return self._asked
 
     @contextmanager

@@ -29,6 +29,7 @@ class Summary:
 
     @property
     def nothing_to_do(self) -> bool:
+        """Whether every run was done before."""
         return not (
             self.adopted or self.trained or self.evaluated or self.failed or self.unmeasured
         )

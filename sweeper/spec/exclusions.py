@@ -36,6 +36,7 @@ class Exclusions:
                 check_key(("exclude", index, name), name, "is not a key of the config")
 
     def cover(self, point: Point, config: RunConfig) -> bool:
+        """Whether an entry of `exclude` leaves out this point, whose config is given."""
         covered = False
         for index, entry in enumerate(self._entries):
             if all(
@@ -81,6 +82,7 @@ class Exclusions:
             return error
 
     def check_all_used(self) -> None:
+        """Raises SpecError for an entry that has left out no point."""
         for index, used in enumerate(self._used):
             if not used:
                 for key, error in self._errors.items():

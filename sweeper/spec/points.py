@@ -54,6 +54,7 @@ class ConfigPath(tuple[str, ...]):
 
     @classmethod
     def parse(cls, dotted: str) -> ConfigPath:
+        """The path that a spec writes with dots; `depth` stands for `model.depth`."""
         keys = dotted.split(".")
         return cls(("model", *keys) if keys[0] == "depth" else keys)
 
@@ -93,6 +94,7 @@ class Point:
         return point
 
     def copy(self) -> Point:
+        """A copy that `set` may change."""
         # Shallow, since `set` changes no dict but the top one in place.
         return Point(dict(self.data), dict(self.origins))
 

@@ -67,6 +67,7 @@ class Resources(BaseModel):
 
     @property
     def threads(self) -> int:
+        """CPU threads of one run."""
         return max(1, int(self.cpus))
 
 

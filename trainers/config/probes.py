@@ -22,6 +22,7 @@ from pydantic import (
     SerializeAsAny,
     field_validator,
 )
+from typing_extensions import override
 
 from sweep_plugins import Registry
 from trainers.errors import ConfigError
@@ -84,6 +85,7 @@ class RepeatedProbe(ProbeConfig):
         """Never on the way is every so many epochs as there are."""
         return self.model_copy(update={"every": min(self.every, run.epochs)})
 
+    @override
     def is_measured(self, epoch: int, *, last: bool) -> bool:
         return last or epoch % self.every == 0
 
@@ -172,6 +174,7 @@ class Runtime(ProbeConfig):
             raise ValueError(f"batch sizes {list(sizes)} are not all between 2 and 1000000")
         return tuple(sorted(sizes))
 
+    @override
     def is_measured(self, epoch: int, *, last: bool) -> bool:
         return last and epoch > 0
 

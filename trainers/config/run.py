@@ -152,10 +152,12 @@ class RunConfig(Frozen):
 
     @property
     def architecture(self) -> Architecture:
+        """The entry of its model in MODELS."""
         return MODELS[self.model.name]
 
     @property
     def dataset_facts(self) -> Dataset:
+        """Sizes and number of classes of its dataset."""
         return self.dataset.facts
 
     @property
@@ -197,7 +199,8 @@ class RunConfig(Frozen):
 
     def to_json(self) -> dict[str, Any]:
         """The canonical form: what is None is left out, so a new option with a neutral None
-        changes no identity."""
+        changes no identity.
+        """
         return copy.deepcopy(self.shared_json())
 
     def shared_json(self) -> dict[str, Any]:

@@ -45,10 +45,12 @@ def digits(_: Path) -> tuple[Split, Split]:
 
 
 def mnist(data_dir: Path) -> tuple[Split, Split]:
+    """The training and test images of MNIST."""
     return _splits(files.find_idx("mnist", data_dir, "MNIST"))
 
 
 def fashion_mnist(data_dir: Path) -> tuple[Split, Split]:
+    """The training and test images of Fashion-MNIST."""
     return _splits(
         files.find_idx(
             "fashion_mnist",
@@ -61,8 +63,10 @@ def fashion_mnist(data_dir: Path) -> tuple[Split, Split]:
 
 
 def cifar10(data_dir: Path) -> tuple[Split, Split]:
+    """The training and test images of CIFAR-10."""
     return _splits(files.find_cifar("cifar10", data_dir, "CIFAR10"))
 
 
 def cifar100(data_dir: Path) -> tuple[Split, Split]:
+    """The training and test images of CIFAR-100."""
     return _splits(files.find_cifar("cifar100", data_dir, "CIFAR100"))

@@ -1,0 +1,1 @@
+"""Numerical methods and their mathematics, free of torch."""

@@ -79,6 +79,7 @@ class LinearMultistepScheme:
 
     @property
     def max_root_modulus(self) -> float:
+        """The largest modulus of a root of the characteristic polynomial."""
         return self.root_moduli[0]
 
     @property

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from trainers.methods import multistep
 from trainers.methods.fractions import exact
@@ -45,6 +46,7 @@ class FixedCoefficients(nn.Module):
         self.coefficients = (*scheme.alpha, scheme.beta)
         self.register_buffer("values", torch.tensor(self.coefficients), persistent=False)
 
+    @override
     def forward(self, slope: Tensor, history: list[Tensor]) -> Tensor:
         if torch.compiler.is_compiling():
             # As an input: a constant would need a graph of its own for each scheme.
@@ -76,6 +78,7 @@ class Learned(nn.Module):
         """(d + 1,), float32: alpha, then beta."""
         raise AssertionError(f"{type(self).__name__} does not say what it learns")
 
+    @override
     def forward(self, slope: Tensor, history: list[Tensor]) -> Tensor:
         return _combine(self.coefficients(), slope, history)
 
@@ -89,6 +92,7 @@ class LearnedCoefficients(Learned):
         assert scheme.beta is not None
         self.values = nn.Parameter(torch.tensor([*scheme.alpha, scheme.beta]))
 
+    @override
     def coefficients(self) -> Tensor:
         return self.values
 
@@ -100,10 +104,12 @@ class LearnedK(Learned):
         super().__init__()
         self.k = nn.Parameter(k)
 
+    @override
     def scheme(self) -> LinearMultistepScheme:
         k = exact(self.k.item())
         return LinearMultistepScheme.of((1 - k, k), 1)
 
+    @override
     def coefficients(self) -> Tensor:
         return torch.stack((1 - self.k, self.k, torch.ones_like(self.k)))
 
@@ -115,9 +121,11 @@ class LearnedLambda(Learned):
         super().__init__()
         self.lambda_ = nn.Parameter(lambda_)
 
+    @override
     def scheme(self) -> LinearMultistepScheme:
         return multistep.zerosnet(self.lambda_.item())
 
+    @override
     def coefficients(self) -> Tensor:
         return torch.stack(multistep.square_pattern(self.lambda_))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 
 class Network(nn.Module):
@@ -30,6 +31,7 @@ class Network(nn.Module):
         """What the classifier sees of the last state: (N, C, H, W) -> (N, C)."""
         return state.mean(dim=(2, 3))
 
+    @override
     def forward(self, images: Tensor) -> Tensor:
         for state in self.states(images):  # noqa: B007 - the last one is used
             pass

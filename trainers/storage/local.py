@@ -6,6 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
+from typing_extensions import override
+
 from trainers.storage.atomic_write import write_atomically
 from trainers.storage.base import Folder, checked
 from trainers.storage.failures import storage_error
@@ -18,6 +20,7 @@ class LocalFolder(Folder):
         self._path = path.expanduser().absolute()
         self.location = str(self._path)
 
+    @override
     def write(self, name: str, content: bytes) -> None:
         path = self._path / checked(name)
         try:
@@ -25,6 +28,7 @@ class LocalFolder(Folder):
         except OSError as error:
             raise storage_error(f"{path} cannot be written", error) from error
 
+    @override
     def read(self, name: str) -> bytes:
         path = self._path / checked(name)
         try:
@@ -34,6 +38,7 @@ class LocalFolder(Folder):
         except OSError as error:
             raise storage_error(f"{path} cannot be read", error) from error
 
+    @override
     def names(self) -> list[str]:
         try:
             return sorted(os.listdir(self._path))
@@ -42,6 +47,7 @@ class LocalFolder(Folder):
         except OSError as error:
             raise storage_error(f"{self._path} cannot be listed", error) from error
 
+    @override
     def remove(self, name: str) -> None:
         path = self._path / checked(name)
         try:
@@ -49,6 +55,7 @@ class LocalFolder(Folder):
         except OSError as error:
             raise storage_error(f"{path} cannot be removed", error) from error
 
+    @override
     def remove_all(self) -> None:
         try:
             shutil.rmtree(self._path)
@@ -57,5 +64,6 @@ class LocalFolder(Folder):
         except OSError as error:
             raise storage_error(f"{self._path} cannot be removed", error) from error
 
+    @override
     def child(self, name: str) -> LocalFolder:
         return LocalFolder(self._path / checked(name))

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from typing_extensions import override
+
 from trainers.storage.base import Folder, checked
 from trainers.storage.failures import storage_error
 
@@ -63,6 +65,7 @@ class RemoteFolder(Folder):
         self._path = path
         self._connection = connection
 
+    @override
     def write(self, name: str, content: bytes) -> None:
         target = _join(self._path, checked(name))
         with self._asking(f"{_join(self.location, name)} cannot be written") as files:
@@ -79,6 +82,7 @@ class RemoteFolder(Folder):
                 _remove_if_possible(files, temporary)
                 raise
 
+    @override
     def read(self, name: str) -> bytes:
         where = _join(self.location, checked(name))
         with self._asking(f"{where} cannot be read") as files:
@@ -89,10 +93,12 @@ class RemoteFolder(Folder):
                 missing = error
         raise FileNotFoundError(f"there is no {where}") from missing
 
+    @override
     def names(self) -> list[str]:
         with self._asking(f"{self.location} cannot be listed") as files:
             return self._names(files)
 
+    @override
     def remove(self, name: str) -> None:
         where = _join(self.location, checked(name))
         with self._asking(f"{where} cannot be removed") as files:
@@ -101,6 +107,7 @@ class RemoteFolder(Folder):
             except FileNotFoundError:
                 return
 
+    @override
     def remove_all(self) -> None:
         with self._asking(f"{self.location} cannot be removed") as files:
             if not self._is_bucket_or_root():
@@ -110,6 +117,7 @@ class RemoteFolder(Folder):
             for name in self._names(files):
                 _remove_tree(files, _join(self._path, name))
 
+    @override
     def child(self, name: str) -> RemoteFolder:
         return RemoteFolder(
             _join(self.location, checked(name)), _join(self._path, name), self._connection

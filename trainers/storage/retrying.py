@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential
+from typing_extensions import override
 
 from trainers.errors import StorageUnreachableError
 from trainers.storage.base import Folder
@@ -35,21 +36,27 @@ class RetryingFolder(Folder):
         self._retry_seconds = retry_seconds
         self._on_wait = on_wait
 
+    @override
     def write(self, name: str, content: bytes) -> None:
         self._retry(lambda: self._folder.write(name, content))
 
+    @override
     def read(self, name: str) -> bytes:
         return self._retry(lambda: self._folder.read(name))
 
+    @override
     def names(self) -> list[str]:
         return self._retry(self._folder.names)
 
+    @override
     def remove(self, name: str) -> None:
         self._retry(lambda: self._folder.remove(name))
 
+    @override
     def remove_all(self) -> None:
         self._retry(self._folder.remove_all)
 
+    @override
     def child(self, name: str) -> RetryingFolder:
         return RetryingFolder(self._folder.child(name), self._retry_seconds, self._on_wait)
 

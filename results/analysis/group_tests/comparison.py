@@ -34,7 +34,8 @@ _UNIT_CIRCLE = 1e-9
 class GroupSummary:
     """One group's metric. `n` networks or runs have a value and enter `mean`, `std` (n - 1) and
     `interval` (95 %, of the mean); `ranked` enter rank statistics, diverged ones too; `diverged`
-    count those with a run that diverged."""
+    count those with a run that diverged.
+    """
 
     n: int
     ranked: int

@@ -62,6 +62,7 @@ class Unit:
 
     @property
     def diverged(self) -> bool:
+        """Whether any of its runs diverged."""
         return any(row["diverged"] for row in self.rows)
 
     @property

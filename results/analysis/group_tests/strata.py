@@ -30,13 +30,15 @@ class Factor:
 
     @property
     def name(self) -> str:
+        """The name of its column."""
         return self.column.name
 
 
 @dataclass(frozen=True, slots=True)
 class Strata:
     """`crossed` factors have a value that occurs in both groups, so runs can be compared at equal
-    values; `confounded` ones have none, so that the groups' difference may be theirs."""
+    values; `confounded` ones have none, so that the groups' difference may be theirs.
+    """
 
     crossed: tuple[Factor, ...]
     confounded: tuple[Factor, ...]

@@ -20,7 +20,8 @@ _SMALLEST_P = 1e-12
 
 def sentence(over_networks: Comparison, over_runs: Comparison, groups: TwoGroups) -> str:
     """The verdict on one metric: means and spreads over runs, as in a report, and the rest at the
-    level that has the verdict."""
+    level that has the verdict.
+    """
     metric = over_networks.metric
     decisive = over_networks if over_networks.verdict else over_runs
     first, second = _names(groups)

@@ -27,6 +27,8 @@ _FEWEST_LEVELS = 2
 
 @dataclass(frozen=True)
 class Data:
+    """One panel for each condition and kind of noise."""
+
     selection: Selection
     panels: list[tuple[Facet, NoiseAxis]]
     #: Kinds of noise with too few levels for a line.
@@ -81,6 +83,7 @@ def accuracy_by_level(group: ReplicateGroup, axis: NoiseAxis) -> dict[float, Sam
 
 
 def plot(data: Data) -> Figure:
+    """Draw accuracy over the noise's level, one line for each network."""
     selection = data.selection
     groups = selection.groups
     columns = min(len(data.panels), 2)

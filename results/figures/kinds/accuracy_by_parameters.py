@@ -39,6 +39,8 @@ _TICKS = ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 5, 7), (1, 1.5, 2, 2.5, 3, 4, 5, 6,
 
 @dataclass(frozen=True)
 class Data:
+    """One panel for each condition."""
+
     selection: Selection
     panels: list[Facet]
 
@@ -62,6 +64,7 @@ def collect(selection: Selection) -> Data:
 
 
 def plot(data: Data) -> Figure:
+    """Draw accuracy over the number of parameters, one line for each family of networks."""
     selection = data.selection
     groups = selection.groups
     columns = min(len(data.panels), 2)

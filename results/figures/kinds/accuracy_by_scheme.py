@@ -33,6 +33,8 @@ _WIDE_LABEL = 140.0
 
 @dataclass(frozen=True)
 class Data:
+    """One panel for each condition, with the same schemes in each."""
+
     selection: Selection
     panels: list[Facet]
     #: (model, scheme) from the top down.
@@ -60,6 +62,7 @@ def collect(selection: Selection) -> Data:
 
 
 def plot(data: Data) -> Figure:
+    """Draw accuracy by scheme, the schemes from the top down."""
     selection = data.selection
     groups = selection.groups
     count = len(data.panels)

@@ -34,6 +34,8 @@ _MOST_PANELS = 6
 
 @dataclass(frozen=True)
 class Data:
+    """One panel of accuracies for each condition; `others` counts the runs of other schemes."""
+
     selection: Selection
     panels: list[Facet]
     others: int
@@ -65,6 +67,7 @@ def _lambda(group: ReplicateGroup) -> float:
 
 
 def plot(data: Data) -> Figure:
+    """Draw accuracy and the largest root modulus over lambda."""
     selection = data.selection
     groups = [group for panel in data.panels for group in panel.groups]
     accuracy_height = 1.7 if len(data.panels) == 1 else 1.4

@@ -44,17 +44,22 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Panel:
+    """The coefficients that one network learned."""
+
     group: ReplicateGroup
     condition: str
     parameters: list[Parameter]
 
     @property
     def family(self) -> tuple[str, str]:
+        """Model and scheme."""
         return (self.group.model, self.group.scheme)
 
 
 @dataclass(frozen=True)
 class Data:
+    """One panel for each network."""
+
     selection: Selection
     panels: list[Panel]
 
@@ -117,6 +122,7 @@ def _lambda(block: Sequence[float]) -> float:
 
 
 def plot(data: Data) -> Figure:
+    """Draw the learned coefficients by block."""
     panels = data.panels
     groups = [panel.group for panel in panels]
     columns = min(len(panels), len({panel.condition for panel in panels}), _COLUMNS)

@@ -54,7 +54,8 @@ _NUMBERED = re.compile(r"(.*?)(\d+)")
 @dataclass(frozen=True)
 class Line:
     """One group's values by place: mean and range of the runs that did not diverge, and each other
-    run by itself. A place is an epoch, or the number of a layer, from 1."""
+    run by itself. A place is an epoch, or the number of a layer, from 1.
+    """
 
     group: ReplicateGroup
     layer: str | None
@@ -65,7 +66,8 @@ class Line:
 @dataclass(frozen=True)
 class Panel:
     """The lines of one quantity; `layers` are the places of its axis, or none if these are
-    epochs."""
+    epochs.
+    """
 
     probe: str
     quantity: str
@@ -76,6 +78,8 @@ class Panel:
 
 @dataclass(frozen=True)
 class Data:
+    """One panel for each quantity and condition."""
+
     selection: Selection
     panels: list[Panel]
     groups: list[ReplicateGroup]
@@ -216,6 +220,7 @@ def _common_prefix(layers: Sequence[str]) -> str | None:
 
 
 def plot(data: Data) -> Figure:
+    """Draw what probes measured, by epoch or by layer."""
     groups = data.groups
     names = _names(groups)
     ends = {_end(line, panel, names) for panel in data.panels for line in panel.lines}

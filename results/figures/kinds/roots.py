@@ -26,6 +26,8 @@ _AROUND = 1.35
 
 @dataclass(frozen=True)
 class Data:
+    """The schemes whose roots are known; `without` counts the runs that have none."""
+
     #: One for each scheme.
     groups: list[ReplicateGroup]
     without: int
@@ -62,6 +64,7 @@ def characteristic_roots(alpha: list[float]) -> list[tuple[complex, int]]:
 
 
 def plot(data: Data) -> Figure:
+    """Draw the roots of each scheme in the complex plane, with the unit circle."""
     together = len(data.groups) > _MOST_PANELS
     columns, wide = (1, False) if together else small_multiples([len(data.groups)], dense=True)
     # Square panels: as high as they are wide, and a title.

@@ -28,7 +28,8 @@ _TRAIN = (0, (3, 1.2))
 @dataclass(frozen=True)
 class Curve:
     """One group's accuracies by epoch, in percent: of the runs that did not diverge together, and
-    the test accuracy of each run that did."""
+    the test accuracy of each run that did.
+    """
 
     group: ReplicateGroup
     condition: str
@@ -39,6 +40,8 @@ class Curve:
 
 @dataclass(frozen=True)
 class Data:
+    """One curve for each network; `without_epochs` counts the runs that stored none."""
+
     selection: Selection
     curves: list[Curve]
     without_epochs: int
@@ -92,6 +95,7 @@ def _by_epoch(rows: list[EpochRow], name: str) -> dict[int, Sample]:
 
 
 def plot(data: Data) -> Figure:
+    """Draw a metric by epoch, one line for each network."""
     selection = data.selection
     groups = [curve.group for curve in data.curves]
     columns, wide = small_multiples(Counter(curve.condition for curve in data.curves).values())

@@ -56,7 +56,8 @@ def columns_side_by_side(
     convolutions: Iterator[Any], state: Tensor, columns: int, kept: Iterator[list[bool]] | None
 ) -> list[Tensor]:
     """A block as the paper draws it: column by column, in 2^(C - 1) rows, joined after each row
-    by those columns that have a convolution ending there. No recursion."""
+    by those columns that have a convolution ending there. No recursion.
+    """
     # The convolutions of a row in the order in which the recursion makes them.
     rows = 2 ** (columns - 1)
     tips = [state] * columns  # deepest first

@@ -373,7 +373,8 @@ def test_the_first_order_network_is_the_plain_one() -> None:
 
 def differences(network: nn.Module, degree: int) -> Tensor:
     """(degree + 1,): the largest n-th difference along a line of images, n from 1 on, as a share of
-    the largest value."""
+    the largest value.
+    """
     start, direction = noise(1, 3, 8, 8).double(), noise(1, 3, 8, 8, seed=2).double()
     steps = torch.linspace(-1, 1, degree + 2, dtype=torch.float64)
     with torch.no_grad():

@@ -1,0 +1,1 @@
+"""Residual networks as discrete dynamical systems: with and without shortcuts."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from trainers.models.dynamical_resnet.options import DynamicalResNetOptions, blocks_of
 from trainers.models.initialisation import initialise
@@ -34,6 +35,7 @@ class PreActivationBlock(nn.Module):
         self.shortcut = shortcut
         self.projection = projection(block) if shortcut and block.changes_shape else None
 
+    @override
     def forward(self, state: Tensor) -> Tensor:
         activated = self.function.activate(state)
         out: Tensor = self.function(activated)
@@ -54,6 +56,7 @@ class PostActivationBlock(nn.Module):
             norm = nn.BatchNorm2d(block.outputs) if batch_norm else nn.Identity()
             self.projection = nn.Sequential(projection(block), norm)
 
+    @override
     def forward(self, state: Tensor) -> Tensor:
         out: Tensor = self.function(state)
         if not self.shortcut:
@@ -93,6 +96,7 @@ class DynamicalResNet(Network):
         self.classifier = nn.Linear(features, classes)
         initialise(self, generator)
 
+    @override
     def pooled(self, state: Tensor) -> Tensor:
         features: Tensor = self.activation(state).mean(dim=(2, 3))
         return features

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from trainers.models.fractalnet.options import FractalNetOptions, columns_of, widths_of
 from trainers.models.network import Network
@@ -33,6 +34,7 @@ class Convolution(nn.Module):
         self.conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(outputs)
 
+    @override
     def forward(self, state: Tensor) -> Tensor:
         return functional.relu(self.norm(self.conv(state)))
 

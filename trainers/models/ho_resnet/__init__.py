@@ -1,0 +1,1 @@
+"""HO-ResNet: blocks that are steps of Runge-Kutta methods."""

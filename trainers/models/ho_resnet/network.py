@@ -15,6 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from trainers.methods.runge_kutta import EULER, Tableau
 from trainers.models.ho_resnet.options import HighOrderOptions, Step, layout_of, tableau_of
@@ -101,6 +102,7 @@ class RungeKuttaBlock(nn.Module):
             else None
         )
 
+    @override
     def forward(self, state: Tensor) -> Tensor:
         slopes = [self._slope(0, state)]
         if self.projection is not None:
@@ -138,5 +140,6 @@ class HighOrderNetwork(Network):
         self.classifier = nn.Linear(features, classes)
         initialise(self, generator)
 
+    @override
     def pooled(self, state: Tensor) -> Tensor:
         return functional.relu(self.norm(state)).mean(dim=(2, 3))

@@ -1,0 +1,1 @@
+"""Networks whose blocks are steps of a linear multistep scheme."""

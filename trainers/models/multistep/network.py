@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models.coefficients import coefficients_of
@@ -44,6 +45,7 @@ class ResidualFunction(nn.Module):
         self.norm2 = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
 
+    @override
     def forward(self, state: Tensor) -> Tensor:
         inner = self.conv1(functional.relu(self.norm1(state)))
         out: Tensor = self.conv2(functional.relu(self.norm2(inner)))
@@ -62,6 +64,7 @@ class BottleneckFunction(nn.Module):
         self.norm3 = nn.BatchNorm2d(inner)
         self.conv3 = nn.Conv2d(inner, outputs, 1, bias=False)
 
+    @override
     def forward(self, state: Tensor) -> Tensor:
         inner = self.conv1(functional.relu(self.norm1(state)))
         inner = self.conv2(functional.relu(self.norm2(inner)))
@@ -159,6 +162,7 @@ class MultistepNetwork(Network):
         self.classifier = nn.Linear(features, classes)
         initialise(self, generator)
 
+    @override
     def pooled(self, state: Tensor) -> Tensor:
         return functional.relu(self.norm(state)).mean(dim=(2, 3))
 

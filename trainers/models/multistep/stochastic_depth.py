@@ -51,6 +51,7 @@ class DroppedBlocks(nn.Module):
         self.register_buffer("kept", everything, persistent=False)
 
     def begin_epoch(self, draw: Callable[[str], torch.Generator]) -> None:
+        """Draw this epoch's dropped blocks from a generator of their own."""
         self._generator = draw("dropped blocks")
 
     def begin_batch(self) -> None:

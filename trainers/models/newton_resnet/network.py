@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from trainers.models.newton_resnet.options import NewtonOptions, Normalisation
 from trainers.models.resnet.network import (
@@ -73,6 +74,7 @@ class NewtonBlock(ResidualBlock):
         term: Tensor = self.normalisation2(product)
         return term
 
+    @override
     def forward(self, state: Tensor) -> Tensor:
         shortcut, slope = self.shortcut(state), self.function(state)
         first, second = shortcut + slope, self.second_order(shortcut, slope)

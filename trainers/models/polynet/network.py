@@ -14,6 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from trainers.models.initialisation import initialise
 from trainers.models.multistep.network import ResidualFunction
@@ -59,6 +60,7 @@ class SecondApplication(nn.Module):
         self.statistics1 = _OwnStatistics(width)
         self.statistics2 = _OwnStatistics(width)
 
+    @override
     def forward(self, function: ResidualFunction, state: Tensor) -> Tensor:
         inner = function.conv1(functional.relu(self.statistics1(state, function.norm1)))
         out: Tensor = function.conv2(functional.relu(self.statistics2(inner, function.norm2)))
@@ -75,6 +77,7 @@ class PolynomialBlock(nn.Module):
         self.again = SecondApplication(width) if kind == "poly-2" else None
         self.other = None if kind == "poly-2" else ResidualFunction(width, width, 1)
 
+    @override
     def forward(self, state: Tensor) -> Tensor:
         first: Tensor = self.function(state)
         if self.again is not None:
@@ -93,6 +96,7 @@ class StageChange(nn.Module):
         self.function = ResidualFunction(inputs, outputs, 2)
         self.projection = nn.Conv2d(inputs, outputs, 1, stride=2, bias=False)
 
+    @override
     def forward(self, state: Tensor) -> Tensor:
         new: Tensor = self.projection(state) + self.function(state)
         return new
@@ -124,5 +128,6 @@ class PolyNet(Network):
         self.classifier = nn.Linear(features, classes)
         initialise(self, generator)
 
+    @override
     def pooled(self, state: Tensor) -> Tensor:
         return functional.relu(self.norm(state)).mean(dim=(2, 3))

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from trainers.models.initialisation import initialise
 from trainers.models.network import Network
@@ -28,6 +29,7 @@ class BatchNorm(nn.BatchNorm2d):
     value has no variance, so that it is normalised by the running statistics instead.
     """
 
+    @override
     def forward(self, state: Tensor) -> Tensor:
         if self.training and state.numel() == self.num_features:
             return functional.batch_norm(
@@ -43,7 +45,8 @@ def activation_layer(activation: Activation) -> nn.Module:
 
 class ResidualBlock(nn.Module):
     """One step: (N, inputs, H, W) -> (N, outputs, H, W); H and W are halved, rounded up, if the
-    widths differ."""
+    widths differ.
+    """
 
     def __init__(self, inputs: int, outputs: int, activation: Activation) -> None:
         super().__init__()
@@ -64,6 +67,7 @@ class ResidualBlock(nn.Module):
         out: Tensor = self.norm2(self.conv2(inner))
         return out
 
+    @override
     def forward(self, state: Tensor) -> Tensor:
         new: Tensor = self.activation(self.shortcut(state) + self.function(state))
         return new

@@ -17,6 +17,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models.coefficients import coefficients_of
@@ -47,6 +48,7 @@ class BottleneckFunction(nn.Module):
         self.norm3 = nn.BatchNorm2d(inner if self.preactivation else block.outputs)
         self.conv3 = nn.Conv2d(inner, block.outputs, 1, bias=False)
 
+    @override
     def forward(self, state: Tensor) -> Tensor:
         out: Tensor
         if self.preactivation:
@@ -124,10 +126,12 @@ class ResNeXtNetwork(MultistepStates):
         self.classifier = nn.Linear(features, classes)
         initialise(self, generator)
 
+    @override
     def first_state(self, images: Tensor) -> Tensor:
         first: Tensor = self.stem(images)
         return first if self.preactivation else functional.relu(self.norm(first))
 
+    @override
     def pooled(self, state: Tensor) -> Tensor:
         last = functional.relu(self.norm(state)) if self.preactivation else state
         return last.mean(dim=(2, 3))

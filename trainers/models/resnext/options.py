@@ -87,6 +87,7 @@ class BlockLayout:
 
     @property
     def stride(self) -> int:
+        """Of the convolution that changes the stage; 1 in every other block."""
         return 2 if self.changes_stage else 1
 
 

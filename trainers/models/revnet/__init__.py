@@ -1,0 +1,1 @@
+"""RevNet, whose blocks can be run backwards."""

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from trainers.models.initialisation import initialise
 from trainers.models.network import Network
@@ -113,9 +114,11 @@ class RevNet(Network):
         x1, x2 = state.to(torch.promote_types(state.dtype, torch.float32)).chunk(2, dim=1)
         return x1, x2
 
+    @override
     def pooled(self, state: Tensor) -> Tensor:
         return functional.relu(self.norm(state)).mean(dim=(2, 3))
 
+    @override
     def forward(self, images: Tensor) -> Tensor:
         x1, x2 = self._streams(images)
         # A compiler chooses for itself what it keeps, and cannot follow a backward pass of ours.

@@ -21,7 +21,9 @@ class Block(Protocol):
     f: nn.Module
     g: nn.Module
 
-    def __call__(self, x1: Tensor, x2: Tensor, again: bool = False) -> tuple[Tensor, Tensor]: ...
+    def __call__(self, x1: Tensor, x2: Tensor, again: bool = False) -> tuple[Tensor, Tensor]:
+        """Both streams after the block; `again` if they were computed before."""
+        ...
 
 
 def recomputed(blocks: Iterable[nn.Module], x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,1 @@
+"""Shake-shake networks."""

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from trainers.models.initialisation import initialise
 from trainers.models.network import Network
@@ -77,6 +78,7 @@ class Shakes(nn.Module):
         self.register_buffer("shares", torch.full((2, blocks, 1), 0.5), persistent=False)
 
     def begin_epoch(self, draw: Callable[[str], torch.Generator]) -> None:
+        """Draw this epoch's shakes from generators of their own."""
         # One each, so that no mode of one pass changes the draws of the other.
         self._forward = draw("forward shakes")
         self._backward = draw("backward shakes")
@@ -113,6 +115,7 @@ class Branch(nn.Module):
         self.conv2 = nn.Conv2d(block.outputs, block.outputs, 3, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(block.outputs)
 
+    @override
     def forward(self, state: Tensor) -> Tensor:
         inner = self.norm1(self.conv1(functional.relu(state)))
         out: Tensor = self.norm2(self.conv2(functional.relu(inner)))
@@ -121,7 +124,8 @@ class Branch(nn.Module):
 
 class Projection(nn.Module):
     """y_n in another width: half of the channels see every stride-th pixel from the first one, the
-    others from the one above and to the left of it, which for the first row and column is zero."""
+    others from the one above and to the left of it, which for the first row and column is zero.
+    """
 
     def __init__(self, block: BlockLayout) -> None:
         super().__init__()
@@ -130,6 +134,7 @@ class Projection(nn.Module):
         self.shifted = nn.Conv2d(block.inputs, block.outputs // 2, 1, bias=False)
         self.norm = nn.BatchNorm2d(block.outputs)
 
+    @override
     def forward(self, state: Tensor) -> Tensor:
         state = functional.relu(state)
         shifted = functional.pad(state, (1, -1, 1, -1))
@@ -182,6 +187,7 @@ class ShakeShakeNetwork(Network):
         self.classifier = nn.Linear(layout[-1].outputs, classes)
         initialise(self, generator)
 
+    @override
     def pooled(self, state: Tensor) -> Tensor:
         return functional.relu(state).mean(dim=(2, 3))
 

@@ -1,0 +1,1 @@
+"""Wide networks whose blocks are steps of a multistep scheme."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from trainers.models.wide.layout import Convolution, Stem, WideBlock
 
@@ -35,6 +36,7 @@ class ActivatedNorm(nn.Module):
         super().__init__()
         self.norm = _norm(channels, batch_norm)
 
+    @override
     def forward(self, state: Tensor) -> Tensor:
         return functional.relu(self.norm(state))
 
@@ -57,6 +59,7 @@ class WideStem(nn.Module):
         )
         self.activation = activation
 
+    @override
     def forward(self, images: Tensor) -> Tensor:
         state: Tensor = self.conv(images)
         if self.activation is not None:
@@ -81,9 +84,11 @@ class PreActivationFunction(nn.Module):
         self.convolutions = nn.ModuleList(_conv2d(conv) for conv in block.convolutions)
 
     def activate(self, state: Tensor) -> Tensor:
+        """The first activation, which the projection shares."""
         activated: Tensor = self.activations[0](state)
         return activated
 
+    @override
     def forward(self, activated: Tensor) -> Tensor:
         out: Tensor = self.convolutions[0](activated)
         for activation, conv in zip(self.activations[1:], self.convolutions[1:], strict=True):
@@ -104,6 +109,7 @@ class PostActivationFunction(nn.Module):
             ActivatedNorm(conv.outputs, batch_norm=batch_norm) for conv in block.convolutions
         )
 
+    @override
     def forward(self, state: Tensor) -> Tensor:
         for conv, activation in zip(self.convolutions, self.activations, strict=True):
             state = activation(conv(state))

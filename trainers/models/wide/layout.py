@@ -39,6 +39,7 @@ class Division:
 
     @property
     def total(self) -> int:
+        """The number of blocks in all stages."""
         return sum(self.blocks)
 
 

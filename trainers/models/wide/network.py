@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models.coefficients import coefficients_of
@@ -81,6 +82,7 @@ class WideMultistepNetwork(MultistepStates):
         self.classifier = nn.Linear(features, classes)
         initialise(self, generator)
 
+    @override
     def pooled(self, state: Tensor) -> Tensor:
         features: Tensor = self.activation(state).mean(dim=(2, 3))
         return features

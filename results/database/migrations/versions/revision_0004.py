@@ -8,4 +8,5 @@ down_revision = None
 
 
 def upgrade() -> None:
+    """No step leads to the baseline: always raises NotImplementedError."""
     raise NotImplementedError("an empty database is made by results.schema.revisions.create")
