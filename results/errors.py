@@ -15,10 +15,9 @@
     ├── UnknownProbeValueError a quantity or a layer that no probe measured
     ├── PageTooLargeError      a page that would list more runs than a browser shows
     ├── UnknownPublishedTableError  a published table that does not exist
-    ├── ArchiveError           an archive cannot be written
+    ├── ArchiveError           an archive cannot be written or read
     │   ├── ArchiveExistsError its place is taken
-    │   ├── BadArchiveError    damaged, or its content breaks a rule
-    │   └── NewerArchiveError  written by a newer version
+    │   └── BadArchiveError    damaged, or its content breaks a rule
     └── DatabaseError          cannot be opened, written, or is no sweep database
         ├── NoDatabaseError    there is nothing at that place
         └── DriverBusyError    another driver works on this database
@@ -181,28 +180,18 @@ class ArchiveExistsError(ArchiveError):
 
     def __init__(self, path: object, *, asked_to_replace: bool) -> None:
         if asked_to_replace:
-            problem = "is not an archive, or holds more than one: it is not replaced"
+            problem = "is no archive: it is not replaced"
         else:
             problem = "exists already (--replace writes an archive anew)"
-        super().__init__(f"{path} {problem}; name another folder for the archive")
+        super().__init__(f"{path} {problem}; choose another place with --output")
 
 
 class BadArchiveError(ArchiveError):
-    """An archive is damaged, or its content breaks a rule; the message names file and row."""
+    """An archive is damaged, or its content breaks a rule; the message names table and row."""
 
-    def __init__(self, folder: object, problem: str) -> None:
+    def __init__(self, path: object, problem: str) -> None:
         self.problem = problem
-        super().__init__(f"{folder} is not a sound archive, and nothing of it was read: {problem}")
-
-
-class NewerArchiveError(ArchiveError):
-    """An archive was written by a version that this one does not know."""
-
-    def __init__(self, folder: object, problem: str) -> None:
-        super().__init__(
-            f"{folder} was written by a newer version of sweep: {problem}; nothing was changed."
-            " Install the newer version, then 'sweep db upgrade', and import again"
-        )
+        super().__init__(f"{path} cannot be imported, and nothing of it was: {problem}")
 
 
 class UnknownFigureError(ResultsError, UnknownNameError):

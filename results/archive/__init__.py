@@ -1,8 +1,7 @@
-"""Archives: sweeps as a folder of Parquet files, and merging such a folder into a database.
+"""Archives: sweeps as one SQLite database file, and merging such a file into a database.
 
-    results.archive.writing.export      the sweeps of a database -> a folder
-    results.archive.reading.Archive     a folder, checked before anything is believed
-    results.archive.merging.merge       an archive -> a database; results.archive.merged.Merged
-
-All but `merged` import pyarrow: import them where they are used.
+results.archive.writing.export         the sweeps of a database -> an archive
+results.archive.reading.open_archive   an archive, or any other sweep database file, checked
+results.archive.merging.merge          what it holds -> a database; results.archive.merged
+results.archive.parquet.export         the sweeps of a database -> Parquet, for other programs
 """

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from results.archive.chosen import Row
 from results.archive.merged import Conflict, ConflictKind, Difference
-from results.archive.reading import Row
 
 RESULT = ("weights_sha256", "diverged", "test_accuracy", "best_test_accuracy", "train_accuracy")
 """Columns in which two trainings of one run agree. Times, say, always differ."""

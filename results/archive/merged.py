@@ -13,7 +13,7 @@ ConflictKind = Literal["result", "config", "running", "measurement", "evaluation
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The rows of one file of the archive, by what became of them; they add up to the file.
+    """The rows of one table of the archive, by what became of them; they add up to the table.
 
     `inserted` are new here. `completed` gave a row here what it lacked: a result to a run that
     had none, an end to an attempt. `already_here` have a row of the same key here, which stayed.

@@ -8,15 +8,13 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import Connection, Table, bindparam, insert, select, text, update
 
 from results.archive import merging_sweeps
+from results.archive.chosen import ARCHIVED, Row
 from results.archive.decisions import Decision, decide
-from results.archive.layout import ARCHIVED, NAMED_AT_ONCE
 from results.archive.merged import Conflict, Counts, Difference, Merged
-from results.archive.reading import Archive, Row
+from results.archive.reading import Archive
 from results.schema.tables import (
     attempts,
     blocks,
@@ -26,6 +24,9 @@ from results.schema.tables import (
     probes,
     runs,
 )
+
+NAMED_AT_ONCE = 1_000
+"""How many keys are named in one query: SQLite takes 32,766 parameters."""
 
 
 def merge(
@@ -68,7 +69,7 @@ def merge(
     merging.rows_of_results(blocks)
     other_specs = merging_sweeps.merge_sweeps(connection, archive, renamed, merging.counts)
     return Merged(
-        counts={name: Counts(**merging.counts[name]) for name in ARCHIVED},
+        counts={name: Counts(**tally) for name, tally in merging.counts.items()},
         adopted=tuple(merging.adopted),
         queued=tuple(merging.queued),
         conflicts=tuple(merging.conflicts),
@@ -80,7 +81,7 @@ def merge(
 def _keep_writers_waiting(connection: Connection) -> None:
     """What is read here must not change before it is written. On SQLite this is so anyway."""
     if connection.dialect.name == "postgresql":
-        tables = ", ".join(entry.name for entry in ARCHIVED.values())
+        tables = ", ".join(table.name for table in ARCHIVED)
         connection.execute(text(f"LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE"))
 
 
@@ -90,7 +91,7 @@ class _Merging:
     def __init__(self, connection: Connection, archive: Archive) -> None:
         self._connection = connection
         self._archive = archive
-        self.counts: dict[str, Counter[str]] = {name: Counter() for name in ARCHIVED}
+        self.counts: dict[str, Counter[str]] = {table.name: Counter() for table in ARCHIVED}
         self.conflicts: list[Conflict] = []
         self.adopted: list[str] = []
         self.queued: list[str] = []
@@ -100,8 +101,7 @@ class _Merging:
 
     def evaluation_configs(self) -> None:
         tally = self.counts[evaluation_configs.name]
-        for batch in self._archive.batches(evaluation_configs.name, NAMED_AT_ONCE):
-            rows = self._archive.as_rows(evaluation_configs.name, batch)
+        for rows in self._archive.batches(evaluation_configs, at_once=NAMED_AT_ONCE):
             column = evaluation_configs.c.evaluation_id
             here = self._by_key(evaluation_configs, column.in_([r[column.name] for r in rows]))
             new = []
@@ -183,15 +183,15 @@ class _Merging:
         """Rows of a table that a run gets with its result: with a new result, or none."""
         known = self._epochs["already_here"]
         bare = [] if table is epochs else self._without_rows(table, known)
-        inserted = pa.array(self._epochs["inserted"] + bare, type=pa.string())
-        already_here = pa.array(sorted(set(known) - set(bare)), type=pa.string())
+        inserted = {*self._epochs["inserted"], *bare}
+        already_here = set(known) - set(bare)
         tally = self.counts[table.name]
-        for batch in self._archive.batches(table.name):
-            new = batch.filter(pc.is_in(batch["run_id"], inserted))
-            stay = pc.sum(pc.is_in(batch["run_id"], already_here)).as_py()
+        for rows in self._archive.batches(table):
+            new = [row for row in rows if row["run_id"] in inserted]
+            stay = sum(row["run_id"] in already_here for row in rows)
             tally["already_here"] += stay
-            tally["left_out"] += batch.num_rows - new.num_rows - stay
-            self._insert(table, self._archive.as_rows(table.name, new))
+            tally["left_out"] += len(rows) - len(new) - stay
+            self._insert(table, new)
 
     def _without_rows(self, table: Table, run_ids: list[str]) -> list[str]:
         """The runs that have no row of the table here: their result was stored before it was."""
@@ -204,15 +204,15 @@ class _Merging:
         return [run_id for run_id in run_ids if run_id not in found]
 
     def evaluations(self) -> None:
-        measured = pa.array(self._measured, type=pa.string())
-        other = pa.array(self._other_evaluations, type=pa.string())
+        measured, other = set(self._measured), set(self._other_evaluations)
         tally = self.counts[evaluations.name]
-        for batch in self._archive.batches(evaluations.name, NAMED_AT_ONCE):
-            taken = pc.and_not(
-                pc.is_in(batch["run_id"], measured), pc.is_in(batch["evaluation_id"], other)
-            )
-            rows = self._archive.as_rows(evaluations.name, batch.filter(taken))
-            tally["left_out"] += batch.num_rows - len(rows)
+        for batch in self._archive.batches(evaluations, at_once=NAMED_AT_ONCE):
+            rows = [
+                row
+                for row in batch
+                if row["run_id"] in measured and row["evaluation_id"] not in other
+            ]
+            tally["left_out"] += len(batch) - len(rows)
             ids = list({row["run_id"] for row in rows})
             here = self._by_key(evaluations, evaluations.c.run_id.in_(ids))
             new = []

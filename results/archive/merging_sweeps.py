@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, insert, select, update
 
-from results.archive.layout import NAMED_AT_ONCE
-from results.archive.reading import Archive, Row
+from results.archive.chosen import Row
+from results.archive.reading import Archive
 from results.schema.tables import sweep_evaluations, sweep_runs, sweep_specs, sweeps
+
+_NAMED_AT_ONCE = 1_000
 
 
 def names_here(archive: Archive, names: Mapping[str, str]) -> dict[str, str]:
@@ -46,34 +46,33 @@ def merge_sweeps(
     overrides) that it never had become versions before its newest one, which stays the newest and
     whose number rises. `counts` are raised by what became of the rows.
     """
-    numbers: dict[str, int] = {}
-    new: set[str] = set()
-    for row in archive.rows(sweeps.name):
-        name = row["name"]
+    other_specs = []
+    for row in archive.sweep_rows:
+        name = renamed[row["name"]]
         found = connection.execute(
-            select(sweeps.c.id).where(sweeps.c.name == renamed[name])
+            select(sweeps.c.id).where(sweeps.c.name == name)
         ).scalar_one_or_none()
         counts[sweeps.name]["inserted" if found is None else "already_here"] += 1
-        if found is None:
-            new.add(name)
-            found = connection.execute(
-                insert(sweeps).values(row | {"name": renamed[name]}).returning(sweeps.c.id)
+        sweep_id = found
+        if sweep_id is None:
+            new = {key: value for key, value in row.items() if key != "id"} | {"name": name}
+            sweep_id = connection.execute(
+                insert(sweeps).values(new).returning(sweeps.c.id)
             ).scalar_one()
-        numbers[name] = int(found)
-    other_specs = []
-    for name, versions in groupby(archive.rows(sweep_specs.name), key=itemgetter("sweep")):
-        rows = [_here(row, numbers[name]) for row in versions]
-        if renamed[name] != name:
-            rows = [_under_name(row, renamed[name]) for row in rows]
-        if _merge_specs(connection, numbers[name], rows, counts[sweep_specs.name]):
-            other_specs.append(renamed[name])
-    for table in (sweep_runs, sweep_evaluations):
-        _merge_members(connection, archive, table, numbers, new, counts[table.name])
+        specs = [
+            spec | {"sweep_id": sweep_id}
+            for batch in archive.batches(sweep_specs, sweep_specs.c.sweep_id == row["id"])
+            for spec in batch
+        ]
+        if name != row["name"]:
+            specs = [_under_name(spec, name) for spec in specs]
+        if _merge_specs(connection, sweep_id, specs, counts[sweep_specs.name]):
+            other_specs.append(name)
+        for table in (sweep_runs, sweep_evaluations):
+            _merge_members(
+                connection, archive, table, row["id"], sweep_id, found is None, counts[table.name]
+            )
     return other_specs
-
-
-def _here(row: Row, sweep_id: int) -> Row:
-    return {name: value for name, value in row.items() if name != "sweep"} | {"sweep_id": sweep_id}
 
 
 def _under_name(row: Row, name: str) -> Row:
@@ -124,30 +123,31 @@ def _merge_members(
     connection: Connection,
     archive: Archive,
     table: Table,
-    numbers: Mapping[str, int],
-    new: set[str],
+    archived_id: int,
+    sweep_id: int,
+    is_new: bool,
     tally: Counter[str],
 ) -> None:
-    """Adds runs or evaluations to sweeps; those of a sweep that is new here keep their places."""
+    """Adds runs or evaluations to a sweep; those of one that is new here keep their places."""
     member = table.c["run_id" if table is sweep_runs else "evaluation_id"]
-    places: dict[str, int] = {}
-    for batch in archive.batches(table.name, NAMED_AT_ONCE):
-        for name, group in groupby(archive.as_rows(table.name, batch), key=itemgetter("sweep")):
-            rows = [_here(row, numbers[name]) for row in group]
-            if name not in new:
-                of_sweep = table.c.sweep_id == numbers[name]
-                if name not in places:
-                    last = func.coalesce(func.max(table.c.position), -1)
-                    places[name] = connection.execute(select(last).where(of_sweep)).scalar_one()
-                ids = [row[member.name] for row in rows]
-                known = set(
-                    connection.execute(select(member).where(of_sweep, member.in_(ids))).scalars()
-                )
-                tally["already_here"] += len(known)
-                rows = [row for row in rows if row[member.name] not in known]
-                for row in rows:
-                    places[name] += 1
-                    row["position"] = places[name]
-            if rows:
-                connection.execute(insert(table), rows)
-                tally["inserted"] += len(rows)
+    of_sweep = table.c.sweep_id == sweep_id
+    last = func.coalesce(func.max(table.c.position), -1)
+    place = connection.execute(select(last).where(of_sweep)).scalar_one()
+    archived = archive.batches(
+        table, table.c.sweep_id == archived_id, table.c.position, at_once=_NAMED_AT_ONCE
+    )
+    for batch in archived:
+        rows = [row | {"sweep_id": sweep_id} for row in batch]
+        if not is_new:
+            ids = [row[member.name] for row in rows]
+            known = set(
+                connection.execute(select(member).where(of_sweep, member.in_(ids))).scalars()
+            )
+            tally["already_here"] += len(known)
+            rows = [row for row in rows if row[member.name] not in known]
+            for row in rows:
+                place += 1
+                row["position"] = place
+        if rows:
+            connection.execute(insert(table), rows)
+            tally["inserted"] += len(rows)

@@ -2,194 +2,139 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+from sqlalchemy import Connection, Table, select
+from sqlalchemy.exc import DBAPIError
 
-from results.archive.checking import check_content
-from results.archive.layout import ARCHIVED, MANIFEST, ArchivedColumn, ArchivedTable
-from results.archive.manifest import ColumnEntry, FileEntry, Manifest, read_manifest
-from results.errors import BadArchiveError
+from results.archive.chosen import Row, dicts_in_parts, rows_at_once
+from results.database.connect import connect
+from results.database.integrity import corruptions
+from results.database.url import sqlite_url
+from results.errors import ArchiveError, BadArchiveError, DatabaseError
+from results.schema.archive_note import archive_note, content_sha256, is_archive
+from results.schema.tables import attempts, runs, sweeps
 
-#: A row of a file, by column name, with its JSON read.
-Row = dict[str, Any]
+_MAGIC = b"SQLite format 3\0"
+_LOCAL = {attempts.c.driver_id}
+"""Columns that mean nothing in another database."""
 
 
 class Archive:
-    """A folder that `export` wrote, whole and checked.
+    """A sweep database file, checked, in one consistent view.
 
-    Rows are dicts by column name: those of the table, and `sweep`, a name, in place of a sweep's
-    number. Every method raises BadArchiveError if a file changed after the archive was opened.
+    Its rows are dicts by column name; a sweep's number is the archive's own.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
-        self.folder = folder
-        self.manifest = manifest
-        self._stamps: dict[str, tuple[int, int, int]] = {}
-
-    @classmethod
-    def open(cls, folder: Path, *, revisions: Sequence[str]) -> Self:
-        """Checks everything about the archive: files against the manifest, content by the rules.
-
-        `revisions` are the schemas that this program knows, oldest first. An archive of an older
-        one may lack columns that a row can do without, which stay empty, and files of tables that
-        its schema had not.
-
-        Raises NewerArchiveError if a newer version wrote it. Raises BadArchiveError if a file is
-        missing or not what the manifest says, or if a row breaks a constraint of the tables,
-        refers to nothing, or contradicts another: the message names file, row and column.
-        """
-        archive = cls(folder, read_manifest(folder, revisions))
-        files = {entry.name: entry for entry in archive.manifest.files}
-        schema = archive.manifest.schema_revision
-        known = {entry.file for entry in ARCHIVED.values()}
-        needed = {
-            entry.file
-            for entry in ARCHIVED.values()
-            if entry.since not in revisions[revisions.index(schema) + 1 :]
-        }
-        if len(files) != len(archive.manifest.files) or not needed <= files.keys() <= known:
-            raise archive.bad(f"{MANIFEST} does not list each of the {len(needed)} files once")
-        older = schema != revisions[-1]
-        for table in archive.tables():
-            archive._check_file(table, files[table.file], older=older)
-        check_content(archive)
-        return archive
+    def __init__(self, path: Path, connection: Connection) -> None:
+        self.path = path
+        self._connection = connection
+        order = (sweeps.c.created_at, sweeps.c.name)
+        self.sweep_rows = [
+            dict(row) for row in connection.execute(select(sweeps).order_by(*order)).mappings()
+        ]
+        """The sweeps, the one created first in front."""
+        self._note = (
+            connection.execute(select(archive_note)).one_or_none()
+            if is_archive(connection)
+            else None
+        )
+        self.exported_at = self._note.created_at if self._note else path.stat().st_mtime
+        """When it was written, in seconds since the epoch."""
 
     @property
     def sweeps(self) -> tuple[str, ...]:
-        """The names of its sweeps, the one created first in front."""
-        return self.manifest.sweeps
+        """Their names."""
+        return tuple(row["name"] for row in self.sweep_rows)
 
-    @property
-    def exported_at(self) -> float:
-        """When it was written, in seconds since the epoch."""
-        return self.manifest.created_at.timestamp()
+    def check(self) -> None:
+        """Raises BadArchiveError unless every row can be believed."""
+        problem = next(corruptions(self._connection), None)
+        if problem is not None:
+            raise self.bad(problem)
+        for name in self.sweeps:
+            if not name.isprintable():
+                raise self.bad(f"the name {name!r} of a sweep has characters nobody can print")
+        # This reads every text, which may turn out not to be UTF-8.
+        found = content_sha256(self._connection)
+        if self._note and self._note.content_sha256 != found:
+            raise self.bad("its content was changed after it was written: copy it again")
 
-    def tables(self) -> list[ArchivedTable]:
-        """The tables whose files it has, in their order: all, unless an older version wrote it."""
-        present = {file.name for file in self.manifest.files}
-        return [entry for entry in ARCHIVED.values() if entry.file in present]
-
-    def columns(self, table: str) -> tuple[ArchivedColumn, ...]:
-        """The columns of a table's file: all, unless an older version wrote it."""
-        (entry,) = (file for file in self.manifest.files if file.name == ARCHIVED[table].file)
-        present = {column.name for column in entry.columns}
-        return tuple(c for c in ARCHIVED[table].columns if c.name in present)
-
-    def batches(self, table: str, at_once: int | None = None) -> Iterator[Any]:
-        """The file of a table as Arrow record batches of `at_once` rows, in its order.
-
-        None if the archive's schema had no such table.
-        """
-        entry = ARCHIVED[table]
-        if entry not in self.tables():
-            return
-        with self._parquet(entry) as file:
-            for batch in file.iter_batches(at_once or entry.rows_at_once):
-                batch.validate(full=True)
-                yield batch
-
-    def rows(self, table: str) -> Iterator[Row]:
-        """The rows of a table's file, in its order."""
-        for batch in self.batches(table):
-            yield from self.as_rows(table, batch)
-
-    def as_rows(self, table: str, batch: Any) -> list[Row]:
-        """An Arrow record batch of this table's file as rows."""
-        json_columns = [column.name for column in self.columns(table) if column.json]
-        rows: list[Row] = batch.to_pylist()
-        for name in json_columns:
-            for row in rows:
-                if row[name] is not None:
-                    row[name] = json.loads(row[name])
-        return rows
+    def batches(
+        self, table: Table, where: Any = None, order: Any = None, *, at_once: int | None = None
+    ) -> Iterator[list[Row]]:
+        """The rows of a table, some thousand at once, in the order of its key or in `order`."""
+        columns = [column for column in table.columns if column not in _LOCAL]
+        query = select(*columns).order_by(*([order] if order is not None else table.primary_key))
+        if where is not None:
+            query = query.where(where)
+        size = at_once or rows_at_once(table)
+        try:
+            result = self._connection.execute(query, execution_options={"yield_per": size})
+            yield from dicts_in_parts(result)
+        except DBAPIError as error:
+            raise self.bad(str(error.orig)) from error
 
     def runs_with_attempts(self) -> Iterator[tuple[Row, list[Row]]]:
         """Every run with its attempts, in order of their ids and numbers."""
         by_run = itemgetter("run_id")
-        tried = groupby(self.rows("attempts"), key=by_run)
-        run_id, attempts = next(tried, (None, iter(())))
-        for run in self.rows("runs"):
+        rows = (row for batch in self.batches(attempts) for row in batch)
+        tried = groupby(rows, key=by_run)
+        run_id, found = next(tried, (None, iter(())))
+        for run in (row for batch in self.batches(runs) for row in batch):
             if run["run_id"] == run_id:
-                yield run, list(attempts)
-                run_id, attempts = next(tried, (None, iter(())))
+                yield run, list(found)
+                run_id, found = next(tried, (None, iter(())))
             else:
                 yield run, []
 
     def bad(self, problem: str) -> BadArchiveError:
         """The error that says what is wrong with this archive."""
-        return BadArchiveError(self.folder, problem)
+        return BadArchiveError(self.path, problem)
 
-    def _check_file(self, table: ArchivedTable, expected: FileEntry, *, older: bool) -> None:
-        path = self.folder / table.file
+
+@contextmanager
+def open_archive(path: Path) -> Iterator[Archive]:
+    """What `export` wrote, or any other sweep database file, for as long as the block runs.
+
+    The whole content is checked by the rules of the tables. Nothing of the file is changed.
+
+    Raises BadArchiveError if it is no such file, or a row breaks a rule, refers to nothing, or
+    contradicts another: the message names table, column and row. Raises ArchiveError if it has
+    the schema of another version.
+    """
+    path = path.resolve()
+    _require_sqlite(path)
+    try:
+        database = connect(sqlite_url(path), "read")
+    except DatabaseError as error:
+        raise ArchiveError(f"nothing was imported: {error}") from None
+    with closing(database), database.reading() as connection:
         try:
-            with path.open("rb") as file:
-                self._stamps[table.name] = _stamp(file.fileno())
-                size = os.fstat(file.fileno()).st_size
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        except FileNotFoundError:
-            raise self.bad(f"{table.file} is missing") from None
-        except OSError as error:
-            raise self.bad(f"{table.file} cannot be read ({error.strerror})") from error
-        if size != expected.bytes:
-            raise self.bad(
-                f"{table.file} has {size} bytes, and {expected.bytes} were written: copy it again"
-            )
-        if sha256 != expected.sha256:
-            raise self.bad(f"{table.file} was changed after it was written: copy it again")
-        with self._parquet(table) as parquet:
-            found = [(field.name, str(field.type)) for field in parquet.schema_arrow]
-            rows = parquet.metadata.num_rows
-        if found != [(column.name, column.type) for column in expected.columns]:
-            raise self.bad(f"{table.file} has other columns than {MANIFEST} says")
-        if rows != expected.rows:
-            raise self.bad(f"{table.file} has {rows} rows, and {MANIFEST} says {expected.rows}")
-        self._check_columns(table, expected.columns, older=older)
-
-    def _check_columns(
-        self, table: ArchivedTable, columns: Sequence[ColumnEntry], *, older: bool
-    ) -> None:
-        known: Mapping[str, ArchivedColumn] = {column.name: column for column in table.columns}
-        for column in columns:
-            if column.name not in known:
-                raise self.bad(f"{table.file} has a column {column.name!r}, which nobody knows")
-            if column.type != str(known[column.name].arrow):
-                raise self.bad(
-                    f"{table.file}: {column.name} is {column.type}, where"
-                    f" {known[column.name].arrow} is expected"
-                )
-        present = {column.name for column in columns}
-        if len(present) != len(columns):
-            raise self.bad(f"{table.file} has two columns of one name")
-        missing = known.keys() - present
-        for name in sorted(missing):
-            if not (older and known[name].may_be_left_out):
-                raise self.bad(f"{table.file} lacks the column {name!r}")
-
-    @contextmanager
-    def _parquet(self, table: ArchivedTable) -> Iterator[Any]:
-        path = self.folder / table.file
-        try:
-            with path.open("rb") as file:
-                if _stamp(file.fileno()) != self._stamps[table.name]:
-                    raise self.bad(f"{table.file} changed while it was read: import again")
-                with pq.ParquetFile(file) as parquet:
-                    yield parquet
-        except (pa.ArrowException, OSError) as error:
-            raise self.bad(f"{table.file} cannot be read as Parquet ({error})") from error
+            archive = Archive(path, connection)
+            archive.check()
+        except (DBAPIError, UnicodeError) as error:
+            raise BadArchiveError(path, str(getattr(error, "orig", error))) from error
+        yield archive
 
 
-def _stamp(descriptor: int) -> tuple[int, int, int]:
-    """What differs once somebody has written the file, or put another in its place."""
-    found = os.fstat(descriptor)
-    return found.st_ino, found.st_size, found.st_mtime_ns
+def _require_sqlite(path: Path) -> None:
+    if (path / "manifest.json").exists():
+        raise BadArchiveError(
+            path,
+            "it is a folder of Parquet, as earlier versions wrote: export its database again",
+        )
+    if path.exists() and not path.is_file():
+        raise BadArchiveError(path, "it is no file")
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_MAGIC))
+    except OSError as error:
+        raise BadArchiveError(path, f"it cannot be read ({error.strerror})") from None
+    if start != _MAGIC:
+        raise BadArchiveError(path, "it is no SQLite file; name one that 'sweep export' wrote")

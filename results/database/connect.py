@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from results.database.base import Database, Purpose
 from results.database.url import SqliteAddress, parse_address
-from results.errors import NoDatabaseError
+from results.errors import DatabaseError, NoDatabaseError
 from results.schema import revisions
+from results.schema.archive_note import is_archive
 
 
 def connect(
@@ -19,14 +20,19 @@ def connect(
     Postgres database. `on_wait` is told when a lost connection, or a locked file, is waited for.
 
     Raises NoDatabaseError if there is none (and it was not to be created), DatabaseError if the
-    URL is not supported, the database cannot be reached, is no sweep database, or has the schema
-    of another version.
+    URL is not supported, the database cannot be reached, is no sweep database, has the schema of
+    another version, or is an archive and to be written.
     """
     database = open_unchecked(url, purpose, on_wait=on_wait)
     try:
         revision = database.read(lambda c: revisions.find_revision(c, database.shown))
         if revision is not None:
             revisions.require_current(revision, database.shown)
+            if purpose != "read" and database.read(is_archive):
+                raise DatabaseError(
+                    f"{database.shown} is an archive, which stays as it was written: 'sweep import'"
+                    " adds its sweeps to another database"
+                )
         elif purpose == "create":
             database.write(lambda c: revisions.create(c, database.shown), revisions.is_current)
         else:

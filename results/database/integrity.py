@@ -1,36 +1,45 @@
-"""What is wrong with the content of a database: looked for once a question to it has failed.
+"""What is wrong with the content of a database: asked once a question to it has failed, and of
+every archive before anything of it is believed.
 
 The store writes only what fits the tables. But a SQLite file takes any value in any column, and
-whoever edits it by hand, or copies it while it is written, can break every rule of the tables.
+whoever edits it by hand, or copies it while it is written, can break every rule of the tables,
+and the rules with them. So they are asked here as `results.schema.tables` has them.
 """
 
 from __future__ import annotations
 
-import json
+import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-from pydantic import ValidationError
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     ColumnElement,
     Connection,
     Float,
     Integer,
+    String,
     Table,
-    Text,
+    TextClause,
+    case,
     cast,
     exists,
     func,
+    inspect,
+    or_,
     select,
+    text,
     type_coerce,
 )
 
 from results.database.base import Database
-from results.schema.json_columns import JSON_KINDS
-from results.schema.tables import metadata, sweep_specs, sweeps
+from results.database.consistency import contradictions
+from results.schema.json_columns import json_problem
+from results.schema.tables import metadata
 
 _LONGEST_SHOWN = 60
 
@@ -41,36 +50,83 @@ def find_corruption(database: Database) -> str | None:
     Reads everything: it takes seconds for each GB.
     """
     with database.reading() as connection:
-        return next(_corruptions(connection), None)
+        return next(corruptions(connection), None)
 
 
-def _corruptions(connection: Connection) -> Iterator[str]:
+def corruptions(connection: Connection) -> Iterator[str]:
+    """What breaks a rule, in words. After the first, what follows may fail to be found."""
     sqlite = connection.dialect.name == "sqlite"
-    for table in metadata.sorted_tables:
-        for column in table.columns:
-            if sqlite:
-                yield from _of_another_type(connection, table, column)
-            if isinstance(column.type, JSON):
-                yield from _of_another_kind(connection, table, column)
     if sqlite:
         # Postgres keeps to its constraints, whoever writes.
-        for table_name, _, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
-            yield f"a row of {table_name} refers to nothing in {parent}"
+        yield from _other_columns(connection)
+    for table in metadata.sorted_tables:
+        if sqlite:
+            yield from _broken_rules(connection, table)
+            yield from _not_unique(connection, table)
+            yield from _dangling(connection, table)
+        yield from _broken_json(connection, table)
+    yield from contradictions(connection)
+    if sqlite:
         for (problem,) in connection.exec_driver_sql("PRAGMA integrity_check(1)"):
             if problem != "ok":
                 yield str(problem)
-    without_spec = select(sweeps.c.name).where(
-        ~exists().where(sweep_specs.c.sweep_id == sweeps.c.id)
-    )
-    for name in connection.execute(without_spec).scalars():
-        yield f"sweep {_shown(name)} has no spec"
 
 
-def _of_another_type(connection: Connection, table: Table, column: Column[Any]) -> Iterator[str]:
-    raw = type_coerce(column, Text)
+def _other_columns(connection: Connection) -> Iterator[str]:
+    inspector = inspect(connection)
+    present = inspector.get_table_names()
+    for table in metadata.sorted_tables:
+        if table.name not in present:
+            yield f"there is no table {table.name}"
+            continue
+        found = {column["name"] for column in inspector.get_columns(table.name)}
+        known = set(table.columns.keys())
+        for name in sorted(known - found):
+            yield f"{table.name} has no column {name}"
+        for name in sorted(found - known):
+            yield f"{table.name} has a column {name!r}, which nobody knows"
+
+
+class _Rule(NamedTuple):
+    """What must not be true of a row, the columns that it is about, and the rule in words."""
+
+    broken: ColumnElement[bool]
+    columns: list[Column[Any]]
+    words: str = ""
+
+
+def _broken_rules(connection: Connection, table: Table) -> Iterator[str]:
+    rules = [rule for column in table.columns for rule in _rules_of_column(column)]
+    rules += _checks(table)
+    first = case(*((rule.broken, number) for number, rule in enumerate(rules)))
+    columns = list(table.columns)
+    query = select(first, *map(_raw, columns)).where(or_(*(rule.broken for rule in rules)))
+    for number, *values in connection.execute(query, execution_options={"yield_per": 1000}):
+        rule, row = rules[number], dict(zip(columns, values, strict=True))
+        given = ", ".join(f"{c.name} is {_shown(row[c])}" for c in rule.columns)
+        yield f"{table.name}.{given}{_place(table, row)}{rule.words}"
+
+
+def _rules_of_column(column: Column[Any]) -> Iterator[_Rule]:
+    """That every kind of database can hold the value."""
+    raw = _raw(column)
     kinds = [*_types(column), *(["null"] if column.nullable else [])]
-    for key, value in _rows(connection, table, raw, func.typeof(raw).not_in(kinds)):
-        yield f"{table.name}.{column.name} is {_shown(value)}{key}"
+    yield _Rule(func.typeof(raw).not_in(kinds), [column])
+    if isinstance(column.type, String):
+        yield _Rule(func.instr(raw, func.char(0)) > 0, [column], ": text has no NUL")
+        if column.type.length:  # only ids have one
+            digits = "[0-9a-f]" * column.type.length
+            words = f": an id is {column.type.length} hex digits"
+            yield _Rule(func.glob(digits, raw) == 0, [column], words)
+    elif isinstance(column.type, Boolean):
+        yield _Rule(type_coerce(column, Integer).not_in([0, 1]), [column], ": it is 0 or 1")
+    elif isinstance(column.type, Float):
+        infinite = func.abs(raw) > sys.float_info.max
+        yield _Rule(infinite, [column], ": what is not finite is NULL")
+    elif isinstance(column.type, Integer) and not isinstance(column.type, BigInteger):
+        number = type_coerce(column, Integer)
+        outside = or_(number < -(2**31), number >= 2**31)
+        yield _Rule(outside, [column], ": a whole number here has at most 32 bits")
 
 
 def _types(column: Column[Any]) -> tuple[str, ...]:
@@ -80,28 +136,81 @@ def _types(column: Column[Any]) -> tuple[str, ...]:
     return ("integer",) if isinstance(column.type, Integer | Boolean) else ("text",)
 
 
-def _of_another_kind(connection: Connection, table: Table, column: Column[Any]) -> Iterator[str]:
-    raw = cast(column, Text) if connection.dialect.name != "sqlite" else type_coerce(column, Text)
-    for key, text in _rows(connection, table, raw, column.is_not(None)):
-        try:
-            value = json.loads(text)
-            if column in JSON_KINDS:
-                JSON_KINDS[column].validate_python(value)
-        except (ValueError, RecursionError, ValidationError):
-            yield f"{table.name}.{column.name} is {_shown(text)}{key}"
+def _checks(table: Table) -> Iterator[_Rule]:
+    found = [*table.constraints, *(c for column in table.columns for c in column.constraints)]
+    checks = {
+        str(constraint.sqltext)
+        for constraint in found
+        if isinstance(constraint, CheckConstraint) and isinstance(constraint.sqltext, TextClause)
+    }
+    rules = []
+    for check in checks:
+        words = set(check.replace("(", " ").replace(")", " ").split())
+        about = [column for column in table.columns if column.name in words]
+        broken: Any = text(f"NOT ({check})")
+        rules.append(_Rule(broken, about, f", and the rule is: {check}"))
+    # Of several that a row breaks, the one about the fewest columns says most.
+    yield from sorted(rules, key=lambda rule: (len(rule.columns), rule.words))
 
 
-def _rows(
-    connection: Connection, table: Table, value: ColumnElement[Any], condition: ColumnElement[bool]
-) -> Iterator[tuple[str, Any]]:
-    """Where these rows are, and their value."""
-    keys = list(table.primary_key)
-    query = select(value, *(type_coerce(key, Text) for key in keys)).where(condition)
-    for found, *named in connection.execute(query, execution_options={"yield_per": 1000}):
-        names = (f"{key.name} {_shown(n)}" for key, n in zip(keys, named, strict=True))
-        yield f" where {', '.join(names)}" if keys else "", found
+def _not_unique(connection: Connection, table: Table) -> Iterator[str]:
+    keys = [list(table.primary_key)]
+    keys += [
+        list(index.columns)
+        for index in table.indexes
+        if index.unique and index.dialect_options["sqlite"]["where"] is None
+    ]
+    for key in keys:
+        query = select(*map(_raw, key)).group_by(*key).having(func.count() > 1)
+        for values in connection.execute(query):
+            row = dict(zip(key, values, strict=True))
+            yield f"{table.name} has several rows{_place(table, row, key)}"
+
+
+def _dangling(connection: Connection, table: Table) -> Iterator[str]:
+    for key in table.foreign_keys:
+        child, parent = key.parent, key.column
+        query = select(_raw(child), *map(_raw, table.primary_key)).where(
+            child.is_not(None), ~exists().where(parent == child)
+        )
+        for value, *found in connection.execute(query):
+            row = dict(zip(table.primary_key, found, strict=True))
+            yield (
+                f"{table.name}.{child.name} is {_shown(value)}{_place(table, row)}, and refers to"
+                f" nothing in {parent.table.name}"
+            )
+
+
+def _broken_json(connection: Connection, table: Table) -> Iterator[str]:
+    columns = [column for column in table.columns if isinstance(column.type, JSON)]
+    if not columns:
+        return
+    key = list(table.primary_key)
+    as_text = _raw if connection.dialect.name == "sqlite" else _cast
+    query = select(*map(as_text, columns), *map(_raw, key))
+    for values in connection.execute(query, execution_options={"yield_per": 1000}):
+        for column, value in zip(columns, values, strict=False):
+            problem = None if value is None else json_problem(column, value)
+            if problem is not None:
+                row = dict(zip(key, values[len(columns) :], strict=True))
+                given = f"{table.name}.{column.name} is {_shown(value)}"
+                yield f"{given}{_place(table, row)}: {problem}"
+
+
+def _cast(column: Column[Any]) -> ColumnElement[Any]:
+    return cast(column, String)
+
+
+def _raw(column: Column[Any]) -> ColumnElement[Any]:
+    """The value as it lies there, whatever the column says of it."""
+    return type_coerce(column, String)
+
+
+def _place(table: Table, row: dict[Column[Any], Any], key: list[Column[Any]] | None = None) -> str:
+    names = [f"{column.name} {_shown(row[column])}" for column in key or table.primary_key]
+    return f" where {', '.join(names)}"
 
 
 def _shown(value: Any) -> str:
-    text = ascii(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."
+    shown = ascii(value)
+    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[: _LONGEST_SHOWN - 3]}..."

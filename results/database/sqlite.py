@@ -73,13 +73,13 @@ class SqliteDatabase(Database):
         self._engine.dispose()
         self._engine = _engine(self.path, "rw", wal=True)
         self._in_wal_mode = True
-        with _foreign_errors(self.path), self._engine.connect():
+        with foreign_errors(self.path), self._engine.connect():
             pass
 
     @contextmanager
     @override
     def reading(self) -> Iterator[Connection]:
-        with _foreign_errors(self.path):
+        with foreign_errors(self.path):
             if self._read_only:
                 self._settle_dead_writer()
             with self._engine.execution_options(sqlite_begin="BEGIN").begin() as connection:
@@ -96,7 +96,7 @@ class SqliteDatabase(Database):
         # No network in between: a commit either took place or raised.
         def attempt() -> T:
             with (
-                _foreign_errors(self.path),
+                foreign_errors(self.path),
                 _writer_lock(self.path, BUSY_SECONDS),
                 self._engine.begin() as connection,
             ):
@@ -143,7 +143,7 @@ class SqliteDatabase(Database):
         # SQLite changes a table by making another one: no reference may be followed meanwhile,
         # and the setting cannot be changed inside a transaction.
         with (
-            _foreign_errors(self.path),
+            foreign_errors(self.path),
             _writer_lock(self.path, BUSY_SECONDS),
             self._engine.execution_options(sqlite_before="PRAGMA foreign_keys = OFF").begin() as c,
         ):
@@ -217,6 +217,8 @@ def _engine(path: Path, mode: str, *, wal: bool = False) -> Engine:
         try:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")
+            # Whoever made the file may have put anything into its views.
+            connection.execute("PRAGMA trusted_schema = OFF")
             if wal:
                 _switch_to_wal(connection)
         except BaseException:
@@ -241,6 +243,20 @@ def _engine(path: Path, mode: str, *, wal: bool = False) -> Engine:
         connection.exec_driver_sql(options.get("sqlite_begin", default))
 
     return engine
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Connection]:
+    """A transaction in which to fill a file that nobody else opens; kept if it is committed.
+
+    After a crash the file is of no use: it has no journal on disk.
+    """
+    engine = _engine(path, "rwc").execution_options(sqlite_before="PRAGMA journal_mode = MEMORY")
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
@@ -283,7 +299,7 @@ def _writer_lock(path: Path, wait_seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def _foreign_errors(path: Path) -> Iterator[None]:
+def foreign_errors(path: Path) -> Iterator[None]:
     """Turns what SQLite and SQLAlchemy raise about `path` into DatabaseError."""
     try:
         yield

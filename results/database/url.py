@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -82,6 +83,11 @@ def parse_address(url: str) -> SqliteAddress | PostgresAddress:
     # A scheme has no place for a secret, unless the whole is no URL as we know them.
     named = f" {scheme!r}" if re.fullmatch(r"[a-z]+(\+[a-z0-9]+)?", scheme) else ""
     raise DatabaseError(f"unsupported database{named}; {_EXAMPLES}")
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file."""
+    return f"sqlite:///{quote(os.fsencode(path))}"
 
 
 def _sqlite(rest: str) -> SqliteAddress:

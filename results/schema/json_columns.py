@@ -1,10 +1,11 @@
-"""What the JSON columns hold: of each the type, by which damage is found."""
+"""What the JSON columns hold: of each the type, by which corruption is found."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Column
 
 from results.run_columns import OF_SCHEME, RUN_COLUMNS, Kind
@@ -32,3 +33,23 @@ JSON_KINDS: dict[Column[Any], TypeAdapter[Any]] = {
     **{runs.c[c.name]: _OF_RUNS[c.kind] for c in RUN_COLUMNS if c.kind in _OF_RUNS},
     **{blocks.c[c.name]: _NUMBERS_OR_NULLS for c in OF_SCHEME if c.kind == "numbers"},
 }
+
+
+def json_problem(column: Column[Any], text: str | bytes) -> str | None:
+    """What is wrong with a text in a JSON column; None if it can be read as what it should be."""
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+        if value is None:
+            return "JSON's null is stored as NULL"
+        if column in JSON_KINDS:
+            JSON_KINDS[column].validate_python(value, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        return "".join(f"[{part!r}]" for part in first["loc"]) + f" {first['msg']}".lstrip()
+    except (ValueError, RecursionError) as error:
+        return f"it is not JSON ({error})"
+    return None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")

@@ -436,6 +436,9 @@ class Store:
         """
         from results.archive.merging import merge
 
+        if str(archive.path) == self.shown:
+            raise archive.bad("it is the database itself")
+
         def nothing_left(connection: Connection) -> bool:
             trial = connection.begin_nested()
             try:

@@ -9,31 +9,54 @@ import typer
 
 from sweeper.commands.options import DEFAULT_HOME, DatabaseOption, HomeOption, home_at
 from sweeper.commands.output import say
+from sweeper.errors import RequestError
+
+FORMATS = ("sqlite", "parquet")
 
 
 def export(
     output: Annotated[
-        Path, typer.Option("--output", metavar="FOLDER", help="the archive; it must not exist yet")
+        Path,
+        typer.Option(
+            "--output", metavar="PATH", help="the new file, or the new folder of Parquet files"
+        ),
     ],
     sweeps: Annotated[
         list[str], typer.Argument(metavar="[SWEEP]...", help="default: the whole database")
     ] = [],  # noqa: B006 - typer copies it
+    format: Annotated[  # noqa: A002
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="sqlite: one file, which `sweep import` reads; parquet: files for other programs",
+        ),
+    ] = "sqlite",
     replace: Annotated[
         bool, typer.Option("--replace", help="replace an archive that lies there")
     ] = False,
     home: HomeOption = DEFAULT_HOME,
     db: DatabaseOption = None,
 ) -> None:
-    """Write whole sweeps, with all that was measured of them, as a folder of Parquet."""
-    from results.archive.writing import export as write_archive
+    """Write whole sweeps, with all that was measured of them, as one SQLite file."""
+    from results.errors import UnknownFormatError
     from results.queries.reader import Reader
-    from results.schema.revisions import NEWEST
 
+    if format not in FORMATS:
+        raise UnknownFormatError(format, FORMATS)
+    if format == "parquet" and replace:
+        raise RequestError("--replace replaces a file; a folder of Parquet goes where nothing is")
     reader = Reader.open(home_at(home, db).database)
     try:
         with reader.view() as connection:
-            manifest = write_archive(connection, output, sweeps, schema=NEWEST, replace=replace)
+            if format == "parquet":
+                from results.archive import parquet
+
+                counts = parquet.export(connection, output, sweeps)
+            else:
+                from results.archive import writing
+
+                counts = writing.export(connection, output, sweeps, replace=replace)
     finally:
         reader.close()
-    rows = ", ".join(f"{entry.rows} {Path(entry.name).stem}" for entry in manifest.files)
-    say(f"{output}: {rows}")
+    say(f"{output}: {', '.join(f'{count} {table}' for table, count in counts.items())}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,12 @@ from sweeper.errors import RequestError
 
 
 def import_(
-    archive: Annotated[Path, typer.Argument(metavar="FOLDER", help="what `sweep export` wrote")],
+    archive: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="what `sweep export` wrote, or another SQLite database"
+        ),
+    ],
     names: Annotated[
         list[str],
         typer.Option(
@@ -26,23 +32,28 @@ def import_(
     db: DatabaseOption = None,
 ) -> None:
     """Add the sweeps of an archive to the database; nothing there is changed or doubled."""
-    from results.archive.reading import Archive
-    from results.schema.revisions import REVISIONS
+    from results.archive.reading import open_archive
     from results.store.store import Store
+
+    database = home_at(home, db).database
+    with open_archive(archive) as opened:
+        renamed = _renamed(names, opened.sweeps)
+        _check_names(renamed.get(sweep, sweep) for sweep in opened.sweeps)
+        with Store.open(database) as store:
+            merged = store.merge(opened, renamed)
+    for sentence in merged.sentences():
+        say(sentence)
+
+
+def _check_names(names: Iterable[str]) -> None:
     from sweeper.spec.spec import SWEEP_NAME
 
-    opened = Archive.open(archive, revisions=REVISIONS)
-    renamed = _renamed(names, opened.sweeps)
-    for name in (renamed.get(sweep, sweep) for sweep in opened.sweeps):
+    for name in names:
         if not SWEEP_NAME.fullmatch(name):
             raise RequestError(
                 f"{name!r} is not a name for a sweep: use letters, digits, '_', '-' and '.'"
                 " (--as gives a sweep of the archive another name)"
             )
-    with Store.open(home_at(home, db).database) as store:
-        merged = store.merge(opened, renamed)
-    for sentence in merged.sentences():
-        say(sentence)
 
 
 def _renamed(names: list[str], sweeps: tuple[str, ...]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from archives import edit_manifest, rewrite
+import archives
 from command_line import sweep
 
 SPEC = """
@@ -157,14 +157,8 @@ def test_an_archive_with_a_hostile_name_is_refused_unless_it_gets_another(home, 
     archive = tmp_path / "archive"
     assert sweep("export", f"--output={archive}", f"--home={home}").exit_code == 0
     name = "../../out"
-
-    def rename(key: str):
-        return lambda rows: [row.update({key: name}) for row in rows]
-
-    rewrite(archive, "sweeps", rename("name"))
-    for table in ("sweep_specs", "sweep_runs", "sweep_evaluations"):
-        rewrite(archive, table, rename("sweep"))
-    edit_manifest(archive, lambda manifest: manifest.update(sweeps=[name]))
+    archives.change(archive, f"UPDATE sweeps SET name = '{name}'")
+    archives.make_ordinary(archive)
     other = tmp_path / "other"
     said = sweep("import", str(archive), f"--home={other}")
     assert said.exit_code == 2

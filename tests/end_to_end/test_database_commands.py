@@ -201,9 +201,15 @@ def test_a_cell_leads_to_its_runs_and_a_run_to_its_origin(lab: Lab) -> None:
 
 
 def test_export_and_import_into_the_other_kind(lab: Lab, tmp_path: Path) -> None:
-    archive = str(tmp_path / "archive")
+    archive = str(tmp_path / "archive.db")
     assert "12 runs" in lab.sweep("export", "tiny", "--output", archive).stderr
+    url = f"sqlite:///{archive}"
+    assert lab.ask("report", "tiny", "--db", url) == lab.ask("report", "tiny")
+    said = lab.sweep("retry", "--db", url, code=3).stderr
+    assert "is an archive" in said
+    assert "sweep import" in said
     lab.sweep("export", "tiny", "--output", archive, code=2)
+    lab.sweep("export", "tiny", "--output", archive, "--replace")
     lab.sweep("export", "nobody", "--output", str(tmp_path / "n"), code=2)
     other = Lab(lab.folder, f"sqlite:///{tmp_path}/other.db")
     assert "12 runs added" in other.sweep("import", archive, "--as", "copy").stderr
@@ -213,6 +219,19 @@ def test_export_and_import_into_the_other_kind(lab: Lab, tmp_path: Path) -> None
     before = lab.ask("report")
     assert "0 runs added" in lab.sweep("import", archive).stderr
     assert lab.ask("report") == before
+
+
+def test_export_for_other_programs(lab: Lab, tmp_path: Path) -> None:
+    folder = str(tmp_path / "tables")
+    said = lab.sweep("export", "tiny", "--format", "parquet", "--output", folder).stderr
+    assert "12 runs" in said
+    import pandas as pd
+
+    assert len(pd.read_parquet(Path(folder) / "runs.parquet")) == 12
+    said = lab.sweep("export", "--format", "xml", "--output", str(tmp_path / "x"), code=2).stderr
+    assert "sqlite, parquet" in said
+    lab.sweep("export", "--format", "parquet", "--replace", "--output", folder, code=2)
+    assert "is no file" in lab.sweep("import", folder, code=2).stderr
 
 
 def test_a_sweep_whose_name_leads_elsewhere_makes_no_files_there(tmp_path: Path) -> None:
@@ -232,6 +251,25 @@ def test_a_sweep_whose_name_leads_elsewhere_makes_no_files_there(tmp_path: Path)
 def test_the_schema_is_the_newest(lab: Lab) -> None:
     assert lab.sweep("db", "current").stdout == f"{NEWEST}\n"
     assert "already" in lab.sweep("db", "upgrade").stderr
+
+
+def test_an_older_schema_is_one_line_with_the_way_out(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/old.db"
+    Store.open(url).close()
+    with databases.plain_engine(url).begin() as connection:
+        connection.exec_driver_sql("UPDATE sweep_schema SET version_num = '0002'")
+    old = Lab(tmp_path, url)
+    said = old.sweep("db", "current")
+    assert said.stdout == "0002\n"
+    for line in (
+        said.stderr,
+        old.sweep("status", code=3).stderr,
+        old.sweep("db", "upgrade", code=3).stderr,
+        old.sweep("import", "old.db", "--db", f"sqlite:///{tmp_path}/new.db", code=2).stderr,
+    ):
+        assert "has schema 0002, which is from before the first release" in line
+        assert line.count("\n") == 1
+    assert not (tmp_path / "new.db").exists()
 
 
 HOSTILE = [

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from results.archive.manifest import Manifest
+import databases
+from results.archive import parquet, writing
+from results.archive.chosen import ARCHIVED
 from results.archive.merged import Merged
-from results.archive.reading import Archive
-from results.archive.writing import export
+from results.archive.reading import open_archive
 from results.database.connect import connect
-from results.schema.revisions import NEWEST, REVISIONS
+from results.database.url import sqlite_url
+from results.schema.archive_note import archive_note
+from results.schema.tables import metadata, sweeps
 from results.store.store import Store
 
 
@@ -29,63 +29,71 @@ def viewing(url: str) -> Iterator[Connection]:
         yield connection
 
 
-def export_from(url: str, folder: Path, names: Sequence[str] = (), **options: Any) -> Manifest:
+def export_from(url: str, path: Path, names: Sequence[str] = (), **options: Any) -> dict[str, int]:
     with viewing(url) as connection:
-        return export(connection, folder, names, **{"schema": NEWEST, **options})
+        return writing.export(connection, path, names, **options)
 
 
-def open_archive(folder: Path) -> Archive:
-    return Archive.open(folder, revisions=REVISIONS)
+def export_parquet_from(url: str, folder: Path, names: Sequence[str] = ()) -> dict[str, int]:
+    with viewing(url) as connection:
+        return parquet.export(connection, folder, names)
 
 
-def import_into(url: str, folder: Path, names: Mapping[str, str] | None = None) -> Merged:
-    archive = open_archive(folder)
-    with Store.open(url) as store:
+def import_into(url: str, path: Path, names: Mapping[str, str] | None = None) -> Merged:
+    with open_archive(path) as archive, Store.open(url) as store:
         return store.merge(archive, names)
 
 
-def merge_databases(source: str, target: str, folder: Path) -> Merged:
-    export_from(source, folder)
-    return import_into(target, folder)
+def merge_databases(source: str, target: str, path: Path) -> Merged:
+    export_from(source, path)
+    return import_into(target, path)
 
 
-def parquet(folder: Path) -> dict[str, bytes]:
-    """The bytes of every table's file."""
-    return {path.name: path.read_bytes() for path in folder.glob("*.parquet")}
+def names(path: Path) -> tuple[str, ...]:
+    """The sweeps of a sound archive."""
+    with open_archive(path) as archive:
+        return archive.sweeps
 
 
-def rows(folder: Path, table: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = pq.read_table(folder / f"{table}.parquet").to_pylist()
-    return found
+def rows(path: Path, table: str) -> list[dict[str, Any]]:
+    engine = databases.plain_engine(sqlite_url(path))
+    with engine.begin() as connection:
+        found = metadata.tables[table]
+        query = select(found).order_by(*found.primary_key)
+        return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def rewrite(folder: Path, table: str, change: Callable[[list[dict[str, Any]]], Any]) -> None:
-    """Changes rows of a table, and the manifest with them, as somebody who knows how would."""
-    path = folder / f"{table}.parquet"
-    schema = pq.read_schema(path)
-    content = rows(folder, table)
-    change(content)
-    fields = [field.with_nullable(True) for field in schema]
-    replace_file(folder, table, pa.Table.from_pylist(content, pa.schema(fields)))
+def content(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table of an archive, by which two of them are compared."""
+    return {table.name: rows(path, table.name) for table in ARCHIVED}
 
 
-def replace_file(folder: Path, table: str, content: pa.Table) -> None:
-    """Another Parquet file in the place of a table's, which the manifest agrees with."""
-    path = folder / f"{table}.parquet"
-    pq.write_table(content, path)
-
-    def agree(manifest: dict[str, Any]) -> None:
-        (entry,) = (file for file in manifest["files"] if file["name"] == path.name)
-        entry["rows"] = content.num_rows
-        entry["bytes"] = path.stat().st_size
-        entry["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
-        entry["columns"] = [{"name": f.name, "type": str(f.type)} for f in content.schema]
-
-    edit_manifest(folder, agree)
+def change(path: Path, *statements: str) -> None:
+    """Changes an archive past all rules of its tables, as somebody who knows how would."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        for table in metadata.tables:
+            _remove_rules(database, table)
+        for statement in statements:
+            database.execute(statement)
 
 
-def edit_manifest(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
-    path = folder / "manifest.json"
-    manifest = json.loads(path.read_text())
-    change(manifest)
-    path.write_text(json.dumps(manifest))
+def _remove_rules(database: sqlite3.Connection, table: str) -> None:
+    for (view,) in database.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'view'"
+    ).fetchall():
+        database.execute(f"DROP VIEW {view}")
+    database.execute(f"CREATE TABLE loose AS SELECT * FROM {table}")
+    database.execute(f"DROP TABLE {table}")
+    database.execute(f"ALTER TABLE loose RENAME TO {table}")
+
+
+def make_ordinary(path: Path) -> None:
+    """Takes the note away by which an archive differs from any other database."""
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(f"DROP TABLE {archive_note.name}")
+
+
+def sweep_id(path: Path, name: str) -> int:
+    """The number of a sweep in an archive."""
+    (found,) = (row[sweeps.c.id.name] for row in rows(path, "sweeps") if row["name"] == name)
+    return int(found)

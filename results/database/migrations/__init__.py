@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from results.database.connect import open_unchecked
 from results.errors import NoDatabaseError
 from results.schema import revisions
+from results.schema.archive_note import archive_note
 
 SCRIPTS = Path(__file__).parent
 
@@ -53,6 +54,8 @@ def upgrade(url: str) -> tuple[str, str]:
             before = revisions.find_revision(connection, database.shown) or before
             if before != revisions.NEWEST:
                 _run_steps(connection)
+                # An archive's note is about the content that it had.
+                archive_note.drop(connection, checkfirst=True)
             return before, revisions.NEWEST
     finally:
         database.close()

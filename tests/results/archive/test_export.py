@@ -1,33 +1,30 @@
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
-from pathlib import Path
+from contextlib import closing, contextmanager
 
 import pytest
-from sqlalchemy import Column, LargeBinary, MetaData, String, Table, text
+from sqlalchemy import text
 
 import archives
 import databases
-import results.schema.tables
-from results.archive import staging, writing
-from results.archive.layout import ARCHIVED, ArchivedTable
-from results.errors import ArchiveError, ArchiveExistsError, UnknownSweepError
-
-#: What means nothing in another database.
-LOCAL = {results.schema.tables.sweeps.c.id, results.schema.tables.attempts.c.driver_id}
-FILES = {
-    f"{table}.parquet" for table in results.schema.tables.metadata.tables if table != "drivers"
-}
+from results.archive import atomic
+from results.archive.chosen import ARCHIVED, Chosen
+from results.database import sqlite
+from results.database.url import sqlite_url
+from results.errors import ArchiveError, ArchiveExistsError, DatabaseError, UnknownSweepError
+from results.queries.queries import Queries
+from results.schema.tables import metadata
+from results.store.store import Store
 
 
 @pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "archive"
+def path(tmp_path):
+    return tmp_path / "archive.db"
 
 
 @pytest.fixture
@@ -48,266 +45,207 @@ def ids(*numbers):
     return [f"{number:016x}" for number in numbers]
 
 
-def column(folder, table, name):
-    return [row[name] for row in archives.rows(folder, table)]
+def column(path, table, name):
+    return [row[name] for row in archives.rows(path, table)]
 
 
-def test_every_table_has_a_file_and_every_column_a_place():
-    assert {entry.file for entry in ARCHIVED.values()} == FILES
-    for entry in ARCHIVED.values():
-        kept = [column.kept for column in entry.columns]
-        assert [c for c in entry.table.columns if c not in LOCAL] == kept
-        assert len(entry.schema) == len(kept)
-
-
-def test_a_new_column_travels_without_a_change_of_the_archive():
-    table = Table("t", MetaData(), Column("a", String, primary_key=True), Column("b_at", String))
-    assert [c.name for c in ArchivedTable(table, "").columns] == ["a", "b_at"]
-
-
-def test_a_column_type_without_a_place_is_an_error_and_not_left_out():
-    table = Table("t", MetaData(), Column("a", LargeBinary, primary_key=True))
-    with pytest.raises(TypeError, match=r"t\.a has a type"):
-        _ = ArchivedTable(table, "").schema
-
-
-def test_the_whole_database_is_written_if_no_sweep_is_named(filled, url, folder):
-    manifest = archives.export_from(url, folder)
-    assert manifest.sweeps == ("one", "two", "left")
-    assert column(folder, "runs", "run_id") == ids(1, 2, 3, 4, 5)
-    assert column(folder, "evaluation_configs", "name") == [
+def test_the_whole_database_is_written_if_no_sweep_is_named(filled, url, path):
+    counts = archives.export_from(url, path)
+    assert archives.names(path) == ("one", "two", "left")
+    assert column(path, "runs", "run_id") == ids(1, 2, 3, 4, 5)
+    assert column(path, "evaluation_configs", "name") == [
         "gaussian[0.1]",
         "gaussian[0.2]",
         "gaussian[0.3]",
     ]
-    assert len(column(folder, "epochs", "epoch")) == 4
-    assert column(folder, "attempts", "state") == ["done", "done"]
-    assert {path.name for path in folder.iterdir()} == FILES | {"manifest.json", "README.txt"}
+    assert len(column(path, "epochs", "epoch")) == 4
+    assert column(path, "attempts", "state") == ["done", "done"]
+    assert counts == {name: len(rows) for name, rows in archives.content(path).items()}
 
 
-def test_a_sweep_goes_with_its_runs_and_everything_measured_of_them(filled, url, folder):
-    assert archives.export_from(url, folder, ["two", "two"]).sweeps == ("two",)
-    assert column(folder, "sweeps", "name") == ["two"]
-    assert column(folder, "runs", "run_id") == ids(3, 4)
-    assert column(folder, "attempts", "run_id") == ids(3)
-    assert column(folder, "epochs", "run_id") == ids(3, 3)
+def test_a_sweep_goes_with_its_runs_and_everything_measured_of_them(filled, url, path):
+    archives.export_from(url, path, ["two", "two"])
+    assert archives.names(path) == ("two",)
+    assert column(path, "runs", "run_id") == ids(3, 4)
+    assert column(path, "attempts", "run_id") == ids(3)
+    assert column(path, "epochs", "run_id") == ids(3, 3)
     # Run 3 was also measured for the other sweep.
-    assert len(column(folder, "evaluations", "run_id")) == 2
-    assert len(column(folder, "evaluation_configs", "name")) == 3
-    assert archives.rows(folder, "sweep_runs") == [
-        {"sweep": "two", "run_id": run_id, "position": place}
+    assert len(column(path, "evaluations", "run_id")) == 2
+    assert len(column(path, "evaluation_configs", "name")) == 3
+    assert archives.rows(path, "sweep_runs") == [
+        {"sweep_id": 1, "run_id": run_id, "position": place}
         for place, run_id in enumerate(ids(3, 4))
     ]
 
 
-def test_an_unknown_sweep_is_an_error_and_nothing_is_written(filled, url, folder):
+def test_an_unknown_sweep_is_an_error_and_nothing_is_written(filled, url, path):
     with pytest.raises(UnknownSweepError, match="did you mean 'two'"):
-        archives.export_from(url, folder, ["one", "tow"])
-    assert list(folder.parent.glob("*archive*")) == []
+        archives.export_from(url, path, ["one", "tow"])
+    assert list(path.parent.glob("*archive*")) == []
 
 
-def test_an_empty_database_is_an_archive_too(store, url, folder):
-    archives.export_from(url, folder)
-    assert archives.open_archive(folder).sweeps == ()
+def test_an_empty_database_is_an_archive_too(store, url, path):
+    archives.export_from(url, path)
+    assert archives.names(path) == ()
 
 
-def test_the_same_content_gives_the_same_bytes(filled, url, tmp_path):
-    archives.export_from(url, tmp_path / "a")
-    archives.export_from(url, tmp_path / "b")
-    assert archives.parquet(tmp_path / "a") == archives.parquet(tmp_path / "b")
+def test_an_archive_is_one_file_that_is_asked_as_any_database(filled, url, path):
+    archives.export_from(url, path)
+    assert list(path.parent.glob("*archive*")) == [path]
+    with Queries.open(sqlite_url(path)) as there, Queries.open(url) as here:
+        assert there.run_rows() == here.run_rows()
+        assert there.sweep_names() == ["one", "two", "left"]
 
 
-def test_the_manifest_says_what_each_file_is(filled, url, folder):
-    archives.export_from(url, folder, schema="0002")
-    manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["format"] == "sweep archive"
-    assert manifest["format_version"] == 1
-    assert manifest["program"].startswith("sweep ")
-    assert manifest["schema_revision"] == "0002"
-    assert {file["name"] for file in manifest["files"]} == FILES
-    for file in manifest["files"]:
-        content = (folder / file["name"]).read_bytes()
-        assert file["bytes"] == len(content)
-        assert file["sha256"] == hashlib.sha256(content).hexdigest()
-        assert file["rows"] == len(archives.rows(folder, file["name"].removesuffix(".parquet")))
-    (runs,) = (file for file in manifest["files"] if file["name"] == "runs.parquet")
-    columns = {column["name"]: column for column in runs["columns"]}
-    assert columns["test_accuracy"] == {
-        "name": "test_accuracy",
-        "type": "double",
-        "unit": "percent",
-    }
-    assert columns["config"] == {"name": "config", "type": "string", "content": "JSON"}
-    assert columns["trainable"]["type"] == "bool"
-    assert columns["seed"]["type"] == "int64"
+def test_the_same_content_gives_the_same_content(filled, url, tmp_path):
+    for name in "ab":
+        archives.export_from(url, tmp_path / name)
+    assert archives.content(tmp_path / "a") == archives.content(tmp_path / "b")
+    notes = [note(tmp_path / name) for name in "ab"]
+    assert notes[0][1:] == notes[1][1:]
 
 
-def test_pandas_reads_a_file_without_our_code(filled, url, folder):
-    import pandas
-
-    archives.export_from(url, folder)
-    frame = pandas.read_parquet(folder / "runs.parquet")
-    assert list(frame.test_accuracy.dropna()) == [90.0, 90.0]
-    assert json.loads(frame.config[0])["training"]["optimizer"]["name"] == "sgd"
-    joined = pandas.read_parquet(folder / "evaluations.parquet").merge(frame, on="run_id")
-    assert set(joined.accuracy) == {80.0}
+def note(path):
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute("SELECT created_at, content_sha256 FROM sweep_archive").fetchone()
 
 
-def test_the_readme_names_every_file_and_says_where_the_weights_are(filled, url, folder):
-    archives.export_from(url, folder)
-    readme = (folder / "README.txt").read_text()
-    for name in FILES:
-        assert name in readme
-    assert "Weights and checkpoints are not part of an archive" in readme
+def test_many_rows_are_written_in_several_parts(filled, url, path, monkeypatch):
+    monkeypatch.setattr("results.archive.chosen.rows_at_once", lambda table: 2)
+    archives.export_from(url, path)
+    assert column(path, "runs", "run_id") == ids(1, 2, 3, 4, 5)
+    assert column(path, "sweep_runs", "run_id") == ids(1, 2, 3, 3, 4)
+    archives.names(path)
 
 
-def test_many_rows_are_written_in_several_groups(filled, url, folder, monkeypatch):
-    monkeypatch.setattr(ArchivedTable, "rows_at_once", 2)
-    archives.export_from(url, folder)
-    assert column(folder, "runs", "run_id") == ids(1, 2, 3, 4, 5)
-    assert column(folder, "sweep_runs", "run_id") == ids(1, 2, 3, 3, 4)
-    archives.open_archive(folder)
-
-
-def test_what_exists_is_not_overwritten(filled, url, folder):
-    archives.export_from(url, folder)
-    before = archives.parquet(folder)
+def test_what_exists_is_not_overwritten(filled, url, path):
+    archives.export_from(url, path)
+    before = path.read_bytes()
     with pytest.raises(ArchiveExistsError, match="exists already"):
-        archives.export_from(url, folder, ["one"])
-    assert archives.parquet(folder) == before
-    assert [path.name for path in folder.parent.glob("*archive*")] == ["archive"]
+        archives.export_from(url, path, ["one"])
+    assert path.read_bytes() == before
+    assert list(path.parent.glob("*archive*")) == [path]
 
 
-def test_an_archive_is_replaced_on_request(filled, url, folder):
-    archives.export_from(url, folder)
-    archives.export_from(url, folder, ["two"], replace=True)
-    assert archives.open_archive(folder).sweeps == ("two",)
-    assert [path.name for path in folder.parent.glob("*archive*")] == ["archive"]
+def test_an_archive_is_replaced_on_request(filled, url, path):
+    archives.export_from(url, path)
+    archives.export_from(url, path, ["two"], replace=True)
+    assert archives.names(path) == ("two",)
+    assert list(path.parent.glob("*archive*")) == [path]
 
 
-def _file(folder):
-    folder.write_text("mine")
+def _file(path):
+    path.write_text("mine")
 
 
-def _empty_folder(folder):
-    folder.mkdir()
+def _folder(path):
+    path.mkdir()
 
 
-def _other_folder(folder):
-    folder.mkdir()
-    (folder / "manifest.json").write_text('{"format": "of another program", "files": []}')
+def _database(path):
+    Store.open(sqlite_url(path)).close()
 
 
-@pytest.mark.parametrize("put", [_file, _empty_folder, _other_folder])
-def test_what_is_not_an_archive_is_never_replaced(filled, url, folder, put):
-    put(folder)
-    before = [path.name for path in folder.parent.rglob("*")]
+@pytest.mark.parametrize("put", [_file, _folder, _database])
+def test_what_is_no_archive_is_never_replaced(filled, url, path, put):
+    put(path)
+    before = sorted(file.name for file in path.parent.iterdir())
     with pytest.raises(ArchiveExistsError, match="not replaced"):
-        archives.export_from(url, folder, replace=True)
-    assert [path.name for path in folder.parent.rglob("*")] == before
+        archives.export_from(url, path, replace=True)
+    assert sorted(file.name for file in path.parent.iterdir()) == before
 
 
-def test_an_archive_with_files_of_others_is_not_replaced(filled, url, folder):
-    archives.export_from(url, folder)
-    (folder / "notes.txt").write_text("mine")
-    with pytest.raises(ArchiveExistsError, match="not replaced"):
-        archives.export_from(url, folder, replace=True)
-    assert (folder / "notes.txt").read_text() == "mine"
-
-
-def test_a_folder_that_cannot_be_made_is_an_error(filled, url, tmp_path):
+def test_a_place_where_nothing_can_be_made_is_an_error(filled, url, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ArchiveError, match="cannot be written"):
-        archives.export_from(url, tmp_path / "file" / "archive")
+        archives.export_from(url, tmp_path / "file" / "archive.db")
 
 
-def test_a_value_of_the_wrong_type_is_an_error(make, tmp_path, folder):
-    from results.store.store import Store
-
+def test_a_damaged_database_is_an_error(make, tmp_path, path):
     url = f"sqlite:///{tmp_path}/typed.db"
     with Store.open(url) as store:
         make.save(store, "s", make.runs(1))
     engine = databases.plain_engine(url)
     with engine.begin() as connection:
         connection.execute(text("UPDATE runs SET max_root_modulus = 'large'"))
-    engine.dispose()
+    with pytest.raises(ArchiveError, match=r"damaged: runs holds .*'large'"):
+        archives.export_from(url, path)
     with pytest.raises(ArchiveError, match=r"runs\.max_root_modulus"):
-        archives.export_from(url, folder)
-    assert list(folder.parent.glob("*archive*")) == []
+        archives.export_parquet_from(url, path)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE runs SET max_root_modulus = 9e999"))
+    with pytest.raises(ArchiveError, match=r"damaged: runs\.max_root_modulus is inf where run_id"):
+        archives.export_from(url, path)
+    assert list(path.parent.glob("*archive*")) == []
 
 
-def _after_two_files(monkeypatch, act):
-    write = writing._write_table
+def _after_some_tables(monkeypatch, act):
+    batches = Chosen.batches
 
-    def stopping(partial, entry, batches):
-        if entry.name == "attempts":
-            assert (partial / "runs.parquet").exists()
+    def stopping(self, table):
+        if table is ARCHIVED[3]:
             act()
-        return write(partial, entry, batches)
+        return batches(self, table)
 
-    monkeypatch.setattr(writing, "_write_table", stopping)
+    monkeypatch.setattr(Chosen, "batches", stopping)
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_an_error_half_way_leaves_nothing(filled, url, folder, monkeypatch, error):
+@pytest.mark.parametrize("export", [archives.export_from, archives.export_parquet_from])
+def test_an_error_half_way_leaves_nothing(filled, url, path, monkeypatch, export, error):
     def fail():
         raise error
 
-    _after_two_files(monkeypatch, fail)
+    _after_some_tables(monkeypatch, fail)
     expected = ArchiveError if isinstance(error, OSError) else KeyboardInterrupt
     with pytest.raises(expected):
-        archives.export_from(url, folder)
-    assert list(folder.parent.glob("*archive*")) == []
+        export(url, path)
+    assert list(path.parent.glob("*archive*")) == []
 
 
 def test_an_error_half_way_leaves_the_archive_that_was_to_be_replaced(
-    filled, url, folder, monkeypatch
+    filled, url, path, monkeypatch
 ):
-    archives.export_from(url, folder)
-    before = archives.parquet(folder)
+    archives.export_from(url, path)
+    before = path.read_bytes()
 
     def fail(source, target):
-        if Path(target) == folder and source.suffix == ".partial":
-            raise OSError(5, "Input/output error")
-        rename(source, target)
+        raise OSError(5, "Input/output error")
 
-    rename = os.rename
-    monkeypatch.setattr(os, "rename", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(ArchiveError, match="Input/output error"):
-        archives.export_from(url, folder, ["two"], replace=True)
-    assert archives.parquet(folder) == before
-    assert [path.name for path in folder.parent.glob("*archive*")] == ["archive"]
+        archives.export_from(url, path, ["two"], replace=True)
+    assert path.read_bytes() == before
+    assert list(path.parent.glob("*archive*")) == [path]
 
 
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
 import archives
-from results.archive import staging, writing
+from results.archive import atomic, chosen, writing
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
-url, folder, moment = sys.argv[1:]
+url, path, moment = sys.argv[1:]
 if moment == "writing":
-    write, seen = writing._record_batch, []
-    def dying(entry, rows):
-        seen.append(entry.name)
-        return die() if seen.count("epochs") == 2 else write(entry, rows)
-    writing._record_batch = dying
-    writing.ArchivedTable.rows_at_once = 1
+    batches, seen = chosen.Chosen.batches, []
+    def dying(self, table):
+        seen.append(table)
+        return die() if len(seen) == 5 else batches(self, table)
+    chosen.Chosen.batches = dying
+elif moment == "checking":
+    writing.content_sha256 = die
 else:
-    rename = os.rename
-    def dying(source, target):
-        die() if source.suffix == ".partial" else rename(source, target)
-    staging.os.rename = dying
-archives.export_from(url, Path(folder), replace=moment == "replacing")
+    os.replace = die
+archives.export_from(url, Path(path), replace=moment == "replacing")
 """
 
 
-def _killed_export(url, folder, moment):
+def _killed_export(url, path, moment):
     done = subprocess.run(
-        [sys.executable, "-c", _KILLED, url, str(folder), moment],
+        [sys.executable, "-c", _KILLED, url, str(path), moment],
         capture_output=True,
         text=True,
         timeout=120,
@@ -315,43 +253,61 @@ def _killed_export(url, folder, moment):
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
-def _left_behind(folder):
-    return [path for path in folder.parent.iterdir() if path.name.startswith(f".{folder.name}.")]
+def _left_behind(path):
+    return [p for p in path.parent.iterdir() if p.name.startswith(f".{path.name}.")]
 
 
-@pytest.mark.parametrize("moment", ["writing", "renaming"])
+@pytest.mark.parametrize("moment", ["writing", "checking", "renaming"])
 @pytest.mark.slow
-def test_a_killed_export_leaves_nothing_under_the_name(filled, url, folder, moment):
-    _killed_export(url, folder, moment)
-    assert not folder.exists()
-    assert len(_left_behind(folder)) == 1
-    archives.export_from(url, folder)
-    archives.open_archive(folder)
-    assert _left_behind(folder) == []
+def test_a_killed_export_leaves_nothing_under_the_name(filled, url, path, moment):
+    _killed_export(url, path, moment)
+    assert not path.exists()
+    assert len(_left_behind(path)) == 1
+    archives.export_from(url, path)
+    archives.names(path)
+    assert _left_behind(path) == []
 
 
-def test_an_export_killed_between_old_and_new_keeps_both_until_the_next(filled, url, folder):
-    archives.export_from(url, folder)
-    before = archives.parquet(folder)
-    _killed_export(url, folder, "replacing")
-    assert not folder.exists()
-    old, new = sorted(_left_behind(folder), key=lambda path: path.suffix, reverse=True)
-    assert archives.parquet(old) == before
-    archives.open_archive(new)
-    archives.export_from(url, folder)
-    archives.open_archive(folder)
-    assert _left_behind(folder) == []
+def test_an_export_killed_before_it_replaces_an_archive_leaves_it(filled, url, path):
+    archives.export_from(url, path)
+    before = path.read_bytes()
+    _killed_export(url, path, "replacing")
+    assert path.read_bytes() == before
+    assert len(_left_behind(path)) == 1
+    archives.export_from(url, path, replace=True)
+    assert _left_behind(path) == []
 
 
-def test_of_two_exports_at_once_the_first_to_end_has_the_name(tmp_path, folder):
+def test_of_two_exports_at_once_the_first_to_end_has_the_name(path):
     def both():
-        with staging.whole_folder(folder, None) as slow:
-            with staging.whole_folder(folder, None) as fast:
-                (fast / "whose").write_text("fast")
+        with atomic.atomic_path(path) as slow:
+            slow.write_text("slow")
+            with atomic.atomic_path(path) as fast:
+                fast.write_text("fast")
             # What a living process writes is not taken for abandoned.
-            assert slow.is_dir()
+            assert slow.exists()
 
     with pytest.raises(ArchiveExistsError):
         both()
-    assert (folder / "whose").read_text() == "fast"
-    assert _left_behind(folder) == []
+    assert path.read_text() == "fast"
+    assert _left_behind(path) == []
+
+
+def test_a_full_disk_is_said_of_the_archive(filled, url, path, monkeypatch):
+    new_file = sqlite.new_file
+
+    @contextmanager
+    def small_file(partial):
+        with new_file(partial) as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count = 30")
+            yield connection
+
+    monkeypatch.setattr(sqlite, "new_file", small_file)
+    with pytest.raises(DatabaseError, match=rf"{path} cannot grow: the disk is full"):
+        archives.export_from(url, path)
+    assert list(path.parent.glob("*archive*")) == []
+
+
+def test_an_archive_holds_every_table_of_the_database():
+    # But for drivers, who are nobody elsewhere.
+    assert {table.name for table in ARCHIVED} == metadata.tables.keys() - {"drivers"}

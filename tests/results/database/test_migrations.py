@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import MetaData, select, text
 
+import archives
 import databases
 import next_revision
 from next_revision import BEFORE, NEXT
 from results.database import migrations
 from results.database.connect import open_unchecked
+from results.database.url import sqlite_url as sqlite_url_of
 from results.errors import DatabaseError, DriverBusyError, NoDatabaseError
 from results.queries.queries import Queries
 from results.schema import revisions
@@ -115,6 +117,15 @@ def test_an_older_schema_is_refused_with_the_command_to_run(before, opener):
     migrations.upgrade(before)
     with opener(before):
         pass
+
+
+def test_an_archive_that_is_upgraded_is_a_database_as_others(sqlite_url, make, scripts, tmp_path):
+    fill(sqlite_url, make)
+    path = tmp_path / "archive.db"
+    archives.export_from(sqlite_url, path)
+    with next_revision.known(scripts):
+        assert migrations.upgrade(sqlite_url_of(path)) == (BEFORE, NEXT)
+        Store.open(sqlite_url_of(path)).close()
 
 
 @pytest.fixture(scope="module")

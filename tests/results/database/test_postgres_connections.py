@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 import archives
 import databases
+from results.archive.reading import open_archive
 from results.database.retry import RetryPolicy
 from results.errors import DatabaseError
 from results.queries.queries import Queries
@@ -198,8 +199,9 @@ def archive(tmp_path_factory, make):
         for number in (1, 7):
             measured = [make.measured(evaluation, 70.0) for evaluation in asked[: number // 2 or 1]]
             make.finish(store, make.run(number), evaluations=measured)
-    archives.export_from(url, folder / "archive")
-    return archives.open_archive(folder / "archive")
+    archives.export_from(url, folder / "archive.db")
+    with open_archive(folder / "archive.db") as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,108 @@
+"""Which rows an export writes: the chosen sweeps, and all that belongs to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from sqlalchemy import JSON, Connection, Result, Select, Table, or_, select
+
+from results.errors import UnknownSweepError
+from results.schema.tables import (
+    attempts,
+    drivers,
+    evaluation_configs,
+    evaluations,
+    metadata,
+    runs,
+    sweep_evaluations,
+    sweep_runs,
+    sweeps,
+)
+
+#: A row of a table, by column name.
+Row = dict[str, Any]
+
+ARCHIVED: Final = tuple(table for table in metadata.sorted_tables if table is not drivers)
+"""What an archive holds; what a row refers to stands in an earlier table. A driver is nobody
+elsewhere."""
+
+# Rows with JSON can take kilobytes each, rows of numbers some tens of bytes.
+_ROWS_WITH_JSON = 2_000
+_ROWS_OF_NUMBERS = 20_000
+
+
+class Chosen:
+    """The sweeps of these names, or the whole database with runs that are in no sweep.
+
+    A sweep goes with its runs, whatever their state, and with everything measured of them. The
+    sweeps are numbered from 1, the one created first in front. Raises UnknownSweepError.
+    """
+
+    def __init__(self, connection: Connection, names: Sequence[str] = ()) -> None:
+        self._connection = connection
+        self._whole = not names
+        found = sorted(
+            connection.execute(select(sweeps.c.id, sweeps.c.name, sweeps.c.created_at)),
+            key=lambda row: (row.created_at, row.name),
+        )
+        for name in names:
+            if name not in {row.name for row in found}:
+                raise UnknownSweepError(name, [row.name for row in found])
+        chosen = [row for row in found if self._whole or row.name in names]
+        self.names = {number: row.name for number, row in enumerate(chosen, 1)}
+        self._numbers = {row.id: number for number, row in enumerate(chosen, 1)}
+
+    def batches(self, table: Table) -> Iterator[list[Row]]:
+        """The rows of a table in the order of its key, with the sweeps' numbers in here."""
+        sweep = sweeps.c.id if table is sweeps else table.c.get("sweep_id")
+        for query in self._queries(table, sweep):
+            result = self._connection.execute(
+                query, execution_options={"yield_per": rows_at_once(table)}
+            )
+            for rows in dicts_in_parts(result):
+                if sweep is not None:
+                    for row in rows:
+                        row[sweep.name] = self._numbers[row[sweep.name]]
+                if table is attempts:
+                    for row in rows:
+                        row["driver_id"] = None
+                yield rows
+
+    def _queries(self, table: Table, sweep: Any) -> Iterator[Select[Any]]:
+        query = select(table).order_by(*table.primary_key)
+        if sweep is not None:
+            for sweep_id in self._numbers:
+                yield query.where(sweep == sweep_id)
+        else:
+            yield query if self._whole else query.where(self._within(table))
+
+    def _within(self, table: Table) -> Any:
+        """Whether a row belongs to the runs or evaluations of the chosen sweeps."""
+        of_chosen = sweep_runs.c.sweep_id.in_(self._numbers)
+        if table is not evaluation_configs:
+            members = select(sweep_runs.c.run_id).where(of_chosen)
+            return (runs.c.run_id if table is runs else table.c.run_id).in_(members)
+        asked_for = select(sweep_evaluations.c.evaluation_id).where(
+            sweep_evaluations.c.sweep_id.in_(self._numbers)
+        )
+        measured = (
+            select(evaluations.c.evaluation_id)
+            .join(sweep_runs, sweep_runs.c.run_id == evaluations.c.run_id)
+            .where(of_chosen)
+        )
+        identity = evaluation_configs.c.evaluation_id
+        return or_(identity.in_(asked_for), identity.in_(measured))
+
+
+def dicts_in_parts(result: Result[Any]) -> Iterator[list[Row]]:
+    """The rows of a query that has `yield_per`."""
+    names = tuple(result.keys())
+    for part in result.partitions():
+        yield [dict(zip(names, row, strict=True)) for row in part]
+
+
+def rows_at_once(table: Table) -> int:
+    """How many rows of a table are worked on at once."""
+    has_json = any(isinstance(column.type, JSON) for column in table.columns)
+    return _ROWS_WITH_JSON if has_json else _ROWS_OF_NUMBERS

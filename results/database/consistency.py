@@ -1,0 +1,70 @@
+"""What must hold between the rows of different tables, and no constraint of a table can say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, and_, exists, or_, select
+
+from results.schema.tables import (
+    attempts,
+    blocks,
+    epochs,
+    evaluations,
+    probes,
+    runs,
+    sweep_specs,
+    sweeps,
+)
+
+_OF_DONE_RUNS = (epochs, evaluations, probes, blocks)
+
+
+def contradictions(connection: Connection) -> Iterator[str]:
+    """What contradicts something else, in words."""
+    without_spec = ~exists().where(sweep_specs.c.sweep_id == sweeps.c.id)
+    for (name,) in connection.execute(select(sweeps.c.name).where(without_spec)):
+        yield f"sweep {name!a} has no spec"
+    yield from _of_attempts(connection)
+    for table in _OF_DONE_RUNS:
+        query = select(runs.c.run_id, runs.c.state).where(
+            runs.c.state != "done", exists().where(table.c.run_id == runs.c.run_id)
+        )
+        for run_id, state in connection.execute(query):
+            yield f"{table.name} has rows of run {run_id}, which is {state}, and not done"
+
+
+def _of_attempts(connection: Connection) -> Iterator[str]:
+    """A run is done, or running, by its newest attempt; none is later, unless the run is done."""
+    decisive = ("done", "running")
+    newest = and_(
+        attempts.c.run_id == runs.c.run_id,
+        attempts.c.attempt == runs.c.attempt,
+        attempts.c.state == runs.c.state,
+    )
+    without_attempt = select(runs.c.run_id, runs.c.state, runs.c.attempt).where(
+        runs.c.state.in_(decisive), ~exists().where(newest)
+    )
+    for run_id, state, attempt in connection.execute(without_attempt):
+        yield f"run {run_id} is {state}, attempt {attempt}, and has no such attempt"
+    with_runs = attempts.join(runs, runs.c.run_id == attempts.c.run_id)
+    another = or_(
+        and_(attempts.c.state.in_(decisive), ~newest),
+        and_(runs.c.state != "done", attempts.c.attempt > runs.c.attempt),
+    )
+    query = (
+        select(
+            attempts.c.attempt,
+            attempts.c.state,
+            runs.c.run_id,
+            runs.c.state.label("run_state"),
+            runs.c.attempt.label("newest"),
+        )
+        .select_from(with_runs)
+        .where(another)
+    )
+    for row in connection.execute(query):
+        yield (
+            f"attempt {row.attempt} is {row.state}, and run {row.run_id} is {row.run_state},"
+            f" attempt {row.newest}"
+        )

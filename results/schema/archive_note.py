@@ -1,0 +1,38 @@
+"""The note by which an archive differs from another sweep database: a table with one row."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from sqlalchemy import Column, Connection, Float, MetaData, String, Table, inspect
+
+from results.schema.tables import metadata
+
+_ROWS_AT_ONCE = 1_000
+
+#: When it was written (seconds since the epoch, UTC), and the hash of its content, so that what
+#: was damaged on its way is not taken for what was measured.
+archive_note = Table(
+    "sweep_archive",
+    MetaData(),
+    Column("created_at", Float, nullable=False),
+    Column("content_sha256", String, nullable=False),
+)
+
+
+def is_archive(connection: Connection) -> bool:
+    """Whether an export made this database, and nothing has changed its schema since."""
+    return connection.dialect.name == "sqlite" and inspect(connection).has_table(archive_note.name)
+
+
+def content_sha256(connection: Connection) -> str:
+    """The SHA-256 of every row of every table of a SQLite database, 64 hex digits."""
+    found = hashlib.sha256()
+    for table in metadata.sorted_tables:
+        key = ", ".join(f'"{column.name}"' for column in table.primary_key)
+        columns = ", ".join(f'"{column.name}"' for column in table.columns)
+        rows = connection.exec_driver_sql(f'SELECT {columns} FROM "{table.name}" ORDER BY {key}')
+        for part in rows.partitions(_ROWS_AT_ONCE):
+            found.update(json.dumps([table.name, *map(tuple, part)], default=repr).encode())
+    return found.hexdigest()
