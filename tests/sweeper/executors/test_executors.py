@@ -340,7 +340,7 @@ def test_a_worker_that_was_stopped_from_outside_is_hung(tmp_path: Path) -> None:
 
 
 @pytest.mark.ray
-def test_a_larger_share_takes_the_place_of_several_slots(tmp_path: Path) -> None:
+def test_a_task_with_a_multiplier_takes_the_place_of_several_slots(tmp_path: Path) -> None:
     options = replace(A_QUARTER_CORE, most_slots=2)
     with EXECUTORS["ray"].start(options) as started:
         while len(started.process_ids()) < 2:  # type: ignore[attr-defined]
@@ -350,7 +350,7 @@ def test_a_larger_share_takes_the_place_of_several_slots(tmp_path: Path) -> None
         assert not started.has_room(2)
         wait_for(started, 2)
         assert started.largest_multiplier == 2
-        submit(started, make_task(tmp_path, "paced", share=2))
+        submit(started, make_task(tmp_path, "paced", multiplier=2))
         assert not started.has_room()
         assert isinstance(wait_for(started, 1)[0], Finished)
         while len(started.process_ids()) < 2:  # type: ignore[attr-defined]
@@ -378,6 +378,6 @@ def test_a_slot_is_whole_on_one_node(
 
 
 @pytest.mark.parametrize("gpus", [1.5, 0.00001])
-def test_a_share_of_a_gpu_that_ray_refuses_is_refused_in_the_spec(gpus: float) -> None:
+def test_a_fraction_of_a_gpu_that_ray_refuses_is_refused_in_the_spec(gpus: float) -> None:
     with pytest.raises(ValueError, match="GPU"):
         Resources(gpus=gpus)
