@@ -277,7 +277,9 @@ def test_a_trainer_may_be_given_a_second_try(lab: Laboratory) -> None:
     assert len(lab.ran) == 6
 
 
-def test_out_of_memory_is_retried_with_twice_the_resources_and_alone_in_the_end(lab: Laboratory) -> None:
+def test_out_of_memory_is_retried_with_twice_the_resources_and_alone_in_the_end(
+    lab: Laboratory,
+) -> None:
     def needs_four_slots(task: Task) -> Outcome | None:
         if task.config["seed"] < 2 and task.multiplier < 4:
             return Raised(task, "no memory left", "trace", "out_of_memory", "node-1")
