@@ -16,12 +16,11 @@ from results.archive.decisions import Decision, decide
 from results.archive.merged import Conflict, Counts, Difference, Merged
 from results.archive.reading import Archive
 from results.schema.tables import (
+    OF_RESULTS,
     attempts,
-    blocks,
     epochs,
     evaluation_configs,
     evaluations,
-    probes,
     runs,
 )
 
@@ -63,10 +62,10 @@ def merge(
     merging = _Merging(connection, archive)
     merging.evaluation_configs()
     merging.runs()
-    merging.rows_of_results(epochs)
     merging.evaluations()
-    merging.rows_of_results(probes)
-    merging.rows_of_results(blocks)
+    for table in OF_RESULTS:
+        if table is not evaluations:
+            merging.rows_of_results(table)
     other_specs = merging_sweeps.merge_sweeps(connection, archive, renamed, merging.counts)
     return Merged(
         counts={name: Counts(**tally) for name, tally in merging.counts.items()},

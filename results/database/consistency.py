@@ -6,18 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, and_, exists, or_, select
 
-from results.schema.tables import (
-    attempts,
-    blocks,
-    epochs,
-    evaluations,
-    probes,
-    runs,
-    sweep_specs,
-    sweeps,
-)
-
-_OF_DONE_RUNS = (epochs, evaluations, probes, blocks)
+from results.schema.tables import OF_RESULTS, attempts, runs, sweep_specs, sweeps
 
 
 def contradictions(connection: Connection) -> Iterator[str]:
@@ -26,7 +15,7 @@ def contradictions(connection: Connection) -> Iterator[str]:
     for (name,) in connection.execute(select(sweeps.c.name).where(without_spec)):
         yield f"sweep {name!a} has no spec"
     yield from _of_attempts(connection)
-    for table in _OF_DONE_RUNS:
+    for table in OF_RESULTS:
         query = select(runs.c.run_id, runs.c.state).where(
             runs.c.state != "done", exists().where(table.c.run_id == runs.c.run_id)
         )

@@ -299,6 +299,14 @@ blocks = Table(
     sqlite_with_rowid=False,
 )
 
+OF_RESULTS = tuple(
+    table
+    for table in metadata.sorted_tables
+    if table not in (attempts, sweep_runs)
+    and any(key.column is runs.c.run_id for key in table.foreign_keys)
+)
+"""What was measured of runs: only a done run has rows in them."""
+
 # Done is final, also for whoever writes past the store.
 _DONE_IS_FINAL = {
     "sqlite": (
