@@ -66,12 +66,16 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
     from sweeper.scheduling.progress import make_progress
     from sweeper.scheduling.scheduler import interrupted, run_sweep
     from sweeper.scheduling.signals import StopRequest
+    from trainers.config.trainers import TRAINERS
     from trainers.errors import StorageError
     from trainers.models.counting import write_counts
     from trainers.storage import open_folder
 
     # Whatever is wrong with the request is an error before anything is written.
     EXECUTORS.check(where.executor)
+    for trainer in {config.trainer for config in spec.configs}:
+        if trainer in TRAINERS:
+            TRAINERS.check(trainer)
     if where.executor != "ray" and (where.ray_address is not None or where.dashboard):
         raise RequestError(
             f"--ray-address and --ray-dashboard need --executor ray, not {where.executor}"

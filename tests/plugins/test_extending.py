@@ -211,6 +211,31 @@ def test_a_broken_plugin_is_named_and_stops_nothing_else(site: Path, tmp_path: P
     assert "slowest" in sweep("--help").stdout
 
 
+BROKEN = {
+    "A dataset": "plankton.yaml:4:1: dataset: plug-in sweep-example 1.0 (sweep.datasets: plankton",
+    "An evaluation": "plankton.yaml:7:6: plug-in sweep-example 1.0 (sweep.evaluations: salt_",
+    "A probe": "plankton.yaml:9:5: probes.0: plug-in sweep-example 1.0 (sweep.probes: weight_norms",
+    "A trainer": "plug-in sweep-example 1.0 (sweep.trainers: nearest_mean",
+    "An executor": "plug-in sweep-example 1.0 (sweep.executors: background",
+}
+
+
+@pytest.mark.parametrize("heading", BROKEN)
+def test_a_broken_plugin_is_an_error_before_anything_is_written(
+    heading: str, site: Path, tmp_path: Path
+) -> None:
+    (file,) = (path for path in EXAMPLES[heading].files if path.endswith(".py"))
+    shutil.copytree(site, tmp_path / "site")
+    (tmp_path / "site" / file).write_text("raise ImportError('half of it\\nis missing')\n")
+    write_specs(tmp_path)
+    sweep = command_with(tmp_path / "site", folder=tmp_path)
+    done = sweep("run", "plankton.yaml", "--executor", "background", code=2)
+    assert done.stderr.startswith(f"error: {BROKEN[heading]}"), done.stderr
+    assert "cannot be imported: ImportError: half of it is missing (" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / ".sweep").exists()
+
+
 def test_a_name_that_is_taken_is_named_with_both_packages(site: Path, tmp_path: Path) -> None:
     metadata = tmp_path / "sweep_other-1.0.dist-info"
     metadata.mkdir()
