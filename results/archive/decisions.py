@@ -11,8 +11,9 @@ from typing import Literal
 
 from results.archive.chosen import Row
 from results.archive.merged import Conflict, ConflictKind, Difference
+from results.run_columns import RUN_COLUMNS
 
-RESULT = ("weights_sha256", "diverged", "test_accuracy", "best_test_accuracy", "train_accuracy")
+RESULT = tuple(column.name for column in RUN_COLUMNS if column.reproducible)
 """Columns in which two trainings of one run agree. Times, say, always differ."""
 
 STILL_RUNNING = "the run was still running when its archive was written"

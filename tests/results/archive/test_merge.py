@@ -326,7 +326,7 @@ def test_a_done_run_gains_the_measurements_it_lacks(store, take, other, make, th
     [
         ({"weights_sha256": OTHER_WEIGHTS}, ["weights_sha256"], 0),
         ({"test_accuracy": 12.5}, ["test_accuracy"], 1),
-        ({"test_accuracy": None, "diverged": True}, ["diverged", "test_accuracy"], 1),
+        ({"test_accuracy": None, "diverged": True}, ["test_accuracy", "diverged"], 1),
         ({"weights_sha256": None}, ["weights_sha256"], 0),
     ],
 )
