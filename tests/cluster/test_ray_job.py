@@ -74,6 +74,8 @@ def test_a_job_outlives_the_machine_that_submitted_it(ray_hosts: RayHosts, tmp_p
 
     wait_until(the_sweep_is_under_way, "the sweep is under way", 120)
     laptop.pull_the_plug()
+    # Files are looked at first: to ask Ray takes a second of a core each time.
+    wait_until(lambda: len(list(home.glob("runs/*/*/result.json"))) == RUNS, "all runs end")
 
     def the_job_is_done() -> bool:
         asked = desk.run(["ray", "job", "status", "--address", JOBS, "mine"], ray_hosts.env)

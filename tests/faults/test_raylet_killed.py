@@ -15,11 +15,8 @@ from killed_raylets import RayNodes, ray_nodes
 
 OTHER_NODES = 2
 
-FREE_SECONDS = 60.0
-"""When no CPU may be held any more for a driver that has ended, or was killed."""
-
-BUSY = 3
-"""By how much a machine that tests share may be slower."""
+FREE_SECONDS = 180.0
+"""If a CPU is still held then for a driver that has ended, or was killed, it stays so."""
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(3600)]
 
@@ -60,7 +57,7 @@ def test_a_sweep_survives_raylets_that_are_killed(
                 nodes.kill_raylet(victim)
                 nodes.add()
             driver.finish()
-            after_end = nodes.seconds_until_free(BUSY * FREE_SECONDS)
+            after_end = nodes.seconds_until_free(FREE_SECONDS)
         found = drivers.facts(db)
         lost = sum(attempt.fault == "worker_lost" for attempt in watch.attempts())
         figure(
@@ -88,10 +85,10 @@ def test_a_killed_driver_leaves_no_cpu_reserved(
             driver.wait_until(lambda: drivers.some_run_is_half_trained(home))
             assert nodes.reserved_cpus() > 0
             driver.kill_alone()
-            free = nodes.seconds_until_free(BUSY * FREE_SECONDS)
+            free = nodes.seconds_until_free(FREE_SECONDS)
         with start(sweep, home, drivers.database_of(home), nodes) as again:
             again.finish()
-            nodes.seconds_until_free(BUSY * FREE_SECONDS)
+            nodes.seconds_until_free(FREE_SECONDS)
             drivers.assert_same(drivers.facts(again.db), expected)
     figure(
         "driver on a cluster killed",
