@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+from sqlalchemy import text
+
+from results.database.connect import connect
+from results.database.integrity import find_corruption
+
+
+@pytest.fixture
+def filled(store, make):
+    evaluation = make.evaluation(1)
+    make.save(store, "one", make.runs(3), [evaluation])
+    make.finish(
+        store, make.run(1), evaluations=[make.measured(evaluation, 70.0)],
+        probes=[make.probe(epoch=0), make.probe(value=None)], blocks=[make.block(1)],
+    )  # fmt: skip
+    store.claim(f"{2:016x}", provenance={"host": "nœud"})
+    return store
+
+
+def found(url):
+    with closing(connect(url, "read")) as database:
+        return find_corruption(database)
+
+
+def test_what_the_store_writes_is_sound(filled, url):
+    assert found(url) is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("DELETE FROM attempts WHERE state = 'done'", "run 0000000000000001 is done"),
+        ("DELETE FROM sweep_specs", "sweep 'one' has no spec"),
+        ("UPDATE attempts SET provenance = '[1]' WHERE state = 'running'", "attempts.provenance"),
+        ("UPDATE sweep_specs SET overrides = '[1]'", "sweep_specs.overrides is"),
+    ],
+)  # fmt: skip
+def test_what_breaks_no_constraint_is_found_on_both_kinds(filled, url, plain, statement, says):
+    with plain.begin() as connection:
+        connection.execute(text(statement))
+    assert str(found(url)).startswith(says)
