@@ -26,13 +26,17 @@ def expand(roots: dict[Fraction, int], leading: Fraction = Fraction(1)) -> tuple
     return tuple(coefficients)
 
 
+PRIME = Fraction(polynomials._PRIME)
+
 # Well apart, so that the floating-point roots can be told from one another.
 well_apart = st.sampled_from([Fraction(n, 4) for n in range(-10, 11)])
 
 
 @given(
     roots=st.dictionaries(well_apart, st.integers(1, 4), min_size=1, max_size=5),
-    leading=st.sampled_from([Fraction(1), Fraction(-3), Fraction(7, 11)]),
+    leading=st.sampled_from(
+        [Fraction(1), Fraction(-3), Fraction(7, 11), PRIME, 1 / PRIME]  # PRIME has no inverse there
+    ),
 )
 def test_roots_and_multiplicities_come_back(roots: dict[Fraction, int], leading: Fraction) -> None:
     found = root_multiplicities(expand(roots, leading))
