@@ -56,4 +56,4 @@ lint: install   ## ruff, mypy, and the import rules
 	$(BIN)/lint-imports
 
 clean:           ## remove the environment and caches; results in .sweep stay
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .coverage* .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
