@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from sqlalchemy import Connection, and_, func, select
 
+from results.database.base import Database
+from results.database.connect import connect
 from results.database.dialects import rows_as_dicts
-from results.queries.reader import Reader
 from results.queries.rows import (
     count_probes,
     list_attempts,
-    list_blocks,
-    list_epochs,
     list_evaluations,
+    list_parts,
     list_probes,
     list_runs,
     list_specs,
@@ -28,7 +27,7 @@ from results.queries.selection import Selection, chosen_sweeps
 from results.queries.status import sweep_status
 from results.records import CostSample, RunRow, SweepStatus
 from results.run_columns import DETAIL_KEYS
-from results.schema.tables import attempts, drivers, epochs, runs, sweep_runs
+from results.schema.tables import attempts, blocks, drivers, epochs, runs
 from results.store.sweeps import full_run_id
 
 
@@ -39,17 +38,9 @@ class Queries:
     if the file cannot be read.
     """
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    @property
-    def shown(self) -> str:
-        """The database as messages name it: without a password."""
-        return self._reader.shown
-
-    def one_view(self) -> AbstractContextManager[None]:
-        """Inside the block all answers are about the same moment."""
-        return self._reader.one_view()
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._pinned: Connection | None = None
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -58,30 +49,42 @@ class Queries:
         Raises NoDatabaseError if there is no such database, DatabaseError if the URL is not
         supported, or the database cannot be read, or is no sweep database.
         """
-        return cls(Reader.open(url))
+        return cls(connect(url, "read"))
+
+    @property
+    def shown(self) -> str:
+        """The database as messages name it: without a password."""
+        return self._database.shown
 
     def close(self) -> None:
         """Closes all connections."""
-        self._reader.close()
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def view(self) -> AbstractContextManager[Connection]:
-        """One consistent view of the database, for the package's own questions."""
-        return self._reader.view()
+        """One consistent view of the database.
+
+        Keep it short: fetch the rows, leave the block, then work on them.
+        """
+        return nullcontext(self._pinned) if self._pinned else self._database.reading()
+
+    @contextmanager
+    def one_view(self) -> Iterator[None]:
+        """Inside the block all answers are about the same moment."""
+        with self._database.reading() as self._pinned:
+            try:
+                yield
+            finally:
+                self._pinned = None
 
     def sweep_names(self) -> list[str]:
         """The names of all sweeps, the one saved first in front."""
-        with self._reader.view() as connection:
+        with self.view() as connection:
             return list(chosen_sweeps(connection, ()).values())
 
     def run_rows(
@@ -111,7 +114,7 @@ class Queries:
         """
         more = ["config"] * config + ["learned_coefficients"] * learned_coefficients
         more += more_keys
-        with self._reader.view() as connection:
+        with self.view() as connection:
             selection = Selection(connection, sweeps, run_ids)
             return list_runs(connection, selection, where, more)
 
@@ -123,8 +126,8 @@ class Queries:
         Keys: `run_id`, `epoch`, `learning_rate`, `train_loss`, `train_accuracy`, `test_loss`,
         `test_accuracy`, `seconds`. Raises as `run_rows`.
         """
-        with self._reader.view() as connection:
-            return list_epochs(connection, Selection(connection, sweeps), where)
+        with self.view() as connection:
+            return list_parts(connection, Selection(connection, sweeps), where, epochs.c.epoch)
 
     def evaluation_rows(
         self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()
@@ -135,7 +138,7 @@ class Queries:
         `evaluation_id`, `evaluation` (its name), `kind`, `level`, `accuracy`, `loss`. Raises as
         `run_rows`.
         """
-        with self._reader.view() as connection:
+        with self.view() as connection:
             return list_evaluations(connection, Selection(connection, sweeps), where)
 
     def probe_rows(
@@ -152,12 +155,12 @@ class Queries:
         network), `value` (None: not finite). In the order of the runs; of each run by probe,
         quantity, epoch, and from the input of the network on. Raises as `run_rows`.
         """
-        with self._reader.view() as connection:
+        with self.view() as connection:
             return list_probes(connection, Selection(connection, sweeps), where, probes)
 
     def count_probes(self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()) -> int:
         """How many rows `probe_rows` gives for the same arguments; raises as it does."""
-        with self._reader.view() as connection:
+        with self.view() as connection:
             return count_probes(connection, Selection(connection, sweeps), where)
 
     def block_rows(
@@ -169,12 +172,12 @@ class Queries:
         `root_moduli` (largest first), `max_root_modulus`, `zero_stable`, `consistent`, `order`;
         None where coefficients are not finite. Raises as `run_rows`.
         """
-        with self._reader.view() as connection:
-            return list_blocks(connection, Selection(connection, sweeps), where)
+        with self.view() as connection:
+            return list_parts(connection, Selection(connection, sweeps), where, blocks.c.block)
 
     def attempt_rows(self, run_ids: Iterable[str]) -> list[dict[str, Any]]:
         """Every attempt of these runs, by run id and number; times in seconds since the epoch."""
-        with self._reader.view() as connection:
+        with self.view() as connection:
             return list_attempts(connection, run_ids)
 
     def spec_rows(self, sweeps: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -183,7 +186,7 @@ class Queries:
         Keys: `name`, `version`, `source`, `overrides`, `created_at`, `published`, `text`.
         Raises UnknownSweepError.
         """
-        with self._reader.view() as connection:
+        with self.view() as connection:
             return list_specs(connection, chosen_sweeps(connection, sweeps))
 
     def sweep_rows(self) -> list[dict[str, Any]]:
@@ -192,14 +195,13 @@ class Queries:
         Keys: `name`, `description`, `published`, `created_at`, `updated_at` (seconds since the
         epoch), `runs` and `done` (counts).
         """
-        with self._reader.view() as connection:
+        with self.view() as connection:
             return list_sweeps(connection)
 
     def published_name(self, sweep: str) -> str | None:
         """The published table that the sweep's newest spec names; raises UnknownSweepError."""
         (spec,) = self.spec_rows([sweep])
-        name: str | None = spec["published"]
-        return name
+        return cast(str | None, spec["published"])
 
     def run_detail(self, id_prefix: str) -> dict[str, Any]:
         """One run in full, by its id or a start of it that no other run shares.
@@ -212,16 +214,12 @@ class Queries:
         (the newest spec of each of its sweeps: name, version, source, overrides, created_at,
         published, text). Points in time are ISO 8601, UTC. Raises UnknownRunError.
         """
-        with self._reader.view() as connection:
+        with self.view() as connection:
             run_id = full_run_id(connection, id_prefix)
             selection = Selection(connection, (), [run_id])
             (row,) = list_runs(connection, selection, (), DETAIL_KEYS)
-            epoch_rows = rows_as_dicts(
-                connection.execute(
-                    select(epochs).where(epochs.c.run_id == run_id).order_by(epochs.c.epoch)
-                )
-            )
-            block_rows = list_blocks(connection, selection, ())
+            epoch_rows = list_parts(connection, selection, (), epochs.c.epoch)
+            block_rows = list_parts(connection, selection, (), blocks.c.block)
             probe_rows = list_probes(connection, selection, ())
             attempt_rows = rows_as_dicts(
                 connection.execute(
@@ -235,27 +233,21 @@ class Queries:
                     .order_by(attempts.c.attempt)
                 )
             )
-            member_of = list(
-                connection.execute(
-                    select(sweep_runs.c.sweep_id)
-                    .where(sweep_runs.c.run_id == run_id)
-                    .order_by(sweep_runs.c.sweep_id)
-                ).scalars()
-            )
-            specs = list_specs(connection, member_of)
+            specs = list_specs(connection, selection.order(connection)[run_id])
         for item in (*epoch_rows, *block_rows, *probe_rows, *attempt_rows):
             del item["run_id"]
         for item in (row, *attempt_rows, *specs):
             for key in ("created_at", "started_at", "finished_at"):
                 if key in item:
                     item[key] = _iso(item[key])
-        row["sweeps"] = [spec["name"] for spec in specs]
-        row["epoch_history"] = epoch_rows
-        row["blocks"] = block_rows
-        row["probes"] = probe_rows
-        row["attempt_history"] = attempt_rows
-        row["sweep_specs"] = specs
-        return row
+        return row | {
+            "sweeps": [spec["name"] for spec in specs],
+            "epoch_history": epoch_rows,
+            "blocks": block_rows,
+            "probes": probe_rows,
+            "attempt_history": attempt_rows,
+            "sweep_specs": specs,
+        }
 
     def status(self, sweep: str | None = None) -> list[SweepStatus]:
         """How far `sweep` is, or every sweep: counts, failures, faults, drivers, rate, time left.
@@ -263,11 +255,11 @@ class Queries:
         `results.queries.status` says how the rate is measured. The time left is for the queued and
         running runs, at that rate. Raises UnknownSweepError.
         """
-        with self._reader.view() as connection:
+        with self.view() as connection:
             names = chosen_sweeps(connection, [] if sweep is None else [sweep])
-            now = self._reader.now(connection)
+            now = self._database.now(connection)
             return [
-                sweep_status(connection, key, name, now, partial(self._reader.gone, connection))
+                sweep_status(connection, key, name, now, partial(self._database.gone, connection))
                 for key, name in names.items()
             ]
 
@@ -317,7 +309,7 @@ class Queries:
             .join(runs, runs.c.run_id == grouped.c.example)
             .order_by(grouped.c.model, grouped.c.depth, grouped.c.example)
         )
-        with self._reader.view() as connection:
+        with self.view() as connection:
             return [CostSample(**row) for row in rows_as_dicts(connection.execute(query))]
 
 

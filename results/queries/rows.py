@@ -6,10 +6,10 @@ Each function works inside a view of the caller, `results.queries.queries.Querie
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Subquery, Table, and_, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Subquery, and_, func, select
 
 from results.database.dialects import is_one_of, rows_as_dicts
 from results.queries.columns import StoredColumns
@@ -20,8 +20,6 @@ from results.records import RunRow
 from results.run_columns import COLUMN, NAMED_KEYS, RUN_KEYS
 from results.schema.tables import (
     attempts,
-    blocks,
-    epochs,
     evaluations,
     probes,
     runs,
@@ -70,11 +68,28 @@ def list_runs(
     return rows
 
 
-def list_epochs(
-    connection: Connection, selection: Selection, where: Sequence[str]
+def list_parts(
+    connection: Connection,
+    selection: Selection,
+    where: Sequence[str],
+    then: Column[Any],
+    *further: ColumnElement[bool],
+    key: Callable[[dict[str, Any]], Any] | None = None,
 ) -> list[dict[str, Any]]:
-    """The epochs of the runs that pass the filters, in the order of the runs."""
-    return _in_order(connection, selection, where, epochs, epochs.c.epoch)
+    """The rows of a table of results, of the runs that pass the filters, in the order of the runs.
+
+    The table is that of the column `then`, by which the rows of a run are ordered, and after that
+    by `key`. `further` are conditions on them.
+    """
+    passing = [*_passing(connection, selection, where), *further]
+    query = select(then.table).join(runs, runs.c.run_id == then.table.c.run_id).where(*passing)
+    by_run: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows_as_dicts(connection.execute(query.order_by(then))):
+        by_run[row["run_id"]].append(row)
+    if key is not None:
+        for rows in by_run.values():
+            rows.sort(key=key)
+    return [row for run_id in selection.order(connection) for row in by_run.get(run_id, ())]
 
 
 def list_probes(
@@ -89,13 +104,10 @@ def list_probes(
     from the input of the network on.
     """
     named = [] if names is None else [probes.c.probe.in_(sorted(names))]
-    by_run = _by_run(connection, selection, where, probes, probes.c.epoch, named)
-    for rows in by_run.values():
-        rows.sort(key=probe_key)
-    return [row for run_id in selection.order(connection) for row in by_run.get(run_id, ())]
+    return list_parts(connection, selection, where, probes.c.epoch, *named, key=_probe_key)
 
 
-def probe_key(row: dict[str, Any]) -> tuple[Any, ...]:
+def _probe_key(row: dict[str, Any]) -> tuple[Any, ...]:
     """Where a row of `probes` stands among those of its run."""
     return (row["probe"], quantity_key(row["quantity"]), row["epoch"], layer_key(row["layer"]))
 
@@ -107,30 +119,23 @@ def count_probes(connection: Connection, selection: Selection, where: Sequence[s
     return int(connection.execute(query.where(*passing)).scalar_one())
 
 
-def list_blocks(
-    connection: Connection, selection: Selection, where: Sequence[str]
-) -> list[dict[str, Any]]:
-    """The blocks with learned coefficients of the runs that pass the filters, in their order."""
-    return _in_order(connection, selection, where, blocks, blocks.c.block)
-
-
 def list_evaluations(
     connection: Connection, selection: Selection, where: Sequence[str]
 ) -> list[dict[str, Any]]:
     """What was measured of the runs that pass the filters, in the order of the runs."""
-    names = {known.evaluation_id: known for known in selection.evaluations}
+    known = {evaluation.evaluation_id: evaluation for evaluation in selection.evaluations}
     return [
         {
             "run_id": row["run_id"],
             "evaluation_id": row["evaluation_id"],
-            "evaluation": names[row["evaluation_id"]].name,
-            "kind": names[row["evaluation_id"]].kind,
-            "level": names[row["evaluation_id"]].level,
+            "evaluation": known[row["evaluation_id"]].name,
+            "kind": known[row["evaluation_id"]].kind,
+            "level": known[row["evaluation_id"]].level,
             "accuracy": row["accuracy"],
             "loss": row["loss"],
         }
-        for row in _in_order(connection, selection, where, evaluations, evaluations.c.evaluation_id)
-        if row["evaluation_id"] in names
+        for row in list_parts(connection, selection, where, evaluations.c.evaluation_id)
+        if row["evaluation_id"] in known
     ]
 
 
@@ -154,19 +159,18 @@ def list_sweeps(connection: Connection) -> list[dict[str, Any]]:
         .group_by(sweep_runs.c.sweep_id)
         .subquery("counted")
     )
-    newest = _newest_versions()
+    newest = _newest_specs()
     query = (
         select(
             sweeps.c.name,
-            sweep_specs.c.description,
-            sweep_specs.c.published,
+            newest.c.description,
+            newest.c.published,
             sweeps.c.created_at,
             sweeps.c.updated_at,
             func.coalesce(counted.c.runs, 0).label("runs"),
             func.coalesce(counted.c.done, 0).label("done"),
         )
         .join(newest, newest.c.sweep_id == sweeps.c.id)
-        .join(sweep_specs, _is_newest(newest))
         .outerjoin(counted, counted.c.sweep_id == sweeps.c.id)
     )
     return rows_as_dicts(connection.execute(query.order_by(sweeps.c.id)))
@@ -177,39 +181,32 @@ def list_specs(connection: Connection, sweep_ids: Iterable[int]) -> list[dict[st
 
     Keys: `name`, `version`, `source`, `overrides`, `created_at`, `published`, `text`.
     """
-    newest = _newest_versions()
+    newest = _newest_specs()
     columns = ("version", "source", "overrides", "created_at", "published", "text")
-    query = (
-        select(sweeps.c.id, sweeps.c.name, *(sweep_specs.c[name] for name in columns))
-        .join(sweep_specs, sweep_specs.c.sweep_id == sweeps.c.id)
-        .join(newest, _is_newest(newest))
+    query = select(sweeps.c.id, sweeps.c.name, *(newest.c[name] for name in columns)).join(
+        newest, newest.c.sweep_id == sweeps.c.id
     )
     found = {row.pop("id"): row for row in rows_as_dicts(connection.execute(query))}
     return [found[sweep_id] for sweep_id in sweep_ids if sweep_id in found]
 
 
-def _newest_versions() -> Subquery:
-    return (
+def _newest_specs() -> Subquery:
+    versions = (
         select(sweep_specs.c.sweep_id, func.max(sweep_specs.c.version).label("version"))
         .group_by(sweep_specs.c.sweep_id)
-        .subquery("newest")
+        .subquery("versions")
     )
-
-
-def _is_newest(newest: Subquery) -> ColumnElement[bool]:
-    return and_(
-        newest.c.sweep_id == sweep_specs.c.sweep_id, newest.c.version == sweep_specs.c.version
+    is_newest = and_(
+        versions.c.sweep_id == sweep_specs.c.sweep_id, versions.c.version == sweep_specs.c.version
     )
+    return select(sweep_specs).join(versions, is_newest).subquery("newest")
 
 
 def _passing(
     connection: Connection, selection: Selection, where: Sequence[str]
 ) -> list[ColumnElement[bool]]:
-    filters = (
-        compile_filters(connection.dialect.name, StoredColumns(connection, selection), where)
-        if where
-        else []
-    )
+    columns = StoredColumns(connection, selection)
+    filters = compile_filters(connection.dialect.name, columns, where)
     return [*selection.holds(runs.c.run_id), *filters]
 
 
@@ -226,30 +223,3 @@ def _accuracies(
     for run_id, evaluation_id, accuracy in connection.execute(query):
         found[run_id][evaluation_id] = accuracy
     return found
-
-
-def _in_order(
-    connection: Connection,
-    selection: Selection,
-    where: Sequence[str],
-    table: Table,
-    then: ColumnElement[Any],
-) -> list[dict[str, Any]]:
-    by_run = _by_run(connection, selection, where, table, then)
-    return [row for run_id in selection.order(connection) for row in by_run.get(run_id, ())]
-
-
-def _by_run(
-    connection: Connection,
-    selection: Selection,
-    where: Sequence[str],
-    table: Table,
-    then: ColumnElement[Any],
-    further: Sequence[ColumnElement[bool]] = (),
-) -> dict[str, list[dict[str, Any]]]:
-    passing = [*_passing(connection, selection, where), *further]
-    query = select(table).join(runs, runs.c.run_id == table.c.run_id).where(*passing)
-    by_run: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows_as_dicts(connection.execute(query.order_by(then))):
-        by_run[row["run_id"]].append(row)
-    return by_run

@@ -40,23 +40,19 @@ def export(
 ) -> None:
     """Write whole sweeps, with all that was measured of them, as one SQLite file."""
     from results.errors import UnknownFormatError
-    from results.queries.reader import Reader
+    from results.queries.queries import Queries
 
     if format not in FORMATS:
         raise UnknownFormatError(format, FORMATS)
     if format == "parquet" and replace:
         raise RequestError("--replace replaces a file; a folder of Parquet goes where nothing is")
-    reader = Reader.open(home_at(home, db).database)
-    try:
-        with reader.view() as connection:
-            if format == "parquet":
-                from results.archive import parquet
+    with Queries.open(home_at(home, db).database) as queries, queries.view() as connection:
+        if format == "parquet":
+            from results.archive import parquet
 
-                counts = parquet.export(connection, output, sweeps)
-            else:
-                from results.archive import writing
+            counts = parquet.export(connection, output, sweeps)
+        else:
+            from results.archive import writing
 
-                counts = writing.export(connection, output, sweeps, replace=replace)
-    finally:
-        reader.close()
+            counts = writing.export(connection, output, sweeps, replace=replace)
     say(f"{output}: {', '.join(f'{count} {table}' for table, count in counts.items())}")

@@ -18,7 +18,6 @@ from results.archive.reading import open_archive
 from results.database.retry import RetryPolicy
 from results.errors import DatabaseError
 from results.queries.queries import Queries
-from results.queries.reader import Reader
 from results.schema.tables import drivers, metadata, runs, sweeps
 from results.store.store import Store
 from tcp_proxy import TcpProxy
@@ -557,7 +556,7 @@ def test_who_only_reads_waits_less(proxy, store, make, monkeypatch):
 
 
 def test_a_view_that_is_cut_is_an_error(proxy, store, make):
-    reader = Reader.open(proxy.url)
+    reader = Queries.open(proxy.url)
 
     def look_twice():
         with reader.view() as view:

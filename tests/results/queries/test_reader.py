@@ -17,7 +17,6 @@ from sqlalchemy import select
 import databases
 from results.errors import DatabaseError
 from results.queries.queries import Queries
-from results.queries.reader import Reader
 from results.schema.tables import runs
 from results.store.store import Store
 
@@ -41,7 +40,7 @@ def test_a_reader_is_not_stopped_by_an_open_transaction(store, queries, plain, m
 @pytest.mark.timeout(60)  # else a commit waits for the view's end, which is after it
 def test_a_view_stays_as_it_was_and_holds_up_no_commit(store, url, make):
     make.save(store, "s", make.runs(2))
-    reader = Reader.open(url)
+    reader = Queries.open(url)
     with reader.view() as view:
         assert states(view) == ["queued", "queued"]
         make.finish(store, make.run(1))
@@ -88,7 +87,7 @@ def test_a_reader_beside_a_writer_sees_whole_transactions(store, url, make):
 def test_a_store_works_although_a_reader_prevents_wal_mode(sqlite_url, make):
     with Store.open(sqlite_url) as store:
         make.save(store, "s", make.runs(2))
-    reader = Reader.open(sqlite_url)
+    reader = Queries.open(sqlite_url)
     finished = []
     with reader.view() as view:
         assert states(view) == ["queued", "queued"]
@@ -110,7 +109,7 @@ def test_a_store_works_although_a_reader_prevents_wal_mode(sqlite_url, make):
 
 
 def test_a_reader_cannot_write(store, queries):
-    with pytest.raises(DatabaseError, match="cannot be written"), queries._reader.view() as view:
+    with pytest.raises(DatabaseError, match="cannot be written"), queries.view() as view:
         view.exec_driver_sql("DELETE FROM runs")
 
 

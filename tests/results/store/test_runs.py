@@ -14,7 +14,6 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 import databases
 from results.errors import BadResultError, DatabaseError, UnknownRunError, UnknownSweepError
 from results.queries.queries import Queries
-from results.queries.reader import Reader
 from results.run_columns import RUN_KEYS
 from results.store.store import Store
 
@@ -597,7 +596,7 @@ def test_any_result_comes_back_as_it_went_in(make, fresh_store, drawn):
     make.save(store, "s", [make.run(1)], asked)
     measured = [make.measured(e, a) for e, a in zip(asked, accuracies, strict=True)]
     make.finish(store, make.run(1), **copy.deepcopy(changes), evaluations=measured)
-    found = Queries(Reader(store._database)).run_detail(RUN)
+    found = Queries(store._database).run_detail(RUN)
     assert found["epoch_history"] == nulled(changes.pop("epochs"))
     assert {key: found[key] for key in changes} == nulled(changes)
     assert [e["accuracy"] for e in found["evaluations"]] == accuracies
