@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from results.analysis.rank_correlation import kendall_tau
-from results.analysis.replicates import identity, replicate_key
+from results.analysis.replicates import by_network, identity
 from results.analysis.statistics import summarize
 from results.records import RunRow
 
@@ -32,12 +32,9 @@ def gap_by_moduli(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
 
     Ordered as that table: by depth, then by falling moduli, after model, dataset and epochs.
     """
-    members: dict[str, list[RunRow]] = {}
-    for row in rows:
-        if row["state"] == "done" and row["root_moduli"] is not None:
-            members.setdefault(replicate_key(row), []).append(row)
     blocks: dict[str, list[dict[str, Any]]] = {}
-    for runs in members.values():
+    fixed = (r for r in rows if r["state"] == "done" and r["root_moduli"] is not None)
+    for runs in by_network(fixed):
         blocks.setdefault(_without_scheme(runs[0]), []).append(_entry(runs))
     for block in blocks.values():
         block.sort(key=_moduli, reverse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from results.records import RunRow
@@ -18,6 +19,14 @@ def replicate_key(row: RunRow) -> str:
     config = {key: value for key, value in (row.get("config") or {}).items() if key != "seed"}
     label = None if config else row["scheme"]  # a config says the same more exactly
     return identity([[row[key] for key in _KEYS], label, config])
+
+
+def by_network(rows: Iterable[RunRow]) -> list[list[RunRow]]:
+    """The runs in groups that differ in nothing but their seed, in the order of their first."""
+    members: dict[str, list[RunRow]] = {}
+    for row in rows:
+        members.setdefault(replicate_key(row), []).append(row)
+    return list(members.values())
 
 
 def identity(value: Any) -> str:

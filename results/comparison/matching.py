@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from results.analysis.replicates import replicate_key
 from results.comparison.options import same_variant
 from results.comparison.training_differences import Difference, differences
 from results.json_values import leaves
@@ -51,14 +50,6 @@ def _close(ours: Sequence[float], theirs: Sequence[float]) -> bool:
         math.isclose(a, b, rel_tol=_TOLERANCE, abs_tol=1e-12)
         for a, b in zip(ours, theirs, strict=True)
     )
-
-
-def by_settings(runs: Sequence[RunRow]) -> list[list[RunRow]]:
-    """The runs in groups that differ in nothing but the seed."""
-    groups: dict[str, list[RunRow]] = {}
-    for run in runs:
-        groups.setdefault(replicate_key(run), []).append(run)
-    return list(groups.values())
 
 
 def chosen_group(

@@ -7,14 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from results.analysis.replicates import by_network
 from results.analysis.statistics import summarize
 from results.comparison.agreement import joint_uncertainty
-from results.comparison.matching import (
-    UNTRAINED_METRICS,
-    by_settings,
-    chosen_group,
-    varied_settings,
-)
+from results.comparison.matching import UNTRAINED_METRICS, chosen_group, varied_settings
 from results.comparison.options import written
 from results.comparison.result import ComparedRow, Ours
 from results.comparison.training_differences import Difference, network_differences
@@ -50,7 +46,7 @@ def compare_row(
         lack = f"the runs lack {row.quantity.name}: add the probe {row.quantity.spec}"
         note = _joined([row.not_comparable, row.note, lack])
         return ComparedRow(published=row, state="not comparable", note=note)
-    groups = by_settings(suitable)
+    groups = by_network(suitable)
     chosen = chosen_group(groups, row)
     if chosen is None:
         varied = ", ".join(varied_settings([group[0]["config"] for group in groups]))

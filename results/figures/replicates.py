@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import nan
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from results.analysis.replicates import replicate_key
+from results.analysis.replicates import by_network
 from results.analysis.sort_keys import sort_key
 from results.analysis.statistics import summarize
 from results.json_values import leaves
@@ -17,6 +17,8 @@ from results.records import RunRow
 
 #: Config paths that a run has as columns, as it has its scheme: groups are told apart by them.
 _KNOWN = ("seed", "model.name", "model.depth", "dataset.name")
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,17 @@ def sample(values: Sequence[float]) -> Sample:
     return Sample(summary.mean, std, summary.min, summary.max)
 
 
+class _Shared(Generic[_Value]):
+    """A column of `results.run_columns` that has the same value in all runs of a group."""
+
+    def __set_name__(self, group: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, group: ReplicateGroup, kind: type) -> _Value:
+        value: _Value = group.runs[0][self._name]
+        return value
+
+
 @dataclass(frozen=True)
 class ReplicateGroup:
     """One network with one training recipe: its runs differ in their seed only.
@@ -52,55 +65,15 @@ class ReplicateGroup:
     runs: tuple[RunRow, ...]
     setting: tuple[tuple[str, Any], ...] = ()
 
-    @property
-    def model(self) -> str:
-        """The model's name."""
-        return str(self.runs[0]["model"])
-
-    @property
-    def scheme(self) -> str:
-        """The scheme as a label."""
-        return str(self.runs[0]["scheme"])
-
-    @property
-    def depth(self) -> int | None:
-        """The depth in layers; None for a model without one."""
-        depth: int | None = self.runs[0]["depth"]
-        return depth
-
-    @property
-    def dataset(self) -> str:
-        """The dataset's name."""
-        return str(self.runs[0]["dataset"])
-
-    @property
-    def alpha(self) -> list[float] | None:
-        """The coefficients of earlier states, newest first; None without a scheme."""
-        alpha: list[float] | None = self.runs[0]["alpha"]
-        return alpha
-
-    @property
-    def beta(self) -> float | None:
-        """The coefficient of the residual function; None without a scheme."""
-        beta: float | None = self.runs[0]["beta"]
-        return beta
-
-    @property
-    def root_moduli(self) -> list[float] | None:
-        """Largest first; None for a learned scheme and for a network without one."""
-        moduli: list[float] | None = self.runs[0]["root_moduli"]
-        return moduli
-
-    @property
-    def zero_stable(self) -> bool | None:
-        """Whether its scheme is zero stable; None where that is not known."""
-        stable: bool | None = self.runs[0]["zero_stable"]
-        return stable
-
-    @property
-    def parameters(self) -> int:
-        """The number of trainable parameters."""
-        return int(self.runs[0]["parameters"])
+    model = _Shared[str]()
+    scheme = _Shared[str]()
+    depth = _Shared[int | None]()
+    dataset = _Shared[str]()
+    alpha = _Shared[list[float] | None]()
+    beta = _Shared[float | None]()
+    root_moduli = _Shared[list[float] | None]()
+    zero_stable = _Shared[bool | None]()
+    parameters = _Shared[int]()
 
     @property
     def learned(self) -> str | None:
@@ -128,25 +101,20 @@ def replicate_groups(rows: Iterable[RunRow]) -> list[ReplicateGroup]:
 
     A run without a `config` is told from others by its columns alone.
     """
-    members: dict[str, list[RunRow]] = defaultdict(list)
-    for row in rows:
-        members[replicate_key(row)].append(row)
+    members = by_network(rows)
     alike: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
-    for runs in members.values():
-        alike[_columns(runs[0])].append(_settings(runs[0]))
+    for first, *_ in members:
+        columns = (first["model"], first["scheme"], first["depth"], first["dataset"])
+        alike[columns].append(_settings(first))
     paths = sorted({path for settings in alike.values() for path in _differing(settings)})
     groups = [
         ReplicateGroup(
             tuple(sorted(runs, key=lambda run: (run["seed"], run["run_id"]))),
             tuple((path, _settings(runs[0]).get(path)) for path in paths),
         )
-        for runs in members.values()
+        for runs in members
     ]
     return sorted(groups, key=_order)
-
-
-def _columns(row: RunRow) -> tuple[Any, ...]:
-    return (row["model"], row["scheme"], row["depth"], row["dataset"])
 
 
 def _settings(row: RunRow) -> dict[str, Any]:
@@ -169,11 +137,6 @@ def _differing(settings: Sequence[dict[str, Any]]) -> set[str]:
 def _order(group: ReplicateGroup) -> tuple[Any, ...]:
     # Computed moduli that are equal but for rounding must not decide.
     moduli = None if group.root_moduli is None else [round(m, 9) for m in group.root_moduli]
-    rest = (
-        group.model,
-        group.scheme,
-        group.dataset,
-        group.depth,
-        *(value for _, value in group.setting),
-    )
+    setting = (value for _, value in group.setting)
+    rest = (group.model, group.scheme, group.dataset, group.depth, *setting)
     return (moduli is None, moduli or [], *map(sort_key, rest))

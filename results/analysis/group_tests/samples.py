@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from results.analysis.replicates import identity, replicate_key
+from results.analysis.replicates import by_network, identity
 from results.analysis.sort_keys import sort_key
 from results.analysis.statistics import summarize
 from results.errors import NotTwoGroupsError
@@ -33,7 +33,7 @@ class TwoGroups:
 
     by: str
     values: tuple[Any, Any]
-    networks: tuple[list[Runs], list[Runs]]
+    networks: tuple[Sequence[Runs], Sequence[Runs]]
     without_value: int
     unfinished: int
 
@@ -95,7 +95,7 @@ def split_in_two(rows: Sequence[RunRow], by: str) -> TwoGroups:
     return TwoGroups(
         by=column.name,
         values=(values[first], values[second]),
-        networks=(_networks(members[first]), _networks(members[second])),
+        networks=(by_network(members[first]), by_network(members[second])),
         without_value=len(done) - len(members[first]) - len(members[second]),
         unfinished=len(rows) - len(done),
     )
@@ -114,13 +114,6 @@ def units(networks: Sequence[Runs], column: Column, level: Level) -> list[Unit]:
 def written(value: Any) -> str:
     """A value as `--where` reads it."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _networks(rows: Runs) -> list[Runs]:
-    members: dict[str, list[RunRow]] = {}
-    for row in rows:
-        members.setdefault(replicate_key(row), []).append(row)
-    return list(members.values())
 
 
 def _unit(rows: Runs, column: Column) -> Unit:
