@@ -23,6 +23,12 @@ class Undrawable(Exception):  # noqa: N818 - a reason, which becomes an error on
     """Why a selection cannot give some figure: what is missing, and how to get it."""
 
 
+def check_fits(count: int, most: int, what: str, way_out: str = "choose some with --where") -> None:
+    """Raises Undrawable if `count` of `what` are more than `most`."""
+    if count > most:
+        raise Undrawable(f"{count} {what} are more than the {most} that fit on a page: {way_out}")
+
+
 @dataclass(frozen=True)
 class Selection:
     """The groups of the done runs; how many runs are not done; epochs and probes of all runs."""
@@ -34,23 +40,27 @@ class Selection:
     epoch_rows: Iterable[EpochRow]
     probe_rows: Iterable[ProbeRow]
 
+    def check_metric(self, groups: Sequence[ReplicateGroup]) -> None:
+        """Raises Undrawable if no run of these groups has a value of the metric."""
+        if not any(group.values(self.metric) for group in groups):
+            raise Undrawable(f"no done run has a value of {self.metric.name}")
+
     @cached_property
     def epochs(self) -> dict[str, list[EpochRow]]:
         """Epochs by run id, in order."""
-        by_run: dict[str, list[EpochRow]] = defaultdict(list)
-        for row in self.epoch_rows:
-            by_run[row["run_id"]].append(row)
-        for rows in by_run.values():
-            rows.sort(key=lambda row: row["epoch"])
-        return dict(by_run)
+        return _by_run(sorted(self.epoch_rows, key=lambda row: row["epoch"]))
 
     @cached_property
     def probes(self) -> dict[str, list[ProbeRow]]:
         """What probes measured, by run id."""
-        by_run: dict[str, list[ProbeRow]] = defaultdict(list)
-        for row in self.probe_rows:
-            by_run[row["run_id"]].append(row)
-        return dict(by_run)
+        return _by_run(self.probe_rows)
+
+
+def _by_run(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    by_run: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        by_run[row["run_id"]].append(row)
+    return dict(by_run)
 
 
 def select(

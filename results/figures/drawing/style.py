@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.style
-from matplotlib.axes import Axes
 
 #: Widths in inches: one column of a two-column paper, and both.
 COLUMN = 3.35
@@ -129,10 +128,6 @@ def look_of(zero_stable: bool | None) -> Look:
 _PATTERNS: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
 
 
-#: Error bars of more lines than this hide one another.
-MOST_WITH_BARS = 6
-
-
 def patterns(looks: Sequence[Look]) -> list[Any]:
     """A line style for each line; if a group has more than four lines, all have their group's."""
     if any(looks.count(look) > len(_PATTERNS) for look in looks):
@@ -143,21 +138,3 @@ def patterns(looks: Sequence[Look]) -> list[Any]:
         styles.append(_PATTERNS[used.setdefault(look, 0)])
         used[look] += 1
     return styles
-
-
-_ROOM = 0.12
-
-
-_HEIGHT = 0.04
-
-
-def leave_room_below(axes: Axes) -> None:
-    """Widens the y axis for the marks; once for panels that share it, after all is drawn."""
-    low, high = axes.get_ylim()
-    axes.set_ylim(low - _ROOM * (high - low), high)
-
-
-def mark_below(axes: Axes, places: Sequence[float]) -> None:
-    """One cross at each of these values of x."""
-    heights = [_HEIGHT] * len(places)
-    axes.plot(places, heights, transform=axes.get_xaxis_transform(), label="diverged", **DIVERGED)

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from results.figures.data import Selection, Undrawable
+from results.figures.data import Selection, Undrawable, check_fits
 from results.figures.drawing.end_labels import EndLabels, height_for, unnamed_note
 from results.figures.drawing.labels import Facet, common_text, facets, group_labels, scheme_note
 from results.figures.drawing.legend import stability_keys
+from results.figures.drawing.marks import MOST_WITH_BARS, draw_line
 from results.figures.drawing.notes import averaged_over, left_out, not_shown
 from results.figures.drawing.page import fitted, open_page
-from results.figures.drawing.style import MOST_WITH_BARS, look_of, patterns
+from results.figures.drawing.style import look_of, patterns
 from results.figures.drawing.text import drawable
 from results.figures.kinds.noise_levels import NoiseAxis, noise_axis
 from results.figures.replicates import ReplicateGroup, Sample, sample
@@ -52,11 +53,8 @@ def collect(selection: Selection) -> Data:
             f" {_FEWEST_LEVELS} or more"
         )
     panels = [(facet, axis) for facet in facets(selection.groups) for axis in axes]
-    if len(panels) > _MOST_PANELS:
-        raise Undrawable(
-            f"{len(panels)} panels (noises, datasets, depths, settings) are more than the"
-            f" {_MOST_PANELS} that fit on a page: choose some runs with --where"
-        )
+    what = "panels (noises, datasets, depths, settings)"
+    check_fits(len(panels), _MOST_PANELS, what, "choose some runs with --where")
     return Data(selection, panels, len(levels) - len(axes))
 
 
@@ -70,7 +68,7 @@ def _measured(run: RunRow) -> dict[tuple[NoiseAxis, float], list[float]]:
     return found
 
 
-def accuracy_by_level(group: ReplicateGroup, axis: NoiseAxis) -> dict[float, Sample]:
+def accuracy_by_level(group: ReplicateGroup, axis: NoiseAxis) -> list[tuple[float, Sample]]:
     """Over the group's runs; ascending levels, with the clean test images at level 0."""
     samples: dict[float, list[float]] = defaultdict(list)
     for run in group.runs:
@@ -79,7 +77,7 @@ def accuracy_by_level(group: ReplicateGroup, axis: NoiseAxis) -> dict[float, Sam
         for (found, level), accuracies in _measured(run).items():
             if found == axis:
                 samples[level].append(sum(accuracies) / len(accuracies))
-    return {level: sample(samples[level]) for level in sorted(samples)}
+    return [(level, sample(samples[level])) for level in sorted(samples)]
 
 
 def plot(data: Data) -> Figure:
@@ -130,19 +128,7 @@ def _draw_lines(
     looks = [look_of(group.zero_stable) for group in groups]
     for group, look, pattern in zip(groups, looks, patterns(looks), strict=True):
         points = accuracy_by_level(group, axis)
-        if not points:
-            continue
-        means = [point.mean for point in points.values()]
-        axes.errorbar(
-            list(points),
-            means,
-            yerr=[point.std for point in points.values()] if bars else None,
-            linestyle=pattern,
-            linewidth=1.0 if bars else 0.7,
-            markersize=3.6 if bars else 2.6,
-            elinewidth=0.6,
-            capsize=1.5,
-            label=f"{group.model}/{group.scheme}",
-            **look.marks,
-        )
-        ends.add(max(points), means[-1], labels[group.model, group.scheme], look.color)
+        if points:
+            draw_line(axes, points, look, pattern, f"{group.model}/{group.scheme}", bars=bars)
+            level, last = points[-1]
+            ends.add(level, last.mean, labels[group.model, group.scheme], look.color)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from results.figures.data import Selection, Undrawable
+from results.figures.data import Selection, Undrawable, check_fits
 from results.figures.drawing.end_labels import EndLabels, height_for, unnamed_note
 from results.figures.drawing.labels import (
     Facet,
@@ -19,15 +19,15 @@ from results.figures.drawing.labels import (
     scheme_note,
 )
 from results.figures.drawing.legend import diverged_key, stability_keys
+from results.figures.drawing.marks import (
+    MOST_WITH_BARS,
+    draw_line,
+    leave_room_below,
+    mark_below,
+)
 from results.figures.drawing.notes import averaged_over, not_shown
 from results.figures.drawing.page import open_page
-from results.figures.drawing.style import (
-    MOST_WITH_BARS,
-    leave_room_below,
-    look_of,
-    mark_below,
-    patterns,
-)
+from results.figures.drawing.style import look_of, patterns
 from results.figures.replicates import ReplicateGroup
 
 _MOST_PANELS = 6
@@ -48,18 +48,13 @@ class Data:
 def collect(selection: Selection) -> Data:
     """Raises Undrawable."""
     groups = selection.groups
-    if not any(group.values(selection.metric) for group in groups):
-        raise Undrawable(f"no done run has a value of {selection.metric.name}")
+    selection.check_metric(groups)
     if len({group.parameters for group in groups}) < 2:
         raise Undrawable(
             f"all networks have {groups[0].parameters:,} parameters; train another depth or width"
         )
     panels = facets(groups, by=("dataset",), together=("model.width",))
-    if len(panels) > _MOST_PANELS:
-        raise Undrawable(
-            f"{len(panels)} panels (datasets, settings) are more than the {_MOST_PANELS} that fit"
-            " on a page: choose some with --where"
-        )
+    check_fits(len(panels), _MOST_PANELS, "panels (datasets, settings)")
     return Data(selection, panels)
 
 
@@ -120,24 +115,15 @@ def _draw_lines(
     lines = families(groups)
     looks = [look_of(members[0].zero_stable) for members in lines.values()]
     for (key, members), look, pattern in zip(lines.items(), looks, patterns(looks), strict=True):
-        measured = [group for group in members if group.values(metric)]
-        if measured:
-            samples = [group.sample(metric) for group in measured]
-            sizes = [group.parameters / _MILLION for group in measured]
-            means = [s.mean for s in samples]
-            axes.errorbar(
-                sizes,
-                means,
-                yerr=[s.std for s in samples] if bars else None,
-                linestyle=pattern,
-                linewidth=1.0 if bars else 0.7,
-                markersize=3.6 if bars else 2.6,
-                elinewidth=0.6,
-                capsize=1.5,
-                label="/".join(key),
-                **look.marks,
-            )
-            ends.add(sizes[-1], means[-1], labels[key], look.color)
+        points = [
+            (group.parameters / _MILLION, group.sample(metric))
+            for group in members
+            if group.values(metric)
+        ]
+        if points:
+            draw_line(axes, points, look, pattern, "/".join(key), bars=bars)
+            size, last = points[-1]
+            ends.add(size, last.mean, labels[key], look.color)
     failed = [group.parameters / _MILLION for group in groups if group.diverged]
     if failed:
         mark_below(axes, failed)

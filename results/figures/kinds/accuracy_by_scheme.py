@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
 
-from results.figures.data import Selection, Undrawable
+from results.figures.data import Selection, check_fits
 from results.figures.drawing.labels import (
     Facet,
     common_text,
@@ -19,9 +19,10 @@ from results.figures.drawing.labels import (
     scheme_note,
 )
 from results.figures.drawing.legend import diverged_key, stability_keys
+from results.figures.drawing.marks import draw_points
 from results.figures.drawing.notes import averaged_over, not_shown
 from results.figures.drawing.page import open_page
-from results.figures.drawing.style import DIVERGED, LOOKS, SMALL, look_of
+from results.figures.drawing.style import DIVERGED, SMALL
 from results.figures.replicates import ReplicateGroup
 
 _MOST_SCHEMES = 60
@@ -44,20 +45,11 @@ class Data:
 def collect(selection: Selection) -> Data:
     """Raises Undrawable."""
     groups = selection.groups
-    if not any(group.values(selection.metric) for group in groups):
-        raise Undrawable(f"no done run has a value of {selection.metric.name}")
+    selection.check_metric(groups)
     schemes = list(dict.fromkeys((group.model, group.scheme) for group in groups))
-    if len(schemes) > _MOST_SCHEMES:
-        raise Undrawable(
-            f"{len(schemes)} schemes are more than the {_MOST_SCHEMES} that fit on a page:"
-            " choose some with --where"
-        )
+    check_fits(len(schemes), _MOST_SCHEMES, "schemes")
     panels = facets(groups)
-    if len(panels) > _MOST_PANELS:
-        raise Undrawable(
-            f"{len(panels)} panels (datasets, depths, settings) are more than the {_MOST_PANELS}"
-            " that fit on a page: choose some with --where"
-        )
+    check_fits(len(panels), _MOST_PANELS, "panels (datasets, depths, settings)")
     return Data(selection, panels, schemes)
 
 
@@ -98,28 +90,14 @@ def plot(data: Data) -> Figure:
 
 
 def _draw_groups(axes: Axes, groups: list[ReplicateGroup], data: Data) -> None:
-    metric = data.selection.metric
-    for look in LOOKS:
-        alike = [
-            group for group in groups if look_of(group.zero_stable) is look and group.values(metric)
-        ]
-        if not alike:
-            continue
-        samples = [group.sample(metric) for group in alike]
-        axes.errorbar(
-            [s.mean for s in samples],
-            [data.schemes.index((group.model, group.scheme)) for group in alike],
-            xerr=[s.std for s in samples],
-            linestyle="none",
-            elinewidth=0.8,
-            capsize=1.8,
-            label=look.name,
-            **look.marks,
-        )
+    def line_of(group: ReplicateGroup) -> int:
+        return data.schemes.index((group.model, group.scheme))
+
+    draw_points(axes, groups, data.selection.metric, line_of, sideways=True)
     beside_axis = blended_transform_factory(axes.transAxes, axes.transData)
     for group in groups:
         if group.diverged:
-            row = data.schemes.index((group.model, group.scheme))
+            row = line_of(group)
             axes.plot([0.04], [row], transform=beside_axis, label="diverged", **DIVERGED)
             axes.annotate(
                 f"{group.diverged} of {len(group.runs)}",

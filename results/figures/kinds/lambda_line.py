@@ -10,20 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from results.figures.data import Selection, Undrawable
+from results.figures.data import Selection, Undrawable, check_fits
 from results.figures.drawing.labels import Facet, common_text, facets, metric_label
 from results.figures.drawing.legend import Key, diverged_key, stability_keys
+from results.figures.drawing.marks import draw_points, leave_room_below, mark_below
 from results.figures.drawing.notes import averaged_over, left_out, not_shown
 from results.figures.drawing.page import fitted, open_page
-from results.figures.drawing.style import (
-    BLACK,
-    FAINT,
-    GREY,
-    LOOKS,
-    leave_room_below,
-    look_of,
-    mark_below,
-)
+from results.figures.drawing.style import BLACK, FAINT, GREY, LOOKS, look_of
 from results.figures.kinds.lambda_axis import limits, set_scale
 from results.figures.kinds.zerosnet import lambda_of, largest_modulus
 from results.figures.replicates import ReplicateGroup
@@ -48,14 +41,9 @@ def collect(selection: Selection) -> Data:
         raise Undrawable("no done run has a scheme of the family ZeroSNet(λ)")
     if len({round(_lambda(group), 9) for group in groups}) < 2:
         raise Undrawable(f"all runs have λ = {_lambda(groups[0]):g}; a line needs two or more")
-    if not any(group.values(selection.metric) for group in groups):
-        raise Undrawable(f"no done run has a value of {selection.metric.name}")
+    selection.check_metric(groups)
     panels = facets(groups, by=("model", "dataset", "depth"))
-    if len(panels) > _MOST_PANELS:
-        raise Undrawable(
-            f"{len(panels)} panels (models, datasets, depths, settings) are more than the"
-            f" {_MOST_PANELS} that fit on a page: choose some with --where"
-        )
+    check_fits(len(panels), _MOST_PANELS, "panels (models, datasets, depths, settings)")
     return Data(selection, panels, len(selection.groups) - len(groups))
 
 
@@ -102,22 +90,7 @@ def plot(data: Data) -> Figure:
 
 
 def _draw_accuracies(axes: Axes, groups: Sequence[ReplicateGroup], metric: Column) -> None:
-    for look in LOOKS:
-        alike = [
-            group for group in groups if look_of(group.zero_stable) is look and group.values(metric)
-        ]
-        if alike:
-            samples = [group.sample(metric) for group in alike]
-            axes.errorbar(
-                [_lambda(group) for group in alike],
-                [s.mean for s in samples],
-                yerr=[s.std for s in samples],
-                linestyle="none",
-                elinewidth=0.8,
-                capsize=1.8,
-                label=look.name,
-                **look.marks,
-            )
+    draw_points(axes, groups, metric, _lambda)
     failed = [_lambda(group) for group in groups if group.diverged]
     if failed:
         leave_room_below(axes)

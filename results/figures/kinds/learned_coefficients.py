@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from results.figures.data import Selection, Undrawable
+from results.figures.data import Selection, Undrawable, check_fits
 from results.figures.drawing.labels import common_text, facets, group_labels
 from results.figures.drawing.legend import Key
 from results.figures.drawing.notes import not_shown, seeds
@@ -78,11 +78,7 @@ def collect(selection: Selection) -> Data:
             panels.append(Panel(group, facet.title, _parameters(group, runs)))
     if not panels:
         raise Undrawable("no done run has learned coefficients (trainable: true in the scheme)")
-    if len(panels) > _MOST_PANELS:
-        raise Undrawable(
-            f"{len(panels)} trainable networks are more than the {_MOST_PANELS} that fit on a"
-            " page: choose some with --where"
-        )
+    check_fits(len(panels), _MOST_PANELS, "trainable networks")
     panels.sort(key=lambda panel: panel.family)
     return Data(selection, panels)
 

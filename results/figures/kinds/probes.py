@@ -12,24 +12,16 @@ from typing import TypeVar
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from results.figures.data import Selection, Undrawable
+from results.figures.data import Selection, Undrawable, check_fits
 from results.figures.drawing.end_labels import EndLabels, height_for, unnamed_note
 from results.figures.drawing.labels import common_text, facets, group_labels, scheme_note
 from results.figures.drawing.legend import Key, diverged_key, stability_keys
+from results.figures.drawing.marks import MOST_WITH_BARS, band_key, draw_band, draw_diverged
 from results.figures.drawing.notes import left_out, not_shown, seeds
 from results.figures.drawing.page import open_page
-from results.figures.drawing.style import (
-    BLACK,
-    COLUMN,
-    DIVERGED,
-    MOST_WITH_BARS,
-    WIDE,
-    look_of,
-    patterns,
-)
+from results.figures.drawing.style import BLACK, COLUMN, WIDE, look_of, patterns
 from results.figures.drawing.text import drawable, shorten, width
 from results.figures.replicates import ReplicateGroup, Sample, sample
 from results.queries.layer_order import layer_key, quantity_key
@@ -111,17 +103,9 @@ def collect(selection: Selection) -> Data:
         raise Undrawable(
             "every quantity has one value a run; a line needs two layers or two epochs"
         )
-    if len(lines) > _MOST_PANELS:
-        raise Undrawable(
-            f"{len(lines)} quantities are more than the {_MOST_PANELS} that fit on a page: choose"
-            " some with --quantity"
-        )
+    check_fits(len(lines), _MOST_PANELS, "quantities", "choose some with --quantity")
     used = sorted({index for found in lines.values() for index in found.runs})
-    if len(used) > _MOST_ARMS:
-        raise Undrawable(
-            f"{len(used)} networks are more than the {_MOST_ARMS} that fit on a page: choose some"
-            " with --where"
-        )
+    check_fits(len(used), _MOST_ARMS, "networks")
     order = sorted(lines, key=lambda key: (key[0], quantity_key(key[1])))
     panels = [_panel(key, lines[key], selection) for key in order]
     if not any(line.points or any(line.diverged) for panel in panels for line in panel.lines):
@@ -233,12 +217,13 @@ def plot(data: Data) -> Figure:
     finished = {len(group.runs) - group.diverged for group in groups} - {0}
     banded = bool(finished) and finished != {1}
     single_seeds = "one seed each" if finished else ""
+    band = [Key("mean", Line2D([], [], color=BLACK)), band_key("band of the seeds")]
     page = open_page(
         len(data.panels),
         columns=columns,
         wide=wide,
         panel_height=max(2.6, 0.55 + height_for(most_lines)) if crowded else 2.1,
-        legend=[*stability_keys(groups), *_band_key(banded=banded), *diverged_key(groups)],
+        legend=[*stability_keys(groups), *(band if banded else []), *diverged_key(groups)],
         notes=[
             common_text(groups),
             scheme_note(groups) if len(groups) > 1 else "",
@@ -279,15 +264,6 @@ def _end(line: Line, panel: Panel, names: Mapping[int, str]) -> str:
     name = names[id(line.group)]
     text = " ".join(part for part in (layer, name) if part)
     return shorten(text, _LONG_LABEL if layer and name else _LABEL)
-
-
-def _band_key(*, banded: bool) -> list[Key]:
-    if not banded:
-        return []
-    return [
-        Key("mean", Line2D([], [], color=BLACK)),
-        Key("band of the seeds", Patch(facecolor=BLACK, alpha=0.2, linewidth=0)),
-    ]
 
 
 def _names(groups: Sequence[ReplicateGroup]) -> dict[int, str]:
@@ -346,21 +322,15 @@ def _draw_lines(
             places, points = _with_gaps(line.points, panel, _NOTHING)
             means = [point.mean for point in points]
             if banded:
-                low, high = [point.low for point in points], [point.high for point in points]
-                axes.fill_between(
-                    places, low, high, color=look.color, alpha=0.2, linewidth=0, zorder=2
-                )
+                draw_band(axes, places, points, look)
             axes.plot(places, means, color=look.color, linestyle=pattern, label="mean", zorder=4)
             # A mark at each of few places, as of many they would hide the line.
             marked = 0 if len(places) <= _MOST_MARKS else -1
             axes.plot(places[marked:], means[marked:], linestyle="none", zorder=5, **look.marks)
             if text := _end(line, panel, names):
                 ends.add(places[-1], means[-1], text, look.color)
-        for run in line.diverged:
-            if run:
-                at, values = _with_gaps(run, panel, nan)
-                axes.plot(at, values, color=look.color, linewidth=0.6, zorder=3)
-                axes.plot(at[-1:], values[-1:], label="diverged", zorder=6, **DIVERGED)
+        for run in filter(None, line.diverged):
+            draw_diverged(axes, *_with_gaps(run, panel, nan), look)
 
 
 def _with_gaps(

@@ -9,15 +9,15 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from results.figures.data import EpochRow, Selection, Undrawable
+from results.figures.data import EpochRow, Selection, Undrawable, check_fits
 from results.figures.drawing.labels import common_text, facets, group_labels, scheme_note
 from results.figures.drawing.legend import Key, diverged_key, stability_keys
+from results.figures.drawing.marks import band_key, draw_band, draw_diverged
 from results.figures.drawing.notes import left_out, not_shown, seeds
 from results.figures.drawing.page import open_page, small_multiples, title_height
-from results.figures.drawing.style import BLACK, COLUMN, DIVERGED, PALE, SMALL, WIDE, look_of
+from results.figures.drawing.style import BLACK, COLUMN, PALE, SMALL, WIDE, look_of
 from results.figures.drawing.text import shorten
 from results.figures.replicates import ReplicateGroup, Sample, sample
 
@@ -51,11 +51,7 @@ def collect(selection: Selection) -> Data:
     """Raises Undrawable."""
     if not selection.epochs:
         raise Undrawable("there are no epochs of these runs")
-    if len(selection.groups) > _MOST_PANELS:
-        raise Undrawable(
-            f"{len(selection.groups)} networks are more than the {_MOST_PANELS} that fit on a page:"
-            " choose some with --where"
-        )
+    check_fits(len(selection.groups), _MOST_PANELS, "networks")
     curves = []
     for facet in facets(selection.groups):
         for group in facet.groups:
@@ -131,7 +127,6 @@ def plot(data: Data) -> Figure:
             if other is not curve and other.condition == curve.condition:
                 _draw_mean(axes, other.test, color=PALE, linewidth=0.5, zorder=1)
         _draw_curve(axes, curve)
-        _draw_diverged(axes, curve)
     page.panels[0].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     return page.finish()
 
@@ -147,8 +142,7 @@ def _line_keys(*, banded: bool, others: bool) -> list[Key]:
         Key("training", Line2D([], [], color=BLACK, linestyle=_TRAIN, linewidth=0.8)),
     ]
     if banded:
-        band = Patch(facecolor=BLACK, alpha=0.2, linewidth=0)
-        keys.append(Key("band of the seeds, test", band))
+        keys.append(band_key("band of the seeds, test"))
     if others:
         keys.append(Key("the other schemes, test", Line2D([], [], color=PALE, linewidth=0.8)))
     return keys
@@ -162,9 +156,7 @@ def _draw_curve(axes: Axes, curve: Curve) -> None:
     look = look_of(curve.group.zero_stable)
     if curve.test:
         epochs = list(curve.test)
-        low = [point.low for point in curve.test.values()]
-        high = [point.high for point in curve.test.values()]
-        axes.fill_between(epochs, low, high, color=look.color, alpha=0.2, linewidth=0, zorder=2)
+        draw_band(axes, epochs, list(curve.test.values()), look)
         _draw_mean(axes, curve.test, color=look.color, label="test", zorder=4)
         last = curve.test[epochs[-1]].mean
         axes.plot([epochs[-1]], [last], linestyle="none", zorder=5, clip_on=False, **look.marks)
@@ -178,13 +170,5 @@ def _draw_curve(axes: Axes, curve: Curve) -> None:
             label="training",
             zorder=3,
         )
-
-
-def _draw_diverged(axes: Axes, curve: Curve) -> None:
-    """Each run to the last accuracy that it had, and a cross there."""
-    look = look_of(curve.group.zero_stable)
-    for run in curve.diverged:
-        if run:
-            epochs = list(run)
-            axes.plot(epochs, list(run.values()), color=look.color, linewidth=0.6, zorder=3)
-            axes.plot([epochs[-1]], [run[epochs[-1]]], label="diverged", zorder=6, **DIVERGED)
+    for run in filter(None, curve.diverged):
+        draw_diverged(axes, list(run), list(run.values()), look)

@@ -1,0 +1,98 @@
+"""Means, their spread over seeds, and runs that diverged, as all figures draw them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+
+from results.figures.drawing.legend import Key
+from results.figures.drawing.style import BLACK, DIVERGED, LOOKS, Look, look_of
+from results.figures.replicates import ReplicateGroup, Sample
+from results.queries.row_columns import Column
+
+#: Error bars of more lines than this hide one another.
+MOST_WITH_BARS = 6
+
+_ROOM = 0.12
+_HEIGHT = 0.04
+
+
+def draw_points(
+    axes: Axes,
+    groups: Sequence[ReplicateGroup],
+    metric: Column,
+    place: Callable[[ReplicateGroup], float],
+    *,
+    sideways: bool = False,
+) -> None:
+    """Each group's mean ± std at its place along x; along y if `sideways`."""
+    for look in LOOKS:
+        alike = [g for g in groups if look_of(g.zero_stable) is look and g.values(metric)]
+        if alike:
+            places = [place(group) for group in alike]
+            samples = [group.sample(metric) for group in alike]
+            means, bars = [s.mean for s in samples], [s.std for s in samples]
+            axes.errorbar(
+                *((means, places) if sideways else (places, means)),
+                **{"xerr" if sideways else "yerr": bars},
+                linestyle="none",
+                elinewidth=0.8,
+                capsize=1.8,
+                label=look.name,
+                **look.marks,
+            )
+
+
+def draw_line(
+    axes: Axes,
+    points: Sequence[tuple[float, Sample]],
+    look: Look,
+    pattern: object,
+    label: str,
+    *,
+    bars: bool,
+) -> None:
+    """A line through means, with error bars if there is room for `bars`."""
+    axes.errorbar(
+        [place for place, _ in points],
+        [point.mean for _, point in points],
+        yerr=[point.std for _, point in points] if bars else None,
+        linestyle=pattern,
+        linewidth=1.0 if bars else 0.7,
+        markersize=3.6 if bars else 2.6,
+        elinewidth=0.6,
+        capsize=1.5,
+        label=label,
+        **look.marks,
+    )
+
+
+def draw_band(axes: Axes, places: Sequence[float], points: Sequence[Sample], look: Look) -> None:
+    """The range of the seeds."""
+    low, high = [point.low for point in points], [point.high for point in points]
+    axes.fill_between(places, low, high, color=look.color, alpha=0.2, linewidth=0, zorder=2)
+
+
+def band_key(label: str) -> Key:
+    """The legend's entry for what `draw_band` draws."""
+    return Key(label, Patch(facecolor=BLACK, alpha=0.2, linewidth=0))
+
+
+def draw_diverged(axes: Axes, places: Sequence[float], values: Sequence[float], look: Look) -> None:
+    """One run to the last value that it had, and a cross there."""
+    axes.plot(places, values, color=look.color, linewidth=0.6, zorder=3)
+    axes.plot(places[-1:], values[-1:], label="diverged", zorder=6, **DIVERGED)
+
+
+def leave_room_below(axes: Axes) -> None:
+    """Widens the y axis for `mark_below`; once for panels that share it, after all is drawn."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(low - _ROOM * (high - low), high)
+
+
+def mark_below(axes: Axes, places: Sequence[float]) -> None:
+    """One cross at each of these values of x."""
+    heights = [_HEIGHT] * len(places)
+    axes.plot(places, heights, transform=axes.get_xaxis_transform(), label="diverged", **DIVERGED)
