@@ -1,27 +1,5 @@
 """What can go wrong inside `results`, as a caller sees it.
 
-    ResultsError
-    ├── UnknownColumnError     a column, config path or metric that the runs do not have
-    ├── BadFilterError         a --where that cannot be read, or does not fit its column
-    ├── NotTwoGroupsError      a test between two groups, and the key has one value, or more
-    ├── UnknownSweepError      a sweep that the database does not hold
-    ├── UnknownRunError        a run id, or the start of one, that names no run or several
-    ├── BadResultError         a result that a worker wrote is malformed
-    ├── UnknownFormatError     an output format that does not exist
-    ├── BinaryFormatError      a format of bytes, asked for on a terminal
-    ├── UnknownFigureError     a figure that does not exist
-    ├── FigureDataError        a figure that these runs cannot give
-    ├── PivotError             a pivot table whose keys do not fit the report
-    ├── UnknownProbeValueError a quantity or a layer that no probe measured
-    ├── PageTooLargeError      a page that would list more runs than a browser shows
-    ├── UnknownPublishedTableError  a published table that does not exist
-    ├── ArchiveError           an archive cannot be written or read
-    │   ├── ArchiveExistsError its place is taken
-    │   └── BadArchiveError    damaged, or its content breaks a rule
-    └── DatabaseError          cannot be opened, written, or is no sweep database
-        ├── NoDatabaseError    there is nothing at that place
-        └── DriverBusyError    another driver works on this database
-
 Errors of SQLite and SQLAlchemy are turned into these in one place, `results.database.base`.
 """
 
@@ -61,7 +39,6 @@ class BadFilterError(ResultsError):
     """A filter that cannot be read, or whose operator or value does not fit the column."""
 
     def __init__(self, text: str, problem: str, allowed: str) -> None:
-        self.text = text
         super().__init__(f"bad filter {text!r}: {problem}; {allowed}")
 
 
@@ -72,12 +49,10 @@ class NotTwoGroupsError(ResultsError):
     """
 
     def __init__(self, by: str, counts: Mapping[str, int]) -> None:
-        self.by = by
-        self.counts = dict(counts)
-        found = [f"{v} ({n} {'run' if n == 1 else 'runs'})" for v, n in self.counts.items()]
+        found = [f"{v} ({n} {'run' if n == 1 else 'runs'})" for v, n in counts.items()]
         if len(found) > 2:
             problem = f"{by} has {len(found)} values: {_listed(found)}"
-            way_out = f"leave out all but two, as with --where '{by}!={[*self.counts][-1]}'"
+            way_out = f"leave out all but two, as with --where '{by}!={[*counts][-1]}'"
         else:
             problem = f"{by} has {f'one value: {found[0]}' if found else 'none'}"
             way_out = "name more sweeps, drop a --where, or test another key"
@@ -88,13 +63,11 @@ class UnknownSweepError(ResultsError):
     """A sweep that the database does not hold; the message lists those it holds."""
 
     def __init__(self, name: str | None, known: Iterable[str]) -> None:
-        self.name = name
-        self.known = sorted(known)
         if name is None:
             message = "the database holds no sweep yet: start one with 'sweep run SPEC'"
         else:
-            hint = did_you_mean(name, self.known)
-            message = f"unknown sweep {name!r}{hint} (known: {_listed(self.known)})"
+            names = sorted(known)
+            message = f"unknown sweep {name!r}{did_you_mean(name, names)} (known: {_listed(names)})"
         super().__init__(message)
 
 
@@ -102,13 +75,8 @@ class UnknownRunError(ResultsError):
     """A run id, or the start of one, that names no run, or more than one."""
 
     def __init__(self, run_id: str, candidates: Iterable[str] = ()) -> None:
-        self.run_id = run_id
-        self.candidates = list(candidates)
-        if self.candidates:
-            message = (
-                f"run id {run_id!r} is ambiguous: give more digits of one of"
-                f" {_listed(self.candidates)}"
-            )
+        if several := list(candidates):
+            message = f"run id {run_id!r} is ambiguous: give more digits of one of {_listed(several)}"
         else:
             message = (
                 f"no run has an id that starts with {run_id!r}: ids are 16 hex digits, as"
@@ -190,7 +158,6 @@ class BadArchiveError(ArchiveError):
     """An archive is damaged, or its content breaks a rule; the message names table and row."""
 
     def __init__(self, path: object, problem: str) -> None:
-        self.problem = problem
         super().__init__(f"{path} cannot be imported, and nothing of it was: {problem}")
 
 
@@ -202,7 +169,6 @@ class FigureDataError(ResultsError):
     """The runs lack what a figure shows, or hold more than it can; `reason` says which."""
 
     def __init__(self, name: str, reason: str) -> None:
-        self.name = name
         self.reason = reason
         super().__init__(f"figure {name!r} cannot be drawn: {reason}")
 
@@ -224,7 +190,6 @@ class DriverBusyError(DatabaseError):
     """Another driver holds the database; the message names its host and process."""
 
     def __init__(self, path: object, holder: dict[str, object]) -> None:
-        self.holder = holder
         if holder:
             who = f"host {holder.get('host')}, pid {holder.get('pid')}"
             what = f" ({holder['command']})" if holder.get("command") else ""

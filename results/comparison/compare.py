@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from results.comparison.matching import UNTRAINED_METRICS, fits
 from results.comparison.options import run_options, written
@@ -16,6 +16,9 @@ from results.comparison.training_differences import Difference
 from results.errors import UnknownColumnError
 from results.published import PublishedRow, PublishedTable
 from results.records import RunRow
+
+if TYPE_CHECKING:
+    from results.queries.queries import Queries
 
 #: What may stand for a network's clean test accuracy: the last epoch's, or the best one's.
 ACCURACIES = ("test_accuracy", "best_test_accuracy")
@@ -56,7 +59,8 @@ def compare(
     unmatched = {run["run_id"]: run for run in rows}
     for row in table.rows:
         fitting = [run for run in rows if _belongs(run, row, by_dataset)]
-        compared.append(compare_row(row, fitting, accuracy, _probed(row, measured)))
+        key = (row.quantity.probe, row.quantity.name) if row.quantity else None
+        compared.append(compare_row(row, fitting, accuracy, measured.get(key, {})))
         for run in fitting:
             unmatched.pop(run["run_id"], None)
     compared = with_ratios(compared)
@@ -71,6 +75,24 @@ def compare(
     )
 
 
+def compare_sweep(
+    queries: Queries,
+    sweep: str,
+    table: PublishedTable,
+    where: Sequence[str],
+    accuracy: str = "test_accuracy",
+) -> Comparison:
+    """The table beside the runs of the sweep that pass the filters.
+
+    Values of probes are read for tables that print such, and no others. What is read agrees within
+    `queries.one_view()`. Raises as `Queries.run_rows`, and as `compare`.
+    """
+    needed = probes_needed(table)
+    rows = queries.run_rows([sweep], where=where, config=True, learned_coefficients=True)
+    probes = queries.probe_rows([sweep], where=where, probes=needed) if needed else []
+    return compare(rows, table, accuracy=accuracy, probes=probes)
+
+
 def probes_needed(table: PublishedTable) -> tuple[str, ...]:
     """The probes whose values `compare` needs for this table; most tables need none."""
     return tuple(dict.fromkeys(row.quantity.probe for row in table.rows if row.quantity))
@@ -78,19 +100,13 @@ def probes_needed(table: PublishedTable) -> tuple[str, ...]:
 
 def _last_values(
     probes: Iterable[Mapping[str, Any]],
-) -> dict[tuple[str, str], dict[str, float | None]]:
+) -> dict[tuple[str, str] | None, dict[str, float | None]]:
     """Values of whole networks, by probe and quantity, then by run id."""
-    found: dict[tuple[str, str], dict[str, float | None]] = {}
+    found: dict[tuple[str, str] | None, dict[str, float | None]] = {}
     for row in sorted(probes, key=lambda row: row["epoch"]):
         if row["layer"] == "":
             found.setdefault((row["probe"], row["quantity"]), {})[row["run_id"]] = row["value"]
     return found
-
-
-def _probed(
-    row: PublishedRow, measured: Mapping[tuple[str, str], Mapping[str, float | None]]
-) -> Mapping[str, float | None]:
-    return measured.get((row.quantity.probe, row.quantity.name), {}) if row.quantity else {}
 
 
 def _belongs(run: RunRow, row: PublishedRow, by_dataset: bool) -> bool:

@@ -10,7 +10,7 @@ from results.comparison.agreement import RankAgreement
 from results.comparison.options import written
 from results.comparison.training_differences import Difference
 from results.json_values import finite
-from results.published import PublishedRow, PublishedTable
+from results.published import Network, PublishedRow, PublishedTable
 
 State = Literal["compared", "unfinished", "missing", "not comparable"]
 STATES: tuple[State, ...] = ("compared", "unfinished", "missing", "not comparable")
@@ -100,12 +100,13 @@ class ComparedRow:
     def flat(self) -> dict[str, Any]:
         """The row as a flat object of plain values, the same keys for every row."""
         row, ours, ratio = self.published, self.ours, self.ratio
+        network = row.network or Network()
         return {
             "state": self.state,
             "label": row.label,
-            "model": row.network.model if row.network else None,
-            "scheme": row.network.scheme if row.network else None,
-            "options": written(row.network.named_options) or None if row.network else None,
+            "model": network.model,
+            "scheme": network.scheme,
+            "options": written(network.named_options) or None,
             "depth": row.depth,
             "dataset": row.dataset,
             "metric": row.metric,
@@ -184,15 +185,14 @@ class Comparison:
         joint uncertainty.
         """
         several = len({row.published.metric for row in self.compared}) > 1
-        lines = []
-        for row in self.compared:
-            line = {"row": row.published.label}
-            if several:
-                line["metric"] = row.published.metric
-            lines.append(line | _summary(row))
-        if not any(line["note"] for line in lines):
-            return [{k: v for k, v in line.items() if k != "note"} for line in lines]
-        return lines
+        noted = any(row.note for row in self.compared)
+        return [
+            {"row": row.published.label}
+            | ({"metric": row.published.metric} if several else {})
+            | _summary(row)
+            | ({"note": row.note} if noted else {})
+            for row in self.compared
+        ]
 
     def sentences(self) -> list[str]:
         """All that there is to say below the rows: source, conditions, ranks, ratios, notes."""
@@ -228,32 +228,21 @@ def _summary(row: ComparedRow) -> dict[str, Any]:
     published, ours = row.published, row.ours
     within = {True: "yes", False: "no", None: "unknown"}[row.within]
     return {
-        "published": _mean(
-            published.metric, published.mean, published.std, published.runs, published.root_moduli
-        ),
-        "here": _mean(published.metric, ours.mean, ours.std, ours.runs, ours.root_moduli)
-        if ours
-        else None,
+        "published": _mean(published.metric, published),
+        "here": _mean(published.metric, ours) if ours else None,
         "difference": _difference(published.metric, row.difference, row.joint_uncertainty),
         "within": within if row.state == "compared" else None,
         "state": row.state,
-        "note": row.note,
     }
 
 
-def _mean(
-    metric: str,
-    mean: float,
-    std: float | None,
-    runs: int | None,
-    moduli: tuple[float, ...] | None,
-) -> str:
+def _mean(metric: str, found: PublishedRow | Ours) -> str:
     if metric == "parameters":
-        return f"{mean:,.0f}"
-    if metric == "max_root_modulus" and moduli is not None:
-        return ", ".join(f"{modulus:.2f}" for modulus in moduli)
-    text = f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}"
-    return text if runs is None else f"{text} (n={runs})"
+        return f"{found.mean:,.0f}"
+    if metric == "max_root_modulus" and found.root_moduli is not None:
+        return ", ".join(f"{modulus:.2f}" for modulus in found.root_moduli)
+    text = f"{found.mean:.2f}" if found.std is None else f"{found.mean:.2f} ± {found.std:.2f}"
+    return text if found.runs is None else f"{text} (n={found.runs})"
 
 
 def _difference(metric: str, difference: float | None, uncertainty: float | None) -> str | None:

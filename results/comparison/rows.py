@@ -12,7 +12,7 @@ from results.analysis.statistics import summarize
 from results.comparison.agreement import joint_uncertainty
 from results.comparison.matching import UNTRAINED_METRICS, chosen_group, varied_settings
 from results.comparison.options import written
-from results.comparison.result import ComparedRow, Ours
+from results.comparison.result import ComparedRow, Ours, State
 from results.comparison.training_differences import Difference, network_differences
 from results.published import PublishedRow
 from results.records import RunRow
@@ -29,33 +29,34 @@ def compare_row(
     `accuracy` is what stands for test_accuracy, `probed` has the values of the row's quantity.
     """
     if row.unavailable is not None:
-        return ComparedRow(
-            published=row, state="missing", note=_joined([row.note, row.unavailable])
-        )
+        return _without_value("missing", row, row.unavailable)
     if not runs and row.not_comparable is not None:
         return ComparedRow(published=row, state="not comparable", note=row.not_comparable)
     if not runs:
-        return ComparedRow(published=row, state="missing", note=_joined([row.note, _to_add(row)]))
+        return _without_value("missing", row, _to_add(row))
     if row.metric in UNTRAINED_METRICS:
         return _untrained(row, runs)
     if row.quantity is None and row.evaluation is None and not any(row.metric in r for r in runs):
-        note = _joined([row.not_comparable, row.note, f"runs have no {row.metric}"])
-        return ComparedRow(published=row, state="not comparable", note=note)
+        return _without_value("not comparable", row, f"runs have no {row.metric}")
     suitable = [run for run in runs if _measurable(run, row, probed)]
     if row.quantity is not None and not suitable:
         lack = f"the runs lack {row.quantity.name}: add the probe {row.quantity.spec}"
-        note = _joined([row.not_comparable, row.note, lack])
-        return ComparedRow(published=row, state="not comparable", note=note)
+        return _without_value("not comparable", row, lack)
     groups = by_network(suitable)
     chosen = chosen_group(groups, row)
     if chosen is None:
         varied = ", ".join(varied_settings([group[0]["config"] for group in groups]))
         reason = f"its runs differ in {varied}, not only in the seed: select those to compare"
-        note = _joined([row.not_comparable, row.note, reason])
-        return ComparedRow(published=row, state="not comparable", note=note)
+        return _without_value("not comparable", row, reason)
     group, conditions = chosen
     values = _values(row, group, accuracy, probed)
     return _trained(row, group, conditions, values, left_out=len(runs) - len(group))
+
+
+def _without_value(state: State, row: PublishedRow, *remarks: str | None) -> ComparedRow:
+    """A row that nothing stands beside, and why; nothing is missing that cannot be compared."""
+    known = (None if state == "missing" else row.not_comparable, row.note)
+    return ComparedRow(published=row, state=state, note=_joined([*known, *remarks]))
 
 
 def _measurable(run: RunRow, row: PublishedRow, probed: Probed) -> bool:
@@ -90,11 +91,7 @@ def _untrained(row: PublishedRow, runs: Sequence[RunRow]) -> ComparedRow:
     values = list(dict.fromkeys(run[row.metric] for run in runs))
     if row.metric == "parameters" and len(values) > 1:
         several = " and ".join(f"{value:,}" for value in values)
-        return ComparedRow(
-            published=row,
-            state="not comparable",
-            note=_joined([row.not_comparable, row.note, f"its runs have {several} parameters"]),
-        )
+        return _without_value("not comparable", row, f"its runs have {several} parameters")
     ours = replace(_ours(runs, values[:1], len(runs)), mean=values[0])  # a count stays whole
     difference = ours.mean - row.mean
     if row.metric == "parameters":
@@ -142,49 +139,39 @@ def _trained(
     left_out: int,
 ) -> ComparedRow:
     if row.evaluation is not None and not any(_evaluations(run, row) for run in runs):
-        return ComparedRow(
-            published=row,
-            state="missing",
-            note=_joined([row.note, f"the runs lack the evaluation {row.evaluation}: add it"]),
-        )
+        lack = f"the runs lack the evaluation {row.evaluation}: add it"
+        return _without_value("missing", row, lack)
     values, waiting, without = found
     other = f"{left_out} runs under other settings left out" if left_out else None
     if not values and waiting:
-        note = _joined([row.not_comparable, row.note, _counts(waiting), other])
-        return ComparedRow(published=row, state="unfinished", note=note)
+        return _without_value("unfinished", row, _counts(waiting), other)
     if not values:
         none = f"all {without['diverged']} runs diverged, and have no {row.metric}"
         if without["not finite"]:
             none = f"no run has a finite {row.metric}: {_counts(without)}"
-        note = _joined([row.not_comparable, row.note, none, other])
-        return ComparedRow(published=row, state="not comparable", note=note)
+        return _without_value("not comparable", row, none, other)
     ours = _ours(runs, values, len(values))
     left = waiting + without
     partial = f"{len(values)} of {len(runs)} runs: {_counts(left)}" if left.total() else None
     note = _joined([row.not_comparable, row.note, partial, other, _stability_remark(row, ours)])
-    same = False if conditions else None if row.recipe is None else True
+    beside = ComparedRow(
+        published=row,
+        state="compared" if row.not_comparable is None else "not comparable",
+        ours=ours,
+        conditions=conditions,
+        same_conditions=False if conditions else None if row.recipe is None else True,
+        note=note,
+    )
     if row.not_comparable is not None:
-        return ComparedRow(
-            published=row,
-            state="not comparable",
-            ours=ours,
-            conditions=conditions,
-            same_conditions=same,
-            note=note,
-        )
+        return beside
     difference = ours.mean - row.mean
     margin = joint_uncertainty(row.std, row.runs, ours.std, ours.runs)
-    return ComparedRow(
-        published=row,
-        state="compared",
-        ours=ours,
+    return replace(
+        beside,
         difference=difference,
         joint_uncertainty=margin,
         # The printed mean itself is only known to half a unit of its last digit.
         within=None if margin is None else abs(difference) <= margin + row.resolution / 2 + 1e-9,
-        conditions=conditions,
-        same_conditions=same,
-        note=note,
     )
 
 

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
+from results.analysis import reports
+from results.analysis.pivot import pivot
+from results.comparison import compare_sweep
 from results.errors import PageTooLargeError, UnknownPublishedTableError
+from results.figures import FIGURES, draw, possible, to_bytes
+from results.figures.probe_rows import probe_values
+from results.html_report.content import Attempt, CaptionedTable, Figure, Page, Section, StoredSweep
+from results.published import published_table
+from results.queries.queries import Queries
+from results.records import RunRow
 from sweep_plugins import PluginError
-
-if TYPE_CHECKING:
-    from results.html_report import CaptionedTable, Page, Section
-    from results.queries.queries import Queries
-    from results.records import RunRow
 
 MOST_RUNS = 20_000
 """A page lists every run; with more than this, browsers are slow to show it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Selected:
+    """The runs of the page: how they are asked for, and what is known of each."""
+
+    queries: Queries
+    sweeps: Sequence[str]
+    where: Sequence[str]
+    rows: Sequence[RunRow]
 
 
 def build_page(
@@ -37,16 +51,15 @@ def build_page(
         test: a key with two values; its tests become a section.
         command: by which the page was made, as the page says it.
     """
-    from results.html_report import Attempt, Page, StoredSweep
-
     rows = queries.run_rows(sweeps, where=where, config=True, learned_coefficients=True)
     if len(rows) > MOST_RUNS:
         raise PageTooLargeError(len(rows), MOST_RUNS)
-    sections = [_tables(queries, sweeps, groups, pivoted, where, metrics, rows)]
+    selected = _Selected(queries, sweeps, where, rows)
+    sections = [_tables(selected, groups, pivoted, metrics)]
     if test is not None:
         sections.append(_test(test, metrics, rows))
-    sections += _comparisons(queries, sweeps, where)
-    figures = _figures(queries, sweeps, where, rows)
+    sections += _comparisons(selected)
+    figures = _figures(selected)
     if figures.figures:
         sections.append(figures)
     counts = {status.sweep: status for status in queries.status(None)}
@@ -75,49 +88,37 @@ def build_page(
 
 
 def _tables(
-    queries: Queries,
-    sweeps: Sequence[str],
+    selected: _Selected,
     groups: Sequence[str],
     pivoted: tuple[Sequence[str], Sequence[str]],
-    where: Sequence[str],
     metrics: Sequence[str] | None,
-    rows: Sequence[RunRow],
 ) -> Section:
-    from results.analysis import reports
-    from results.analysis.pivot import pivot
-    from results.html_report import CaptionedTable, Section
+    def report(keys: Sequence[str], metrics: Sequence[str] | None) -> reports.Report:
+        return reports.report(selected.queries, selected.sweeps, keys, metrics, selected.where)
 
     keys = list(groups) or ["zero_stable", "root_moduli", "depth"]
-    found = reports.report(queries, sweeps, keys, metrics, where)
-    tables: list[CaptionedTable] = [CaptionedTable(f"By {', '.join(keys)}", found, runs=rows)]
+    by_keys = CaptionedTable(f"By {', '.join(keys)}", report(keys, metrics), runs=selected.rows)
     down, along = pivoted
-    if down:
-        found = reports.report(
-            queries, sweeps, [*down, *along], metrics or ["test_accuracy"], where
-        )
-        caption = f"{', '.join(down)} by {', '.join(along)}"
-        tables.append(CaptionedTable(caption, pivot(found, down, along), runs=rows))
-    return Section("Report", tables=tables)
+    if not down:
+        return Section("Report", tables=[by_keys])
+    found = pivot(report([*down, *along], metrics or ["test_accuracy"]), down, along)
+    caption = f"{', '.join(down)} by {', '.join(along)}"
+    return Section("Report", tables=[by_keys, CaptionedTable(caption, found, runs=selected.rows)])
 
 
 def _test(test: str, metrics: Sequence[str] | None, rows: Sequence[RunRow]) -> Section:
-    from results.analysis.group_tests import compare_groups
-    from results.html_report import CaptionedTable, Section
+    from results.analysis.group_tests import compare_groups  # loads scipy
 
     found = compare_groups(rows, test, metrics)
     table = CaptionedTable(f"By {test}", found.table(), notes=found.notes)
     return Section(f"Does {test} make a difference?", text=found.sentences, tables=[table])
 
 
-def _comparisons(queries: Queries, sweeps: Sequence[str], where: Sequence[str]) -> list[Section]:
+def _comparisons(selected: _Selected) -> list[Section]:
     """One for each sweep whose spec names a published table."""
-    from results.comparison.sweep import compare_sweep
-    from results.html_report import CaptionedTable, Section
-    from results.published import published_table
-
     sections = []
-    for name in sweeps or queries.sweep_names():
-        table = queries.published_name(name)
+    for name in selected.sweeps or selected.queries.sweep_names():
+        table = selected.queries.published_name(name)
         if table is None:
             continue
         try:
@@ -125,25 +126,20 @@ def _comparisons(queries: Queries, sweeps: Sequence[str], where: Sequence[str]) 
         except (UnknownPublishedTableError, PluginError) as error:
             sections.append(Section(f"{name} beside {table}", text=[f"No comparison: {error}."]))
             continue
-        found = compare_sweep(queries, name, published, where)
+        found = compare_sweep(selected.queries, name, published, selected.where)
         if found.count("compared") or found.ratios:
             shown = CaptionedTable(found.table.title, found.summary_rows(), notes=found.sentences())
             sections.append(Section(f"{name} beside {found.table.title}", tables=[shown]))
     return sections
 
 
-def _figures(
-    queries: Queries, sweeps: Sequence[str], where: Sequence[str], rows: Sequence[RunRow]
-) -> Section:
-    from results.figures import FIGURES, draw, possible, to_bytes
-    from results.figures.probe_rows import probe_values
-    from results.html_report import Figure, Section
-
+def _figures(selected: _Selected) -> Section:
+    queries, sweeps, where = selected.queries, selected.sweeps, selected.where
     probes, left_out = probe_values(queries, sweeps, where)
     epochs = queries.epoch_rows(sweeps, where=where)
-    reasons = possible(rows, epochs, probes)
+    reasons = possible(selected.rows, epochs, probes)
     figures = [
-        Figure(FIGURES[name].title, to_bytes(draw(name, rows, epochs, probes), "svg"))
+        Figure(FIGURES[name].title, to_bytes(draw(name, selected.rows, epochs, probes), "svg"))
         for name, reason in reasons.items()
         if reason is None
     ]

@@ -42,7 +42,6 @@ def compare(
 ) -> None:
     """Each row of a published table and of the sweep: differences, conditions, ranks, ratios."""
     from results import comparison
-    from results.comparison.sweep import compare_sweep
     from results.published import PUBLISHED, published_table
     from results.queries.queries import Queries
 
@@ -55,7 +54,7 @@ def compare(
                 f"the spec of {sweep} names no published table: choose one with --table"
                 f" ({', '.join(PUBLISHED)})"
             )
-        found = compare_sweep(queries, sweep, published_table(name), where, accuracy)
+        found = comparison.compare_sweep(queries, sweep, published_table(name), where, accuracy)
     if format == "json":
         import json
 

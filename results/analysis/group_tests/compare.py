@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from results.analysis.group_tests import wording
 from results.analysis.group_tests.comparison import Comparison, adjust_for_several, compare, judge
-from results.analysis.group_tests.samples import (
-    LEVELS,
-    Level,
-    split_in_two,
-    units,
-)
+from results.analysis.group_tests.samples import LEVELS, Level, split_in_two, units
 from results.analysis.group_tests.strata import find_strata
-from results.analysis.statistics import Interval
 from results.json_values import finite
 from results.queries.row_columns import Columns
 from results.records import RunRow
@@ -96,41 +91,28 @@ def compare_groups(
 def _row(c: Comparison, values: tuple[Any, Any]) -> dict[str, Any]:
     row: dict[str, Any] = {"metric": c.metric.name, "level": c.level}
     for number, value, group in zip((1, 2), values, (c.first, c.second), strict=True):
-        low, high = _ends(group.interval)
-        row |= {
-            f"group{number}": value,
-            f"n{number}": group.n,
-            f"diverged{number}": group.diverged,
-            f"mean{number}": group.mean,
-            f"std{number}": group.std,
-            f"low{number}": low,
-            f"high{number}": high,
-        }
+        row[f"group{number}"] = value
+        row |= _fields(group, n="n", diverged="diverged", mean="mean", std="std", to=str(number))
+        row |= _fields(group.interval, low="low", high="high", to=str(number))
     row["difference"] = c.difference
-    row["low"], row["high"] = _ends(c.welch.interval if c.welch else None)
-    row["t"], row["df"], row["p"] = (
-        (c.welch.t, c.welch.df, c.welch.p) if c.welch else (None, None, None)
-    )
+    row |= _fields(c.welch, low="interval.low", high="interval.high", t="t", df="df", p="p")
     row["p_holm"] = c.welch_holm
-    ranked = c.mann_whitney
-    row["u"], row["u_p"] = (ranked.u, ranked.p) if ranked else (None, None)
+    row |= _fields(c.mann_whitney, u="u", u_p="p")
     row["u_p_holm"] = c.mann_whitney_holm
-    row["u_method"] = ranked.method if ranked else None
-    row["g"] = c.effect.g if c.effect else None
-    row["g_low"], row["g_high"] = _ends(c.effect.interval if c.effect else None)
-    row["auc"] = c.auc.value if c.auc else None
-    row["auc_low"], row["auc_high"] = _ends(c.auc.interval if c.auc else None)
-    for number, found in ((1, c.largest_modulus), (2, c.next_modulus)):
-        row[f"rho{number}"] = found.rho if found else None
-        row[f"rho{number}_p"] = found.p if found else None
-        row[f"rho{number}_n"] = found.n if found else None
-    row["within"] = c.within.difference if c.within else None
-    row["strata"] = c.within.strata if c.within else None
-    row["strata_agreeing"] = c.within.agreeing if c.within else None
+    row |= _fields(c.mann_whitney, u_method="method")
+    row |= _fields(c.effect, g="g", g_low="interval.low", g_high="interval.high")
+    row |= _fields(c.auc, auc="value", auc_low="interval.low", auc_high="interval.high")
+    row |= _fields(c.largest_modulus, rho1="rho", rho1_p="p", rho1_n="n")
+    row |= _fields(c.next_modulus, rho2="rho", rho2_p="p", rho2_n="n")
+    row |= _fields(c.within, within="difference", strata="strata", strata_agreeing="agreeing")
     row |= {"needed": c.needed, "verdict": c.verdict, "why": c.why}
     checked: dict[str, Any] = finite(row)
     return checked
 
 
-def _ends(interval: Interval | None) -> tuple[float | None, float | None]:
-    return (None, None) if interval is None else (interval.low, interval.high)
+def _fields(found: object | None, to: str = "", **paths: str) -> dict[str, Any]:
+    """Attributes by the keys of a row, each with `to` at its end; None where nothing is found."""
+    return {
+        f"{key}{to}": None if found is None else attrgetter(path)(found)
+        for key, path in paths.items()
+    }
