@@ -76,7 +76,9 @@ class UnknownRunError(ResultsError):
 
     def __init__(self, run_id: str, candidates: Iterable[str] = ()) -> None:
         if several := list(candidates):
-            message = f"run id {run_id!r} is ambiguous: give more digits of one of {_listed(several)}"
+            message = (
+                f"run id {run_id!r} is ambiguous: give more digits of one of {_listed(several)}"
+            )
         else:
             message = (
                 f"no run has an id that starts with {run_id!r}: ids are 16 hex digits, as"

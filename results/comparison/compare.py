@@ -151,34 +151,31 @@ def _notes(
     accuracy: str,
     unmatched: Sequence[RunRow],
 ) -> list[str]:
-    notes = [_counts(compared)] if compared else []
     lines = [line for line in compared if line.state == "compared"]
     timed = [line for line in compared if _in_a_ratio(line)]
-    if any(line.same_conditions is False for line in [*lines, *timed]):
-        notes.append(
-            "conditions differ from the paper's, so that a difference in the numbers is no failure"
-            " to reproduce them, and agreement no success"
-        )
-    if any(line.published.metric == "test_accuracy" for line in lines):
-        which = {"test_accuracy": "last", "best_test_accuracy": "best"}[accuracy]
-        notes.append(f"our clean test accuracies are the {which} epoch's")
-    if any(line.joint_uncertainty is not None for line in lines):
-        notes.append(
-            "within: the difference is inside Welch's 95 % interval from both standard deviations"
-            " and numbers of runs, taking printed deviations as n - 1"
-        )
-    if any(
-        line.within is None and line.published.metric not in UNTRAINED_METRICS for line in lines
-    ):
-        notes.append("within is unknown where either side has no standard deviation")
-    if any(line.ratio is not None for line in timed):
-        notes.append(
-            "a ratio tells of the networks only if their runs were measured on the same machine,"
-            " with nothing else on it"
-        )
-    if unmatched:
-        notes.append(_unmatched(unmatched, table))
-    return [*notes, *table.notes]
+    trained = [line for line in lines if line.published.metric not in UNTRAINED_METRICS]
+    which = {"test_accuracy": "last", "best_test_accuracy": "best"}[accuracy]
+    notes = {
+        _counts(compared): bool(compared),
+        "conditions differ from the paper's, so that a difference in the numbers is no failure"
+        " to reproduce them, and agreement no success": any(
+            line.same_conditions is False for line in [*lines, *timed]
+        ),
+        f"our clean test accuracies are the {which} epoch's": any(
+            line.published.metric == "test_accuracy" for line in lines
+        ),
+        "within: the difference is inside Welch's 95 % interval from both standard deviations"
+        " and numbers of runs, taking printed deviations as n - 1": any(
+            line.joint_uncertainty is not None for line in lines
+        ),
+        "within is unknown where either side has no standard deviation": any(
+            line.within is None for line in trained
+        ),
+        "a ratio tells of the networks only if their runs were measured on the same machine,"
+        " with nothing else on it": any(line.ratio is not None for line in timed),
+    }
+    of_runs = [_unmatched(unmatched, table)] if unmatched else []
+    return [*(note for note, applies in notes.items() if applies), *of_runs, *table.notes]
 
 
 def _counts(compared: Sequence[ComparedRow]) -> str:

@@ -36,17 +36,17 @@ class FigureKind:
         title: as a heading.
         description: one line on what it shows.
         needs: what runs it can be drawn from.
-        uses_metric: whether it shows the metric asked for, or always the same values.
-        uses_probes: whether it shows what probes measured.
         module: where it is drawn; a name, because the module needs matplotlib. A plug-in of one
             file says __name__.
+        uses_metric: whether it shows the metric asked for, or always the same values.
+        uses_probes: whether it shows what probes measured.
     """
 
     title: str
     description: str
     needs: str
-    uses_metric: bool
     module: str
+    uses_metric: bool = False
     uses_probes: bool = False
 
     def load(self) -> _Module:
@@ -76,21 +76,18 @@ FIGURES: Registry[FigureKind] = Registry(
             title="Accuracy against noise",
             description="one panel for each kind of noise, from the clean images on",
             needs="one kind of noise measured at two levels or more",
-            uses_metric=False,
             module="results.figures.kinds.accuracy_by_noise",
         ),
         "training_curves": FigureKind(
             title="Training curves",
             description="training and test accuracy by epoch, with the band of the seeds",
             needs="epochs of done runs",
-            uses_metric=False,
             module="results.figures.kinds.training_curves",
         ),
         "roots": FigureKind(
             title="Characteristic roots",
             description="in the complex plane, with the unit circle",
             needs="runs with a fixed scheme",
-            uses_metric=False,
             module="results.figures.kinds.roots",
         ),
         "lambda_line": FigureKind(
@@ -105,14 +102,12 @@ FIGURES: Registry[FigureKind] = Registry(
             title="Learned coefficients",
             description="what each block learned (LM-ResNet, Figure 4)",
             needs="done runs with a trainable scheme",
-            uses_metric=False,
             module="results.figures.kinds.learned_coefficients",
         ),
         "probes": FigureKind(
             title="Probes",
             description="one panel for each quantity: by epoch, or by layer after the last epoch",
             needs="done runs with values of probes, in two layers or after two epochs or more",
-            uses_metric=False,
             module="results.figures.kinds.probes",
             uses_probes=True,
         ),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from results.analysis.replicates import by_network
 from results.analysis.sort_keys import sort_key
@@ -41,6 +41,15 @@ def sample(values: Sequence[float]) -> Sample:
         raise ValueError("a sample has at least one value")
     std = nan if summary.std is None else summary.std
     return Sample(summary.mean, std, summary.min, summary.max)
+
+
+class Course(NamedTuple):
+    """A group's values by place, an epoch or the number of a layer: of the runs that did not
+    diverge together, and of each run that did.
+    """
+
+    finished: dict[int, Sample]
+    diverged: list[dict[int, float]]
 
 
 class _Shared(Generic[_Value]):
@@ -94,6 +103,20 @@ class ReplicateGroup:
     def sample(self, column: Column) -> Sample:
         """Over the runs; raises ValueError if none has a value."""
         return sample(self.values(column))
+
+    def by_place(self, values: Mapping[str, Mapping[int, float | None]]) -> Course:
+        """`values` are by run id, then by place; None: not finite."""
+        finished: dict[int, list[float]] = defaultdict(list)
+        diverged = []
+        for run in self.runs:
+            of_run = values.get(run["run_id"], {})
+            known = {place: v for place, v in sorted(of_run.items()) if v is not None}
+            if run["diverged"]:
+                diverged.append(known)
+                continue
+            for place, value in known.items():
+                finished[place].append(value)
+        return Course({place: sample(finished[place]) for place in sorted(finished)}, diverged)
 
 
 def replicate_groups(rows: Iterable[RunRow]) -> list[ReplicateGroup]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from results.errors import UnknownFormatError
 from results.rendering.as_csv import as_csv
@@ -17,6 +17,12 @@ from results.rendering.text_table import text_table
 
 FORMATS = ("table", "json", "csv", "markdown", "latex", "html", "parquet")
 
+_EXACT: dict[str, Callable[[Tabular], str | bytes]] = {
+    "json": as_json,
+    "csv": as_csv,
+    "parquet": as_parquet,
+}
+_TYPESET = {"markdown": as_markdown, "latex": as_latex, "html": as_html}
 _NOTHING = {
     "table": "nothing to show\n",
     "markdown": "nothing to show\n",
@@ -50,18 +56,11 @@ def render(
     """
     if format not in FORMATS:
         raise UnknownFormatError(format, FORMATS)
-    if format == "json":
-        return as_json(data)
-    if format == "csv":
-        return as_csv(data)
-    if format == "parquet":
-        return as_parquet(data)
+    if format in _EXACT:
+        return _EXACT[format](data)
     if not flat_records(data).names:
         return _NOTHING[format]
     if format == "table":
         mark = "in bold" if bold else f"marked {MARK}"
         return as_table(text_table(data, notes, best=mark), width=width, bold=bold)
-    table = text_table(data, notes)
-    if format == "markdown":
-        return as_markdown(table)
-    return as_latex(table) if format == "latex" else as_html(table)
+    return _TYPESET[format](text_table(data, notes))

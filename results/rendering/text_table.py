@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from results.analysis.pivot import Pivot, PivotCell
@@ -32,9 +32,9 @@ class TextTable:
 
     columns: tuple[TextColumn, ...]
     rows: tuple[tuple[str | None, ...], ...]
-    keys: int
-    best: frozenset[tuple[int, int]]
-    notes: tuple[str, ...]
+    keys: int = 0
+    best: frozenset[tuple[int, int]] = frozenset()
+    notes: tuple[str, ...] = ()
 
 
 def text_table(data: Tabular, notes: Sequence[str] = (), *, best: str = "in bold") -> TextTable:
@@ -48,15 +48,10 @@ def text_table(data: Tabular, notes: Sequence[str] = (), *, best: str = "in bold
         table = _of_pivot(data, best)
     else:
         table = _of_rows(data)
-    return TextTable(
-        columns=tuple(
-            TextColumn(tuple(readable(part) for part in column.header), column.numeric)
-            for column in table.columns
-        ),
-        rows=table.rows,
-        keys=table.keys,
-        best=table.best,
-        notes=tuple(readable(note) for note in (*table.notes, *notes)),
+    return replace(
+        table,
+        columns=tuple(TextColumn(tuple(map(readable, c.header)), c.numeric) for c in table.columns),
+        notes=tuple(map(readable, (*table.notes, *notes))),
     )
 
 
@@ -70,9 +65,6 @@ def _of_rows(rows: Rows) -> TextTable:
         rows=tuple(
             zip(*(_shown_column(name, records, described.get(name)) for name in names), strict=True)
         ),
-        keys=0,
-        best=frozenset(),
-        notes=(),
     )
 
 
@@ -82,8 +74,7 @@ def _shown_column(
     """A column as text. Most have few different values, each of which is rounded once."""
     known: dict[tuple[type, Any], str | None] = {}
     column = []
-    for record in records:
-        value = record.get(name)
+    for value in (record.get(name) for record in records):
         # A list lives as long as its record, so its id names it.
         key = (type(value), id(value) if isinstance(value, list | dict) else value)
         if key not in known:
@@ -108,22 +99,21 @@ def _of_report(report: Report) -> TextTable:
             for group in groups
         ),
         keys=len(report.group_by),
-        best=frozenset(),
         notes=(_sentence(_runs(report.runs), "mean ± std (n-1)", _partial(report.unfinished)),),
     )
 
 
 def _of_pivot(pivot: Pivot, best: str) -> TextTable:
     leaves = [(metric, j) for metric in pivot.metrics for j in range(len(pivot.column_values))]
-    shared = len(pivot.metrics) > 1
+    own = 0 if len(pivot.metrics) > 1 else 1  # a single metric heads no columns
     keys = [
         TextColumn((key,), _numeric([values[i] for values in pivot.row_values]))
         for i, key in enumerate(pivot.rows)
     ]
-    columns = []
-    for metric, j in leaves:
-        label = _label(pivot, pivot.column_values[j])
-        columns.append(TextColumn((metric, label) if shared else (label,), True))
+    columns = [
+        TextColumn((metric, _label(pivot, pivot.column_values[j]))[own:], True)
+        for metric, j in leaves
+    ]
     return TextTable(
         columns=(*keys, *columns),
         rows=tuple(
@@ -168,10 +158,8 @@ def _cell(cell: PivotCell | None, metric: Metric) -> str | None:
 def _pivot_note(pivot: Pivot, best: str) -> str:
     cells = [cell for line in pivot.cells for cell in line if cell is not None]
     runs = _runs(pivot.runs)
-    if cells:
-        least = min(cell.group["runs"] for cell in cells)
-        most = max(cell.group["runs"] for cell in cells)
-        runs += f", {most} a cell" if least == most else f", {least} to {most} a cell"
+    if counts := {cell.group["runs"] for cell in cells}:
+        runs += f", {' to '.join(map(str, sorted({min(counts), max(counts)})))} a cell"
     mean = "mean ± std (n-1)"
     diverged = sum(c.group["diverged"] for c in cells if _counted(c.group, "diverged"))
     return _sentence(

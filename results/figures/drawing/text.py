@@ -24,11 +24,10 @@ def drawable(text: object) -> str:
     So no figure has empty boxes, and names that differ still differ.
     """
     font = _drawable()
-    shown = []
-    for character in one_line(str(text)):
-        known = ord(character) in font and (character.isprintable() or character == " ")
-        shown.append(character if known else character.encode("unicode_escape", "surrogatepass"))
-    return "".join(c if isinstance(c, str) else c.decode("ascii") for c in shown)
+    return "".join(
+        c if ord(c) in font and (c.isprintable() or c == " ") else ascii(c)[1:-1]
+        for c in one_line(str(text))
+    )
 
 
 @cache
@@ -79,9 +78,7 @@ def wrap(text: str, limit: float, size: float = SMALL) -> list[str]:
 
 def distinct(texts: Sequence[str]) -> list[str]:
     """The texts, with numbers after those that are equal."""
-    seen: dict[str, int] = {}
-    numbered = []
-    for text in texts:
-        seen[text] = seen.get(text, 0) + 1
-        numbered.append(f"{text} #{seen[text]}" if texts.count(text) > 1 else text)
-    return numbered
+    return [
+        f"{text} #{texts[: index + 1].count(text)}" if texts.count(text) > 1 else text
+        for index, text in enumerate(texts)
+    ]

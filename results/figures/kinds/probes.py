@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf, log10, nan
+from math import log10, nan
 from typing import TypeVar
 
 from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ from results.figures.drawing.notes import left_out, not_shown, seeds
 from results.figures.drawing.page import open_page
 from results.figures.drawing.style import BLACK, COLUMN, WIDE, look_of, patterns
 from results.figures.drawing.text import drawable, shorten, width
-from results.figures.replicates import ReplicateGroup, Sample, sample
+from results.figures.replicates import Course, ReplicateGroup, Sample
 from results.queries.layer_order import layer_key, quantity_key
 
 _MOST_PANELS = 12
@@ -45,14 +45,11 @@ _NUMBERED = re.compile(r"(.*?)(\d+)")
 
 @dataclass(frozen=True)
 class Line:
-    """One group's values by place: mean and range of the runs that did not diverge, and each other
-    run by itself. A place is an epoch, or the number of a layer, from 1.
-    """
+    """One group's values by epoch in one layer, or (None) by the number of the layer, from 1."""
 
     group: ReplicateGroup
     layer: str | None
-    points: dict[int, Sample]
-    diverged: list[dict[int, float]]
+    course: Course
 
 
 @dataclass(frozen=True)
@@ -108,7 +105,8 @@ def collect(selection: Selection) -> Data:
     check_fits(len(used), _MOST_ARMS, "networks")
     order = sorted(lines, key=lambda key: (key[0], quantity_key(key[1])))
     panels = [_panel(key, lines[key], selection) for key in order]
-    if not any(line.points or any(line.diverged) for panel in panels for line in panel.lines):
+    courses = [line.course for panel in panels for line in panel.lines]
+    if not any(course.finished or any(course.diverged) for course in courses):
         raise Undrawable("no value of a probe is finite")
     return Data(
         selection,
@@ -153,7 +151,7 @@ def _panel(key: tuple[str, str], found: _Measured, selection: Selection) -> Pane
                     run_id: {epoch: v for (epoch, at), v in values.items() if at == layer}
                     for run_id, values in runs.items()
                 }
-                lines.append(_line(group, layer, of_runs))
+                lines.append(Line(group, layer, group.by_place(of_runs)))
             continue
         places = {layer: place for place, layer in enumerate(layers, start=1)}
         last = {run_id: max(epoch for epoch, _ in values) for run_id, values in runs.items()}
@@ -164,34 +162,16 @@ def _panel(key: tuple[str, str], found: _Measured, selection: Selection) -> Pane
             }
             for run_id, values in runs.items()
         }
-        lines.append(_line(group, None, at_end))
+        lines.append(Line(group, None, group.by_place(at_end)))
     if by_epoch:
         return Panel(*key, (), "Epoch", lines)
     return Panel(*key, layers, _layer_label(layers, ends), lines)
 
 
-def _line(
-    group: ReplicateGroup, layer: str | None, of_runs: Mapping[str, Mapping[int, float | None]]
-) -> Line:
-    finished: dict[int, list[float]] = defaultdict(list)
-    diverged = []
-    for run in group.runs:
-        values = of_runs.get(run["run_id"], {})
-        known = {place: value for place, value in sorted(values.items()) if value is not None}
-        if run["diverged"]:
-            diverged.append(known)
-            continue
-        for place, value in known.items():
-            finished[place].append(value)
-    return Line(group, layer, {p: sample(finished[p]) for p in sorted(finished)}, diverged)
-
-
 def _layer_label(layers: Sequence[str], ends: set[int]) -> str:
     kind = _common_prefix(layers)
     name = "Layer" if kind is None else drawable(kind).capitalize() or "Layer"
-    return (
-        f"{name}, after epoch {ends.pop()}" if len(ends) == 1 else f"{name}, after the last epoch"
-    )
+    return f"{name}, after {f'epoch {ends.pop()}' if len(ends) == 1 else 'the last epoch'}"
 
 
 def _common_prefix(layers: Sequence[str]) -> str | None:
@@ -271,24 +251,22 @@ def _names(groups: Sequence[ReplicateGroup]) -> dict[int, str]:
     if len(groups) == 1:
         return {id(groups[0]): ""}
     labels = group_labels(groups, _LABEL)
-    found = facets(groups)
-    # Of networks that differ in their conditions alone, these say more than what is the same.
-    one_scheme = len(labels) == 1
-    names = {}
-    for facet in found:
-        for group in facet.groups:
-            parts = [facet.title, "" if one_scheme else labels[group.model, group.scheme]]
-            names[id(group)] = " ".join(part for part in parts if part)
-    return names
+    if len(labels) == 1:
+        # Of networks that differ in their conditions alone, these say more than what is the same.
+        labels = dict.fromkeys(labels, "")
+    return {
+        id(group): " ".join(filter(None, [facet.title, labels[group.model, group.scheme]]))
+        for facet in facets(groups)
+        for group in facet.groups
+    }
 
 
 def _spans_decades(panel: Panel) -> bool:
-    least, most = inf, -inf
-    for line in panel.lines:
-        for point in line.points.values():
-            least, most = min(least, point.low), max(most, point.high)
-        for run in line.diverged:
-            least, most = min([least, *run.values()]), max([most, *run.values()])
+    courses = [line.course for line in panel.lines]
+    values = [value for course in courses for run in course.diverged for value in run.values()]
+    points = [point for course in courses for point in course.finished.values()]
+    least = min([*values, *(point.low for point in points)], default=0)
+    most = max([*values, *(point.high for point in points)], default=0)
     return least > 0 and most > _LOGARITHMIC * least
 
 
@@ -318,8 +296,8 @@ def _draw_lines(
 ) -> None:
     looks = [look_of(line.group.zero_stable) for line in panel.lines]
     for line, look, pattern in zip(panel.lines, looks, patterns(looks), strict=True):
-        if line.points:
-            places, points = _with_gaps(line.points, panel, _NOTHING)
+        if line.course.finished:
+            places, points = _with_gaps(line.course.finished, panel, _NOTHING)
             means = [point.mean for point in points]
             if banded:
                 draw_band(axes, places, points, look)
@@ -329,7 +307,7 @@ def _draw_lines(
             axes.plot(places[marked:], means[marked:], linestyle="none", zorder=5, **look.marks)
             if text := _end(line, panel, names):
                 ends.add(places[-1], means[-1], text, look.color)
-        for run in filter(None, line.diverged):
+        for run in filter(None, line.course.diverged):
             draw_diverged(axes, *_with_gaps(run, panel, nan), look)
 
 

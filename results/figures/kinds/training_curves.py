@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from results.figures.data import EpochRow, Selection, Undrawable, check_fits
+from results.figures.data import Selection, Undrawable, check_fits
 from results.figures.drawing.labels import common_text, facets, group_labels, scheme_note
 from results.figures.drawing.legend import Key, diverged_key, stability_keys
 from results.figures.drawing.marks import band_key, draw_band, draw_diverged
@@ -19,7 +19,7 @@ from results.figures.drawing.notes import left_out, not_shown, seeds
 from results.figures.drawing.page import open_page, small_multiples, title_height
 from results.figures.drawing.style import BLACK, COLUMN, PALE, SMALL, WIDE, look_of
 from results.figures.drawing.text import shorten
-from results.figures.replicates import ReplicateGroup, Sample, sample
+from results.figures.replicates import Course, ReplicateGroup, Sample
 
 _MOST_PANELS = 36
 _TRAIN = (0, (3, 1.2))
@@ -64,30 +64,14 @@ def collect(selection: Selection) -> Data:
 
 
 def _curve(group: ReplicateGroup, condition: str, selection: Selection) -> Curve:
-    finished: list[EpochRow] = []
-    diverged = []
-    for run in group.runs:
-        rows = selection.epochs.get(run["run_id"], [])
-        if run["diverged"]:
-            known = {row["epoch"]: row["test_accuracy"] for row in rows}
-            diverged.append({epoch: y for epoch, y in known.items() if y is not None})
-        else:
-            finished += rows
-    return Curve(
-        group,
-        condition,
-        _by_epoch(finished, "test_accuracy"),
-        _by_epoch(finished, "train_accuracy"),
-        diverged,
-    )
+    def course(name: str) -> Course:
+        epochs = {run["run_id"]: selection.epochs.get(run["run_id"], ()) for run in group.runs}
+        return group.by_place(
+            {run: {row["epoch"]: row[name] for row in rows} for run, rows in epochs.items()}
+        )
 
-
-def _by_epoch(rows: list[EpochRow], name: str) -> dict[int, Sample]:
-    samples: dict[int, list[float]] = defaultdict(list)
-    for row in rows:
-        if row[name] is not None:
-            samples[row["epoch"]].append(row[name])
-    return {epoch: sample(samples[epoch]) for epoch in sorted(samples)}
+    test, train = course("test_accuracy"), course("train_accuracy")
+    return Curve(group, condition, test.finished, train.finished, test.diverged)
 
 
 def plot(data: Data) -> Figure:
