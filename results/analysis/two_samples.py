@@ -133,8 +133,7 @@ def mann_whitney_test(first: Sample, second: Sample) -> MannWhitneyTest | None:
     n_1, n_2 = len(first), len(second)
     if min(n_1, n_2) == 0:
         return None
-    joint = ranks([*first, *second])
-    u = float(joint[n_1:].sum()) - n_2 * (n_2 + 1) / 2
+    joint, u = _joint_ranks(first, second)
     if n_1 + n_2 <= _EXACT_UP_TO:
         return MannWhitneyTest(u, _exact_rank_sum_p(joint, n_2), "exact")
     if np.ptp(joint) == 0:
@@ -169,8 +168,7 @@ def area_under_curve(first: Sample, second: Sample) -> AreaUnderCurve | None:
     n_1, n_2 = len(first), len(second)
     if min(n_1, n_2) == 0:
         return None
-    joint = ranks([*first, *second])
-    larger = float(joint[n_1:].sum()) - n_2 * (n_2 + 1) / 2
+    _, larger = _joint_ranks(first, second)
     smaller = n_1 * n_2 - larger
     low = _score_limit(larger / (n_1 * n_2), n_1, n_2)
     high = 1 - _score_limit(smaller / (n_1 * n_2), n_1, n_2)
@@ -195,6 +193,12 @@ def values_needed(first: Sample, second: Sample, power: float = 0.8) -> int | No
         return None
     needed = ((_Z + float(ndtri(power))) * spread / difference) ** 2 + _Z**2 / 4
     return max(2, math.ceil(needed))
+
+
+def _joint_ranks(first: Sample, second: Sample) -> tuple[Ranks, float]:
+    """The ranks of both samples together, and U: how often the second's value is larger."""
+    joint, n_2 = ranks([*first, *second]), len(second)
+    return joint, float(joint[len(first) :].sum()) - n_2 * (n_2 + 1) / 2
 
 
 def _mean_std(sample: Sample) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from results.comparison.matching import UNTRAINED_METRICS, fits
-from results.comparison.options import run_options, written
+from results.comparison.options import written
 from results.comparison.ranks import rank_agreements
 from results.comparison.ratios import with_ratios
 from results.comparison.result import STATES, ComparedRow, Comparison
@@ -197,7 +197,8 @@ def _unmatched(runs: Sequence[RunRow], table: PublishedTable) -> str:
 
 def _network_of(run: RunRow, telling: Iterable[str]) -> str:
     """A run's network, with those of its options that tell the table's networks apart."""
-    options = written(run_options(run["config"], telling))
+    model = run["config"].get("model", {})
+    options = written({name: model[name] for name in telling if name in model})
     scheme = None if run["scheme"] == "none" else run["scheme"]
     kind = ", ".join(part for part in (scheme, options) if part)
     network = f"{run['model']} ({kind})" if kind else run["model"]

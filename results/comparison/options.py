@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from results.published import Network
@@ -18,12 +18,6 @@ def same_variant(config: Mapping[str, Any], network: Network) -> bool:
         model.get(option) == (list(value) if isinstance(value, tuple) else value)
         for option, value in network.variant.items()
     )
-
-
-def run_options(config: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """Which of these options the run's model has."""
-    model = config.get("model", {})
-    return {name: model[name] for name in names if name in model}
 
 
 def written(options: Mapping[str, Any]) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from math import floor
 from typing import Any, NamedTuple
 
+from results.json_values import leaves
 from results.published import PublishedRow
 
 Config = Mapping[str, Any]
@@ -50,10 +52,11 @@ def network_differences(config: Config, row: PublishedRow) -> tuple[Difference, 
     """Those that bear on the network itself: the dataset, for its image size and classes, and
     the model's options.
     """
-    found = [_difference("dataset", _at(config, "dataset.name"), row.dataset)]
+    ours = leaves(config)
+    found = [_difference("dataset", ours.get("dataset.name"), row.dataset)]
     if row.network is not None:
         found += [
-            _difference(option.replace("_", " "), _at(config, f"model.{option}"), value)
+            _difference(option.replace("_", " "), ours.get(f"model.{option}"), value)
             for option, value in row.network.options.items()
         ]
     return tuple(difference for difference in found if difference)
@@ -61,32 +64,32 @@ def network_differences(config: Config, row: PublishedRow) -> tuple[Difference, 
 
 def _recipe_differences(config: Config, row: PublishedRow) -> tuple[Difference, ...]:
     found: list[Difference | None] = []
-    subset = _at(config, "dataset.subset")
+    ours = leaves(config)
+    subset = ours.get("dataset.subset")
     if subset is not None:
         found.append(Difference("training images", f"a subset of {subset:,}", "all"))
     if row.network is not None and row.network.start is not None:
-        start = _at(config, "scheme.start")
+        start = ours.get("scheme.start")
         found.append(_difference(f"start of {row.network.learned}_n", start, row.network.start))
     if row.recipe is not None:
         found += [
-            _difference(name, _at(config, path), getattr(row.recipe, field))
+            _difference(name, ours.get(path), getattr(row.recipe, field))
             for name, path, field in _RECIPE
         ]
-        found.append(_milestones(config, row))
+        found.append(_milestones(ours, row.recipe.milestones))
     return tuple(difference for difference in found if difference)
 
 
-def _milestones(config: Config, row: PublishedRow) -> Difference | None:
-    epochs = _at(config, "training.epochs")
-    ours = _at(config, "training.lr_schedule.milestones")
-    if row.recipe is None or row.recipe.milestones is None or ours is None or epochs is None:
+def _milestones(ours: Config, fractions: tuple[Fraction, ...] | None) -> Difference | None:
+    epochs = ours.get("training.epochs")
+    milestones = ours.get("training.lr_schedule.milestones")
+    if fractions is None or milestones is None or epochs is None:
         return None
     # As a spec's fractions become epochs: rounded down, but not to 0.
-    theirs = [max(1, floor(fraction * epochs)) for fraction in row.recipe.milestones]
-    if _equal(ours, theirs):
+    if _equal(milestones, [max(1, floor(fraction * epochs)) for fraction in fractions]):
         return None
-    here = ", ".join(map(_said, ours))
-    paper = ", ".join(map(str, row.recipe.milestones))
+    here = ", ".join(map(_said, milestones))
+    paper = ", ".join(map(str, fractions))
     return Difference("learning rate decays after", f"{here} epochs", f"{paper} of all epochs")
 
 
@@ -110,12 +113,3 @@ def _said(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return f"[{', '.join(map(_said, value))}]"
     return str(value)
-
-
-def _at(config: Config, path: str) -> Any:
-    value: Any = config
-    for key in path.split("."):
-        if not isinstance(value, Mapping) or key not in value:
-            return None
-        value = value[key]
-    return value

@@ -47,7 +47,7 @@ def _column(values: list[Any], known: pyarrow.DataType | None) -> pyarrow.Array:
     """The values in the type that is known for them, else in the one they have in common."""
     import pyarrow
 
-    kinds = [known, pyarrow.string() if _all_null(values) else None]
+    kinds = [known, pyarrow.string() if all(value is None for value in values) else None]
     # As a struct an object would have the keys of all the others too.
     for kind in [] if any(_holds_objects(value) for value in values) else kinds:
         try:
@@ -56,10 +56,6 @@ def _column(values: list[Any], known: pyarrow.DataType | None) -> pyarrow.Array:
             continue
     texts = [None if v is None else json.dumps(v, ensure_ascii=False) for v in values]
     return pyarrow.array(texts, type=pyarrow.string())
-
-
-def _all_null(values: list[Any]) -> bool:
-    return all(value is None for value in values)
 
 
 def _holds_objects(value: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -90,6 +89,9 @@ def compare(
     better = (ranked_2, ranked_1) if metric.better == "lower" else (ranked_1, ranked_2)
     welch = welch_test(values_1, values_2)
     everything = [*first, *second]
+    on_the_circle = [
+        unit for unit in everything if unit.moduli and abs(unit.moduli[0] - 1) <= _UNIT_CIRCLE
+    ]
     return Comparison(
         metric=metric,
         level=level,
@@ -101,9 +103,7 @@ def compare(
         mann_whitney=mann_whitney_test(ranked_1, ranked_2),
         auc=area_under_curve(*better),
         largest_modulus=_with_modulus(everything, 0),
-        next_modulus=_with_modulus(
-            [unit for unit in everything if unit.moduli and _is_one(unit.moduli[0])], 1
-        ),
+        next_modulus=_with_modulus(on_the_circle, 1),
         within=difference_within(first, second, strata),
         needed=values_needed(values_1, values_2),
         why=None if welch else _lacking(first, second),
@@ -186,7 +186,3 @@ def _with_modulus(units: Sequence[Unit], index: int) -> RankCorrelation | None:
         if unit.moduli is not None and len(unit.moduli) > index and unit.ranked is not None
     ]
     return spearman([modulus for modulus, _ in pairs], [value for _, value in pairs])
-
-
-def _is_one(modulus: float) -> bool:
-    return math.isclose(modulus, 1.0, abs_tol=_UNIT_CIRCLE)

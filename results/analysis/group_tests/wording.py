@@ -56,7 +56,12 @@ def notes(comparisons: Sequence[Comparison], groups: TwoGroups, strata: Strata) 
             f"p values in brackets are Holm-adjusted for {len(comparisons)} metrics; the verdict"
             " goes by them."
         )
-    found += _few_seeds(groups)
+    seeds = [len(runs) for networks in groups.networks for runs in networks]
+    if few := sum(count < _FEW_SEEDS for count in seeds):
+        found.append(
+            f"{few} of {len(seeds)} networks have fewer than {_FEW_SEEDS} seeds: their means are"
+            " uncertain, and by how much can hardly be known."
+        )
     found += _left_out(groups)
     found += _mixed(groups, strata)
     falling = [c.metric.name for c in comparisons if c.metric.better == "lower"]
@@ -140,17 +145,6 @@ def _verdict(c: Comparison) -> str:
             " would show it (80 % power)"
         )
     return f"{text}."
-
-
-def _few_seeds(groups: TwoGroups) -> list[str]:
-    seeds = [len(runs) for networks in groups.networks for runs in networks]
-    few = sum(count < _FEW_SEEDS for count in seeds)
-    if not few:
-        return []
-    return [
-        f"{few} of {len(seeds)} networks have fewer than {_FEW_SEEDS} seeds: their means are"
-        " uncertain, and by how much can hardly be known."
-    ]
 
 
 def _left_out(groups: TwoGroups) -> list[str]:

@@ -87,11 +87,8 @@ def scheme_axis_label(groups: Sequence[ReplicateGroup]) -> str:
 
 def scheme_note(groups: Sequence[ReplicateGroup]) -> str:
     """Says what numbers in the names are, where no axis does."""
-    return (
-        "schemes by their root moduli"
-        if any(group.root_moduli is not None for group in groups)
-        else ""
-    )
+    known = any(group.root_moduli is not None for group in groups)
+    return "schemes by their root moduli" if known else ""
 
 
 @dataclass(frozen=True)

@@ -95,11 +95,12 @@ def plot(data: Data) -> Figure:
 
 def families(groups: list[ReplicateGroup]) -> dict[tuple[str, str], list[ReplicateGroup]]:
     """Networks of one model and scheme, by the number of their parameters."""
-    members: dict[tuple[str, str], list[ReplicateGroup]] = {}
+    members: dict[tuple[str, str], list[ReplicateGroup]] = {
+        (group.model, group.scheme): [] for group in groups
+    }
     for group in sorted(groups, key=lambda group: group.parameters):
-        members.setdefault((group.model, group.scheme), []).append(group)
-    ordered = dict.fromkeys((group.model, group.scheme) for group in groups)
-    return {key: members[key] for key in ordered}
+        members[group.model, group.scheme].append(group)
+    return members
 
 
 def _draw_lines(

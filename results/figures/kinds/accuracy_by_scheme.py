@@ -85,7 +85,8 @@ def plot(data: Data) -> Figure:
     axes.set_yticks(range(len(data.schemes)), [labels[scheme] for scheme in data.schemes])
     axes.set_ylim(len(data.schemes) - 0.4, -0.6)
     if any(group.diverged for group in groups):
-        _leave_room_for_marks(axes)
+        low, high = axes.get_xlim()
+        axes.set_xlim(low - 0.3 * (high - low), high)
     return page.finish()
 
 
@@ -108,8 +109,3 @@ def _draw_groups(axes: Axes, groups: list[ReplicateGroup], data: Data) -> None:
                 va="center",
                 fontsize=SMALL,
             )
-
-
-def _leave_room_for_marks(axes: Axes) -> None:
-    low, high = axes.get_xlim()
-    axes.set_xlim(low - 0.3 * (high - low), high)

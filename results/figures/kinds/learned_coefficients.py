@@ -128,6 +128,8 @@ def plot(data: Data) -> Figure:
     titles = ["\n".join(part for part in (p.condition, labels[p.family]) if part) for p in panels]
     lines = 1 + max(title.count("\n") for title in titles)
     looks = _looks(panels)
+    counts = {len(panel.parameters[0].values) for panel in panels}
+    thick = f"thick line: mean over {seeds(counts)}; thin lines: single runs"
     page = open_page(
         len(panels),
         columns=columns,
@@ -136,7 +138,7 @@ def plot(data: Data) -> Figure:
         legend=[Key(name, Line2D([], [], **look)) for name, look in looks.items()],
         notes=[
             common_text(groups),
-            _line_note({len(panel.parameters[0].values) for panel in panels}),
+            "one seed each" if counts == {1} else thick,
             *not_shown(groups, data.selection),
         ],
         x_label="Multistep block, from the input on",
@@ -165,18 +167,11 @@ def _looks(panels: Sequence[Panel]) -> dict[str, dict[str, Any]]:
         if len(panel.parameters) > 1
         for parameter in panel.parameters
     )
-    looks = {}
-    for index, name in enumerate(names):
-        turn, place = divmod(index, len(_COLORS))
-        marker = _MARKERS[(place + turn) % len(_MARKERS)]
-        looks[name] = {"color": _COLORS[place], "marker": marker}
-    return looks
-
-
-def _line_note(counts: set[int]) -> str:
-    if counts == {1}:
-        return "one seed each"
-    return f"thick line: mean over {seeds(counts)}; thin lines: single runs"
+    turns = len(_COLORS)
+    return {
+        name: {"color": _COLORS[i % turns], "marker": _MARKERS[(i % turns + i // turns) % turns]}
+        for i, name in enumerate(names)
+    }
 
 
 def _draw_parameter(axes: Axes, parameter: Parameter, look: dict[str, Any]) -> None:
