@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
@@ -35,8 +36,10 @@ def draw_points(
             samples = [group.sample(metric) for group in alike]
             means, bars = [s.mean for s in samples], [s.std for s in samples]
             axes.errorbar(
-                *((means, places) if sideways else (places, means)),
-                **{"xerr" if sideways else "yerr": bars},
+                means if sideways else places,
+                places if sideways else means,
+                xerr=bars if sideways else None,
+                yerr=None if sideways else bars,
                 linestyle="none",
                 elinewidth=0.8,
                 capsize=1.8,
@@ -49,7 +52,7 @@ def draw_line(
     axes: Axes,
     points: Sequence[tuple[float, Sample]],
     look: Look,
-    pattern: object,
+    pattern: Any,
     label: str,
     *,
     bars: bool,
