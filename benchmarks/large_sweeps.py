@@ -109,8 +109,8 @@ def main() -> None:
         (folder / "large.yaml").write_text(SPEC)
         for counted in (False, True, True):
             seconds, memory = measured([sweep, "plan", "large.yaml", "--home", "home"], folder)
-            first = "" if counted else ", whose networks are counted for the first time"
-            print(f"plan of 100,000 runs{first}: {seconds:.2f} s, {memory:.0f} MB")
+            note = "" if counted else ", whose networks are counted for the first time"
+            print(f"plan of 100,000 runs{note}: {seconds:.2f} s, {memory:.0f} MB")
         fill(folder)
         first, seconds, memory = resumed(sweep, options.executor, folder)
         print(
