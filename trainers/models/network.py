@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
+from torch.nn import functional
 from typing_extensions import override
+
+from trainers.models.initialisation import initialise
 
 
 class Network(nn.Module):
@@ -39,7 +43,40 @@ class Network(nn.Module):
         return logits
 
 
-class MultistepStates(Network):
+class StandardNetwork(Network):
+    """A network with one linear layer for a classifier, whose weights are drawn last."""
+
+    def __init__(
+        self, options: Any, scheme: Any, *, channels: int, classes: int, generator: Generator
+    ) -> None:
+        super().__init__()
+        features = self.make(options, scheme, channels, generator)
+        self.classifier = nn.Linear(features, classes)
+        self.initialise(generator)
+
+    def make(self, options: Any, scheme: Any, channels: int, generator: Generator) -> int:
+        """Makes all but the classifier; the channels that this sees.
+
+        Coefficients that start from a range are drawn from `generator`.
+        """
+        raise NotImplementedError
+
+    def initialise(self, generator: Generator) -> None:
+        """Draws the weights."""
+        initialise(self, generator)
+
+
+class NormedNetwork(StandardNetwork):
+    """BN-ReLU, `norm` and ReLU, come between the last state and the pooling."""
+
+    norm: nn.Module
+
+    @override
+    def pooled(self, state: Tensor) -> Tensor:
+        return functional.relu(self.norm(state)).mean(dim=(2, 3))
+
+
+class MultistepStates(StandardNetwork):
     """A network whose blocks map the newest states, [y_n, y_{n-1}, ...], to [y_{n+1}, y_n, ...]."""
 
     steps: int

@@ -6,13 +6,11 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from typing_extensions import override
 
 from trainers.models.dynamical_resnet.options import DynamicalResNetOptions, blocks_of
-from trainers.models.initialisation import initialise
-from trainers.models.network import Network
+from trainers.models.network import StandardNetwork
 from trainers.models.wide.layers import (
     ActivatedNorm,
     PostActivationFunction,
@@ -64,19 +62,13 @@ class PostActivationBlock(nn.Module):
         return out + (state if self.projection is None else self.projection(state))
 
 
-class DynamicalResNet(Network):
+class DynamicalResNet(StandardNetwork):
     """Images (N, channels, H, W), float -> logits (N, classes), for any H, W >= 8."""
 
-    def __init__(
-        self,
-        options: DynamicalResNetOptions,
-        _scheme: None,
-        *,
-        channels: int,
-        classes: int,
-        generator: torch.Generator,
-    ) -> None:
-        super().__init__()
+    @override
+    def make(
+        self, options: DynamicalResNetOptions, _scheme: None, channels: int, _: Generator
+    ) -> int:
 
         def activation(features: int) -> nn.Module:
             return ActivatedNorm(features, batch_norm=options.batch_norm)
@@ -93,8 +85,7 @@ class DynamicalResNet(Network):
         )
         # He et al. (2016b, appendix): full pre-activation ends with an activation of its own.
         self.activation = activation(features) if pre else nn.Identity()
-        self.classifier = nn.Linear(features, classes)
-        initialise(self, generator)
+        return features
 
     @override
     def pooled(self, state: Tensor) -> Tensor:

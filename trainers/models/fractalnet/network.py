@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
 from trainers.models.fractalnet.options import FractalNetOptions, columns_of, widths_of
-from trainers.models.network import Network
+from trainers.models.network import StandardNetwork
 
 _DRAWN_STEPS = 4096
 """Training steps whose paths are drawn when an epoch begins; a longer epoch repeats them."""
@@ -114,9 +114,7 @@ class FractalBlock(nn.Module):
         return join(pooled, None if kept is None else kept[-1])
 
 
-def draw_paths(
-    blocks: int, columns: int, drop: float, steps: int, generator: torch.Generator
-) -> Tensor:
+def draw_paths(blocks: int, columns: int, drop: float, steps: int, generator: Generator) -> Tensor:
     """Which inputs each join of a network keeps in each training step (section 3.1).
 
     Every other step, on average, is local: each join drops each input with probability `drop`,
@@ -141,7 +139,7 @@ def draw_paths(
     return torch.cat(parts, 1).float()
 
 
-class FractalNet(Network):
+class FractalNet(StandardNetwork):
     """Images (N, channels, H, W), float -> logits (N, classes), for any H and W.
 
     With drop-path, what is dropped is computed nonetheless, as in the released code: its gradient
@@ -152,16 +150,8 @@ class FractalNet(Network):
     paths: Tensor
     step: Tensor
 
-    def __init__(
-        self,
-        options: FractalNetOptions,
-        _scheme: None,
-        *,
-        channels: int,
-        classes: int,
-        generator: torch.Generator,
-    ) -> None:
-        super().__init__()
+    @override
+    def make(self, options: FractalNetOptions, _scheme: None, channels: int, _: Generator) -> int:
         self.columns = columns_of(options)
         self.drop_path = options.drop_path
         widths = widths_of(options)
@@ -169,15 +159,27 @@ class FractalNet(Network):
             FractalBlock(inputs, outputs, self.columns)
             for inputs, outputs in zip((channels, *widths), widths, strict=False)
         )
-        self.classifier = nn.Linear(widths[-1], classes)
         self.joins = [*_joins_within(self.columns), self.columns]
         if self.drop_path is not None:
             inputs = sum(self.joins) * len(self.blocks)
             self.register_buffer("paths", torch.ones(_DRAWN_STEPS, inputs), persistent=False)
             self.register_buffer("step", torch.zeros(1, dtype=torch.int64), persistent=False)
-        _initialise(self, generator)
+        return widths[-1]
 
-    def begin_epoch(self, draw: Callable[[str], torch.Generator]) -> None:
+    @override
+    def initialise(self, generator: Generator) -> None:
+        """Xavier as the paper says, as Caffe, its framework, computes it: uniform, variance 1/fan-in.
+
+        The classifier's bias starts at zero.
+        """
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                bound = (3 / module.weight[0].numel()) ** 0.5
+                nn.init.uniform_(module.weight, -bound, bound, generator=generator)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def begin_epoch(self, draw: Callable[[str], Generator]) -> None:
         """Draw the paths of an epoch's steps, if drop-path is on (see Architecture)."""
         if self.drop_path is None:
             return
@@ -203,16 +205,3 @@ class FractalNet(Network):
         for block, kept in zip(self.blocks, self._kept(), strict=True):
             state = block(state, kept)
             yield state
-
-
-def _initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Xavier as the paper says, computed as by its framework, Caffe: uniform, variance 1/fan-in.
-
-    The classifier's bias starts at zero.
-    """
-    for module in network.modules():
-        if isinstance(module, (nn.Conv2d, nn.Linear)):
-            bound = (3 / module.weight[0].numel()) ** 0.5
-            nn.init.uniform_(module.weight, -bound, bound, generator=generator)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)

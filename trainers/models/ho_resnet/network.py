@@ -12,16 +12,14 @@ has a ReLU after each step, a stem of stride 2 with BN, and projects by padding 
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
 from trainers.methods.runge_kutta import EULER, Tableau
 from trainers.models.ho_resnet.options import HighOrderOptions, Step, layout_of, tableau_of
-from trainers.models.initialisation import initialise
 from trainers.models.multistep.network import ResidualFunction
-from trainers.models.network import Network
+from trainers.models.network import NormedNetwork
 
 
 def _add(state: Tensor, weights: tuple[float, ...], slopes: list[Tensor]) -> Tensor:
@@ -119,27 +117,14 @@ class RungeKuttaBlock(nn.Module):
         return slope
 
 
-class HighOrderNetwork(Network):
+class HighOrderNetwork(NormedNetwork):
     """Images (N, channels, H, W), float -> logits (N, classes), for any H, W >= 4."""
 
-    def __init__(
-        self,
-        options: HighOrderOptions,
-        _scheme: None,
-        *,
-        channels: int,
-        classes: int,
-        generator: torch.Generator,
-    ) -> None:
-        super().__init__()
+    @override
+    def make(self, options: HighOrderOptions, _scheme: None, channels: int, _: Generator) -> int:
         layout, tableau = layout_of(options), tableau_of(options)
         self.stem = nn.Conv2d(channels, options.width, 3, padding=1, bias=False)
         self.blocks = nn.ModuleList(RungeKuttaBlock(step, tableau) for step in layout)
         features = layout[-1].outputs
         self.norm = nn.BatchNorm2d(features)
-        self.classifier = nn.Linear(features, classes)
-        initialise(self, generator)
-
-    @override
-    def pooled(self, state: Tensor) -> Tensor:
-        return functional.relu(self.norm(state)).mean(dim=(2, 3))
+        return features

@@ -15,14 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models.coefficients import coefficients_of
-from trainers.models.initialisation import initialise
 from trainers.models.multistep.layout import Block
 from trainers.models.multistep.options import MultistepOptions, layout_of
 from trainers.models.multistep.stochastic_depth import (
@@ -32,7 +30,7 @@ from trainers.models.multistep.stochastic_depth import (
     survival_probabilities,
     training_slope,
 )
-from trainers.models.network import Network
+from trainers.models.network import NormedNetwork
 
 
 class ResidualFunction(nn.Module):
@@ -89,7 +87,7 @@ class MultistepBlock(nn.Module):
         self,
         block: Block,
         scheme: SchemeConfig,
-        generator: torch.Generator,
+        generator: Generator,
         survival: float = 1,
     ) -> None:
         super().__init__()
@@ -134,19 +132,13 @@ class MultistepBlock(nn.Module):
         return [self.coefficients(slope, history), *history]
 
 
-class MultistepNetwork(Network):
+class MultistepNetwork(NormedNetwork):
     """Images (N, channels, H, W), float -> logits (N, classes), for any H, W >= 4."""
 
-    def __init__(
-        self,
-        options: MultistepOptions,
-        scheme: SchemeConfig,
-        *,
-        channels: int,
-        classes: int,
-        generator: torch.Generator,
-    ) -> None:
-        super().__init__()
+    @override
+    def make(
+        self, options: MultistepOptions, scheme: SchemeConfig, channels: int, generator: Generator
+    ) -> int:
         layout = layout_of(options, scheme)
         self.steps = scheme.steps
         self.stem = nn.Conv2d(channels, options.width, 3, padding=1, bias=False)
@@ -159,12 +151,7 @@ class MultistepNetwork(Network):
         self.dropped = None if options.survival is None else DroppedBlocks(survival)
         features = layout[-1].outputs
         self.norm = nn.BatchNorm2d(features)
-        self.classifier = nn.Linear(features, classes)
-        initialise(self, generator)
-
-    @override
-    def pooled(self, state: Tensor) -> Tensor:
-        return functional.relu(self.norm(state)).mean(dim=(2, 3))
+        return features
 
     def states(self, images: Tensor) -> Iterator[Tensor]:
         """y_0, which leaves the stem, and what each block adds to the history."""
@@ -174,7 +161,7 @@ class MultistepNetwork(Network):
             history = block(history, kept)[: self.steps]
             yield history[0]
 
-    def begin_epoch(self, draw: Callable[[str], torch.Generator]) -> None:
+    def begin_epoch(self, draw: Callable[[str], Generator]) -> None:
         """See Architecture; a network without stochastic depth draws nothing."""
         if self.dropped is not None:
             self.dropped.begin_epoch(draw)

@@ -12,13 +12,12 @@ reduction modules are no polynomials either: F maps between different spaces the
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
-from trainers.models.initialisation import initialise
 from trainers.models.multistep.network import ResidualFunction
-from trainers.models.network import Network
+from trainers.models.network import NormedNetwork
 from trainers.models.polynet.options import PolyNetOptions, PolynomialKind, layout_of
 
 
@@ -102,19 +101,11 @@ class StageChange(nn.Module):
         return new
 
 
-class PolyNet(Network):
+class PolyNet(NormedNetwork):
     """Images (N, channels, H, W), float -> logits (N, classes), for any H, W >= 4."""
 
-    def __init__(
-        self,
-        options: PolyNetOptions,
-        _scheme: None,
-        *,
-        channels: int,
-        classes: int,
-        generator: torch.Generator,
-    ) -> None:
-        super().__init__()
+    @override
+    def make(self, options: PolyNetOptions, _scheme: None, channels: int, _: Generator) -> int:
         layout = layout_of(options)
         self.stem = nn.Conv2d(channels, options.width, 3, padding=1, bias=False)
         self.blocks = nn.ModuleList(
@@ -125,9 +116,4 @@ class PolyNet(Network):
         )
         features = layout[-1].outputs
         self.norm = nn.BatchNorm2d(features)
-        self.classifier = nn.Linear(features, classes)
-        initialise(self, generator)
-
-    @override
-    def pooled(self, state: Tensor) -> Tensor:
-        return functional.relu(self.norm(state)).mean(dim=(2, 3))
+        return features

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
-from trainers.models.initialisation import initialise
-from trainers.models.network import Network
+from trainers.models.network import StandardNetwork
 from trainers.models.resnet.options import Activation, ResNetOptions, stages_of
 
 
@@ -73,19 +71,11 @@ class ResidualBlock(nn.Module):
         return new
 
 
-class ResidualNetwork(Network):
+class ResidualNetwork(StandardNetwork):
     """Images (N, channels, H, W), float -> logits (N, classes), for any H and W."""
 
-    def __init__(
-        self,
-        options: ResNetOptions,
-        _scheme: None,
-        *,
-        channels: int,
-        classes: int,
-        generator: torch.Generator,
-    ) -> None:
-        super().__init__()
+    @override
+    def make(self, options: ResNetOptions, _scheme: None, channels: int, _: Generator) -> int:
         self.stem = nn.Sequential(
             nn.Conv2d(channels, options.width, 3, padding=1, bias=False),
             BatchNorm(options.width),
@@ -98,8 +88,7 @@ class ResidualNetwork(Network):
                 self.make_block(stage.outputs, stage.outputs, options)
                 for _ in range(stage.blocks - 1)
             )
-        self.classifier = nn.Linear(stage.outputs, classes)
-        initialise(self, generator)
+        return stage.outputs
 
     def make_block(self, inputs: int, outputs: int, options: Any) -> nn.Module:
         """A block between states of these channels."""

@@ -14,14 +14,12 @@ with variance 2 / (outputs x kernel), whatever the number of groups.
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models.coefficients import coefficients_of
-from trainers.models.initialisation import initialise
 from trainers.models.network import MultistepStates
 from trainers.models.resnext.options import BlockLayout, ResNeXtOptions, layout_of, restarts
 
@@ -79,7 +77,7 @@ class ResNeXtBlock(nn.Module):
         block: BlockLayout,
         options: ResNeXtOptions,
         scheme: SchemeConfig,
-        generator: torch.Generator,
+        generator: Generator,
     ) -> None:
         super().__init__()
         self.relu_at_the_end = not options.preactivation
@@ -103,16 +101,10 @@ class ResNeXtBlock(nn.Module):
 class ResNeXtNetwork(MultistepStates):
     """Images (N, channels, H, W), float -> logits (N, classes), for any H, W >= 4."""
 
-    def __init__(
-        self,
-        options: ResNeXtOptions,
-        scheme: SchemeConfig,
-        *,
-        channels: int,
-        classes: int,
-        generator: torch.Generator,
-    ) -> None:
-        super().__init__()
+    @override
+    def make(
+        self, options: ResNeXtOptions, scheme: SchemeConfig, channels: int, generator: Generator
+    ) -> int:
         layout = layout_of(options, scheme)
         self.steps = scheme.steps
         self.preactivation = options.preactivation
@@ -123,8 +115,7 @@ class ResNeXtNetwork(MultistepStates):
         features = layout[-1].outputs
         # Before the pooling with preactivation, after the stem without.
         self.norm = nn.BatchNorm2d(features if self.preactivation else options.width)
-        self.classifier = nn.Linear(features, classes)
-        initialise(self, generator)
+        return features
 
     @override
     def first_state(self, images: Tensor) -> Tensor:

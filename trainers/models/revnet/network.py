@@ -14,12 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
-from trainers.models.initialisation import initialise
-from trainers.models.network import Network
+from trainers.models.network import NormedNetwork
 from trainers.models.revnet.options import Coupling, RevNetOptions, layout_of, widths_of
 from trainers.models.revnet.reversible import recomputed
 
@@ -79,7 +78,7 @@ class CoupledBlock(nn.Module):
         return y1, y2
 
 
-class RevNet(Network):
+class RevNet(NormedNetwork):
     """Images (N, channels, H, W), float -> logits (N, classes), for any H, W >= 4.
 
     The streams are float32 under autocast too, only F and G are computed in bf16: in bf16 sums,
@@ -88,16 +87,8 @@ class RevNet(Network):
     makes a value inside F or G round to the other side in bf16.
     """
 
-    def __init__(
-        self,
-        options: RevNetOptions,
-        _scheme: None,
-        *,
-        channels: int,
-        classes: int,
-        generator: torch.Generator,
-    ) -> None:
-        super().__init__()
+    @override
+    def make(self, options: RevNetOptions, _scheme: None, channels: int, _: Generator) -> int:
         self.recompute = options.recompute
         widths = widths_of(options)
         self.stem = nn.Conv2d(channels, widths[0], 3, padding=1, bias=False)
@@ -106,17 +97,12 @@ class RevNet(Network):
         self.blocks = nn.ModuleList(CoupledBlock(block) for stage in stages for block in stage)
         self.stage_length = len(stages[0])
         self.norm = nn.BatchNorm2d(widths[-1])
-        self.classifier = nn.Linear(widths[-1], classes)
-        initialise(self, generator)
+        return widths[-1]
 
     def _streams(self, images: Tensor) -> tuple[Tensor, Tensor]:
         state = functional.relu(self.stem_norm(self.stem(images)))
         x1, x2 = state.to(torch.promote_types(state.dtype, torch.float32)).chunk(2, dim=1)
         return x1, x2
-
-    @override
-    def pooled(self, state: Tensor) -> Tensor:
-        return functional.relu(self.norm(state)).mean(dim=(2, 3))
 
     @override
     def forward(self, images: Tensor) -> Tensor:

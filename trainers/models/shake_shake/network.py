@@ -17,12 +17,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
-from trainers.models.initialisation import initialise
-from trainers.models.network import Network
+from trainers.models.network import StandardNetwork
 from trainers.models.shake_shake.options import (
     STEM_CHANNELS,
     BlockLayout,
@@ -73,11 +72,11 @@ class Shakes(nn.Module):
         super().__init__()
         self._options = options
         self._blocks = blocks
-        self._forward: torch.Generator | None = None
-        self._backward: torch.Generator | None = None
+        self._forward: Generator | None = None
+        self._backward: Generator | None = None
         self.register_buffer("shares", torch.full((2, blocks, 1), 0.5), persistent=False)
 
-    def begin_epoch(self, draw: Callable[[str], torch.Generator]) -> None:
+    def begin_epoch(self, draw: Callable[[str], Generator]) -> None:
         """Draw this epoch's shakes from generators of their own."""
         # One each, so that no mode of one pass changes the draws of the other.
         self._forward = draw("forward shakes")
@@ -96,7 +95,7 @@ class Shakes(nn.Module):
         alphas, betas = self.shares[..., None, None, None].unbind()
         return list(zip(alphas.unbind(), betas.unbind(), strict=True))
 
-    def _draw(self, mode: str, generator: torch.Generator | None, count: int) -> Tensor:
+    def _draw(self, mode: str, generator: Generator | None, count: int) -> Tensor:
         """(blocks, count)."""
         if mode == "even" or generator is None:
             return torch.full((self._blocks, count), 0.5)
@@ -166,26 +165,17 @@ class ShakeShakeBlock(nn.Module):
         return new
 
 
-class ShakeShakeNetwork(Network):
+class ShakeShakeNetwork(StandardNetwork):
     """Images (N, channels, H, W), float -> logits (N, classes), for any H, W >= 4."""
 
-    def __init__(
-        self,
-        options: ShakeShakeOptions,
-        _scheme: None,
-        *,
-        channels: int,
-        classes: int,
-        generator: torch.Generator,
-    ) -> None:
-        super().__init__()
+    @override
+    def make(self, options: ShakeShakeOptions, _scheme: None, channels: int, _: Generator) -> int:
         layout = layout_of(options)
         self.stem = nn.Conv2d(channels, STEM_CHANNELS, 3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(STEM_CHANNELS)
         self.blocks = nn.ModuleList(ShakeShakeBlock(block) for block in layout)
         self.shakes = Shakes(options, len(layout))
-        self.classifier = nn.Linear(layout[-1].outputs, classes)
-        initialise(self, generator)
+        return layout[-1].outputs
 
     @override
     def pooled(self, state: Tensor) -> Tensor:
@@ -199,7 +189,7 @@ class ShakeShakeNetwork(Network):
             state = block(state, shares)
             yield state
 
-    def begin_epoch(self, draw: Callable[[str], torch.Generator]) -> None:
+    def begin_epoch(self, draw: Callable[[str], Generator]) -> None:
         """See Architecture."""
         self.shakes.begin_epoch(draw)
 

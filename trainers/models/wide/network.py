@@ -10,13 +10,11 @@ states, which have one of their own here, so that all are carried over alike.
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from typing_extensions import override
 
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models.coefficients import coefficients_of
-from trainers.models.initialisation import initialise
 from trainers.models.network import MultistepStates
 from trainers.models.wide.layers import (
     ActivatedNorm,
@@ -30,7 +28,7 @@ from trainers.models.wide.options import Step, WideMultistepOptions, steps_of
 class WideMultistepBlock(nn.Module):
     """One step of the scheme, or one Euler step for a start block."""
 
-    def __init__(self, step: Step, scheme: SchemeConfig, generator: torch.Generator) -> None:
+    def __init__(self, step: Step, scheme: SchemeConfig, generator: Generator) -> None:
         super().__init__()
         self.function = PreActivationFunction(step.block)
         self.projections = nn.ModuleList(projection(step.block) for _ in range(step.carried))
@@ -63,24 +61,21 @@ class WideMultistepBlock(nn.Module):
 class WideMultistepNetwork(MultistepStates):
     """Images (N, channels, H, W), float -> logits (N, classes), for any H, W >= 8."""
 
-    def __init__(
+    @override
+    def make(
         self,
         options: WideMultistepOptions,
         scheme: SchemeConfig,
-        *,
         channels: int,
-        classes: int,
-        generator: torch.Generator,
-    ) -> None:
-        super().__init__()
+        generator: Generator,
+    ) -> int:
         steps = steps_of(options, scheme)
         features = steps[-1].block.outputs
         self.steps = scheme.steps
         self.stem = WideStem(options.stem, channels, options.width)
         self.blocks = nn.ModuleList(WideMultistepBlock(step, scheme, generator) for step in steps)
         self.activation = ActivatedNorm(features) if options.final_norm else nn.Identity()
-        self.classifier = nn.Linear(features, classes)
-        initialise(self, generator)
+        return features
 
     @override
     def pooled(self, state: Tensor) -> Tensor:
