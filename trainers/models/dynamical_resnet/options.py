@@ -16,12 +16,14 @@ shortcuts is a forward Euler method, and (c) is `preact_resnet` with final_norm,
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import partial
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from trainers.methods.fractions import Whole
 from trainers.models.architecture import Architecture, ModelOptions
+from trainers.models.depths import accepted_by
 from trainers.models.wide.layout import (
     RESNET_DEPTHS,
     Stem,
@@ -53,17 +55,12 @@ class DynamicalResNetOptions(ModelOptions):
             shortcuts and without BN, full_preactivation for all others.
     """
 
+    depth: Annotated[Whole, accepted_by(partial(division_of, depths=RESNET_DEPTHS))]
     width: Whole = Field(default=64, ge=1, le=4096)
     stem: Stem = "7x7"
     shortcuts: bool = True
     batch_norm: bool = True
     activation: Activation | None = None
-
-    @field_validator("depth")
-    @classmethod
-    def _known(cls, depth: int) -> int:
-        division_of(depth, RESNET_DEPTHS)
-        return depth
 
     @property
     def preactivation(self) -> bool:

@@ -168,7 +168,7 @@ class FractalNet(StandardNetwork):
 
     @override
     def initialise(self, generator: Generator) -> None:
-        """Xavier as the paper says, as Caffe, its framework, computes it: uniform, variance 1/fan-in.
+        """Xavier as the paper says, in the form that Caffe has it: uniform, variance 1/fan-in.
 
         The classifier's bias starts at zero.
         """

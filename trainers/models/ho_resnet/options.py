@@ -9,10 +9,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sweep_plugins import UnknownNameError
-from trainers.errors import ConfigError
 from trainers.methods.fractions import Number, Whole, to_float
 from trainers.methods.runge_kutta import NAMED, Tableau
 from trainers.models.architecture import Architecture, ModelOptions
+from trainers.models.depths import count_of
 
 STAGES = 3
 """Widths of the network, each with half the resolution of the one before. The stages of a
@@ -113,22 +113,12 @@ def steps_per_stage(depth: int, evaluations: int, shared: bool) -> int:
     Raises:
         ValueError: no such n >= 1; names the nearest depths.
     """
-    period = 2 * STAGES * evaluations
     # Two steps change the stage, and do without s - 1 evaluations of two layers each.
     offset = 2 - (4 * (evaluations - 1) if shared else 0)
-    n, rest = divmod(depth - offset, period)
-    if n >= 1 and rest == 0:
-        return n
-    lower = max(1, n)
-    valid = [period * m + offset for m in (lower, lower + 1)]
-    form = f"{period}n {'+' if offset > 0 else '-'} {abs(offset)}"
     sharing = ", which share their weights" if shared else ""
     times = "once" if evaluations == 1 else f"{evaluations} times"
-    raise ConfigError(
-        "depth",
-        f"depth {depth} is not {form} for a whole n >= 1 steps a stage, each of which evaluates f "
-        f"{times}{sharing}; the nearest are {valid[0]} and {valid[1]}",
-    )
+    step = f" steps a stage, each of which evaluates f {times}{sharing}"
+    return count_of(depth, 2 * STAGES * evaluations, offset, of=step)
 
 
 @lru_cache(maxsize=4096)

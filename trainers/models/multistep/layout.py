@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Literal
 
 from trainers.errors import ConfigError
+from trainers.models.depths import count_of
 
 StageChange = Literal["project", "restart"]
 """How the states cross into a stage of other width and resolution.
@@ -61,21 +62,10 @@ def blocks_per_stage(depth: int, layers_per_block: int = 2) -> int:
 
     Bottleneck blocks, of three convolutions, make it 9n + 2.
 
-    Raises:
-        ValueError: no such n >= 1; names the nearest depths.
+    Raises ConfigError, which names the nearest depths, if there is no such n >= 1.
     """
-    layers = STAGES * layers_per_block
-    n, rest = divmod(depth - 2, layers)
-    if n >= 1 and rest == 0:
-        return n
-    lower = max(1, n)
-    valid = [layers * m + 2 for m in (lower, lower + 1)]
     kind = " with bottleneck blocks" if layers_per_block == 3 else ""
-    raise ConfigError(
-        "depth",
-        f"depth {depth} is not {layers}n + 2 for a whole n >= 1{kind}; the nearest are {valid[0]}"
-        f" and {valid[1]}",
-    )
+    return count_of(depth, STAGES * layers_per_block, of=kind)
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from trainers.methods.fractions import Whole
 from trainers.models.architecture import Architecture, ModelOptions
+from trainers.models.depths import accepted_by
 from trainers.models.multistep.layout import Block, blocks_per_stage, multistep_layout
 
 PolynomialKind = Literal["poly-2", "mpoly-2", "2-way"]
@@ -29,14 +30,9 @@ class PolyNetOptions(ModelOptions):
         block: see PolynomialKind.
     """
 
+    depth: Annotated[Whole, accepted_by(blocks_per_stage)]
     width: Whole = Field(default=16, ge=1, le=4096)
     block: PolynomialKind = "poly-2"
-
-    @field_validator("depth")
-    @classmethod
-    def _whole_blocks(cls, depth: int) -> int:
-        blocks_per_stage(depth)
-        return depth
 
 
 def layout_of(options: PolyNetOptions) -> tuple[Block, ...]:

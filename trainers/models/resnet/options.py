@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
 from trainers.models.architecture import Architecture, ModelOptions
+from trainers.models.depths import count_of
 
 Activation = Literal["relu", "none"]
 
@@ -78,16 +79,8 @@ def blocks_of(options: ResNetOptions) -> tuple[int, ...]:
         return blocks
     if depth in _NAMED:
         return _NAMED[depth]
-    n, rest = divmod(depth - 2, 2 * _STAGES)
-    if n >= 1 and rest == 0:
-        return (n,) * _STAGES
-    lower = max(1, n)
-    nearest = [2 * _STAGES * m + 2 for m in (lower, lower + 1)]
-    raise ConfigError(
-        "depth",
-        f"depth {depth} is not 8n + 2 for a whole n >= 1; the nearest are {nearest[0]} and "
-        f"{nearest[1]}; or say how many blocks each stage has, as in blocks: [2, 2, 1, 1]",
-    )
+    by_hand = "; or say how many blocks each stage has, as in blocks: [2, 2, 1, 1]"
+    return (count_of(depth, 2 * _STAGES, otherwise=by_hand),) * _STAGES
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models.architecture import Architecture, ModelOptions
+from trainers.models.depths import accepted_by
 from trainers.models.multistep.layout import StageChange, blocks_per_stage, plan_steps
 
 LAYERS_PER_BLOCK = 3
@@ -40,18 +42,15 @@ class ResNeXtOptions(ModelOptions):
             steps can start from.
     """
 
+    depth: Annotated[
+        Whole, accepted_by(partial(blocks_per_stage, layers_per_block=LAYERS_PER_BLOCK))
+    ]
     cardinality: Whole = Field(default=8, ge=1, le=1024)
     base_width: Whole = Field(default=64, ge=1, le=1024)
     width: Whole = Field(default=64, ge=1, le=1024)
     preactivation: bool = False
     stage_change: StageChange = "project"
     start_blocks: Whole | None = Field(default=None, ge=0)
-
-    @field_validator("depth")
-    @classmethod
-    def _whole_blocks(cls, depth: int) -> int:
-        blocks_per_stage(depth, LAYERS_PER_BLOCK)
-        return depth
 
 
 class LMResNeXtOptions(ResNeXtOptions):

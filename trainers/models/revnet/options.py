@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
 from trainers.models.architecture import Architecture, ModelOptions
+from trainers.models.depths import accepted_by, count_of
 
 STAGES = 3
+_LAYERS = 4 * STAGES
+"""Convolutions of one block in each stage."""
+
 WIDTHS = (32, 64, 128)
 """Of RevNet-110 (Gomez et al. 2017, Table 2; released code)."""
 
@@ -29,14 +35,9 @@ class RevNetOptions(ModelOptions):
             makes a run; a compiled graph keeps its activations whatever is said here.
     """
 
+    depth: Annotated[Whole, accepted_by(partial(count_of, layers=_LAYERS))]
     widths: tuple[Whole, Whole, Whole] | None = None
     recompute: bool = Field(default=True, strict=True)
-
-    @field_validator("depth")
-    @classmethod
-    def _whole_blocks(cls, depth: int) -> int:
-        blocks_per_stage(depth)
-        return depth
 
     @field_validator("widths")
     @classmethod
@@ -77,24 +78,6 @@ class Coupling:
     activated: bool
 
 
-def blocks_per_stage(depth: int) -> int:
-    """n of depth = 12n + 2 (four convolutions a block, three stages, stem and classifier).
-
-    Raises:
-        ValueError: no such n >= 1; names the nearest depths.
-    """
-    n, rest = divmod(depth - 2, 4 * STAGES)
-    if n >= 1 and rest == 0:
-        return n
-    lower = max(1, n)
-    valid = [12 * m + 2 for m in (lower, lower + 1)]
-    raise ConfigError(
-        "depth",
-        f"depth {depth} is not 12n + 2 for a whole n >= 1; the nearest are {valid[0]} and "
-        f"{valid[1]}",
-    )
-
-
 def widths_of(options: RevNetOptions) -> tuple[int, int, int]:
     """Channels of each stage, both streams together."""
     return options.widths or (WIDTHS_OF_38 if options.depth == 38 else WIDTHS)
@@ -111,7 +94,7 @@ def layout_of(options: RevNetOptions) -> tuple[tuple[Coupling, ...], ...]:
                 changes_stage=stage > 0 and index == 0,
                 activated=stage > 0 or index > 0,
             )
-            for index in range(blocks_per_stage(options.depth))
+            for index in range(count_of(options.depth, _LAYERS))
         )
         for stage in range(STAGES)
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
 from trainers.models.architecture import Architecture, ModelOptions
+from trainers.models.depths import accepted_by
 from trainers.models.multistep.layout import STAGES, blocks_per_stage
 
 STEM_CHANNELS = 16
@@ -30,16 +31,11 @@ class ShakeShakeOptions(ModelOptions):
         level: whether each image of a batch has its own draw, or all of them share one.
     """
 
+    depth: Annotated[Whole, accepted_by(blocks_per_stage)]
     width: Whole = Field(default=32, ge=2, le=4096)
     forward: Literal["shake", "even"] = "shake"
     backward: Literal["shake", "even", "keep"] = "shake"
     level: Literal["image", "batch"] = "image"
-
-    @field_validator("depth")
-    @classmethod
-    def _whole_blocks(cls, depth: int) -> int:
-        blocks_per_stage(depth)
-        return depth
 
     @field_validator("width")
     @classmethod

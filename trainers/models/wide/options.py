@@ -11,16 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
 from trainers.methods.multistep import preresnet
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models.architecture import Architecture, ModelOptions
+from trainers.models.depths import accepted_by
 from trainers.models.wide.layout import (
     RESNET_DEPTHS,
     Division,
@@ -49,16 +50,11 @@ class WideMultistepOptions(ModelOptions):
             steps can start from. 0 for forward Euler, whose every block is the same step.
     """
 
+    depth: Annotated[Whole, accepted_by(partial(division_of, depths=DEPTHS))]
     width: Whole = Field(default=64, ge=1, le=4096)
     stem: Stem = "3x3"
     final_norm: bool = False
     start_blocks: Whole | None = Field(default=None, ge=0)
-
-    @field_validator("depth")
-    @classmethod
-    def _known(cls, depth: int) -> int:
-        division_of(depth, DEPTHS)
-        return depth
 
 
 class WideTaylorOptions(WideMultistepOptions):
