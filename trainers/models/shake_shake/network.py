@@ -21,13 +21,9 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
+from trainers.models.multistep.layout import Block
 from trainers.models.network import StandardNetwork
-from trainers.models.shake_shake.options import (
-    STEM_CHANNELS,
-    BlockLayout,
-    ShakeShakeOptions,
-    layout_of,
-)
+from trainers.models.shake_shake.options import STEM_CHANNELS, ShakeShakeOptions, layout_of
 
 
 class _Shake(torch.autograd.Function):
@@ -105,7 +101,7 @@ class Shakes(nn.Module):
 class Branch(nn.Module):
     """f_1 or f_2: (N, inputs, H, W) -> (N, outputs, H/stride, W/stride)."""
 
-    def __init__(self, block: BlockLayout) -> None:
+    def __init__(self, block: Block) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(
             block.inputs, block.outputs, 3, stride=block.stride, padding=1, bias=False
@@ -126,7 +122,7 @@ class Projection(nn.Module):
     others from the one above and to the left of it, which for the first row and column is zero.
     """
 
-    def __init__(self, block: BlockLayout) -> None:
+    def __init__(self, block: Block) -> None:
         super().__init__()
         self.stride = block.stride
         self.straight = nn.Conv2d(block.inputs, block.outputs // 2, 1, bias=False)
@@ -149,7 +145,7 @@ class Projection(nn.Module):
 class ShakeShakeBlock(nn.Module):
     """y_n + eta f_1(y_n) + (1 - eta) f_2(y_n)."""
 
-    def __init__(self, block: BlockLayout) -> None:
+    def __init__(self, block: Block) -> None:
         super().__init__()
         self.branches = nn.ModuleList((Branch(block), Branch(block)))
         self.projection = Projection(block) if block.inputs != block.outputs else nn.Identity()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -11,7 +11,7 @@ from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
 from trainers.models.architecture import Architecture, ModelOptions
 from trainers.models.depths import accepted_by
-from trainers.models.multistep.layout import STAGES, blocks_per_stage
+from trainers.models.multistep.layout import Block, blocks_per_stage, multistep_layout
 
 STEM_CHANNELS = 16
 
@@ -58,26 +58,10 @@ class ShakeShakeOptions(ModelOptions):
         return self
 
 
-@dataclass(frozen=True)
-class BlockLayout:
-    """Channels that enter and leave a block, and the stride of its first convolutions."""
-
-    inputs: int
-    outputs: int
-    stride: int
-
-
-def layout_of(options: ShakeShakeOptions) -> tuple[BlockLayout, ...]:
-    """The blocks of the network."""
-    n = blocks_per_stage(options.depth)
-    blocks = []
-    inputs = STEM_CHANNELS
-    for index in range(STAGES * n):
-        stage, within = divmod(index, n)
-        outputs = options.width * 2**stage
-        blocks.append(BlockLayout(inputs, outputs, 2 if stage > 0 and within == 0 else 1))
-        inputs = outputs
-    return tuple(blocks)
+def layout_of(options: ShakeShakeOptions) -> tuple[Block, ...]:
+    """The blocks of the network: those of preresnet, after a stem of its own width."""
+    first, *others = multistep_layout(options.depth, options.width, 1, 0, "project")
+    return replace(first, inputs=STEM_CHANNELS), *others
 
 
 SHAKE_SHAKE = Architecture(
