@@ -68,71 +68,17 @@ def blocks_per_stage(depth: int, layers_per_block: int = 2) -> int:
     return count_of(depth, STAGES * layers_per_block, of=kind)
 
 
-@dataclass(frozen=True)
-class Step:
-    """What one block is in the recurrence, whatever its width.
-
-    Attributes:
-        stage: 0, 1 or 2.
-        changes_stage, multistep, carried: see Block.
-    """
-
-    stage: int
-    changes_stage: bool
-    multistep: bool
-    carried: int
-
-
-def plan_steps(
-    depth: int, layers_per_block: int, steps: int, start_blocks: int, stage_change: StageChange
-) -> tuple[Step, ...]:
-    """Where the scheme steps, where it starts, and how many states cross into each stage.
-
-    Arguments are those of `multistep_layout`.
-
-    Raises:
-        ValueError: the depth does not fit, or no block would be left for the scheme.
-    """
-    n = blocks_per_stage(depth, layers_per_block)
+def starting(start_blocks: int | None, steps: int) -> int:
+    """The start blocks of a scheme of d `steps`, d - 1 unless given; ConfigError if too few."""
+    if start_blocks is None:
+        return steps - 1
     if start_blocks < steps - 1:
         raise ConfigError(
             "start_blocks",
             f"start_blocks {start_blocks} is too few: a scheme of {steps} steps needs "
             f"{steps - 1} earlier states",
         )
-    run_length = n if stage_change == "restart" else STAGES * n
-    if start_blocks >= run_length:
-        where = "each stage" if stage_change == "restart" else "the network"
-        fewest = start_blocks + 1 if stage_change == "restart" else start_blocks // STAGES + 1
-        raise ConfigError(
-            "depth",
-            f"depth {depth} gives {where} {run_length} blocks, of which {start_blocks} are start "
-            f"blocks, so that no block would use the scheme: choose depth "
-            f"{layers_per_block * STAGES * fewest + 2} or more",
-        )
-    planned = []
-    since_start = 0
-    for index in range(STAGES * n):
-        stage, within = divmod(index, n)
-        changes_stage = stage > 0 and within == 0
-        if changes_stage and stage_change == "restart":
-            since_start = 0
-        carried = 0
-        if changes_stage:
-            # A state j steps old is still needed if a scheme step at or after this block reaches
-            # back to it; more start blocks than d - 1 make some of them too old.
-            needed = min(steps, since_start + steps - start_blocks)
-            carried = max(1, min(needed, since_start + 1))
-        planned.append(
-            Step(
-                stage=stage,
-                changes_stage=changes_stage,
-                multistep=since_start >= start_blocks,
-                carried=carried,
-            )
-        )
-        since_start += 1
-    return tuple(planned)
+    return start_blocks
 
 
 @lru_cache(maxsize=4096)
@@ -140,7 +86,7 @@ def multistep_layout(
     depth: int,
     width: int,
     steps: int,
-    start_blocks: int,
+    start_blocks: int | None,
     stage_change: StageChange,
     bottleneck: bool = False,
 ) -> tuple[Block, ...]:
@@ -152,30 +98,56 @@ def multistep_layout(
         width: channels of the first stage's 3x3 convolutions; the next two have twice and four
             times as many. The states are as wide, and EXPANSION times that with bottleneck blocks.
         steps: d, how many states the scheme combines.
-        start_blocks: Euler steps before the scheme's first step, at least d - 1.
+        start_blocks: Euler steps before the scheme's first step, at least d - 1, which None means.
         stage_change: see StageChange.
         bottleneck: of which kind the blocks are. The stem's state is then narrower than the
             others: in the first block it passes BN-ReLU-1x1 convolution, of stride 1, whatever
             the stage change (the released code of both ZeroSNet and LM-ResNet).
 
     Raises:
-        ValueError: the depth is not 6n + 2 (9n + 2), or no block would be left for the scheme.
+        ValueError: the depth is not 6n + 2 (9n + 2), there are too few start blocks, or no block
+            would be left for the scheme.
     """
-    expansion = EXPANSION if bottleneck else 1
+    layers_per_block = 3 if bottleneck else 2
+    n = blocks_per_stage(depth, layers_per_block)
+    start_blocks = starting(start_blocks, steps)
+    restarts = stage_change == "restart"
+    run_length = n if restarts else STAGES * n
+    if start_blocks >= run_length:
+        where = "each stage" if restarts else "the network"
+        fewest = start_blocks + 1 if restarts else start_blocks // STAGES + 1
+        raise ConfigError(
+            "depth",
+            f"depth {depth} gives {where} {run_length} blocks, of which {start_blocks} are start "
+            f"blocks, so that no block would use the scheme: choose depth "
+            f"{layers_per_block * STAGES * fewest + 2} or more",
+        )
     blocks: list[Block] = []
-    for step in plan_steps(depth, 3 if bottleneck else 2, steps, start_blocks, stage_change):
-        widens_stem = not blocks and bottleneck
-        inner = width * 2**step.stage
+    since_start = 0
+    for index in range(STAGES * n):
+        stage, within = divmod(index, n)
+        changes_stage = stage > 0 and within == 0
+        widens_stem = bottleneck and index == 0
+        carried = 1 if widens_stem else 0
+        if changes_stage:
+            if restarts:
+                since_start = 0
+            # A state j steps old is still needed if a scheme step at or after this block reaches
+            # back to it; more start blocks than d - 1 make some of them too old.
+            needed = min(steps, since_start + steps - start_blocks)
+            carried = max(1, min(needed, since_start + 1))
+        inner = width * 2**stage
         blocks.append(
             Block(
                 inputs=blocks[-1].outputs if blocks else width,
                 inner=inner,
-                outputs=expansion * inner,
+                outputs=EXPANSION * inner if bottleneck else inner,
                 bottleneck=bottleneck,
-                changes_stage=step.changes_stage,
-                multistep=step.multistep,
-                carried=1 if widens_stem else step.carried,
-                normed=widens_stem or (step.changes_stage and stage_change == "restart"),
+                changes_stage=changes_stage,
+                multistep=since_start >= start_blocks,
+                carried=carried,
+                normed=widens_stem or (changes_stage and restarts),
             )
         )
+        since_start += 1
     return tuple(blocks)

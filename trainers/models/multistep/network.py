@@ -53,14 +53,17 @@ class ResidualFunction(nn.Module):
 class BottleneckFunction(nn.Module):
     """f of one bottleneck block: (N, inputs, H, W) -> (N, outputs, H/stride, W/stride)."""
 
-    def __init__(self, inputs: int, inner: int, outputs: int, stride: int) -> None:
+    def __init__(self, block: Block, groups: int = 1) -> None:
         super().__init__()
-        self.norm1 = nn.BatchNorm2d(inputs)
-        self.conv1 = nn.Conv2d(inputs, inner, 1, bias=False)
+        inner = block.inner
+        self.norm1 = nn.BatchNorm2d(block.inputs)
+        self.conv1 = nn.Conv2d(block.inputs, inner, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(inner)
-        self.conv2 = nn.Conv2d(inner, inner, 3, stride=stride, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(
+            inner, inner, 3, stride=block.stride, padding=1, groups=groups, bias=False
+        )
         self.norm3 = nn.BatchNorm2d(inner)
-        self.conv3 = nn.Conv2d(inner, outputs, 1, bias=False)
+        self.conv3 = nn.Conv2d(inner, block.outputs, 1, bias=False)
 
     @override
     def forward(self, state: Tensor) -> Tensor:
@@ -72,7 +75,7 @@ class BottleneckFunction(nn.Module):
 
 def _function(block: Block) -> nn.Module:
     if block.bottleneck:
-        return BottleneckFunction(block.inputs, block.inner, block.outputs, block.stride)
+        return BottleneckFunction(block)
     return ResidualFunction(block.inputs, block.outputs, block.stride)
 
 

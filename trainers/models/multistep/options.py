@@ -9,11 +9,7 @@ from pydantic import Field, field_validator
 from trainers.methods.fractions import Number, Whole
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models.architecture import Architecture, ModelOptions
-from trainers.models.multistep.layout import (
-    Block,
-    StageChange,
-    multistep_layout,
-)
+from trainers.models.multistep.layout import Block, StageChange, multistep_layout
 
 
 class MultistepOptions(ModelOptions):
@@ -63,12 +59,11 @@ class TaylorOptions(MultistepOptions):
 
 def layout_of(options: MultistepOptions, scheme: SchemeConfig) -> tuple[Block, ...]:
     """The blocks of the network. Raises ValueError where depth, scheme and options clash."""
-    start_blocks = scheme.steps - 1 if options.start_blocks is None else options.start_blocks
     return multistep_layout(
         options.depth,
         options.width,
         scheme.steps,
-        start_blocks,
+        options.start_blocks,
         options.stage_change,
         options.block == "bottleneck",
     )

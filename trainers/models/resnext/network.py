@@ -20,51 +20,40 @@ from typing_extensions import override
 
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models.coefficients import coefficients_of
+from trainers.models.multistep.layout import Block
+from trainers.models.multistep.network import BottleneckFunction
 from trainers.models.network import MultistepStates
-from trainers.models.resnext.options import BlockLayout, ResNeXtOptions, layout_of, restarts
+from trainers.models.resnext.options import ResNeXtOptions, layout_of
 
 
-class BottleneckFunction(nn.Module):
-    """f of one block: (N, inputs, H, W) -> (N, outputs, H/stride, W/stride)."""
+class OriginalFunction(nn.Module):
+    """f with norms after convolutions: (N, inputs, H, W) -> (N, outputs, H/stride, W/stride)."""
 
-    def __init__(self, block: BlockLayout, options: ResNeXtOptions) -> None:
+    def __init__(self, block: Block, cardinality: int) -> None:
         super().__init__()
-        self.preactivation = options.preactivation
         inner = block.inner
-        self.norm1 = nn.BatchNorm2d(block.inputs if self.preactivation else inner)
+        self.norm1 = nn.BatchNorm2d(inner)
         self.conv1 = nn.Conv2d(block.inputs, inner, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(inner)
         self.conv2 = nn.Conv2d(
-            inner,
-            inner,
-            3,
-            stride=block.stride,
-            padding=1,
-            groups=options.cardinality,
-            bias=False,
+            inner, inner, 3, stride=block.stride, padding=1, groups=cardinality, bias=False
         )
-        self.norm3 = nn.BatchNorm2d(inner if self.preactivation else block.outputs)
+        self.norm3 = nn.BatchNorm2d(block.outputs)
         self.conv3 = nn.Conv2d(inner, block.outputs, 1, bias=False)
 
     @override
     def forward(self, state: Tensor) -> Tensor:
-        out: Tensor
-        if self.preactivation:
-            inner = self.conv1(functional.relu(self.norm1(state)))
-            inner = self.conv2(functional.relu(self.norm2(inner)))
-            out = self.conv3(functional.relu(self.norm3(inner)))
-        else:
-            inner = functional.relu(self.norm1(self.conv1(state)))
-            inner = functional.relu(self.norm2(self.conv2(inner)))
-            out = self.norm3(self.conv3(inner))
+        inner = functional.relu(self.norm1(self.conv1(state)))
+        inner = functional.relu(self.norm2(self.conv2(inner)))
+        out: Tensor = self.norm3(self.conv3(inner))
         return out
 
 
-def _projection(block: BlockLayout, options: ResNeXtOptions) -> nn.Module:
+def _projection(block: Block, options: ResNeXtOptions) -> nn.Module:
     convolution = nn.Conv2d(block.inputs, block.outputs, 1, stride=block.stride, bias=False)
     if not options.preactivation:
         return nn.Sequential(convolution, nn.BatchNorm2d(block.outputs))
-    if restarts(options, block):
+    if block.normed:
         return nn.Sequential(nn.BatchNorm2d(block.inputs), nn.ReLU(), convolution)
     return convolution
 
@@ -74,14 +63,15 @@ class ResNeXtBlock(nn.Module):
 
     def __init__(
         self,
-        block: BlockLayout,
+        block: Block,
         options: ResNeXtOptions,
         scheme: SchemeConfig,
         generator: Generator,
     ) -> None:
         super().__init__()
         self.relu_at_the_end = not options.preactivation
-        self.function = BottleneckFunction(block, options)
+        kind = BottleneckFunction if options.preactivation else OriginalFunction
+        self.function = kind(block, options.cardinality)
         self.projections = nn.ModuleList(_projection(block, options) for _ in range(block.carried))
         self.coefficients = coefficients_of(scheme, generator) if block.multistep else None
 

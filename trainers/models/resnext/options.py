@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -13,14 +13,9 @@ from trainers.methods.fractions import Whole
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models.architecture import Architecture, ModelOptions
 from trainers.models.depths import accepted_by
-from trainers.models.multistep.layout import StageChange, blocks_per_stage, plan_steps
-
-LAYERS_PER_BLOCK = 3
+from trainers.models.multistep.layout import Block, StageChange, blocks_per_stage, multistep_layout
 
 _PLAIN_SUM = SchemeConfig(alpha=(1,), beta=1)
-
-_EXPANSION = 4
-"""Channels of a stage's states for each of its bottleneck's, at the usual base width."""
 
 
 class ResNeXtOptions(ModelOptions):
@@ -42,9 +37,7 @@ class ResNeXtOptions(ModelOptions):
             steps can start from.
     """
 
-    depth: Annotated[
-        Whole, accepted_by(partial(blocks_per_stage, layers_per_block=LAYERS_PER_BLOCK))
-    ]
+    depth: Annotated[Whole, accepted_by(partial(blocks_per_stage, layers_per_block=3))]
     cardinality: Whole = Field(default=8, ge=1, le=1024)
     base_width: Whole = Field(default=64, ge=1, le=1024)
     width: Whole = Field(default=64, ge=1, le=1024)
@@ -64,60 +57,29 @@ class LMResNeXtOptions(ResNeXtOptions):
     preactivation: bool = True
 
 
-@dataclass(frozen=True)
-class BlockLayout:
-    """One block: y_{n+1} from the history and f(y_n).
+def layout_of(options: ResNeXtOptions, scheme: SchemeConfig) -> tuple[Block, ...]:
+    """The blocks of the network. Raises ValueError where depth, scheme and options clash.
 
-    Attributes:
-        inputs: channels of the states that enter, before any projection.
-        inner: channels of the grouped convolution.
-        outputs: channels of the state that leaves.
-        changes_stage: f and the projections have stride 2.
-        multistep: a step of the scheme; otherwise a start block, the Euler step y + f(y).
-        carried: how many of the newest states are projected, 0 where their width stays.
+    A grouped convolution is wider than that of a bottleneck block, and after the stem a state is
+    normed only as at a stage change.
     """
-
-    inputs: int
-    inner: int
-    outputs: int
-    changes_stage: bool
-    multistep: bool
-    carried: int
-
-    @property
-    def stride(self) -> int:
-        """Of the convolution that changes the stage; 1 in every other block."""
-        return 2 if self.changes_stage else 1
-
-
-def layout_of(options: ResNeXtOptions, scheme: SchemeConfig) -> tuple[BlockLayout, ...]:
-    """The blocks of the network. Raises ValueError where depth, scheme and options clash."""
-    start_blocks = scheme.steps - 1 if options.start_blocks is None else options.start_blocks
-    planned = plan_steps(
-        options.depth, LAYERS_PER_BLOCK, scheme.steps, start_blocks, options.stage_change
+    blocks = multistep_layout(
+        options.depth,
+        options.width,
+        scheme.steps,
+        options.start_blocks,
+        options.stage_change,
+        bottleneck=True,
     )
-    blocks = []
-    inputs = options.width
-    for index, step in enumerate(planned):
-        outputs = _EXPANSION * options.width * 2**step.stage
-        blocks.append(
-            BlockLayout(
-                inputs=inputs,
-                inner=options.cardinality * options.base_width * 2**step.stage,
-                outputs=outputs,
-                changes_stage=step.changes_stage,
-                multistep=step.multistep,
-                # The first block widens what leaves the stem.
-                carried=1 if index == 0 else step.carried,
-            )
+    paths, restarts = options.cardinality * options.base_width, options.stage_change == "restart"
+    return tuple(
+        replace(
+            block,
+            inner=paths * (block.inner // options.width),
+            normed=restarts and block.carried > 0,
         )
-        inputs = outputs
-    return tuple(blocks)
-
-
-def restarts(options: ResNeXtOptions, block: BlockLayout) -> bool:
-    """Whether the newest state alone crosses, through a norm of its own."""
-    return block.carried > 0 and options.stage_change == "restart"
+        for block in blocks
+    )
 
 
 def _complete(options: ResNeXtOptions, scheme: SchemeConfig) -> ResNeXtOptions:

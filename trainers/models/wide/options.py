@@ -22,6 +22,7 @@ from trainers.methods.multistep import preresnet
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models.architecture import Architecture, ModelOptions
 from trainers.models.depths import accepted_by
+from trainers.models.multistep.layout import starting
 from trainers.models.wide.layout import (
     RESNET_DEPTHS,
     Division,
@@ -79,25 +80,20 @@ class Step:
 
 
 @lru_cache(maxsize=4096)
-def wide_steps(depth: int, width: int, steps: int, start_blocks: int) -> tuple[Step, ...]:
+def wide_steps(depth: int, width: int, steps: int, start_blocks: int | None) -> tuple[Step, ...]:
     """Plan the residual blocks of a network of `depth` layers.
 
     Args:
         depth: a key of DEPTHS.
         width: channels of the first stage.
         steps: d, how many states the scheme combines.
-        start_blocks: Euler steps before the scheme's first step, at least d - 1.
+        start_blocks: Euler steps before the scheme's first step, at least d - 1, which None means.
 
     Raises:
         ValueError: no such depth, too few start blocks, or no block would be left for the scheme.
     """
     division = division_of(depth, DEPTHS)
-    if start_blocks < steps - 1:
-        raise ConfigError(
-            "start_blocks",
-            f"start_blocks {start_blocks} is too few: a scheme of {steps} steps needs "
-            f"{steps - 1} earlier states",
-        )
+    start_blocks = starting(start_blocks, steps)
     if start_blocks >= division.total:
         deeper = [known for known in sorted(DEPTHS) if DEPTHS[known].total > start_blocks]
         raise ConfigError(
@@ -117,8 +113,7 @@ def wide_steps(depth: int, width: int, steps: int, start_blocks: int) -> tuple[S
 
 def steps_of(options: WideMultistepOptions, scheme: SchemeConfig) -> tuple[Step, ...]:
     """The blocks of the network. Raises ValueError where depth, scheme and options clash."""
-    start_blocks = scheme.steps - 1 if options.start_blocks is None else options.start_blocks
-    return wide_steps(options.depth, options.width, scheme.steps, start_blocks)
+    return wide_steps(options.depth, options.width, scheme.steps, options.start_blocks)
 
 
 def _complete(options: WideMultistepOptions, scheme: SchemeConfig) -> WideMultistepOptions:
