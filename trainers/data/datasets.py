@@ -6,7 +6,7 @@ Planning needs the facts alone, and neither torch nor what reads files.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +61,31 @@ class DescribedDataset:
     config: str | type
 
 
+_MNIST = Dataset(
+    classes=10,
+    channels=1,
+    size=28,
+    train_images=60_000,
+    test_images=10_000,
+    mean=(0.1307,),
+    std=(0.3081,),
+    crop_padding=4,
+    horizontal_flip=False,
+    read="trainers.data.readers:mnist",
+)
+_CIFAR10 = Dataset(
+    classes=10,
+    channels=3,
+    size=32,
+    train_images=50_000,
+    test_images=10_000,
+    mean=(0.4914, 0.4822, 0.4465),
+    std=(0.2023, 0.1994, 0.2010),
+    crop_padding=4,
+    horizontal_flip=True,
+    read="trainers.data.readers:cifar10",
+)
+
 DATASETS: Registry[Dataset | DescribedDataset] = Registry(
     "dataset",
     "sweep.datasets",
@@ -77,52 +102,20 @@ DATASETS: Registry[Dataset | DescribedDataset] = Registry(
             horizontal_flip=False,  # a mirrored digit is another shape
             read="trainers.data.readers:digits",
         ),
-        "mnist": Dataset(
-            classes=10,
-            channels=1,
-            size=28,
-            train_images=60_000,
-            test_images=10_000,
-            mean=(0.1307,),
-            std=(0.3081,),
-            crop_padding=4,
-            horizontal_flip=False,
-            read="trainers.data.readers:mnist",
-        ),
-        "fashion_mnist": Dataset(
-            classes=10,
-            channels=1,
-            size=28,
-            train_images=60_000,
-            test_images=10_000,
+        "mnist": _MNIST,
+        "fashion_mnist": replace(
+            _MNIST,
             mean=(0.2860,),
             std=(0.3530,),
-            crop_padding=4,
             horizontal_flip=True,
             read="trainers.data.readers:fashion_mnist",
         ),
-        "cifar10": Dataset(
-            classes=10,
-            channels=3,
-            size=32,
-            train_images=50_000,
-            test_images=10_000,
-            mean=(0.4914, 0.4822, 0.4465),
-            std=(0.2023, 0.1994, 0.2010),
-            crop_padding=4,
-            horizontal_flip=True,
-            read="trainers.data.readers:cifar10",
-        ),
-        "cifar100": Dataset(
+        "cifar10": _CIFAR10,
+        "cifar100": replace(
+            _CIFAR10,
             classes=100,
-            channels=3,
-            size=32,
-            train_images=50_000,
-            test_images=10_000,
             mean=(0.5071, 0.4867, 0.4408),
             std=(0.2675, 0.2565, 0.2761),
-            crop_padding=4,
-            horizontal_flip=True,
             read="trainers.data.readers:cifar100",
         ),
         "image_folder": DescribedDataset("trainers.config.image_folder:ImageFolderConfig"),
