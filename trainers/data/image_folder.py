@@ -20,6 +20,7 @@ import secrets
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -244,7 +245,7 @@ def _kept(cache: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], str] 
 
 def _keep(cache: Path, images: NDArray[np.uint8], content: str) -> None:
     temporary = cache.with_name(f"{cache.name}.{secrets.token_hex(8)}.tmp")
-    try:
+    with suppress(OSError):  # of a place that cannot be written, or is full
         try:
             with temporary.open("xb") as file:
                 np.savez(file, images=images, content=np.array(content))
@@ -252,5 +253,3 @@ def _keep(cache: Path, images: NDArray[np.uint8], content: str) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-    except OSError:
-        pass  # a place that cannot be written, or is full

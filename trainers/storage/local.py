@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from typing_extensions import override
@@ -23,47 +25,43 @@ class LocalFolder(Folder):
     @override
     def write(self, name: str, content: bytes) -> None:
         path = self._path / checked(name)
-        try:
+        with _asking(f"{path} cannot be written"):
             write_atomically(path, content)
-        except OSError as error:
-            raise storage_error(f"{path} cannot be written", error) from error
 
     @override
     def read(self, name: str) -> bytes:
         path = self._path / checked(name)
-        try:
+        with _asking(f"{path} cannot be read", FileNotFoundError):
             return path.read_bytes()
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise storage_error(f"{path} cannot be read", error) from error
 
     @override
     def names(self) -> list[str]:
-        try:
+        with _asking(f"{self._path} cannot be listed"), suppress(FileNotFoundError):
             return sorted(os.listdir(self._path))
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise storage_error(f"{self._path} cannot be listed", error) from error
+        return []
 
     @override
     def remove(self, name: str) -> None:
         path = self._path / checked(name)
-        try:
+        with _asking(f"{path} cannot be removed"):
             path.unlink(missing_ok=True)
-        except OSError as error:
-            raise storage_error(f"{path} cannot be removed", error) from error
 
     @override
     def remove_all(self) -> None:
-        try:
+        with _asking(f"{self._path} cannot be removed"), suppress(FileNotFoundError):
             shutil.rmtree(self._path)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise storage_error(f"{self._path} cannot be removed", error) from error
 
     @override
     def child(self, name: str) -> LocalFolder:
         return LocalFolder(self._path / checked(name))
+
+
+@contextmanager
+def _asking(failure: str, *answers: type[OSError]) -> Iterator[None]:
+    """Errors of the disk as those of a Folder; `answers` are none."""
+    try:
+        yield
+    except answers:
+        raise
+    except OSError as error:
+        raise storage_error(failure, error) from error

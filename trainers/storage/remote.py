@@ -6,7 +6,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from typing_extensions import override
@@ -79,7 +79,9 @@ class RemoteFolder(Folder):
                 files.pipe_file(temporary, content)
                 files.mv(temporary, target)
             except BaseException:
-                _remove_if_possible(files, temporary)
+                # The original failure is the one to report; a hidden file does no harm.
+                with suppress(Exception):
+                    files.rm_file(temporary)
                 raise
 
     @override
@@ -101,11 +103,8 @@ class RemoteFolder(Folder):
     @override
     def remove(self, name: str) -> None:
         where = _join(self.location, checked(name))
-        with self._asking(f"{where} cannot be removed") as files:
-            try:
-                files.rm_file(_join(self._path, name))
-            except FileNotFoundError:
-                return
+        with self._asking(f"{where} cannot be removed") as files, suppress(FileNotFoundError):
+            files.rm_file(_join(self._path, name))
 
     @override
     def remove_all(self) -> None:
@@ -152,18 +151,8 @@ class RemoteFolder(Folder):
 
 def _remove_tree(files: Any, path: str) -> None:
     files.invalidate_cache()
-    try:
+    with suppress(FileNotFoundError):
         files.rm(path, recursive=True)
-    except FileNotFoundError:
-        return
-
-
-def _remove_if_possible(files: Any, path: str) -> None:
-    try:
-        files.rm_file(path)
-    except Exception:
-        # The original failure is the one to report; a hidden file does no harm.
-        return
 
 
 def _join(folder: str, name: str) -> str:
