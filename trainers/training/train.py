@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ from trainers.config.job import (
 from trainers.config.run import RunConfig
 from trainers.data.augment import crop_and_flip, draw, pad
 from trainers.data.loading import load, training_subset
-from trainers.evaluation.measure import accuracy_and_loss, evaluate
+from trainers.evaluation.measure import evaluate
 from trainers.models.coefficients import learned_coefficients
 from trainers.optim.sgd import SGD
 from trainers.optim.step import training_step
@@ -240,29 +241,26 @@ class _Training:
         return float(total_loss) / self.count, 100 * int(correct) / self.count
 
     def _measure(self, evaluation: EvaluationConfig | None) -> tuple[float, float]:
-        return _measure(
-            self.passes, self.job, evaluation, self.test_images, self.test_labels, self.device
-        )
+        return _measure(self.passes, self.job, evaluation, self.test_images, self.test_labels)
 
     def result(self) -> TrainingResult:
         """The run's facts; stores the final weights."""
         weights = self.network.state_dict()
+        diverged = self.diverged_epoch is not None
         if self.job.folder is not None:
-            diverged = self.diverged_epoch is not None
             save_weights(self.job.folder, self.config.run_id, weights, diverged=diverged)
         evaluations = [
-            evaluation_result(
-                evaluation, None if self.diverged_epoch is not None else self._measure(evaluation)
-            )
+            evaluation_result(evaluation, None if diverged else self._measure(evaluation))
             for evaluation in self.job.evaluations
         ]
         last = self.epochs[-1]
         tested = [
-            (metrics["test_accuracy"], -metrics["epoch"])
+            (metrics["test_accuracy"], metrics["epoch"])
             for metrics in self.epochs
             if metrics["test_accuracy"] is not None
         ]
-        best, best_epoch = max(tested) if tested else (None, None)
+        # The first of equals.
+        best, best_epoch = max(tested, key=itemgetter(0), default=(None, None))
         train_accuracy, test_accuracy = last["train_accuracy"], last["test_accuracy"]
         gap = None
         if train_accuracy is not None and test_accuracy is not None:
@@ -273,12 +271,12 @@ class _Training:
             "parameters": sum(p.numel() for p in self.network.parameters() if p.requires_grad),
             "test_accuracy": test_accuracy,
             "best_test_accuracy": best,
-            "best_epoch": None if best_epoch is None else -best_epoch,
+            "best_epoch": best_epoch,
             "train_accuracy": train_accuracy,
             "generalization_gap": gap,
             "test_loss": last["test_loss"],
             "train_loss": last["train_loss"],
-            "diverged": self.diverged_epoch is not None,
+            "diverged": diverged,
             "diverged_epoch": self.diverged_epoch,
             "train_seconds": sum(metrics["seconds"] for metrics in self.epochs),
             "images_per_second": self.count * len(whole) / whole_seconds if whole else None,
@@ -304,7 +302,7 @@ def evaluate_weights(job: TrainingJob, stored: StoredWeights) -> list[Evaluation
     images = torch.tensor(test_split.images, device=device)
     labels = torch.tensor(test_split.labels, device=device)
     return [
-        evaluation_result(evaluation, _measure(passes, job, evaluation, images, labels, device))
+        evaluation_result(evaluation, _measure(passes, job, evaluation, images, labels))
         for evaluation in job.evaluations
     ]
 
@@ -326,18 +324,20 @@ def _measure(
     evaluation: EvaluationConfig | None,
     images: Tensor,
     labels: Tensor,
-    device: torch.device,
 ) -> tuple[float, float]:
     """Accuracy (percent) and loss on the test images, clean for None."""
     facts = job.config.dataset_facts
-    measure: dict[str, Any] = {
-        "device": device,
-        "precision": job.config.precision,
-        "heartbeat": job.heartbeat,
-    }
-    if evaluation is None:
-        return accuracy_and_loss(network, images, labels, facts.mean, facts.std, **measure)
-    return evaluate(network, images, labels, facts.mean, facts.std, evaluation, **measure)
+    return evaluate(
+        network,
+        images,
+        labels,
+        facts.mean,
+        facts.std,
+        evaluation,
+        device=images.device,
+        precision=job.config.precision,
+        heartbeat=job.heartbeat,
+    )
 
 
 def evaluation_result(

@@ -243,9 +243,7 @@ def test_the_best_epoch_is_the_first_of_equals_and_need_not_be_the_last(
 ) -> None:
     # A loss that is infinite midway is no divergence: the network recovers.
     measured = iter([(20.0, math.inf), (60.0, 1.5), (60.0, 1.25), (40.0, 2.5)])
-    monkeypatch.setattr(
-        "trainers.training.train.accuracy_and_loss", lambda *_, **__: next(measured)
-    )
+    monkeypatch.setattr("trainers.training.train.evaluate", lambda *_, **__: next(measured))
     result = run(small(training={"epochs": 4, "batch_size": 64}), data_dir=NO_DATA)
     assert (result["best_test_accuracy"], result["best_epoch"]) == (60.0, 2)
     assert result["test_accuracy"] == 40.0
