@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, Protocol, cast
 
 import torch
@@ -91,13 +92,16 @@ class _Recomputed(torch.autograd.Function):
         y1, y2, *rest = ctx.saved_tensors
         entering = rest[: ctx.entering]
         gradients: dict[int, Tensor] = {}
+        through = partial(_through, precision=ctx.precision, gradients=gradients)
         for module in reversed(ctx.modules):
             block = cast(Block, module)
-            if block.invertible:
-                y1, y2, d1, d2 = _back_by_inversion(block, y1, y2, d1, d2, ctx.precision, gradients)
-            else:
-                x1, x2 = entering
-                d1, d2 = _back_from_inputs(module, x1, x2, d1, d2, ctx.precision, gradients)
+            if not block.invertible:
+                _, (d1, d2) = through(module, entering, [d1, d2])
+                continue
+            (of_y1,), (d_y1,) = through(block.g, [y1], [d2])
+            y2, d1 = y2 - of_y1, d1 + d_y1
+            (of_y2,), (d_y2,) = through(block.f, [y2], [d1])
+            y1, d2 = y1 - of_y2, d2 + d_y2
         return None, d1, d2, *(gradients.get(id(parameter)) for parameter in ctx.parameters)
 
 
@@ -105,72 +109,29 @@ def _modes(modules: Iterable[nn.Module]) -> list[bool]:
     return [part.training for module in modules for part in module.modules()]
 
 
-def _back_by_inversion(
-    block: Block,
-    y1: Tensor,
-    y2: Tensor,
-    d1: Tensor,
-    d2: Tensor,
+def _through(
+    module: nn.Module,
+    entering: Sequence[Tensor],
+    d_leaving: Sequence[Tensor],
+    *,
     precision: _Precision,
     gradients: dict[int, Tensor],
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """From a block's output and its gradients to its input and its gradients.
+) -> tuple[list[Tensor], Sequence[Tensor]]:
+    """What leaves a module, and the gradients of what enters it, from those of what leaves.
 
-    The gradients of the block's parameters are added to `gradients`, by the parameter's id.
+    The gradients of the module's parameters are added to `gradients`, by the parameter's id.
     """
-    g_of_y1, through_g = _differentiated(block.g, y1, d2, precision, gradients)
-    x2 = y2 - g_of_y1
-    d1 = d1 + through_g
-    f_of_x2, through_f = _differentiated(block.f, x2, d1, precision, gradients)
-    return y1 - f_of_x2, x2, d1, d2 + through_f
-
-
-def _differentiated(
-    function: nn.Module,
-    stream: Tensor,
-    gradient: Tensor,
-    precision: _Precision,
-    gradients: dict[int, Tensor],
-) -> tuple[Tensor, Tensor]:
-    """A function's value, and `gradient` carried from it to the stream that enters."""
-    stream = stream.detach().requires_grad_()
+    streams = [stream.detach().requires_grad_() for stream in entering]
     with torch.enable_grad(), precision.again():
-        value = function(stream, again=True)
-    (through,) = _carried([value], [stream], [gradient], function, gradients)
-    return value.detach(), through
-
-
-def _back_from_inputs(
-    module: nn.Module,
-    x1: Tensor,
-    x2: Tensor,
-    d1: Tensor,
-    d2: Tensor,
-    precision: _Precision,
-    gradients: dict[int, Tensor],
-) -> tuple[Tensor, Tensor]:
-    """The gradients of a block's input, from that input and the gradients of its output."""
-    streams = [x.detach().requires_grad_() for x in (x1, x2)]
-    with torch.enable_grad(), precision.again():
-        left = module(*streams, again=True)
-    through1, through2 = _carried(left, streams, [d1, d2], module, gradients)
-    return through1, through2
-
-
-def _carried(
-    left: Sequence[Tensor],
-    entered: Sequence[Tensor],
-    d_left: Sequence[Tensor],
-    module: nn.Module,
-    gradients: dict[int, Tensor],
-) -> list[Tensor]:
-    """The gradients of what entered; those of the module's parameters go to `gradients`."""
+        leaving = module(*streams, again=True)
+    if isinstance(leaving, Tensor):
+        leaving = (leaving,)
     parameters = [p for p in module.parameters() if p.requires_grad]
-    carried = torch.autograd.grad(
-        left,
-        [*entered, *parameters],
-        [d.to(value.dtype) for d, value in zip(d_left, left, strict=True)],
+    found = torch.autograd.grad(
+        leaving,
+        [*streams, *parameters],
+        [d.to(stream.dtype) for d, stream in zip(d_leaving, leaving, strict=True)],
     )
-    found = carried[len(entered) :]
-    gradients.update((id(p), d) for p, d in zip(parameters, found, strict=True))
-    return list(carried[: len(entered)])
+    count = len(streams)
+    gradients.update((id(p), d) for p, d in zip(parameters, found[count:], strict=True))
+    return [stream.detach() for stream in leaving], found[:count]
