@@ -13,8 +13,6 @@ from results.analysis.replicates import by_network, identity
 from results.analysis.statistics import summarize
 from results.records import RunRow
 
-_MEASURES = ("train_accuracy", "test_accuracy", "generalization_gap")
-
 
 def gap_by_moduli(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
     """The mean gap between training and test accuracy of every network, in points.
@@ -55,7 +53,7 @@ def _entry(runs: Sequence[RunRow]) -> dict[str, Any]:
     entry: dict[str, Any] = {key: runs[0][key] for key in keys}
     entry["runs"] = len(runs)
     entry["diverged"] = sum(bool(row["diverged"]) for row in runs)
-    for name in _MEASURES:
+    for name in ("train_accuracy", "test_accuracy", "generalization_gap"):
         found = summarize(row[name] for row in runs)
         entry |= {name: found.mean, f"{name}_std": found.std}
     return entry

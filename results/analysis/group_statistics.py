@@ -24,7 +24,7 @@ from sqlalchemy import (
     true,
 )
 
-from results.analysis.statistics import Summary
+from results.analysis.statistics import Summary, summary
 from results.queries.columns import StoredColumn
 from results.queries.selection import Selection
 from results.schema.tables import evaluations, runs
@@ -149,10 +149,8 @@ class _GroupedRuns:
         query = _around(keys, numbers, self._centers(metrics), counts)
         groups = {}
         for row in self._connection.execute(query):
-            stored, counted, values = _cut(row, len(keys), len(counts))
-            finished, diverged, unfinished = counted
-            moments = dict(_named(metrics, values))
-            groups[stored] = Group(finished, diverged, unfinished, moments)
+            stored, (finished, diverged, unfinished), values = _cut(row, len(keys), len(counts))
+            groups[stored] = Group(finished, diverged, unfinished, dict(_named(metrics, values)))
         return groups
 
     def moments(
@@ -366,10 +364,8 @@ def _named(metrics: Sequence[StoredColumn], values: Sequence[Any]) -> Iterator[t
 
 
 def _parts(metrics: Sequence[StoredColumn]) -> list[Sequence[StoredColumn]]:
-    return [
-        metrics[start : start + _METRICS_AT_ONCE]
-        for start in range(0, len(metrics), _METRICS_AT_ONCE)
-    ]
+    starts = range(0, len(metrics), _METRICS_AT_ONCE)
+    return [metrics[start : start + _METRICS_AT_ONCE] for start in starts]
 
 
 def summary_of(parts: Sequence[Moments]) -> Summary:
@@ -381,13 +377,7 @@ def summary_of(parts: Sequence[Moments]) -> Summary:
     if size == 0:
         return Summary(None, None, None, None)
     low, high = min(part.low for part in parts), max(part.high for part in parts)
-    mean, squares = _mean_and_squares(parts, size)
-    # Rounding may put the mean of equal values just outside of them.
-    mean = min(max(mean, low), high)
-    if size == 1:
-        return Summary(mean, None, low, high)
-    variance = 0.0 if low == high else squares / (size - 1)
-    return Summary(mean, math.sqrt(variance), low, high)
+    return summary(size, *_mean_and_squares(parts, size), low, high)
 
 
 def _mean_and_squares(parts: Sequence[Moments], size: int) -> tuple[float, float]:

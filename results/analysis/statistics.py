@@ -42,13 +42,18 @@ def summarize(values: Iterable[float | None]) -> Summary:
     sample = [float(value) for value in values if value is not None]
     if not sample:
         return Summary(None, None, None, None)
-    low, high = min(sample), max(sample)
+    mean = math.fsum(sample) / len(sample)
+    squares = math.fsum((value - mean) ** 2 for value in sample)
+    return summary(len(sample), mean, squares, min(sample), max(sample))
+
+
+def summary(size: int, mean: float, squares: float, low: float, high: float) -> Summary:
+    """The summary of at least one value; `squares` is the sum of the squared deviations."""
     # Rounding may put the mean of equal values just outside of them.
-    mean = min(max(math.fsum(sample) / len(sample), low), high)
-    if len(sample) == 1:
+    mean = min(max(mean, low), high)
+    if size == 1:
         return Summary(mean, None, low, high)
-    variance = math.fsum((value - mean) ** 2 for value in sample) / (len(sample) - 1)
-    return Summary(mean, math.sqrt(variance), low, high)
+    return Summary(mean, 0.0 if low == high else math.sqrt(squares / (size - 1)), low, high)
 
 
 def mean_interval(values: Iterable[float | None]) -> Interval | None:

@@ -137,7 +137,6 @@ def draw(
     """
     kind = FIGURES[name]
     selection = select(rows, epochs, metric, probes)
-    module = kind.load()
     try:
         data = _collect(name, selection)
     except Undrawable as reason:
@@ -145,7 +144,7 @@ def draw(
     from results.figures.drawing.style import styled
 
     with styled():
-        figure = module.plot(data)
+        figure = kind.load().plot(data)
     figure.set_label(kind.title)
     return figure
 

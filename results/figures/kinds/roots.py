@@ -66,13 +66,14 @@ def characteristic_roots(alpha: list[float]) -> list[tuple[complex, int]]:
 def plot(data: Data) -> Figure:
     """Draw the roots of each scheme in the complex plane, with the unit circle."""
     together = len(data.groups) > _MOST_PANELS
+    panels = [data.groups] if together else [[group] for group in data.groups]
     columns, wide = (1, False) if together else small_multiples([len(data.groups)], dense=True)
     # Square panels: as high as they are wide, and a title.
     panel = (WIDE if wide else COLUMN) / columns
     labels = group_labels(data.groups, panel * 72 - 20, stacked=True)
     lines = 1 + max(label.count("\n") for label in labels.values())
     page = open_page(
-        1 if together else len(data.groups),
+        len(panels),
         columns=columns,
         wide=wide,
         panel_height=min(panel, 2.6) if together else panel - 0.07 + title_height(lines),
@@ -86,15 +87,12 @@ def plot(data: Data) -> Figure:
         y_label="Imaginary part",
         share="none",
     )
-    if together:
-        for group in data.groups:
-            _draw_roots(page.panels[0], group)
-        _frame(page.panels[0], data.groups)
-        return page.finish()
-    for axes, group in zip(page.panels, data.groups, strict=True):
-        axes.set_title(labels[group.model, group.scheme])
-        _draw_roots(axes, group)
-        _frame(axes, [group])
+    for axes, groups in zip(page.panels, panels, strict=True):
+        if not together:
+            axes.set_title(labels[groups[0].model, groups[0].scheme])
+        for group in groups:
+            _draw_roots(axes, group)
+        _frame(axes, groups)
     return page.finish()
 
 

@@ -145,14 +145,7 @@ def _draw_curve(axes: Axes, curve: Curve) -> None:
         last = curve.test[epochs[-1]].mean
         axes.plot([epochs[-1]], [last], linestyle="none", zorder=5, clip_on=False, **look.marks)
     if curve.train:
-        _draw_mean(
-            axes,
-            curve.train,
-            color=look.color,
-            linestyle=_TRAIN,
-            linewidth=0.8,
-            label="training",
-            zorder=3,
-        )
+        dashed = {"linestyle": _TRAIN, "linewidth": 0.8}
+        _draw_mean(axes, curve.train, color=look.color, **dashed, label="training", zorder=3)
     for run in filter(None, curve.diverged):
         draw_diverged(axes, list(run), list(run.values()), look)
