@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import TracebackType
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from results.analysis import reports
@@ -14,8 +13,6 @@ from results.schema.tables import blocks, epochs, probes
 if TYPE_CHECKING:
     import pandas as pd
     from sqlalchemy import Table
-
-    from results.records import RunRow
 
 #: What every frame repeats of the run, so that nothing has to be joined before it is grouped.
 _OF_RUN = ("sweep", *(column.name for column in IDENTIFYING), "max_root_modulus", "zero_stable")
@@ -78,12 +75,7 @@ class Results:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def sweeps(self) -> pd.DataFrame:
@@ -106,10 +98,7 @@ class Results:
         self, sweeps: str | Sequence[str] = (), where: str | Sequence[str] = ()
     ) -> pd.DataFrame:
         """One row an epoch of a done run, after columns of the run."""
-        with self._queries.one_view():
-            rows = self._queries.run_rows(_list(sweeps), where=_list(where))
-            found = self._queries.epoch_rows(_list(sweeps), where=_list(where))
-        return _frame(_with_run(found, rows), ["run_id", *_OF_RUN, *_own(epochs)])
+        return self._of_parts(self._queries.epoch_rows, sweeps, where, _OF_RUN, _own(epochs))
 
     def evaluations(
         self, sweeps: str | Sequence[str] = (), where: str | Sequence[str] = ()
@@ -120,11 +109,8 @@ class Results:
         was measured, and `test_accuracy` is the run's accuracy on clean images.
         """
         measured = ("evaluation_id", "evaluation", "kind", "level", "accuracy", "loss")
-        with self._queries.one_view():
-            rows = self._queries.run_rows(_list(sweeps), where=_list(where))
-            found = self._queries.evaluation_rows(_list(sweeps), where=_list(where))
-        columns = ["run_id", *_OF_RUN, "test_accuracy", *measured]
-        return _frame(_with_run(found, rows, "test_accuracy"), columns)
+        of_run = (*_OF_RUN, "test_accuracy")
+        return self._of_parts(self._queries.evaluation_rows, sweeps, where, of_run, measured)
 
     def probes(
         self, sweeps: str | Sequence[str] = (), where: str | Sequence[str] = ()
@@ -134,11 +120,8 @@ class Results:
         `quantity` is what the `probe` measured, after `epoch` (0: before training), in `layer`
         ('': of the whole network); `value` is NaN where it was not finite.
         """
-        with self._queries.one_view():
-            rows = self._queries.run_rows(_list(sweeps), where=_list(where))
-            found = self._queries.probe_rows(_list(sweeps), where=_list(where))
-        columns = ["run_id", *_OF_RUN, "test_accuracy", *_own(probes)]
-        return _frame(_with_run(found, rows, "test_accuracy"), columns)
+        of_run = (*_OF_RUN, "test_accuracy")
+        return self._of_parts(self._queries.probe_rows, sweeps, where, of_run, _own(probes))
 
     def blocks(
         self, sweeps: str | Sequence[str] = (), where: str | Sequence[str] = ()
@@ -149,12 +132,25 @@ class Results:
         `beta` are what it learned, and `root_moduli` (largest first), `max_root_modulus`,
         `zero_stable`, `consistent` and `order` are the block's own, not the run's.
         """
-        of_run = [name for name in _OF_RUN if name not in _own(blocks)]
+        own = _own(blocks)
+        of_run = [*(name for name in _OF_RUN if name not in own), "test_accuracy"]
+        return self._of_parts(self._queries.block_rows, sweeps, where, of_run, own)
+
+    def _of_parts(
+        self,
+        ask: Callable[..., list[dict[str, Any]]],
+        sweeps: str | Sequence[str],
+        where: str | Sequence[str],
+        of_run: Sequence[str],
+        own: Sequence[str],
+    ) -> pd.DataFrame:
+        """What `ask` gives of the runs, each row after these columns of its run."""
         with self._queries.one_view():
-            rows = self._queries.run_rows(_list(sweeps), where=_list(where))
-            found = self._queries.block_rows(_list(sweeps), where=_list(where))
-        columns = ["run_id", *of_run, "test_accuracy", *_own(blocks)]
-        return _frame(_with_run(found, rows, "test_accuracy"), columns)
+            runs = self._queries.run_rows(_list(sweeps), where=_list(where))
+            parts = ask(_list(sweeps), where=_list(where))
+        shared = {run["run_id"]: {key: run[key] for key in of_run} for run in runs}
+        rows = [shared[row["run_id"]] | row for row in parts if row["run_id"] in shared]
+        return _frame(rows, ["run_id", *of_run, *own])
 
     def report(
         self,
@@ -178,11 +174,8 @@ class Results:
         kinds = dict.fromkeys(("runs", "diverged", "unfinished"), "Int64")
         kinds |= {name: "float64" for m in found.metrics for name in reports.columns_of(m)}
         for key in found.group_by:
-            kinds[key] = (
-                _DTYPE_OF[key]
-                if key in NAMED_KEYS
-                else _fitting_kind([group[key] for group in found.groups])
-            )
+            values = [group[key] for group in found.groups]
+            kinds[key] = _DTYPE_OF[key] if key in NAMED_KEYS else _fitting_kind(values)
         columns = dict.fromkeys((*found.group_by, *kinds))
         return _frame(found.groups, list(columns), kinds)
 
@@ -194,14 +187,6 @@ def _own(table: Table) -> list[str]:
 
 def _list(texts: str | Sequence[str]) -> list[str]:
     return [texts] if isinstance(texts, str) else list(texts)
-
-
-def _with_run(
-    found: Sequence[dict[str, Any]], rows: Sequence[RunRow], *more: str
-) -> list[dict[str, Any]]:
-    """Each row of a run's parts, with what every frame repeats of the run."""
-    shared = {row["run_id"]: {key: row[key] for key in (*_OF_RUN, *more)} for row in rows}
-    return [shared[row["run_id"]] | row for row in found if row["run_id"] in shared]
 
 
 def _fitting_kind(values: Sequence[Any]) -> str:
