@@ -8,12 +8,15 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from results.database.base import Database
+from results.database.dialects import upsert
 from results.errors import DatabaseError
 from results.records import Orphan, Renewal
+from results.schema.tables import drivers
 from results.store import leases
+from results.store.leases import LEASE_SECONDS
 
 
 class Driver:
@@ -35,25 +38,32 @@ class Driver:
     def _register(self) -> int:
         new = self._new_id()  # first: from the moment that others see the row, its lock is held
         host, pid = socket.gethostname(), os.getpid()
-        self._database.write(
-            lambda c: leases.register(c, new, host, pid, self._database.now(c)), _idempotent
-        )
+
+        def apply(connection: Connection) -> None:
+            now = self._database.now(connection)
+            row = {"started_at": now, "lease_until": now + LEASE_SECONDS}
+            insert = upsert(connection, drivers).values(id=new, host=host, pid=pid, **row)
+            connection.execute(insert.on_conflict_do_nothing(index_elements=[drivers.c.id]))
+
+        self._database.write(apply, _idempotent)
         return new
 
     def renew(self, held: Sequence[tuple[str, int]]) -> Renewal:
         """Extends the lease; see `Store.renew`."""
+
+        def apply(connection: Connection) -> set[tuple[str, int]] | None:
+            until = self._database.now(connection) + LEASE_SECONDS
+            lease = update(drivers).where(leases.works(self.id)).values(lease_until=until)
+            renewed = connection.execute(lease).rowcount
+            return leases.held_by(connection, self.id) if renewed else None
+
         with self._mutex:
-            mine = self._database.write(self._extend, _idempotent)
+            mine = self._database.write(apply, _idempotent)
             if mine is None:
                 if not self._left:
                     self.id = self._register()
                 return Renewal(False, list(held))
         return Renewal(True, [run for run in held if run not in mine])
-
-    def _extend(self, connection: Connection) -> set[tuple[str, int]] | None:
-        if not leases.renew(connection, self.id, self._database.now(connection)):
-            return None
-        return leases.held_by(connection, self.id)
 
     def take_over(self) -> list[Orphan]:
         """Takes the runs of drivers that are gone; see `Store.take_over`."""
@@ -67,7 +77,7 @@ class Driver:
                 self._database.now(connection),
                 lambda leases: self._database.gone(connection, leases),
             )
-            return list(orphans)
+            return orphans
 
         return self._database.write(apply, lambda c: leases.taken_over(c, driver_id, orphans))
 
@@ -79,10 +89,13 @@ class Driver:
         if os.getpid() != self._owner:
             return
         self._left = True
+
+        def apply(connection: Connection) -> None:
+            now = self._database.now(connection)
+            connection.execute(update(drivers).where(leases.works(self.id)).values(ended_at=now))
+
         with suppress(DatabaseError):
-            self._database.write(
-                lambda c: leases.end(c, self.id, self._database.now(c)), _idempotent, wait=False
-            )
+            self._database.write(apply, _idempotent, wait=False)
 
 
 @contextmanager

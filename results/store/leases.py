@@ -1,4 +1,4 @@
-"""The rows of drivers: registered, renewed, ended, and taken over when their process is gone.
+"""The rows of drivers, and the runs they hold: kept, or taken over when their process is gone.
 
 Each function works inside a transaction of the caller. Points in time are those of the database's
 clock.
@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, update
 
-from results.database.dialects import upsert
 from results.records import Orphan
 from results.schema.tables import attempts, drivers, runs, sweep_runs
 
@@ -32,42 +31,16 @@ Gone = Callable[[Mapping[int, float]], set[int]]
 """Says which drivers, given with the ends of their leases, work no more, as `Database.gone`."""
 
 
-def register(connection: Connection, driver_id: int, host: str, pid: int, now: float) -> None:
-    """Adds a driver with a fresh lease. The same again changes nothing."""
-    connection.execute(
-        upsert(connection, drivers)
-        .values(id=driver_id, host=host, pid=pid, started_at=now, lease_until=now + LEASE_SECONDS)
-        .on_conflict_do_nothing(index_elements=[drivers.c.id])
-    )
-
-
-def renew(connection: Connection, driver_id: int, now: float) -> bool:
-    """Extends the lease; False if the driver was ended."""
-    changed = connection.execute(
-        update(drivers)
-        .where(drivers.c.id == driver_id, drivers.c.ended_at.is_(None))
-        .values(lease_until=now + LEASE_SECONDS)
-    )
-    return bool(changed.rowcount)
-
-
-def end(connection: Connection, driver_id: int, now: float) -> None:
-    """Notes that a driver leaves."""
-    connection.execute(
-        update(drivers)
-        .where(drivers.c.id == driver_id, drivers.c.ended_at.is_(None))
-        .values(ended_at=now)
-    )
+def works(driver_id: int) -> ColumnElement[bool]:
+    """Whether a row of `drivers` is this driver's, and neither itself nor another ended it."""
+    return and_(drivers.c.id == driver_id, drivers.c.ended_at.is_(None))
 
 
 def keep(connection: Connection, driver_id: int) -> bool:
     """Holds the driver against a takeover until the transaction ends; False if it was ended."""
-    query = (
-        select(drivers.c.id)
-        .where(drivers.c.id == driver_id, drivers.c.ended_at.is_(None))
-        .with_for_update(read=True, key_share=True)
-    )
-    return connection.execute(query).one_or_none() is not None
+    query = select(drivers.c.id).where(works(driver_id))
+    kept = connection.execute(query.with_for_update(read=True, key_share=True))
+    return kept.one_or_none() is not None
 
 
 def held_by(connection: Connection, driver_id: int) -> set[tuple[str, int]]:

@@ -29,7 +29,14 @@ _BLOCK_KEYS = frozenset({"block", *(column.name for column in OF_SCHEME)})
 _MOST = 2**63 - 1
 _MOST_32 = 2**31 - 1
 
-_NO_VALUE = object()
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "a number": (int, float),
+    "a whole number": int,
+    "true or false": bool,
+    "text": str,
+    "a list": list,
+    "an object": dict,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +72,21 @@ class _Reader:
         where = f"{self.place}.{key}" if self.place else key
         return BadResultError(self.run_id, f"{where} {problem}")
 
-    def take(self, key: str, kinds: type | tuple[type, ...], kind_name: str) -> Any:
-        value = self.values.get(key, _NO_VALUE)
-        if value is _NO_VALUE:
+    def take(self, key: str, what: str, *, null: bool = False) -> Any:
+        """The value of this key, which is one of `_KINDS`, or null where that may be."""
+        if key not in self.values:
             raise self.problem(key, "is missing")
-        allows_bool = kinds is bool or (isinstance(kinds, tuple) and bool in kinds)
-        if not isinstance(value, kinds) or (isinstance(value, bool) and not allows_bool):
-            raise self.problem(key, f"is {value!r:.80}, where {kind_name} is expected")
+        value, kind = self.values[key], _KINDS[what]
+        if value is None and null:
+            return None
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            expected = f"{what} or null" if null else what
+            raise self.problem(key, f"is {value!r:.80}, where {expected} is expected")
         return value
 
     def number(self, key: str) -> float | None:
         """A number or null; null for one that is not finite."""
-        value = finite(self.take(key, (int, float, type(None)), "a number or null"))
+        value = finite(self.take(key, "a number", null=True))
         return None if value is None else float(value)
 
     def percent(self, key: str) -> float | None:
@@ -86,45 +96,34 @@ class _Reader:
         return value
 
     def whole(self, key: str, least: int = 0, most: int = _MOST) -> int:
-        value = self.take(key, int, "a whole number")
+        value = self.take(key, "a whole number")
         if value < least:
             raise self.problem(key, f"is {value}, where at least {least} is expected")
         if value > most:
             raise self.problem(key, f"is {value}, where at most {most} is expected")
         return int(value)
 
-    def epoch(self, key: str, least: int = 0) -> int:
-        return self.whole(key, least, _MOST_32)
-
-    def epoch_or_none(self, key: str) -> int | None:
-        return None if self.values.get(key, _NO_VALUE) is None else self.epoch(key)
-
     def text(self, key: str) -> str:
-        return str(self.take(key, str, "text"))
+        return str(self.take(key, "text"))
 
     def finite_number(self, key: str) -> float | None:
         """A finite number or null."""
-        return self._finite(key, self.take(key, (int, float, type(None)), "a number or null"))
-
-    def finite_numbers(self, key: str) -> list[float | None]:
-        """A list of finite numbers and nulls."""
-        return [
-            self._finite(f"{key}[{i}]", value)
-            for i, value in enumerate(self.take(key, list, "a list"))
-        ]
-
-    def _finite(self, place: str, value: Any) -> float | None:
+        value = self.take(key, "a number", null=True)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.problem(place, f"is {value!r:.80}, where a number or null is expected")
         try:
             number = float(value)
         except OverflowError:
             number = math.inf
         if not math.isfinite(number):
-            raise self.problem(place, f"is {number}, where null stands for what is not finite")
+            raise self.problem(key, f"is {number}, where null stands for what is not finite")
         return number
+
+    def finite_numbers(self, key: str) -> list[float | None]:
+        """A list of finite numbers and nulls."""
+        items = {f"{key}[{i}]": item for i, item in enumerate(self.take(key, "a list"))}
+        within = _Reader(self.run_id, items, self.place)
+        return [within.finite_number(place) for place in items]
 
     def only(self, known: frozenset[str]) -> None:
         """Raises BadResultError if there are other keys."""
@@ -139,17 +138,12 @@ class _Reader:
             raise self.problem(key, "is empty")
         return text
 
-    def flag_or_none(self, key: str) -> bool | None:
-        flag: bool | None = self.take(key, (bool, type(None)), "true, false or null")
-        return flag
-
     def column(self, column: RunColumn) -> Any:
         """A value of the run's column; of numbers null for one that is not finite."""
-        key = column.name
-        if column.reported == "or null" and self.values.get(key, _NO_VALUE) is None:
-            return None
-        or_null = " or null" if column.reported == "or null" else ""
+        key, null = column.name, column.reported == "or null"
         match column.kind:
+            case _ if null and self.values.get(key, "") is None:
+                return None
             case "percent":
                 return self.percent(key)
             case "number" | "time":
@@ -157,28 +151,32 @@ class _Reader:
             case "whole":
                 return self.whole(key, most=_MOST if column.wide else _MOST_32)
             case "flag":
-                return self.take(key, bool, f"true or false{or_null}")
+                return self.take(key, "true or false", null=null)
             case "text":
-                return self.take(key, str, f"text{or_null}")
+                return self.take(key, "text", null=null)
             case "numbers":
                 return self.finite_numbers(key)
             case "list":
-                return finite(self.take(key, list, f"a list{or_null}"))
+                return finite(self.take(key, "a list", null=null))
 
     def of_block(self, column: RunColumn) -> Any:
         """A block's value in the column; null where its coefficients are not finite."""
         key = column.name
-        if column.kind == "numbers":
-            # There are always coefficients, but of some nothing follows.
-            known = key == "alpha" or self.take(key, (list, type(None)), "a list or null")
-            return None if known is None else self.finite_numbers(key)
-        if column.kind == "whole":
-            order = self.take(key, (int, type(None)), "a whole number or null")
-            return None if order is None else self.whole(key, -_MOST_32, _MOST_32)
-        return self.flag_or_none(key) if column.kind == "flag" else self.finite_number(key)
+        match column.kind:
+            case "numbers":
+                # There are always coefficients, but of some nothing follows.
+                known = key == "alpha" or self.take(key, "a list", null=True)
+                return None if known is None else self.finite_numbers(key)
+            case "whole":
+                order = self.take(key, "a whole number", null=True)
+                return None if order is None else self.whole(key, -_MOST_32, _MOST_32)
+            case "flag":
+                return self.take(key, "true or false", null=True)
+            case _:
+                return self.finite_number(key)
 
     def objects(self, key: str) -> list[_Reader]:
-        items = self.take(key, list, "a list")
+        items = self.take(key, "a list")
         return [_Reader(self.run_id, item, f"{key}[{i}]") for i, item in enumerate(items)]
 
 
@@ -198,13 +196,15 @@ def check_result(run_id: str, attempt: int, result: Any) -> CheckedResult:
     if reader.whole("attempt") != attempt:
         raise reader.problem("attempt", f"is {result['attempt']}, where {attempt} is expected")
     columns = {column.name: reader.column(column) for column in REPORTED}
-    provenance = reader.take("provenance", dict, "an object")
-    origin = _Reader(run_id, provenance, "provenance")
-    first_epoch = origin.epoch_or_none("first_epoch") if "first_epoch" in provenance else None
+    provenance = reader.take("provenance", "an object")
+    first_epoch = provenance.get("first_epoch")
+    if first_epoch is not None:
+        origin = _Reader(run_id, provenance, "provenance")
+        first_epoch = origin.whole("first_epoch", most=_MOST_32)
     return CheckedResult(
         columns=columns,
         rows={table: read(reader) for table, read in _ROWS.items()},
-        evaluations=_evaluations(run_id, reader.objects("evaluations")),
+        evaluations=_evaluations(reader),
         provenance=finite(provenance),
         first_epoch=first_epoch,
     )
@@ -212,17 +212,14 @@ def check_result(run_id: str, attempt: int, result: Any) -> CheckedResult:
 
 def check_evaluations(run_id: str, evaluations: Sequence[Any]) -> list[CheckedEvaluation]:
     """Evaluations measured after the run was done, as rows; raises BadResultError."""
-    return _evaluations(
-        run_id,
-        [_Reader(run_id, item, f"evaluations[{i}]") for i, item in enumerate(evaluations)],
-    )
+    return _evaluations(_Reader(run_id, {"evaluations": list(evaluations)}, ""))
 
 
 def _epochs(reader: _Reader) -> list[dict[str, Any]]:
     rows = []
     seen: set[int] = set()
     for item in reader.objects("epochs"):
-        row: dict[str, Any] = {"run_id": reader.run_id, "epoch": item.epoch("epoch", 1)}
+        row: dict[str, Any] = {"run_id": reader.run_id, "epoch": item.whole("epoch", 1, _MOST_32)}
         row |= {key: item.number(key) for key in _EPOCH_NUMBERS}
         row |= {key: item.percent(key) for key in _EPOCH_PERCENT}
         if row["epoch"] in seen:
@@ -239,7 +236,7 @@ def _probes(reader: _Reader) -> list[dict[str, Any]]:
         item.only(_PROBE_KEYS)
         # As they will be stored, so that two that become one there are seen here.
         probe, quantity = (storable(item.some_text(key)) for key in ("probe", "quantity"))
-        epoch, layer = item.epoch("epoch"), storable(item.text("layer"))
+        epoch, layer = item.whole("epoch", most=_MOST_32), storable(item.text("layer"))
         key = (probe, quantity, epoch, layer)
         if key in seen:
             what = f"for {probe} {quantity} after epoch {epoch}"
@@ -279,10 +276,10 @@ _ROWS: dict[Table, Callable[[_Reader], list[dict[str, Any]]]] = {
 }
 
 
-def _evaluations(run_id: str, readers: Sequence[_Reader]) -> list[CheckedEvaluation]:
+def _evaluations(reader: _Reader) -> list[CheckedEvaluation]:
     checked = []
     seen: set[str] = set()
-    for item in readers:
+    for item in reader.objects("evaluations"):
         evaluation_id = item.text("evaluation_id")
         if len(evaluation_id) != 16:
             raise item.problem("evaluation_id", f"is {evaluation_id!r}, not 16 hex digits")
@@ -294,10 +291,10 @@ def _evaluations(run_id: str, readers: Sequence[_Reader]) -> list[CheckedEvaluat
             "name": item.text("name"),
             "kind": item.text("kind"),
             "level": item.number("level"),
-            "config": finite(item.take("config", dict, "an object")),
+            "config": finite(item.take("config", "an object")),
         }
         measured = {
-            "run_id": run_id,
+            "run_id": reader.run_id,
             "evaluation_id": evaluation_id,
             "accuracy": item.percent("accuracy"),
             "loss": item.number("loss"),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from types import TracebackType
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Connection, select
@@ -26,7 +26,7 @@ from results.records import (
     StoredSpec,
     SweepChange,
 )
-from results.schema.tables import runs
+from results.schema.tables import evaluation_configs, runs, sweep_evaluations, sweep_runs
 from results.store import leases, sweeps, transitions
 from results.store.driver import Driver, driving
 from results.store.leases import LEASE_SECONDS, RENEW_SECONDS
@@ -109,12 +109,7 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     @contextmanager
@@ -169,21 +164,22 @@ class Store:
 
     def others(self, sweep: str) -> list[OtherDriver]:
         """The other living drivers that work on runs of the sweep; raises UnknownSweepError."""
-        database = self._database
-        mine = None if self._driver is None else self._driver.id
-        found = database.read(
-            lambda c: leases.holders(
-                c,
-                sweeps.find_sweep(c, sweep),
-                database.now(c),
-                lambda ends: database.gone(c, ends),
-            )
-        )
+        database, mine = self._database, self._driver_id
+
+        def ask(connection: Connection) -> list[leases.Holder]:
+            gone = partial(database.gone, connection)
+            sweep_id = sweeps.find_sweep(connection, sweep)
+            return leases.holders(connection, sweep_id, database.now(connection), gone)
+
         return [
             OtherDriver(holder.host, holder.pid, holder.runs)
-            for holder in found
+            for holder in database.read(ask)
             if holder.driver_id != mine and not holder.gone
         ]
+
+    @property
+    def _driver_id(self) -> int | None:
+        return None if self._driver is None else self._driver.id
 
     def _driving(self) -> Driver:
         if self._driver is None:
@@ -211,27 +207,26 @@ class Store:
         """
         new_runs = list({run.run_id: run for run in runs}.values())
         new_evaluations = list({e.evaluation_id: e for e in evaluations}.values())
-        kept_text = storable(text)
-        kept_overrides = [storable(override) for override in overrides]
+        spec = {
+            "text": storable(text),
+            "source": source,
+            "overrides": [storable(override) for override in overrides],
+            "description": description,
+            "published": published,
+        }
         now = time.time()
 
         def apply(connection: Connection) -> SweepChange:
             sweep_id = sweeps.save_name(connection, name, now)
-            version, changed = sweeps.save_spec(
-                connection,
-                sweep_id,
-                kept_text,
-                source,
-                kept_overrides,
-                description,
-                published,
-                now,
-            )
+            version, changed = sweeps.save_spec(connection, sweep_id, spec, now)
             added = sweeps.insert_runs(connection, new_runs, now)
-            removed = sweeps.replace_runs(connection, sweep_id, new_runs)
+            ids = [run.run_id for run in new_runs]
+            removed = sweeps.replace_members(connection, sweep_id, sweep_runs.c.run_id, ids)
             requeued = sweeps.requeue_cancelled(connection, sweep_id)
-            sweeps.insert_evaluations(connection, [asdict(e) for e in new_evaluations])
-            sweeps.replace_evaluations(connection, sweep_id, new_evaluations)
+            configs = [asdict(e) for e in new_evaluations]
+            sweeps.insert_missing(connection, evaluation_configs, configs)
+            ids = [e.evaluation_id for e in new_evaluations]
+            sweeps.replace_members(connection, sweep_id, sweep_evaluations.c.evaluation_id, ids)
             return SweepChange(
                 added=added,
                 already_known=len(new_runs) - added,
@@ -290,9 +285,7 @@ class Store:
         if outcome not in ("lost", "interrupted"):
             raise ValueError(f"outcome {outcome!r}: 'lost' or 'interrupted' is expected")
         reason = None if error is None else one_line(error)
-        now = time.time()
-        end = {"finished_at": now, "error": reason, "fault": _checked_fault(fault)}
-        return self._leave(run_id, attempt, outcome, end, {}, provenance)
+        return self._leave(run_id, attempt, {"state": outcome, "error": reason}, fault, provenance)
 
     def fail(
         self,
@@ -310,31 +303,24 @@ class Store:
         unknown fault.
         """
         reason = one_line(error) or "no reason was given"
-        now = time.time()
-        end = {
-            "finished_at": now,
-            "error": reason,
-            "traceback": traceback,
-            "fault": _checked_fault(fault),
-        }
-        columns = {"finished_at": now, "error": reason}
-        return self._leave(run_id, attempt, "failed", end, columns, provenance)
+        end = {"state": "failed", "error": reason, "traceback": traceback}
+        return self._leave(run_id, attempt, end, fault, provenance)
 
     def _leave(
         self,
         run_id: str,
         attempt: int,
-        outcome: str,
         end: Mapping[str, Any],
-        columns: Mapping[str, Any],
+        fault: str | None,
         provenance: Mapping[str, Any] | None,
     ) -> bool:
-        mine = None if self._driver is None else self._driver.id
+        if fault is not None and fault not in FAULTS:
+            raise ValueError(f"fault {fault!r}: one of {', '.join(FAULTS)} is expected")
+        now, mine = time.time(), self._driver_id
+        end = {"finished_at": now, "fault": fault, **end}
         return self._database.write(
-            lambda c: transitions.leave(
-                c, run_id, attempt, outcome, mine, end, columns, provenance or {}
-            ),
-            lambda c: transitions.left(c, run_id, attempt, outcome, end["finished_at"]),
+            lambda c: transitions.leave(c, run_id, attempt, mine, end, provenance or {}),
+            lambda c: transitions.left(c, run_id, attempt, end["state"], now),
         )
 
     def commit(self, run_id: str, attempt: int, result: Mapping[str, Any]) -> bool:
@@ -352,8 +338,7 @@ class Store:
             (run_id, attempt, check_result(run_id, attempt, result))
             for run_id, attempt, result in results
         ]
-        now = time.time()
-        mine = None if self._driver is None else self._driver.id
+        now, mine = time.time(), self._driver_id
         finished: set[str] = set()
 
         def apply(connection: Connection) -> set[str]:
@@ -378,9 +363,7 @@ class Store:
         checked = check_evaluations(run_id, evaluations)
 
         def apply(connection: Connection) -> int:
-            state = connection.execute(
-                select(runs.c.state).where(runs.c.run_id == run_id)
-            ).scalar_one_or_none()
+            state = connection.scalar(select(runs.c.state).where(runs.c.run_id == run_id))
             if state is None:
                 raise UnknownRunError(run_id)
             return transitions.add_measurements(connection, checked) if state == "done" else 0
@@ -399,9 +382,9 @@ class Store:
         """Queues failed runs again, and cancelled ones unless `only_failed`; returns how many.
 
         Of the whole database, or only those in `sweep`, or only `run_ids`, or both; the start of
-        an id will do. Attempt
-        numbers go on rising, and what earlier attempts left stays, but their faults count no
-        more. Raises UnknownSweepError and UnknownRunError, with nothing changed.
+        an id will do. Attempt numbers go on rising, and what earlier attempts left stays, but
+        their faults count no more. Raises UnknownSweepError and UnknownRunError, with nothing
+        changed.
         """
         states = ("failed",) if only_failed else ("failed", "cancelled")
         requeued: list[tuple[str, int]] = []
@@ -459,9 +442,3 @@ class Store:
         UnknownSweepError.
         """
         return self._database.read(lambda c: pending_runs(c, sweeps.find_sweep(c, sweep)))
-
-
-def _checked_fault(fault: str | None) -> str | None:
-    if fault is not None and fault not in FAULTS:
-        raise ValueError(f"fault {fault!r}: one of {', '.join(FAULTS)} is expected")
-    return fault

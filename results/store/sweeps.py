@@ -11,6 +11,7 @@ from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Table,
@@ -24,12 +25,10 @@ from sqlalchemy import (
 
 from results.database.dialects import is_one_of, upsert
 from results.errors import UnknownRunError, UnknownSweepError
-from results.records import NewEvaluation, NewRun, StoredSpec
+from results.records import NewRun, StoredSpec
 from results.schema.tables import (
     attempts,
-    evaluation_configs,
     runs,
-    sweep_evaluations,
     sweep_runs,
     sweep_specs,
     sweeps,
@@ -43,7 +42,6 @@ _AGAIN = {
     "finished_at": None,
     "retried_after": runs.c.attempt,
 }
-_RUNS_AT_ONCE = 1_000
 _FACTS = tuple(field.name for field in fields(NewRun))
 
 
@@ -91,14 +89,7 @@ def saved(connection: Connection, name: str, now: float) -> bool:
 
 
 def save_spec(
-    connection: Connection,
-    sweep_id: int,
-    text: str,
-    source: str,
-    overrides: Sequence[str],
-    description: str | None,
-    published: str | None,
-    now: float,
+    connection: Connection, sweep_id: int, spec: Mapping[str, Any], now: float
 ) -> tuple[int, bool]:
     """Keeps a new version of the spec if text or overrides changed; (version, whether new)."""
     newest = connection.execute(
@@ -107,21 +98,11 @@ def save_spec(
         .order_by(sweep_specs.c.version.desc())
         .limit(1)
     ).one_or_none()
-    if newest is not None and newest.text == text and newest.overrides == list(overrides):
+    if newest and (newest.text, newest.overrides) == (spec["text"], spec["overrides"]):
         return int(newest.version), False
-    version = 1 if newest is None else int(newest.version) + 1
-    connection.execute(
-        insert(sweep_specs).values(
-            sweep_id=sweep_id,
-            version=version,
-            text=text,
-            source=source,
-            overrides=list(overrides),
-            description=description,
-            published=published,
-            created_at=now,
-        )
-    )
+    version = int(newest.version) + 1 if newest else 1
+    row = {"sweep_id": sweep_id, "version": version, "created_at": now, **spec}
+    connection.execute(insert(sweep_specs).values(row))
     return version, True
 
 
@@ -159,11 +140,6 @@ def insert_runs(connection: Connection, new_runs: Sequence[NewRun], now: float) 
     return insert_missing(connection, runs, rows)
 
 
-def insert_evaluations(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Keeps the configs of evaluations that the database does not know."""
-    insert_missing(connection, evaluation_configs, rows)
-
-
 def insert_missing(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
     """Inserts the rows whose primary key is new; returns how many these are.
 
@@ -180,42 +156,27 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[dict[str
     return int(result.rowcount)
 
 
-def replace_runs(connection: Connection, sweep_id: int, new_runs: Sequence[NewRun]) -> int:
-    """Makes these the runs of the sweep, in this order; returns how many left it."""
-    before = list(
-        connection.execute(
-            select(sweep_runs.c.run_id)
-            .where(sweep_runs.c.sweep_id == sweep_id)
-            .order_by(sweep_runs.c.position)
-        ).scalars()
-    )
-    if before == [run.run_id for run in new_runs]:
+def replace_members(
+    connection: Connection, sweep_id: int, member: Column[Any], ids: Sequence[str]
+) -> int:
+    """Makes these the runs or evaluations of the sweep, in this order; returns how many left it.
+
+    `member` is the column of their ids in the table that says what belongs to a sweep.
+    """
+    table = member.table
+    of_sweep = table.c.sweep_id == sweep_id
+    before = connection.execute(select(member).where(of_sweep).order_by(table.c.position))
+    left = list(before.scalars())
+    if left == list(ids):
         return 0
-    connection.execute(delete(sweep_runs).where(sweep_runs.c.sweep_id == sweep_id))
-    if new_runs:
-        connection.execute(
-            insert(sweep_runs),
-            [
-                {"sweep_id": sweep_id, "run_id": run.run_id, "position": position}
-                for position, run in enumerate(new_runs)
-            ],
-        )
-    return len(set(before) - {run.run_id for run in new_runs})
-
-
-def replace_evaluations(
-    connection: Connection, sweep_id: int, new_evaluations: Sequence[NewEvaluation]
-) -> None:
-    """Makes these the evaluations of the sweep, in this order."""
-    connection.execute(delete(sweep_evaluations).where(sweep_evaluations.c.sweep_id == sweep_id))
-    if new_evaluations:
-        connection.execute(
-            insert(sweep_evaluations),
-            [
-                {"sweep_id": sweep_id, "evaluation_id": e.evaluation_id, "position": position}
-                for position, e in enumerate(new_evaluations)
-            ],
-        )
+    connection.execute(delete(table).where(of_sweep))
+    if ids:
+        rows = [
+            {"sweep_id": sweep_id, member.name: key, "position": position}
+            for position, key in enumerate(ids)
+        ]
+        connection.execute(insert(table), rows)
+    return len({*left} - {*ids})
 
 
 def requeue_cancelled(connection: Connection, sweep_id: int) -> int:
@@ -246,13 +207,12 @@ def cancel(
     """
     changed = _change_chosen(connection, sweep, run_ids, _OPEN, {"state": "cancelled"})
     cancelled = [run_id for run_id, _ in changed]
-    for start in range(0, len(cancelled), _RUNS_AT_ONCE):
-        ids = cancelled[start : start + _RUNS_AT_ONCE]
-        connection.execute(
-            update(attempts)
-            .where(attempts.c.state == "running", attempts.c.run_id.in_(ids))
-            .values(state="cancelled", finished_at=now)
-        )
+    among = is_one_of(connection.dialect.name, attempts.c.run_id, cancelled)
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.state == "running", among)
+        .values(state="cancelled", finished_at=now)
+    )
     return cancelled
 
 
@@ -306,16 +266,13 @@ def was_cancelled(connection: Connection, run_ids: Sequence[str]) -> bool:
 
 def _states(connection: Connection, run_ids: Sequence[str]) -> list[tuple[str, str, int]]:
     """Id, state and last attempt of these runs, once nobody else is changing them."""
-    found: list[tuple[str, str, int]] = []
-    for start in range(0, len(run_ids), _RUNS_AT_ONCE):
-        rows = connection.execute(
-            select(runs.c.run_id, runs.c.state, runs.c.attempt)
-            .where(runs.c.run_id.in_(run_ids[start : start + _RUNS_AT_ONCE]))
-            .order_by(runs.c.run_id)
-            .with_for_update()
-        )
-        found += [(row.run_id, row.state, row.attempt) for row in rows]
-    return found
+    rows = connection.execute(
+        select(runs.c.run_id, runs.c.state, runs.c.attempt)
+        .where(is_one_of(connection.dialect.name, runs.c.run_id, run_ids))
+        .order_by(runs.c.run_id)
+        .with_for_update()
+    )
+    return [(row.run_id, row.state, row.attempt) for row in rows]
 
 
 def full_run_id(connection: Connection, start: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, and_, bindparam, insert, select, update
 
 from results.json_values import as_stored
-from results.schema.tables import attempts, evaluations, runs
+from results.schema.tables import attempts, evaluation_configs, evaluations, runs
 from results.store import leases, sweeps
 from results.store.driver import Driver
 from results.store.result_schema import CheckedEvaluation, CheckedResult
@@ -141,16 +141,14 @@ def leave(
     connection: Connection,
     run_id: str,
     attempt: int,
-    outcome: str,
     driver_id: int | None,
     end: Mapping[str, Any],
-    columns: Mapping[str, Any],
     provenance: Mapping[str, Any],
 ) -> bool:
     """Ends an attempt, if the run still runs under it and this driver; says whether it did.
 
-    `outcome` is the attempt's new state, and the run's too if it ends the run. `end` are columns
-    of the attempt, `columns` those of the run; `provenance` is added to what the attempt has.
+    `end` are columns of the attempt: its new state, which is the run's too if that is "failed";
+    else the run is queued again. `provenance` is added to what the attempt has.
     """
     of_attempt = (attempts.c.run_id == run_id, attempts.c.attempt == attempt)
     held = (
@@ -169,13 +167,11 @@ def leave(
     if known is None:
         return False
     told = {**known, **provenance}
-    connection.execute(
-        update(attempts)
-        .where(*of_attempt)
-        .values(state=outcome, provenance=told, **facts_of(told), **end)
-    )
-    state = outcome if outcome in ("done", "failed") else "queued"
-    connection.execute(update(runs).where(runs.c.run_id == run_id).values(state=state, **columns))
+    ended = update(attempts).where(*of_attempt)
+    connection.execute(ended.values(provenance=told, **facts_of(told), **end))
+    failed = {key: end[key] for key in ("state", "finished_at", "error")}
+    columns = failed if end["state"] == "failed" else {"state": "queued"}
+    connection.execute(update(runs).where(runs.c.run_id == run_id).values(columns))
     return True
 
 
@@ -192,7 +188,7 @@ def left(connection: Connection, run_id: str, attempt: int, outcome: str, now: f
 
 def add_measurements(connection: Connection, checked: Sequence[CheckedEvaluation]) -> int:
     """Inserts measurements, and configs not known yet; returns how many of the first were new."""
-    sweeps.insert_evaluations(connection, [item.config for item in checked])
+    sweeps.insert_missing(connection, evaluation_configs, [item.config for item in checked])
     return sweeps.insert_missing(connection, evaluations, [item.measured for item in checked])
 
 
