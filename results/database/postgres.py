@@ -52,6 +52,11 @@ _SESSION = (
 _ROLLED_BACK = ("40001", "40P01")  # serialization failure, deadlock
 _LOCKED = "55P03"
 _CLOSING = ("57P01", "57P02", "57P03", "57P05")  # the server stops, crashed, or starts
+_MEANINGS = {
+    "22003": "cannot hold a whole number beyond 64 bits",
+    "42501": "does not let this user do that",
+    "53100": "cannot grow: its disk is full",
+}
 
 OnWait = Callable[[str], None]
 
@@ -264,17 +269,13 @@ class PostgresDatabase(Database):
             return _PassingError(
                 f"{self.shown} stayed locked for {LOCK_SECONDS} s: another session is changing it"
             )
-        if state == "22003":
-            return DatabaseError(f"{self.shown} cannot hold a whole number beyond 64 bits: {said}")
         if state.startswith("23") or state == "P0001":
             return DatabaseError(f"{self.shown} refused a change, and kept nothing of it: {said}")
         if state == "25006":
             why = "it was opened for reading" if self._read_only else f"the server says {said}"
             return DatabaseError(f"{self.shown} cannot be written: {why}")
-        if state == "42501":
-            return DatabaseError(f"{self.shown} does not let this user do that: {said}")
-        if state == "53100":
-            return DatabaseError(f"{self.shown} cannot grow: its disk is full: {said}")
+        if state in _MEANINGS:
+            return DatabaseError(f"{self.shown} {_MEANINGS[state]}: {said}")
         if not state and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
             return _PassingError(f"{self.shown} cannot be reached: {said}; check --db")
         return DatabaseError(f"{self.shown}: Postgres says {said}")

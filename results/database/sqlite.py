@@ -9,7 +9,6 @@ have such a version: therefore all our writing is also serialized by a lock file
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import time
@@ -18,23 +17,14 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import (
-    URL,
-    Connection,
-    Engine,
-    QueuePool,
-    create_engine,
-    event,
-    func,
-    select,
-)
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, func, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 from typing_extensions import override
 
 from results.database import fork_safety
 from results.database.base import Database, Purpose, T
 from results.database.retry import RetryPolicy
-from results.database.sqlite_lock import driver_lock
+from results.database.sqlite_lock import driver_lock, try_lock
 from results.database.text_escaping import escape_text
 from results.database.url import SqliteAddress
 from results.errors import DatabaseError, NoDatabaseError
@@ -283,18 +273,10 @@ def _writer_lock(path: Path, wait_seconds: float) -> Iterator[None]:
         ) from error
     with fork_safety.closed_in_children(descriptor):
         deadline = time.monotonic() + wait_seconds
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise _LockedError(path) from None
-                time.sleep(0.002)
-            except OSError as error:
-                raise DatabaseError(
-                    f"{lock} cannot be locked ({error.strerror}): keep the database on a local disk"
-                ) from error
+        while not try_lock(descriptor, lock):
+            if time.monotonic() >= deadline:
+                raise _LockedError(path)
+            time.sleep(0.002)
         yield
 
 
@@ -327,22 +309,20 @@ class _LockedError(DatabaseError):
 def _error(path: Path, error: object) -> DatabaseError:
     if _code(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return _LockedError(path)
-    return DatabaseError(_explain(path, error))
+    for start, meaning in _MEANINGS.items():
+        if _code(error).startswith(start):
+            return DatabaseError(f"{path} {meaning.format(error=error)}")
+    return DatabaseError(f"{path}: SQLite says {error}")
 
 
-def _explain(path: Path, error: object) -> str:
-    code = _code(error)
-    if code.startswith("SQLITE_NOTADB"):
-        return f"{path} is not a SQLite database: check --db, or choose another file"
-    if code.startswith("SQLITE_CANTOPEN"):
-        return f"{path} cannot be opened: check that it is a file, and your rights to it"
-    if code.startswith("SQLITE_READONLY"):
-        return f"{path} cannot be written: check your rights to it and to its folder"
-    if code.startswith("SQLITE_FULL"):
-        return f"{path} cannot grow: the disk is full; nothing of this change was kept"
-    if code.startswith("SQLITE_CONSTRAINT"):
-        return f"{path} refused a change, and kept nothing of it: {error}"
-    return f"{path}: SQLite says {error}"
+_MEANINGS = {
+    "SQLITE_NOTADB": "is not a SQLite database: check --db, or choose another file",
+    "SQLITE_CANTOPEN": "cannot be opened: check that it is a file, and your rights to it",
+    "SQLITE_READONLY": "cannot be written: check your rights to it and to its folder",
+    "SQLITE_FULL": "cannot grow: the disk is full; nothing of this change was kept",
+    "SQLITE_CONSTRAINT": "refused a change, and kept nothing of it: {error}",
+}
+"""By the start of SQLite's own name of an error."""
 
 
 def _require_place(path: Path, *, create: bool) -> None:

@@ -31,7 +31,8 @@ def driver_lock(database: Path, command: str) -> Iterator[None]:
             f"the driver lock {path} cannot be opened ({error.strerror}): check your rights to it"
         ) from error
     with fork_safety.closed_in_children(descriptor):
-        _lock(descriptor, database, path)
+        if not try_lock(descriptor, path):
+            raise DriverBusyError(database, _read_holder(descriptor))
         owner = os.getpid()
         _write_holder(descriptor, command, path)
         try:
@@ -41,15 +42,17 @@ def driver_lock(database: Path, command: str) -> Iterator[None]:
                 os.ftruncate(descriptor, 0)
 
 
-def _lock(descriptor: int, database: Path, path: Path) -> None:
+def try_lock(descriptor: int, path: Path) -> bool:
+    """Locks an open file exclusively, unless another has it; raises DatabaseError if none can."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise DriverBusyError(database, _read_holder(descriptor)) from None
+        return False
     except OSError as error:
         raise DatabaseError(
             f"{path} cannot be locked ({error.strerror}): keep the database on a local disk"
         ) from error
+    return True
 
 
 def _write_holder(descriptor: int, command: str, path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -133,28 +134,19 @@ def _postgres(text: str) -> PostgresAddress:
 
 def _parsed(text: str) -> URL | None:
     # What SQLAlchemy and int() say of a URL they cannot read quotes a part of it.
-    try:
+    with suppress(ArgumentError, ValueError):
         return make_url(text)
-    except (ArgumentError, ValueError):
-        return None
+    return None
 
 
 def _plausible(url: URL) -> bool:
     """False for what no server takes, or only a URL that was read wrongly holds."""
-    options = [text for value in url.query.values() for text in _texts(value)]
+    options = [text for values in url.normalized_query.values() for text in values]
     texts = [url.username, url.password, url.host, url.database, *url.query, *options]
     return (
         all(text.isprintable() for text in (url.username, url.host, url.database) if text)
-        and not any("\0" in text or not _is_unicode(text) for text in texts if text)
+        and not re.search(r"[\0\ud800-\udfff]", "".join(filter(None, texts)))
         and not re.search(r"[\s@]", url.host or "")
         and not re.search(r"[/@]", url.database or "")
         and 0 < (url.port or 5432) < 65536
     )
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _texts(value: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else value

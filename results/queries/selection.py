@@ -13,7 +13,6 @@ from sqlalchemy import (
     Connection,
     Row,
     ScalarSelect,
-    Select,
     String,
     cast,
     func,
@@ -64,13 +63,10 @@ class Selection:
 
     def holds(self, run_id: ColumnElement[str]) -> list[ColumnElement[bool]]:
         """The conditions under which the run of this id belongs to the selection."""
-        conditions: list[ColumnElement[bool]] = []
-        if self.named:
-            members = select(sweep_runs.c.run_id).where(sweep_runs.c.sweep_id.in_(self.sweeps))
-            conditions.append(run_id.in_(members))
-        if self._run_ids is not None:
-            conditions.append(is_one_of(self._dialect, run_id, self._run_ids))
-        return conditions
+        if not self.named:
+            return self._only(run_id)
+        members = select(sweep_runs.c.run_id).where(sweep_runs.c.sweep_id.in_(self.sweeps))
+        return [run_id.in_(members), *self._only(run_id)]
 
     def sweep_ids(self) -> ScalarSelect[str]:
         """The ids of a run's sweeps, of those asked for, joined by commas; null if in none."""
@@ -128,7 +124,8 @@ class Selection:
         return {key: found[key] for key in self.sweeps if key in found}
 
     def _evaluations(self, connection: Connection) -> list[KnownEvaluation]:
-        known = {row.evaluation_id: row for row in connection.execute(_CONFIGS)}
+        columns = [column for column in evaluation_configs.c if column.name != "config"]
+        known = {row.evaluation_id: row for row in connection.execute(select(*columns))}
         ids = dict.fromkeys(e for asked in self.asked_for.values() for e in asked)
         if not self.named:
             measured = (
@@ -143,14 +140,6 @@ class Selection:
             ids |= dict.fromkeys(sorted(past.scalars(), key=lambda key: _rank(known[key])))
         labels = _labels({key: known[key].name for key in ids})
         return [KnownEvaluation(key, labels[key], known[key].kind, known[key].level) for key in ids]
-
-
-_CONFIGS: Select[Any] = select(
-    evaluation_configs.c.evaluation_id,
-    evaluation_configs.c.name,
-    evaluation_configs.c.kind,
-    evaluation_configs.c.level,
-)
 
 
 def chosen_sweeps(connection: Connection, names: Sequence[str]) -> dict[int, str]:

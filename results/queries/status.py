@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select
 
@@ -36,28 +35,19 @@ def sweep_status(
         train_seconds += row.seconds
         if row.last is not None:
             last_finished.append(row.last)
-    failures = [
-        Failure(
-            run_id=row.run_id,
-            label=_label(row),
-            error=row.error,
-            attempts=row.attempt,
-        )
-        for row in connection.execute(
-            select(runs)
-            .join(sweep_runs)
-            .where(of_sweep, runs.c.state == "failed")
-            .order_by(sweep_runs.c.position)
-        )
-    ]
-    rate = rate_per_hour(
-        AttemptSpan(row.state, row.started_at, row.finished_at)
-        for row in connection.execute(
-            select(attempts.c.state, attempts.c.started_at, attempts.c.finished_at)
-            .join(sweep_runs, sweep_runs.c.run_id == attempts.c.run_id)
-            .where(of_sweep)
-        )
+    failed = (select(runs).join(sweep_runs).where(of_sweep, runs.c.state == "failed")).order_by(
+        sweep_runs.c.position
     )
+    failures = [
+        Failure(row.run_id, _label(row), row.error, row.attempt)
+        for row in connection.execute(failed)
+    ]
+    spans = (
+        select(attempts.c.state, attempts.c.started_at, attempts.c.finished_at)
+        .join(sweep_runs, sweep_runs.c.run_id == attempts.c.run_id)
+        .where(of_sweep)
+    )
+    rate = rate_per_hour(map(AttemptSpan._make, connection.execute(spans)))
     return SweepStatus(
         sweep=name,
         runs=sum(counts.values()),
@@ -108,8 +98,7 @@ def _label(run: Any) -> str:
 IDLE_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptSpan:
+class AttemptSpan(NamedTuple):
     """When an attempt ran, in seconds since the epoch; its state as in the table."""
 
     state: str

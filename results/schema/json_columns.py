@@ -9,13 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Column
 
 from results.run_columns import OF_SCHEME, RUN_COLUMNS, Kind
-from results.schema.tables import (
-    attempts,
-    blocks,
-    evaluation_configs,
-    runs,
-    sweep_specs,
-)
+from results.schema.tables import attempts, blocks, evaluation_configs, runs, sweep_specs
 
 _OBJECT: TypeAdapter[Any] = TypeAdapter(dict[str, Any])
 _NUMBERS_OR_NULLS: TypeAdapter[Any] = TypeAdapter(list[float | None])

@@ -34,6 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from results.records import FAULTS, STATES
 from results.run_columns import MEASURED, OF_SCHEME, PLANNED, Kind, RunColumn
 
 metadata = MetaData(
@@ -52,6 +53,12 @@ _ORDERED_TEXT = String().with_variant(String(collation="C"), "postgresql")
 
 # SQLite's INTEGER has 64 bits, that of Postgres 32.
 _INTEGER_64 = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _key(name: str) -> Column[str]:
+    """The primary key of what has 16 hex digits as its id."""
+    check = CheckConstraint(f"length({name}) = 16", name="id_length")
+    return Column(name, String(16), check, primary_key=True)
 
 
 def _json(name: str, *, nullable: bool = True) -> Column[object]:
@@ -118,12 +125,7 @@ sweep_specs = Table(
 evaluation_configs = Table(
     "evaluation_configs",
     metadata,
-    Column(
-        "evaluation_id",
-        String(16),
-        CheckConstraint("length(evaluation_id) = 16", name="id_length"),
-        primary_key=True,
-    ),
+    _key("evaluation_id"),
     Column("name", String, nullable=False),
     Column("kind", String, nullable=False),
     Column("level", Float),
@@ -133,12 +135,7 @@ evaluation_configs = Table(
 runs = Table(
     "runs",
     metadata,
-    Column(
-        "run_id",
-        String(16),
-        CheckConstraint("length(run_id) = 16", name="id_length"),
-        primary_key=True,
-    ),
+    _key("run_id"),
     _json("config", nullable=False),
     *_columns(PLANNED),
     Column("state", String, nullable=False, server_default="queued"),
@@ -155,7 +152,7 @@ runs = Table(
         nullable=False,
         server_default="0",
     ),
-    CheckConstraint("state IN ('queued', 'running', 'done', 'failed', 'cancelled')", name="state"),
+    CheckConstraint(f"state IN {STATES}", name="state"),
     CheckConstraint("attempt >= 0", name="attempt"),
     CheckConstraint("attempt >= 1 OR state IN ('queued', 'cancelled')", name="claimed_once"),
     CheckConstraint("(state = 'failed') = (error IS NOT NULL)", name="failed_has_error"),
@@ -200,6 +197,8 @@ drivers = Table(
     Column("ended_at", Float),
 )
 
+_IS_RUNNING = text("state = 'running'")
+
 attempts = Table(
     "attempts",
     metadata,
@@ -223,11 +222,7 @@ attempts = Table(
         "state IN ('running', 'done', 'failed', 'lost', 'interrupted', 'cancelled')", name="state"
     ),
     CheckConstraint("(state = 'running') = (finished_at IS NULL)", name="finished_has_time"),
-    CheckConstraint(
-        "fault IN ('trainer_error', 'out_of_memory', 'worker_lost', 'hung', 'driver_lost',"
-        " 'stopped')",
-        name="fault",
-    ),
+    CheckConstraint(f"fault IN {FAULTS}", name="fault"),
     CheckConstraint(
         "fault IS NULL OR state IN ('failed', 'lost', 'interrupted')", name="fault_ended_it"
     ),
@@ -236,8 +231,8 @@ attempts = Table(
         "uq_attempts_running",
         "run_id",
         unique=True,
-        sqlite_where=text("state = 'running'"),
-        postgresql_where=text("state = 'running'"),
+        sqlite_where=_IS_RUNNING,
+        postgresql_where=_IS_RUNNING,
     ),
 )
 

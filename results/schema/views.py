@@ -27,13 +27,52 @@ def create_views(connection: Connection) -> None:
 
 def view_statements(dialect: str) -> list[str]:
     """The statements that make the views, for "sqlite" or "postgresql"."""
-    return [
+    # The scheme is each block's own, and every one of them is trainable.
+    of_block = (c for c in _REPEATED if not c.of_scheme and c.name != "trainable")
+    statements = (
         _runs_flat(dialect),
-        _evaluations_flat(),
-        _attempts_flat(dialect),
-        _probes_flat(),
-        _blocks_flat(),
-    ]
+        f"""
+CREATE VIEW evaluations_flat AS
+SELECT
+    e.run_id, e.evaluation_id, c.name AS evaluation, c.kind, c.level, e.accuracy, e.loss,
+    r.test_accuracy - e.accuracy AS accuracy_lost,
+    {_of_run(_REPEATED)}, r.test_accuracy
+FROM evaluations e
+JOIN evaluation_configs c ON c.evaluation_id = e.evaluation_id
+JOIN runs r ON r.run_id = e.run_id
+""",
+        f"""
+CREATE VIEW attempts_flat AS
+SELECT
+    a.run_id, a.attempt, a.state, a.fault, a.error,
+    {_of_run(IDENTIFYING)}, r.state AS run_state,
+    a.host, a.device, a.git_commit, a.storage, a.first_epoch,
+    d.host AS driver_host, d.pid AS driver_pid,
+    {_moment(dialect, "a.started_at")} AS started_at,
+    {_moment(dialect, "a.finished_at")} AS finished_at,
+    a.finished_at - a.started_at AS seconds
+FROM attempts a
+JOIN runs r ON r.run_id = a.run_id
+LEFT JOIN drivers d ON d.id = a.driver_id
+""",
+        f"""
+CREATE VIEW probes_flat AS
+SELECT
+    p.run_id, p.probe, p.quantity, p.epoch, p.layer, p.value,
+    {_of_run(_REPEATED)}, r.diverged, r.test_accuracy
+FROM probes p
+JOIN runs r ON r.run_id = p.run_id
+""",
+        f"""
+CREATE VIEW blocks_flat AS
+SELECT
+    b.run_id, b.block, {_of_run(OF_SCHEME, "b")},
+    {_of_run(of_block)}, r.diverged, r.test_accuracy
+FROM blocks b
+JOIN runs r ON r.run_id = b.run_id
+""",
+    )
+    return [statement.strip() for statement in statements]
 
 
 def _runs_flat(dialect: str) -> str:
@@ -56,23 +95,22 @@ def _runs_flat(dialect: str) -> str:
             f"CASE WHEN {_kind(path)} = 'number' THEN CAST({_said(path)} AS double precision) END"
         )
 
-    def words(path: str) -> str:
-        return f"json_extract({_at(path)})" if dialect == "sqlite" else _said(path)
-
     if dialect == "sqlite":
+        precision = f"json_extract({_at('precision')})"
         # The inner query orders what group_concat joins; aggregates take no order before 3.44.
         sweeps = (
             "(SELECT group_concat(name, ',') FROM (SELECT s.name AS name FROM sweep_runs sr"
             " JOIN sweeps s ON s.id = sr.sweep_id WHERE sr.run_id = r.run_id ORDER BY s.id))"
         )
     else:
+        precision = _said("precision")
         sweeps = (
             "(SELECT string_agg(s.name, ',' ORDER BY s.id) FROM sweep_runs sr"
             " JOIN sweeps s ON s.id = sr.sweep_id WHERE sr.run_id = r.run_id)"
         )
     of_config = {
         "dataset": [f"{whole('dataset.subset')} AS dataset_subset"],
-        "parameters": [f"{words('precision')} AS precision"],
+        "parameters": [f"{precision} AS precision"],
         "epochs": [
             f"{whole('training.batch_size')} AS batch_size",
             f"{number('training.optimizer.lr')} AS learning_rate",
@@ -93,7 +131,7 @@ SELECT
     {_moment(dialect, "r.finished_at")} AS finished_at
 FROM runs r
 LEFT JOIN attempts a ON a.run_id = r.run_id AND a.attempt = r.attempt
-""".strip()
+"""
 
 
 def _measured() -> list[RunColumn]:
@@ -124,57 +162,3 @@ def _kind(path: str) -> str:
 
 def _said(path: str) -> str:
     return f"r.config #>> '{{{path.replace('.', ',')}}}'"
-
-
-def _evaluations_flat() -> str:
-    return f"""
-CREATE VIEW evaluations_flat AS
-SELECT
-    e.run_id, e.evaluation_id, c.name AS evaluation, c.kind, c.level, e.accuracy, e.loss,
-    r.test_accuracy - e.accuracy AS accuracy_lost,
-    {_of_run(_REPEATED)}, r.test_accuracy
-FROM evaluations e
-JOIN evaluation_configs c ON c.evaluation_id = e.evaluation_id
-JOIN runs r ON r.run_id = e.run_id
-""".strip()
-
-
-def _attempts_flat(dialect: str) -> str:
-    return f"""
-CREATE VIEW attempts_flat AS
-SELECT
-    a.run_id, a.attempt, a.state, a.fault, a.error,
-    {_of_run(IDENTIFYING)}, r.state AS run_state,
-    a.host, a.device, a.git_commit, a.storage, a.first_epoch,
-    d.host AS driver_host, d.pid AS driver_pid,
-    {_moment(dialect, "a.started_at")} AS started_at,
-    {_moment(dialect, "a.finished_at")} AS finished_at,
-    a.finished_at - a.started_at AS seconds
-FROM attempts a
-JOIN runs r ON r.run_id = a.run_id
-LEFT JOIN drivers d ON d.id = a.driver_id
-""".strip()
-
-
-def _probes_flat() -> str:
-    return f"""
-CREATE VIEW probes_flat AS
-SELECT
-    p.run_id, p.probe, p.quantity, p.epoch, p.layer, p.value,
-    {_of_run(_REPEATED)}, r.diverged, r.test_accuracy
-FROM probes p
-JOIN runs r ON r.run_id = p.run_id
-""".strip()
-
-
-def _blocks_flat() -> str:
-    # The scheme is each block's own, and every one of them is trainable.
-    repeated = (c for c in _REPEATED if not c.of_scheme and c.name != "trainable")
-    return f"""
-CREATE VIEW blocks_flat AS
-SELECT
-    b.run_id, b.block, {_of_run(OF_SCHEME, "b")},
-    {_of_run(repeated)}, r.diverged, r.test_accuracy
-FROM blocks b
-JOIN runs r ON r.run_id = b.run_id
-""".strip()

@@ -7,10 +7,12 @@ test it on a dump of a database with the schema before it.
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Connection
 
+from results.database.base import Database
 from results.database.connect import open_unchecked
 from results.errors import NoDatabaseError
 from results.schema import revisions
@@ -24,15 +26,8 @@ def current(url: str) -> str:
 
     Raises NoDatabaseError, and DatabaseError if it is no sweep database.
     """
-    database = open_unchecked(url, "read")
-    try:
-        with database.reading() as connection:
-            revision = revisions.find_revision(connection, database.shown)
-    finally:
-        database.close()
-    if revision is None:
-        raise NoDatabaseError(database.shown)
-    return revision
+    with closing(open_unchecked(url, "read")) as database, database.reading() as connection:
+        return _revision(connection, database)
 
 
 def upgrade(url: str) -> tuple[str, str]:
@@ -42,12 +37,9 @@ def upgrade(url: str) -> tuple[str, str]:
     DatabaseError, with nothing changed, if it is no sweep database, a newer one, or one that is
     older than the baseline.
     """
-    database = open_unchecked(url, "write")
-    try:
+    with closing(open_unchecked(url, "write")) as database:
         with database.reading() as connection:
-            before = revisions.find_revision(connection, database.shown)
-        if before is None:
-            raise NoDatabaseError(database.shown)
+            before = _revision(connection, database)
         revisions.require_known(before, database.shown)
         with database.alone("sweep db upgrade"), database.upgrading() as connection:
             revisions.lock(connection)
@@ -57,8 +49,13 @@ def upgrade(url: str) -> tuple[str, str]:
                 # An archive's note is about the content that it had.
                 archive_note.drop(connection, checkfirst=True)
             return before, revisions.NEWEST
-    finally:
-        database.close()
+
+
+def _revision(connection: Connection, database: Database) -> str:
+    revision = revisions.find_revision(connection, database.shown)
+    if revision is None:
+        raise NoDatabaseError(database.shown)
+    return revision
 
 
 def _run_steps(connection: Connection) -> None:
