@@ -6,29 +6,23 @@ from typing import Annotated
 
 import typer
 
-from sweeper.commands.options import (
-    DEFAULT_HOME,
-    DatabaseOption,
-    HomeOption,
-    RunsOption,
-    home_at,
-)
+from sweeper.commands import options
 from sweeper.commands.output import format_runs, say
 from sweeper.errors import RequestError
 
 
 def cancel(
     sweep: Annotated[str | None, typer.Argument(metavar="[SWEEP]", help="all of its runs")] = None,
-    runs: RunsOption = [],  # noqa: B006
-    home: HomeOption = DEFAULT_HOME,
-    db: DatabaseOption = None,
+    runs: options.RunsOption = [],  # noqa: B006
+    home: options.HomeOption = options.DEFAULT_HOME,
+    db: options.DatabaseOption = None,
 ) -> None:
     """Take runs out of the queue, and stop those that train. Done runs stay as they are."""
     from results.store.store import Store
 
     if sweep is None and not runs:
         raise RequestError("cancel what? Name a sweep, or runs with --run RUN")
-    with Store.open(home_at(home, db).database, create=False) as store:
+    with Store.open(options.home_at(home, db).database, create=False) as store:
         count = store.cancel(sweep, runs or None)
     again = f"; `sweep retry {sweep or '--run RUN'}` queues them again" if count else ""
     say(f"{format_runs(count)} cancelled{again}")

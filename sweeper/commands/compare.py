@@ -6,22 +6,13 @@ from typing import Annotated
 
 import typer
 
-from sweeper.commands.options import (
-    DEFAULT_HOME,
-    DatabaseOption,
-    FormatOption,
-    HomeOption,
-    OutputOption,
-    SweepArgument,
-    WhereOption,
-    home_at,
-)
-from sweeper.commands.output import write_table, write_text
+from sweeper.commands import options
+from sweeper.commands.output import write_json, write_table
 from sweeper.errors import RequestError
 
 
 def compare(
-    sweep: SweepArgument,
+    sweep: options.SweepArgument,
     table: Annotated[
         str | None,
         typer.Option(
@@ -34,11 +25,11 @@ def compare(
         str,
         typer.Option("--accuracy", help="test_accuracy (last epoch) or best_test_accuracy"),
     ] = "test_accuracy",
-    where: WhereOption = [],  # noqa: B006
-    home: HomeOption = DEFAULT_HOME,
-    db: DatabaseOption = None,
-    format: FormatOption = "table",  # noqa: A002
-    output: OutputOption = None,
+    where: options.WhereOption = [],  # noqa: B006
+    home: options.HomeOption = options.DEFAULT_HOME,
+    db: options.DatabaseOption = None,
+    format: options.FormatOption = "table",  # noqa: A002
+    output: options.OutputOption = None,
 ) -> None:
     """Each row of a published table and of the sweep: differences, conditions, ranks, ratios."""
     from results import comparison
@@ -47,7 +38,7 @@ def compare(
 
     if accuracy not in comparison.ACCURACIES:
         raise RequestError(f"--accuracy {accuracy!r}: one of {', '.join(comparison.ACCURACIES)}")
-    with Queries.open(home_at(home, db).database) as queries, queries.one_view():
+    with Queries.open(options.home_at(home, db).database) as queries, queries.one_view():
         name = table or queries.published_name(sweep)
         if name is None:
             raise RequestError(
@@ -56,10 +47,7 @@ def compare(
             )
         found = comparison.compare_sweep(queries, sweep, published_table(name), where, accuracy)
     if format == "json":
-        import json
-
-        text = json.dumps(found.to_json(), indent=2, ensure_ascii=False)
-        write_text(text + "\n", output)
+        write_json(found.to_json(), output)
     elif format in ("csv", "parquet"):
         write_table(found.rows(), format, output)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,11 @@ def write_text(text: str, output: Path | None) -> None:
         sys.stdout.flush()
     else:
         write_file(text.encode(), output)
+
+
+def write_json(data: Any, output: Path | None) -> None:
+    """To stdout, or to a file, atomically."""
+    write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", output)
 
 
 def write_file(content: bytes, output: Path) -> None:

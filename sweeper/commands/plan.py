@@ -4,26 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from sweeper.commands.options import (
-    DEFAULT_HOME,
-    DatabaseOption,
-    FormatOption,
-    HomeOption,
-    OutputOption,
-    SetOption,
-    SpecArgument,
-    home_at,
-)
+from sweeper.commands import options
 from sweeper.commands.output import say, write_table
 
 
 def plan(
-    spec: SpecArgument,
-    changes: SetOption = [],  # noqa: B006
-    home: HomeOption = DEFAULT_HOME,
-    db: DatabaseOption = None,
-    format: FormatOption = "table",  # noqa: A002
-    output: OutputOption = None,
+    spec: options.SpecArgument,
+    changes: options.SetOption = [],  # noqa: B006
+    home: options.HomeOption = options.DEFAULT_HOME,
+    db: options.DatabaseOption = None,
+    format: options.FormatOption = "table",  # noqa: A002
+    output: options.OutputOption = None,
 ) -> None:
     """Show what SPEC would run; changes no result."""
     from results.errors import NoDatabaseError
@@ -34,7 +25,7 @@ def plan(
     from sweeper.spec.spec import load_spec
     from trainers.models.counting import read_counts, write_counts
 
-    laboratory = home_at(home, db)
+    laboratory = options.home_at(home, db)
     read_counts(laboratory.networks)
     loaded = load_spec(spec, changes)
     costs, stored = CostModel({}), {}

@@ -7,20 +7,13 @@ from typing import Annotated
 
 import typer
 
-from sweeper.commands.options import (
-    DEFAULT_HOME,
-    DatabaseOption,
-    HomeOption,
-    SweepArgument,
-    WhereOption,
-    home_at,
-)
+from sweeper.commands import options
 from sweeper.commands.output import say
 from sweeper.errors import RequestError
 
 
 def plot(
-    sweep: SweepArgument,
+    sweep: options.SweepArgument,
     figures: Annotated[
         list[str], typer.Argument(metavar="[FIGURE]...", help="default: all that its runs can give")
     ] = [],  # noqa: B006
@@ -34,14 +27,14 @@ def plot(
     layer: Annotated[
         list[str], typer.Option("--layer", metavar="NAME", help="of the probes: these layers only")
     ] = [],  # noqa: B006
-    where: WhereOption = [],  # noqa: B006
+    where: options.WhereOption = [],  # noqa: B006
     format: Annotated[str, typer.Option("--format", help="png, svg or pdf")] = "png",  # noqa: A002
     output: Annotated[
         Path | None,
         typer.Option("--output", metavar="FOLDER", help="default: figures/SWEEP here"),
     ] = None,
-    home: HomeOption = DEFAULT_HOME,
-    db: DatabaseOption = None,
+    home: options.HomeOption = options.DEFAULT_HOME,
+    db: options.DatabaseOption = None,
 ) -> None:
     """Draw figures: accuracy by scheme, size and noise, training curves, roots, probes."""
     from results.figures import FIGURES, FORMATS, draw, possible, save
@@ -53,7 +46,7 @@ def plot(
         raise RequestError(f"--format {format!r}: one of {', '.join(FORMATS)}")
     if output is None and not SWEEP_NAME.fullmatch(sweep):
         raise RequestError(f"{sweep!r} gives no name to a folder: choose one with --output")
-    with Queries.open(home_at(home, db).database) as queries, queries.one_view():
+    with Queries.open(options.home_at(home, db).database) as queries, queries.one_view():
         rows = queries.run_rows([sweep], where=where, config=True, learned_coefficients=True)
         epochs = queries.epoch_rows([sweep], where=where)
         needed = not figures or any(FIGURES[name].uses_probes for name in figures)

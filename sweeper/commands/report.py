@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
-from sweeper.commands.options import (
-    DEFAULT_HOME,
-    DatabaseOption,
-    FormatOption,
-    HomeOption,
-    MetricOption,
-    OutputOption,
-    SweepsArgument,
-    WhereOption,
-    home_at,
-    keys_of,
-)
+from sweeper.commands import options
 from sweeper.commands.output import say, write_file, write_table
 from sweeper.errors import RequestError
-
-if TYPE_CHECKING:
-    from results.queries.queries import Queries
-
 
 DEFAULT_GROUPS = ["model", "scheme", "depth"]
 
 
 def report(
-    sweeps: SweepsArgument = [],  # noqa: B006 - typer copies it
+    sweeps: options.SweepsArgument = [],  # noqa: B006 - typer copies it
     group_by: Annotated[
         list[str],
         typer.Option(
@@ -61,21 +46,21 @@ def report(
         bool,
         typer.Option("--gap", help="generalization gap by root moduli (ZeroSNet, Table 7)"),
     ] = False,
-    where: WhereOption = [],  # noqa: B006
-    metric: MetricOption = [],  # noqa: B006
+    where: options.WhereOption = [],  # noqa: B006
+    metric: options.MetricOption = [],  # noqa: B006
     html: Annotated[
         Path | None,
         typer.Option("--html", metavar="FILE", help="one page with tables, figures and origins"),
     ] = None,
-    home: HomeOption = DEFAULT_HOME,
-    db: DatabaseOption = None,
-    format: FormatOption = "table",  # noqa: A002
-    output: OutputOption = None,
+    home: options.HomeOption = options.DEFAULT_HOME,
+    db: options.DatabaseOption = None,
+    format: options.FormatOption = "table",  # noqa: A002
+    output: options.OutputOption = None,
 ) -> None:
     """Mean +- standard deviation over runs; accuracies in percent, of the last epoch."""
     from results.queries.queries import Queries
 
-    groups, down, along = keys_of(group_by), keys_of(rows), keys_of(columns)
+    groups, down, along = options.keys_of(group_by), options.keys_of(rows), options.keys_of(columns)
     if bool(down) != bool(along):
         raise RequestError("a pivot table needs both --rows and --columns")
     if groups and down:
@@ -86,7 +71,7 @@ def report(
         )
     if html is not None and (output is not None or format != "table"):
         raise RequestError("--html FILE writes a page: --format and --output are for one table")
-    with Queries.open(home_at(home, db).database) as queries:
+    with Queries.open(options.home_at(home, db).database) as queries:
         if html is not None:
             from results.html_report import html_page
             from results.html_report.build import build_page
@@ -98,54 +83,29 @@ def report(
                 )
             write_file(html_page(page).encode(), html)
             say(f"{html}: {len(page.runs)} runs")
-        elif test is not None:
-            _write_test(queries, sweeps, test, where, metric, format, output)
+            return
+        found: Any
+        notes: list[str] = []
+        if test is not None:
+            from results.analysis.group_tests import compare_groups
+
+            rows_of_runs = queries.run_rows(sweeps, where=where, config=True)
+            tested = compare_groups(rows_of_runs, test, metric or None)
+            if format in ("json", "csv", "parquet"):
+                found = tested.rows()
+            else:
+                found, notes = tested.table(), [*tested.sentences, *tested.notes]
         elif gap:
             from results.analysis.generalization_gap import gap_by_moduli
 
             found = gap_by_moduli(queries.run_rows(sweeps, where=where, config=True))
-            write_table(found, format, output)
         else:
-            _write_report(queries, sweeps, groups, (down, along), where, metric, format, output)
+            from results.analysis import reports
+            from results.analysis.pivot import pivot
 
-
-def _write_report(
-    queries: Queries,
-    sweeps: list[str],
-    groups: list[str],
-    pivoted: tuple[list[str], list[str]],
-    where: list[str],
-    metric: list[str],
-    format: str,  # noqa: A002
-    output: Path | None,
-) -> None:
-    from results.analysis import reports
-    from results.analysis.pivot import pivot
-
-    down, along = pivoted
-    if down:
-        metrics = metric or ["test_accuracy"]
-        found = reports.report(queries, sweeps, [*down, *along], metrics, where)
-        write_table(pivot(found, down, along), format, output)
-    else:
-        found = reports.report(queries, sweeps, groups or DEFAULT_GROUPS, metric or None, where)
-        write_table(found, format, output)
-
-
-def _write_test(
-    queries: Queries,
-    sweeps: list[str],
-    test: str,
-    where: list[str],
-    metric: list[str],
-    format: str,  # noqa: A002
-    output: Path | None,
-) -> None:
-    from results.analysis.group_tests import compare_groups
-
-    rows = queries.run_rows(sweeps, where=where, config=True)
-    found = compare_groups(rows, test, metric or None)
-    if format in ("json", "csv", "parquet"):
-        write_table(found.rows(), format, output)
-    else:
-        write_table(found.table(), format, output, notes=[*found.sentences, *found.notes])
+            keys = [*down, *along] or groups or DEFAULT_GROUPS
+            metrics = metric or (["test_accuracy"] if down else None)
+            found = reports.report(queries, sweeps, keys, metrics, where)
+            if down:
+                found = pivot(found, down, along)
+        write_table(found, format, output, notes=notes)

@@ -6,47 +6,31 @@ from typing import Annotated
 
 import typer
 
-from sweeper.commands.execution import (
-    GRACE_SECONDS,
-    AddressOption,
-    DashboardOption,
-    Execution,
-    ExecutorOption,
-    GraceOption,
-    SlotsOption,
-    run_spec,
-)
-from sweeper.commands.options import (
-    DEFAULT_HOME,
-    DatabaseOption,
-    HomeOption,
-    StorageOption,
-    home_at,
-)
+from sweeper.commands import execution, options
 
 
 def resume(
     sweep: Annotated[
         str | None, typer.Argument(metavar="[SWEEP]", help="default: the one that ran last")
     ] = None,
-    executor: ExecutorOption = "ray",
-    ray_address: AddressOption = None,
-    slots: SlotsOption = None,
-    ray_dashboard: DashboardOption = False,
-    grace: GraceOption = GRACE_SECONDS,
-    storage: StorageOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    db: DatabaseOption = None,
+    executor: execution.ExecutorOption = "ray",
+    ray_address: execution.AddressOption = None,
+    slots: execution.SlotsOption = None,
+    ray_dashboard: execution.DashboardOption = False,
+    grace: execution.GraceOption = execution.GRACE_SECONDS,
+    storage: options.StorageOption = None,
+    home: options.HomeOption = options.DEFAULT_HOME,
+    db: options.DatabaseOption = None,
 ) -> None:
     """Go on with a sweep from the database, without its file."""
     from results.store.store import Store
     from sweeper.spec.spec import spec_from_text
     from trainers.models.counting import read_counts
 
-    laboratory = home_at(home, db, storage)
+    laboratory = options.home_at(home, db, storage)
     with Store.open(laboratory.database, create=False) as store:
         stored = store.stored_spec(sweep)
     read_counts(laboratory.networks)
     spec = spec_from_text(stored.text, stored.source, stored.overrides)
-    where = Execution(executor, ray_address, slots, ray_dashboard, grace)
-    run_spec(spec, laboratory, where)
+    where = execution.Execution(executor, ray_address, slots, ray_dashboard, grace)
+    execution.run_spec(spec, laboratory, where)

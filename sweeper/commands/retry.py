@@ -6,13 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sweeper.commands.options import (
-    DEFAULT_HOME,
-    DatabaseOption,
-    HomeOption,
-    RunsOption,
-    home_at,
-)
+from sweeper.commands import options
 from sweeper.commands.output import format_runs, say
 
 
@@ -20,17 +14,17 @@ def retry(
     sweep: Annotated[
         str | None, typer.Argument(metavar="[SWEEP]", help="default: every sweep")
     ] = None,
-    runs: RunsOption = [],  # noqa: B006
+    runs: options.RunsOption = [],  # noqa: B006
     failed: Annotated[
         bool, typer.Option("--failed", help="failed runs only, and not the cancelled ones")
     ] = False,
-    home: HomeOption = DEFAULT_HOME,
-    db: DatabaseOption = None,
+    home: options.HomeOption = options.DEFAULT_HOME,
+    db: options.DatabaseOption = None,
 ) -> None:
     """Queue failed and cancelled runs again. A running driver takes them up by itself."""
     from results.store.store import Store
 
-    with Store.open(home_at(home, db).database, create=False) as store:
+    with Store.open(options.home_at(home, db).database, create=False) as store:
         count = store.retry(sweep, runs or None, only_failed=failed)
     go_on = f"sweep resume {sweep}" if sweep else "sweep resume"
     say(f"{format_runs(count)} queued again" + (f"; to train: {go_on}" if count else ""))

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-from sweeper.commands.execution import (
-    GRACE_SECONDS,
-    AddressOption,
-    DashboardOption,
-    Execution,
-    ExecutorOption,
-    GraceOption,
-    SlotsOption,
-    run_spec,
-)
-from sweeper.commands.options import (
-    DEFAULT_HOME,
-    DatabaseOption,
-    HomeOption,
-    SetOption,
-    SpecArgument,
-    StorageOption,
-    home_at,
-)
+from sweeper.commands import execution, options
 
 
 def run(
-    spec: SpecArgument,
-    changes: SetOption = [],  # noqa: B006 - typer copies it
-    executor: ExecutorOption = "ray",
-    ray_address: AddressOption = None,
-    slots: SlotsOption = None,
-    ray_dashboard: DashboardOption = False,
-    grace: GraceOption = GRACE_SECONDS,
-    storage: StorageOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    db: DatabaseOption = None,
+    spec: options.SpecArgument,
+    changes: options.SetOption = [],  # noqa: B006 - typer copies it
+    executor: execution.ExecutorOption = "ray",
+    ray_address: execution.AddressOption = None,
+    slots: execution.SlotsOption = None,
+    ray_dashboard: execution.DashboardOption = False,
+    grace: execution.GraceOption = execution.GRACE_SECONDS,
+    storage: options.StorageOption = None,
+    home: options.HomeOption = options.DEFAULT_HOME,
+    db: options.DatabaseOption = None,
 ) -> None:
     """Train, evaluate and store what SPEC asks for and the database lacks.
 
@@ -42,7 +24,7 @@ def run(
     from sweeper.spec.spec import load_spec
     from trainers.models.counting import read_counts
 
-    laboratory = home_at(home, db, storage)
+    laboratory = options.home_at(home, db, storage)
     read_counts(laboratory.networks)
-    where = Execution(executor, ray_address, slots, ray_dashboard, grace)
-    run_spec(load_spec(spec, changes), laboratory, where)
+    where = execution.Execution(executor, ray_address, slots, ray_dashboard, grace)
+    execution.run_spec(load_spec(spec, changes), laboratory, where)

@@ -6,25 +6,19 @@ from typing import Annotated
 
 import typer
 
-from sweeper.commands.options import (
-    DEFAULT_HOME,
-    DatabaseOption,
-    HomeOption,
-    OutputOption,
-    home_at,
-)
-from sweeper.commands.output import write_text
+from sweeper.commands import options
+from sweeper.commands.output import write_json, write_text
 from sweeper.errors import RequestError
 
 
 def show(
     run: Annotated[str, typer.Argument(metavar="RUN", help="a run's id, or the start of it")],
-    home: HomeOption = DEFAULT_HOME,
-    db: DatabaseOption = None,
+    home: options.HomeOption = options.DEFAULT_HOME,
+    db: options.DatabaseOption = None,
     format: Annotated[  # noqa: A002
         str, typer.Option("--format", help="table or json", metavar="FORMAT")
     ] = "table",
-    output: OutputOption = None,
+    output: options.OutputOption = None,
 ) -> None:
     """One run in full: config, epochs, evaluations, blocks, probes, attempts, and its specs."""
     from results.queries.queries import Queries
@@ -32,11 +26,9 @@ def show(
 
     if format not in ("table", "json"):
         raise RequestError(f"a run is shown as table or json, not as {format!r}")
-    with Queries.open(home_at(home, db).database) as queries:
+    with Queries.open(options.home_at(home, db).database) as queries:
         detail = queries.run_detail(run)
     if format == "json":
-        import json
-
-        write_text(json.dumps(detail, indent=2, ensure_ascii=False) + "\n", output)
+        write_json(detail, output)
     else:
         write_text(run_page(detail), output)

@@ -6,14 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sweeper.commands.options import (
-    DEFAULT_HOME,
-    DatabaseOption,
-    FormatOption,
-    HomeOption,
-    OutputOption,
-    home_at,
-)
+from sweeper.commands import options
 from sweeper.commands.output import format_runs, say, write_table
 
 if TYPE_CHECKING:
@@ -24,17 +17,17 @@ def status(
     sweep: Annotated[
         str | None, typer.Argument(metavar="[SWEEP]", help="default: every sweep")
     ] = None,
-    home: HomeOption = DEFAULT_HOME,
-    db: DatabaseOption = None,
-    format: FormatOption = "table",  # noqa: A002
-    output: OutputOption = None,
+    home: options.HomeOption = options.DEFAULT_HOME,
+    db: options.DatabaseOption = None,
+    format: options.FormatOption = "table",  # noqa: A002
+    output: options.OutputOption = None,
 ) -> None:
     """Runs by state, rate, time left, and why runs failed."""
     from dataclasses import asdict
 
     from results.queries.queries import Queries
 
-    with Queries.open(home_at(home, db).database) as queries:
+    with Queries.open(options.home_at(home, db).database) as queries:
         found = queries.status(sweep)
     if format == "json":
         write_table([asdict(status) for status in found], format, output)
