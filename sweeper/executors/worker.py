@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import ValidationError
 
@@ -91,8 +91,9 @@ class Finished:
 class Raised:
     """The trainer raised; the worker is still running."""
 
+    node: ClassVar[str] = ""
     task: Task
-    error: str
+    reason: str
     traceback: str
     kind: Literal["trainer_error", "out_of_memory"] = "trainer_error"
     host: str = ""
@@ -111,6 +112,7 @@ class MachineFault:
 class Lost:
     """The worker vanished before it returned an outcome, or was killed without a heartbeat."""
 
+    traceback: ClassVar[str | None] = None
     task: Task
     reason: str
     kind: Literal["worker_lost", "hung", "out_of_memory"] = "worker_lost"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from results.records import PendingRun
@@ -16,6 +17,7 @@ from sweeper.scheduling.run_storage import RunStorage
 from sweeper.spec.spec import Spec
 
 
+@dataclass
 class Claims:
     """Claims runs, makes tasks of them, and keeps their leases.
 
@@ -24,29 +26,22 @@ class Claims:
         leases: to be entered while runs are claimed.
     """
 
-    def __init__(
-        self,
-        spec: Spec,
-        store: Store,
-        storage: RunStorage,
-        sentinel: StorageSentinel,
-        data_dir: Path,
-        backlog: Backlog,
-    ) -> None:
-        self.running: dict[str, tuple[PendingRun, Task]] = {}
-        self.leases = LeaseKeeper(store)
-        self._spec = spec
-        self._store = store
-        self._storage = storage
-        self._sentinel = sentinel
-        self._data_dir = data_dir
-        self._backlog = backlog
+    spec: Spec
+    store: Store
+    storage: RunStorage
+    sentinel: StorageSentinel
+    data_dir: Path
+    backlog: Backlog
+    running: dict[str, tuple[PendingRun, Task]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.leases = LeaseKeeper(self.store)
         self._provenance = {"driver_host": socket.gethostname(), "driver_pid": os.getpid()}
 
     def claim(self, bundle: Sequence[PendingRun], multiplier: int, device: str) -> list[Task]:
         """Tasks for those of the runs that no other driver has claimed."""
         queued = [run.run_id for run in bundle if run.state == "queued"]
-        attempts = self._store.claim_all(queued, provenance=self._provenance) if queued else {}
+        attempts = self.store.claim_all(queued, provenance=self._provenance) if queued else {}
         tasks = []
         for run in bundle:
             attempt = attempts.get(run.run_id)
@@ -70,14 +65,14 @@ class Claims:
             attempt=attempt,
             config=run.config,
             evaluations=tuple(evaluation.config for evaluation in run.missing_evaluations),
-            storage=self._storage.location,
-            sentinel=self._sentinel,
-            earlier_storages=tuple(s for s in run.storages if s != self._storage.location),
-            data_dir=self._data_dir,
+            storage=self.storage.location,
+            sentinel=self.sentinel,
+            earlier_storages=tuple(s for s in run.storages if s != self.storage.location),
+            data_dir=self.data_dir,
             device=device,
-            threads=self._spec.resources.threads,
+            threads=self.spec.resources.threads,
             multiplier=multiplier,
-            avoid=self._backlog.avoided(run),
+            avoid=self.backlog.avoided(run),
             module_folder=Path.cwd(),
-            retry_seconds=self._spec.faults.unreachable.seconds,
+            retry_seconds=self.spec.faults.unreachable.seconds,
         )

@@ -87,30 +87,19 @@ class Progress(ABC):
         """The driver itself waits, for the database or the storage."""
         self._event(sentence, important=True)
 
-    @property
-    def runs_per_minute(self) -> float | None:
-        """Since the block was entered; None before the first run has finished."""
-        finished = self.done + self.failures - self._settled_before
-        elapsed = time.monotonic() - self._started
-        return 60 * finished / elapsed if finished and elapsed else None
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Estimated from the rate so far; None while there is none."""
-        rate = self.runs_per_minute
-        return None if rate is None else 60 * (self.total - self.done - self.failures) / rate
-
     def counts(self) -> str:
-        """Such as "12 of 30 done, 2 running, 0 failed, 14.1 a minute, 1:17 left"."""
-        parts = [
-            f"{self.done} of {self.total} done",
-            f"{self.active} running",
-            f"{self.failures} failed",
-        ]
-        if self.runs_per_minute is not None and self.seconds_left is not None:
-            parts.append(f"{self.runs_per_minute:.1f} a minute")
-            parts.append(f"{format_seconds(self.seconds_left)} left")
-        return ", ".join(parts)
+        """Such as "12 of 30 done, 2 running, 0 failed, 14.1 a minute, 1:17 left".
+
+        Rate and time left are those since the block was entered.
+        """
+        text = f"{self.done} of {self.total} done, {self.active} running, {self.failures} failed"
+        settled = self.done + self.failures
+        finished, elapsed = settled - self._settled_before, time.monotonic() - self._started
+        if finished and elapsed:
+            rate = finished / elapsed
+            left = format_seconds((self.total - settled) / rate)
+            text += f", {60 * rate:.1f} a minute, {left} left"
+        return text
 
     @abstractmethod
     def _display(self, name: str) -> Any:

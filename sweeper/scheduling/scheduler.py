@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
@@ -40,14 +41,12 @@ POLL_SECONDS = 0.5
 OTHERS_SECONDS = 5.0
 """How often a driver with nothing left to claim looks for runs that other drivers released."""
 
-StartExecutor = Callable[[], Executor]
-
 
 def run_sweep(
     spec: Spec,
     store: Store,
     home: Home,
-    start_executor: StartExecutor,
+    start_executor: Callable[[], Executor],
     costs: CostModel,
     progress: Progress,
     stop: StopRequest,
@@ -84,44 +83,41 @@ def run_sweep(
         return summary
 
 
+@dataclass
 class _Driver:
     """One pass over a sweep, until no driver has a run of it left."""
 
-    def __init__(
-        self,
-        spec: Spec,
-        store: Store,
-        storage: RunStorage,
-        sentinel: StorageSentinel,
-        home: Home,
-        costs: CostModel,
-        progress: Progress,
-        stop: StopRequest,
-        summary: Summary,
-    ) -> None:
-        self.spec = spec
-        self.store = store
-        self.costs = costs
-        self.progress = progress
-        self.stop = stop
+    spec: Spec
+    store: Store
+    storage: RunStorage
+    sentinel: StorageSentinel
+    home: Home
+    costs: CostModel
+    progress: Progress
+    stop: StopRequest
+    summary: Summary
+    estimates: dict[str, float] = field(default_factory=dict)
+    others: list[OtherDriver] = field(default_factory=list)
+    look_again_at: float = 0.0
+    asked_to_stop: bool = False
+
+    def __post_init__(self) -> None:
         self.backlog = Backlog(self._estimated_seconds)
         self.bundle_sizer = BundleSizer()
-        self.claims = Claims(spec, store, storage, sentinel, home.data, self.backlog)
+        self.configs = {config.run_id: config for config in self.spec.configs}
+        self.claims = Claims(
+            self.spec, self.store, self.storage, self.sentinel, self.home.data, self.backlog
+        )
         self.outcomes = Outcomes(
-            spec.faults,
-            store,
-            storage,
+            self.spec.faults,
+            self.store,
+            self.storage,
             self.claims,
             self.backlog,
-            progress,
-            summary,
+            self.progress,
+            self.summary,
             self._note_seconds,
         )
-        self.configs = {config.run_id: config for config in spec.configs}
-        self.estimates: dict[str, float] = {}
-        self.others: list[OtherDriver] = []
-        self.look_again_at = 0.0
-        self.asked_to_stop = False
 
     def find_work(self) -> bool:
         """Take over the runs of drivers that are gone, and note what can be claimed.
@@ -131,11 +127,8 @@ class _Driver:
         """
         self.others = self.store.others(self.spec.name)
         self.outcomes.adopt_orphans()
-        known = (
-            {run.run_id for run in self.backlog}
-            | self.claims.running.keys()
-            | self.outcomes.not_evaluated
-        )
+        known = {run.run_id for run in self.backlog}
+        known |= self.claims.running.keys() | self.outcomes.not_evaluated
         pending = [run for run in self.store.pending(self.spec.name) if run.run_id not in known]
         self.backlog.add(pending)
         return bool(pending or self.others)
@@ -162,7 +155,7 @@ class _Driver:
                 f" ({error.error_count()} errors); repair it by hand, or restore an older copy"
             ) from error
 
-    def run(self, start_executor: StartExecutor) -> None:
+    def run(self, start_executor: Callable[[], Executor]) -> None:
         """Work until nothing is left. Raises as `run_sweep` does."""
         done, failed = self._settled()
         try:

@@ -137,7 +137,7 @@ def test_what_a_task_raises_comes_back_as_data(executor: Executor, tmp_path: Pat
     submit(executor, make_task(tmp_path, "odd_seeds_raise", seed=1))
     (outcome,) = wait_for(executor, 1)
     assert isinstance(outcome, Raised)
-    assert outcome.error == "RuntimeError: seed 1 is odd"
+    assert outcome.reason == "RuntimeError: seed 1 is odd"
     assert "fake_trainers.py" in outcome.traceback
     assert outcome.kind == "trainer_error"
     assert outcome.host == socket.gethostname()

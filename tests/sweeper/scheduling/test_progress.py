@@ -62,8 +62,6 @@ def test_the_end_is_told_whatever_ends_it(plain, stream):
 def test_counts_tell_rate_and_time_left(plain, clock):
     with plain.following("mine", done=10, total=30):
         assert plain.counts() == "10 of 30 done, 0 running, 0 failed"
-        assert plain.runs_per_minute is None
-        assert plain.seconds_left is None
         plain.running(2)
         clock.now += 30
         plain.finished("a", 90.0)
