@@ -29,33 +29,31 @@ def axes_of(
     groups = zipped if isinstance(zipped, list) else [zipped]
     axes: list[Axis] = []
     seen: dict[ConfigPath, SpecPath] = {}
-    named: list[tuple[SpecPath, list[str], dict[str, list[Any]]]] = [
-        (("grid", name), [name], {name: values}) for name, values in grid.items()
+    placed: list[tuple[SpecPath, dict[str, list[Any]]]] = [
+        (("grid", name), {name: values}) for name, values in grid.items()
     ]
-    for index, group in enumerate(groups):
-        if group:
-            named.append(
-                (("zip", index) if isinstance(zipped, list) else ("zip",), list(group), group)
-            )
-    for where, names, lists in named:
+    placed += [
+        (("zip", index) if isinstance(zipped, list) else ("zip",), group)
+        for index, group in enumerate(groups)
+        if group
+    ]
+    for where, group in placed:
         places: list[SpecPath] = []
-        for name in names:
+        for name, values in group.items():
             place: SpecPath = where if where[0] == "grid" else (*where, name)
-            _check_axis(place, name, lists[name])
+            _check_axis(place, name, values)
             config_path = ConfigPath.parse(name)
             if config_path in seen:
                 first = place_of(seen[config_path])
                 raise ConfigError(place, f"axis {name!r} is already varied at {first}; keep one")
             seen[config_path] = place
             places.append(place)
-        lengths = {name: len(lists[name]) for name in names}
+        lengths = {name: len(values) for name, values in group.items()}
         if len(set(lengths.values())) > 1:
             raise ConfigError(
                 where, f"axes that move together have equal lengths, but these have {lengths}"
             )
-        axes.append(
-            (tuple(names), tuple(zip(*(lists[name] for name in names), strict=True)), tuple(places))
-        )
+        axes.append((tuple(group), tuple(zip(*group.values(), strict=True)), tuple(places)))
     return axes
 
 

@@ -95,8 +95,6 @@ class Exclusions:
 
 
 _WHOLE_NUMBERS = (("seed",), ("model", "depth"))
-
-
 _RESOLVED_TOGETHER = ("model", "scheme")
 
 
@@ -108,11 +106,7 @@ def _surroundings(point: Point, path: ConfigPath) -> str:
 
 def _named_path(name: str, value: Any) -> ConfigPath:
     path = ConfigPath.parse(name)
+    values = value if isinstance(value, list) else [value]
+    is_name = values and all(isinstance(v, str) for v in values)
     # A name alone excludes that model or dataset with whatever options.
-    return ConfigPath((*path, "name")) if name in NAMED and _is_name(value) else path
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) or (
-        isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value)
-    )
+    return ConfigPath((*path, "name")) if name in NAMED and is_name else path

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from trainers.config.training import Frozen
 
 Fault = Literal["trainer_error", "out_of_memory", "worker_lost", "hung"]
 """What counts against a run. A driver that ends, or a storage that is away, does not."""
@@ -12,10 +14,8 @@ Fault = Literal["trainer_error", "out_of_memory", "worker_lost", "hung"]
 MOST_SECONDS = 30 * 24 * 3600.0
 
 
-class Attempts(BaseModel):
+class Attempts(Frozen):
     """How often a run may meet a fault before it fails: 1 is at the first time."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     attempts: int = Field(ge=1, le=1000)
 
@@ -46,24 +46,20 @@ class Hung(Attempts):
 
     attempts: int = Field(default=3, ge=1, le=1000)
     # Heartbeats are read every two seconds.
-    seconds: float = Field(default=1800.0, ge=10, le=MOST_SECONDS, allow_inf_nan=False)
+    seconds: float = Field(default=1800.0, ge=10, le=MOST_SECONDS)
 
 
-class Unreachable(BaseModel):
+class Unreachable(Frozen):
     """Storage or database cannot be reached: for how many seconds operations are tried again.
 
     No run fails by it.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    seconds: float = Field(default=3600.0, ge=0, le=MOST_SECONDS, allow_inf_nan=False)
+    seconds: float = Field(default=3600.0, ge=0, le=MOST_SECONDS)
 
 
-class FaultPolicies(BaseModel):
+class FaultPolicies(Frozen):
     """The `faults` of a spec; never part of a run's identity."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     trainer_error: TrainerError = TrainerError()
     out_of_memory: OutOfMemory = OutOfMemory()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,17 +23,9 @@ from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
 
 CONFIG_KEYS = (
-    "model",
-    "scheme",
-    "depth",
-    "seed",
-    "dataset",
-    "training",
-    "precision",
-    "compile",
-    "probes",
+    "model", "scheme", "depth", "seed", "dataset", "training", "precision", "compile", "probes",
     "trainer",
-)
+)  # fmt: skip
 """The keys of a spec that make up a run's config."""
 
 NAMED = ("model", "dataset")
@@ -221,31 +213,21 @@ def _not_a_model(value: Any) -> str:
     )
 
 
-def identity(point: Point, config: RunConfig) -> str:
-    """The run's id. Raises ConfigError for a number that has no canonical form."""
-    try:
-        return config.run_id
-    except ValueError:
-        found = _without_canonical_form(config.to_json(), ())
-        if found is None:
-            raise
-        path, number = found
+def check_numbers(point: Point, config: RunConfig) -> None:
+    """Raises ConfigError if a number has no canonical form, for which the run has no id."""
+    for path, number in _without_canonical_form(config.to_json(), ()):
         raise ConfigError(
             point.place(path),
             f"{'.'.join(map(str, path))}: {number} is not allowed: numbers are finite, and whole "
             "ones below 2**53",
-        ) from None
+        )
 
 
-def _without_canonical_form(value: Any, path: SpecPath) -> tuple[SpecPath, Any] | None:
+def _without_canonical_form(value: Any, path: SpecPath) -> Iterator[tuple[SpecPath, Any]]:
     if isinstance(value, (dict, list)):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, item in items:
-            found = _without_canonical_form(item, (*path, key))
-            if found:
-                return found
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _without_canonical_form(item, (*path, key))
     elif isinstance(value, (float, int)) and (
         not isfinite(value) if isinstance(value, float) else abs(value) > _LARGEST_WHOLE
     ):
-        return path, value
-    return None
+        yield path, value

@@ -19,11 +19,6 @@ def shipped_spec(path: Path) -> Path | None:
     return found if found is not None and (path.is_dir() or not path.exists()) else None
 
 
-def shipped_source(name: str) -> str:
-    """Where a shipped spec was read, for messages and for the database."""
-    return f"{name}.yaml (shipped)"
-
-
 def shipped_hint(path: Path) -> str:
     """What to say of shipped specs where there is no file at `path`; begins with a semicolon."""
     names = shipped_specs()

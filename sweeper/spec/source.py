@@ -22,7 +22,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from sweeper.errors import Place, RequestError, SpecError
-from sweeper.spec.shipped import shipped_hint, shipped_source, shipped_spec
+from sweeper.spec.shipped import shipped_hint, shipped_spec
 from trainers.errors import ConfigError
 
 LARGEST_FILE = 250_000
@@ -119,7 +119,7 @@ def read_spec_file(path: Path) -> SpecSource:
     Raises RequestError if there is neither, SpecError if it is too large or no mapping.
     """
     if (shipped := shipped_spec(path)) is not None:
-        return parse_spec(shipped.read_text("utf-8"), shipped_source(shipped.stem))
+        return parse_spec(shipped.read_text("utf-8"), f"{shipped.name} (shipped)")
     # A file name is bytes to the system, and need not be text.
     name = os.fsencode(path).decode("utf-8", "backslashreplace")
     shown = in_one_line(name)
@@ -300,9 +300,9 @@ class _Reader:
         try:
             value = self._constructor.construct_object(node)
         except (ValueError, LookupError, ArithmeticError, YAMLError):
-            raise refusal(place, f"{_short(node.value)} cannot be read as {kind}") from None
+            raise refusal(place, f"{shortened(node.value)} cannot be read as {kind}") from None
         if isinstance(value, int) and abs(value) > LARGEST_WHOLE:
-            raise refusal(place, f"{_short(node.value)} has more digits than any number here")
+            raise refusal(place, f"{shortened(node.value)} has more digits than any number here")
         return self._text(value, place) if isinstance(value, str) else value
 
     def _text(self, value: str, place: Place) -> str:
@@ -312,7 +312,7 @@ class _Reader:
         joined = value.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
         if found := _NO_TEXT.search(joined):
             raise refusal(
-                place, f"{found[0]!r} in {_short(value)} is no character of a text; remove it"
+                place, f"{found[0]!r} in {shortened(value)} is no character of a text; remove it"
             )
         return joined
 
@@ -324,7 +324,7 @@ class _Reader:
                 raise refusal(place, "merge keys (<<) are not supported; write the keys out")
             key = self.read(key_node, (*path, "<key>"), depth + 1)
             if not isinstance(key, str):
-                raise refusal(place, f"{_short(key)} is not a key: keys are text; quote it")
+                raise refusal(place, f"{shortened(key)} is not a key: keys are text; quote it")
             if key in result:
                 first = self.places[(*path, key)]
                 raise refusal(
@@ -337,11 +337,12 @@ class _Reader:
 
 def _foreign(node: Node) -> str:
     if node.tag == _YAML_TAG + "timestamp":
-        return f"{_short(node.value)} is a date, and a spec has none: for text, put it in quotes"
+        return f"{shortened(node.value)} is a date, and a spec has none: for text, put it in quotes"
     return f"{node.tag} is not allowed: a spec holds plain numbers, texts, lists and mappings"
 
 
-def _short(value: Any) -> str:
+def shortened(value: Any) -> str:
+    """The value as Python writes it, of bounded length."""
     text = repr(value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."
 

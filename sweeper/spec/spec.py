@@ -15,7 +15,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 
 from sweep_plugins import PluginError, UnknownNameError
 from sweeper.spec.axes import axes_of
@@ -24,7 +24,7 @@ from sweeper.spec.fault_policies import FaultPolicies
 from sweeper.spec.garbage_collection import without_cycle_collection
 from sweeper.spec.grid import Axis, Grid
 from sweeper.spec.overrides import apply_override
-from sweeper.spec.points import CONFIG_KEYS, ConfigPath, Point, check_key, identity, resolve
+from sweeper.spec.points import CONFIG_KEYS, ConfigPath, Point, check_key, check_numbers, resolve
 from sweeper.spec.source import SpecPath, SpecSource, parse_spec, read_spec_file
 from sweeper.spec.validation import explain
 from trainers.config.evaluations import EVALUATIONS, EvaluationConfig, key_of_kind, parse_evaluation
@@ -111,23 +111,13 @@ def spec_from_text(text: str, source: str, overrides: Sequence[str] = ()) -> Spe
 
 
 class _Layout(BaseModel):
-    """The top level of a spec. Config keys are checked later, point by point."""
+    """The top level of a spec, but for the keys of the config."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: str | None = None
     description: str | None = None
     published: str | None = None
-    model: Any = None
-    scheme: Any = None
-    depth: Any = None
-    seed: Any = None
-    dataset: Any = None
-    training: Any = None
-    precision: Any = None
-    compile: Any = None
-    probes: Any = None
-    trainer: Any = None
     grid: dict[str, list[Any]] = {}
     zip: dict[str, list[Any]] | list[dict[str, list[Any]]] = {}
     include: list[dict[str, Any]] = []
@@ -135,6 +125,11 @@ class _Layout(BaseModel):
     evaluations: list[dict[str, Any]] = []
     resources: Resources = Resources()
     faults: FaultPolicies = FaultPolicies()
+
+
+# The keys of the config may hold anything here: they are checked later, point by point.
+_ANYTHING: dict[str, Any] = dict.fromkeys(CONFIG_KEYS, (Any, None))
+_WHOLE_LAYOUT = create_model("_WholeLayout", __base__=_Layout, **_ANYTHING)
 
 
 def _spec(source: SpecSource, overrides: tuple[str, ...]) -> Spec:
@@ -149,9 +144,9 @@ def _expanded(source: SpecSource, overrides: tuple[str, ...]) -> Spec:
     # None stands for absent in every optional key: `zip:` with nothing after it is no error.
     given = {key: value for key, value in source.data.items() if value is not None}
     try:
-        layout = _Layout.model_validate(given)
+        layout = _WHOLE_LAYOUT.model_validate(given)
     except ValidationError as error:
-        raise explain(error, _Layout, given) from None
+        raise explain(error, _WHOLE_LAYOUT, given) from None
     name = Path(source.name).stem if layout.name is None else layout.name
     if not SWEEP_NAME.fullmatch(name):
         raise ConfigError(
@@ -214,7 +209,8 @@ def _configs(source: SpecSource, layout: _Layout) -> tuple[RunConfig, ...]:
         try:
             run_id = config.run_id
         except ValueError:
-            run_id = identity(point(), config)
+            check_numbers(point(), config)
+            raise
         configs.setdefault(run_id, config)
 
     # A spec with neither axes nor included points is one run; include alone is just its points.

@@ -9,16 +9,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from sweep_plugins import did_you_mean
-from sweeper.spec.source import SpecPath
+from sweeper.spec.source import SpecPath, shortened
 from trainers.config.dataset import DatasetConfig, config_class
 from trainers.config.probes import PROBES
 from trainers.errors import ConfigError
 from trainers.models import MODELS, ModelOptions
-
-LONGEST_VALUE = 80
-
-_NO_MAPPING = ("dict_type", "model_type")
-"""Types of pydantic's errors where a mapping was expected."""
 
 
 def explain(
@@ -100,12 +95,10 @@ def _message(
         return f"unknown key {key!r}{f' in {where}' if where else ''}{hint}{known}"
     if problem["type"] == "missing":
         return f"{name} is missing"
-    shown = repr(problem["input"])
-    if len(shown) > LONGEST_VALUE:
-        shown = shown[: LONGEST_VALUE - 3] + "..."
     # YAML's word, not pydantic's.
-    rule = "input should be a mapping" if problem["type"] in _NO_MAPPING else problem["msg"]
-    return f"{name}: {shown} is not allowed: {rule[:1].lower()}{rule[1:]}"
+    no_mapping = problem["type"] in ("dict_type", "model_type")
+    rule = "input should be a mapping" if no_mapping else problem["msg"]
+    return f"{name}: {shortened(problem['input'])} is not allowed: {rule[:1].lower()}{rule[1:]}"
 
 
 def _allowed_keys(model: type[BaseModel] | None, path: SpecPath, data: Any) -> list[str]:
