@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-EXIT_ALL_DONE = 0
 EXIT_SOME_FAILED = 1
 
 

@@ -19,31 +19,23 @@ class InlineExecutor(Executor):
     A task that hangs or crashes does the same to the driver, and a cancelled one runs to its end.
     """
 
-    def __init__(self, device: str, options: ExecutorOptions) -> None:
-        self._device = device
+    def __init__(self, options: ExecutorOptions) -> None:
+        self._device = options.resources.device
         self._heartbeat = Heartbeat(options.stop_asked)
         self._tasks: list[Task] = []
 
     @classmethod
     @override
     def start(cls, options: ExecutorOptions) -> Self:
-        if options.dashboard:
-            raise ResourceError("--ray-dashboard needs --executor ray: inline has no web page")
-        if options.address is not None:
-            raise ResourceError(
-                f"--ray-address {options.address} needs --executor ray: inline runs in this process"
-            )
-        gpus = options.resources.gpus
-        if gpus == 0:
-            return cls("cpu", options)
-        import torch
+        if gpus := options.resources.gpus:
+            import torch
 
-        if not torch.cuda.is_available():
-            raise ResourceError(
-                f"the spec asks for {gpus:g} of a GPU a run, and torch sees none here; "
-                "--set resources.gpus=0 trains on the CPU"
-            )
-        return cls("cuda", options)
+            if not torch.cuda.is_available():
+                raise ResourceError(
+                    f"the spec asks for {gpus:g} of a GPU a run, and torch sees none here; "
+                    "--set resources.gpus=0 trains on the CPU"
+                )
+        return cls(options)
 
     @property
     @override

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from typing_extensions import override
 
@@ -34,6 +34,7 @@ from sweeper.executors.ray_connection import connect, signals_deferred
 from sweeper.executors.ray_slots import require_room, slots_of_node
 from sweeper.executors.worker import (
     Heartbeat,
+    Loss,
     Lost,
     LostInBundle,
     Outcome,
@@ -276,9 +277,8 @@ class RayExecutor(Executor):
             outcomes: list[Outcome] = ray.get(worker.outcomes)
         except RayError as error:
             # The process is gone: killed, out of memory, or its node lost.
-            kind: Literal["worker_lost", "out_of_memory"] = "worker_lost"
-            if isinstance(error, OutOfMemoryError) or "running low on memory" in str(error):
-                kind = "out_of_memory"
+            no_memory = isinstance(error, OutOfMemoryError) or "running low on memory" in str(error)
+            kind: Loss = "out_of_memory" if no_memory else "worker_lost"
             return self._lost(worker, _reason(error), kind)
         worker.tasks, worker.outcomes, worker.heartbeat = (), None, None
         # After an error on a GPU, a process may fail whatever it does next, or keep its memory.
@@ -288,9 +288,7 @@ class RayExecutor(Executor):
             self._end(worker)
         return outcomes
 
-    def _lost(
-        self, worker: _Worker, reason: str, kind: Literal["worker_lost", "out_of_memory", "hung"]
-    ) -> list[Outcome]:
+    def _lost(self, worker: _Worker, reason: str, kind: Loss) -> list[Outcome]:
         """Ends the worker; what becomes of its tasks."""
         self._end(worker)
         if len(worker.tasks) > 1:

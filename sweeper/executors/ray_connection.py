@@ -74,8 +74,6 @@ def connect(address: str | None, dashboard: bool) -> None:
             "dashboard_host": LOOPBACK,
             "_node_ip_address": LOOPBACK,
         }
-    elif dashboard:
-        raise ResourceError("--ray-dashboard is for a local Ray; a cluster's head starts its own")
     try:
         with _no_cluster() if address is None else nullcontext():
             ray.init(**options)

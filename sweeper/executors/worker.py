@@ -108,6 +108,9 @@ class MachineFault:
     kind: Literal["dataset_missing", "plugin_missing", "storage"]
 
 
+Loss = Literal["worker_lost", "hung", "out_of_memory"]
+
+
 @dataclass(frozen=True)
 class Lost:
     """The worker vanished before it returned an outcome, or was killed without a heartbeat."""
@@ -115,7 +118,7 @@ class Lost:
     traceback: ClassVar[str | None] = None
     task: Task
     reason: str
-    kind: Literal["worker_lost", "hung", "out_of_memory"] = "worker_lost"
+    kind: Loss = "worker_lost"
     host: str = ""
     node: str = ""
 
@@ -236,7 +239,7 @@ def _execute(task: Task, heartbeat: Heartbeat) -> Any:
     }
     if task.attempt is None:
         try:
-            measured = evaluate_stored(
+            return evaluate_stored(
                 task.config,
                 task.evaluations,
                 folders=folders,
@@ -245,7 +248,6 @@ def _execute(task: Task, heartbeat: Heartbeat) -> Any:
             )
         except CheckpointError as error:
             raise CheckpointError(f"{error}{away}") from error
-        return measured
     folder = home.child(str(task.attempt))
 
     def on_epoch(metrics: EpochMetrics) -> None:

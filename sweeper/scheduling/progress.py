@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
@@ -15,10 +14,13 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_PLAIN_LINES = 5.0
 
 
-class Progress(ABC):
-    """Counts of one sweep. Goes to stderr, since stdout is for tables."""
+class Progress:
+    """Counts of one sweep as lines of text, for logs and pipes."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._name = "sweep"
+        self._last_event_at = 0.0
         self.total = 0
         self.done = 0
         self.failures = 0
@@ -101,30 +103,9 @@ class Progress(ABC):
             text += f", {60 * rate:.1f} a minute, {left} left"
         return text
 
-    @abstractmethod
-    def _display(self, name: str) -> Any:
-        """A context manager around the whole display."""
-
-    @abstractmethod
-    def _refresh(self) -> None:
-        """The counts have changed."""
-
-    @abstractmethod
-    def _event(self, text: str, *, important: bool = False) -> None:
-        """An event of one run."""
-
-
-class PlainProgress(Progress):
-    """Lines of text, for logs and pipes."""
-
-    def __init__(self, stream: TextIO) -> None:
-        super().__init__()
-        self._stream = stream
-        self._name = "sweep"
-        self._last = 0.0
-
     @contextmanager
     def _display(self, name: str) -> Iterator[None]:
+        """Around everything that is shown."""
         self._name = name
         self._line(f"{self.done} of {self.total} done before")
         try:
@@ -133,12 +114,12 @@ class PlainProgress(Progress):
             self._line(self.counts())
 
     def _refresh(self) -> None:
-        pass
+        """The counts have changed."""
 
     def _event(self, text: str, *, important: bool = False) -> None:
         # A line for each of thousands of quick runs would bury the failures.
-        if important or time.monotonic() - self._last >= SECONDS_BETWEEN_PLAIN_LINES:
-            self._last = time.monotonic()
+        if important or time.monotonic() - self._last_event_at >= SECONDS_BETWEEN_PLAIN_LINES:
+            self._last_event_at = time.monotonic()
             self._line(f"{self.counts()}; {text}")
 
     def _line(self, text: str) -> None:
@@ -149,7 +130,7 @@ class LiveProgress(Progress):
     """A bar with counts, rewritten in place by rich."""
 
     def __init__(self, stream: TextIO) -> None:
-        super().__init__()
+        super().__init__(stream)
         from rich.console import Console
 
         self._console = Console(file=stream)
@@ -173,9 +154,9 @@ class LiveProgress(Progress):
             self._refresh()
 
     def _refresh(self) -> None:
-        if self._bar is None:
-            return
-        self._bar.update(self._task, completed=self.done + self.failures, counts=self.counts())
+        if self._bar is not None:
+            settled = self.done + self.failures
+            self._bar.update(self._task, completed=settled, counts=self.counts())
 
     def _event(self, text: str, *, important: bool = False) -> None:
         if important:
@@ -189,10 +170,9 @@ def run_label(run: PendingRun) -> str:
 
 
 def make_progress() -> Progress:
-    """Live if both stdout and stderr are a terminal, plain lines otherwise."""
-    if sys.stdout.isatty() and sys.stderr.isatty():
-        return LiveProgress(sys.stderr)
-    return PlainProgress(sys.stderr)
+    """Live if both stdout and stderr are a terminal; on stderr, since stdout is for tables."""
+    live = sys.stdout.isatty() and sys.stderr.isatty()
+    return LiveProgress(sys.stderr) if live else Progress(sys.stderr)
 
 
 def format_seconds(seconds: float) -> str:

@@ -135,7 +135,7 @@ _WHOLE_LAYOUT = create_model("_WholeLayout", __base__=_Layout, **_ANYTHING)
 def _spec(source: SpecSource, overrides: tuple[str, ...]) -> Spec:
     for override in overrides:
         apply_override(source, override)
-    with source.placing_errors():
+    with source.placing_errors(), without_cycle_collection():
         return _expanded(source, overrides)
 
 
@@ -154,13 +154,11 @@ def _expanded(source: SpecSource, overrides: tuple[str, ...]) -> Spec:
             f"{name!r} is not a name for a sweep: add name: with letters, digits, '_', '-' and "
             "'.', at most 100, beginning with a letter or digit",
         )
-    with without_cycle_collection():
-        configs = _configs(source, layout)
     return Spec(
         name=name,
         description=layout.description,
         published=layout.published,
-        configs=configs,
+        configs=_configs(source, layout),
         evaluations=_evaluations(layout.evaluations),
         resources=layout.resources,
         faults=layout.faults,

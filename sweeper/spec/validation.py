@@ -108,13 +108,10 @@ def _allowed_keys(model: type[BaseModel] | None, path: SpecPath, data: Any) -> l
     for key in path:
         field = model.model_fields.get(str(key)) if model else None
         annotation: Any = field.annotation if field else None
-        model = annotation if _is_model(annotation) else None
+        is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        model = annotation if is_model else None
         if model is ModelOptions:
             model = MODELS[data["model"]["name"]].options
         if model is DatasetConfig:
             model = config_class(data["dataset"]["name"])
     return sorted(model.model_fields) if model else []
-
-
-def _is_model(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

@@ -15,7 +15,7 @@ from sweeper.executors.worker import Lost, LostInBundle, Outcome, Stopped, Task
 from sweeper.home import Home
 from sweeper.planning.cost import CostModel
 from sweeper.scheduling.lease_keeper import LeaseKeeper
-from sweeper.scheduling.progress import PlainProgress
+from sweeper.scheduling.progress import Progress
 from sweeper.scheduling.scheduler import run_sweep
 from sweeper.scheduling.signals import StopRequest
 from sweeper.spec.spec import Spec
@@ -63,7 +63,7 @@ class SteppedSweep:
                     home,
                     start,
                     CostModel({}),
-                    PlainProgress(io.StringIO()),
+                    Progress(io.StringIO()),
                     self.stop,
                 )
             except (Interrupted, KeyboardInterrupt, ResourceError, StorageError) as error:

@@ -7,7 +7,7 @@ import pytest
 
 from results.records import OtherDriver
 from sweeper.scheduling import progress
-from sweeper.scheduling.progress import LiveProgress, PlainProgress, format_seconds, make_progress
+from sweeper.scheduling.progress import LiveProgress, Progress, format_seconds, make_progress
 
 
 class Clock:
@@ -32,7 +32,7 @@ def stream():
 
 @pytest.fixture
 def plain(stream, clock):
-    return PlainProgress(stream)
+    return Progress(stream)
 
 
 def lines(stream) -> list[str]:
@@ -114,7 +114,7 @@ def test_who_else_works_on_the_sweep_is_said_when_it_changes(plain, stream):
     ]
 
 
-@pytest.mark.parametrize("make", [PlainProgress, LiveProgress])
+@pytest.mark.parametrize("make", [Progress, LiveProgress])
 def test_what_the_driver_waits_for_is_said_before_and_after_it_begins(make):
     stream = io.StringIO()
     progress = make(stream)
@@ -151,9 +151,9 @@ def test_live_progress_prints_failures_and_survives_markup():
     ("out", "err", "kind"),
     [
         (True, True, LiveProgress),
-        (False, True, PlainProgress),
-        (True, False, PlainProgress),
-        (False, False, PlainProgress),
+        (False, True, Progress),
+        (True, False, Progress),
+        (False, False, Progress),
     ],
 )
 def test_a_live_line_needs_a_terminal_on_both_streams(out, err, kind, monkeypatch):

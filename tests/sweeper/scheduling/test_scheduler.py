@@ -31,7 +31,7 @@ from sweeper.executors.worker import (
 from sweeper.home import Home
 from sweeper.planning.cost import CostModel
 from sweeper.scheduling.lease_keeper import LeaseKeeper
-from sweeper.scheduling.progress import PlainProgress
+from sweeper.scheduling.progress import Progress
 from sweeper.scheduling.scheduler import run_sweep
 from sweeper.scheduling.signals import StopRequest
 from sweeper.scheduling.summary import Summary
@@ -116,7 +116,7 @@ class Laboratory:
                 self.home,
                 start,
                 CostModel({}),
-                PlainProgress(self.log),
+                Progress(self.log),
                 request,
             )
 
