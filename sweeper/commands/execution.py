@@ -143,20 +143,14 @@ def _summarize(spec: Spec, summary: Summary, counts: dict[str, int]) -> None:
         if summary.evaluated:
             parts.append(f"{summary.evaluated} evaluated from stored weights")
         say(f"{spec.name}: {done} ({', '.join(parts)})")
-    if summary.unmeasured:
-        say(f"{summary.unmeasured} finished runs could not be evaluated; the lines above say why")
-    if summary.change.requeued:
-        say(f"{format_runs(summary.change.requeued)} cancelled before had been queued again")
-    if counts["cancelled"]:
-        say(
-            f"{format_runs(counts['cancelled'])} cancelled: "
-            f"`sweep retry {spec.name}` queues them again"
-        )
-    if summary.change.removed:
-        say(f"{summary.change.removed} runs left the sweep; their results stay")
-    if counts["failed"]:
-        say(
-            f"{counts['failed']} failed: `sweep status {spec.name}` says why; "
-            f"`sweep retry {spec.name}` queues them again"
-        )
+    change, again = summary.change, f"`sweep retry {spec.name}` queues them again"
+    for count, words, sentence in (
+        (summary.unmeasured, str, "finished runs could not be evaluated; the lines above say why"),
+        (change.requeued, format_runs, "cancelled before had been queued again"),
+        (counts["cancelled"], format_runs, f"cancelled: {again}"),
+        (change.removed, str, "runs left the sweep; their results stay"),
+        (counts["failed"], str, f"failed: `sweep status {spec.name}` says why; {again}"),
+    ):
+        if count:
+            say(f"{words(count)} {sentence}")
     say(f"ask it: sweep report {spec.name} --group-by zero_stable")

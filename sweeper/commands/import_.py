@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -34,26 +33,21 @@ def import_(
     """Add the sweeps of an archive to the database; nothing there is changed or doubled."""
     from results.archive.reading import open_archive
     from results.store.store import Store
+    from sweeper.spec.spec import SWEEP_NAME
 
     database = home_at(home, db).database
     with open_archive(archive) as opened:
         renamed = _renamed(names, opened.sweeps)
-        _check_names(renamed.get(sweep, sweep) for sweep in opened.sweeps)
+        for name in [renamed.get(sweep, sweep) for sweep in opened.sweeps]:
+            if not SWEEP_NAME.fullmatch(name):
+                raise RequestError(
+                    f"{name!r} is not a name for a sweep: use letters, digits, '_', '-' and '.'"
+                    " (--as gives a sweep of the archive another name)"
+                )
         with Store.open(database) as store:
             merged = store.merge(opened, renamed)
     for sentence in merged.sentences():
         say(sentence)
-
-
-def _check_names(names: Iterable[str]) -> None:
-    from sweeper.spec.spec import SWEEP_NAME
-
-    for name in names:
-        if not SWEEP_NAME.fullmatch(name):
-            raise RequestError(
-                f"{name!r} is not a name for a sweep: use letters, digits, '_', '-' and '.'"
-                " (--as gives a sweep of the archive another name)"
-            )
 
 
 def _renamed(names: list[str], sweeps: tuple[str, ...]) -> dict[str, str]:

@@ -25,18 +25,11 @@ from trainers.storage import Folder, open_folder
 from trainers.training.out_of_memory import is_out_of_memory
 
 SENTINELS = "drivers"
-"""The folder of the storage that holds a sentinel of each driver at work."""
+"""The folder of the storage that holds a sentinel of each driver at work.
 
-
-@dataclass(frozen=True)
-class StorageSentinel:
-    """A file that the driver writes into the storage, for workers to read.
-
-    A worker that does not find it there sees another folder under the same name.
-    """
-
-    name: str
-    content: str
+A sentinel is a file whose name, unlike any other, is its content. A worker that does not find it
+there sees another folder under the same name as the driver.
+"""
 
 
 @dataclass(frozen=True)
@@ -49,7 +42,7 @@ class Task:
         storage: where runs are kept, a path or URL; holds a folder for each run, which holds one
             for each attempt.
         earlier_storages: others that may hold earlier attempts of this run.
-        sentinel: what to find in the storage.
+        sentinel: the file to find among the SENTINELS of the storage; None for any storage.
         attempt: the attempt to train as, or None to evaluate the stored weights.
         threads: CPU threads.
         multiplier: how many times the resources of one slot it gets.
@@ -66,7 +59,7 @@ class Task:
     data_dir: Path
     device: str
     threads: int
-    sentinel: StorageSentinel | None = None
+    sentinel: str | None = None
     earlier_storages: tuple[str, ...] = ()
     multiplier: int = 1
     avoid: frozenset[str] = frozenset()
@@ -273,10 +266,10 @@ def _find_sentinel(storage: Folder, task: Task) -> None:
     if task.sentinel is None:
         return
     try:
-        found = storage.child(SENTINELS).read(task.sentinel.name).decode(errors="replace")
+        found = storage.child(SENTINELS).read(task.sentinel).decode(errors="replace")
     except FileNotFoundError:
         found = ""
-    if found != task.sentinel.content:
+    if found != task.sentinel:
         raise StorageError(
             f"{storage.location} is not the same on {socket.gethostname()} as on the driver's"
             " machine: --storage names a folder that every machine mounts, or a URL such as"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from results.records import PendingRun
 from results.store.store import Store
-from sweeper.executors.worker import StorageSentinel, Task
+from sweeper.executors.worker import Task
 from sweeper.scheduling.backlog import Backlog
 from sweeper.scheduling.lease_keeper import LeaseKeeper
 from sweeper.scheduling.run_storage import RunStorage
@@ -29,7 +29,7 @@ class Claims:
     spec: Spec
     store: Store
     storage: RunStorage
-    sentinel: StorageSentinel
+    sentinel: str
     data_dir: Path
     backlog: Backlog
     running: dict[str, tuple[PendingRun, Task]] = field(default_factory=dict)

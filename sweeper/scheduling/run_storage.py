@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from sweeper.executors.worker import SENTINELS, StorageSentinel, attempt_folders, run_folder
+from sweeper.executors.worker import SENTINELS, attempt_folders, run_folder
 from trainers.errors import StorageError
 from trainers.run import read_result
 from trainers.storage import open_folder
@@ -30,18 +30,17 @@ class RunStorage:
         self.location = self._folder.location
 
     @contextmanager
-    def sentinel(self) -> Iterator[StorageSentinel]:
+    def sentinel(self) -> Iterator[str]:
         """A file in the storage that workers must find: then all of them mean the same storage."""
         # Without retries: whoever starts a sweep is to know at once that its storage is away.
         folder = open_folder(self.location).child(SENTINELS)
-        token = uuid.uuid4().hex
-        sentinel = StorageSentinel(token, token)
-        folder.write(sentinel.name, sentinel.content.encode())
+        sentinel = uuid.uuid4().hex
+        folder.write(sentinel, sentinel.encode())
         try:
             yield sentinel
         finally:
             with suppress(StorageError):
-                folder.remove(sentinel.name)
+                folder.remove(sentinel)
 
     def result(
         self, run_id: str, attempt: int, storage: str | None = None

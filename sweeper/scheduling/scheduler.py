@@ -20,7 +20,7 @@ from results.records import OtherDriver, PendingRun
 from results.store.store import Store
 from sweeper.errors import Interrupted, ResourceError
 from sweeper.executors import Executor
-from sweeper.executors.worker import Finished, StorageSentinel
+from sweeper.executors.worker import Finished
 from sweeper.home import Home
 from sweeper.planning.cost import CostModel
 from sweeper.planning.plan import new_evaluation, new_runs
@@ -90,7 +90,7 @@ class _Driver:
     spec: Spec
     store: Store
     storage: RunStorage
-    sentinel: StorageSentinel
+    sentinel: str
     home: Home
     costs: CostModel
     progress: Progress

@@ -17,16 +17,14 @@ class StopRequest:
     The first SIGINT (Control-C) or SIGTERM asks. A second SIGINT raises KeyboardInterrupt in the
     main thread; after SIGTERM, by which schedulers announce preemption, that happens by itself
     after `grace` seconds.
+
+    Attributes:
+        asked: whether a signal has asked the sweep to stop.
     """
 
     def __init__(self, grace: float) -> None:
         self._grace = grace
-        self._asked = False
-
-    @property
-    def asked(self) -> bool:
-        """Whether a signal has asked the sweep to stop."""
-        return self._asked
+        self.asked = False
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -45,12 +43,12 @@ class StopRequest:
                 signal.signal(number, handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self._asked and number == signal.SIGINT:
+        if self.asked and number == signal.SIGINT:
             raise KeyboardInterrupt
         if number == signal.SIGTERM and signal.getitimer(signal.ITIMER_REAL)[0] == 0:
             signal.setitimer(signal.ITIMER_REAL, max(self._grace, 1e-6))
-        if not self._asked:
-            self._asked = True
+        if not self.asked:
+            self.asked = True
             os.write(2, _STOPPING)  # print is not safe inside a signal handler
 
     def _stop_now(self, number: int, frame: FrameType | None) -> None:

@@ -353,7 +353,7 @@ class LifeOfRuns(RuleBasedStateMachine):
     def somebody_presses_control_c(self, which: int, at_once: bool) -> None:
         for actor in self._those(Actor.sweeps, which):
             assert actor.sweep is not None
-            actor.sweep.stop._asked = True
+            actor.sweep.stop.asked = True
             if at_once:
                 actor.sweep.interrupt()
 

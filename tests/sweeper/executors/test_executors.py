@@ -24,7 +24,6 @@ from sweeper.executors.worker import (
     Outcome,
     Raised,
     Stopped,
-    StorageSentinel,
     Task,
 )
 from sweeper.spec.spec import Resources
@@ -214,15 +213,15 @@ def test_asked_to_stop_a_task_ends_after_its_epoch(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_sees_another_storage_says_so(executor: Executor, tmp_path: Path) -> None:
-    submit(executor, make_task(tmp_path, sentinel=StorageSentinel("driver", "secret")))
+    submit(executor, make_task(tmp_path, sentinel="secret"))
     (outcome,) = wait_for(executor, 1)
     assert isinstance(outcome, MachineFault)
     assert outcome.kind == "storage"
     assert "--storage" in outcome.error
     marks = tmp_path / "runs" / SENTINELS
     marks.mkdir(parents=True)
-    (marks / "driver").write_text("secret")
-    submit(executor, make_task(tmp_path, sentinel=StorageSentinel("driver", "secret")))
+    (marks / "secret").write_text("secret")
+    submit(executor, make_task(tmp_path, sentinel="secret"))
     (outcome,) = wait_for(executor, 1)
     assert isinstance(outcome, Finished)
 
