@@ -52,17 +52,12 @@ def _planned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """As columns; `settings` only where anything varies that the others do not show."""
     varied = any(row["settings"] for row in rows)
     columns = [column for column in _PLANNED if varied or column != "settings"]
-    shown = [{column: row[column] for column in columns} for row in rows]
-    if varied:
-        for row in shown:
-            settings = row["settings"].items()
-            row["settings"] = ", ".join(
-                f"{path.split('.')[-1]} {_said(at)}" for path, at in settings
-            )
-    return shown
+    return [{c: _said(row[c]) if c == "settings" else row[c] for c in columns} for row in rows]
 
 
 def _said(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{path.split('.')[-1]} {_said(at)}" for path, at in value.items())
     if isinstance(value, list):
         return f"[{', '.join(map(_said, value))}]"
     return f"{value:g}" if isinstance(value, float) else str(value)

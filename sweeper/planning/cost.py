@@ -43,9 +43,8 @@ class CostModel:
         """
         timed: dict[Kind, list[tuple[RunConfig, float]]] = {}
         for sample in samples:
-            if not sample.images_per_second:
-                continue
-            if device is not None and not (sample.device or device).startswith(device):
+            elsewhere = device is not None and not (sample.device or device).startswith(device)
+            if elsewhere or not sample.images_per_second:
                 continue
             try:
                 config = RunConfig.model_validate(sample.config)

@@ -60,7 +60,12 @@ class Exclusions:
                 continue
             around = (*key, number, _surroundings(point, path))
             if around not in self._known:
-                self._known[around] = self._would_be_same(key, path, alternative, point, config)
+                changed = point.copy()
+                try:
+                    changed.set(path, alternative, ("exclude", *key))
+                    self._known[around] = resolve(changed) == config
+                except ConfigError as error:
+                    self._known[around] = error
             same = self._known[around]
             if isinstance(same, ConfigError):
                 # Not a value for this point; maybe for another.
@@ -70,16 +75,6 @@ class Exclusions:
             if same:
                 return True
         return False
-
-    def _would_be_same(
-        self, key: tuple[int, str], path: ConfigPath, value: Any, point: Point, config: RunConfig
-    ) -> bool | ConfigError:
-        changed = point.copy()
-        try:
-            changed.set(path, value, ("exclude", *key))
-            return resolve(changed) == config
-        except ConfigError as error:
-            return error
 
     def check_all_used(self) -> None:
         """Raises SpecError for an entry that has left out no point."""
