@@ -37,8 +37,7 @@ class Place:
     column: int | None = None
 
     def __str__(self) -> str:
-        numbers = [str(n) for n in (self.line, self.column) if n is not None]
-        return ":".join([self.file, *numbers])
+        return ":".join(str(n) for n in (self.file, self.line, self.column) if n is not None)
 
 
 class SpecError(RequestError):

@@ -56,9 +56,9 @@ class Executor(ABC):
         """The torch device of a slot, as the task on it sees it."""
 
     @property
-    @abstractmethod
     def largest_multiplier(self) -> int:
         """The largest resource multiplier of a task: slots that one machine or device has."""
+        return 1
 
     @abstractmethod
     def limit(self, tasks: int) -> None:
@@ -86,9 +86,9 @@ class Executor(ABC):
         be started any more.
         """
 
-    @abstractmethod
     def notes(self) -> dict[str, str]:
         """What is being waited for: by running tasks, by run id, or by the executor itself."""
+        return {}
 
     @abstractmethod
     def ask_to_stop(self) -> None:

@@ -14,8 +14,9 @@ from sweeper.executors.worker import Heartbeat, Outcome, Task, execute
 
 
 class InlineExecutor(Executor):
-    """One slot: this process. `wait` returns when the task is over, whatever its timeout.
+    """One slot, which has the machine to itself: this process.
 
+    `wait` returns when the task is over, whatever its timeout, so that there is never a note.
     A task that hangs or crashes does the same to the driver, and a cancelled one runs to its end.
     """
 
@@ -46,11 +47,6 @@ class InlineExecutor(Executor):
     def device(self) -> str:
         return self._device
 
-    @property
-    @override
-    def largest_multiplier(self) -> int:
-        return 1  # it has the machine to itself already
-
     @override
     def limit(self, tasks: int) -> None:
         pass
@@ -71,10 +67,6 @@ class InlineExecutor(Executor):
             time.sleep(timeout)
             return []
         return [execute(self._tasks.pop(0), self._heartbeat)]
-
-    @override
-    def notes(self) -> dict[str, str]:
-        return {}  # `wait` does not return while a task runs
 
     @override
     def ask_to_stop(self) -> None:

@@ -19,13 +19,7 @@ class RunStorage:
     Every method raises StorageError if the storage cannot be read or written.
     """
 
-    def __init__(
-        self,
-        location: str,
-        *,
-        retry_seconds: float = 0.0,
-        on_wait: Callable[[str], None] | None = None,
-    ) -> None:
+    def __init__(self, location: str, retry_seconds: float, on_wait: Callable[[str], None]) -> None:
         self._folder = open_folder(location, retry_seconds=retry_seconds, on_wait=on_wait)
         self.location = self._folder.location
 

@@ -64,7 +64,7 @@ def run_sweep(
         if stop.asked:
             raise interrupted(spec.name)
 
-    storage = RunStorage(home.storage, retry_seconds=spec.faults.unreachable.seconds, on_wait=wait)
+    storage = RunStorage(home.storage, spec.faults.unreachable.seconds, wait)
     with store.driving(storage.location, " ".join(sys.argv)), storage.sentinel() as sentinel:
         change = store.save_sweep(
             spec.name,
