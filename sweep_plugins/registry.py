@@ -119,7 +119,8 @@ class Registry(Mapping[str, T], Generic[T]):
             fits = isinstance(found, type) and issubclass(found, self._subclass_of)
             wanted, relation = self._subclass_of, "a subclass"
         if not fits:
-            names = " or ".join(map(_name, wanted if isinstance(wanted, tuple) else (wanted,)))
+            classes = wanted if isinstance(wanted, tuple) else (wanted,)
+            names = " or ".join(f"{c.__module__}.{c.__qualname__}" for c in classes)
             raise PluginError(
                 f"{_described(point)} is {found!r:.80}, and not {relation} of {names}"
             )
@@ -146,10 +147,6 @@ def _package(point: EntryPoint) -> str:
 
 def _described(point: EntryPoint) -> str:
     return f"plug-in {_package(point)} ({point.group}: {point.name} = {point.value})"
-
-
-def _name(type_: type[Any]) -> str:
-    return f"{type_.__module__}.{type_.__qualname__}"
 
 
 def _reason(error: Exception) -> str:

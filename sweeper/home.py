@@ -31,10 +31,12 @@ class Home:
     def at(cls, folder: Path, database: str | None = None, storage: str | None = None) -> Home:
         """The home in this folder, with database and storage in it unless they are named."""
         absolute = _absolute(folder)
+        if storage and "://" not in storage:
+            storage = str(_absolute(Path(storage)))
         return cls(
             absolute,
             database or f"sqlite:///{quote(str(absolute / 'sweep.db'))}",
-            _location(storage) if storage else str(absolute / "runs"),
+            storage or str(absolute / "runs"),
         )
 
     @property
@@ -47,10 +49,6 @@ class Home:
     def data(self) -> Path:
         """Datasets that are not part of a package."""
         return self.folder / "data"
-
-
-def _location(storage: str) -> str:
-    return storage if "://" in storage else str(_absolute(Path(storage)))
 
 
 def _absolute(path: Path) -> Path:

@@ -46,15 +46,15 @@ def _what_varies(part: str, distinct: Mapping[int, Any]) -> dict[int, Settings]:
     groups: dict[Any, list[Settings]] = {}
     for settings in flat.values():
         groups.setdefault(settings.get("model.name"), []).append(settings)
-    found = {}
-    for key, settings in flat.items():
-        others = groups[settings.get("model.name")]
-        found[key] = {
+    return {
+        key: {
             path: value
             for path, value in settings.items()
-            if path not in _SHOWN and any(other.get(path) != value for other in others)
+            if path not in _SHOWN
+            and any(other.get(path) != value for other in groups[settings.get("model.name")])
         }
-    return found
+        for key, settings in flat.items()
+    }
 
 
 def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -26,17 +26,15 @@ def axes_of(
     Raises:
         ConfigError: an axis is empty, unknown, varied twice, or not as long as those it moves with.
     """
-    groups = zipped if isinstance(zipped, list) else [zipped]
     axes: list[Axis] = []
     seen: dict[ConfigPath, SpecPath] = {}
     placed: list[tuple[SpecPath, dict[str, list[Any]]]] = [
         (("grid", name), {name: values}) for name, values in grid.items()
     ]
-    placed += [
-        (("zip", index) if isinstance(zipped, list) else ("zip",), group)
-        for index, group in enumerate(groups)
-        if group
-    ]
+    if isinstance(zipped, list):
+        placed += [(("zip", index), group) for index, group in enumerate(zipped) if group]
+    elif zipped:
+        placed.append((("zip",), zipped))
     for where, group in placed:
         places: list[SpecPath] = []
         for name, values in group.items():

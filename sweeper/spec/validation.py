@@ -41,8 +41,8 @@ def explain(
         # Raised by the validator of the key itself, or of a mapping around it.
         around = path[: -len(reason.path)] if path[-len(reason.path) :] == reason.path else path
         path = (*around, *reason.path)
-    message = _message(problem, reason, path, model, data)
-    return ConfigError(relocate(path) if relocate else (*prefix, *path), message)
+    place = relocate(path) if relocate else (*prefix, *path)
+    return ConfigError(place, _message(problem, reason, path, model, data))
 
 
 def _usefulness(problem: ErrorDetails, path: SpecPath) -> tuple[int, int]:
