@@ -104,13 +104,6 @@ class SchemeConfig(BaseModel):
         return len(self.alpha)
 
     @property
-    def coefficients_per_block(self) -> int:
-        """Scalars that each multistep block learns."""
-        if self.learned is None:
-            return 0
-        return 1 if self.start is not None else self.steps + 1
-
-    @property
     def fixed(self) -> LinearMultistepScheme | None:
         """The scheme, where it is known before training; None where it is learned."""
         if self.learned is not None:

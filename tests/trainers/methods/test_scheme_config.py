@@ -28,7 +28,6 @@ def test_one_scheme_in_many_spellings(written: dict[str, Any]) -> None:
     assert config.alpha == (1 / 3, 5 / 9, 1 / 9)
     assert config.beta == 16 / 9
     assert (config.learned, config.start, config.steps) == (None, None, 3)
-    assert config.coefficients_per_block == 0
     assert str(config) == "1/3, 5/9, 1/9; 16/9"
     assert config.fixed is not None
     assert config.fixed.zero_stable
@@ -52,24 +51,22 @@ def test_short_forms_give_their_coefficients(
 
 
 @pytest.mark.parametrize(
-    ("written", "learned", "start", "steps", "scalars", "label"),
+    ("written", "learned", "start", "steps", "label"),
     [
         (
             {"k": [-0.1, 0], "trainable": True},
             "k",
             (-0.1, 0.0),
             2,
-            1,
             "k_n from U[-0.1, 0]",
         ),
-        ({"k": 0.25, "trainable": True}, "k", (0.25, 0.25), 2, 1, "k_n from 0.25"),
-        ({"lambda": 1, "trainable": True}, "lambda", (1.0, 1.0), 3, 1, "lambda_n from 1"),
+        ({"k": 0.25, "trainable": True}, "k", (0.25, 0.25), 2, "k_n from 0.25"),
+        ({"lambda": 1, "trainable": True}, "lambda", (1.0, 1.0), 3, "lambda_n from 1"),
         (
             {"lambda": ["1/2", 2], "trainable": True},
             "lambda",
             (0.5, 2.0),
             3,
-            1,
             "lambda_n from U[0.5, 2]",
         ),
         (
@@ -77,7 +74,6 @@ def test_short_forms_give_their_coefficients(
             "coefficients",
             None,
             2,
-            3,
             "learned from 1, 0; 1",
         ),
     ],
@@ -87,12 +83,10 @@ def test_learned_schemes_have_a_start_and_a_label(
     learned: str,
     start: tuple[float, float] | None,
     steps: int,
-    scalars: int,
     label: str,
 ) -> None:
     config = scheme(written)
     assert (config.learned, config.start, config.steps) == (learned, start, steps)
-    assert config.coefficients_per_block == scalars
     assert config.fixed is None
     assert str(config) == label
 
