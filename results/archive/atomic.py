@@ -36,7 +36,11 @@ def atomic_path(target: Path, replaceable: Callable[[Path], bool] | None = None)
     except OSError as error:
         raise _unwritable(target, error) from error
     try:
-        with _locked(staging):
+        with _opened(staging) as descriptor:
+            # Lets others see that a living process fills this folder. A file system without locks
+            # only keeps what was abandoned from being removed.
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield staging / target.name
             _refuse_occupied(target, replaceable)
             os.replace(staging / target.name, target)
@@ -49,9 +53,15 @@ def atomic_path(target: Path, replaceable: Callable[[Path], bool] | None = None)
 
 def sync_folder(folder: Path) -> None:
     """Makes sure that the names in `folder` are on disk."""
+    with _opened(folder) as descriptor:
+        os.fsync(descriptor)
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        yield descriptor
     finally:
         os.close(descriptor)
 
@@ -61,29 +71,12 @@ def _refuse_occupied(target: Path, replaceable: Callable[[Path], bool] | None) -
         raise ArchiveExistsError(target, asked_to_replace=replaceable is not None)
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Lets others see that a living process fills this folder."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        # A file system without locks only keeps what was abandoned from being removed.
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def _remove_abandoned(target: Path) -> None:
     for folder in target.parent.iterdir():
         if folder.name.startswith(f".{target.name}.") and folder.name.endswith(_PARTIAL):
-            with suppress(OSError):
-                descriptor = os.open(folder, os.O_RDONLY)
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(folder)
-                finally:
-                    os.close(descriptor)
+            with suppress(OSError), _opened(folder) as descriptor:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
 
 
 def _unwritable(target: Path, error: OSError) -> ArchiveError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import JSON, Connection, Result, Select, Table, or_, select
+from sqlalchemy import JSON, Connection, Result, Select, Table, select
 
 from results.errors import UnknownSweepError
 from results.schema.tables import (
@@ -14,7 +14,6 @@ from results.schema.tables import (
     evaluation_configs,
     evaluations,
     metadata,
-    runs,
     sweep_evaluations,
     sweep_runs,
     sweeps,
@@ -79,20 +78,14 @@ class Chosen:
 
     def _within(self, table: Table) -> Any:
         """Whether a row belongs to the runs or evaluations of the chosen sweeps."""
-        of_chosen = sweep_runs.c.sweep_id.in_(self._numbers)
+        members = select(sweep_runs.c.run_id).where(sweep_runs.c.sweep_id.in_(self._numbers))
         if table is not evaluation_configs:
-            members = select(sweep_runs.c.run_id).where(of_chosen)
-            return (runs.c.run_id if table is runs else table.c.run_id).in_(members)
+            return table.c.run_id.in_(members)
         asked_for = select(sweep_evaluations.c.evaluation_id).where(
             sweep_evaluations.c.sweep_id.in_(self._numbers)
         )
-        measured = (
-            select(evaluations.c.evaluation_id)
-            .join(sweep_runs, sweep_runs.c.run_id == evaluations.c.run_id)
-            .where(of_chosen)
-        )
-        identity = evaluation_configs.c.evaluation_id
-        return or_(identity.in_(asked_for), identity.in_(measured))
+        measured = select(evaluations.c.evaluation_id).where(evaluations.c.run_id.in_(members))
+        return evaluation_configs.c.evaluation_id.in_(asked_for.union(measured))
 
 
 def dicts_in_parts(result: Result[Any]) -> Iterator[list[Row]]:

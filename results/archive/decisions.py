@@ -114,24 +114,18 @@ def _joined(
     new: list[Row] = []
     completed: list[Row] = []
     for attempt, found in zip(tried, matched, strict=True):
-        closed = _closed(attempt, exported_at)
+        last += found is None
+        number = number_here[attempt["attempt"]] = found["attempt"] if found else last
+        closed = _closed(attempt, exported_at) | {"attempt": number}
         if found is None:
-            last += 1
-            number_here[attempt["attempt"]] = last
-            new.append(closed | {"attempt": last})
-            continue
-        number_here[attempt["attempt"]] = found["attempt"]
-        if found["error"] == STILL_RUNNING != closed["error"]:
-            completed.append(closed | {"attempt": found["attempt"]})
+            new.append(closed)
+        elif found["error"] == STILL_RUNNING != closed["error"]:
+            completed.append(closed)
     done = run["state"] == "done"
+    result = {name: value for name, value in run.items() if name not in _KEPT_HERE}
     return Decision(
         "completed" if done else "already_here",
-        row=(
-            {name: value for name, value in run.items() if name not in _KEPT_HERE}
-            | {"attempt": number_here[run["attempt"]]}
-            if done
-            else None
-        ),
+        row=result | {"attempt": number_here[run["attempt"]]} if done else None,
         last_attempt=last if new and not done else None,
         new_attempts=new,
         completed_attempts=completed,

@@ -15,6 +15,7 @@ from results.archive.chosen import ARCHIVED, Row
 from results.archive.decisions import Decision, decide
 from results.archive.merged import Conflict, Counts, Difference, Merged
 from results.archive.reading import Archive
+from results.database.dialects import is_one_of, rows_as_dicts
 from results.schema.tables import (
     OF_RESULTS,
     attempts,
@@ -133,13 +134,8 @@ class _Merging:
             decisions = []
             for run, tried in batch:
                 run_id = run["run_id"]
-                decision = decide(
-                    run,
-                    tried,
-                    here.get((run_id,)),
-                    tried_here.get(run_id, ()),
-                    self._archive.exported_at,
-                )
+                known, tries = here.get((run_id,)), tried_here.get(run_id, ())
+                decision = decide(run, tried, known, tries, self._archive.exported_at)
                 self._note(run, decision)
                 decisions.append((run_id, decision))
             self._write(decisions)
@@ -194,12 +190,9 @@ class _Merging:
 
     def _without_rows(self, table: Table, run_ids: list[str]) -> list[str]:
         """The runs that have no row of the table here: their result was stored before it was."""
-        found: set[str] = set()
-        for start in range(0, len(run_ids), NAMED_AT_ONCE):
-            chosen = table.c.run_id.in_(run_ids[start : start + NAMED_AT_ONCE])
-            found |= set(
-                self._connection.execute(select(table.c.run_id).where(chosen).distinct()).scalars()
-            )
+        among = is_one_of(self._connection.dialect.name, table.c.run_id, run_ids)
+        rows = self._connection.execute(select(table.c.run_id).where(among).distinct())
+        found = set(rows.scalars())
         return [run_id for run_id in run_ids if run_id not in found]
 
     def evaluations(self) -> None:
@@ -230,7 +223,7 @@ class _Merging:
 
     def _rows(self, table: Table, where: Any) -> list[Row]:
         query = select(table).where(where).order_by(*table.primary_key.columns)
-        return [dict(row) for row in self._connection.execute(query).mappings()]
+        return rows_as_dicts(self._connection.execute(query))
 
     def _by_key(self, table: Table, where: Any) -> dict[tuple[Any, ...], Row]:
         key = [column.name for column in table.primary_key.columns]

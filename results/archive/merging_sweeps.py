@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Table, func, insert, select, update
 
 from results.archive.chosen import Row
 from results.archive.reading import Archive
+from results.database.dialects import rows_as_dicts
 from results.schema.tables import sweep_evaluations, sweep_runs, sweep_specs, sweeps
 
 _NAMED_AT_ONCE = 1_000
@@ -85,14 +86,13 @@ def _merge_specs(
     connection: Connection, sweep_id: int, archived: list[Row], tally: Counter[str]
 ) -> bool:
     """Whether the newest version here is another than the archive's."""
-    here = [
-        dict(row)
-        for row in connection.execute(
+    here = rows_as_dicts(
+        connection.execute(
             select(sweep_specs)
             .where(sweep_specs.c.sweep_id == sweep_id)
             .order_by(sweep_specs.c.version)
-        ).mappings()
-    ]
+        )
+    )
     known = {_text(row) for row in here}
     missing = [row for row in archived if _text(row) not in known]
     tally["already_here"] += len(archived) - len(missing)

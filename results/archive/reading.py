@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from results.archive.chosen import Row, dicts_in_parts, rows_at_once
 from results.database.connect import connect
+from results.database.dialects import rows_as_dicts
 from results.database.integrity import corruptions
 from results.database.url import sqlite_url
 from results.errors import ArchiveError, BadArchiveError, DatabaseError
@@ -35,15 +36,10 @@ class Archive:
         self.path = path
         self._connection = connection
         order = (sweeps.c.created_at, sweeps.c.name)
-        self.sweep_rows = [
-            dict(row) for row in connection.execute(select(sweeps).order_by(*order)).mappings()
-        ]
+        self.sweep_rows = rows_as_dicts(connection.execute(select(sweeps).order_by(*order)))
         """The sweeps, the one created first in front."""
-        self._note = (
-            connection.execute(select(archive_note)).one_or_none()
-            if is_archive(connection)
-            else None
-        )
+        noted = is_archive(connection)
+        self._note = connection.execute(select(archive_note)).one_or_none() if noted else None
         self.exported_at = self._note.created_at if self._note else path.stat().st_mtime
         """When it was written, in seconds since the epoch."""
 
@@ -125,10 +121,8 @@ def open_archive(path: Path) -> Iterator[Archive]:
 
 def _require_sqlite(path: Path) -> None:
     if (path / "manifest.json").exists():
-        raise BadArchiveError(
-            path,
-            "it is a folder of Parquet, as earlier versions wrote: export its database again",
-        )
+        old = "it is a folder of Parquet, as earlier versions wrote: export its database again"
+        raise BadArchiveError(path, old)
     if path.exists() and not path.is_file():
         raise BadArchiveError(path, "it is no file")
     try:

@@ -73,12 +73,8 @@ def _finish(archive: Connection) -> None:
             f"the database is damaged: {problem}; mend it by hand, then export again"
         )
     archive_note.create(archive)
-    archive.execute(
-        insert(archive_note).values(
-            created_at=time.time(),
-            content_sha256=content_sha256(archive),
-        )
-    )
+    note = {"created_at": time.time(), "content_sha256": content_sha256(archive)}
+    archive.execute(insert(archive_note).values(note))
     archive.commit()
 
 
