@@ -36,24 +36,15 @@ def _of_attempts(connection: Connection) -> Iterator[str]:
     )
     for run_id, state, attempt in connection.execute(without_attempt):
         yield f"run {run_id} is {state}, attempt {attempt}, and has no such attempt"
-    with_runs = attempts.join(runs, runs.c.run_id == attempts.c.run_id)
     another = or_(
         and_(attempts.c.state.in_(decisive), ~newest),
         and_(runs.c.state != "done", attempts.c.attempt > runs.c.attempt),
     )
-    query = (
-        select(
-            attempts.c.attempt,
-            attempts.c.state,
-            runs.c.run_id,
-            runs.c.state.label("run_state"),
-            runs.c.attempt.label("newest"),
-        )
-        .select_from(with_runs)
-        .where(another)
-    )
-    for row in connection.execute(query):
+    facts = (attempts.c.attempt, attempts.c.state, runs.c.run_id, runs.c.state, runs.c.attempt)
+    with_runs = attempts.join(runs, runs.c.run_id == attempts.c.run_id)
+    query = select(*facts).select_from(with_runs).where(another)
+    for attempt, state, run_id, run_state, newest_attempt in connection.execute(query):
         yield (
-            f"attempt {row.attempt} is {row.state}, and run {row.run_id} is {row.run_state},"
-            f" attempt {row.newest}"
+            f"attempt {attempt} is {state}, and run {run_id} is {run_state},"
+            f" attempt {newest_attempt}"
         )

@@ -186,8 +186,9 @@ def _broken_json(connection: Connection, table: Table) -> Iterator[str]:
     if not columns:
         return
     key = list(table.primary_key)
-    as_text = _raw if connection.dialect.name == "sqlite" else _cast
-    query = select(*map(as_text, columns), *map(_raw, key))
+    sqlite = connection.dialect.name == "sqlite"
+    texts = [_raw(column) if sqlite else cast(column, String) for column in columns]
+    query = select(*texts, *map(_raw, key))
     for values in connection.execute(query, execution_options={"yield_per": 1000}):
         for column, value in zip(columns, values, strict=False):
             problem = None if value is None else json_problem(column, value)
@@ -195,10 +196,6 @@ def _broken_json(connection: Connection, table: Table) -> Iterator[str]:
                 row = dict(zip(key, values[len(columns) :], strict=True))
                 given = f"{table.name}.{column.name} is {_shown(value)}"
                 yield f"{given}{_place(table, row)}: {problem}"
-
-
-def _cast(column: Column[Any]) -> ColumnElement[Any]:
-    return cast(column, String)
 
 
 def _raw(column: Column[Any]) -> ColumnElement[Any]:

@@ -11,17 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Float,
-    Text,
-    case,
-    cast,
-    func,
-    select,
-    type_coerce,
-)
+from sqlalchemy import ColumnElement, Connection, Float, Text, case, cast, func, select, type_coerce
 
 from results.errors import UnknownColumnError
 from results.json_values import storable
@@ -158,14 +148,9 @@ def _of_evaluation(name: str, evaluation_id: str) -> StoredColumn:
         .correlate(runs)
         .scalar_subquery()
     )
+    metric = metric_of_evaluation(name)
     return StoredColumn(
-        name,
-        "number",
-        True,
-        metric_of_evaluation(name),
-        accuracy,
-        number=accuracy,
-        evaluation_id=evaluation_id,
+        name, "number", True, metric, accuracy, number=accuracy, evaluation_id=evaluation_id
     )
 
 

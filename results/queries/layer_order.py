@@ -18,16 +18,13 @@ def layer_key(name: str) -> tuple[object, ...]:
     """
     if name in _FIRST:
         return (0, _FIRST.index(name))
-    # Words and numbers by turns, so that words are compared with words only.
-    parts = _NUMBER.split(name)
-    texts = tuple(
-        (part, 0) if index % 2 == 0 else ("", int(part)) for index, part in enumerate(parts)
-    )
-    return (1 if len(parts) > 1 else 2, *texts)
+    parts = quantity_key(name)
+    return (1 if len(parts) > 1 else 2, *parts)
 
 
 def quantity_key(name: str) -> tuple[object, ...]:
     """Sorts quantities: "within" before "within[2]" before "within[10]"."""
+    # Words and numbers by turns, so that words are compared with words only.
     return tuple(
         (part, 0) if index % 2 == 0 else ("", int(part))
         for index, part in enumerate(_NUMBER.split(name))

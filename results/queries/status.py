@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select
 
-from results.records import STATES, DriverStatus, Failure, Fault, SweepStatus
+from results.records import STATES, Failure, Fault, SweepStatus
 from results.schema.tables import attempts, runs, sweep_runs
 from results.store.leases import Gone, holders
 
@@ -54,10 +54,7 @@ def sweep_status(
         counts=counts,
         failures=failures,
         faults=_faults(connection, sweep_id),
-        drivers=[
-            DriverStatus(holder.host, holder.pid, holder.runs, holder.lease_left, holder.gone)
-            for holder in holders(connection, sweep_id, now, gone)
-        ],
+        drivers=[driver for _, driver in holders(connection, sweep_id, now, gone)],
         train_seconds=train_seconds,
         rate_per_hour=rate,
         seconds_left=seconds_left(counts["queued"] + counts["running"], rate),

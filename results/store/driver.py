@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from sqlalchemy import Connection, update
 
@@ -96,17 +96,6 @@ class Driver:
 
         with suppress(DatabaseError):
             self._database.write(apply, _idempotent, wait=False)
-
-
-@contextmanager
-def driving(database: Database, storage: str | None, command: str) -> Iterator[Driver]:
-    """Makes this process a driver of the database while the block runs; see `Store.driving`."""
-    with database.driving(command) as new_id:
-        driver = Driver(database, new_id, storage)
-        try:
-            yield driver
-        finally:
-            driver.end()
 
 
 def _idempotent(connection: Connection) -> bool:

@@ -11,11 +11,10 @@ run of the driver that it ends. All other writes about a run check the attempt's
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, update
 
-from results.records import Orphan
+from results.records import DriverStatus, Orphan
 from results.schema.tables import attempts, drivers, runs, sweep_runs
 
 LEASE_SECONDS = 60.0
@@ -103,22 +102,10 @@ def taken_over(connection: Connection, driver_id: int, orphans: Sequence[Orphan]
     return bool(first == driver_id)
 
 
-class Holder(NamedTuple):
-    """A driver whose attempts of a sweep are running, or should be: no `driver_id` if none is.
-
-    `lease_left` is in seconds, 0 if it has run out.
-    """
-
-    driver_id: int | None
-    host: str | None
-    pid: int | None
-    runs: int
-    lease_left: float
-    gone: bool
-
-
-def holders(connection: Connection, sweep_id: int, now: float, gone: Gone) -> list[Holder]:
-    """Who holds runs of the sweep, the oldest first; who left runs behind is gone."""
+def holders(
+    connection: Connection, sweep_id: int, now: float, gone: Gone
+) -> list[tuple[int | None, DriverStatus]]:
+    """Who holds runs of the sweep, by id, the oldest first; who left runs behind is gone."""
     rows = connection.execute(
         select(
             drivers.c.id,
@@ -139,13 +126,15 @@ def holders(connection: Connection, sweep_id: int, now: float, gone: Gone) -> li
     for driver in gone(working):
         del working[driver]
     return [
-        Holder(
+        (
             row.id,
-            row.host,
-            row.pid,
-            row.runs,
-            max(0.0, working.get(row.id, 0.0) - now),
-            row.id not in working,
+            DriverStatus(
+                host=row.host,
+                pid=row.pid,
+                runs=row.runs,
+                lease_left=max(0.0, working.get(row.id, 0.0) - now),
+                gone=row.id not in working,
+            ),
         )
         for row in rows
     ]

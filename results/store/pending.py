@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -24,17 +24,13 @@ _COLUMNS = [runs.c[field.name] for field in fields(PendingRun) if field.name in 
 
 def pending_runs(connection: Connection, sweep_id: int) -> list[PendingRun]:
     """The queued runs, and the done ones that lack evaluations of the sweep, in its order."""
-    wanted = [
-        NewEvaluation(**row)
-        for row in rows_as_dicts(
-            connection.execute(
-                select(evaluation_configs)
-                .join(sweep_evaluations)
-                .where(sweep_evaluations.c.sweep_id == sweep_id)
-                .order_by(sweep_evaluations.c.position)
-            )
-        )
-    ]
+    asked_for = (
+        select(evaluation_configs)
+        .join(sweep_evaluations)
+        .where(sweep_evaluations.c.sweep_id == sweep_id)
+        .order_by(sweep_evaluations.c.position)
+    )
+    wanted = [NewEvaluation(**row) for row in rows_as_dicts(connection.execute(asked_for))]
     measured_ids = (
         select(evaluations.c.run_id, evaluations.c.evaluation_id)
         .join(sweep_runs, sweep_runs.c.run_id == evaluations.c.run_id)
@@ -65,17 +61,17 @@ def pending_runs(connection: Connection, sweep_id: int) -> list[PendingRun]:
     rows = rows_as_dicts(connection.execute(open_runs.order_by(sweep_runs.c.position)))
     histories = _histories(connection, open_runs)
     open_ids = {row["run_id"] for row in rows}
-    measured: dict[str, set[str]] = {}
-    for run_id, evaluation_id in connection.execute(measured_ids):
-        if run_id in open_ids:
-            measured.setdefault(run_id, set()).add(evaluation_id)
-    nothing = _History()
+    measured = {
+        (run_id, evaluation_id)
+        for run_id, evaluation_id in connection.execute(measured_ids)
+        if run_id in open_ids
+    }
     return [
         PendingRun(
-            faults=dict(histories.get(row["run_id"], nothing).faults),
-            storages=tuple(histories.get(row["run_id"], nothing).storages),
+            faults=dict(histories[row["run_id"]].faults),
+            storages=tuple(histories[row["run_id"]].storages),
             missing_evaluations=tuple(
-                e for e in wanted if e.evaluation_id not in measured.get(row["run_id"], ())
+                e for e in wanted if (row["run_id"], e.evaluation_id) not in measured
             ),
             **row,
         )
@@ -91,7 +87,7 @@ class _History:
     storages: dict[str, None] = field(default_factory=dict)
 
 
-def _histories(connection: Connection, open_runs: Select[Any]) -> dict[str, _History]:
+def _histories(connection: Connection, open_runs: Select[Any]) -> defaultdict[str, _History]:
     ids = open_runs.with_only_columns(runs.c.run_id, runs.c.retried_after).subquery("open_runs")
     rows = connection.execute(
         select(
@@ -104,9 +100,9 @@ def _histories(connection: Connection, open_runs: Select[Any]) -> dict[str, _His
         .where(or_(attempts.c.fault.is_not(None), attempts.c.storage.is_not(None)))
         .order_by(attempts.c.run_id, attempts.c.attempt.desc())
     )
-    found: dict[str, _History] = {}
+    found: defaultdict[str, _History] = defaultdict(_History)
     for row in rows:
-        history = found.setdefault(row.run_id, _History())
+        history = found[row.run_id]
         if row.fault is not None and row.counts:
             history.faults[row.fault] += 1
         if row.storage is not None:

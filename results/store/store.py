@@ -17,6 +17,7 @@ from results.errors import UnknownRunError
 from results.json_values import one_line, storable
 from results.records import (
     FAULTS,
+    DriverStatus,
     NewEvaluation,
     NewRun,
     Orphan,
@@ -28,7 +29,7 @@ from results.records import (
 )
 from results.schema.tables import evaluation_configs, runs, sweep_evaluations, sweep_runs
 from results.store import leases, sweeps, transitions
-from results.store.driver import Driver, driving
+from results.store.driver import Driver
 from results.store.leases import LEASE_SECONDS, RENEW_SECONDS
 from results.store.pending import count_runs, pending_runs
 from results.store.result_schema import check_evaluations, check_result
@@ -126,12 +127,13 @@ class Store:
         """
         if self._driver is not None:
             raise RuntimeError("this Store drives already")
-        with driving(self._database, storage or None, command) as driver:
-            self._driver = driver
+        with self._database.driving(command) as new_id:
+            driver = self._driver = Driver(self._database, new_id, storage or None)
             try:
                 yield
             finally:
                 self._driver = None
+                driver.end()
 
     def renew(self, held: Sequence[tuple[str, int]]) -> Renewal:
         """Extends this driver's lease to LEASE_SECONDS from now, by the database's clock.
@@ -166,15 +168,15 @@ class Store:
         """The other living drivers that work on runs of the sweep; raises UnknownSweepError."""
         database, mine = self._database, self._driver_id
 
-        def ask(connection: Connection) -> list[leases.Holder]:
+        def ask(connection: Connection) -> list[tuple[int | None, DriverStatus]]:
             gone = partial(database.gone, connection)
             sweep_id = sweeps.find_sweep(connection, sweep)
             return leases.holders(connection, sweep_id, database.now(connection), gone)
 
         return [
-            OtherDriver(holder.host, holder.pid, holder.runs)
-            for holder in database.read(ask)
-            if holder.driver_id != mine and not holder.gone
+            OtherDriver(driver.host, driver.pid, driver.runs)
+            for driver_id, driver in database.read(ask)
+            if driver_id != mine and not driver.gone
         ]
 
     @property

@@ -47,25 +47,17 @@ _FACTS = tuple(field.name for field in fields(NewRun))
 
 def find_sweep(connection: Connection, name: str) -> int:
     """The id of the sweep `name`; raises UnknownSweepError."""
-    sweep_id = connection.execute(
-        select(sweeps.c.id).where(sweeps.c.name == name)
-    ).scalar_one_or_none()
+    sweep_id = connection.scalar(select(sweeps.c.id).where(sweeps.c.name == name))
     if sweep_id is None:
-        known = connection.execute(select(sweeps.c.name)).scalars()
-        raise UnknownSweepError(name, known)
+        raise UnknownSweepError(name, connection.scalars(select(sweeps.c.name)))
     return int(sweep_id)
 
 
 def save_name(connection: Connection, name: str, now: float) -> int:
     """Notes that the sweep `name` is saved now; returns its id."""
-    statement = upsert(connection, sweeps).values(name=name, created_at=now, updated_at=now)
-    return int(
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=[sweeps.c.name], set_={"updated_at": now}
-            ).returning(sweeps.c.id)
-        ).scalar_one()
-    )
+    row = upsert(connection, sweeps).values(name=name, created_at=now, updated_at=now)
+    saved = row.on_conflict_do_update(index_elements=[sweeps.c.name], set_={"updated_at": now})
+    return int(connection.execute(saved.returning(sweeps.c.id)).scalar_one())
 
 
 def saved(connection: Connection, name: str, now: float) -> bool:
@@ -127,11 +119,8 @@ def insert_runs(connection: Connection, new_runs: Sequence[NewRun], now: float) 
     # A sweep that is resumed has few new runs or none. Whoever adds the same ones meanwhile is
     # what `insert_missing` is for.
     ids = [run.run_id for run in new_runs]
-    known = set(
-        connection.execute(
-            select(runs.c.run_id).where(is_one_of(connection.dialect.name, runs.c.run_id, ids))
-        ).scalars()
-    )
+    here = is_one_of(connection.dialect.name, runs.c.run_id, ids)
+    known = set(connection.scalars(select(runs.c.run_id).where(here)))
     rows = [
         {name: getattr(run, name) for name in _FACTS} | {"created_at": now}
         for run in new_runs
