@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table, bindparam, insert, select, text, updat
 from results.archive import merging_sweeps
 from results.archive.chosen import ARCHIVED, Row
 from results.archive.decisions import Decision, decide
-from results.archive.merged import Conflict, Counts, Difference, Merged
+from results.archive.merged import Conflict, ConflictKind, Counts, Difference, Merged
 from results.archive.reading import Archive
 from results.database.dialects import is_one_of, rows_as_dicts
 from results.schema.tables import (
@@ -97,28 +97,40 @@ class _Merging:
         self.queued: list[str] = []
         self._epochs: dict[str, list[str]] = {"inserted": [], "already_here": []}
         self._measured: list[str] = []
-        self._other_evaluations: list[str] = []
+        self._other_evaluations: set[str | None] = set()
 
     def evaluation_configs(self) -> None:
-        tally = self.counts[evaluation_configs.name]
+        column = evaluation_configs.c.evaluation_id
         for rows in self._archive.batches(evaluation_configs, at_once=NAMED_AT_ONCE):
-            column = evaluation_configs.c.evaluation_id
-            here = self._by_key(evaluation_configs, column.in_([r[column.name] for r in rows]))
-            new = []
-            for row in rows:
-                found = here.get((row["evaluation_id"],))
-                if found is None:
-                    new.append(row)
-                    continue
-                differences = _differences(row, found)
-                tally["left_out" if differences else "already_here"] += 1
-                if differences:
-                    self.conflicts.append(
-                        Conflict("evaluation", None, row["evaluation_id"], differences)
-                    )
-                    if any(difference.column == "config" for difference in differences):
-                        self._other_evaluations.append(row["evaluation_id"])
-            self._insert(evaluation_configs, new)
+            among = column.in_([row[column.name] for row in rows])
+            for conflict in self._insert_missing(evaluation_configs, rows, among, "evaluation"):
+                if any(difference.column == "config" for difference in conflict.differences):
+                    self._other_evaluations.add(conflict.evaluation_id)
+
+    def _insert_missing(
+        self, table: Table, rows: list[Row], where: Any, kind: ConflictKind
+    ) -> list[Conflict]:
+        """Inserts what is not among the rows here; returns what both sides say differently."""
+        key = [column.name for column in table.primary_key]
+        here = self._by_key(table, where)
+        new, conflicts = [], []
+        for row in rows:
+            found = here.get(tuple(row[name] for name in key))
+            if found is None:
+                new.append(row)
+                continue
+            differences = tuple(
+                Difference(name, found[name], value)
+                for name, value in row.items()
+                if found[name] != value
+            )
+            self.counts[table.name]["left_out" if differences else "already_here"] += 1
+            if differences:
+                ids = row.get("run_id"), row["evaluation_id"]
+                conflicts.append(Conflict(kind, *ids, differences))
+        self._insert(table, new)
+        self.conflicts += conflicts
+        return conflicts
 
     def runs(self) -> None:
         pairs = self._archive.runs_with_attempts()
@@ -196,30 +208,16 @@ class _Merging:
         return [run_id for run_id in run_ids if run_id not in found]
 
     def evaluations(self) -> None:
-        measured, other = set(self._measured), set(self._other_evaluations)
-        tally = self.counts[evaluations.name]
+        measured = set(self._measured)
         for batch in self._archive.batches(evaluations, at_once=NAMED_AT_ONCE):
             rows = [
                 row
                 for row in batch
-                if row["run_id"] in measured and row["evaluation_id"] not in other
+                if row["run_id"] in measured and row["evaluation_id"] not in self._other_evaluations
             ]
-            tally["left_out"] += len(batch) - len(rows)
-            ids = list({row["run_id"] for row in rows})
-            here = self._by_key(evaluations, evaluations.c.run_id.in_(ids))
-            new = []
-            for row in rows:
-                found = here.get((row["run_id"], row["evaluation_id"]))
-                if found is None:
-                    new.append(row)
-                elif differences := _differences(row, found):
-                    tally["left_out"] += 1
-                    self.conflicts.append(
-                        Conflict("measurement", row["run_id"], row["evaluation_id"], differences)
-                    )
-                else:
-                    tally["already_here"] += 1
-            self._insert(evaluations, new)
+            self.counts[evaluations.name]["left_out"] += len(batch) - len(rows)
+            among = evaluations.c.run_id.in_({row["run_id"] for row in rows})
+            self._insert_missing(evaluations, rows, among, "measurement")
 
     def _rows(self, table: Table, where: Any) -> list[Row]:
         query = select(table).where(where).order_by(*table.primary_key.columns)
@@ -252,9 +250,3 @@ class _Merging:
                 for row in rows
             ],
         )
-
-
-def _differences(row: Row, here: Row) -> tuple[Difference, ...]:
-    return tuple(
-        Difference(name, here[name], value) for name, value in row.items() if here[name] != value
-    )

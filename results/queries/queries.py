@@ -12,22 +12,30 @@ from sqlalchemy import Connection, and_, func, select
 
 from results.database.base import Database
 from results.database.connect import connect
-from results.database.dialects import rows_as_dicts
+from results.database.dialects import is_one_of, rows_as_dicts
 from results.queries.rows import (
-    count_probes,
-    list_attempts,
     list_evaluations,
     list_parts,
     list_probes,
     list_runs,
     list_specs,
-    list_sweeps,
+    newest_specs,
+    passing_runs,
 )
 from results.queries.selection import Selection, chosen_sweeps
 from results.queries.status import sweep_status
 from results.records import CostSample, RunRow, SweepStatus
 from results.run_columns import DETAIL_KEYS
-from results.schema.tables import attempts, blocks, drivers, epochs, runs
+from results.schema.tables import (
+    attempts,
+    blocks,
+    drivers,
+    epochs,
+    probes,
+    runs,
+    sweep_runs,
+    sweeps,
+)
 from results.store.sweeps import full_run_id
 
 
@@ -161,7 +169,9 @@ class Queries:
     def count_probes(self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()) -> int:
         """How many rows `probe_rows` gives for the same arguments; raises as it does."""
         with self.view() as connection:
-            return count_probes(connection, Selection(connection, sweeps), where)
+            passing = passing_runs(connection, Selection(connection, sweeps), where)
+            of_runs = select(func.count()).select_from(probes.join(runs)).where(*passing)
+            return int(connection.execute(of_runs).scalar_one())
 
     def block_rows(
         self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()
@@ -177,8 +187,12 @@ class Queries:
 
     def attempt_rows(self, run_ids: Iterable[str]) -> list[dict[str, Any]]:
         """Every attempt of these runs, by run id and number; times in seconds since the epoch."""
+        columns = ("run_id", "attempt", "state", "started_at", "finished_at", "error", "provenance")
+        query = select(*(attempts.c[name] for name in columns))
         with self.view() as connection:
-            return list_attempts(connection, run_ids)
+            chosen = is_one_of(connection.dialect.name, attempts.c.run_id, sorted(set(run_ids)))
+            ordered = query.where(chosen).order_by(attempts.c.run_id, attempts.c.attempt)
+            return rows_as_dicts(connection.execute(ordered))
 
     def spec_rows(self, sweeps: Sequence[str] = ()) -> list[dict[str, Any]]:
         """The newest spec of each of these sweeps, or of all.
@@ -195,8 +209,32 @@ class Queries:
         Keys: `name`, `description`, `published`, `created_at`, `updated_at` (seconds since the
         epoch), `runs` and `done` (counts).
         """
+        counted = (
+            select(
+                sweep_runs.c.sweep_id,
+                func.count().label("runs"),
+                func.count().filter(runs.c.state == "done").label("done"),
+            )
+            .join(runs, runs.c.run_id == sweep_runs.c.run_id)
+            .group_by(sweep_runs.c.sweep_id)
+            .subquery("counted")
+        )
+        newest = newest_specs()
+        query = (
+            select(
+                sweeps.c.name,
+                newest.c.description,
+                newest.c.published,
+                sweeps.c.created_at,
+                sweeps.c.updated_at,
+                func.coalesce(counted.c.runs, 0).label("runs"),
+                func.coalesce(counted.c.done, 0).label("done"),
+            )
+            .join(newest, newest.c.sweep_id == sweeps.c.id)
+            .outerjoin(counted, counted.c.sweep_id == sweeps.c.id)
+        )
         with self.view() as connection:
-            return list_sweeps(connection)
+            return rows_as_dicts(connection.execute(query.order_by(sweeps.c.id)))
 
     def published_name(self, sweep: str) -> str | None:
         """The published table that the sweep's newest spec names; raises UnknownSweepError."""

@@ -122,11 +122,7 @@ def _kind_of_value(value: Any) -> ValueKind:
 
 
 def _accuracy(row: RunRow, name: str) -> float | None:
-    for evaluation in row["evaluations"]:
-        if evaluation["name"] == name:
-            accuracy: float | None = evaluation["accuracy"]
-            return accuracy
-    return None
+    return next((e["accuracy"] for e in row["evaluations"] if e["name"] == name), None)
 
 
 def _at(config: Any, path: Sequence[str]) -> list[Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Subquery, and_, func, select
 
-from results.database.dialects import is_one_of, rows_as_dicts
+from results.database.dialects import rows_as_dicts
 from results.queries.columns import StoredColumns
 from results.queries.filters import compile_filters
 from results.queries.layer_order import layer_key, quantity_key
@@ -19,11 +19,9 @@ from results.queries.selection import Selection
 from results.records import RunRow
 from results.run_columns import COLUMN, NAMED_KEYS, RUN_KEYS
 from results.schema.tables import (
-    attempts,
     evaluations,
     probes,
     runs,
-    sweep_runs,
     sweep_specs,
     sweeps,
 )
@@ -40,7 +38,7 @@ def list_runs(
     until measured; if the selection names no sweep, those measured for sweeps of the past follow.
     Raises UnknownColumnError and BadFilterError.
     """
-    passing = _passing(connection, selection, where)
+    passing = passing_runs(connection, selection, where)
     query = select(*_STORED, *(runs.c[key] for key in more_keys)).where(*passing)
     stored = {row["run_id"]: row for row in rows_as_dicts(connection.execute(query))}
     measured = _accuracies(connection, selection, passing if where else None)
@@ -81,7 +79,7 @@ def list_parts(
     The table is that of the column `then`, by which the rows of a run are ordered, and after that
     by `key`. `further` are conditions on them.
     """
-    passing = [*_passing(connection, selection, where), *further]
+    passing = [*passing_runs(connection, selection, where), *further]
     query = select(then.table).join(runs, runs.c.run_id == then.table.c.run_id).where(*passing)
     by_run: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows_as_dicts(connection.execute(query.order_by(then))):
@@ -112,13 +110,6 @@ def _probe_key(row: dict[str, Any]) -> tuple[Any, ...]:
     return (row["probe"], quantity_key(row["quantity"]), row["epoch"], layer_key(row["layer"]))
 
 
-def count_probes(connection: Connection, selection: Selection, where: Sequence[str]) -> int:
-    """How many rows `list_probes` has."""
-    passing = _passing(connection, selection, where)
-    query = select(func.count()).select_from(probes).join(runs, runs.c.run_id == probes.c.run_id)
-    return int(connection.execute(query.where(*passing)).scalar_one())
-
-
 def list_evaluations(
     connection: Connection, selection: Selection, where: Sequence[str]
 ) -> list[dict[str, Any]]:
@@ -139,49 +130,12 @@ def list_evaluations(
     ]
 
 
-def list_attempts(connection: Connection, run_ids: Iterable[str]) -> list[dict[str, Any]]:
-    """Every attempt of these runs, by run id and number."""
-    columns = ("run_id", "attempt", "state", "started_at", "finished_at", "error", "provenance")
-    chosen = is_one_of(connection.dialect.name, attempts.c.run_id, sorted(set(run_ids)))
-    query = select(*(attempts.c[name] for name in columns)).where(chosen)
-    return rows_as_dicts(connection.execute(query.order_by(attempts.c.run_id, attempts.c.attempt)))
-
-
-def list_sweeps(connection: Connection) -> list[dict[str, Any]]:
-    """Every sweep with its number of runs, and of done ones."""
-    counted = (
-        select(
-            sweep_runs.c.sweep_id,
-            func.count().label("runs"),
-            func.count().filter(runs.c.state == "done").label("done"),
-        )
-        .join(runs, runs.c.run_id == sweep_runs.c.run_id)
-        .group_by(sweep_runs.c.sweep_id)
-        .subquery("counted")
-    )
-    newest = _newest_specs()
-    query = (
-        select(
-            sweeps.c.name,
-            newest.c.description,
-            newest.c.published,
-            sweeps.c.created_at,
-            sweeps.c.updated_at,
-            func.coalesce(counted.c.runs, 0).label("runs"),
-            func.coalesce(counted.c.done, 0).label("done"),
-        )
-        .join(newest, newest.c.sweep_id == sweeps.c.id)
-        .outerjoin(counted, counted.c.sweep_id == sweeps.c.id)
-    )
-    return rows_as_dicts(connection.execute(query.order_by(sweeps.c.id)))
-
-
 def list_specs(connection: Connection, sweep_ids: Iterable[int]) -> list[dict[str, Any]]:
     """The newest spec of each sweep, in the order given.
 
     Keys: `name`, `version`, `source`, `overrides`, `created_at`, `published`, `text`.
     """
-    newest = _newest_specs()
+    newest = newest_specs()
     columns = ("version", "source", "overrides", "created_at", "published", "text")
     query = select(sweeps.c.id, sweeps.c.name, *(newest.c[name] for name in columns)).join(
         newest, newest.c.sweep_id == sweeps.c.id
@@ -190,7 +144,8 @@ def list_specs(connection: Connection, sweep_ids: Iterable[int]) -> list[dict[st
     return [found[sweep_id] for sweep_id in sweep_ids if sweep_id in found]
 
 
-def _newest_specs() -> Subquery:
+def newest_specs() -> Subquery:
+    """The newest version of every sweep's spec."""
     versions = (
         select(sweep_specs.c.sweep_id, func.max(sweep_specs.c.version).label("version"))
         .group_by(sweep_specs.c.sweep_id)
@@ -202,9 +157,10 @@ def _newest_specs() -> Subquery:
     return select(sweep_specs).join(versions, is_newest).subquery("newest")
 
 
-def _passing(
+def passing_runs(
     connection: Connection, selection: Selection, where: Sequence[str]
 ) -> list[ColumnElement[bool]]:
+    """The conditions under which a row of `runs` passes the filters, within the selection."""
     columns = StoredColumns(connection, selection)
     filters = compile_filters(connection.dialect.name, columns, where)
     return [*selection.holds(runs.c.run_id), *filters]
