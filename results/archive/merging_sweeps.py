@@ -50,16 +50,13 @@ def merge_sweeps(
     other_specs = []
     for row in archive.sweep_rows:
         name = renamed[row["name"]]
-        found = connection.execute(
-            select(sweeps.c.id).where(sweeps.c.name == name)
-        ).scalar_one_or_none()
+        found = connection.scalar(select(sweeps.c.id).where(sweeps.c.name == name))
         counts[sweeps.name]["inserted" if found is None else "already_here"] += 1
         sweep_id = found
         if sweep_id is None:
             new = {key: value for key, value in row.items() if key != "id"} | {"name": name}
-            sweep_id = connection.execute(
-                insert(sweeps).values(new).returning(sweeps.c.id)
-            ).scalar_one()
+            inserted = insert(sweeps).values(new).returning(sweeps.c.id)
+            sweep_id = connection.execute(inserted).scalar_one()
         specs = [
             spec | {"sweep_id": sweep_id}
             for batch in archive.batches(sweep_specs, sweep_specs.c.sweep_id == row["id"])
@@ -140,9 +137,8 @@ def _merge_members(
         rows = [row | {"sweep_id": sweep_id} for row in batch]
         if not is_new:
             ids = [row[member.name] for row in rows]
-            known = set(
-                connection.execute(select(member).where(of_sweep, member.in_(ids))).scalars()
-            )
+            here = select(member).where(of_sweep, member.in_(ids))
+            known = set(connection.scalars(here))
             tally["already_here"] += len(known)
             rows = [row for row in rows if row[member.name] not in known]
             for row in rows:

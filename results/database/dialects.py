@@ -6,17 +6,7 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    ColumnElement,
-    Connection,
-    Table,
-    Text,
-    column,
-    func,
-    literal,
-    select,
-)
+from sqlalchemy import JSON, ColumnElement, Connection, Table, Text, column, func, literal, select
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 

@@ -18,13 +18,7 @@ from results.queries.layer_order import layer_key, quantity_key
 from results.queries.selection import Selection
 from results.records import RunRow
 from results.run_columns import COLUMN, NAMED_KEYS, RUN_KEYS
-from results.schema.tables import (
-    evaluations,
-    probes,
-    runs,
-    sweep_specs,
-    sweeps,
-)
+from results.schema.tables import evaluations, probes, runs, sweep_specs, sweeps
 
 _STORED = [runs.c[COLUMN[key].stored].label(key) for key in NAMED_KEYS if key != "sweep"]
 

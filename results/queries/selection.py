@@ -8,16 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    ScalarSelect,
-    String,
-    cast,
-    func,
-    select,
-)
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, String, cast, func, select
 
 from results.database.dialects import is_one_of
 from results.errors import UnknownSweepError

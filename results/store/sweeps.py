@@ -26,13 +26,7 @@ from sqlalchemy import (
 from results.database.dialects import is_one_of, upsert
 from results.errors import UnknownRunError, UnknownSweepError
 from results.records import NewRun, StoredSpec
-from results.schema.tables import (
-    attempts,
-    runs,
-    sweep_runs,
-    sweep_specs,
-    sweeps,
-)
+from results.schema.tables import attempts, runs, sweep_runs, sweep_specs, sweeps
 
 _OPEN = ("queued", "running")
 _ENDED = ("failed", "cancelled")

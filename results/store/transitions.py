@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, and_, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, insert, select, update
 
 from results.json_values import as_stored
 from results.schema.tables import attempts, evaluation_configs, evaluations, runs
@@ -66,13 +66,9 @@ def claimed(
     if not taken:
         return True  # nothing changed either way
     run_id, attempt = next(iter(taken.items()))  # all of them or none: one tells
-    _lock(connection, run_id)
-    made = connection.execute(
-        select(attempts.c.started_at, attempts.c.provenance).where(
-            attempts.c.run_id == run_id, attempts.c.attempt == attempt
-        )
-    ).one_or_none()
-    return made is not None and made == (now, as_stored(dict(provenance)))
+    made = _attempt(connection, run_id, attempt)
+    asked = (now, as_stored(dict(provenance)))
+    return made is not None and (made.started_at, made.provenance) == asked
 
 
 def finish(
@@ -177,13 +173,8 @@ def leave(
 
 def left(connection: Connection, run_id: str, attempt: int, outcome: str, now: float) -> bool:
     """Whether `leave`, or `finish` of this run, took place with these arguments."""
-    _lock(connection, run_id)
-    found = connection.execute(
-        select(attempts.c.state, attempts.c.finished_at).where(
-            attempts.c.run_id == run_id, attempts.c.attempt == attempt
-        )
-    ).one_or_none()
-    return found is not None and found == (outcome, now)
+    found = _attempt(connection, run_id, attempt)
+    return found is not None and (found.state, found.finished_at) == (outcome, now)
 
 
 def add_measurements(connection: Connection, checked: Sequence[CheckedEvaluation]) -> int:
@@ -198,10 +189,15 @@ def added_measurements(
     """Whether the run has all these measurements."""
     _lock(connection, run_id)
     wanted = {item.measured["evaluation_id"] for item in checked}
-    found = connection.execute(
-        select(evaluations.c.evaluation_id).where(evaluations.c.run_id == run_id)
-    ).scalars()
-    return wanted <= set(found)
+    found = select(evaluations.c.evaluation_id).where(evaluations.c.run_id == run_id)
+    return wanted <= set(connection.scalars(found))
+
+
+def _attempt(connection: Connection, run_id: str, attempt: int) -> Row[Any] | None:
+    """The attempt, once nobody else is changing its run."""
+    _lock(connection, run_id)
+    key = (attempts.c.run_id == run_id, attempts.c.attempt == attempt)
+    return connection.execute(select(attempts).where(*key)).one_or_none()
 
 
 def _lock(connection: Connection, run_id: str) -> None:
