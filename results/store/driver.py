@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from sqlalchemy import Connection, update
 
@@ -71,12 +72,8 @@ class Driver:
         driver_id = self.id
 
         def apply(connection: Connection) -> list[Orphan]:
-            orphans[:] = leases.take_over(
-                connection,
-                driver_id,
-                self._database.now(connection),
-                lambda leases: self._database.gone(connection, leases),
-            )
+            now, gone = self._database.now(connection), partial(self._database.gone, connection)
+            orphans[:] = leases.take_over(connection, driver_id, now, gone)
             return orphans
 
         return self._database.write(apply, lambda c: leases.taken_over(c, driver_id, orphans))

@@ -22,8 +22,8 @@ FORMAT = 1
 
 _EPOCH_NUMBERS = ("learning_rate", "train_loss", "test_loss", "seconds")
 _EPOCH_PERCENT = ("train_accuracy", "test_accuracy")
-_PROBE_KEYS = frozenset({"probe", "quantity", "epoch", "layer", "value"})
-_BLOCK_KEYS = frozenset({"block", *(column.name for column in OF_SCHEME)})
+_PROBE_KEYS = frozenset(probes.c.keys()) - {"run_id"}
+_BLOCK_KEYS = frozenset(blocks.c.keys()) - {"run_id"}
 
 # What the columns hold on every database.
 _MOST = 2**63 - 1
@@ -231,27 +231,18 @@ def _epochs(reader: _Reader) -> list[dict[str, Any]]:
 
 def _probes(reader: _Reader) -> list[dict[str, Any]]:
     rows = []
-    seen: set[tuple[str, str, int, str]] = set()
+    seen: set[tuple[Any, ...]] = set()
     for item in reader.objects("probes") if "probes" in reader.values else ():
         item.only(_PROBE_KEYS)
         # As they will be stored, so that two that become one there are seen here.
-        probe, quantity = (storable(item.some_text(key)) for key in ("probe", "quantity"))
-        epoch, layer = item.whole("epoch", most=_MOST_32), storable(item.text("layer"))
-        key = (probe, quantity, epoch, layer)
-        if key in seen:
-            what = f"for {probe} {quantity} after epoch {epoch}"
-            raise item.problem("layer", f"is {layer!r:.80} a second time {what}")
-        seen.add(key)
-        rows.append(
-            {
-                "run_id": reader.run_id,
-                "probe": probe,
-                "quantity": quantity,
-                "epoch": epoch,
-                "layer": layer,
-                "value": item.finite_number("value"),
-            }
-        )
+        row: dict[str, Any] = {key: storable(item.some_text(key)) for key in ("probe", "quantity")}
+        row["epoch"] = item.whole("epoch", most=_MOST_32)
+        row["layer"] = storable(item.text("layer"))
+        if tuple(row.values()) in seen:
+            what = "for {probe} {quantity} after epoch {epoch}".format_map(row)
+            raise item.problem("layer", f"is {row['layer']!r:.80} a second time {what}")
+        seen.add(tuple(row.values()))
+        rows.append({"run_id": reader.run_id, **row, "value": item.finite_number("value")})
     return rows
 
 
