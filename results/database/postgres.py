@@ -123,10 +123,6 @@ class PostgresDatabase(Database):
         return engine
 
     @override
-    def prepare_for_writing(self) -> None:
-        pass
-
-    @override
     def read(self, query: Callable[[Connection], T]) -> T:
         def attempt() -> T:
             with self._connected(self._reader) as connection, connection.begin():

@@ -120,9 +120,6 @@ class SqliteDatabase(Database):
     def alone(self, command: str) -> AbstractContextManager[None]:
         return driver_lock(self.path, command)
 
-    def _just_started(self, connection: Connection) -> bool:
-        return False  # no server
-
     def _vanished(self, connection: Connection, ids: Sequence[int]) -> set[int]:
         # Whoever holds the file is the one driver that lives.
         return set(ids) if self._driving else set()
