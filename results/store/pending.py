@@ -59,7 +59,7 @@ def pending_runs(connection: Connection, sweep_id: int) -> list[PendingRun]:
         )
     )
     rows = rows_as_dicts(connection.execute(open_runs.order_by(sweep_runs.c.position)))
-    histories = _histories(connection, open_runs)
+    histories, nothing = _histories(connection, open_runs), _History()
     open_ids = {row["run_id"] for row in rows}
     measured = {
         (run_id, evaluation_id)
@@ -68,8 +68,8 @@ def pending_runs(connection: Connection, sweep_id: int) -> list[PendingRun]:
     }
     return [
         PendingRun(
-            faults=dict(histories[row["run_id"]].faults),
-            storages=tuple(histories[row["run_id"]].storages),
+            faults=dict(histories.get(row["run_id"], nothing).faults),
+            storages=tuple(histories.get(row["run_id"], nothing).storages),
             missing_evaluations=tuple(
                 e for e in wanted if (row["run_id"], e.evaluation_id) not in measured
             ),
@@ -87,7 +87,7 @@ class _History:
     storages: dict[str, None] = field(default_factory=dict)
 
 
-def _histories(connection: Connection, open_runs: Select[Any]) -> defaultdict[str, _History]:
+def _histories(connection: Connection, open_runs: Select[Any]) -> dict[str, _History]:
     ids = open_runs.with_only_columns(runs.c.run_id, runs.c.retried_after).subquery("open_runs")
     rows = connection.execute(
         select(
