@@ -18,7 +18,7 @@ from results.database.dialects import rows_as_dicts
 from results.database.integrity import corruptions
 from results.database.url import sqlite_url
 from results.errors import ArchiveError, BadArchiveError, DatabaseError
-from results.schema.archive_note import archive_note, content_sha256, is_archive
+from results.schema.archive_note import ArchiveNote, archive_note, content_sha256, is_archive
 from results.schema.tables import attempts, runs, sweeps
 
 _MAGIC = b"SQLite format 3\0"
@@ -38,8 +38,7 @@ class Archive:
         order = (sweeps.c.created_at, sweeps.c.name)
         self.sweep_rows = rows_as_dicts(connection.execute(select(sweeps).order_by(*order)))
         """The sweeps, the one created first in front."""
-        noted = is_archive(connection)
-        self._note = connection.execute(select(archive_note)).one_or_none() if noted else None
+        self._note = self._read_note()
         self.exported_at = self._note.created_at if self._note else path.stat().st_mtime
         """When it was written, in seconds since the epoch."""
 
@@ -47,6 +46,17 @@ class Archive:
     def sweeps(self) -> tuple[str, ...]:
         """Their names."""
         return tuple(row["name"] for row in self.sweep_rows)
+
+    def _read_note(self) -> ArchiveNote | None:
+        """None of a database that no export made."""
+        if not is_archive(self._connection):
+            return None
+        try:
+            (row,) = self._connection.execute(select(archive_note)).mappings()
+            return ArchiveNote.model_validate(dict(row), strict=True)
+        except ValueError:
+            problem = f"its table {archive_note.name} has not one row with a time and a hash"
+            raise self.bad(problem) from None
 
     def check(self) -> None:
         """Raises BadArchiveError unless every row can be believed."""
@@ -104,7 +114,10 @@ def open_archive(path: Path) -> Iterator[Archive]:
     contradicts another: the message names table, column and row. Raises ArchiveError if it has
     the schema of another version.
     """
-    path = path.resolve()
+    try:
+        path = path.resolve()
+    except (OSError, RuntimeError) as error:  # a loop of links, until Python 3.13
+        raise BadArchiveError(path, f"it cannot be read ({error})") from None
     _require_sqlite(path)
     try:
         database = connect(sqlite_url(path), "read")

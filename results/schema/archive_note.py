@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+from pydantic import BaseModel, FiniteFloat
 from sqlalchemy import Column, Connection, Float, MetaData, String, Table, inspect
 
 from results.schema.tables import metadata
@@ -19,6 +20,13 @@ archive_note = Table(
     Column("created_at", Float, nullable=False),
     Column("content_sha256", String, nullable=False),
 )
+
+
+class ArchiveNote(BaseModel):
+    """The row of `archive_note`."""
+
+    created_at: FiniteFloat
+    content_sha256: str
 
 
 def is_archive(connection: Connection) -> bool:

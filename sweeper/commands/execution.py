@@ -125,6 +125,7 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
             costs = CostModel.from_samples(samples, device=spec.resources.device)
             summary = run_sweep(spec, store, home, start_executor, costs, make_progress(), stop)
             counts = store.counts(spec.name)
+        write_counts(home.networks)  # of runs of other sweeps, by whose times this one was planned
     except KeyboardInterrupt:
         raise interrupted(spec.name) from None
     _summarize(spec, summary, counts)

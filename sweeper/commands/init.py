@@ -20,14 +20,15 @@ def init(
     """Write the specs that come with the program to FOLDER; a file that is there stays as it is."""
     from sweeper.spec.shipped import shipped_specs
 
+    shipped = shipped_specs()
     written: list[str] = []
     same: list[str] = []
     kept: list[str] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for shipped in shipped_specs().values():
-            content = shipped.read_bytes()
-            path = folder / shipped.name
+        for source in shipped.values():
+            content = source.read_bytes()
+            path = folder / source.name
             try:
                 with path.open("xb") as file:
                     file.write(content)

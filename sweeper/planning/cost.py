@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from statistics import median
 
 from results.records import CostSample
 from trainers.config.run import RunConfig
+from trainers.errors import TrainerError
 
 UNCALIBRATED_RATE = 1.3e10
 """Forward multiply-adds a second, training, of one CPU core of a 2024 server (fp32, depth 32,
@@ -71,10 +73,13 @@ class CostModel:
     def _rate(self, kind: Kind) -> float:
         """Multiply-adds a second; found when asked for, since it takes the runs' counts."""
         if kind not in self._rates:
-            timed = self._timed[kind]
-            self._rates[kind] = median(
-                images * config.multiply_adds_per_image for config, images in timed
-            )
+            rates = []
+            for config, images_per_second in self._timed[kind]:
+                # A plug-in's network may be none that can be built now.
+                with suppress(TrainerError):
+                    rates.append(images_per_second * config.multiply_adds_per_image)
+            # Zero: of networks without any convolution or matrix product but the classifier.
+            self._rates[kind] = (median(rates) if rates else 0) or UNCALIBRATED_RATE
         return self._rates[kind]
 
 

@@ -18,7 +18,7 @@ from trainers.config.probes import ProbedRun, Probes
 from trainers.config.trainers import BUILT_IN_TRAINER, check_trainer
 from trainers.config.training import Frozen, TrainingConfig
 from trainers.data.datasets import Dataset
-from trainers.errors import ConfigError
+from trainers.errors import ConfigError, TrainerError
 from trainers.methods.fractions import Whole
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS, Architecture, ModelOptions
@@ -129,7 +129,11 @@ class RunConfig(Frozen):
     @model_validator(mode="after")
     def _auto_is_decided(self) -> RunConfig:
         if self.compile == "auto":
-            trained = self.multiply_adds_per_image * self.train_images * self.training.epochs
+            try:
+                multiply_adds = self.multiply_adds_per_image
+            except TrainerError as error:
+                raise ConfigError("model", str(error)) from error
+            trained = multiply_adds * self.train_images * self.training.epochs
             worth = trained > _MULTIPLY_ADDS_WORTH_A_LAYER * self.model.depth
             object.__setattr__(self, "compile", worth or None)
         return self

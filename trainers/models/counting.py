@@ -78,7 +78,15 @@ def _read(path: Path) -> dict[str, NetworkCounts]:
             key: NetworkCounts(int(parameters), int(multiply_adds))
             for key, (parameters, multiply_adds) in stored["networks"].items()
         }
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+        OverflowError,
+    ):
         return {}
 
 
@@ -141,7 +149,8 @@ def _code(architecture: Architecture) -> str:
     if isinstance(builder, str):
         module, name = builder.partition(":")[0], builder
     else:
-        module, name = builder.__module__, f"{builder.__module__}:{builder.__qualname__}"
+        made = builder if hasattr(builder, "__qualname__") else type(builder)
+        module, name = made.__module__, f"{made.__module__}:{made.__qualname__}"
     digest = hashlib.sha256()
     files = [file for folder in _OURS for file in folder.rglob("*.py")]
     if module.partition(".")[0] != __name__.partition(".")[0]:

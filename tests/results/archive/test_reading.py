@@ -134,6 +134,29 @@ def test_a_changed_value_is_found_though_it_breaks_no_rule(path):
     refused(path, "changed after it was written: copy it again")
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE sweep_archive SET created_at = 9e999",
+        "UPDATE sweep_archive SET created_at = 'x'",
+        "UPDATE sweep_archive SET created_at = x'01'",
+        "UPDATE sweep_archive SET content_sha256 = x'01'",
+        "INSERT INTO sweep_archive SELECT * FROM sweep_archive",
+        "DELETE FROM sweep_archive",
+    ],
+)
+def test_a_note_that_says_no_time_or_hash_is_refused(path, statement):
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+    refused(path, "its table sweep_archive has not one row with a time and a hash")
+
+
+def test_a_loop_of_links_is_refused(tmp_path):
+    (tmp_path / "one").symlink_to(tmp_path / "two")
+    (tmp_path / "two").symlink_to(tmp_path / "one")
+    refused(tmp_path / "one", "it cannot be read")
+
+
 def test_a_flipped_bit_is_found_in_every_page(path):
     sound = path.read_bytes()
     size = 4096

@@ -9,6 +9,7 @@ import pytest
 
 from sweeper.cli import app
 from sweeper.errors import RequestError
+from sweeper.spec import shipped
 from sweeper.spec.shipped import shipped_specs
 from sweeper.spec.spec import load_spec
 
@@ -48,6 +49,15 @@ def test_specs_lists_what_each_one_needs(capsys):
         "description": "Third-order schemes at three depths on CIFAR-10 (ZeroSNet, Table 3)",
     }
     assert listed["comparison_table4"]["datasets"] == "cifar10, cifar100"
+
+
+@pytest.mark.parametrize("command", [["specs"], ["init", "here"]])
+def test_an_installation_without_specs_says_so(command, monkeypatch, tmp_path, capsys):
+    # What git makes of a symbolic link where it makes none.
+    monkeypatch.setattr(shipped, "_FOLDER", tmp_path / "specs")
+    assert app(command, standalone_mode=False) == 3
+    assert "a checkout without symbolic links" in capsys.readouterr().err
+    assert not (tmp_path / "here").exists()
 
 
 def test_a_shipped_spec_is_found_by_its_name():

@@ -5,6 +5,7 @@ import pytest
 from results.records import CostSample
 from sweeper.planning.cost import EVALUATION_SHARE, UNCALIBRATED_RATE, CostModel
 from trainers.config.run import RunConfig
+from trainers.errors import TrainerError
 
 
 def config(model="zerosnet", depth=20, dataset="digits", precision="fp32", epochs=10, **more):
@@ -118,3 +119,26 @@ def test_samples_that_say_nothing_are_passed_over(useless):
     assert not CostModel.from_samples([useless]).calibrated
     model = CostModel.from_samples([useless, sample(config(), 500)])
     assert model.seconds(config(), 0) == pytest.approx(seconds_at(config(), 500))
+
+
+def test_runs_whose_networks_have_no_multiply_adds_say_nothing_about_time(monkeypatch):
+    monkeypatch.setattr(RunConfig, "multiply_adds_per_image", 0)
+    model = CostModel.from_samples([sample(config(), 500)])
+    assert model.seconds(config(), 0) == 0.0
+
+
+def test_a_run_whose_network_cannot_be_built_now_is_passed_over(monkeypatch):
+    known = config()
+
+    def counted(self):
+        if self.model.name == "preresnet":
+            raise TrainerError("the network of model 'preresnet' cannot be built")
+        return 1_000
+
+    monkeypatch.setattr(RunConfig, "multiply_adds_per_image", property(counted))
+    samples = [sample(known, 500), sample(config("preresnet"), 1)]
+    assert CostModel.from_samples(samples).seconds(config(depth=32), 0) == pytest.approx(
+        seconds_at(known, 500)
+    )
+    alone = CostModel.from_samples(samples[1:]).seconds(known, 0)
+    assert alone == pytest.approx(seconds_at(known, UNCALIBRATED_RATE / 1_000))

@@ -149,6 +149,16 @@ def test_all_runs_are_done_and_stored(lab: Laboratory) -> None:
     assert [row["attempts"] for row in rows] == [1, 1, 1, 1]
 
 
+def test_a_current_folder_that_is_removed_stops_nothing(
+    lab: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert lab.run().trained == 4
+
+
 def test_running_again_trains_nothing(lab: Laboratory) -> None:
     lab.run()
     before = lab.rows()
@@ -369,7 +379,7 @@ def test_a_storage_that_fails_stops_the_sweep_and_fails_no_run(lab: Laboratory) 
 
     with pytest.raises(StorageError, match="no space"):
         lab.run(before=lose_storage)
-    assert lab.run().trained == 3
+    assert lab.run().trained == 4
     assert lab.states() == ["done"] * 4
 
 
@@ -383,7 +393,7 @@ def test_what_a_machine_lacks_stops_the_sweep_and_fails_no_run(
     with pytest.raises(ResourceError, match="it is not here"):
         lab.run(before=lacks)
     assert sorted(lab.states()) == ["done", "queued", "queued", "queued"]
-    assert lab.run().trained == 3
+    assert lab.run().trained == 4
 
 
 def test_asked_to_stop_the_sweep_ends_after_the_epoch(lab: Laboratory) -> None:

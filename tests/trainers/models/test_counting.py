@@ -7,6 +7,7 @@ import json
 import sys
 import textwrap
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,7 @@ def test_two_processes_add_to_one_file(
         b'{"format": 1}',
         b'{"format": 1, "networks": {"key": [1]}}',
         b'{"format": 1, "networks": {"key": ["many", 2]}}',
+        b'{"format": 1, "networks": {"key": [1e999, 2]}}',
         b"[" * 100_000,
     ],
 )
@@ -201,6 +203,39 @@ def test_a_network_that_reads_numbers_is_counted_too(
     architecture, same = plain(reading), plain(ONE_FILE)
     options = architecture.options(name="plain", depth=2)
     assert count(architecture, options, None, **IMAGES) == count(same, options, None, **IMAGES)
+
+
+def test_a_network_that_asks_numpy_is_counted_too(
+    plain: Callable[[str], Architecture],
+) -> None:
+    asking = ONE_FILE.replace(
+        "        super().__init__()\n",
+        "        super().__init__()\n        self.rates = torch.ones(options.depth).numpy()\n",
+    ).replace("from torch import nn\n", "import torch\nfrom torch import nn\n")
+    architecture, same = plain(asking), plain(ONE_FILE)
+    options = architecture.options(name="plain", depth=2)
+    assert count(architecture, options, None, **IMAGES) == count(same, options, None, **IMAGES)
+
+
+def test_a_network_without_products_but_the_classifier_has_no_multiply_adds(
+    plain: Callable[[str], Architecture],
+) -> None:
+    linear = ONE_FILE.replace("nn.Conv2d(channels, options.width, 1)", "nn.Identity()").replace(
+        "nn.Linear(options.width, classes)", "nn.Linear(channels, classes)"
+    )
+    architecture = plain(linear)
+    found = count(architecture, architecture.options(name="plain", depth=0), None, **IMAGES)
+    assert found == NetworkCounts(parameters=40, multiply_adds=0)
+
+
+def test_a_builder_of_no_name_is_known_by_its_type(
+    plain: Callable[[str], Architecture],
+) -> None:
+    named = plain(ONE_FILE)
+    assert callable(named.builder)
+    unnamed = Architecture(options=named.options, builder=partial(named.builder))
+    options = named.options(name="plain", depth=1)
+    assert count(unnamed, options, None, **IMAGES) == count(named, options, None, **IMAGES)
 
 
 def test_what_is_wrong_with_a_network_is_said_as_it_is(
