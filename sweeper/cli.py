@@ -36,6 +36,8 @@ class _Commands(typer.core.TyperGroup):
             # once more when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
+        except (typer.Exit, typer.Abort):
+            raise
         except Exception as error:
             known = as_sweep_error(error) or _damage()
             if known is None:

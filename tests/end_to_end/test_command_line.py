@@ -114,6 +114,12 @@ def test_each_command_has_help(command: str) -> None:
     assert "--home" in done.stdout
 
 
+def test_a_command_that_ends_as_it_should_is_no_sign_of_damage(tmp_path: Path) -> None:
+    (tmp_path / "sweep.db").write_bytes(b"SQLite format 3\0" + bytes(5000))
+    assert sweep("status", "--home", str(tmp_path)).exit_code == 3
+    assert sweep("status", "--help").exit_code == 0
+
+
 def test_plan_of_a_finished_sweep(home: Path) -> None:
     rows = ask(home, "plan", str(home.parent / "tiny.yaml"))
     assert [list(row) for row in rows] == [[*RUN_KEYS, "estimated_seconds", "settings"]] * 8
