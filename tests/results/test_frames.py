@@ -83,7 +83,7 @@ def lab(url, store, make):
         yield opened
 
 
-def test_one_row_a_run(lab):
+def test_the_runs_frame_has_one_row_per_run(lab):
     frame = lab.runs()
     assert types(frame) == RUNS
     assert set(RUN_KEYS) - set(frame) == {"evaluations"}
@@ -99,7 +99,7 @@ def test_one_row_a_run(lab):
     assert age.between(pd.Timedelta(0), pd.Timedelta("10 min")).all()
 
 
-def test_one_row_an_epoch(lab):
+def test_the_epochs_frame_has_one_row_per_epoch(lab):
     frame = lab.epochs("b")
     assert types(frame) == EPOCHS
     assert frame["epoch"].tolist() == [1, 2]
@@ -109,7 +109,7 @@ def test_one_row_an_epoch(lab):
     assert by_group.tolist() == [1.0, 0.5]
 
 
-def test_one_row_a_measurement(lab):
+def test_the_evaluations_frame_has_one_row_per_evaluation(lab):
     frame = lab.evaluations()
     assert types(frame) == EVALUATIONS
     found = frame.set_index("evaluation")["accuracy"].to_dict()
@@ -119,7 +119,7 @@ def test_one_row_a_measurement(lab):
     assert lab.evaluations("b")["evaluation"].tolist() == ["gaussian[0.2]"]
 
 
-def test_one_row_a_value_of_a_probe_and_a_block(url, store, make):
+def test_probes_and_blocks_frames_have_one_row_per_value(url, store, make):
     make.save(store, "s", make.runs(2))
     probes = [
         make.probe("within[10]", layer=layer, epoch=epoch, value=None if layer == "fc" else epoch)
@@ -177,7 +177,7 @@ def test_a_frame_without_rows_has_the_same_columns_and_types(lab):
     )
 
 
-def test_one_row_a_sweep(lab, store, make):
+def test_the_sweeps_frame_has_one_row_per_sweep(lab, store, make):
     store.save_sweep(
         "c", "text", "c.yaml", [], "what it is for", [], [], published="zerosnet/table3"
     )
@@ -189,7 +189,7 @@ def test_one_row_a_sweep(lab, store, make):
     assert frame["published"].tolist() == [pd.NA, pd.NA, "zerosnet/table3"]
 
 
-def test_a_report_is_a_frame(lab):
+def test_a_report_is_returned_as_a_frame(lab):
     frame = lab.report(["zero_stable", "depth"], "gaussian[0.1]", sweeps="a")
     assert types(frame) == {
         "zero_stable": FLAG, "depth": WHOLE, "runs": WHOLE, "diverged": WHOLE, "unfinished": WHOLE,
@@ -216,7 +216,7 @@ def test_a_report_is_a_frame(lab):
         ([True, 3], "object"),
     ],
 )
-def test_a_path_into_the_config_has_the_type_of_its_values(url, plain, make, values, kind):
+def test_a_config_path_column_has_the_type_of_its_values(url, plain, make, values, kind):
     Store.open(url).close()
     rows = [make.row(n, config={"kind": value}) for n, value in enumerate(values)]
     replace_rows(plain, [*rows, make.row(9, config={})])
@@ -227,7 +227,7 @@ def test_a_path_into_the_config_has_the_type_of_its_values(url, plain, make, val
     assert frame["kind"].isna().tolist() == [False] * len(values) + [True]
 
 
-def test_a_database_that_is_not_there_is_said(tmp_path):
+def test_opening_a_missing_database_is_an_error(tmp_path):
     with pytest.raises(NoDatabaseError):
         results.open(f"sqlite:///{tmp_path}/none.db")
 

@@ -43,11 +43,11 @@ UNIFORM = metric_of_evaluation("uniform[-0.08,0]")
         (Metric("perplexity", decimals=3), 12.34567, "12.346"),
     ],
 )
-def test_values_are_rounded_by_what_they_are(metric, value, text):
+def test_values_are_rounded_by_their_metric(metric, value, text):
     assert shown(value, metric) == text
 
 
-def test_means_have_two_decimals_but_for_counts_and_config_values():
+def test_means_have_two_decimals_except_counts_and_config_values():
     assert mean_shown(90.005, COLUMN["test_accuracy"]) == "90.00"
     assert mean_shown(471_834.0, COLUMN["parameters"]) == "471834"
     assert mean_shown(38.5, COLUMN["depth"]) == "38.50"
@@ -56,7 +56,7 @@ def test_means_have_two_decimals_but_for_counts_and_config_values():
     assert mean_shown(12.34567, Metric("perplexity", mean_decimals=3)) == "12.346"
 
 
-def test_a_spread_is_shown_where_there_is_one():
+def test_a_standard_deviation_is_shown_if_there_is_one():
     accuracy, parameters = COLUMN["test_accuracy"], COLUMN["parameters"]
     assert spread_shown(90.0, 0.456, accuracy) == "90.00 ± 0.46"
     assert spread_shown(90.0, 0.0, accuracy) == "90.00 ± 0.00"
@@ -72,7 +72,7 @@ def test_readable_text_is_one_line_without_control_characters():
     assert visible("a\n\tb\ud800\x85") == "a\n\tb\\ud800\\x85"
 
 
-def test_one_order_for_all_kinds_of_values():
+def test_sort_key_orders_values_of_mixed_types():
     values = [False, True, -1, 0.5, 10, "10", "9", [0.5], [1.0, 0.5], None]
     shuffled = random.Random(1).sample(values, len(values))
     assert sorted(shuffled, key=sort_key) == values

@@ -35,7 +35,7 @@ def names(columns):
     return [column.name for column in columns]
 
 
-def test_the_keys_of_a_run_are_those_that_others_rely_on():
+def test_the_keys_of_a_run_are_unchanged():
     said = """run_id sweep state model scheme depth dataset seed alpha beta trainable root_moduli
         max_root_modulus zero_stable consistent order parameters epochs test_accuracy
         best_test_accuracy train_accuracy generalization_gap diverged train_seconds
@@ -46,7 +46,7 @@ def test_the_keys_of_a_run_are_those_that_others_rely_on():
     assert list(DETAIL_KEYS) == details.split()
 
 
-def test_every_column_is_there_once_and_its_flags_fit_its_kind():
+def test_run_columns_are_unique_with_consistent_flags():
     assert len(COLUMN) == len(RUN_COLUMNS)
     for column in RUN_COLUMNS:
         numbers = column.numeric or column.kind == "numbers"
@@ -57,14 +57,14 @@ def test_every_column_is_there_once_and_its_flags_fit_its_kind():
         assert column.kind != "percent" or column.unit == "percent", column.name
 
 
-def test_the_table_of_runs_has_these_columns_and_what_only_the_store_needs():
+def test_the_runs_table_has_exactly_the_run_columns_and_store_columns():
     stored = [column.stored for column in RUN_COLUMNS if column.name != "sweep"]
     assert set(runs.c.keys()) == {*stored, "config", "retried_after"}
     assert len(set(stored)) == len(stored)
     assert blocks.c.keys() == ["run_id", "block", *names(OF_SCHEME)]
 
 
-def test_the_plan_and_the_result_say_what_the_table_says():
+def test_planned_and_reported_columns_match_new_runs_and_results():
     planned = {field.name for field in dataclasses.fields(NewRun)}
     assert planned == {"run_id", "config", *names(PLANNED)}
     lists = {"epochs", "evaluations", "probes", "blocks", "first_epoch"}
@@ -72,7 +72,7 @@ def test_the_plan_and_the_result_say_what_the_table_says():
     assert set(BlockScheme.__annotations__) == {"block", *names(OF_SCHEME)}
 
 
-def test_a_result_is_checked_for_every_column_that_it_has_to_report(make):
+def test_a_result_is_checked_for_every_reported_column(make):
     good = make.result("a" * 16)
     assert set(check_result("a" * 16, 1, good).columns) == set(names(REPORTED))
     for column in REPORTED:
@@ -85,13 +85,13 @@ def test_a_result_is_checked_for_every_column_that_it_has_to_report(make):
             assert columns[column.name] is None
 
 
-def test_the_view_of_runs_has_every_column_but_lists_of_anything(store, plain):
+def test_runs_flat_has_every_run_column_except_lists(store, plain):
     with plain.begin() as connection:
         view = [column["name"] for column in inspect(connection).get_columns("runs_flat")]
     assert {c.name for c in RUN_COLUMNS if c.kind != "list"} - set(view) == {"sweep"}
 
 
-def test_the_keys_of_rows_and_of_a_single_run_are_derived(store, queries, make):
+def test_row_and_detail_keys_are_derived_from_the_run_columns(store, queries, make):
     make.save(store, "s", [make.run(1)])
     make.finish(store, make.run(1))
     (row,) = queries.run_rows()
@@ -167,7 +167,7 @@ json.dump(found, open("found.json", "w"))
 
 
 @pytest.mark.slow
-def test_one_more_column_is_one_more_row_of_the_table(tmp_path):
+def test_adding_a_run_column_takes_one_row_in_run_columns(tmp_path):
     """All but the trainer, which reports it, learns of it from results/run_columns.py."""
     for package in ("sweeper", "trainers", "results"):
         shutil.copytree(ROOT / package, tmp_path / package, symlinks=True)

@@ -31,7 +31,7 @@ def measured(make, number, moduli, train, test, **changes):
     return make.row(number, **(values | changes))
 
 
-def test_the_papers_table_comes_back_with_its_rank_agreement(make):
+def test_the_papers_table_7_is_reproduced_with_its_kendall_tau(make):
     rows = [
         measured(make, n, [1.0, modulus, modulus], train, test, depth=depth)
         for n, (depth, modulus, train, test) in enumerate(TABLE_7)
@@ -69,7 +69,7 @@ def test_a_network_is_averaged_over_its_seeds(make):
     }
 
 
-def test_networks_of_other_training_are_kept_apart(make):
+def test_networks_trained_differently_are_ranked_separately(make):
     config = make.row(1)["config"]
     slow = {**config, "training": {"epochs": 2, "optimizer": {"name": "sgd", "lr": 0.01}}}
     rows = [
@@ -83,7 +83,7 @@ def test_networks_of_other_training_are_kept_apart(make):
     assert sorted(entry["tau"] for entry in found) == [-1, -1, 1, 1]
 
 
-def test_moduli_equal_but_for_rounding_are_tied(make):
+def test_root_moduli_equal_up_to_rounding_count_as_ties(make):
     rows = [
         measured(make, 1, [1.0, 0.5], 90, 80),
         measured(make, 2, [1.0 + 1e-13, 0.3], 90, 85),
@@ -94,7 +94,7 @@ def test_moduli_equal_but_for_rounding_are_tied(make):
     assert found[0]["tau"] == 1
 
 
-def test_diverged_runs_are_counted_and_have_no_part_in_means(make):
+def test_diverged_runs_are_counted_but_excluded_from_means(make):
     rows = [
         measured(make, 1, [1.0], 90, 80),
         measured(make, 2, [1.0], None, None, diverged=True),

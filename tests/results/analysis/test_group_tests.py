@@ -56,7 +56,7 @@ def only(test, level="networks", metric="test_accuracy"):
     return row
 
 
-def test_runs_and_networks_are_two_samples(networks):
+def test_runs_and_networks_are_tested_as_separate_samples(networks):
     rows = networks(False, LOW) + networks(True, HIGH)
     test = compare_groups(rows, "zero_stable", ["test_accuracy"])
     over_runs, over_networks = only(test, "runs"), only(test)
@@ -80,7 +80,7 @@ def test_runs_and_networks_are_two_samples(networks):
     assert over_runs["p"] < over_networks["p"]
 
 
-def test_a_clear_difference_in_one_sentence(networks):
+def test_a_clear_difference_is_summarized_in_one_sentence(networks):
     rows = networks(False, LOW) + networks(True, HIGH)
     test = compare_groups(rows, "zero_stable", ["test_accuracy"])
     assert test.sentences == (
@@ -91,7 +91,7 @@ def test_a_clear_difference_in_one_sentence(networks):
     assert (only(test)["verdict"], only(test, "runs")["verdict"]) == ("differ", None)
 
 
-def test_an_unclear_difference_says_how_many_networks_would_show_it(networks):
+def test_an_unclear_difference_reports_the_sample_size_needed_to_show_it(networks):
     rows = networks(False, [[80], [82], [84], [86]]) + networks(True, [[82], [84], [86], [88]])
     test = compare_groups(rows, "zero_stable", ["test_accuracy"])
     assert only(test)["verdict"] == "not shown"
@@ -100,7 +100,7 @@ def test_an_unclear_difference_says_how_many_networks_would_show_it(networks):
     assert "about 28 networks a group would show it (80 % power)" in test.sentences[0]
 
 
-def test_too_few_networks_are_named_however_far_apart_they_are(networks):
+def test_too_few_networks_are_reported_whatever_their_difference(networks):
     rows = networks(False, LOW[:3]) + networks(True, HIGH[:3])
     test = compare_groups(rows, "zero_stable", ["test_accuracy"])
     assert only(test)["verdict"] == "too few"
@@ -110,7 +110,7 @@ def test_too_few_networks_are_named_however_far_apart_they_are(networks):
     assert "Too few networks to tell (even groups" in test.sentences[0]
 
 
-def test_two_single_networks_are_compared_by_their_runs(networks):
+def test_groups_of_one_network_each_are_compared_by_their_runs(networks):
     rows = networks(False, [[80, 81, 82, 83]]) + networks(True, [[90, 91, 92, 93]])
     test = compare_groups(rows, "zero_stable", ["test_accuracy"])
     assert (only(test)["verdict"], only(test, "runs")["verdict"]) == (None, "differ")
@@ -143,7 +143,7 @@ def test_p_values_are_adjusted_for_the_number_of_metrics(networks):
     assert not any("Holm" in note for note in alone.notes)
 
 
-def test_a_difference_that_does_not_survive_the_adjustment_is_not_shown(networks):
+def test_a_difference_not_significant_after_holm_is_reported_as_not_shown(networks):
     rows = networks(False, [[80], [81], [82], [84]]) + networks(True, [[83], [84], [85], [86]])
     shown = compare_groups(rows, "zero_stable", ["test_accuracy"])
     for number, row in enumerate(rows):
@@ -153,7 +153,7 @@ def test_a_difference_that_does_not_survive_the_adjustment_is_not_shown(networks
     assert (only(shown)["verdict"], only(hidden)["verdict"]) == ("differ", "not shown")
 
 
-def test_diverged_runs_are_out_of_means_but_worst_in_ranks(networks):
+def test_diverged_runs_are_excluded_from_means_but_ranked_worst(networks):
     low = [[80.0, None], [None, None], [None, None], [95.0, 96.0]]
     rows = networks(False, low) + networks(True, HIGH)
     test = compare_groups(rows, "zero_stable", ["test_accuracy"])
@@ -171,7 +171,7 @@ def test_diverged_runs_are_out_of_means_but_worst_in_ranks(networks):
     assert "0 of 18 runs with zero_stable=true, 5 of 8 with zero_stable=false" in note
 
 
-def test_where_runs_diverged_the_ranks_decide(networks):
+def test_with_diverged_runs_the_verdict_comes_from_mann_whitney_not_welch(networks):
     rows = networks(False, [[None], [None], [None], [None], [90.0], [91.0]])
     rows += networks(True, [[90.0], [91.0], [92.0], [93.0], [91.0], [92.0]])
     row = only(compare_groups(rows, "zero_stable", ["test_accuracy"]))
@@ -179,7 +179,7 @@ def test_where_runs_diverged_the_ranks_decide(networks):
     assert row["verdict"] == "differ"
 
 
-def test_a_diverged_run_has_the_worst_gap_too(networks):
+def test_a_diverged_run_is_ranked_worst_for_the_generalization_gap_too(networks):
     rows = networks(False, [[None]], generalization_gap=None)
     rows += networks(False, [[80], [81]], generalization_gap=5.0)
     rows += networks(True, [[82], [83], [84]], generalization_gap=9.0)
@@ -192,7 +192,7 @@ def test_a_diverged_run_has_the_worst_gap_too(networks):
     assert any(note.startswith("Less is better in generalization_gap") for note in test.notes)
 
 
-def test_degenerate_samples_give_none_and_say_why(networks):
+def test_samples_without_a_t_test_give_none_and_the_reason(networks):
     one = compare_groups(networks(False, [[80]]) + networks(True, HIGH), "zero_stable")
     flat = compare_groups(networks(False, [[80]] * 4) + networks(True, [[90]] * 4), "zero_stable")
     for test, why in ((one, "fewer than two measured values"), (flat, "no spread in either")):
@@ -222,14 +222,14 @@ def test_root_moduli_are_correlated_with_the_metric(networks):
     assert row["rho2_p"] == pytest.approx(1 / 3)
 
 
-def test_without_moduli_there_is_no_correlation(networks):
+def test_rows_without_root_moduli_have_no_rank_correlation(networks):
     rows = networks(False, LOW, root_moduli=None) + networks(True, HIGH, root_moduli=None)
     test = compare_groups(rows, "zero_stable")
     assert [only(test)[f"rho{n}{end}"] for n in (1, 2) for end in ("", "_p", "_n")] == [None] * 6
     assert not any("rho is" in note for note in test.notes)
 
 
-def test_depths_that_are_mixed_are_named_and_compared_within(networks):
+def test_mixed_depths_are_noted_and_compared_within_strata(networks):
     # Zero-stable networks do better at each depth, but most of them are at the worse one.
     rows = networks(False, [[90, 91, 92]] * 5, depth=20)
     rows += networks(True, [[93, 94, 95]], depth=20)
@@ -246,7 +246,7 @@ def test_depths_that_are_mixed_are_named_and_compared_within(networks):
     assert "--where 'depth=20'" in note
 
 
-def test_what_cannot_be_told_from_the_groups_is_said(networks):
+def test_settings_confounded_with_the_groups_are_noted(networks):
     rows = networks(False, LOW, model="preresnet") + networks(True, HIGH)
     test = compare_groups(rows, "zero_stable")
     (note,) = [note for note in test.notes if "differ throughout" in note]
@@ -255,7 +255,7 @@ def test_what_cannot_be_told_from_the_groups_is_said(networks):
     assert only(test)["within"] is None
 
 
-def test_another_recipe_is_named_once(networks, make):
+def test_a_training_recipe_that_varies_is_noted_once(networks, make):
     config = make.row(1)["config"]
     config = {**config, "training": {"epochs": 9, "optimizer": {"name": "sgd", "lr": 0.5}}}
     rows = networks(False, LOW) + networks(True, HIGH)
@@ -266,13 +266,13 @@ def test_another_recipe_is_named_once(networks, make):
     assert "also differ in epochs (2, 9), which" in note
 
 
-def test_one_kind_of_runs_has_no_strata(networks):
+def test_runs_with_equal_settings_are_not_stratified(networks):
     test = compare_groups(networks(False, LOW) + networks(True, HIGH), "zero_stable")
     assert (only(test)["within"], only(test)["strata"]) == (None, None)
     assert not any("also differ" in note for note in test.notes)
 
 
-def test_any_key_with_two_values_will_do(networks):
+def test_any_key_with_two_values_defines_the_groups(networks):
     rows = networks(None, LOW, depth=110) + networks(None, HIGH, depth=20)
     test = compare_groups(rows, "depth", ["test_accuracy"])
     assert test.values == (20, 110)
@@ -280,7 +280,7 @@ def test_any_key_with_two_values_will_do(networks):
     assert "depth 110 81.25 ± 1.42 % (12 runs of 4 networks), depth 20" in test.sentences[0]
 
 
-def test_schemes_on_both_sides_are_compared_with_themselves(make):
+def test_schemes_in_both_groups_are_compared_within_the_same_scheme(make):
     rows = [
         make.row(n, depth=depth, alpha=[a], scheme=f"a {a}", test_accuracy=80 + 5 * a + gain)
         for n, (a, (depth, gain)) in enumerate(
@@ -292,7 +292,7 @@ def test_schemes_on_both_sides_are_compared_with_themselves(make):
     assert (row["within"], row["strata"], row["strata_agreeing"]) == (pytest.approx(1), 4, 4)
 
 
-def test_config_paths_and_text_can_make_groups(networks, make):
+def test_config_paths_and_text_columns_can_define_groups(networks, make):
     config = make.row(1)["config"]
     wide = {**config, "model": {"name": "zerosnet", "width": 32}}
     rows = networks(True, LOW) + networks(True, HIGH, config=wide)
@@ -303,7 +303,7 @@ def test_config_paths_and_text_can_make_groups(networks, make):
     assert "model preresnet" in test.sentences[0]
 
 
-def test_seeds_can_make_groups(networks):
+def test_seeds_can_define_groups(networks):
     rows = networks(True, [[80.0, 81.0], [90.0, 92.0], [85.0, 86.0], [70.0, 71.0]])
     row = only(compare_groups(rows, "seed"))
     assert (row["n1"], row["n2"], row["within"]) == (4, 4, pytest.approx(1.25))
@@ -318,13 +318,13 @@ def test_runs_not_done_and_runs_without_the_key_are_left_out_and_counted(network
     assert "PARTIAL: 2 runs not done yet and left out." in test.notes
 
 
-def test_networks_with_few_seeds_are_counted(networks):
+def test_networks_with_few_seeds_are_counted_in_a_note(networks):
     rows = networks(False, [[80], [81, 82, 83]]) + networks(True, [[90, 91]])
     notes = compare_groups(rows, "zero_stable").notes
     assert any(note.startswith("2 of 3 networks have fewer than 3 seeds") for note in notes)
 
 
-def test_the_notes_tell_networks_from_runs_and_what_p_means(networks):
+def test_the_notes_explain_networks_versus_runs_and_p_values(networks):
     rows = networks(False, LOW) + networks(True, HIGH)
     text = "\n".join(compare_groups(rows, "zero_stable").notes)
     assert "(4 and 6 networks)" in text
@@ -343,7 +343,7 @@ def test_the_notes_tell_networks_from_runs_and_what_p_means(networks):
         ("model", "name more sweeps, drop a --where, or test another key"),
     ],
 )
-def test_other_than_two_groups_are_refused(make, by, said):
+def test_comparing_other_than_two_groups_is_an_error(make, by, said):
     rows = [
         make.row(n, depth=depth, alpha=[float(n)], max_root_modulus=None)
         for n, depth in ((1, 20), (2, 32), (3, 44))
@@ -354,12 +354,12 @@ def test_other_than_two_groups_are_refused(make, by, said):
     assert said in str(caught.value)
 
 
-def test_no_runs_are_no_groups():
+def test_comparing_groups_without_runs_is_an_error():
     with pytest.raises(NotTwoGroupsError):
         compare_groups([], "zero_stable")
 
 
-def test_unknown_names_are_refused(networks):
+def test_unknown_group_keys_and_metrics_are_refused_with_a_suggestion(networks):
     rows = networks(False, LOW) + networks(True, HIGH)
     with pytest.raises(UnknownColumnError, match="did you mean 'zero_stable'"):
         compare_groups(rows, "zero_stabel")
@@ -367,18 +367,18 @@ def test_unknown_names_are_refused(networks):
         compare_groups(rows, "zero_stable", ["scheme"])
 
 
-def test_numbers_equal_but_for_rounding_are_one_group(networks):
+def test_numbers_equal_up_to_rounding_form_one_group(networks):
     rows = networks(True, LOW, beta=0.3) + networks(True, HIGH[:3], beta=0.1 + 0.2)
     rows += networks(True, HIGH[3:], beta=1.0)
     assert compare_groups(rows, "beta").values == (0.3, 1.0)
 
 
-def test_a_test_is_plain_data(networks):
+def test_a_group_comparison_can_be_pickled(networks):
     test = compare_groups(networks(False, LOW) + networks(True, HIGH), "zero_stable")
     assert pickle.loads(pickle.dumps(test)) == test
 
 
-def test_the_table_is_the_same_rounded(networks):
+def test_the_printed_table_shows_the_comparison_rounded(networks):
     test = compare_groups(networks(False, LOW) + networks(True, HIGH), "zero_stable")
     over_networks, over_runs = test.table()
     assert over_networks == {
@@ -408,7 +408,7 @@ ACCURACIES = st.lists(
 
 @settings(deadline=None, max_examples=60)
 @given(ACCURACIES, ACCURACIES)
-def test_whatever_is_measured_the_rows_are_plain_json(networks, low, high):
+def test_rows_of_any_comparison_are_valid_json_without_nan(networks, low, high):
     rows = networks(False, low) + networks(True, high, root_moduli=[1.0, 0.5])
     test = compare_groups(rows, "zero_stable", ["test_accuracy", "train_seconds"])
     assert json.loads(json.dumps(test.rows(), allow_nan=False)) == test.rows()
@@ -421,7 +421,7 @@ def test_whatever_is_measured_the_rows_are_plain_json(networks, low, high):
 
 @settings(deadline=None, max_examples=40)
 @given(ACCURACIES, ACCURACIES)
-def test_exchanging_the_groups_turns_the_signs(networks, low, high):
+def test_swapping_the_groups_flips_signs_and_keeps_p_values(networks, low, high):
     ahead = compare_groups(networks(False, low) + networks(True, high), "zero_stable")
     back = compare_groups(networks(True, low) + networks(False, high), "zero_stable")
     for one, other in zip(ahead.rows(), back.rows(), strict=True):
@@ -436,7 +436,7 @@ def test_exchanging_the_groups_turns_the_signs(networks, low, high):
 
 @settings(deadline=None, max_examples=40)
 @given(ACCURACIES, ACCURACIES, st.integers(-400, 400).map(lambda n: n / 8))
-def test_adding_a_constant_to_all_runs_changes_nothing_but_the_means(networks, low, high, shift):
+def test_adding_a_constant_to_all_runs_changes_only_the_means(networks, low, high, shift):
     def moved(accuracies):
         return [[None if a is None else a + shift for a in seeds] for seeds in accuracies]
 
@@ -449,7 +449,7 @@ def test_adding_a_constant_to_all_runs_changes_nothing_but_the_means(networks, l
 
 @settings(deadline=None, max_examples=40)
 @given(ACCURACIES, ACCURACIES)
-def test_the_auc_of_runs_is_that_of_the_pooled_runs(networks, low, high):
+def test_the_auc_over_runs_equals_the_auc_of_the_pooled_runs(networks, low, high):
     rows = networks(False, low) + networks(True, high)
     ranked = [[-math.inf if a is None else a for s in group for a in s] for group in (low, high)]
     found = only(compare_groups(rows, "zero_stable"), "runs")

@@ -22,7 +22,7 @@ def best(found, metric="test_accuracy"):
     return [[cell and metric in cell.best for cell in line] for line in found.cells]
 
 
-def test_a_cell_has_the_group_of_its_row_and_column(make):
+def test_a_pivot_cell_holds_the_group_of_its_row_and_column(make):
     rows = [
         make.row(n, depth=depth, scheme=scheme, test_accuracy=80.0 + n)
         for n, (scheme, depth) in enumerate([("b", 32), ("b", 32), ("a", 32), ("b", 44)])
@@ -38,7 +38,7 @@ def test_a_cell_has_the_group_of_its_row_and_column(make):
     assert (found.runs, found.unfinished) == (4, 0)
 
 
-def test_several_keys_make_a_row(make):
+def test_several_keys_combine_into_sorted_rows(make):
     rows = [
         make.row(1, zero_stable=True, root_moduli=[1.0, 0.5], scheme="b"),
         make.row(2, zero_stable=False, root_moduli=[1.8, 0.7], scheme="a"),
@@ -52,7 +52,7 @@ def test_several_keys_make_a_row(make):
     )
 
 
-def test_rows_and_columns_are_ordered_by_value_and_not_as_text(make):
+def test_rows_and_columns_are_sorted_by_value_not_as_text(make):
     rows = [
         make.row(1, depth=110, seed=10, max_root_modulus=1.5),
         make.row(2, depth=9, seed=10, max_root_modulus=None),
@@ -91,12 +91,12 @@ def test_the_lowest_gap_and_time_of_each_column_are_best(make, metric):
 
 
 @pytest.mark.parametrize("metric", ["parameters", "seed", "training.optimizer.lr"])
-def test_what_is_neither_good_nor_bad_has_no_best(make, metric):
+def test_metrics_without_a_direction_have_no_best_cell(make, metric):
     rows = [make.row(1, seed=1), make.row(2, seed=2, parameters=3, scheme="b")]
     assert best(table(rows, ["scheme"], ["depth"], [metric]), metric) == [[False], [False]]
 
 
-def test_better_is_known_of_every_metric_that_the_default_report_has():
+def test_every_default_metric_has_a_direction():
     better = {name: column.better for name, column in COLUMN.items()}
     assert better["test_accuracy"] == metric_of_evaluation("blur").better == "higher"
     assert better["images_per_second"] == "higher"
@@ -105,17 +105,17 @@ def test_better_is_known_of_every_metric_that_the_default_report_has():
     assert all(better[name] for name in DEFAULT_METRICS)
 
 
-def test_means_that_are_printed_alike_are_equally_good(make):
+def test_means_equal_when_printed_are_both_best(make):
     rows = accuracies(make, [[90.004, 89.996, 89.99]])
     assert best(table(rows, ["scheme"], ["depth"])) == [[True], [True], [False]]
 
 
-def test_a_value_alone_in_its_column_is_not_called_best(make):
+def test_a_single_value_in_a_column_is_not_marked_best(make):
     rows = accuracies(make, [[90.0], [80.0, None]])
     assert best(table(rows, ["scheme"], ["depth"])) == [[False, False], [None, False]]
 
 
-def test_each_metric_has_its_own_best(make):
+def test_each_metric_has_its_own_best_cell(make):
     rows = [
         make.row(1, scheme="a", test_accuracy=90.0, generalization_gap=5.0),
         make.row(2, scheme="b", test_accuracy=80.0, generalization_gap=1.0),
@@ -125,12 +125,12 @@ def test_each_metric_has_its_own_best(make):
     assert [g["generalization_gap_best"] for g in found.groups] == [False, True]
 
 
-def test_the_best_of_diverged_numbers_is_no_number(make):
+def test_infinite_and_nan_means_are_never_best(make):
     rows = accuracies(make, [[math.inf, 80.0, 70.0, math.nan]])
     assert best(table(rows, ["scheme"], ["depth"])) == [[False], [True], [False], [False]]
 
 
-def test_runs_that_are_not_done_are_counted_and_have_no_cell(make):
+def test_unfinished_runs_are_counted_but_have_no_pivot_cell(make):
     rows = [make.row(1), make.row(2, state="running", depth=44, test_accuracy=None)]
     found = table(rows, ["scheme"], ["depth"])
     assert found.column_values == ((32,),)
@@ -148,13 +148,13 @@ def test_runs_that_are_not_done_are_counted_and_have_no_cell(make):
         (["seed"], ["depth", "scheme"], "grouped by seed, depth"),
     ],
 )
-def test_keys_that_make_no_table_are_refused(make, down, across, says):
+def test_invalid_pivot_keys_are_refused_with_the_reason(make, down, across, says):
     with pytest.raises(PivotError, match=f"this pivot table cannot be made: .*{says}"):
         pivot(report([make.row(1)], ["seed", "depth"]), down, across)
     assert issubclass(PivotError, ResultsError)
 
 
-def test_a_table_without_a_metric_is_refused(make):
+def test_a_pivot_table_without_a_metric_is_refused(make):
     with pytest.raises(PivotError, match="needs a metric"):
         pivot(report([make.row(1)], ["seed", "depth"], []), ["seed"], ["depth"])
 
@@ -164,7 +164,7 @@ RUNS = st.lists(st.tuples(PLACES, st.floats(0, 100) | st.none()), max_size=12)
 
 
 @given(RUNS)
-def test_every_group_has_one_cell_and_the_best_is_the_greatest(make, runs):
+def test_every_group_has_one_cell_and_the_greatest_mean_is_best(make, runs):
     rows = [
         make.row(n, scheme="abcd"[scheme], trainable=trainable, depth=depth, test_accuracy=value)
         for n, ((scheme, trainable, depth), value) in enumerate(runs)

@@ -5,7 +5,7 @@ import pytest
 from results.analysis.replicates import identity, replicate_key
 
 
-def test_runs_that_differ_in_their_seed_alone_are_one_network(make):
+def test_runs_differing_only_in_seed_share_a_replicate_key(make):
     assert replicate_key(make.row(1)) == replicate_key(make.row(2))
     assert replicate_key(make.row(1, test_accuracy=50.0, scheme="relabelled")) == replicate_key(
         make.row(1)
@@ -23,11 +23,11 @@ def test_runs_that_differ_in_their_seed_alone_are_one_network(make):
         {"config": {"seed": 1, "precision": "bf16"}},
     ],
 )
-def test_any_other_difference_makes_another_network(make, changes):
+def test_any_difference_but_the_seed_changes_the_replicate_key(make, changes):
     assert replicate_key(make.row(1, **changes)) != replicate_key(make.row(1))
 
 
-def test_without_configs_the_keys_tell_networks_apart(make):
+def test_rows_without_config_get_replicate_keys_from_their_columns(make):
     def bare(**changes):
         row = make.row(1, **changes)
         del row["config"]
@@ -40,7 +40,7 @@ def test_without_configs_the_keys_tell_networks_apart(make):
     assert bare(scheme="k_n from 0", **learned) != bare(scheme="lambda_n from 1", **learned)
 
 
-def test_identity_looks_past_rounding_but_not_past_types():
+def test_identity_ignores_rounding_but_not_types():
     assert identity([0.1 + 0.2, 1]) == identity([0.3, 1.0])
     assert identity({"a": 1, "b": 2}) == identity({"b": 2, "a": 1})
     assert identity(1) != identity(True)

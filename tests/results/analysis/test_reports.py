@@ -62,7 +62,7 @@ def test_a_group_has_its_keys_counts_and_statistics_in_order(report, make):
     assert group["g[1]_mean"] is group["g[1]_max"] is None
 
 
-def test_a_partial_report_says_so(report, make):
+def test_a_report_with_unfinished_runs_is_marked_partial(report, make):
     rows = [
         make.row(1),
         make.row(2, state="queued", test_accuracy=None),
@@ -91,7 +91,7 @@ def test_groups_sort_by_value_with_null_last(report, make):
     ]  # fmt: skip
 
 
-def test_several_keys_and_config_paths(report, make):
+def test_a_report_groups_by_several_keys_and_config_paths(report, make):
     def config(lr, width):
         return {"model": {"width": width}, "training": {"optimizer": {"lr": lr}}}
 
@@ -108,22 +108,22 @@ def test_several_keys_and_config_paths(report, make):
     assert found.groups[2]["model.width_mean"] == 32
 
 
-def test_without_keys_all_runs_are_one_group(report, make):
+def test_a_report_without_keys_has_one_group(report, make):
     assert [g["runs"] for g in report([make.row(1), make.row(2)], []).groups] == [2]
     assert report([], []).groups == []
 
 
-def test_the_key_diverged_takes_the_place_of_the_count(report, make):
+def test_grouping_by_diverged_replaces_the_diverged_count(report, make):
     rows = [make.row(1), make.row(2, diverged=True)]
     assert [g["diverged"] for g in report(rows, ["diverged"]).groups] == [False, True]
 
 
-def test_true_and_one_are_different_keys(report, make):
+def test_grouping_distinguishes_true_from_1_but_not_1_from_1_0(report, make):
     rows = [make.row(n, config={"flag": value}) for n, value in enumerate((True, 1, 1.0))]
     assert [(g["flag"], g["runs"]) for g in report(rows, ["flag"]).groups] == [(True, 1), (1, 2)]
 
 
-def test_a_path_deeper_than_any_config_is_unknown(report, make):
+def test_a_config_path_of_1000_levels_is_an_unknown_column(report, make):
     with pytest.raises(UnknownColumnError):
         report([make.row(1)], [".".join("a" * 1000)])
 
@@ -142,7 +142,7 @@ def test_a_path_deeper_than_any_config_is_unknown(report, make):
         (([], None, ["dept=3"]), "dept", "depth"),
     ],
 )
-def test_an_unknown_column_names_itself_its_nearest_and_all_others(
+def test_an_unknown_column_error_lists_the_nearest_and_all_known_columns(
     report, make, arguments, name, nearest
 ):
     rows = [make.row(1, evaluations=[noise("gaussian[0.1]", 1.0)])]
@@ -156,7 +156,7 @@ def test_an_unknown_column_names_itself_its_nearest_and_all_others(
     assert name not in caught.value.known
 
 
-def test_a_run_in_several_sweeps_counts_once(report, make):
+def test_a_run_in_several_sweeps_is_reported_once(report, make):
     rows = [make.row(1, sweep="a,b"), make.row(2, sweep="b"), make.row(3, sweep="")]
     asked_for = {"a": [], "b": []}
 
@@ -174,7 +174,7 @@ def test_a_run_in_several_sweeps_counts_once(report, make):
         by_sweep("a", "c")
 
 
-def test_the_evaluations_are_those_that_the_named_sweeps_ask_for(report, make):
+def test_a_report_shows_only_evaluations_requested_by_the_named_sweeps(report, make):
     one, two = noise("g[1]", 50.0), noise("g[2]", 60.0)
     rows = [make.row(1, sweep="a", evaluations=[one, two]), make.row(2, sweep="b")]
     asked_for = {"a": ["g[1]"], "b": ["g[3]", "g[1]"], "empty": ["g[4]"]}
@@ -192,7 +192,7 @@ def test_the_evaluations_are_those_that_the_named_sweeps_ask_for(report, make):
     assert report(rows, [], sweeps=["empty"], asked_for=asked_for).metrics[3:] == ()
 
 
-def test_different_measurements_of_one_name_are_two_metrics(report, make):
+def test_evaluations_sharing_a_name_are_separate_metrics(report, make):
     other = noise("g[1]", 70.0) | {"evaluation_id": "abcdef9876543210"}
     rows = [make.row(1, evaluations=[noise("g[1]", 50.0)]), make.row(2, evaluations=[other])]
     (group,) = report(rows, []).groups
@@ -209,7 +209,7 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_names_and_values_are_never_read_as_sql(report, make, text):
+def test_report_names_and_values_cannot_inject_sql(report, make, text):
     rows = [
         make.row(1, config={text: {text: 1}, "plain": text}, scheme="x"),
         make.row(2, config={text: {text: 2}, "plain": "y"}, scheme="x"),
@@ -229,7 +229,7 @@ def test_names_and_values_are_never_read_as_sql(report, make, text):
             report(rows, [name])
 
 
-def test_a_path_leads_through_objects_only(report, make):
+def test_config_paths_descend_through_objects_only(report, make):
     rows = [
         make.row(1, config={"a": {"b": 1}}),
         make.row(2, config={"a": [1, 2]}),
@@ -243,7 +243,7 @@ def test_a_path_leads_through_objects_only(report, make):
         report(rows, ["a.0"])
 
 
-def test_lists_and_numbers_that_are_equal_make_one_group(report, make):
+def test_equal_lists_of_ints_and_floats_form_one_group(report, make):
     rows = [
         make.row(1, alpha=[1, 2], test_accuracy=10.0),
         make.row(2, alpha=[1.0, 2.0], test_accuracy=20.0),
@@ -256,7 +256,7 @@ def test_lists_and_numbers_that_are_equal_make_one_group(report, make):
     assert group["test_accuracy_std"] == pytest.approx(statistics.stdev([10, 20, 60]), rel=1e-12)
 
 
-def test_more_metrics_than_a_result_has_columns(report, make):
+def test_a_report_can_have_more_metrics_than_one_sql_result_has_columns(report, make):
     names = [f"g[{number}]" for number in range(250)]
     rows = [
         make.row(run, evaluations=[noise(name, float(run)) for name in names]) for run in (1, 3)
@@ -274,7 +274,7 @@ samples = st.tuples(st.sampled_from([0.0, 50.0, 1e9, -1e9]), st.lists(steps, max
 
 
 @given(st.lists(samples, min_size=1, max_size=3), st.sampled_from([0.0, 50.0, 1e9]))
-def test_moments_summarize_as_the_values_do(parts, center):
+def test_merged_moments_give_the_summary_of_the_values(parts, center):
     def moments(values, around):
         deviations = [value - around for value in values]
         return Moments(
@@ -292,7 +292,7 @@ def test_moments_summarize_as_the_values_do(parts, center):
             assert_equal_summaries(summary_of([roughly]), part)
 
 
-def test_parts_of_equal_values_are_not_read_from_sums_that_are_only_rounding():
+def test_moments_of_equal_values_merge_without_rounding_noise():
     far = 1e9
     tenths, fifths = (
         Moments(3, far, sum([value - far] * 3), sum([(value - far) ** 2] * 3), value, value)
@@ -315,7 +315,7 @@ def assert_equal_summaries(found, values):
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e9])
-def test_a_tiny_spread_far_from_other_groups_is_measured(report, make, offset):
+def test_a_tiny_spread_far_from_other_groups_is_measured_exactly(report, make, offset):
     # Two groups lie 10^7 spreads apart, so that no one center is near to both.
     spread = [n / 2**20 for n in (0, 1, 5, 2, 7, 7)]
     near = [offset + x for x in spread]
@@ -336,7 +336,7 @@ def test_a_tiny_spread_far_from_other_groups_is_measured(report, make, offset):
             assert group[f"{name}_std"] == deviation
 
 
-def test_equal_values_have_no_spread(report, make):
+def test_equal_values_have_standard_deviation_zero(report, make):
     rows = [make.row(n, beta=0.1, test_accuracy=100 / 3) for n in range(1, 50)]
     (group,) = report(rows, [], ["beta", "test_accuracy"]).groups
     assert (group["beta_mean"], group["beta_std"]) == (0.1, 0.0)
@@ -530,7 +530,7 @@ def queries_about_some_rows(url, plain, make):
 
 
 @pytest.mark.slow
-def test_every_filter_keeps_the_runs_that_it_keeps_in_python(queries_about_some_rows):
+def test_sql_filters_keep_the_same_runs_as_python(queries_about_some_rows):
     queries, rows = queries_about_some_rows
     texts = [
         f"{key}{sign}{value}"
@@ -552,14 +552,14 @@ def run_ids(rows):
 
 @pytest.mark.parametrize("sweeps", [[], ["b", "a"]])
 @pytest.mark.slow
-def test_every_key_groups_as_it_does_in_python(queries_about_some_rows, sweeps):
+def test_sql_grouping_matches_python_for_every_key(queries_about_some_rows, sweeps):
     for key, other in itertools.product(KEYS, ([], ["depth"], ["alpha"])):
         question = {"group_by": [key, *other], "metrics": None, "where": [], "sweeps": sweeps}
         queries, rows = queries_about_some_rows
         assert_same_answer(queries, rows, question)
 
 
-def test_every_metric_is_summarized_as_it_is_in_python(queries_about_some_rows):
+def test_sql_summaries_match_python_for_every_metric(queries_about_some_rows):
     for metric in METRICS:
         question = {"group_by": ["depth"], "metrics": [metric], "where": [], "sweeps": []}
         queries, rows = queries_about_some_rows
@@ -573,13 +573,13 @@ shared = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 @settings(max_examples=150, deadline=None, suppress_health_check=shared)
 @given(data=st.data(), question=questions)
 @pytest.mark.slow
-def test_sqlite_answers_as_python_does(sqlite_url, make, data, question):
+def test_random_reports_on_sqlite_match_python(sqlite_url, make, data, question):
     check_one_example(sqlite_url, data.draw(stored_rows(make)), question)
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=shared)
 @given(data=st.data(), question=questions)
-def test_postgres_answers_as_python_does(postgres_url, make, data, question):
+def test_random_reports_on_postgres_match_python(postgres_url, make, data, question):
     check_one_example(postgres_url, data.draw(stored_rows(make)), question)
 
 

@@ -32,13 +32,13 @@ def check(values, mean, std, low, high):
 
 
 @given(SAMPLES)
-def test_a_summary_is_that_of_numpy(values):
+def test_a_summary_matches_numpy(values):
     found = summarize(values)
     check(values, found.mean, found.std, found.min, found.max)
 
 
 @given(st.floats(-1e6, 1e6), st.integers(2, 20))
-def test_equal_values_have_no_spread(value, count):
+def test_equal_values_have_standard_deviation_zero(value, count):
     found = summarize([value] * count)
     assert (found.mean, found.std) == (value, 0.0)
 
@@ -55,7 +55,7 @@ def test_equal_values_have_no_spread(value, count):
         max_size=30,
     )
 )
-def test_a_report_is_that_of_numpy(make, drawn):
+def test_report_statistics_match_numpy(make, drawn):
     rows = [
         make.row(
             number,
@@ -86,13 +86,13 @@ def test_a_report_is_that_of_numpy(make, drawn):
             )
 
 
-def test_importing_the_module_loads_neither_numpy_nor_scipy():
+def test_importing_statistics_loads_neither_numpy_nor_scipy():
     code = "import sys, results.analysis.statistics; print({'numpy', 'scipy'} & sys.modules.keys())"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
 
 
-def test_the_interval_of_one_two_three():
+def test_the_confidence_interval_of_1_2_3_matches_the_t_table():
     # std 1, and t(0.975; 2) = 4.30265 as in any table.
     assert mean_interval([1, None, 2, 3]) == pytest.approx(
         (2 - 4.302653 / math.sqrt(3), 2 + 4.302653 / math.sqrt(3)), rel=1e-6
@@ -100,18 +100,18 @@ def test_the_interval_of_one_two_three():
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30).filter(lambda x: np.ptp(x) > 1e-3))
-def test_the_interval_is_that_of_scipy(values):
+def test_the_confidence_interval_matches_scipy(values):
     expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert mean_interval(values) == pytest.approx((expected.low, expected.high), rel=1e-6, abs=1e-6)
 
 
-def test_an_interval_needs_two_values():
+def test_a_confidence_interval_needs_two_values():
     assert mean_interval([]) is None
     assert mean_interval([90.0, None]) is None
 
 
 @given(st.floats(-1e6, 1e6), st.integers(2, 20))
-def test_the_interval_of_equal_values_is_a_point(value, count):
+def test_the_confidence_interval_of_equal_values_has_zero_width(value, count):
     assert mean_interval([value] * count) == (value, value)
 
 

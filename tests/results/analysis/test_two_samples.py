@@ -40,7 +40,7 @@ def numbers(found):
     return [found]
 
 
-def test_welch_by_hand():
+def test_welch_test_matches_a_hand_computation():
     # Squared standard errors 1/3 and 4/3; df = (5/3)^2 / ((1/3)^2 / 2 + (4/3)^2 / 2) = 50/17.
     found = welch_test(ONE, TWO)
     assert found.difference == 2
@@ -48,12 +48,12 @@ def test_welch_by_hand():
     assert found.df == pytest.approx(50 / 17)
 
 
-def test_welch_of_a_spread_too_small_to_square():
+def test_welch_test_survives_a_spread_whose_square_underflows():
     assert welch_test([1e-200, 2e-200], [3e-200, 5e-200]) is None
 
 
 @given(SAMPLE, SAMPLE)
-def test_welch_is_that_of_scipy(first, second):
+def test_welch_test_matches_scipy(first, second):
     found = welch_test(first, second)
     if min(len(first), len(second)) < 2 or np.ptp(first) == np.ptp(second) == 0:
         assert found is None
@@ -68,7 +68,7 @@ def test_welch_is_that_of_scipy(first, second):
     assert found.interval == pytest.approx((interval.low, interval.high), rel=1e-6, abs=1e-6)
 
 
-def test_hedges_g_by_hand():
+def test_hedges_g_matches_a_hand_computation():
     # Pooled variance 5/2, J(4) = Gamma(2) / (sqrt(2) Gamma(3/2)) = sqrt(2 / pi).
     found = hedges_g(ONE, TWO)
     g = 2 / math.sqrt(2.5) * math.sqrt(2 / math.pi)
@@ -77,7 +77,7 @@ def test_hedges_g_by_hand():
     assert found.interval == pytest.approx((g - margin, g + margin), rel=1e-6)
 
 
-def test_mann_whitney_by_hand():
+def test_mann_whitney_matches_a_hand_computation():
     # 2 of the C(6, 3) = 20 divisions do not overlap.
     found = mann_whitney_test([1, 2, 3], [4, 5, 6])
     assert (found.u, found.p, found.method) == (9, pytest.approx(0.1), "exact")
@@ -89,7 +89,7 @@ def test_mann_whitney_by_hand():
 
 @settings(deadline=None)
 @given(st.permutations(range(14)), st.integers(1, 13))
-def test_mann_whitney_without_ties_is_the_exact_one_of_scipy(values, count):
+def test_mann_whitney_without_ties_matches_scipys_exact_test(values, count):
     found = mann_whitney_test(values[:count], values[count:])
     expected = stats.mannwhitneyu(values[count:], values[:count], method="exact")
     assert found.u == expected.statistic
@@ -98,13 +98,13 @@ def test_mann_whitney_without_ties_is_the_exact_one_of_scipy(values, count):
 
 @settings(deadline=None)
 @given(FEW, FEW)
-def test_mann_whitney_with_ties_is_that_over_all_permutations(first, second):
+def test_mann_whitney_with_ties_matches_enumeration_of_permutations(first, second):
     everything = stats.PermutationMethod(n_resamples=math.comb(10, 5))
     expected = stats.mannwhitneyu(second, first, method=everything)
     assert mann_whitney_test(first, second).p == pytest.approx(expected.pvalue)
 
 
-def test_mann_whitney_of_large_samples_is_the_asymptotic_one_of_scipy():
+def test_mann_whitney_of_large_samples_matches_scipys_asymptotic_test():
     generator = np.random.default_rng(0)
     first, second = generator.integers(0, 30, 60).tolist(), generator.integers(3, 33, 50).tolist()
     found = mann_whitney_test(first, second)
@@ -114,7 +114,7 @@ def test_mann_whitney_of_large_samples_is_the_asymptotic_one_of_scipy():
     assert mann_whitney_test([1.0] * 60, [1.0] * 60).p == 1
 
 
-def test_exact_and_asymptotic_p_values_agree_where_one_takes_over():
+def test_exact_and_asymptotic_mann_whitney_agree_at_the_switch():
     first, second = list(range(50)), [n + 9.5 for n in range(50)]
     exact = mann_whitney_test(first, second)
     approximate = stats.mannwhitneyu(second, first, method="asymptotic")
@@ -123,23 +123,23 @@ def test_exact_and_asymptotic_p_values_agree_where_one_takes_over():
 
 
 @pytest.mark.parametrize(("n_1", "n_2"), [(1, 1), (1, 9), (2, 2), (3, 3), (4, 6), (20, 30)])
-def test_the_least_p_is_that_of_samples_that_do_not_overlap(n_1, n_2):
+def test_the_smallest_mann_whitney_p_is_that_of_separated_samples(n_1, n_2):
     apart = mann_whitney_test(list(range(n_1)), list(range(100, 100 + n_2)))
     assert least_mann_whitney_p(n_1, n_2) == pytest.approx(apart.p)
 
 
-def test_with_three_and_three_values_nothing_can_be_significant():
+def test_mann_whitney_of_3_and_3_values_cannot_be_significant():
     assert least_mann_whitney_p(3, 3) == pytest.approx(0.1)
     assert least_mann_whitney_p(4, 6) == pytest.approx(2 / 210)
 
 
-def test_area_by_hand():
+def test_auc_matches_a_hand_computation():
     # Of 6 pairs, 4 are won and one is tied.
     assert area_under_curve([1, 2, 4], [3, 4]).value == pytest.approx(4.5 / 6)
 
 
 @given(SAMPLE, SAMPLE)
-def test_the_area_is_the_share_of_pairs_won(first, second):
+def test_auc_is_the_fraction_of_pairs_won(first, second):
     won = sum((b > a) + (b == a) / 2 for a in first for b in second)
     assert area_under_curve(first, second).value == pytest.approx(
         won / (len(first) * len(second)), abs=1e-12
@@ -147,7 +147,7 @@ def test_the_area_is_the_share_of_pairs_won(first, second):
 
 
 @given(SAMPLE, SAMPLE)
-def test_the_ends_of_an_area_lie_1_96_standard_errors_from_it(first, second):
+def test_auc_interval_ends_lie_1_96_newcombe_standard_errors_away(first, second):
     found = area_under_curve(first, second)
     n_1, n_2 = len(first), len(second)
     assert 0 <= found.interval.low <= found.value <= found.interval.high <= 1
@@ -161,19 +161,19 @@ def test_the_ends_of_an_area_lie_1_96_standard_errors_from_it(first, second):
             assert abs(end - found.value) == pytest.approx(1.959964 * error, rel=1e-4, abs=1e-9)
 
 
-def test_the_area_of_one_pair_has_the_score_interval_of_one_trial():
+def test_auc_of_one_pair_has_wilsons_interval_of_one_trial():
     # Wilson's, n = 1: from 1 / (1 + z^2).
     assert area_under_curve([1], [2]).interval == pytest.approx((1 / (1 + 1.959964**2), 1))
 
 
-def test_separated_samples_leave_the_area_uncertain():
+def test_auc_of_separated_samples_keeps_a_wide_interval():
     low, high = area_under_curve([1, 2, 3, 4], [5, 6, 7, 8, 9, 10]).interval
     assert 0.5 < low < 0.7
     assert high == 1
 
 
 @pytest.mark.parametrize("shift", [0.0, 1.0, 3.0])
-def test_the_intervals_hold_the_truth_in_95_of_100_small_samples(shift):
+def test_auc_intervals_cover_the_truth_in_95_percent_of_samples(shift):
     generator = np.random.default_rng(7)
     truth = float(stats.norm.cdf(shift / math.sqrt(2)))
     held = np.zeros(3)
@@ -191,12 +191,12 @@ def test_the_intervals_hold_the_truth_in_95_of_100_small_samples(shift):
 
 
 @pytest.mark.parametrize(("effect", "count"), [(1.0, 17), (0.5, 64), (0.2, 394)])
-def test_the_number_of_values_needed_is_that_of_the_tables(effect, count):
+def test_sample_size_needed_matches_cohens_table(effect, count):
     # Two-sided 5 %, power 80 % (Cohen, Statistical Power Analysis, 1988, table 2.4.1: 17, 64, 393).
     assert values_needed([-1, 0, 1], [effect - 1, effect, effect + 1]) == count
 
 
-def test_no_number_of_values_shows_a_difference_of_none():
+def test_sample_size_needed_is_none_without_a_difference_or_spread():
     assert values_needed(ONE, ONE) is None
     assert values_needed([1, 1], [2, 2]) is None
     assert values_needed([1], [2, 3]) is None
@@ -207,23 +207,23 @@ def test_no_number_of_values_shows_a_difference_of_none():
     ("first", "second"),
     [([], [1, 2]), ([1], [1, 2]), ([1, 1], [2, 2]), ([3, 3], [3, 3]), ([0.1 + 0.2, 0.3], [5, 5])],
 )
-def test_what_needs_spread_is_none_without_it(test, first, second):
+def test_welch_and_hedges_g_are_none_without_spread(test, first, second):
     assert test(first, second) is None
 
 
-def test_spread_in_one_sample_is_enough():
+def test_welch_and_hedges_g_need_spread_in_one_sample_only():
     assert welch_test([90, 90, 90], [91, 92, 93]).df == pytest.approx(2)
     assert hedges_g([90, 90, 90], [91, 92, 93]) is not None
 
 
-def test_ranks_need_one_value_in_each_sample():
+def test_rank_tests_of_an_empty_sample_are_none():
     for test in (mann_whitney_test, area_under_curve):
         assert test([], [1]) is None
         assert test([1], []) is None
 
 
 @given(SAMPLE, SAMPLE)
-def test_swapping_the_samples_turns_signs_and_keeps_p(first, second):
+def test_swapping_the_samples_flips_signs_and_keeps_p_values(first, second):
     ahead, back = welch_test(first, second), welch_test(second, first)
     if ahead is not None:
         assert (back.t, back.difference) == pytest.approx((-ahead.t, -ahead.difference))
@@ -262,7 +262,7 @@ def test_shifting_and_scaling_all_values_changes_no_p_and_no_effect_size(
 
 @settings(deadline=None)
 @given(ANY, ANY, RANKED, RANKED)
-def test_every_number_is_finite(first, second, ranked_1, ranked_2):
+def test_two_sample_statistics_are_always_finite(first, second, ranked_1, ranked_2):
     found: list[object] = [test(first, second) for test in (welch_test, hedges_g, values_needed)]
     found += [test(ranked_1, ranked_2) for test in (mann_whitney_test, area_under_curve)]
     assert all(math.isfinite(number) for number in numbers(found))

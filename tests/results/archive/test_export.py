@@ -49,7 +49,7 @@ def column(path, table, name):
     return [row[name] for row in archives.rows(path, table)]
 
 
-def test_the_whole_database_is_written_if_no_sweep_is_named(filled, url, path):
+def test_export_without_sweep_names_writes_the_whole_database(filled, url, path):
     counts = archives.export_from(url, path)
     assert archives.names(path) == ("one", "two", "left")
     assert column(path, "runs", "run_id") == ids(1, 2, 3, 4, 5)
@@ -63,7 +63,7 @@ def test_the_whole_database_is_written_if_no_sweep_is_named(filled, url, path):
     assert counts == {name: len(rows) for name, rows in archives.content(path).items()}
 
 
-def test_a_sweep_goes_with_its_runs_and_everything_measured_of_them(filled, url, path):
+def test_exporting_a_sweep_includes_its_runs_and_their_measurements(filled, url, path):
     archives.export_from(url, path, ["two", "two"])
     assert archives.names(path) == ("two",)
     assert column(path, "runs", "run_id") == ids(3, 4)
@@ -78,18 +78,18 @@ def test_a_sweep_goes_with_its_runs_and_everything_measured_of_them(filled, url,
     ]
 
 
-def test_an_unknown_sweep_is_an_error_and_nothing_is_written(filled, url, path):
+def test_exporting_an_unknown_sweep_writes_nothing(filled, url, path):
     with pytest.raises(UnknownSweepError, match="did you mean 'two'"):
         archives.export_from(url, path, ["one", "tow"])
     assert list(path.parent.glob("*archive*")) == []
 
 
-def test_an_empty_database_is_an_archive_too(store, url, path):
+def test_an_empty_database_can_be_exported(store, url, path):
     archives.export_from(url, path)
     assert archives.names(path) == ()
 
 
-def test_an_archive_is_one_file_that_is_asked_as_any_database(filled, url, path):
+def test_an_archive_is_one_file_that_can_be_queried_as_a_database(filled, url, path):
     archives.export_from(url, path)
     assert list(path.parent.glob("*archive*")) == [path]
     with Queries.open(sqlite_url(path)) as there, Queries.open(url) as here:
@@ -97,7 +97,7 @@ def test_an_archive_is_one_file_that_is_asked_as_any_database(filled, url, path)
         assert there.sweep_names() == ["one", "two", "left"]
 
 
-def test_the_same_content_gives_the_same_content(filled, url, tmp_path):
+def test_exporting_twice_gives_archives_with_equal_content(filled, url, tmp_path):
     for name in "ab":
         archives.export_from(url, tmp_path / name)
     assert archives.content(tmp_path / "a") == archives.content(tmp_path / "b")
@@ -110,7 +110,7 @@ def note(path):
         return database.execute("SELECT created_at, content_sha256 FROM sweep_archive").fetchone()
 
 
-def test_many_rows_are_written_in_several_parts(filled, url, path, monkeypatch):
+def test_export_writes_many_rows_in_batches(filled, url, path, monkeypatch):
     monkeypatch.setattr("results.archive.chosen.rows_at_once", lambda table: 2)
     archives.export_from(url, path)
     assert column(path, "runs", "run_id") == ids(1, 2, 3, 4, 5)
@@ -118,7 +118,7 @@ def test_many_rows_are_written_in_several_parts(filled, url, path, monkeypatch):
     archives.names(path)
 
 
-def test_what_exists_is_not_overwritten(filled, url, path):
+def test_export_does_not_overwrite_an_existing_file(filled, url, path):
     archives.export_from(url, path)
     before = path.read_bytes()
     with pytest.raises(ArchiveExistsError, match="exists already"):
@@ -127,7 +127,7 @@ def test_what_exists_is_not_overwritten(filled, url, path):
     assert list(path.parent.glob("*archive*")) == [path]
 
 
-def test_an_archive_is_replaced_on_request(filled, url, path):
+def test_export_with_replace_replaces_an_archive(filled, url, path):
     archives.export_from(url, path)
     archives.export_from(url, path, ["two"], replace=True)
     assert archives.names(path) == ("two",)
@@ -147,7 +147,7 @@ def _database(path):
 
 
 @pytest.mark.parametrize("put", [_file, _folder, _database])
-def test_what_is_no_archive_is_never_replaced(filled, url, path, put):
+def test_export_with_replace_refuses_files_that_are_no_archive(filled, url, path, put):
     put(path)
     before = sorted(file.name for file in path.parent.iterdir())
     with pytest.raises(ArchiveExistsError, match="not replaced"):
@@ -155,13 +155,13 @@ def test_what_is_no_archive_is_never_replaced(filled, url, path, put):
     assert sorted(file.name for file in path.parent.iterdir()) == before
 
 
-def test_a_place_where_nothing_can_be_made_is_an_error(filled, url, tmp_path):
+def test_export_to_an_unwritable_path_is_an_error(filled, url, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ArchiveError, match="cannot be written"):
         archives.export_from(url, tmp_path / "file" / "archive.db")
 
 
-def test_a_damaged_database_is_an_error(make, tmp_path, path):
+def test_exporting_a_damaged_database_is_an_error(make, tmp_path, path):
     url = f"sqlite:///{tmp_path}/typed.db"
     with Store.open(url) as store:
         make.save(store, "s", make.runs(1))
@@ -192,7 +192,7 @@ def _after_some_tables(monkeypatch, act):
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 @pytest.mark.parametrize("export", [archives.export_from, archives.export_parquet_from])
-def test_an_error_half_way_leaves_nothing(filled, url, path, monkeypatch, export, error):
+def test_a_failed_export_leaves_no_file(filled, url, path, monkeypatch, export, error):
     def fail():
         raise error
 
@@ -203,9 +203,7 @@ def test_an_error_half_way_leaves_nothing(filled, url, path, monkeypatch, export
     assert list(path.parent.glob("*archive*")) == []
 
 
-def test_an_error_half_way_leaves_the_archive_that_was_to_be_replaced(
-    filled, url, path, monkeypatch
-):
+def test_a_failed_export_keeps_the_archive_it_would_have_replaced(filled, url, path, monkeypatch):
     archives.export_from(url, path)
     before = path.read_bytes()
 
@@ -259,7 +257,7 @@ def _left_behind(path):
 
 @pytest.mark.parametrize("moment", ["writing", "checking", "renaming"])
 @pytest.mark.slow
-def test_a_killed_export_leaves_nothing_under_the_name(filled, url, path, moment):
+def test_a_killed_export_leaves_no_archive(filled, url, path, moment):
     _killed_export(url, path, moment)
     assert not path.exists()
     assert len(_left_behind(path)) == 1
@@ -268,7 +266,7 @@ def test_a_killed_export_leaves_nothing_under_the_name(filled, url, path, moment
     assert _left_behind(path) == []
 
 
-def test_an_export_killed_before_it_replaces_an_archive_leaves_it(filled, url, path):
+def test_an_export_killed_before_the_rename_keeps_the_old_archive(filled, url, path):
     archives.export_from(url, path)
     before = path.read_bytes()
     _killed_export(url, path, "replacing")
@@ -278,7 +276,7 @@ def test_an_export_killed_before_it_replaces_an_archive_leaves_it(filled, url, p
     assert _left_behind(path) == []
 
 
-def test_of_two_exports_at_once_the_first_to_end_has_the_name(path):
+def test_of_two_concurrent_exports_the_first_to_finish_wins(path):
     def both():
         with atomic.atomic_path(path) as slow:
             slow.write_text("slow")
@@ -293,7 +291,7 @@ def test_of_two_exports_at_once_the_first_to_end_has_the_name(path):
     assert _left_behind(path) == []
 
 
-def test_a_full_disk_is_said_of_the_archive(filled, url, path, monkeypatch):
+def test_a_full_disk_during_export_names_the_archive(filled, url, path, monkeypatch):
     new_file = sqlite.new_file
 
     @contextmanager

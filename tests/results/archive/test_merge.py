@@ -143,7 +143,7 @@ def fill(store, url, make):
     lose(store, make.run(5))
 
 
-def test_an_archive_read_into_an_empty_database_gives_the_same_archive(
+def test_importing_into_an_empty_database_round_trips_the_archive(
     store, url, anywhere, make, tmp_path
 ):
     fill(store, url, make)
@@ -161,7 +161,7 @@ def test_an_archive_read_into_an_empty_database_gives_the_same_archive(
             assert here.run_detail(run_id) == there.run_detail(run_id)
 
 
-def test_a_done_run_gains_probes_and_blocks_if_it_has_none(store, take, other, make, there):
+def test_import_adds_probes_and_blocks_to_a_done_run_without_any(store, take, other, make, there):
     make.save(store, "s", make.runs(2))
     make.save(other, "s", make.runs(2))
     measured = {"probes": [make.probe(), make.probe(epoch=2)], "blocks": [make.block()]}
@@ -193,7 +193,7 @@ def test_importing_twice_changes_nothing(store, url, anywhere, make, tmp_path):
     assert again.conflicts == ()
 
 
-def test_what_is_imported_can_be_worked_on(store, take, other, make, there):
+def test_imported_runs_can_be_claimed_and_finished(store, take, other, make, there):
     make.save(store, "s", make.runs(2), [make.evaluation(1)])
     take()
     assert other.stored_spec().name == "s"
@@ -203,7 +203,7 @@ def test_what_is_imported_can_be_worked_on(store, take, other, make, there):
     assert there.sweep_names() == ["s", "new"]
 
 
-def test_a_run_that_was_running_is_queued_here(store, take, other, make, there):
+def test_a_run_exported_while_running_is_imported_as_queued(store, take, other, make, there):
     make.save(store, "s", make.runs(1))
     store.claim(RUN, provenance={"driver_host": "far"})
     merged = take()
@@ -217,7 +217,9 @@ def test_a_run_that_was_running_is_queued_here(store, take, other, make, there):
 
 
 @pytest.mark.parametrize("state", ["queued", "failed", "cancelled"])
-def test_a_result_from_elsewhere_is_adopted(store, take, other, elsewhere, make, there, state):
+def test_an_imported_result_completes_a_run_not_done_here(
+    store, take, other, elsewhere, make, there, state
+):
     make.save(other, "mine", make.runs(1))
     tried = 0
     if state == "failed":
@@ -256,7 +258,7 @@ def test_a_run_not_done_on_either_side_keeps_its_state_and_gains_the_attempts(
     assert other.claim(RUN, provenance={}) == 4
 
 
-def test_faults_and_storage_travel_and_drivers_do_not(store, take, other, make, there):
+def test_import_keeps_faults_and_storage_but_not_drivers(store, take, other, make, there):
     make.save(store, "s", make.runs(2))
     with store.driving("/far/runs"):
         lost, stopped = (run.run_id for run in make.runs(2))
@@ -280,9 +282,7 @@ def test_faults_and_storage_travel_and_drivers_do_not(store, take, other, make, 
     assert not take().changed
 
 
-def test_faults_from_elsewhere_do_not_count_against_a_run_that_is_known_here(
-    store, take, other, make
-):
+def test_imported_faults_do_not_count_against_a_known_run(store, take, other, make):
     for opened in (store, other):
         make.save(opened, "s", make.runs(1))
         attempt = opened.claim(RUN, provenance={})
@@ -293,7 +293,7 @@ def test_faults_from_elsewhere_do_not_count_against_a_run_that_is_known_here(
     assert not take().changed
 
 
-def test_a_done_run_is_final(store, take, other, elsewhere, make, there):
+def test_import_does_not_change_a_done_run(store, take, other, elsewhere, make, there):
     make.save(store, "s", make.runs(1))
     fail(store, make.run(1))
     make.save(other, "s", make.runs(1))
@@ -305,7 +305,7 @@ def test_a_done_run_is_final(store, take, other, elsewhere, make, there):
     assert merged.conflicts == ()
 
 
-def test_a_done_run_gains_the_measurements_it_lacks(store, take, other, make, there):
+def test_import_adds_missing_evaluations_to_a_done_run(store, take, other, make, there):
     first, second, third = (make.evaluation(number) for number in (1, 2, 3))
     for opened, measured in ((store, (second, third)), (other, (first, second))):
         make.save(opened, "s", make.runs(1), [first, second, third])
@@ -330,7 +330,7 @@ def test_a_done_run_gains_the_measurements_it_lacks(store, take, other, make, th
         ({"weights_sha256": None}, ["weights_sha256"], 0),
     ],
 )
-def test_another_result_is_a_conflict_and_the_one_here_stays(
+def test_a_different_result_is_a_conflict_and_the_local_one_is_kept(
     store, take, other, make, there, difference, columns, added
 ):
     make.save(other, "s", make.runs(1))
@@ -350,7 +350,7 @@ def test_another_result_is_a_conflict_and_the_one_here_stays(
     assert any(RUN in sentence for sentence in merged.sentences())
 
 
-def test_a_measurement_with_another_value_is_a_conflict(store, take, other, make, there):
+def test_an_evaluation_with_a_different_value_is_a_conflict(store, take, other, make, there):
     for opened, accuracy in ((store, 41.0), (other, 40.0)):
         make.save(opened, "s", make.runs(1), [make.evaluation(1)])
         make.finish(opened, make.run(1), evaluations=[make.measured(make.evaluation(1), accuracy)])
@@ -363,7 +363,7 @@ def test_a_measurement_with_another_value_is_a_conflict(store, take, other, make
     assert there.run_rows()[0]["evaluations"][0]["accuracy"] == 40.0
 
 
-def test_one_id_for_two_configs_is_a_conflict(store, take, other, make, there):
+def test_one_run_id_with_two_configs_is_a_conflict(store, take, other, make, there):
     make.save(other, "s", [make.run(1, config={"seed": 0})])
     make.save(store, "s", make.runs(1))
     make.finish(store, make.run(1))
@@ -372,7 +372,7 @@ def test_one_id_for_two_configs_is_a_conflict(store, take, other, make, there):
     assert there.run_rows()[0]["state"] == "queued"
 
 
-def test_one_evaluation_id_for_two_meanings_is_a_conflict(store, take, other, make, there):
+def test_one_evaluation_id_with_two_configs_is_a_conflict(store, take, other, make, there):
     evaluation = make.evaluation(1)
     make.save(other, "s", make.runs(1), [replace(evaluation, config={"noise": "other"})])
     make.save(store, "s", make.runs(1), [evaluation])
@@ -385,7 +385,7 @@ def test_one_evaluation_id_for_two_meanings_is_a_conflict(store, take, other, ma
     assert (row["state"], row["evaluations"][0]["accuracy"]) == ("done", None)
 
 
-def test_a_run_that_is_running_here_is_left_to_its_driver(store, take, other, make, there):
+def test_import_leaves_a_run_that_is_running_here_to_its_driver(store, take, other, make, there):
     make.save(other, "s", make.runs(1))
     other.claim(RUN, provenance={})
     make.save(store, "s", make.runs(1))
@@ -399,7 +399,9 @@ def test_a_run_that_is_running_here_is_left_to_its_driver(store, take, other, ma
     assert take().adopted == (RUN,)
 
 
-def test_an_attempt_seen_while_it_ran_is_completed_and_not_doubled(store, take, other, make, there):
+def test_import_completes_an_attempt_exported_while_running_without_duplicating_it(
+    store, take, other, make, there
+):
     make.save(store, "s", make.runs(1))
     attempt = store.claim(RUN, provenance={"driver_host": "far"})
     take()
@@ -416,7 +418,7 @@ def test_an_attempt_seen_while_it_ran_is_completed_and_not_doubled(store, take, 
     assert not take().changed
 
 
-def test_attempts_that_began_at_one_moment_are_told_apart_by_their_provenance(
+def test_attempts_with_equal_start_times_are_distinguished_by_provenance(
     store, take, other, make, there, monkeypatch
 ):
     monkeypatch.setattr("time.time", lambda: 1e9)
@@ -429,7 +431,7 @@ def test_attempts_that_began_at_one_moment_are_told_apart_by_their_provenance(
     assert not take().changed
 
 
-def test_a_later_archive_knows_better_than_an_earlier_one_and_not_the_other_way(
+def test_importing_an_older_archive_after_a_newer_one_changes_nothing(
     store, url, other, elsewhere, make, there, tmp_path
 ):
     make.save(store, "s", make.runs(1))
@@ -442,7 +444,7 @@ def test_a_later_archive_knows_better_than_an_earlier_one_and_not_the_other_way(
     assert history(there) == [(1, "lost")]
 
 
-def test_results_travel_there_and_back_without_doubling_anything(
+def test_merging_there_and_back_duplicates_nothing(
     store, url, other, elsewhere, make, queries, tmp_path
 ):
     make.save(store, "s", make.runs(2))
@@ -479,7 +481,7 @@ def save(store, make, text, numbers, evaluations=(), overrides=()):
     store.save_sweep("s", text, "s.yaml", overrides, None, runs, asked)
 
 
-def test_a_sweep_with_the_same_spec_gains_the_runs_it_lacks_after_its_own(
+def test_import_appends_missing_runs_to_a_sweep_with_the_same_spec(
     store, url, take, other, elsewhere, make
 ):
     save(other, make, "same", [2, 1], [2])
@@ -493,7 +495,7 @@ def test_a_sweep_with_the_same_spec_gains_the_runs_it_lacks_after_its_own(
     assert specs(elsewhere, "s") == [(1, "same")]
 
 
-def test_a_sweep_with_another_spec_keeps_its_own_and_both_texts(
+def test_a_sweep_with_another_spec_keeps_its_runs_and_both_spec_texts(
     store, take, other, elsewhere, make
 ):
     save(other, make, "old", [1])
@@ -512,7 +514,9 @@ def test_a_sweep_with_another_spec_keeps_its_own_and_both_texts(
     assert again.other_specs == ("s",)
 
 
-def test_the_same_text_with_other_overrides_is_another_spec(store, take, other, elsewhere, make):
+def test_the_same_spec_text_with_other_overrides_is_another_spec(
+    store, take, other, elsewhere, make
+):
     save(other, make, "same", [1])
     save(store, make, "same", [1], overrides=["seed=1"])
     assert take().other_specs == ("s",)
@@ -540,7 +544,7 @@ def test_a_sweep_can_be_imported_under_another_name(store, take, other, elsewher
         ({"one": "two"}, "2 of its sweeps would be called 'two'"),
     ],
 )
-def test_bad_names_are_refused_before_anything_is_written(
+def test_invalid_sweep_names_are_refused_before_import_writes(
     store, take, elsewhere, make, names, problem
 ):
     make.save(store, "one", make.runs(1))
@@ -551,7 +555,7 @@ def test_bad_names_are_refused_before_anything_is_written(
     assert databases.content(elsewhere) == before
 
 
-def test_an_error_in_the_middle_leaves_the_database_as_it_was(
+def test_a_failed_import_leaves_the_database_unchanged(
     store, url, take, elsewhere, make, monkeypatch
 ):
     fill(store, url, make)
@@ -566,7 +570,7 @@ def test_an_error_in_the_middle_leaves_the_database_as_it_was(
     assert databases.content(elsewhere) == before
 
 
-def test_a_database_is_merged_as_an_archive_of_it_is(store, url, elsewhere, make, tmp_path):
+def test_merging_a_database_equals_importing_its_archive(store, url, elsewhere, make, tmp_path):
     if not url.startswith("sqlite"):
         pytest.skip("only a file can be named")
     fill(store, url, make)
@@ -581,7 +585,9 @@ def test_a_database_is_merged_as_an_archive_of_it_is(store, url, elsewhere, make
     assert {table for table, rows in ours.items() if theirs[table] != rows} == {"runs", "attempts"}
 
 
-def test_a_merge_in_small_batches_is_the_same(store, url, elsewhere, make, tmp_path, monkeypatch):
+def test_a_merge_in_small_batches_gives_the_same_database(
+    store, url, elsewhere, make, tmp_path, monkeypatch
+):
     monkeypatch.setattr("results.archive.reading.rows_at_once", lambda table: 2)
     monkeypatch.setattr("results.archive.merging.NAMED_AT_ONCE", 2)
     monkeypatch.setattr("results.archive.merging_sweeps._NAMED_AT_ONCE", 2)
@@ -591,7 +597,7 @@ def test_a_merge_in_small_batches_is_the_same(store, url, elsewhere, make, tmp_p
     assert archives.content(tmp_path / "a") == archives.content(tmp_path / "b")
 
 
-def test_the_outcome_in_words(store, take, other, elsewhere, make):
+def test_the_merge_summary_reads_as_documented(store, take, other, elsewhere, make):
     make.save(other, "s", make.runs(20))
     for number in range(1, 13):
         make.finish(other, make.run(number))
@@ -615,9 +621,7 @@ def test_the_outcome_in_words(store, take, other, elsewhere, make):
     assert sentences[-1] == "and 2 more such differences"
 
 
-def test_others_wait_with_writing_until_a_merge_has_ended(
-    store, url, other, elsewhere, make, tmp_path
-):
+def test_other_writers_wait_until_a_merge_has_ended(store, url, other, elsewhere, make, tmp_path):
     make.save(store, "s", make.runs(2))
     make.save(other, "s", [make.run(3)])
     archives.export_from(url, tmp_path / "a")
@@ -728,7 +732,9 @@ def facts(path):
     yours=st.fixed_dictionaries(dict.fromkeys(range(1, 5), LIVES)),
 )
 @pytest.mark.slow
-def test_merged_either_way_two_databases_are_the_union_of_both(fresh_url, make, mine, yours):
+def test_merging_in_either_direction_gives_the_union_of_both_databases(
+    fresh_url, make, mine, yours
+):
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         urls = {"a": fresh_url(), "b": fresh_url()}
@@ -779,7 +785,7 @@ def _check_union(url, archive, here, there):
     assert archives.content(again) == archives.content(after)
 
 
-def test_the_store_refuses_what_the_database_refuses(store, url, make):
+def test_a_trigger_refuses_updates_of_a_done_run(store, url, make):
     """The trigger that the merge relies on: a done run is final for everybody."""
     make.save(store, "s", make.runs(1))
     make.finish(store, make.run(1))

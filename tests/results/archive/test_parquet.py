@@ -36,7 +36,7 @@ def rows(folder, table):
     return pq.read_table(folder / f"{table}.parquet").to_pylist()
 
 
-def test_every_table_has_a_file_and_every_column_a_place(filled, url, folder):
+def test_parquet_export_writes_every_table_and_column(filled, url, folder):
     counts = archives.export_parquet_from(url, folder)
     assert {path.name for path in folder.iterdir()} == {f"{t.name}.parquet" for t in ARCHIVED}
     for table in ARCHIVED:
@@ -49,7 +49,7 @@ def test_every_table_has_a_file_and_every_column_a_place(filled, url, folder):
     assert counts["runs"] == 4
 
 
-def test_a_sweep_is_called_by_its_name(filled, url, folder):
+def test_parquet_export_refers_to_sweeps_by_name(filled, url, folder):
     archives.export_parquet_from(url, folder, ["two"])
     assert [row["name"] for row in rows(folder, "sweeps")] == ["two"]
     assert rows(folder, "sweep_runs") == [
@@ -57,14 +57,14 @@ def test_a_sweep_is_called_by_its_name(filled, url, folder):
     ]
 
 
-def test_the_same_content_gives_the_same_bytes(filled, url, tmp_path):
+def test_parquet_export_is_deterministic_to_the_byte(filled, url, tmp_path):
     for name in "ab":
         archives.export_parquet_from(url, tmp_path / name)
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
 
 
-def test_columns_have_types_and_units(filled, url, folder):
+def test_parquet_columns_have_types_and_units(filled, url, folder):
     archives.export_parquet_from(url, folder)
     schema = pq.read_schema(folder / "runs.parquet")
     types = {name: str(schema.field(name).type) for name in ("config", "trainable", "seed")}
@@ -73,7 +73,7 @@ def test_columns_have_types_and_units(filled, url, folder):
     assert schema.field("config").metadata[b"content"] == b"JSON"
 
 
-def test_pandas_reads_a_file_without_our_code(filled, url, folder):
+def test_pandas_reads_exported_parquet_without_our_code(filled, url, folder):
     import pandas
 
     archives.export_parquet_from(url, folder)
@@ -84,21 +84,21 @@ def test_pandas_reads_a_file_without_our_code(filled, url, folder):
     assert set(joined.accuracy) == {80.0}
 
 
-def test_many_rows_are_written_in_several_groups(filled, url, folder, monkeypatch):
+def test_many_rows_are_written_in_several_row_groups(filled, url, folder, monkeypatch):
     monkeypatch.setattr("results.archive.chosen.rows_at_once", lambda table: 2)
     archives.export_parquet_from(url, folder)
     assert pq.ParquetFile(folder / "runs.parquet").num_row_groups == 2
     assert len(rows(folder, "runs")) == 4
 
 
-def test_what_exists_is_not_overwritten(filled, url, folder):
+def test_parquet_export_does_not_overwrite_an_existing_folder(filled, url, folder):
     folder.mkdir()
     with pytest.raises(ArchiveExistsError, match="exists already"):
         archives.export_parquet_from(url, folder)
     assert list(folder.iterdir()) == []
 
 
-def test_a_column_type_without_a_place_is_an_error_and_not_left_out():
+def test_a_column_type_without_a_parquet_type_is_an_error():
     table = Table("t", MetaData(), Column("a", LargeBinary), Column("b_at", String))
     with pytest.raises(TypeError, match=r"t\.a has a type"):
         parquet._type(table.c.a)

@@ -59,7 +59,7 @@ def facts(archive):
 SOUND = (("one", "two"), [("1", ["done"]), ("2", ["failed"]), ("3", ["running"]), ("4", [])])
 
 
-def test_a_sound_archive_is_read(path):
+def test_a_sound_archive_can_be_opened(path):
     with open_archive(path) as archive:
         assert facts(archive) == SOUND
         run, _ = next(archive.runs_with_attempts())
@@ -67,13 +67,13 @@ def test_a_sound_archive_is_read(path):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-def test_any_sweep_database_file_is_read(source):
+def test_any_sweep_database_file_can_be_opened_as_an_archive(source):
     with open_archive(source / "results.db") as archive:
         assert facts(archive) == SOUND
         assert archive.exported_at == pytest.approx((source / "results.db").stat().st_mtime)
 
 
-def test_a_database_is_read_while_others_work_on_it(source, tmp_path, make):
+def test_a_database_in_use_can_be_opened_as_an_archive(source, tmp_path, make):
     path = tmp_path / "results.db"
     shutil.copy(source / "results.db", path)
     with Store.open(sqlite_url(path)) as store, store.driving():
@@ -84,7 +84,7 @@ def test_a_database_is_read_while_others_work_on_it(source, tmp_path, make):
             assert facts(archive)[1][3] == ("4", ["done"])
 
 
-def test_a_database_is_not_merged_into_itself(source, tmp_path):
+def test_merging_a_database_into_itself_is_refused(source, tmp_path):
     path = tmp_path / "results.db"
     shutil.copy(source / "results.db", path)
     before = databases.content(sqlite_url(path))
@@ -93,7 +93,7 @@ def test_a_database_is_not_merged_into_itself(source, tmp_path):
     assert databases.content(sqlite_url(path)) == before
 
 
-def test_an_archive_is_asked_as_any_database_and_not_written(path):
+def test_an_archive_can_be_queried_but_not_written(path):
     before = path.read_bytes()
     with archives.viewing(sqlite_url(path)):
         pass
@@ -103,7 +103,7 @@ def test_an_archive_is_asked_as_any_database_and_not_written(path):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-def test_what_is_no_archive_is_refused(tmp_path):
+def test_files_that_are_no_archive_are_refused(tmp_path):
     refused(tmp_path, "it is no file")
     refused(tmp_path / "missing", "No such file")
     (tmp_path / "text").write_text("hello")
@@ -117,18 +117,18 @@ def test_what_is_no_archive_is_refused(tmp_path):
     refused(tmp_path / "pipe", "is no file")
 
 
-def test_a_folder_that_an_earlier_version_wrote_is_refused_with_the_way_out(tmp_path):
+def test_a_parquet_archive_of_an_earlier_version_is_refused_with_the_fix(tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps({"format": "sweep archive"}))
     refused(tmp_path, "a folder of Parquet, as earlier versions wrote: export its database again")
 
 
 @pytest.mark.parametrize(("revision", "says"), [("9999", "newer version"), ("0002", "before the")])
-def test_another_schema_is_refused_with_the_way_out(path, revision, says):
+def test_an_archive_of_another_schema_is_refused_with_the_fix(path, revision, says):
     archives.change(path, f"UPDATE {revisions.VERSION_TABLE} SET version_num = '{revision}'")
     refused(path, rf"nothing was imported.*schema (is )?{revision}.*{says}", ArchiveError)
 
 
-def test_a_changed_value_is_found_though_it_breaks_no_rule(path):
+def test_a_changed_value_is_detected_by_the_content_hash(path):
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE epochs SET seconds = 1.26 WHERE epoch = 2")
     refused(path, "changed after it was written: copy it again")
@@ -145,19 +145,19 @@ def test_a_changed_value_is_found_though_it_breaks_no_rule(path):
         "DELETE FROM sweep_archive",
     ],
 )
-def test_a_note_that_says_no_time_or_hash_is_refused(path, statement):
+def test_an_archive_note_without_time_or_hash_is_refused(path, statement):
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(statement)
     refused(path, "its table sweep_archive has not one row with a time and a hash")
 
 
-def test_a_loop_of_links_is_refused(tmp_path):
+def test_a_symlink_loop_is_refused_as_an_archive(tmp_path):
     (tmp_path / "one").symlink_to(tmp_path / "two")
     (tmp_path / "two").symlink_to(tmp_path / "one")
     refused(tmp_path / "one", "it cannot be read")
 
 
-def test_a_flipped_bit_is_found_in_every_page(path):
+def test_a_flipped_bit_in_any_page_is_detected(path):
     sound = path.read_bytes()
     size = 4096
     found = 0
@@ -175,7 +175,7 @@ def test_a_flipped_bit_is_found_in_every_page(path):
 
 
 @pytest.mark.parametrize("part", [1, 2, 3])
-def test_a_truncated_file_is_found(path, part):
+def test_a_truncated_archive_is_detected(path, part):
     os.truncate(path, path.stat().st_size * part // 4)
     refused(path, "malformed", ArchiveError)
 
@@ -264,19 +264,21 @@ BROKEN = [
 
 @pytest.mark.parametrize(("statement", "problem"), BROKEN)
 @pytest.mark.parametrize("ordinary", [False, True])
-def test_content_that_breaks_a_rule_is_refused_by_table_and_row(path, statement, problem, ordinary):
+def test_content_violating_a_constraint_is_refused_with_table_and_row(
+    path, statement, problem, ordinary
+):
     archives.change(path, statement)
     if ordinary:
         archives.make_ordinary(path)
     refused(path, problem)
 
 
-def test_without_its_rules_a_file_is_read_as_long_as_its_content_keeps_them(path):
+def test_an_archive_stripped_of_constraints_opens_if_its_content_satisfies_them(path):
     archives.change(path)
     with open_archive(path) as archive:
         assert facts(archive) == SOUND
 
 
-def test_a_view_in_the_place_of_a_table_is_not_read(path):
+def test_an_archive_with_a_view_in_place_of_a_table_is_refused(path):
     archives.change(path, "ALTER TABLE blocks RENAME TO b", "CREATE VIEW blocks AS SELECT * FROM b")
     refused(path, "there is no table blocks")

@@ -145,7 +145,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_runs_of_a_spec_and_rows_of_its_table_find_each_other(name):
+def test_runs_of_each_spec_match_the_rows_of_its_published_table(name):
     rows, table = finished(name), published_table(planned(name)[1])
     comparison = compare(rows, table)
     none = dict.fromkeys(("compared", "unfinished", "missing", "not comparable"), 0)
@@ -158,7 +158,7 @@ def test_runs_of_a_spec_and_rows_of_its_table_find_each_other(name):
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_specs_of_the_papers_train_under_their_conditions(name):
+def test_shipped_specs_train_under_the_papers_conditions(name):
     comparison = compare(finished(name), published_table(planned(name)[1]))
     unknown = "how the paper's networks were trained is not known"
     assert [c for c in comparison.conditions if not c.startswith(unknown)] == []
@@ -168,7 +168,7 @@ def test_specs_of_the_papers_train_under_their_conditions(name):
             assert row.same_conditions is (True if known else None)
 
 
-def test_what_is_missing_from_a_sweep_is_what_this_version_lacks_or_another_dataset():
+def test_missing_rows_are_unsupported_networks_or_another_dataset():
     comparison = compare(finished("lm_resnet_cifar10"), published_table("lm_resnet/table2"))
     missing = [row for row in comparison.compared if row.state == "missing"]
     assert {row.published.dataset for row in missing} == {"cifar100"}
@@ -184,7 +184,7 @@ def test_what_is_missing_from_a_sweep_is_what_this_version_lacks_or_another_data
 
 
 @pytest.mark.parametrize("name", ["zero_stability_table3", "robustness_table6"])
-def test_a_perfect_reproduction_agrees_in_everything(name):
+def test_a_perfect_reproduction_agrees_in_every_row(name):
     rows, table = reproduced(name)
     comparison = compare(rows, table)
     for row in comparison.compared:
@@ -201,7 +201,7 @@ def test_a_perfect_reproduction_agrees_in_everything(name):
     assert comparison.conditions == ()
 
 
-def test_a_difference_is_ours_less_theirs():
+def test_a_difference_is_our_mean_minus_the_published_mean():
     rows, table = reproduced("zero_stability_table3")
     for row in rows:
         if (row["depth"], row["scheme"]) == (44, "1, 1, 1; 1"):
@@ -212,7 +212,7 @@ def test_a_difference_is_ours_less_theirs():
         assert row.within is not changed
 
 
-def test_within_is_welchs_interval_and_half_a_printed_digit():
+def test_within_allows_welchs_interval_plus_half_a_printed_digit():
     # Both sides: three runs with standard deviation 0.17, hence 4 degrees of freedom.
     margin = 2.776445 * (2 * 0.17**2 / 3) ** 0.5
     for shift, within in [(margin + 0.0049, True), (margin + 0.0051, False)]:
@@ -226,7 +226,7 @@ def test_within_is_welchs_interval_and_half_a_printed_digit():
 
 
 @given(st.floats(0.01, 10), st.integers(2, 10), st.floats(0.01, 10), st.integers(2, 10))
-def test_a_difference_at_the_margin_has_a_p_value_of_5_percent(std_a, runs_a, std_b, runs_b):
+def test_a_difference_at_the_joint_uncertainty_has_p_of_5_percent(std_a, runs_a, std_b, runs_b):
     margin = joint_uncertainty(std_a, runs_a, std_b, runs_b)
     found = stats.ttest_ind_from_stats(margin, std_a, runs_a, 0, std_b, runs_b, equal_var=False)
     assert found.pvalue == pytest.approx(0.05, rel=1e-6)
@@ -240,7 +240,7 @@ def test_without_both_deviations_agreement_is_unknown(known):
     assert joint_uncertainty(*known) is None
 
 
-def test_equal_runs_on_both_sides_leave_no_room():
+def test_two_zero_deviations_have_no_joint_uncertainty():
     assert joint_uncertainty(0.0, 3, 0.0, 3) == 0.0
 
 
@@ -275,7 +275,9 @@ def ranked(accuracies):
         ((84, 83, 82, 81, 80), -1.0, 0, False),
     ],
 )
-def test_order_and_split_by_hand(accuracies, tau, stable_better, split_agrees):
+def test_rank_agreement_and_stability_split_match_a_hand_computation(
+    accuracies, tau, stable_better, split_agrees
+):
     rank = ranked(accuracies)
     assert (rank.metric, rank.dataset, rank.depth, rank.n) == ("test_accuracy", "cifar10", 32, 5)
     assert rank.tau == pytest.approx(tau)
@@ -285,20 +287,20 @@ def test_order_and_split_by_hand(accuracies, tau, stable_better, split_agrees):
     assert rank.split_agrees is split_agrees
 
 
-def test_equal_accuracies_have_no_order():
+def test_equal_accuracies_have_no_rank_agreement():
     rank = ranked((80, 80, 80, 80, 80))
     assert (rank.tau, rank.p_value, rank.stable_better_here) == (None, None, 0)
     assert "no order to compare" in str(rank)
 
 
-def test_a_single_row_has_no_order():
+def test_a_single_compared_row_has_no_rank_agreement():
     rows = [row for row in finished("preresnet_alpha_table1") if row["alpha"] == [2.0]]
     comparison = compare(rows, published_table("zerosnet/table1"))
     assert comparison.count("compared") == 1
     assert comparison.ranks == ()
 
 
-def test_a_rank_is_a_sentence():
+def test_rank_agreement_is_printed_as_one_sentence():
     assert str(ranked((80, 82, 81, 83, 84))) == (
         "test_accuracy, cifar10, depth 32: Kendall's tau 0.80 (n = 5, p = 0.083); the zero-stable"
         " one is better in 5 of 6 pairs here, in 6 in the paper"
@@ -316,7 +318,7 @@ def test_ranks_are_taken_within_each_dataset_and_depth():
     assert {rank.pairs for rank in comparison.ranks} == {None}
 
 
-def test_a_smaller_gap_is_no_worse_rank():
+def test_a_smaller_generalization_gap_ranks_better():
     rows, table = reproduced("generalization_gap_table7")
     ranks = {(rank.metric, rank.depth): rank for rank in compare(rows, table).ranks}
     assert ranks[("generalization_gap", None)].tau == pytest.approx(1)
@@ -326,7 +328,7 @@ def test_a_smaller_gap_is_no_worse_rank():
 # --- what is not compared -----------------------------------------------------------------------
 
 
-def test_an_empty_sweep_lacks_every_row():
+def test_without_runs_every_published_row_is_missing():
     for table in PUBLISHED.values():
         comparison = compare([], table)
         assert comparison.count("compared") == comparison.count("unfinished") == 0
@@ -334,7 +336,7 @@ def test_an_empty_sweep_lacks_every_row():
         assert comparison.ranks == comparison.conditions == comparison.unmatched == ()
 
 
-def test_runs_on_their_way_are_unfinished():
+def test_queued_running_and_failed_runs_make_a_row_unfinished():
     rows = queued("preresnet_alpha_table1")
     rows[0]["state"], rows[1]["state"] = "failed", "running"
     comparison = compare(rows, published_table("zerosnet/table1"))
@@ -343,7 +345,7 @@ def test_runs_on_their_way_are_unfinished():
     assert comparison.notes[0] == "5 published rows: 5 unfinished"
 
 
-def test_part_of_the_runs_is_compared_and_said():
+def test_a_partly_finished_row_is_compared_and_noted():
     rows = queued("preresnet_alpha_table1")
     finish(rows[0], 80)
     finish(rows[1], 80)
@@ -352,7 +354,7 @@ def test_part_of_the_runs_is_compared_and_said():
     assert found.note == "2 of 3 runs: 1 queued"
 
 
-def test_diverged_runs_have_no_accuracy_and_are_said():
+def test_diverged_runs_have_no_accuracy_and_are_noted():
     rows = finished("preresnet_alpha_table1")
     for row in rows[:3]:
         row |= {"test_accuracy": None, "diverged": True}
@@ -364,7 +366,7 @@ def test_diverged_runs_have_no_accuracy_and_are_said():
     assert line(comparison, "PreResNet-32, alpha 1.5").note == "2 of 3 runs: 1 diverged"
 
 
-def test_noise_is_compared_with_the_evaluation_of_its_name():
+def test_published_noise_is_compared_with_the_evaluation_of_its_name():
     rows = finished("robustness_table6", accuracy=60)
     for row in rows:
         row["evaluations"][0]["accuracy"] = 70.0  # uniform[-0.08,0]
@@ -383,7 +385,7 @@ def test_noise_is_compared_with_the_evaluation_of_its_name():
     }
 
 
-def test_noise_that_was_not_evaluated_is_missing_and_not_yet_is_unfinished():
+def test_noise_rows_are_missing_if_not_requested_and_unfinished_if_pending():
     table = published_table("zerosnet/table6")
     comparison = compare(finished("zero_stability_table3"), table)
     assert states(comparison) == {
@@ -402,7 +404,7 @@ def test_noise_that_was_not_evaluated_is_missing_and_not_yet_is_unfinished():
     assert (noisy.state, noisy.note) == ("unfinished", "3 not measured yet")
 
 
-def test_post_activation_numbers_stand_beside_ours_and_are_not_counted():
+def test_post_activation_rows_are_shown_but_not_counted():
     rows = finished("comparison_table4")
     comparison = compare(rows, published_table("zerosnet/table4"))
     beside = line(comparison, "ResNet, 32 layers, CIFAR-10")
@@ -419,14 +421,14 @@ def test_post_activation_numbers_stand_beside_ours_and_are_not_counted():
     "name",
     ["newton/table6", "newton/table8", "newton/table9", "zerosnet/table5", "lm_resnet/table3"],
 )
-def test_tables_of_what_this_version_lacks_say_so_in_every_row(name):
+def test_tables_of_unsupported_networks_say_so_in_every_row(name):
     comparison = compare(finished("comparison_table4"), published_table(name))
     assert comparison.count("missing") == len(comparison.compared) > 0
     assert all("this version has n" in row.note for row in comparison.compared)
     assert len(comparison.unmatched) == 120
 
 
-def test_a_table_of_words_has_nothing_to_compare():
+def test_a_table_without_numbers_has_nothing_to_compare():
     comparison = compare(finished("comparison_table4"), published_table("lm_resnet/table1"))
     assert comparison.rows() == comparison.summary_rows() == []
     assert comparison.notes[-1] == "the table has words only, and nothing to compare"
@@ -449,7 +451,7 @@ def belongs(row):
     return comparison.count("compared") == 1 and comparison.unmatched == ()
 
 
-def test_coefficients_are_compared_within_rounding(make):
+def test_scheme_coefficients_match_within_rounding(make):
     assert belongs(best_scheme(make))
     near, far = 1 / 3 * (1 + 1e-12), 1 / 3 * (1 + 1e-6)
     assert belongs(best_scheme(make, alpha=[near, 5 / 9, 1 / 9]))
@@ -458,7 +460,7 @@ def test_coefficients_are_compared_within_rounding(make):
     assert not belongs(best_scheme(make, alpha=[1 / 3, 5 / 9]))
 
 
-def test_another_model_depth_or_learned_coefficients_are_another_network(make):
+def test_a_different_model_depth_or_learned_scheme_does_not_match_a_row(make):
     assert not belongs(best_scheme(make, model="tm_resnet"))
     assert not belongs(best_scheme(make, depth=38))
     learned = {"scheme": {"learned": "coefficients"}, "dataset": {"name": "cifar10"}}
@@ -514,7 +516,7 @@ def with_options(name, options, change):
         ("tm_resnet", {"name": "tm_resnet_wide"}, "tm_resnet_wide {lambda: 1}, depth 22, cifar10"),
     ],
 )
-def test_what_to_add_for_a_missing_row_names_its_options(name, options, to_add):
+def test_the_hint_for_a_missing_row_names_its_options(name, options, to_add):
     table = published_table(planned(name)[1])
     comparison = compare(without(name, options), table)
     notes = [row.note for row in comparison.compared if row.state == "missing"]
@@ -549,9 +551,7 @@ def test_what_to_add_for_a_missing_row_names_its_options(name, options, to_add):
         ),
     ],
 )
-def test_a_run_with_another_of_the_options_that_tell_is_another_network(
-    name, options, change, lost
-):
+def test_a_run_with_another_distinguishing_option_does_not_match(name, options, change, lost):
     table = published_table(planned(name)[1])
     before = compare(finished(name), table)
     after = compare(with_options(name, options, change), table)
@@ -566,7 +566,7 @@ def test_a_run_with_another_of_the_options_that_tell_is_another_network(
     assert len(after.unmatched) > 0 == len(before.unmatched)
 
 
-def test_two_rows_that_differ_in_one_option_have_their_own_runs():
+def test_rows_differing_in_one_option_match_different_runs():
     rows = finished("lm_resnet_stochastic_depth_table4")
     for row in rows:
         row["test_accuracy"] = 90 + 10 * row["config"]["model"].get("survival", 0)
@@ -580,7 +580,7 @@ def test_two_rows_that_differ_in_one_option_have_their_own_runs():
     assert found["ResNet(Huang et al. (2016b)), 110, stochastic depth"] == pytest.approx(95)
 
 
-def test_options_that_no_row_names_are_conditions_and_do_not_part_runs_from_rows():
+def test_options_no_row_names_are_conditions_and_do_not_affect_matching():
     rows = with_options("newton_resnet_table1", {}, {"x_proj": 2, "tanh": "always", "width": 32})
     comparison = compare(rows, published_table("newton/table1"))
     assert comparison.unmatched == ()
@@ -589,7 +589,7 @@ def test_options_that_no_row_names_are_conditions_and_do_not_part_runs_from_rows
     assert not any("tanh" in condition for condition in comparison.conditions)
 
 
-def test_strangers_are_named_with_the_options_that_tell_networks_of_the_table_apart():
+def test_unmatched_runs_are_named_with_the_tables_distinguishing_options():
     comparison = compare(queued("newton_resnet_table1"), published_table("newton/table2"))
     (note,) = [note for note in comparison.notes if "belong to no row" in note]
     assert "resnet (blocks: [2, 2, 2, 2], activation: relu), depth 18, on cifar10; " in note
@@ -598,7 +598,7 @@ def test_strangers_are_named_with_the_options_that_tell_networks_of_the_table_ap
     assert ": resnet, depth 18, on cifar10; newton_resnet, depth 14, on cifar10; " in note
 
 
-def test_a_runtime_is_not_comparable_whatever_runs_there_are():
+def test_published_runtimes_are_never_comparable():
     comparison = compare(finished("comparison_table4"), published_table("zerosnet/table9"))
     assert comparison.count("not comparable") == 12
     found = line(comparison, "PreResNet20, training, batch size 128", "runtime")
@@ -608,7 +608,7 @@ def test_a_runtime_is_not_comparable_whatever_runs_there_are():
     )
 
 
-def test_runs_that_belong_to_no_row_are_named(make):
+def test_runs_matching_no_row_are_listed(make):
     stranger = best_scheme(make, model="tm_resnet", run_id="f" * 16)
     comparison = compare([best_scheme(make), stranger], published_table("zerosnet/table3"))
     assert comparison.unmatched == ("f" * 16,)
@@ -621,7 +621,7 @@ def test_runs_that_belong_to_no_row_are_named(make):
     assert found.endswith("; and 32 more networks")
 
 
-def test_the_tables_own_dataset_is_preferred_to_any_other():
+def test_runs_on_the_tables_own_dataset_are_preferred():
     table = published_table("zerosnet/table3")
     own, other = finished("zero_stability_table3"), finished("quickstart", accuracy=50)
     comparison = compare([*own, *other], table)
@@ -634,7 +634,7 @@ def test_the_tables_own_dataset_is_preferred_to_any_other():
     assert comparison.count("missing") == 20
 
 
-def test_another_dataset_is_compared_and_the_differences_said():
+def test_runs_on_another_dataset_are_compared_and_the_differences_noted():
     rows = finished("zero_stability_fashion_mnist")
     comparison = compare(rows, published_table("zerosnet/table3"))
     assert comparison.count("compared") == 10
@@ -652,7 +652,7 @@ def test_another_dataset_is_compared_and_the_differences_said():
     assert found.difference == pytest.approx(90 - 93.28)
 
 
-def test_the_papers_settings_are_taken_out_of_several():
+def test_runs_under_the_papers_settings_are_preferred():
     rows, others = finished("preresnet_alpha_table1"), finished("preresnet_alpha_table1", 70)
     for row in others:
         optimizer = row["config"]["training"]["optimizer"] | {"weight_decay": 5e-4}
@@ -693,7 +693,7 @@ def test_milestones_are_compared_as_fractions_of_the_epochs():
     )
 
 
-def test_the_earliest_milestone_is_the_first_epoch():
+def test_milestones_before_the_first_epoch_become_the_first_epoch():
     rows = finished("preresnet_alpha_table1")
     for row in rows:
         schedule = row["config"]["training"]["lr_schedule"] | {"milestones": [1.0, 1.0]}
@@ -703,7 +703,7 @@ def test_the_earliest_milestone_is_the_first_epoch():
     assert comparison.conditions == ("epochs: 1 here, 160 in the paper",)
 
 
-def test_network_options_and_learned_starts_are_conditions():
+def test_network_options_and_learned_start_values_are_conditions():
     rows = [row for row in finished("comparison_table4") if row["depth"] == 20]
     for row in rows:
         row["config"] = row["config"] | {"model": row["config"]["model"] | {"width": 32}}
@@ -720,7 +720,7 @@ def test_network_options_and_learned_starts_are_conditions():
 # --- which accuracy -----------------------------------------------------------------------------
 
 
-def test_the_last_epochs_accuracy_is_shown_unless_the_best_is_asked_for():
+def test_compare_uses_the_last_epochs_accuracy_unless_asked_for_the_best():
     rows, table = finished("robustness_table6"), published_table("zerosnet/table6")
     last, best = compare(rows, table), compare(rows, table, accuracy="best_test_accuracy")
     for a, b in zip(last.compared, best.compared, strict=True):
@@ -735,7 +735,7 @@ def test_the_last_epochs_accuracy_is_shown_unless_the_best_is_asked_for():
 # --- parameters and roots -----------------------------------------------------------------------
 
 
-def test_parameters_are_compared_as_printed_whatever_the_runs_state():
+def test_parameters_are_compared_as_printed_whatever_the_run_state():
     comparison = compare(queued("comparison_table4"), published_table("zerosnet/table8"))
     assert comparison.count("compared") == 15
     disagree = [row.published.label for row in comparison.compared if not row.within]
@@ -751,7 +751,7 @@ def test_parameters_are_compared_as_printed_whatever_the_runs_state():
     assert comparison.ranks == ()
 
 
-def test_the_odd_column_of_parameters_is_that_of_100_classes():
+def test_zerosnet_table_8_prints_parameters_for_100_classes():
     rows = [row for row in queued("comparison_table4") if row["dataset"] == "cifar100"]
     comparison = compare(rows, published_table("zerosnet/table8"))
     for row in comparison.compared:
@@ -760,7 +760,7 @@ def test_the_odd_column_of_parameters_is_that_of_100_classes():
             assert -(-row.ours.mean // hundredth) * hundredth == row.published.mean
 
 
-def test_lm_resnets_parameters_are_rounded_down_in_their_own_paper():
+def test_lm_resnet_parameters_are_rounded_down_in_their_paper():
     comparison = compare(queued("comparison_table4"), published_table("lm_resnet/table2"))
     ours = [
         row
@@ -772,7 +772,7 @@ def test_lm_resnets_parameters_are_rounded_down_in_their_own_paper():
     assert "rounded down" in line(comparison, "LM-ResNet (Ours), 32, pre-act", "parameters").note
 
 
-def test_two_counts_in_one_row_are_not_compared():
+def test_a_row_whose_runs_differ_in_parameters_is_not_comparable():
     rows = queued("comparison_table4")
     for row in rows:
         if (row["model"], row["seed"], row["depth"]) == ("lm_resnet", 0, 20):
@@ -785,7 +785,7 @@ def test_two_counts_in_one_row_are_not_compared():
 
 
 @pytest.mark.parametrize("name", ["zero_stability_table3", "quickstart"])
-def test_roots_are_those_of_table_10(name):
+def test_roots_agree_with_zerosnet_table_10(name):
     comparison = compare(queued(name), published_table("zerosnet/table10"))
     assert comparison.count("compared") == 10
     assert all(row.within for row in comparison.compared)
@@ -793,7 +793,7 @@ def test_roots_are_those_of_table_10(name):
     assert comparison.conditions == comparison.unmatched == ()
 
 
-def test_other_roots_or_stability_do_not_agree_with_table_10():
+def test_wrong_roots_or_stability_disagree_with_zerosnet_table_10():
     rows = queued("quickstart")
     for row in rows:
         row["zero_stable"] = True
@@ -811,7 +811,7 @@ def test_other_roots_or_stability_do_not_agree_with_table_10():
 # --- output -------------------------------------------------------------------------------------
 
 
-def test_rows_are_flat_and_plain():
+def test_comparison_rows_are_flat_json_values():
     for name in ("comparison_table4", "quickstart"):
         for table in PUBLISHED.values():
             comparison = compare(finished(name), table)
@@ -822,7 +822,7 @@ def test_rows_are_flat_and_plain():
             assert json.loads(text)["rows"] == rows
 
 
-def test_the_whole_is_json():
+def test_a_comparison_serializes_to_the_documented_json():
     document = compare(
         finished("preresnet_alpha_table1"), published_table("zerosnet/table1")
     ).to_json()
@@ -847,7 +847,7 @@ def test_the_whole_is_json():
     assert document["ranks"][0]["tau"] is None  # all of ours are equal
 
 
-def test_the_summary_is_for_reading():
+def test_the_comparison_summary_has_readable_values():
     comparison = compare(finished("preresnet_alpha_table1"), published_table("zerosnet/table1"))
     assert comparison.summary_rows()[-1] == {
         "row": "PreResNet-32, alpha 1",
@@ -871,7 +871,7 @@ def test_the_summary_is_for_reading():
     ]
 
 
-def test_sentences_name_the_source_conditions_and_ranks():
+def test_comparison_sentences_name_source_conditions_and_ranks():
     rows, table = finished("zero_stability_fashion_mnist"), published_table("zerosnet/table3")
     sentences = compare(rows, table).sentences()
     assert sentences[:2] == [

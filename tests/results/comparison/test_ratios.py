@@ -47,7 +47,7 @@ def line(comparison, label):
     return found
 
 
-def test_each_row_names_what_the_probe_of_the_spec_measures():
+def test_each_runtime_row_names_a_quantity_the_specs_probe_measures():
     assert probes_needed(TABLE) == ("runtime",)
     assert [name for name in PUBLISHED if probes_needed(PUBLISHED[name])] == ["zerosnet/table9"]
     names = {row.label: row.quantity.name for row in TABLE.rows}
@@ -59,7 +59,7 @@ def test_each_row_names_what_the_probe_of_the_spec_measures():
         assert not row.quantity.asked_by({"model": {"name": "preresnet"}})
 
 
-def test_ours_stand_beside_theirs_without_a_difference():
+def test_runtimes_are_shown_next_to_the_published_ones_without_a_difference():
     pre, zero = runs()
     comparison = compare([pre, zero], TABLE, probes=values(pre, 8.0) + values(zero, 10.0))
     assert comparison.count("not comparable") == 12
@@ -71,7 +71,7 @@ def test_ours_stand_beside_theirs_without_a_difference():
     assert comparison.ranks == comparison.conditions == ()
 
 
-def test_ratios_are_those_of_both_networks_in_one_quantity():
+def test_runtime_ratios_relate_both_networks_in_the_same_quantity():
     pre, zero = runs()
     probes = values(pre, 8.0) + values(zero, 10.0)
     comparison = compare([pre, zero], TABLE, probes=probes)
@@ -98,7 +98,7 @@ PAIR = runs()
 
 
 @given(st.floats(0.01, 1e4), st.floats(0.01, 1e4))
-def test_the_direction_is_which_network_takes_longer(preresnet, zerosnet):
+def test_the_ratio_agrees_if_the_same_network_takes_longer(preresnet, zerosnet):
     pre, zero = PAIR
     probes = values(pre, preresnet) + values(zero, zerosnet)
     ratio = compare(PAIR, TABLE, probes=probes).ratios[0]
@@ -108,7 +108,7 @@ def test_the_direction_is_which_network_takes_longer(preresnet, zerosnet):
     assert ("the same direction" in str(ratio)) == ratio.agrees
 
 
-def test_the_ratio_is_of_means_over_seeds():
+def test_the_runtime_ratio_is_of_means_over_seeds():
     rows = []
     probes = []
     for seed, (one, other) in enumerate([(4.0, 6.0), (6.0, 9.0)]):
@@ -121,7 +121,7 @@ def test_the_ratio_is_of_means_over_seeds():
     assert {ratio.here for ratio in comparison.ratios} == {1.5}
 
 
-def test_the_last_epochs_value_of_the_whole_network_counts():
+def test_runtime_ratios_use_the_last_epochs_whole_network_value():
     pre, zero = runs()
     early = values(pre, 99.0, epoch=0)
     layer = [{**row, "layer": "block1", "epoch": 7} for row in values(pre, 77.0)]
@@ -132,7 +132,7 @@ def test_the_last_epochs_value_of_the_whole_network_counts():
     assert not any("same machine" in note for note in comparison.notes)
 
 
-def test_a_run_without_the_probe_or_a_batch_size_is_told_what_to_add():
+def test_runs_without_the_probe_or_batch_size_say_what_to_add():
     pre, zero = runs()
     probes = values(pre, 8.0, sizes=(128,)) + values(zero, 10.0, sizes=(128, 512))
     comparison = compare([pre, zero], TABLE, probes=probes)
@@ -152,7 +152,7 @@ def test_a_run_without_the_probe_or_a_batch_size_is_told_what_to_add():
     }
 
 
-def test_runs_on_their_way_are_told_what_to_add_before_they_train():
+def test_unfinished_runs_say_what_to_add_before_they_train():
     found = compare(runs("queued"), TABLE)
     assert found.count("unfinished") == 12
     assert found.compared[0].note == f"{WHY}; 1 queued"
@@ -194,7 +194,7 @@ def test_a_runtime_that_is_not_finite_has_no_ratio(diverged, reason):
     assert found.ratios == ()
 
 
-def test_networks_under_two_settings_have_no_ratio_here():
+def test_networks_run_under_two_settings_have_no_ratio():
     (pre, _), (_, zero) = runs(), runs(precision="bf16")
     found = compare([pre, zero], TABLE, probes=values(pre, 8.0) + values(zero, 10.0))
     assert len(found.ratios) == 6
@@ -205,7 +205,7 @@ def test_networks_under_two_settings_have_no_ratio_here():
     )
 
 
-def test_another_dataset_is_among_the_conditions():
+def test_runtimes_on_another_dataset_note_it_as_a_condition():
     rows = runs(dataset={"name": "digits", "crop_padding": 4, "horizontal_flip": True})
     rows = [row | {"dataset": "digits"} for row in rows]
     probes = [value for row in rows for value in values(row, 8.0, sizes=(128,))]
@@ -215,7 +215,7 @@ def test_another_dataset_is_among_the_conditions():
     assert [ratio.agrees for ratio in found.ratios] == [False, False]  # equal here
 
 
-def test_rows_and_json_have_the_ratios():
+def test_comparison_rows_and_json_include_the_ratios():
     pre, zero = runs()
     found = compare([pre, zero], TABLE, probes=values(pre, 8.0) + values(zero, 10.0))
     by_label = {row["label"]: row for row in found.rows()}

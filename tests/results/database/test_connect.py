@@ -32,7 +32,7 @@ def folder(tmp_path):
     return lambda: {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
 
-def test_open_makes_folder_file_and_tables(tmp_path):
+def test_opening_a_store_creates_folder_file_and_tables(tmp_path):
     path = tmp_path / "a" / "b c#?%41é" / "r.db"
     url = f"sqlite:///{tmp_path}/a/b%20c#%3F%2541é/r.db"
     with Store.open(url) as store:
@@ -42,13 +42,13 @@ def test_open_makes_folder_file_and_tables(tmp_path):
         assert queries.sweep_names() == []
 
 
-def test_a_file_name_that_is_no_text(tmp_path):
+def test_a_database_file_name_may_be_invalid_utf8(tmp_path):
     with Store.open(f"sqlite:///{tmp_path}/%FF.db") as store:
         assert databases.running(store) == []
     assert (tmp_path / os.fsdecode(b"\xff.db")).exists()
 
 
-def test_tables_are_made_and_found_again(url, make):
+def test_tables_are_created_once_and_found_when_reopened(url, make):
     with Store.open(url) as store:
         make.save(store, "s", [make.run(1)])
     with Store.open(url, create=False) as store:
@@ -57,7 +57,7 @@ def test_tables_are_made_and_found_again(url, make):
         assert queries.sweep_names() == ["s"]
 
 
-def test_several_may_make_the_same_database_at_once(url):
+def test_several_threads_can_create_the_same_database_at_once(url):
     start = threading.Barrier(4)
     problems = []
 
@@ -76,7 +76,7 @@ def test_several_may_make_the_same_database_at_once(url):
     assert problems == []
 
 
-def test_without_create_a_missing_file_is_said_and_not_made(tmp_path):
+def test_without_create_a_missing_file_is_an_error_and_not_created(tmp_path):
     path = tmp_path / "a" / "r.db"
     for opener in (lambda u: Store.open(u, create=False), Queries.open):
         with pytest.raises(NoDatabaseError, match=f"no database at {path}"):
@@ -93,7 +93,7 @@ def test_without_create_an_empty_postgres_stays_empty(postgres_url):
 
 
 @pytest.mark.parametrize("opener", [Store.open, Queries.open])
-def test_what_is_no_sweep_database_is_refused_and_kept(opener, tmp_path, folder):
+def test_a_file_that_is_no_sweep_database_is_refused_and_unchanged(opener, tmp_path, folder):
     text = tmp_path / "notes.txt"
     text.write_text("not a database, but long enough to have a header " * 10)
     with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
@@ -108,9 +108,7 @@ def test_what_is_no_sweep_database_is_refused_and_kept(opener, tmp_path, folder)
     assert folder() == before
 
 
-def test_a_postgres_schema_with_tables_of_others_can_be_shared_unless_a_name_is_taken(
-    postgres_url, plain_postgres
-):
+def test_a_postgres_schema_can_be_shared_unless_a_table_name_is_taken(postgres_url, plain_postgres):
     with plain_postgres.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE songs (id integer)")
     with Store.open(postgres_url) as store:
@@ -122,7 +120,7 @@ def test_a_postgres_schema_with_tables_of_others_can_be_shared_unless_a_name_is_
 
 
 @pytest.mark.parametrize("rows", ["", "('0001'), ('0002')"])
-def test_a_version_table_that_somebody_changed_is_an_error(store, url, plain, rows):
+def test_a_modified_version_table_is_an_error(store, url, plain, rows):
     with plain.begin() as connection:
         connection.exec_driver_sql(f"DELETE FROM {revisions.VERSION_TABLE}")
         if rows:
@@ -132,14 +130,14 @@ def test_a_version_table_that_somebody_changed_is_an_error(store, url, plain, ro
 
 
 @pytest.mark.parametrize("place", ["file/deeper/r.db", f"{'x' * 300}/r.db", f"{'x' * 300}.db"])
-def test_a_place_that_cannot_be(tmp_path, place):
+def test_a_database_path_that_cannot_exist_is_an_error(tmp_path, place):
     (tmp_path / "file").write_text("")
     for opener in (Store.open, Queries.open):
         with pytest.raises(DatabaseError, match=r"cannot be made|cannot be reached|no database at"):
             opener(f"sqlite:///{tmp_path}/{place}")
 
 
-def test_the_file_is_opened_as_promised(sqlite_url):
+def test_sqlite_is_opened_with_the_documented_pragmas(sqlite_url):
     with Store.open(sqlite_url) as store, store._database._engine.begin() as connection:  # type: ignore[attr-defined]
         pragma = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
@@ -153,7 +151,7 @@ def test_the_file_is_opened_as_promised(sqlite_url):
     }
 
 
-def test_the_last_store_to_close_leaves_one_plain_file(sqlite_url, make, tmp_path):
+def test_the_last_store_to_close_leaves_a_single_file(sqlite_url, make, tmp_path):
     journal = tmp_path / "results.db-wal"
     first, second = Store.open(sqlite_url), Store.open(sqlite_url)
     make.save(first, "s", make.runs(3))
@@ -168,9 +166,7 @@ def test_the_last_store_to_close_leaves_one_plain_file(sqlite_url, make, tmp_pat
         assert len(queries.run_rows(["s"])) == 3
 
 
-def test_a_store_that_closes_beside_a_reader_leaves_everything_in_the_file(
-    sqlite_url, make, tmp_path
-):
+def test_closing_a_store_while_a_reader_is_open_checkpoints_the_wal(sqlite_url, make, tmp_path):
     store = Store.open(sqlite_url)
     make.save(store, "s", make.runs(3))
     with Queries.open(sqlite_url) as queries:
@@ -181,7 +177,7 @@ def test_a_store_that_closes_beside_a_reader_leaves_everything_in_the_file(
     assert {path.name for path in tmp_path.iterdir()} == {"results.db", "results.db.write.lock"}
 
 
-def test_a_locked_database_is_an_error_that_says_so(sqlite_url, make, monkeypatch):
+def test_a_locked_database_is_an_error_saying_it_is_locked(sqlite_url, make, monkeypatch):
     monkeypatch.setattr("results.database.sqlite.BUSY_SECONDS", 0.05)
     with (
         Store.open(sqlite_url) as store,
@@ -194,7 +190,7 @@ def test_a_locked_database_is_an_error_that_says_so(sqlite_url, make, monkeypatc
         assert make.save(store, "s", [make.run()]).added == 1
 
 
-def test_a_store_that_waits_for_another_too_long_says_so(sqlite_url, make, monkeypatch):
+def test_a_store_that_waits_too_long_for_a_lock_says_so(sqlite_url, make, monkeypatch):
     monkeypatch.setattr("results.database.sqlite.BUSY_SECONDS", 0.05)
     with Store.open(sqlite_url) as store, Store.open(sqlite_url) as other:
 
@@ -206,7 +202,7 @@ def test_a_store_that_waits_for_another_too_long_says_so(sqlite_url, make, monke
         assert make.save(store, "s", [make.run()]).added == 1
 
 
-def test_a_driver_waits_for_a_locked_file_and_says_so(sqlite_url, make, monkeypatch):
+def test_a_driver_waits_for_a_locked_file_and_reports_it(sqlite_url, make, monkeypatch):
     monkeypatch.setattr("results.database.sqlite.BUSY_SECONDS", 0.05)
     told = []
 
@@ -226,7 +222,7 @@ def test_a_driver_waits_for_a_locked_file_and_says_so(sqlite_url, make, monkeypa
     assert "trying again for 60 s" in told[0]
 
 
-def test_a_driver_does_not_wait_for_ever(sqlite_url, make, monkeypatch):
+def test_a_driver_stops_waiting_for_a_locked_file_eventually(sqlite_url, make, monkeypatch):
     monkeypatch.setattr("results.database.sqlite.BUSY_SECONDS", 0.05)
     told = []
     with (
@@ -242,7 +238,9 @@ def test_a_driver_does_not_wait_for_ever(sqlite_url, make, monkeypatch):
         assert make.save(store, "s", [make.run()]).added == 1
 
 
-def test_a_locked_postgres_is_waited_for_and_said(postgres_url, plain_postgres, make, monkeypatch):
+def test_a_locked_postgres_is_waited_for_and_reported(
+    postgres_url, plain_postgres, make, monkeypatch
+):
     monkeypatch.setattr("results.database.postgres.LOCK_SECONDS", 0.1)
     told = []
     with Store.open(postgres_url, on_wait=told.append) as store:
@@ -262,14 +260,14 @@ def test_a_locked_postgres_is_waited_for_and_said(postgres_url, plain_postgres, 
     assert "stayed locked for 0.1 s: another session is changing it; trying again" in said
 
 
-def test_a_number_beyond_64_bits_is_an_error_and_nothing_is_kept(store, make, content):
+def test_a_number_beyond_64_bits_is_an_error_and_writes_nothing(store, make, content):
     before = content()
     with pytest.raises(DatabaseError, match="64 bits"):
         make.save(store, "s", [make.run(1), make.run(2, seed=2**70)])
     assert content() == before
 
 
-def test_an_address_that_never_worked_fails_at_once(monkeypatch):
+def test_a_url_that_never_connected_fails_at_once(monkeypatch):
     monkeypatch.setattr(
         "results.database.retry.time.sleep", lambda seconds: pytest.fail("it waited")
     )
@@ -279,13 +277,13 @@ def test_an_address_that_never_worked_fails_at_once(monkeypatch):
             opener(url)
 
 
-def test_a_database_that_does_not_exist_is_said(postgres_url):
+def test_a_missing_postgres_database_is_named(postgres_url):
     missing = make_url(postgres_url).set(database="no_such_lab")
     with pytest.raises(DatabaseError, match='database "no_such_lab" does not exist'):
         Store.open(missing.render_as_string(hide_password=False))
 
 
-def test_a_store_on_sqlite_loads_nothing_heavy(sqlite_url):
+def test_a_sqlite_store_imports_no_heavy_library(sqlite_url):
     heavy = ("rich", "numpy", "pandas", "torch", "ray", "alembic", "psycopg", "scipy", "matplotlib")
     code = (
         "import sys, results.store.store, results.queries.queries, results.analysis.reports\n"

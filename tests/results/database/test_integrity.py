@@ -26,7 +26,7 @@ def found(url):
         return find_corruption(database)
 
 
-def test_what_the_store_writes_is_sound(filled, url):
+def test_databases_written_by_the_store_are_sound(filled, url):
     assert found(url) is None
 
 
@@ -39,7 +39,7 @@ def test_what_the_store_writes_is_sound(filled, url):
         ("UPDATE sweep_specs SET overrides = '[1]'", "sweep_specs.overrides is"),
     ],
 )  # fmt: skip
-def test_what_breaks_no_constraint_is_found_on_both_kinds(filled, url, plain, statement, says):
+def test_corruption_that_violates_no_constraint_is_found(filled, url, plain, statement, says):
     with plain.begin() as connection:
         connection.execute(text(statement))
     assert str(found(url)).startswith(says)

@@ -86,7 +86,7 @@ def with_what_is_added(rows):
     }
 
 
-def test_an_upgrade_keeps_everything_and_adds_what_is_new(before):
+def test_an_upgrade_keeps_all_rows_and_adds_the_new_columns(before):
     expected = with_what_is_added(rows_at(before))
     assert migrations.current(before) == BEFORE
     assert migrations.upgrade(before) == (BEFORE, NEXT)
@@ -96,7 +96,7 @@ def test_an_upgrade_keeps_everything_and_adds_what_is_new(before):
     assert migrations.upgrade(before) == (NEXT, NEXT)
 
 
-def test_the_text_of_json_stays_as_it_was(sqlite_url, make, scripts):
+def test_an_upgrade_keeps_json_text_unchanged(sqlite_url, make, scripts):
     fill(sqlite_url, make)
     query = "SELECT config FROM runs UNION ALL SELECT provenance FROM attempts"
     path = sqlite_url.removeprefix("sqlite:///")
@@ -119,7 +119,7 @@ def test_an_older_schema_is_refused_with_the_command_to_run(before, opener):
         pass
 
 
-def test_an_archive_that_is_upgraded_is_a_database_as_others(sqlite_url, make, scripts, tmp_path):
+def test_an_archive_can_be_upgraded_like_any_database(sqlite_url, make, scripts, tmp_path):
     fill(sqlite_url, make)
     path = tmp_path / "archive.db"
     archives.export_from(sqlite_url, path)
@@ -152,7 +152,7 @@ def dying(scripts):
 
 
 @pytest.mark.slow
-def test_an_upgrade_killed_at_any_moment_leaves_the_old_schema_or_the_new(before, dying, tmp_path):
+def test_a_killed_upgrade_leaves_either_the_old_or_the_new_schema(before, dying, tmp_path):
     expected = with_what_is_added(rows_at(before))
     old = (described_at(before), databases.content(before))
     journal = tmp_path / "results.db-journal"
@@ -179,7 +179,7 @@ def test_an_upgrade_killed_at_any_moment_leaves_the_old_schema_or_the_new(before
     Store.open(before).close()
 
 
-def test_of_two_upgrades_at_once_one_does_it(before):
+def test_of_two_concurrent_upgrades_one_does_the_work(before):
     start = threading.Barrier(2)
     ends = []
 
@@ -213,7 +213,7 @@ def test_an_upgrade_while_a_driver_works_is_refused(before):
     assert rows_at(before) == rows
 
 
-def test_a_driver_keeps_upgrades_away_and_an_upgrade_drivers(url):
+def test_a_running_driver_blocks_upgrades_and_an_upgrade_blocks_drivers(url):
     with Store.open(url) as store, closing(open_unchecked(url, "write")) as database:
         with (
             store.driving(),
@@ -229,7 +229,7 @@ def test_a_driver_keeps_upgrades_away_and_an_upgrade_drivers(url):
             pytest.fail("a driver beside an upgrade")
 
 
-def test_an_upgrade_that_a_reader_holds_up_gives_up_and_changes_nothing(before, monkeypatch):
+def test_an_upgrade_blocked_by_a_reader_gives_up_unchanged(before, monkeypatch):
     rows = rows_at(before)
     monkeypatch.setattr("results.database.sqlite.BUSY_SECONDS", 0.1)
     monkeypatch.setattr("results.database.postgres.LOCK_SECONDS", 0.1)
@@ -257,7 +257,7 @@ def test_an_upgrade_whose_connection_is_lost_can_be_repeated(
         assert migrations.upgrade(postgres_url) == (found_next, NEXT)
 
 
-def test_an_upgrade_that_breaks_references_is_undone(before, scripts, tmp_path, monkeypatch):
+def test_an_upgrade_that_breaks_foreign_keys_is_rolled_back(before, scripts, tmp_path, monkeypatch):
     if not before.startswith("sqlite"):
         pytest.skip("Postgres checks every reference itself")
     broken = next_revision.write_scripts(tmp_path / "broken")
@@ -272,7 +272,7 @@ def test_an_upgrade_that_breaks_references_is_undone(before, scripts, tmp_path, 
     assert (migrations.current(before), rows_at(before)) == (BEFORE, rows)
 
 
-def test_there_is_nothing_to_upgrade(tmp_path, postgres_url):
+def test_upgrading_where_there_is_no_sweep_database_is_an_error(tmp_path, postgres_url):
     for url in (f"sqlite:///{tmp_path}/none.db", postgres_url):
         for work in (migrations.current, migrations.upgrade):
             with pytest.raises(NoDatabaseError):

@@ -286,7 +286,7 @@ AT_COMMIT = (
 
 @pytest.mark.parametrize("disturbance", [*IDLE, *AT_WORK, *AT_COMMIT])
 @pytest.mark.parametrize("name", WORK)
-def test_a_write_is_done_once_whatever_becomes_of_its_connection(
+def test_a_write_happens_once_whatever_happens_to_its_connection(
     store, proxy, postgres_url, undisturbed, archive, disturb, make, name, disturbance
 ):
     work = WORK[name]
@@ -299,7 +299,7 @@ def test_a_write_is_done_once_whatever_becomes_of_its_connection(
     assert all_but_times(postgres_url) == content
 
 
-def test_a_connection_that_complains_of_the_ping_itself_is_replaced(store, make, monkeypatch):
+def test_a_connection_whose_ping_fails_is_replaced(store, make, monkeypatch):
     """As psycopg does if the session ends while SQLAlchemy pings it in autocommit mode."""
     make.save(store, "s", make.runs(1))
     complaints = [psycopg.ProgrammingError("can't change 'autocommit' now: status ACTIVE")]
@@ -317,7 +317,7 @@ def test_a_connection_that_complains_of_the_ping_itself_is_replaced(store, make,
 
 @pytest.mark.parametrize("disturbance", ["answer to the commit lost", "ended at the commit"])
 @pytest.mark.parametrize("name", WORK_THAT_CHANGES_NOTHING)
-def test_a_write_that_changes_nothing_changes_nothing_either_way(
+def test_a_no_op_write_stays_a_no_op_whatever_happens_to_its_connection(
     store, proxy, postgres_url, undisturbed, archive, disturb, make, name, disturbance
 ):
     work = WORK_THAT_CHANGES_NOTHING[name]
@@ -332,7 +332,7 @@ def test_a_write_that_changes_nothing_changes_nothing_either_way(
 
 @pytest.mark.parametrize("disturbance", [*IDLE, "answer lost"])
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_a_question_is_answered_whatever_becomes_of_its_connection(
+def test_a_read_succeeds_whatever_happens_to_its_connection(
     store, proxy, postgres_url, undisturbed, archive, disturb, make, name, disturbance
 ):
     work = QUESTIONS[name]
@@ -347,7 +347,7 @@ def test_a_question_is_answered_whatever_becomes_of_its_connection(
         assert proxy.rules == []
 
 
-def test_a_retry_in_doubt_is_not_repeated_on_a_run_that_failed_once_more(
+def test_a_retry_with_unknown_outcome_is_not_repeated_after_a_new_failure(
     store, proxy, postgres_url, make
 ):
     WORK["retry a sweep"].prepare(store, make, postgres_url)
@@ -394,7 +394,7 @@ def commits_held(engine, schema_of):
 
 @pytest.mark.parametrize("it_ends_with", ["a commit", "a rollback"])
 @pytest.mark.parametrize("name", WORK)
-def test_a_commit_still_under_way_is_waited_for(
+def test_a_commit_still_in_progress_on_the_server_is_waited_for(
     store, proxy, plain_postgres, postgres_url, undisturbed, archive, make, name, it_ends_with
 ):
     work = WORK[name]
@@ -426,7 +426,7 @@ def test_a_commit_still_under_way_is_waited_for(
 
 
 @pytest.mark.parametrize("code", ["40001", "40P01"])
-def test_what_the_server_rolled_back_for_another_is_tried_again(
+def test_transactions_aborted_by_the_server_are_retried(
     store, postgres_url, plain_postgres, make, code
 ):
     make.save(store, "s", make.runs(2))
@@ -444,7 +444,7 @@ def test_what_the_server_rolled_back_for_another_is_tried_again(
     assert databases.running(store) == [(RUN, 1)]
 
 
-def test_two_that_wait_for_each_other_both_come_through(store, postgres_url, make):
+def test_two_deadlocked_writers_both_succeed(store, postgres_url, make):
     make.save(store, "s", make.runs(2))
     both_have_one = threading.Barrier(2, timeout=5)
     first_try = threading.local()
@@ -474,7 +474,7 @@ def test_two_that_wait_for_each_other_both_come_through(store, postgres_url, mak
         assert [row["depth"] for row in queries.run_rows()] == [34, 34]
 
 
-def test_a_wait_is_told_once_and_the_store_goes_on(proxy, make):
+def test_waiting_for_the_server_is_reported_once_and_the_store_continues(proxy, make):
     told = []
     with Store.open(proxy.url, on_wait=told.append) as store:
         make.save(store, "s", make.runs(1))
@@ -486,7 +486,7 @@ def test_a_wait_is_told_once_and_the_store_goes_on(proxy, make):
     assert said.endswith("; trying again for 300 s")
 
 
-def test_retries_pause_longer_each_time_tell_every_ten_seconds_and_end(monkeypatch):
+def test_retries_back_off_report_every_ten_seconds_and_end(monkeypatch):
     now = 1000.0
     pauses = []
     told = []
@@ -524,9 +524,7 @@ def test_retries_pause_longer_each_time_tell_every_ten_seconds_and_end(monkeypat
     assert told[0][1] == "lost; trying again for 60 s"
 
 
-def test_a_database_that_stays_away_is_an_error_and_the_next_call_waits_no_more(
-    proxy, make, monkeypatch
-):
+def test_after_an_unreachable_server_error_the_next_call_does_not_wait(proxy, make, monkeypatch):
     monkeypatch.setattr("results.database.postgres.RETRY_SECONDS", 0.2)
     told = []
     with Store.open(proxy.url, on_wait=told.append) as store:
@@ -544,7 +542,7 @@ def test_a_database_that_stays_away_is_an_error_and_the_next_call_waits_no_more(
         assert store.release(RUN, 1, "lost", "it is back, and is waited for again")
 
 
-def test_who_only_reads_waits_less(proxy, store, make, monkeypatch):
+def test_readers_retry_for_a_shorter_time_than_writers(proxy, store, make, monkeypatch):
     monkeypatch.setattr("results.database.postgres.READER_RETRY_SECONDS", 0.2)
     make.save(store, "s", make.runs(2))
     with Queries.open(proxy.url) as queries:
@@ -555,7 +553,7 @@ def test_who_only_reads_waits_less(proxy, store, make, monkeypatch):
             queries.run_rows()
 
 
-def test_a_view_that_is_cut_is_an_error(proxy, store, make):
+def test_a_view_whose_connection_is_lost_is_an_error(proxy, store, make):
     reader = Queries.open(proxy.url)
 
     def look_twice():
@@ -580,7 +578,7 @@ def _control_c_interrupts():
 
 
 @pytest.mark.usefixtures("_control_c_interrupts")
-def test_control_c_ends_the_wait_and_what_follows_it_does_not_wait(proxy, make):
+def test_control_c_ends_waiting_for_the_server_for_later_calls_too(proxy, make):
     told = threading.Event()
     waits = []
 
@@ -624,7 +622,7 @@ LOSSES = ["lost while idle", "ended while idle", "statement lost", "answer lost"
 
 
 @pytest.mark.parametrize("disturbance", LOSSES)
-def test_a_driver_is_registered_once_whatever_becomes_of_its_connection(
+def test_a_driver_is_registered_once_whatever_happens_to_its_connection(
     store, proxy, postgres_url, plain_postgres, disturb, disturbance
 ):
     make_connections(store)
@@ -645,7 +643,7 @@ def make_connections(store):
 
 
 @pytest.mark.parametrize("fate", ["lose", "lose answer"])
-def test_a_driver_that_was_overtaken_is_registered_anew_once(
+def test_a_fenced_off_driver_is_registered_again_once(
     store, proxy, postgres_url, plain_postgres, fate
 ):
     with store.driving():
@@ -661,7 +659,9 @@ def test_a_driver_that_was_overtaken_is_registered_anew_once(
         assert store._driver.id in locked_drivers(plain_postgres)
 
 
-def test_the_locks_are_taken_again_after_a_loss(proxy, store, postgres_url, plain_postgres, make):
+def test_advisory_locks_are_reacquired_after_a_lost_connection(
+    proxy, store, postgres_url, plain_postgres, make
+):
     make.save(store, "s", make.runs(2))
     with Store.open(postgres_url) as other, store.driving(), other.driving():
         mine = store._driver.id
@@ -675,7 +675,7 @@ def test_the_locks_are_taken_again_after_a_loss(proxy, store, postgres_url, plai
         assert store.commit(RUN, 1, make.result(RUN))
 
 
-def test_the_locks_are_taken_again_after_the_server_was_away(
+def test_advisory_locks_are_reacquired_after_a_server_outage(
     proxy, store, postgres_url, plain_postgres, make
 ):
     make.save(store, "s", make.runs(2))
@@ -687,7 +687,7 @@ def test_the_locks_are_taken_again_after_the_server_was_away(
         assert locked_drivers(plain_postgres) == {store._driver.id}
 
 
-def test_a_driver_that_was_overtaken_while_it_was_away_changes_nothing(
+def test_a_driver_fenced_off_while_disconnected_changes_nothing(
     proxy, store, postgres_url, plain_postgres, make
 ):
     make.save(store, "s", make.runs(2))
@@ -705,7 +705,7 @@ def test_a_driver_that_was_overtaken_while_it_was_away_changes_nothing(
         assert other.commit(RUN, 1, make.result(RUN))
 
 
-def test_who_stands_still_in_a_transaction_is_not_waited_for(postgres_url, make, monkeypatch):
+def test_an_idle_transaction_does_not_block_other_writers_forever(postgres_url, make, monkeypatch):
     monkeypatch.setattr("results.database.postgres.IDLE_SECONDS", 0.1)
     with Store.open(postgres_url) as store, Store.open(postgres_url) as other:
         make.save(store, "s", make.runs(2))
@@ -724,7 +724,7 @@ def test_who_stands_still_in_a_transaction_is_not_waited_for(postgres_url, make,
 
 
 @pytest.mark.timeout(120)  # else the driver would wait for minutes
-def test_who_leaves_while_the_server_is_away_does_not_wait_for_it(
+def test_a_driver_that_exits_during_an_outage_does_not_wait(
     proxy, store, postgres_url, plain_postgres, make
 ):
     make.save(store, "s", make.runs(2))
@@ -736,7 +736,7 @@ def test_who_leaves_while_the_server_is_away_does_not_wait_for_it(
         assert other.take_over() == [(RUN, 1, None)]
 
 
-def test_how_long_to_retry_can_be_chosen(proxy, make):
+def test_retry_seconds_limits_how_long_a_store_retries(proxy, make):
     told = []
     with Store.open(proxy.url, on_wait=told.append, retry_seconds=0.2) as store:
         make.save(store, "s", make.runs(2))

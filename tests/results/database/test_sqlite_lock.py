@@ -77,7 +77,7 @@ def becomes_free(store):
             time.sleep(0.01)
 
 
-def test_a_second_driver_is_told_who_the_first_is(store, url, hold):
+def test_a_second_driver_is_refused_and_told_who_holds_the_lock(store, url, hold):
     process, _ = hold()
     with pytest.raises(DriverBusyError) as caught, store.driving():
         pytest.fail("two drivers")
@@ -87,20 +87,20 @@ def test_a_second_driver_is_told_who_the_first_is(store, url, hold):
     assert process.poll() is None
 
 
-def test_the_lock_goes_with_a_killed_process(store, hold):
+def test_a_killed_process_releases_the_driver_lock(store, hold):
     process, _ = hold()
     kill(process)
     assert becomes_free(store)
 
 
-def test_a_child_of_the_killed_process_does_not_keep_the_lock(store, hold):
+def test_a_child_of_a_killed_process_does_not_hold_the_driver_lock(store, hold):
     process, child = hold("with a child")
     kill(process)
     os.kill(child, 0)  # it lives on
     assert becomes_free(store)
 
 
-def test_a_child_does_not_end_its_parents_lock(store, url):
+def test_a_forked_child_does_not_release_its_parents_lock(store, url):
     with store.driving():
         child = os.fork()
         if child == 0:
@@ -110,7 +110,7 @@ def test_a_child_does_not_end_its_parents_lock(store, url):
             pytest.fail("two drivers")
 
 
-def test_a_child_that_leaves_the_block_does_not_end_it_for_its_parent(store, url, make):
+def test_a_forked_child_leaving_the_with_block_keeps_its_parents_lock(store, url, make):
     try:
         with store.driving():
             child = os.fork()
@@ -124,7 +124,7 @@ def test_a_child_that_leaves_the_block_does_not_end_it_for_its_parent(store, url
         os._exit(0)  # the child
 
 
-def test_one_process_cannot_hold_it_twice_and_it_ends_with_the_block(store, url):
+def test_the_driver_lock_is_not_reentrant_and_ends_with_the_block(store, url):
     with Store.open(url) as other:
         with (
             store.driving(),
@@ -138,7 +138,7 @@ def test_one_process_cannot_hold_it_twice_and_it_ends_with_the_block(store, url)
             pass
 
 
-def test_of_drivers_that_come_at_once_one_gets_it(store, url):
+def test_of_several_drivers_starting_at_once_one_gets_the_lock(store, url):
     stores = [Store.open(url) for _ in range(4)]
     start = threading.Barrier(len(stores))
     done = threading.Barrier(len(stores))
@@ -165,7 +165,7 @@ def test_of_drivers_that_come_at_once_one_gets_it(store, url):
         own.close()
 
 
-def test_two_names_of_one_file_share_the_lock(sqlite_url, tmp_path):
+def test_two_paths_of_one_database_file_share_the_lock(sqlite_url, tmp_path):
     with Store.open(sqlite_url) as store:
         (tmp_path / "link.db").symlink_to(store.shown)
         with (
@@ -177,7 +177,7 @@ def test_two_names_of_one_file_share_the_lock(sqlite_url, tmp_path):
             pytest.fail("two drivers")
 
 
-def test_writing_and_reading_need_no_lock(store, queries, hold, make):
+def test_writing_and_reading_need_no_driver_lock(store, queries, hold, make):
     hold()
     make.save(store, "s", [make.run()])
     assert len(queries.run_rows()) == 1
@@ -197,7 +197,7 @@ store._database.write(fork_and_die, lambda connection: False)
 """
 
 
-def test_a_child_of_a_killed_writer_holds_up_no_other(sqlite_url, make):
+def test_a_child_of_a_killed_writer_does_not_block_others(sqlite_url, make):
     with Store.open(sqlite_url) as store:
         process = subprocess.Popen(
             [sys.executable, "-c", LEAVES_A_CHILD_WHILE_WRITING, sqlite_url],
@@ -212,7 +212,7 @@ def test_a_child_of_a_killed_writer_holds_up_no_other(sqlite_url, make):
             os.kill(child, signal.SIGKILL)
 
 
-def test_a_lock_file_that_cannot_be_made_is_said(sqlite_url, tmp_path):
+def test_a_lock_file_that_cannot_be_created_is_reported(sqlite_url, tmp_path):
     with Store.open(sqlite_url) as store:
         (tmp_path / "results.db.driver.lock").mkdir()
         said = r"driver\.lock cannot be opened"

@@ -97,7 +97,7 @@ def test_a_postgres_url_is_shown_without_password_and_options(url, shown):
     assert "pw" not in repr(address)
 
 
-def test_options_go_to_the_connection_and_secrets_apart():
+def test_url_options_reach_the_connection_and_secrets_are_kept_apart():
     address = parse_address("postgresql://u:a%40b@h/d?sslmode=require&sslpassword=key&options=-cx")
     assert dict(address.url.query) == {"sslmode": "require", "options": "-cx"}
     assert address.credentials == {"password": "a@b", "sslpassword": "key"}
@@ -139,7 +139,7 @@ def test_options_go_to_the_connection_and_secrets_apart():
     ],
 )
 @pytest.mark.parametrize("opener", [Store.open, Queries.open, migrations.upgrade])
-def test_any_other_url_is_refused_and_its_secret_not_repeated(
+def test_unsupported_urls_are_refused_without_repeating_secrets(
     opener, url, said, monkeypatch, tmp_path
 ):
     monkeypatch.chdir(tmp_path)
@@ -152,7 +152,7 @@ def test_any_other_url_is_refused_and_its_secret_not_repeated(
 
 
 @given(passwords(encodable))
-def test_an_encoded_password_is_read_whatever_its_characters(password):
+def test_percent_encoded_passwords_of_any_characters_are_decoded(password):
     for url in (
         f"postgresql://user:{quote(password, safe='')}@host/db",
         f"postgresql://user@host/db?password={quote(password, safe='')}",
@@ -193,7 +193,7 @@ TEMPLATES = (
 
 @settings(max_examples=150, deadline=None)
 @given(template=st.sampled_from(TEMPLATES), password=passwords(around))
-def test_no_error_repeats_a_password_even_if_the_url_cannot_be_read(nowhere, template, password):
+def test_errors_about_unparsable_urls_never_repeat_a_password(nowhere, template, password):
     url = template.replace("{port}", str(nowhere)).replace("{}", password)
     for opener in (Store.open, Queries.open, migrations.current):
         with all_that_is_logged() as logged, pytest.raises(DatabaseError) as caught:
@@ -230,7 +230,7 @@ def gossip():
 
 @settings(max_examples=50, deadline=None)
 @given(password=passwords(encodable))
-def test_a_password_that_a_server_repeats_is_left_out(gossip, password):
+def test_a_password_repeated_by_the_server_is_redacted(gossip, password):
     url = f"postgresql://user:{quote(password, safe='')}@127.0.0.1:{gossip}/lab"
     with pytest.raises(DatabaseError) as caught:
         Store.open(url)
@@ -248,7 +248,7 @@ def sessions(engine):
 
 
 @pytest.mark.parametrize("password", PASSWORDS)
-def test_a_password_reaches_the_server_and_nobody_else(
+def test_a_password_reaches_only_the_server(
     postgres_url, plain_postgres, user_with_password, make, password
 ):
     name, _ = user_with_password

@@ -38,7 +38,7 @@ def everything(networks):
     return rows, networks.epochs(rows), networks.probes(rows)
 
 
-def test_the_table_names_every_figure_with_its_title_description_and_needs():
+def test_every_figure_lists_title_description_and_needs():
     assert list(FIGURES) == NAMES
     for kind in FIGURES.values():
         assert kind.title
@@ -53,7 +53,7 @@ def test_every_figure_is_drawn_from_rows_that_have_what_it_needs(everything, nam
     assert figure.get_label() == FIGURES[name].title
 
 
-def test_what_is_possible_is_what_can_be_drawn(networks, everything):
+def test_possible_lists_exactly_the_figures_that_can_be_drawn(networks, everything):
     for rows, epochs, probes in [everything, (networks.runs(90, 91), [], []), ([], [], [])]:
         for name, reason in possible(rows, epochs, probes).items():
             if reason is None:
@@ -65,7 +65,7 @@ def test_what_is_possible_is_what_can_be_drawn(networks, everything):
                 assert str(caught.value) == f"figure {name!r} cannot be drawn: {reason}"
 
 
-def test_reasons_say_what_is_missing(networks):
+def test_reasons_for_an_impossible_figure_say_what_is_missing(networks):
     rows = networks.runs(90, 91, noise={"gaussian[0.3]": [60, 61], "constant[0.1]": [70, 71]})
     assert possible(rows) == {
         "accuracy_by_scheme": None,
@@ -86,7 +86,7 @@ def test_reasons_say_what_is_missing(networks):
     }
 
 
-def test_runs_that_are_not_done_give_no_figure(networks):
+def test_unfinished_runs_give_no_figure(networks):
     rows = [row | {"state": "running"} for row in networks.runs(90, 91)]
     assert set(possible(rows).values()) == {"no run is done"}
 
@@ -111,7 +111,7 @@ def test_a_metric_that_the_runs_lack_is_refused_for_every_figure(networks):
         possible(networks.runs(90), metric="nonsense")
 
 
-def test_drawing_leaves_the_settings_of_matplotlib_alone_and_does_not_follow_them(everything):
+def test_drawing_neither_changes_nor_follows_matplotlib_settings(everything):
     before = dict(matplotlib.rcParams)
     plain = draw("roots", *everything)
     assert dict(matplotlib.rcParams) == before
@@ -122,7 +122,7 @@ def test_drawing_leaves_the_settings_of_matplotlib_alone_and_does_not_follow_the
     assert len(set(lines)) == 1
 
 
-def test_the_table_is_read_without_matplotlib_and_drawing_needs_no_pyplot():
+def test_listing_figures_needs_no_matplotlib_and_drawing_no_pyplot():
     program = (
         "import sys, results.figures as figures;"
         "assert figures.FIGURES and figures.FORMATS;"

@@ -9,7 +9,7 @@ from results.figures.drawing.text import width
 from results.figures.replicates import replicate_groups
 
 
-def test_runs_that_differ_in_their_seed_alone_are_one_group(networks):
+def test_runs_differing_only_in_seed_are_one_replicate_group(networks):
     (group,) = replicate_groups(networks.runs(90, 91, None))
     assert len(group.runs) == 3
     assert group.diverged == 1
@@ -22,7 +22,7 @@ def test_a_run_of_two_sweeps_counts_once(networks):
     assert len(group.runs) == 2
 
 
-def test_any_other_difference_makes_two_and_is_named(networks):
+def test_other_differences_split_replicate_groups_and_are_named(networks):
     rows = [*networks.runs(90, 91), *networks.runs(80, settings={"epochs": 9, "new": {"a": 1}})]
     first, second = replicate_groups(rows)
     settings = {
@@ -32,19 +32,19 @@ def test_any_other_difference_makes_two_and_is_named(networks):
     assert [path for path, _ in first.setting] == ["training.epochs", "training.new.a"]
 
 
-def test_runs_without_a_config_are_told_apart_by_their_columns(networks):
+def test_runs_without_config_are_grouped_by_their_columns(networks):
     rows = [*networks.runs(90, 91), *networks.runs(80, 81, depth=44)]
     for row in rows:
         del row["config"]
     assert [len(group.runs) for group in replicate_groups(rows)] == [2, 2]
 
 
-def test_differences_between_schemes_and_depths_are_no_settings(networks):
+def test_scheme_and_depth_are_not_listed_as_settings(networks):
     rows = [*networks.runs(90, depth=20), *networks.runs(80, alpha=(1, 1), beta=1)]
     assert [group.setting for group in replicate_groups(rows)] == [(), ()]
 
 
-def test_the_order_is_by_modulus_whatever_the_order_of_the_rows(networks):
+def test_replicate_groups_are_sorted_by_modulus_not_by_row_order(networks):
     rows = [row for value in ("1/4", "-9/5", "-1/5", 10) for row in networks.zerosnet(value, 90)]
     expected = [group.scheme for group in replicate_groups(rows)]
     assert [group.scheme for group in replicate_groups(rows[::-1])] == expected
@@ -52,7 +52,7 @@ def test_the_order_is_by_modulus_whatever_the_order_of_the_rows(networks):
     assert [round(m[0], 6) for m in moduli] == sorted(round(m[0], 6) for m in moduli)
 
 
-def test_panels_are_named_by_what_differs_between_them(networks):
+def test_panel_names_show_only_what_differs(networks):
     lr = {"optimizer": {"lr": 0.05}}
     rows = [
         *networks.runs(90, depth=32),
@@ -68,7 +68,7 @@ def test_panels_are_named_by_what_differs_between_them(networks):
     assert common_text(groups) == "zerosnet, digits"
 
 
-def test_settings_whose_last_words_are_equal_are_named_in_full(networks):
+def test_settings_with_equal_last_path_parts_are_named_in_full(networks):
     rows = [
         *networks.runs(90, settings={"a": {"x": 1}, "b": {"x": 1}}),
         *networks.runs(90, settings={"a": {"x": 2}, "b": {"x": 2}}),
@@ -81,7 +81,7 @@ def test_settings_whose_last_words_are_equal_are_named_in_full(networks):
     st.lists(st.tuples(st.text(max_size=40), st.text(max_size=40)), min_size=1, unique=True),
     st.floats(40, 120),
 )
-def test_labels_are_distinct_and_fit_but_for_a_number(names, limit):
+def test_group_labels_are_distinct_and_fit_the_limit(names, limit):
     base = {
         "depth": 20,
         "dataset": "d",

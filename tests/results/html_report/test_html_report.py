@@ -138,7 +138,7 @@ def page(rows):
     )
 
 
-def test_the_page_is_one_valid_document(page):
+def test_the_html_report_is_one_valid_document(page):
     text = html_page(page)
     assert text.startswith("<!DOCTYPE html>\n<html")
     found = Document(text)
@@ -158,7 +158,7 @@ def test_the_page_is_one_valid_document(page):
         assert value[1:] in ids
 
 
-def test_the_page_loads_and_runs_nothing(page):
+def test_the_html_report_loads_no_resources_and_runs_no_script(page):
     found = Document(html_page(page))
     names = {tag for tag, _ in found.tags}
     assert not names & {"script", "link", "svg", "iframe", "object", "embed", "base", "form"}
@@ -172,14 +172,14 @@ def test_the_page_loads_and_runs_nothing(page):
         assert not re.search(r"@import|url\((?!#)", style)
 
 
-def test_light_dark_and_paper_have_their_styles(page):
+def test_the_html_report_has_light_dark_and_print_styles(page):
     style = Document(html_page(page)).texts("style")[0]
     assert "prefers-color-scheme: dark" in style
     assert "@media print" in style
     assert dict(Document(html_page(page)).tags)["html"]["lang"] == "en"
 
 
-def test_tables_have_captions_and_scopes(page):
+def test_html_tables_have_captions_and_header_scopes(page):
     found = Document(html_page(page))
     tables = [tag for tag, _ in found.tags].count("table")
     captions = found.texts("caption")
@@ -191,12 +191,12 @@ def test_tables_have_captions_and_scopes(page):
     assert "What the networks did." in found.texts("p")
 
 
-def test_the_best_of_a_pivot_table_is_strong(page):
+def test_the_best_pivot_cell_is_a_strong_element(page):
     found = Document(html_page(page))
     assert found.texts("strong") == ["85.50"]
 
 
-def test_headers_that_columns_share_span_them(make):
+def test_shared_pivot_headers_span_their_columns(make):
     rows = [make.row(n, depth=depth) for n, depth in ((1, 32), (2, 44))]
     made = report(rows, ["scheme", "depth"], ["test_accuracy", "train_accuracy"])
     table = CaptionedTable("t", pivot(made, ["scheme"], ["depth"]))
@@ -211,12 +211,12 @@ def bare(**changes):
     return replace(empty, **changes)
 
 
-def test_a_page_about_nothing_is_valid():
+def test_an_empty_html_report_is_valid():
     found = Document(html_page(bare()))
     assert "Runs by state: none" in found.texts("p")
 
 
-def test_each_number_leads_to_its_runs(page, rows):
+def test_each_number_links_to_its_runs(page, rows):
     text = html_page(page)
     found = Document(text)
     items = found.texts("li")
@@ -229,19 +229,19 @@ def test_each_number_leads_to_its_runs(page, rows):
     assert text[open_list:].startswith("<details open>"), "links lead into it"
 
 
-def test_runs_that_are_not_on_the_page_have_no_link(page, rows):
+def test_runs_not_in_the_report_are_not_linked(page, rows):
     text = html_page(replace(page, runs=rows[:1]))
     assert f'href="#run-{rows[0]["run_id"]}"' in text
     assert f'href="#run-{rows[1]["run_id"]}"' not in text.split('id="provenance"')[0]
 
 
-def test_runs_that_are_not_those_of_the_table_are_refused(page, rows):
+def test_a_table_with_runs_of_another_selection_is_refused(page, rows):
     table = CaptionedTable("t", report(rows, ["depth"], ["test_accuracy"]), runs=rows[1:])
     with pytest.raises(ValueError, match="a group of 2 runs has 1 among the runs given"):
         html_page(replace(page, sections=[Section("s", tables=[table])]))
 
 
-def test_attempts_are_grouped_by_what_they_ran_on(page, rows):
+def test_provenance_groups_attempts_by_host_and_device(page, rows):
     text = html_page(page)
     found = Document(text)
     environments = [i for i in found.values("id") if i.startswith("environment-")]
@@ -254,7 +254,7 @@ def test_attempts_are_grouped_by_what_they_ran_on(page, rows):
     assert "104" not in cells
 
 
-def test_where_it_comes_from_is_said(page):
+def test_the_html_report_shows_spec_overrides_command_and_time(page):
     found = Document(html_page(page))
     assert "name: s\n\ngrid: {}\n" in found.texts("pre")
     assert {"depth=[32,44]", "specs/s.yaml", page.command, page.database} <= set(
@@ -266,7 +266,7 @@ def test_where_it_comes_from_is_said(page):
     assert "specs/s.yaml, version 3" in found.texts("td")
 
 
-def test_hostile_text_is_shown_and_not_obeyed(page, make):
+def test_hostile_text_is_escaped_in_the_html_report(page, make):
     row = make.row(9, scheme=HOSTILE, sweep=HOSTILE, dataset=HOSTILE)
     row["evaluations"] = [{"name": HOSTILE + "[1]", "kind": "k", "level": 1.0, "accuracy": 5.0}]
     made = report([row], ["scheme"], [HOSTILE + "[1]"])
@@ -317,14 +317,14 @@ def images(text):
     ]
 
 
-def test_figures_are_images_inside_the_page_with_their_captions(page):
+def test_figures_are_embedded_images_with_captions(page):
     text = html_page(page)
     assert images(text) == [("Roots", SVG), ("Roots again", SVG)]
     assert {"Figure 1. Roots", "Figure 2. Roots again"} <= set(Document(text).texts("figcaption"))
     assert {"figure-1", "figure-2"} <= set(Document(text).values("id"))
 
 
-def test_a_figure_of_matplotlib_is_taken_as_it_is():
+def test_a_matplotlib_svg_is_embedded_unchanged():
     drawing, axes = plt.subplots(figsize=(3, 2))
     axes.plot([1, 2], [3, 1], marker="o", label="a < b & c")
     axes.legend()
@@ -345,7 +345,7 @@ def test_a_figure_of_matplotlib_is_taken_as_it_is():
         b"\xff\xfe\x00",
     ],
 )
-def test_a_drawing_cannot_leave_its_image_whatever_it_holds(svg):
+def test_an_embedded_svg_cannot_break_out_of_its_image(svg):
     """As an image, a drawing runs no scripts and loads nothing."""
     text = html_page(bare(sections=[Section("s", figures=[Figure("f", svg)])]))
     assert images(text) == [("f", svg)]
@@ -354,6 +354,6 @@ def test_a_drawing_cannot_leave_its_image_whatever_it_holds(svg):
     assert not {"script", "image", "svg"} & set(tags)
 
 
-def test_a_name_that_a_template_lacks_is_an_error():
+def test_an_undefined_template_variable_is_an_error():
     with pytest.raises(UndefinedError, match="'title' is undefined"):
         rendered("base.html")

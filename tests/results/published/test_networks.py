@@ -80,14 +80,14 @@ def run_of(config: RunConfig) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_every_option_that_a_row_names_is_one_of_its_model(name):
+def test_options_named_by_published_rows_exist_in_their_model(name):
     for row in ROWS[name]:
         known = MODELS[row.network.model].options.model_fields
         assert {*row.network.variant, *row.network.options} <= known.keys(), row.label
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_what_a_row_names_makes_a_run_that_belongs_to_it_and_differs_in_nothing(name):
+def test_a_run_built_from_a_published_row_matches_it_without_differences(name):
     for row in ROWS[name]:
         run = run_of(config_of(row))
         assert fits(run, row), row.label
@@ -95,7 +95,7 @@ def test_what_a_row_names_makes_a_run_that_belongs_to_it_and_differs_in_nothing(
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_runs_belong_to_the_rows_of_their_own_network_alone(name):
+def test_runs_match_only_the_rows_of_their_own_network(name):
     """Within a dataset, for every two rows of a table."""
     runs = [(row, config_of(row)) for row in ROWS[name]]
     for row, config in runs:
@@ -106,7 +106,7 @@ def test_runs_belong_to_the_rows_of_their_own_network_alone(name):
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_another_value_of_an_option_that_tells_is_another_network(name):
+def test_another_value_of_a_distinguishing_option_is_another_network(name):
     """Each option of the variant alone, so that none of them is there for nothing."""
     others = {
         "block": {None: "bottleneck", "bottleneck": None},
@@ -129,7 +129,7 @@ def test_another_value_of_an_option_that_tells_is_another_network(name):
             assert not fits(run, row), (row.label, option)
 
 
-def test_printed_parameters_are_those_of_the_network_but_for_known_misprints():
+def test_printed_parameter_counts_match_the_networks_except_known_misprints():
     checked, wrong = 0, {}
     for name in NAMED:
         for row in ROWS[name]:
@@ -145,7 +145,7 @@ def test_printed_parameters_are_those_of_the_network_but_for_known_misprints():
     assert checked == 47
 
 
-def test_resnexts_were_counted_for_10_classes():
+def test_resnext_parameters_are_printed_for_10_classes():
     rows = [r for r in ROWS["lm_resnet/table2"] if r.network.model in ("resnext", "lm_resnext")]
     printed = [row for row in rows if row.metric == "parameters"]
     assert len(printed) == 5
@@ -157,7 +157,7 @@ def test_resnexts_were_counted_for_10_classes():
         assert abs(ten.parameters - row.mean) < row.resolution, row.label
 
 
-def test_no_whole_width_gives_the_printed_size_of_lm_resnet_164():
+def test_no_integer_width_gives_the_printed_size_of_lm_resnet_164():
     label = f"{LM_RESNET}, 164, pre-act"
     (row,) = [r for r in ROWS["lm_resnet/table2"] if (r.label, r.metric) == (label, "parameters")]
     for crossing in ("restart", "project"):
@@ -168,7 +168,7 @@ def test_no_whole_width_gives_the_printed_size_of_lm_resnet_164():
         assert counts[2] > 10 * row.mean  # the text's 1x1, 64; 3x3, 64; 1x1, 256
 
 
-def test_a_message_says_what_a_spec_has_to_say():
+def test_the_hint_for_a_missing_row_is_enough_to_write_its_spec():
     """From the words of the message alone: model with options, scheme, depth, dataset."""
     checked = 0
     for name in NAMED:

@@ -56,28 +56,28 @@ def row(name, label, metric="test_accuracy"):
     return found
 
 
-def test_every_table_loads_whole():
+def test_every_published_table_loads_completely():
     assert {name: len(table.rows) for name, table in PUBLISHED.items()} == SIZES
 
 
-def test_every_file_is_one_table_by_its_own_name():
+def test_every_published_file_is_one_table_named_after_it():
     data = Path(str(resources.files("results.published") / "data"))
     files = {str(file.relative_to(data).with_suffix("")) for file in data.glob("*/*")}
     assert files == PUBLISHED.keys()
     assert all(published_table(name).name == name for name in PUBLISHED)
 
 
-def test_tables_are_listed_by_paper_and_number():
+def test_published_tables_are_sorted_by_paper_and_number():
     assert list(PUBLISHED) == list(SIZES)
 
 
-def test_every_spec_names_a_published_table():
+def test_shipped_specs_name_existing_published_tables():
     named = {path.name: load_spec(path).published for path in SPECS}
     assert {table for table in named.values() if table} <= PUBLISHED.keys()
     assert len([table for table in named.values() if table]) == 16
 
 
-def test_an_unknown_table_is_refused_with_the_nearest_one():
+def test_an_unknown_published_table_suggests_the_nearest():
     with pytest.raises(
         UnknownPublishedTableError,
         match=r"unknown published table 'zerosnet/tabel3'; did you mean 'zerosnet/table3'\? "
@@ -87,7 +87,7 @@ def test_an_unknown_table_is_refused_with_the_nearest_one():
     assert isinstance(caught.value, ResultsError)
 
 
-def test_sources_are_named():
+def test_published_tables_cite_their_sources():
     zerosnet, tm_resnet = published_table("zerosnet/table3"), published_table("tm_resnet/results")
     assert zerosnet.title == "ZeroSNet, Table 3"
     assert zerosnet.paper.citation == (
@@ -114,7 +114,7 @@ two,,resnet,,,,,no,,7,,,
 """
 
 
-def test_a_new_table_is_one_file():
+def test_adding_a_published_table_takes_one_file():
     table = parse_table("zerosnet/table11", NEW)
     assert (table.title, table.caption) == ("ZeroSNet, Table 7", "two networks")
     assert table.notes == ("printed in haste", "and in italics")
@@ -152,12 +152,12 @@ def test_a_new_table_is_one_file():
         ("# dataset", "# depth", "row 1: depth stands above the table and in it"),
     ],
 )
-def test_what_the_format_does_not_have_is_refused_with_its_place(right, wrong, message):
+def test_invalid_published_files_are_refused_with_their_place(right, wrong, message):
     with pytest.raises(ValueError, match=rf"published table zerosnet/table11, {message}"):
         parse_table("zerosnet/table11", NEW.replace(right, wrong, 1))
 
 
-def test_numbers_come_in_our_units():
+def test_published_numbers_are_converted_to_our_units():
     lm, newton = "LM-ResNet (Ours), 20, pre-act", "Newton-ResNet, 2 2 1 1 blocks"
     assert row("lm_resnet/table2", lm).mean == 91.67
     assert row("lm_resnet/table2", lm, "parameters").mean == 270_000
@@ -172,7 +172,7 @@ def test_numbers_come_in_our_units():
 
 
 @given(st.decimals(0, 100, places=2))
-def test_errors_are_what_accuracies_lack(percent):
+def test_published_error_rates_become_accuracies(percent):
     text, right, wrong = str(percent), UNITS["percent"], UNITS["percent wrong"]
     assert wrong.value(text) == pytest.approx(100 - right.value(text), abs=1e-12)
     assert wrong.spread(text) == right.spread(text) == float(percent)
@@ -180,24 +180,24 @@ def test_errors_are_what_accuracies_lack(percent):
 
 
 @given(st.integers(0, 99_999))
-def test_counts_are_exact(number):
+def test_published_counts_are_converted_exactly(number):
     assert UNITS["thousands"].value(str(number)) == 1000 * number
     assert UNITS["millions"].value(f"{number / 1000:.3f}") == 1000 * number
     assert UNITS["fraction"].value(f"0.{number:05d}") == pytest.approx(number / 1000, abs=1e-12)
 
 
-def test_all_percentages_are_percentages():
+def test_all_published_percentages_are_between_0_and_100():
     percent = ("test_accuracy", "top5_accuracy", "train_accuracy", "generalization_gap")
     values = [r.mean for t in PUBLISHED.values() for r in t.rows if r.metric in percent]
     assert len(values) > 200
     assert all(10 < value < 100 for value in values)
 
 
-def test_a_dropped_zero_is_no_coarser_print():
+def test_a_dropped_trailing_zero_does_not_coarsen_the_resolution():
     assert row("zerosnet/table4", "ZeroSNet-Tra, 56 layers, CIFAR-10").resolution == 0.01
 
 
-def test_how_many_runs_a_number_stands_for():
+def test_published_numbers_state_their_number_of_runs():
     def runs(name):
         return {r.runs for r in rows(name)}
 
@@ -207,20 +207,20 @@ def test_how_many_runs_a_number_stands_for():
     assert (runs("newton/table1"), runs("newton/table6"), runs("newton/table8")) == ({5}, {1}, {10})
 
 
-def test_a_deviation_is_there_exactly_where_it_is_printed():
+def test_deviations_are_present_exactly_where_printed():
     without = {n: sum(r.std is None for r in rows(n)) for n in ("zerosnet/table3", "newton/table2")}
     assert without == {"zerosnet/table3": 0, "newton/table2": 4}  # parameters
     assert all((r.std is None) == (r.quoted_from is not None) for r in rows("zerosnet/table4"))
     assert {r.std for r in rows("zerosnet/table7")} == {None}
 
 
-def test_noise_is_named_as_evaluations_are():
+def test_published_noise_uses_evaluation_names():
     spec = load_spec(next(path for path in SPECS if path.stem == "robustness_table6"))
     named = Counter(r.evaluation for r in rows("zerosnet/table6"))
     assert named == dict.fromkeys([None, *(e.name for e in spec.evaluations)], 10)
 
 
-def test_coefficients_are_those_that_train_by_what_a_spec_would_say():
+def test_published_coefficients_equal_those_of_the_spec_notation():
     """A family's coefficients are written out beside its parameter, as `{lambda: -9/5}`."""
     fixed = Counter()
     for name, table in PUBLISHED.items():
@@ -240,7 +240,7 @@ def test_coefficients_are_those_that_train_by_what_a_spec_would_say():
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 6, 7, 10])
-def test_printed_roots_and_stability_are_those_of_the_coefficients(number):
+def test_printed_roots_and_stability_match_the_coefficients(number):
     checked = 0
     for r in rows(f"zerosnet/table{number}"):
         if r.network is None:
@@ -271,12 +271,12 @@ def test_tables_of_one_paper_agree_where_they_overlap():
         assert (opt.mean, opt.std) == by_scheme("zerosnet/table3", depth=depth)[best]
 
 
-def test_the_gap_is_training_less_test_accuracy():
+def test_published_gaps_are_training_minus_test_accuracy():
     for train, test, gap in zip(*[iter(rows("zerosnet/table7"))] * 3, strict=True):
         assert gap.mean == pytest.approx(train.mean - test.mean, abs=1e-9)
 
 
-def test_quoted_numbers_are_in_the_table_they_are_quoted_from_but_one():
+def test_quoted_numbers_match_their_source_table_with_one_exception():
     original = {r.mean for r in rows("lm_resnet/table2")}
     strangers = [r for r in rows("zerosnet/table4") if r.quoted_from and r.mean not in original]
     assert [(r.label, r.mean) for r in strangers] == [("LM-ResNet, 110 layers, CIFAR-10", 93.84)]
@@ -298,7 +298,7 @@ def test_post_activation_networks_are_not_comparable():
     }
 
 
-def test_misprints_are_marked():
+def test_known_misprints_are_marked():
     notes = {r.label: r.note for r in rows("zerosnet/table8") if r.note}
     assert list(notes) == [
         "PreResNet, 32 layers",
@@ -308,7 +308,7 @@ def test_misprints_are_marked():
     assert notes["LM-ResNet, 110 layers"].startswith("misprint: ")
 
 
-def test_what_this_version_cannot_train_says_why():
+def test_rows_of_unsupported_networks_say_why():
     lacking = {name: {r.label for r in rows(name) if r.unavailable} for name in PUBLISHED}
     assert {name: len(labels) for name, labels in lacking.items() if labels} == {
         "zerosnet/table5": 6,
@@ -331,7 +331,7 @@ def test_what_this_version_cannot_train_says_why():
             assert not all(reasons)
 
 
-def test_moduli_are_put_in_order():
+def test_published_root_moduli_are_sorted():
     for name in ("zerosnet/table3", "zerosnet/table6", "zerosnet/table7", "zerosnet/table10"):
         assert all(list(r.root_moduli) == sorted(r.root_moduli)[::-1] for r in rows(name))
     assert rows("zerosnet/table10")[1].root_moduli == (2.18, 1.0, 0.57)

@@ -77,16 +77,16 @@ def mixed(make):
         ("training.optimizer.name=adam", []),
     ],
 )
-def test_filters(kept, mixed, where, seeds):
+def test_each_filter_keeps_the_expected_runs(kept, mixed, where, seeds):
     assert kept(mixed, where) == seeds
 
 
-def test_all_filters_have_to_match(kept, mixed):
+def test_a_run_must_match_all_filters(kept, mixed):
     assert kept(mixed, "depth>=32", "zero_stable=false") == [2]
     assert kept(mixed) == [1, 2, 3]
 
 
-def test_large_whole_numbers_are_compared_exactly(kept, make):
+def test_large_integers_are_compared_exactly_in_filters(kept, make):
     rows = [make.row(1, seed=2**62), make.row(2, seed=2**62 + 1)]
     assert kept(rows, f"seed={2**62}") == [2**62]
     assert kept(rows, f"seed>{2**62}") == [2**62 + 1]
@@ -94,7 +94,7 @@ def test_large_whole_numbers_are_compared_exactly(kept, make):
     assert kept(rows, f"seed>={10**300}") == []
 
 
-def test_an_evaluation_can_be_filtered_by(kept, make):
+def test_evaluations_can_be_used_in_filters(kept, make):
     rows = [
         make.row(n, evaluations=[{"name": "u[-0.08,0]", "accuracy": 10.0 * n}]) for n in (1, 2, 3)
     ]
@@ -120,13 +120,13 @@ def test_an_evaluation_can_be_filtered_by(kept, make):
         ("training.optimizer.name>a", "no order"),
     ],
 )
-def test_a_bad_filter_names_itself_and_what_is_allowed(kept, mixed, where, said):
+def test_an_invalid_filter_error_names_it_and_what_is_allowed(kept, mixed, where, said):
     with pytest.raises(BadFilterError, match=said) as caught:
         kept(mixed, where)
     assert repr(where) in str(caught.value)
 
 
-def test_a_value_that_is_not_known_yet_is_null(kept, make):
+def test_filters_treat_unknown_values_as_null(kept, make):
     rows = [make.row(1), make.row(2, state="queued", test_accuracy=None, diverged=None)]
     assert kept(rows, "test_accuracy>0") == [1]
     assert kept(rows, "test_accuracy=null") == kept(rows, "diverged=null") == [2]
@@ -135,7 +135,7 @@ def test_a_value_that_is_not_known_yet_is_null(kept, make):
 @pytest.mark.parametrize(
     "value", ["1e-999999999", "9" * 5000, f"{'9' * 400}/1", "[" * 100_000, "1e308", "\ud800", "\0"]
 )
-def test_no_value_is_too_much(kept, make, value):
+def test_filters_accept_values_of_any_size_and_content(kept, make, value):
     rows = [make.row(1, alpha=[1.0], config={"any": [1, "x"]}), make.row(2, config={"any": 3})]
     for name in ("alpha", "any", "model"):
         assert kept(rows, f"{name}={value}") == []
@@ -149,7 +149,7 @@ magnitudes = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @given(magnitudes | st.integers(-(2**70), 2**70), st.floats(allow_nan=False) | st.integers(-30, 30))
-def test_close_to_bounds_what_counts_as_equal(number, other):
+def test_close_to_gives_the_bounds_of_equality(number, other):
     least, greatest = close_to(number)
     # A whole number of `other` is a number of floats away from one of the bounds.
     if isinstance(other, int):
@@ -167,7 +167,7 @@ def assert_same(number, value):
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False).map(float), st.sampled_from("=<>"))
-def test_a_number_is_read_as_it_is_written(make, number, sign):
+def test_filters_read_back_the_exact_number_written(make, number, sign):
     column = Columns([make.row()]).find("beta")
     found = read_filters([f" beta {sign} {number!r} "], {"beta": column}.__getitem__)
     assert found == [(column, Filter(sign, number))]

@@ -30,7 +30,7 @@ def test_a_run_in_json_has_the_documented_keys_in_order(store, queries, make):
     assert queries.run_rows(["s"], config=True)[0]["config"] == make.run().config
 
 
-def test_what_is_not_known_yet_is_null(store, queries, make):
+def test_values_of_an_unfinished_run_are_null(store, queries, make):
     run = make.run(alpha=None, beta=None, root_moduli=None, zero_stable=None, order=None)
     make.save(store, "s", [run], [make.evaluation()])
     (row,) = queries.run_rows(["s"])
@@ -43,7 +43,7 @@ def test_what_is_not_known_yet_is_null(store, queries, make):
     ]
 
 
-def test_rows_are_in_the_order_of_the_sweeps_and_shared_runs_come_once(store, queries, make):
+def test_run_rows_follow_sweep_order_with_shared_runs_once(store, queries, make):
     make.save(store, "a", [make.run(2), make.run(1)])
     make.save(store, "b", [make.run(3), make.run(1)])
     make.save(store, "c", [make.run(4)])
@@ -60,7 +60,7 @@ def test_rows_are_in_the_order_of_the_sweeps_and_shared_runs_come_once(store, qu
         rows("a", "bb")
 
 
-def test_only_the_runs_asked_for(store, queries, make):
+def test_run_rows_can_be_limited_to_given_run_ids(store, queries, make):
     make.save(store, "a", make.runs(700))
     few = [make.run(n).run_id for n in (5, 3)]
     many = [make.run(n).run_id for n in range(1, 601)]
@@ -70,7 +70,7 @@ def test_only_the_runs_asked_for(store, queries, make):
     assert queries.run_rows(run_ids=[]) == []
 
 
-def test_evaluations_are_those_of_the_sweep_in_its_order(store, queries, make):
+def test_run_rows_list_the_sweeps_evaluations_in_its_order(store, queries, make):
     first, second, third = (make.evaluation(n) for n in (1, 2, 3))
     make.save(store, "a", [make.run(1)], [second, first])
     make.save(store, "b", [make.run(1)], [first])
@@ -86,7 +86,7 @@ def test_evaluations_are_those_of_the_sweep_in_its_order(store, queries, make):
     assert found() == [("gaussian[0.2]", 51.0), ("gaussian[0.1]", 50.0), ("gaussian[0.3]", 52.0)]
 
 
-def test_different_measurements_of_one_name_are_told_apart(store, queries, make):
+def test_evaluations_sharing_a_name_are_distinguished(store, queries, make):
     first = make.evaluation(1)
     other = make.evaluation(2, name=first.name, evaluation_id="abcdef9876543210")
     close = make.evaluation(2, name=first.name)
@@ -100,7 +100,7 @@ def test_different_measurements_of_one_name_are_told_apart(store, queries, make)
     assert names == [f"gaussian[0.1]@{e.evaluation_id}" for e in (first, close)]
 
 
-def test_a_run_is_found_by_the_start_of_its_id(store, queries, make):
+def test_a_run_is_found_by_a_prefix_of_its_id(store, queries, make):
     ids = ["abc0000000000000", "abd0000000000000", "1230000000000000"]
     make.save(store, "s", [make.run(n, run_id=key) for n, key in enumerate(ids)])
     assert queries.run_detail("1")["run_id"] == ids[2]
@@ -113,7 +113,9 @@ def test_a_run_is_found_by_the_start_of_its_id(store, queries, make):
             queries.run_detail(bad)
 
 
-def test_status_says_what_happened_to_whom(store, queries, make, url, monkeypatch):
+def test_status_lists_the_faults_of_each_run_and_the_drivers(
+    store, queries, make, url, monkeypatch
+):
     monkeypatch.setattr("results.database.postgres_lock.RESTART_SECONDS", 0.0)
     now = 1000.0
     monkeypatch.setattr("results.database.base.Database.now", lambda self, connection: now)
@@ -181,7 +183,7 @@ def test_status_counts_states_and_lists_failures(store, queries, make):
         queries.status("nowhere")
 
 
-def test_a_rate_is_that_of_the_newest_batch():
+def test_the_rate_is_that_of_the_latest_batch_of_runs():
     old = [AttemptSpan("done", t, t + 10) for t in range(0, 100, 10)]
     new = [AttemptSpan("done", 7200.0 + t, 7220.0 + t) for t in (0, 20, 40)]
     assert rate_per_hour(old) == pytest.approx(360)
@@ -191,7 +193,7 @@ def test_a_rate_is_that_of_the_newest_batch():
     assert rate_per_hour([]) is None
 
 
-def test_the_pause_after_a_killed_driver_does_not_count():
+def test_the_rate_ignores_the_pause_after_a_killed_driver():
     # Its attempts are closed by the next driver, two hours later.
     killed = [AttemptSpan("done", 0.0, 10.0), AttemptSpan("lost", 10.0, 7200.0)]
     after = [AttemptSpan("done", 7200.5, 7210.5)]
@@ -205,7 +207,7 @@ def test_a_long_run_does_not_end_a_batch():
     assert rate_per_hour(spans) == pytest.approx(3.6)
 
 
-def test_seconds_left():
+def test_seconds_left_follows_from_remaining_runs_and_rate():
     assert seconds_left(10, 3600.0) == 10.0
     assert seconds_left(10, None) is None
     assert seconds_left(0, None) == 0.0
@@ -242,7 +244,7 @@ def test_cost_samples_are_means_by_kind_of_run_and_device(store, queries, make):
 
 
 @pytest.mark.parametrize("key", ["precision", "compile"])
-def test_cost_samples_tell_apart_what_makes_a_run_faster(store, queries, make, key):
+def test_cost_samples_distinguish_settings_that_affect_speed(store, queries, make, key):
     runs = [make.run(1), make.run(2, config={**make.run(2).config, key: True})]
     make.save(store, "s", runs)
     for run, rate in zip(runs, (100.0, 300.0), strict=True):
@@ -250,7 +252,7 @@ def test_cost_samples_tell_apart_what_makes_a_run_faster(store, queries, make, k
     assert sorted(c.images_per_second for c in queries.cost_samples()) == [100.0, 300.0]
 
 
-def test_points_in_time_are_iso_in_utc(store, queries, make, plain):
+def test_timestamps_are_iso_8601_in_utc(store, queries, make, plain):
     make.save(store, "s", [make.run()])
     with plain.begin() as connection:
         connection.exec_driver_sql("UPDATE runs SET created_at = 0.5")
@@ -285,7 +287,7 @@ def test_runs_are_filtered_in_the_database(store, queries, make):
         seeds("depth")
 
 
-def test_more_keys_come_last_and_as_they_were_stored(store, queries, make):
+def test_optional_keys_come_last_with_their_stored_values(store, queries, make):
     coefficients = [[0.5, None], [1 / 3, 1e-300]]
     make.save(store, "s", [make.run()])
     make.finish(store, make.run(), learned_coefficients=coefficients)
@@ -296,7 +298,7 @@ def test_more_keys_come_last_and_as_they_were_stored(store, queries, make):
     assert tuple(row) == (*RUN_KEYS, "learned_coefficients")
 
 
-def test_epochs_are_in_the_order_of_the_runs(store, queries, make):
+def test_epoch_rows_follow_the_order_of_the_runs(store, queries, make):
     make.save(store, "s", [make.run(2), make.run(1), make.run(3)])
     make.save(store, "t", [make.run(4)])
     for number in (4, 1, 2):
@@ -317,7 +319,7 @@ def test_epochs_are_in_the_order_of_the_runs(store, queries, make):
         found("nowhere")
 
 
-def test_measurements_are_in_the_order_of_the_runs(store, queries, make):
+def test_evaluation_rows_follow_the_order_of_the_runs(store, queries, make):
     first, second = make.evaluation(1), make.evaluation(2)
     make.save(store, "s", [make.run(2), make.run(1)], [second])
     for number in (1, 2):
@@ -334,7 +336,7 @@ def test_measurements_are_in_the_order_of_the_runs(store, queries, make):
     assert queries.evaluation_rows(["s"], where=["gaussian[0.2]>100"]) == []
 
 
-def test_a_run_leads_to_the_newest_specs_that_ask_for_it(store, queries, make):
+def test_run_detail_names_the_newest_specs_requesting_the_run(store, queries, make):
     run = make.run()
     store.save_sweep("b", "name: b\n", "b.yaml", [], None, [run], [], published="zerosnet/table3")
     store.save_sweep("a", "old", "a.yaml", [], None, [run], [])
@@ -355,7 +357,7 @@ def test_a_run_leads_to_the_newest_specs_that_ask_for_it(store, queries, make):
     assert queries.run_detail(make.run(2).run_id)["sweep_specs"] == []
 
 
-def test_the_published_table_is_that_of_the_newest_spec(store, queries, make):
+def test_the_published_table_is_taken_from_the_newest_spec(store, queries, make):
     def save(text, published):
         store.save_sweep("s", text, "s.yaml", [], None, [make.run()], [], published=published)
 
@@ -369,7 +371,7 @@ def test_the_published_table_is_that_of_the_newest_spec(store, queries, make):
         queries.published_name("z")
 
 
-def test_values_of_some_probes_only(store, queries, make):
+def test_probe_rows_can_be_limited_to_chosen_probes(store, queries, make):
     make.save(store, "s", [make.run(2), make.run(1)])
     probes = [make.probe(epoch=2), make.probe(), make.probe("seconds", probe="runtime", layer="")]
     make.finish(store, make.run(1), probes=probes)

@@ -38,7 +38,7 @@ def test_a_reader_is_not_stopped_by_an_open_transaction(store, queries, plain, m
 
 
 @pytest.mark.timeout(60)  # else a commit waits for the view's end, which is after it
-def test_a_view_stays_as_it_was_and_holds_up_no_commit(store, url, make):
+def test_a_view_is_a_snapshot_and_does_not_block_commits(store, url, make):
     make.save(store, "s", make.runs(2))
     reader = Queries.open(url)
     with reader.view() as view:
@@ -51,7 +51,7 @@ def test_a_view_stays_as_it_was_and_holds_up_no_commit(store, url, make):
     reader.close()
 
 
-def test_a_reader_beside_a_writer_sees_whole_transactions(store, url, make):
+def test_a_reader_sees_only_whole_transactions_of_a_concurrent_writer(store, url, make):
     runs = make.runs(40)
     make.save(store, "s", runs, [make.evaluation()])
     stop = threading.Event()
@@ -84,7 +84,7 @@ def test_a_reader_beside_a_writer_sees_whole_transactions(store, url, make):
     assert set(reads) == {40}
 
 
-def test_a_store_works_although_a_reader_prevents_wal_mode(sqlite_url, make):
+def test_a_store_works_while_a_reader_prevents_wal_mode(sqlite_url, make):
     with Store.open(sqlite_url) as store:
         make.save(store, "s", make.runs(2))
     reader = Queries.open(sqlite_url)
@@ -143,7 +143,7 @@ def left_half_written(path):
 
 
 @pytest.mark.parametrize("opened_before", [True, False])
-def test_a_reader_copes_with_a_program_killed_in_mid_commit(
+def test_a_reader_recovers_from_a_program_killed_in_mid_commit(
     sqlite_url, tmp_path, make, opened_before
 ):
     with Store.open(sqlite_url) as store:
@@ -183,7 +183,7 @@ def left_in_wal_mode(sqlite_url, tmp_path, make):
     return sqlite_url
 
 
-def test_what_a_killed_store_committed_is_there(left_in_wal_mode, tmp_path):
+def test_commits_of_a_killed_store_are_readable(left_in_wal_mode, tmp_path):
     with Queries.open(left_in_wal_mode) as queries:
         assert [row["state"] for row in queries.run_rows()] == ["running", "queued"]
     with Store.open(left_in_wal_mode) as store:
@@ -248,7 +248,7 @@ def read_and_write(url, folder):
     return found.stdout.splitlines()
 
 
-def test_what_may_only_be_read_can_be_read(sqlite_url, tmp_path, make):
+def test_a_read_only_database_file_can_be_read(sqlite_url, tmp_path, make):
     with Store.open(sqlite_url) as store:
         make.save(store, "s", make.runs(2))
     states, names, error = read_and_write(sqlite_url, tmp_path)
@@ -257,13 +257,13 @@ def test_what_may_only_be_read_can_be_read(sqlite_url, tmp_path, make):
     assert "check your rights" in error
 
 
-def test_what_a_killed_store_left_can_be_read_by_who_may_only_read(left_in_wal_mode, tmp_path):
+def test_a_killed_stores_files_can_be_read_without_write_permission(left_in_wal_mode, tmp_path):
     states, names, error = read_and_write(left_in_wal_mode, tmp_path)
     assert (states, names) == ("['running', 'queued']", "['s']")
     assert "cannot be written" in error
 
 
-def test_a_half_written_change_needs_somebody_who_may_write(sqlite_url, tmp_path, make):
+def test_a_half_written_change_needs_write_permission_to_recover(sqlite_url, tmp_path, make):
     with Store.open(sqlite_url) as store:
         make.save(store, "s", make.runs(200))
     left_half_written(tmp_path / "results.db")

@@ -39,7 +39,7 @@ def rows(make):
     ]  # fmt: skip
 
 
-def test_a_report_as_a_table(rows):
+def test_a_report_renders_as_a_text_table(rows):
     found = report(rows, ["zero_stable", "root_moduli"], ["test_accuracy", "uniform[-0.08,0]"])
     assert render(found, "table").splitlines() == [
         "zero_stable   root_moduli        runs   unfinished   test_accuracy   uniform[-0.08,0]",
@@ -50,7 +50,7 @@ def test_a_report_as_a_table(rows):
     ]
 
 
-def test_numbers_are_written_as_what_they_are_and_not_by_their_names(make):
+def test_number_format_follows_the_column_not_its_name(make):
     """An evaluation needs no bracket in its name, and an option may be called an accuracy."""
     rows = [
         make.row(
@@ -73,7 +73,7 @@ def test_numbers_are_written_as_what_they_are_and_not_by_their_names(make):
     assert units["target.accuracy[0]"] is units["target.accuracy[0]_mean"] is None
 
 
-def test_a_report_as_markdown(rows):
+def test_a_report_renders_as_markdown(rows):
     found = report(rows, ["zero_stable"], ["test_accuracy"], ["state=done"])
     assert render(found, "markdown") == (
         "| zero_stable | runs | test_accuracy |\n"
@@ -85,14 +85,14 @@ def test_a_report_as_markdown(rows):
     )
 
 
-def test_json_is_one_list_with_the_exact_values(rows):
+def test_json_output_is_one_list_with_exact_values(rows):
     found = report(rows, ["root_moduli"])
     assert json.loads(render(found, "json")) == found.groups
     assert json.loads(render(rows, "json")) == rows
     assert json.loads(render([], "json")) == []
 
 
-def test_csv_has_every_value_at_full_precision(rows):
+def test_csv_output_has_full_precision(rows):
     found = report(rows, ["zero_stable", "root_moduli"])
     lines = list(csv.DictReader(io.StringIO(render(found, "csv"))))
     assert [list(line) for line in lines] == [list(group) for group in found.groups]
@@ -129,7 +129,7 @@ def values_of(found):
     ]
 
 
-def test_without_a_terminal_nothing_is_cut(make):
+def test_output_to_a_file_is_not_truncated(make):
     found = many_metrics(make)
     stream = io.StringIO()
     write(found, "table", stream)
@@ -141,7 +141,7 @@ def test_without_a_terminal_nothing_is_cut(make):
 
 
 @pytest.mark.parametrize("width", [20, 80, 200])
-def test_a_narrow_terminal_wraps_headers_and_keeps_values(make, width):
+def test_a_narrow_terminal_wraps_headers_but_not_values(make, width):
     found = many_metrics(make)
     text = render(found, "table", width=width)
     for value in values_of(found):
@@ -156,7 +156,7 @@ def test_a_table_that_fits_is_not_wrapped(rows):
     assert render(found, "table", width=100) == render(found, "table")
 
 
-def test_a_terminal_sets_the_width(make):
+def test_the_terminal_sets_the_table_width(make):
     leader, follower = pty.openpty()
     with os.fdopen(follower, "w") as terminal, os.fdopen(leader, "rb", buffering=0) as screen:
         fcntl.ioctl(terminal.fileno(), termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
@@ -170,7 +170,7 @@ def test_a_terminal_sets_the_width(make):
     assert shown == expected
 
 
-def test_a_stream_without_the_signs_gets_ascii(rows):
+def test_an_ascii_stream_gets_ascii_output(rows):
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
     write(report(rows, ["zero_stable"], ["test_accuracy"]), "table", stream)
@@ -179,7 +179,7 @@ def test_a_stream_without_the_signs_gets_ascii(rows):
     assert b"\\u" not in raw.getvalue()
 
 
-def test_a_name_that_looks_like_markup_is_shown_as_it_is(make):
+def test_names_that_look_like_markup_are_shown_verbatim(make):
     name = "fgsm[bold]"
     row = make.row(1, evaluations=[{"name": name, "kind": "a", "level": 1.0, "accuracy": 5.0}])
     assert name in render(report([row], []), "table")
@@ -188,7 +188,7 @@ def test_a_name_that_looks_like_markup_is_shown_as_it_is(make):
     assert "a\\|b" in render([{"x": "a|b"}], "markdown")
 
 
-def test_empty_data(make):
+def test_every_format_renders_empty_data(make):
     empty = report([make.row(1, state="queued")], ["depth"], ["test_accuracy"])
     for format_ in FORMATS:
         for data in (empty, pivot(report([], ["depth", "seed"]), ["depth"], ["seed"]), []):
@@ -201,7 +201,7 @@ def test_empty_data(make):
     assert render([], "table") == "nothing to show\n"
 
 
-def test_an_unknown_format_lists_the_known():
+def test_an_unknown_format_error_lists_the_known_formats():
     with pytest.raises(UnknownFormatError, match=r"unknown format 'jsn'; did you mean 'json'\?"):
         render([], "jsn")
 
@@ -226,7 +226,7 @@ NOTE = (
 )
 
 
-def test_a_pivot_table_as_text(table_of_depths):
+def test_a_pivot_table_renders_as_text(table_of_depths):
     assert render(table_of_depths, "table", notes=["And a note."]).splitlines() == [
         "scheme                     depth 32   depth 44",
         "─" * 46,
@@ -237,7 +237,7 @@ def test_a_pivot_table_as_text(table_of_depths):
     ]
 
 
-def test_a_pivot_table_as_markdown(table_of_depths):
+def test_a_pivot_table_renders_as_markdown(table_of_depths):
     assert render(table_of_depths, "markdown", notes=["And a note."]) == (
         "| scheme | depth 32 | depth 44 |\n"
         "| --- | ---: | ---: |\n"
@@ -250,7 +250,7 @@ def test_a_pivot_table_as_markdown(table_of_depths):
     )
 
 
-def test_a_pivot_table_as_latex(table_of_depths):
+def test_a_pivot_table_renders_as_latex(table_of_depths):
     note = NOTE.format("in bold").replace("_", "\\_").replace("±", "$\\pm$")
     assert render(table_of_depths, "latex", notes=["And a note."]).splitlines() == [
         r"% needs \usepackage{booktabs}",
@@ -271,7 +271,7 @@ def test_a_pivot_table_as_latex(table_of_depths):
     ]
 
 
-def test_a_pivot_table_as_html(table_of_depths):
+def test_a_pivot_table_renders_as_html(table_of_depths):
     found = HtmlTable.read(render(table_of_depths, "html", notes=["And a note."]))
     assert found.rows == [
         ["scheme", "depth 32", "depth 44"],
@@ -283,7 +283,7 @@ def test_a_pivot_table_as_html(table_of_depths):
     assert found.bold == ["91.50 ± 0.71"]
 
 
-def test_a_pivot_table_as_data_is_long_and_exact(table_of_depths):
+def test_data_formats_write_a_pivot_table_in_long_exact_form(table_of_depths):
     found = json.loads(render(table_of_depths, "json"))
     assert found == table_of_depths.groups
     assert [(g["scheme"], g["depth"], g["test_accuracy_best"]) for g in found] == [
@@ -297,7 +297,7 @@ def test_a_pivot_table_as_data_is_long_and_exact(table_of_depths):
     assert parquet_of(table_of_depths).to_pylist() == found
 
 
-def test_several_metrics_head_several_groups_of_columns(make):
+def test_several_metrics_are_separate_column_groups(make):
     noise = {"name": "gaussian[0.3]", "kind": "gaussian", "level": 0.3}
     rows = [
         make.row(n, depth=depth, evaluations=[{**noise, "accuracy": 60.0 + n}])
@@ -319,7 +319,7 @@ def test_several_metrics_head_several_groups_of_columns(make):
     ]
 
 
-def test_a_group_that_all_diverged_says_so_in_a_pivot_table(make):
+def test_a_fully_diverged_group_is_marked_in_a_pivot_table(make):
     nothing = {"diverged": True, "test_accuracy": None}
     rows = [make.row(1), make.row(2, depth=44, **nothing), make.row(3, depth=44, **nothing)]
     table = pivot(report(rows, ["scheme", "depth"], ["test_accuracy"]), ["scheme"], ["depth"])
@@ -329,7 +329,7 @@ def test_a_group_that_all_diverged_says_so_in_a_pivot_table(make):
         assert "2 runs diverged" in text
 
 
-def test_null_is_a_dash_that_suits_the_format():
+def test_null_is_a_dash_in_each_format():
     row = {"key": None, "test_accuracy": 1.0}
     assert render([row], "table").splitlines()[-1].split() == ["-", "1.00"]
     assert "| - | 1.00 |" in render([row], "markdown")
@@ -337,14 +337,14 @@ def test_null_is_a_dash_that_suits_the_format():
     assert HtmlTable.read(render([row], "html")).rows[-1] == ["–", "1.00"]
 
 
-def test_a_mean_is_never_minus_zero_and_a_count_has_no_decimals(make):
+def test_means_are_never_minus_zero_and_counts_have_no_decimals(make):
     rows = [make.row(n, generalization_gap=-0.001, seed=n) for n in (1, 2)]
     found = report(rows, ["depth"], ["generalization_gap", "parameters", "training.optimizer.lr"])
     values = render(found, "table").splitlines()[2].split("  ")
     assert [v.strip() for v in values if v][2:] == ["0.00 ± 0.00", "471834", "0.1 ± 0"]
 
 
-def test_only_a_terminal_gets_bold_type(table_of_depths):
+def test_only_a_terminal_gets_bold_text(table_of_depths):
     plain = render(table_of_depths, "table")
     bold = render(table_of_depths, "table", bold=True)
     assert "\x1b" not in plain
@@ -373,7 +373,7 @@ def parquet_of(data) -> pyarrow.Table:
     return pyarrow.parquet.read_table(io.BytesIO(render(data, "parquet")))
 
 
-def test_parquet_has_types_units_and_says_what_it_holds(rows):
+def test_parquet_output_has_types_units_and_a_description(rows):
     found = report(rows, ["zero_stable", "root_moduli"], ["test_accuracy", "train_seconds"])
     table = parquet_of(found)
     assert table.to_pylist() == found.groups
@@ -390,7 +390,7 @@ def test_parquet_has_types_units_and_says_what_it_holds(rows):
     assert (content["runs"], content["unfinished"]) == (3, 1)
 
 
-def test_a_column_without_any_value_keeps_its_type(make):
+def test_an_all_null_column_keeps_its_type_in_parquet(make):
     table = parquet_of([make.row(1, test_accuracy=None, diverged=None, order=None, alpha=None)])
     types = {field.name: str(field.type) for field in table.schema}
     assert types["test_accuracy"] == "double"
@@ -398,7 +398,7 @@ def test_a_column_without_any_value_keeps_its_type(make):
     assert types["alpha"] == "list<element: double>"
 
 
-def test_parquet_goes_to_a_file_and_not_to_a_terminal(rows):
+def test_parquet_is_refused_on_a_terminal(rows):
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw)
     write(rows, "parquet", stream)
@@ -427,7 +427,7 @@ def expected(value):
 
 
 @given(RECORDS)
-def test_json_csv_and_parquet_keep_every_bit(records):
+def test_json_csv_and_parquet_keep_every_bit_of_floats(records):
     from_json = json.loads(render(records, "json"))
     from_csv = list(csv.DictReader(io.StringIO(render(records, "csv"), newline="")))
     from_parquet = parquet_of(records).to_pylist()
@@ -444,7 +444,7 @@ def test_json_csv_and_parquet_keep_every_bit(records):
 
 
 @given(st.lists(st.none() | st.booleans() | st.integers() | st.text("ab") | st.floats(0, 1)))
-def test_a_column_of_several_kinds_is_kept_by_parquet(values):
+def test_a_column_of_mixed_types_survives_parquet(values):
     column = parquet_of([{"x": value} for value in values] or [{"x": None}])["x"].to_pylist()
     if all(isinstance(v, str | None) for v in values):
         assert column == (values or [None])
@@ -536,7 +536,7 @@ def printed(latex: str) -> str:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_names_are_shown_as_they_are(name):
+def test_hostile_names_are_rendered_verbatim_in_every_format(name):
     records = [{"first": name, "x" + name: name}, {"first": "b", "x" + name: "c"}]
 
     lines = render(records, "table", notes=[name]).splitlines()
@@ -598,7 +598,7 @@ def assert_complete(latex: str, columns: int) -> None:
     assert len(spec[1]) == columns
 
 
-def test_hostile_names_in_a_pivot_table(make):
+def test_hostile_names_are_rendered_verbatim_in_pivot_tables(make):
     """As metrics, values and headers at once."""
     rows = [
         make.row(
@@ -632,14 +632,14 @@ def test_no_control_character_reaches_a_terminal():
         text.encode()
 
 
-def test_html_loads_nothing_and_equal_tables_are_equal(rows):
+def test_html_output_loads_nothing_and_is_deterministic(rows):
     text = render(rows, "html")
     assert text == render(rows, "html")
     assert text != render(rows[:2], "html")
     assert not re.search(r"https?:|//|url\(|@import|<script|<link|<img", text)
 
 
-def test_a_stream_without_the_signs_gets_json_and_html_that_mean_the_same(rows):
+def test_json_and_html_on_an_ascii_stream_keep_their_meaning(rows):
     records = [{"name": "é ± 漢"}]
     for format_, read in (("json", json.loads), ("html", lambda t: HtmlTable.read(t).rows)):
         raw = io.BytesIO()
@@ -649,7 +649,7 @@ def test_a_stream_without_the_signs_gets_json_and_html_that_mean_the_same(rows):
         assert read(raw.getvalue().decode()) == read(render(records, format_))
 
 
-def test_importing_loads_none_of_the_libraries_that_formats_need():
+def test_importing_rendering_loads_no_format_library():
     heavy = ["pandas", "numpy", "pyarrow", "great_tables", "rich", "matplotlib", "scipy"]
     code = (
         "import sys, results.rendering, results.analysis.pivot, results.html_report;"

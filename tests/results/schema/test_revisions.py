@@ -16,7 +16,7 @@ from schema_description import described, described_at
 VERSIONS = Path(migrations.__file__).parent / "versions"
 
 
-def test_the_description_sees_every_part(url):
+def test_the_schema_description_detects_every_kind_of_change(url):
     Store.open(url).close()
     before = described_at(url)
     # A change of each kind, so that comparisons of schemas are known to see it.
@@ -54,7 +54,7 @@ def test_the_description_sees_every_part(url):
     assert described_at(url) == before
 
 
-def test_the_revisions_are_those_of_the_scripts():
+def test_known_revisions_match_the_migration_scripts():
     names = sorted(path.stem for path in VERSIONS.glob("revision_*.py"))
     assert names == [f"revision_{revision}" for revision in revisions.REVISIONS]
     older = [None, *revisions.REVISIONS]
@@ -67,12 +67,12 @@ def test_the_revisions_are_those_of_the_scripts():
         )
 
 
-def test_the_steps_use_nothing_of_the_program_as_it_is_now():
+def test_migration_scripts_import_nothing_from_results():
     for path in VERSIONS.glob("revision_*.py"):
         assert not re.search(r"^\s*(from|import) results", path.read_text(), re.MULTILINE)
 
 
-def test_a_new_database_says_its_revision(store, url):
+def test_a_new_database_records_its_revision(store, url):
     assert migrations.current(url) == revisions.NEWEST
     assert migrations.upgrade(url) == (revisions.NEWEST, revisions.NEWEST)
 
@@ -88,7 +88,7 @@ SAID = {
 
 @pytest.mark.parametrize("opener", [Store.open, Queries.open, migrations.upgrade])
 @pytest.mark.parametrize("revision", SAID)
-def test_an_unknown_schema_is_refused_untouched(url, plain, tmp_path, opener, revision):
+def test_an_unknown_schema_revision_is_refused_unchanged(url, plain, tmp_path, opener, revision):
     Store.open(url).close()
     with plain.begin() as connection:
         connection.exec_driver_sql(

@@ -158,13 +158,13 @@ def documented(view):
         )
     ],
 )
-def test_a_view_has_the_columns_that_are_documented(store, plain, view, columns):
+def test_views_have_the_documented_columns(store, plain, view, columns):
     with plain.begin() as connection:
         assert [column["name"] for column in inspect(connection).get_columns(view)] == columns
     assert documented(view) == columns
 
 
-def test_runs_flat_agrees_with_the_runs(store, queries, make, look):
+def test_runs_flat_matches_the_runs(store, queries, make, look):
     failed = make.run(3, alpha=None, root_moduli=None, zero_stable=None)
     make.save(store, "s", [make.run(1, config=CONFIG), make.run(2), failed])
     make.save(store, "t", [make.run(1), make.run(4)])
@@ -187,7 +187,7 @@ def test_runs_flat_agrees_with_the_runs(store, queries, make, look):
     assert (second["attempts"], second["host"], second["finished_at"]) == (0, None, None)
 
 
-def test_runs_flat_reads_the_config(store, make, look):
+def test_runs_flat_extracts_settings_from_the_config(store, make, look):
     other = {
         **CONFIG,
         "dataset": {"name": "digits"},
@@ -205,7 +205,7 @@ def test_runs_flat_reads_the_config(store, make, look):
 
 
 @pytest.mark.parametrize("odd", ["a text", "64", True, None, [1], {"a": 1}, 1.5, "\0"])
-def test_a_config_with_something_else_in_its_place_does_not_break_the_view(store, make, look, odd):
+def test_configs_with_unexpected_types_do_not_break_runs_flat(store, make, look, odd):
     config = {
         "dataset": {"subset": odd},
         "precision": odd,
@@ -219,7 +219,7 @@ def test_a_config_with_something_else_in_its_place_does_not_break_the_view(store
     assert odd_row["batch_size"] is None
 
 
-def test_lists_are_json_and_points_in_time_are_utc(store, make, look, url):
+def test_views_give_lists_as_json_and_times_in_utc(store, make, look, url):
     make.save(store, "s", [make.run(1)])
     before = datetime.now(UTC)
     make.finish(store, make.run(1))
@@ -242,7 +242,7 @@ def test_lists_are_json_and_points_in_time_are_utc(store, make, look, url):
     assert made.timestamp() == pytest.approx(stored["created_at"], abs=0.001)
 
 
-def test_evaluations_flat_agrees_with_the_runs(store, queries, make, look):
+def test_evaluations_flat_matches_the_runs(store, queries, make, look):
     asked = [make.evaluation(1), make.evaluation(2)]
     make.save(store, "s", make.runs(3), asked)
     for number, accuracies in ((1, (80.0, None)), (2, (70.0,))):
@@ -262,7 +262,7 @@ def test_evaluations_flat_agrees_with_the_runs(store, queries, make, look):
     assert (rows[0]["kind"], rows[0]["level"], rows[0]["loss"]) == ("gaussian", 0.1, 0.5)
 
 
-def test_attempts_flat_agrees_with_the_attempts(store, queries, make, look):
+def test_attempts_flat_matches_the_attempts(store, queries, make, look):
     make.save(store, "s", make.runs(2))
     first, second = (run.run_id for run in make.runs(2))
     assert store.claim(second, provenance={"host": "node-2"}) == 1
@@ -291,7 +291,7 @@ def test_attempts_flat_agrees_with_the_attempts(store, queries, make, look):
         assert (row["seconds"] is None) == (row["finished_at"] is None)
 
 
-def test_probes_flat_and_blocks_flat_agree_with_the_runs(store, queries, make, look):
+def test_probes_flat_and_blocks_flat_match_the_runs(store, queries, make, look):
     make.save(store, "s", make.runs(2))
     learned = make.block(2, zero_stable=False, max_root_modulus=1.25)
     make.finish(store, make.run(1), probes=[make.probe(), make.probe(epoch=0, value=None)])
@@ -309,7 +309,7 @@ def test_probes_flat_and_blocks_flat_agree_with_the_runs(store, queries, make, l
 
 
 @pytest.mark.parametrize("view", NAMES)
-def test_nothing_can_be_written_through_a_view(store, make, plain, content, view):
+def test_views_are_read_only(store, make, plain, content, view):
     make.save(store, "s", make.runs(2), [make.evaluation(1)])
     make.finish(store, make.run(1), evaluations=[make.measured(make.evaluation(1), 80.0)])
     before = content()

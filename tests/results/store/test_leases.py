@@ -149,7 +149,7 @@ def rows(url):
 # A driver's row
 
 
-def test_a_driver_has_a_row_with_a_lease_on_the_databases_clock(store, rows, clock, monkeypatch):
+def test_a_drivers_lease_is_measured_by_the_databases_clock(store, rows, clock, monkeypatch):
     monkeypatch.setattr("results.store.store.time.time", lambda: 5.0)
     with store.driving():
         (row,) = rows(drivers)
@@ -169,13 +169,13 @@ def test_a_driver_has_a_row_with_a_lease_on_the_databases_clock(store, rows, clo
         assert [row["ended_at"] is None for row in rows(drivers)] == [False, True]
 
 
-def test_the_databases_clock_is_the_time(store):
+def test_the_databases_clock_agrees_with_the_system_time(store):
     before = time.time()
     now = store._database.read(store._database.now)
     assert before - 0.1 < now < time.time() + 0.1
 
 
-def test_a_claim_is_the_drivers_and_says_where_it_writes(store, make, rows):
+def test_a_claim_records_its_driver_and_storage(store, make, rows):
     make.save(store, "s", make.runs(2))
     with store.driving("s3://bucket/runs"):
         assert store.claim(RUN, provenance={}) == 1
@@ -191,7 +191,7 @@ def test_a_claim_is_the_drivers_and_says_where_it_writes(store, make, rows):
     assert found == [(RUN, "s3://bucket/runs", 2), (RUN, None, 2), (OTHER, None, 2)]
 
 
-def test_only_drivers_renew_and_take_over_and_a_store_drives_once(store):
+def test_renew_and_take_over_need_driving_which_is_not_reentrant(store):
     for call in (lambda: store.renew([]), store.take_over, store.held):
         with pytest.raises(RuntimeError, match=r"Store\.driving"):
             call()
@@ -199,7 +199,7 @@ def test_only_drivers_renew_and_take_over_and_a_store_drives_once(store):
         pytest.fail("twice")
 
 
-def test_a_run_of_nobody_is_written_by_nobody_but_who_takes_it(two_drivers, url, make):
+def test_a_run_without_a_driver_is_writable_only_after_takeover(two_drivers, url, make):
     """As a database from before there were drivers has it."""
     first, second = two_drivers
     make.save(first, "s", make.runs(1))
@@ -213,7 +213,7 @@ def test_a_run_of_nobody_is_written_by_nobody_but_who_takes_it(two_drivers, url,
     assert first.commit(RUN, 1, make.result(RUN))
 
 
-def test_a_child_that_leaves_the_block_ends_nothing(store, url, make, rows):
+def test_a_forked_child_leaving_the_block_does_not_end_the_driver(store, url, make, rows):
     make.save(store, "s", make.runs(1))
     try:
         with store.driving():
@@ -231,7 +231,7 @@ def test_a_child_that_leaves_the_block_ends_nothing(store, url, make, rows):
         os._exit(0)  # the child
 
 
-def test_renewing_in_a_thread_while_another_works(store, make):
+def test_a_lease_can_be_renewed_in_a_thread_while_another_writes(store, make):
     """And so it hears of a run that was taken from it, and of no other."""
     make.save(store, "s", make.runs(60))
     ids = [run.run_id for run in make.runs(60)]
@@ -275,7 +275,7 @@ def test_runs_of_a_driver_that_left_are_taken_over(store, make, clock):
         assert store.release(OTHER, 1, "lost", "its driver ended")
 
 
-def test_a_driver_that_left_does_not_come_back(store, rows):
+def test_a_driver_that_ended_cannot_renew_its_lease(store, rows):
     with store.driving():
         driver = store._driver
     assert driver.renew([(RUN, 1)]) == (False, [(RUN, 1)])
@@ -283,7 +283,7 @@ def test_a_driver_that_left_does_not_come_back(store, rows):
     assert (row["id"], row["ended_at"] is None) == (driver.id, False)
 
 
-def test_a_killed_drivers_runs_are_free_at_once(store, url, start, make, clock):
+def test_a_killed_drivers_runs_can_be_taken_over_at_once(store, url, start, make, clock):
     make.save(store, "s", make.runs(3))
     other = start(url, [RUN, OTHER], forks=True)
     other.kill()
@@ -299,7 +299,7 @@ def test_a_killed_drivers_runs_are_free_at_once(store, url, start, make, clock):
         assert wait_until(store.take_over) == [(RUN, 1, "/runs"), (OTHER, 1, "/runs")]
 
 
-def test_a_stopped_drivers_runs_are_free_after_its_lease_and_it_changes_nothing_when_it_wakes(
+def test_a_stopped_driver_loses_its_runs_after_the_lease_and_is_fenced_off(
     postgres_url, start, make, monkeypatch
 ):
     many = [run.run_id for run in make.runs(40)]
@@ -343,9 +343,7 @@ OVERTAKEN = {
 
 
 @pytest.mark.parametrize("write", OVERTAKEN)
-def test_no_write_of_a_driver_that_was_overtaken_changes_anything(
-    two_drivers, make, clock, content, write
-):
+def test_no_write_of_a_fenced_off_driver_changes_anything(two_drivers, make, clock, content, write):
     first, second = two_drivers
     make.save(first, "s", make.runs(20))
     ids = [run.run_id for run in make.runs(20)]
@@ -368,9 +366,7 @@ def test_no_write_of_a_driver_that_was_overtaken_changes_anything(
     assert databases.running(first) == [(run_id, 2) for run_id in ids]
 
 
-def test_a_driver_that_was_overtaken_claims_nothing_and_takes_nothing_over(
-    two_drivers, url, make, clock, content
-):
+def test_a_fenced_off_driver_cannot_claim_or_take_over_runs(two_drivers, url, make, clock, content):
     first, second = two_drivers
     make.save(first, "s", make.runs(20))
     ids = [run.run_id for run in make.runs(20)]
@@ -390,7 +386,7 @@ def test_a_driver_that_was_overtaken_claims_nothing_and_takes_nothing_over(
     assert first.renew([(RUN, 1), (OTHER, 1)]) == (True, [(RUN, 1)])
 
 
-def test_a_lease_that_was_renewed_is_nobody_elses(postgres_url, make, clock):
+def test_runs_under_a_renewed_lease_cannot_be_taken_over(postgres_url, make, clock):
     with Store.open(postgres_url) as first, Store.open(postgres_url) as second:
         make.save(first, "s", make.runs(2))
         with first.driving(), second.driving():
@@ -406,7 +402,7 @@ def test_a_lease_that_was_renewed_is_nobody_elses(postgres_url, make, clock):
             assert second.take_over() == [(RUN, 1, None)]
 
 
-def test_of_drivers_that_take_over_at_once_each_gets_other_runs(postgres_url, make, clock):
+def test_concurrent_takeovers_get_disjoint_runs(postgres_url, make, clock):
     with contextlib.ExitStack() as stack:
         dead, *living = (stack.enter_context(Store.open(postgres_url)) for _ in range(4))
         make.save(dead, "s", make.runs(20))
@@ -436,7 +432,7 @@ def test_of_drivers_that_take_over_at_once_each_gets_other_runs(postgres_url, ma
                     assert store.release(orphan.run_id, orphan.attempt, "lost", None)
 
 
-def test_a_takeover_waits_for_a_claim_under_way_and_finds_its_run(postgres_url, make, clock):
+def test_a_takeover_waits_for_a_claim_in_progress_and_finds_its_run(postgres_url, make, clock):
     with Store.open(postgres_url) as first, Store.open(postgres_url) as second:
         make.save(first, "s", make.runs(1))
         with first.driving(), second.driving():
@@ -466,7 +462,7 @@ def is_blocked(store):
     return store._database.read(lambda c: c.execute(query).scalar_one()) > 0
 
 
-def test_two_schemas_of_one_server_have_drivers_of_their_own(postgres, make, clock):
+def test_drivers_in_two_schemas_of_one_server_are_independent(postgres, make, clock):
     with (
         databases.postgres_schema(postgres) as here,
         databases.postgres_schema(postgres) as there,
@@ -489,7 +485,7 @@ def test_two_schemas_of_one_server_have_drivers_of_their_own(postgres, make, clo
             assert other.renew([(RUN, 1)]) == (True, [])
 
 
-def test_a_lock_of_another_program_is_in_nobodys_way(postgres_url, plain_postgres, make):
+def test_advisory_locks_of_other_programs_do_not_interfere(postgres_url, plain_postgres, make):
     with (
         Store.open(postgres_url) as store,
         Store.open(postgres_url) as other,
@@ -569,7 +565,7 @@ def drive_on_after(end, own_postgres, make, take_over=Store.take_over):
         assert take_over(second) == []
 
 
-def test_a_driver_whose_lock_stays_away_after_the_restart_is_gone(
+def test_a_driver_that_does_not_relock_after_a_restart_loses_its_runs(
     own_postgres, make, clock, monkeypatch
 ):
     with databases.postgres_schema(own_postgres.url) as url, contextlib.ExitStack() as stack:
@@ -590,7 +586,7 @@ def test_a_driver_whose_lock_stays_away_after_the_restart_is_gone(
 # Working together
 
 
-def test_eight_drivers_that_race_for_a_thousand_claims_win_each_once(postgres_url, make):
+def test_eight_threads_racing_for_a_thousand_claims_win_each_once(postgres_url, make):
     assert race(postgres_url, make, RACING_DRIVER) == 1000
     found = rows_of(postgres_url, attempts)
     assert len({row["driver_id"] for row in found}) == 8
@@ -598,7 +594,7 @@ def test_eight_drivers_that_race_for_a_thousand_claims_win_each_once(postgres_ur
 
 
 @pytest.mark.slow
-def test_eight_programs_that_race_for_a_thousand_claims_in_a_file_win_each_once(sqlite_url, make):
+def test_eight_processes_racing_for_a_thousand_claims_win_each_once(sqlite_url, make):
     assert race(sqlite_url, make, RACING) == 1000
 
 
@@ -657,7 +653,7 @@ def race(url, make, script):
     return len(everything)
 
 
-def test_others_are_the_living_drivers_with_runs_of_the_sweep(postgres_url, make, clock):
+def test_others_lists_living_drivers_with_runs_of_the_sweep(postgres_url, make, clock):
     with contextlib.ExitStack() as stack:
         first, second, third = (stack.enter_context(Store.open(postgres_url)) for _ in range(3))
         make.save(first, "s", make.runs(4))
@@ -681,7 +677,7 @@ def test_others_are_the_living_drivers_with_runs_of_the_sweep(postgres_url, make
 # Cancelling and retrying beside a living driver
 
 
-def test_a_cancelled_run_is_lost_to_its_driver(store, make, rows, queries):
+def test_a_driver_loses_its_run_when_it_is_cancelled(store, make, rows, queries):
     make.save(store, "s", make.runs(4))
     with store.driving():
         for run in make.runs(2):
@@ -704,7 +700,7 @@ def test_a_cancelled_run_is_lost_to_its_driver(store, make, rows, queries):
         assert store.commit(RUN, 2, make.result(RUN, 2))
 
 
-def test_what_is_cancelled_can_be_chosen(store, make, queries):
+def test_cancel_can_be_limited_to_a_sweep_or_runs(store, make, queries):
     make.save(store, "s", make.runs(3))
     make.save(store, "t", [make.run(3), make.run(4)])
     assert store.cancel("t", run_ids=[RUN, make.run(3).run_id]) == 1
@@ -717,7 +713,7 @@ def test_what_is_cancelled_can_be_chosen(store, make, queries):
     assert store.cancel() == 2
 
 
-def test_a_run_can_be_chosen_by_the_start_of_its_id(store, make, queries):
+def test_retry_and_cancel_accept_a_prefix_of_a_run_id(store, make, queries):
     ids = ["abc" + "0" * 13, "abd" + "0" * 13]
     make.save(store, "s", [dataclasses.replace(make.run(1), run_id=run_id) for run_id in ids])
     assert store.cancel(run_ids=["ABC"]) == 1
@@ -727,7 +723,7 @@ def test_a_run_can_be_chosen_by_the_start_of_its_id(store, make, queries):
     assert [row["state"] for row in queries.run_rows()] == ["queued", "queued"]
 
 
-def test_a_run_that_is_asked_for_again_starts_counting_anew(store, make):
+def test_a_retried_run_has_its_faults_counted_anew(store, make):
     make.save(store, "s", make.runs(1))
     for number in (1, 2):
         assert store.claim(RUN, provenance={}) == number
@@ -741,7 +737,7 @@ def test_a_run_that_is_asked_for_again_starts_counting_anew(store, make):
 # Faults and storages
 
 
-def test_pending_runs_know_their_faults_since_the_newest_retry(store, make):
+def test_pending_runs_list_their_faults_since_the_latest_retry(store, make):
     make.save(store, "s", make.runs(3), [make.evaluation(1)])
     for number, fault in enumerate(("worker_lost", "out_of_memory", "worker_lost", None), 1):
         assert store.claim(RUN, provenance={}) == number
@@ -759,7 +755,7 @@ def test_pending_runs_know_their_faults_since_the_newest_retry(store, make):
     assert store.pending("s")[0].faults == {"hung": 1}
 
 
-def test_only_failed_runs_are_queued_again_if_asked(store, make, queries):
+def test_retry_can_be_limited_to_failed_runs(store, make, queries):
     make.save(store, "s", make.runs(2))
     store.cancel(run_ids=[OTHER])
     store.claim(RUN, provenance={})
@@ -769,7 +765,7 @@ def test_only_failed_runs_are_queued_again_if_asked(store, make, queries):
     assert store.retry() == 1
 
 
-def test_storages_are_the_newest_first_and_each_once(store, make):
+def test_storages_of_a_run_are_listed_newest_first_without_repeats(store, make):
     make.save(store, "s", make.runs(1), [make.evaluation(1)])
     for number, storage in enumerate(("/a", "s3://b", "", "/a", "/c"), 1):
         with store.driving(storage):

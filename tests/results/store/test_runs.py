@@ -31,7 +31,7 @@ def running(store, make):
     return store
 
 
-def test_a_claim_takes_a_queued_run_once(running, queries):
+def test_a_queued_run_can_be_claimed_once(running, queries):
     assert running.claim(RUN, provenance={}) is None
     assert running.claim("f" * 16, provenance={}) is None
     assert databases.running(running) == [(RUN, 1)]
@@ -40,7 +40,7 @@ def test_a_claim_takes_a_queued_run_once(running, queries):
     assert attempt["provenance"] == CLAIMED
 
 
-def test_of_claims_at_the_same_moment_one_wins(store, url, make):
+def test_of_concurrent_claims_one_wins(store, url, make):
     make.save(store, "s", make.runs(30))
     stores = [Store.open(url) for _ in range(3)]
     won = [[] for _ in stores]
@@ -66,7 +66,7 @@ def test_of_claims_at_the_same_moment_one_wins(store, url, make):
     assert databases.running(store) == [(run.run_id, 1) for run in make.runs(30)]
 
 
-def test_of_several_runs_those_that_are_queued_are_claimed(running, make, queries):
+def test_claim_all_claims_only_the_queued_runs(running, make, queries):
     make.save(running, "s", make.runs(4))
     ids = [run.run_id for run in make.runs(4)]
     assert running.claim_all([*ids[::-1], "f" * 16], provenance=CLAIMED) == dict.fromkeys(
@@ -79,7 +79,7 @@ def test_of_several_runs_those_that_are_queued_are_claimed(running, make, querie
         assert (attempt["state"], attempt["provenance"]) == ("running", CLAIMED)
 
 
-def test_several_results_are_committed_at_once_but_for_those_overtaken(store, make, queries):
+def test_commit_all_stores_all_results_except_of_superseded_attempts(store, make, queries):
     make.save(store, "s", make.runs(4), [make.evaluation(1)])
     ids = [run.run_id for run in make.runs(4)]
     assert store.claim_all(ids[:3], provenance=CLAIMED) == dict.fromkeys(ids[:3], 1)
@@ -101,7 +101,7 @@ def test_several_results_are_committed_at_once_but_for_those_overtaken(store, ma
         assert found["attempt_history"][0]["provenance"] == {**CLAIMED, "host": run_id}
 
 
-def test_of_several_results_a_malformed_one_keeps_all_from_being_written(store, make, content):
+def test_commit_all_writes_nothing_if_one_result_is_malformed(store, make, content):
     make.save(store, "s", make.runs(2))
     ids = [run.run_id for run in make.runs(2)]
     store.claim_all(ids, provenance={})
@@ -126,13 +126,13 @@ def test_a_released_run_is_queued_again(running, queries, outcome):
     assert history[0]["finished_at"] is not None
 
 
-def test_release_knows_two_outcomes(running):
+def test_release_accepts_only_lost_and_interrupted(running):
     with pytest.raises(ValueError, match="'done'"):
         running.release(RUN, 1, "done", None)
     assert databases.running(running) == [(RUN, 1)]
 
 
-def test_a_failed_run_keeps_its_reason_in_one_line_and_its_traceback(running, queries):
+def test_a_failed_run_keeps_its_one_line_reason_and_traceback(running, queries):
     assert running.fail(RUN, 1, "ValueError:\n bad shape", "Traceback ...\n  line")
     found = queries.run_detail(RUN)
     assert (found["state"], found["error"]) == ("failed", "ValueError: bad shape")
@@ -172,7 +172,7 @@ def overtaken(store, make, how):
 
 @pytest.mark.parametrize("how", ["released", "overtaken", "done", "failed"])
 @pytest.mark.parametrize("write", range(4))
-def test_a_write_of_an_overtaken_attempt_changes_nothing(running, make, content, how, write):
+def test_a_write_of_a_superseded_attempt_changes_nothing(running, make, content, how, write):
     overtaken(running, make, how)
     before = content()
     assert writes(make, 1)[write](running) is False
@@ -180,27 +180,27 @@ def test_a_write_of_an_overtaken_attempt_changes_nothing(running, make, content,
 
 
 @pytest.mark.parametrize("write", range(4))
-def test_a_write_of_an_attempt_that_never_was_changes_nothing(running, make, content, write):
+def test_a_write_of_an_attempt_that_never_existed_changes_nothing(running, make, content, write):
     before = content()
     assert writes(make, 2)[write](running) is False
     assert content() == before
 
 
 @pytest.mark.parametrize("write", range(4))
-def test_the_same_write_of_the_right_attempt_does_change(running, make, content, write):
+def test_a_write_of_the_current_attempt_takes_effect(running, make, content, write):
     before = content()
     assert writes(make, 1)[write](running) is True
     assert content() != before
 
 
-def test_done_is_final_also_for_sql(running, make, plain):
+def test_a_done_run_cannot_be_changed_even_by_sql(running, make, plain):
     running.commit(RUN, 1, make.result(RUN))
     assert running.retry() == 0
     with pytest.raises(DBAPIError, match="a done run is final"), plain.begin() as connection:
         connection.exec_driver_sql("UPDATE runs SET test_accuracy = 99")
 
 
-def test_the_tables_refuse_what_the_code_relies_on_not_happening(running, plain):
+def test_table_constraints_refuse_invalid_runs_and_attempts(running, plain):
     for statement in (
         "UPDATE runs SET state = 'paused'",
         "UPDATE runs SET state = 'failed', finished_at = 1",
@@ -235,7 +235,7 @@ def test_the_tables_refuse_what_the_code_relies_on_not_happening(running, plain)
                 connection.exec_driver_sql(statement)
 
 
-def test_a_commit_stores_everything(running, queries, make):
+def test_a_commit_stores_every_value_of_a_result(running, queries, make):
     known, unknown = make.evaluation(1), make.evaluation(2)
     result = make.result(
         RUN,
@@ -260,7 +260,7 @@ def test_a_commit_stores_everything(running, queries, make):
     assert attempt["provenance"] == CLAIMED | result["provenance"]
 
 
-def test_a_diverged_run_is_done(running, queries, make, plain):
+def test_a_diverged_run_is_stored_as_done(running, queries, make, plain):
     inf = float("inf")
     result = make.result(
         RUN, diverged=True, diverged_epoch=2, test_loss=float("nan"), train_loss=inf,
@@ -298,7 +298,9 @@ def test_a_diverged_run_is_done(running, queries, make, plain):
         (["provenance", "first_epoch"], "1", "provenance.first_epoch"),
     ],
 )
-def test_a_malformed_result_is_refused_whole(running, make, content, place, value, said):
+def test_a_malformed_result_is_refused_and_writes_nothing(
+    running, make, content, place, value, said
+):
     result = make.result(RUN, evaluations=[make.measured(make.evaluation(1), 80.0)])
     *path, last = place
     target = result
@@ -328,7 +330,7 @@ def test_probes_and_blocks_are_stored_with_the_result(running, queries, make):
 
 
 @pytest.mark.parametrize("changes", [{}, {"probes": []}, {"blocks": None}, {"blocks": []}])
-def test_a_result_without_probes_and_blocks_has_no_rows(running, queries, make, changes):
+def test_a_result_without_probes_and_blocks_adds_no_rows(running, queries, make, changes):
     assert running.commit(RUN, 1, make.result(RUN, **changes))
     found = queries.run_detail(RUN)
     assert (found["state"], found["probes"], found["blocks"]) == ("done", [], [])
@@ -364,7 +366,7 @@ NAN, INF = float("nan"), float("inf")
         ("blocks", 0, {"note": ""}, r"blocks\[0\]\.'note' is unknown"),
     ],
 )
-def test_malformed_probes_and_blocks_are_refused_whole(
+def test_malformed_probes_and_blocks_are_refused_and_write_nothing(
     running, make, content, key, index, change, said
 ):
     result = make.result(
@@ -378,18 +380,18 @@ def test_malformed_probes_and_blocks_are_refused_whole(
 
 
 @pytest.mark.parametrize("changes", [{"probes": None}, {"probes": {}}, {"blocks": {}}])
-def test_lists_of_probes_and_blocks_are_lists(running, make, changes):
+def test_probes_and_blocks_must_be_lists(running, make, changes):
     with pytest.raises(BadResultError, match="where a list"):
         running.commit(RUN, 1, make.result(RUN, **changes))
 
 
-def test_names_that_become_one_when_stored_are_a_second_time(running, make):
+def test_probe_names_equal_after_escaping_are_duplicates(running, make):
     probes = [make.probe(layer="a\0"), make.probe(layer="a\\x00")]
     with pytest.raises(BadResultError, match="a second time"):
         running.commit(RUN, 1, make.result(RUN, probes=probes))
 
 
-def test_nothing_more_is_asked_of_the_database_without_probes_and_blocks(running, make):
+def test_a_result_without_probes_and_blocks_needs_no_extra_statement(running, make):
     said = []
 
     def note(connection, cursor, statement, *others):
@@ -402,7 +404,7 @@ def test_nothing_more_is_asked_of_the_database_without_probes_and_blocks(running
     assert not any("probes" in statement or "blocks" in statement for statement in said)
 
 
-def test_every_key_of_a_result_is_needed(running, make):
+def test_every_key_of_a_result_is_required(running, make):
     complete = make.result(RUN, evaluations=[make.measured(make.evaluation(1), 80.0)])
     for key in complete:
         result = copy.deepcopy(complete)
@@ -414,7 +416,7 @@ def test_every_key_of_a_result_is_needed(running, make):
     assert running.commit(RUN, 1, complete)
 
 
-def test_added_evaluations_leave_existing_ones_alone(running, queries, make):
+def test_adding_evaluations_does_not_change_existing_ones(running, queries, make):
     first, second = make.evaluation(1), make.evaluation(2)
     assert running.add_evaluations(RUN, [make.measured(first, 10.0)]) == 0, "it is not done"
     running.commit(RUN, 1, make.result(RUN, evaluations=[make.measured(first, 80.0)]))
@@ -428,7 +430,7 @@ def test_added_evaluations_leave_existing_ones_alone(running, queries, make):
         running.add_evaluations(RUN, [added[0], added[0]])
 
 
-def test_a_write_waits_for_another_writer_although_it_reads_first(sqlite_url, make):
+def test_a_write_that_reads_first_waits_for_another_writer(sqlite_url, make):
     running = Store.open(sqlite_url)
     make.save(running, "s", [make.run(1)], [make.evaluation(1)])
     assert running.claim(RUN, provenance=CLAIMED) == 1
@@ -462,7 +464,7 @@ BROKEN = {
 }
 
 
-def test_a_commit_that_breaks_half_way_leaves_nothing(running, make, content, plain):
+def test_a_commit_that_fails_half_way_writes_nothing(running, make, content, plain):
     with plain.begin() as connection:
         for statement in BROKEN[connection.dialect.name]:
             connection.exec_driver_sql(statement)
@@ -474,7 +476,7 @@ def test_a_commit_that_breaks_half_way_leaves_nothing(running, make, content, pl
     assert content() == before
 
 
-def test_text_that_no_database_can_hold_is_stored_escaped(store, queries, make, content):
+def test_text_a_database_cannot_store_is_escaped(store, queries, make, content):
     asked = make.evaluation(1, name=NO_TEXT, kind=NO_TEXT, config={"noise": NO_TEXT})
     config = {NO_TEXT: [NO_TEXT, {"deep": NO_TEXT}], "untouched": "ü\\u0000\n\U0001f40d"}
     run = make.run(1, model=NO_TEXT, scheme=NO_TEXT, dataset=NO_TEXT, config=config)
@@ -520,7 +522,7 @@ def test_text_that_no_database_can_hold_is_stored_escaped(store, queries, make, 
     assert "\0" not in str(content())
 
 
-def test_looking_for_what_no_database_can_hold_finds_nothing(store, queries, make):
+def test_looking_up_names_a_database_cannot_store_finds_nothing(store, queries, make):
     make.save(store, "s", [make.run(1)])
     for name in (NO_TEXT, "\0", "\udc80"):
         with pytest.raises(UnknownSweepError):
@@ -589,7 +591,7 @@ def nulled(value):
 @settings(max_examples=40, deadline=None)
 @given(results())
 @pytest.mark.slow
-def test_any_result_comes_back_as_it_went_in(make, fresh_store, drawn):
+def test_any_result_round_trips_through_the_store(make, fresh_store, drawn):
     changes, accuracies = drawn
     store = fresh_store()
     asked = [make.evaluation(n) for n in range(1, len(accuracies) + 1)]

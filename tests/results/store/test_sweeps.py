@@ -24,7 +24,7 @@ def states(store):
         return {row.run_id: row.state for row in connection.execute(query)}
 
 
-def test_new_runs_are_queued_in_order(store, make):
+def test_new_runs_of_a_sweep_are_queued_in_order(store, make):
     runs = [make.run(n) for n in (3, 1, 2)]
     change = make.save(store, "s", runs, [make.evaluation(2), make.evaluation(1)])
     assert (change.added, change.already_known, change.removed) == (3, 0, 0)
@@ -36,7 +36,7 @@ def test_new_runs_are_queued_in_order(store, make):
     assert (pending[0].state, pending[0].attempt) == ("queued", 0)
 
 
-def test_saving_the_same_again_changes_only_the_time(store, make, content):
+def test_saving_the_same_sweep_again_changes_only_its_time(store, make, content):
     def all_but_times():
         return {table: rows for table, rows in content().items() if table != "sweeps"}
 
@@ -51,7 +51,7 @@ def test_saving_the_same_again_changes_only_the_time(store, make, content):
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.lists(st.integers(1, 6), max_size=8), min_size=1, max_size=4), st.randoms())
 @pytest.mark.slow
-def test_the_last_save_alone_decides_what_a_sweep_holds(make, fresh_store, saves, random):
+def test_the_last_save_alone_decides_the_runs_of_a_sweep(make, fresh_store, saves, random):
     store = fresh_store()
     seen: set[int] = set()
     members: set[int] = set()
@@ -73,7 +73,7 @@ def test_the_last_save_alone_decides_what_a_sweep_holds(make, fresh_store, saves
     assert {p.run_id for p in store.pending("s")} == {make.run(n).run_id for n in members}
 
 
-def test_what_leaves_a_sweep_keeps_its_results(store, queries, make):
+def test_a_run_removed_from_a_sweep_keeps_its_results(store, queries, make):
     make.save(store, "s", make.runs(2))
     make.finish(store, make.run(1))
     assert make.save(store, "s", [make.run(2)]).removed == 1
@@ -81,7 +81,7 @@ def test_what_leaves_a_sweep_keeps_its_results(store, queries, make):
     assert queries.run_detail(make.run(1).run_id)["test_accuracy"] == 90.0
 
 
-def test_two_sweeps_share_a_run(store, queries, make):
+def test_two_sweeps_can_share_a_run(store, queries, make):
     make.save(store, "a", [make.run(1)])
     assert make.save(store, "b", make.runs(2)).already_known == 1
     make.finish(store, make.run(1))
@@ -89,7 +89,7 @@ def test_two_sweeps_share_a_run(store, queries, make):
     assert store.pending("a") == []
 
 
-def test_a_known_run_is_kept_as_it_is(store, queries, make):
+def test_saving_a_known_run_again_does_not_change_it(store, queries, make):
     make.save(store, "s", [make.run(1)])
     make.finish(store, make.run(1))
     before = queries.run_detail(make.run(1).run_id)
@@ -97,7 +97,7 @@ def test_a_known_run_is_kept_as_it_is(store, queries, make):
     assert queries.run_detail(make.run(1).run_id) == before
 
 
-def test_a_cancelled_run_asked_for_again_is_queued(store, make, set_state):
+def test_saving_a_sweep_queues_its_cancelled_runs_again(store, make, set_state):
     make.save(store, "s", make.runs(2))
     make.save(store, "other", [make.run(3)])
     for number in (1, 3):
@@ -119,7 +119,7 @@ def test_every_version_of_a_spec_is_kept(store, content):
     assert len(content()["sweep_specs"]) == 4
 
 
-def test_the_stored_spec_is_that_of_the_sweep_saved_last(store, make):
+def test_stored_spec_is_that_of_the_last_saved_sweep(store, make):
     with pytest.raises(UnknownSweepError, match="no sweep yet"):
         store.stored_spec()
     make.save(store, "a", [])
@@ -131,7 +131,7 @@ def test_the_stored_spec_is_that_of_the_sweep_saved_last(store, make):
         store.stored_spec("c")
 
 
-def test_a_row_that_breaks_a_rule_undoes_the_whole_save(store, make, content):
+def test_a_row_violating_a_constraint_rolls_back_the_whole_save(store, make, content):
     before = content()
     with pytest.raises(DatabaseError, match="id_length"):
         make.save(store, "s", [make.run(1), make.run(2, run_id="short")])
@@ -158,7 +158,7 @@ def test_pending_lists_done_runs_that_lack_evaluations(store, make):
         store.pending("nowhere")
 
 
-def test_pending_is_not_misled_by_evaluations_of_other_sweeps(store, make):
+def test_pending_ignores_evaluations_of_other_sweeps(store, make):
     first, second = make.evaluation(1), make.evaluation(2)
     make.save(store, "a", [make.run(1)], [first])
     make.save(store, "b", [make.run(1)], [second])
@@ -187,7 +187,7 @@ def test_retry_queues_failed_and_cancelled_runs(store, queries, make, set_state)
     ]
 
 
-def test_retry_of_something_unknown_changes_nothing(store, make, content):
+def test_retry_of_an_unknown_sweep_or_run_changes_nothing(store, make, content):
     make.save(store, "a", [make.run(1)])
     store.fail(make.run(1).run_id, store.claim(make.run(1).run_id, provenance={}), "broke", None)
     before = content()

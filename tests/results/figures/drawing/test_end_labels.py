@@ -12,7 +12,7 @@ PLACES = st.lists(st.floats(-0.2, 1.2), max_size=20).map(sorted)
 
 
 @given(PLACES, st.floats(0.001, 0.05))
-def test_labels_never_overlap_nor_leave_the_panel_and_keep_their_order(wanted, gap):
+def test_end_labels_stay_in_order_inside_the_panel_without_overlap(wanted, gap):
     places = spread(wanted, gap, 0.0, 1.0)
     assert len(places) == len(wanted)
     assert all(right - left >= gap - 1e-9 for left, right in pairwise(places))
@@ -20,18 +20,18 @@ def test_labels_never_overlap_nor_leave_the_panel_and_keep_their_order(wanted, g
 
 
 @given(st.lists(st.floats(0, 1), max_size=10, unique=True).map(sorted))
-def test_labels_that_have_room_stay_where_they_are(wanted):
+def test_end_labels_with_enough_room_do_not_move(wanted):
     gap = min((right - left for left, right in pairwise(wanted)), default=1.0)
     for place, asked in zip(spread(wanted, gap, 0.0, 1.0), wanted, strict=True):
         assert abs(place - asked) < 1e-9
 
 
-def test_crowded_labels_move_as_little_as_they_can():
+def test_crowded_end_labels_move_as_little_as_possible():
     assert spread([0.5, 0.5], 0.1, 0.0, 1.0) == [0.45, 0.55]
     assert spread([0.0, 0.0], 0.1, 0.0, 1.0) == [0.0, 0.1]
 
 
-def test_of_too_many_lines_the_extremes_are_named_and_the_note_says_so(networks, shown, said):
+def test_with_too_many_lines_only_the_extremes_are_labelled_and_noted(networks, shown, said):
     count = MOST_LABELS + 2
     figure = draw("accuracy_by_noise", networks.grid(count, seeds=1))
     names = [t for t in shown(figure) if t.get_text().count(",") == 2 and ";" not in t.get_text()]

@@ -21,14 +21,14 @@ def figure(networks):
     return draw("accuracy_by_scheme", networks.runs(90, 92))
 
 
-def test_png_has_300_dots_an_inch_at_a_columns_width(figure, tmp_path):
+def test_png_files_have_300_dpi_at_column_width(figure, tmp_path):
     save(figure, tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as image:
         assert image.width == 3.35 * 300
         assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
 
 
-def test_svg_keeps_text_as_text(figure, tmp_path):
+def test_svg_files_keep_text_as_text(figure, tmp_path):
     save(figure, tmp_path / "a.svg")
     root = ElementTree.parse(tmp_path / "a.svg").getroot()
     texts = [element.text for element in root.iter(f"{SVG}text")]
@@ -36,7 +36,7 @@ def test_svg_keeps_text_as_text(figure, tmp_path):
     assert "1.00, 0.33, 0.33" in texts
 
 
-def test_pdf_embeds_its_fonts_as_truetype(figure, tmp_path):
+def test_pdf_files_embed_truetype_fonts(figure, tmp_path):
     save(figure, tmp_path / "a.pdf")
     content = (tmp_path / "a.pdf").read_bytes()
     assert content.startswith(b"%PDF-")
@@ -45,7 +45,7 @@ def test_pdf_embeds_its_fonts_as_truetype(figure, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_files_hold_no_point_in_time(figure, tmp_path, suffix):
+def test_figure_files_contain_no_timestamp(figure, tmp_path, suffix):
     save(figure, tmp_path / f"a.{suffix}")
     content = (tmp_path / f"a.{suffix}").read_bytes()
     assert b"CreationDate" not in content
@@ -66,7 +66,7 @@ for format in ("png", "svg", "pdf"):
 
 
 @pytest.mark.slow
-def test_another_process_draws_the_same_figure_to_the_byte(networks, tmp_path):
+def test_figures_are_byte_identical_across_processes(networks, tmp_path):
     rows = networks.grid(6)
     (tmp_path / "rows.json").write_text(json.dumps([rows, networks.epochs(rows)]))
     name = "accuracy_by_noise"
@@ -82,18 +82,18 @@ def test_another_process_draws_the_same_figure_to_the_byte(networks, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.jpeg", "a.txt", "a", ".png"])
-def test_other_formats_are_refused_before_anything_is_written(figure, tmp_path, name):
+def test_unknown_figure_formats_are_refused_before_writing(figure, tmp_path, name):
     with pytest.raises(UnknownFormatError, match="png, svg, pdf"):
         save(figure, tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_ending_may_be_in_capitals(figure, tmp_path):
+def test_figure_file_extensions_are_case_insensitive(figure, tmp_path):
     save(figure, tmp_path / "a.PNG")
     Image.open(tmp_path / "a.PNG").close()
 
 
-def test_markup_in_names_stays_text_in_an_svg(networks):
+def test_markup_in_names_is_escaped_in_svg(networks):
     name = '<script id="x">url(#y)</script>&amp;'
     rows = [*networks.runs(90, model=name), *networks.runs(80, model="b")]
     for row in rows:
@@ -103,12 +103,12 @@ def test_markup_in_names_stays_text_in_an_svg(networks):
     assert any(name[:12] in (element.text or "") for element in root.iter(f"{SVG}text"))
 
 
-def test_the_same_figure_gives_the_same_svg_and_another_one_another(networks, figure):
+def test_equal_figures_give_equal_svg_and_others_differ(networks, figure):
     other = draw("accuracy_by_scheme", networks.runs(70, 72))
     assert to_bytes(figure, "svg") == to_bytes(figure, "svg") != to_bytes(other, "svg")
 
 
-def test_a_stream_of_bytes_is_what_is_saved(figure, tmp_path):
+def test_to_bytes_gives_the_bytes_that_save_writes(figure, tmp_path):
     save(figure, tmp_path / "a.png")
     with Image.open(io.BytesIO(to_bytes(figure, "png"))) as image:
         assert image.format == "PNG"

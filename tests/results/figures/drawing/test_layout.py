@@ -100,7 +100,7 @@ def drawn(rows, epochs, probes, shown):
 
 @pytest.mark.parametrize("count", [2, 5, 12, 30])
 @pytest.mark.slow
-def test_texts_neither_overlap_nor_leave_the_page(networks, shown, count):
+def test_figure_texts_neither_overlap_nor_leave_the_page(networks, shown, count):
     rows = lambdas(networks, count)
     names = drawn(rows, networks.epochs(rows), probed(networks, rows), shown)
     assert len(names) == len(FIGURES) - 1
@@ -108,7 +108,7 @@ def test_texts_neither_overlap_nor_leave_the_page(networks, shown, count):
 
 @pytest.mark.parametrize("seeds", [1, 3])
 @pytest.mark.slow
-def test_nor_with_depths_and_models_beside_each_other(networks, shown, seeds):
+def test_figure_texts_do_not_overlap_with_several_depths_and_models(networks, shown, seeds):
     rows = [
         row
         for depth in (20, 32, 110)
@@ -123,7 +123,7 @@ def test_nor_with_depths_and_models_beside_each_other(networks, shown, seeds):
 
 @pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.slow
-def test_hostile_names_are_shown_as_they_are_and_saved(networks, shown, name):
+def test_hostile_names_are_drawn_verbatim_and_saved(networks, shown, name):
     rows = hostile(networks)
     metric = f"{HOSTILE[0]}[1]" if FIGURES[name].uses_metric else "test_accuracy"
     figure = draw(name, rows, networks.epochs(rows), probed(networks, rows), metric=metric)
@@ -137,7 +137,7 @@ def test_hostile_names_are_shown_as_they_are_and_saved(networks, shown, name):
     assert to_bytes(figure, "pdf").startswith(b"%PDF-")
 
 
-def test_nor_with_long_settings_and_metrics(networks, shown):
+def test_figure_texts_do_not_overlap_with_long_settings_and_metrics(networks, shown):
     rows = [
         *networks.runs(90, 91, settings={"a_very_long_name_of_a_setting" * 2: 1.0}),
         *networks.runs(80, 81, settings={"a_very_long_name_of_a_setting" * 2: 2.0}),
@@ -148,7 +148,7 @@ def test_nor_with_long_settings_and_metrics(networks, shown):
     check(figure, shown(figure))
 
 
-def test_text_is_of_7_or_8_points(networks, shown):
+def test_figure_text_is_7_or_8_points(networks, shown):
     rows = lambdas(networks, 12)
     data = (rows, networks.epochs(rows), probed(networks, rows))
     for name in possible(*data):

@@ -10,7 +10,7 @@ LIMITS = st.floats(20, 200)
 
 
 @given(st.text())
-def test_what_is_drawable_needs_no_other_font_and_is_one_line(text):
+def test_drawable_text_is_one_line_without_missing_glyphs(text):
     shown = drawable(text)
     assert "\n" not in shown
     assert drawable(shown) == shown
@@ -30,7 +30,7 @@ def test_what_is_drawable_needs_no_other_font_and_is_one_line(text):
         (None, "None"),
     ],
 )
-def test_characters_that_the_font_lacks_are_escaped(text, expected):
+def test_characters_missing_in_the_font_are_escaped(text, expected):
     assert drawable(text) == expected
 
 
@@ -46,7 +46,7 @@ def test_a_shortened_text_fits_and_keeps_both_ends(text, limit):
 
 
 @given(st.lists(st.text(st.characters(codec="ascii", categories=["L"]), min_size=1)), LIMITS)
-def test_wrapped_lines_fit_and_lose_no_word_that_fits(words, limit):
+def test_wrapped_lines_fit_and_keep_every_word_that_fits(words, limit):
     lines = wrap(" ".join(words), limit)
     assert all(width(line) <= limit for line in lines)
     found = " ".join(lines).split()
@@ -55,7 +55,7 @@ def test_wrapped_lines_fit_and_lose_no_word_that_fits(words, limit):
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c"])))
-def test_equal_texts_get_numbers(texts):
+def test_equal_labels_are_numbered(texts):
     found = distinct(texts)
     assert len(set(found)) == len(found)
     assert [one.split(" #")[0] for one in found] == texts

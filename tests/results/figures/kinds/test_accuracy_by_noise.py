@@ -20,7 +20,7 @@ def lines(axes):
     return {c.get_label(): [tuple(p) for p in c[0].get_xydata()] for c in axes.containers}
 
 
-def test_each_scheme_is_a_line_of_means_from_the_clean_images_on(networks):
+def test_each_scheme_is_a_line_of_means_starting_at_clean_images(networks):
     rows = [
         *networks.runs(90, 94, noise={"gaussian[0.3]": [60, 70], "gaussian[0.1]": [80, 86]}),
         *networks.runs(
@@ -36,14 +36,14 @@ def test_each_scheme_is_a_line_of_means_from_the_clean_images_on(networks):
     assert high - low == pytest.approx(2 * stdev([80, 86]))
 
 
-def test_a_kind_of_noise_needs_two_levels_and_the_others_are_counted(networks, said):
+def test_kinds_of_noise_with_one_level_are_left_out_and_counted(networks, said):
     noise = {"gaussian[0.1]": [80], "gaussian[0.2]": [70], "constant[0.3]": [60]}
     figure = draw("accuracy_by_noise", networks.runs(90, noise=noise))
     assert len(figure.axes) == 1
     assert "kinds of noise with one level left out (1)" in said(figure)
 
 
-def test_every_kind_and_depth_has_a_panel(networks, shown):
+def test_every_noise_kind_and_depth_has_a_panel(networks, shown):
     noise = {
         name: [50] for name in ("gaussian[0.1]", "gaussian[0.2]", "constant[-0.1]", "constant[0.1]")
     }
@@ -60,14 +60,14 @@ def test_every_kind_and_depth_has_a_panel(networks, shown):
     assert [x for x, _ in line] == [-0.1, 0, 0.1]
 
 
-def test_diverged_runs_stay_out_of_the_means_and_are_counted(networks, said):
+def test_diverged_runs_are_counted_but_excluded_from_the_lines(networks, said):
     noise = {"gaussian[0.1]": [80, None], "gaussian[0.2]": [70, None]}
     figure = draw("accuracy_by_noise", networks.runs(90, None, noise=noise))
     assert list(lines(figure.axes[0]).values()) == [[(0, 90), (0.1, 80), (0.2, 70)]]
     assert "1 of 2 runs diverged" in said(figure)
 
 
-def test_one_noise_drawn_with_two_seeds_counts_once_for_each_run(networks):
+def test_noise_drawn_with_two_seeds_counts_once_per_run(networks):
     noise = {"gaussian[0.1]": [80], "gaussian[0.1;seed=2]": [84], "gaussian[0.2]": [70]}
     (axes,) = draw("accuracy_by_noise", networks.runs(90, noise=noise)).axes
     assert list(lines(axes).values()) == [[(0, 90), (0.1, 82), (0.2, 70)]]
@@ -85,11 +85,11 @@ def test_one_noise_drawn_with_two_seeds_counts_once_for_each_run(networks):
         ("uniform[-0.1,0.3]", None),
     ],
 )
-def test_noises_lie_on_the_axis_of_the_one_number_that_they_differ_in(networks, name, expected):
+def test_noise_is_plotted_over_the_one_number_that_varies(networks, name, expected):
     assert noise_axis(networks.evaluation(name, 50.0)) == expected
 
 
-def test_an_evaluation_of_another_kind_has_an_axis_of_its_own_and_one_without_level_none():
+def test_evaluation_kinds_get_their_own_axis_if_they_have_a_level():
     attack = {"name": "fgsm[8]", "kind": "fgsm", "level": 8, "accuracy": 10.0}
     found = noise_axis(attack)
     assert found is not None
@@ -98,7 +98,7 @@ def test_an_evaluation_of_another_kind_has_an_axis_of_its_own_and_one_without_le
     assert noise_axis(attack | {"level": None}) is None
 
 
-def test_attacks_of_other_settings_lie_on_other_axes():
+def test_attacks_with_other_settings_get_separate_axes():
     def axis(name):
         return noise_axis({"name": name, "kind": "pgd", "level": 0.1, "accuracy": 10.0})[0]
 
@@ -108,5 +108,5 @@ def test_attacks_of_other_settings_lie_on_other_axes():
     assert axis("pgd[0.3,40x0.01]").quantity == "Level of pgd (40x0.01)"
 
 
-def test_runs_without_noise_are_refused(networks):
+def test_accuracy_by_noise_needs_noise_evaluations(networks):
     assert "evaluations" in possible(networks.runs(90))["accuracy_by_noise"]

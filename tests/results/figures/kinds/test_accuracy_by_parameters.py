@@ -34,7 +34,7 @@ def test_each_scheme_is_a_line_over_its_networks_by_millions_of_parameters(netwo
     assert (low, high) == pytest.approx((90 - 2**0.5, 90 + 2**0.5))
 
 
-def test_each_line_is_named_at_its_end_in_the_order_of_the_ends(networks, shown):
+def test_lines_are_labelled_at_their_ends_in_order(networks, shown):
     rows = [*family(networks, 90, 92, 94), *family(networks, 80, 81, 85, **UNSTABLE)]
     heights = {
         t.get_text(): t.get_window_extent().y0 for t in shown(draw("accuracy_by_parameters", rows))
@@ -42,7 +42,7 @@ def test_each_line_is_named_at_its_end_in_the_order_of_the_ends(networks, shown)
     assert heights["1.00, 0.33, 0.33"] > heights["1.84, 0.74, 0.74"]
 
 
-def test_the_model_is_named_where_there_are_several(networks, shown):
+def test_labels_name_the_model_if_there_are_several(networks, shown):
     rows = [
         *family(networks, 90, 92),
         *family(networks, 80, 81, model="preresnet", alpha=(1,), beta=1),
@@ -52,7 +52,7 @@ def test_the_model_is_named_where_there_are_several(networks, shown):
     assert "zerosnet 1.00, 0.33, 0.33" in texts
 
 
-def test_networks_that_differ_in_width_are_points_of_one_line(networks):
+def test_networks_differing_in_width_are_points_of_one_line(networks):
     rows = []
     for width in (16, 32):
         for row in networks.runs(90 + width, parameters=width * 10_000):
@@ -62,7 +62,7 @@ def test_networks_that_differ_in_width_are_points_of_one_line(networks):
     assert list(lines(axes).values()) == [[(0.16, 106), (0.32, 122)]]
 
 
-def test_a_network_whose_runs_all_diverged_has_a_cross_at_its_size(networks):
+def test_a_network_that_always_diverged_is_a_cross_at_its_size(networks):
     rows = [*family(networks, 90, 92), *networks.runs(None, None, parameters=900_000, depth=56)]
     (axes,) = draw("accuracy_by_parameters", rows).axes
     (cross,) = [line for line in axes.lines if line.get_label() == "diverged"]
@@ -76,7 +76,7 @@ def test_datasets_are_panels(networks):
     assert [a.get_title() for a in axes] == ["digits", "fashion_mnist"]
 
 
-def test_one_size_is_refused(networks):
+def test_accuracy_by_parameters_needs_two_network_sizes(networks):
     reason = possible(networks.runs(90, 91))["accuracy_by_parameters"]
     assert "471,834" in reason
 
@@ -85,7 +85,7 @@ def test_one_size_is_refused(networks):
     ("low", "high"),
     [(0.27, 0.67), (0.01, 120.0), (0.9, 1.8), (0.27, 1.74), (3.0, 3.9), (0.448, 0.448377)],
 )
-def test_ticks_are_round_few_and_in_range(low, high):
+def test_parameter_ticks_are_few_round_numbers_in_range(low, high):
     found = ticks(low, high)
     assert found == sorted(found)
     assert all(low <= tick <= high for tick in found)

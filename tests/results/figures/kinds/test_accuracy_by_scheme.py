@@ -24,7 +24,7 @@ def points(axes):
     return found
 
 
-def test_schemes_stand_in_the_order_of_their_largest_modulus(networks):
+def test_schemes_are_ordered_by_their_largest_root_modulus(networks):
     rows = [*networks.runs(80, **UNSTABLE), *networks.runs(90), *networks.runs(85, **MILDER)]
     (axes,) = draw("accuracy_by_scheme", rows).axes
     labels = [label.get_text() for label in axes.get_yticklabels()]
@@ -33,7 +33,7 @@ def test_schemes_stand_in_the_order_of_their_largest_modulus(networks):
     assert bottom > top  # the smallest modulus is on top
 
 
-def test_marks_are_means_with_sample_standard_deviations_in_their_groups_look(networks):
+def test_points_are_means_with_sample_standard_deviations(networks):
     rows = [*networks.runs(90, 93, 91), *networks.runs(70, 75, 71, **UNSTABLE)]
     (axes,) = draw("accuracy_by_scheme", rows).axes
     found = points(axes)
@@ -48,7 +48,7 @@ def test_marks_are_means_with_sample_standard_deviations_in_their_groups_look(ne
     assert colors == {"zero stable": ("#0072b2", "o"), "not zero stable": ("#d55e00", "^")}
 
 
-def test_the_note_counts_the_seeds_and_what_all_runs_share(networks, shown):
+def test_the_note_states_seeds_and_shared_settings(networks, shown):
     texts = [t.get_text() for t in shown(draw("accuracy_by_scheme", networks.runs(90, 93, 91)))]
     assert "zerosnet, digits, depth 32; mean ± std over 3 seeds" in texts
     assert "Test accuracy (%)" in texts
@@ -56,7 +56,7 @@ def test_the_note_counts_the_seeds_and_what_all_runs_share(networks, shown):
     assert "not zero stable" not in texts
 
 
-def test_one_seed_has_no_error_bar_and_the_note_says_so(networks, said):
+def test_one_seed_has_no_error_bar_and_is_noted(networks, said):
     figure = draw("accuracy_by_scheme", networks.runs(90))
     (found,) = points(figure.axes[0]).values()
     assert found[0] == 90
@@ -64,7 +64,7 @@ def test_one_seed_has_no_error_bar_and_the_note_says_so(networks, said):
     assert "one seed each" in said(figure)
 
 
-def test_another_metric_is_plotted_and_named_with_its_unit(networks, shown):
+def test_the_chosen_metric_is_plotted_with_name_and_unit(networks, shown):
     rows = networks.runs(90, 92, noise={"gaussian[0.3]": [60, 64]})
     figure = draw("accuracy_by_scheme", rows, metric="gaussian[0.3]")
     assert points(figure.axes[0])["zero stable", 0][0] == 62
@@ -106,20 +106,20 @@ def test_depths_and_settings_are_panels_and_never_averaged_together(networks):
     assert [points(a)["zero stable", 0][0] for a in axes] == [91, 71, 81]
 
 
-def test_a_learned_scheme_comes_last_in_a_look_of_its_own(networks):
+def test_learned_schemes_come_last_in_their_own_style(networks):
     rows = [*networks.runs(95, learned="lambda"), *networks.runs(90, **UNSTABLE)]
     (axes,) = draw("accuracy_by_scheme", rows).axes
     assert list(points(axes)) == [("not zero stable", 0), ("no fixed scheme", 1)]
     assert [t.get_text() for t in axes.get_yticklabels()] == ["1.84, 0.74, 0.74", "learned λₙ"]
 
 
-def test_schemes_with_equal_moduli_are_told_apart_by_their_coefficients(networks):
+def test_schemes_with_equal_moduli_are_labelled_by_coefficients(networks):
     rows = [*networks.runs(90, alpha=(1,), beta=1), *networks.runs(80, alpha=(-1,), beta=1)]
     (axes,) = draw("accuracy_by_scheme", rows).axes
     assert [t.get_text() for t in axes.get_yticklabels()] == ["1.00 (-1; 1)", "1.00 (1; 1)"]
 
 
-def test_too_many_schemes_or_panels_are_refused_with_a_way_out(networks):
+def test_too_many_schemes_or_panels_are_refused_with_a_hint(networks):
     many = networks.grid(61, seeds=1)
     assert "61 schemes are more than the 60" in possible(many)["accuracy_by_scheme"]
     deep = [row for depth in range(20, 33) for row in networks.runs(90, depth=depth)]

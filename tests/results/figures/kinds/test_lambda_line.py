@@ -27,7 +27,7 @@ def test_lambda_is_recovered_from_the_coefficients(value):
 
 
 @given(LAMBDAS, st.integers(0, 3), st.sampled_from([-1, 1]))
-def test_coefficients_that_are_off_by_more_than_rounding_are_of_no_lambda(value, place, sign):
+def test_coefficients_off_by_more_than_rounding_have_no_lambda(value, place, sign):
     scheme = multistep.zerosnet(value)
     numbers = [float(c) for c in (*scheme.alpha, scheme.beta)]
     assume(place != 1)
@@ -35,7 +35,7 @@ def test_coefficients_that_are_off_by_more_than_rounding_are_of_no_lambda(value,
     assert lambda_of(numbers[:3], numbers[3]) is None
 
 
-def test_schemes_of_other_shapes_are_of_no_lambda():
+def test_schemes_outside_the_family_have_no_lambda():
     assert lambda_of(None, None) is None
     assert lambda_of([1.0], 1.0) is None
     assert lambda_of([0.5, 0.0, 0.5], 1.0) is None
@@ -53,7 +53,7 @@ def accuracies(axes):
     return found
 
 
-def test_accuracies_stand_at_their_lambda_with_their_spread(networks):
+def test_accuracies_are_plotted_at_their_lambda_with_error_bars(networks):
     rows = [
         *networks.zerosnet("-9/5", 90, 94),
         *networks.zerosnet("1/4", 80, 86),
@@ -88,7 +88,7 @@ def test_the_zero_stable_region_is_shaded_to_the_ends_of_the_axis(networks):
         assert right == pytest.approx((1 / 3, high))
 
 
-def test_the_curve_is_the_largest_modulus_on_both_sides_of_zero(networks):
+def test_the_curve_shows_the_largest_modulus_on_both_sides_of_zero(networks):
     rows = [*networks.zerosnet(-5, 90), *networks.zerosnet("1/4", 91)]
     bottom = draw("lambda_line", rows).axes[-1]
     negative, positive = (np.asarray(line.get_xydata()) for line in bottom.lines[:2])
@@ -99,7 +99,7 @@ def test_the_curve_is_the_largest_modulus_on_both_sides_of_zero(networks):
         assert y == pytest.approx(exact, rel=1e-3)
 
 
-def test_other_schemes_are_counted_and_depths_are_panels(networks, said):
+def test_schemes_without_lambda_are_counted_and_depths_are_panels(networks, said):
     rows = [
         *networks.zerosnet(-5, 90, depth=20),
         *networks.zerosnet(2, 91, depth=20),
@@ -111,19 +111,19 @@ def test_other_schemes_are_counted_and_depths_are_panels(networks, said):
     assert "networks with other schemes left out (1)" in said(figure)
 
 
-def test_a_diverged_run_has_a_cross_at_its_lambda(networks):
+def test_a_diverged_run_is_a_cross_at_its_lambda(networks):
     rows = [*networks.zerosnet(-5, 90), *networks.zerosnet("-1/5", None)]
     top = draw("lambda_line", rows).axes[0]
     (cross,) = [line for line in top.lines if line.get_label() == "diverged"]
     assert list(cross.get_xdata()) == [pytest.approx(-0.2)]
 
 
-def test_runs_outside_the_family_are_refused(networks):
+def test_lambda_line_needs_schemes_of_the_family(networks):
     rows = networks.runs(80, alpha=(1, 1, 1), beta=1)
     assert possible(rows)["lambda_line"] == "no done run has a scheme of the family ZeroSNet(λ)"
 
 
-def test_ticks_hold_the_ends_of_the_region_and_keep_their_distance():
+def test_lambda_ticks_include_the_region_ends_and_do_not_crowd():
     found = ticks(-7.5, 15.0, 0.2, lambda value: 12 * value)
     assert -1.0 in found
     assert 1 / 3 in found

@@ -25,7 +25,7 @@ def line(axes, label):
     return found.get_xydata()
 
 
-def test_k_is_drawn_by_block_with_the_mean_over_the_seeds(networks, said):
+def test_learned_k_is_drawn_by_block_with_the_mean_over_seeds(networks, said):
     rows = networks.runs(90, 91, learned="k", coefficients=[k(-0.1, -0.3, 0.2), k(-0.3, -0.1, 0.4)])
     figure = draw("learned_coefficients", rows)
     (axes,) = figure.axes
@@ -36,14 +36,14 @@ def test_k_is_drawn_by_block_with_the_mean_over_the_seeds(networks, said):
     assert "mean over 2 seeds" in said(figure)
 
 
-def test_lambda_is_recovered_from_the_coefficients_of_each_block(networks):
+def test_learned_lambda_is_recovered_from_each_blocks_coefficients(networks):
     rows = networks.runs(90, learned="lambda", coefficients=[lambdas(1.0, 0.8, -2.0)])
     (axes,) = draw("learned_coefficients", rows).axes
     assert axes.get_ylabel() == "λₙ"
     assert line(axes, "λₙ") == approx([(1, 1.0), (2, 0.8), (3, -2.0)])
 
 
-def test_free_coefficients_are_lines_of_their_own_color_and_marker(networks, shown):
+def test_free_coefficients_have_their_own_colors_and_markers(networks, shown):
     rows = networks.runs(
         90, learned="coefficients", coefficients=[[[0.3, 0.5, 1.7], [0.2, 0.6, 1.8]]]
     )
@@ -56,7 +56,7 @@ def test_free_coefficients_are_lines_of_their_own_color_and_marker(networks, sho
     assert {"α₀", "α₁", "β"} <= {text.get_text() for text in shown(figure)}
 
 
-def test_many_coefficients_still_have_different_looks(networks):
+def test_many_free_coefficients_have_distinct_styles(networks):
     rows = networks.runs(90, learned="coefficients", coefficients=[[[0.1] * 33, [0.2] * 33]])
     (axes,) = draw("learned_coefficients", rows).axes
     assert len({(one.get_color(), one.get_marker()) for one in axes.lines}) == 33
@@ -81,12 +81,12 @@ def test_depths_and_models_are_panels_that_share_the_scale_of_their_family(netwo
 
 
 @pytest.mark.parametrize("nothing", [None, [], [[]], "k", [[0.9, None, 1.0]], [1.0], {"a": 1}])
-def test_what_is_no_list_of_coefficients_is_not_drawn(networks, nothing):
+def test_missing_learned_coefficients_are_not_drawn(networks, nothing):
     rows = networks.runs(90, learned="k", coefficients=[nothing])
     assert "learned coefficients" in possible(rows)["learned_coefficients"]
 
 
-def test_a_diverged_run_without_coefficients_does_not_keep_the_others_from_being_drawn(networks):
+def test_a_diverged_run_without_coefficients_does_not_stop_the_figure(networks):
     rows = networks.runs(90, None, learned="k", coefficients=[k(0.1), [[None, None, 1.0]]])
     (axes,) = draw("learned_coefficients", rows).axes
     assert line(axes, "kₙ") == approx([(1, 0.1)])
@@ -97,7 +97,7 @@ def test_runs_of_one_network_with_different_numbers_of_blocks_are_refused(networ
     assert "differ in their blocks" in possible(rows)["learned_coefficients"]
 
 
-def test_a_lambda_without_bound_leaves_a_gap(networks):
+def test_an_infinite_lambda_leaves_a_gap(networks):
     rows = networks.runs(
         90, learned="lambda", coefficients=[[*lambdas(1.0), [0.75, 0.0, 0.25, 1.5], *lambdas(2.0)]]
     )

@@ -19,7 +19,7 @@ def lines(axes):
     ]
 
 
-def test_a_quantity_of_the_whole_network_is_drawn_by_epoch_with_the_seeds_band(networks):
+def test_network_quantities_are_drawn_by_epoch_with_a_band_over_seeds(networks):
     rows = networks.runs(90, 94)
     probes = networks.probes(rows, value=lambda row, epoch, layer: epoch + row["seed"])
     (axes,) = draw("probes", rows, [], probes).axes
@@ -31,7 +31,7 @@ def test_a_quantity_of_the_whole_network_is_drawn_by_epoch_with_the_seeds_band(n
     assert (axes.get_title(), axes.get_xlabel()) == ("feature_norms: norm", "Epoch")
 
 
-def test_a_quantity_of_many_layers_is_drawn_by_layer_after_the_last_epoch(networks):
+def test_quantities_of_many_layers_are_drawn_by_layer_after_the_last_epoch(networks):
     rows = [*networks.runs(90), *networks.runs(80, **UNSTABLE)]
     probes = networks.probes(
         rows, layers=BLOCKS, value=lambda row, epoch, layer: layer * 10 + epoch
@@ -42,7 +42,7 @@ def test_a_quantity_of_many_layers_is_drawn_by_layer_after_the_last_epoch(networ
     assert axes.get_xlabel() == "Block, after epoch 2"
 
 
-def test_few_layers_have_lines_of_their_own_named_at_their_ends(networks, said):
+def test_quantities_of_few_layers_are_one_labelled_line_per_layer(networks, said):
     rows = [*networks.runs(90), *networks.runs(80, **UNSTABLE)]
     figure = draw("probes", rows, [], networks.probes(rows, layers=["stage1", "stage2"]))
     assert len(lines(figure.axes[0])) == 4
@@ -50,7 +50,7 @@ def test_few_layers_have_lines_of_their_own_named_at_their_ends(networks, said):
         assert text in said(figure)
 
 
-def test_one_epoch_is_enough_for_layers_and_one_value_for_nothing(networks, said):
+def test_one_epoch_suffices_by_layer_and_single_values_are_left_out(networks, said):
     rows = networks.runs(90)
     by_layer = networks.probes(rows, layers=["stem", "fc"], epochs=[3])
     single = networks.probes(rows, probe="runtime", quantity="train_seconds[128]", epochs=[0])
@@ -62,7 +62,7 @@ def test_one_epoch_is_enough_for_layers_and_one_value_for_nothing(networks, said
         draw("probes", rows, [], single)
 
 
-def test_parts_of_a_quantity_are_drawn_if_they_are_chosen(networks, said):
+def test_parts_of_a_quantity_are_drawn_if_chosen(networks, said):
     rows = networks.runs(90)
     part = networks.probes(rows, quantity="within[3]")
     figure = draw("probes", rows, [], networks.probes(rows, quantity="within") + part)
@@ -71,7 +71,7 @@ def test_parts_of_a_quantity_are_drawn_if_they_are_chosen(networks, said):
     assert draw("probes", rows, [], part).axes[0].get_title() == "feature_norms: within[3]"
 
 
-def test_values_over_decades_are_on_a_logarithmic_axis(networks, said):
+def test_values_spanning_decades_get_a_logarithmic_axis(networks, said):
     rows = [*networks.runs(90), *networks.runs(80, **UNSTABLE)]
     probes = networks.probes(
         rows, layers=BLOCKS, value=lambda row, epoch, layer: row["max_root_modulus"] ** layer
@@ -94,7 +94,7 @@ def test_a_line_has_a_gap_where_a_network_lacks_layers(networks):
     assert sorted(sum(np.isnan(y) for _, y in line) for line in found) == [0, 1]
 
 
-def test_a_diverged_run_ends_in_a_cross_and_stays_out_of_the_mean(networks, said):
+def test_a_diverged_run_ends_in_a_cross_and_is_excluded_from_the_mean(networks, said):
     rows = networks.runs(90, None)
     probes = networks.probes(
         rows,
@@ -108,7 +108,7 @@ def test_a_diverged_run_ends_in_a_cross_and_stays_out_of_the_mean(networks, said
     assert "1 of 2 runs diverged" in said(figure)
 
 
-def test_what_does_not_fit_on_a_page_is_refused_with_the_way_out(networks):
+def test_probe_figures_too_large_for_a_page_are_refused_with_a_hint(networks):
     rows = networks.runs(90)
     many = [row for n in range(13) for row in networks.probes(rows, quantity=f"q{n}")]
     assert "--quantity" in possible(rows, [], many)["probes"]

@@ -16,7 +16,7 @@ def drawn(axes):
     return sorted((complex(x, y) for x, y in axes.lines[0].get_xydata()), key=abs)
 
 
-def test_the_roots_of_a_scheme_are_drawn_with_the_unit_circle_to_scale(networks):
+def test_roots_are_drawn_to_scale_with_the_unit_circle(networks):
     (axes,) = draw("roots", networks.zerosnet("1/2", 90)).axes
     expected = sorted(multistep.zerosnet("1/2").roots, key=abs)
     assert sorted(map(abs, drawn(axes))) == pytest.approx(list(map(abs, expected)))
@@ -29,14 +29,14 @@ def test_the_roots_of_a_scheme_are_drawn_with_the_unit_circle_to_scale(networks)
     assert axes.get_xlim() == axes.get_ylim()
 
 
-def test_limits_hold_the_circle_and_every_root(networks):
+def test_axis_limits_include_the_unit_circle_and_every_root(networks):
     (axes,) = draw("roots", networks.runs(90, **UNSTABLE)).axes
     low, high = axes.get_xlim()
     assert low < -4.24
     assert high > 4.24
 
 
-def test_a_scheme_has_one_panel_for_all_its_networks_and_the_color_of_its_group(networks):
+def test_a_scheme_has_one_panel_for_all_its_networks(networks):
     rows = [
         *networks.runs(90, 91, depth=20),
         *networks.runs(92, depth=32),
@@ -48,14 +48,14 @@ def test_a_scheme_has_one_panel_for_all_its_networks_and_the_color_of_its_group(
     assert unstable.lines[0].get_marker() == "^"
 
 
-def test_repeated_roots_are_one_mark_with_their_number(networks, shown):
+def test_repeated_roots_are_one_mark_with_their_multiplicity(networks, shown):
     figure = draw("roots", networks.runs(90))
     assert len(drawn(figure.axes[0])) == 2
     assert "2×" in [text.get_text() for text in shown(figure)]
 
 
 @given(st.lists(st.fractions(-4, 4, max_denominator=12), min_size=1, max_size=5))
-def test_roots_agree_with_the_exact_ones(alpha):
+def test_drawn_roots_match_the_exact_ones(alpha):
     found = characteristic_roots([float(a) for a in alpha])
     assert sum(count for _, count in found) == len(alpha)
     exact = multistep.LinearMultistepScheme.of(tuple(alpha), 1).roots
@@ -64,7 +64,7 @@ def test_roots_agree_with_the_exact_ones(alpha):
         assert min(abs(root - one) for one, _ in found) < 2e-3 * max(1, abs(root))
 
 
-def test_more_schemes_than_panels_stand_together_in_two_colors(networks, said):
+def test_more_schemes_than_panels_share_one_panel_in_two_colors(networks, said):
     figure = draw("roots", networks.grid(40, seeds=1))
     (axes,) = figure.axes
     marks = [line for line in axes.lines if line.get_linestyle() == "None"]

@@ -12,7 +12,7 @@ def line(axes, label):
     return [tuple(point) for point in found.get_xydata()]
 
 
-def test_a_panel_has_the_mean_of_test_and_training_accuracy_and_the_seeds_band(networks):
+def test_panels_show_mean_test_and_train_accuracy_with_a_band_over_seeds(networks):
     rows = networks.runs(90, 94)
     (axes,) = draw("training_curves", rows, networks.epochs(rows)).axes
     assert line(axes, "test") == [(1, 62), (2, 72), (3, 82), (4, 92)]
@@ -24,7 +24,7 @@ def test_a_panel_has_the_mean_of_test_and_training_accuracy_and_the_seeds_band(n
         assert (heights.min(), heights.max()) == (low, high)
 
 
-def test_every_network_has_a_panel_with_the_others_in_the_back(networks):
+def test_every_network_has_a_panel_with_the_others_in_the_background(networks):
     rows = [*networks.runs(90, 92), *networks.runs(80, 82, **UNSTABLE)]
     stable, unstable = draw("training_curves", rows, networks.epochs(rows)).axes
     assert stable.get_title() == "1.00, 0.33, 0.33"
@@ -35,14 +35,14 @@ def test_every_network_has_a_panel_with_the_others_in_the_back(networks):
     assert len(behind) == 1
 
 
-def test_only_networks_of_the_same_depth_stand_behind_one_another(networks):
+def test_the_background_shows_only_networks_of_the_same_depth(networks):
     rows = [*networks.runs(90, depth=20), *networks.runs(80, depth=32)]
     axes = draw("training_curves", rows, networks.epochs(rows)).axes
     assert [a.get_title().split("\n")[0] for a in axes] == ["depth 20", "depth 32"]
     assert not [one for a in axes for one in a.lines if one.get_color() == "#c8c8c8"]
 
 
-def test_a_diverged_run_ends_in_a_cross_and_stays_out_of_the_mean(networks, said):
+def test_a_diverged_run_ends_in_a_cross_and_is_excluded_from_the_mean(networks, said):
     rows = networks.runs(90, None)
     figure = draw("training_curves", rows, networks.epochs(rows))
     (axes,) = figure.axes
@@ -52,19 +52,19 @@ def test_a_diverged_run_ends_in_a_cross_and_stays_out_of_the_mean(networks, said
     assert "one seed each" in said(figure)
 
 
-def test_epochs_in_any_order_are_drawn_in_order(networks):
+def test_unsorted_epochs_are_drawn_in_order(networks):
     rows = networks.runs(90)
     (axes,) = draw("training_curves", rows, reversed(networks.epochs(rows))).axes
     assert [x for x, _ in line(axes, "test")] == [1, 2, 3, 4]
 
 
-def test_networks_without_epochs_are_counted(networks, said):
+def test_networks_without_epochs_are_counted_in_the_note(networks, said):
     rows = [*networks.runs(90), *networks.runs(80, **UNSTABLE)]
     figure = draw("training_curves", rows, networks.epochs(rows[:1]))
     assert len(figure.axes) == 1
     assert "networks without epochs left out (1)" in said(figure)
 
 
-def test_too_many_networks_are_refused(networks):
+def test_training_curves_of_too_many_networks_are_refused(networks):
     rows = networks.grid(37, seeds=1)
     assert "37 networks" in possible(rows, networks.epochs(rows))["training_curves"]
