@@ -163,19 +163,6 @@ def square_pattern(lambda_: Any) -> tuple[Any, Any, Any, Any]:
     return 3 * side, -1 / lambda_, side, (3 * lambda_ - 1) / (2 * lambda_)
 
 
-def tm_resnet() -> LinearMultistepScheme:
-    """y_{n+1} = 3/2 y_n - y_{n-1} + 1/2 y_{n-2} + f(y_n), the Taylor multistep method.
-
-    It is ZeroSNet with lambda = 1, of order 2 (the TM-ResNet paper claims a local error of
-    O(tau^4); the order conditions give O(tau^3)).
-    """
-    return zerosnet(1)
-
-
-OPTIMAL_LAMBDA = Fraction(-9, 5)
-"""ZeroSNet-Opt (Theorem 3): alpha = 1/3, 5/9, 1/9; beta = 16/9; moduli 1, 1/3, 1/3."""
-
-
 @lru_cache(maxsize=4096)
 def scheme_from_floats(alpha: tuple[float, ...], beta: float) -> LinearMultistepScheme:
     """The scheme that stored floats stand for; cached, since a sweep repeats its schemes."""

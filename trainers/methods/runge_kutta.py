@@ -1,4 +1,4 @@
-"""Explicit Runge-Kutta methods: Butcher tableaux, order conditions, stability polynomial.
+"""Explicit Runge-Kutta methods by their Butcher tableaux.
 
     k_i = f(y_n + h sum_{j<i} a_ij k_j),    y_{n+1} = y_n + h sum_i b_i k_i
 
@@ -11,30 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 
 from trainers.methods.fractions import exact, format_number
-from trainers.methods.multistep import CONSISTENCY_TOLERANCE, Coefficient
-from trainers.methods.polynomials import Polynomial
-
-Tree = tuple["Tree", ...]
-"""A rooted tree as the trees that hang from its root; () is the root alone."""
-
-_TREES: tuple[tuple[Tree, ...], ...] = (
-    ((),),
-    (((),),),
-    (((), ()), (((),),)),
-    (((), (), ()), ((), ((),)), (((), ()),), ((((),),),)),
-)
-"""The rooted trees of 1, 2, 3 and 4 nodes: 1, 1, 2 and 4 order conditions."""
-
-HIGHEST_ORDER = len(_TREES)
-"""`order` stops counting here."""
+from trainers.methods.multistep import Coefficient
 
 
 @dataclass(frozen=True)
 class Tableau:
-    """The coefficients of one explicit Runge-Kutta method of s stages, and what follows from them.
+    """The coefficients of one explicit Runge-Kutta method of s stages.
 
     Methods that are not consistent are allowed, as inconsistent multistep schemes are: what they
     do to a network is worth measuring.
@@ -92,70 +76,6 @@ class Tableau:
     def stages(self) -> int:
         """s: how often a step evaluates f."""
         return len(self.b)
-
-    @property
-    def c(self) -> tuple[Fraction, ...]:
-        """When each stage evaluates f, in steps: the row sums of a."""
-        return tuple(sum(row, Fraction(0)) for row in self.a)
-
-    @property
-    def consistent(self) -> bool:
-        """Whether the order is at least 1: the weights sum to 1."""
-        return self.order >= 1
-
-    @cached_property
-    def order(self) -> int:
-        """The largest p, up to HIGHEST_ORDER, for which the conditions of orders 1 .. p hold.
-
-        One condition for each rooted tree t of at most p nodes, sum_i b_i phi_i(t) = 1 / gamma(t)
-        (Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I, Theorem II.2.13).
-        The first are sum b = 1; sum b c = 1/2; sum b c^2 = 1/3 and sum b a c = 1/6. The local error
-        is then O(h^{p+1}). "Holds" means within CONSISTENCY_TOLERANCE.
-        """
-        for nodes, trees in enumerate(_TREES, start=1):
-            for tree in trees:
-                found = _dot(self.b, self._elementary_weights(tree))
-                if abs(found - Fraction(1, _density(tree))) > CONSISTENCY_TOLERANCE:
-                    return nodes - 1
-        return HIGHEST_ORDER
-
-    def _elementary_weights(self, tree: Tree) -> tuple[Fraction, ...]:
-        """phi_i(t) of each stage i: the product of sum_j a_ij phi_j over the trees at the root."""
-        weights = [Fraction(1)] * self.stages
-        for branch in tree:
-            below = self._elementary_weights(branch)
-            for i, row in enumerate(self.a):
-                weights[i] *= _dot(row, below)
-        return tuple(weights)
-
-    @property
-    def stability_polynomial(self) -> Polynomial:
-        """R of y_{n+1} = R(h lambda) y_n for y' = lambda y: s + 1 coefficients, highest first.
-
-        R(z) = 1 + sum_k b a^{k-1} 1 z^k. A method of order p agrees with exp(z) up to z^p.
-        """
-        powers = tuple([Fraction(1)] * self.stages)
-        coefficients = [Fraction(1)]
-        for _ in range(self.stages):
-            coefficients.append(_dot(self.b, powers))
-            powers = tuple(_dot(row, powers) for row in self.a)
-        return tuple(reversed(coefficients))
-
-
-def _dot(left: tuple[Fraction, ...], right: tuple[Fraction, ...]) -> Fraction:
-    return sum((x * y for x, y in zip(left, right, strict=True)), Fraction(0))
-
-
-def _nodes(tree: Tree) -> int:
-    return 1 + sum(map(_nodes, tree))
-
-
-def _density(tree: Tree) -> int:
-    """gamma(t): the number of nodes times the densities of the trees at the root."""
-    density = _nodes(tree)
-    for branch in tree:
-        density *= _density(branch)
-    return density
 
 
 EULER = Tableau.of([[]], [1])

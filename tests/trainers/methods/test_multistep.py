@@ -12,12 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trainers.methods.multistep import (
-    OPTIMAL_LAMBDA,
     LinearMultistepScheme,
     lm_resnet,
     preresnet,
     scheme_from_floats,
-    tm_resnet,
     zerosnet,
 )
 
@@ -39,6 +37,9 @@ TABLE_10 = [
 
 # Its rows that belong to the lambda family.
 TABLE_10_LAMBDA = {1: "1/4", 2: "-1/5", 3: "-1/2", 4: "1/2", 7: 10, 9: "-9/5"}
+
+# ZeroSNet-Opt's lambda (Theorem 3).
+OPTIMAL = Fraction(-9, 5)
 
 # The five-instant formula of Zhang dynamics: third order, zero stable.
 THIRD_ORDER = of(("-1/8", "3/4", "5/8", "-1/4"), "9/4")
@@ -68,7 +69,7 @@ def test_rows_of_table_10_are_consistent_if_they_have_a_lambda(row: int) -> None
 
 
 def test_the_optimal_scheme_in_floats_is_its_fractions() -> None:
-    optimal = zerosnet(OPTIMAL_LAMBDA)
+    optimal = zerosnet(OPTIMAL)
     assert optimal == zerosnet(-1.8) == scheme_from_floats((1 / 3, 5 / 9, 1 / 9), 16 / 9)
     assert optimal.alpha == (Fraction(1, 3), Fraction(5, 9), Fraction(1, 9))
     assert optimal.beta == Fraction(16, 9)
@@ -77,8 +78,8 @@ def test_the_optimal_scheme_in_floats_is_its_fractions() -> None:
 
 
 def test_the_taylor_scheme_is_zerosnet_with_lambda_1() -> None:
-    assert tm_resnet() == of((1.5, -1, 0.5), 1)
-    assert tm_resnet().root_moduli == pytest.approx((1, math.sqrt(0.5), math.sqrt(0.5)), abs=1e-12)
+    assert zerosnet(1) == of((1.5, -1, 0.5), 1)
+    assert zerosnet(1).root_moduli == pytest.approx((1, math.sqrt(0.5), math.sqrt(0.5)), abs=1e-12)
 
 
 near_a_boundary = st.builds(
@@ -210,10 +211,10 @@ def fitted_slope(steps: list[float], errors: list[float]) -> float:
         lm_resnet(0),
         of(("1/2", "1/2"), "3/2"),
         of((0.8, 0.3, -0.1), 1.1),
-        zerosnet(OPTIMAL_LAMBDA),
+        zerosnet(OPTIMAL),
         zerosnet(-10),
         zerosnet("1/2"),
-        tm_resnet(),
+        zerosnet(1),
         zerosnet(10),
         THIRD_ORDER,
     ],
@@ -256,7 +257,7 @@ def test_unstable_schemes_do_not_converge_though_consistent(
         preresnet(),
         lm_resnet("1/2"),
         zerosnet("1/4"),
-        zerosnet(OPTIMAL_LAMBDA),
+        zerosnet(OPTIMAL),
         UNSTABLE_THIRD_ORDER,
         THIRD_ORDER,
     ],

@@ -52,7 +52,11 @@ class RestartingOptions(MultistepOptions):
 
 
 class TaylorOptions(MultistepOptions):
-    """TM-ResNet starts with a boot block of three residual blocks (its Figure 1)."""
+    """TM-ResNet starts with a boot block of three residual blocks (its Figure 1).
+
+    Its scheme, 3/2, -1, 1/2; 1, is of order 2: the paper claims a local error of O(tau^4), and the
+    order conditions give O(tau^3).
+    """
 
     start_blocks: Whole | None = Field(default=3, ge=0)
 
