@@ -41,13 +41,7 @@ class EagerRun:
         self._config = config
         self._device = data.padded.device
         self.network = build_network(config, str(self._device)).train()
-        recipe = config.training.optimizer
-        self._optimizer = SGD(
-            self.network.parameters(),
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            nesterov=recipe.nesterov,
-        )
+        self._optimizer = SGD(self.network.parameters(), config.training.optimizer)
         self._learning_rate = config.training.learning_rate(1)
         self._batches = batches(data, config, batches_a_gather=1)
         self._loss = torch.zeros((), device=self._device)

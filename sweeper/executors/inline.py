@@ -28,10 +28,6 @@ class InlineExecutor(Executor):
     @classmethod
     @override
     def start(cls, options: ExecutorOptions) -> Self:
-        if options.address is not None or options.dashboard:
-            raise ResourceError(
-                "--ray-address and --ray-dashboard need --executor ray: inline runs in this process"
-            )
         if gpus := options.resources.gpus:
             import torch
 

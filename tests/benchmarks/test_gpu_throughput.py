@@ -41,6 +41,7 @@ from torch import nn
 import trainers.training.train
 from trainers.config.job import TrainingJob
 from trainers.config.run import Precision
+from trainers.config.training import OptimizerConfig
 from trainers.data.loading import Split
 from trainers.optim.sgd import SGD
 from trainers.training.train import build_network
@@ -127,7 +128,10 @@ def test_all_parameters_at_once_have_the_bits_of_sgd(
     recipe = {"momentum": momentum, "weight_decay": weight_decay, "nesterov": nesterov}
     ours = [nn.Parameter(value.clone()) for value in start]
     theirs = [nn.Parameter(value.clone()) for value in start]
-    foreach, sgd = ForeachSGD(ours, **recipe), SGD(theirs, **recipe)
+    foreach, sgd = (
+        ForeachSGD(ours, **recipe),
+        SGD(theirs, OptimizerConfig.model_construct(**recipe)),
+    )
     for step in range(5):
         for one, other in zip(ours, theirs, strict=True):
             one.grad = torch.randn(one.shape, generator=generator)

@@ -31,8 +31,6 @@ class DatasetConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _defaults_of_the_dataset(cls, data: Any) -> Any:
-        if isinstance(data, DatasetConfig):
-            return data
         facts = _fixed_facts(data["name"])
         return {
             "crop_padding": facts.crop_padding,

@@ -67,38 +67,7 @@ def evaluate(
     precision: Precision = "fp32",
     heartbeat: Callable[[], None] | None = None,
 ) -> Measurement:
-    """One evaluation of a trained network; `config` None is the clean one.
-
-    Arguments and result as those of `accuracy_and_loss`. The perturbation is fresh for each call,
-    so that its noise does not depend on what was measured before.
-    """
-    perturb = None if config is None else EVALUATIONS[config.kind].resolve()(config)
-    return accuracy_and_loss(
-        network,
-        images,
-        labels,
-        mean,
-        std,
-        device=device,
-        precision=precision,
-        perturb=perturb,
-        heartbeat=heartbeat,
-    )
-
-
-def accuracy_and_loss(
-    network: nn.Module,
-    images: Tensor,
-    labels: Tensor,
-    mean: Sequence[float],
-    std: Sequence[float],
-    *,
-    device: torch.device,
-    precision: Precision = "fp32",
-    perturb: Perturb | None = None,
-    heartbeat: Callable[[], None] | None = None,
-) -> Measurement:
-    """Classifies all images in evaluation mode, without gradients.
+    """One evaluation of a trained network, in evaluation mode and without gradients.
 
     Each batch is scaled to [0, 1], perturbed, clipped to [0, 1], normalised, and classified
     (ZeroSNet, "Robustness"). An image with any logit that is not finite counts as wrong, and the
@@ -109,9 +78,10 @@ def accuracy_and_loss(
         images: (N, C, H, W), uint8, N >= 1, on any device.
         labels: (N,), int64, on any device.
         mean, std: one number a channel, for normalisation.
+        config: None for clean images. The perturbation is fresh for each call, so that its noise
+            does not depend on what was measured before.
         device: where to compute.
         precision: "bf16" runs the network under autocast; the loss is computed in float32.
-        perturb: None for clean images.
         heartbeat: called before each pass of a batch through the network.
 
     Raises:
@@ -121,6 +91,7 @@ def accuracy_and_loss(
     if count == 0 or labels.shape != (count,):
         raise ValueError(f"{count} images and labels of shape {tuple(labels.shape)}")
 
+    perturb = None if config is None else EVALUATIONS[config.kind].resolve()(config)
     at_once = forward_batch(device)
 
     def logits(pixels: Tensor) -> Tensor:

@@ -29,9 +29,6 @@ is computed in floating point, so that this only has to absorb the rounding of s
 CONSISTENCY_TOLERANCE = 1e-9
 """An order condition counts as met when its two sides differ by no more than this."""
 
-HIGHEST_ORDER = 12
-"""`order` stops counting here; an explicit scheme with one f and d steps has order d at most."""
-
 
 @dataclass(frozen=True)
 class LinearMultistepScheme:
@@ -108,15 +105,16 @@ class LinearMultistepScheme:
             1 = sum_i alpha_i (-i)^q + beta q 0^{q-1}      for q = 0 .. p,
 
         that is sum alpha_i = 1, beta - sum i alpha_i = 1, sum i^2 alpha_i = 1, and so on.
-        The local error is then O(h^{p+1}). Order 0 keeps constants but does not converge.
+        The local error is then O(h^{p+1}). Order 0 keeps constants but does not converge. With one
+        f and d steps p is d at most.
         """
-        for q in range(HIGHEST_ORDER + 1):
+        for q in range(self.steps + 1):
             combined = sum((a * (-i) ** q for i, a in enumerate(self.alpha)), Fraction(0))
             if q == 1:
                 combined += self.beta
             if abs(combined - 1) > CONSISTENCY_TOLERANCE:
                 return q - 1
-        return HIGHEST_ORDER
+        return self.steps
 
     def __str__(self) -> str:
         """Such as "1/3, 5/9, 1/9; 16/9": the alphas, then beta."""

@@ -49,12 +49,10 @@ class SchemeConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _from_spec(cls, data: Any) -> Any:
-        if isinstance(data, SchemeConfig):
-            return data
-        if not isinstance(data, dict) or "learned" in data:
-            if isinstance(data, dict):
-                return data
+        if not isinstance(data, dict):
             raise ValueError(f"{data!r} is not a scheme: {_FORMS}")
+        if "learned" in data:
+            return data
         trainable = data.get("trainable", False)
         if not isinstance(trainable, bool):
             raise ConfigError("trainable", f"trainable is true or false, not {trainable!r}")

@@ -109,7 +109,7 @@ def count(
         TrainerError: the network cannot be built, or takes no such image.
     """
     structure = None if scheme is None else (scheme.steps, scheme.learned)
-    key = _key(architecture, options, structure, channels, classes, size)
+    key = _key(architecture, options, structure, (channels, classes, size))
     if key not in _known:
         measure = pkgutil.resolve_name("trainers.models.building:measure")
         image = {"channels": channels, "classes": classes, "size": size}
@@ -129,12 +129,10 @@ def _key(
     architecture: Architecture,
     options: ModelOptions,
     structure: tuple[int, str | None] | None,
-    channels: int,
-    classes: int,
-    size: int,
+    image: tuple[int, int, int],
 ) -> str:
     model = options.model_dump(mode="json")
-    what = [_code(architecture), model, structure, channels, classes, size]
+    what = [_code(architecture), model, structure, *image]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
+from trainers.config.training import OptimizerConfig
+
 
 class SGD:
     """Heavy-ball momentum (Polyak 1964), or Nesterov's as Sutskever et al. (2013) write it.
@@ -21,18 +23,9 @@ class SGD:
     starts as g; w = w - lr v, with Nesterov's w - lr (g + momentum v).
     """
 
-    def __init__(
-        self,
-        parameters: Iterable[Parameter],
-        *,
-        momentum: float,
-        weight_decay: float,
-        nesterov: bool,
-    ) -> None:
+    def __init__(self, parameters: Iterable[Parameter], recipe: OptimizerConfig) -> None:
         self._parameters = [parameter for parameter in parameters if parameter.requires_grad]
-        self._momentum = momentum
-        self._weight_decay = weight_decay
-        self._nesterov = nesterov
+        self._recipe = recipe
         self._velocities: dict[int, Tensor] = {}
 
     def zero_grad(self) -> None:
@@ -43,20 +36,21 @@ class SGD:
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
         """One step along the current gradients."""
+        momentum, weight_decay = self._recipe.momentum, self._recipe.weight_decay
         for index, parameter in enumerate(self._parameters):
             if parameter.grad is None:
                 continue
             gradient = parameter.grad
-            if self._weight_decay != 0:
-                gradient = gradient.add(parameter, alpha=self._weight_decay)
-            if self._momentum != 0:
+            if weight_decay != 0:
+                gradient = gradient.add(parameter, alpha=weight_decay)
+            if momentum != 0:
                 velocity = self._velocities.get(index)
                 if velocity is None:
                     velocity = self._velocities[index] = gradient.clone()
                 else:
-                    velocity.mul_(self._momentum).add_(gradient)
-                if self._nesterov:
-                    gradient = gradient.add(velocity, alpha=self._momentum)
+                    velocity.mul_(momentum).add_(gradient)
+                if self._recipe.nesterov:
+                    gradient = gradient.add(velocity, alpha=momentum)
                 else:
                     gradient = velocity
             parameter.add_(gradient, alpha=-learning_rate)

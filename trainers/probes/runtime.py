@@ -63,13 +63,7 @@ def _training(subject: Subject, size: int, epoch: int) -> Callable[[], object]:
     """A step of training with `size` images: crops, forward and backward pass, and the update."""
     config, device = subject.config, subject.device
     network = subject.copy().train()
-    recipe = config.training.optimizer
-    optimizer = SGD(
-        network.parameters(),
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        nesterov=recipe.nesterov,
-    )
+    optimizer = SGD(network.parameters(), config.training.optimizer)
     _begin_epoch(network, config.seed, epoch)
     padding = config.dataset.crop_padding
     offsets, flipped = draw(

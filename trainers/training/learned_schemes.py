@@ -27,25 +27,18 @@ def block_schemes(network: nn.Module) -> list[BlockScheme] | None:
 
 def _block(number: int, learned: Learned) -> BlockScheme:
     *alpha, beta = learned.coefficients().tolist()
-    block: BlockScheme = {
+    scheme = learned.scheme() if all(map(math.isfinite, (*alpha, beta))) else None
+    moduli = _finite(scheme.root_moduli) if scheme else None
+    return {
         "block": number,
         "alpha": _finite(alpha),
         "beta": _finite([beta])[0],
-        "root_moduli": None,
-        "max_root_modulus": None,
-        "zero_stable": None,
-        "consistent": None,
-        "order": None,
+        "root_moduli": moduli,
+        "max_root_modulus": moduli[0] if moduli else None,
+        "zero_stable": scheme.zero_stable if scheme else None,
+        "consistent": scheme.consistent if scheme else None,
+        "order": scheme.order if scheme else None,
     }
-    if all(map(math.isfinite, (*alpha, beta))):
-        scheme = learned.scheme()
-        moduli = _finite(scheme.root_moduli)
-        block["root_moduli"] = moduli
-        block["max_root_modulus"] = moduli[0]
-        block["zero_stable"] = scheme.zero_stable
-        block["consistent"] = scheme.consistent
-        block["order"] = scheme.order
-    return block
 
 
 def _finite(values: Iterable[float]) -> list[float | None]:

@@ -87,13 +87,7 @@ class _Training:
         self.test_labels = torch.tensor(test_split.labels, device=self.device)
         self.network = build_network(job.config, job.device)
         self.passes = _passes(self.network, job, self.device)
-        recipe = job.config.training.optimizer
-        self.optimizer = SGD(
-            self.network.parameters(),
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            nesterov=recipe.nesterov,
-        )
+        self.optimizer = SGD(self.network.parameters(), job.config.training.optimizer)
         self.epochs: list[EpochMetrics] = []
         self.probed: list[ProbeValue] = []
         self.probing = Probing(self._subject()) if job.config.probes else None

@@ -8,7 +8,7 @@ from torch import nn
 from trainers.config.evaluations import FastGradientSign, ProjectedGradientDescent, parse_evaluation
 from trainers.data.loading import load
 from trainers.evaluation import attacks
-from trainers.evaluation.measure import EVALUATION_BATCH, accuracy_and_loss, evaluate
+from trainers.evaluation.measure import EVALUATION_BATCH, evaluate
 from trainers.run import evaluate_stored, run
 from trainers.storage import open_folder
 
@@ -341,15 +341,14 @@ class TestRuns:
         calls = []
         _, test = load("digits", NO_DATA)
         images, labels = torch.tensor(test.images), torch.tensor(test.labels)
-        attack = attacks.pgd(ProjectedGradientDescent(epsilon=0.1, steps=3))
-        accuracy_and_loss(
+        evaluate(
             nn.Sequential(nn.Flatten(), nn.Linear(64, 10)),
             images,
             labels,
             (0.3,),
             (0.3,),
+            ProjectedGradientDescent(epsilon=0.1, steps=3),
             device=CPU,
-            perturb=attack,
             heartbeat=lambda: calls.append(1),
         )
         # 500 images, in four parts for a gradient, three steps, and the last pass.

@@ -4,13 +4,19 @@ import pytest
 import torch
 from torch import nn
 
-from trainers.config.evaluations import EVALUATIONS, ConstantNoise, GaussianNoise, parse_evaluation
+from trainers.config.evaluations import (
+    EVALUATIONS,
+    ConstantNoise,
+    FastGradientSign,
+    GaussianNoise,
+    parse_evaluation,
+)
 from trainers.data import files
 from trainers.data.augment import normalize
 from trainers.data.datasets import DATASETS, Dataset
 from trainers.data.loading import load
 from trainers.errors import DatasetMissingError
-from trainers.evaluation.measure import EVALUATION_BATCH, Measurement, accuracy_and_loss, evaluate
+from trainers.evaluation.measure import EVALUATION_BATCH, Measurement, evaluate
 
 CPU = torch.device("cpu")
 EXAMPLES = {
@@ -208,18 +214,10 @@ def test_precision_is_the_networks_and_the_loss_is_float32(precision, dtype):
 
 
 def test_an_attack_has_labels_logits_and_gradients():
-    def towards_a_larger_loss(pixels, labels, logits):
-        with torch.enable_grad():
-            moved = pixels.clone().requires_grad_()
-            loss = nn.functional.cross_entropy(logits(moved), labels)
-            (gradient,) = torch.autograd.grad(loss, moved)
-        return pixels + 0.15 * gradient.sign()
-
-    labels = torch.tensor([0, 0, 0, 1, 1, 1])
-    options = {"mean": (0.2,), "std": (0.5,), "device": CPU}
-    network = Threshold(0.6)  # 0.5 before normalisation
-    clean = accuracy_and_loss(network, greys(), labels, **options)
-    attacked = accuracy_and_loss(network, greys(), labels, **options, perturb=towards_a_larger_loss)
+    given = (Threshold(0.6), greys(), [0, 0, 0, 1, 1, 1])  # 0.5 before normalisation
+    options = {"mean": (0.2,), "std": (0.5,)}
+    clean = measured(*given, **options)
+    attacked = measured(*given, FastGradientSign(epsilon=0.15), **options)
     assert clean.accuracy == 100
     assert attacked.accuracy == 100 * 4 / 6  # 0.4 and 0.6 cross the threshold
 
