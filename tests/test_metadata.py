@@ -18,7 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CITATION = YAML(typ="safe").load(ROOT / "CITATION.cff")
 
 
-def test_the_citation_is_valid() -> None:
+def test_citation_cff_is_valid() -> None:
     done = subprocess.run(
         [BIN / "check-jsonschema", "--builtin-schema", "vendor.citation-file-format",
          ROOT / "CITATION.cff"],
@@ -27,7 +27,7 @@ def test_the_citation_is_valid() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_the_five_papers_are_cited_by_the_titles_that_they_have() -> None:
+def test_citation_cff_has_the_titles_of_the_five_papers() -> None:
     assert {reference["title"] for reference in CITATION["references"]} == {
         "Zero Stability Well Predicts Performance of Convolutional Neural Networks",
         "Beyond Finite Layer Neural Networks: Bridging Deep Architectures and Numerical"
@@ -38,7 +38,7 @@ def test_the_five_papers_are_cited_by_the_titles_that_they_have() -> None:
     }
 
 
-def test_package_licence_and_citation_say_the_same() -> None:
+def test_package_metadata_licence_and_citation_agree() -> None:
     assert CITATION["title"] == PROJECT["name"]
     assert CITATION["version"] == PROJECT["version"]
     assert CITATION["license"] == PROJECT["license"]
@@ -47,11 +47,11 @@ def test_package_licence_and_citation_say_the_same() -> None:
 
 
 @pytest.mark.parametrize("package", ["results", "sweep_plugins", "sweeper", "trainers"])
-def test_each_package_says_that_it_is_typed(package: str) -> None:
+def test_every_package_has_a_py_typed_marker(package: str) -> None:
     assert (ROOT / package / "py.typed").is_file()
 
 
-def test_requirements_of_tests_are_pinned() -> None:
+def test_test_requirements_are_pinned() -> None:
     pinned = {
         canonicalize_name(line.split("==")[0])
         for line in (ROOT / "constraints.txt").read_text().splitlines()

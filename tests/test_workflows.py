@@ -26,7 +26,7 @@ def commands(job: str) -> list[str]:
     return [step["run"] for step in JOBS[job]["steps"] if "run" in step]
 
 
-def test_the_workflow_is_valid() -> None:
+def test_the_ci_workflow_is_valid() -> None:
     done = subprocess.run(
         [BIN / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", WORKFLOW],
         capture_output=True, text=True,
@@ -34,7 +34,7 @@ def test_the_workflow_is_valid() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_actionlint_finds_nothing() -> None:
+def test_actionlint_accepts_the_ci_workflow() -> None:
     # Its package fetches the program from elsewhere when it is installed, so not everybody has it.
     actionlint = shutil.which("actionlint", path=str(BIN)) or shutil.which("actionlint")
     if actionlint is None:
@@ -43,7 +43,7 @@ def test_actionlint_finds_nothing() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_every_supported_python_is_tested_and_no_other() -> None:
+def test_ci_tests_every_supported_python_and_no_other() -> None:
     tested = JOBS["test"]["strategy"]["matrix"]["python"]
     named = [c.rsplit(" ", 1)[1] for c in PROJECT["classifiers"] if re.search(r" 3\.\d+$", c)]
     assert tested == named
@@ -54,14 +54,14 @@ def test_every_supported_python_is_tested_and_no_other() -> None:
     assert oldest == tested[0]
 
 
-def test_newest_pinned_and_oldest_dependencies_are_tested() -> None:
+def test_ci_tests_newest_pinned_and_oldest_dependencies() -> None:
     matrix = JOBS["test"]["strategy"]["matrix"]
     tested = {*matrix["dependencies"], *(row["dependencies"] for row in matrix["include"])}
     assert tested == {"pinned", "newest"}
     assert "--resolution lowest-direct" in " ".join(commands("oldest"))
 
 
-def test_the_workflow_runs_the_commands_of_the_readme() -> None:
+def test_ci_runs_the_commands_of_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
     for target in ("quickstart", "test"):
         assert f"\n    make {target} " in readme
@@ -71,7 +71,7 @@ def test_the_workflow_runs_the_commands_of_the_readme() -> None:
     assert tests.startswith(".venv/bin/pytest")
 
 
-def test_make_takes_the_versions_that_the_workflow_names() -> None:
+def test_make_uses_the_tool_versions_of_the_workflow() -> None:
     for constraints, words in (("", ""), ("oldest.txt", "--constraint oldest.txt")):
         done = subprocess.run(
             ["make", "--dry-run", "--always-make", "install", f"CONSTRAINTS={constraints}",
@@ -82,7 +82,7 @@ def test_make_takes_the_versions_that_the_workflow_names() -> None:
         assert install.split("'.[dev]'")[1].strip() == words
 
 
-def test_a_commit_passes_what_make_lint_runs() -> None:
+def test_pre_commit_runs_what_make_lint_runs() -> None:
     (repository,) = HOOKS["repos"]
     assert repository["repo"] == "local"
     hooks = {" ".join(hook["entry"].split()[:2]) for hook in repository["hooks"]}

@@ -74,7 +74,7 @@ def run_of(data: TrainingSet, seed: int = 0, precision: Precision = "fp32") -> R
 # The step
 
 
-def test_the_eager_lane_is_the_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_eager_lane_gives_the_trainers_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     config = config_of(MODEL, "fp32")
     pixels, labels = noise_images(2 * BATCH_SIZE, config)
     split = Split(pixels.numpy(), labels.numpy())
@@ -89,7 +89,9 @@ def test_the_eager_lane_is_the_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_steps_without_the_host_have_the_same_bits(data: TrainingSet, precision: Precision) -> None:
+def test_steps_without_host_synchronization_are_bit_identical(
+    data: TrainingSet, precision: Precision
+) -> None:
     eager = EagerRun(config_of(MODEL, precision), data)
     run = run_of(data, precision=precision)
     losses = 0.0
@@ -102,14 +104,14 @@ def test_steps_without_the_host_have_the_same_bits(data: TrainingSet, precision:
     assert run.is_finite()
 
 
-def test_a_run_that_starts_anew_has_the_same_bits(data: TrainingSet) -> None:
+def test_a_restarted_benchmark_run_is_bit_identical(data: TrainingSet) -> None:
     run = run_of(data)
     first = digest_after(run, 2)
     assert digest_after(run, 3) != first
     assert digest_after(run, 2) == first
 
 
-def test_a_loss_that_is_not_finite_shows(data: TrainingSet) -> None:
+def test_a_non_finite_loss_is_detected(data: TrainingSet) -> None:
     run = run_of(data)
     with torch.no_grad():
         next(run.network.parameters()).fill_(torch.inf)
@@ -120,7 +122,7 @@ def test_a_loss_that_is_not_finite_shows(data: TrainingSet) -> None:
 @pytest.mark.parametrize("nesterov", [False, True])
 @pytest.mark.parametrize("weight_decay", [0, 1e-4])
 @pytest.mark.parametrize("momentum", [0, 0.9])
-def test_all_parameters_at_once_have_the_bits_of_sgd(
+def test_foreach_sgd_is_bit_identical_to_sgd(
     momentum: float, weight_decay: float, nesterov: bool
 ) -> None:
     generator = torch.Generator().manual_seed(0)
@@ -144,7 +146,7 @@ def test_all_parameters_at_once_have_the_bits_of_sgd(
             assert one.detach().numpy().tobytes() == other.detach().numpy().tobytes()
 
 
-def test_a_learning_rate_on_the_device_is_the_same_but_for_rounding() -> None:
+def test_a_learning_rate_on_the_device_matches_up_to_rounding() -> None:
     number, tensor = (nn.Parameter(torch.linspace(-1, 1, 50)) for _ in range(2))
     recipe = {"momentum": 0.9, "weight_decay": 1e-4, "nesterov": False}
     steps: list[tuple[nn.Parameter, Any]] = [(number, 0.1), (tensor, torch.tensor(0.1))]
@@ -157,7 +159,7 @@ def test_a_learning_rate_on_the_device_is_the_same_but_for_rounding() -> None:
     assert not torch.equal(number, torch.linspace(-1, 1, 50))
 
 
-def test_a_parameter_without_a_gradient_is_refused() -> None:
+def test_foreach_sgd_refuses_a_parameter_without_a_gradient() -> None:
     parameters = [nn.Parameter(torch.ones(2)) for _ in range(3)]
     parameters[0].grad = torch.ones(2)
     optimizer = ForeachSGD(parameters, momentum=0.9, weight_decay=0, nesterov=False)
@@ -168,7 +170,7 @@ def test_a_parameter_without_a_gradient_is_refused() -> None:
 # Batches
 
 
-def test_many_batches_in_one_gather_are_those_one_by_one() -> None:
+def test_batches_gathered_together_equal_those_gathered_one_by_one() -> None:
     config = config_of(MODEL, "fp32")
     data = TrainingSet.on(CPU, noise_images(5 * BATCH_SIZE + 7, config), config)
     # Two epochs: five whole batches each.
@@ -182,7 +184,7 @@ def test_many_batches_in_one_gather_are_those_one_by_one() -> None:
     assert not torch.equal(one_by_one[0][0], one_by_one[5][0])
 
 
-def test_fused_batches_are_those_of_each_run(data: TrainingSet) -> None:
+def test_fused_batches_equal_those_of_each_run(data: TrainingSet) -> None:
     configs = [config_of(MODEL, "fp32", seed) for seed in (3, 5)]
     separate = [batches(data, config) for config in configs]
     for pixels, labels in islice(fused_batches(data, configs), 3):
@@ -192,7 +194,7 @@ def test_fused_batches_are_those_of_each_run(data: TrainingSet) -> None:
             assert torch.equal(labels[run], own_labels)
 
 
-def test_less_than_a_batch_is_refused() -> None:
+def test_fewer_images_than_one_batch_are_refused() -> None:
     config = config_of(MODEL, "fp32")
     data = TrainingSet.on(CPU, noise_images(100, config), config)
     with pytest.raises(ValueError, match="100 images are less than a batch of 128"):
@@ -203,11 +205,11 @@ def test_less_than_a_batch_is_refused() -> None:
 
 
 @pytest.mark.parametrize("depth", [8, 20])
-def test_a_fused_network_is_its_networks(depth: int) -> None:
+def test_a_fused_network_computes_what_its_networks_compute(depth: int) -> None:
     assert largest_difference({"name": "zerosnet", "depth": depth}) < 1e-9
 
 
-def test_a_difference_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fusion_check_detects_a_wrong_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrongly(networks: list[nn.Module]) -> nn.Module:
         fused = fuse(networks)
         with torch.no_grad():
@@ -218,7 +220,7 @@ def test_a_difference_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
     assert largest_difference(MODEL) > 1e-9
 
 
-def test_fused_runs_train_like_separate_ones(data: TrainingSet) -> None:
+def test_fused_runs_train_like_separate_runs(data: TrainingSet) -> None:
     configs = [config_of(MODEL, "fp32", seed) for seed in range(3)]
     fused = fused_run(configs, data)
     separate = [single_run(config, data, numbers_on_device=True) for config in configs]
@@ -262,7 +264,7 @@ def test_learned_coefficients_are_not_fused() -> None:
         fuse([build_network(config, "cpu")] * 2)
 
 
-def test_coefficients_on_the_device_have_the_same_bits_in_fp32() -> None:
+def test_coefficients_on_the_device_are_bit_identical_in_fp32() -> None:
     config = config_of({**MODEL, "depth": 14}, "fp32")
     networks = [build_network(config, "cpu") for _ in range(2)]
     assert with_coefficient_tensors(networks[1]) is networks[1]
@@ -278,7 +280,7 @@ def test_coefficients_on_the_device_have_the_same_bits_in_fp32() -> None:
 # Packs
 
 
-def test_runs_in_turn_have_the_bits_of_runs_alone(data: TrainingSet) -> None:
+def test_interleaved_runs_are_bit_identical_to_runs_alone(data: TrainingSet) -> None:
     runs = [run_of(data, seed) for seed in range(3)]
     alone = [digest_after(run, 2) for run in runs]
     assert len(set(alone)) == 3
@@ -286,7 +288,7 @@ def test_runs_in_turn_have_the_bits_of_runs_alone(data: TrainingSet) -> None:
     assert digests_beside_a_failure(runs, 2) == [alone[0], alone[2]]
 
 
-def test_a_run_that_fails_is_left_out_from_then_on() -> None:
+def test_a_failing_run_is_left_out_from_then_on() -> None:
     class Fails:
         def step(self) -> int:
             raise ValueError("a bad step")
@@ -302,7 +304,7 @@ def test_a_run_that_fails_is_left_out_from_then_on() -> None:
         pack.raise_failures()
 
 
-def test_another_failure_than_the_one_that_is_made_is_an_error() -> None:
+def test_an_unexpected_failure_next_to_the_injected_one_is_an_error() -> None:
     class Broken:
         def restart(self) -> None:
             pass
@@ -316,7 +318,7 @@ def test_another_failure_than_the_one_that_is_made_is_an_error() -> None:
 
 
 @pytest.mark.slow
-def test_processes_have_the_bits_of_this_one_and_say_why_they_fail(data: TrainingSet) -> None:
+def test_runs_in_subprocesses_are_bit_identical_and_report_failures(data: TrainingSet) -> None:
     pack = ProcessPack((2,), model=MODEL, images=IMAGES, device="cpu")
     try:
         pack.grow(2)
@@ -330,7 +332,7 @@ def test_processes_have_the_bits_of_this_one_and_say_why_they_fail(data: Trainin
         pack.close()
 
 
-def test_the_rate_of_processes_counts_all_the_time_that_any_took() -> None:
+def test_the_rate_of_processes_spans_from_first_start_to_last_end() -> None:
     intervals = [Interval(100, 1.0, 3.0), Interval(200, 2.0, 5.0)]
     assert images_per_second_together(intervals) == 300 / 4
 
@@ -398,7 +400,7 @@ def bench_of(*packs: int) -> Bench:
 
 
 @pytest.mark.slow
-def test_a_run_by_graph_has_the_bits_of_one_without(
+def test_a_cuda_graph_run_is_bit_identical_to_one_without(
     data: TrainingSet, stand_in: list[StandInGraph]
 ) -> None:
     config = config_of(MODEL, "fp32")
@@ -411,7 +413,7 @@ def test_a_run_by_graph_has_the_bits_of_one_without(
 
 
 @pytest.mark.slow
-def test_the_lanes_of_one_graph(stand_in: list[StandInGraph]) -> None:
+def test_the_graph_lanes_report_rates_and_checks(stand_in: list[StandInGraph]) -> None:
     for lane, name in ((lanes.graph, "graph"), (lanes.graph_constants, "graph-constants")):
         rows = {row.name: row for row in lane(bench_of(2), True)}
         assert list(rows) == [f"{name} fp32", f"{name} bf16"]
@@ -425,7 +427,7 @@ def test_the_lanes_of_one_graph(stand_in: list[StandInGraph]) -> None:
 
 
 @pytest.mark.slow
-def test_a_graph_with_other_bits_shows(
+def test_a_graph_with_different_bits_fails_its_check(
     stand_in: list[StandInGraph], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def replay(graph: StandInGraph) -> None:
@@ -440,7 +442,7 @@ def test_a_graph_with_other_bits_shows(
 
 
 @pytest.mark.slow
-def test_the_lane_of_streams(stand_in: list[StandInGraph]) -> None:
+def test_the_streams_lane_reports_rates_and_checks(stand_in: list[StandInGraph]) -> None:
     rows = list(lanes.streams(bench_of(2, 3), True))
     assert [row.name for row in rows] == [
         f"streams {size} {precision}" for precision in ("fp32", "bf16") for size in (2, 3)
@@ -458,7 +460,9 @@ def test_the_lane_of_streams(stand_in: list[StandInGraph]) -> None:
 
 
 @pytest.mark.slow
-def test_the_lanes_of_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_process_lanes_start_the_requested_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said: list[Any] = []
 
     class Pack:
@@ -499,7 +503,7 @@ def test_the_lanes_of_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 # Time, memory, and the report
 
 
-def test_a_measurement_lasts_as_long_as_it_is_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_measurement_lasts_the_requested_time(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, order = [0.0], []
 
     def step() -> int:
@@ -517,7 +521,7 @@ def test_a_measurement_lasts_as_long_as_it_is_to(monkeypatch: pytest.MonkeyPatch
     assert order[6:] == ["step"] * 7 + ["wait"]
 
 
-def test_the_bytes_of_a_step_counted_by_hand() -> None:
+def test_the_bytes_of_a_step_match_a_hand_count() -> None:
     config = config_of({"name": "zerosnet", "depth": 8}, "fp32")
     # One block of each width: 16 at 32 pixels, 32 at 16, 64 at 8; an Euler step each but the last.
     wide, middle, small = 16 * 32**2, 32 * 16**2, 64 * 8**2
@@ -534,7 +538,7 @@ def test_the_bytes_of_a_step_counted_by_hand() -> None:
     assert bytes_of_a_step(config, "bf16", images=10) == 2 * elements + rest
 
 
-def test_a_report_compares_within_a_round() -> None:
+def test_throughput_reports_compare_rows_within_a_round() -> None:
     report = Report({"depth": 32})
     for plain, packed, equal in ((100.0, 300.0, True), (200.0, 200.0, False), (50.0, 200.0, True)):
         report.begin_round()
@@ -584,7 +588,7 @@ def control_of_mps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return log
 
 
-def test_a_daemon_of_mps_is_started_and_stopped(
+def test_the_mps_daemon_is_started_and_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = control_of_mps(tmp_path, monkeypatch)
@@ -597,7 +601,7 @@ def test_a_daemon_of_mps_is_started_and_stopped(
     assert not Path(pipes).exists()
 
 
-def test_without_mps_the_reason_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_mps_the_reason_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(MpsUnavailableError, match="is not installed"), mps_daemon():
         pass
@@ -625,7 +629,7 @@ def script(*options: str, without: tuple[str, ...] = ()) -> subprocess.Completed
 
 
 @pytest.mark.slow
-def test_a_run_of_the_script_on_the_cpu(tmp_path: Path) -> None:
+def test_the_throughput_script_runs_on_the_cpu(tmp_path: Path) -> None:
     out = tmp_path / "gpu.json"
     done = script(
         "--device", "cpu", "--depth", "8", "--width", "4", "--images", "256",
@@ -683,7 +687,7 @@ def said(
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
-def test_without_a_gpu_the_script_says_so(
+def test_without_a_gpu_the_throughput_script_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "there is no CUDA device here" in said([], monkeypatch, capsys)
@@ -697,7 +701,7 @@ def test_without_a_gpu_the_script_says_so(
         ("--device cpu --lanes baseline,grahp", "no lanes ['grahp']; there are ['baseline',"),
     ],
 )
-def test_bad_options_are_refused(
+def test_the_throughput_script_refuses_bad_options(
     options: str,
     message: str,
     monkeypatch: pytest.MonkeyPatch,

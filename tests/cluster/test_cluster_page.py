@@ -29,27 +29,27 @@ def commands(program: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("words", commands("ray"), ids=" ".join)
 @pytest.mark.slow
-def test_every_option_of_ray_exists(words: list[str]) -> None:
+def test_ray_options_on_the_cluster_page_exist(words: list[str]) -> None:
     # What comes after -- is the job's command.
     words = words[: words.index("--")] if "--" in words else words
     command = words[:3] if words[1] == "job" else words[:2]
     assert options_in(words) <= offered_options(*command)
 
 
-def test_the_job_is_a_command_of_sweep() -> None:
+def test_the_job_on_the_cluster_page_is_a_sweep_command() -> None:
     (job,) = [words for words in commands("ray") if "submit" in words]
     _, command, *words = job[job.index("--") + 1 :]
     assert options_in(words) <= offered_options("sweep", command)
 
 
-def test_the_batch_script_is_a_script() -> None:
+def test_the_batch_script_on_the_cluster_page_is_valid_bash() -> None:
     checked = subprocess.run(["bash", "-n"], input=SCRIPT, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stderr
     assert SCRIPT.splitlines()[-1].startswith("exec sweep run ")
 
 
 @pytest.mark.parametrize("words", commands("docker") + commands("kubectl"), ids=" ".join)
-def test_every_file_and_service_exists(words: list[str]) -> None:
+def test_files_and_services_on_the_cluster_page_exist(words: list[str]) -> None:
     for option in ("--file", "--filename"):
         if option in words:
             assert (ROOT / words[words.index(option) + 1]).is_file()
@@ -65,7 +65,7 @@ def test_every_file_and_service_exists(words: list[str]) -> None:
         assert words[words.index("--scale") + 1].split("=")[0] in services()
 
 
-def test_the_secret_has_the_name_and_key_that_the_manifest_reads() -> None:
+def test_the_documented_secret_matches_the_manifest() -> None:
     (words,) = [words for words in commands("kubectl") if "secret" in words]
     manifest = (ROOT / "docker" / "rayjob.yaml").read_text()
     assert re.search(r"secretKeyRef:\n\s+name: sweep\n\s+key: database\n", manifest)

@@ -98,7 +98,7 @@ def hosts(attempts: list[dict[str, Any]], state: str) -> set[str]:
 
 
 @pytest.mark.parametrize("lose", [kill_the_raylet, pytest.param(cut_the_power, marks=SILENT)])
-def test_a_machine_is_lost_and_another_one_joins(
+def test_a_sweep_survives_a_lost_machine_and_uses_a_new_one(
     ray_hosts: RayHosts, tmp_path: Path, lose: Callable[[Host], None]
 ) -> None:
     attempts = run_and_lose(ray_hosts, tmp_path, lose)
@@ -112,7 +112,7 @@ def test_a_machine_is_lost_and_another_one_joins(
 
 
 @SILENT
-def test_what_a_machine_finishes_while_nobody_hears_it_is_adopted(
+def test_results_finished_by_a_disconnected_machine_are_adopted(
     ray_hosts: RayHosts, tmp_path: Path
 ) -> None:
     # It still reaches the storage, as one whose way to the head alone is broken.

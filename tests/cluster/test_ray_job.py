@@ -44,7 +44,7 @@ def ray_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHosts]:
         yield started
 
 
-def test_a_wrong_token_is_refused(ray_hosts: RayHosts) -> None:
+def test_a_ray_job_with_a_wrong_token_is_refused(ray_hosts: RayHosts) -> None:
     intruder = ray_hosts.network.add("intruder")
     for token in ({"RAY_AUTH_TOKEN": "0" * 64}, {"RAY_AUTH_MODE": "disabled"}):
         refused = intruder.run(
@@ -58,7 +58,9 @@ def test_a_wrong_token_is_refused(ray_hosts: RayHosts) -> None:
     assert "theirs" not in known.stdout
 
 
-def test_a_job_outlives_the_machine_that_submitted_it(ray_hosts: RayHosts, tmp_path: Path) -> None:
+def test_a_ray_job_outlives_the_machine_that_submitted_it(
+    ray_hosts: RayHosts, tmp_path: Path
+) -> None:
     spec, home = tmp_path / "submitted.yaml", tmp_path / "home"
     spec.write_text(SPEC)
     laptop, desk = ray_hosts.network.add("laptop"), ray_hosts.network.add("desk")

@@ -31,12 +31,12 @@ def seconds(duration: str) -> float:
     return float(number)
 
 
-def test_the_published_schema_accepts_it() -> None:
+def test_the_compose_file_is_valid_by_the_published_schema() -> None:
     done = validate(COMPOSE_FILE)
     assert done.returncode == 0, done.stdout
 
 
-def test_the_published_schema_would_refuse_a_misspelt_key(tmp_path: Path) -> None:
+def test_the_compose_schema_refuses_a_misspelt_key(tmp_path: Path) -> None:
     worse = tmp_path / "compose.yaml"
     worse.write_text(COMPOSE_FILE.read_text().replace("stop_grace_period", "stop_grace_time"))
     done = validate(worse)
@@ -54,31 +54,31 @@ def ray_starts() -> list[list[str]]:
 
 
 @pytest.mark.slow
-def test_every_option_of_ray_exists() -> None:
+def test_ray_options_in_the_compose_file_exist() -> None:
     assert len(ray_starts()) == len(OURS)
     for words in ray_starts():
         assert options_in(words) <= offered_options("ray", "start")
 
 
-def test_every_option_of_sweep_exists() -> None:
+def test_sweep_options_in_the_compose_file_exist() -> None:
     words = services()["sweep"]["command"]
     assert words[0] == "run"
     assert len(options_in(words)) >= 3
     assert options_in(words) <= offered_options("sweep", "run")
 
 
-def test_the_spec_exists() -> None:
+def test_the_spec_named_in_the_compose_file_exists() -> None:
     service = services()["sweep"]
     assert (ROOT / service["command"][1]).is_file()
     assert "../specs:/srv/specs:ro" in service["volumes"]
 
 
-def test_the_image_is_of_this_version() -> None:
+def test_the_compose_image_has_this_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert {services()[name]["image"] for name in OURS} == {f"sweep:{project['version']}"}
 
 
-def test_nothing_is_published_but_on_the_loopback_interface() -> None:
+def test_compose_ports_are_published_on_loopback_only() -> None:
     published = [port for service in services().values() for port in service.get("ports", [])]
     assert published
     assert all(port.startswith("127.0.0.1:") for port in published)
@@ -86,7 +86,7 @@ def test_nothing_is_published_but_on_the_loopback_interface() -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_every_node_asks_for_the_token(name: str) -> None:
+def test_every_compose_ray_node_requires_the_token(name: str) -> None:
     service = services()[name]
     environment = environment_of(service)
     assert environment["RAY_AUTH_MODE"] == "token"
@@ -95,13 +95,13 @@ def test_every_node_asks_for_the_token(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_our_containers_have_no_privileges(name: str) -> None:
+def test_compose_containers_have_no_privileges(name: str) -> None:
     service = services()[name]
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
 
 
-def test_no_secret_is_written_here() -> None:
+def test_the_compose_file_contains_no_secret() -> None:
     # Passwords come from files, and no URL has one.
     assert not re.search(r"PASSWORD: ", COMPOSE_FILE.read_text())
     assert not re.search(r"://[^\s/@]*:[^\s/@]*@", COMPOSE_FILE.read_text())
@@ -109,7 +109,7 @@ def test_no_secret_is_written_here() -> None:
     assert used == set(compose()["secrets"])
 
 
-def test_the_script_makes_every_secret_once(tmp_path: Path) -> None:
+def test_the_secrets_script_creates_every_secret_once(tmp_path: Path) -> None:
     script, folder = ROOT / "docker" / "make_secrets.sh", tmp_path / "secrets"
     subprocess.run([script, folder], check=True)
     made = {path.name: path.read_text() for path in folder.iterdir()}
@@ -123,7 +123,7 @@ def test_the_script_makes_every_secret_once(tmp_path: Path) -> None:
     assert {path.name: path.read_text() for path in folder.iterdir()} == made
 
 
-def test_a_stopped_sweep_has_time_to_end_in_order() -> None:
+def test_a_stopped_compose_sweep_has_time_to_shut_down() -> None:
     service = services()["sweep"]
     (grace,) = [word.split("=")[1] for word in service["command"] if word.startswith("--grace=")]
     left = environment_of(services()["ray-head"])["RAY_JOB_STOP_WAIT_TIME_S"]
@@ -131,7 +131,7 @@ def test_a_stopped_sweep_has_time_to_end_in_order() -> None:
     assert float(left) >= float(grace) + 20
 
 
-def test_the_sweep_is_stopped_before_what_it_needs() -> None:
+def test_compose_stops_the_sweep_before_its_dependencies() -> None:
     # Compose stops in the opposite order of `depends_on`.
     needed = services()["sweep"]["depends_on"]
     assert set(needed) == {"postgres", "cpu-worker", "gpu-worker"}

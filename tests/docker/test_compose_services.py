@@ -122,7 +122,7 @@ def composition(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compositio
         yield started
 
 
-def test_a_wrong_token_is_refused(composition: Composition) -> None:
+def test_compose_services_refuse_a_wrong_token(composition: Composition) -> None:
     host = composition.network.add("intruder")
     check = compose_file.health_check_of(composition.services["ray-head"])
     env = composition.environment("ray-head")
@@ -135,7 +135,7 @@ def test_a_wrong_token_is_refused(composition: Composition) -> None:
     assert "InvalidAuthToken" in no_token.stderr
 
 
-def test_the_sweep_is_finished_and_its_results_are_in_postgres(composition: Composition) -> None:
+def test_the_compose_sweep_finishes_with_results_in_postgres(composition: Composition) -> None:
     service = composition.start("sweep")
     # The shell gives way to it, so that the signals of `docker stop` arrive.
     wait_until(lambda: service.ended or "sweep" in program_name(service), "the driver runs")

@@ -51,14 +51,14 @@ def _prefixes(path: str, pattern: str) -> list[str]:
     return [Path(part).name for part in above] if pattern.startswith("**/") else above
 
 
-def test_hadolint_finds_nothing() -> None:
+def test_hadolint_accepts_the_dockerfile() -> None:
     done = subprocess.run(
         [BIN / "hadolint", ROOT / "docker" / "Dockerfile"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout
 
 
-def test_hadolint_would_find_something(tmp_path: Path) -> None:
+def test_hadolint_rejects_a_bad_dockerfile(tmp_path: Path) -> None:
     worse = tmp_path / "Dockerfile"
     worse.write_text(DOCKERFILE.replace("13.2.1-base-ubuntu24.04", "latest") + "\nUSER root\n")
     assert worse.read_text() != DOCKERFILE
@@ -67,7 +67,7 @@ def test_hadolint_would_find_something(tmp_path: Path) -> None:
     assert "DL3002" in done.stdout  # the last user is not to be root
 
 
-def test_the_image_gets_all_of_the_packages_and_nothing_secret() -> None:
+def test_the_build_context_has_all_packages_and_no_secrets() -> None:
     assert {*PACKAGES, "pyproject.toml", "constraints.txt", "specs"} <= set(copied())
     for source in copied():
         assert (ROOT / source).exists()
@@ -77,7 +77,7 @@ def test_the_image_gets_all_of_the_packages_and_nothing_secret() -> None:
         assert not in_context(path)
 
 
-def test_the_wheel_made_of_what_is_copied_has_every_file(tmp_path: Path) -> None:
+def test_a_wheel_built_from_the_build_context_is_complete(tmp_path: Path) -> None:
     for source in set(copied()):
         into = tmp_path / source
         into.parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,7 @@ def test_the_wheel_made_of_what_is_copied_has_every_file(tmp_path: Path) -> None
     assert "multistep_sweep.py" in there
 
 
-def test_every_requirement_is_pinned() -> None:
+def test_every_requirement_of_the_image_is_pinned() -> None:
     """With Ray's job server, which a laptop need not have."""
     # The image's Python, whatever this one's is.
     environment = {"extra": "default", "python_version": "3.12", "python_full_version": "3.12.3"}
@@ -117,31 +117,31 @@ def test_every_requirement_is_pinned() -> None:
         assert requirement.specifier.contains(version), f"{requirement} against {version}"
 
 
-def test_nothing_is_pinned_twice() -> None:
+def test_no_requirement_is_pinned_twice() -> None:
     assert len(PINNED) == len(PINS)
 
 
-def test_the_base_is_of_the_cuda_that_torch_is_built_for() -> None:
+def test_the_base_image_has_the_cuda_version_of_torch() -> None:
     (base,) = re.findall(
         r"^ARG BASE=nvidia/cuda:(\d+\.\d+)\.\d+-base-ubuntu24\.04$", DOCKERFILE, re.M
     )
     assert base == ".".join(PINNED["cuda-toolkit"].split(".")[:2])
 
 
-def test_the_images_python_is_one_that_the_package_supports() -> None:
+def test_the_image_has_a_supported_python() -> None:
     (version,) = set(re.findall(r"python(3\.\d+)", DOCKERFILE))
     assert SpecifierSet(PYPROJECT["project"]["requires-python"]).contains(version)
 
 
-def test_the_documented_tag_is_the_packages_version() -> None:
+def test_the_documented_image_tag_is_the_package_version() -> None:
     assert f"--tag sweep:{PYPROJECT['project']['version']} " in DOCKERFILE
 
 
 @pytest.mark.parametrize("instruction", ["CMD", "ENTRYPOINT"])
-def test_programs_are_started_without_a_shell_between(instruction: str) -> None:
+def test_the_image_starts_programs_without_a_shell(instruction: str) -> None:
     (words,) = re.findall(rf"^{instruction} (.*)$", DOCKERFILE, re.M)
     assert words.startswith("[")
 
 
-def test_the_last_user_is_no_root() -> None:
+def test_the_image_does_not_run_as_root() -> None:
     assert re.findall(r"^USER (.*)$", DOCKERFILE, re.M)[-1] == "10001:10001"

@@ -46,24 +46,24 @@ def as_object(template: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
-def test_kubernetes_accepts_the_claim(version: str) -> None:
+def test_the_volume_claim_is_valid_kubernetes(version: str) -> None:
     kubernetes_validate.validate(CLAIM, version, strict=True)
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
 @pytest.mark.parametrize("name", GROUPS)
-def test_kubernetes_accepts_the_pods(name: str, version: str) -> None:
+def test_the_pod_templates_are_valid_kubernetes(name: str, version: str) -> None:
     kubernetes_validate.validate(as_object(GROUPS[name]["template"]), version, strict=True)
 
 
-def test_kubernetes_would_refuse_a_misspelt_field() -> None:
+def test_kubernetes_validation_refuses_a_misspelt_field() -> None:
     template = deepcopy(GROUPS["head"]["template"])
     template["spec"]["containers"][0]["imagePullPolice"] = "Always"
     with pytest.raises(kubernetes_validate.ValidationError, match="imagePullPolice"):
         kubernetes_validate.validate(as_object(template), KUBERNETES[0], strict=True)
 
 
-def test_kuberay_knows_the_other_fields() -> None:
+def test_the_rayjob_fields_are_known_to_kuberay() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema.validate(JOB, SCHEMA)
 
@@ -77,26 +77,26 @@ def test_kuberay_knows_the_other_fields() -> None:
         lambda job: job["spec"]["rayClusterSpec"]["headGroupSpec"]["rayStartParams"].update(port=1),
     ],
 )
-def test_a_field_that_kuberay_does_not_know_would_be_refused(change: Any) -> None:
+def test_kuberay_validation_refuses_an_unknown_field(change: Any) -> None:
     job = deepcopy(JOB)
     change(job)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(job, SCHEMA)
 
 
-def test_what_kuberay_asks_of_fields_together() -> None:
+def test_the_rayjob_keeps_kuberays_rules_across_fields() -> None:
     assert JOB["spec"]["shutdownAfterJobFinishes"] is True  # or it refuses ttlSecondsAfterFinished
     for group in CLUSTER["workerGroupSpecs"]:
         assert group["minReplicas"] <= group["replicas"] <= group["maxReplicas"]
 
 
-def test_the_cluster_is_of_the_ray_that_the_image_has() -> None:
+def test_the_rayjob_uses_the_images_ray_version() -> None:
     (pinned,) = re.findall(r"^ray==(.*)$", (ROOT / "constraints.txt").read_text(), re.M)
     assert CLUSTER["rayVersion"] == pinned
     assert CLUSTER["authOptions"] == {"mode": "token"}
 
 
-def test_every_option_exists() -> None:
+def test_options_in_the_rayjob_exist() -> None:
     program, command, spec, *words = shlex.split(JOB["spec"]["entrypoint"])
     assert (program, command) == ("sweep", "run")
     assert len(options_in(words)) >= 3
@@ -110,7 +110,7 @@ def test_every_option_exists() -> None:
 
 
 @pytest.mark.parametrize("name", GROUPS)
-def test_every_pod_is_the_images_user_without_privileges(name: str) -> None:
+def test_every_pod_runs_as_the_image_user_without_privileges(name: str) -> None:
     (user,) = re.findall(r"^USER (\d+):\d+$", (ROOT / "docker" / "Dockerfile").read_text(), re.M)
     context = pod(name)["securityContext"]
     assert context["runAsNonRoot"] is True
@@ -132,7 +132,7 @@ def test_every_pod_has_requests_limits_and_the_shared_home(name: str) -> None:
     assert volume["persistentVolumeClaim"]["claimName"] == CLAIM["metadata"]["name"]
 
 
-def test_only_the_drivers_pod_knows_the_database_and_from_a_secret() -> None:
+def test_only_the_driver_pod_gets_the_database_url_from_a_secret() -> None:
     for name in GROUPS:
         variables = {entry["name"]: entry for entry in container(name).get("env", [])}
         assert ("SWEEP_DB" in variables) == (name == "head")
@@ -141,7 +141,7 @@ def test_only_the_drivers_pod_knows_the_database_and_from_a_secret() -> None:
 
 
 @pytest.mark.parametrize("name", GROUPS)
-def test_a_stopped_sweep_has_time_to_end_in_order(name: str) -> None:
+def test_a_stopped_rayjob_sweep_has_time_to_shut_down(name: str) -> None:
     words = shlex.split(JOB["spec"]["entrypoint"])
     grace = float(words[words.index("--grace") + 1])
     assert pod(name)["terminationGracePeriodSeconds"] >= grace + 20

@@ -69,14 +69,14 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 CHOSEN = [name for number, name in enumerate(WRONG) if number % (len(WRONG) // 20) == 0][:20]
 
 
-def test_the_suite_holds_200_wrong_specs_and_more():
+def test_the_suite_has_at_least_200_wrong_specs():
     assert len({str(content) for content, _, _ in WRONG.values()}) == len(WRONG) >= 200
     assert len(CHOSEN) == 20
 
 
 @pytest.mark.parametrize("case", CHOSEN)
 @pytest.mark.slow
-def test_a_wrong_spec_costs_little_and_leaves_the_database_as_it_is(case, asked, tmp_path):
+def test_a_wrong_spec_fails_cheaply_and_leaves_the_database_unchanged(case, asked, tmp_path):
     text, (line, column), _ = WRONG[case]
     spec = tmp_path / "wrong.yaml"
     spec.write_bytes(text.encode() if isinstance(text, str) else text)
@@ -120,7 +120,7 @@ def somewhere(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE_NAMES if name and "\0" not in name])
 @pytest.mark.slow
-def test_no_command_takes_a_hostile_name_or_writes_for_it(name, asked, somewhere):
+def test_commands_refuse_hostile_names_without_writing(name, asked, somewhere):
     before = stored(asked), content(asked / "runs"), content(somewhere)
     for command in (
         ["resume", "--executor=inline"],
@@ -146,13 +146,13 @@ def test_no_command_takes_a_hostile_name_or_writes_for_it(name, asked, somewhere
 @settings(max_examples=60, deadline=None)
 @given(st.one_of(st.text(max_size=20), st.from_regex(r"[A-Za-z0-9./~\\-]{1,12}", fullmatch=True)))
 @pytest.mark.slow
-def test_a_name_in_a_spec_never_leads_out_of_the_home(name):
+def test_names_in_a_spec_cannot_escape_the_home(name):
     run_under(name)
 
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES + ODD_NAMES)
 @pytest.mark.slow
-def test_hostile_and_odd_names_in_a_spec_never_lead_out_of_the_home(name):
+def test_hostile_names_in_a_spec_cannot_escape_the_home(name):
     run_under(name)
 
 
@@ -179,7 +179,7 @@ def run_under(name: str) -> None:
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 @pytest.mark.slow
-def test_what_is_made_of_a_sweep_lies_where_it_was_told(name, somewhere):
+def test_outputs_of_a_sweep_are_written_only_where_requested(name, somewhere):
     Path("s.yaml").write_text(f"{SPEC}name: {json.dumps(name)}\n")
     assert sweep("run", "s.yaml", "--executor", "inline", "--home", "home").exit_code == 0
     before = content(somewhere)
@@ -208,7 +208,7 @@ def test_what_is_made_of_a_sweep_lies_where_it_was_told(name, somewhere):
 @pytest.mark.parametrize(
     "path", ["../../etc/passwd", "/etc/passwd", "~", "digits/../..", "digits\n", "digits\0"]
 )
-def test_no_dataset_or_trainer_is_a_path(path, somewhere):
+def test_paths_are_refused_as_dataset_or_trainer(path, somewhere):
     Path("s.yaml").write_text(SPEC)
     before = content(somewhere)
     for key in ("dataset", "trainer", "model", "precision"):
@@ -222,7 +222,7 @@ def test_no_dataset_or_trainer_is_a_path(path, somewhere):
 @pytest.mark.parametrize(
     "path", ["missing.yaml", "x" * 5000, "a/" * 3000 + "s.yaml", ".", "/dev/null", "a\nb.yaml", "~"]
 )
-def test_what_is_no_file_of_a_spec_is_one_message(path, somewhere):
+def test_a_path_that_is_no_spec_file_is_one_error_message(path, somewhere):
     said = sweep("run", path, "--executor", "inline")
     assert said.exit_code == 2
     assert said.stderr.startswith("error: ")
@@ -231,7 +231,7 @@ def test_what_is_no_file_of_a_spec_is_one_message(path, somewhere):
     assert not Path(".sweep").exists()
 
 
-def test_a_file_name_that_is_no_text_is_shown_and_refused(somewhere):
+def test_a_spec_file_name_of_invalid_utf8_is_shown_and_refused(somewhere):
     path = os.fsdecode(b"\xff\xfe.yaml")
     Path(path).write_text(SPEC)
     said = sweep("run", path, "--executor", "inline")

@@ -81,7 +81,7 @@ def ask(home: Path, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-def test_help_lists_the_commands() -> None:
+def test_help_lists_every_command() -> None:
     done = sweep_process("--help")
     assert done.returncode == 0
     for command in (
@@ -114,13 +114,13 @@ def test_each_command_has_help(command: str) -> None:
     assert "--home" in done.stdout
 
 
-def test_a_command_that_ends_as_it_should_is_no_sign_of_damage(tmp_path: Path) -> None:
+def test_successful_commands_do_not_check_for_corruption(tmp_path: Path) -> None:
     (tmp_path / "sweep.db").write_bytes(b"SQLite format 3\0" + bytes(5000))
     assert sweep("status", "--home", str(tmp_path)).exit_code == 3
     assert sweep("status", "--help").exit_code == 0
 
 
-def test_plan_of_a_finished_sweep(home: Path) -> None:
+def test_plan_shows_the_results_of_a_finished_sweep(home: Path) -> None:
     rows = ask(home, "plan", str(home.parent / "tiny.yaml"))
     assert [list(row) for row in rows] == [[*RUN_KEYS, "estimated_seconds", "settings"]] * 8
     assert {row["state"] for row in rows} == {"done"}
@@ -134,7 +134,7 @@ def test_plan_writes_nothing(tmp_path: Path, home: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
-def test_report_by_zero_stable(home: Path) -> None:
+def test_report_groups_by_zero_stable(home: Path) -> None:
     groups = ask(home, "report", "tiny", "--group-by", "zero_stable")
     assert [group["zero_stable"] for group in groups] == [False, True]
     for group in groups:
@@ -144,7 +144,7 @@ def test_report_by_zero_stable(home: Path) -> None:
         assert (group["gaussian[0.1]_min"], group["gaussian[0.1]_max"]) == (40, 41)
 
 
-def test_report_by_several_keys_and_filters(home: Path) -> None:
+def test_report_groups_by_several_keys_and_filters(home: Path) -> None:
     groups = ask(
         home, "report", "tiny", "--group-by", "zero_stable,depth", "--where", "depth>8",
         "--where", "training.epochs=2", "--metric", "gaussian[0.1]", "--metric", "parameters",
@@ -154,7 +154,7 @@ def test_report_by_several_keys_and_filters(home: Path) -> None:
     assert groups[0]["parameters_std"] == 0
 
 
-def test_report_formats_agree(home: Path) -> None:
+def test_report_formats_have_the_same_content(home: Path) -> None:
     groups = ask(home, "report", "tiny", "--group-by", "depth,seed")
     text = sweep(
         "report", "tiny", "--group-by", "depth,seed", "--home", str(home), "--format", "csv"
@@ -183,7 +183,7 @@ def test_status_counts_runs_by_state(home: Path) -> None:
     assert status["failures"] == []
 
 
-def test_show_prints_a_run_by_the_start_of_its_id(home: Path) -> None:
+def test_show_finds_a_run_by_a_prefix_of_its_id(home: Path) -> None:
     run_id = ask(home, "plan", str(home.parent / "tiny.yaml"))[0]["run_id"]
     detail = ask(home, "show", run_id[:8])
     assert detail["run_id"] == run_id
@@ -195,7 +195,7 @@ def test_show_prints_a_run_by_the_start_of_its_id(home: Path) -> None:
     assert "attempt 1: done" in page
 
 
-def test_home_and_database_from_the_environment(home: Path) -> None:
+def test_home_and_database_are_read_from_the_environment(home: Path) -> None:
     by_home = sweep_process("status", SWEEP_HOME=str(home))
     by_database = sweep_process(
         "status", SWEEP_DB=f"sqlite:///{home / 'sweep.db'}", SWEEP_HOME="/nowhere"
@@ -205,7 +205,7 @@ def test_home_and_database_from_the_environment(home: Path) -> None:
 
 
 @pytest.mark.slow
-def test_failures_end_with_1_and_retry_queues_them(tmp_path: Path) -> None:
+def test_run_exits_with_1_on_failures_and_retry_queues_them(tmp_path: Path) -> None:
     spec = tmp_path / "odd.yaml"
     spec.write_text(SPEC.replace("quick", "odd_seeds_raise").replace("name: tiny", "name: odd"))
     where = ("--home", str(tmp_path / "home"))
@@ -224,7 +224,7 @@ def test_failures_end_with_1_and_retry_queues_them(tmp_path: Path) -> None:
     assert {row["attempts"] for row in ask(tmp_path / "home", "plan", str(spec))} == {1, 2}
 
 
-def test_set_changes_the_spec_and_resume_remembers(tmp_path: Path) -> None:
+def test_set_overrides_the_spec_and_resume_remembers_it(tmp_path: Path) -> None:
     spec = tmp_path / "tiny.yaml"
     spec.write_text(SPEC)
     where = ("--home", str(tmp_path / "home"), "--executor", "inline")
@@ -254,7 +254,7 @@ def test_set_changes_the_spec_and_resume_remembers(tmp_path: Path) -> None:
         (["nonsense"], 2, "nonsense"),
     ],
 )
-def test_a_wrong_request_names_what_is_wrong(
+def test_invalid_arguments_are_named_in_the_error(
     home: Path, arguments: list[str], code: int, message: str
 ) -> None:
     where = [] if arguments[0] == "nonsense" else ["--home", str(home)]
@@ -275,7 +275,7 @@ def test_a_missing_database_exits_with_3(tmp_path: Path, command: list[str]) -> 
     assert not (tmp_path / "none").exists()
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_named_in_the_error(tmp_path: Path) -> None:
     (tmp_path / "sweep.db").write_text("hello, this is a letter and no database\n" * 100)
     done = sweep_process("report", "--home", str(tmp_path))
     assert done.returncode == 3
@@ -284,7 +284,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_unreachable_cluster_is_named(home: Path, tmp_path: Path) -> None:
+def test_an_unreachable_ray_cluster_is_named_in_the_error(home: Path, tmp_path: Path) -> None:
     done = sweep_process(
         "run", str(home.parent / "tiny.yaml"), "--home", str(tmp_path / "home"),
         "--ray-address", "nonsense",
@@ -294,7 +294,7 @@ def test_an_unreachable_cluster_is_named(home: Path, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_missing_dataset_is_named(home: Path, tmp_path: Path) -> None:
+def test_a_missing_dataset_is_named_in_the_error(home: Path, tmp_path: Path) -> None:
     spec = tmp_path / "missing.yaml"
     spec.write_text(SPEC.replace("quick", "loses_its_dataset"))
     done = sweep("run", str(spec), "--home", str(tmp_path / "home"), "--executor", "inline")
@@ -303,7 +303,7 @@ def test_a_missing_dataset_is_named(home: Path, tmp_path: Path) -> None:
     assert {row["state"] for row in ask(tmp_path / "home", "plan", str(spec))} == {"queued"}
 
 
-def test_a_closed_pipe_ends_the_command_silently(home: Path) -> None:
+def test_a_closed_pipe_ends_a_command_silently(home: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
@@ -317,14 +317,14 @@ def test_a_closed_pipe_ends_the_command_silently(home: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_output_to_a_device_leaves_it_a_device(home: Path) -> None:
+def test_writing_output_to_a_device_does_not_replace_it(home: Path) -> None:
     done = sweep_process("report", "tiny", "--home", str(home), "--output", "/dev/null")
     assert done.returncode == 0, done.stderr
     assert Path("/dev/null").is_char_device()
 
 
 @pytest.mark.slow
-def test_evaluations_that_fail_end_with_1(home: Path, tmp_path: Path) -> None:
+def test_run_exits_with_1_on_failed_evaluations(home: Path, tmp_path: Path) -> None:
     spec = tmp_path / "tiny.yaml"
     where = ("--home", str(tmp_path / "home"), "--executor", "inline")
     spec.write_text(SPEC)

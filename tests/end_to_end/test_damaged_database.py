@@ -135,7 +135,7 @@ def test_no_command_ends_in_a_traceback_over_a_damaged_database(case, whole, tmp
         ("DELETE FROM evaluation_configs", ["report"], "refers to nothing in evaluation_configs"),
     ],
 )
-def test_the_message_names_what_is_damaged(statement, command, says, home):
+def test_the_error_names_what_is_damaged_in_the_database(statement, command, says, home):
     damage(home, statement)
     said = sweep(*command, f"--home={home}")
     assert said.exit_code == 3
@@ -144,7 +144,7 @@ def test_the_message_names_what_is_damaged(statement, command, says, home):
     assert "restore an older copy" in said.stderr
 
 
-def test_a_defect_of_ours_is_not_blamed_on_a_sound_database(home, monkeypatch):
+def test_a_bug_is_not_reported_as_database_damage(home, monkeypatch):
     def fails(*_, **__):
         raise KeyError("ours")
 
@@ -153,7 +153,7 @@ def test_a_defect_of_ours_is_not_blamed_on_a_sound_database(home, monkeypatch):
         sweep("report", f"--home={home}")
 
 
-def test_an_archive_with_a_hostile_name_is_refused_unless_it_gets_another(home, tmp_path):
+def test_an_archive_with_a_hostile_sweep_name_needs_a_new_name(home, tmp_path):
     archive = tmp_path / "archive"
     assert sweep("export", f"--output={archive}", f"--home={home}").exit_code == 0
     name = "../../out"
@@ -167,7 +167,7 @@ def test_an_archive_with_a_hostile_name_is_refused_unless_it_gets_another(home, 
     assert sweep("import", str(archive), "--as=sound", f"--home={other}").exit_code == 0
 
 
-def test_a_name_that_leads_out_gives_no_folder_for_figures(home, tmp_path, monkeypatch):
+def test_plot_refuses_a_sweep_name_as_folder_if_it_is_a_path(home, tmp_path, monkeypatch):
     folder = tmp_path / "a" / "b"
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)

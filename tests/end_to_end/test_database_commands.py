@@ -70,7 +70,7 @@ class Lab:
         return json.loads(self.sweep(*arguments, "--format", "json").stdout)
 
 
-def test_a_second_run_finds_everything_done(lab: Lab) -> None:
+def test_running_a_finished_sweep_again_trains_nothing(lab: Lab) -> None:
     done = lab.sweep("run", "tiny.yaml", "--executor", "inline")
     assert "12 of 12 runs done already; nothing to train" in done.stderr
 
@@ -87,7 +87,7 @@ def test_a_password_in_the_url_is_shown_nowhere(lab: Lab) -> None:
     assert "tiny" in status.stdout
 
 
-def test_a_report_in_every_format(lab: Lab) -> None:
+def test_report_writes_every_format(lab: Lab) -> None:
     options = ("report", "tiny", "--group-by", "zero_stable,depth", "--metric", "test_accuracy")
     groups = lab.ask(*options)
     assert [(g["zero_stable"], g["depth"], g["runs"]) for g in groups] == [
@@ -109,7 +109,7 @@ def test_a_report_in_every_format(lab: Lab) -> None:
     assert list(frame["test_accuracy_mean"]) == [51.0] * 4
 
 
-def test_a_report_as_a_pivot_table(lab: Lab) -> None:
+def test_report_writes_a_pivot_table(lab: Lab) -> None:
     options = ("report", "tiny", "--rows", "zero_stable,scheme", "--columns", "depth")
     table = lab.sweep(*options, "--metric", "test_accuracy").stdout
     assert "32" in table
@@ -122,7 +122,7 @@ def test_a_report_as_a_pivot_table(lab: Lab) -> None:
     lab.sweep("report", "--rows", "scheme", "--columns", "depth", "--group-by", "seed", code=2)
 
 
-def test_the_test_for_zero_stability(lab: Lab) -> None:
+def test_report_tests_zero_stability_groups(lab: Lab) -> None:
     rows = lab.ask("report", "tiny", "--test", "zero_stable", "--metric", "test_accuracy")
     assert {row["level"] for row in rows} == {"networks", "runs"}
     for row in rows:
@@ -136,7 +136,7 @@ def test_the_test_for_zero_stability(lab: Lab) -> None:
     assert "seed" in wrong
 
 
-def test_compare_with_the_table_that_the_spec_names(lab: Lab) -> None:
+def test_compare_uses_the_published_table_named_in_the_spec(lab: Lab) -> None:
     found = lab.ask("compare", "tiny")
     states = [row["state"] for row in found["rows"]]
     assert states.count("compared") == 4
@@ -156,7 +156,7 @@ def test_compare_with_the_table_that_the_spec_names(lab: Lab) -> None:
     lab.sweep("compare", "nobody", code=2)
 
 
-def test_every_figure_that_the_runs_can_give(lab: Lab) -> None:
+def test_plot_draws_every_possible_figure(lab: Lab) -> None:
     done = lab.sweep("plot", "tiny", "--format", "svg", "--output", "figures")
     drawn = [Path(line) for line in done.stdout.split()]
     assert {path.stem for path in drawn} == {
@@ -171,7 +171,7 @@ def test_every_figure_that_the_runs_can_give(lab: Lab) -> None:
     lab.sweep("plot", "tiny", "roots", "--format", "gif", code=2)
 
 
-def test_the_page_opens_offline(lab: Lab) -> None:
+def test_the_html_report_opens_offline(lab: Lab) -> None:
     lab.sweep("report", "tiny", "--html", "page.html", "--test", "zero_stable")
     page = (lab.folder / "page.html").read_text()
     for match in re.findall(r"""(?:src|href)=["']([^"'#][^"']*)""", page):
@@ -183,7 +183,7 @@ def test_the_page_opens_offline(lab: Lab) -> None:
         assert "options=" not in page
 
 
-def test_a_cell_leads_to_its_runs_and_a_run_to_its_origin(lab: Lab) -> None:
+def test_html_report_links_cells_to_runs_and_runs_to_provenance(lab: Lab) -> None:
     groups = lab.ask("report", "tiny", "--group-by", "run_id", "--where", "depth=44")
     assert len(groups) == 6
     said = lab.sweep("show", groups[0]["run_id"]).stdout
@@ -200,7 +200,7 @@ def test_a_cell_leads_to_its_runs_and_a_run_to_its_origin(lab: Lab) -> None:
     assert detail["attempt_history"][0]["provenance"]["python"]
 
 
-def test_export_and_import_into_the_other_kind(lab: Lab, tmp_path: Path) -> None:
+def test_export_and_import_between_sqlite_and_postgres(lab: Lab, tmp_path: Path) -> None:
     archive = str(tmp_path / "archive.db")
     assert "12 runs" in lab.sweep("export", "tiny", "--output", archive).stderr
     url = f"sqlite:///{archive}"
@@ -221,7 +221,7 @@ def test_export_and_import_into_the_other_kind(lab: Lab, tmp_path: Path) -> None
     assert lab.ask("report") == before
 
 
-def test_export_for_other_programs(lab: Lab, tmp_path: Path) -> None:
+def test_export_writes_parquet_for_other_programs(lab: Lab, tmp_path: Path) -> None:
     folder = str(tmp_path / "tables")
     said = lab.sweep("export", "tiny", "--format", "parquet", "--output", folder).stderr
     assert "12 runs" in said
@@ -234,7 +234,7 @@ def test_export_for_other_programs(lab: Lab, tmp_path: Path) -> None:
     assert "is no file" in lab.sweep("import", folder, code=2).stderr
 
 
-def test_a_sweep_whose_name_leads_elsewhere_makes_no_files_there(tmp_path: Path) -> None:
+def test_a_sweep_name_with_a_path_writes_no_files_there(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/hostile.db"
     with Store.open(url) as store:
         store.save_sweep("../../out", "", "s.yaml", [], None, [], [])
@@ -248,12 +248,12 @@ def test_a_sweep_whose_name_leads_elsewhere_makes_no_files_there(tmp_path: Path)
     assert [sweep["sweep"] for sweep in other.ask("status")] == ["inside"]
 
 
-def test_the_schema_is_the_newest(lab: Lab) -> None:
+def test_db_current_shows_the_newest_schema(lab: Lab) -> None:
     assert lab.sweep("db", "current").stdout == f"{NEWEST}\n"
     assert "already" in lab.sweep("db", "upgrade").stderr
 
 
-def test_an_older_schema_is_one_line_with_the_way_out(tmp_path: Path) -> None:
+def test_an_older_schema_is_reported_in_one_line_with_the_fix(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/old.db"
     Store.open(url).close()
     with databases.plain_engine(url).begin() as connection:
@@ -284,7 +284,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("value", HOSTILE)
 @pytest.mark.slow
-def test_hostile_values_change_nothing(lab: Lab, value: str) -> None:
+def test_hostile_option_values_change_nothing(lab: Lab, value: str) -> None:
     def ask(*arguments: str) -> tuple[int, str]:
         said = command_line.sweep(*arguments, folder=lab.folder, SWEEP_DB=lab.url)
         return said.exit_code, said.output

@@ -65,12 +65,12 @@ def engine(
         engine.dispose()
 
 
-def test_there_are_twelve_questions() -> None:
+def test_the_database_page_has_twelve_queries() -> None:
     assert len(QUESTIONS) == 12
 
 
 @pytest.mark.parametrize(("question", "query"), QUESTIONS, ids=[q[0] for q in QUESTIONS])
-def test_every_question_is_answered(engine: Engine, question: str, query: str) -> None:
+def test_every_documented_query_returns_rows(engine: Engine, question: str, query: str) -> None:
     with engine.connect() as connection:
         rows = connection.exec_driver_sql(query.strip().rstrip(";")).all()
     if "failed" in question or "lost" in question:
@@ -79,7 +79,7 @@ def test_every_question_is_answered(engine: Engine, question: str, query: str) -
         assert rows, question
 
 
-def test_the_page_names_every_column_of_the_views(engine: Engine) -> None:
+def test_the_database_page_lists_every_view_column(engine: Engine) -> None:
     section = DATABASE_PAGE.split("## Views")[1].split("\n## ")[0]
     for view in NAMES:
         paragraph = section.split(f"`{view}`, one row")[1].split("\n\n")[0]
@@ -87,14 +87,14 @@ def test_the_page_names_every_column_of_the_views(engine: Engine) -> None:
         assert named == [column["name"] for column in inspect(engine).get_columns(view)]
 
 
-def test_the_page_names_every_table() -> None:
+def test_the_database_page_lists_every_table() -> None:
     section = DATABASE_PAGE.split("## Schema")[1].split("\n## ")[0]
     assert set(re.findall(r"`([a-z_]+)`", section.split("Accuracies are")[0])) == set(
         metadata.tables
     )
 
 
-def test_the_picture_is_that_of_the_tables(tmp_path: Path) -> None:
+def test_the_schema_picture_is_up_to_date(tmp_path: Path) -> None:
     drawn = tmp_path / "schema.svg"
     subprocess.run(
         [sys.executable, ROOT / "docs" / "draw_schema.py", drawn], check=True, timeout=120
@@ -103,7 +103,7 @@ def test_the_picture_is_that_of_the_tables(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_every_block_of_the_analysis_runs(
+def test_every_code_block_of_the_analysis_page_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_quickstart(tmp_path)

@@ -43,12 +43,12 @@ def help_of(command: str) -> str:
     return done.stdout
 
 
-def test_the_documents_show_commands() -> None:
+def test_the_docs_show_enough_commands() -> None:
     assert len(commands()) >= 4
 
 
 @pytest.mark.parametrize("line", commands())
-def test_every_command_and_option_exists(line: str) -> None:
+def test_documented_commands_and_options_exist(line: str) -> None:
     _, command, *words = line.split()
     for word in words:
         if word.startswith("--"):
@@ -57,7 +57,7 @@ def test_every_command_and_option_exists(line: str) -> None:
             assert (ROOT / word).is_file()
 
 
-def test_every_make_target_exists() -> None:
+def test_documented_make_targets_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     for document in DOCUMENTS:
         for target in re.findall(r"(?:^    |`)make ([a-z-]+)", document.read_text(), re.M):
@@ -65,13 +65,13 @@ def test_every_make_target_exists() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_link_leads_somewhere(document: Path) -> None:
+def test_links_in_the_docs_have_targets(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
         if not target.startswith("http"):
             assert (document.parent / target).exists(), target
 
 
-def test_the_annotated_tree_is_the_tree() -> None:
+def test_the_file_tree_in_the_readme_matches_the_repository() -> None:
     tree = (ROOT / "README.md").read_text().split("```")[-2]
     folder, named = "", set()
     for line in tree.strip().splitlines():
@@ -91,13 +91,13 @@ def test_the_annotated_tree_is_the_tree() -> None:
             assert name in named, name
 
 
-def test_the_annotated_spec_is_a_spec() -> None:
+def test_the_annotated_spec_in_the_docs_is_valid() -> None:
     block = re.findall(r"```yaml\n(.*?)```", SPECS_PAGE, re.S)[0]
     spec = spec_from_text(block, "docs/specs.md")
     assert len(spec.configs) == 1
 
 
-def test_the_example_of_axes_means_what_its_comments_say() -> None:
+def test_the_documented_axes_example_gives_the_stated_runs() -> None:
     block = re.findall(r"```yaml\n(.*?)```", SPECS_PAGE, re.S)[1]
     base = "model: preresnet\ndataset: digits\n"
     whole = spec_from_text(base + block.split("exclude:")[0], "docs/specs.md")
@@ -107,7 +107,7 @@ def test_the_example_of_axes_means_what_its_comments_say() -> None:
     assert len(spec.configs) == 24 - 2 * 2 * 2 + 1
 
 
-def test_the_example_of_a_folder_is_a_dataset() -> None:
+def test_the_documented_image_folder_example_is_valid() -> None:
     section = SPECS_PAGE.split("## Datasets\n")[1].split("\n## ")[0]
     (block,) = re.findall(r"```yaml\n(.*?)```", section, re.S)
     text = f"model: preresnet\ndepth: 20\n{block}"
@@ -128,17 +128,17 @@ def table_of(heading: str) -> list[Any]:
     ]
 
 
-def test_every_scheme_in_the_table_is_one() -> None:
+def test_documented_schemes_are_valid() -> None:
     for example in table_of("Schemes"):
         assert SchemeConfig.model_validate(example).steps >= 1
 
 
-def test_every_evaluation_in_the_table_is_one() -> None:
+def test_documented_evaluations_are_valid() -> None:
     for example in table_of("Evaluations"):
         assert parse_evaluation(example).name
 
 
-def test_every_model_has_a_row_with_its_default_scheme() -> None:
+def test_every_model_is_documented_with_its_default_scheme() -> None:
     rows = re.findall(r"^\| `(\w+)` \| .+ \| (.+) \|$", MODELS_PAGE.split("## ")[0], re.M)
     assert sorted(name for name, _ in rows) == sorted(MODELS)
     for name, written in rows:
@@ -151,7 +151,7 @@ def test_every_model_has_a_row_with_its_default_scheme() -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_option_of_a_model_is_explained(name: str) -> None:
+def test_every_model_option_is_documented(name: str) -> None:
     (section,) = (
         text for text in MODELS_PAGE.split("\n## ")[1:] if name in text.splitlines()[0].split(", ")
     )
@@ -159,7 +159,7 @@ def test_every_option_of_a_model_is_explained(name: str) -> None:
     assert set(MODELS[name].options.model_fields) - {"name"} <= explained
 
 
-def test_the_limits_of_specs_are_those_of_the_code() -> None:
+def test_documented_spec_limits_match_the_code() -> None:
     limits = SPECS_PAGE.split("## Limits")[1]
     for number, what in (
         (source.LARGEST_FILE, "bytes"),

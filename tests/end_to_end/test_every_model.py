@@ -40,7 +40,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     return {row["model"]: row for row in planned}
 
 
-def test_every_architecture_trains_and_is_stored(rows: dict[str, dict[str, Any]]) -> None:
+def test_every_model_trains_and_is_stored(rows: dict[str, dict[str, Any]]) -> None:
     assert rows.keys() == set(MODELS)
     for row in rows.values():
         assert row["state"] == "done"
@@ -48,7 +48,7 @@ def test_every_architecture_trains_and_is_stored(rows: dict[str, dict[str, Any]]
         assert row["parameters"] > 0
 
 
-def test_roots_are_stored_where_there_is_a_scheme_and_nothing_where_there_is_none(
+def test_roots_are_stored_exactly_for_models_with_a_scheme(
     rows: dict[str, dict[str, Any]],
 ) -> None:
     of_a_scheme = ("alpha", "beta", "root_moduli", "zero_stable", "consistent", "order")

@@ -92,7 +92,7 @@ def first_epochs(home: Path) -> list[int]:
     return [tries[-1]["first_epoch"] for tries in found]
 
 
-def test_control_c_stops_after_the_current_epochs(
+def test_control_c_stops_a_sweep_after_the_current_epochs(
     driver: Driver, home: Path, sweep: Sweep, undisturbed: Path
 ) -> None:
     driver.signal(signal.SIGINT)
@@ -105,7 +105,9 @@ def test_control_c_stops_after_the_current_epochs(
     assert sorted(first for first in first_epochs(home) if first > 1) == sorted(expected)
 
 
-def test_a_second_control_c_stops_at_once(driver: Driver, home: Path, undisturbed: Path) -> None:
+def test_a_second_control_c_stops_a_sweep_at_once(
+    driver: Driver, home: Path, undisturbed: Path
+) -> None:
     driver.signal(signal.SIGINT)
     driver.wait_until(lambda: STOPPING in driver.output())
     driver.signal(signal.SIGINT)
@@ -114,7 +116,7 @@ def test_a_second_control_c_stops_at_once(driver: Driver, home: Path, undisturbe
     assert_goes_on(home, undisturbed, spec=None)
 
 
-def test_sigterm_stops_after_the_current_epochs(
+def test_sigterm_stops_a_sweep_after_the_current_epochs(
     sweep: Sweep, home: Path, undisturbed: Path
 ) -> None:
     with Driver(sweep.spec, home) as driver:
@@ -124,7 +126,7 @@ def test_sigterm_stops_after_the_current_epochs(
     assert_goes_on(home, undisturbed, spec=sweep.spec)
 
 
-def test_sigterm_and_an_epoch_that_takes_longer_than_the_grace(home: Path) -> None:
+def test_sigterm_stops_an_epoch_longer_than_the_grace_period(home: Path) -> None:
     sweep = drivers.write_spec(home.parent, runs=2, epochs=2, trainer="fake_trainers:hangs")
     with Driver(sweep.spec, home, more=["--grace", "1"]) as driver:
         driver.wait_until(lambda: drivers.first_claim_after(driver.db, 0) is not None)

@@ -56,7 +56,7 @@ def show(home: Path, name: str, *options: str) -> str:
     return shown.stdout
 
 
-def test_a_run_shows_the_last_values_of_its_probes(home: Path) -> None:
+def test_show_prints_the_last_values_of_a_runs_probes(home: Path) -> None:
     page = show(home, "probed").split("\nprobes (", 1)[1].split("\n\n")[0].splitlines()
     assert page[0] == "of the last epoch; 37 values in all)"
     assert page[1].split() == ["probe", "quantity", "epoch", "layer", "value"]
@@ -67,7 +67,7 @@ def test_a_run_shows_the_last_values_of_its_probes(home: Path) -> None:
     assert "--format json" in page[-1]
 
 
-def test_a_run_shows_what_its_blocks_learned(home: Path) -> None:
+def test_show_prints_what_the_blocks_of_a_run_learned(home: Path) -> None:
     page = show(home, "learning").split("\nblocks (", 1)[1].split("\n\n")[0].splitlines()
     assert [line.split() for line in page[2:]] == [
         ["1", "0.75,", "0.25", "1", "1,", "0.25", "yes", "no", "0"],
@@ -76,7 +76,7 @@ def test_a_run_shows_what_its_blocks_learned(home: Path) -> None:
     assert "\nprobes (" not in show(home, "learning")
 
 
-def test_json_of_a_run_has_every_value(home: Path) -> None:
+def test_show_json_has_every_probe_value(home: Path) -> None:
     detail = json.loads(show(home, "probed", "--format", "json"))
     assert len(detail["probes"]) == 37
     assert set(detail["probes"][0]) == {"probe", "quantity", "epoch", "layer", "value"}
@@ -85,7 +85,7 @@ def test_json_of_a_run_has_every_value(home: Path) -> None:
     assert [block["alpha"] for block in blocks] == [[0.75, 0.25], [None, 0.5]]
 
 
-def test_probes_are_drawn_and_chosen(home: Path, tmp_path: Path) -> None:
+def test_plot_draws_chosen_probes(home: Path, tmp_path: Path) -> None:
     arguments = ("plot", "probed", "probes", "--home", str(home), "--output", str(tmp_path))
     for more in ((), ("--quantity", "within"), ("--layer", "block7", "--layer", "block15")):
         done = sweep(*arguments, "--format", "svg", *more)
@@ -100,7 +100,7 @@ def test_probes_are_drawn_and_chosen(home: Path, tmp_path: Path) -> None:
     assert "no done run has values of probes" in learning.stderr
 
 
-def test_an_archive_keeps_the_values_of_probes(home: Path, tmp_path: Path) -> None:
+def test_an_archive_keeps_probe_values(home: Path, tmp_path: Path) -> None:
     archive, other = str(tmp_path / "archive"), tmp_path / "other"
     assert sweep("export", "--output", archive, "--home", str(home)).exit_code == 0
     assert sweep("import", archive, "--home", str(other)).exit_code == 0
@@ -109,7 +109,7 @@ def test_an_archive_keeps_the_values_of_probes(home: Path, tmp_path: Path) -> No
         assert (here["probes"], here["blocks"]) == (there["probes"], there["blocks"])
 
 
-def test_a_value_given_twice_fails_the_run_with_the_place(tmp_path: Path) -> None:
+def test_a_probe_value_reported_twice_fails_the_run_with_its_place(tmp_path: Path) -> None:
     done = train(tmp_path, "twice", "repeating")
     assert done.exit_code == 1
     said = done.stderr + done.stdout

@@ -121,7 +121,7 @@ def runs_of(name: str, row: PublishedRow) -> list[Planned]:
     return [run for run in plan(name) if run.network == network]
 
 
-def test_every_table_with_networks_of_this_version_has_a_spec():
+def test_every_supported_published_table_has_a_spec():
     trainable = {
         name for name, table in PUBLISHED.items() if any(row.network for row in table.rows)
     }
@@ -131,7 +131,7 @@ def test_every_table_with_networks_of_this_version_has_a_spec():
 
 
 @pytest.mark.parametrize("name", [name for name in OF_A_TABLE if name not in PARTIAL])
-def test_every_row_has_its_runs_with_as_many_seeds_as_printed(name):
+def test_every_published_row_is_planned_with_the_printed_number_of_seeds(name):
     for row in available(name):
         runs = runs_of(name, row)
         seeds = [run.config.seed for run in runs]
@@ -139,21 +139,21 @@ def test_every_row_has_its_runs_with_as_many_seeds_as_printed(name):
 
 
 @pytest.mark.parametrize("name", OF_A_TABLE)
-def test_every_run_belongs_to_a_row_of_the_published_table(name):
+def test_every_planned_run_matches_a_row_of_its_published_table(name):
     wanted = [network_of(row) for row in available(name)]
     strangers = [run.row for run in plan(name) if run.network not in wanted]
     assert strangers == []
 
 
 @pytest.mark.parametrize(("part", "whole"), PARTIAL.items())
-def test_a_part_of_a_table_is_runs_of_the_whole(part, whole):
+def test_specs_of_part_of_a_table_plan_runs_of_the_whole(part, whole):
     assert loaded(part).published == loaded(whole).published
     runs, all_runs = ({run.row["run_id"] for run in plan(name)} for name in (part, whole))
     assert runs < all_runs
 
 
 @pytest.mark.parametrize("name", OF_A_TABLE)
-def test_runs_train_by_the_recipe_of_their_row(name):
+def test_planned_runs_use_the_recipe_of_their_row(name):
     for row in available(name):
         if row.recipe is None:
             continue
@@ -172,7 +172,7 @@ def test_runs_train_by_the_recipe_of_their_row(name):
 
 
 @pytest.mark.parametrize("name", OF_A_TABLE)
-def test_planned_parameters_are_the_printed_ones_but_for_known_misprints(name):
+def test_planned_parameters_match_the_printed_except_known_misprints(name):
     wrong = set()
     for row in available(name):
         if row.metric != "parameters" or row.not_comparable:
@@ -185,7 +185,7 @@ def test_planned_parameters_are_the_printed_ones_but_for_known_misprints(name):
 
 
 @pytest.mark.parametrize("name", OF_A_TABLE)
-def test_planned_roots_and_stability_are_the_printed_ones(name):
+def test_planned_roots_and_stability_match_the_printed(name):
     for row in available(name):
         for run in runs_of(name, row):
             if row.zero_stable is not None:
@@ -195,7 +195,7 @@ def test_planned_roots_and_stability_are_the_printed_ones(name):
                 assert planned == list(row.root_moduli), row.label
 
 
-def test_the_tables_share_the_runs_they_can():
+def test_specs_of_different_tables_share_equal_runs():
     def ids(name: str) -> set[str]:
         return {run.row["run_id"] for run in plan(name)}
 
@@ -208,7 +208,7 @@ def test_the_tables_share_the_runs_they_can():
     assert ids("newton_resnet_table1").isdisjoint(ids("newton_resnet_linear_table2"))
 
 
-def test_the_page_lists_the_specs_with_their_tables_and_runs():
+def test_the_published_page_lists_specs_with_tables_and_runs():
     page = (Path(__file__).parents[2] / "docs" / "published.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| `([\w/]+)`[^|]*\| (\d+) \|", page, re.MULTILINE)
     listed = {name: (table, int(runs)) for name, table, runs in rows}

@@ -193,14 +193,14 @@ def run_ids(spec: Spec, rows: list[Row] | None = None) -> set[str]:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_every_spec_loads_and_is_named_as_its_file(file, spec):
+def test_every_shipped_spec_loads_and_is_named_after_its_file(file, spec):
     loaded = spec(file.stem)
     assert loaded.name == file.stem
     assert loaded.description
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_runs_are_the_rows_of_the_table_with_three_seeds(name, spec):
+def test_paper_specs_plan_the_table_rows_with_three_seeds(name, spec):
     assert spec(name).published == PUBLISHED[name]
     configs = spec(name).configs
     assert len(configs) == RUNS[name]
@@ -209,7 +209,7 @@ def test_runs_are_the_rows_of_the_table_with_three_seeds(name, spec):
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_recipe_is_the_papers(name, spec):
+def test_paper_specs_use_the_papers_recipe(name, spec):
     loaded = spec(name)
     for config in loaded.configs:
         training = config.training
@@ -228,7 +228,7 @@ def test_recipe_is_the_papers(name, spec):
     assert loaded.resources.gpus == 0.25
 
 
-def test_lm_resnet_restarts_in_each_stage_and_the_others_project(spec):
+def test_lm_resnet_specs_restart_each_stage_and_others_project(spec):
     crossing = {
         (config.model.name, config.model.stage_change)
         for name in PUBLISHED
@@ -241,7 +241,7 @@ def test_lm_resnet_restarts_in_each_stage_and_the_others_project(spec):
     }
 
 
-def test_table6_has_its_six_noises(spec):
+def test_the_table6_spec_has_its_six_noises(spec):
     names = [evaluation.name for evaluation in spec("robustness_table6").evaluations]
     assert names == [
         "uniform[-0.08,0]",
@@ -256,7 +256,7 @@ def test_table6_has_its_six_noises(spec):
 @pytest.mark.parametrize(
     ("name", "printed"), [("preresnet_alpha_table1", TABLE_1), ("lm_resnet_k_table2", TABLE_2)]
 )
-def test_zero_stability_of_tables_1_and_2_is_as_printed(name, printed, spec):
+def test_planned_zero_stability_matches_tables_1_and_2(name, printed, spec):
     for config in spec(name).configs:
         assert config.scheme.fixed.zero_stable is printed[str(config.scheme)]
 

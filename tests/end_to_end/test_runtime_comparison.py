@@ -44,7 +44,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> str:
     return folder
 
 
-def test_every_row_has_ours_beside_it_and_every_pair_its_ratio(home: str) -> None:
+def test_every_runtime_row_has_our_value_and_every_pair_a_ratio(home: str) -> None:
     said = sweep("compare", "runtime_table9", "--home", home, "--format", "json").stdout
     document = json.loads(said)
     assert {row["state"] for row in document["rows"]} == {"not comparable"}
@@ -61,14 +61,14 @@ SENTENCE = "zerosnet over preresnet, train_seconds[128]: 1.085 in the paper, 1.2
 
 
 @pytest.mark.parametrize("kind", ["table", "markdown", "latex", "html"])
-def test_each_format_for_reading_says_the_ratios(home: str, kind: str) -> None:
+def test_text_formats_of_compare_show_the_runtime_ratios(home: str, kind: str) -> None:
     said = sweep("compare", "runtime_table9", "--home", home, "--format", kind).stdout
     assert SENTENCE in said.replace("\\", "")
     assert "20.16 (n=1)" in said
     assert "runs lack" not in said
 
 
-def test_csv_and_parquet_have_them_as_columns(home: str, tmp_path: Path) -> None:
+def test_csv_and_parquet_have_the_runtime_ratios_as_columns(home: str, tmp_path: Path) -> None:
     import pandas as pd
 
     for kind, read in (("csv", pd.read_csv), ("parquet", pd.read_parquet)):
@@ -80,7 +80,7 @@ def test_csv_and_parquet_have_them_as_columns(home: str, tmp_path: Path) -> None
         assert row["published_ratio"] == pytest.approx(143 / 140)
 
 
-def test_the_page_has_the_comparison_too(home: str, tmp_path: Path) -> None:
+def test_the_html_report_has_the_runtime_comparison(home: str, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     sweep("report", "runtime_table9", "--home", home, "--html", str(page))
     text = page.read_text()
@@ -88,7 +88,7 @@ def test_the_page_has_the_comparison_too(home: str, tmp_path: Path) -> None:
     assert SENTENCE in text
 
 
-def test_filters_choose_the_probed_runs_too(home: str) -> None:
+def test_filters_also_select_the_probed_runs(home: str) -> None:
     said = sweep(
         "compare", "runtime_table9", "--home", home, "--where", "model=zerosnet",
         "--format", "json",
@@ -98,7 +98,7 @@ def test_filters_choose_the_probed_runs_too(home: str) -> None:
     assert document["ratios"] == []
 
 
-def test_measured_times_of_real_networks_stand_beside_the_table(tmp_path: Path) -> None:
+def test_measured_times_of_real_networks_are_compared_with_the_table(tmp_path: Path) -> None:
     spec, home = tmp_path / "digits.yaml", str(tmp_path / "home")
     spec.write_text(DIGITS)
     sweep("run", str(spec), "--executor", "inline", "--home", home)

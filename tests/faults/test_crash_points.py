@@ -52,7 +52,7 @@ def chosen(points: list[str], quick: int, times: Times, chance: random.Random) -
     return kept if times(0, 1) == 0 else points
 
 
-def test_every_kind_of_step_has_points(
+def test_every_kind_of_driver_step_has_crash_points(
     sweeps: ForkedSweeps, sweep: Sweep, new_place: Callable[[], Any]
 ) -> None:
     with new_place() as (home, db):
@@ -81,7 +81,7 @@ def test_every_kind_of_step_has_points(
         pytest.param("commit commit_all #1: before", id="killed at a commit"),
     ],
 )
-def test_a_driver_recovers_from_a_crash_anywhere(
+def test_a_driver_recovers_from_a_crash_at_any_point(
     first_death: str,
     request: pytest.FixtureRequest,
     sweeps: ForkedSweeps,

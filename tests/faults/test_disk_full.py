@@ -190,7 +190,7 @@ def test_a_full_disk_loses_nothing(
     )  # fmt: skip
 
 
-def test_files_that_may_not_grow_lose_nothing(
+def test_a_file_size_limit_loses_nothing(
     tmp_path: Path,
     bench: Bench,
     database: str,
@@ -216,7 +216,7 @@ def test_files_that_may_not_grow_lose_nothing(
     )  # fmt: skip
 
 
-def test_a_disk_that_cannot_fsync_loses_nothing(
+def test_a_failing_fsync_loses_nothing(
     tmp_path: Path,
     bench: Bench,
     database: str,

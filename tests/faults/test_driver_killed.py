@@ -123,7 +123,7 @@ def killed_and_finished(
     drivers.assert_trained_once(db, deaths.done)
 
 
-def test_a_killed_driver_is_replaced_by_the_same_command(
+def test_rerunning_the_command_continues_a_killed_drivers_sweep(
     tmp_path: Path,
     home: Path,
     db: str,
@@ -139,7 +139,7 @@ def test_a_killed_driver_is_replaced_by_the_same_command(
     )
 
 
-def test_real_bits_survive_a_killed_driver(
+def test_training_is_bit_identical_after_a_killed_driver(
     tmp_path: Path,
     home: Path,
     db: str,
@@ -172,7 +172,7 @@ def test_workers_that_outlive_their_driver_change_nothing(
     killed_and_finished(sweep, "ray", times(1, 50), home, db, database, chance, undisturbed, figure)
 
 
-def test_a_truncated_checkpoint_is_passed_over(
+def test_a_truncated_checkpoint_is_skipped(
     tmp_path: Path, home: Path, undisturbed: Undisturbed
 ) -> None:
     sweep = drivers.write_spec(tmp_path, runs=2, epochs=8, trainer=drivers.REAL)

@@ -522,7 +522,7 @@ class UnsteadyBundleSizer(BundleSizer):
 
 
 @pytest.mark.timeout(3600)
-def test_no_history_breaks_an_invariant(
+def test_no_random_history_of_a_run_breaks_an_invariant(
     database: str,
     quick_folder: Path,
     request: pytest.FixtureRequest,

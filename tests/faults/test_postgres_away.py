@@ -69,7 +69,7 @@ def histories(url: str) -> Counter[tuple[str, ...]]:
     return Counter(map(tuple, found.values()))
 
 
-def test_each_kind_of_write_takes_place_once_whatever_is_cut(
+def test_each_kind_of_write_happens_once_whichever_connection_is_cut(
     tmp_path: Path,
     postgres: str,
     sweeps: ForkedSweeps,
@@ -116,7 +116,7 @@ def test_each_kind_of_write_takes_place_once_whatever_is_cut(
     note_cuts(figure, cuts, asked, "fake")
 
 
-def test_a_lease_is_renewed_whatever_is_cut(
+def test_a_lease_is_renewed_whichever_connection_is_cut(
     tmp_path: Path,
     home: Path,
     postgres_url: str,
@@ -142,7 +142,7 @@ def test_a_lease_is_renewed_whatever_is_cut(
     assert histories(postgres_url) == {("done",): sweep.runs}
 
 
-def test_evaluations_are_added_once_whatever_is_cut(
+def test_evaluations_are_added_once_whichever_connection_is_cut(
     tmp_path: Path,
     home: Path,
     postgres_url: str,
@@ -171,7 +171,7 @@ def test_evaluations_are_added_once_whatever_is_cut(
     assert histories(postgres_url) == {("done",): runs}
 
 
-def test_no_run_fails_while_postgres_is_away(
+def test_no_run_fails_while_postgres_is_unreachable(
     tmp_path: Path, times: Times, undisturbed: Undisturbed, figure: Figure
 ) -> None:
     sweep = drivers.write_spec(tmp_path, runs=times(6, 40), epochs=times(10, 20))

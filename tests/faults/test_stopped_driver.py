@@ -75,7 +75,7 @@ def overtake(
     return refused > 0
 
 
-def test_what_a_stopped_driver_writes_after_a_takeover_is_refused(
+def test_writes_of_a_stopped_driver_after_a_takeover_are_refused(
     tmp_path: Path,
     postgres: str,
     times: Times,

@@ -71,7 +71,7 @@ def resume_twice(home: Path, db: str) -> Pair:
     return Pair(workers, refused, seconds)
 
 
-def test_of_two_resumes_each_run_is_one_drivers(
+def test_two_concurrent_resumes_divide_the_runs(
     tmp_path: Path,
     postgres: str,
     times: Times,
@@ -107,7 +107,7 @@ def test_of_two_resumes_each_run_is_one_drivers(
     assert max(map(min, shares)) > 0
 
 
-def test_of_two_resumes_on_a_sqlite_file_one_is_refused_and_told_why(
+def test_a_second_resume_on_a_sqlite_file_is_refused_with_the_reason(
     tmp_path: Path, times: Times, undisturbed: Undisturbed, figure: Figure
 ) -> None:
     sweep = drivers.write_spec(tmp_path, runs=times(10, 40), epochs=8)
@@ -138,7 +138,7 @@ def test_of_two_resumes_on_a_sqlite_file_one_is_refused_and_told_why(
     )
 
 
-def test_a_stopped_driver_keeps_its_sqlite_file(tmp_path: Path, home: Path) -> None:
+def test_a_stopped_driver_keeps_its_lock_on_a_sqlite_file(tmp_path: Path, home: Path) -> None:
     """Whoever it is: it may wake up in the middle of a write."""
     sweep = drivers.write_spec(tmp_path, runs=4, epochs=4)
     with Driver(sweep.spec, home) as sleeper, Watch(sleeper.db) as watch:
@@ -152,7 +152,7 @@ def test_a_stopped_driver_keeps_its_sqlite_file(tmp_path: Path, home: Path) -> N
         assert {(a.attempt, a.state) for a in watch.attempts()} == {(1, "done")}
 
 
-def test_of_many_processes_one_wins_each_claim(
+def test_of_many_processes_exactly_one_wins_each_claim(
     tmp_path: Path, db: str, database: str, home: Path, times: Times, figure: Figure
 ) -> None:
     claims, racers = times(0, 1_000), 8

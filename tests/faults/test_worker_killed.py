@@ -25,7 +25,7 @@ MANY = "faults: {worker_lost: {attempts: 100}}\n"
 """So that it does not matter how often chance meets one run."""
 
 
-def test_a_run_goes_on_where_its_killed_worker_was(
+def test_a_run_continues_from_its_killed_workers_checkpoint(
     tmp_path: Path,
     home: Path,
     db: str,
@@ -41,7 +41,7 @@ def test_a_run_goes_on_where_its_killed_worker_was(
     goes_on(sweep, 30, home, db, database, chance, undisturbed, figure)
 
 
-def test_real_bits_survive_killed_workers(
+def test_training_is_bit_identical_after_killed_workers(
     tmp_path: Path,
     home: Path,
     times: Times,

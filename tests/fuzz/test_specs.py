@@ -81,20 +81,20 @@ def check(error: RequestError, name: str, content: bytes) -> None:
 @example(BASE.encode() + b"exclude: [{scheme: {k: 1" + b"0" * 400 + b"}}]\n")
 @example(b'\xef\xbb\xbf{model: {"\\ud9')
 @pytest.mark.slow
-def test_any_file_is_a_spec_or_one_message_with_a_line_of_it(file, content):
+def test_any_file_is_a_spec_or_one_error_message_with_its_line(file, content):
     read(file, content)
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(broken_overrides(), min_size=1, max_size=3))
 @example(["training" + ".a" * 30_000 + "=1"])
-def test_any_override_gives_a_spec_or_one_message(file, overrides):
+def test_any_override_gives_a_spec_or_one_error_message(file, overrides):
     read(file, SOUND.encode(), tuple(overrides))
 
 
 @settings(max_examples=100, deadline=None)
 @given(broken_data(), st.lists(broken_overrides(), max_size=1))
-def test_what_is_accepted_can_be_stored_and_read_back(store, data, overrides):
+def test_any_accepted_spec_round_trips_through_the_store(store, data, overrides):
     try:
         spec = spec_from_text(flow(data) + "\n", "s.yaml", overrides)
     except RequestError:

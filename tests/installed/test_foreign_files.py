@@ -55,7 +55,9 @@ def undisturbed(installed, tmp_path_factory) -> dict[str, object]:
 
 @pytest.mark.parametrize("executor", ["inline", "ray"])
 @pytest.mark.parametrize("place", ["current folder", "PYTHONPATH"])
-def test_they_change_nothing(installed, undisturbed, tmp_path, executor, place):
+def test_foreign_modules_on_the_path_do_not_change_a_sweep(
+    installed, undisturbed, tmp_path, executor, place
+):
     here = tmp_path / "here"
     names = ("results/", "trainers.py", "random.py", "sweeper.py", "test/")
     others = ("results.py", "trainers/", "random/", "sweeper/", "tokenize.py")
@@ -72,9 +74,7 @@ def test_they_change_nothing(installed, undisturbed, tmp_path, executor, place):
     assert measured(installed, here, path) == undisturbed
 
 
-def test_a_folder_of_results_without_modules_on_pythonpath_changes_nothing(
-    installed, undisturbed, tmp_path
-):
+def test_a_plain_results_folder_on_pythonpath_changes_nothing(installed, undisturbed, tmp_path):
     (tmp_path / "lib" / "results").mkdir(parents=True)
     (tmp_path / "tiny.yaml").write_text(SPEC)
     path = (tmp_path / "lib",)
@@ -83,7 +83,7 @@ def test_a_folder_of_results_without_modules_on_pythonpath_changes_nothing(
 
 
 @pytest.mark.parametrize("place", ["current folder", "PYTHONPATH"])
-def test_a_run_without_a_sweep_heeds_them_as_little(installed, tmp_path, place):
+def test_foreign_modules_on_the_path_do_not_change_a_single_run(installed, tmp_path, place):
     """`python -m trainers`; a `trainers.py` itself would be what Python runs there."""
     here, lib = tmp_path / "here", tmp_path / "lib"
     here.mkdir()
@@ -105,7 +105,7 @@ def test_a_trainer_in_the_current_folder_is_found(installed, tmp_path, executor)
     assert "1 trained now" in installed.sweep(*run, folder=tmp_path).stderr
 
 
-def test_what_python_took_for_its_own_module_before_we_began_is_one_clear_line(installed, tmp_path):
+def test_a_shadowed_standard_module_is_one_clear_error_line(installed, tmp_path):
     """Python imports `keyword` itself to start the console script."""
     lib = tmp_path / "lib"
     lib.mkdir()
@@ -121,7 +121,7 @@ def test_what_python_took_for_its_own_module_before_we_began_is_one_clear_line(i
     )
 
 
-def test_the_order_of_pythonpath_stays_where_nothing_is_hidden(installed, tmp_path):
+def test_the_order_of_pythonpath_is_kept_if_nothing_is_shadowed(installed, tmp_path):
     """A newer version of a package on PYTHONPATH is what the user wants to have imported."""
     lib = tmp_path / "lib"
     (lib / "rich").mkdir(parents=True)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 SHIPPED = {path.stem: path for path in (ROOT / "specs").glob("*.yaml")}
 
 
-def test_the_modules_are_those_of_the_wheel(installed, tmp_path):
+def test_installed_modules_come_from_the_wheel(installed, tmp_path):
     code = (
         "import multistep_sweep, results, sweep_plugins, sweeper, trainers\n"
         "for m in (multistep_sweep, results, sweep_plugins, sweeper, trainers): print(m.__file__)"
@@ -26,7 +26,7 @@ def test_the_modules_are_those_of_the_wheel(installed, tmp_path):
     assert all(Path(file).is_relative_to(installed.bin.parent) for file in files)
 
 
-def test_the_wheel_says_whose_it_is_and_that_it_is_typed(installed, tmp_path):
+def test_the_wheel_has_licence_metadata_and_type_markers(installed, tmp_path):
     code = (
         "from importlib.metadata import metadata, files\n"
         "m = metadata('multistep-sweep')\n"
@@ -40,7 +40,7 @@ def test_the_wheel_says_whose_it_is_and_that_it_is_typed(installed, tmp_path):
     ]
 
 
-def test_it_begins_in_an_empty_folder(installed, tmp_path):
+def test_the_installed_command_works_in_an_empty_folder(installed, tmp_path):
     assert "sweep" in installed.sweep("--help", folder=tmp_path).stdout
     listed = json.loads(installed.sweep("specs", "--format", "json", folder=tmp_path).stdout)
     assert {spec["name"] for spec in listed} == set(SHIPPED)
@@ -62,7 +62,7 @@ def test_it_begins_in_an_empty_folder(installed, tmp_path):
     assert [run["run_id"] for run in planned[0]] == [config.run_id for config in configs]
 
 
-def test_the_quickstart_runs(installed, tmp_path):
+def test_the_quickstart_runs_from_the_installed_wheel(installed, tmp_path):
     few = ["grid.scheme=[{lambda: 10}, {lambda: 1/4}]", "seed=0", "depth=8", "training.epochs=1"]
     changes = [word for change in few for word in ("--set", change)]
     run = ["run", "quickstart", "--executor", "inline", *changes]

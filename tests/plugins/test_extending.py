@@ -99,14 +99,14 @@ def words(line: str) -> list[str]:
     return line.split()
 
 
-def test_every_kind_of_plugin_has_an_example() -> None:
+def test_every_kind_of_plugin_has_a_documented_example() -> None:
     groups = re.findall(r"^\| `(sweep\.\w+)` \|", PAGE, re.M)
     assert sorted(groups) == sorted(registry.group for registry in REGISTRIES)
     shown = re.findall(r'^\[project\.entry-points\."(.+)"\]$', PAGE, re.M)
     assert shown == groups
 
 
-def test_a_model_is_planned(sweep: Sweep) -> None:
+def test_a_plugin_model_can_be_planned(sweep: Sweep) -> None:
     done = sweep("plan", "plain.yaml")
     header, _, *rows = done.stdout.splitlines()
     shown = EXAMPLES["A model"].shown
@@ -115,7 +115,7 @@ def test_a_model_is_planned(sweep: Sweep) -> None:
         assert words(row)[:-1] == words(expected)[:-1]  # the last is an estimate
 
 
-def test_a_plan_imports_the_model_and_not_torch(sweep: Sweep) -> None:
+def test_planning_a_plugin_model_does_not_import_torch(sweep: Sweep) -> None:
     arguments = ["plan", "plain.yaml", "--home", "counted"]
     sweep(*arguments)
     program = (
@@ -130,7 +130,7 @@ def test_a_plan_imports_the_model_and_not_torch(sweep: Sweep) -> None:
 
 
 @pytest.mark.parametrize("heading", ["An evaluation", "A trainer"])
-def test_what_was_measured_is_reported(heading: str, sweep: Sweep) -> None:
+def test_results_of_plugins_are_reported(heading: str, sweep: Sweep) -> None:
     example = EXAMPLES[heading]
     header, _, *rows = sweep(*example.arguments).stdout.splitlines()
     shown = example.shown
@@ -140,18 +140,18 @@ def test_what_was_measured_is_reported(heading: str, sweep: Sweep) -> None:
 
 
 @pytest.mark.parametrize("heading", ["A probe", "A figure"])
-def test_a_figure_is_drawn(heading: str, sweep: Sweep) -> None:
+def test_a_plugin_figure_is_drawn(heading: str, sweep: Sweep) -> None:
     example = EXAMPLES[heading]
     assert sweep(*example.arguments).stdout.splitlines() == example.shown
 
 
-def test_the_page_of_a_sweep_has_the_figure(sweep: Sweep, tmp_path: Path) -> None:
+def test_the_html_report_includes_a_plugin_figure(sweep: Sweep, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     sweep("report", "plankton", "--html", str(page))
     assert "Accuracy by time" in page.read_text()
 
 
-def test_a_command_answers_and_is_listed_without_being_imported(sweep: Sweep) -> None:
+def test_a_plugin_command_runs_and_is_listed_without_import(sweep: Sweep) -> None:
     example = EXAMPLES["A command"]
     header, _, *rows = sweep(*example.arguments).stdout.splitlines()
     assert words(header) == words(example.shown[0])
@@ -166,20 +166,20 @@ def test_a_command_answers_and_is_listed_without_being_imported(sweep: Sweep) ->
     assert listed[-1] == "[]"
 
 
-def test_a_published_table_is_compared_with(sweep: Sweep) -> None:
+def test_a_plugin_published_table_can_be_compared(sweep: Sweep) -> None:
     example = EXAMPLES["A published table"]
     done = sweep(*example.arguments)
     assert example.shown[0] in done.stdout
     assert "71.30 ± 1.20" in done.stdout
 
 
-def test_a_sweep_cannot_go_on_where_a_plugin_is_missing(sweep: Sweep, tmp_path: Path) -> None:
+def test_a_sweep_stops_where_a_plugin_is_missing(sweep: Sweep, tmp_path: Path) -> None:
     write_specs(tmp_path)
     done = command_with(folder=tmp_path)("plan", "plain.yaml", code=2)
     assert done.stderr.startswith("error: plain.yaml:2:9: unknown model 'plain'")
 
 
-def test_a_broken_plugin_is_named_and_stops_nothing_else(site: Path, tmp_path: Path) -> None:
+def test_an_unused_broken_plugin_is_named_and_stops_nothing(site: Path, tmp_path: Path) -> None:
     broken = tmp_path / "site"
     shutil.copytree(site, broken)
     (broken / "sweep_example" / "plain.py").unlink()
@@ -221,7 +221,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("heading", BROKEN)
-def test_a_broken_plugin_is_an_error_before_anything_is_written(
+def test_a_used_broken_plugin_is_an_error_before_anything_is_written(
     heading: str, site: Path, tmp_path: Path
 ) -> None:
     (file,) = (path for path in EXAMPLES[heading].files if path.endswith(".py"))
@@ -236,7 +236,7 @@ def test_a_broken_plugin_is_an_error_before_anything_is_written(
     assert not (tmp_path / ".sweep").exists()
 
 
-def test_a_name_that_is_taken_is_named_with_both_packages(site: Path, tmp_path: Path) -> None:
+def test_a_plugin_name_conflict_names_both_packages(site: Path, tmp_path: Path) -> None:
     metadata = tmp_path / "sweep_other-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: sweep-other\nVersion: 1.0\n")
@@ -254,6 +254,6 @@ def test_a_name_that_is_taken_is_named_with_both_packages(site: Path, tmp_path: 
 
 
 @pytest.mark.ray
-def test_workers_of_ray_resolve_the_same_names(sweep: Sweep) -> None:
+def test_ray_workers_resolve_plugin_names(sweep: Sweep) -> None:
     done = sweep("run", "plankton.yaml", "--set", "seed=1", "--slots", "1")
     assert "2 of 2 runs done" in done.stderr

@@ -45,11 +45,11 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def test_the_price_of_every_kind_of_addition_is_known() -> None:
+def test_the_documented_price_list_covers_every_kind_of_addition() -> None:
     assert len(PRICES) == 7
 
 
-def test_every_file_that_names_a_table_is_on_the_page() -> None:
+def test_every_file_that_uses_a_table_is_in_the_price_list() -> None:
     named = {
         str(path.relative_to(ROOT))
         for path in ROOT.glob("results/**/*.py")
@@ -62,7 +62,7 @@ def test_every_file_that_names_a_table_is_on_the_page() -> None:
     assert named <= set(re.findall(r"`([\w/.]+\.py)`", PAGE))
 
 
-def test_a_sweep_uses_what_was_added(copy: Path, tmp_path: Path) -> None:
+def test_a_sweep_uses_the_documented_additions(copy: Path, tmp_path: Path) -> None:
     write_specs(tmp_path)
     write_plankton(tmp_path / ".sweep" / "data")
     environment = {
@@ -90,7 +90,7 @@ def test_a_sweep_uses_what_was_added(copy: Path, tmp_path: Path) -> None:
     assert "plain" in sweep("slowest", "plankton")
 
 
-def test_the_import_rules_hold(copy: Path) -> None:
+def test_the_documented_additions_keep_the_import_rules(copy: Path) -> None:
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     done = subprocess.run(command, cwd=copy, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

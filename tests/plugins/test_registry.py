@@ -47,7 +47,7 @@ def ours() -> str:
     return "ours"
 
 
-def test_a_name_is_listed_without_importing_its_package_and_imported_when_it_is_used(
+def test_plugins_are_listed_without_import_and_imported_when_used(
     install: Install,
 ) -> None:
     install("example-one", "theirs = example_one:theirs", "def theirs(): return 'theirs'")
@@ -65,13 +65,13 @@ def test_a_name_is_listed_without_importing_its_package_and_imported_when_it_is_
     assert names["theirs"] is found
 
 
-def test_what_ships_with_us_may_be_a_reference_that_is_imported_late() -> None:
+def test_built_in_entries_can_be_imported_lazily() -> None:
     names = functions(join="shutil:copyfile")
     names.check("join")
     assert names["join"].__name__ == "copyfile"  # type: ignore[attr-defined]
 
 
-def test_an_unknown_name_lists_those_of_plugins_too(install: Install) -> None:
+def test_an_unknown_name_lists_plugin_names_too(install: Install) -> None:
     install("example-one", "theirs = example_one:theirs", "def theirs(): ...")
     with pytest.raises(UnknownNameError) as caught:
         functions(ours=ours)["their"]
@@ -89,7 +89,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("code", "kind", "detail"), BROKEN.values(), ids=BROKEN)
-def test_a_plugin_that_cannot_be_imported_is_named_in_one_line(
+def test_a_plugin_that_fails_to_import_is_named_in_one_line(
     install: Install, code: str, kind: str, detail: str
 ) -> None:
     install("example-one", "theirs = example_one:theirs", code)
@@ -107,7 +107,7 @@ def test_a_plugin_that_cannot_be_imported_is_named_in_one_line(
     assert list(names) == ["ours", "theirs"]
 
 
-def test_a_plugin_of_the_wrong_kind_is_named(install: Install) -> None:
+def test_a_plugin_of_the_wrong_type_is_named(install: Install) -> None:
     install("example-one", "theirs = example_one:theirs\nlist = example_one:List", "theirs = 3\n")
     with pytest.raises(PluginError, match=r"example-one 1\.0 .* is 3, and not an instance of"):
         functions()["theirs"]
@@ -116,7 +116,7 @@ def test_a_plugin_of_the_wrong_kind_is_named(install: Install) -> None:
         lists["theirs"]
 
 
-def test_a_plugin_that_takes_one_of_our_names_is_named_when_the_name_is_used(
+def test_a_plugin_using_a_built_in_name_is_an_error_when_used(
     install: Install,
 ) -> None:
     install("example-one", "ours = example_one:ours", "raise AssertionError('imported')")
@@ -132,7 +132,7 @@ def test_a_plugin_that_takes_one_of_our_names_is_named_when_the_name_is_used(
     assert list(names) == ["ours", "other"]
 
 
-def test_a_name_that_two_plugins_have_names_both(install: Install) -> None:
+def test_a_name_of_two_plugins_is_an_error_naming_both(install: Install) -> None:
     install("example-one", "theirs = example_one:theirs", "def theirs(): ...")
     install("example-two", "theirs = example_two:theirs", "def theirs(): ...", version="2.0")
     with pytest.raises(PluginError) as caught:

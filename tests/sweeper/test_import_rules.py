@@ -24,7 +24,7 @@ def contracts() -> list[dict]:
     return settings["tool"]["importlinter"]["contracts"]
 
 
-def test_the_contracts_are_those_of_the_design():
+def test_the_import_contracts_are_those_of_the_design():
     layers = [contract["layers"] for contract in contracts() if contract["type"] == "layers"]
     assert ["sweeper", "trainers | results", "sweep_plugins"] in layers
     forbidden = {
@@ -86,5 +86,5 @@ def verdict(tmp_path_factory) -> str:
         "sweeper.scheduling.scheduler -> sweeper.cli",
     ],
 )
-def test_any_other_arrow_is_found(arrow, verdict):
+def test_a_forbidden_import_is_reported(arrow, verdict):
     assert re.search(rf"{re.escape(arrow)}\b", verdict), verdict

@@ -43,7 +43,7 @@ def facts(result: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("stops", [(1,), (4,), (2, 3)], ids=str)
-def test_paced_gives_the_same_result_however_it_is_stopped(
+def test_the_paced_fake_gives_the_same_result_however_interrupted(
     tmp_path: Path, stops: tuple[int, ...]
 ) -> None:
     beats = []
@@ -64,13 +64,13 @@ def test_paced_gives_the_same_result_however_it_is_stopped(
     assert whole["provenance"]["finished_at"] - whole["provenance"]["started_at"] > 4 * 0.05
 
 
-def test_paced_tells_seeds_apart(tmp_path: Path) -> None:
+def test_the_paced_fake_gives_different_results_for_seeds(tmp_path: Path) -> None:
     one, other = (attempt("paced", tmp_path / str(seed), 1, seed=seed) for seed in (0, 1))
     assert one["weights_sha256"] != other["weights_sha256"]
     assert one["test_accuracy"] != other["test_accuracy"]
 
 
-def test_memory_suffices_at_the_third_attempt_unless_it_is_small(tmp_path: Path) -> None:
+def test_the_memory_fake_succeeds_at_the_third_attempt(tmp_path: Path) -> None:
     for number in (1, 2):
         with pytest.raises(torch.OutOfMemoryError):
             attempt("runs_out_of_memory", tmp_path, number)
@@ -80,7 +80,7 @@ def test_memory_suffices_at_the_third_attempt_unless_it_is_small(tmp_path: Path)
         attempt("runs_out_of_memory", tmp_path, 4)
 
 
-def test_storage_comes_back_and_disks_are_emptied(tmp_path: Path) -> None:
+def test_the_storage_fakes_recover(tmp_path: Path) -> None:
     with pytest.raises(StorageUnreachableError):
         attempt("loses_its_storage", tmp_path, 1)
     assert attempt("loses_its_storage", tmp_path, 2)

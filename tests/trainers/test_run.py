@@ -38,7 +38,7 @@ def finished(small: Small, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     return folder, result
 
 
-def test_a_finished_run_leaves_its_result_and_weights(
+def test_a_finished_run_stores_its_result_and_weights(
     finished: tuple[Path, dict[str, Any]],
 ) -> None:
     folder, _ = finished
@@ -49,7 +49,7 @@ def test_a_finished_run_leaves_its_result_and_weights(
     ]
 
 
-def test_the_stored_result_is_the_returned_one(finished: tuple[Path, dict[str, Any]]) -> None:
+def test_the_stored_result_equals_the_returned_one(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, result = finished
     assert read_result(open_folder(folder), result["run_id"]) == result
     stored = json.loads((folder / "result.json").read_text())
@@ -57,7 +57,9 @@ def test_the_stored_result_is_the_returned_one(finished: tuple[Path, dict[str, A
     assert stored == result
 
 
-def test_a_result_has_these_keys(small: Small, finished: tuple[Path, dict[str, Any]]) -> None:
+def test_a_result_has_the_documented_keys(
+    small: Small, finished: tuple[Path, dict[str, Any]]
+) -> None:
     _, result = finished
     assert set(result) == {
         "format", "run_id", "attempt", "parameters", "test_accuracy", "best_test_accuracy",
@@ -100,7 +102,7 @@ def test_reading_a_result_needs_no_torch(finished: tuple[Path, dict[str, Any]]) 
     assert not opcodes & {"GLOBAL", "STACK_GLOBAL"}
 
 
-def test_a_result_of_another_run_is_none(finished: tuple[Path, dict[str, Any]]) -> None:
+def test_a_stored_result_of_another_run_is_ignored(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, _ = finished
     assert read_result(open_folder(folder), "0" * 16) is None
 
@@ -110,12 +112,12 @@ def test_a_result_of_another_run_is_none(finished: tuple[Path, dict[str, Any]]) 
     [b"", b'{"format": 1, "run_id": "a', b"\xff\xfe\x00", b"[1, 2]", b"null", b"{}"],
     ids=str,
 )
-def test_a_damaged_result_is_none(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_stored_result_is_ignored(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "result.json").write_bytes(content)
     assert read_result(open_folder(tmp_path), "a" * 16) is None
 
 
-def test_a_result_of_another_format_or_none_at_all_is_none(tmp_path: Path) -> None:
+def test_a_missing_or_outdated_stored_result_is_ignored(tmp_path: Path) -> None:
     folder = open_folder(tmp_path)
     assert read_result(folder, "a") is None
     assert read_result(open_folder(tmp_path / "nowhere"), "a") is None
@@ -131,7 +133,7 @@ def test_a_number_that_json_cannot_hold_is_never_stored(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_wrong_requests_fail_before_training(small: Small, tmp_path: Path) -> None:
+def test_invalid_arguments_fail_before_training(small: Small, tmp_path: Path) -> None:
     folder = open_folder(tmp_path / "a")
     with pytest.raises(ValidationError, match="seed"):
         run(small(seed=-1), data_dir=NO_DATA, folder=folder)
@@ -142,7 +144,7 @@ def test_wrong_requests_fail_before_training(small: Small, tmp_path: Path) -> No
     assert not (tmp_path / "a").exists()
 
 
-def test_no_stored_weights_no_evaluation(small: Small, tmp_path: Path) -> None:
+def test_evaluating_without_stored_weights_is_an_error(small: Small, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no stored weights"):
         evaluate_stored(small(), [GAUSSIAN], data_dir=NO_DATA, folders=[open_folder(tmp_path)])
 
@@ -192,7 +194,7 @@ def test_python_m_trainers_prints_the_result_of_one_run(small: Small, tmp_path: 
     assert not (tmp_path / "data").exists()
 
 
-def test_a_bad_config_on_the_command_line(small: Small, tmp_path: Path) -> None:
+def test_python_m_trainers_refuses_an_invalid_config(small: Small, tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text(json.dumps(small(model={"name": "zerosnte", "depth": 8})))
     done = subprocess.run(
@@ -218,7 +220,7 @@ def test_a_bad_config_on_the_command_line(small: Small, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_bad_files_exit_with_2_and_a_message(
+def test_python_m_trainers_exits_with_2_on_bad_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, complaint: str
 ) -> None:
     config = tmp_path / "config.json"
@@ -232,7 +234,7 @@ def test_bad_files_exit_with_2_and_a_message(
 
 
 @pytest.mark.slow
-def test_the_command_line_keeps_files_at_a_path_or_url(
+def test_python_m_trainers_stores_at_a_path_or_url(
     small: Small, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = tmp_path / "config.json"
@@ -247,7 +249,7 @@ def test_the_command_line_keeps_files_at_a_path_or_url(
     ("folder", "complaint"),
     [("s4://bucket", "did you mean s3://"), ("/dev/null/folder", "Not a directory")],
 )
-def test_a_folder_that_cannot_be_used_exits_with_2(
+def test_python_m_trainers_exits_with_2_on_an_unusable_folder(
     small: Small,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -266,7 +268,7 @@ def test_a_folder_that_cannot_be_used_exits_with_2(
 @pytest.mark.parametrize(
     "trainer", ["no_such_module:train", "trainers.training.train:no_such_function"]
 )
-def test_a_trainer_that_is_not_there_exits_with_2(
+def test_python_m_trainers_exits_with_2_on_a_missing_trainer(
     small: Small, tmp_path: Path, trainer: str
 ) -> None:
     config = tmp_path / "config.json"

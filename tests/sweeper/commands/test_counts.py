@@ -33,7 +33,7 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("command", ["plan", "run"])
-def test_networks_are_counted_once_in_a_home(
+def test_networks_are_counted_once_per_home(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SWEEP_NETWORKS")
@@ -50,7 +50,9 @@ def test_networks_are_counted_once_in_a_home(
     assert json.loads(done.stdout)[0]["parameters"] > 0
 
 
-def test_another_file_serves_several_homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_homes_can_share_one_counts_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SWEEP_NETWORKS", str(tmp_path / "shared.json"))
     monkeypatch.setattr(counting, "_known", {})
     monkeypatch.chdir(tmp_path)

@@ -54,7 +54,7 @@ def test_a_password_in_the_arguments_is_refused(arguments, tmp_path):
     ],
     ids=["variable", "no password", "SQLite", "after --", "no URL"],
 )
-def test_other_urls_are_used_and_never_repeated_with_a_password(
+def test_database_urls_are_never_shown_with_their_password(
     arguments, variable, code, said, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)

@@ -26,19 +26,19 @@ def sweep(*arguments: str) -> None:
     app(list(arguments), standalone_mode=False)
 
 
-def test_the_specs_of_the_repository_are_those_that_ship():
+def test_the_repositorys_specs_are_the_shipped_ones():
     assert list(shipped_specs()) == sorted(path.stem for path in (ROOT / "specs").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("name", shipped_specs())
-def test_a_shipped_spec_is_named_as_its_file_and_described_in_one_line(name):
+def test_shipped_specs_are_named_after_their_file_and_described_in_one_line(name):
     spec = load_spec(shipped_specs()[name])
     assert spec.name == name
     assert spec.description
     assert "\n" not in spec.description
 
 
-def test_specs_lists_what_each_one_needs(capsys):
+def test_specs_lists_what_each_spec_needs(capsys):
     sweep("specs", "--format", "json")
     listed = {spec["name"]: spec for spec in json.loads(capsys.readouterr().out)}
     assert listed["zero_stability_table3"] == {
@@ -74,12 +74,12 @@ def test_an_error_in_an_override_of_a_shipped_spec_names_its_place():
         load_spec(Path("quickstart"), ["depth=33"])
 
 
-def test_a_file_wins_over_the_shipped_spec_of_its_name():
+def test_a_local_file_wins_over_a_shipped_spec_of_its_name():
     Path("quickstart").write_text(OWN)
     assert load_spec(Path("quickstart")).name == "mine"
 
 
-def test_a_folder_of_its_name_does_not_hide_a_shipped_spec():
+def test_a_folder_of_the_same_name_does_not_hide_a_shipped_spec():
     Path("quickstart").mkdir()
     assert load_spec(Path("quickstart")).name == "quickstart"
 
@@ -94,7 +94,7 @@ def test_a_folder_of_its_name_does_not_hide_a_shipped_spec():
         ("mine.yaml", r"mine\.yaml: there is no such file$"),
     ],
 )
-def test_a_missing_spec_is_answered_with_the_shipped_ones_that_may_be_meant(path, says):
+def test_a_missing_spec_error_suggests_similar_shipped_specs(path, says):
     with pytest.raises(RequestError, match=says.replace("?", r"\?")):
         load_spec(Path(path))
 
@@ -112,7 +112,7 @@ def test_init_writes_every_spec_and_names_the_next_command(capsys):
     ]
 
 
-def test_init_overwrites_nothing(capsys):
+def test_init_overwrites_no_file(capsys):
     sweep("init", "here")
     mine, missing = Path("here/quickstart.yaml"), Path("here/tm_resnet.yaml")
     mine.write_text(OWN)

@@ -97,7 +97,7 @@ def wait_for(executor: Executor, count: int) -> list[Outcome]:
     return outcomes
 
 
-def test_every_task_comes_out_once(executor: Executor, tmp_path: Path) -> None:
+def test_every_submitted_task_has_one_outcome(executor: Executor, tmp_path: Path) -> None:
     tasks = [make_task(tmp_path, seed=seed) for seed in range(6)]
     waiting = list(tasks)
     outcomes: list[Outcome] = []
@@ -115,7 +115,7 @@ def test_every_task_comes_out_once(executor: Executor, tmp_path: Path) -> None:
     assert executor.wait(0) == []
 
 
-def test_several_tasks_are_done_one_after_another_on_one_slot(
+def test_a_bundle_of_tasks_runs_sequentially_on_one_slot(
     executor: Executor, tmp_path: Path
 ) -> None:
     tasks = [make_task(tmp_path, seed=seed) for seed in range(3)]
@@ -132,7 +132,9 @@ def test_several_tasks_are_done_one_after_another_on_one_slot(
         assert 0 < outcome.seconds < 60
 
 
-def test_what_a_task_raises_comes_back_as_data(executor: Executor, tmp_path: Path) -> None:
+def test_an_exception_in_a_task_is_returned_as_an_outcome(
+    executor: Executor, tmp_path: Path
+) -> None:
     submit(executor, make_task(tmp_path, "odd_seeds_raise", seed=1))
     (outcome,) = wait_for(executor, 1)
     assert isinstance(outcome, Raised)
@@ -142,7 +144,7 @@ def test_what_a_task_raises_comes_back_as_data(executor: Executor, tmp_path: Pat
     assert outcome.host == socket.gethostname()
 
 
-def test_a_missing_dataset_is_told_apart(executor: Executor, tmp_path: Path) -> None:
+def test_a_missing_dataset_is_a_machine_fault(executor: Executor, tmp_path: Path) -> None:
     submit(executor, make_task(tmp_path, "loses_its_dataset"))
     (outcome,) = wait_for(executor, 1)
     assert isinstance(outcome, MachineFault)
@@ -150,7 +152,7 @@ def test_a_missing_dataset_is_told_apart(executor: Executor, tmp_path: Path) -> 
     assert outcome.error == "the data are not here; put them there"
 
 
-def test_a_name_that_the_machine_does_not_know_is_told_apart(
+def test_an_unknown_plugin_name_on_the_worker_is_a_machine_fault(
     executor: Executor, tmp_path: Path
 ) -> None:
     task = make_task(tmp_path, "quick")
@@ -168,7 +170,7 @@ def test_a_name_that_the_machine_does_not_know_is_told_apart(
         assert "\n" not in outcome.error
 
 
-def test_the_result_is_stored_before_the_outcome_arrives(
+def test_a_result_is_stored_before_its_outcome_is_returned(
     executor: Executor, tmp_path: Path
 ) -> None:
     task = make_task(tmp_path)
@@ -177,7 +179,7 @@ def test_the_result_is_stored_before_the_outcome_arrives(
     assert (tmp_path / "runs" / task.run_id / "1" / "result.json").is_file()
 
 
-def test_no_more_tasks_than_slots(executor: Executor, tmp_path: Path) -> None:
+def test_submitting_more_tasks_than_slots_is_an_error(executor: Executor, tmp_path: Path) -> None:
     count = fill(executor, tmp_path, "slow")
     assert not executor.has_room()
     with pytest.raises(RuntimeError, match=r"slot"):
@@ -185,7 +187,7 @@ def test_no_more_tasks_than_slots(executor: Executor, tmp_path: Path) -> None:
     wait_for(executor, count)
 
 
-def test_a_killed_task_does_not_come_out(executor: Executor, tmp_path: Path) -> None:
+def test_a_killed_task_has_no_outcome(executor: Executor, tmp_path: Path) -> None:
     task = make_task(tmp_path, "hangs_always")
     submit(executor, task)
     executor.kill("another")
@@ -197,7 +199,7 @@ def test_a_killed_task_does_not_come_out(executor: Executor, tmp_path: Path) -> 
 
 
 @pytest.mark.ray
-def test_asked_to_stop_a_task_ends_after_its_epoch(tmp_path: Path) -> None:
+def test_a_task_asked_to_stop_ends_after_its_epoch(tmp_path: Path) -> None:
     for name in sorted(EXECUTORS):
         with EXECUTORS[name].start(A_QUARTER_CORE) as started:
             task = make_task(tmp_path / name, "paced", epochs=1000)
@@ -212,7 +214,9 @@ def test_asked_to_stop_a_task_ends_after_its_epoch(tmp_path: Path) -> None:
             assert not (checkpoint.parent / "result.json").exists()
 
 
-def test_a_worker_that_sees_another_storage_says_so(executor: Executor, tmp_path: Path) -> None:
+def test_a_worker_with_different_storage_reports_a_storage_fault(
+    executor: Executor, tmp_path: Path
+) -> None:
     submit(executor, make_task(tmp_path, sentinel="secret"))
     (outcome,) = wait_for(executor, 1)
     assert isinstance(outcome, MachineFault)
@@ -238,19 +242,21 @@ def test_a_missing_gpu_is_a_resource_error(executor: Executor) -> None:
         kind.start(ExecutorOptions(Resources(gpus=1000), most_slots=1))
 
 
-def test_an_unknown_executor_lists_the_known() -> None:
+def test_an_unknown_executor_error_lists_the_known_ones() -> None:
     with pytest.raises(UnknownNameError, match=r"did you mean 'ray'.*inline, ray"):
         EXECUTORS["rya"]
 
 
-def test_inline_refuses_a_cluster_address() -> None:
+def test_the_inline_executor_refuses_a_cluster_address() -> None:
     with pytest.raises(ResourceError, match="--executor ray"):
         EXECUTORS["inline"].start(
             ExecutorOptions(Resources(), most_slots=1, address="127.0.0.1:6379")
         )
 
 
-def test_a_worker_that_dies_is_lost_and_replaced(ray_executor: Any, tmp_path: Path) -> None:
+def test_a_task_of_a_dead_worker_is_lost_and_the_worker_replaced(
+    ray_executor: Any, tmp_path: Path
+) -> None:
     submit(ray_executor, make_task(tmp_path, "dies"))
     (outcome,) = wait_for(ray_executor, 1)
     assert isinstance(outcome, Lost)
@@ -262,7 +268,7 @@ def test_a_worker_that_dies_is_lost_and_replaced(ray_executor: Any, tmp_path: Pa
     assert all(isinstance(o, Finished) for o in wait_for(ray_executor, count))
 
 
-def test_each_task_of_a_bundle_is_lost_with_its_worker(ray_executor: Any, tmp_path: Path) -> None:
+def test_every_task_of_a_bundle_is_lost_with_its_worker(ray_executor: Any, tmp_path: Path) -> None:
     tasks = [make_task(tmp_path, "dies" if seed == 1 else "quick", seed=seed) for seed in range(3)]
     while not ray_executor.has_room():
         assert ray_executor.wait(5) == []
@@ -274,7 +280,7 @@ def test_each_task_of_a_bundle_is_lost_with_its_worker(ray_executor: Any, tmp_pa
     assert (tmp_path / "runs" / tasks[0].run_id / "1" / "result.json").is_file()
 
 
-def test_who_is_killed_takes_its_neighbours_along(ray_executor: Any, tmp_path: Path) -> None:
+def test_killing_one_task_of_a_bundle_loses_the_others(ray_executor: Any, tmp_path: Path) -> None:
     tasks = [make_task(tmp_path, "hangs_always", seed=seed) for seed in range(3)]
     while not ray_executor.has_room():
         assert ray_executor.wait(5) == []
@@ -285,7 +291,7 @@ def test_who_is_killed_takes_its_neighbours_along(ray_executor: Any, tmp_path: P
     assert [outcome.task.run_id for outcome in outcomes] == [tasks[0].run_id, tasks[2].run_id]
 
 
-def test_a_worker_killed_while_idle_is_replaced_or_lost_at_the_next_task(
+def test_a_worker_killed_while_idle_is_replaced_on_later_tasks(
     ray_executor: Any, tmp_path: Path
 ) -> None:
     submit(ray_executor, make_task(tmp_path))
@@ -300,7 +306,7 @@ def test_a_worker_killed_while_idle_is_replaced_or_lost_at_the_next_task(
         (outcome,) = wait_for(ray_executor, 1)
 
 
-def test_slots_keep_their_process(ray_executor: Any, tmp_path: Path) -> None:
+def test_slots_reuse_their_worker_process(ray_executor: Any, tmp_path: Path) -> None:
     wait_for(ray_executor, fill(ray_executor, tmp_path, "quick"))
     before = set(ray_executor.process_ids())
     for seed in range(4):
@@ -310,7 +316,7 @@ def test_slots_keep_their_process(ray_executor: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.ray
-def test_a_task_without_a_sign_of_life_is_killed(tmp_path: Path) -> None:
+def test_a_task_without_heartbeat_is_killed_as_hung(tmp_path: Path) -> None:
     options = replace(A_QUARTER_CORE, hung_seconds=6.0)
     with EXECUTORS["ray"].start(options) as started:
         submit(started, make_task(tmp_path, "hangs_always"))
@@ -324,7 +330,7 @@ def test_a_task_without_a_sign_of_life_is_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.ray
-def test_a_worker_that_was_stopped_from_outside_is_hung(tmp_path: Path) -> None:
+def test_a_worker_stopped_by_sigstop_is_reported_hung(tmp_path: Path) -> None:
     options = replace(A_QUARTER_CORE, most_slots=1, hung_seconds=6.0)
     with EXECUTORS["ray"].start(options) as started:
         task = make_task(tmp_path, "paced", epochs=1000)
@@ -339,7 +345,7 @@ def test_a_worker_that_was_stopped_from_outside_is_hung(tmp_path: Path) -> None:
 
 
 @pytest.mark.ray
-def test_a_task_with_a_multiplier_takes_the_place_of_several_slots(tmp_path: Path) -> None:
+def test_a_task_with_a_resource_multiplier_takes_several_slots(tmp_path: Path) -> None:
     options = replace(A_QUARTER_CORE, most_slots=2)
     with EXECUTORS["ray"].start(options) as started:
         while len(started.process_ids()) < 2:  # type: ignore[attr-defined]
@@ -368,7 +374,7 @@ def test_a_task_with_a_multiplier_takes_the_place_of_several_slots(tmp_path: Pat
         (Resources(gpus=2), {"CPU": 16}, 0),
     ],
 )
-def test_a_slot_is_whole_on_one_node(
+def test_slots_never_span_two_nodes(
     resources: Resources, node: dict[str, float], slots: int
 ) -> None:
     from sweeper.executors.ray_slots import slots_of_node
@@ -377,6 +383,6 @@ def test_a_slot_is_whole_on_one_node(
 
 
 @pytest.mark.parametrize("gpus", [1.5, 0.00001])
-def test_a_fraction_of_a_gpu_that_ray_refuses_is_refused_in_the_spec(gpus: float) -> None:
+def test_gpu_fractions_that_ray_refuses_are_refused_in_the_spec(gpus: float) -> None:
     with pytest.raises(ValueError, match="GPU"):
         Resources(gpus=gpus)

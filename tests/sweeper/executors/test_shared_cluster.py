@@ -34,7 +34,7 @@ def busy_ray() -> Iterator[Any]:
         ray.shutdown()
 
 
-def test_cpus_that_others_use_are_waited_for_and_named(
+def test_the_driver_waits_for_cpus_in_use_by_others_and_says_so(
     busy_ray: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sweeper.executors.ray.LONG_START_SECONDS", 0.5)

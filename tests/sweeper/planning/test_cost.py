@@ -45,14 +45,14 @@ def seconds_at(of: RunConfig, images_per_second: float, evaluations: int = 0) ->
     return (of.train_images * epochs + EVALUATION_SHARE * tested) / images_per_second
 
 
-def test_without_a_finished_run_the_rate_is_a_guess():
+def test_without_finished_runs_the_cost_is_a_guess():
     model = CostModel.from_samples([])
     assert not model.calibrated
     expected = seconds_at(config(), UNCALIBRATED_RATE / config().multiply_adds_per_image)
     assert model.seconds(config(), 0) == pytest.approx(expected)
 
 
-def test_a_finished_run_predicts_its_equals():
+def test_cost_is_predicted_from_a_finished_run_of_the_same_kind():
     model = CostModel.from_samples([sample(config(epochs=2), 500)])
     assert model.calibrated
     # 1,297 training and 500 test images in each of 10 epochs.
@@ -69,7 +69,7 @@ def test_cost_grows_with_epochs_subset_and_evaluations():
     assert model.seconds(small, 0) == pytest.approx((1000 + 0.3 * 5000) / 500)
 
 
-def test_of_several_finished_runs_the_median_counts():
+def test_cost_uses_the_median_rate_of_finished_runs():
     model = CostModel.from_samples([sample(config(), rate) for rate in (100, 500, 100_000)])
     assert model.seconds(config(), 0) == pytest.approx(seconds_at(config(), 500))
 
@@ -84,13 +84,13 @@ def test_of_several_finished_runs_the_median_counts():
         config(compile=True),
     ],
 )
-def test_runs_of_the_same_kind_are_preferred(other):
+def test_cost_prefers_finished_runs_of_the_same_kind(other):
     samples = [sample(config(), 500), *(sample(other, 7) for _ in range(5))]
     model = CostModel.from_samples(samples)
     assert model.seconds(config(), 0) == pytest.approx(seconds_at(config(), 500))
 
 
-def test_next_come_runs_on_the_same_data_at_the_same_precision():
+def test_cost_falls_back_to_runs_with_the_same_data_and_precision():
     near, far = config(depth=32), config(dataset="fashion_mnist")
     model = CostModel.from_samples([sample(near, 500), *(sample(far, 7) for _ in range(5))])
     # Deeper networks pass fewer images, in proportion to their multiply-adds.
@@ -98,7 +98,7 @@ def test_next_come_runs_on_the_same_data_at_the_same_precision():
     assert model.seconds(config(), 0) == pytest.approx(seconds_at(config(), rate))
 
 
-def test_any_finished_run_predicts_where_none_is_similar():
+def test_cost_falls_back_to_any_finished_run_if_none_is_similar():
     far = config(dataset="fashion_mnist", precision="bf16", depth=44)
     model = CostModel.from_samples([sample(far, 100)])
     rate = 100 * far.multiply_adds_per_image / config().multiply_adds_per_image
@@ -115,19 +115,19 @@ def test_any_finished_run_predicts_where_none_is_similar():
         sample(config(), 5, config={}),
     ],
 )
-def test_samples_that_say_nothing_are_passed_over(useless):
+def test_cost_samples_without_a_usable_rate_are_ignored(useless):
     assert not CostModel.from_samples([useless]).calibrated
     model = CostModel.from_samples([useless, sample(config(), 500)])
     assert model.seconds(config(), 0) == pytest.approx(seconds_at(config(), 500))
 
 
-def test_runs_whose_networks_have_no_multiply_adds_say_nothing_about_time(monkeypatch):
+def test_runs_without_multiply_adds_do_not_calibrate_the_cost(monkeypatch):
     monkeypatch.setattr(RunConfig, "multiply_adds_per_image", 0)
     model = CostModel.from_samples([sample(config(), 500)])
     assert model.seconds(config(), 0) == 0.0
 
 
-def test_a_run_whose_network_cannot_be_built_now_is_passed_over(monkeypatch):
+def test_a_finished_run_whose_network_cannot_be_built_is_ignored(monkeypatch):
     known = config()
 
     def counted(self):

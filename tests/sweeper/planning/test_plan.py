@@ -45,13 +45,13 @@ def rows_of(spec, stored=None):
     return plan_rows(spec, stored or {}, CostModel({}))
 
 
-def test_a_row_has_the_keys_of_a_run_and_then_the_cost(spec):
+def test_plan_rows_have_the_keys_of_a_run_then_the_cost(spec):
     assert tuple(KEYS) == RUN_KEYS
     for row in rows_of(spec):
         assert list(row) == [*KEYS, "estimated_seconds", "settings"]
 
 
-def test_a_run_that_no_database_knows_is_new_and_has_facts_but_no_results(spec):
+def test_an_unknown_run_is_planned_as_new_without_results(spec):
     row = rows_of(spec)[0]
     config = spec.configs[0]
     assert row["run_id"] == config.run_id
@@ -78,13 +78,13 @@ def test_a_run_that_no_database_knows_is_new_and_has_facts_but_no_results(spec):
     assert row["train_seconds"] is None
 
 
-def test_a_scheme_that_is_not_zero_stable_says_so(spec):
+def test_plan_shows_that_a_scheme_is_not_zero_stable(spec):
     row = rows_of(spec)[1]
     assert (row["zero_stable"], row["consistent"]) == (False, False)
     assert row["max_root_modulus"] > 1.8
 
 
-def test_a_trainable_scheme_has_no_roots_before_training(spec):
+def test_plan_shows_no_roots_for_a_trainable_scheme(spec):
     row = rows_of(spec)[2]
     assert row["trainable"] is True
     for key in ("root_moduli", "max_root_modulus", "zero_stable", "consistent", "order"):
@@ -94,7 +94,7 @@ def test_a_trainable_scheme_has_no_roots_before_training(spec):
     assert row["parameters"] == rows_of(spec)[0]["parameters"] + 13
 
 
-def test_learned_coefficients_show_where_they_start():
+def test_plan_shows_start_values_of_learned_coefficients():
     text = SPEC.replace("{lambda: 1, trainable: true}", "{alpha: [1, 0], beta: 1, trainable: true}")
     row = rows_of(spec_from_text(text, "s.yaml"))[2]
     assert (row["trainable"], row["alpha"], row["beta"]) == (True, [1, 0], 1)
@@ -102,14 +102,14 @@ def test_learned_coefficients_show_where_they_start():
     assert row["scheme"] == "learned from 1, 0; 1"
 
 
-def test_evaluations_are_listed_before_they_are_measured(spec):
+def test_plan_lists_evaluations_before_they_are_measured(spec):
     assert rows_of(spec)[0]["evaluations"] == [
         {"name": "gaussian[0.1]", "kind": "gaussian", "level": 0.1, "accuracy": None},
         {"name": "uniform[-0.08,0]", "kind": "uniform", "level": -0.08, "accuracy": None},
     ]
 
 
-def test_what_the_database_knows_is_shown(spec):
+def test_plan_shows_stored_states_and_results(spec):
     done, failed = (config.run_id for config in spec.configs[:2])
     stored = {
         done: {
@@ -138,7 +138,7 @@ def test_what_the_database_knows_is_shown(spec):
     assert list(rows[0]) == [*KEYS, "estimated_seconds", "settings"]
 
 
-def test_states_come_from_a_real_database(spec, tmp_path):
+def test_plan_reads_run_states_from_a_database(spec, tmp_path):
     from results.queries.queries import Queries
 
     url = f"sqlite:///{tmp_path}/sweep.db"
@@ -156,7 +156,7 @@ def test_states_come_from_a_real_database(spec, tmp_path):
             assert row[key] == stored[row["run_id"]][key], key
 
 
-def test_a_run_as_stored_can_be_read_back(spec):
+def test_a_planned_run_round_trips_through_the_store(spec):
     from trainers.config.run import RunConfig
 
     for config in spec.configs:
@@ -180,7 +180,7 @@ print(f"heavy={heavy} code={code}", file=sys.stderr)
 
 @pytest.mark.parametrize("command", ["--help", "plan", "status", "report"])
 @pytest.mark.slow
-def test_what_only_reads_loads_neither_torch_nor_ray(command, spec, tmp_path):
+def test_read_only_commands_import_neither_torch_nor_ray(command, spec, tmp_path):
     path, url = tmp_path / "s.yaml", f"sqlite:///{tmp_path}/sweep.db"
     path.write_text(SPEC)
     with Store.open(url) as store:
@@ -208,7 +208,7 @@ def test_what_only_reads_loads_neither_torch_nor_ray(command, spec, tmp_path):
         assert done.stdout.strip()
 
 
-def test_a_folder_of_images_is_planned_without_being_there():
+def test_an_image_folder_can_be_planned_without_its_files():
     text = SPEC.replace(
         "dataset: digits",
         "dataset: {name: image_folder, folder: pets, size: 64, classes: [dog, cat]}",
@@ -221,7 +221,7 @@ def test_a_folder_of_images_is_planned_without_being_there():
     assert rows[0]["estimated_seconds"] > 60 * digits[0]["estimated_seconds"]
 
 
-def test_attacks_cost_their_gradients():
+def test_planned_cost_includes_the_gradients_of_attacks():
     more = SPEC + "  - {attack: pgd, epsilon: 8/255, steps: 40}\n"
     plain, attacked = (
         rows_of(spec_from_text(text, "s.yaml"))[0]["estimated_seconds"] for text in (SPEC, more)

@@ -17,7 +17,7 @@ def config(model: dict[str, Any] | str = "preresnet", **more: Any) -> RunConfig:
     return RunConfig.model_validate({"model": model, "dataset": "digits", "seed": 0, **more})
 
 
-def test_what_every_plan_shows_is_left_out():
+def test_varying_settings_omit_what_every_plan_shows():
     runs = [
         config(),
         config({"name": "preresnet", "depth": 20}),
@@ -28,7 +28,7 @@ def test_what_every_plan_shows_is_left_out():
     assert varying_settings(runs[:3]) == [{}, {}, {}]
 
 
-def test_an_option_is_compared_among_runs_of_its_model():
+def test_model_options_vary_only_among_runs_of_the_model():
     runs = [
         config({"name": "preresnet", "survival": 0.5}),
         config(),
@@ -37,7 +37,7 @@ def test_an_option_is_compared_among_runs_of_its_model():
     assert varying_settings(runs) == [{"model.survival": 0.5}, {}, {}]
 
 
-def test_parts_of_the_recipe_by_path():
+def test_varying_recipe_settings_are_named_by_path():
     runs = [
         config(training={"epochs": 4, "optimizer": {"lr": lr}}, precision=precision)
         for lr, precision in ((0.1, "fp32"), (0.05, "fp32"), (0.05, "bf16"))
@@ -68,7 +68,7 @@ choices = st.fixed_dictionaries(
 
 
 @given(st.lists(choices, max_size=6))
-def test_runs_of_one_model_and_seed_are_told_apart_by_their_settings(chosen):
+def test_varying_settings_distinguish_runs_of_one_model_and_seed(chosen):
     runs = [config(**choice) for choice in chosen]
     told = [
         (run.model.name, run.seed, tuple(settings.items()))
@@ -77,5 +77,5 @@ def test_runs_of_one_model_and_seed_are_told_apart_by_their_settings(chosen):
     assert len(set(told)) == len({run.run_id for run in runs})
 
 
-def test_no_runs_have_no_settings():
+def test_varying_settings_of_no_runs_are_empty():
     assert varying_settings([]) == []

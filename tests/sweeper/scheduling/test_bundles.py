@@ -11,7 +11,7 @@ def test_runs_are_not_bundled_before_one_has_been_measured() -> None:
     assert BundleSizer().bundle_seconds == 0.0
 
 
-def test_the_slowest_of_the_latest_runs_sizes_a_bundle() -> None:
+def test_bundle_size_follows_the_slowest_recent_run() -> None:
     sizer = BundleSizer()
     sizer.note(estimated=10.0, seconds=0.1)
     assert sizer.bundle_seconds == pytest.approx(100 * BUNDLE_SECONDS)
@@ -24,7 +24,7 @@ def test_the_slowest_of_the_latest_runs_sizes_a_bundle() -> None:
 
 
 @pytest.mark.parametrize(("estimated", "seconds"), [(0.0, 1.0), (1.0, 0.0)])
-def test_zero_estimates_and_durations_are_allowed(estimated: float, seconds: float) -> None:
+def test_bundle_size_allows_zero_estimates_and_durations(estimated: float, seconds: float) -> None:
     sizer = BundleSizer()
     sizer.note(estimated, seconds)
     assert sizer.bundle_seconds >= 0

@@ -39,7 +39,7 @@ def lines(stream) -> list[str]:
     return stream.getvalue().splitlines()
 
 
-def test_plain_lines_begin_and_end_with_counts(plain, stream, clock):
+def test_plain_progress_begins_and_ends_with_counts(plain, stream, clock):
     with plain.following("mine", done=10, total=30):
         clock.now += 60
     assert lines(stream) == [
@@ -48,7 +48,7 @@ def test_plain_lines_begin_and_end_with_counts(plain, stream, clock):
     ]
 
 
-def test_the_end_is_told_whatever_ends_it(plain, stream):
+def test_plain_progress_reports_the_end_even_after_an_interrupt(plain, stream):
     def interrupted():
         with plain.following("mine", done=0, total=3):
             plain.finished("a", 90.0)
@@ -59,7 +59,7 @@ def test_the_end_is_told_whatever_ends_it(plain, stream):
     assert lines(stream)[-1] == "mine: 1 of 3 done, 0 running, 0 failed"
 
 
-def test_counts_tell_rate_and_time_left(plain, clock):
+def test_progress_counts_include_rate_and_time_left(plain, clock):
     with plain.following("mine", done=10, total=30):
         assert plain.counts() == "10 of 30 done, 0 running, 0 failed"
         plain.running(2)
@@ -70,7 +70,7 @@ def test_counts_tell_rate_and_time_left(plain, clock):
         assert plain.counts() == "11 of 30 done, 2 running, 1 failed, 4.0 a minute, 4:30 left"
 
 
-def test_plain_lines_of_quick_runs_are_few(plain, stream, clock):
+def test_plain_progress_prints_few_lines_for_quick_runs(plain, stream, clock):
     with plain.following("mine", done=0, total=100):
         for number in range(100):
             clock.now += 0.1
@@ -83,7 +83,7 @@ def test_plain_lines_of_quick_runs_are_few(plain, stream, clock):
     assert lines(stream)[-1].startswith("mine: 100 of 100 done, 0 running")
 
 
-def test_every_failure_and_every_further_try_has_its_line(plain, stream):
+def test_progress_prints_every_failure_and_retry(plain, stream):
     with plain.following("mine", done=0, total=9):
         plain.finished("a", 90.0)
         for number in range(3):
@@ -96,14 +96,14 @@ def test_every_failure_and_every_further_try_has_its_line(plain, stream):
     assert lines(stream)[-1] == "mine: 1 of 9 done, 0 running, 3 failed"
 
 
-def test_what_runs_wait_for_is_said_once_for_each_reason(plain, stream):
+def test_progress_prints_each_reason_for_waiting_runs_once(plain, stream):
     with plain.following("mine", done=0, total=9):
         for notes in ({"12ab": "disk away"}, {"12ab": "disk away"}, {}, {"12ab": "disk away"}):
             plain.running(1, notes)
     assert stream.getvalue().count("; 12ab waits: disk away\n") == 2
 
 
-def test_who_else_works_on_the_sweep_is_said_when_it_changes(plain, stream):
+def test_progress_prints_other_drivers_when_they_change(plain, stream):
     with plain.following("mine", done=0, total=9):
         for drivers in ([OtherDriver("a", 1, 2)], [OtherDriver("a", 1, 2)], [], []):
             plain.others(drivers)
@@ -115,7 +115,7 @@ def test_who_else_works_on_the_sweep_is_said_when_it_changes(plain, stream):
 
 
 @pytest.mark.parametrize("make", [Progress, LiveProgress])
-def test_what_the_driver_waits_for_is_said_before_and_after_it_begins(make):
+def test_progress_prints_what_the_driver_waits_for_at_any_time(make):
     stream = io.StringIO()
     progress = make(stream)
     progress.waiting("the database is away")
@@ -126,7 +126,7 @@ def test_what_the_driver_waits_for_is_said_before_and_after_it_begins(make):
     assert all(said in text for said in ("the database is away", "the disk is away", "run 1"))
 
 
-def test_a_run_without_an_accuracy_is_done_all_the_same(plain, stream):
+def test_progress_counts_a_run_without_accuracy_as_done(plain, stream):
     with plain.following("mine", done=0, total=1):
         plain.finished("a", None)
     assert lines(stream)[1].endswith("; done a")
@@ -156,7 +156,7 @@ def test_live_progress_prints_failures_and_survives_markup():
         (False, False, Progress),
     ],
 )
-def test_a_live_line_needs_a_terminal_on_both_streams(out, err, kind, monkeypatch):
+def test_live_progress_needs_a_terminal_on_both_streams(out, err, kind, monkeypatch):
     for name, is_terminal in (("stdout", out), ("stderr", err)):
         fake = io.StringIO()
         monkeypatch.setattr(fake, "isatty", lambda answer=is_terminal: answer)
@@ -177,5 +177,5 @@ def test_a_live_line_needs_a_terminal_on_both_streams(out, err, kind, monkeypatc
         (360_000, "100:00:00"),
     ],
 )
-def test_format_seconds(seconds, shown):
+def test_seconds_are_formatted_as_readable_durations(seconds, shown):
     assert format_seconds(seconds) == shown

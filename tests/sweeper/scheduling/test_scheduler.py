@@ -140,7 +140,7 @@ def lab(tmp_path: Path) -> Laboratory:
     return Laboratory(Home.at(tmp_path / "home"), [], io.StringIO())
 
 
-def test_all_runs_are_done_and_stored(lab: Laboratory) -> None:
+def test_a_sweep_trains_and_stores_all_runs(lab: Laboratory) -> None:
     summary = lab.run()
     assert (summary.trained, summary.failed, summary.change.added) == (4, 0, 4)
     rows = lab.rows()
@@ -149,7 +149,7 @@ def test_all_runs_are_done_and_stored(lab: Laboratory) -> None:
     assert [row["attempts"] for row in rows] == [1, 1, 1, 1]
 
 
-def test_a_current_folder_that_is_removed_stops_nothing(
+def test_a_sweep_survives_removal_of_the_current_folder(
     lab: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = tmp_path / "gone"
@@ -159,7 +159,7 @@ def test_a_current_folder_that_is_removed_stops_nothing(
     assert lab.run().trained == 4
 
 
-def test_running_again_trains_nothing(lab: Laboratory) -> None:
+def test_running_a_finished_sweep_again_trains_nothing(lab: Laboratory) -> None:
     lab.run()
     before = lab.rows()
     summary = lab.run()
@@ -168,7 +168,7 @@ def test_running_again_trains_nothing(lab: Laboratory) -> None:
     assert lab.rows() == before
 
 
-def test_a_longer_spec_trains_only_what_is_new(lab: Laboratory) -> None:
+def test_an_extended_spec_trains_only_the_new_runs(lab: Laboratory) -> None:
     lab.run()
     summary = lab.run(SPEC.replace("[0, 1, 2, 3]", "[2, 3, 4]"))
     assert [task.config["seed"] for task in lab.ran] == [4]
@@ -176,14 +176,14 @@ def test_a_longer_spec_trains_only_what_is_new(lab: Laboratory) -> None:
     assert [row["seed"] for row in lab.rows()] == [2, 3, 4]
 
 
-def test_two_sweeps_share_their_runs(lab: Laboratory) -> None:
+def test_two_sweeps_share_equal_runs(lab: Laboratory) -> None:
     lab.run()
     lab.run(SPEC.replace("name: small", "name: other"))
     assert lab.ran == []
     assert lab.states("other") == ["done"] * 4
 
 
-def test_a_run_that_raises_fails_and_the_others_go_on(lab: Laboratory) -> None:
+def test_a_run_that_raises_fails_and_the_others_continue(lab: Laboratory) -> None:
     summary = lab.run(SPEC.replace("quick", "odd_seeds_raise"))
     assert (summary.trained, summary.failed) == (2, 2)
     assert lab.states() == ["done", "failed", "done", "failed"]
@@ -194,7 +194,7 @@ def test_a_run_that_raises_fails_and_the_others_go_on(lab: Laboratory) -> None:
     assert failed["run_id"] in lab.log.getvalue()
 
 
-def test_a_failed_run_stays_so_until_it_is_retried(lab: Laboratory) -> None:
+def test_a_failed_run_stays_failed_until_retried(lab: Laboratory) -> None:
     text = SPEC.replace("quick", "raises_until_mended")
     lab.run(text)
     assert lab.states() == ["failed"] * 4
@@ -207,21 +207,21 @@ def test_a_failed_run_stays_so_until_it_is_retried(lab: Laboratory) -> None:
     assert [row["attempts"] for row in lab.rows()] == [2] * 4
 
 
-def test_a_result_that_makes_no_sense_fails_its_run(lab: Laboratory) -> None:
+def test_an_invalid_result_fails_its_run(lab: Laboratory) -> None:
     # KeyError in the worker or BadResultError in the driver: either way the sweep goes on.
     lab.run(SPEC.replace("quick", "stores_nonsense"))
     assert lab.states() == ["failed"] * 4
     assert "test_accuracy" in lab.detail(lab.rows()[0]["run_id"])["error"]
 
 
-def test_a_missing_dataset_stops_the_sweep_and_loses_nothing(lab: Laboratory) -> None:
+def test_a_missing_dataset_stops_the_sweep_without_losing_results(lab: Laboratory) -> None:
     with pytest.raises(ResourceError, match="put them there"):
         lab.run(SPEC.replace("quick", "loses_its_dataset"))
     assert lab.states() == ["queued"] * 4
     assert len(lab.ran) == 1
 
 
-def test_a_lost_worker_is_tried_again(lab: Laboratory) -> None:
+def test_a_run_of_a_lost_worker_is_retried(lab: Laboratory) -> None:
     gone: list[str] = []
 
     def lose_first(task: Task) -> Outcome | None:
@@ -260,7 +260,7 @@ def test_a_run_that_keeps_losing_its_worker_fails(
     assert {a["host"] for a in failed["attempt_history"]} == {"node-1"}
 
 
-def test_what_a_run_met_under_an_earlier_driver_counts(lab: Laboratory) -> None:
+def test_faults_under_an_earlier_driver_count_against_a_run(lab: Laboratory) -> None:
     def lose_and_interrupt(task: Task) -> Outcome | None:
         if len(lab.ran) == 3:
             raise KeyboardInterrupt
@@ -281,13 +281,13 @@ def test_after_a_retry_faults_are_counted_anew(lab: Laboratory) -> None:
     assert len(lab.ran) == 3
 
 
-def test_a_trainer_may_be_given_a_second_try(lab: Laboratory) -> None:
+def test_the_spec_can_allow_a_second_attempt_after_a_trainer_error(lab: Laboratory) -> None:
     text = SPEC.replace("quick", "odd_seeds_raise") + "faults: {trainer_error: {attempts: 2}}"
     assert lab.run(text).failed == 2
     assert len(lab.ran) == 6
 
 
-def test_out_of_memory_is_retried_with_twice_the_resources_and_alone_in_the_end(
+def test_out_of_memory_is_retried_with_double_resources_then_alone(
     lab: Laboratory,
 ) -> None:
     def needs_four_slots(task: Task) -> Outcome | None:
@@ -303,7 +303,7 @@ def test_out_of_memory_is_retried_with_twice_the_resources_and_alone_in_the_end(
     assert [row["attempts"] for row in lab.rows()] == [3, 3, 1, 1]
 
 
-def test_out_of_memory_alone_fails(lab: Laboratory) -> None:
+def test_out_of_memory_of_a_run_alone_fails_it(lab: Laboratory) -> None:
     def never_enough(task: Task) -> Outcome | None:
         return Raised(task, "no memory left", "trace", "out_of_memory", "node-1")
 
@@ -317,7 +317,7 @@ def test_out_of_memory_alone_fails(lab: Laboratory) -> None:
     assert failed["attempt_history"][-1]["traceback"] == "trace"
 
 
-def test_a_hung_run_is_tried_again(lab: Laboratory) -> None:
+def test_a_hung_run_is_retried(lab: Laboratory) -> None:
     hung: list[Task] = []
 
     def hang_once(task: Task) -> Outcome | None:
@@ -331,7 +331,7 @@ def test_a_hung_run_is_tried_again(lab: Laboratory) -> None:
     assert [(a["state"], a["fault"]) for a in history] == [("lost", "hung"), ("done", None)]
 
 
-def test_short_runs_are_given_to_a_slot_several_at_once(lab: Laboratory) -> None:
+def test_short_runs_are_bundled_on_one_slot(lab: Laboratory) -> None:
     assert lab.run(SPEC.replace("[0, 1, 2, 3]", str(list(range(20))))).trained == 20
     assert lab.submitted[0] == 1  # before anything is measured
     assert max(lab.submitted) > 1
@@ -339,7 +339,7 @@ def test_short_runs_are_given_to_a_slot_several_at_once(lab: Laboratory) -> None
     assert [row["attempts"] for row in lab.rows()] == [1] * 20
 
 
-def test_runs_lost_in_company_are_tried_alone_and_only_the_guilty_one_fails(
+def test_runs_lost_in_a_bundle_are_retried_alone_and_only_the_culprit_fails(
     lab: Laboratory,
 ) -> None:
     def die(task: Task) -> Outcome | None:
@@ -361,7 +361,7 @@ def test_runs_lost_in_company_are_tried_alone_and_only_the_guilty_one_fails(
     assert {attempt["state"] for attempt in history[:-1]} == {"lost"}
 
 
-def test_a_malformed_result_fails_its_run_and_not_those_that_came_with_it(
+def test_a_malformed_result_fails_only_its_own_run_of_a_bundle(
     lab: Laboratory,
 ) -> None:
     seeds = SPEC.replace("[0, 1, 2, 3]", "[46, 47, 48, 49, 50, 51]")
@@ -371,7 +371,7 @@ def test_a_malformed_result_fails_its_run_and_not_those_that_came_with_it(
     assert [seed for seed, state in states.items() if state == "failed"] == [50, 51]
 
 
-def test_a_storage_that_fails_stops_the_sweep_and_fails_no_run(lab: Laboratory) -> None:
+def test_a_storage_failure_stops_the_sweep_without_failing_runs(lab: Laboratory) -> None:
     def lose_storage(task: Task) -> Outcome | None:
         if len(lab.ran) < 2:
             return None
@@ -384,7 +384,7 @@ def test_a_storage_that_fails_stops_the_sweep_and_fails_no_run(lab: Laboratory) 
 
 
 @pytest.mark.parametrize("kind", ["dataset_missing", "plugin_missing"])
-def test_what_a_machine_lacks_stops_the_sweep_and_fails_no_run(
+def test_a_missing_dataset_or_plugin_stops_the_sweep_without_failing_runs(
     lab: Laboratory, kind: Literal["dataset_missing", "plugin_missing"]
 ) -> None:
     def lacks(task: Task) -> Outcome | None:
@@ -396,7 +396,7 @@ def test_what_a_machine_lacks_stops_the_sweep_and_fails_no_run(
     assert lab.run().trained == 3
 
 
-def test_asked_to_stop_the_sweep_ends_after_the_epoch(lab: Laboratory) -> None:
+def test_sigterm_ends_the_sweep_after_the_current_epoch(lab: Laboratory) -> None:
     stop = StopRequest(grace=60)
 
     def ask(task: Task) -> Outcome | None:
@@ -416,7 +416,7 @@ def test_asked_to_stop_the_sweep_ends_after_the_epoch(lab: Laboratory) -> None:
     assert lab.detail(resumed)["attempt_history"][-1]["first_epoch"] == 2
 
 
-def test_the_second_control_c_and_the_deadline_stop_at_once(lab: Laboratory) -> None:
+def test_a_second_control_c_or_the_deadline_stops_the_sweep_at_once(lab: Laboratory) -> None:
     def twice(task: Task) -> Outcome | None:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
@@ -434,7 +434,7 @@ def test_the_second_control_c_and_the_deadline_stop_at_once(lab: Laboratory) -> 
         assert lab.states() == ["queued"] * 4
 
 
-def test_a_cancelled_run_is_taken_from_its_driver(
+def test_a_cancelled_run_is_stopped_on_its_driver(
     lab: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sweeper.scheduling.lease_keeper.RENEW_SECONDS", 0.01)
@@ -452,7 +452,7 @@ def test_a_cancelled_run_is_taken_from_its_driver(
     assert "cancelled or taken over" in lab.log.getvalue()
 
 
-def test_runs_retried_beside_a_living_driver_are_trained_by_it(lab: Laboratory) -> None:
+def test_runs_retried_while_a_driver_works_are_trained_by_it(lab: Laboratory) -> None:
     def retry_at_the_last(task: Task) -> Outcome | None:
         if len(lab.ran) == 4:
             with Store.open(lab.home.database) as other:
@@ -463,7 +463,7 @@ def test_runs_retried_beside_a_living_driver_are_trained_by_it(lab: Laboratory) 
     assert [task.config["seed"] for task in lab.ran] == [0, 1, 2, 3, 1]
 
 
-def test_control_c_gives_back_what_was_running(lab: Laboratory) -> None:
+def test_control_c_queues_running_runs_again(lab: Laboratory) -> None:
     def interrupt_third(task: Task) -> Outcome | None:
         if len(lab.ran) == 3:
             raise KeyboardInterrupt
@@ -477,7 +477,7 @@ def test_control_c_gives_back_what_was_running(lab: Laboratory) -> None:
     assert sorted(row["attempts"] for row in lab.rows()) in ([1, 1, 1, 2], [1, 1, 2, 2])
 
 
-def test_control_c_between_a_claim_and_the_note_of_it(
+def test_control_c_right_after_a_claim_releases_the_run(
     lab: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def claim_and_be_interrupted(*arguments: Any, **named: Any) -> Any:
@@ -505,14 +505,14 @@ def _die_with_a_run_claimed(lab: Laboratory) -> str:
     return run_id
 
 
-def test_the_run_of_a_dead_driver_is_trained_again(lab: Laboratory) -> None:
+def test_a_run_of_a_dead_driver_is_trained_again(lab: Laboratory) -> None:
     run_id = _die_with_a_run_claimed(lab)
     assert lab.run().trained == 4
     history = lab.detail(run_id)["attempt_history"]
     assert [attempt["state"] for attempt in history][-2:] == ["lost", "done"]
 
 
-def test_the_finished_result_of_a_dead_driver_is_adopted(lab: Laboratory) -> None:
+def test_a_finished_result_of_a_dead_driver_is_adopted(lab: Laboratory) -> None:
     run_id = _die_with_a_run_claimed(lab)
     detail = lab.detail(run_id)
     attempt = len(detail["attempt_history"])
@@ -539,7 +539,7 @@ def test_a_damaged_result_is_not_adopted(lab: Laboratory) -> None:
     assert (summary.adopted, summary.trained) == (0, 4)
 
 
-def test_what_an_overtaken_worker_brings_changes_nothing(lab: Laboratory) -> None:
+def test_an_outcome_of_a_fenced_off_attempt_changes_nothing(lab: Laboratory) -> None:
     taken: list[str] = []
 
     def overtake(task: Task) -> Outcome | None:
@@ -559,7 +559,7 @@ def test_what_an_overtaken_worker_brings_changes_nothing(lab: Laboratory) -> Non
     assert [task.run_id for task in lab.ran].count(taken[0]) == 2
 
 
-def test_a_result_that_was_stored_before_the_last_try_was_lost_is_kept(lab: Laboratory) -> None:
+def test_a_result_stored_before_the_last_attempt_was_lost_is_kept(lab: Laboratory) -> None:
     def finish_and_vanish(task: Task) -> Outcome | None:
         execute(task, Heartbeat())
         return Lost(task, "killed after its last word")
@@ -568,7 +568,7 @@ def test_a_result_that_was_stored_before_the_last_try_was_lost_is_kept(lab: Labo
     assert (summary.adopted, summary.failed) == (4, 0)
 
 
-def test_a_run_that_was_cancelled_while_it_failed_has_not_failed(lab: Laboratory) -> None:
+def test_a_run_cancelled_while_failing_stays_cancelled(lab: Laboratory) -> None:
     def cancel_it(task: Task) -> Outcome | None:
         with Store.open(lab.home.database) as other:
             other.cancel(run_ids=[task.run_id])
@@ -579,7 +579,7 @@ def test_a_run_that_was_cancelled_while_it_failed_has_not_failed(lab: Laboratory
     assert "FAILED" not in lab.log.getvalue()
 
 
-def test_what_training_met_does_not_count_against_an_evaluation(lab: Laboratory) -> None:
+def test_training_faults_do_not_count_against_evaluations(lab: Laboratory) -> None:
     def lose_twice(task: Task) -> Outcome | None:
         if [ran.run_id for ran in lab.ran].count(task.run_id) < 3:
             return Lost(task, "killed")
@@ -593,7 +593,7 @@ def test_what_training_met_does_not_count_against_an_evaluation(lab: Laboratory)
     assert [task.attempt for task in lab.ran] == [None] * 3
 
 
-def test_earlier_attempts_that_cannot_be_reached_are_done_without(lab: Laboratory) -> None:
+def test_unreachable_storages_of_earlier_attempts_are_skipped(lab: Laboratory) -> None:
     def look_elsewhere(task: Task) -> Outcome | None:
         return execute(
             replace(task, earlier_storages=("/etc/passwd/runs", "gs://gone")), Heartbeat()
@@ -602,7 +602,7 @@ def test_earlier_attempts_that_cannot_be_reached_are_done_without(lab: Laborator
     assert lab.run(before=look_elsewhere).trained == 4
 
 
-def test_a_lost_run_is_reported_once(lab: Laboratory) -> None:
+def test_the_lease_keeper_reports_a_lost_run_once(lab: Laboratory) -> None:
     with Store.open(lab.home.database) as store, store.driving():
         keeper = LeaseKeeper(store)
         keeper.add("a", 1)
@@ -612,7 +612,7 @@ def test_a_lost_run_is_reported_once(lab: Laboratory) -> None:
         assert keeper.lost() == []
 
 
-def test_a_second_driver_is_refused(lab: Laboratory) -> None:
+def test_a_second_driver_of_a_sqlite_file_is_refused(lab: Laboratory) -> None:
     refused: list[str] = []
 
     def drive_too(task: Task) -> Outcome | None:
@@ -629,7 +629,7 @@ def test_a_second_driver_is_refused(lab: Laboratory) -> None:
     assert "pid" in refused[0]
 
 
-def test_evaluations_asked_for_later_train_nothing(lab: Laboratory) -> None:
+def test_evaluations_added_later_need_no_training(lab: Laboratory) -> None:
     text = SPEC.replace("trainer: fake_trainers:quick\n", "").replace("[0, 1, 2, 3]", "[0, 1]")
     text = text.replace("dataset: digits", "dataset: {name: digits, subset: 128}")
     more = text + "  - {noise: constant, value: 0.3}\n"
@@ -650,7 +650,7 @@ def test_evaluations_asked_for_later_train_nothing(lab: Laboratory) -> None:
     assert [r["evaluations"] for r in fresh.rows()] == [r["evaluations"] for r in after]
 
 
-def test_evaluations_without_stored_weights_say_so(lab: Laboratory) -> None:
+def test_evaluations_without_stored_weights_are_reported(lab: Laboratory) -> None:
     lab.run()  # the fake trainer keeps no weights
     summary = lab.run(SPEC + "  - {noise: constant, value: 0.3}\n")
     assert (summary.failed, summary.unmeasured) == (0, 4)
@@ -658,7 +658,7 @@ def test_evaluations_without_stored_weights_say_so(lab: Laboratory) -> None:
     assert lab.states() == ["done"] * 4
 
 
-def test_folders_of_attempts_that_were_cut_short_are_removed(lab: Laboratory) -> None:
+def test_folders_of_interrupted_attempts_are_removed(lab: Laboratory) -> None:
     run_id = _die_with_a_run_claimed(lab)
     old = lab.folder(run_id, 1)
     old.mkdir(parents=True, exist_ok=True)
@@ -674,7 +674,7 @@ def test_the_longest_runs_start_first(lab: Laboratory) -> None:
     assert [task.config["model"]["depth"] for task in lab.ran] == [26, 20, 14, 8]
 
 
-def test_outcomes_name_their_task(lab: Laboratory) -> None:
+def test_every_outcome_names_its_task(lab: Laboratory) -> None:
     lab.run()
     for task in lab.ran:
         task = replace(task, sentinel=None)  # which goes with its driver
@@ -683,7 +683,7 @@ def test_outcomes_name_their_task(lab: Laboratory) -> None:
         assert outcome.task is task
 
 
-def test_progress_counts_what_was_settled_before(lab: Laboratory) -> None:
+def test_progress_counts_runs_settled_earlier(lab: Laboratory) -> None:
     lab.run(SPEC.replace("quick", "odd_seeds_raise"))
     lab.log.truncate(0)
     lab.run(SPEC.replace("quick", "odd_seeds_raise").replace("[0, 1, 2, 3]", "[0, 1, 2, 3, 4]"))
@@ -691,7 +691,7 @@ def test_progress_counts_what_was_settled_before(lab: Laboratory) -> None:
     assert "small: 3 of 5 done, 0 running, 2 failed" in lab.log.getvalue()
 
 
-def test_a_result_that_was_stored_before_the_signal_is_kept(lab: Laboratory) -> None:
+def test_a_result_stored_before_the_signal_is_kept(lab: Laboratory) -> None:
     def finish_and_interrupt(task: Task) -> Outcome | None:
         execute(task, Heartbeat())
         raise KeyboardInterrupt
@@ -703,7 +703,7 @@ def test_a_result_that_was_stored_before_the_signal_is_kept(lab: Laboratory) -> 
     assert [row["attempts"] for row in lab.rows()] == [1] * 4
 
 
-def test_a_result_that_was_stored_before_the_worker_was_lost_is_kept(lab: Laboratory) -> None:
+def test_a_result_stored_before_the_worker_was_lost_is_kept(lab: Laboratory) -> None:
     def finish_and_vanish(task: Task) -> Outcome | None:
         execute(task, Heartbeat())
         return Lost(task, "killed after its last word")

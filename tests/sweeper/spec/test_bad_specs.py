@@ -19,7 +19,7 @@ from wrong_specs import BASE, THOUSAND, WRONG
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_the_message_has_place_value_and_a_way_out(case, tmp_path, monkeypatch, capsys):
+def test_spec_errors_have_place_value_and_fix(case, tmp_path, monkeypatch, capsys):
     content, (line, column), fragments = WRONG[case]
     path, home = tmp_path / "wrong.yaml", tmp_path / "home"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -65,7 +65,7 @@ def resolved(monkeypatch):
     return points
 
 
-def test_a_wrong_value_is_found_before_the_product_of_all_is_gone_through(resolved):
+def test_a_wrong_value_is_found_without_expanding_the_whole_grid(resolved):
     with pytest.raises(SpecError, match="depth 33 is not 6n"):
         spec_from_text(WRONG["a wrong value behind 100,000 points"][0], "s.yaml")
     assert len(resolved) == 2
@@ -75,20 +75,20 @@ def test_a_wrong_value_is_found_before_the_product_of_all_is_gone_through(resolv
     assert len(resolved) == 1
 
 
-def test_an_exclude_is_compared_once_for_points_that_it_cannot_tell_apart(resolved):
+def test_an_exclude_is_compared_once_for_equivalent_points(resolved):
     with pytest.raises(SpecError, match="matches no point"):
         spec_from_text(WRONG["an unused exclude behind 1,000 points"][0], "s.yaml")
     assert len(resolved) == 1 + 1  # the thousand differ in their seed alone
 
 
-def test_a_long_value_is_cut_in_a_message():
+def test_a_long_value_is_truncated_in_a_spec_error():
     with pytest.raises(SpecError) as caught:
         spec_from_text(BASE + f"precision: {'x' * 5000}\n", "s.yaml")
     assert len(str(caught.value)) < 250
 
 
 @pytest.mark.parametrize("case", ["depth not 6n+2", "unknown key", "not YAML", "python object"])
-def test_the_command_line_says_one_line_and_writes_nothing(case, tmp_path):
+def test_a_spec_error_is_one_line_and_writes_nothing(case, tmp_path):
     text, (line, column), fragments = WRONG[case]
     path = tmp_path / "wrong.yaml"
     path.write_text(text)
@@ -102,7 +102,7 @@ def test_the_command_line_says_one_line_and_writes_nothing(case, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_command_line_names_the_specs_beside_a_missing_one(tmp_path):
+def test_a_missing_spec_error_lists_the_specs_in_its_folder(tmp_path):
     (tmp_path / "table3.yaml").write_text(BASE)
     done = _sweep("plan", "tabel3.yaml", folder=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

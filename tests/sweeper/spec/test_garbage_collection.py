@@ -9,7 +9,7 @@ import pytest
 from sweeper.spec.garbage_collection import without_cycle_collection
 
 
-def test_collection_is_off_inside_the_block_and_as_before_afterwards() -> None:
+def test_garbage_collection_is_off_inside_the_block_and_restored_after() -> None:
     assert gc.isenabled()
     with without_cycle_collection():
         assert not gc.isenabled()
@@ -19,7 +19,7 @@ def test_collection_is_off_inside_the_block_and_as_before_afterwards() -> None:
     assert gc.isenabled()
 
 
-def test_an_error_in_the_block_does_not_leave_collection_off() -> None:
+def test_garbage_collection_is_restored_after_an_error_in_the_block() -> None:
     with pytest.raises(ValueError, match="bad"), without_cycle_collection():
         raise ValueError("bad")
     assert gc.isenabled()

@@ -28,7 +28,7 @@ def refusal(*overrides: str, text: str = SPEC) -> str:
     return str(caught.value)
 
 
-def test_a_value_outside_the_axes_is_replaced_for_every_run():
+def test_an_override_outside_the_axes_applies_to_every_run():
     found = configs("training.epochs=7", "training.optimizer.lr=1/20", "precision=bf16")
     assert len(found) == 4
     assert {(c.training.epochs, c.training.optimizer.lr, c.precision) for c in found} == {
@@ -36,29 +36,29 @@ def test_a_value_outside_the_axes_is_replaced_for_every_run():
     }
 
 
-def test_what_an_override_does_not_name_stays():
+def test_an_override_changes_only_what_it_names():
     changed, plain = configs("training.optimizer.lr=0.2"), configs()
     assert [c.training.epochs for c in changed] == [3] * 4
     assert [c.scheme for c in changed] == [c.scheme for c in plain]
 
 
-def test_one_value_fixes_an_axis():
+def test_a_single_value_override_fixes_an_axis():
     assert [c.seed for c in configs("seed=5")] == [5, 5]
     assert [c.scheme.alpha for c in configs("scheme={alpha: [1], beta: 1}")] == [(1.0,)] * 2
 
 
-def test_a_list_replaces_an_axis_in_its_place():
+def test_a_list_override_replaces_an_axis_in_place():
     assert [c.seed for c in configs("seed=[7, 8, 9]")] == [7, 8, 9] * 2
     assert len(configs("scheme=[{lambda: 3}]")) == 2
 
 
-def test_a_list_for_depth_or_seed_makes_an_axis():
+def test_a_list_override_of_depth_or_seed_makes_an_axis():
     assert {c.model.depth for c in configs("depth=[20, 32]")} == {20, 32}
     text = "model: zerosnet\ndepth: 20\nseed: 4\ndataset: digits\n"
     assert [c.seed for c in configs("seed=[0, 1]", text=text)] == [0, 1]
 
 
-def test_grid_path_makes_an_axis_of_anything():
+def test_a_grid_path_override_makes_an_axis_of_any_setting():
     found = configs("grid.training.optimizer.lr=[0.1, 0.2]")
     assert len(found) == 8
     assert {c.training.optimizer.lr for c in found} == {0.1, 0.2}
@@ -66,7 +66,7 @@ def test_grid_path_makes_an_axis_of_anything():
     assert len(configs("grid.precision=[fp32, bf16]", text=text)) == 2
 
 
-def test_a_dotted_axis_is_fixed_and_replaced_like_any_other():
+def test_overrides_fix_and_replace_dotted_axes():
     text = SPEC + "  training.optimizer.lr: [0.1, 0.2]\n"
     assert {c.training.optimizer.lr for c in configs("training.optimizer.lr=0.3", text=text)} == {
         0.3
@@ -76,14 +76,14 @@ def test_a_dotted_axis_is_fixed_and_replaced_like_any_other():
 
 @pytest.mark.parametrize("asked", ["depth", "model.depth"])
 @pytest.mark.parametrize("written", ["depth", "model.depth"])
-def test_depth_and_model_depth_are_one_path(asked, written):
+def test_overrides_treat_depth_and_model_depth_as_one_path(asked, written):
     text = f"model: zerosnet\ndataset: digits\ngrid:\n  {written}: [20, 32]\n"
     assert [c.model.depth for c in configs(f"{asked}=44", text=text)] == [44]
     assert [c.model.depth for c in configs(f"{asked}=[44, 56]", text=text)] == [44, 56]
     assert [c.model.depth for c in configs(f"grid.{asked}=[44]", text=text)] == [44]
 
 
-def test_model_depth_wins_over_a_depth_that_stands_alone():
+def test_an_override_of_model_depth_wins_over_depth():
     assert {c.model.depth for c in configs("model.depth=44")} == {44}
 
 
@@ -96,41 +96,41 @@ zip:
 """
 
 
-def test_one_value_takes_a_name_out_of_its_zip():
+def test_a_single_value_override_removes_an_axis_from_its_zip():
     assert [(c.model.depth, c.seed) for c in configs("seed=5", text=ZIPPED)] == [(20, 5), (32, 5)]
 
 
 @pytest.mark.parametrize("form", ["seed=[5, 6, 7]", "grid.seed=[5, 6, 7]"])
-def test_a_list_moves_a_zipped_axis_into_the_grid(form):
+def test_a_list_override_moves_a_zipped_axis_into_the_grid(form):
     assert len(configs(form, text=ZIPPED)) == 6
 
 
-def test_a_group_of_zip_can_be_changed_as_a_group():
+def test_an_override_can_change_a_zip_group():
     found = configs("zip.depth=[44, 56]", text=ZIPPED)
     assert [(c.model.depth, c.seed) for c in found] == [(44, 0), (56, 1)]
     text = ZIPPED.replace("zip:\n  depth: [20, 32]\n  seed", "zip:\n  - depth: [20, 32]\n    seed")
     assert [c.seed for c in configs("seed=3", text=text)] == [3, 3]
 
 
-def test_a_dataset_that_is_a_name_takes_options():
+def test_overrides_can_add_options_to_a_dataset_given_by_name():
     found = configs("dataset.subset=100")
     assert {(c.dataset.name, c.dataset.subset) for c in found} == {("digits", 100)}
     found = configs("dataset=fashion_mnist", "dataset.subset=100")
     assert {(c.dataset.name, c.dataset.subset) for c in found} == {("fashion_mnist", 100)}
 
 
-def test_a_model_that_is_a_name_takes_options():
+def test_overrides_can_add_options_to_a_model_given_by_name():
     assert {c.model.width for c in configs("model.width=8")} == {8}
 
 
-def test_another_model_keeps_the_depth_inside_the_old_one():
+def test_overriding_the_model_keeps_the_old_models_depth():
     text = SPEC.replace("model: zerosnet\ndepth: 20", "model: {name: zerosnet, depth: 32}")
     assert {(c.model.name, c.model.depth) for c in configs("model=preresnet", text=text)} == {
         ("preresnet", 32)
     }
 
 
-def test_an_option_inside_an_axis_reaches_every_value_of_it():
+def test_an_option_override_applies_to_every_value_of_an_axis():
     found = configs("dataset.subset=100", text=DATASETS)
     assert [(c.dataset.name, c.dataset.subset) for c in found] == [
         ("digits", 100),
@@ -140,7 +140,7 @@ def test_an_option_inside_an_axis_reaches_every_value_of_it():
     assert [c.model.depth for c in configs("depth=32", text=text)] == [32]
 
 
-def test_what_is_no_part_of_a_config_can_be_set_too():
+def test_overrides_can_set_name_evaluations_and_resources():
     spec = spec_from_text(
         SPEC,
         "s.yaml",
@@ -158,18 +158,18 @@ def test_what_is_no_part_of_a_config_can_be_set_too():
     assert [c.seed for c in spec.configs] == [1, 1, 9]
 
 
-def test_an_empty_value_takes_a_key_away():
+def test_an_empty_override_removes_a_key():
     assert len(configs("grid=")) == 1
 
 
-def test_the_last_of_two_wins_and_all_are_kept_for_the_record():
+def test_the_last_override_of_a_path_wins_and_all_are_recorded():
     spec = spec_from_text(SPEC, "s.yaml", ("training.epochs=7", "training.epochs = 8"))
     assert {c.training.epochs for c in spec.configs} == {8}
     assert spec.overrides == ("training.epochs=7", "training.epochs = 8")
 
 
 @pytest.mark.parametrize("form", ["depth", "=3", "", "a..b=1", ".depth=1", "depth.=1", " =1"])
-def test_other_forms_are_refused_with_an_example(form):
+def test_malformed_overrides_are_refused_with_an_example(form):
     message = refusal(form)
     assert message.startswith(f"--set {form!r} is not of the form path=value")
     assert "training.epochs=2" in message
@@ -206,32 +206,32 @@ def test_other_forms_are_refused_with_an_example(form):
         ("exclude=[{seed: 77}]", "matches no point"),
     ],
 )
-def test_an_error_names_the_override_it_comes_from(override, says):
+def test_an_override_error_names_the_override(override, says):
     message = refusal(override)
     assert message.startswith(f"--set {override}:"), message
     assert says in message
 
 
-def test_a_path_deeper_than_any_key_is_refused_before_it_is_followed():
+def test_an_override_path_deeper_than_any_key_is_refused():
     message = refusal("training" + ".a" * 30_000 + "=1")
     assert message.endswith("no key of a spec lies so deep")
     assert len(message) < 250
 
 
 @pytest.mark.parametrize("form", ["x" * 10_000, "depth=" + "x" * 10_000, "depth=a\nb\x1b[2J"])
-def test_a_message_about_an_override_is_one_line_of_bounded_length(form):
+def test_override_errors_are_one_line_of_bounded_length(form):
     message = refusal(form)
     assert message.isprintable()
     assert len(message) < 450
 
 
-def test_an_error_elsewhere_is_still_placed_in_the_file():
+def test_errors_not_caused_by_an_override_are_placed_in_the_file():
     with pytest.raises(SpecError) as caught:
         configs("training.epochs=2", text=SPEC.replace("seed: [0, 1]", "seed: [0, x]"))
     assert str(caught.value.place) == "s.yaml:7:13"
 
 
-def test_an_option_that_a_value_of_an_axis_cannot_take_is_laid_to_the_override():
+def test_an_option_invalid_for_an_axis_value_is_blamed_on_the_override():
     message = refusal("dataset.subset=5000", text=DATASETS)
     assert message.startswith("--set dataset.subset=5000: ")
     assert "5000 exceeds digits" in message

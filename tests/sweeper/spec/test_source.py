@@ -47,13 +47,13 @@ def at(error: SpecError) -> tuple[int | None, int | None]:
         ("[1, {a: b}]", [1, {"a": "b"}]),
     ],
 )
-def test_scalars_are_those_of_yaml_1_2(written, value):
+def test_spec_scalars_follow_yaml_1_2(written, value):
     found = parse_spec(f"key: {written}\n", "s.yaml").data["key"]
     assert found == value
     assert type(found) is type(value)
 
 
-def test_every_value_has_its_place():
+def test_every_spec_value_has_its_line_and_column():
     source = parse_spec("a: 1\ngrid:\n  depth: [20,\n    32]\n  s:\n    - {k: 1}\n", "s.yaml")
     assert source.place(("a",)) == Place("s.yaml", 1, 1)
     assert source.place(("grid", "depth")) == Place("s.yaml", 3, 3)
@@ -61,39 +61,39 @@ def test_every_value_has_its_place():
     assert source.place(("grid", "s", 0, "k")) == Place("s.yaml", 6, 8)
 
 
-def test_what_is_not_in_the_file_is_placed_at_what_surrounds_it():
+def test_missing_keys_are_placed_at_their_enclosing_value():
     source = parse_spec("# first\ngrid:\n  depth: [20]\n", "s.yaml")
     assert source.place(("grid", "depth", 0, "x", 3)) == Place("s.yaml", 3, 11)
     assert source.place(("training", "epochs")) == Place("s.yaml", 2, 1)
 
 
-def test_a_place_reads_as_file_line_column():
+def test_a_place_is_printed_as_file_line_column():
     assert str(Place("s.yaml", 3, 7)) == "s.yaml:3:7"
     assert str(Place("--set depth=3")) == "--set depth=3"
 
 
-def test_an_alias_is_a_copy_with_the_place_where_it_is_used():
+def test_a_yaml_alias_is_a_copy_placed_where_it_is_used():
     source = parse_spec("a: &one {x: [1]}\nb: *one\n", "s.yaml")
     source.data["a"]["x"].append(2)
     assert source.data["b"] == {"x": [1]}
     assert source.place(("b",)) == Place("s.yaml", 2, 1)
 
 
-def test_an_anchor_may_be_set_anew():
+def test_a_yaml_anchor_can_be_redefined():
     assert parse_spec("a: &x 1\nb: &x 2\nc: *x\n", "s.yaml").data == {"a": 1, "b": 2, "c": 2}
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_key():
+def test_a_byte_order_mark_is_ignored():
     assert parse_spec("\ufeffa: 1\n", "s.yaml").data == {"a": 1}
 
 
-def test_a_key_that_looks_like_a_placeholder_is_just_a_key():
+def test_a_key_that_looks_like_a_placeholder_is_an_ordinary_key():
     error = refusal('"<key>": 1\nb: 2\n"<key>": 3\n')
     assert at(error) == (3, 1)
     assert "line 1" in str(error)
 
 
-def test_a_bomb_of_aliases_is_refused_without_being_expanded():
+def test_a_yaml_alias_bomb_is_refused_without_expansion():
     lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
     error = refusal("\n".join(lines))
@@ -102,13 +102,13 @@ def test_a_bomb_of_aliases_is_refused_without_being_expanded():
 
 
 @pytest.mark.parametrize("text", ["a: &x [1, *x]\n", "a: &x {b: {c: *x}}\n", "a: &x {*x : 1}\n"])
-def test_an_alias_inside_its_own_anchor_is_refused(text):
+def test_a_recursive_yaml_alias_is_refused(text):
     error = refusal(text)
     assert "inside its own anchor" in str(error)
     assert error.place.line == 1
 
 
-def test_nesting_is_bounded_exactly():
+def test_spec_nesting_is_limited_exactly():
     brackets = DEEPEST_NESTING - 1
     parse_spec(f"a: {'[' * brackets}1{']' * brackets}\n", "s.yaml")
     error = refusal(f"\na: {'[' * (brackets + 1)}1{']' * (brackets + 1)}\n")
@@ -116,7 +116,7 @@ def test_nesting_is_bounded_exactly():
 
 
 @pytest.mark.parametrize("levels", [200, 1_000])
-def test_nesting_beyond_what_python_can_recurse_is_refused_at_its_place(levels):
+def test_spec_nesting_beyond_pythons_recursion_limit_is_refused(levels):
     error = refusal(f"b: 1\na: {'[' * levels}{']' * levels}\n")
     assert "nested too deeply" in str(error)
     assert error.place.line == 2
@@ -155,7 +155,7 @@ def test_nesting_beyond_what_python_can_recurse_is_refused_at_its_place(levels):
         ("just text\n", (1, 1), "a spec is a mapping"),
     ],
 )
-def test_what_no_spec_may_hold_is_refused_at_its_place(text, place, says):
+def test_invalid_yaml_is_refused_with_its_place(text, place, says):
     error = refusal(text)
     assert at(error) == place
     assert says in str(error)
@@ -177,17 +177,17 @@ def test_what_no_spec_may_hold_is_refused_at_its_place(text, place, says):
         ("a: {b: [\n\n", (1, 9), "not valid YAML"),
     ],
 )
-def test_what_yaml_allows_and_no_spec_may_hold_is_refused_too(text, place, says):
+def test_yaml_features_not_allowed_in_specs_are_refused(text, place, says):
     error = refusal(text)
     assert at(error) == place
     assert says in str(error)
 
 
-def test_a_character_that_json_writes_as_two_escapes_is_one():
+def test_a_json_surrogate_pair_is_read_as_one_character():
     assert parse_spec('a: "\\ud83d\\ude00"\n', "s.yaml").data == {"a": "😀"}
 
 
-def test_values_are_bounded_exactly_and_as_they_are_read():
+def test_the_number_of_spec_values_is_limited_while_reading():
     values = ", ".join(["1"] * (MOST_VALUES - 3))
     assert len(parse_spec(f"a: [{values}]\n", "s.yaml").data["a"]) == MOST_VALUES - 3
     # What follows the first that is too many is not even looked at.
@@ -196,14 +196,14 @@ def test_values_are_bounded_exactly_and_as_they_are_read():
 
 
 @pytest.mark.parametrize("key", ["x" * 100_000, "a\\nb\\e[2J\\u202e"])
-def test_a_message_is_one_line_of_bounded_length_whatever_it_quotes(key):
+def test_spec_errors_are_one_line_of_bounded_length(key):
     error = refusal(f'? "{key}"\n: 1\n? "{key}"\n: 2\n')
     assert str(error).isprintable()
     assert len(str(error)) < LONGEST_MESSAGE + 50
     assert str(error).endswith("it is already on line 1; keep one")
 
 
-def test_a_missing_file_names_the_specs_beside_it(tmp_path):
+def test_a_missing_spec_file_error_lists_the_specs_in_its_folder(tmp_path):
     (tmp_path / "table3.yaml").write_text("a: 1\n")
     with pytest.raises(RequestError, match=r"there is no such file; specs there: .*table3\.yaml"):
         read_spec_file(tmp_path / "tabel3.yaml")
@@ -211,7 +211,7 @@ def test_a_missing_file_names_the_specs_beside_it(tmp_path):
         read_spec_file(tmp_path / "nowhere" / "a.yaml")
 
 
-def test_a_folder_full_of_specs_is_not_listed_in_full(tmp_path):
+def test_a_missing_spec_file_error_lists_only_some_of_many_specs(tmp_path):
     for number in range(200):
         (tmp_path / f"spec{number}.yaml").touch()
     with pytest.raises(RequestError) as caught:
@@ -219,18 +219,18 @@ def test_a_folder_full_of_specs_is_not_listed_in_full(tmp_path):
     assert len(str(caught.value)) < LONGEST_MESSAGE + 200
 
 
-def test_a_name_too_long_for_the_system_is_one_message():
+def test_a_spec_name_too_long_for_the_system_is_one_error_message():
     with pytest.raises(RequestError, match="cannot be read: File name too long"):
         read_spec_file(Path("x" * 5000))
 
 
-def test_a_folder_is_no_spec_and_names_those_in_it(tmp_path):
+def test_a_folder_given_as_spec_is_refused_listing_its_specs(tmp_path):
     (tmp_path / "table3.yaml").write_text("a: 1\n")
     with pytest.raises(RequestError, match=r"cannot be read: Is a directory; .*table3\.yaml"):
         read_spec_file(tmp_path)
 
 
-def test_other_encodings_are_refused_at_their_first_byte(tmp_path):
+def test_invalid_utf8_is_refused_at_its_first_bad_byte(tmp_path):
     path = tmp_path / "s.yaml"
     path.write_bytes("a: 1\n# größer\n".encode("latin-1"))
     with pytest.raises(SpecError, match="byte 0xf6 is not UTF-8") as caught:
@@ -238,7 +238,7 @@ def test_other_encodings_are_refused_at_their_first_byte(tmp_path):
     assert at(caught.value) == (2, 5)
 
 
-def test_a_file_may_be_as_large_as_the_limit_and_no_larger(tmp_path):
+def test_spec_file_size_is_limited_exactly(tmp_path):
     path = tmp_path / "s.yaml"
     path.write_bytes(b"a: 1\n#".ljust(LARGEST_FILE, b"x"))
     assert read_spec_file(path).data == {"a": 1}
@@ -247,7 +247,7 @@ def test_a_file_may_be_as_large_as_the_limit_and_no_larger(tmp_path):
         read_spec_file(path)
 
 
-def test_an_endless_pipe_is_bounded_too(tmp_path):
+def test_an_endless_pipe_as_spec_is_refused(tmp_path):
     path = tmp_path / "s.yaml"
     os.mkfifo(path)
 
@@ -267,7 +267,7 @@ def test_an_endless_pipe_is_bounded_too(tmp_path):
     assert not writer.is_alive()
 
 
-def test_one_value_is_read_as_in_a_spec():
+def test_override_values_are_parsed_as_in_a_spec():
     assert parse_value("{lambda: -9/5}", "--set") == {"lambda": "-9/5"}
     assert parse_value("1e-3", "--set") == 0.001
     assert parse_value("", "--set") is None

@@ -37,17 +37,17 @@ def test_a_spec_without_axes_is_one_run():
     assert (config.model.name, config.model.depth, config.seed) == ("zerosnet", 20, 3)
 
 
-def test_the_grid_is_the_product_in_the_order_of_the_spec():
+def test_the_grid_is_a_product_in_spec_order():
     found = configs("grid:\n  depth: [32, 20]\n  seed: [1, 0]\n")
     assert [(c.model.depth, c.seed) for c in found] == [(32, 1), (32, 0), (20, 1), (20, 0)]
 
 
-def test_axes_in_zip_move_together():
+def test_zipped_axes_vary_together():
     found = configs("zip:\n  depth: [20, 32, 44]\n  seed: [1, 2, 3]\n")
     assert [(c.model.depth, c.seed) for c in found] == [(20, 1), (32, 2), (44, 3)]
 
 
-def test_groups_of_zip_are_crossed_with_each_other_and_with_the_grid():
+def test_zip_groups_are_crossed_with_each_other_and_the_grid():
     found = configs(
         "zip:\n"
         "  - {depth: [20, 32], seed: [1, 2]}\n"
@@ -66,7 +66,7 @@ def test_groups_of_zip_are_crossed_with_each_other_and_with_the_grid():
     ]
 
 
-def test_compiling_is_an_axis_and_auto_is_decided_run_by_run():
+def test_compile_can_be_an_axis_and_auto_is_decided_per_run():
     found = configs("grid:\n  compile: [false, true]\n  seed: [0, 1]\n")
     assert [c.compile for c in found] == [None, None, True, True]
     found = configs("compile: auto\ngrid:\n  training.epochs: [1, 100000]\n")
@@ -93,7 +93,7 @@ def test_an_empty_zip_varies_nothing(nothing):
     assert len(configs(f"zip:{nothing}\n")) == 1
 
 
-def test_any_key_is_an_axis():
+def test_any_setting_can_be_an_axis():
     found = configs(
         "grid:\n"
         "  training.optimizer.lr: [0.1, 1/20]\n"
@@ -110,7 +110,7 @@ def test_any_key_is_an_axis():
     assert {c.training.lr_schedule.milestones for c in found} == {(80,), (80, 120)}
 
 
-def test_an_axis_changes_nothing_beside_it():
+def test_an_axis_leaves_sibling_settings_unchanged():
     found = configs(
         "training:\n  epochs: 3\n  optimizer: {momentum: 0.5}\n"
         "grid:\n  training.optimizer.lr: [0.1, 0.2]\n"
@@ -118,7 +118,7 @@ def test_an_axis_changes_nothing_beside_it():
     assert {(c.training.epochs, c.training.optimizer.momentum) for c in found} == {(3, 0.5)}
 
 
-def test_another_model_keeps_the_depth_and_brings_its_own_scheme():
+def test_another_model_on_an_axis_keeps_depth_and_has_its_default_scheme():
     found = configs("grid:\n  model: [preresnet, lm_resnet, zerosnet, tm_resnet]\n")
     assert [c.model.name for c in found] == ["preresnet", "lm_resnet", "zerosnet", "tm_resnet"]
     assert {c.model.depth for c in found} == {20}
@@ -133,7 +133,7 @@ def test_another_model_keeps_the_depth_and_brings_its_own_scheme():
     ]
 
 
-def test_a_model_of_an_axis_may_bring_its_own_depth():
+def test_a_model_on_an_axis_can_set_its_own_depth():
     found = configs("grid:\n  model: [preresnet, {name: zerosnet, depth: 32, width: 8}]\n")
     assert [(c.model.name, c.model.depth, c.model.width) for c in found] == [
         ("preresnet", 20, 16),
@@ -141,17 +141,17 @@ def test_a_model_of_an_axis_may_bring_its_own_depth():
     ]
 
 
-def test_a_scheme_given_once_holds_for_every_model():
+def test_a_scheme_given_once_applies_to_every_model():
     found = configs("scheme: {lambda: 10}\ngrid:\n  model: [preresnet, zerosnet]\n")
     assert len({str(c.scheme) for c in found}) == 1
 
 
-def test_depth_may_stand_inside_the_model():
+def test_depth_can_be_given_inside_the_model():
     inside = "model: {name: zerosnet, depth: 20}\ndataset: {name: digits}\n"
     assert ids("", inside) == ids("")
 
 
-def test_fractions_are_numbers_wherever_a_number_is():
+def test_fractions_are_accepted_wherever_numbers_are():
     as_fractions = ids(
         "scheme: {alpha: [1/3, 5/9, 1/9], beta: 16/9}\n"
         "training:\n  optimizer: {lr: 1/10, momentum: 9/10, weight_decay: 1/10000}\n"
@@ -166,14 +166,14 @@ def test_fractions_are_numbers_wherever_a_number_is():
     assert as_fractions == as_decimals == ids("scheme: {lambda: -9/5}\n") == ids("")
 
 
-def test_the_same_run_written_twice_is_one_run():
+def test_a_run_written_twice_is_planned_once():
     found = configs(
         "grid:\n  scheme: [{lambda: -9/5}, {alpha: [1/3, 5/9, 1/9], beta: 16/9}]\n  seed: [0, 1]\n"
     )
     assert [c.seed for c in found] == [0, 1]
 
 
-def test_include_adds_points_that_may_set_anything():
+def test_include_adds_points_with_any_settings():
     found = configs(
         "grid:\n  seed: [0, 1]\n"
         "include:\n"
@@ -190,11 +190,11 @@ def test_an_included_point_that_is_in_the_grid_counts_once():
     assert len(configs("grid:\n  seed: [0, 1]\ninclude:\n  - {seed: 1}\n")) == 2
 
 
-def test_include_alone_is_just_its_points():
+def test_include_without_axes_gives_only_its_points():
     assert [c.seed for c in configs("include:\n  - {seed: 3}\n  - {seed: 4}\n")] == [3, 4]
 
 
-def test_what_surrounds_another_is_set_first_in_whatever_order_they_stand():
+def test_enclosing_settings_are_applied_first_in_any_order():
     first = ids("grid:\n  model: [preresnet, zerosnet]\n  model.width: [8]\n")
     second = ids("grid:\n  model.width: [8]\n  model: [preresnet, zerosnet]\n")
     assert first == second
@@ -215,7 +215,7 @@ def test_what_surrounds_another_is_set_first_in_whatever_order_they_stand():
         "{scheme: null}",
     ],
 )
-def test_exclude_goes_by_meaning(entry):
+def test_exclude_matches_equivalent_spellings(entry):
     found = configs(
         "grid:\n  scheme: [{lambda: 10}, {lambda: -9/5}]\n  depth: [20, 32]\n"
         f"exclude:\n  - {entry}\n"
@@ -226,7 +226,7 @@ def test_exclude_goes_by_meaning(entry):
     ]
 
 
-def test_all_values_of_an_entry_have_to_agree():
+def test_exclude_needs_all_values_of_an_entry_to_match():
     found = configs(
         "grid:\n  depth: [20, 32]\n  seed: [0, 1]\nexclude:\n  - {depth: 20, seed: 1}\n"
     )
@@ -242,7 +242,7 @@ def test_a_list_excludes_any_of_its_values_and_a_listed_value_itself():
     assert left.training.lr_schedule.milestones == (40,)
 
 
-def test_exclude_knows_a_subset_of_everything_as_everything():
+def test_exclude_treats_a_full_subset_as_no_subset():
     found = configs("grid:\n  dataset.subset: [100, 1297]\nexclude: [{dataset: {name: digits}}]\n")
     assert [c.dataset.subset for c in found] == [100]
 
@@ -250,7 +250,7 @@ def test_exclude_knows_a_subset_of_everything_as_everything():
 @pytest.mark.parametrize(
     "entry", ["model: preresnet", "model: [preresnet, tm_resnet]", "model.name: preresnet"]
 )
-def test_a_name_excludes_a_model_with_whatever_options(entry):
+def test_excluding_a_model_by_name_ignores_its_options(entry):
     found = configs(
         "grid:\n  model: [preresnet, zerosnet]\n  model.width: [8, 16]\n"
         f"exclude:\n  - {{{entry}, model.width: 8}}\n"
@@ -262,7 +262,7 @@ def test_a_name_excludes_a_model_with_whatever_options(entry):
     ]
 
 
-def test_a_name_excludes_a_dataset_with_whatever_options():
+def test_excluding_a_dataset_by_name_ignores_its_options():
     found = configs(
         "grid:\n  dataset: [{name: digits, subset: 9}, fashion_mnist]\n"
         "exclude: [{dataset: digits}]\n"
@@ -270,12 +270,12 @@ def test_a_name_excludes_a_dataset_with_whatever_options():
     assert [c.dataset.name for c in found] == ["fashion_mnist"]
 
 
-def test_exclude_takes_included_points_away_too():
+def test_exclude_also_removes_included_points():
     found = configs("grid:\n  seed: [0, 1]\ninclude: [{seed: 5}]\nexclude: [{seed: 5}]\n")
     assert [c.seed for c in found] == [0, 1]
 
 
-def test_what_is_not_part_of_a_config_is_kept_beside_it():
+def test_a_spec_keeps_description_evaluations_and_resources():
     spec = read(
         "description: about\npublished: zerosnet/table3\n"
         "evaluations:\n  - {noise: uniform, low: -2/25, high: 0}\n  - {noise: constant, mu: 0.3}\n"
@@ -287,7 +287,7 @@ def test_what_is_not_part_of_a_config_is_kept_beside_it():
     assert [c.run_id for c in spec.configs] == ids("")
 
 
-def test_keys_with_nothing_after_them_are_as_if_absent():
+def test_empty_spec_keys_count_as_absent():
     keys = "name description published scheme seed training precision trainer grid zip include"
     text = "".join(f"{key}:\n" for key in (*keys.split(), "exclude", "evaluations", "resources"))
     spec = read(text)
@@ -296,7 +296,7 @@ def test_keys_with_nothing_after_them_are_as_if_absent():
     assert spec.resources.cpus == 1
 
 
-def test_the_name_is_that_of_the_file_unless_it_is_given(tmp_path):
+def test_a_sweep_is_named_after_its_file_unless_given(tmp_path):
     path = tmp_path / "table3.v2.yaml"
     path.write_text(BASE)
     spec = load_spec(path)
@@ -305,7 +305,7 @@ def test_the_name_is_that_of_the_file_unless_it_is_given(tmp_path):
     assert load_spec(path).name == "mine"
 
 
-def test_every_spec_of_the_repository_can_be_planned():
+def test_every_shipped_spec_can_be_planned():
     specs = sorted((Path(__file__).parents[3] / "specs").glob("*.yaml"))
     assert specs
     for path in specs:
@@ -354,7 +354,7 @@ def expand(data, source="s.yaml"):
 
 @settings(max_examples=40, deadline=None)
 @given(grids(), st.lists(st.integers(100, 104), max_size=4), st.data())
-def test_runs_are_the_product_and_the_included_without_the_excluded(grid, included, data):
+def test_runs_are_grid_plus_include_minus_exclude(grid, included, data):
     lengths = {name: len(values) for name, values in grid.items()}
     expected = prod(lengths.values())
     exclude = []
@@ -383,7 +383,7 @@ def shuffled(value, rng: random.Random):
 
 @settings(max_examples=30, deadline=None)
 @given(grids(), st.randoms(use_true_random=False))
-def test_ids_depend_on_no_order_of_axes_values_or_keys(grid, rng):
+def test_run_ids_do_not_depend_on_the_order_of_axes_values_or_keys(grid, rng):
     data = spec_data(grid, training={"epochs": 3, "optimizer": {"momentum": 0.5, "lr": 0.3}})
     other = shuffled(data, rng)
     for values in other["grid"].values():
@@ -394,7 +394,7 @@ def test_ids_depend_on_no_order_of_axes_values_or_keys(grid, rng):
 
 @settings(max_examples=15, deadline=None)
 @given(grids(), st.sampled_from([(), ("training.epochs=2",), ("seed=[5, 6]", "precision=bf16")]))
-def test_expanding_and_saving_again_adds_nothing(grid, overrides):
+def test_expanding_and_saving_a_spec_again_adds_nothing(grid, overrides):
     evaluations = [{"noise": "gaussian", "std": 0.1}]
     first = spec_from_text(dump(spec_data(grid, evaluations=evaluations)), "s.yaml", overrides)
     second = spec_from_text(first.text, first.source, first.overrides)

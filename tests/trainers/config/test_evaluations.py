@@ -127,7 +127,7 @@ DATA = st.one_of(
         ),
     ],
 )
-def test_names_levels_and_ids_are_pinned(data, name, level, evaluation_id):
+def test_evaluation_names_levels_and_ids_are_pinned(data, name, level, evaluation_id):
     # Stored results are found by these.
     evaluation = parse_evaluation(data)
     assert evaluation.name == name
@@ -136,21 +136,21 @@ def test_names_levels_and_ids_are_pinned(data, name, level, evaluation_id):
     assert evaluation.evaluation_id == evaluation_id
 
 
-def test_the_id_is_the_hash_of_the_canonical_config():
+def test_evaluation_id_is_the_hash_of_the_canonical_config():
     evaluation = parse_evaluation({"noise": "uniform", "low": -0.08, "high": 0})
     canonical = b'{"high":0,"low":-0.08,"noise":"uniform","seed":1}'
     assert rfc8785.dumps(evaluation.config) == canonical
     assert evaluation.evaluation_id == hashlib.sha256(canonical).hexdigest()[:16]
 
 
-def test_a_constant_has_no_seed():
+def test_constant_noise_has_no_seed():
     assert parse_evaluation({"noise": "constant", "mu": 0.5}).config == {
         "noise": "constant",
         "value": 0.5,
     }
 
 
-def test_equal_settings_are_one_evaluation_however_written():
+def test_equal_evaluation_settings_have_one_id_however_written():
     one = parse_evaluation({"noise": "uniform", "low": "-1/10", "high": -0.0})
     other = UniformNoise(low=-0.1, high=0, seed=1)
     assert one == other
@@ -158,7 +158,7 @@ def test_equal_settings_are_one_evaluation_however_written():
     assert one.evaluation_id == other.evaluation_id
 
 
-def test_what_an_attack_leaves_out_is_written_out():
+def test_defaults_of_an_attack_are_written_out():
     short = parse_evaluation({"attack": "pgd", "epsilon": "8/255"})
     full = {"step": "2/255", "steps": 10, "restarts": 1, "random_start": True, "seed": 1}
     assert parse_evaluation({"attack": "pgd", "epsilon": 8 / 255, **full}) == short
@@ -166,13 +166,13 @@ def test_what_an_attack_leaves_out_is_written_out():
 
 
 @given(RADII, st.integers(1, 10_000))
-def test_the_usual_steps_reach_across_the_ball(epsilon, steps):
+def test_default_pgd_steps_can_cross_the_epsilon_ball(epsilon, steps):
     attack = ProjectedGradientDescent(epsilon=epsilon, steps=steps)
     assert 0 < attack.step <= 1
     assert attack.steps * attack.step >= min(1, 2 * attack.epsilon)
 
 
-def test_passes_count_the_forward_passes_of_an_evaluation():
+def test_passes_counts_the_forward_passes_of_an_evaluation():
     assert GaussianNoise(std=0.1).passes == 1
     assert FastGradientSign(epsilon=0.1).passes == 4
     # Gradients; five starts to compare; the last pass.
@@ -180,13 +180,13 @@ def test_passes_count_the_forward_passes_of_an_evaluation():
     assert ProjectedGradientDescent(epsilon=0.1, steps=20, restarts=5).passes == 306
 
 
-def test_a_name_has_as_many_digits_as_it_takes():
+def test_evaluation_names_have_all_significant_digits():
     assert GaussianNoise(std=0.02).name == "gaussian[0.02]"
     assert GaussianNoise(std=0.020000001).name == "gaussian[0.020000001]"
 
 
 @given(DATA, DATA)
-def test_names_and_ids_tell_configs_apart(first, second):
+def test_different_evaluations_have_different_names_and_ids(first, second):
     one, other = parse_evaluation(first), parse_evaluation(second)
     same = one.config == other.config
     assert (one.name == other.name) == same
@@ -194,7 +194,7 @@ def test_names_and_ids_tell_configs_apart(first, second):
 
 
 @given(DATA)
-def test_a_config_reads_back_from_json(data):
+def test_evaluation_configs_round_trip_through_json(data):
     evaluation = parse_evaluation(data)
     again = parse_evaluation(json.loads(json.dumps(evaluation.config)))
     assert again == evaluation
@@ -250,14 +250,14 @@ def test_a_config_reads_back_from_json(data):
         ({"attack": "pgd", "epsilon": 0.1, "seed": 2**32}, "seed"),
     ],
 )
-def test_bad_settings_are_refused(data, where):
+def test_invalid_evaluation_settings_are_refused(data, where):
     with pytest.raises(ValidationError) as caught:
         parse_evaluation(data)
     assert where in str(caught.value)
     assert caught.value.error_count() == 1
 
 
-def test_an_unknown_kind_has_a_neighbour():
+def test_an_unknown_evaluation_kind_suggests_the_nearest():
     with pytest.raises(UnknownNameError, match="unknown evaluation 'gausian'; did you mean"):
         parse_evaluation({"noise": "gausian", "std": 0.1})
     with pytest.raises(UnknownNameError, match="unknown evaluation 'fsgm'; did you mean 'fgsm'"):
@@ -273,13 +273,13 @@ def test_an_unknown_kind_has_a_neighbour():
         (ProjectedGradientDescent(epsilon=0.1), "step"),
     ],
 )
-def test_configs_are_frozen(evaluation, key):
+def test_evaluation_configs_are_frozen(evaluation, key):
     with pytest.raises(ValidationError, match="frozen"):
         setattr(evaluation, key, 0.5)
 
 
 @pytest.mark.parametrize("kind", EVALUATIONS)
-def test_each_kind_is_that_of_its_class_and_can_be_done(kind):
+def test_every_evaluation_kind_matches_its_class_and_resolves(kind):
     evaluation = EVALUATIONS[kind]
     key = "attack" if kind in ("fgsm", "pgd") else "noise"
     assert evaluation.config.model_fields[key].default == kind

@@ -26,7 +26,7 @@ def config(small: Small, probes: Any, **changes: Any) -> RunConfig:
 
 
 @pytest.mark.parametrize("none", [None, [], ()])
-def test_no_probes_leave_no_trace_in_the_identity(small: Small, none: Any) -> None:
+def test_a_config_without_probes_keeps_its_run_id(small: Small, none: Any) -> None:
     without = RunConfig.model_validate(small())
     assert config(small, none).to_json() == without.to_json()
     assert config(small, none).run_id == without.run_id
@@ -41,7 +41,7 @@ def test_probes_are_written_out_sorted_with_their_options(small: Small) -> None:
     ]
 
 
-def test_a_config_is_read_back_from_its_json(small: Small) -> None:
+def test_a_config_with_probes_round_trips_through_json(small: Small) -> None:
     first = config(small, EVERYTHING)
     again = RunConfig.model_validate(first.to_json())
     assert again == first
@@ -67,7 +67,7 @@ def test_a_config_is_read_back_from_its_json(small: Small) -> None:
     ],
     ids=str,
 )
-def test_two_ways_of_writing_the_same_probes_are_one_run(
+def test_equal_probes_have_one_run_id_however_written(
     small: Small, one: list[Any], other: list[Any]
 ) -> None:
     assert config(small, one) == config(small, other)
@@ -79,7 +79,7 @@ def test_two_ways_of_writing_the_same_probes_are_one_run(
     st.sets(st.sampled_from(EVERYTHING), min_size=1),
     st.sets(st.sampled_from(EVERYTHING)),
 )
-def test_neither_order_nor_spelling_matters_but_the_set_does(
+def test_run_id_depends_on_the_set_of_probes_only(
     small: Small, order: list[str], chosen: set[str], in_full: set[str]
 ) -> None:
     written = [{"probe": p} if p in in_full else p for p in order if p in chosen]
@@ -87,7 +87,7 @@ def test_neither_order_nor_spelling_matters_but_the_set_does(
     assert config(small, written).run_id != RunConfig.model_validate(small()).run_id
 
 
-def test_other_options_are_another_run(small: Small) -> None:
+def test_other_probe_options_give_another_run_id(small: Small) -> None:
     variants: list[Any] = [
         None,
         ["principal_angles"],
@@ -122,23 +122,21 @@ def test_other_options_are_another_run(small: Small) -> None:
     ],
     ids=str,
 )
-def test_errors_name_what_is_wrong_with_a_probe(
-    small: Small, probes: Any, words: list[str]
-) -> None:
+def test_probe_errors_name_what_is_wrong(small: Small, probes: Any, words: list[str]) -> None:
     with pytest.raises(ValidationError) as error:
         config(small, probes)
     for word in words:
         assert word in str(error.value)
 
 
-def test_a_model_without_a_scheme_learns_coefficients_only_if_it_says_so(small: Small) -> None:
+def test_learned_coefficients_probe_needs_a_model_that_learns_them(small: Small) -> None:
     newton = {"name": "newton_resnet", "blocks": [1, 1], "width": 4}
     assert config(small, ["learned_coefficients"], model=newton).probes
     with pytest.raises(ValidationError, match="resnet learns none: remove the probe"):
         config(small, ["learned_coefficients"], model={**newton, "name": "resnet"})
 
 
-def test_when_a_probe_is_measured(small: Small) -> None:
+def test_a_probe_is_measured_at_its_interval_and_the_last_epoch(small: Small) -> None:
     def epochs(probe: Any, last: int = 7) -> list[int]:
         (found,) = config(small, [probe], training={"epochs": 7}).probes or ()
         return [n for n in range(last + 1) if found.is_measured(n, last=n == last)]
@@ -150,7 +148,7 @@ def test_when_a_probe_is_measured(small: Small) -> None:
     assert epochs("runtime") == [7]
 
 
-def test_planning_needs_no_torch(small: Small) -> None:
+def test_planning_probes_needs_no_torch(small: Small) -> None:
     code = (
         "import sys\nfrom trainers.config.run import RunConfig\n"
         f"RunConfig.model_validate({small(probes=EVERYTHING)!r}).run_id\n"
@@ -159,13 +157,13 @@ def test_planning_needs_no_torch(small: Small) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_every_probe_can_be_found() -> None:
+def test_every_probe_resolves() -> None:
     assert sorted(PROBES) == sorted([*EVERYTHING, "learned_coefficients"])
     for probe in PROBES.values():
         assert callable(probe.resolve())
 
 
-def test_the_docs_have_every_probe_with_its_options_and_defaults(small: Small) -> None:
+def test_the_docs_list_every_probe_with_options_and_defaults(small: Small) -> None:
     text = (Path(__file__).parents[3] / "docs" / "probes.md").read_text()
     for name, probe in PROBES.items():
         section = text.split(f"\n## {name}\n")[1].split("\n## ")[0]

@@ -54,7 +54,7 @@ PINNED = [
 
 
 @pytest.mark.parametrize(("data", "expected"), PINNED)
-def test_identities_are_pinned(data: dict[str, Any], expected: str) -> None:
+def test_run_ids_are_pinned(data: dict[str, Any], expected: str) -> None:
     assert run_id(data) == expected
 
 
@@ -94,7 +94,7 @@ def reverse_keys(data: Any) -> Any:
     return data
 
 
-def test_the_order_of_keys_does_not_matter() -> None:
+def test_run_id_does_not_depend_on_key_order() -> None:
     full = RunConfig.model_validate(PINNED[1][0]).to_json()
     assert list(reverse_keys(full)) != list(full)
     assert run_id(reverse_keys(full)) == run_id(full) == run_id(PINNED[1][0])
@@ -121,19 +121,17 @@ def test_the_order_of_keys_does_not_matter() -> None:
     ],
     ids=str,
 )
-def test_other_spellings_of_one_training_are_one_run(
-    small: Small, spelling: dict[str, Any]
-) -> None:
+def test_equivalent_spellings_have_one_run_id(small: Small, spelling: dict[str, Any]) -> None:
     assert run_id(small(**spelling)) == run_id(small())
 
 
-def test_all_images_by_number_are_all_images(small: Small) -> None:
+def test_a_full_subset_has_the_run_id_of_no_subset(small: Small) -> None:
     by_number = small(dataset={"name": "digits", "subset": 1297})
     assert run_id(by_number) == run_id(small(dataset="digits"))
     assert run_id(by_number) == run_id(small(dataset={"name": "digits", "subset": None}))
 
 
-def test_every_field_that_decides_a_result_decides_the_identity(small: Small) -> None:
+def test_every_field_that_affects_results_changes_the_run_id(small: Small) -> None:
     def model(**options: Any) -> dict[str, Any]:
         return {"model": {"name": "zerosnet", "depth": 14, "width": 4, **options}}
 
@@ -239,7 +237,7 @@ def run_configs(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=80, deadline=None)
 @given(run_configs())
-def test_the_canonical_form_is_the_same_run(data: dict[str, Any]) -> None:
+def test_the_canonical_config_round_trips_with_its_run_id(data: dict[str, Any]) -> None:
     config = RunConfig.model_validate(data)
     again = RunConfig.model_validate(config.to_json())
     through_text = RunConfig.model_validate(json.loads(json.dumps(config.to_json())))
@@ -289,7 +287,7 @@ def test_test_every_says_which_epochs_are_tested(
     assert (first == second) == (epochs_that_are_tested(first) == epochs_that_are_tested(second))
 
 
-def test_the_learning_rate_of_the_papers() -> None:
+def test_the_learning_rate_schedule_is_that_of_the_papers() -> None:
     training = TrainingConfig()
     rates = [training.learning_rate(epoch) for epoch in range(1, 161)]
     assert rates[:80] == [0.1] * 80
@@ -297,7 +295,7 @@ def test_the_learning_rate_of_the_papers() -> None:
     assert rates[120:] == pytest.approx([0.001] * 40)
 
 
-def test_the_first_epoch_has_the_full_rate_however_few_there_are() -> None:
+def test_the_first_epoch_always_has_the_full_learning_rate() -> None:
     for epochs in (1, 2, 3):
         assert TrainingConfig.model_validate({"epochs": epochs}).learning_rate(1) == 0.1
 
@@ -350,7 +348,9 @@ def test_the_first_epoch_has_the_full_rate_however_few_there_are() -> None:
     ],
     ids=str,
 )
-def test_errors_name_what_is_wrong(small: Small, change: dict[str, Any], complaint: str) -> None:
+def test_run_config_errors_name_what_is_wrong(
+    small: Small, change: dict[str, Any], complaint: str
+) -> None:
     with pytest.raises(ValidationError, match=complaint):
         RunConfig.model_validate(small(**change))
 
@@ -362,14 +362,14 @@ def test_errors_name_what_is_wrong(small: Small, change: dict[str, Any], complai
         ({"dataset": "digit"}, "unknown dataset 'digit'.*'digits'"),
     ],
 )
-def test_an_unknown_name_has_its_nearest(
+def test_an_unknown_name_suggests_the_nearest(
     small: Small, change: dict[str, Any], complaint: str
 ) -> None:
     with pytest.raises((UnknownNameError, ValidationError), match=complaint):
         RunConfig.model_validate(small(**change))
 
 
-def test_a_config_is_frozen(small: Small) -> None:
+def test_a_run_config_is_frozen(small: Small) -> None:
     config = RunConfig.model_validate(small())
     with pytest.raises(ValidationError, match="frozen"):
         config.seed = 1
@@ -386,7 +386,7 @@ def test_default_schemes_are_those_of_the_papers(small: Small) -> None:
     assert default("tm_resnet", 14) == "1.5, -1, 0.5; 1"
 
 
-def test_multiply_adds_of_a_plain_residual_network(small: Small) -> None:
+def test_multiply_adds_of_a_plain_resnet_match_a_hand_count(small: Small) -> None:
     # Depth 8, width 16, on 3x32x32, layer by layer; size 32, 16, 8 in the three stages.
     config = small(model={"name": "preresnet", "depth": 8, "width": 16}, dataset="cifar10")
     expected = 9 * 3 * 16 * 32**2 + 2 * 9 * 16 * 16 * 32**2
@@ -395,12 +395,12 @@ def test_multiply_adds_of_a_plain_residual_network(small: Small) -> None:
     assert RunConfig.model_validate(config).multiply_adds_per_image == expected
 
 
-def test_train_images_are_those_of_the_subset(small: Small) -> None:
+def test_train_images_is_the_size_of_the_subset(small: Small) -> None:
     assert RunConfig.model_validate(small()).train_images == 160
     assert RunConfig.model_validate(small(dataset="digits")).train_images == 1297
 
 
-def test_planning_imports_nothing_heavy_for_a_network_that_was_counted(tmp_path: Path) -> None:
+def test_planning_a_counted_network_imports_no_heavy_library(tmp_path: Path) -> None:
     given = {"model": {"name": "zerosnet", "depth": 32}, "dataset": "cifar10", "seed": 0}
     assert RunConfig.model_validate(given).parameters == 471_834
     write_counts(tmp_path / "networks.json")
@@ -429,7 +429,7 @@ print(*sorted({"torch", "torchvision", "sklearn", "ray", "sqlalchemy"} & set(sys
 
 
 @given(data=run_configs(), seed=st.integers(0, 2**53 - 1))
-def test_the_id_is_the_hash_of_the_canonical_json(data: dict[str, Any], seed: int) -> None:
+def test_run_id_is_the_hash_of_the_canonical_json(data: dict[str, Any], seed: int) -> None:
     config = RunConfig.model_validate(data)
     again = config.with_seed(seed)
     assert again == RunConfig.model_validate({**config.to_json(), "seed": seed})
@@ -440,12 +440,12 @@ def test_the_id_is_the_hash_of_the_canonical_json(data: dict[str, Any], seed: in
 
 
 @pytest.mark.parametrize("seed", [-1, 2**53, True, 1.0, "1"])
-def test_no_seed_that_a_config_refuses(small: Small, seed: Any) -> None:
+def test_with_seed_refuses_invalid_seeds(small: Small, seed: Any) -> None:
     with pytest.raises(ValueError, match="seed"):
         RunConfig.model_validate(small()).with_seed(seed)
 
 
-def test_compiling_is_a_choice_that_makes_another_run(small: Small) -> None:
+def test_compile_changes_the_run_id(small: Small) -> None:
     plain = RunConfig.model_validate(small())
     assert run_id({**small(), "compile": False}) == plain.run_id
     assert run_id({**small(), "compile": None}) == plain.run_id
@@ -463,7 +463,7 @@ def test_compile_is_true_false_or_auto(small: Small, given: Any) -> None:
         RunConfig.model_validate({**small(), "compile": given})
 
 
-def test_auto_compiles_what_trains_for_longer_than_compiling_takes(small: Small) -> None:
+def test_auto_compiles_runs_longer_than_compilation(small: Small) -> None:
     def decided(epochs: int, **more: Any) -> bool | None:
         config = {"model": {"name": "zerosnet", "depth": 20}, "dataset": "fashion_mnist"}
         config |= {"training": {"epochs": epochs}, "seed": 0, **more}

@@ -43,7 +43,7 @@ def by_torchvision(image, offset, flip, padding):
     wide=st.booleans(),
     seed=st.integers(0, 1000),
 )
-def test_equals_torchvision_image_by_image(
+def test_augmentation_equals_torchvision_image_by_image(
     count, channels, height, width, padding, flip, wide, seed
 ):
     images = images_of(count, channels, height, width, seed)
@@ -58,7 +58,7 @@ def test_equals_torchvision_image_by_image(
         assert torch.equal(made, by_torchvision(image, offset, flipped, padding))
 
 
-def test_all_extreme_crops_with_and_without_flip():
+def test_extreme_crops_are_correct_with_and_without_flip():
     images = images_of(1, 3, 32, 32)
     offsets = torch.tensor([[0, 0], [0, 8], [8, 0], [8, 8]]).repeat(2, 1)
     flips = torch.tensor([False] * 4 + [True] * 4)
@@ -68,7 +68,7 @@ def test_all_extreme_crops_with_and_without_flip():
         assert torch.equal(made, by_torchvision(images[0], offset, flipped, 4))
 
 
-def test_without_padding_and_flips_nothing_changes():
+def test_augmentation_without_padding_and_flips_is_the_identity():
     images = images_of(20, 3, 8, 8)
     offsets, flips = draws_of(20, 0, False)
     assert torch.equal(
@@ -76,7 +76,7 @@ def test_without_padding_and_flips_nothing_changes():
     )
 
 
-def test_padding_is_black():
+def test_crop_padding_is_black():
     padded = pad(torch.full((2, 1, 3, 3), 255, dtype=torch.uint8), 2)
     assert padded.shape == (2, 1, 7, 7)
     assert padded.dtype == torch.uint8
@@ -84,7 +84,7 @@ def test_padding_is_black():
     assert (padded[:, :, 2:5, 2:5] == 255).all()
 
 
-def test_a_set_that_is_not_contiguous_is_refused():
+def test_non_contiguous_images_are_refused():
     padded = pad(images_of(4, 3, 8, 8), 1).permute(0, 1, 3, 2)
     offsets, flips = draws_of(4, 1, True)
     with pytest.raises(RuntimeError, match="view"):
@@ -92,7 +92,7 @@ def test_a_set_that_is_not_contiguous_is_refused():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_a_gpu_makes_the_same_batches():
+def test_augmentation_on_a_gpu_gives_the_same_batches():
     padded = pad(images_of(50, 3, 32, 32), 4)
     arguments = (padded, torch.arange(50), *draws_of(50, 4, True))
     on_gpu = crop_and_flip(*(tensor.cuda() for tensor in arguments), padding=4)
@@ -123,7 +123,7 @@ def test_flips_and_crops_do_not_change_each_other():
 
 
 @given(longer=st.integers(1, 300), seed=st.integers(0, 100))
-def test_draws_are_those_of_the_generators_alone(longer, seed):
+def test_augmentation_draws_depend_only_on_their_generators(longer, seed):
     torch.manual_seed(seed)
     before = torch.get_rng_state()
     first = draws_of(longer, 4, True, seed)
@@ -143,7 +143,7 @@ def test_normalize_equals_torchvision(channels, seed):
         assert torch.equal(made, expected)
 
 
-def test_normalize_leaves_its_argument_alone_and_lets_gradients_through():
+def test_normalize_keeps_its_argument_and_passes_gradients():
     pixels = torch.full((1, 1, 2, 2), 0.5, requires_grad=True)
     with torch.inference_mode():  # what is kept from here must serve where gradients are wanted
         normalize(pixels, (0.1234,), (0.25,))
@@ -153,6 +153,6 @@ def test_normalize_leaves_its_argument_alone_and_lets_gradients_through():
     assert torch.equal(pixels.grad, torch.full((1, 1, 2, 2), 4.0))
 
 
-def test_normalize_refuses_other_integers():
+def test_normalize_refuses_integers_other_than_uint8():
     with pytest.raises(TypeError, match="int64"):
         normalize(torch.zeros((1, 1, 2, 2), dtype=torch.int64), (0.0,), (1.0,))

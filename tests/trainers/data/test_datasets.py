@@ -51,7 +51,7 @@ def put(monkeypatch, **changes):
     monkeypatch.setattr(loading, "DATASETS", Registry("dataset", "sweep.none", {"small": changed}))
 
 
-def test_planning_needs_neither_torch_nor_scikit_learn():
+def test_dataset_facts_need_neither_torch_nor_scikit_learn():
     code = (
         "import sys, trainers.data.datasets, trainers.config.evaluations\n"
         "dict(trainers.data.datasets.DATASETS), dict(trainers.config.evaluations.EVALUATIONS)\n"
@@ -70,19 +70,19 @@ def test_the_facts_of_each_dataset_are_consistent(name):
     assert 0 < dataset.crop_padding < dataset.size
 
 
-def test_the_papers_augmentation():
+def test_default_augmentation_is_that_of_the_papers():
     padding = {name: dataset.crop_padding for name, dataset in FIXED.items()}
     flipped = {name for name, dataset in FIXED.items() if dataset.horizontal_flip}
     assert padding == {"digits": 1, "mnist": 4, "fashion_mnist": 4, "cifar10": 4, "cifar100": 4}
     assert flipped == {"fashion_mnist", "cifar10", "cifar100"}
 
 
-def test_an_unknown_name_has_a_neighbour(tmp_path):
+def test_an_unknown_dataset_suggests_the_nearest(tmp_path):
     with pytest.raises(UnknownNameError, match="did you mean 'cifar10'"):
         load("cifar-10", tmp_path)
 
 
-def test_a_dataset_that_a_config_describes_needs_one(tmp_path):
+def test_loading_image_folder_without_a_config_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="'image_folder' is read by the facts of a config"):
         load("image_folder", tmp_path)
 
@@ -94,7 +94,7 @@ class TestDigits:
         assert test.images.shape == (500, 1, 8, 8)
         assert set(train.labels.tolist()) == set(test.labels.tolist()) == set(range(10))
 
-    def test_every_image_is_in_one_part_once(self, tmp_path):
+    def test_every_digits_image_is_in_one_part_once(self, tmp_path):
         from sklearn.datasets import load_digits
 
         original = load_digits()
@@ -106,12 +106,12 @@ class TestDigits:
         assert made == sorted(zip(original.data.tolist(), original.target.tolist(), strict=True))
         assert images.max() == 255
 
-    def test_the_shuffle_is_pinned(self, tmp_path):
+    def test_the_digits_split_is_pinned(self, tmp_path):
         train, test = load("digits", tmp_path)
         assert train.labels[:10].tolist() == [0, 1, 3, 0, 1, 4, 0, 0, 6, 6]
         assert test.labels[:10].tolist() == [7, 3, 2, 9, 0, 2, 4, 9, 3, 0]
 
-    def test_constants_are_those_of_the_training_images(self, tmp_path):
+    def test_digits_mean_and_std_are_those_of_the_training_images(self, tmp_path):
         assert_constants_match("digits", load("digits", tmp_path)[0])
 
 
@@ -124,7 +124,7 @@ def assert_constants_match(name, train):
 @pytest.mark.skipif(
     not DEBIAN_FASHION_MNIST.is_dir(), reason="Debian's dataset-fashion-mnist is not installed"
 )
-def test_the_real_fashion_mnist(tmp_path):
+def test_the_real_fashion_mnist_has_the_stated_facts(tmp_path):
     train, test = load("fashion_mnist", tmp_path)
     assert train.images.shape == (60_000, 1, 28, 28)
     assert np.bincount(train.labels).tolist() == [6_000] * 10
@@ -135,7 +135,7 @@ def test_the_real_fashion_mnist(tmp_path):
 
 
 class TestLoad:
-    def test_reads_once_a_process_and_folder(self, reads, tmp_path, monkeypatch):
+    def test_load_reads_a_dataset_once_per_process_and_folder(self, reads, tmp_path, monkeypatch):
         first = load("small", tmp_path)
         monkeypatch.chdir(tmp_path)
         (tmp_path / "link").symlink_to(tmp_path)
@@ -145,7 +145,7 @@ class TestLoad:
         assert load("small", tmp_path / "other") is not first
         assert len(reads) == 2
 
-    def test_a_tilde_is_the_home_folder(self, reads, tmp_path, monkeypatch):
+    def test_load_expands_a_tilde_to_the_home_folder(self, reads, tmp_path, monkeypatch):
         monkeypatch.setenv("HOME", str(tmp_path))
         load("small", Path("~/data"))
         assert reads == [tmp_path.resolve() / "data"]
@@ -158,7 +158,7 @@ class TestLoad:
             thread.join()
         assert len(reads) == 1
 
-    def test_a_failure_is_not_remembered(self, reads, tmp_path, monkeypatch):
+    def test_a_failed_load_is_not_cached(self, reads, tmp_path, monkeypatch):
         works = loading.DATASETS["small"].read  # type: ignore[attr-defined]
 
         def fail(folder):
@@ -170,7 +170,7 @@ class TestLoad:
         put(monkeypatch, read=works)
         assert len(load("small", tmp_path)[0]) == 6
 
-    def test_arrays_are_read_only(self, reads, tmp_path):
+    def test_loaded_arrays_are_read_only(self, reads, tmp_path):
         for split in load("small", tmp_path):
             for array in (split.images, split.labels, training_subset(split, 2).images):
                 with pytest.raises(ValueError, match="read-only"):
@@ -190,7 +190,7 @@ class TestLoad:
             ),
         ],
     )
-    def test_well_formed_files_of_something_else_are_refused(
+    def test_well_formed_files_of_another_dataset_are_refused(
         self, reads, tmp_path, monkeypatch, changes, message
     ):
         put(monkeypatch, **changes)
@@ -200,7 +200,7 @@ class TestLoad:
 
 class TestTrainingSubset:
     @given(count=st.integers(1, 200), data=st.data())
-    def test_a_smaller_one_begins_a_larger_one(self, count, data):
+    def test_a_smaller_subset_is_a_prefix_of_a_larger_one(self, count, data):
         train = split_of(count, classes=count)
         larger = data.draw(st.integers(1, count))
         smaller = data.draw(st.integers(1, larger))
@@ -211,18 +211,18 @@ class TestTrainingSubset:
         assert len(set(other.labels.tolist())) == larger
         assert np.array_equal(other.images, train.images[other.labels])
 
-    def test_subset_none_is_all_images_in_their_order(self):
+    def test_subset_none_is_all_images_in_order(self):
         train = split_of(5)
         assert training_subset(train, None) is train
 
-    def test_the_shuffle_is_pinned(self):
+    def test_the_subset_shuffle_is_pinned(self):
         # A change here changes every result on a subset: raise RECIPE_VERSION.
         assert training_subset(split_of(10, classes=10), 10).labels.tolist() == [
             8, 4, 6, 9, 3, 5, 0, 1, 2, 7,
         ]  # fmt: skip
 
     @pytest.mark.parametrize("size", [-1, 0, 6])
-    def test_sizes_outside_the_set_are_refused(self, size):
+    def test_subset_sizes_outside_the_dataset_are_refused(self, size):
         with pytest.raises(ValueError, match=f"1 to 5 training images, not {size}"):
             training_subset(split_of(5), size)
 
@@ -240,6 +240,6 @@ class TestSplit:
             (np.zeros((2, 1, 4, 4), np.uint8), np.zeros(2, np.int32), "not int32"),
         ],
     )
-    def test_other_shapes_and_dtypes_are_refused(self, images, labels, message):
+    def test_a_split_refuses_other_shapes_and_dtypes(self, images, labels, message):
         with pytest.raises(ValueError, match=message):
             Split(images, labels)

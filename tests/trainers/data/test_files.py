@@ -72,13 +72,13 @@ def files_below(folder):
 
 class TestIdx:
     @pytest.mark.parametrize("gz", [False, True], ids=["plain", "gzip"])
-    def test_reads_what_was_written(self, tmp_path, gz):
+    def test_idx_files_are_read_as_written(self, tmp_path, gz):
         write_idx(tmp_path / "MNIST" / "raw", gz=gz)
         before = files_below(tmp_path)
         assert_holds(find_idx("mnist", tmp_path, "MNIST"), seed=0)
         assert files_below(tmp_path) == before
 
-    def test_fashion_mnist_is_looked_for_in_order(self, tmp_path, monkeypatch):
+    def test_fashion_mnist_folders_are_searched_in_order(self, tmp_path, monkeypatch):
         debian = tmp_path / "debian"
         monkeypatch.setattr(readers, "DEBIAN_FASHION_MNIST", debian)
         data_dir = tmp_path / "data"
@@ -88,7 +88,7 @@ class TestIdx:
             train, test = readers.fashion_mnist(data_dir)
             assert_holds(((train.images, train.labels), (test.images, test.labels)), seed)
 
-    def test_a_folder_that_lacks_a_file_is_passed_over(self, tmp_path):
+    def test_a_folder_with_a_missing_file_is_skipped(self, tmp_path):
         write_idx(tmp_path / "MNIST" / "raw", 0)
         (tmp_path / "MNIST" / "raw" / IDX_FILES[3]).unlink()
         write_idx(tmp_path / "elsewhere", 1)
@@ -110,7 +110,7 @@ class TestIdx:
         ],
         ids=["empty", "header cut", "cut", "a web page", "too long", "int8", "no type"],
     )
-    def test_a_damaged_file_is_named(self, tmp_path, file, gz, damage):
+    def test_a_damaged_idx_file_is_named(self, tmp_path, file, gz, damage):
         folder = tmp_path / "MNIST" / "raw"
         write_idx(folder, gz=gz)
         path = folder / (f"{file}.gz" if gz else file)
@@ -131,7 +131,7 @@ class TestIdx:
         ],
         ids=["empty", "header cut", "cut", "garbled", "not gzipped"],
     )
-    def test_a_damaged_gzip_is_named(self, tmp_path, damage):
+    def test_a_damaged_gzip_file_is_named(self, tmp_path, damage):
         folder = tmp_path / "MNIST" / "raw"
         write_idx(folder, gz=True)
         path = folder / f"{IDX_FILES[0]}.gz"
@@ -139,7 +139,7 @@ class TestIdx:
         with pytest.raises(DatasetMissingError, match=f"{path} is damaged"):
             find_idx("mnist", tmp_path, "MNIST")
 
-    def test_images_and_labels_that_do_not_fit_are_refused(self, tmp_path):
+    def test_different_numbers_of_images_and_labels_are_refused(self, tmp_path):
         folder = tmp_path / "MNIST" / "raw"
         write_idx(folder)
         (folder / IDX_FILES[1]).write_bytes(idx_bytes(np.zeros(TRAIN - 1, np.uint8)))
@@ -148,7 +148,7 @@ class TestIdx:
 
 
 class TestMissing:
-    def test_one_error_names_every_place_and_what_to_do(self, tmp_path, monkeypatch):
+    def test_a_missing_dataset_error_lists_every_place_and_the_fix(self, tmp_path, monkeypatch):
         monkeypatch.setattr(readers, "DEBIAN_FASHION_MNIST", tmp_path / "debian")
         data_dir = tmp_path / "data"
         write_idx(data_dir / "fashion-mnist")
@@ -179,7 +179,7 @@ class TestMissing:
             ("cifar100", "cifar-100-python"),
         ],
     )
-    def test_every_other_dataset_that_is_missing_says_so(self, tmp_path, name, folder):
+    def test_each_missing_dataset_error_says_where_to_put_the_files(self, tmp_path, name, folder):
         with pytest.raises(DatasetMissingError) as caught:
             loading.load(name, tmp_path)
         assert f"dataset '{name}' is not on this machine" in str(caught.value)
@@ -187,7 +187,7 @@ class TestMissing:
         assert "no network here" in str(caught.value)
         assert list(tmp_path.iterdir()) == []
 
-    def test_a_data_folder_that_cannot_be_made_is_explained(self, tmp_path):
+    def test_a_data_folder_that_cannot_be_created_is_explained(self, tmp_path):
         (tmp_path / "file").write_text("")
         with pytest.raises(DatasetMissingError, match=r"download into .*failed: .*file"):
             find_idx("mnist", tmp_path / "file" / "data", "MNIST")
@@ -212,7 +212,7 @@ class TestDownload:
         monkeypatch.setattr(torchvision.datasets, "MNIST", MNIST)
         return seen
 
-    def test_whole_files_are_put_in_place(self, tmp_path, monkeypatch):
+    def test_only_complete_downloads_are_put_in_place(self, tmp_path, monkeypatch):
         seen = self.stand_in(monkeypatch)
         data_dir = tmp_path / "new" / "data"
         assert_holds(find_idx("mnist", data_dir, "MNIST"), seed=0)
@@ -222,21 +222,21 @@ class TestDownload:
         assert len(seen) == 1
 
     @pytest.mark.parametrize("fails_after", range(4))
-    def test_one_that_breaks_off_leaves_nothing(self, tmp_path, monkeypatch, fails_after):
+    def test_an_interrupted_download_leaves_nothing(self, tmp_path, monkeypatch, fails_after):
         self.stand_in(monkeypatch, fails_after=fails_after)
         for _ in range(2):
             with pytest.raises(DatasetMissingError, match="failed: connection lost\n"):
                 find_idx("mnist", tmp_path, "MNIST")
             assert list(tmp_path.iterdir()) == []
 
-    def test_it_completes_a_folder_that_lacks_files(self, tmp_path, monkeypatch):
+    def test_a_download_completes_a_folder_with_missing_files(self, tmp_path, monkeypatch):
         self.stand_in(monkeypatch)
         write_idx(tmp_path / "MNIST" / "raw", seed=1)
         (tmp_path / "MNIST" / "raw" / IDX_FILES[0]).unlink()
         assert_holds(find_idx("mnist", tmp_path, "MNIST"), seed=0)
 
     @pytest.mark.parametrize("fails_after", [1, 4])
-    def test_silent_servers_are_given_up(self, tmp_path, monkeypatch, fails_after):
+    def test_a_silent_download_server_times_out(self, tmp_path, monkeypatch, fails_after):
         seen = self.stand_in(monkeypatch, fails_after=fails_after)
         before = socket.getdefaulttimeout()
         try:
@@ -298,7 +298,7 @@ def write_cifar(root, monkeypatch, name):
 
 class TestCifar:
     @pytest.mark.parametrize(("name", "batches"), [("CIFAR10", 5), ("CIFAR100", 1)])
-    def test_reads_what_was_written(self, tmp_path, monkeypatch, name, batches):
+    def test_cifar_files_are_read_as_written(self, tmp_path, monkeypatch, name, batches):
         write_cifar(tmp_path, monkeypatch, name)
         (train_images, train_labels), (test_images, test_labels) = find_cifar(
             name.lower(), tmp_path, name
@@ -324,7 +324,7 @@ class TestCifar:
         assert (len(train), len(test)) == (3 * batches, 3)
 
     @pytest.mark.parametrize("file", ["data_batch_1", "data_batch_5", "test_batch", "batches.meta"])
-    def test_a_damaged_file_is_named_and_not_unpickled(self, tmp_path, monkeypatch, file):
+    def test_a_damaged_cifar_file_is_named_and_not_unpickled(self, tmp_path, monkeypatch, file):
         folder = write_cifar(tmp_path, monkeypatch, "CIFAR10")
         trap = tmp_path / "trap"
         (folder / file).write_bytes(pickle.dumps(Trap(trap)))
@@ -333,13 +333,13 @@ class TestCifar:
         assert f"'cifar10': {folder / file} is damaged (its MD5 is not" in str(caught.value)
         assert not trap.exists()
 
-    def test_a_missing_file_is_named(self, tmp_path, monkeypatch):
+    def test_a_missing_cifar_file_is_named(self, tmp_path, monkeypatch):
         folder = write_cifar(tmp_path, monkeypatch, "CIFAR10")
         (folder / "data_batch_3").unlink()
         with pytest.raises(DatasetMissingError, match="it lacks data_batch_3\n"):
             find_cifar("cifar10", tmp_path, "CIFAR10")
 
-    def test_a_file_that_cannot_be_read_is_explained(self, tmp_path, monkeypatch):
+    def test_an_unreadable_cifar_file_is_explained(self, tmp_path, monkeypatch):
         folder = write_cifar(tmp_path, monkeypatch, "CIFAR10")
 
         def refuse(*_args, **_kwargs):
@@ -349,7 +349,7 @@ class TestCifar:
         with pytest.raises(DatasetMissingError, match=f"{folder} is damaged .not yours"):
             find_cifar("cifar10", tmp_path, "CIFAR10")
 
-    def test_only_the_published_files_are_read(self, tmp_path):
+    def test_only_cifar_files_with_the_published_md5_are_read(self, tmp_path):
         with pytest.MonkeyPatch.context() as patch:
             folder = write_cifar(tmp_path, patch, "CIFAR10")
         with pytest.raises(DatasetMissingError, match=f"{folder / 'data_batch_1'} is damaged"):
@@ -366,6 +366,6 @@ class Trap:
         return (Path.touch, (self.path,))
 
 
-def test_the_trap_itself_runs_code_when_unpickled(tmp_path):
+def test_the_trap_of_these_tests_runs_code_when_unpickled(tmp_path):
     pickle.loads(pickle.dumps(Trap(tmp_path / "trap")))
     assert (tmp_path / "trap").exists()

@@ -56,7 +56,7 @@ def hidden(folder):
 
 
 class TestLayouts:
-    def test_parts_are_those_of_the_folder(self, tmp_path):
+    def test_train_and_test_folders_become_the_splits(self, tmp_path):
         fill(tmp_path / "pets")
         train, test = reader()(tmp_path)
         assert train.images.shape == (9, 3, 8, 8)
@@ -69,21 +69,21 @@ class TestLayouts:
         # In the order of names: each number is a shade darker.
         assert np.abs(train.images[:5, 0, 0, 0] - [250, 245, 240, 235, 230]).max() <= 2
 
-    def test_names_are_sorted_as_text(self, tmp_path):
+    def test_class_names_are_sorted_as_text(self, tmp_path):
         for shade, name in [(40, "10.png"), (80, "2.png"), (120, "B.png"), (160, "a.png")]:
             write(tmp_path / "pets/train/cat" / name, (shade, 0, 0))
         fill(tmp_path / "pets", {"train/dog": 1, "test/cat": 1, "test/dog": 1})
         train, _ = reader()(tmp_path)
         assert train.images[:4, 0, 0, 0].tolist() == [40, 80, 120, 160]
 
-    def test_classes_by_number_are_all_of_them(self, tmp_path):
+    def test_classes_by_number_are_all_classes(self, tmp_path):
         fill(tmp_path / "pets")
         by_name, by_number = reader()(tmp_path), reader(classes=2)(tmp_path)
         for one, other in zip(by_name, by_number, strict=True):
             assert np.array_equal(one.images, other.images)
             assert np.array_equal(one.labels, other.labels)
 
-    def test_a_subset_of_the_classes_is_numbered_by_itself(self, tmp_path):
+    def test_a_subset_of_classes_is_numbered_from_0(self, tmp_path):
         places = [f"{part}/{name}" for part in ("train", "test") for name in COLOURS]
         fill(tmp_path / "pets", dict.fromkeys(places, 2))
         train, test = reader(classes=("ant", "dog"))(tmp_path)
@@ -91,7 +91,7 @@ class TestLayouts:
         assert train.images.mean((2, 3)).argmax(1).tolist() == [2, 2, 1, 1]  # blue, green
         assert [len(split) for split in reader(classes=3)(tmp_path)] == [6, 6]
 
-    def test_other_files_are_passed_over(self, tmp_path):
+    def test_files_that_are_no_images_are_ignored(self, tmp_path):
         fill(tmp_path / "pets")
         for name in ("Thumbs.db", "notes.txt", ".hidden.jpg", "._0.jpg"):
             (tmp_path / "pets/train/cat" / name).write_bytes(b"nothing to see")
@@ -101,7 +101,7 @@ class TestLayouts:
         train, _ = reader(classes=2)(tmp_path)
         assert len(train) == 10
 
-    def test_a_class_may_be_called_train(self, tmp_path):
+    def test_a_class_can_be_called_train(self, tmp_path):
         for name in ("car", "train"):
             for number in range(20):
                 write(tmp_path / "pets" / name / f"{number}.png")
@@ -109,7 +109,7 @@ class TestLayouts:
 
 
 class TestFixedSplit:
-    def test_one_in_five_is_a_test_image_by_its_own_path(self, tmp_path):
+    def test_the_fixed_split_depends_on_each_images_path(self, tmp_path):
         fill(tmp_path / "pets", {"cat": 40, "dog": 40})
         train, test = reader()(tmp_path)
         assert len(train) + len(test) == 80
@@ -122,11 +122,11 @@ class TestFixedSplit:
         assert np.bincount(test.labels).tolist() == list(expected.values())
         assert expected == {"cat": 10, "dog": 10}  # pinned: other figures are other results
 
-    def test_a_fifth_of_the_images_are_test_images(self):
+    def test_the_fixed_split_puts_a_fifth_into_the_test_set(self):
         test = sum(image_folder._is_test(f"cat/cat.{number}.jpg") for number in range(12_500))
         assert test == 2_491  # of 2,500, with a standard deviation of 45
 
-    def test_an_image_more_moves_no_other(self, tmp_path):
+    def test_adding_an_image_does_not_move_others_between_splits(self, tmp_path):
         fill(tmp_path / "pets", {"cat": 30, "dog": 30})
         before = reader()(tmp_path)
         write(tmp_path / "pets/cat/another.png", (1, 2, 3))
@@ -142,14 +142,14 @@ class TestDecoding:
         image.save(path, **how)
         return path.read_bytes()
 
-    def test_a_png_of_the_right_size_is_itself(self, tmp_path):
+    def test_a_png_of_the_right_size_is_unchanged(self, tmp_path):
         pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
         made = decode(self.encoded(Image.fromarray(pixels), tmp_path), 8)
         assert made.dtype == np.uint8
         assert np.array_equal(made, pixels.transpose(2, 0, 1))
 
     @pytest.mark.parametrize("wide", [True, False])
-    def test_the_largest_centred_square_is_what_is_seen(self, tmp_path, wide):
+    def test_images_are_cropped_to_the_largest_centred_square(self, tmp_path, wide):
         pixels = np.zeros((8, 24, 3), dtype=np.uint8)
         pixels[:, :8], pixels[:, 8:16], pixels[:, 16:] = 50, 100, 200
         pixels[:4, 8:16] = 110
@@ -159,7 +159,7 @@ class TestDecoding:
         seen = made[0] if wide else made[0].T
         assert seen.T.tolist() == [half] * 8
 
-    def test_fine_detail_is_averaged_and_not_picked(self, tmp_path):
+    def test_shrinking_an_image_averages_pixels(self, tmp_path):
         # A chessboard of single pixels is grey from afar.
         board = np.indices((64, 64)).sum(0) % 2 * 255
         made = decode(self.encoded(Image.fromarray(board.astype(np.uint8)), tmp_path), 8)
@@ -179,22 +179,22 @@ class TestDecoding:
             ("P", 0, (0, 0, 0)),
         ],
     )
-    def test_everything_becomes_rgb(self, tmp_path, mode, colour, seen):
+    def test_every_image_mode_becomes_rgb(self, tmp_path, mode, colour, seen):
         made = decode(self.encoded(Image.new(mode, (9, 9), colour), tmp_path), 8)
         assert made[:, 0, 0].tolist() == list(seen)
 
-    def test_a_palette_with_transparency(self, tmp_path):
+    def test_a_palette_image_with_transparency_is_decoded(self, tmp_path):
         image = Image.new("P", (9, 9), 1)
         image.putpalette([0, 0, 0, 10, 20, 30])
         made = decode(self.encoded(image, tmp_path, transparency=bytes([0, 128])), 8)
         assert made[:, 0, 0].tolist() == [10, 20, 30]
 
-    def test_a_jpeg_in_ink_colours(self, tmp_path):
+    def test_a_cmyk_jpeg_is_decoded(self, tmp_path):
         image = Image.new("CMYK", (9, 9), (0, 255, 255, 0))
         made = decode(self.encoded(image, tmp_path, ".jpg"), 8)
         assert made[:, 0, 0] == pytest.approx([255, 0, 0], abs=6)
 
-    def test_more_than_8_bits_are_refused(self, tmp_path):
+    def test_images_of_more_than_8_bits_are_refused(self, tmp_path):
         image = Image.fromarray(np.full((9, 9), 40_000, dtype=np.uint16))
         with pytest.raises(ValueError, match="more than 8 bits"):
             decode(self.encoded(image, tmp_path), 8)
@@ -208,7 +208,7 @@ class TestProblems:
         assert str(data_dir / "pets") in str(caught.value)
         return str(caught.value)
 
-    def test_a_missing_folder_is_named(self, tmp_path):
+    def test_a_missing_image_folder_is_named(self, tmp_path):
         message = self.problem(tmp_path)
         assert f"there is no folder {tmp_path / 'pets'}" in message
         assert "classes cat, dog: in train/ and test/, or without these" in message
@@ -221,11 +221,11 @@ class TestProblems:
         shutil.rmtree(tmp_path / "pets/test/dog")
         assert "test should have" in self.problem(tmp_path)
 
-    def test_another_number_of_classes(self, tmp_path):
+    def test_a_different_number_of_classes_is_refused(self, tmp_path):
         fill(tmp_path / "pets")
         assert "each of the 3 classes, and has 2: cat, dog" in self.problem(tmp_path, classes=3)
 
-    def test_parts_of_other_classes(self, tmp_path):
+    def test_train_and_test_with_different_classes_are_refused(self, tmp_path):
         fill(tmp_path / "pets", {"train/cat": 1, "train/dog": 1, "test/cat": 1, "test/ant": 1})
         assert "other classes in test/" in self.problem(tmp_path, classes=2)
 
@@ -233,17 +233,17 @@ class TestProblems:
         fill(tmp_path / "pets", {"train/cat": 1, "train/dog": 1})
         assert "and has 1: train" in self.problem(tmp_path)
 
-    def test_a_class_without_images(self, tmp_path):
+    def test_a_class_without_images_is_refused(self, tmp_path):
         fill(tmp_path / "pets")
         for file in (tmp_path / "pets/test/dog").iterdir():
             file.unlink()
         assert f"{Path('test/dog')} has no image (.bmp" in self.problem(tmp_path)
 
-    def test_too_few_images_to_split(self, tmp_path):
+    def test_too_few_images_to_split_are_refused(self, tmp_path):
         fill(tmp_path / "pets", {"cat": 1, "dog": 1})
         assert "has 2 images, and no test image among them" in self.problem(tmp_path)
 
-    def test_other_numbers_of_images(self, tmp_path):
+    def test_a_different_number_of_images_is_refused(self, tmp_path):
         fill(tmp_path / "pets")
         assert len(reader(images=(9, 5))(tmp_path)[0]) == 9
         message = self.problem(tmp_path, images=(9, 6))
@@ -269,13 +269,13 @@ class TestProblems:
         assert "object at" not in message
         assert hidden(tmp_path) == []
 
-    def test_all_damaged_images_are_counted_at_once(self, tmp_path):
+    def test_damaged_images_are_all_counted_in_one_error(self, tmp_path):
         fill(tmp_path / "pets", {"cat": 20, "dog": 20})
         for path in (tmp_path / "pets/cat").iterdir():
             path.write_bytes(b"")
         assert "20 of 40 images are damaged" in self.problem(tmp_path)
 
-    def test_content_that_differs_from_the_spec_is_refused(self, tmp_path):
+    def test_content_with_another_hash_than_the_spec_is_refused(self, tmp_path):
         fill(tmp_path / "pets")
         message = self.problem(tmp_path, content="0" * 64)
         (found,) = set(re.findall(r"\b[0-9a-f]{64}\b", message)) - {"0" * 64}
@@ -284,7 +284,7 @@ class TestProblems:
         assert "other images than the spec expects" in self.problem(tmp_path, content=found)
 
     @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="sha256sum is not installed")
-    def test_the_content_is_what_the_documents_print(self, tmp_path):
+    def test_the_content_hash_matches_the_documented_command(self, tmp_path):
         fill(tmp_path / "pets")
         write(tmp_path / "pets/train/cat/a b é.png")
         write(tmp_path / "pets/train/cat/Z.png")
@@ -310,7 +310,7 @@ class TestKeptDecoded:
             assert np.array_equal(one.images, other.images)
             assert np.array_equal(one.labels, other.labels)
 
-    def test_what_decides_the_pixels_decides_what_is_kept(self, tmp_path):
+    def test_the_cache_of_decoded_images_depends_on_everything_that_affects_pixels(self, tmp_path):
         fill(tmp_path / "pets")
         before = reader()(tmp_path)[0].images
         assert reader(size=12)(tmp_path)[0].images.shape[-1] == 12
@@ -333,7 +333,7 @@ class TestKeptDecoded:
             lambda content: b"PK\x03\x04 something else",
         ],
     )
-    def test_a_damaged_file_is_made_again(self, tmp_path, damage):
+    def test_a_damaged_cache_file_is_recreated(self, tmp_path, damage):
         fill(tmp_path / "pets")
         before = reader()(tmp_path)[0].images
         (name,) = hidden(tmp_path)
@@ -342,7 +342,7 @@ class TestKeptDecoded:
         assert np.array_equal(reader()(tmp_path)[0].images, before)
         assert (tmp_path / name).read_bytes() == whole
 
-    def test_where_nothing_can_be_written_nothing_is_kept(self, tmp_path, monkeypatch):
+    def test_an_unwritable_data_folder_disables_the_cache(self, tmp_path, monkeypatch):
         def full(*_arguments, **_options):
             raise OSError(28, "No space left on device")
 
@@ -351,7 +351,7 @@ class TestKeptDecoded:
         assert len(reader()(tmp_path)[0]) == 9
         assert hidden(tmp_path) == []
 
-    def test_a_process_reads_once(self, tmp_path, monkeypatch):
+    def test_a_process_reads_an_image_folder_once(self, tmp_path, monkeypatch):
         fill(tmp_path / "pets")
         config = parse_dataset(PETS)
         first = load("image_folder", tmp_path, config.facts)
@@ -366,7 +366,7 @@ class TestKeptDecoded:
 
 
 class TestConfig:
-    def test_what_is_left_out_is_written_out(self):
+    def test_defaults_of_an_image_folder_are_written_out(self):
         config = parse_dataset(PETS)
         assert type(config) is ImageFolderConfig
         assert config.model_dump(mode="json", exclude_none=True) == {
@@ -380,7 +380,7 @@ class TestConfig:
             "horizontal_flip": True,
         }
 
-    def test_facts_are_those_of_the_spec(self):
+    def test_image_folder_facts_come_from_the_spec(self):
         facts = parse_dataset({**PETS, "mean": ["1/2", 0.4, 0.3], "size": 64}).facts
         assert (facts.classes, facts.channels, facts.size, facts.crop_padding) == (2, 3, 64, 8)
         assert (facts.train_images, facts.test_images, facts.estimated) == (2_000, 500, True)
@@ -389,7 +389,7 @@ class TestConfig:
         assert (counted.classes, counted.train_images, counted.test_images) == (37, 90, 10)
         assert not counted.estimated
 
-    def test_one_training_has_one_identity(self, small):
+    def test_equivalent_image_folder_options_have_one_run_id(self, small):
         def run_id(**changes):
             return RunConfig.model_validate(small(dataset={**PETS, **changes})).run_id
 
@@ -417,7 +417,7 @@ class TestConfig:
         ]
         assert len({run_id(), *(run_id(**other) for other in others)}) == len(others) + 1
 
-    def test_a_config_reads_back(self, small):
+    def test_an_image_folder_config_round_trips_through_json(self, small):
         config = RunConfig.model_validate(
             small(dataset={**PETS, "images": {"train": 9, "test": 5}, "content": "b" * 64})
         )
@@ -427,14 +427,14 @@ class TestConfig:
         assert RunConfig.model_validate(config.model_dump()) == config
         assert again.with_seed(3).run_id != config.run_id
 
-    def test_all_images_by_number_are_all_images_if_they_are_counted(self):
+    def test_a_full_image_folder_subset_is_no_subset_if_the_size_is_given(self):
         counted = {**PETS, "images": {"train": 9, "test": 5}}
         assert parse_dataset({**counted, "subset": 9}) == parse_dataset(counted)
         with pytest.raises(ValidationError, match="subset 10 exceeds pets's 9 images"):
             parse_dataset({**counted, "subset": 10})
         assert parse_dataset({**PETS, "subset": 10_000}).subset == 10_000
 
-    def test_two_folders_are_two_datasets_in_a_report(self):
+    def test_two_image_folders_are_two_datasets_in_a_report(self):
         assert parse_dataset(PETS).label == "pets"
         assert parse_dataset("digits").label == "digits"
 
@@ -470,17 +470,17 @@ class TestConfig:
             ({"name": "digits"}, "folder"),
         ],
     )
-    def test_bad_options_are_refused(self, changes, message):
+    def test_invalid_image_folder_options_are_refused(self, changes, message):
         with pytest.raises(ValidationError, match=message):
             parse_dataset({**PETS, **changes})
 
     @pytest.mark.parametrize("missing", ["folder", "size", "classes"])
-    def test_what_planning_needs_is_asked_for(self, missing):
+    def test_options_needed_for_planning_an_image_folder_are_required(self, missing):
         with pytest.raises(ValidationError, match=missing) as caught:
             parse_dataset({key: value for key, value in PETS.items() if key != missing})
         assert caught.value.error_count() == 1
 
-    def test_planning_needs_no_pillow(self):
+    def test_planning_an_image_folder_needs_no_pillow(self):
         code = (
             "import sys; from trainers.config.dataset import parse_dataset\n"
             f"parse_dataset({PETS!r}).facts\n"
@@ -494,7 +494,7 @@ class TestRuns:
     def config(self, small, **changes):
         return small(dataset={**PETS, **changes}, training={"epochs": 8, "batch_size": 8})
 
-    def test_a_network_learns_colours(self, small, tmp_path):
+    def test_a_network_learns_colours_from_an_image_folder(self, small, tmp_path):
         fill(tmp_path / "pets", {"cat": 40, "dog": 40})
         config = self.config(small)
         folder = open_folder(tmp_path / "run")
@@ -505,7 +505,7 @@ class TestRuns:
         again = evaluate_stored(config, asked, data_dir=tmp_path, folders=[folder])
         assert again == result["evaluations"]
 
-    def test_where_the_folder_lies_changes_no_bit(self, small, tmp_path):
+    def test_the_location_of_an_image_folder_does_not_change_the_result(self, small, tmp_path):
         config = self.config(small)
         weights = set()
         for place in ("here", "there"):
@@ -520,6 +520,6 @@ class TestRuns:
         with pytest.raises(ValueError, match="a subset has 1 to 9 training images, not 10"):
             run(self.config(small, subset=10), data_dir=tmp_path)
 
-    def test_without_the_folder_nothing_is_trained(self, small, tmp_path):
+    def test_a_missing_image_folder_fails_before_training(self, small, tmp_path):
         with pytest.raises(DatasetMissingError, match="there is no folder"):
             run(self.config(small), data_dir=tmp_path)

@@ -61,14 +61,16 @@ class TestLinear:
     @pytest.mark.parametrize(
         ("epsilon", "right"), [(0.05, 6), (0.15, 4), (0.25, 4), (0.35, 2), (0.45, 2), (0.6, 0)]
     )
-    def test_accuracy_is_that_of_the_margins(self, attack, epsilon, right):
+    def test_accuracy_under_attack_of_a_linear_network_follows_from_its_margins(
+        self, attack, epsilon, right
+    ):
         # Distances to the threshold: 0.5, 0.3, 0.1, 0.1, 0.3, 0.5.
         config = parse_evaluation({"attack": attack, "epsilon": epsilon})
         network = Linear([1.0], 0.5)
         result = evaluate(network, self.GREYS, self.TRUTH, (0.0,), (1.0,), config, device=CPU)
         assert result.accuracy == pytest.approx(100 * right / 6)
 
-    def test_normalisation_changes_no_attack(self):
+    def test_normalisation_does_not_change_an_attack(self):
         config = FastGradientSign(epsilon=0.15)
         # The same function of the pixels: (x - 0.2) / 0.5 is 0.6 where x is 0.5.
         network = Linear([1.0], 0.6)
@@ -78,7 +80,7 @@ class TestLinear:
     @pytest.mark.parametrize("config", [
         FastGradientSign(epsilon=0.1), ProjectedGradientDescent(epsilon=0.1)
     ])  # fmt: skip
-    def test_the_change_is_epsilon_times_the_signs_of_the_weights(self, config):
+    def test_the_perturbation_of_a_linear_network_is_epsilon_times_the_weight_signs(self, config):
         weights = [1.0, -2.0, 0.5, 0.0]
         pixels = torch.full((2, 1, 2, 2), 0.5)
         moved = perturbed(config, Linear(weights, 0.1), pixels, torch.tensor([0, 1])) - pixels
@@ -89,7 +91,7 @@ class TestLinear:
         if config.kind == "fgsm":
             assert (moved.flatten(1)[:, 3] == 0).all()
 
-    def test_the_loss_is_that_of_the_moved_image(self):
+    def test_the_loss_is_that_of_the_perturbed_image(self):
         config = FastGradientSign(epsilon=0.25)
         image, label = torch.tensor([[[[255]]]], dtype=torch.uint8), torch.tensor([1])
         result = evaluate(Linear([1.0], 0.5), image, label, (0.0,), (1.0,), config, device=CPU)
@@ -99,7 +101,7 @@ class TestLinear:
 
 @pytest.mark.parametrize("epsilon", [1e-3, 8 / 255, 0.3, 1])
 @pytest.mark.parametrize("more", [{}, {"restarts": 3}, {"random_start": False}, {"step": 1}])
-def test_pgd_stays_in_the_ball_and_among_the_colours(epsilon, more):
+def test_pgd_stays_in_the_epsilon_ball_and_the_pixel_range(epsilon, more):
     pixels = PIXELS.clone()
     pixels[0], pixels[1] = 0, 1
     kept = pixels.clone()
@@ -148,7 +150,7 @@ def test_an_attack_raises_the_loss():
 
 
 class TestRestarts:
-    def test_each_image_keeps_the_worst(self):
+    def test_pgd_keeps_the_worst_restart_of_each_image(self):
         """Of many hills, the highest that four climbs reach; none is as high as the label."""
 
         def network(images):
@@ -165,7 +167,7 @@ class TestRestarts:
         assert torch.equal(worst, torch.stack(each).amax(0))
         assert not torch.equal(worst, each[0])
 
-    def test_one_that_flips_beats_one_of_a_larger_loss(self):
+    def test_a_misclassifying_restart_beats_one_with_larger_loss(self):
         """Where the loss is largest, the label still wins."""
 
         def network(images):
@@ -189,7 +191,7 @@ class TestRestarts:
 
 class TestGradients:
     @pytest.mark.parametrize("attack", ["fgsm", "pgd"])
-    def test_without_a_gradient_nothing_moves(self, attack):
+    def test_without_a_gradient_an_attack_changes_nothing(self, attack):
         class Constant(nn.Module):
             def __init__(self, *, learned):
                 super().__init__()
@@ -203,7 +205,7 @@ class TestGradients:
         for learned in (False, True):
             assert torch.equal(perturbed(config, Constant(learned=learned)), PIXELS)
 
-    def test_a_saturated_image_stays_and_is_right(self):
+    def test_an_image_with_zero_gradient_stays_correctly_classified(self):
         # Logits of -151 and 151: in float32 the loss is 0, and so is its gradient.
         network = Linear([300.0], -1.0)
         image, label = torch.tensor([[[[128]]]], dtype=torch.uint8), torch.tensor([1])
@@ -211,7 +213,7 @@ class TestGradients:
         result = evaluate(network, image, label, (0.0,), (1.0,), config, device=CPU)
         assert result == (100.0, 0.0)
 
-    def test_one_that_is_no_number_moves_nothing(self):
+    def test_a_nan_gradient_changes_nothing(self):
         def network(images):
             score = images.flatten(1).sum(1)
             score = score * torch.where(torch.arange(len(images)) == 1, math.nan, 1.0)
@@ -224,7 +226,7 @@ class TestGradients:
         assert worst.isfinite().all()
 
     @pytest.mark.parametrize("attack", ["fgsm", "pgd"])
-    def test_those_of_the_weights_are_left_alone(self, attack):
+    def test_an_attack_leaves_weight_gradients_alone(self, attack):
         network = small_network()
         network[0].weight.grad = kept = torch.ones_like(network[0].weight)
         state = {name: value.clone() for name, value in network.state_dict().items()}
@@ -238,7 +240,7 @@ class TestGradients:
             assert torch.equal(value, state[name])
         assert network.training
 
-    def test_a_graph_is_kept_for_few_images_at_a_time(self):
+    def test_an_attack_builds_graphs_for_few_images_at_a_time(self):
         sizes = []
 
         class Counting(nn.Module):
@@ -256,7 +258,7 @@ class TestGradients:
 class TestDeterminism:
     CONFIG = ProjectedGradientDescent(epsilon=0.2, steps=3, restarts=2)
 
-    def test_only_the_config_decides(self):
+    def test_an_attack_depends_only_on_its_config(self):
         network = small_network()
         torch.manual_seed(3)
         before = torch.get_rng_state()
@@ -267,7 +269,7 @@ class TestDeterminism:
         other = self.CONFIG.model_copy(update={"seed": 2})
         assert not torch.equal(perturbed(other, network), first)
 
-    def test_starts_are_those_of_a_generator_with_the_configs_seed(self):
+    def test_pgd_starts_are_drawn_with_the_configs_seed(self):
         def constant(images):
             return torch.zeros(len(images), 3)
 
@@ -277,7 +279,7 @@ class TestDeterminism:
         found = perturbed(config, constant, pixels)
         assert torch.allclose(found, pixels + 0.5 * drawn - 0.25, atol=1e-7)
 
-    def test_more_images_are_attacked_from_the_same_points_first(self):
+    def test_the_first_images_of_a_larger_set_have_the_same_pgd_starts(self):
         class Recording(nn.Module):
             def forward(self, images):
                 if not images.requires_grad:
@@ -305,7 +307,7 @@ class TestRuns:
     )
 
     @pytest.mark.parametrize("changes", [{}, {"precision": "bf16"}], ids=["fp32", "bf16"])
-    def test_a_run_and_its_stored_weights_agree(self, small, tmp_path, changes):
+    def test_attacks_on_stored_weights_match_those_of_the_run(self, small, tmp_path, changes):
         config = small(training={"epochs": 2, "batch_size": 64}, **changes)
         folder = open_folder(tmp_path)
         result = run(config, self.EVALUATIONS, data_dir=NO_DATA, folder=folder)
@@ -321,7 +323,7 @@ class TestRuns:
         alone = run(config, data_dir=NO_DATA)
         assert alone["weights_sha256"] == result["weights_sha256"]
 
-    def test_more_steps_leave_no_more_images_right(self, small, tmp_path):
+    def test_more_pgd_steps_do_not_raise_the_accuracy(self, small, tmp_path):
         config = small(dataset="digits", training={"epochs": 4, "batch_size": 64})
         folder = open_folder(tmp_path)
         clean = run(config, data_dir=NO_DATA, folder=folder)["test_accuracy"]
@@ -337,7 +339,7 @@ class TestRuns:
         assert slow[2] <= fast
         assert slow[2] < clean - 10
 
-    def test_the_heartbeat_is_called_at_each_pass(self):
+    def test_attacks_call_the_heartbeat_at_each_pass(self):
         calls = []
         _, test = load("digits", NO_DATA)
         images, labels = torch.tensor(test.images), torch.tensor(test.labels)
@@ -354,7 +356,7 @@ class TestRuns:
         # 500 images, in four parts for a gradient, three steps, and the last pass.
         assert len(calls) == 3 * 4 + 1
 
-    def test_a_compiled_network_is_attacked_through_the_network_itself(self, monkeypatch):
+    def test_a_compiled_network_is_attacked_through_its_uncompiled_network(self, monkeypatch):
         from trainers.optim import compilation
 
         through = []

@@ -76,12 +76,12 @@ def measured(network, images, labels, config=None, mean=(0.0,), std=(1.0,), **op
         (-0.9, [0, 0, 0, 1, 1, 1], 50),  # says 000000
     ],
 )
-def test_accuracies_computed_by_hand(shift, labels, accuracy):
+def test_accuracy_matches_a_hand_computation(shift, labels, accuracy):
     config = None if shift is None else ConstantNoise(value=shift)
     assert measured(Threshold(), greys(), labels, config).accuracy == accuracy
 
 
-def test_loss_computed_by_hand():
+def test_loss_matches_a_hand_computation():
     # Logits (0, log 3): the labels have probabilities 1/4 and 3/4.
     network = Fixed([[0.0, math.log(3)], [0.0, math.log(3)]])
     result = measured(network, greys([0, 0]), [0, 1])
@@ -104,7 +104,7 @@ def test_the_loss_is_the_mean_over_images_not_over_batches():
         (1.0, [1.0] * 6),
     ],
 )
-def test_pixels_are_shifted_clipped_and_then_normalised(shift, expected):
+def test_noise_is_added_and_clipped_before_normalising(shift, expected):
     network = Threshold()
     measured(network, greys(), [0] * 6, ConstantNoise(value=shift), mean=(0.25,), std=(0.5,))
     (seen,) = network.seen
@@ -112,7 +112,7 @@ def test_pixels_are_shifted_clipped_and_then_normalised(shift, expected):
     assert seen.flatten().tolist() == pytest.approx([(x - 0.25) / 0.5 for x in expected])
 
 
-def test_noise_at_the_bounds_is_clipped():
+def test_noise_beyond_the_pixel_range_is_clipped():
     network = Threshold()
     images = torch.tensor([0, 255], dtype=torch.uint8).repeat(50).view(-1, 1, 1, 1)
     measured(network, images, [0] * 100, GaussianNoise(std=0.5))
@@ -124,7 +124,7 @@ def test_noise_at_the_bounds_is_clipped():
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_logit_that_is_not_finite_is_wrong_whatever_the_label(bad, place):
+def test_a_non_finite_logit_counts_as_misclassified(bad, place):
     logits = [[0.0, 1.0, 2.0] for _ in range(3)]
     logits[1][place] = bad
     for label in range(3):
@@ -132,7 +132,7 @@ def test_a_logit_that_is_not_finite_is_wrong_whatever_the_label(bad, place):
         assert result.accuracy == 100 * 2 / 3
 
 
-def test_images_come_in_fixed_batches():
+def test_evaluation_uses_fixed_batches():
     assert EVALUATION_BATCH == 1_000  # another number is other noise, and other results
     network = Threshold()
     count = 2 * EVALUATION_BATCH + 1
@@ -142,7 +142,7 @@ def test_images_come_in_fixed_batches():
 
 
 @pytest.mark.parametrize("kind", ["uniform", "gaussian"])
-def test_more_images_meet_the_same_noise_first(kind):
+def test_the_first_images_of_a_larger_set_get_the_same_noise(kind):
     config = parse_evaluation(EXAMPLES[kind])
     few, many = Threshold(), Threshold()
     measured(few, greys([128] * EVALUATION_BATCH), [1] * EVALUATION_BATCH, config)
@@ -152,7 +152,7 @@ def test_more_images_meet_the_same_noise_first(kind):
 
 
 @pytest.mark.parametrize("kind", EVALUATIONS)
-def test_nothing_outside_decides_and_nothing_outside_changes(kind):
+def test_evaluation_neither_uses_nor_changes_global_state(kind):
     config = parse_evaluation(EXAMPLES[kind])
     images = torch.arange(256, dtype=torch.uint8).view(-1, 1, 2, 2)
     kept = images.clone()
@@ -168,7 +168,7 @@ def test_nothing_outside_decides_and_nothing_outside_changes(kind):
     assert torch.equal(images, kept)
 
 
-def test_the_network_is_in_evaluation_mode_and_as_before_afterwards():
+def test_evaluation_sets_eval_mode_and_restores_it():
     network = nn.Sequential(nn.BatchNorm2d(1), nn.Dropout(0.9), Threshold())
     network[0].eval()  # frozen by its owner
     batch_norm = {name: value.clone() for name, value in network[0].state_dict().items()}
@@ -182,7 +182,7 @@ def test_the_network_is_in_evaluation_mode_and_as_before_afterwards():
     assert not network[2].seen[0].requires_grad
 
 
-def test_the_mode_comes_back_after_an_error():
+def test_evaluation_restores_the_mode_after_an_error():
     class Broken(nn.Module):
         def forward(self, images):
             raise RuntimeError("broken")
@@ -196,7 +196,7 @@ def test_the_mode_comes_back_after_an_error():
 @pytest.mark.parametrize(
     ("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)]
 )
-def test_precision_is_the_networks_and_the_loss_is_float32(precision, dtype):
+def test_evaluation_keeps_the_networks_precision_and_a_float32_loss(precision, dtype):
     class Recording(nn.Linear):
         def forward(self, images):
             scores = super().forward(images.flatten(1))
@@ -213,7 +213,7 @@ def test_precision_is_the_networks_and_the_loss_is_float32(precision, dtype):
     assert result.loss == pytest.approx(float(expected), rel=1e-6)
 
 
-def test_an_attack_has_labels_logits_and_gradients():
+def test_an_attack_gets_labels_logits_and_gradients():
     given = (Threshold(0.6), greys(), [0, 0, 0, 1, 1, 1])  # 0.5 before normalisation
     options = {"mean": (0.2,), "std": (0.5,)}
     clean = measured(*given, **options)
@@ -223,7 +223,7 @@ def test_an_attack_has_labels_logits_and_gradients():
 
 
 @pytest.mark.parametrize(("count", "labels"), [(0, []), (3, [0, 1]), (2, [[0], [1]])])
-def test_each_image_has_a_label(count, labels):
+def test_images_without_matching_labels_are_refused(count, labels):
     with pytest.raises(ValueError, match=f"{count} images and labels of shape"):
         measured(Threshold(), greys([0] * count), labels)
 

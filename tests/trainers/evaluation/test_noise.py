@@ -46,13 +46,13 @@ def test_gaussian_noise_has_its_deviation(std):
 
 
 @given(st.floats(-1, 1, width=32))
-def test_constant_noise_is_exact(value):
+def test_constant_noise_is_added_exactly(value):
     pixels = torch.rand((2, 1, 3, 3), generator=torch.Generator().manual_seed(0))
     made = noise.constant(ConstantNoise(value=value))(pixels, LABELS[:2], logits)
     assert torch.equal(made, pixels + value)
 
 
-def test_draws_are_those_of_a_generator_with_the_configs_seed():
+def test_noise_is_drawn_with_the_configs_seed():
     # The released code of ZeroSNet seeds with 1.
     drawn = torch.randn(GREY.shape, generator=torch.Generator().manual_seed(1)) * 0.1
     assert torch.equal(noise.gaussian(GaussianNoise(std=0.1))(GREY, LABELS, logits), GREY + drawn)
@@ -62,7 +62,7 @@ def test_draws_are_those_of_a_generator_with_the_configs_seed():
 
 
 @pytest.mark.parametrize(("function", "config"), EACH)
-def test_only_the_config_decides(function, config):
+def test_noise_depends_only_on_its_config(function, config):
     torch.manual_seed(1)
     before = torch.get_rng_state()
     first = added(function(config))
@@ -74,7 +74,7 @@ def test_only_the_config_decides(function, config):
 
 
 @pytest.mark.parametrize(("function", "config"), EACH[:2])
-def test_batches_and_seeds_differ(function, config):
+def test_noise_differs_between_batches_seeds_and_pixels(function, config):
     perturb = function(config)
     first, second = added(perturb), added(perturb)
     assert not torch.equal(first, second)
@@ -86,7 +86,7 @@ def test_batches_and_seeds_differ(function, config):
 
 
 @pytest.mark.parametrize(("function", "config"), EACH)
-def test_the_pixels_given_are_left_alone(function, config):
+def test_adding_noise_does_not_change_its_input(function, config):
     pixels = GREY.clone()
     assert not torch.equal(function(config)(pixels, LABELS, logits), GREY)
     assert torch.equal(pixels, GREY)

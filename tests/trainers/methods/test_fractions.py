@@ -13,12 +13,12 @@ from trainers.methods.fractions import Number, Whole, exact, format_number
 
 
 @given(st.integers(min_value=-(10**6), max_value=10**6), st.integers(min_value=1, max_value=10**4))
-def test_a_float_stands_for_the_fraction_that_it_was_rounded_from(top: int, bottom: int) -> None:
+def test_a_float_is_read_as_the_fraction_it_was_rounded_from(top: int, bottom: int) -> None:
     assert exact(top / bottom) == Fraction(top, bottom)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_no_float_is_changed_by_becoming_exact(value: float) -> None:
+def test_converting_a_float_to_a_fraction_and_back_keeps_it(value: float) -> None:
     assert float(exact(value)) == value
 
 
@@ -53,7 +53,7 @@ def test_numbers_are_read_from_every_form(
         (float("-inf"), "-inf is not a finite number"),
     ],
 )
-def test_what_is_no_number_is_refused_by_its_name(
+def test_values_that_are_no_numbers_are_refused_by_name(
     written: float | int | str, complaint: str
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
@@ -73,7 +73,7 @@ def test_what_is_no_number_is_refused_by_its_name(
         (1e-4, "0.0001"),
     ],
 )
-def test_numbers_are_shown_short(value: float | Fraction, text: str) -> None:
+def test_fractions_are_printed_short(value: float | Fraction, text: str) -> None:
     assert format_number(value) == text
 
 
@@ -82,7 +82,7 @@ class Fields(BaseModel):
     whole: Whole = 0
 
 
-def test_fields_take_fractions_and_whole_numbers() -> None:
+def test_number_fields_accept_fractions_and_integers() -> None:
     fields = Fields.model_validate({"number": "5/9", "whole": 7})
     assert (fields.number, fields.whole) == (5 / 9, 7)
 
@@ -90,6 +90,6 @@ def test_fields_take_fractions_and_whole_numbers() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"number": True}, {"number": "1/0"}, {"whole": True}, {"whole": 3.0}, {"whole": "3"}]
 )
-def test_fields_refuse_look_alikes(wrong: dict[str, object]) -> None:
+def test_number_fields_refuse_lookalikes_of_numbers(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Fields.model_validate(wrong)

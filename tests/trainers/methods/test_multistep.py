@@ -68,7 +68,7 @@ def test_rows_of_table_10_are_consistent_if_they_have_a_lambda(row: int) -> None
         assert not scheme.consistent
 
 
-def test_the_optimal_scheme_in_floats_is_its_fractions() -> None:
+def test_the_optimal_scheme_in_floats_equals_its_fractions() -> None:
     optimal = zerosnet(OPTIMAL)
     assert optimal == zerosnet(-1.8) == scheme_from_floats((1 / 3, 5 / 9, 1 / 9), 16 / 9)
     assert optimal.alpha == (Fraction(1, 3), Fraction(5, 9), Fraction(1, 9))
@@ -99,13 +99,13 @@ near_a_boundary = st.builds(
 @example(Fraction(1, 3))
 @example(Fraction(-1) + Fraction(1, 10**7))
 @example(Fraction(1, 3) - Fraction(1, 10**7))
-def test_theorem_2_and_its_boundary(lambda_: Fraction) -> None:
+def test_zero_stability_follows_theorem_2_up_to_its_boundary(lambda_: Fraction) -> None:
     # At -1 the roots are 1, -1, 0: simple. At 1/3, 1 is a triple root.
     stable = lambda_ < -1 or lambda_ > Fraction(1, 3) or lambda_ == -1
     assert zerosnet(lambda_).zero_stable is stable
 
 
-def test_at_one_third_the_root_one_is_triple() -> None:
+def test_at_lambda_one_third_the_root_1_is_triple() -> None:
     assert zerosnet("1/3").roots == (1, 1, 1)
 
 
@@ -163,7 +163,9 @@ def test_roots_are_those_of_the_characteristic_polynomial() -> None:
         (UNSTABLE_THIRD_ORDER, 3),
     ],
 )
-def test_order_and_consistency_of_known_schemes(scheme: LinearMultistepScheme, order: int) -> None:
+def test_order_and_consistency_match_known_schemes(
+    scheme: LinearMultistepScheme, order: int
+) -> None:
     assert (scheme.order, scheme.consistent) == (order, order >= 1)
 
 
@@ -233,7 +235,7 @@ def test_stable_consistent_schemes_converge_with_their_order(
 @pytest.mark.parametrize(
     "scheme", [lm_resnet("1/2"), of((0.5, 0.3, 0.1), 0.1), of((1, 0.3, -0.4), 1)], ids=str
 )
-def test_inconsistent_schemes_do_not_converge(scheme: LinearMultistepScheme) -> None:
+def test_inconsistent_schemes_do_not_converge_on_an_ode(scheme: LinearMultistepScheme) -> None:
     assert scheme.zero_stable
     assert not scheme.consistent
     errors = [global_error(scheme, *EQUATIONS[1], count) for count in (128, 512, 2048)]
@@ -242,7 +244,7 @@ def test_inconsistent_schemes_do_not_converge(scheme: LinearMultistepScheme) -> 
 
 
 @pytest.mark.parametrize("scheme", [zerosnet("1/4"), UNSTABLE_THIRD_ORDER], ids=str)
-def test_unstable_schemes_do_not_converge_though_consistent(
+def test_consistent_but_unstable_schemes_do_not_converge(
     scheme: LinearMultistepScheme,
 ) -> None:
     assert scheme.consistent
@@ -263,7 +265,7 @@ def test_unstable_schemes_do_not_converge_though_consistent(
     ],
     ids=str,
 )
-def test_the_local_error_is_one_order_higher(scheme: LinearMultistepScheme) -> None:
+def test_the_local_error_is_one_order_higher_than_the_global(scheme: LinearMultistepScheme) -> None:
     steps = [0.04, 0.02, 0.01, 0.005]
     residuals = []
     for h in steps:

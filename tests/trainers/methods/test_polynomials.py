@@ -38,7 +38,9 @@ well_apart = st.sampled_from([Fraction(n, 4) for n in range(-10, 11)])
         [Fraction(1), Fraction(-3), Fraction(7, 11), PRIME, 1 / PRIME]  # PRIME has no inverse there
     ),
 )
-def test_roots_and_multiplicities_come_back(roots: dict[Fraction, int], leading: Fraction) -> None:
+def test_roots_and_multiplicities_of_a_product_are_found(
+    roots: dict[Fraction, int], leading: Fraction
+) -> None:
     found = root_multiplicities(expand(roots, leading))
     assert len(found) == len(roots)
     for root, multiplicity in roots.items():
@@ -54,7 +56,7 @@ def test_roots_and_multiplicities_come_back(roots: dict[Fraction, int], leading:
     ),
     well_apart,
 )
-def test_the_short_way_to_simple_roots_is_the_long_way(
+def test_the_modular_test_for_simple_roots_agrees_with_factorization(
     coefficients: list[Fraction], root: Fraction
 ) -> None:
     polynomial = (Fraction(1), *coefficients)
@@ -77,14 +79,14 @@ def test_coefficients_of_any_magnitude_need_no_division_of_fractions(
     assert len(root_multiplicities((Fraction(1), *tiny_and_huge))) == 32
 
 
-def test_a_double_pair_of_complex_roots_is_found_exactly_double() -> None:
+def test_a_double_pair_of_complex_roots_has_multiplicity_2() -> None:
     # (x^2 + 1)^2
     found = dict(root_multiplicities(tuple(map(Fraction, (1, 0, 2, 0, 1)))))
     assert sorted(found.values()) == [2, 2]
     assert sorted(z.imag for z in found) == pytest.approx([-1, 1], abs=1e-12)
 
 
-def test_roots_of_unity_are_simple_and_on_the_circle() -> None:
+def test_roots_of_unity_are_simple_with_modulus_1() -> None:
     # x^7 - 1
     polynomial = (Fraction(1), *[Fraction(0)] * 6, Fraction(-1))
     found = root_multiplicities(polynomial)
@@ -104,7 +106,7 @@ def test_a_constant_has_no_roots_and_zero_has_no_finite_set() -> None:
         root_multiplicities((Fraction(0), Fraction(0)))
 
 
-def test_coefficients_that_no_float_holds() -> None:
+def test_roots_of_coefficients_beyond_float_range_are_found() -> None:
     # 10^400 (x - 2)^2
     huge = Fraction(10) ** 400
     assert root_multiplicities((huge, -4 * huge, 4 * huge)) == ((2 + 0j, 2),)

@@ -89,12 +89,12 @@ def test_floats_stand_for_fractions() -> None:
     assert thirds == THREE_EIGHTHS
 
 
-def test_the_classic_methods_by_name() -> None:
+def test_named_runge_kutta_methods_are_the_classic_ones() -> None:
     assert list(NAMED) == ["euler", "midpoint", "heun", "rk4"]
     assert [tableau.stages for tableau in NAMED.values()] == [1, 2, 2, 4]
 
 
-def test_a_row_may_leave_out_its_zeros() -> None:
+def test_tableau_rows_can_omit_trailing_zeros() -> None:
     whole = of([[0, 0, 0], [0.5, 0, 0], [0, 1, 0]], [0, 0, 1])
     assert of([[], ["1/2"], [0, 1]], [0, 0, 1]) == whole
     assert whole.a[1] == (Fraction(1, 2), 0, 0)

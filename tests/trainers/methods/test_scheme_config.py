@@ -23,7 +23,7 @@ def scheme(data: Any) -> SchemeConfig:
         {"alpha": [1 / 3, 5 / 9, 1 / 9], "beta": 16 / 9, "trainable": False},
     ],
 )
-def test_one_scheme_in_many_spellings(written: dict[str, Any]) -> None:
+def test_equivalent_spellings_give_one_scheme(written: dict[str, Any]) -> None:
     config = scheme(written)
     assert config.alpha == (1 / 3, 5 / 9, 1 / 9)
     assert config.beta == 16 / 9
@@ -43,7 +43,7 @@ def test_one_scheme_in_many_spellings(written: dict[str, Any]) -> None:
         ({"alpha": [1, 1]}, (1.0, 1.0), 1.0),
     ],
 )
-def test_short_forms_give_their_coefficients(
+def test_scheme_short_forms_give_their_coefficients(
     written: dict[str, Any], alpha: tuple[float, ...], beta: float
 ) -> None:
     config = scheme(written)
@@ -115,7 +115,7 @@ def test_learned_schemes_have_a_start_and_a_label(
         ([1, 1], "is not a scheme"),
     ],
 )
-def test_errors_name_the_value_and_what_is_allowed(written: Any, complaint: str) -> None:
+def test_scheme_errors_name_the_value_and_what_is_allowed(written: Any, complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
         scheme(written)
 
@@ -132,7 +132,7 @@ def test_errors_name_the_value_and_what_is_allowed(written: Any, complaint: str)
     ],
     ids=["no beta", "a mapping", "no lambda", "10^310", "k 1e308", "lambda 1e-320"],
 )
-def test_no_number_or_too_large_a_number_is_an_error_of_validation(written: Any) -> None:
+def test_non_numeric_or_too_large_scheme_values_are_validation_errors(written: Any) -> None:
     with pytest.raises(ValidationError):
         scheme(written)
 
@@ -150,7 +150,7 @@ def test_no_number_or_too_large_a_number_is_an_error_of_validation(written: Any)
     ],
     ids=str,
 )
-def test_a_resolved_form_that_contradicts_itself_is_refused(resolved: dict[str, Any]) -> None:
+def test_an_inconsistent_resolved_scheme_is_refused(resolved: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         scheme(resolved)
 
@@ -166,13 +166,13 @@ def test_a_resolved_form_that_contradicts_itself_is_refused(resolved: dict[str, 
     ],
     ids=str,
 )
-def test_the_resolved_form_is_read_back(written: dict[str, Any]) -> None:
+def test_the_resolved_scheme_round_trips(written: dict[str, Any]) -> None:
     config = scheme(written)
     assert scheme(config.model_dump(mode="json")) == config
     assert scheme(config.model_dump(mode="json", exclude_none=True)) == config
 
 
-def test_a_scheme_is_frozen() -> None:
+def test_a_scheme_config_is_frozen() -> None:
     config = scheme({"lambda": 1})
     with pytest.raises(ValidationError, match="frozen"):
         config.beta = 2.0

@@ -75,7 +75,7 @@ def scramble(network: nn.Module) -> None:
 
 
 @pytest.mark.parametrize(("depth", "millions"), [(164, "1.7"), (1001, "10.2")])
-def test_preresnet_has_the_published_size(depth: int, millions: str) -> None:
+def test_bottleneck_preresnet_has_the_published_size(depth: int, millions: str) -> None:
     """He et al. (2016, Table 4) on CIFAR-10; their figures leave out the norms."""
     layout = multistep_layout(depth, 16, 1, 0, "project", bottleneck=True)
     norms = 2 * (layout[-1].outputs + sum(block.inputs + 2 * block.inner for block in layout))
@@ -110,7 +110,9 @@ def by_hand(n: int, classes: int, states: int, normed: bool) -> int:
         ("lm_resnet", 164, 100, 1_726_855),
     ],
 )
-def test_the_deep_networks_layer_by_layer(name: str, depth: int, classes: int, count: int) -> None:
+def test_bottleneck_parameters_match_a_layer_by_layer_count(
+    name: str, depth: int, classes: int, count: int
+) -> None:
     n = (depth - 2) // 9
     if name == "lm_resnet":
         # A BN before each projection, and a k in each block but a stage's first.
@@ -141,7 +143,7 @@ def networks(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=20, deadline=None)
 @given(networks(), st.integers(8, 13))
-def test_every_parameter_is_used(arguments: dict[str, Any], size: int) -> None:
+def test_bottleneck_networks_use_every_parameter(arguments: dict[str, Any], size: int) -> None:
     network = build(**arguments)
     logits = network(noise(2, arguments["channels"], size, size))
     logits.sum().backward()
@@ -152,7 +154,7 @@ def test_every_parameter_is_used(arguments: dict[str, Any], size: int) -> None:
 # Structure.
 
 
-def test_the_layout_of_depth_29() -> None:
+def test_the_bottleneck_layout_of_depth_29_is_as_published() -> None:
     layout = multistep_layout(29, 16, 3, 2, "project", bottleneck=True)
     assert [block.inner for block in layout] == [16] * 3 + [32] * 3 + [64] * 3
     assert [block.outputs for block in layout] == [64] * 3 + [128] * 3 + [256] * 3
@@ -186,7 +188,7 @@ def normed(x: Tensor, norm: Any) -> Tensor:
 @pytest.mark.parametrize(
     ("alpha", "beta"), [([0.875], 1.25), ([0.625, 0.25], 1.5), ([0.75, -0.5, 0.625], 1.125)]
 )
-def test_the_forward_pass_is_the_recurrence(
+def test_the_bottleneck_forward_pass_is_the_recurrence(
     alpha: list[float], beta: float, stage_change: str
 ) -> None:
     steps, n = len(alpha), 3
@@ -331,7 +333,7 @@ def config(**model: Any) -> RunConfig:
     )
 
 
-def test_basic_blocks_keep_the_identity_that_they_had() -> None:
+def test_basic_blocks_keep_their_run_ids() -> None:
     for model in ({"depth": 164}, {"depth": 164, "block": "basic"}, {"depth": 164, "block": None}):
         basic = config(**model)
         assert "block" not in basic.to_json()["model"]
@@ -364,7 +366,7 @@ def test_basic_blocks_keep_the_identity_that_they_had() -> None:
     ],
     ids=str,
 )
-def test_errors_name_what_is_wrong(model: dict[str, Any], complaint: str) -> None:
+def test_bottleneck_option_errors_name_what_is_wrong(model: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
         config(**model)
 

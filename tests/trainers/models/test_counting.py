@@ -86,7 +86,7 @@ def small(scheme: dict[str, Any] | None = None, **options: Any) -> NetworkCounts
     return count(*resolved("zerosnet", scheme, {"depth": 8, "width": 4, **options}), **IMAGES)
 
 
-def test_coefficients_make_no_other_network_but_how_many_and_which_are_learned_do(
+def test_networks_are_counted_once_for_all_values_of_fixed_coefficients(
     measured: list[Any],
 ) -> None:
     one = small({"lambda": 2})
@@ -99,7 +99,7 @@ def test_coefficients_make_no_other_network_but_how_many_and_which_are_learned_d
     assert len(measured) == 4
 
 
-def test_what_was_kept_is_not_counted_again(
+def test_stored_counts_are_not_computed_again(
     measured: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "home" / "networks.json"
@@ -111,7 +111,7 @@ def test_what_was_kept_is_not_counted_again(
     assert len(measured) == 2
 
 
-def test_two_processes_add_to_one_file(
+def test_two_processes_add_to_one_counts_file(
     measured: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "networks.json"
@@ -139,7 +139,7 @@ def test_two_processes_add_to_one_file(
         b"[" * 100_000,
     ],
 )
-def test_a_file_that_cannot_be_read_is_made_anew(
+def test_an_unreadable_counts_file_is_recreated(
     content: bytes, measured: list[Any], tmp_path: Path
 ) -> None:
     file = tmp_path / "networks.json"
@@ -152,7 +152,7 @@ def test_a_file_that_cannot_be_read_is_made_anew(
     ]
 
 
-def test_where_nothing_can_be_written_it_is_counted_again(
+def test_without_a_writable_counts_file_networks_are_counted_again(
     measured: list[Any], tmp_path: Path
 ) -> None:
     (tmp_path / "home").write_text("a file, and no folder")
@@ -162,7 +162,7 @@ def test_where_nothing_can_be_written_it_is_counted_again(
     assert len(measured) == 1
 
 
-def test_a_model_of_one_file_is_counted_and_again_when_it_was_edited(
+def test_a_single_file_model_is_counted_again_after_an_edit(
     measured: list[Any], plain: Callable[[str], Architecture]
 ) -> None:
     architecture = plain(ONE_FILE)
@@ -192,7 +192,7 @@ def test_a_plain_network_yields_the_states_of_its_blocks(
     assert torch.equal(network(images), network.classifier(states[-1].mean(dim=(2, 3))))
 
 
-def test_a_network_that_reads_numbers_is_counted_too(
+def test_a_network_that_calls_item_while_building_is_counted(
     plain: Callable[[str], Architecture],
 ) -> None:
     reading = ONE_FILE.replace(
@@ -205,7 +205,7 @@ def test_a_network_that_reads_numbers_is_counted_too(
     assert count(architecture, options, None, **IMAGES) == count(same, options, None, **IMAGES)
 
 
-def test_a_network_that_asks_numpy_is_counted_too(
+def test_a_network_that_calls_numpy_while_building_is_counted(
     plain: Callable[[str], Architecture],
 ) -> None:
     asking = ONE_FILE.replace(
@@ -217,7 +217,7 @@ def test_a_network_that_asks_numpy_is_counted_too(
     assert count(architecture, options, None, **IMAGES) == count(same, options, None, **IMAGES)
 
 
-def test_a_network_without_products_but_the_classifier_has_no_multiply_adds(
+def test_a_network_without_products_has_no_multiply_adds(
     plain: Callable[[str], Architecture],
 ) -> None:
     linear = ONE_FILE.replace("nn.Conv2d(channels, options.width, 1)", "nn.Identity()").replace(
@@ -228,7 +228,7 @@ def test_a_network_without_products_but_the_classifier_has_no_multiply_adds(
     assert found == NetworkCounts(parameters=40, multiply_adds=0)
 
 
-def test_a_builder_of_no_name_is_known_by_its_type(
+def test_a_builder_without_a_name_is_identified_by_its_type(
     plain: Callable[[str], Architecture],
 ) -> None:
     named = plain(ONE_FILE)
@@ -238,7 +238,7 @@ def test_a_builder_of_no_name_is_known_by_its_type(
     assert count(unnamed, options, None, **IMAGES) == count(named, options, None, **IMAGES)
 
 
-def test_what_is_wrong_with_a_network_is_said_as_it_is(
+def test_errors_while_building_a_network_to_count_are_reported(
     plain: Callable[[str], Architecture],
 ) -> None:
     wrong = plain(ONE_FILE.replace("3, padding=1", "3, padding=1, groups=3"))
@@ -247,7 +247,7 @@ def test_what_is_wrong_with_a_network_is_said_as_it_is(
         count(wrong, wrong.options(name="plain", depth=1), None, **IMAGES)
 
 
-def test_a_package_is_counted_again_when_any_of_its_files_was_edited(
+def test_a_model_package_is_counted_again_after_any_file_is_edited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / "plain_package"

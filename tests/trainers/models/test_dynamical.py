@@ -66,7 +66,7 @@ def test_relu_before_addition_has_the_parameters_of_resnet(depth: int, count: in
     assert counted(**post) == count
 
 
-def test_the_three_networks_of_figure_2_differ_in_what_their_formulas_do() -> None:
+def test_the_networks_of_figure_2_differ_as_their_formulas() -> None:
     base, without, with_norm = (
         counted(depth=18, **options)
         for options in ({"shortcuts": False}, {"batch_norm": False}, {})
@@ -100,7 +100,7 @@ def networks(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=20, deadline=None)
 @given(networks())
-def test_every_parameter_is_used(arguments: dict[str, Any]) -> None:
+def test_dynamical_networks_use_every_parameter(arguments: dict[str, Any]) -> None:
     network = build(**arguments)
     logits = network(noise(2, arguments["channels"], 9, 9))
     logits.sum().backward()
@@ -161,7 +161,9 @@ def by_formula(network: Any, images: Tensor, *, shortcuts: bool, pre: bool) -> T
 
 @pytest.mark.parametrize("options", ALL_OPTIONS, ids=str)
 @pytest.mark.parametrize(("depth", "stem"), [(18, "3x3"), (18, "7x7"), (50, "3x3")])
-def test_the_forward_pass_is_the_formula(options: dict[str, Any], depth: int, stem: str) -> None:
+def test_the_dynamical_forward_pass_is_the_formula(
+    options: dict[str, Any], depth: int, stem: str
+) -> None:
     network = build(depth=depth, width=3, stem=stem, **options).double()
     scramble(network)
     network.eval()
@@ -187,7 +189,7 @@ def test_the_default_activation_is_section_2_s(options: dict[str, Any], activati
 
 
 @pytest.mark.parametrize("depth", [18, 50])
-def test_with_shortcuts_and_bn_it_is_preact_resnet(depth: int) -> None:
+def test_dynamical_resnet_with_shortcuts_and_bn_is_preact_resnet(depth: int) -> None:
     preact = MODELS["preact_resnet"]
     scheme = SchemeConfig.model_validate({"alpha": 1})
     options = {"name": "preact_resnet", "depth": depth, "width": 3, "final_norm": True}
@@ -240,7 +242,7 @@ def test_every_state_has_its_stage_s_shape(options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"shortcuts": False}, {"batch_norm": False}], ids=str)
-def test_it_runs_in_bf16_and_channels_last(options: dict[str, Any]) -> None:
+def test_dynamical_resnet_runs_in_bf16_and_channels_last(options: dict[str, Any]) -> None:
     network = build(depth=18, width=4, stem="3x3", **options).eval()
     images = noise(2, 3, 16, 16)
     with torch.no_grad():
@@ -309,7 +311,7 @@ def test_a_continued_run_has_the_bits_of_one_never_stopped(
         ({"depth": 18, "shortcut": False}, None, "shortcut"),
     ],
 )
-def test_what_is_no_network_is_refused(
+def test_impossible_dynamical_resnet_options_are_refused(
     small: Small, model: dict[str, Any], scheme: dict[str, Any] | None, complaint: str
 ) -> None:
     with pytest.raises(ValidationError, match=complaint):

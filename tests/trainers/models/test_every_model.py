@@ -37,18 +37,20 @@ def config(name: str) -> dict[str, Any]:
     }
 
 
-def test_every_model_is_tested_here() -> None:
+def test_every_registered_model_is_covered_by_these_tests() -> None:
     assert SMALL_MODELS.keys() == COUNTS.keys() == set(MODELS)
 
 
 @pytest.mark.parametrize("name", SMALL_MODELS)
-def test_a_resumed_run_equals_an_uninterrupted_one(name: str, tmp_path: Path) -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one_for_every_model(
+    name: str, tmp_path: Path
+) -> None:
     whole = assert_continued_after_its_first_epoch_it_is_the_same(config(name), tmp_path)
     assert not whole["diverged"]
 
 
 @pytest.mark.parametrize("name", SMALL_MODELS)
-def test_it_is_evaluated_by_its_stored_weights(name: str, tmp_path: Path) -> None:
+def test_every_model_is_evaluated_the_same_from_stored_weights(name: str, tmp_path: Path) -> None:
     folder = open_folder(tmp_path)
     trained = run(config(name), NOISE, data_dir=NO_DATA, folder=folder)
     again = evaluate_stored(config(name), NOISE, data_dir=NO_DATA, folders=[folder])
@@ -56,7 +58,7 @@ def test_it_is_evaluated_by_its_stored_weights(name: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", SMALL_MODELS)
-def test_it_has_the_parameters_that_are_planned_and_learns_each(name: str) -> None:
+def test_every_model_has_the_planned_parameters_and_learns_all(name: str) -> None:
     planned = RunConfig.model_validate(config(name))
     network = build_network(planned, "cpu")
     assert parameters(network) == planned.parameters
@@ -68,7 +70,7 @@ def test_it_has_the_parameters_that_are_planned_and_learns_each(name: str) -> No
 
 @pytest.mark.parametrize(("channels", "classes", "size"), [(1, 10, 8), (3, 100, 33)])
 @pytest.mark.parametrize("name", SMALL_MODELS)
-def test_its_counts_are_those_of_its_layers(
+def test_counted_parameters_and_multiply_adds_match_the_layers(
     name: str, channels: int, classes: int, size: int
 ) -> None:
     architecture, options, scheme = resolved(name, None, SMALL_MODELS[name])

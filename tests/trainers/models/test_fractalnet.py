@@ -25,11 +25,11 @@ Small = Callable[..., dict[str, Any]]
 @pytest.mark.parametrize(
     ("depth", "classes", "count"), [(20, 100, 33_770_788), (20, 10, 33_724_618)]
 )
-def test_parameters_at_the_widths_of_the_paper(depth: int, classes: int, count: int) -> None:
+def test_fractalnet_parameters_match_the_paper(depth: int, classes: int, count: int) -> None:
     assert counted("fractalnet", depth=depth, classes=classes) == count
 
 
-def test_the_default_is_the_network_of_the_paper() -> None:
+def test_the_default_fractalnet_is_that_of_the_paper() -> None:
     for depth, columns in ((10, 2), (20, 3), (40, 4)):
         options: Any = schemeless.completed("fractalnet", depth=depth)
         assert columns_of(options) == options.columns == columns
@@ -99,7 +99,7 @@ def naively(network: Any, images: Tensor, kept: Iterator[list[bool]] | None) -> 
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3, 4])
-def test_the_recursion_is_the_fractal_of_the_figure(columns: int) -> None:
+def test_the_fractalnet_forward_pass_is_the_papers_recursion(columns: int) -> None:
     network = build("fractalnet", depth=2 * 2 ** (columns - 1), blocks=2, width=2).double()
     scramble(network)
     network.eval()
@@ -111,7 +111,7 @@ def test_the_recursion_is_the_fractal_of_the_figure(columns: int) -> None:
             torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
 
 
-def test_two_columns_are_half_a_convolution_and_half_two_in_a_row() -> None:
+def test_a_two_column_fractal_averages_one_and_two_convolutions() -> None:
     """Lu et al. (2018): f_2 = k/2 + f_1 o f_1 / 2; without pooling, so that no maximum is taken."""
     network = build("fractalnet", depth=2, blocks=1, width=3).double().eval()
     scramble(network)
@@ -135,7 +135,7 @@ def kept_in(network: Any, step: int) -> Iterator[list[bool]]:
 
 
 @pytest.mark.parametrize(("columns", "depth"), [(2, 4), (3, 8)])
-def test_exactly_the_drawn_paths_are_used(columns: int, depth: int) -> None:
+def test_drop_path_uses_exactly_the_drawn_paths(columns: int, depth: int) -> None:
     network = build("fractalnet", depth=depth, blocks=2, width=2, drop_path=0.4).double()
     assert network.columns == columns
     scramble(network)
@@ -155,7 +155,7 @@ def test_exactly_the_drawn_paths_are_used(columns: int, depth: int) -> None:
     assert len(patterns) > 5
 
 
-def test_in_a_global_step_only_one_column_learns() -> None:
+def test_in_a_global_drop_path_step_only_one_column_learns() -> None:
     network = build("fractalnet", depth=8, blocks=2, width=2, drop_path=0.0)
     epoch_of(network, 0)
     losses = set()
@@ -175,7 +175,7 @@ def test_in_a_global_step_only_one_column_learns() -> None:
     assert losses == {(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)}
 
 
-def test_half_of_the_steps_are_global_and_drop_all_columns_alike() -> None:
+def test_half_of_the_drop_path_steps_are_global() -> None:
     steps, drop = 40_000, 0.15
     drawn = draw_paths(2, 3, drop, steps, torch.Generator().manual_seed(0)).bool()
     inner, last = drawn[:, 0:2], drawn[:, 2:5]
@@ -196,7 +196,7 @@ def test_half_of_the_steps_are_global_and_drop_all_columns_alike() -> None:
     assert inner[short].all(1).float().mean().item() > 0.9
 
 
-def test_nothing_is_dropped_outside_of_training_epochs() -> None:
+def test_drop_path_is_off_outside_training() -> None:
     images = noise(4, 3, 8, 8)
     plain = build("fractalnet", depth=4, blocks=2, width=2)
     dropping = build("fractalnet", depth=4, blocks=2, width=2, drop_path=0.15)
@@ -207,7 +207,7 @@ def test_nothing_is_dropped_outside_of_training_epochs() -> None:
     assert torch.equal(plain.eval()(images), dropping.eval()(images))
 
 
-def test_an_epoch_draws_what_its_number_says_whatever_was_drawn_before() -> None:
+def test_drop_path_draws_depend_only_on_the_epoch() -> None:
     images = noise(4, 3, 8, 8)
     one = build("fractalnet", depth=4, blocks=2, width=2, drop_path=0.5)
     other = build("fractalnet", depth=4, blocks=2, width=2, drop_path=0.5)
@@ -221,7 +221,7 @@ def test_an_epoch_draws_what_its_number_says_whatever_was_drawn_before() -> None
         assert torch.equal(one(images), other(images))
 
 
-def test_an_epoch_longer_than_what_is_drawn_goes_through_it_again() -> None:
+def test_a_long_epoch_reuses_its_drop_path_draws() -> None:
     network = build("fractalnet", depth=2, blocks=1, width=1, drop_path=0.5)
     epoch_of(network, 1)
     length = len(network.paths)
@@ -230,7 +230,7 @@ def test_an_epoch_longer_than_what_is_drawn_goes_through_it_again() -> None:
     assert network.step.item() == 0
 
 
-def test_initialisation_is_uniform_with_variance_one_over_fan_in() -> None:
+def test_fractalnet_initialisation_is_uniform_with_variance_1_over_fan_in() -> None:
     network = build("fractalnet", depth=4, blocks=2, width=32)
     weight = network.blocks[1].fractal.conv.conv.weight
     assert weight.var().item() == pytest.approx(1 / (9 * 32), rel=0.03)
@@ -254,7 +254,7 @@ def test_gradients_reach_every_parameter(drop_path: float | None) -> None:
 
 
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 8, 8), (3, 9, 13), (1, 28, 28)])
-def test_states_shrink_to_one_pixel_and_no_further(shape: tuple[int, int, int]) -> None:
+def test_fractalnet_states_shrink_to_one_pixel(shape: tuple[int, int, int]) -> None:
     network = build("fractalnet", depth=10, width=1, channels=shape[0])
     images = noise(2, *shape)
     expected: list[tuple[int, ...]] = [(2, *shape)]
@@ -302,6 +302,6 @@ def test_a_continued_run_has_the_bits_of_one_never_stopped(
         ({"depth": 5, "drop_path": 0.15}, "drop_path 0.15 has nothing to drop in one column"),
     ],
 )
-def test_bad_options_are_refused(changes: dict[str, Any], complaint: str) -> None:
+def test_invalid_fractalnet_options_are_refused(changes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         schemeless.completed("fractalnet", **changes)

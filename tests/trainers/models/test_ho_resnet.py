@@ -110,7 +110,9 @@ def completed_stages(method: Any) -> int:
 
 @settings(max_examples=25, deadline=None)
 @given(networks(), st.integers(8, 13))
-def test_depth_is_the_layers_that_an_image_passes(arguments: dict[str, Any], size: int) -> None:
+def test_ho_resnet_depth_counts_the_layers_an_image_passes(
+    arguments: dict[str, Any], size: int
+) -> None:
     network = build(**arguments)
     channels = arguments.pop("channels")
     del arguments["classes"]
@@ -129,7 +131,9 @@ def test_depth_is_the_layers_that_an_image_passes(arguments: dict[str, Any], siz
 
 
 @pytest.mark.parametrize(("method", "depth"), [("midpoint", 26), ("heun", 110), ("rk4", 50)])
-def test_own_weights_are_as_many_as_in_preresnet_of_the_same_depth(method: str, depth: int) -> None:
+def test_ho_resnet_with_own_weights_has_the_parameters_of_preresnet(
+    method: str, depth: int
+) -> None:
     """With as many evaluations of f: the comparison that the HO-ResNet paper makes."""
     ours = completed(tableau=method, depth=depth)
     theirs = PRERESNET.options.model_validate({"name": "preresnet", "depth": depth})
@@ -141,7 +145,7 @@ def test_own_weights_are_as_many_as_in_preresnet_of_the_same_depth(method: str, 
 
 
 @pytest.mark.parametrize(("method", "depth"), [("midpoint", 34), ("rk4", 62), (THREE_STAGES, 48)])
-def test_shared_weights_are_as_many_as_in_preresnet_of_as_many_blocks(
+def test_ho_resnet_with_shared_weights_has_as_many_as_preresnet_of_its_blocks(
     method: Any, depth: int
 ) -> None:
     ours = completed(tableau=method, depth=depth, weights="shared")
@@ -173,7 +177,9 @@ def residual(f: Any, state: Tensor, stride: int, statistics: Any = None) -> Tens
     "method", ["midpoint", "heun", "rk4", THREE_STAGES, CHAIN, {"a": [[], [0.25]], "b": [0.5, -2]}]
 )
 @pytest.mark.parametrize("weights", ["own", "shared"])
-def test_the_forward_pass_is_the_runge_kutta_recurrence(method: Any, weights: str) -> None:
+def test_the_ho_resnet_forward_pass_is_the_runge_kutta_recurrence(
+    method: Any, weights: str
+) -> None:
     written = {"rk4": ([[], [0.5], [0, 0.5], [0, 0, 1]], [1 / 6, 1 / 3, 1 / 3, 1 / 6])} | {
         "midpoint": ([[], [0.5]], [0, 1]),
         "heun": ([[], [1]], [0.5, 0.5]),
@@ -225,7 +231,7 @@ def test_the_forward_pass_is_the_runge_kutta_recurrence(method: Any, weights: st
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_with_eulers_method_it_is_preresnet_bit_for_bit(precision: str) -> None:
+def test_ho_resnet_with_euler_is_bit_identical_to_preresnet(precision: str) -> None:
     ours, theirs = (
         build(tableau="euler", depth=14, width=4, seed=5),
         preresnet(depth=14, width=4, seed=5),
@@ -243,7 +249,7 @@ def test_with_eulers_method_it_is_preresnet_bit_for_bit(precision: str) -> None:
     assert torch.equal(ours(images), theirs(images))
 
 
-def test_it_trains_as_preresnet_does_then(small: Small) -> None:
+def test_ho_resnet_with_euler_trains_like_preresnet(small: Small) -> None:
     kinds = {"euler": {"name": "ho_resnet", "tableau": "euler"}, "preresnet": {"name": "preresnet"}}
     epochs = {}
     for name, model in kinds.items():
@@ -255,7 +261,7 @@ def test_it_trains_as_preresnet_does_then(small: Small) -> None:
     assert epochs["euler"] == epochs["preresnet"]
 
 
-def test_eulers_steps_in_one_step_are_preresnets_blocks() -> None:
+def test_a_tableau_of_euler_steps_equals_preresnet_blocks() -> None:
     """y + k_1 + k_2 + k_3, with k_i at what the ones before it have made, is three blocks."""
     ours, theirs = build(tableau=CHAIN, depth=38, width=4), preresnet(depth=38, width=4)
     blocks = iter(theirs.blocks)
@@ -272,7 +278,7 @@ def test_eulers_steps_in_one_step_are_preresnets_blocks() -> None:
 
 
 @pytest.mark.parametrize("weights", ["own", "shared"])
-def test_evaluation_sees_the_statistics_of_training(weights: str) -> None:
+def test_ho_resnet_evaluates_with_its_training_statistics(weights: str) -> None:
     """Of every evaluation of f, though they share its weights."""
     depth = 26 if weights == "own" else 38
     network = build(tableau="rk4", weights=weights, depth=depth, width=4).double()
@@ -311,7 +317,7 @@ def test_every_state_has_its_stages_shape(shape: tuple[int, int, int]) -> None:
     assert network(images).shape == (2, 10)
 
 
-def test_bf16_neither_rounds_the_coefficients_nor_fails() -> None:
+def test_ho_resnet_in_bf16_does_not_round_coefficients() -> None:
     network = build(tableau={"a": [[]], "b": [0.825]}, depth=8, width=4)
     block = network.blocks[0]
     assert isinstance(block, RungeKuttaBlock)
@@ -382,7 +388,7 @@ def config(**model: Any) -> RunConfig:
     )
 
 
-def test_a_method_has_one_form_however_it_is_written() -> None:
+def test_equivalent_tableaux_have_one_run_id() -> None:
     written = {
         "a": [[0, 0, 0, 0], [0.5], [0, "1/2"], [0, 0, 1]],
         "b": [1 / 6, "1/3", 1 / 3, "1/6"],
@@ -404,7 +410,7 @@ def test_a_method_has_one_form_however_it_is_written() -> None:
     assert len(ids) == 6
 
 
-def test_an_unnamed_method_is_kept_as_whole_rows_of_floats() -> None:
+def test_an_unnamed_tableau_is_stored_as_full_rows_of_floats() -> None:
     unnamed = config(depth=20, tableau=THREE_STAGES)
     assert unnamed.to_json()["model"]["tableau"] == {
         "a": [[0, 0, 0], [0.5, 0, 0], [-1, 2, 0]],
@@ -415,7 +421,7 @@ def test_an_unnamed_method_is_kept_as_whole_rows_of_floats() -> None:
     assert again == unnamed
 
 
-def test_one_evaluation_shares_with_nothing() -> None:
+def test_shared_weights_make_no_difference_for_one_stage() -> None:
     assert config(depth=8, tableau="euler", weights="shared").run_id == (
         config(depth=8, tableau="euler").run_id
     )
@@ -444,7 +450,7 @@ def test_one_evaluation_shares_with_nothing() -> None:
     ],
     ids=str,
 )
-def test_errors_name_what_is_wrong(model: dict[str, Any], complaint: str) -> None:
+def test_ho_resnet_option_errors_name_what_is_wrong(model: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
         config(**model)
 

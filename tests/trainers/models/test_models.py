@@ -132,7 +132,7 @@ def networks(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=15, deadline=None)
 @given(networks())
-def test_every_parameter_is_used(arguments: dict[str, Any]) -> None:
+def test_multistep_networks_use_every_parameter(arguments: dict[str, Any]) -> None:
     network = build(**arguments)
     logits = network(noise(2, arguments["channels"], 8, 8))
     logits.sum().backward()
@@ -227,7 +227,7 @@ DYADIC = {
 @pytest.mark.parametrize("steps", DYADIC)
 @pytest.mark.parametrize("stage_change", ["project", "restart"])
 @pytest.mark.parametrize("extra_start", [0, 1])
-def test_the_forward_pass_is_the_recurrence(
+def test_the_multistep_forward_pass_is_the_recurrence(
     steps: int, stage_change: str, extra_start: int
 ) -> None:
     alpha, beta = DYADIC[steps]
@@ -258,7 +258,7 @@ def test_the_forward_pass_is_the_recurrence(
         ({"alpha": [0.5, 0.25], "beta": 0.75, "trainable": True}, [0.5, 0.25], 0.75),
     ],
 )
-def test_learned_coefficients_step_as_their_formulas_say(
+def test_learned_coefficients_follow_their_formulas(
     scheme: Scheme, alpha: list[float], beta: float
 ) -> None:
     network = build(scheme=scheme, depth=14, width=3).double()
@@ -335,7 +335,9 @@ def test_alpha_one_beta_one_is_the_plain_residual_network() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (2, 28, 28), (1, 4, 4), (3, 9, 13)])
 @pytest.mark.parametrize("stage_change", ["project", "restart"])
-def test_any_size_and_number_of_channels(shape: tuple[int, int, int], stage_change: str) -> None:
+def test_multistep_networks_accept_any_image_size_and_channels(
+    shape: tuple[int, int, int], stage_change: str
+) -> None:
     network = build(
         scheme={"k": 0.5}, depth=14, width=2, channels=shape[0], stage_change=stage_change
     )
@@ -357,7 +359,7 @@ def test_initialisation_depends_on_the_generator_alone(scheme: Scheme) -> None:
     assert not same_weights(first, build(scheme=scheme, depth=14, seed=6))
 
 
-def test_initialisation_leaves_the_global_generator_alone() -> None:
+def test_initialisation_does_not_use_the_global_generator() -> None:
     before = torch.random.get_rng_state()
     build(depth=8)
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -393,7 +395,7 @@ def test_k_starts_in_its_range_and_differs_between_blocks() -> None:
         assert beta == 1
 
 
-def test_lambda_starts_at_one() -> None:
+def test_learned_lambda_starts_at_1() -> None:
     network = build(scheme={"lambda": 1, "trainable": True}, depth=14)
     assert learned_coefficients(network) == [[1.5, -1.0, 0.5, 1.0]] * 4
     names = [name for name, _ in network.named_parameters() if "lambda" in name]
@@ -422,7 +424,7 @@ def test_the_taylor_network_is_zerosnet_with_lambda_one_and_three_start_blocks()
         ((20, 16, 4, 3, "restart"), "each stage 3 blocks.*choose depth 26 or more"),
     ],
 )
-def test_impossible_layouts_are_refused(arguments: Any, complaint: str) -> None:
+def test_impossible_multistep_layouts_are_refused(arguments: Any, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         multistep_layout(*arguments)
 
@@ -431,7 +433,7 @@ def test_impossible_layouts_are_refused(arguments: Any, complaint: str) -> None:
     ("start_blocks", "stage_change", "depth"),
     [(3, "project", 14), (5, "project", 14), (3, "restart", 26), (6, "project", 20)],
 )
-def test_the_depth_that_an_error_names_is_the_least_that_works(
+def test_the_depth_suggested_by_an_error_is_the_smallest_valid(
     start_blocks: int, stage_change: Any, depth: int
 ) -> None:
     layout = multistep_layout(depth, 16, 3, start_blocks, stage_change)
@@ -440,7 +442,7 @@ def test_the_depth_that_an_error_names_is_the_least_that_works(
         multistep_layout(depth - 6, 16, 3, start_blocks, stage_change)
 
 
-def test_the_released_layout_of_depth_20() -> None:
+def test_the_layout_of_depth_20_is_that_of_the_released_code() -> None:
     layout = multistep_layout(20, 16, 3, 2, "project")
     assert [block.multistep for block in layout] == [False] * 2 + [True] * 7
     assert [block.carried for block in layout] == [0, 0, 0, 3, 0, 0, 3, 0, 0]
@@ -449,14 +451,14 @@ def test_the_released_layout_of_depth_20() -> None:
     )
 
 
-def test_restarting_starts_every_stage_with_euler_steps() -> None:
+def test_restart_begins_every_stage_with_euler_steps() -> None:
     layout = multistep_layout(20, 16, 2, 1, "restart")
     assert [block.multistep for block in layout] == [False, True, True] * 3
     assert [block.carried for block in layout] == [0, 0, 0, 1, 0, 0, 1, 0, 0]
 
 
 @pytest.mark.parametrize("trainable", [False, True])
-def test_bf16_does_not_round_the_coefficients(trainable: bool) -> None:
+def test_multistep_networks_in_bf16_do_not_round_coefficients(trainable: bool) -> None:
     # 0.825 in bf16 is 0.82421875: another scheme, with other roots.
     written = {"alpha": [0.825], "beta": 0, "trainable": trainable}
     network: Any = build(depth=8, scheme=written)

@@ -78,12 +78,12 @@ def options_of(row: PublishedRow) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "row", printed_sizes(1, 2, 4, 5), ids=lambda row: f"{row.label}, {row.dataset}"
 )
-def test_every_row_has_the_parameters_that_its_table_prints(row: PublishedRow) -> None:
+def test_newton_resnet_parameters_match_the_published_tables(row: PublishedRow) -> None:
     count = counted(**options_of(row), classes=CLASSES[row.dataset])
     assert round(count, -5) == row.mean
 
 
-def test_the_rows_of_the_baselines_are_the_networks_of_their_names() -> None:
+def test_baseline_rows_of_the_newton_tables_are_plain_resnets() -> None:
     named = [row for row in printed_sizes(1, 2, 4, 5, 9) if row.label.startswith("ResNet")]
     assert {row.label.split(",")[0] for row in named} == {"ResNet18", "ResNet34"}
     for row in named:
@@ -91,13 +91,13 @@ def test_the_rows_of_the_baselines_are_the_networks_of_their_names() -> None:
         assert completed(depth=depth) == completed(blocks=options_of(row)["blocks"])
 
 
-def test_the_known_counts_of_resnets_for_cifar() -> None:
+def test_cifar_resnets_have_their_known_parameter_counts() -> None:
     assert counted("resnet", depth=18) == 11_173_962
     assert counted("resnet", depth=34) == 21_282_122
     assert counted("resnet", depth=18, classes=100) == 11_220_132
 
 
-def test_speech_commands_newton_resnet_is_no_whole_number_of_projections() -> None:
+def test_the_printed_speech_commands_count_fits_no_number_of_projections() -> None:
     """Table 9 prints 13.2 million, between none and one. The baseline of its other row fits."""
     baseline, newton = printed_sizes(9)
     shape = {"channels": 1, "classes": 35}
@@ -141,7 +141,7 @@ def networks(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=15, deadline=None)
 @given(networks())
-def test_every_parameter_is_used(arguments: dict[str, Any]) -> None:
+def test_newton_resnets_use_every_parameter(arguments: dict[str, Any]) -> None:
     network = build(**arguments)
     logits = network(noise(2, arguments["channels"], 8, 8))
     logits.sum().backward()
@@ -210,7 +210,7 @@ def newton_step(block: Any, state: Tensor, options: Any) -> Tensor:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_forward_pass_is_equation_3(variant: str) -> None:
+def test_the_newton_resnet_forward_pass_is_equation_3(variant: str) -> None:
     given_options = {"blocks": [1, 2], "width": 3, **VARIANTS[variant]}
     options: Any = completed(**given_options)
     network = build(**given_options).double()
@@ -234,7 +234,7 @@ def test_the_forward_pass_is_equation_3(variant: str) -> None:
         torch.testing.assert_close(found, logits + network.classifier.bias, rtol=1e-9, atol=1e-9)
 
 
-def test_the_normalisations_take_the_statistics_of_the_batch_in_training() -> None:
+def test_newton_resnet_normalises_by_batch_statistics_in_training() -> None:
     block = build(blocks=[1], width=3, x_proj=0, lin_proj=0).blocks[0].double().train()
     shortcut, slope = noise(4, 3, 5, 5).double(), noise(4, 3, 5, 5, seed=2).double()
     product = (
@@ -259,7 +259,7 @@ def test_gradients_reach_every_parameter(variant: str) -> None:
         assert parameter.grad.abs().max() > 0, name
 
 
-def test_gradients_are_those_of_finite_differences() -> None:
+def test_newton_resnet_gradients_match_finite_differences() -> None:
     network = build(blocks=[1, 1], width=2, activation="none", initial_alpha=0.5, x_proj=1)
     network.double().eval()
     scramble(network)
@@ -274,7 +274,7 @@ def test_gradients_are_those_of_finite_differences() -> None:
         assert (network(images).sum() - at).item() / 1e-6 == pytest.approx(slope.item(), rel=1e-6)
 
 
-def test_alpha_leaves_its_start_at_zero() -> None:
+def test_newton_resnet_alpha_gets_a_gradient_at_zero() -> None:
     network = build(blocks=[1, 1], width=3)
     assert [block.alpha.item() for block in network.blocks] == [0, 0]
     functional.cross_entropy(network(noise(8, 3, 8, 8)), torch.arange(8)).backward()
@@ -294,7 +294,7 @@ def first_order_twin(newton: nn.Module, **options: Any) -> Any:
 @pytest.mark.parametrize("activation", ["relu", "none"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("training", [True, False])
-def test_with_alpha_0_it_is_the_first_order_residual_network(
+def test_newton_resnet_with_alpha_0_is_the_first_order_resnet(
     activation: str, precision: str, training: bool
 ) -> None:
     options: dict[str, Any] = {"blocks": [2, 1], "width": 4, "activation": activation}
@@ -354,7 +354,7 @@ class PlainResNet(nn.Module):
         return logits
 
 
-def test_the_first_order_network_is_the_plain_one() -> None:
+def test_the_first_order_newton_resnet_is_the_plain_resnet() -> None:
     network = build("resnet", blocks=[1, 2, 1], width=4)
     plain = PlainResNet([1, 2, 1], 4)
     plain.stem.load_state_dict(network.stem.state_dict())
@@ -397,7 +397,7 @@ def differences(network: nn.Module, degree: int) -> Tensor:
         ("newton_resnet", [2, 1], {}, 8),
     ],
 )
-def test_without_activations_it_is_a_polynomial(
+def test_newton_resnet_without_activations_is_a_polynomial(
     name: str, blocks: list[int], options: dict[str, Any], degree: int
 ) -> None:
     if name == "newton_resnet":
@@ -409,7 +409,7 @@ def test_without_activations_it_is_a_polynomial(
     assert last < 1e-12
 
 
-def test_with_activations_or_tanh_it_is_none() -> None:
+def test_newton_resnet_with_activations_or_tanh_is_no_polynomial() -> None:
     for options in ({}, {"activation": "none", "tanh": "always"}):
         network = build(blocks=[1], width=4, initial_alpha=1, **options).double()
         scramble(network)
@@ -440,7 +440,7 @@ def test_states_halve_and_double_from_stage_to_stage(
     assert network(images).shape == (2, 10)
 
 
-def test_one_pixel_of_one_image_is_normalised_by_running_statistics() -> None:
+def test_a_single_value_per_channel_is_normalised_by_running_statistics() -> None:
     network = build(blocks=[1, 1, 1, 1], width=2, initial_alpha=0.5)
     scramble(network)
     norm = network.blocks[-1].norm2
@@ -461,7 +461,7 @@ def autocast(network: Any, images: Tensor, dtype: torch.dtype | None) -> Tensor:
     return logits
 
 
-def test_tanh_bounds_the_product_in_half_precision_and_only_there() -> None:
+def test_tanh_bounds_the_product_only_in_half_precision() -> None:
     images = noise(4, 3, 8, 8)
     networks = {
         tanh: build(blocks=[1, 1], width=4, initial_alpha=2, tanh=tanh).eval()
@@ -493,7 +493,7 @@ def test_tanh_keeps_an_overflowing_product_finite(tanh: str) -> None:
         assert gradient.isfinite().all()
 
 
-def test_bf16_does_not_round_alpha() -> None:
+def test_newton_resnet_in_bf16_does_not_round_alpha() -> None:
     block = build(
         blocks=[1], width=4, x_proj=0, lin_proj=0, norm_1="none", norm_2="none", activation="none",
         initial_alpha=0.825, tanh="never",
@@ -573,7 +573,7 @@ def run_id(small: Small, **model: Any) -> str:
         ({"depth": 10, "initial_alpha": "1/2"}, {"depth": 10, "initial_alpha": 0.5}),
     ],
 )
-def test_equal_networks_are_one_run(
+def test_equivalent_newton_resnet_options_have_one_run_id(
     small: Small, one: dict[str, Any], other: dict[str, Any]
 ) -> None:
     assert run_id(small, name="newton_resnet", **one) == run_id(
@@ -581,7 +581,7 @@ def test_equal_networks_are_one_run(
     )
 
 
-def test_other_networks_are_other_runs(small: Small) -> None:
+def test_different_newton_resnets_have_different_run_ids(small: Small) -> None:
     different: list[dict[str, Any]] = [
         {},
         {"blocks": [2, 1, 1]},
@@ -604,7 +604,7 @@ def test_other_networks_are_other_runs(small: Small) -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_completing_twice_changes_nothing() -> None:
+def test_completing_newton_resnet_options_is_idempotent() -> None:
     for name in ("resnet", "newton_resnet"):
         once = completed(name, depth=10)
         assert MODELS[name].complete(once, None) == once
@@ -612,7 +612,7 @@ def test_completing_twice_changes_nothing() -> None:
         assert None not in once.model_dump().values()
 
 
-def test_depth_is_what_the_names_of_the_tables_say() -> None:
+def test_newton_resnet_depth_matches_the_names_in_the_tables() -> None:
     blocks = {"2 2 2 2": 18, "3 4 6 3": 34, "2 2 1 1": 14, "3 3 2 2": 22, "3 4 3 2": 26}
     for written, depth in blocks.items():
         options = completed(blocks=[int(n) for n in written.split()])
@@ -654,17 +654,17 @@ def test_depth_is_what_the_names_of_the_tables_say() -> None:
         ),
     ],
 )
-def test_bad_options_are_refused(options: dict[str, Any], complaint: str) -> None:
+def test_invalid_newton_resnet_options_are_refused(options: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         completed(**options)
 
 
-def test_the_first_order_network_has_no_options_of_the_second_order() -> None:
+def test_resnet_has_no_second_order_options() -> None:
     with pytest.raises(ValidationError, match="x_proj"):
         completed("resnet", depth=18, x_proj=1)
 
 
-def test_neither_takes_a_scheme(small: Small) -> None:
+def test_resnet_and_newton_resnet_refuse_a_scheme(small: Small) -> None:
     for name in ("resnet", "newton_resnet"):
         model = {"name": name, "depth": 10}
         assert RunConfig.model_validate(small(model=model)).scheme is None
@@ -699,7 +699,7 @@ def stop_after_one(metrics: Any) -> None:
     ],
     ids=["newton", "bf16", "no activations", "first order"],
 )  # fmt: skip
-def test_it_trains_and_a_continued_run_has_the_same_bits(
+def test_a_continued_newton_resnet_run_is_bit_identical(
     small: Small, tmp_path: Path, change: dict[str, Any]
 ) -> None:
     config = {
@@ -720,7 +720,7 @@ def test_it_trains_and_a_continued_run_has_the_same_bits(
     assert numbers(continued) == numbers(whole)
 
 
-def test_training_moves_alpha(small: Small, tmp_path: Path) -> None:
+def test_training_changes_newton_resnets_alpha(small: Small, tmp_path: Path) -> None:
     config = small(
         model={"name": "newton_resnet", "blocks": [1, 1], "width": 4},
         training={"epochs": 1, "batch_size": 64},
@@ -732,7 +732,7 @@ def test_training_moves_alpha(small: Small, tmp_path: Path) -> None:
     assert all(alpha != 0 for alpha in alphas)
 
 
-def test_deeper_stages_follow_from_the_blocks_alone() -> None:
+def test_newton_resnet_stages_follow_from_the_blocks_option() -> None:
     network = build("resnet", blocks=[1, 1, 2], width=4)
     widths = [block.conv2.out_channels for block in network.blocks]
     assert widths == [4, 8, 16, 16]

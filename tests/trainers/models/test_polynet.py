@@ -50,7 +50,7 @@ def test_poly_2_has_the_parameters_of_preresnet(depth: int, count: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["mpoly-2", "2-way"])
-def test_the_others_have_a_second_function_in_each_block_but_two(kind: str) -> None:
+def test_the_other_polynets_have_a_second_function_in_all_but_two_blocks(kind: str) -> None:
     functions = sum(2 * (2 * width) + 2 * 9 * width**2 for width in (16, 16, 16, 32, 32, 64, 64))
     assert counted("polynet", depth=20, block=kind) == 272_282 + functions
 
@@ -72,7 +72,7 @@ def second_application(block: Any, state: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_forward_pass_is_the_polynomial(kind: str) -> None:
+def test_the_polynet_forward_pass_is_its_polynomial(kind: str) -> None:
     network = build("polynet", depth=14, width=3, block=kind).double()
     scramble(network)
     network.eval()
@@ -155,7 +155,7 @@ def test_the_error_of_a_block_against_backward_euler_is_of_third_order() -> None
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_without_a_function_a_block_is_the_identity(kind: Any) -> None:
+def test_a_polynet_block_with_zero_function_is_the_identity(kind: Any) -> None:
     block = PolynomialBlock(3, kind)
     for module in block.modules():
         if isinstance(module, ResidualFunction):
@@ -164,7 +164,7 @@ def test_without_a_function_a_block_is_the_identity(kind: Any) -> None:
     assert torch.equal(block(state), state)
 
 
-def test_without_second_order_terms_the_network_is_preresnet() -> None:
+def test_polynet_without_second_order_terms_is_preresnet() -> None:
     network: Any = build("polynet", depth=14, width=3, block="2-way").double()
     plain = preresnet(depth=14, width=3).double()
     plain.stem.load_state_dict(network.stem.state_dict())
@@ -186,7 +186,7 @@ def test_poly_2_starts_from_the_weights_of_preresnet() -> None:
         assert torch.equal(one, other)
 
 
-def test_each_application_keeps_running_statistics_of_what_it_sees() -> None:
+def test_each_function_application_has_its_own_running_statistics() -> None:
     block: Any = PolynomialBlock(3, "poly-2").double()
     state = noise(8, 3, 8, 8).double() + 5
     with torch.no_grad():
@@ -255,12 +255,12 @@ def test_a_continued_run_has_the_bits_of_one_never_stopped(
         ({"steps": 2}, "Extra inputs are not permitted"),
     ],
 )
-def test_bad_options_are_refused(changes: dict[str, Any], complaint: str) -> None:
+def test_invalid_polynet_options_are_refused(changes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         schemeless.completed("polynet", **{"depth": 8, **changes})
 
 
-def test_a_scheme_is_refused(small: Small) -> None:
+def test_polynet_refuses_a_scheme(small: Small) -> None:
     config = small(model={"name": "polynet", "depth": 8}, scheme={"alpha": 1})
     with pytest.raises(ValueError, match="polynet is no linear multistep method: remove scheme"):
         RunConfig.model_validate(config)

@@ -49,13 +49,13 @@ def millions(count: int) -> float:
         ("lm_resnext", {"cardinality": 16}, 100, 68.8),
     ],
 )
-def test_the_parameters_are_those_printed(
+def test_resnext_parameters_match_the_printed(
     name: str, options: dict[str, Any], classes: int, printed: float
 ) -> None:
     assert millions(counted(name, depth=29, classes=classes, **options)) == printed
 
 
-def test_what_lm_resnext_holds_more_are_projections_of_the_second_state() -> None:
+def test_lm_resnexts_extra_parameters_are_second_state_projections() -> None:
     plain = counted("resnext", depth=29, preactivation=True)
     restarting = counted("lm_resnext", depth=29, stage_change="restart")
     projecting = counted("lm_resnext", depth=29)
@@ -104,7 +104,7 @@ def networks(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=25, deadline=None)
 @given(networks())
-def test_every_parameter_is_used(arguments: dict[str, Any]) -> None:
+def test_resnexts_use_every_parameter(arguments: dict[str, Any]) -> None:
     network = build(**arguments)
     network(noise(2, 3, 8, 8)).sum().backward()
     assert [name for name, p in network.named_parameters() if p.grad is None] == []
@@ -182,7 +182,7 @@ def recurrence(
     ],
     ids=["one step", "learned k", "three steps"],
 )
-def test_the_forward_pass_is_the_recurrence(
+def test_the_resnext_forward_pass_is_the_recurrence(
     scheme: dict[str, Any], alpha: list[float], beta: float, stage_change: str
 ) -> None:
     options = {**TINY, "depth": 29, "stage_change": stage_change}
@@ -195,7 +195,7 @@ def test_the_forward_pass_is_the_recurrence(
         torch.testing.assert_close(network(images), expected, rtol=1e-10, atol=1e-10)
 
 
-def test_the_original_has_relu_after_the_addition() -> None:
+def test_resnext_has_relu_after_the_addition() -> None:
     network = build("resnext", **TINY).double()
     scramble(network)
     network.eval()
@@ -228,7 +228,7 @@ def test_lm_resnext_with_k_zero_is_resnext() -> None:
     assert torch.equal(stepping(images), plain(images))
 
 
-def test_each_block_draws_its_k_from_a_tenth_below_zero() -> None:
+def test_lm_resnext_draws_k_between_minus_0_1_and_0() -> None:
     coefficients = learned_coefficients(build("lm_resnext", **{**TINY, "depth": 29}))
     ks = [k for _, k, _ in coefficients]
     assert len(set(ks)) == 8
@@ -238,7 +238,7 @@ def test_each_block_draws_its_k_from_a_tenth_below_zero() -> None:
     assert learned_coefficients(build("resnext", **TINY)) is None
 
 
-def test_initial_weights_have_the_variance_of_all_outputs() -> None:
+def test_resnext_initial_weight_variance_counts_all_outputs() -> None:
     network = build("resnext", depth=11, cardinality=4, base_width=16, width=32)
     function = network.blocks[-1].function
     for conv, fan_out in (
@@ -275,7 +275,7 @@ def test_every_state_has_the_shape_of_its_stage(name: str, height: int, width: i
 
 
 @pytest.mark.parametrize("name", ["resnext", "lm_resnext"])
-def test_it_runs_in_bf16_and_channels_last(name: str) -> None:
+def test_resnext_runs_in_bf16_and_channels_last(name: str) -> None:
     network = build(name, **TINY).to(memory_format=torch.channels_last)
     images = noise(4, 3, 8, 8).contiguous(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
@@ -331,14 +331,14 @@ def config(**changes: Any) -> RunConfig:
         ),
     ],
 )
-def test_bad_options_are_refused(
+def test_invalid_resnext_options_are_refused(
     model: dict[str, Any], scheme: dict[str, Any] | None, complaint: str
 ) -> None:
     with pytest.raises(ValidationError, match=complaint):
         config(model=model, scheme=scheme)
 
 
-def test_equal_networks_are_one_run() -> None:
+def test_equivalent_resnext_options_have_one_run_id() -> None:
     plain = config(model={"name": "resnext", "depth": 29})
     written_out = {"cardinality": 8, "base_width": 64, "width": 64, "preactivation": False}
     assert config(model={"name": "resnext", "depth": 29, **written_out}).run_id == plain.run_id

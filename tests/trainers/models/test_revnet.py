@@ -29,13 +29,13 @@ NARROW = [4, 6, 10]
 @pytest.mark.parametrize(
     ("depth", "published", "count"), [(38, 0.46, 464_890), (110, 1.73, 1_729_194)]
 )
-def test_parameters_of_the_paper(depth: int, published: float, count: int) -> None:
+def test_revnet_parameters_match_the_paper(depth: int, published: float, count: int) -> None:
     assert counted("revnet", depth=depth) == count
     assert round(count / 1e6, 2) == published
     assert parameters(build("revnet", depth=depth)) == count
 
 
-def test_the_widths_of_the_paper_are_written_out() -> None:
+def test_revnet_default_widths_are_written_out() -> None:
     for depth, widths in ((38, (32, 64, 112)), (110, (32, 64, 128)), (14, (32, 64, 128))):
         options: Any = schemeless.completed("revnet", depth=depth)
         assert options.widths == widths
@@ -79,7 +79,7 @@ def averaged_and_padded(stream: Tensor, channels: int) -> Tensor:
     return out
 
 
-def test_the_forward_pass_is_the_coupling() -> None:
+def test_the_revnet_forward_pass_is_the_coupling() -> None:
     network = build("revnet", depth=26, widths=NARROW).double()
     scramble(network)
     network.eval()
@@ -106,7 +106,7 @@ def test_the_forward_pass_is_the_coupling() -> None:
     torch.testing.assert_close(network(images), logits, rtol=1e-10, atol=1e-10)
 
 
-def test_only_the_first_function_starts_without_activation() -> None:
+def test_only_the_first_revnet_function_starts_without_activation() -> None:
     network = build("revnet", depth=26, widths=NARROW)
     functions = [f for block in network.blocks for f in (block.f, block.g)]
     assert [f.norm1 is None for f in functions] == [True] + [False] * 11
@@ -127,9 +127,7 @@ def cross_entropy(network: Any, images: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("size", [8, 9])
-def test_gradients_are_those_of_the_network_that_keeps_its_activations(
-    training: bool, size: int
-) -> None:
+def test_revnet_gradients_equal_those_with_stored_activations(training: bool, size: int) -> None:
     networks = [network.double() for network in pair(depth=38, widths=NARROW)]
     found = []
     for network in networks:
@@ -145,7 +143,7 @@ def test_gradients_are_those_of_the_network_that_keeps_its_activations(
         torch.testing.assert_close(found[0][name], gradient, rtol=1e-9, atol=1e-9)
 
 
-def test_the_forward_pass_has_the_same_bits_and_notes_the_batch_once() -> None:
+def test_recomputation_keeps_bits_and_updates_batch_statistics_once() -> None:
     networks = pair(depth=26, widths=NARROW)
     images = noise(6, 3, 8, 8)
     losses = [cross_entropy(network, images) for network in networks]
@@ -161,7 +159,7 @@ def test_the_forward_pass_has_the_same_bits_and_notes_the_batch_once() -> None:
     assert not torch.equal(networks[0].norm.running_mean, torch.zeros(10))
 
 
-def test_a_backward_pass_leaves_no_trace_in_the_modules() -> None:
+def test_a_revnet_backward_pass_does_not_change_module_state() -> None:
     network = build("revnet", depth=26, widths=NARROW)
     loss = cross_entropy(network, noise(6, 3, 8, 8))
     before = copy.deepcopy(network.state_dict())
@@ -180,7 +178,7 @@ def _deterministic() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_deterministic")
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-def test_the_same_step_has_the_same_bits(precision: torch.dtype) -> None:
+def test_a_repeated_revnet_step_is_bit_identical(precision: torch.dtype) -> None:
     found = []
     for _ in range(2):
         network = build("revnet", depth=26, widths=NARROW)
@@ -216,7 +214,7 @@ class Recorded(torch.nn.Module):
     ("precision", "dtype", "tolerance"),
     [(None, torch.float64, 1e-13), (None, torch.float32, 1e-5), (torch.bfloat16, None, 2e-2)],
 )
-def test_what_enters_a_block_is_found_again(
+def test_revnet_block_inputs_are_reconstructed_from_outputs(
     precision: torch.dtype | None, dtype: torch.dtype | None, tolerance: float
 ) -> None:
     network = build("revnet", depth=74, widths=[8, 8, 8]).to(dtype or torch.float32)
@@ -246,7 +244,7 @@ def test_what_enters_a_block_is_found_again(
 @pytest.mark.parametrize(
     ("precision", "tolerance"), [(torch.float32, 1e-4), (torch.bfloat16, 0.05)]
 )
-def test_in_lower_precision_gradients_differ_by_rounding(
+def test_revnet_gradients_in_low_precision_differ_only_by_rounding(
     precision: torch.dtype, tolerance: float
 ) -> None:
     found = []
@@ -272,7 +270,7 @@ def saved(network: Any, images: Tensor) -> tuple[int, int]:
     return after_forward, found.peak
 
 
-def test_saved_bytes_do_not_grow_with_the_depth() -> None:
+def test_revnet_saved_bytes_do_not_grow_with_depth() -> None:
     images = noise(4, 3, 16, 16)
     depths = (14, 38, 74)
     kept: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
@@ -291,7 +289,7 @@ def test_saved_bytes_do_not_grow_with_the_depth() -> None:
     assert kept[False][2][1] > 5 * kept[True][2][1]
 
 
-def test_only_the_outputs_of_stages_are_kept() -> None:
+def test_revnet_stores_only_the_outputs_of_stages() -> None:
     network = build("revnet", depth=38, widths=[8, 8, 8])
     x1, x2 = (noise(2, 4, 8, 8, seed=s).requires_grad_() for s in (1, 2))
     with SavedActivations(network) as found:
@@ -301,7 +299,7 @@ def test_only_the_outputs_of_stages_are_kept() -> None:
     assert found.live == 2 * (2 * 4) * pixels * 4
 
 
-def test_the_counter_counts_storages_once_and_forgets_them() -> None:
+def test_the_saved_bytes_counter_counts_each_storage_once() -> None:
     layer = torch.nn.Linear(10, 10)
     inputs = noise(5, 10).requires_grad_()
     with SavedActivations(layer) as found:
@@ -315,7 +313,7 @@ def test_the_counter_counts_storages_once_and_forgets_them() -> None:
     assert found.peak == 3 * 5 * 10 * 4
 
 
-def test_a_change_of_mode_between_the_passes_is_an_error() -> None:
+def test_changing_the_mode_between_revnet_passes_is_an_error() -> None:
     network = build("revnet", depth=14, widths=NARROW)
     loss = cross_entropy(network, noise(4, 3, 8, 8))
     network.eval()
@@ -323,7 +321,7 @@ def test_a_change_of_mode_between_the_passes_is_an_error() -> None:
         loss.backward()
 
 
-def test_a_change_of_weights_between_the_passes_is_an_error() -> None:
+def test_changing_weights_between_revnet_passes_is_an_error() -> None:
     network = build("revnet", depth=14, widths=NARROW)
     loss = cross_entropy(network, noise(4, 3, 8, 8))
     with torch.no_grad():
@@ -332,7 +330,7 @@ def test_a_change_of_weights_between_the_passes_is_an_error() -> None:
         loss.backward()
 
 
-def test_the_gradient_of_a_gradient_takes_stored_activations() -> None:
+def test_second_derivatives_of_revnet_need_stored_activations() -> None:
     recomputing, keeping = pair(depth=14, widths=NARROW)
     weight = recomputing.stem.weight
     (gradient,) = torch.autograd.grad(
@@ -347,7 +345,7 @@ def test_the_gradient_of_a_gradient_takes_stored_activations() -> None:
     gradient.sum().backward()
 
 
-def test_frozen_weights_get_no_gradient_and_change_no_other() -> None:
+def test_frozen_revnet_weights_get_no_gradient_and_change_no_other() -> None:
     found = []
     for network in (n.double() for n in pair(depth=26, widths=NARROW)):
         for index in (0, 3):
@@ -360,7 +358,7 @@ def test_frozen_weights_get_no_gradient_and_change_no_other() -> None:
         torch.testing.assert_close(found[0][name], gradient, rtol=1e-9, atol=1e-9)
 
 
-def test_autocast_around_both_passes_changes_nothing() -> None:
+def test_autocast_around_both_revnet_passes_changes_nothing() -> None:
     found = []
     for around in (False, True):
         network = build("revnet", depth=26, widths=NARROW)
@@ -378,7 +376,7 @@ def test_autocast_around_both_passes_changes_nothing() -> None:
         assert torch.equal(found[0][name], found[1][name]), name
 
 
-def test_channels_last_gives_the_same_gradients() -> None:
+def test_revnet_in_channels_last_gives_the_same_gradients() -> None:
     found = []
     for layout in (torch.contiguous_format, torch.channels_last):
         network = build("revnet", depth=26, widths=NARROW).double().to(memory_format=layout)
@@ -434,6 +432,6 @@ def test_a_continued_run_has_the_bits_of_one_never_stopped(
         ({"recompute": 1}, "valid boolean"),
     ],
 )
-def test_bad_options_are_refused(changes: dict[str, Any], complaint: str) -> None:
+def test_invalid_revnet_options_are_refused(changes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         schemeless.completed("revnet", **{"depth": 38, **changes})

@@ -40,7 +40,7 @@ def drawing(seed: int = 0, epoch: int = 1) -> Callable[[str], torch.Generator]:
 
 # Gastaldi (2017): 26 2x32d, 2x64d and 2x96d.
 @pytest.mark.parametrize(("width", "printed"), [(32, 2.9), (64, 11.7), (96, 26.2)])
-def test_the_parameters_are_those_printed(width: int, printed: float) -> None:
+def test_shake_shake_parameters_match_the_printed(width: int, printed: float) -> None:
     assert round(counted("shake_shake", depth=26, width=width) / 1e6, 1) == printed
 
 
@@ -54,7 +54,7 @@ def test_the_parameters_are_those_printed(width: int, printed: float) -> None:
     st.sampled_from(["shake", "even", "keep"]),
     st.sampled_from(["image", "batch"]),
 )
-def test_every_parameter_is_used(
+def test_shake_shake_uses_every_parameter(
     n: int, width: int, channels: int, classes: int, forward: str, backward: str, level: str
 ) -> None:
     arguments: dict[str, Any] = {"depth": 6 * n + 2, "width": width, "channels": channels}
@@ -66,7 +66,7 @@ def test_every_parameter_is_used(
 
 
 @pytest.mark.parametrize("images", [1, 4])
-def test_each_pass_mixes_by_its_own_share(images: int) -> None:
+def test_shake_mixes_each_pass_by_its_own_coefficient(images: int) -> None:
     a, b = (noise(4, 2, 3, 3, seed=seed).double().requires_grad_() for seed in (1, 2))
     alpha, beta = torch.rand((2, images, 1, 1, 1), generator=torch.Generator().manual_seed(3))
     upstream = noise(4, 2, 3, 3, seed=4).double()
@@ -84,7 +84,7 @@ def test_each_pass_mixes_by_its_own_share(images: int) -> None:
             )
 
 
-def test_a_share_that_is_kept_gives_the_true_gradient() -> None:
+def test_keeping_the_coefficient_gives_the_true_gradient() -> None:
     share = torch.rand((3, 1, 1, 1), generator=torch.Generator().manual_seed(0)).double()
     a, b = (noise(3, 1, 2, 2, seed=seed).double().requires_grad_() for seed in (1, 2))
     assert torch.autograd.gradcheck(lambda a, b: shake(a, b, share, share), (a, b))
@@ -117,7 +117,9 @@ def projected_by_hand(projection: Any, state: Tensor, stride: int) -> Tensor:
 
 @pytest.mark.parametrize("width", [4, 16])
 @pytest.mark.parametrize("shares", [None, (0.25, 0.75)])
-def test_the_forward_pass_is_the_formula(width: int, shares: tuple[float, float] | None) -> None:
+def test_the_shake_shake_forward_pass_is_the_formula(
+    width: int, shares: tuple[float, float] | None
+) -> None:
     network = build("shake_shake", depth=14, width=width).double()
     scramble(network)
     network.eval()
@@ -156,7 +158,7 @@ def network_with(**modes: Any) -> Any:
     return network
 
 
-def test_each_image_and_block_has_its_own_share_in_each_pass() -> None:
+def test_each_image_and_block_has_its_own_coefficient_in_each_pass() -> None:
     network = network_with()
     alpha, beta = shares_of(network, 500)
     drawn = torch.cat((alpha, beta))
@@ -167,7 +169,7 @@ def test_each_image_and_block_has_its_own_share_in_each_pass() -> None:
     assert not torch.equal(shares_of(network, 500)[0], alpha)
 
 
-def test_at_the_level_of_the_batch_images_share() -> None:
+def test_at_batch_level_all_images_have_one_coefficient() -> None:
     alpha, beta = shares_of(network_with(level="batch"), 50)
     for drawn in (alpha, beta):
         assert torch.equal(drawn, drawn[:, :1].expand(-1, 50))
@@ -175,7 +177,7 @@ def test_at_the_level_of_the_batch_images_share() -> None:
     assert not torch.equal(alpha, beta)
 
 
-def test_the_modes_are_what_they_are_called() -> None:
+def test_shake_even_and_keep_modes_act_as_named() -> None:
     half = torch.full((6, 8), 0.5)
     default = shares_of(network_with(), 8)
     alpha, beta = shares_of(network_with(backward="even"), 8)
@@ -191,7 +193,7 @@ def test_the_modes_are_what_they_are_called() -> None:
     assert torch.equal(shares_of(network_with(forward="even", backward="even"), 8)[0], half)
 
 
-def test_shares_are_those_of_the_seed_and_the_epoch() -> None:
+def test_shake_coefficients_depend_only_on_seed_and_epoch() -> None:
     def drawn(seed: int, epoch: int) -> Tensor:
         network = build("shake_shake", **TINY)
         network.begin_epoch(drawing(seed, epoch))
@@ -202,7 +204,7 @@ def test_shares_are_those_of_the_seed_and_the_epoch() -> None:
     assert not torch.equal(drawn(0, 1), drawn(0, 2))
 
 
-def test_training_shakes_and_evaluation_does_not() -> None:
+def test_shake_shake_is_off_in_evaluation() -> None:
     images = noise(4, 3, 8, 8)
     shaking = network_with()
     assert not torch.equal(shaking(images), shaking(images))
@@ -230,7 +232,7 @@ def test_every_state_has_the_shape_of_its_stage(height: int, width: int) -> None
     assert network(images).shape == (2, 10)
 
 
-def test_it_runs_in_bf16_and_channels_last() -> None:
+def test_shake_shake_runs_in_bf16_and_channels_last() -> None:
     network = network_with().to(memory_format=torch.channels_last)
     images = noise(4, 3, 8, 8).contiguous(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
@@ -243,7 +245,9 @@ def test_it_runs_in_bf16_and_channels_last() -> None:
 
 @pytest.mark.filterwarnings("ignore")  # torch's compiler warns of its own deprecated parts
 @pytest.mark.slow
-def test_compiled_training_draws_the_same_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiled_training_draws_the_same_shake_coefficients(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     without_c = partial(torch.compile, backend="aot_eager")
     monkeypatch.setattr("trainers.optim.compilation._compiler", lambda: without_c)
     plain, network = (build("shake_shake", depth=8, width=2) for _ in range(2))
@@ -286,7 +290,7 @@ def config(scheme: Any = None, **options: Any) -> RunConfig:
     )
 
 
-def test_what_is_even_both_ways_is_one_run() -> None:
+def test_shake_options_without_effect_have_one_run_id() -> None:
     even = [
         config(forward="even", backward=backward, level=level).run_id
         for backward in ("even", "keep")
@@ -317,6 +321,6 @@ def test_what_is_even_both_ways_is_one_run() -> None:
         ({"scheme": {"alpha": 1}}, "shake_shake is no linear multistep method: remove scheme"),
     ],
 )
-def test_bad_options_are_refused(options: dict[str, Any], complaint: str) -> None:
+def test_invalid_shake_shake_options_are_refused(options: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
         config(**options)

@@ -36,14 +36,14 @@ def drawing(seed: int = 0, epoch: int = 1) -> Callable[[str], torch.Generator]:
     return lambda purpose: seeded_generator(seed, purpose, epoch)
 
 
-def test_survival_decays_linearly_from_one_to_the_last_blocks() -> None:
+def test_survival_probability_decays_linearly_to_the_last_block() -> None:
     assert survival_probabilities(0.5, 54)[-1] == 0.5
     assert survival_probabilities(0.5, 54)[0] == pytest.approx(1 - 0.5 / 54)
     assert survival_probabilities(0.2, 4) == pytest.approx([0.8, 0.6, 0.4, 0.2])
     assert survival_probabilities(1, 5) == [1] * 5
 
 
-def test_blocks_are_dropped_as_often_as_they_should() -> None:
+def test_blocks_are_dropped_with_their_probability() -> None:
     survival = [0.9, 0.5, 1.0, 0.2]
     dropped = DroppedBlocks(survival)
     dropped.begin_epoch(drawing())
@@ -99,7 +99,7 @@ def test_a_dropped_block_still_combines_earlier_states(
 
 
 @pytest.mark.parametrize("name", ["preresnet", "lm_resnet"])
-def test_evaluation_scales_each_f_by_its_survival(name: str) -> None:
+def test_evaluation_scales_each_block_by_its_survival_probability(name: str) -> None:
     sure, chancy = build(name, **DEEP), build(name, **DEEP, survival=0.5)
     scramble(sure)
     chancy.load_state_dict(sure.state_dict())
@@ -113,7 +113,7 @@ def test_evaluation_scales_each_f_by_its_survival(name: str) -> None:
         assert torch.equal(chancy(images), chancy(images))
 
 
-def test_a_batch_that_drops_nothing_is_as_without() -> None:
+def test_a_batch_that_drops_nothing_equals_training_without_stochastic_depth() -> None:
     sure, chancy = build("lm_resnet", **DEEP), build("lm_resnet", **DEEP, survival=0.5)
     images = noise(4, 3, 8, 8)
     assert torch.equal(chancy(images), sure(images))  # before the first epoch
@@ -153,7 +153,7 @@ def test_a_dropped_block_computes_nothing_and_learns_nothing() -> None:
 
 
 @pytest.mark.parametrize("name", ["preresnet", "lm_resnet", "zerosnet"])
-def test_a_mask_does_what_a_branch_does(name: str) -> None:
+def test_masked_and_branching_stochastic_depth_are_equal(name: str) -> None:
     images = noise(4, 3, 8, 8)
     pattern = [True, False, True, False, True, True, False, False, True]
     branching = keeping(build(name, **DEEP, survival=0.5), pattern)
@@ -194,7 +194,7 @@ def test_compiled_training_drops_the_same_blocks(monkeypatch: pytest.MonkeyPatch
         torch.testing.assert_close(compiled.eval()(images), plain.eval()(images))
 
 
-def test_draws_are_those_of_the_seed_and_the_epoch() -> None:
+def test_stochastic_depth_draws_depend_only_on_seed_and_epoch() -> None:
     def patterns(seed: int, epoch: int) -> list[Any]:
         dropped = DroppedBlocks([0.5] * 8)
         dropped.begin_epoch(drawing(seed, epoch))
@@ -229,7 +229,7 @@ def config(**options: Any) -> RunConfig:
     )
 
 
-def test_survival_is_part_of_the_identity_where_it_drops_something() -> None:
+def test_survival_changes_the_run_id_only_if_it_drops_blocks() -> None:
     plain = config()
     assert "survival" not in plain.to_json()["model"]
     assert config(survival=None).run_id == config(survival=1).run_id == plain.run_id
@@ -245,6 +245,6 @@ def test_stochastic_depth_adds_no_parameters() -> None:
 
 
 @pytest.mark.parametrize("survival", [0, -0.5, 1.5, True, "half"])
-def test_what_is_no_probability_is_refused(survival: Any) -> None:
+def test_an_invalid_survival_probability_is_refused(survival: Any) -> None:
     with pytest.raises(ValidationError, match="survival"):
         config(survival=survival)

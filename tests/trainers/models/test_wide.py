@@ -82,7 +82,7 @@ PRINTED = [("preact_resnet", 18, 11_171), ("tm_resnet_wide", 22, 11_001)]
 
 
 @pytest.mark.parametrize(("name", "depth", "thousands"), PRINTED)
-def test_parameters_are_those_printed(name: str, depth: int, thousands: int) -> None:
+def test_wide_network_parameters_match_the_printed(name: str, depth: int, thousands: int) -> None:
     assert counted(name, depth=depth) // 1000 == thousands
     assert parameters(build(name, depth=depth)) // 1000 == thousands
 
@@ -92,7 +92,7 @@ def test_parameters_are_those_printed(name: str, depth: int, thousands: int) -> 
     # Layer by layer: a norm before each convolution, none on projections or before the pooling.
     [(18, 11_171_146), (34, 21_279_306), (50, 23_509_066), (101, 42_501_194), (152, 58_144_842)],
 )
-def test_parameters_of_each_depth(depth: int, count: int) -> None:
+def test_preact_resnet_parameters_match_each_depth(depth: int, count: int) -> None:
     basic = depth < 50
     blocks = {18: [2, 2, 2, 2], 101: [3, 4, 23, 3], 152: [3, 8, 36, 3]}.get(depth, [3, 4, 6, 3])
     total, inputs = 3 * 9 * 64, 64
@@ -113,7 +113,7 @@ def test_parameters_of_each_depth(depth: int, count: int) -> None:
     assert counted(depth=depth, final_norm=True) == count + 2 * inputs
 
 
-def test_multiply_adds_of_resnet_18_and_50() -> None:
+def test_multiply_adds_of_resnet_18_and_50_match_the_known() -> None:
     # ImageNet's images; torchvision's ResNets have 1.814 and 4.089 thousand million, of which the
     # classifier, which is not counted here, has one and two million.
     assert multiply_adds("preact_resnet", 224, depth=18, stem="7x7") / 1e9 == pytest.approx(
@@ -244,7 +244,7 @@ STAGES = {18: [2, 2, 2, 2], 22: [3, 4, 1, 2], 50: [3, 4, 6, 3]}
 
 @pytest.mark.parametrize("steps", DYADIC)
 @pytest.mark.parametrize("depth", STAGES)
-def test_the_forward_pass_is_the_recurrence(steps: int, depth: int) -> None:
+def test_the_wide_forward_pass_is_the_recurrence(steps: int, depth: int) -> None:
     alpha, beta = DYADIC[steps]
     start = steps - 1 + (depth == 18)
     network = build(
@@ -353,7 +353,7 @@ def test_the_taylor_network_starts_with_a_stage_of_three_blocks() -> None:
     assert [step.block.outputs for step in steps] == [64] * 3 + [128] * 4 + [256] + [512] * 2
 
 
-def test_only_states_that_a_later_step_reaches_are_carried() -> None:
+def test_only_states_used_by_later_steps_are_kept() -> None:
     assert [step.carried for step in wide_steps(18, 64, 3, 3)] == [0, 0, 2, 0, 3, 0, 3, 0]
     assert [step.carried for step in wide_steps(18, 64, 3, 6)] == [0, 0, 1, 0, 1, 0, 3, 0]
     # A bottleneck block widens the state that leaves the stem.
@@ -361,7 +361,7 @@ def test_only_states_that_a_later_step_reaches_are_carried() -> None:
 
 
 @pytest.mark.parametrize("start_blocks", [None, 0, 3])
-def test_forward_euler_has_no_start(start_blocks: int | None) -> None:
+def test_forward_euler_has_no_start_blocks(start_blocks: int | None) -> None:
     for name in ("preact_resnet", "tm_resnet_wide"):
         options = {"depth": 18, "start_blocks": start_blocks}
         _, completed, _ = resolved(name, {"alpha": 1}, options)
@@ -406,7 +406,7 @@ def test_initialisation_is_he_normal_by_fan_out_and_depends_on_the_generator_alo
 
 
 @pytest.mark.parametrize("scheme", [None, {"lambda": 1, "trainable": True}])
-def test_it_runs_in_bf16_and_channels_last(scheme: Scheme | None) -> None:
+def test_wide_networks_run_in_bf16_and_channels_last(scheme: Scheme | None) -> None:
     network = build("tm_resnet_wide", scheme, depth=18, width=4).eval()
     images = noise(2, 3, 16, 16)
     with torch.no_grad():
@@ -475,7 +475,7 @@ def test_a_continued_run_has_the_bits_of_one_never_stopped(
         ({"depth": 152, "start_blocks": 50}, {"lambda": 1}, "50 blocks.*fewer start_blocks"),
     ],
 )
-def test_what_is_no_network_is_refused(
+def test_impossible_wide_network_options_are_refused(
     small: Small, model: dict[str, Any], scheme: Scheme | None, complaint: str
 ) -> None:
     with pytest.raises(ValidationError, match=complaint):

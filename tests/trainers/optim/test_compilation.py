@@ -64,7 +64,7 @@ def trained(small: Small, tmp_path_factory: pytest.TempPathFactory) -> tuple[dic
     return train(small(), folder=open_folder(root)), root
 
 
-def test_probes_measure_a_compiled_network_and_change_no_bit_of_it(
+def test_probes_on_a_compiled_network_change_no_bit(
     small: Small, trained: tuple[dict[str, Any], Path]
 ) -> None:
     probes = ["principal_angles", "condition_numbers", "feature_norms", "runtime"]
@@ -80,7 +80,7 @@ def graphs_made() -> int:
     return int(counters["stats"]["unique_graphs"])
 
 
-def test_other_seeds_and_schemes_share_the_graphs(
+def test_runs_of_other_seeds_and_schemes_reuse_compiled_graphs(
     small: Small, trained: tuple[dict[str, Any], Path]
 ) -> None:
     made = graphs_made()
@@ -96,7 +96,7 @@ def test_other_seeds_and_schemes_share_the_graphs(
     assert len(hashes) == 4
 
 
-def test_an_interrupted_run_has_the_same_bits(
+def test_an_interrupted_compiled_run_is_bit_identical(
     small: Small, trained: tuple[dict[str, Any], Path], tmp_path: Path
 ) -> None:
     def stop(metrics: Any) -> None:
@@ -108,7 +108,7 @@ def test_an_interrupted_run_has_the_same_bits(
     assert numbers(train(small(), folder=second, earlier=[first])) == numbers(trained[0])
 
 
-def test_another_process_has_the_same_bits_from_the_graphs_on_disk(
+def test_another_process_reuses_cached_graphs_bit_identically(
     small: Small, trained: tuple[dict[str, Any], Path], tmp_path: Path
 ) -> None:
     made = _in_a_process(small(), tmp_path)
@@ -127,7 +127,7 @@ def _in_a_process(
     )  # fmt: skip
 
 
-def test_stored_weights_are_evaluated_alike(
+def test_a_compiled_runs_stored_weights_evaluate_the_same(
     small: Small, trained: tuple[dict[str, Any], Path]
 ) -> None:
     result, root = trained
@@ -137,7 +137,7 @@ def test_stored_weights_are_evaluated_alike(
     assert again == result["evaluations"]
 
 
-def test_it_computes_what_the_network_computes(
+def test_a_compiled_network_computes_what_the_network_computes(
     small: Small, trained: tuple[dict[str, Any], Path]
 ) -> None:
     config = RunConfig.model_validate({**small(), "compile": True})
@@ -158,7 +158,7 @@ def test_it_computes_what_the_network_computes(
                 torch.testing.assert_close(found, network(images), rtol=1e-4, atol=1e-4)
 
 
-def test_making_graphs_leaves_the_network_as_it_was(small: Small) -> None:
+def test_compiling_does_not_change_the_network(small: Small) -> None:
     config = RunConfig.model_validate({**small(seed=5), "compile": True})
     network, untouched = (build_network(config, "cpu") for _ in range(2))
     compiled(network, config, torch.device("cpu"))
@@ -167,7 +167,7 @@ def test_making_graphs_leaves_the_network_as_it_was(small: Small) -> None:
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
-def test_a_compiled_run_is_another_run_and_nearly_the_same(
+def test_a_compiled_run_has_another_id_and_nearly_equal_results(
     small: Small, trained: tuple[dict[str, Any], Path]
 ) -> None:
     plain = run(small(), NOISE, data_dir=NO_DATA)
@@ -179,7 +179,7 @@ def test_a_compiled_run_is_another_run_and_nearly_the_same(
     )
 
 
-def test_without_a_compiler_the_run_says_what_is_missing(small: Small, tmp_path: Path) -> None:
+def test_compiling_without_a_c_compiler_says_what_is_missing(small: Small, tmp_path: Path) -> None:
     said = _in_a_process(
         small(), tmp_path, CXX="/nonexistent/g++", TORCHINDUCTOR_CACHE_DIR=str(tmp_path / "new")
     )
@@ -189,7 +189,7 @@ def test_without_a_compiler_the_run_says_what_is_missing(small: Small, tmp_path:
     assert "compile: false" in said.stderr
 
 
-def test_what_cannot_be_one_graph_is_an_error_and_not_slow(small: Small) -> None:
+def test_a_network_with_graph_breaks_is_an_error(small: Small) -> None:
     class Branches(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -205,7 +205,7 @@ def test_what_cannot_be_one_graph_is_an_error_and_not_slow(small: Small) -> None
         compiled(Branches(), config, torch.device("cpu"))
 
 
-def test_one_process_at_a_time_makes_a_graph() -> None:
+def test_only_one_process_at_a_time_compiles() -> None:
     order: list[str] = []
     waited = threading.Event()
     entered = threading.Event()
@@ -229,14 +229,14 @@ def test_one_process_at_a_time_makes_a_graph() -> None:
         assert not entered.is_set()
 
 
-def test_who_fails_lets_the_next_one_try() -> None:
+def test_a_failed_compilation_lets_the_next_process_try() -> None:
     with pytest.raises(RuntimeError, match="failed"), _turn("fails", None):
         raise RuntimeError("failed")
     with _turn("fails", lambda: pytest.fail("waits for nobody")):
         pass
 
 
-def test_modes_are_those_of_the_network(small: Small) -> None:
+def test_a_compiled_network_sets_the_mode_of_its_network(small: Small) -> None:
     config = RunConfig.model_validate(small())
     network = build_network(config, "cpu")
     passes = CompiledNetwork(network, training_batch=64, evaluation_batch=125)

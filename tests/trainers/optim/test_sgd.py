@@ -34,7 +34,7 @@ def weights(network: nn.Module) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=str)
-def test_every_bit_is_that_of_torch(recipe: dict[str, Any]) -> None:
+def test_sgd_is_bit_identical_to_torchs(recipe: dict[str, Any]) -> None:
     ours, theirs = make_network(), make_network()
     sgd = SGD(ours.parameters(), OptimizerConfig(**recipe))
     reference = torch.optim.SGD(theirs.parameters(), lr=0.1, **recipe)
@@ -52,7 +52,7 @@ def test_every_bit_is_that_of_torch(recipe: dict[str, Any]) -> None:
             assert torch.equal(entry["momentum_buffer"], velocities[index]["momentum_buffer"])
 
 
-def test_a_state_of_torchs_optimizer_is_gone_on_from() -> None:
+def test_sgd_continues_from_torchs_optimizer_state() -> None:
     recipe = RECIPES[0]
     theirs = make_network()
     reference = torch.optim.SGD(theirs.parameters(), lr=0.1, **recipe)

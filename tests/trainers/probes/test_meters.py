@@ -67,7 +67,7 @@ def measured(probe: Any, of: Subject, epoch: int = 1) -> dict[tuple[str, str], f
 PRERESNET = {"name": "preresnet", "depth": 14, "width": 4}
 
 
-def test_median_angles_are_those_of_the_definition() -> None:
+def test_median_angles_match_their_definition() -> None:
     features = torch.randn(9, 20, generator=torch.Generator().manual_seed(2))
     labels = np.array([0, 0, 1, 1, 1, 2, 2, 2, 2])
     found = median_angles(angles(features, lambda: None), labels, by_class=True)
@@ -93,7 +93,7 @@ def test_median_angles_are_those_of_the_definition() -> None:
     assert list(found)[:2] == ["within", "between"]
 
 
-def test_angles_of_vectors_that_are_known() -> None:
+def test_angles_of_known_vectors_are_exact() -> None:
     features = torch.tensor([[1.0, 0], [0, 2], [-3, 0], [1, 1], [1e30, 1e30]])
     degrees = angles(features, lambda: None)
     assert degrees[0, 1:4] == pytest.approx([90, 180, 45])
@@ -101,7 +101,7 @@ def test_angles_of_vectors_that_are_known() -> None:
 
 
 @pytest.mark.parametrize("bad", [0.0, float("nan"), float("inf")])
-def test_a_vector_without_direction_has_no_angle_and_no_median(bad: float) -> None:
+def test_a_zero_or_nan_vector_has_no_angle(bad: float) -> None:
     features = torch.tensor([[1.0, 0.5], [0.5, 1], [bad, bad], [1, 2]])
     degrees = angles(features, lambda: None)
     assert np.isnan(degrees[2]).all()
@@ -133,7 +133,7 @@ def test_angles_are_measured_of_the_states_at_the_ends_of_stages() -> None:
             assert found[quantity, f"stage{stage}"] == pytest.approx(value)
 
 
-def test_samples_are_the_same_for_every_seed_and_of_what_is_there() -> None:
+def test_probe_samples_are_equal_for_every_seed() -> None:
     one, other = subject(PRERESNET), subject(PRERESNET)
     assert torch.equal(sample_by_class(one, 2), sample_by_class(other, 2))
     assert sample_by_class(one, 2).tolist() != list(range(6))
@@ -152,7 +152,7 @@ def test_norms_are_means_over_images_of_stem_and_blocks() -> None:
     assert list(found.values()) == pytest.approx(expected, rel=1e-5)
 
 
-def test_norms_grow_as_the_root_of_a_scheme_without_f() -> None:
+def test_feature_norms_grow_as_the_root_of_a_scheme_without_f() -> None:
     # beta = 0 leaves y_{n+1} = 3/2 y_n in each stage.
     of = subject(PRERESNET, scheme={"alpha": [1.5], "beta": 0})
     norms = list(measured("feature_norms", of).values())
@@ -209,7 +209,7 @@ def test_kappa_is_of_blocks_of_two_convolutions_alone(model: Any, blocks: list[s
     assert sorted(layer for quantity, layer in found if quantity == "kappa_R") == blocks
 
 
-def test_layers_have_the_names_of_modules_and_count_blocks_from_1() -> None:
+def test_probe_layers_are_named_by_module_with_blocks_from_1() -> None:
     assert layer_names(["stem", "blocks.0.function.conv1", "blocks.11.projections.0"]) == {
         "stem": "stem",
         "blocks.0.function.conv1": "block1.conv1",
@@ -221,7 +221,7 @@ def test_layers_have_the_names_of_modules_and_count_blocks_from_1() -> None:
     }
 
 
-def test_learned_coefficients_are_those_of_their_blocks() -> None:
+def test_learned_coefficients_probe_reports_each_block() -> None:
     model = {"name": "zerosnet", "depth": 14, "width": 4}
     of = subject(model, scheme={"lambda": 1, "trainable": True})
     found = measured("learned_coefficients", of)
@@ -232,13 +232,13 @@ def test_learned_coefficients_are_those_of_their_blocks() -> None:
     }
 
 
-def test_so_is_the_alpha_of_newton_resnet() -> None:
+def test_learned_coefficients_probe_reports_newton_resnets_alpha() -> None:
     of = subject({"name": "newton_resnet", "blocks": [1, 1], "width": 4, "initial_alpha": 0.5})
     found = measured("learned_coefficients", of)
     assert found == {("alpha", "block1"): 0.5, ("alpha", "block2"): 0.5}
 
 
-def test_runtime_is_of_an_epoch_and_a_test() -> None:
+def test_the_runtime_probe_times_an_epoch_and_a_test() -> None:
     of = subject(PRERESNET, images=20)
     found = measured({"probe": "runtime", "batch_sizes": [64, 8], "batches": 2}, of)
     names = [
@@ -273,7 +273,7 @@ def snapshot(of: Subject) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("name", SMALL_MODELS)
-def test_every_model_can_be_measured_and_is_as_before(name: str, precision: str) -> None:
+def test_probes_measure_every_model_without_changing_it(name: str, precision: str) -> None:
     of = subject({"name": name, **SMALL_MODELS[name]}, precision=precision)
     of.network.train()
     if begin := getattr(of.network, "begin_epoch", None):

@@ -70,13 +70,13 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_all_singular_values_are_those_of_the_dense_matrix(name: str) -> None:
+def test_singular_values_match_those_of_the_dense_matrix(name: str) -> None:
     conv, size = CASES[name]
     expected = torch.linalg.svdvals(dense(conv, size))
     torch.testing.assert_close(fourier(conv, size), expected, rtol=0, atol=1e-9)
 
 
-def test_they_are_the_same_however_many_frequencies_are_taken_at_once(
+def test_singular_values_do_not_depend_on_the_batch_of_frequencies(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     conv = convolution(3, 4, 3, stride=2)
@@ -92,12 +92,12 @@ def test_a_side_that_the_stride_does_not_divide_is_rounded_up() -> None:
     assert torch.equal(fourier(conv, (7, 5)), fourier(conv, (8, 6)))
 
 
-def test_what_a_1x1_convolution_of_stride_2_does_not_see_is_zero() -> None:
+def test_pixels_skipped_by_a_strided_1x1_convolution_have_singular_value_0() -> None:
     values = fourier(convolution(2, 4, 1, stride=2), (4, 4))
     assert int((values == 0).sum()) == 2 * 4  # two channels of the 2x2 pixels that are left
 
 
-def test_a_kernel_without_rank_has_exact_zeros() -> None:
+def test_a_rank_deficient_kernel_has_exact_zero_singular_values() -> None:
     conv = convolution(3, 3, 3)
     with torch.no_grad():
         conv.weight[2] = conv.weight[0] + conv.weight[1]
@@ -114,7 +114,7 @@ def test_zero_padding_keeps_the_largest_singular_value_and_shrinks_the_smallest(
     assert padded[-1] < circular[-1] / 2
 
 
-def test_weights_of_float32_are_taken_as_they_are() -> None:
+def test_singular_values_of_float32_weights_are_computed_in_float64() -> None:
     conv = convolution(2, 2, 3)
     single = fourier(conv.float(), (4, 4))
     torch.testing.assert_close(single, fourier(conv.double(), (4, 4)), rtol=0, atol=0)

@@ -53,7 +53,7 @@ def watched(small: Small) -> dict[str, Any]:
     return train(small(probes=PROBES))
 
 
-def test_rows_are_unique_plain_and_in_order(small: Small, watched: dict[str, Any]) -> None:
+def test_probe_rows_are_unique_plain_and_ordered(small: Small, watched: dict[str, Any]) -> None:
     rows = watched["probes"]
     for row in rows:
         assert list(row) == ["probe", "quantity", "epoch", "layer", "value"]
@@ -77,7 +77,7 @@ def test_rows_are_unique_plain_and_in_order(small: Small, watched: dict[str, Any
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
 
 
-def test_a_network_changes_and_so_does_what_is_measured(watched: dict[str, Any]) -> None:
+def test_probe_values_change_as_the_network_trains(watched: dict[str, Any]) -> None:
     norms = [
         row["value"]
         for row in watched["probes"]
@@ -105,7 +105,7 @@ def test_probes_change_no_bit_of_a_run(small: Small, change: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("stops", [[1], [3], [1, 2]], ids=str)
-def test_an_interrupted_run_has_the_values_of_one_never_stopped(
+def test_an_interrupted_run_has_the_probe_values_of_one_never_stopped(
     small: Small, watched: dict[str, Any], tmp_path: Path, stops: list[int]
 ) -> None:
     folders = []
@@ -131,7 +131,7 @@ DIVERGING = {"training": {"epochs": 3, "batch_size": 64, "optimizer": {"lr": 1e3
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_network_that_diverged_has_null_values(small: Small, precision: str) -> None:
+def test_a_diverged_network_has_null_probe_values(small: Small, precision: str) -> None:
     change = {**DIVERGING, **LEARNED, "model": {"name": "zerosnet", "depth": 14, "width": 4}}
     result = train(small(probes=[*PROBES, "learned_coefficients"], precision=precision, **change))
     assert result["diverged"]
@@ -148,7 +148,7 @@ def test_a_network_that_diverged_has_null_values(small: Small, precision: str) -
     assert any(row["value"] is None for row in rows if row["probe"] == "principal_angles")
 
 
-def test_time_spent_in_probes_is_not_the_epochs(
+def test_time_spent_in_probes_is_not_counted_for_the_epoch(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slow(self: Any, epoch: int, *, last: bool) -> list[Any]:
@@ -191,7 +191,7 @@ def test_a_probe_that_measures_one_thing_twice_is_refused(
         train(small(probes=["feature_norms"]))
 
 
-def test_blocks_have_the_roots_of_what_they_learned(small: Small) -> None:
+def test_blocks_have_the_roots_of_their_learned_coefficients(small: Small) -> None:
     model = {"name": "zerosnet", "depth": 20, "width": 4}
     result = train(small(model=model, probes=["learned_coefficients"], **LEARNED))
     blocks = result["blocks"]
@@ -233,7 +233,7 @@ def test_a_learned_k_keeps_its_root_at_1_whatever_float32_rounds() -> None:
         assert block["zero_stable"] is True
 
 
-def test_coefficients_learned_one_by_one_are_judged_as_they_are() -> None:
+def test_freely_learned_coefficients_are_analysed_unchanged() -> None:
     network = learning({"alpha": [1, 0.5], "beta": 1, "trainable": True})
     blocks = block_schemes(network) or []
     assert {block["zero_stable"] for block in blocks} == {False}
@@ -242,7 +242,7 @@ def test_coefficients_learned_one_by_one_are_judged_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_coefficients_that_are_not_finite_have_no_roots(bad: float) -> None:
+def test_non_finite_coefficients_have_no_roots(bad: float) -> None:
     network = learning({"alpha": [1, 0.5], "beta": 1, "trainable": True})
     with torch.no_grad():
         network.blocks[1].coefficients.values[1] = bad
@@ -262,7 +262,7 @@ def test_coefficients_as_large_as_float32_holds_have_roots() -> None:
     assert found["zero_stable"] is False
 
 
-def test_a_network_that_learns_no_scheme_has_no_blocks(
+def test_a_network_without_learned_scheme_has_no_blocks(
     small: Small, watched: dict[str, Any]
 ) -> None:
     assert watched["blocks"] is None

@@ -108,7 +108,7 @@ def damages(path: Path, other: Path) -> dict[str, Damage]:
     }
 
 
-def test_each_of_101_damages_is_noticed_and_the_older_checkpoint_used(
+def test_a_damaged_checkpoint_is_detected_and_the_older_one_used(
     config: dict[str, Any], stopped: Path, of_another_run: Path, tmp_path: Path
 ) -> None:
     run_id = RunConfig.model_validate(config).run_id
@@ -129,7 +129,7 @@ def test_each_of_101_damages_is_noticed_and_the_older_checkpoint_used(
 
 
 @pytest.mark.parametrize("number", [0, 2, 30, 50, 51, 75, 100])
-def test_training_goes_on_from_the_older_one_to_the_same_bits(
+def test_training_continues_bit_identically_from_the_older_checkpoint(
     config: dict[str, Any],
     undisturbed: str,
     stopped: Path,
@@ -146,7 +146,7 @@ def test_training_goes_on_from_the_older_one_to_the_same_bits(
 
 
 @pytest.mark.slow
-def test_a_foreign_file_is_passed_over_even_if_its_digest_is_right(
+def test_a_foreign_file_is_skipped_even_with_a_valid_digest(
     config: dict[str, Any], stopped: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(stopped, tmp_path / "1")
@@ -172,7 +172,7 @@ def test_a_foreign_file_is_passed_over_even_if_its_digest_is_right(
     assert unreadable > 100
 
 
-def test_with_no_valid_checkpoint_training_starts_again(
+def test_without_a_valid_checkpoint_training_starts_over(
     config: dict[str, Any], undisturbed: str, stopped: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(stopped, tmp_path / "1")
@@ -215,7 +215,7 @@ def test_no_cut_of_a_result_goes_unnoticed(stored_result: Path) -> None:
         stored_result.write_bytes(content)
 
 
-def test_a_result_without_its_digest_counts_for_nothing(stored_result: Path) -> None:
+def test_a_result_without_its_digest_is_ignored(stored_result: Path) -> None:
     first, second, rest = stored_result.read_bytes().split(b"\n", 2)
     assert second.startswith(b' "sha256": "')
     stored_result.write_bytes(first + b"\n" + rest)
@@ -248,7 +248,7 @@ def newest_epoch(config: dict[str, Any], folder: Folder, *earlier: Folder) -> in
     return None if newest is None else newest[0]
 
 
-def test_what_cannot_be_read_is_passed_over_if_there_is_an_older_one(
+def test_an_unreadable_checkpoint_is_skipped_for_an_older_one(
     config: dict[str, Any], stopped: Path, tmp_path: Path
 ) -> None:
     own = open_folder(tmp_path)
@@ -256,7 +256,7 @@ def test_what_cannot_be_read_is_passed_over_if_there_is_an_older_one(
     assert newest_epoch(config, own, Away(tmp_path / "away"), LocalFolder(stopped)) == 2
 
 
-def test_and_if_there_is_none_training_does_not_start_over(
+def test_with_only_unreadable_checkpoints_training_does_not_start_over(
     config: dict[str, Any], stopped: Path, tmp_path: Path
 ) -> None:
     own = open_folder(tmp_path)
@@ -267,7 +267,7 @@ def test_and_if_there_is_none_training_does_not_start_over(
         newest_epoch(config, own, Away(stopped))
 
 
-def test_whether_there_is_a_result_may_be_unknown(stored_result: Path) -> None:
+def test_an_unreadable_result_is_an_error_not_a_missing_result(stored_result: Path) -> None:
     folder = Unreadable(stored_result.parent, "result.json")
     with pytest.raises(StorageUnreachableError):
         read_result(folder, str(RESULT["run_id"]))

@@ -56,7 +56,7 @@ def in_a_process(module: str, config: dict[str, Any], folder: Path, *arguments: 
 
 
 @pytest.mark.slow
-def test_files_that_may_not_grow_at_20_sizes(
+def test_a_file_size_limit_at_any_of_20_sizes_loses_nothing(
     config: dict[str, Any], undisturbed: str, tmp_path: Path
 ) -> None:
     run(config, data_dir=NO_DATA, folder=open_folder(tmp_path / "whole"))
@@ -95,7 +95,7 @@ def mounted(folder: Path, kilobytes: int) -> Iterator[Callable[[int], None]]:
 
 @pytest.mark.parametrize("kilobytes", range(8, 208, 10))
 @pytest.mark.slow
-def test_a_disk_that_is_full_at_20_sizes(
+def test_a_disk_full_at_any_of_20_sizes_loses_nothing(
     config: dict[str, Any], undisturbed: str, tmp_path: Path, kilobytes: int
 ) -> None:
     # Three checkpoints of 68 KB are there for a moment, before the oldest goes.
@@ -123,7 +123,7 @@ def test_a_disk_that_is_full_at_20_sizes(
 
 
 @pytest.mark.slow
-def test_every_fsync_may_fail(
+def test_a_failure_of_any_fsync_loses_nothing(
     config: dict[str, Any], undisturbed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fsync = os.fsync
@@ -162,7 +162,7 @@ def test_every_fsync_may_fail(
 
 
 @pytest.mark.slow
-def test_a_process_that_dies_at_any_step_of_its_file_handling(small: Small, tmp_path: Path) -> None:
+def test_a_process_killed_at_any_file_operation_loses_nothing(small: Small, tmp_path: Path) -> None:
     config = small(
         dataset={"name": "digits", "subset": 64}, training={"epochs": 2, "batch_size": 64}
     )

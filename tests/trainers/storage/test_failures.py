@@ -89,7 +89,7 @@ def test_reading_a_folder_as_a_file_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("operation", ["put", "move"])
-def test_an_upload_that_is_cut_leaves_the_old_file(
+def test_an_interrupted_upload_leaves_the_old_file(
     tmp_path: Path, failing: Fail, operation: str
 ) -> None:
     folder = server_folder(tmp_path)
@@ -121,7 +121,7 @@ class BotoError(Exception):
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
-def test_whatever_a_file_system_raises_has_one_of_three_names(
+def test_errors_of_any_file_system_become_one_of_three_types(
     tmp_path: Path, failing: Fail, error: Exception, raised: type[StorageError]
 ) -> None:
     folder = server_folder(tmp_path)
@@ -135,7 +135,7 @@ def test_whatever_a_file_system_raises_has_one_of_three_names(
     assert str(pickle.loads(pickle.dumps(caught.value))) == message
 
 
-def test_listing_reading_and_removing_fail_with_the_same_names(
+def test_listing_reading_and_removing_raise_the_same_error_types(
     tmp_path: Path, failing: Fail
 ) -> None:
     folder = server_folder(tmp_path / "run")
@@ -152,7 +152,7 @@ def test_listing_reading_and_removing_fail_with_the_same_names(
         folder.remove_all()
 
 
-def test_a_connection_that_failed_is_made_anew(tmp_path: Path, failing: Fail) -> None:
+def test_a_failed_storage_connection_is_reopened(tmp_path: Path, failing: Fail) -> None:
     folder = server_folder(tmp_path)
     folder.write("file", b"content")
     before = FileServer.connections
@@ -187,7 +187,7 @@ SECRET = "wJalrXUtnFEMI"
         f"file://user:{SECRET}@host/runs",
     ],
 )
-def test_a_password_in_a_url_is_refused_and_never_shown(
+def test_a_password_in_a_storage_url_is_refused_and_never_shown(
     url: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with caplog.at_level(logging.DEBUG), pytest.raises(StorageError) as caught:
@@ -201,13 +201,13 @@ def test_a_password_in_a_url_is_refused_and_never_shown(
 @pytest.mark.parametrize(
     "chain", ["simplecache::s3://bucket/runs", f"simplecache::s3://AKIA:{SECRET}@bucket/runs"]
 )
-def test_a_chain_of_urls_is_refused_and_not_shown(chain: str) -> None:
+def test_a_chained_storage_url_is_refused_and_not_shown(chain: str) -> None:
     with pytest.raises(StorageError, match="not a chain of URLs") as caught:
         open_folder(chain)
     assert SECRET not in str(caught.value)
 
 
-def test_a_password_in_somebody_elses_error_is_left_out(tmp_path: Path, failing: Fail) -> None:
+def test_a_password_in_a_librarys_error_is_redacted(tmp_path: Path, failing: Fail) -> None:
     failing("get", BotoError(f"Could not connect to https://user:{SECRET}@proxy:8080/bucket"))
     with pytest.raises(StorageUnreachableError) as caught:
         server_folder(tmp_path).read("file")
@@ -231,7 +231,7 @@ def test_ports_and_odd_names_are_no_passwords(url: str) -> None:
         ("file://host/runs", "after file:// comes an absolute path"),
     ],
 )
-def test_a_url_that_is_no_folder_is_refused_at_once(url: str, message: str) -> None:
+def test_a_storage_url_that_is_no_folder_is_refused_at_once(url: str, message: str) -> None:
     with pytest.raises(StorageError) as caught:
         open_folder(url)
     assert type(caught.value) is StorageError
@@ -239,7 +239,7 @@ def test_a_url_that_is_no_folder_is_refused_at_once(url: str, message: str) -> N
     assert url.rstrip("/") in str(caught.value)
 
 
-def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_storage_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     known = {"class": "no_such_package.files.Store", "err": "Get it"}
     monkeypatch.setitem(known_implementations, "ours", known)
     with pytest.raises(StorageError, match=r"ours:// needs .*: pip install no_such_package$"):
@@ -329,7 +329,7 @@ def test_each_operation_is_retried_for_all_of_retry_seconds(
     assert folder.names() == ["0", "1", "2"]
 
 
-def test_without_retry_seconds_nothing_is_waited_for(
+def test_without_retry_seconds_storage_errors_are_immediate(
     tmp_path: Path, clock: Clock, away: Callable[[float], None]
 ) -> None:
     away(0.01)
@@ -341,7 +341,7 @@ def test_without_retry_seconds_nothing_is_waited_for(
 @pytest.mark.parametrize(
     "error", [OSError(errno.ENOSPC, "No space left"), NotImplementedError("read only")], ids=str
 )
-def test_what_time_does_not_mend_is_not_waited_for(
+def test_permanent_storage_errors_are_not_retried(
     tmp_path: Path, clock: Clock, failing: Fail, error: Exception
 ) -> None:
     failing("put", error)
@@ -350,7 +350,7 @@ def test_what_time_does_not_mend_is_not_waited_for(
     assert clock.pauses == []
 
 
-def test_a_missing_file_is_not_waited_for(tmp_path: Path, clock: Clock) -> None:
+def test_a_missing_file_is_not_retried(tmp_path: Path, clock: Clock) -> None:
     folder = open_folder(tmp_path, retry_seconds=60)
     with pytest.raises(FileNotFoundError):
         folder.read("file")
@@ -358,7 +358,7 @@ def test_a_missing_file_is_not_waited_for(tmp_path: Path, clock: Clock) -> None:
     assert clock.pauses == []
 
 
-def test_who_is_told_of_the_waiting_may_end_it(
+def test_the_callback_told_of_waiting_can_end_it(
     tmp_path: Path, clock: Clock, away: Callable[[float], None]
 ) -> None:
     def enough(reason: str) -> None:
@@ -371,7 +371,7 @@ def test_who_is_told_of_the_waiting_may_end_it(
     assert len(clock.pauses) == 3
 
 
-def test_after_a_failed_fsync_the_file_is_written_anew(
+def test_after_a_failed_fsync_the_file_is_written_again(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The kernel may drop the pages that it could not write, and call the next fsync a success.
@@ -406,7 +406,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
 
 
 @pytest.mark.slow
-def test_a_real_server_that_goes_and_comes_back(store: ObjectStore) -> None:
+def test_an_outage_of_a_real_object_store_is_survived(store: ObjectStore) -> None:
     retrying = open_folder(f"{store.url}/runs", retry_seconds=60)
     failing = open_folder(f"{store.url}/runs")
     retrying.write("a", b"1")
@@ -435,7 +435,7 @@ def test_a_real_server_that_goes_and_comes_back(store: ObjectStore) -> None:
     assert failing.read("b") == b"2"
 
 
-def test_a_bucket_that_is_not_there_cannot_be_written(store: ObjectStore) -> None:
+def test_writing_to_a_missing_bucket_is_an_error(store: ObjectStore) -> None:
     folder = open_folder("s3://no-such-bucket/runs")
     assert folder.names() == []
     with pytest.raises(FileNotFoundError):

@@ -52,7 +52,7 @@ every_kind = pytest.mark.parametrize("location", KINDS, indirect=True)
 
 
 @every_kind
-def test_what_was_written_is_read(location: str) -> None:
+def test_files_are_read_back_as_written(location: str) -> None:
     folder = open_folder(location)
     large = os.urandom(3_000_000)
     for name, content in {"one": b"1", "two.pt": b"", "Three-3_.sha256": large}.items():
@@ -82,7 +82,7 @@ def test_missing_files_and_folders_read_as_absent(location: str) -> None:
 
 
 @every_kind
-def test_folders_nest(location: str) -> None:
+def test_folders_can_be_nested(location: str) -> None:
     folder = open_folder(location)
     one, ten = folder.child("run").child("1"), folder.child("run").child("10")
     one.write("file", b"one")
@@ -103,7 +103,7 @@ def test_folders_nest(location: str) -> None:
 
 
 @every_kind
-def test_the_location_leads_back_to_the_folder(location: str) -> None:
+def test_a_folder_can_be_reopened_by_its_location(location: str) -> None:
     folder = open_folder(location + "/")
     folder.child("a").write("file", b"content")
     assert open_folder(folder.location).child("a").read("file") == b"content"
@@ -115,7 +115,7 @@ def test_the_location_leads_back_to_the_folder(location: str) -> None:
 @pytest.mark.parametrize(
     "name", ["", ".", "..", "a/b", "/etc", "../up", "a\\b", "a\0b", "*", "a b", "ä", "a\n"]
 )
-def test_no_name_leads_out_of_the_folder(location: str, name: str) -> None:
+def test_file_names_cannot_escape_the_folder(location: str, name: str) -> None:
     folder = open_folder(location)
     for use in (folder.read, folder.remove, folder.child, lambda name: folder.write(name, b"")):
         with pytest.raises(ValueError, match="is no name"):
@@ -124,7 +124,7 @@ def test_no_name_leads_out_of_the_folder(location: str, name: str) -> None:
 
 
 @every_kind
-def test_what_another_process_did_is_seen_at_once(location: str) -> None:
+def test_changes_by_another_connection_are_visible_at_once(location: str) -> None:
     ours = open_folder(location)
     ours.child("1").write("a", b"")
     assert ours.child("1").names() == ["a"]
@@ -150,7 +150,7 @@ def test_what_another_process_did_is_seen_at_once(location: str) -> None:
 
 
 @every_kind
-def test_a_reader_sees_whole_files_only(location: str) -> None:
+def test_a_reader_sees_only_complete_files(location: str) -> None:
     contents = [bytes([number]) * 300_000 for number in range(4)]
     open_folder(location).write("file", contents[0])
     done = threading.Event()
@@ -215,7 +215,7 @@ def opened(location: str) -> Folder:
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(steps=st.lists(st.tuples(st.sampled_from(["1", "2"]), STEPS), max_size=8))
-def test_a_folder_is_a_dictionary(
+def test_a_folder_behaves_like_a_dictionary_of_files(
     location: str, opened: Folder, steps: list[tuple[str, tuple[str, ...]]]
 ) -> None:
     root = opened
@@ -236,7 +236,9 @@ def test_a_folder_is_a_dictionary(
             assert {name: folder.read(name) for name in files} == files
 
 
-def test_a_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_storage_path_is_made_absolute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert open_folder("runs").location == str(tmp_path / "runs")
@@ -252,7 +254,7 @@ def test_a_file_url_is_a_folder_on_disk(tmp_path: Path) -> None:
         assert folder.location == str(tmp_path / "with space")
 
 
-def test_an_object_is_written_once_and_under_its_name_only(
+def test_an_object_is_written_once_under_its_final_name(
     store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.clear()
@@ -266,7 +268,7 @@ def test_an_object_is_written_once_and_under_its_name_only(
     assert folder.names() == ["a"]
 
 
-def test_a_bucket_is_emptied_and_not_removed(
+def test_remove_all_empties_a_bucket_without_removing_it(
     store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in store.environment.items():

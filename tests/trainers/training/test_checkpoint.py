@@ -44,7 +44,7 @@ def newest_epoch(checkpoints: Checkpoints) -> int | None:
     return epoch
 
 
-def test_the_newest_is_found_and_two_are_kept(tmp_path: Path) -> None:
+def test_the_newest_checkpoint_is_found_and_two_are_kept(tmp_path: Path) -> None:
     checkpoints = stored(tmp_path / "run" / "1", 1, 2, 3, 8, 9, 10)
     assert newest_epoch(checkpoints) == 10
     assert sorted(path.name for path in (tmp_path / "run" / "1").iterdir()) == [
@@ -118,7 +118,7 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_file_that_is_not_right_is_passed_over_for_the_one_before(
+def test_an_invalid_checkpoint_is_skipped_for_the_one_before(
     tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
     checkpoints = stored(tmp_path, 1, 2)
@@ -135,7 +135,7 @@ def two_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @settings(max_examples=40, deadline=None)
 @given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7), digest=st.booleans())
-def test_no_flipped_bit_goes_unnoticed(
+def test_no_flipped_bit_of_a_checkpoint_goes_unnoticed(
     two_checkpoints: Path, where: float, bit: int, digest: bool
 ) -> None:
     path = two_checkpoints / "checkpoint-2.pt"
@@ -151,7 +151,7 @@ def test_no_flipped_bit_goes_unnoticed(
     assert newest_epoch(Checkpoints(RUN, open_folder(two_checkpoints))) == 2
 
 
-def test_the_newest_of_all_attempts_counts_and_earlier_ones_are_left_alone(
+def test_the_newest_checkpoint_of_all_attempts_is_used(
     tmp_path: Path,
 ) -> None:
     stored(tmp_path / "1", 1, 2, 3)
@@ -167,14 +167,14 @@ def test_the_newest_of_all_attempts_counts_and_earlier_ones_are_left_alone(
     assert (tmp_path / "1" / "checkpoint-3.pt").is_file()
 
 
-def test_discarding_leaves_the_weights(tmp_path: Path) -> None:
+def test_discarding_checkpoints_keeps_the_weights(tmp_path: Path) -> None:
     checkpoints = stored(tmp_path, 1, 2)
     save_weights(open_folder(tmp_path), RUN, {"w": torch.ones(2)})
     checkpoints.discard()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["weights.pt", "weights.pt.sha256"]
 
 
-def test_a_write_that_stops_midway_leaves_the_old_file(
+def test_an_interrupted_write_leaves_the_old_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoints = stored(tmp_path, 1)
@@ -203,7 +203,7 @@ def test_a_failed_write_leaves_no_temporary_file(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_is_on_the_disk_before_it_has_its_name(
+def test_a_file_is_fsynced_before_it_is_renamed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events: list[str] = []
@@ -226,7 +226,7 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_new_folder_is_on_the_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_folder_is_fsynced_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[tuple[str, str]] = []
     fsync, mkdir = os.fsync, os.mkdir
 
@@ -267,7 +267,7 @@ def store_as_checkpoint(path: Path, content: object) -> None:
     digest_of(path).write_text(hashlib.sha256(buffer.getvalue()).hexdigest())
 
 
-def test_a_pickle_with_code_is_not_run(tmp_path: Path) -> None:
+def test_a_pickle_with_code_is_not_executed(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint-1.pt"
     store_as_checkpoint(path, {"run_id": RUN, "epoch": 1, "state": Shout(tmp_path / "ran")})
     assert Checkpoints(RUN, open_folder(tmp_path)).newest() is None
@@ -277,7 +277,7 @@ def test_a_pickle_with_code_is_not_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [Shout(Path("ran")), {"run_id": RUN, "epoch": 2}])
-def test_a_whole_file_that_is_no_checkpoint_is_passed_over(tmp_path: Path, content: object) -> None:
+def test_a_complete_file_that_is_no_checkpoint_is_skipped(tmp_path: Path, content: object) -> None:
     checkpoints = stored(tmp_path, 1)
     store_as_checkpoint(tmp_path / "checkpoint-2.pt", content)
     assert newest_epoch(checkpoints) == 1
@@ -295,7 +295,7 @@ def test_weights_come_from_the_first_folder_that_has_valid_ones(tmp_path: Path) 
     assert not loaded.diverged
 
 
-def test_missing_weights_are_an_error_that_says_where_and_why(tmp_path: Path) -> None:
+def test_missing_weights_are_an_error_saying_where_and_why(tmp_path: Path) -> None:
     save_weights(open_folder(tmp_path / "other"), OTHER_RUN, {"w": torch.ones(1)})
     save_weights(open_folder(tmp_path / "bad"), RUN, {"w": torch.ones(1)})
     flip_one_bit(tmp_path / "bad" / "weights.pt")

@@ -28,7 +28,7 @@ print(faults())
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
 @pytest.mark.slow
-def test_what_was_freed_is_used_again() -> None:
+def test_freed_memory_is_reused() -> None:
     taken = {
         how: int(
             subprocess.run(

@@ -38,7 +38,7 @@ def raised_by_python() -> BaseException:
 
 
 @pytest.mark.parametrize("error", [raised_by_torch(), raised_by_numpy(), raised_by_python()])
-def test_an_allocation_that_fails_is_a_lack_of_memory(error: BaseException) -> None:
+def test_a_failed_allocation_counts_as_out_of_memory(error: BaseException) -> None:
     assert is_out_of_memory(error)
 
 
@@ -61,7 +61,7 @@ def test_an_allocation_that_fails_is_a_lack_of_memory(error: BaseException) -> N
     ],
     ids=str,
 )
-def test_errors_of_devices_count_as_out_of_memory(error: BaseException) -> None:
+def test_device_memory_errors_count_as_out_of_memory(error: BaseException) -> None:
     assert is_out_of_memory(error)
 
 
@@ -90,7 +90,7 @@ def raised_by(act: Callable[[], None]) -> BaseException:
     return caught.value
 
 
-def test_an_error_raised_from_a_lack_of_memory_is_one_too() -> None:
+def test_an_error_caused_by_out_of_memory_counts_too() -> None:
     def explain() -> None:
         try:
             raise torch.OutOfMemoryError("CUDA out of memory")
@@ -100,7 +100,7 @@ def test_an_error_raised_from_a_lack_of_memory_is_one_too() -> None:
     assert is_out_of_memory(raised_by(explain))
 
 
-def test_an_error_while_handling_one_is_a_failure_of_its_own() -> None:
+def test_an_error_while_handling_out_of_memory_does_not_count() -> None:
     def stumble() -> None:
         try:
             raise MemoryError
@@ -110,7 +110,7 @@ def test_an_error_while_handling_one_is_a_failure_of_its_own() -> None:
     assert not is_out_of_memory(raised_by(stumble))
 
 
-def test_torch_is_not_imported_to_find_out() -> None:
+def test_is_out_of_memory_does_not_import_torch() -> None:
     code = """
         import sys
         from trainers.training.out_of_memory import is_out_of_memory

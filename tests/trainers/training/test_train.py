@@ -74,7 +74,7 @@ def plain(small: Small) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("stops", [[1], [2], [3], [1, 2]], ids=str)
-def test_a_continued_run_has_the_bits_of_one_never_stopped(
+def test_a_continued_run_is_bit_identical(
     small: Small, plain: dict[str, Any], tmp_path: Path, stops: list[int]
 ) -> None:
     continued = interrupted(small(), tmp_path, stops)
@@ -92,7 +92,7 @@ def test_a_continued_run_has_the_bits_of_one_never_stopped(
     ],
     ids=["trainable", "bf16", "flips", "nesterov"],
 )
-def test_so_has_a_continued_run_of_another_kind(
+def test_a_continued_run_is_bit_identical_under_other_options(
     small: Small, plain: dict[str, Any], tmp_path: Path, change: dict[str, Any]
 ) -> None:
     config = small(**change)
@@ -102,7 +102,7 @@ def test_so_has_a_continued_run_of_another_kind(
 
 
 @pytest.mark.parametrize("stops", [[1], [3], [1, 2]], ids=str)
-def test_so_has_one_whose_files_are_kept_elsewhere(
+def test_a_run_continued_from_an_object_store_is_bit_identical(
     small: Small,
     plain: dict[str, Any],
     tmp_path: Path,
@@ -122,7 +122,9 @@ def test_so_has_one_whose_files_are_kept_elsewhere(
             assert again == plain["evaluations"]
 
 
-def test_a_stop_comes_after_the_checkpoint_is_stored(small: Small, tmp_path: Path) -> None:
+def test_a_requested_stop_comes_after_the_checkpoint_is_stored(
+    small: Small, tmp_path: Path
+) -> None:
     run_id = RunConfig.model_validate(small()).run_id
     folder = open_folder(tmp_path)
     for epoch in (1, 2, 3):
@@ -147,7 +149,7 @@ class Heart:
             raise KeyboardInterrupt
 
 
-def test_each_step_and_each_batch_of_an_evaluation_is_a_sign_of_life(
+def test_every_step_and_evaluation_batch_calls_the_heartbeat(
     small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = open_folder(tmp_path)
@@ -164,14 +166,14 @@ def test_each_step_and_each_batch_of_an_evaluation_is_a_sign_of_life(
     assert heart.count == 3 * 5
 
 
-def test_who_listens_for_signs_of_life_may_end_training(small: Small, tmp_path: Path) -> None:
+def test_an_exception_in_the_heartbeat_ends_training(small: Small, tmp_path: Path) -> None:
     heart = Heart(6)
     with pytest.raises(KeyboardInterrupt):
         train(small(), folder=open_folder(tmp_path), heartbeat=heart.beat)
     assert open_folder(tmp_path).names() == ["checkpoint-1.pt", "checkpoint-1.pt.sha256"]
 
 
-def test_a_damaged_checkpoint_costs_an_epoch_but_no_bit(
+def test_a_damaged_checkpoint_costs_an_epoch_but_keeps_the_result(
     small: Small, plain: dict[str, Any], tmp_path: Path
 ) -> None:
     with pytest.raises(TrainingStopped):
@@ -185,7 +187,7 @@ def test_a_damaged_checkpoint_costs_an_epoch_but_no_bit(
     assert numbers(continued) == numbers(plain)
 
 
-def test_neither_global_generators_nor_other_runs_matter(
+def test_training_does_not_depend_on_global_generators_or_other_runs(
     small: Small, plain: dict[str, Any]
 ) -> None:
     torch.manual_seed(12345)
@@ -197,13 +199,13 @@ def test_neither_global_generators_nor_other_runs_matter(
     assert other["epochs"][0]["train_loss"] != plain["epochs"][0]["train_loss"]
 
 
-def test_evaluations_asked_for_do_not_change_training(small: Small, plain: dict[str, Any]) -> None:
+def test_requested_evaluations_do_not_change_training(small: Small, plain: dict[str, Any]) -> None:
     fewer = run(small(), EVALUATIONS[1:2], data_dir=NO_DATA)
     assert fewer["weights_sha256"] == plain["weights_sha256"]
     assert fewer["evaluations"] == plain["evaluations"][1:2]
 
 
-def test_the_summary_follows_from_the_epochs(small: Small) -> None:
+def test_result_summary_values_follow_from_the_epochs(small: Small) -> None:
     result = train(
         small(training={"epochs": 6, "batch_size": 32, "optimizer": {"lr": 1.0}}, seed=3)
     )
@@ -225,9 +227,7 @@ def test_the_summary_follows_from_the_epochs(small: Small) -> None:
     assert result["parameters"] == RunConfig.model_validate(small()).parameters
 
 
-def test_fewer_tests_change_nothing_but_what_they_would_have_said(
-    small: Small, plain: dict[str, Any]
-) -> None:
+def test_testing_less_often_does_not_change_training(small: Small, plain: dict[str, Any]) -> None:
     result = train(small(training={"epochs": 3, "batch_size": 64, "test_every": 2}))
     assert result["weights_sha256"] == plain["weights_sha256"]
     without = {**plain["epochs"][0], "test_accuracy": None, "test_loss": None}
@@ -238,7 +238,7 @@ def test_fewer_tests_change_nothing_but_what_they_would_have_said(
     assert result["test_accuracy"] == plain["test_accuracy"]
 
 
-def test_the_best_epoch_is_the_first_of_equals_and_need_not_be_the_last(
+def test_the_best_epoch_is_the_first_of_equals(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A loss that is infinite midway is no divergence: the network recovers.
@@ -253,7 +253,7 @@ def test_the_best_epoch_is_the_first_of_equals_and_need_not_be_the_last(
     assert not result["diverged"]
 
 
-def test_the_digits_are_learned(small: Small) -> None:
+def test_training_learns_the_digits(small: Small) -> None:
     result = train(
         small(
             model={"name": "zerosnet", "depth": 8, "width": 8},
@@ -266,9 +266,7 @@ def test_the_digits_are_learned(small: Small) -> None:
     assert not result["diverged"]
 
 
-def test_one_step_is_stochastic_gradient_descent_as_written_down(
-    small: Small, tmp_path: Path
-) -> None:
+def test_one_training_step_is_sgd_as_documented(small: Small, tmp_path: Path) -> None:
     """Two full batches without augmentation, each a step, against the update rule by hand."""
     lr, momentum, decay = 0.05, 0.8, 0.01
     config = small(
@@ -303,7 +301,7 @@ def test_one_step_is_stochastic_gradient_descent_as_written_down(
 HUGE = {"epochs": 4, "batch_size": 64, "optimizer": {"lr": 1e6}}
 
 
-def test_divergence_is_a_finding(small: Small, tmp_path: Path) -> None:
+def test_a_diverged_run_is_a_valid_result(small: Small, tmp_path: Path) -> None:
     result = train(small(training=HUGE), folder=open_folder(tmp_path))
     assert result["diverged"] is True
     epoch = result["diverged_epoch"]
@@ -327,7 +325,7 @@ def test_divergence_is_a_finding(small: Small, tmp_path: Path) -> None:
     assert all(e["accuracy"] is e["loss"] is None for e in result["evaluations"])
 
 
-def test_the_best_epoch_before_a_divergence_is_kept(
+def test_the_best_epoch_before_divergence_is_kept(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def rate(self: Any, epoch: int) -> float:
@@ -342,14 +340,14 @@ def test_the_best_epoch_before_a_divergence_is_kept(
     assert result["images_per_second"] == pytest.approx(160 / result["epochs"][0]["seconds"])
 
 
-def test_a_diverged_run_stays_so_when_it_is_continued(small: Small, tmp_path: Path) -> None:
+def test_a_continued_diverged_run_stays_diverged(small: Small, tmp_path: Path) -> None:
     config = small(training=HUGE)
     whole = train(config)
     continued = interrupted(config, tmp_path, [whole["diverged_epoch"]])
     assert numbers(continued) == numbers(whole)
 
 
-def test_a_network_that_its_last_step_spoiled_has_diverged(small: Small) -> None:
+def test_a_network_non_finite_after_its_last_step_has_diverged(small: Small) -> None:
     one_step = {"epochs": 1, "batch_size": 160, "optimizer": {"lr": 1e38}}
     result = train(small(training=one_step))
     assert result["test_loss"] is None
@@ -357,7 +355,7 @@ def test_a_network_that_its_last_step_spoiled_has_diverged(small: Small) -> None
 
 
 @pytest.mark.parametrize("scheme", [{"alpha": [1], "beta": 1, "trainable": True}])
-def test_a_diverged_network_with_learned_coefficients_is_a_finding_too(
+def test_a_diverged_run_with_learned_coefficients_is_a_valid_result(
     small: Small, tmp_path: Path, scheme: dict[str, Any]
 ) -> None:
     infinite = {"epochs": 2, "batch_size": 64, "optimizer": {"lr": 3e38, "weight_decay": 3e38}}
@@ -366,7 +364,7 @@ def test_a_diverged_network_with_learned_coefficients_is_a_finding_too(
     assert result["learned_coefficients"][0] == [None, None]
 
 
-def test_evaluating_stored_weights_gives_the_bits_of_training(
+def test_evaluating_stored_weights_is_bit_identical_to_training(
     small: Small, plain: dict[str, Any], tmp_path: Path
 ) -> None:
     folders = [open_folder(tmp_path / name) for name in ("1", "2")]
@@ -376,7 +374,7 @@ def test_evaluating_stored_weights_gives_the_bits_of_training(
     assert len({e["evaluation_id"] for e in again}) == 3
 
 
-def test_evaluating_stored_weights_gives_the_bits_of_training_in_bf16(
+def test_evaluating_stored_weights_in_bf16_is_bit_identical_to_training(
     small: Small, plain: dict[str, Any], tmp_path: Path
 ) -> None:
     config = small(precision="bf16")
@@ -394,7 +392,7 @@ def test_evaluating_stored_weights_gives_the_bits_of_training_in_bf16(
         assert one["loss"] != other["loss"]
 
 
-def test_evaluations_added_to_a_diverged_run_are_null_too(small: Small, tmp_path: Path) -> None:
+def test_evaluations_added_to_a_diverged_run_are_null(small: Small, tmp_path: Path) -> None:
     config = small(training=HUGE)
     result = train(config, folder=open_folder(tmp_path))
     again = evaluate_stored(config, EVALUATIONS, data_dir=NO_DATA, folders=[open_folder(tmp_path)])
@@ -402,7 +400,7 @@ def test_evaluations_added_to_a_diverged_run_are_null_too(small: Small, tmp_path
 
 
 @pytest.mark.parametrize("name", ["preresnet", "lm_resnet", "tm_resnet"])
-def test_every_architecture_trains(small: Small, name: str) -> None:
+def test_every_model_trains(small: Small, name: str) -> None:
     config = small(
         model={"name": name, "depth": 14, "width": 2},
         dataset={"name": "digits", "subset": 64},

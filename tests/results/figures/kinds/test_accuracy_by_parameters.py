@@ -70,7 +70,7 @@ def test_a_network_that_always_diverged_is_a_cross_at_its_size(networks):
     assert [len(points) for points in lines(axes).values()] == [2]
 
 
-def test_datasets_are_panels(networks):
+def test_every_dataset_has_a_panel_over_parameters(networks):
     rows = [*family(networks, 90, 92), *family(networks, 80, 81, dataset="fashion_mnist")]
     axes = draw("accuracy_by_parameters", rows).axes
     assert [a.get_title() for a in axes] == ["digits", "fashion_mnist"]
