@@ -5,10 +5,10 @@ Each raises DatasetMissingError if the files are nowhere to be found, or are dam
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from trainers.data import files
 from trainers.data.files import Arrays
@@ -33,11 +33,19 @@ def _splits(arrays: tuple[Arrays, Arrays]) -> tuple[Split, Split]:
 
 def digits(_: Path) -> tuple[Split, Split]:
     """The 1,797 8x8 digits inside scikit-learn (UCI optical recognition of handwritten digits)."""
-    stored = load_digits()
-    order = shuffle(len(stored.images), _DIGITS_SHUFFLE)
-    # Stored as counts of ink, 0..16.
-    images = np.rint(stored.images[order, None] * (255 / 16)).astype(np.uint8)
-    labels = stored.target[order].astype(np.int64)
+    # What sklearn.datasets.load_digits reads: importing that takes a second, most of it for scipy.
+    found = find_spec("sklearn")
+    package = None if found is None or found.origin is None else Path(found.origin).parent
+    if package is None or not (file := package / "datasets/data/digits.csv.gz").is_file():
+        raise DatasetMissingError(
+            "the digits are not on this machine: no scikit-learn is installed that has its"
+            " datasets/data/digits.csv.gz"
+        )
+    # (1797, 65): counts of ink, 0..16, of 8x8 pixels, and the label.
+    stored = np.loadtxt(file, delimiter=",", dtype=np.uint8)
+    stored = stored[shuffle(len(stored), _DIGITS_SHUFFLE)]
+    images = np.rint(stored[:, :64].reshape(-1, 1, 8, 8) * (255 / 16)).astype(np.uint8)
+    labels = stored[:, 64].astype(np.int64)
     return (
         Split(images[:_DIGITS_TRAINING], labels[:_DIGITS_TRAINING]),
         Split(images[_DIGITS_TRAINING:], labels[_DIGITS_TRAINING:]),

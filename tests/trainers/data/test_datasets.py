@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep_plugins import Registry, UnknownNameError
-from trainers.data import loading
+from trainers.data import loading, readers
 from trainers.data.datasets import DATASETS, Dataset
 from trainers.data.loading import Split, load, training_subset
 from trainers.data.readers import DEBIAN_FASHION_MNIST
@@ -105,6 +105,19 @@ class TestDigits:
         made = sorted(zip(np.rint(images * (16 / 255)).tolist(), labels.tolist(), strict=True))
         assert made == sorted(zip(original.data.tolist(), original.target.tolist(), strict=True))
         assert images.max() == 255
+
+    def test_reading_digits_does_not_import_scikit_learn(self):
+        code = (
+            "import sys; from pathlib import Path; from trainers.data.readers import digits\n"
+            "digits(Path()); print(*sorted({'scipy', 'sklearn'} & set(sys.modules)))"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert (done.stdout, done.stderr) == ("\n", "")
+
+    def test_digits_without_scikit_learn_are_missing(self, tmp_path, monkeypatch):
+        monkeypatch.setitem(sys.modules, "sklearn", None)
+        with pytest.raises(DatasetMissingError, match=r"no scikit-learn .*digits\.csv\.gz"):
+            readers.digits(tmp_path)
 
     def test_the_digits_split_is_pinned(self, tmp_path):
         train, test = load("digits", tmp_path)
