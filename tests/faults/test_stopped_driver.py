@@ -16,7 +16,7 @@ from attempts_by_driver import DrivenAttempt, Watch
 from drivers import Driver, Sweep, Undisturbed
 from figures import Figure, Times
 
-LEASE_SECONDS = 2.0
+LEASE_SECONDS = 5.0
 
 SHORT_LEASES = (sys.executable, str(short_lease.__file__), str(LEASE_SECONDS))
 
