@@ -13,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import trainers.models.building
 import trainers.training.train  # noqa: F401 (for the forked processes)
 from trainers.data.loading import load
-from trainers.run import prepare_torch, read_result, run
+from trainers.run import prepare_torch, provenance, read_result, run
 from trainers.storage import open_folder
 
 STEPS = ("mkdir", "fsync", "replace", "unlink")
@@ -27,6 +28,7 @@ def main(config_file: str, root: str) -> None:
     config = json.loads(Path(config_file).read_text())
     prepare_torch(1)
     load("digits", Path(root))
+    provenance("cpu", 1)
     steps = json.loads(in_a_child(lambda: count_steps(config, Path(root) / "counted")))
     outcomes = []
     for number, name in enumerate(steps):

@@ -42,8 +42,10 @@ import results.store.store
 import sweeper.commands
 import sweeper.executors.inline
 import sweeper.scheduling.scheduler  # noqa: F401
+import trainers.models.building
 import trainers.run
 import trainers.training.checkpoint
+import trainers.training.train
 from sweeper import cli
 
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{16}\.tmp")

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 
 def build(
@@ -48,6 +47,8 @@ def measure(
     Args:
         size: pixels a side of an image.
     """
+    # Imports a GPU compiler, which a worker has no use for: half a second.
+    from torch.utils.flop_counter import FlopCounterMode
 
     def on(device: str) -> tuple[int, int]:
         with torch.device(device):
