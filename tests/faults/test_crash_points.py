@@ -26,7 +26,8 @@ KILLED = -signal.SIGKILL
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
-    return drivers.write_spec(tmp_path_factory.mktemp("spec"), runs=2, epochs=3)
+    folder = tmp_path_factory.mktemp("spec")
+    return drivers.write_spec(folder, runs=2, epochs=3, trainer=drivers.UNPACED)
 
 
 @pytest.fixture
