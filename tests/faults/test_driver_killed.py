@@ -149,6 +149,8 @@ def test_training_is_bit_identical_after_a_killed_driver(
     undisturbed: Undisturbed,
     figure: Figure,
 ) -> None:
+    if database == "postgres" and times(0, 1) == 0:
+        pytest.skip("the database makes no difference to bits; SWEEP_FAULTS=full tests it")
     sweep = drivers.write_spec(tmp_path, runs=times(2, 40), epochs=6, trainer=drivers.REAL)
     killed_and_finished(
         sweep, "inline", times(2, 50), home, db, database, chance, undisturbed, figure
@@ -175,7 +177,7 @@ def test_workers_that_outlive_their_driver_change_nothing(
 def test_a_truncated_checkpoint_is_skipped(
     tmp_path: Path, home: Path, undisturbed: Undisturbed
 ) -> None:
-    sweep = drivers.write_spec(tmp_path, runs=2, epochs=8, trainer=drivers.REAL)
+    sweep = drivers.write_spec(tmp_path, runs=2, epochs=6, trainer=drivers.REAL)
     expected = undisturbed(sweep)
     with Driver(sweep.spec, home) as driver:
         driver.wait_until(lambda: drivers.some_run_is_half_trained(home))
