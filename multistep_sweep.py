@@ -10,7 +10,7 @@ import sys
 
 PACKAGES = {"sweeper", "trainers", "results", "sweep_plugins"}
 
-# Python's own tests: nobody imports them, and many projects have a folder of that name.
+# Python's own tests: no program imports them, and many projects have a folder of that name.
 _NEVER_IMPORTED = {"test"}
 
 

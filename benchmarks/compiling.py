@@ -3,7 +3,7 @@
     python benchmarks/compiling.py [--depths 20 56] [--precisions fp32 bf16]
 
 Each time in a fresh process on one thread: with an empty folder of graphs (`made`), then with the
-graphs on disk (`found`); beside them the images a second of training steps and of forward passes,
+graphs on disk (`found`); along with the images a second of training steps and of forward passes,
 plain and compiled in turns, in the second process. `pays_after` is how many training images it
 takes until the time saved is the time that making the graphs took.
 """

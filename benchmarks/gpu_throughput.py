@@ -4,7 +4,7 @@
 
 docs/gpu.md says what each lane is, and what its figure is for. Lanes take turns, round by round; a
 figure is the median of the rounds, a ratio the median of the rounds' ratios. The table comes last;
-the report is written anew after every row, so that a run that is cut short leaves what it had.
+the report is rewritten after every row, so that a run that is cut short leaves what it had.
 
 It needs torch, torchvision, numpy, pydantic, rfc8785 and this repository's package `trainers`,
 which PYTHONPATH=. provides.

@@ -6,7 +6,7 @@ from trainers.config.job import TrainingJob, TrainingResult
 
 
 def nothing(job: TrainingJob) -> TrainingResult:
-    """One epoch that nobody trained."""
+    """One epoch without training."""
     return {
         "parameters": job.config.parameters,
         "test_accuracy": 50.0,

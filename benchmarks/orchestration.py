@@ -1,4 +1,4 @@
-"""What happens around a run: `sweep run` beside what people would use instead.
+"""What happens around a run: `sweep run` compared with what people would use instead.
 
     pip install '.[peers]'
     python benchmarks/orchestration.py                  # all four, one after the other
@@ -14,7 +14,7 @@ trial's result where it can be asked for afterwards:
 - `tune`: Ray Tune with a function that reports once;
 - `optuna`: one process, a grid sampler, SQLite.
 
-Starting Ray is not counted, of anybody.
+Starting Ray is not counted for any of them.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ evaluations:
 
 
 def planned(count: int) -> tuple[list[NewRun], list[NewEvaluation]]:
-    """So many runs: every scheme, depth and dataset of SPEC, with as many seeds as it takes."""
+    """`count` runs: every scheme, depth and dataset of SPEC, with as many seeds as it takes."""
     spec = spec_from_text(SPEC, "benchmark")
     kinds = [new_run(config) for config in spec.configs]
     made = []
@@ -288,7 +288,7 @@ def _percentiles(seconds: list[float]) -> str:
 
 
 def _read_until(url: str, deadline: float, counts: Any, errors: Any) -> None:
-    """What people do beside a sweep: reports, its status, one run in full."""
+    """What people do while a sweep runs: reports, its status, one run in full."""
     done = 0
     try:
         with Queries.open(url) as queries:
@@ -303,7 +303,7 @@ def _read_until(url: str, deadline: float, counts: Any, errors: Any) -> None:
 
 
 def time_readers(url: str, readers: int = 8, seconds: float = 60.0) -> None:
-    """One writer that commits 20 runs a second beside readers that never pause."""
+    """One writer that commits 20 runs a second alongside readers that never pause."""
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, Store.open(url) as store:
         counts, errors = manager.list(), manager.list()
@@ -330,7 +330,7 @@ def time_readers(url: str, readers: int = 8, seconds: float = 60.0) -> None:
         for process in processes:
             process.join()
         print(
-            f"  {readers} readers beside one writer for {seconds:.0f} s: commit"
+            f"  {readers} readers and one writer for {seconds:.0f} s: commit"
             f" {_percentiles(commits)}; claim {_percentiles(claims)}; {sum(counts)} rounds of"
             f" reading; errors: {list(errors)}"
         )

@@ -1,4 +1,4 @@
-"""Memory for activations: RevNet that computes them again beside the same network that keeps them.
+"""Memory for activations: RevNet that recomputes them compared with the same network storing them.
 
     python benchmarks/revnet_memory.py [--depths 38 74 110 218] [--batch 32] [--rounds 3]
 

@@ -62,7 +62,7 @@ class SavedActivations:
 
 
 class _Held:
-    """A saved tensor; while autograd has this, nobody else gets the tensor's memory."""
+    """A saved tensor; while autograd has this, the tensor's memory is not reused."""
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor

@@ -49,7 +49,7 @@ zip: {{training.epochs: {epochs}, seed: {seeds}}}
 def sweep(
     folder: Path, trainer: str, epochs: list[int], schemes: int = 1
 ) -> Iterator[subprocess.Popen[str]]:
-    """`sweep run` at work, of one run for each of `epochs` and of so many schemes."""
+    """A running `sweep run`, with one run for each of `epochs` and of `schemes` schemes."""
     text = SPEC.format(
         trainer=trainer,
         epochs=epochs,

@@ -1,4 +1,4 @@
-"""Training images a second: this project's trainer beside a plain PyTorch loop, in one run.
+"""Training images a second: this project's trainer compared with a plain PyTorch loop, in one run.
 
     python benchmarks/train_throughput.py [--depth 20] [--images 1024] [--rounds 15]
 

@@ -146,13 +146,13 @@ class ArchiveError(ResultsError):
 
 
 class ArchiveExistsError(ArchiveError):
-    """Something is in the way of a new archive."""
+    """The target of a new archive exists already."""
 
     def __init__(self, path: object, *, asked_to_replace: bool) -> None:
         if asked_to_replace:
             problem = "is no archive: it is not replaced"
         else:
-            problem = "exists already (--replace writes an archive anew)"
+            problem = "exists already (--replace overwrites an archive)"
         super().__init__(f"{path} {problem}; choose another place with --output")
 
 

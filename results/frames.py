@@ -181,7 +181,7 @@ class Results:
 
 
 def _own(table: Table) -> list[str]:
-    """What a table has beside the run that it is about."""
+    """The columns of a table other than those of its run."""
     return [column.name for column in table.c if column.name != "run_id"]
 
 

@@ -1,6 +1,6 @@
 """What a metric is: its unit, which way is better, how its numbers are written.
 
-Whoever shows or tests numbers gets the `Metric` with the column or the report. It is made where
+Code that shows or tests numbers gets the `Metric` with the column or the report. It is made where
 the column is known: in `results.run_columns` for a run's own, below for the others.
 """
 

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 STATES = ("queued", "running", "done", "failed", "cancelled")
 
-#: Why an attempt ended without a result, where somebody said so: the trainer raised; the device's
+#: Why an attempt ended without a result, if it is known: the trainer raised; the device's
 #: memory was full; the worker's process or node vanished; the worker's heartbeat stopped; the
-#: driver vanished; somebody asked for an end.
+#: driver vanished; a user asked for it to end.
 FAULTS = (
     "trainer_error",
     "out_of_memory",

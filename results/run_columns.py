@@ -30,7 +30,7 @@ class RunColumn(Metric):
             writes, so that it is null until the run is done; or the store, which notes what
             becomes of the run.
         stored_as: its name in the table `runs`, where that is another.
-        key: whether it is a key of the run in JSON; the others are told of a single run only.
+        key: whether it is a key of the run in JSON; the others are given for a single run only.
         reported: whether a worker's result has to give it always, or may say null; None: it has
             no place there.
         nullable: whether the database takes null for it.
@@ -40,7 +40,7 @@ class RunColumn(Metric):
         reproducible: equal for two trainings of one run.
         identifies: part of what people call the run.
         of_scheme: follows from a scheme's coefficients; of a learned one, each block has its own.
-        repeated: views repeat it beside what was measured of the run.
+        repeated: views repeat it next to the measurements of the run.
         config_path: where the config says the same.
         by_default: in a report where no metric is named.
         on_page: on the page of the run.
@@ -190,8 +190,8 @@ NAMED_KEYS = tuple(column.name for column in RUN_COLUMNS if column.key)
 #: The keys of a run in JSON, in order.
 RUN_KEYS = (*NAMED_KEYS, "evaluations")
 
-#: What follows the keys, the config among them, where one run is told in full.
+#: What follows the keys, the config among them, where one run is shown in full.
 DETAIL_KEYS = ("config", *(column.name for column in RUN_COLUMNS if not column.key))
 
-#: The metrics of a report that names none, beside the evaluations.
+#: The metrics of a report that names none, in addition to the evaluations.
 DEFAULT_METRICS = tuple(column.name for column in RUN_COLUMNS if column.by_default)

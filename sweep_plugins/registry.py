@@ -69,7 +69,7 @@ class Registry(Mapping[str, T], Generic[T]):
         return _package(point) if point else None
 
     def shipped(self, name: str) -> T:
-        """What ships with us under this name, whoever else takes it. Raises KeyError."""
+        """The built-in entry of this name, even if a plugin takes the name. Raises KeyError."""
         own = self.own[name]
         return cast(T, pkgutil.resolve_name(own) if isinstance(own, str) else own)
 

@@ -20,7 +20,7 @@ class Home:
         storage: absolute path or fsspec URL; one folder for each run, and in it one for each
             attempt.
 
-    Raises RequestError for a path such as ~nobody.
+    Raises RequestError for a path such as ~no_such_user.
     """
 
     folder: Path

@@ -80,7 +80,7 @@ class Bench:
         return run.digest()
 
     def digest(self, run: Run) -> str:
-        """Of a run that starts anew, when weights are compared."""
+        """Of a run that restarts, when weights are compared."""
         return digest_after(run, self.check_steps)
 
     def rate(self, step: Callable[[], int], warm_up: int = 3) -> float:

@@ -63,7 +63,7 @@ class Failing:
 
 
 def digests_together(runs: Sequence[Run], steps: int) -> list[str]:
-    """Of runs that start anew and take so many steps side by side."""
+    """Of runs that restart and take `steps` steps side by side."""
     for run in runs:
         run.restart()
     pack = RoundRobin(runs)

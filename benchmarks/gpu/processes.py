@@ -35,7 +35,7 @@ class Order:
     Attributes:
         precision: of the run to step.
         together: how many processes wait for each other before they start.
-        steps: a digest after so many steps from the start; None to measure.
+        steps: a digest after this many steps from the start; None to measure.
         seconds: to measure for.
     """
 
@@ -165,7 +165,7 @@ def _work(
             run = runs[order.precision]
             connection.send((None, _obey(order, run, barriers[order.together], place)))
     except EOFError:
-        return  # whoever gave orders is gone
+        return  # the parent process is gone
     except BaseException:
         connection.send((traceback.format_exc(), None))
         raise

@@ -59,9 +59,9 @@ class Report:
 
     def save(self, path: Path) -> None:
         """Replace the file as a whole, so that a run that is cut short leaves what it had."""
-        beside = path.with_name(f"{path.name}.part")
-        beside.write_text(json.dumps(self.to_json(), indent=1) + "\n")
-        beside.replace(path)
+        temporary = path.with_name(f"{path.name}.part")
+        temporary.write_text(json.dumps(self.to_json(), indent=1) + "\n")
+        temporary.replace(path)
 
     def table(self) -> str:
         """One line for each row of the report, and one for all that is wrong."""

@@ -287,7 +287,7 @@ def fused_run(
 
 
 def digest_after(run: Run, steps: int) -> str:
-    """Of a run that starts anew and takes so many steps."""
+    """Of a run that restarts and takes `steps` steps."""
     run.restart()
     for _ in range(steps):
         run.step()

@@ -219,8 +219,8 @@ def _exact_rank_sum_p(joint: Ranks, size: int) -> float:
     choices[0, 0] = 1
     for rank in doubled:
         choices[1:, rank:] += choices[:-1, :-rank].copy()
-    share = choices[size] / choices[size].sum()
-    tail = min(share[: observed + 1].sum(), share[observed:].sum())
+    probabilities = choices[size] / choices[size].sum()
+    tail = min(probabilities[: observed + 1].sum(), probabilities[observed:].sum())
     return min(1.0, 2 * float(tail))
 
 

@@ -19,7 +19,7 @@ _PARTIAL = ".partial"
 def atomic_path(target: Path, replaceable: Callable[[Path], bool] | None = None) -> Iterator[Path]:
     """Where to write a file or folder that gets the name `target` when the block ends well.
 
-    Until then it lies in a hidden folder beside it; an error removes that, and what a killed
+    Until then it lies in a hidden folder next to it; an error removes that, and what a killed
     process left is removed by the next one with the same target. What is written must be on disk
     by the end of the block. A file at `target` is replaced if `replaceable` says so of it.
 

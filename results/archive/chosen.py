@@ -23,7 +23,7 @@ from results.schema.tables import (
 Row = dict[str, Any]
 
 ARCHIVED: Final = tuple(table for table in metadata.sorted_tables if table is not drivers)
-"""What an archive holds; what a row refers to stands in an earlier table. A driver is nobody
+"""What an archive holds; what a row refers to stands in an earlier table. A driver means nothing
 elsewhere."""
 
 # Rows with JSON can take kilobytes each, rows of numbers some tens of bytes.

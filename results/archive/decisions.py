@@ -68,7 +68,7 @@ def decide(
     if here["state"] == "done":
         return _beside_done(stays, run, here)
     if here["state"] == "running":
-        # Its driver holds it by the attempt's number, which nobody else may raise.
+        # Its driver holds it by the attempt's number, which no other process may raise.
         news = run["state"] == "done" or known < len(tried)
         return _left_out(stays, "running", run, here, ()) if news else stays
     return _joined(run, tried, here, tried_here, matched, exported_at)

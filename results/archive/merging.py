@@ -48,7 +48,7 @@ def merge(
     An attempt is the same if its run, its start and what both know of its provenance agree.
     Attempts that are not known here are added after those that are, with new numbers, and a
     run's attempt is the one that made its result; a run that is done here gains none. A run that
-    gains attempts counts its faults anew.
+    gains attempts has its faults counted from zero again.
 
     Measurements are matched by run and evaluation, evaluations by id, sweeps by name: what
     `merging_sweeps.merge_sweeps` says. `names` gives sweeps of the archive another name here.

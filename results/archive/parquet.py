@@ -39,7 +39,7 @@ def export(connection: Connection, folder: Path, names: Sequence[str] = ()) -> d
     Returns the rows by table. The same content gives the same bytes. The folder appears under its
     name when it is complete. `connection` and `names` as in `results.archive.writing.export`.
 
-    Raises UnknownSweepError; ArchiveExistsError if something is in the way; ArchiveError if the
+    Raises UnknownSweepError; ArchiveExistsError if the target exists already; ArchiveError if the
     folder cannot be written, or the database holds a value of the wrong type.
     """
     chosen = Chosen(connection, names)
@@ -101,8 +101,8 @@ def _array(column: Column[Any], rows: Sequence[Row], chosen: Chosen) -> Any:
         return pa.array(values, type=_type(column))
     except (pa.ArrowException, UnicodeError, OverflowError) as error:
         raise ArchiveError(
-            f"{column} holds a value that is no {_type(column)} ({error}): mend it in the database,"
-            " then export again"
+            f"{column} holds a value that is no {_type(column)} ({error}): repair"
+            " it in the database, then export again"
         ) from error
 
 

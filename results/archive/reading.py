@@ -65,7 +65,9 @@ class Archive:
             raise self.bad(problem)
         for name in self.sweeps:
             if not name.isprintable():
-                raise self.bad(f"the name {name!r} of a sweep has characters nobody can print")
+                raise self.bad(
+                    f"the name {name!r} of a sweep has characters that cannot be printed"
+                )
         # This reads every text, which may turn out not to be UTF-8.
         found = content_sha256(self._connection)
         if self._note and self._note.content_sha256 != found:

@@ -31,7 +31,7 @@ def export(
     when it is complete; what is there is replaced only if it is an archive and `replace`. Memory
     is bounded by some thousand rows, however many there are.
 
-    Raises UnknownSweepError; ArchiveExistsError if something is in the way; ArchiveError or
+    Raises UnknownSweepError; ArchiveExistsError if the target exists already; ArchiveError or
     DatabaseError if the file cannot be written, or the database breaks a rule of its tables.
     """
     chosen = Chosen(connection, names)
@@ -61,16 +61,16 @@ def _insert(archive: Connection, table: Table, rows: list[Row]) -> None:
     except StatementError as error:  # before the database was asked
         raise ArchiveError(
             f"the database is damaged: {table.name} holds a value of the wrong type ({error.orig});"
-            " mend it by hand, then export again"
+            " repair it by hand, then export again"
         ) from error
 
 
 def _finish(archive: Connection) -> None:
-    """Commits it with its note, unless nobody could import it."""
+    """Commits it with its note, unless it could not be imported."""
     problem = next(corruptions(archive), None)
     if problem is not None:
         raise ArchiveError(
-            f"the database is damaged: {problem}; mend it by hand, then export again"
+            f"the database is damaged: {problem}; repair it by hand, then export again"
         )
     archive_note.create(archive)
     note = {"created_at": time.time(), "content_sha256": content_sha256(archive)}

@@ -1,4 +1,4 @@
-"""Our runs beside the tables of the papers.
+"""Our runs compared with the tables of the papers.
 
 from results.comparison import compare
 comparison = compare(queries.run_rows([sweep], config=True), published_table("zerosnet/table3"))

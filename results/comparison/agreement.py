@@ -25,9 +25,9 @@ def joint_uncertainty(
         return 0.0
     from scipy import stats
 
-    # Welch-Satterthwaite; as shares of a + b, whose squares do not underflow.
-    share = a / (a + b)
-    freedom = 1 / (share**2 / (runs_a - 1) + (1 - share) ** 2 / (runs_b - 1))
+    # Welch-Satterthwaite; as fractions of a + b, whose squares do not underflow.
+    fraction = a / (a + b)
+    freedom = 1 / (fraction**2 / (runs_a - 1) + (1 - fraction) ** 2 / (runs_b - 1))
     return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(a + b)
 
 

@@ -1,4 +1,4 @@
-"""`compare`: a published table beside the runs of a sweep."""
+"""`compare`: a published table and the runs of a sweep."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def compare(
     accuracy: str = "test_accuracy",
     probes: Iterable[Mapping[str, Any]] = (),
 ) -> Comparison:
-    """Each row of `table` beside the runs that reproduce it.
+    """Each row of `table` with the runs that reproduce it.
 
     `rows` come from `Queries.run_rows(..., config=True)`. A run belongs to a published row by
     model, depth, scheme and the options that tell the row's network from others of these
@@ -82,7 +82,7 @@ def compare_sweep(
     where: Sequence[str],
     accuracy: str = "test_accuracy",
 ) -> Comparison:
-    """The table beside the runs of the sweep that pass the filters.
+    """The table compared with the runs of the sweep that pass the filters.
 
     Values of probes are read for tables that print such, and no others. What is read agrees within
     `queries.one_view()`. Raises as `Queries.run_rows`, and as `compare`.
@@ -181,8 +181,8 @@ def _notes(
 def _counts(compared: Sequence[ComparedRow]) -> str:
     counts = Counter(line.state for line in compared)
     rows = "row" if len(compared) == 1 else "rows"
-    shares = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
-    return f"{len(compared)} published {rows}: {shares}"
+    parts = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    return f"{len(compared)} published {rows}: {parts}"
 
 
 def _unmatched(runs: Sequence[RunRow], table: PublishedTable) -> str:

@@ -1,4 +1,4 @@
-"""Our order of the networks beside the paper's."""
+"""Our order of the networks compared with the paper's."""
 
 from __future__ import annotations
 

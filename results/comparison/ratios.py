@@ -8,7 +8,7 @@ from dataclasses import replace
 from results.comparison.matching import varied_settings
 from results.comparison.result import ComparedRow, Ratio
 
-# What two networks differ in, and which probes there are besides, is no other condition.
+# What two networks differ in, and which other probes there are, is no other condition.
 _OF_THE_NETWORK = ("model.", "scheme.", "probes")
 
 

@@ -46,7 +46,7 @@ class Ratio:
         here: from the means of our runs; None if they differ in more than the network.
         agrees: whether both are on the same side of 1; None if one of them is not known, or the
             paper prints two equal numbers.
-        differing: in which settings our runs differ, besides network, scheme, seed and probes.
+        differing: in which settings our runs differ, other than network, scheme, seed and probes.
     """
 
     model: str
@@ -69,7 +69,7 @@ class Ratio:
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedRow:
-    """A published row, and ours beside it.
+    """A published row and our value for it.
 
     Attributes:
         state: "compared"; "unfinished" (runs exist, none of them done); "missing" (no runs);
@@ -138,7 +138,7 @@ class ComparedRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """A published table beside the runs of a sweep.
+    """A published table compared with the runs of a sweep.
 
     Whether a difference is `within` the joint uncertainty:
 

@@ -1,4 +1,4 @@
-"""One published row beside the runs that fit it."""
+"""One published row compared with the runs that match it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Probed = Mapping[str, float | None]
 def compare_row(
     row: PublishedRow, runs: Sequence[RunRow], accuracy: str, probed: Probed
 ) -> ComparedRow:
-    """The row beside `runs`, all of which fit it.
+    """The row compared with `runs`, all of which match it.
 
     `accuracy` is what stands for test_accuracy, `probed` has the values of the row's quantity.
     """
@@ -54,7 +54,7 @@ def compare_row(
 
 
 def _without_value(state: State, row: PublishedRow, *remarks: str | None) -> ComparedRow:
-    """A row that nothing stands beside, and why; nothing is missing that cannot be compared."""
+    """A row without runs to compare, and why; a row that is not comparable is not missing."""
     known = (None if state == "missing" else row.not_comparable, row.note)
     return ComparedRow(published=row, state=state, note=_joined([*known, *remarks]))
 

@@ -52,7 +52,7 @@ class Database(ABC):
         """Runs `apply` in one transaction, commits it, and gives what it returned.
 
         If the connection is lost before the commit, nothing has happened, and `apply` runs again
-        on a new connection. If it is lost while the commit is under way, nobody knows whether it
+        on a new connection. If it is lost during the commit, it is unknown whether it
         took place. Then `applied` is asked first, in a new transaction: it looks by key for what
         `apply` wrote, and waits for the row locks that a commit still under way would hold.
 

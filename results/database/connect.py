@@ -17,7 +17,7 @@ def connect(
     """Opens the database that `url` names, and checks its schema.
 
     To "create" makes what is missing: the SQLite file with its folder, or the tables in an empty
-    Postgres database. `on_wait` is told when a lost connection, or a locked file, is waited for.
+    Postgres database. `on_wait` is called when a lost connection, or a locked file, is waited for.
 
     Raises NoDatabaseError if there is none (and it was not to be created), DatabaseError if the
     URL is not supported, the database cannot be reached, is no sweep database, has the schema of
@@ -49,7 +49,7 @@ def open_unchecked(
     url: str, purpose: Purpose, *, on_wait: Callable[[str], None] | None = None
 ) -> Database:
     """The same without a look at the schema: for upgrades."""
-    # Each is imported where it is used: nobody with a SQLite file waits for a Postgres driver.
+    # Each is imported where it is used: a SQLite file needs no Postgres driver.
     address = parse_address(url)
     if isinstance(address, SqliteAddress):
         from results.database.sqlite import SqliteDatabase

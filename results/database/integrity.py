@@ -2,7 +2,7 @@
 every archive before anything of it is believed.
 
 The store writes only what fits the tables. But a SQLite file takes any value in any column, and
-whoever edits it by hand, or copies it while it is written, can break every rule of the tables,
+editing it by hand, or copying it while it is written, can break every rule of the tables,
 and the rules with them. So they are asked here as `results.schema.tables` has them.
 """
 
@@ -57,7 +57,7 @@ def corruptions(connection: Connection) -> Iterator[str]:
     """What breaks a rule, in words. After the first, what follows may fail to be found."""
     sqlite = connection.dialect.name == "sqlite"
     if sqlite:
-        # Postgres keeps to its constraints, whoever writes.
+        # Postgres enforces its constraints for every client.
         yield from _other_columns(connection)
     for table in metadata.sorted_tables:
         if sqlite:
@@ -84,7 +84,7 @@ def _other_columns(connection: Connection) -> Iterator[str]:
         for name in sorted(known - found):
             yield f"{table.name} has no column {name}"
         for name in sorted(found - known):
-            yield f"{table.name} has a column {name!r}, which nobody knows"
+            yield f"{table.name} has an unknown column {name!r}"
 
 
 class _Rule(NamedTuple):

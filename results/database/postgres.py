@@ -34,7 +34,7 @@ IDLE_SECONDS = 60
 the middle of one would keep others from the rows that it has locked."""
 
 # A host that vanished without a word is noticed within about a minute, on either side. Until the
-# server notices, the locks of the lost session stand in the way of the next one.
+# server notices, the locks of the lost session block the next one.
 _CONNECTION = {
     "connect_timeout": CONNECT_SECONDS,
     "application_name": "sweep",
@@ -172,7 +172,7 @@ class PostgresDatabase(Database):
 
     def _persist(self, attempt: Callable[[], T]) -> T:
         """Tries again after what may pass by itself; raises DatabaseError if it does not."""
-        # Whoever cleans up after a wait in vain does not wait as long again.
+        # Cleaning up after a failed wait does not wait as long again.
         policy = RetryPolicy(
             0.0 if self._used_up else self.retry_seconds,
             lambda error: self._reached and isinstance(error, _PassingError),
@@ -209,7 +209,7 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def _locked(self, use: Literal["shared", "alone"]) -> Iterator[PostgresDriverLock]:
-        # No command is told to the server: everybody there could read it.
+        # The command line is not sent to the server, where every user could read it.
         lock = PostgresDriverLock(self._make_engine, self.shown, use)
         with self._foreign_errors():
             lock.acquire()

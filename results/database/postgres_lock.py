@@ -65,7 +65,7 @@ _LOCKED_DRIVERS = text(
     + _HELD.format(join="")
     + " AND l.classid = CAST(to_regclass('drivers') AS oid)"
 )
-# After a crash the server process stays, and starts all others anew. Who has no right to see
+# After a crash the server process stays, and restarts all others. Who has no right to see
 # those is shown no time, which greatest() leaves out. A standby knows nothing of its primary's
 # locks: it counts as just started.
 _UP_SECONDS = text(
@@ -105,7 +105,7 @@ class PostgresDriverLock:
         self._mutex = threading.Lock()
 
     def acquire(self) -> None:
-        """Raises DriverBusyError at once, naming host and pid, if another is in the way."""
+        """Raises DriverBusyError at once, naming host and pid, if another one holds the lock."""
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:
             take = _SHARE_SCHEMA if self._use == "shared" else _TAKE_SCHEMA

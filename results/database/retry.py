@@ -19,7 +19,7 @@ class RetryPolicy:
     """How long one call is tried again; the time counts from its first failure.
 
     `retry_seconds`: when to give up. `passes`: whether an error may pass by itself. `on_wait`:
-    told at the first failure, and then every 10 s.
+    called at the first failure, and then every 10 s.
     """
 
     def __init__(

@@ -39,8 +39,8 @@ class SqliteDatabase(Database):
 
     Opening checks that the file is there, or makes its folder (to "create"), and touches nothing
     else. A "read" database creates nothing and changes nothing, with one exception: after a
-    driver was killed in mid-commit, its half-written transaction lies beside the file, and nobody
-    can read before it is rolled back.
+    driver was killed in mid-commit, its half-written transaction lies next to the file, and nothing
+    can be read before it is rolled back.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class SqliteDatabase(Database):
     @contextmanager
     @override
     def driving(self, command: str) -> Iterator[Callable[[], int]]:
-        # Nobody else makes ids while the file is locked.
+        # No other process makes ids while the file is locked.
         next_id = select(func.coalesce(func.max(drivers.c.id), 0) + 1)
         with driver_lock(self.path, command):
             self._driving = True
@@ -121,7 +121,7 @@ class SqliteDatabase(Database):
         return driver_lock(self.path, command)
 
     def _vanished(self, connection: Connection, ids: Sequence[int]) -> set[int]:
-        # Whoever holds the file is the one driver that lives.
+        # The process that holds the file is the only living driver.
         return set(ids) if self._driving else set()
 
     @contextmanager
@@ -156,7 +156,7 @@ class SqliteDatabase(Database):
             try:
                 connection.execute("PRAGMA journal_mode = DELETE")
             except sqlite3.OperationalError:
-                # Somebody reads. Then the file beside it is emptied at least.
+                # A reader is active; at least truncate the WAL file.
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             finally:
                 connection.close()
@@ -174,7 +174,8 @@ class SqliteDatabase(Database):
         if not os.access(self.path, os.W_OK) or not os.access(self.path.parent, os.W_OK):
             raise DatabaseError(
                 f"{self.path} was left in the middle of a change by a program that was killed, and"
-                " you have no right to undo that change: have somebody read it who may write it"
+                " you have no permission to undo that change: have it"
+                " read by a user with write permission"
             )
         engine = _engine(self.path, "rw")
         try:
@@ -190,7 +191,7 @@ def _engine(path: Path, mode: str, *, wal: bool = False) -> Engine:
     A transaction starts with BEGIN IMMEDIATE, because one that reads before it writes would
     otherwise fail as soon as another has written in between. The execution option `sqlite_begin`
     replaces that statement, and `sqlite_before` is run before it. With `wal` the file is put into
-    WAL mode, if nobody is in the way.
+    WAL mode, if no other process has the file open.
     """
 
     def connect() -> sqlite3.Connection:
@@ -204,7 +205,7 @@ def _engine(path: Path, mode: str, *, wal: bool = False) -> Engine:
         try:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")
-            # Whoever made the file may have put anything into its views.
+            # The views of a foreign file may hold anything.
             connection.execute("PRAGMA trusted_schema = OFF")
             if wal:
                 _switch_to_wal(connection)
@@ -234,7 +235,7 @@ def _engine(path: Path, mode: str, *, wal: bool = False) -> Engine:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[Connection]:
-    """A transaction in which to fill a file that nobody else opens; kept if it is committed.
+    """A transaction in which to fill a file that no other process opens; kept if it is committed.
 
     After a crash the file is of no use: it has no journal on disk.
     """
@@ -251,7 +252,7 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
     except sqlite3.OperationalError as error:
-        # A reader is in the way of the change. The rollback journal is as safe, only slower.
+        # A reader blocks the change. The rollback journal is as safe, only slower.
         if not _code(error).startswith("SQLITE_BUSY"):
             raise
     connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")

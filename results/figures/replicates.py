@@ -15,7 +15,7 @@ from results.json_values import leaves
 from results.queries.row_columns import Column
 from results.records import RunRow
 
-#: Config paths that a run has as columns, as it has its scheme: groups are told apart by them.
+#: Config paths that a run has as columns, as it has its scheme: groups are distinguished by them.
 _KNOWN = ("seed", "model.name", "model.depth", "dataset.name")
 
 _Value = TypeVar("_Value")
@@ -122,7 +122,7 @@ class ReplicateGroup:
 def replicate_groups(rows: Iterable[RunRow]) -> list[ReplicateGroup]:
     """The groups of these runs, by largest root modulus; those without a fixed scheme come last.
 
-    A run without a `config` is told from others by its columns alone.
+    A run without a `config` is distinguished by its columns alone.
     """
     members = by_network(rows)
     alike: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)

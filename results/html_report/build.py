@@ -124,12 +124,14 @@ def _comparisons(selected: _Selected) -> list[Section]:
         try:
             published = published_table(table)
         except (UnknownPublishedTableError, PluginError) as error:
-            sections.append(Section(f"{name} beside {table}", text=[f"No comparison: {error}."]))
+            sections.append(
+                Section(f"{name} compared with {table}", text=[f"No comparison: {error}."])
+            )
             continue
         found = compare_sweep(selected.queries, name, published, selected.where)
         if found.count("compared") or found.ratios:
             shown = CaptionedTable(found.table.title, found.summary_rows(), notes=found.sentences())
-            sections.append(Section(f"{name} beside {found.table.title}", tables=[shown]))
+            sections.append(Section(f"{name} compared with {found.table.title}", tables=[shown]))
     return sections
 
 

@@ -40,14 +40,14 @@ class ShownTable:
     leads: Mapping[str, str] = field(default_factory=dict)
 
     def headings(self) -> Iterator[list[tuple[str, Attributes]]]:
-        """Header rows; what neighbours share spans them, and a header of one part all rows."""
+        """Header rows; a header common to neighbours spans them, one of a single part all rows."""
         depth = max(len(column.header) for column in self.table.columns)
         for level in range(depth):
             places = [_place(j, column, level) for j, column in enumerate(self.table.columns)]
-            alike = groupby(zip(places, self.table.columns, strict=True), lambda pair: pair[0])
+            equal = groupby(zip(places, self.table.columns, strict=True), lambda pair: pair[0])
             yield [
                 _heading([column for _, column in members], level, depth)
-                for place, members in alike
+                for place, members in equal
                 if place is not None
             ]
 

@@ -28,7 +28,7 @@ def run_page(detail: dict[str, Any]) -> str:
 
 
 _OF_RUN = [column for column in RUN_COLUMNS if column.source != "store" and column.on_page]
-# Digests, which nobody reads, come last.
+# Digests, which are not for reading, come last.
 _OF_RUN.sort(key=lambda column: column.measured and column.kind == "text")
 _FACTS = ("state", "error", *(column.name for column in _OF_RUN), "created_at", "finished_at")
 

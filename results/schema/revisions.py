@@ -69,7 +69,7 @@ def find_revision(connection: Connection, shown: str) -> str | None:
 
 
 def require_current(revision: str, shown: str) -> None:
-    """Raises DatabaseError, with the way out, unless this is the newest revision."""
+    """Raises DatabaseError, saying what to do, unless this is the newest revision."""
     if revision == NEWEST:
         return
     require_known(revision, shown)
@@ -80,7 +80,7 @@ def require_current(revision: str, shown: str) -> None:
 
 
 def require_known(revision: str, shown: str) -> None:
-    """Raises DatabaseError, with the way out, unless it is one that can be brought up to date."""
+    """Raises DatabaseError, saying what to do, unless it can be upgraded."""
     if revision in REVISIONS:
         return
     known = REVISIONS[0] if len(REVISIONS) == 1 else f"{REVISIONS[0]} to {NEWEST}"
@@ -116,6 +116,6 @@ def is_current(connection: Connection) -> bool:
 
 
 def lock(connection: Connection) -> None:
-    """Waits until nobody else changes the schema, and keeps others waiting until the commit."""
+    """Waits until no other connection changes the schema; others then wait until the commit."""
     if connection.dialect.name == "postgresql":
         connection.execute(_LOCK)

@@ -302,7 +302,7 @@ OF_RESULTS = tuple(
 )
 """What was measured of runs: only a done run has rows in them."""
 
-# Done is final, also for whoever writes past the store.
+# Done is final, also for writes that bypass the store.
 _DONE_IS_FINAL = {
     "sqlite": (
         "CREATE TRIGGER done_is_final BEFORE UPDATE ON runs WHEN OLD.state = 'done'"

@@ -89,7 +89,7 @@ def take_over(connection: Connection, driver_id: int, now: float, gone: Gone) ->
 
 
 def taken_over(connection: Connection, driver_id: int, orphans: Sequence[Orphan]) -> bool:
-    """Whether `take_over`, which gave these, took place: nobody else makes them this driver's."""
+    """Whether the `take_over` that gave these took place: nothing else makes them this driver's."""
     # Waits for a takeover under way, which holds the row.
     connection.execute(select(drivers.c.id).where(drivers.c.id == driver_id).with_for_update())
     if not orphans:

@@ -87,7 +87,7 @@ class Store:
 
         With `create`, what is missing is made: the SQLite file, its folder, and the tables. A
         Postgres connection that is lost later is waited for `retry_seconds` (300 if None),
-        and so is a SQLite file that others lock while this process drives; `on_wait` is told.
+        and so is a SQLite file that others lock while this process drives; `on_wait` is called.
 
         Raises NoDatabaseError if there is no database and `create` is false, DatabaseError if
         the URL is not supported, or the database cannot be opened, is no sweep database, or has
@@ -117,7 +117,7 @@ class Store:
     def driving(self, storage: str = "", command: str = "") -> Iterator[None]:
         """Makes this process a driver while the `with` block runs.
 
-        What it claims then is its own: nobody else may write about these runs before they are
+        What it claims then is its own: no other process may write about these runs before they are
         taken over. `storage` says where its attempts write; `command` tells others what is
         running.
 
@@ -140,7 +140,7 @@ class Store:
 
         `held` are the runs it works on, as (run id, attempt). Those that are no longer its own
         come back as `lost`: cancelled, taken over, or ended in the meantime. If another driver
-        has taken all over (`alive` is false), this one is registered anew, so that it can go on
+        has taken all over (`alive` is false), this one is registered again, so that it can continue
         claiming. To be called every RENEW_SECONDS, from another thread than the rest if need
         be. Raises RuntimeError outside of `driving`.
         """

@@ -248,7 +248,7 @@ def was_cancelled(connection: Connection, run_ids: Sequence[str]) -> bool:
 
 
 def _states(connection: Connection, run_ids: Sequence[str]) -> list[tuple[str, str, int]]:
-    """Id, state and last attempt of these runs, once nobody else is changing them."""
+    """Id, state and last attempt of these runs, once no other transaction is changing them."""
     rows = connection.execute(
         select(runs.c.run_id, runs.c.state, runs.c.attempt)
         .where(is_one_of(connection.dialect.name, runs.c.run_id, run_ids))

@@ -194,7 +194,7 @@ def added_measurements(
 
 
 def _attempt(connection: Connection, run_id: str, attempt: int) -> Row[Any] | None:
-    """The attempt, once nobody else is changing its run."""
+    """The attempt, once no other transaction is changing its run."""
     _lock(connection, run_id)
     key = (attempts.c.run_id == run_id, attempts.c.attempt == attempt)
     return connection.execute(select(attempts).where(*key)).one_or_none()

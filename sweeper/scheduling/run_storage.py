@@ -26,7 +26,7 @@ class RunStorage:
     @contextmanager
     def sentinel(self) -> Iterator[str]:
         """A file in the storage that workers must find: then all of them mean the same storage."""
-        # Without retries: whoever starts a sweep is to know at once that its storage is away.
+        # Without retries: who starts a sweep must see at once that its storage is unreachable.
         folder = open_folder(self.location).child(SENTINELS)
         sentinel = uuid.uuid4().hex
         folder.write(sentinel, sentinel.encode())

@@ -221,7 +221,7 @@ class _Composer(Composer):
 
     def __init__(self, loader: Any = None) -> None:
         super().__init__(loader=loader)
-        # YAML allows an anchor to be set anew; the next alias means the newest.
+        # YAML allows an anchor to be redefined; an alias refers to the latest definition.
         self.warn_double_anchors = False
         self._nodes = 0
         self._levels = 0

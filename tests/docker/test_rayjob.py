@@ -137,7 +137,7 @@ def test_only_the_driver_pod_gets_the_database_url_from_a_secret() -> None:
         variables = {entry["name"]: entry for entry in container(name).get("env", [])}
         assert ("SWEEP_DB" in variables) == (name == "head")
         assert "value" not in variables.get("SWEEP_DB", {})
-    assert GROUPS["head"]["rayStartParams"]["num-cpus"] == "0"  # so that no worker is beside it
+    assert GROUPS["head"]["rayStartParams"]["num-cpus"] == "0"  # so that no worker runs on it
 
 
 @pytest.mark.parametrize("name", GROUPS)

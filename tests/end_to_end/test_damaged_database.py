@@ -1,4 +1,4 @@
-"""A database that somebody has edited by hand: a named error, never a traceback."""
+"""A database edited by hand: a named error, never a traceback."""
 
 from __future__ import annotations
 

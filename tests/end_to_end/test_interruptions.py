@@ -47,7 +47,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
 
 @pytest.fixture(scope="module")
 def undisturbed(sweep: Sweep, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home of a sweep that nobody interrupted, and that never saw Ray."""
+    """The home of a sweep that was never interrupted and never used Ray."""
     home = tmp_path_factory.mktemp("undisturbed") / "home"
     with Driver(sweep.spec, home) as driver:
         driver.finish()

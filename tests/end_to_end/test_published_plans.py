@@ -25,7 +25,7 @@ from trainers.config.run import RunConfig
 
 SPECS = {path.stem: path for path in (Path(__file__).parents[2] / "specs").glob("*.yaml")}
 
-#: Specs that are part of a table on purpose, and say so; each has a spec of the whole beside it.
+#: Specs that are part of a table on purpose, and say so; each has a spec of the whole table too.
 PARTIAL = {"lm_resnet_cifar10": "lm_resnet_table2"}
 
 #: Tables whose rows are networks here, and which no spec is for.

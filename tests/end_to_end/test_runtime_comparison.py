@@ -1,4 +1,4 @@
-"""ZeroSNet's Table 9 beside runs with the probe `runtime`, as a user asks for it."""
+"""ZeroSNet's Table 9 compared with runs with the probe `runtime`, as a user asks for it."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_the_html_report_has_the_runtime_comparison(home: str, tmp_path: Path) -
     page = tmp_path / "page.html"
     sweep("report", "runtime_table9", "--home", home, "--html", str(page))
     text = page.read_text()
-    assert "runtime_table9 beside ZeroSNet, Table 9" in text
+    assert "runtime_table9 compared with ZeroSNet, Table 9" in text
     assert SENTENCE in text
 
 

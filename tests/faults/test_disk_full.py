@@ -41,7 +41,7 @@ class SmallDisk:
 
 @contextmanager
 def small_disk(folder: Path, size: int) -> Iterator[SmallDisk]:
-    """A disk of so many bytes; skips the test where one may not be mounted."""
+    """A disk of `size` bytes; skips the test where one may not be mounted."""
     folder.mkdir()
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)],
@@ -93,7 +93,7 @@ def largest_file(folder: Path) -> int:
 
 
 def spread(most: int, count: int, unit: int) -> list[int]:
-    """So many sizes, all less than `most`, in whole units."""
+    """`count` sizes, all less than `most`, in whole units."""
     return [
         max(unit, most * number // (count + 1) // unit * unit) for number in range(1, count + 1)
     ]
@@ -107,7 +107,7 @@ def assert_named_error(end: End) -> None:
 
 
 def assert_intact(home: Path, elsewhere: Path) -> None:
-    """The SQLite file and what lies beside it hold a whole database."""
+    """The SQLite file and the files next to it hold a whole database."""
     files = [path for path in home.glob("sweep.db*") if path.stat().st_size]
     if (home / "sweep.db") not in files:
         return  # there was no space even for its first page
@@ -133,7 +133,7 @@ class Bench:
     expected: dict[str, dict[str, Any]]
 
     def recovers(
-        self, home: Path, db: str, mend: Callable[[], None] = lambda: None, **fault: Any
+        self, home: Path, db: str, repair: Callable[[], None] = lambda: None, **fault: Any
     ) -> str:
         """The error that a sweep with this fault ended with.
 
@@ -143,7 +143,7 @@ class Bench:
         end = self.sweeps.run(self.sweep, home, db, log=log, **fault)
         assert_named_error(end)
         assert_intact(home, self.logs / "copy")
-        mend()
+        repair()
         done_before = drivers.done(db)
         again = self.sweeps.run(self.sweep, home, db, log=log)
         assert again.code == 0, again.output
@@ -175,7 +175,7 @@ def test_a_full_disk_loses_nothing(
         with new_database(home) as db:
             end = bench.sweeps.run(bench.sweep, home, db)
             assert end.code == 0, end.output
-            # What stays is surely needed. What lies beside it at one moment or another is not,
+            # What stays is surely needed. What lies next to it at one moment or another is not,
             # nor is all that the file system counts as used.
             needed = pages_of(home)
     sizes = spread(needed, times(3, 20), PAGE)
@@ -184,7 +184,7 @@ def test_a_full_disk_loses_nothing(
         with small_disk(tmp_path / f"disk-{size}", size) as disk:
             home = disk.folder / "home"
             with new_database(home) as db:
-                said = bench.recovers(home, db, mend=partial(disk.resize, PLENTY))
+                said = bench.recovers(home, db, repair=partial(disk.resize, PLENTY))
                 errors.add(said.replace(str(disk.folder), ""))
     figure(
         "disk full", database=database, trainer="fake", done=len(sizes), of=len(sizes),

@@ -44,7 +44,7 @@ class Deaths:
 def kill_often(
     sweep: Sweep, home: Path, db: str, executor: Executor, kills: int, chance: random.Random
 ) -> Deaths:
-    """Kills the driver at so many random points, then lets it finish.
+    """Kills the driver at `kills` random points, then lets it finish.
 
     Most points are epochs of the sweep, from the first to the last; every fifth is a moment of a
     driver's start, where nothing trains yet.
@@ -68,7 +68,7 @@ def kill_often(
             note_relaunch(deaths, driver)
             deaths.kills += 1
             deaths.done |= drivers.done(db)
-            # Workers of one that is dead live on beside the next driver, not beside all others.
+            # Workers of a dead driver live on next to the next driver, not next to all others.
             if before is not None:
                 before.clean_up()
             before = driver

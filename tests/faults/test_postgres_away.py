@@ -127,7 +127,7 @@ def test_a_lease_is_renewed_whichever_connection_is_cut(
 ) -> None:
     asked = times(0, 20)
     if not asked:
-        pytest.skip("SWEEP_FAULTS=full waits for so many renewals")
+        pytest.skip("SWEEP_FAULTS=full waits for enough renewals")
     sweep = drivers.write_spec(tmp_path, runs=40, epochs=20)
     cuts = Cuts(chance)
     cuts.ask("renew", asked)

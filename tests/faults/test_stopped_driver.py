@@ -1,4 +1,4 @@
-"""A driver that is stopped, overtaken, and wakes up: what it then writes is refused."""
+"""A driver that is stopped, fenced off, and wakes up: what it then writes is refused."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def settled(watch: Watch, held: list[DrivenAttempt]) -> list[DrivenAttempt]:
     return [] if open_ else found
 
 
-def overtake(
+def fence_off(
     sweep: Sweep, home: Path, db: str, expected: dict[str, object], chance: random.Random
 ) -> bool:
-    """One sweep whose driver is stopped and overtaken; whether what it then wrote was refused."""
+    """One sweep whose driver is stopped and fenced off; whether what it then wrote was refused."""
     first_done = chance.randint(1, sweep.runs // 3)
     wake_up_late = chance.random() < 0.5
     with Watch(db) as watch, start(sweep, home, db) as sleeper:
@@ -89,7 +89,7 @@ def test_writes_of_a_stopped_driver_after_a_takeover_are_refused(
     refused = []
     for number in range(takeovers):
         with databases.postgres_schema(postgres) as db:
-            refused.append(overtake(sweep, tmp_path / str(number) / "home", db, expected, chance))
+            refused.append(fence_off(sweep, tmp_path / str(number) / "home", db, expected, chance))
     figure(
         "stopped driver fenced off",
         database="postgres",

@@ -96,7 +96,7 @@ def goes_on(
 
 
 def trains_beyond(data: Path, point: int, driver: Driver) -> bool:
-    """Whether so many epochs are finished, and a worker is there to be killed."""
+    """Whether more than `point` epochs are finished and a worker is there to be killed."""
     notes = read_notes(data)
     finished = {(note.run_id, note.epoch) for note in notes if note.epoch}
     return len(finished) > point and bool(training(notes, driver))

@@ -6,7 +6,7 @@
     python tests/fuzz/fuzz_inputs.py questions                  # --where, --group-by, names, ...
 
 Needs atheris (`pip install atheris`; Python 3.11 to 3.13), which the test suite does not: the laws
-are those of the tests beside this file, where hypothesis draws the examples alone. Further
+are those of the tests next to this file, where hypothesis draws the examples alone. Further
 arguments are libFuzzer's, such as a folder that keeps the corpus. What breaks a law is printed,
 and its input kept in a file that a later call takes as an argument.
 """
@@ -80,7 +80,7 @@ def _steered(
 
 
 def _laws(name: str) -> ModuleType:
-    """The module of tests beside this one."""
+    """The module of tests next to this one."""
     specification = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
     assert specification is not None
     assert specification.loader is not None

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Installed:
-    """An environment with the wheel in it, and beside it only what this one's packages are."""
+    """An environment with the wheel in it, and otherwise only this environment's packages."""
 
     bin: Path
 
@@ -45,7 +45,7 @@ class Installed:
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     folder = tmp_path_factory.mktemp("installed")
-    # A build leaves files beside the source, and takes along what an earlier one left there.
+    # A build leaves files next to the source, and takes along what an earlier one left there.
     source = folder / "source"
     tracked = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],

@@ -1,4 +1,4 @@
-"""What somebody has who installed the package and has no checkout."""
+"""What a user has who installed the package and has no checkout."""
 
 from __future__ import annotations
 

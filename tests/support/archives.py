@@ -69,7 +69,7 @@ def content(path: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def change(path: Path, *statements: str) -> None:
-    """Changes an archive past all rules of its tables, as somebody who knows how would."""
+    """Changes an archive past all rules of its tables, as an expert could."""
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         for table in metadata.tables:
             _remove_rules(database, table)

@@ -50,7 +50,7 @@ class Laboratory:
         self._engine.dispose()
 
     def empty(self) -> None:
-        """A new database, as far as anybody can tell."""
+        """A database that appears to be new."""
         if self._connection is None:
             self._connection = self._engine.connect()
             self._connection.execution_options(isolation_level="AUTOCOMMIT")

@@ -20,7 +20,7 @@ def sweep(*arguments: str, folder: Path | None = None, **environment: str) -> Re
 
     Args:
         folder: the current folder.
-        environment: variables besides those of this process.
+        environment: variables in addition to those of this process.
     """
     with chdir(folder or Path.cwd()):
         said = CliRunner().invoke(app, arguments, env=environment)

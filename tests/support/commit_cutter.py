@@ -47,7 +47,7 @@ class Cuts:
         self.made: Counter[tuple[str, When]] = Counter()
 
     def ask(self, kind: str, times: int) -> None:
-        """So many cuts of this kind, by turns after and before the server sees the COMMIT."""
+        """`times` cuts of this kind, alternately after and before the server sees the COMMIT."""
         moments: tuple[When, When] = ("after", "before")
         self._left[kind] = deque(itertools.islice(itertools.cycle(moments), times))
 

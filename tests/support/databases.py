@@ -74,7 +74,7 @@ class OwnServer:
 
 @contextmanager
 def own_server() -> Iterator[OwnServer]:
-    """A server that nobody else uses."""
+    """A server for this test alone."""
     # Not below pytest's folder: each pytest that starts closes that to other users, and the
     # server runs as one of them where tests run as root.
     with TemporaryDirectory() as folder, closing(OwnServer(Path(folder))) as server:

@@ -107,7 +107,7 @@ class Driver:
             db: its results database; None for the one in the home.
             more: options.
             program: is called like `sweep`.
-            environment: variables besides those of this process.
+            environment: variables in addition to those of this process.
             prepare: is called in the new process before the program.
         """
         self.home = home
@@ -330,7 +330,7 @@ NewDatabase = Callable[[Path], AbstractContextManager[str]]
 """Makes a database for a home, and gives its URL."""
 
 Undisturbed = Callable[[Sweep], dict[str, dict[str, Any]]]
-"""The facts of a sweep that nobody disturbed."""
+"""The facts of an undisturbed sweep."""
 
 
 def assert_same(found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:

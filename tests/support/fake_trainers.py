@@ -68,9 +68,9 @@ def odd_seeds_raise(job: TrainingJob) -> TrainingResult:
 
 
 def raises_until_mended(job: TrainingJob) -> TrainingResult:
-    """Raises until the data folder holds a file `mended`."""
-    if not (job.data_dir / "mended").exists():
-        raise RuntimeError("not mended yet")
+    """Raises until the data folder holds a file `repaired`."""
+    if not (job.data_dir / "repaired").exists():
+        raise RuntimeError("not repaired yet")
     return quick(job)
 
 

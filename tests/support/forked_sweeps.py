@@ -53,7 +53,7 @@ class ForkedSweeps:
             die_at: the name of the point where it kills itself.
             fail_at: what such a point's name starts with; each of them raises EIO.
             largest_file: in bytes; what grows beyond is an error (EFBIG).
-            log: gets the output after what it holds; default: beside the home.
+            log: the output is appended to it; default: next to the home.
         """
         log = log or home.parent / f"{home.name}.log"
         request = {

@@ -53,13 +53,13 @@ class RayNodes:
         self._cluster.remove_node(node, allow_graceful=False)
 
     def reserved_cpus(self) -> float:
-        """CPUs of the living nodes that Ray holds for somebody."""
+        """CPUs of the living nodes that Ray has reserved."""
         state = self._cluster.global_state
         there, free = state.cluster_resources(), state.available_resources()
         return float(there.get("CPU", 0) - free.get("CPU", 0))
 
     def seconds_until_free(self, at_most: float) -> float:
-        """How long Ray goes on to hold CPUs for somebody."""
+        """How long Ray keeps CPUs reserved."""
         start = time.monotonic()
         while (reserved := self.reserved_cpus()) > 0:
             seconds = time.monotonic() - start
@@ -85,7 +85,7 @@ class RayNodes:
 
 @contextmanager
 def ray_nodes(others: int) -> Iterator[RayNodes]:
-    """A head and so many other nodes, with one CPU each; nothing of them is left afterwards."""
+    """A head and `others` other nodes, with one CPU each; all are stopped afterwards."""
     from ray.cluster_utils import Cluster
 
     head = {"num_cpus": 1, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}

@@ -26,7 +26,7 @@ def report(
     metrics: Sequence[str] | None = None,
     where: Sequence[str] = (),
 ) -> Report:
-    """As `results.analysis.reports.report`, over rows as of `Queries.run_rows`."""
+    """As `results.analysis.reports.report`, over rows as returned by `Queries.run_rows`."""
     columns = Columns(rows)
     filters = read_filters(where, columns.find)
     keys = [columns.find(name) for name in dict.fromkeys(group_by)]

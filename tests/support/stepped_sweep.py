@@ -163,7 +163,7 @@ class SteppedLeaseKeeper(LeaseKeeper):
 
 
 class _Turns:
-    """In place of an event: is not set for so many waits."""
+    """In place of an event: is not set for a number of waits."""
 
     def __init__(self, turns: int) -> None:
         self._turns = turns

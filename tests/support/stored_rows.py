@@ -35,7 +35,7 @@ def replace_rows(
     """Makes these the only runs, in the sweeps that they name.
 
     `asked_for` are the names of the evaluations that each sweep asks for. An evaluation is known
-    by its name, or by an `evaluation_id` beside it.
+    by its name, or by an `evaluation_id` next to it.
     """
     with engine.begin() as connection:
         for table in reversed(metadata.sorted_tables):

@@ -1077,7 +1077,7 @@ HOSTILE: dict[str, Wrong] = {
         (5, 33),
         ["unknown key 'attack' (allowed: noise, seed, std)"],
     ),
-    "a noise that nobody knows and an attack of no kind": (
+    "an unknown noise and an attack of no kind": (
         BASE + "evaluations:\n  - {noise: gausian, attack: 3}\n",
         (5, 22),
         ["attack: 3 is not allowed"],
@@ -1092,12 +1092,12 @@ HOSTILE: dict[str, Wrong] = {
         (5, 20),
         ["epsilon: 8 is not allowed: input should be less than or equal to 1"],
     ),
-    "restarts that are all alike": (
+    "restarts that are all the same": (
         BASE
         + "evaluations:\n"
         + "  - {attack: pgd, epsilon: 0.1, random_start: false, restarts: 5}\n",
         (5, 54),
-        ["restarts 5 without a random start are all alike"],
+        ["restarts 5 without a random start are all the same"],
     ),
     "noise of no strength": (
         BASE + "evaluations:\n  - {noise: gaussian, std: 0}\n",

@@ -16,7 +16,7 @@ class DatasetConfig(BaseModel):
     """A dataset of DATASETS whose facts stand there; subclasses describe others.
 
     Attributes:
-        subset: train on the first so many images of a fixed shuffle; None for all.
+        subset: train on the first `subset` images of a fixed shuffle; None for all.
         crop_padding: pixels of zeros around the image before the random crop.
         horizontal_flip: mirror each training image with probability 1/2.
     """

@@ -1,4 +1,4 @@
-"""What can be measured of a trained network besides its clean accuracy, as plain configs.
+"""What can be measured of a trained network in addition to its clean accuracy, as plain configs.
 
 An evaluation is noise of one kind at one level on the test images (ZeroSNet, section "Robustness";
 its released code draws with seed 1), or an attack, which looks for the worst small change of each
@@ -222,7 +222,7 @@ class ProjectedGradientDescent(EvaluationConfig):
         if not self.random_start:
             if self.restarts != 1:
                 raise ConfigError(
-                    "restarts", f"restarts {self.restarts} without a random start are all alike"
+                    "restarts", f"restarts {self.restarts} without a random start are all the same"
                 )
             if self.seed != 1:
                 raise ConfigError(

@@ -42,7 +42,7 @@ class ImageFolderConfig(DatasetConfig):
         classes: names of the sub-folders to use, in any order: labels are counted in the order of
             sorted names. Or how many there are, to use all.
         mean, std: for normalising pixels in [0, 1]; of each channel, or one number for all.
-        images: how many; what is read must then have so many. None for any number.
+        images: the expected numbers, which are then checked. None for any number.
         content: SHA-256 of what `sha256sum` prints for all images, in the order of sorted paths;
             what is read must then have that. None for any content.
         crop_padding: an eighth of the size unless given, as CIFAR's 4 of 32 pixels.

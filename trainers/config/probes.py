@@ -1,6 +1,6 @@
 """What can be watched of a network while it trains: PROBES, by name, and what a spec says of each.
 
-A probe is measured before training, every so many epochs and after the last one, without changing
+A probe is measured before training, every n epochs and after the last one, without changing
 a bit of the run. Its config is free of torch, so that planning stays quick; what measures it is
 found by name. Units and layers of the results are in docs/probes.md.
 """
@@ -82,7 +82,7 @@ class RepeatedProbe(ProbeConfig):
     every: Whole = Field(default=1, ge=1)
 
     def completed(self, run: ProbedRun) -> Self:
-        """Never on the way is every so many epochs as there are."""
+        """Intervals longer than the run are one: only before and after training is measured."""
         return self.model_copy(update={"every": min(self.every, run.epochs)})
 
     @override

@@ -61,7 +61,7 @@ class TrainingConfig(Frozen):
     """The recipe. Defaults are those of ZeroSNet and LM-ResNet for CIFAR-10.
 
     Attributes:
-        test_every: test after each so many epochs, and after the last one; None after each. Weights
+        test_every: test every n epochs, and after the last one; None for every epoch. Weights
             do not depend on it, the best test accuracy does.
     """
 

@@ -46,8 +46,8 @@ _MOST_NAMED = 5
 class ImageFolder:
     """What is to be read of a folder; called with the data directory, it reads.
 
-    Decoded images are kept beside the folder, in .NAME-SIZE-KEY.npz; the key is of the images'
-    paths, sizes and times of change, so that a changed folder is read anew. Where nothing can be
+    Decoded images are cached next to the folder, in .NAME-SIZE-KEY.npz; the key is of the images'
+    paths, sizes and times of change, so that a changed folder is read again. Where nothing can be
     written, they are decoded by each process.
 
     Attributes:

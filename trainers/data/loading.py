@@ -124,7 +124,7 @@ def training_subset(train: Split, size: int | None) -> Split:
 def shuffle(count: int, seed: int) -> NDArray[np.intp]:
     """A permutation of 0..count-1 that no version of NumPy changes.
 
-    NumPy keeps the raw stream of PCG64 for ever, but not what Generator.permutation makes of it
+    NumPy guarantees the raw stream of PCG64, but not what Generator.permutation makes of it
     (NEP 19).
     """
     return np.argsort(np.random.PCG64(seed).random_raw(count), kind="stable")

@@ -154,7 +154,7 @@ def _code(architecture: Architecture) -> str:
     if module.partition(".")[0] != __name__.partition(".")[0]:
         theirs = _sources(module)
         if not theirs:
-            # Of no file, so that nobody could say whether it has changed: counted in each process.
+            # Not from a file, so that changes cannot be detected: counted in each process.
             digest.update(secrets.token_bytes(16))
         files += theirs
     for file in sorted(files):

@@ -1,4 +1,4 @@
-"""Initial weights that all networks draw alike."""
+"""Initial weights, drawn in the same way by all networks."""
 
 from __future__ import annotations
 

@@ -62,10 +62,10 @@ class WithinDifference:
 
 
 def find_strata(groups: TwoGroups) -> Strata:
-    """What differs among the runs of the groups beside `groups.by` and the seed.
+    """What differs among the runs of the groups other than `groups.by` and the seed.
 
-    Of several keys that divide the runs alike, only the first is a factor. Schemes that differ
-    because the groups are made by a property of the scheme are no factor.
+    Of several keys that divide the runs in the same way, only the first is a factor. Schemes that
+    differ because the groups are made by a property of the scheme are no factor.
     """
     rows = [runs[0] for networks in groups.networks for runs in networks]
     columns = Columns(rows)

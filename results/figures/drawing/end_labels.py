@@ -1,4 +1,4 @@
-"""Names of lines beside their right ends, moved apart where they would overlap."""
+"""Names of lines at their right ends, moved apart where they would overlap."""
 
 from __future__ import annotations
 

@@ -95,15 +95,15 @@ def _draw_groups(axes: Axes, groups: list[ReplicateGroup], data: Data) -> None:
         return data.schemes.index((group.model, group.scheme))
 
     draw_points(axes, groups, data.selection.metric, line_of, sideways=True)
-    beside_axis = blended_transform_factory(axes.transAxes, axes.transData)
+    next_to_axis = blended_transform_factory(axes.transAxes, axes.transData)
     for group in groups:
         if group.diverged:
             row = line_of(group)
-            axes.plot([0.04], [row], transform=beside_axis, label="diverged", **DIVERGED)
+            axes.plot([0.04], [row], transform=next_to_axis, label="diverged", **DIVERGED)
             axes.annotate(
                 f"{group.diverged} of {len(group.runs)}",
                 (0.04, row),
-                xycoords=beside_axis,
+                xycoords=next_to_axis,
                 xytext=(5, 0),
                 textcoords="offset points",
                 va="center",

@@ -30,7 +30,7 @@ def noise_axis(evaluation: Mapping[str, Any]) -> tuple[NoiseAxis, float] | None:
 
     Uniform noise is an interval. Those around 0 lie on one axis, by their bound; those that end
     at 0 on another, by the other bound with its sign. None for any other interval, and for an
-    evaluation without a level. What is set beside the level, as an attack's steps, makes an axis.
+    evaluation without a level. Other settings, as an attack's steps, make an axis of their own.
     """
     kind, level = evaluation["kind"], evaluation["level"]
     if kind == "uniform":

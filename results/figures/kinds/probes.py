@@ -217,7 +217,7 @@ def plot(data: Data) -> Figure:
     )
     room = (WIDE if wide else COLUMN) / columns * 72 - max(map(width, ends)) - 50
     for axes, panel in zip(page.panels, data.panels, strict=True):
-        # No wider than the axes, as the name of a line may stand as high, beside them.
+        # No wider than the axes, as the name of a line may stand at that height, next to them.
         axes.set_title(shorten(drawable(f"{panel.probe}: {panel.quantity}"), room))
         axes.set_xlabel(panel.x_label)
         _draw_lines(axes, panel, names, page.label_ends(axes), banded=banded)
@@ -302,7 +302,7 @@ def _draw_lines(
             if banded:
                 draw_band(axes, places, points, look)
             axes.plot(places, means, color=look.color, linestyle=pattern, label="mean", zorder=4)
-            # A mark at each of few places, as of many they would hide the line.
+            # A marker at each of few places; many markers would hide the line.
             marked = 0 if len(places) <= _MOST_MARKS else -1
             axes.plot(places[marked:], means[marked:], linestyle="none", zorder=5, **look.marks)
             if text := _end(line, panel, names):

@@ -4,7 +4,7 @@ import pytest
 
 from results.analysis.generalization_gap import gap_by_moduli
 
-# ZeroSNet, Table 7: depth, the repeated modulus beside 1, training and test accuracy.
+# ZeroSNet, Table 7: depth, the repeated modulus other than 1, training and test accuracy.
 TABLE_7 = [
     (44, 0.52, 99.31, 72.25),
     (44, 0.87, 98.04, 71.59),

@@ -307,5 +307,5 @@ def test_a_full_disk_during_export_names_the_archive(filled, url, path, monkeypa
 
 
 def test_an_archive_holds_every_table_of_the_database():
-    # But for drivers, who are nobody elsewhere.
+    # Except drivers, which mean nothing elsewhere.
     assert {table.name for table in ARCHIVED} == metadata.tables.keys() - {"drivers"}

@@ -247,7 +247,7 @@ BROKEN = [
     (_in("evaluation_configs", """config = '"text"'"""), "evaluation_configs.config"),
     (_in("sweeps", "name = 'one'"), "sweeps has several rows where name 'one'"),
     (_in("sweeps", "name = ''", "name = 'one'"), "sweeps.name is '' .*rule is"),
-    (_in("sweeps", "name = 'a' || char(27) || '[2J'", "name = 'one'"), "nobody can print"),
+    (_in("sweeps", "name = 'a' || char(27) || '[2J'", "name = 'one'"), "cannot be printed"),
     (_in("sweep_specs", "version = 0", "sweep_id = 1"), "sweep_specs.version is 0"),
     (_in("sweep_specs", "overrides = '[1]'"), r"sweep_specs.overrides .*\[0\]"),
     (_in("sweep_specs", "sweep_id = 3", "sweep_id = 2"), "refers to nothing in sweeps"),
@@ -257,7 +257,7 @@ BROKEN = [
     (_in("sweep_runs", "run_id = '0000000000000000'", _of(QUEUED)), "refers to nothing in runs"),
     (_in("sweep_evaluations", "evaluation_id = 'ffffffffffffffff'"), "refers to nothing in"),
     ("ALTER TABLE epochs DROP COLUMN seconds", "epochs has no column seconds"),
-    ("ALTER TABLE epochs ADD COLUMN mood", "epochs has a column 'mood', which nobody knows"),
+    ("ALTER TABLE epochs ADD COLUMN mood", "epochs has an unknown column 'mood'"),
     ("DROP TABLE blocks", "there is no table blocks"),
 ]  # fmt: skip
 

@@ -407,10 +407,10 @@ def test_noise_rows_are_missing_if_not_requested_and_unfinished_if_pending():
 def test_post_activation_rows_are_shown_but_not_counted():
     rows = finished("comparison_table4")
     comparison = compare(rows, published_table("zerosnet/table4"))
-    beside = line(comparison, "ResNet, 32 layers, CIFAR-10")
-    assert (beside.state, beside.ours.mean) == ("not comparable", 90.0)
-    assert beside.difference is beside.within is None
-    assert "ReLU after the addition" in beside.note
+    shown = line(comparison, "ResNet, 32 layers, CIFAR-10")
+    assert (shown.state, shown.ours.mean) == ("not comparable", 90.0)
+    assert shown.difference is shown.within is None
+    assert "ReLU after the addition" in shown.note
     assert line(comparison, "ResNet, 32 layers, CIFAR-100").state == "compared"
     quoted = line(comparison, "ResNet, 110 layers, CIFAR-10")
     assert (quoted.state, quoted.same_conditions) == ("compared", None)

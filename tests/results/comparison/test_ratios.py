@@ -1,4 +1,4 @@
-"""A table of what a probe measures: ours beside theirs, and the ratios of both networks."""
+"""A table of what a probe measures: ours next to theirs, and the ratios of both networks."""
 
 from __future__ import annotations
 

@@ -220,13 +220,13 @@ def test_a_running_driver_blocks_upgrades_and_an_upgrade_blocks_drivers(url):
             pytest.raises(DriverBusyError, match=f"pid {os.getpid()}"),
             database.alone("sweep db upgrade"),
         ):
-            pytest.fail("an upgrade beside a driver")
+            pytest.fail("an upgrade while a driver works")
         with (
             database.alone("sweep db upgrade"),
             pytest.raises(DriverBusyError, match=f"pid {os.getpid()}"),
             store.driving(),
         ):
-            pytest.fail("a driver beside an upgrade")
+            pytest.fail("a driver during an upgrade")
 
 
 def test_an_upgrade_blocked_by_a_reader_gives_up_unchanged(before, monkeypatch):

@@ -33,11 +33,11 @@ class Work:
     """What a driver does with its Store, and what has to be there before."""
 
     def __init__(
-        self, call, *, running=False, done=False, failed=False, orphans=False, overtaken=False
+        self, call, *, running=False, done=False, failed=False, orphans=False, fenced_off=False
     ):
         self.call = call
         self.running, self.done, self.failed = running, done, failed
-        self.orphans, self.overtaken = orphans, overtaken
+        self.orphans, self.fenced_off = orphans, fenced_off
 
     def prepare(self, store, make, url):
         make.save(store, "s", make.runs(3), [make.evaluation(1)])
@@ -54,7 +54,7 @@ class Work:
             other = make.run(2).run_id
             assert store.claim(other, provenance={}) == 1
             assert store.fail(other, 1, "broke too", None)
-        if self.overtaken:
+        if self.fenced_off:
             end(url, store)
 
 
@@ -95,8 +95,8 @@ WORK = {
         running=True,
     ),
     "renew": Work(lambda store, make, _: store.renew([(RUN, 1), (RUN, 2)]), running=True),
-    "renew when overtaken": Work(
-        lambda store, make, _: store.renew([(RUN, 1)]), running=True, overtaken=True
+    "renew when fenced off": Work(
+        lambda store, make, _: store.renew([(RUN, 1)]), running=True, fenced_off=True
     ),
     "take over": Work(lambda store, make, _: store.take_over(), orphans=True),
     "cancel a sweep": Work(lambda store, make, _: store.cancel("s"), running=True),
@@ -107,14 +107,14 @@ WORK = {
 }
 WORK_THAT_CHANGES_NOTHING = {
     "claim what runs": Work(lambda store, make, _: store.claim(RUN, provenance={}), running=True),
-    "commit when overtaken": Work(
+    "commit when fenced off": Work(
         lambda store, make, _: store.commit(RUN, 2, make.result(RUN, 2)), running=True
     ),
     "retry what did not fail": Work(lambda store, make, _: store.retry("s"), done=True),
     "claim several that are not to be had": Work(
         lambda store, make, _: store.claim_all([RUN, "f" * 16], provenance={}), running=True
     ),
-    "commit several when overtaken": Work(
+    "commit several when fenced off": Work(
         lambda store, make, _: store.commit_all(
             [
                 (RUN, 2, make.result(RUN, 2)),
@@ -123,13 +123,15 @@ WORK_THAT_CHANGES_NOTHING = {
         ),
         running=True,
     ),
-    "claim when overtaken": Work(
-        lambda store, make, _: store.claim(RUN, provenance={}), overtaken=True
+    "claim when fenced off": Work(
+        lambda store, make, _: store.claim(RUN, provenance={}), fenced_off=True
     ),
-    "take over when overtaken": Work(
-        lambda store, make, _: store.take_over(), orphans=True, overtaken=True
+    "take over when fenced off": Work(
+        lambda store, make, _: store.take_over(), orphans=True, fenced_off=True
     ),
-    "take over when nobody is gone": Work(lambda store, make, _: store.take_over(), running=True),
+    "take over when no driver is gone": Work(
+        lambda store, make, _: store.take_over(), running=True
+    ),
     "cancel what has ended": Work(lambda store, make, _: store.cancel(run_ids=[RUN]), done=True),
 }
 QUESTIONS = {
@@ -410,7 +412,7 @@ def test_a_commit_still_in_progress_on_the_server_is_waited_for(
                 holder.commit()
                 return found
 
-            if work.overtaken:
+            if work.fenced_off:
                 proxy.on("pass", "INSERT INTO drivers")
             proxy.on("abandon", COMMIT)
             writer.start()
@@ -608,7 +610,7 @@ def test_control_c_ends_waiting_for_the_server_for_later_calls_too(proxy, make):
 
 
 def locked_drivers(engine):
-    """The drivers whose locks somebody holds."""
+    """The drivers whose locks are held."""
     with engine.connect() as connection:
         return set(
             connection.exec_driver_sql(

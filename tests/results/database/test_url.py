@@ -168,7 +168,7 @@ def test_percent_encoded_passwords_of_any_characters_are_decoded(password):
 
 @pytest.fixture(scope="module")
 def nowhere():
-    """A port of this machine where nobody answers."""
+    """A port of this machine where nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
 
@@ -263,7 +263,7 @@ def test_a_password_reaches_only_the_server(
         make.finish(store, make.run(1))
         with store.driving(command=f"sweep run --db {url}"):
             with pytest.raises(DriverBusyError) as busy, other._database.alone("upgrade"):
-                pytest.fail("an upgrade beside a driver")
+                pytest.fail("an upgrade while a driver works")
             with pytest.raises(DatabaseError, match="id_length") as refused:
                 make.save(store, "t", [make.run(1, run_id="short")])
             with pytest.raises(ZeroDivisionError) as unexpected:

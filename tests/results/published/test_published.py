@@ -221,7 +221,7 @@ def test_published_noise_uses_evaluation_names():
 
 
 def test_published_coefficients_equal_those_of_the_spec_notation():
-    """A family's coefficients are written out beside its parameter, as `{lambda: -9/5}`."""
+    """A family's coefficients are written out next to its parameter, as `{lambda: -9/5}`."""
     fixed = Counter()
     for name, table in PUBLISHED.items():
         for r in table.rows:

@@ -128,7 +128,7 @@ def test_status_lists_the_faults_of_each_run_and_the_drivers(
             reason, where = f"gone {number}", {"host": f"node-{number}"}
             store.release(second, number, "lost", reason, fault="worker_lost", provenance=where)
         assert store.claim(second, provenance={}) == 3
-        store.release(second, 3, "lost", "no sign", fault="hung")
+        store.release(second, 3, "lost", "no heartbeat", fault="hung")
         assert store.claim(first, provenance={"host": "node-1"}) == 1
         store.fail(first, 1, "ValueError: no", "trace", fault="trainer_error")
         make.finish(store, make.run(2))
@@ -139,7 +139,7 @@ def test_status_lists_the_faults_of_each_run_and_the_drivers(
         assert status.faults == [
             Fault(first, f"{label}1", "trainer_error", 1, "ValueError: no", "node-1"),
             Fault(second, f"{label}2", "worker_lost", 2, "gone 2", "node-2"),
-            Fault(second, f"{label}2", "hung", 1, "no sign", None),
+            Fault(second, f"{label}2", "hung", 1, "no heartbeat", None),
         ]
         me = (socket.gethostname(), os.getpid())
         assert status.drivers == [DriverStatus(*me, runs=1, lease_left=40.0, gone=False)]
@@ -153,7 +153,7 @@ def test_status_lists_the_faults_of_each_run_and_the_drivers(
         if url.startswith("postgres"):
             store._database._lock.release()  # as if its process had ended
             assert queries.status("s")[0].drivers == gone
-    # It left, and nobody works on the run.
+    # It left, and no driver works on the run.
     assert queries.status("s")[0].drivers == gone
     assert store.retry("s") == 1
     assert {fault.run_id for fault in queries.status("s")[0].faults} == {second}

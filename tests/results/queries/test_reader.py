@@ -172,7 +172,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @pytest.fixture
 def left_in_wal_mode(sqlite_url, tmp_path, make):
-    """The URL of a database whose last commit lies in the file beside it: its Store was killed."""
+    """The URL of a database with its last commit in the WAL file: its Store was killed."""
     with Store.open(sqlite_url) as store:
         make.save(store, "s", make.runs(2))
     killed = subprocess.run(

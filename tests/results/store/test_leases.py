@@ -333,7 +333,7 @@ def test_a_stopped_driver_loses_its_runs_after_the_lease_and_is_fenced_off(
             assert store.commit(run_id, 1, make.result(run_id))
 
 
-OVERTAKEN = {
+FENCED_WRITES = {
     "commit": lambda store, run_id, make: store.commit(run_id, 1, make.result(run_id)),
     "release": lambda store, run_id, make: store.release(
         run_id, 1, "lost", "late", fault="worker_lost", provenance={"host": "node-9"}
@@ -342,7 +342,7 @@ OVERTAKEN = {
 }
 
 
-@pytest.mark.parametrize("write", OVERTAKEN)
+@pytest.mark.parametrize("write", FENCED_WRITES)
 def test_no_write_of_a_fenced_off_driver_changes_anything(two_drivers, make, clock, content, write):
     first, second = two_drivers
     make.save(first, "s", make.runs(20))
@@ -352,17 +352,17 @@ def test_no_write_of_a_fenced_off_driver_changes_anything(two_drivers, make, clo
     second.renew([])
     assert second.take_over() == [(run_id, 1, "/first") for run_id in ids]
     before = content()
-    assert [OVERTAKEN[write](first, run_id, make) for run_id in ids] == [False] * 20
+    assert [FENCED_WRITES[write](first, run_id, make) for run_id in ids] == [False] * 20
     assert content() == before
     # Nor later, when the runs are running again by the next attempt of the other driver.
     for run_id in ids:
         assert second.release(run_id, 1, "lost", "its driver ended")
         assert second.claim(run_id, provenance={}) == 2
     before = content()
-    assert [OVERTAKEN[write](first, run_id, make) for run_id in ids] == [False] * 20
+    assert [FENCED_WRITES[write](first, run_id, make) for run_id in ids] == [False] * 20
     assert content() == before
     assert first.renew([]) == (False, [])
-    assert [OVERTAKEN[write](first, run_id, make) for run_id in ids] == [False] * 20
+    assert [FENCED_WRITES[write](first, run_id, make) for run_id in ids] == [False] * 20
     assert databases.running(first) == [(run_id, 2) for run_id in ids]
 
 
@@ -674,7 +674,7 @@ def test_others_lists_living_drivers_with_runs_of_the_sweep(postgres_url, make, 
             assert third.others("s") == [(*me, 1)]
 
 
-# Cancelling and retrying beside a living driver
+# Cancelling and retrying while a driver works
 
 
 def test_a_driver_loses_its_run_when_it_is_cancelled(store, make, rows, queries):

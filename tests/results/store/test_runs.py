@@ -157,11 +157,11 @@ def writes(make, attempt):
     ]
 
 
-def overtaken(store, make, how):
+def supersede(store, make, how):
     """Brings the run, running under attempt 1, to a state that attempt 1 no longer owns."""
     if how == "released":
         store.release(RUN, 1, "lost", None)
-    elif how == "overtaken":
+    elif how == "superseded":
         store.release(RUN, 1, "lost", None)
         assert store.claim(RUN, provenance={}) == 2
     elif how == "done":
@@ -170,10 +170,10 @@ def overtaken(store, make, how):
         store.fail(RUN, 1, "broke", None)
 
 
-@pytest.mark.parametrize("how", ["released", "overtaken", "done", "failed"])
+@pytest.mark.parametrize("how", ["released", "superseded", "done", "failed"])
 @pytest.mark.parametrize("write", range(4))
 def test_a_write_of_a_superseded_attempt_changes_nothing(running, make, content, how, write):
-    overtaken(running, make, how)
+    supersede(running, make, how)
     before = content()
     assert writes(make, 1)[write](running) is False
     assert content() == before

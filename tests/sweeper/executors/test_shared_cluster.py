@@ -19,7 +19,7 @@ from trainers.config.run import RunConfig
 
 @pytest.fixture
 def busy_ray() -> Iterator[Any]:
-    """Somebody who has the only CPU of a Ray."""
+    """A process that holds the only CPU of a Ray."""
 
     class Greedy:
         def host(self) -> str:

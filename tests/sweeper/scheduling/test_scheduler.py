@@ -199,7 +199,7 @@ def test_a_failed_run_stays_failed_until_retried(lab: Laboratory) -> None:
     lab.run(text)
     assert lab.states() == ["failed"] * 4
     lab.home.data.mkdir()
-    (lab.home.data / "mended").touch()
+    (lab.home.data / "repaired").touch()
     assert lab.run(text).trained == 0
     with Store.open(lab.home.database) as store:
         assert store.retry("small") == 4
@@ -542,7 +542,7 @@ def test_a_damaged_result_is_not_adopted(lab: Laboratory) -> None:
 def test_an_outcome_of_a_fenced_off_attempt_changes_nothing(lab: Laboratory) -> None:
     taken: list[str] = []
 
-    def overtake(task: Task) -> Outcome | None:
+    def fence_off(task: Task) -> Outcome | None:
         if not taken:
             taken.append(task.run_id)
             with Store.open(lab.home.database) as other:
@@ -551,9 +551,9 @@ def test_an_outcome_of_a_fenced_off_attempt_changes_nothing(lab: Laboratory) -> 
                 other.claim(task.run_id, provenance={})
         return None
 
-    lab.run(before=overtake)
+    lab.run(before=fence_off)
     assert "cancelled or taken over" in lab.log.getvalue()
-    # What the first attempt brought was discarded; the second had nobody to work on it.
+    # What the first attempt brought was discarded; the second had no driver working on it.
     history = lab.detail(taken[0])["attempt_history"]
     assert [a["state"] for a in history] == ["cancelled", "lost", "done"]
     assert [task.run_id for task in lab.ran].count(taken[0]) == 2

@@ -203,7 +203,7 @@ class TestDownload:
                 seen.append((Path(root), socket.getdefaulttimeout()))
                 raw = Path(root, "MNIST", "raw")
                 write_idx(raw)
-                write_idx(raw, gz=True)  # the archives, which torchvision leaves beside them
+                write_idx(raw, gz=True)  # the archives, which torchvision leaves next to them
                 for file in IDX_FILES[fails_after:]:
                     (raw / file).write_bytes(b"half")
                 if fails_after < len(IDX_FILES):

@@ -68,7 +68,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 @pytest.fixture
 def plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Architecture]:
-    """Writes a model of one file, somebody else's, and imports it."""
+    """Writes a model of one file, as a plugin has it, and imports it."""
     monkeypatch.syspath_prepend(tmp_path)
 
     def imported(text: str) -> Architecture:

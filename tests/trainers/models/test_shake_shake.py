@@ -74,22 +74,24 @@ def test_shake_mixes_each_pass_by_its_own_coefficient(images: int) -> None:
     mixed.backward(upstream)
     assert mixed.dtype == torch.float64
     for image in range(4):
-        forward, backward = (float(share.flatten()[image % images]) for share in (alpha, beta))
+        forward, backward = (
+            float(coefficient.flatten()[image % images]) for coefficient in (alpha, beta)
+        )
         expected = forward * a[image] + (1 - forward) * b[image]
         torch.testing.assert_close(mixed[image], expected, rtol=1e-6, atol=1e-6)
-        for branch, share in ((a, backward), (b, 1 - backward)):
+        for branch, coefficient in ((a, backward), (b, 1 - backward)):
             assert branch.grad is not None
             torch.testing.assert_close(
-                branch.grad[image], share * upstream[image], rtol=1e-6, atol=1e-6
+                branch.grad[image], coefficient * upstream[image], rtol=1e-6, atol=1e-6
             )
 
 
 def test_keeping_the_coefficient_gives_the_true_gradient() -> None:
-    share = torch.rand((3, 1, 1, 1), generator=torch.Generator().manual_seed(0)).double()
+    coefficient = torch.rand((3, 1, 1, 1), generator=torch.Generator().manual_seed(0)).double()
     a, b = (noise(3, 1, 2, 2, seed=seed).double().requires_grad_() for seed in (1, 2))
-    assert torch.autograd.gradcheck(lambda a, b: shake(a, b, share, share), (a, b))
+    assert torch.autograd.gradcheck(lambda a, b: shake(a, b, coefficient, coefficient), (a, b))
     assert not torch.autograd.gradcheck(
-        lambda a, b: shake(a, b, share, 1 - share), (a, b), raise_exception=False
+        lambda a, b: shake(a, b, coefficient, 1 - coefficient), (a, b), raise_exception=False
     )
 
 
@@ -116,16 +118,18 @@ def projected_by_hand(projection: Any, state: Tensor, stride: int) -> Tensor:
 
 
 @pytest.mark.parametrize("width", [4, 16])
-@pytest.mark.parametrize("shares", [None, (0.25, 0.75)])
+@pytest.mark.parametrize("coefficients", [None, (0.25, 0.75)])
 def test_the_shake_shake_forward_pass_is_the_formula(
-    width: int, shares: tuple[float, float] | None
+    width: int, coefficients: tuple[float, float] | None
 ) -> None:
     network = build("shake_shake", depth=14, width=width).double()
     scramble(network)
     network.eval()
     images = noise(2, 3, 9, 8).double()
-    given = None if shares is None else tuple(torch.full((1, 1, 1, 1), s) for s in shares)
-    eta = 0.5 if shares is None else shares[0]
+    given = (
+        None if coefficients is None else tuple(torch.full((1, 1, 1, 1), c) for c in coefficients)
+    )
+    eta = 0.5 if coefficients is None else coefficients[0]
     with torch.no_grad():
         state = normed(functional.conv2d(images, network.stem.weight, padding=1), network.norm)
         ours = state
@@ -140,11 +144,11 @@ def test_the_shake_shake_forward_pass_is_the_formula(
             torch.testing.assert_close(ours, state, rtol=1e-10, atol=1e-10)
         weight, bias = network.classifier.weight, network.classifier.bias
         logits = state.relu().mean(dim=(2, 3)) @ weight.T + bias
-        if shares is None:
+        if coefficients is None:
             torch.testing.assert_close(network(images), logits, rtol=1e-10, atol=1e-10)
 
 
-def shares_of(network: Any, images: int) -> Tensor:
+def mixing_of(network: Any, images: int) -> Tensor:
     """(2, blocks, images): alpha and beta of one batch."""
     network.begin_batch(images)
     alphas, betas = zip(*network.shakes(), strict=True)
@@ -160,17 +164,17 @@ def network_with(**modes: Any) -> Any:
 
 def test_each_image_and_block_has_its_own_coefficient_in_each_pass() -> None:
     network = network_with()
-    alpha, beta = shares_of(network, 500)
+    alpha, beta = mixing_of(network, 500)
     drawn = torch.cat((alpha, beta))
     assert drawn.unique().numel() > 0.999 * drawn.numel()
     assert (drawn.mean(1) - 0.5).abs().max() < 4 / (12 * 500) ** 0.5
     assert (drawn.var(1) - 1 / 12).abs().max() < 0.015
     assert torch.corrcoef(drawn).triu(1).abs().max() < 0.2
-    assert not torch.equal(shares_of(network, 500)[0], alpha)
+    assert not torch.equal(mixing_of(network, 500)[0], alpha)
 
 
 def test_at_batch_level_all_images_have_one_coefficient() -> None:
-    alpha, beta = shares_of(network_with(level="batch"), 50)
+    alpha, beta = mixing_of(network_with(level="batch"), 50)
     for drawn in (alpha, beta):
         assert torch.equal(drawn, drawn[:, :1].expand(-1, 50))
         assert drawn[:, 0].unique().numel() == 6
@@ -179,25 +183,25 @@ def test_at_batch_level_all_images_have_one_coefficient() -> None:
 
 def test_shake_even_and_keep_modes_act_as_named() -> None:
     half = torch.full((6, 8), 0.5)
-    default = shares_of(network_with(), 8)
-    alpha, beta = shares_of(network_with(backward="even"), 8)
+    default = mixing_of(network_with(), 8)
+    alpha, beta = mixing_of(network_with(backward="even"), 8)
     assert torch.equal(beta, half)
     # The draws of one pass are the same whatever the other does.
     assert torch.equal(alpha, default[0])
-    alpha, beta = shares_of(network_with(forward="even"), 8)
+    alpha, beta = mixing_of(network_with(forward="even"), 8)
     assert torch.equal(alpha, half)
     assert torch.equal(beta, default[1])
-    alpha, beta = shares_of(network_with(backward="keep"), 8)
+    alpha, beta = mixing_of(network_with(backward="keep"), 8)
     assert torch.equal(alpha, default[0])
     assert torch.equal(beta, alpha)
-    assert torch.equal(shares_of(network_with(forward="even", backward="even"), 8)[0], half)
+    assert torch.equal(mixing_of(network_with(forward="even", backward="even"), 8)[0], half)
 
 
 def test_shake_coefficients_depend_only_on_seed_and_epoch() -> None:
     def drawn(seed: int, epoch: int) -> Tensor:
         network = build("shake_shake", **TINY)
         network.begin_epoch(drawing(seed, epoch))
-        return shares_of(network, 8)
+        return mixing_of(network, 8)
 
     assert torch.equal(drawn(0, 1), drawn(0, 1))
     assert not torch.equal(drawn(0, 1), drawn(1, 1))

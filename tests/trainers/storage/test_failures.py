@@ -250,7 +250,7 @@ def test_a_missing_storage_package_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 class Clock:
-    """Time that passes only while somebody sleeps."""
+    """Time that passes only during sleeps."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -271,7 +271,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def away(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Takes the file server away for so many seconds from now."""
+    """Takes the file server away for `seconds` from now."""
 
     def leave(seconds: float) -> None:
         until = clock.now + seconds

@@ -33,7 +33,7 @@ def store() -> Iterator[ObjectStore]:
 def location(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> str:
-    """Of a folder that nobody has written to, of the kind that a test is parametrized with."""
+    """Of an empty folder, of the kind that a test is parametrized with."""
     kind = request.param
     if kind == "s3://":
         store: ObjectStore = request.getfixturevalue("store")

@@ -16,7 +16,7 @@ from trainers.errors import StorageFullError
 from trainers.training.out_of_memory import is_out_of_memory
 
 ABSURD = 2**58
-"""Bytes; no machine has so many."""
+"""Bytes; more than any machine has."""
 
 
 def raised_by_torch() -> BaseException:

@@ -137,7 +137,7 @@ def test_a_requested_stop_comes_after_the_checkpoint_is_stored(
 
 
 class Heart:
-    """Counts signs of life, and stops at the last of `beats`."""
+    """Counts heartbeats, and stops at the last of `beats`."""
 
     def __init__(self, beats: float = math.inf) -> None:
         self.count = 0

@@ -9,7 +9,7 @@ from trainers.methods.fractions import Number, Whole
 from trainers.models.architecture import Architecture, ModelOptions
 
 LARGEST_WIDENING = 8
-"""Channels double from block to block up to so many times the first's: 64, 128, 256, 512, 512."""
+"""Channels double by block up to this multiple of the first's: 64, 128, 256, 512, 512."""
 
 
 class FractalNetOptions(ModelOptions):

@@ -62,7 +62,7 @@ class Shakes(nn.Module):
     Until the first `begin_epoch` all are 1/2.
     """
 
-    shares: Tensor
+    mixing: Tensor
 
     def __init__(self, options: ShakeShakeOptions, blocks: int) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class Shakes(nn.Module):
         self._blocks = blocks
         self._forward: Generator | None = None
         self._backward: Generator | None = None
-        self.register_buffer("shares", torch.full((2, blocks, 1), 0.5), persistent=False)
+        self.register_buffer("mixing", torch.full((2, blocks, 1), 0.5), persistent=False)
 
     def begin_epoch(self, draw: Callable[[str], Generator]) -> None:
         """Draw this epoch's shakes from generators of their own."""
@@ -79,16 +79,16 @@ class Shakes(nn.Module):
         self._backward = draw("backward shakes")
 
     def begin_batch(self, images: int) -> None:
-        """Draws for the next pass of so many images."""
+        """Draws for the next pass of `images` images."""
         count = images if self._options.level == "image" else 1
         alpha = self._draw(self._options.forward, self._forward, count)
         keeps = self._options.backward == "keep"
         beta = alpha if keeps else self._draw(self._options.backward, self._backward, count)
-        self.shares = torch.stack((alpha, beta)).to(self.shares.device)
+        self.mixing = torch.stack((alpha, beta)).to(self.mixing.device)
 
     def forward(self) -> list[tuple[Tensor, Tensor]]:
         """(alpha, beta) of each block, as `shake` takes them."""
-        alphas, betas = self.shares[..., None, None, None].unbind()
+        alphas, betas = self.mixing[..., None, None, None].unbind()
         return list(zip(alphas.unbind(), betas.unbind(), strict=True))
 
     def _draw(self, mode: str, generator: Generator | None, count: int) -> Tensor:
@@ -150,13 +150,13 @@ class ShakeShakeBlock(nn.Module):
         self.branches = nn.ModuleList((Branch(block), Branch(block)))
         self.projection = Projection(block) if block.inputs != block.outputs else nn.Identity()
 
-    def forward(self, state: Tensor, shares: tuple[Tensor, Tensor] | None = None) -> Tensor:
+    def forward(self, state: Tensor, mixing: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """(N, inputs, H, W) -> (N, outputs, H/stride, W/stride).
 
-        `shares` are (alpha, beta), see `shake`; None means 1/2 both ways.
+        `mixing` are (alpha, beta), see `shake`; None means 1/2 in both passes.
         """
         first, second = (branch(state) for branch in self.branches)
-        mixed = (first + second) / 2 if shares is None else shake(first, second, *shares)
+        mixed = (first + second) / 2 if mixing is None else shake(first, second, *mixing)
         new: Tensor = self.projection(state) + mixed
         return new
 
@@ -181,8 +181,8 @@ class ShakeShakeNetwork(StandardNetwork):
         """What leaves the stem, and what leaves each block."""
         state = self.norm(self.stem(images))
         yield state
-        for block, shares in zip(self.blocks, self._shares(images), strict=True):
-            state = block(state, shares)
+        for block, mixing in zip(self.blocks, self._mixing(images), strict=True):
+            state = block(state, mixing)
             yield state
 
     def begin_epoch(self, draw: Callable[[str], Generator]) -> None:
@@ -193,10 +193,10 @@ class ShakeShakeNetwork(StandardNetwork):
         """See Architecture."""
         self.shakes.begin_batch(images)
 
-    def _shares(self, images: Tensor) -> list[tuple[Tensor, Tensor]] | list[None]:
+    def _mixing(self, images: Tensor) -> list[tuple[Tensor, Tensor]] | list[None]:
         if not self.training:
             return [None] * len(self.blocks)
         if not torch.compiler.is_compiling():
             self.begin_batch(images.shape[0])
-        shares: list[tuple[Tensor, Tensor]] = self.shakes()
-        return shares
+        mixing: list[tuple[Tensor, Tensor]] = self.shakes()
+        return mixing

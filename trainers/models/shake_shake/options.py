@@ -25,10 +25,10 @@ class ShakeShakeOptions(ModelOptions):
         depth: 6n + 2 layers, n blocks in each of three stages.
         width: channels of the first stage, an even number; the next two have twice and four times
             as many.
-        forward: a branch's share in training: "shake" draws it from U(0, 1), "even" is 1/2.
-        backward: its share of the gradient: "shake" draws anew, "even" is 1/2, "keep" is the share
-            of the forward pass.
-        level: whether each image of a batch has its own draw, or all of them share one.
+        forward: a branch's coefficient in training: "shake" draws it from U(0, 1), "even" is 1/2.
+        backward: its coefficient of the gradient: "shake" draws again, "even" is 1/2, "keep" is
+            that of the forward pass.
+        level: whether each image of a batch has its own draw, or all of them have the same.
     """
 
     depth: Annotated[Whole, accepted_by(blocks_per_stage)]
@@ -50,7 +50,7 @@ class ShakeShakeOptions(ModelOptions):
 
     @model_validator(mode="after")
     def _one_form(self) -> ShakeShakeOptions:
-        """What is even both ways is one network, however it is said."""
+        """ "even" in both passes is one network, in whichever form it is given."""
         if self.forward == "even" and self.backward == "keep":
             object.__setattr__(self, "backward", "even")
         if self.forward == "even" and self.backward == "even":

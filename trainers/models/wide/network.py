@@ -5,7 +5,7 @@
 with f of two 3x3 convolutions, or a bottleneck of three, each after its BN-ReLU (He et al. 2016b).
 At the start of a stage every state that a later step needs passes BN-ReLU-1x1 convolution; the
 newest one's BN-ReLU is the first of f, as in He et al.'s released code. That is silent about older
-states, which have one of their own here, so that all are carried over alike.
+states, which have one of their own here, so that all are carried over in the same way.
 """
 
 from __future__ import annotations
