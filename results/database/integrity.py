@@ -8,8 +8,8 @@ and the rules with them. So they are asked here as `results.schema.tables` has t
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -22,6 +22,7 @@ from sqlalchemy import (
     Connection,
     Float,
     Integer,
+    Select,
     String,
     Table,
     TextClause,
@@ -35,6 +36,7 @@ from sqlalchemy import (
     text,
     type_coerce,
 )
+from sqlalchemy.dialects import sqlite
 
 from results.database.base import Database
 from results.database.consistency import contradictions
@@ -55,18 +57,18 @@ def find_corruption(database: Database) -> str | None:
 
 def corruptions(connection: Connection) -> Iterator[str]:
     """What breaks a rule, in words. After the first, what follows may fail to be found."""
-    sqlite = connection.dialect.name == "sqlite"
-    if sqlite:
+    in_sqlite = connection.dialect.name == "sqlite"
+    if in_sqlite:
         # Postgres enforces its constraints for every client.
         yield from _other_columns(connection)
     for table in metadata.sorted_tables:
-        if sqlite:
+        if in_sqlite:
             yield from _broken_rules(connection, table)
             yield from _not_unique(connection, table)
             yield from _dangling(connection, table)
         yield from _broken_json(connection, table)
     yield from contradictions(connection)
-    if sqlite:
+    if in_sqlite:
         for (problem,) in connection.exec_driver_sql("PRAGMA integrity_check(1)"):
             if problem != "ok":
                 yield str(problem)
@@ -96,15 +98,27 @@ class _Rule(NamedTuple):
 
 
 def _broken_rules(connection: Connection, table: Table) -> Iterator[str]:
+    rules, query = _rules(table)
+    for number, *values in connection.exec_driver_sql(query, execution_options={"yield_per": 1000}):
+        rule, row = rules[number], dict(zip(table.columns, values, strict=True))
+        given = ", ".join(f"{c.name} is {_shown(row[c])}" for c in rule.columns)
+        yield f"{table.name}.{given}{_place(table, row)}{rule.words}"
+
+
+@cache
+def _rules(table: Table) -> tuple[list[_Rule], str]:
+    """The rules of one table, and the query for a broken one's number and the row."""
     rules = [rule for column in table.columns for rule in _rules_of_column(column)]
     rules += _checks(table)
     first = case(*((rule.broken, number) for number, rule in enumerate(rules)))
-    columns = list(table.columns)
-    query = select(first, *map(_raw, columns)).where(or_(*(rule.broken for rule in rules)))
-    for number, *values in connection.execute(query, execution_options={"yield_per": 1000}):
-        rule, row = rules[number], dict(zip(columns, values, strict=True))
-        given = ", ".join(f"{c.name} is {_shown(row[c])}" for c in rule.columns)
-        yield f"{table.name}.{given}{_place(table, row)}{rule.words}"
+    query = select(first, *map(_raw, table.columns)).where(or_(*(rule.broken for rule in rules)))
+    return rules, _sql(query)
+
+
+def _sql(query: Select[Any]) -> str:
+    """Compiled once for all databases: the questions are long, and always the same."""
+    literal = {"literal_binds": True}
+    return str(query.compile(dialect=sqlite.dialect(), compile_kwargs=literal))
 
 
 def _rules_of_column(column: Column[Any]) -> Iterator[_Rule]:
@@ -121,7 +135,7 @@ def _rules_of_column(column: Column[Any]) -> Iterator[_Rule]:
     elif isinstance(column.type, Boolean):
         yield _Rule(type_coerce(column, Integer).not_in([0, 1]), [column], ": it is 0 or 1")
     elif isinstance(column.type, Float):
-        infinite = func.abs(raw) > sys.float_info.max
+        infinite = func.abs(raw) == text("9e999")
         yield _Rule(infinite, [column], ": what is not finite is NULL")
     elif isinstance(column.type, Integer) and not isinstance(column.type, BigInteger):
         number = type_coerce(column, Integer)
@@ -154,26 +168,29 @@ def _checks(table: Table) -> Iterator[_Rule]:
 
 
 def _not_unique(connection: Connection, table: Table) -> Iterator[str]:
+    for key, query in _keys(table):
+        for values in connection.exec_driver_sql(query):
+            row = dict(zip(key, values, strict=True))
+            yield f"{table.name} has several rows{_place(table, row, key)}"
+
+
+@cache
+def _keys(table: Table) -> list[tuple[list[Column[Any]], str]]:
+    """Each key, with the query for values that several rows have."""
     keys = [list(table.primary_key)]
     keys += [
         list(index.columns)
         for index in table.indexes
         if index.unique and index.dialect_options["sqlite"]["where"] is None
     ]
-    for key in keys:
-        query = select(*map(_raw, key)).group_by(*key).having(func.count() > 1)
-        for values in connection.execute(query):
-            row = dict(zip(key, values, strict=True))
-            yield f"{table.name} has several rows{_place(table, row, key)}"
+    return [
+        (key, _sql(select(*map(_raw, key)).group_by(*key).having(func.count() > 1))) for key in keys
+    ]
 
 
 def _dangling(connection: Connection, table: Table) -> Iterator[str]:
-    for key in table.foreign_keys:
-        child, parent = key.parent, key.column
-        query = select(_raw(child), *map(_raw, table.primary_key)).where(
-            child.is_not(None), ~exists().where(parent == child)
-        )
-        for value, *found in connection.execute(query):
+    for child, parent, query in _references(table):
+        for value, *found in connection.exec_driver_sql(query):
             row = dict(zip(table.primary_key, found, strict=True))
             yield (
                 f"{table.name}.{child.name} is {_shown(value)}{_place(table, row)}, and refers to"
@@ -181,13 +198,26 @@ def _dangling(connection: Connection, table: Table) -> Iterator[str]:
             )
 
 
+@cache
+def _references(table: Table) -> list[tuple[Column[Any], Column[Any], str]]:
+    """Each column that refers to another, with the query for values that are not there."""
+    found = []
+    for key in table.foreign_keys:
+        child, parent = key.parent, key.column
+        query = select(_raw(child), *map(_raw, table.primary_key)).where(
+            child.is_not(None), ~exists().where(parent == child)
+        )
+        found.append((child, parent, _sql(query)))
+    return found
+
+
 def _broken_json(connection: Connection, table: Table) -> Iterator[str]:
     columns = [column for column in table.columns if isinstance(column.type, JSON)]
     if not columns:
         return
     key = list(table.primary_key)
-    sqlite = connection.dialect.name == "sqlite"
-    texts = [_raw(column) if sqlite else cast(column, String) for column in columns]
+    in_sqlite = connection.dialect.name == "sqlite"
+    texts = [_raw(column) if in_sqlite else cast(column, String) for column in columns]
     query = select(*texts, *map(_raw, key))
     for values in connection.execute(query, execution_options={"yield_per": 1000}):
         for column, value in zip(columns, values, strict=False):
