@@ -40,15 +40,15 @@ def measure(
 ) -> tuple[int, int]:
     """Trainable parameters, and multiply-adds of one image's forward pass in evaluation mode.
 
-    Multiply-adds are half the operations of convolutions and matrix products, without the
-    classifier's. The network is built on torch's meta device, which has shapes and no numbers; one
-    that fails there, since it needs numbers while it is built or evaluated, is built on the CPU.
+    Multiply-adds are without the classifier's. The network is built on torch's meta device, which
+    has shapes and no numbers; one that fails there, since it needs numbers while it is built or
+    evaluated, is built on the CPU.
 
     Args:
         size: pixels a side of an image.
     """
     # Imports a GPU compiler, which a worker has no use for: half a second.
-    from torch.utils.flop_counter import FlopCounterMode
+    from trainers.models.multiply_adds import MultiplyAdds
 
     def on(device: str) -> tuple[int, int]:
         with torch.device(device):
@@ -60,14 +60,11 @@ def measure(
                 classes=classes,
                 generator=torch.Generator("cpu"),
             ).eval()
-            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            counter = MultiplyAdds(apart=getattr(network, "classifier", None))
+            with torch.no_grad(), counter:
                 network(torch.zeros(1, channels, size, size))
-        operations = counter.get_flop_counts()
-        of_classifier = operations.get(f"{type(network).__name__}.classifier", {})
-        return (
-            sum(p.numel() for p in network.parameters() if p.requires_grad),
-            (sum(operations.get("Global", {}).values()) - sum(of_classifier.values())) // 2,
-        )
+        trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
+        return trained, counter.total
 
     try:
         return on("meta")

@@ -1,0 +1,101 @@
+"""Multiply-adds of a network's forward pass, without its numbers."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+from typing_extensions import override
+
+_ATEN = torch.ops.aten
+_ELEMENTWISE = frozenset({_ATEN.add.Tensor, _ATEN.mul.Tensor, _ATEN.relu.default, _ATEN.sub.Tensor})
+
+
+class MultiplyAdds(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts while it is active, by the formulas of `torch.utils.flop_counter`.
+
+    What most layers do most often is not asked of torch, only the shape of it made: torch's own
+    functions for the meta device take twice as long for a network as all else.
+
+    Args:
+        apart: a module whose own operations do not count.
+    """
+
+    def __init__(self, apart: nn.Module | None = None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._operations = 0
+        if apart is not None:
+            before: list[int] = []
+            apart.register_forward_pre_hook(lambda *_: before.append(self._operations))
+            apart.register_forward_hook(lambda *_: self._reset(before.pop()))
+
+    @override
+    def __enter__(self) -> Self:
+        # Its fused form is one function, of which torch has no formula.
+        self._fused_attention = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    @override
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
+        torch.backends.mha.set_fastpath_enabled(self._fused_attention)
+
+    @property
+    def total(self) -> int:
+        """Half the operations of convolutions and matrix products."""
+        return self._operations // 2
+
+    def _reset(self, operations: int) -> None:
+        self._operations = operations
+
+    @override
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in _ELEMENTWISE and _alike(*args):
+            return torch.empty_like(args[0])
+        if func is _ATEN.native_batch_norm.default and _normalises(*args):
+            statistics = args[0].new_empty(0)  # of a batch: evaluation has none
+            return torch.empty_like(args[0]), statistics, statistics
+        formula = flop_registry.get(func._overloadpacket)
+        if formula is None and torch.is_inference_mode_enabled():
+            # Where nothing is recorded for gradients, linear layers come here in one piece.
+            with self:
+                result = func.decompose(*args, **(kwargs or {}))
+            if result is not NotImplemented:
+                return result
+        result = func(*args, **(kwargs or {}))
+        if formula is not None:
+            self._operations += formula(*args, **(kwargs or {}), out_val=result)
+        return result
+
+
+def _alike(first: Any, *others: Any) -> bool:
+    """Whether the result of an elementwise operation is on the meta device, and as the first."""
+    return _numbers_on_meta(first) and all(
+        not isinstance(other, Tensor)
+        or not other.dim()
+        or (other.shape == first.shape and other.dtype == first.dtype)
+        for other in others
+    )
+
+
+def _normalises(images: Any, weight: Any, bias: Any, mean: Any, *rest: Any) -> bool:
+    """Whether batch normalisation in evaluation mode leaves images as many as they were."""
+    training = rest[1]
+    fits = mean is not None and mean.shape == images.shape[1:2]
+    return _numbers_on_meta(images) and fits and not training
+
+
+def _numbers_on_meta(value: Any) -> bool:
+    return (
+        isinstance(value, Tensor)
+        and value.dim() > 0
+        and value.is_meta
+        and value.is_floating_point()
+    )
