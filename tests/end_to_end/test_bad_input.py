@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import databases
-from command_line import PROGRAM, sweep
+from command_line import PROGRAM, finished_home, sweep
 from sweeper.spec.spec import SWEEP_NAME
 from wrong_specs import WRONG
 
@@ -58,12 +58,7 @@ def stored(home: Path) -> dict[str, list[str]]:
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of a sweep `known` that is done."""
-    folder = tmp_path_factory.mktemp("asked")
-    (folder / "known.yaml").write_text(SPEC)
-    home = folder / "home"
-    done = sweep("run", str(folder / "known.yaml"), "--executor", "inline", "--home", str(home))
-    assert done.exit_code == 0, done.stderr
-    return home
+    return finished_home(tmp_path_factory.mktemp("asked"), f"{SPEC}name: known\n")
 
 
 CHOSEN = [name for number, name in enumerate(WRONG) if number % (len(WRONG) // 20) == 0][:20]

@@ -14,6 +14,7 @@ import pytest
 
 import databases
 from command_line import PROGRAM, sweep, sweep_process
+from results.run_columns import RUN_KEYS
 
 SPEC = """
 name: tiny
@@ -28,36 +29,6 @@ grid:
 evaluations:
   - {noise: gaussian, std: 0.1}
 """
-
-RUN_KEYS = [
-    "run_id",
-    "sweep",
-    "state",
-    "model",
-    "scheme",
-    "depth",
-    "dataset",
-    "seed",
-    "alpha",
-    "beta",
-    "trainable",
-    "root_moduli",
-    "max_root_modulus",
-    "zero_stable",
-    "consistent",
-    "order",
-    "parameters",
-    "epochs",
-    "test_accuracy",
-    "best_test_accuracy",
-    "train_accuracy",
-    "generalization_gap",
-    "diverged",
-    "train_seconds",
-    "images_per_second",
-    "attempts",
-    "evaluations",
-]
 
 
 @pytest.fixture(scope="module")

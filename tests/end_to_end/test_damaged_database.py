@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import archives
-from command_line import sweep
+from command_line import finished_home, sweep
 
 SPEC = """
 name: damaged
@@ -30,12 +30,7 @@ evaluations: [{noise: gaussian, std: 0.1}]
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of a sweep that is done."""
-    folder = tmp_path_factory.mktemp("whole")
-    (folder / "s.yaml").write_text(SPEC)
-    home = folder / "home"
-    done = sweep("run", str(folder / "s.yaml"), "--executor", "inline", "--home", str(home))
-    assert done.exit_code == 0, done.stderr
-    return home
+    return finished_home(tmp_path_factory.mktemp("whole"), SPEC)
 
 
 @pytest.fixture

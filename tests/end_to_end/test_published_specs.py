@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
+from results.run_columns import RUN_KEYS
 from results.store.store import Store
-from sweeper.planning.plan import new_evaluation, new_run
+from saved_specs import save_spec
 from sweeper.spec.spec import Spec, load_spec
 from trainers.config.run import RunConfig
 
@@ -103,37 +104,6 @@ RUNS = {
     "generalization_gap_table7": 45,
     "lm_resnet_cifar10": 15,
 }
-
-# DESIGN.md, "Command line": a run in JSON.
-RUN_KEYS = [
-    "run_id",
-    "sweep",
-    "state",
-    "model",
-    "scheme",
-    "depth",
-    "dataset",
-    "seed",
-    "alpha",
-    "beta",
-    "trainable",
-    "root_moduli",
-    "max_root_modulus",
-    "zero_stable",
-    "consistent",
-    "order",
-    "parameters",
-    "epochs",
-    "test_accuracy",
-    "best_test_accuracy",
-    "train_accuracy",
-    "generalization_gap",
-    "diverged",
-    "train_seconds",
-    "images_per_second",
-    "attempts",
-    "evaluations",
-]
 
 # Trainable parameters that the released ZeroSNet uses, 10 classes; checked by running it.
 ZEROSNET_PARAMETERS = {20: 277_402, 32: 471_834, 44: 666_266, 56: 860_698, 110: 1_735_642}
@@ -274,7 +244,7 @@ def test_plan_of_table3_has_the_moduli_and_zero_stability_of_table10(plan):
 
 def test_plan_has_the_keys_of_a_run_in_order(plan):
     for run in plan("zero_stability_table3") + plan("comparison_table4"):
-        assert [key for key in run if key in RUN_KEYS] == RUN_KEYS
+        assert [key for key in run if key in RUN_KEYS] == list(RUN_KEYS)
 
 
 def test_plan_counts_the_parameters_of_the_released_network(plan):
@@ -340,22 +310,10 @@ def test_lm_resnet_cifar10_is_part_of_table4(spec):
 
 def test_saving_table6_after_table3_adds_no_run(spec, tmp_path):
     with Store.open(f"sqlite:///{tmp_path / 'sweep.db'}") as store:
-        table3 = save(store, spec("zero_stability_table3"))
+        table3 = save_spec(store, spec("zero_stability_table3"))
         assert (table3.added, table3.already_known) == (90, 0)
-        table6 = save(store, spec("robustness_table6"))
+        table6 = save_spec(store, spec("robustness_table6"))
         assert (table6.added, table6.already_known, table6.removed) == (0, 30, 0)
         pending = store.pending("robustness_table6")
         assert {run.run_id for run in pending} == run_ids(spec("robustness_table6"))
         assert {len(run.missing_evaluations) for run in pending} == {6}
-
-
-def save(store: Store, spec: Spec) -> Any:
-    return store.save_sweep(
-        spec.name,
-        spec.text,
-        spec.source,
-        spec.overrides,
-        spec.description,
-        [new_run(config) for config in spec.configs],
-        [new_evaluation(evaluation) for evaluation in spec.evaluations],
-    )

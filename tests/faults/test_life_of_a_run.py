@@ -33,10 +33,10 @@ from checked_store import CheckedStore, Laboratory
 from results.errors import DriverBusyError
 from results.records import FAULTS
 from run_model import RefusedError
+from saved_specs import save_spec
 from stepped_sweep import SteppedLeaseKeeper, SteppedSweep
 from sweeper.executors.worker import Finished, Lost, MachineFault, Outcome, Raised, Task
 from sweeper.home import Home
-from sweeper.planning.plan import new_evaluation, new_run
 from sweeper.scheduling.bundles import BundleSizer
 from sweeper.spec.spec import Spec, spec_from_text
 from trainers.config.evaluations import parse_evaluation
@@ -82,18 +82,6 @@ def all_runs() -> tuple[str, ...]:
 
 
 SWEEPS = ("one", "two")
-
-
-def save(store: CheckedStore, spec: Spec) -> None:
-    store.save_sweep(
-        spec.name,
-        spec.text,
-        spec.source,
-        spec.overrides,
-        spec.description,
-        [new_run(config) for config in spec.configs],
-        [new_evaluation(evaluation) for evaluation in spec.evaluations],
-    )
 
 
 @functools.cache
@@ -222,7 +210,7 @@ class LifeOfRuns(RuleBasedStateMachine):
         spec=st.integers(0, 2),
     )
     def everybody_starts(self, saved: int, parts: list[str], spec: int) -> None:
-        save(self.actors[0].store, specs()[saved])
+        save_spec(self.actors[0].store, specs()[saved])
         for which, part in enumerate(parts):
             if part == "a sweep":
                 self._start_sweep(self.actors[which], spec)
@@ -440,7 +428,7 @@ class LifeOfRuns(RuleBasedStateMachine):
     @rule(which=st.integers(0, 2), spec=st.integers(0, 2))
     def the_spec_changes(self, which: int, spec: int) -> None:
         for actor in self._those(Actor.free, which):
-            save(actor.store, specs()[spec])
+            save_spec(actor.store, specs()[spec])
 
     @precondition(lambda self: self._those(Actor.free))
     @rule(which=st.integers(0, 2), sweep=st.sampled_from(SWEEPS))

@@ -23,7 +23,7 @@ from attempts_by_driver import Watch
 from drivers import Driver, Sweep, Undisturbed
 from figures import Figure, Times
 from results.store.store import Store
-from sweeper.planning.plan import new_evaluation, new_run
+from saved_specs import save_spec
 from sweeper.spec.spec import load_spec
 
 EXIT_RESOURCE_MISSING = 3
@@ -35,15 +35,7 @@ def save(sweep: Sweep, db: str) -> None:
     """As a `sweep run` does that ends just afterwards."""
     spec = load_spec(sweep.spec, [])
     with Store.open(db) as store:
-        store.save_sweep(
-            spec.name,
-            spec.text,
-            spec.source,
-            spec.overrides,
-            spec.description,
-            [new_run(config) for config in spec.configs],
-            [new_evaluation(evaluation) for evaluation in spec.evaluations],
-        )
+        save_spec(store, spec)
 
 
 @dataclass

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from broken_specs import broken_data, broken_files, broken_overrides, flow
 from results.store.store import Store
+from saved_specs import save_spec
 from sweeper.errors import RequestError, SpecError
 from sweeper.planning.cost import CostModel
-from sweeper.planning.plan import new_evaluation, new_run, plan_rows
+from sweeper.planning.plan import plan_rows
 from sweeper.spec.source import LONGEST_MESSAGE
 from sweeper.spec.spec import Spec, load_spec, spec_from_text
 
@@ -99,16 +100,6 @@ def test_any_accepted_spec_round_trips_through_the_store(store, data, overrides)
         spec = spec_from_text(flow(data) + "\n", "s.yaml", overrides)
     except RequestError:
         return
-    runs, evaluations = map(new_run, spec.configs), map(new_evaluation, spec.evaluations)
-    store.save_sweep(
-        spec.name,
-        spec.text,
-        spec.source,
-        list(spec.overrides),
-        spec.description,
-        list(runs),
-        list(evaluations),
-        published=spec.published,
-    )
+    save_spec(store, spec)
     stored = store.stored_spec(spec.name)
     assert spec_from_text(stored.text, stored.source, stored.overrides) == spec

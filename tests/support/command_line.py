@@ -29,6 +29,15 @@ def sweep(*arguments: str, folder: Path | None = None, **environment: str) -> Re
     return said
 
 
+def finished_home(folder: Path, spec: str) -> Path:
+    """The home, in `folder`, of a sweep that has been run to its end."""
+    (folder / "s.yaml").write_text(spec)
+    home = folder / "home"
+    done = sweep("run", str(folder / "s.yaml"), "--executor", "inline", "--home", str(home))
+    assert done.exit_code == 0, done.stderr
+    return home
+
+
 def sweep_process(
     *arguments: str, folder: Path | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:

@@ -18,6 +18,7 @@ from trainers.run import run
 from trainers.storage import open_folder
 
 NO_DATA = Path("/nonexistent")  # the digits need no folder
+TIMES = {"seconds", "train_seconds", "images_per_second", "provenance", "attempt"}
 
 
 def resolved(
@@ -28,6 +29,11 @@ def resolved(
     config = None if given is None else SchemeConfig.model_validate(given)
     validated = architecture.options.model_validate({"name": name, **options})
     return architecture, architecture.complete(validated, config), config
+
+
+def completed(name: str, **options: Any) -> Any:
+    """Options of a network without a scheme, as a run's config has them."""
+    return resolved(name, None, options)[1]
 
 
 def build(
@@ -99,6 +105,8 @@ def scramble(network: nn.Module, seed: int = 3) -> None:
                 assert module.running_var is not None
                 module.running_mean.normal_(generator=generator)
                 module.running_var.uniform_(0.5, 2, generator=generator)
+                if not module.affine:
+                    continue
                 module.weight.uniform_(0.5, 1.5, generator=generator)
                 module.bias.normal_(generator=generator)
 
@@ -115,10 +123,14 @@ def noise(*shape: int, seed: int = 1) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def assert_gradients_reach_every_parameter(network: nn.Module) -> None:
-    images, labels = noise(8, 3, 8, 8), torch.arange(8)
+def assert_gradients_reach_every_parameter(network: nn.Module, size: int = 8) -> None:
+    images, labels = noise(8, 3, size, size), torch.arange(8)
     loss = functional.cross_entropy(network.train()(images), labels)
     loss.backward()  # type: ignore[no-untyped-call]
+    assert_every_parameter_has_a_gradient(network)
+
+
+def assert_every_parameter_has_a_gradient(network: nn.Module) -> None:
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
@@ -126,14 +138,16 @@ def assert_gradients_reach_every_parameter(network: nn.Module) -> None:
 
 
 def numbers(result: Any) -> Any:
-    epochs = [{**epoch, "seconds": None} for epoch in result["epochs"]]
-    return result["weights_sha256"], result["learned_coefficients"], epochs
+    """A result without its times, which alone may differ."""
+    if isinstance(result, dict):
+        return {key: numbers(value) for key, value in result.items() if key not in TIMES}
+    if isinstance(result, list):
+        return [numbers(value) for value in result]
+    return result
 
 
-def assert_continued_after_its_first_epoch_it_is_the_same(
-    config: dict[str, Any], folder: Path
-) -> dict[str, Any]:
-    """A run of two epochs, in one go and in two; the result of the first."""
+def assert_continued_run_is_identical(config: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A run of two epochs, uninterrupted and continued after the first; the result."""
 
     def stop(metrics: Any) -> None:
         raise TrainingStopped

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from results.store.store import Store
-from sweeper.planning.plan import new_evaluation, new_run
+from saved_specs import save_spec
 from sweeper.spec.spec import load_spec, spec_from_text
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
@@ -404,22 +404,10 @@ def test_expanding_and_saving_a_spec_again_adds_nothing(grid, overrides):
         tempfile.TemporaryDirectory() as folder,
         Store.open(f"sqlite:///{folder}/sweep.db") as store,
     ):
-
-        def save(spec):
-            return store.save_sweep(
-                spec.name,
-                spec.text,
-                spec.source,
-                spec.overrides,
-                spec.description,
-                [new_run(config) for config in spec.configs],
-                [new_evaluation(evaluation) for evaluation in spec.evaluations],
-            )
-
-        assert save(first).added == len(first.configs)
+        assert save_spec(store, first).added == len(first.configs)
         stored = store.stored_spec("s")
         third = spec_from_text(stored.text, stored.source, stored.overrides)
         assert third == first
-        change = save(third)
+        change = save_spec(store, third)
         assert (change.added, change.removed, change.spec_changed) == (0, 0, False)
         assert change.already_known == len(first.configs)

@@ -14,16 +14,19 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional
 
-from small_networks import noise, parameters
+from small_networks import (
+    assert_continued_run_is_identical,
+    assert_every_parameter_has_a_gradient,
+    noise,
+    parameters,
+    scramble,
+)
 from trainers.config.run import RunConfig
-from trainers.errors import TrainingStopped
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
 from trainers.models.counting import count
 from trainers.models.multistep.layout import multistep_layout
 from trainers.models.multistep.network import BottleneckFunction, MultistepNetwork
-from trainers.run import run
-from trainers.storage import open_folder
 
 Small = Callable[..., dict[str, Any]]
 
@@ -55,20 +58,6 @@ def build(
     )
     assert isinstance(network, MultistepNetwork)
     return network
-
-
-def scramble(network: nn.Module) -> None:
-    """Norms with arbitrary weights and statistics, so that none of them is the identity."""
-    generator = torch.Generator().manual_seed(3)
-    with torch.no_grad():
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                assert module.running_mean is not None
-                assert module.running_var is not None
-                module.running_mean.normal_(generator=generator)
-                module.running_var.uniform_(0.5, 2, generator=generator)
-                module.weight.uniform_(0.5, 1.5, generator=generator)
-                module.bias.normal_(generator=generator)
 
 
 # Counts.
@@ -300,10 +289,7 @@ def test_gradients_reach_every_parameter(name: str) -> None:
         images = noise(8, 3, 9, 13).contiguous(memory_format=torch.channels_last)
         logits = network(images)
     functional.cross_entropy(logits.float(), torch.arange(8)).backward()
-    for parameter_name, parameter in network.named_parameters():
-        assert parameter.grad is not None, parameter_name
-        assert parameter.grad.isfinite().all(), parameter_name
-        assert parameter.grad.abs().max() > 0, parameter_name
+    assert_every_parameter_has_a_gradient(network)
 
 
 def test_every_state_has_its_stages_shape() -> None:
@@ -379,18 +365,6 @@ def test_a_continued_run_has_the_bits_of_one_never_stopped(
         model={"name": name, "depth": 20, "width": 2, "block": "bottleneck"},
         training={"epochs": 2, "batch_size": 64},
     )
-    no_data = Path("/nonexistent")
-    whole = run(given_config, [], data_dir=no_data)
+    whole = assert_continued_run_is_identical(given_config, tmp_path)
     assert not whole["diverged"]
     assert whole["epochs"][1]["train_loss"] < whole["epochs"][0]["train_loss"]
-
-    def stop(_: Any) -> None:
-        raise TrainingStopped
-
-    first = open_folder(tmp_path).child("1")
-    with pytest.raises(TrainingStopped):
-        run(given_config, [], data_dir=no_data, folder=first, on_epoch=stop)
-    folder = open_folder(tmp_path).child("2")
-    continued = run(given_config, [], data_dir=no_data, folder=folder, earlier=[first])
-    assert continued["provenance"]["first_epoch"] == 2
-    assert continued["weights_sha256"] == whole["weights_sha256"]

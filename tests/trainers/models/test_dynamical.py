@@ -14,19 +14,20 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional
 
-from small_networks import noise, scramble
+from small_networks import (
+    assert_continued_run_is_identical,
+    assert_gradients_reach_every_parameter,
+    noise,
+    scramble,
+)
 from trainers.config.run import RunConfig
-from trainers.errors import TrainingStopped
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
 from trainers.models.counting import count
 from trainers.models.dynamical_resnet.network import DynamicalResNet
-from trainers.run import run
-from trainers.storage import open_folder
 
 Small = Callable[..., dict[str, Any]]
 
-NO_DATA = Path("/nonexistent")  # the digits need no folder
 ARCHITECTURE = MODELS["dynamical_resnet"]
 
 
@@ -111,12 +112,7 @@ def test_dynamical_networks_use_every_parameter(arguments: dict[str, Any]) -> No
 @pytest.mark.parametrize("options", ALL_OPTIONS, ids=str)
 def test_gradients_reach_every_parameter(options: dict[str, Any]) -> None:
     network = build(depth=18, width=8, stem="3x3", **options)
-    images, labels = noise(8, 3, 16, 16), torch.arange(8)
-    functional.cross_entropy(network(images), labels).backward()
-    for name, parameter in network.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.isfinite().all(), name
-        assert parameter.grad.abs().max() > 0, name
+    assert_gradients_reach_every_parameter(network, size=16)
 
 
 def batch_normed(state: Tensor, norm: Any) -> Tensor:
@@ -272,14 +268,6 @@ def test_initialisation_is_he_normal_by_fan_out_and_depends_on_the_generator_alo
     assert all(torch.equal(again[name], value) for name, value in network.state_dict().items())
 
 
-def train(config: dict[str, Any], **arguments: Any) -> dict[str, Any]:
-    return run(config, data_dir=NO_DATA, **arguments)
-
-
-def stop(_: Any) -> None:
-    raise TrainingStopped
-
-
 @pytest.mark.parametrize("options", [{}, {"shortcuts": False}, {"batch_norm": False}], ids=str)
 def test_a_continued_run_has_the_bits_of_one_never_stopped(
     small: Small, tmp_path: Path, options: dict[str, Any]
@@ -287,17 +275,10 @@ def test_a_continued_run_has_the_bits_of_one_never_stopped(
     model = {"name": "dynamical_resnet", "depth": 18, "width": 4, "stem": "3x3", **options}
     training = {"epochs": 2, "batch_size": 64, "optimizer": {"lr": 0.01}}
     config = small(model=model, training=training)
-    whole = train(config)
+    whole = assert_continued_run_is_identical(config, tmp_path)
     assert not whole["diverged"]
     assert whole["parameters"] == RunConfig.model_validate(config).parameters
     assert whole["learned_coefficients"] is None
-    first = open_folder(tmp_path / "first")
-    with pytest.raises(TrainingStopped):
-        train(config, folder=first, on_epoch=stop)
-    continued = train(config, folder=open_folder(tmp_path / "last"), earlier=[first])
-    assert continued["provenance"]["first_epoch"] == 2
-    assert continued["weights_sha256"] == whole["weights_sha256"]
-    assert continued["test_loss"] == whole["test_loss"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import torch
 from small_models import COUNTS, SMALL_MODELS
 from small_networks import (
     NO_DATA,
-    assert_continued_after_its_first_epoch_it_is_the_same,
+    assert_continued_run_is_identical,
     build,
     multiply_adds_of_convolutions,
     noise,
@@ -45,7 +45,7 @@ def test_every_registered_model_is_covered_by_these_tests() -> None:
 def test_a_resumed_run_equals_an_uninterrupted_one_for_every_model(
     name: str, tmp_path: Path
 ) -> None:
-    whole = assert_continued_after_its_first_epoch_it_is_the_same(config(name), tmp_path)
+    whole = assert_continued_run_is_identical(config(name), tmp_path)
     assert not whole["diverged"]
 
 

@@ -11,8 +11,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-import schemeless
-from schemeless import build, counted, noise, normed, scramble
+from schemeless import normed, scramble
+from small_networks import (
+    assert_continued_run_is_identical,
+    assert_gradients_reach_every_parameter,
+    build,
+    completed,
+    counted,
+    noise,
+)
 from trainers.models.fractalnet.network import draw_paths, join
 from trainers.models.fractalnet.options import columns_of, widths_of
 from trainers.rng import seeded_generator
@@ -31,12 +38,12 @@ def test_fractalnet_parameters_match_the_paper(depth: int, classes: int, count: 
 
 def test_the_default_fractalnet_is_that_of_the_paper() -> None:
     for depth, columns in ((10, 2), (20, 3), (40, 4)):
-        options: Any = schemeless.completed("fractalnet", depth=depth)
+        options: Any = completed("fractalnet", depth=depth)
         assert columns_of(options) == options.columns == columns
         assert widths_of(options) == (64, 128, 256, 512, 512)
         assert options.drop_path is None
-        assert schemeless.completed("fractalnet", depth=depth, columns=columns) == options
-    narrow: Any = schemeless.completed("fractalnet", depth=20, width=16)
+        assert completed("fractalnet", depth=depth, columns=columns) == options
+    narrow: Any = completed("fractalnet", depth=20, width=16)
     assert widths_of(narrow) == (16, 32, 64, 128, 128)
 
 
@@ -245,12 +252,7 @@ def test_fractalnet_initialisation_is_uniform_with_variance_1_over_fan_in() -> N
 @pytest.mark.parametrize("drop_path", [None, 0.15])
 def test_gradients_reach_every_parameter(drop_path: float | None) -> None:
     network = build("fractalnet", depth=12, blocks=3, width=3, drop_path=drop_path)
-    loss = functional.cross_entropy(network(noise(8, 3, 8, 8)), torch.arange(8))
-    found = schemeless.gradients(network, loss)
-    assert found.keys() == dict(network.named_parameters()).keys()
-    for name, gradient in found.items():
-        assert gradient.isfinite().all(), name
-        assert gradient.abs().max() > 0, name
+    assert_gradients_reach_every_parameter(network)
 
 
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 8, 8), (3, 9, 13), (1, 28, 28)])
@@ -282,10 +284,7 @@ def test_a_continued_run_has_the_bits_of_one_never_stopped(
     small: Small, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     config = small(training={"epochs": 2, "batch_size": 64}, **changes)
-    whole = schemeless.trained(config)
-    assert not whole["diverged"]
-    continued = schemeless.interrupted(config, tmp_path, [1])
-    assert schemeless.numbers(continued) == schemeless.numbers(whole)
+    assert not assert_continued_run_is_identical(config, tmp_path)["diverged"]
 
 
 @pytest.mark.parametrize(
@@ -304,4 +303,4 @@ def test_a_continued_run_has_the_bits_of_one_never_stopped(
 )
 def test_invalid_fractalnet_options_are_refused(changes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        schemeless.completed("fractalnet", **changes)
+        completed("fractalnet", **changes)

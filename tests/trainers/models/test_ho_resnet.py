@@ -14,9 +14,13 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional
 
-from small_networks import noise
+from small_networks import (
+    assert_continued_run_is_identical,
+    assert_gradients_reach_every_parameter,
+    noise,
+    scramble,
+)
 from trainers.config.run import RunConfig
-from trainers.errors import TrainingStopped
 from trainers.methods.runge_kutta import Tableau
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
@@ -24,7 +28,6 @@ from trainers.models.counting import count
 from trainers.models.ho_resnet.network import HighOrderNetwork, RungeKuttaBlock
 from trainers.models.multistep.network import MultistepNetwork
 from trainers.run import run
-from trainers.storage import open_folder
 
 Small = Callable[..., dict[str, Any]]
 
@@ -64,22 +67,6 @@ def preresnet(*, seed: int = 0, **options: Any) -> Any:
     )
     assert isinstance(network, MultistepNetwork)
     return network
-
-
-def scramble(network: nn.Module) -> None:
-    """Norms with arbitrary weights and statistics, so that none of them is the identity."""
-    generator = torch.Generator().manual_seed(3)
-    with torch.no_grad():
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                assert module.running_mean is not None
-                assert module.running_var is not None
-                module.running_mean.normal_(generator=generator)
-                module.running_var.uniform_(0.5, 2, generator=generator)
-                if not module.affine:
-                    continue
-                module.weight.uniform_(0.5, 1.5, generator=generator)
-                module.bias.normal_(generator=generator)
 
 
 # Counts and depths.
@@ -297,11 +284,7 @@ def test_gradients_reach_every_parameter() -> None:
     for method, weights in (("rk4", "own"), ("rk4", "shared"), ("midpoint", "own")):
         depth = {"rk4": {"own": 26, "shared": 38}, "midpoint": {"own": 14}}[method][weights]
         network = build(tableau=method, weights=weights, depth=depth, width=3)
-        functional.cross_entropy(network(noise(8, 3, 8, 8)), torch.arange(8)).backward()
-        for name, parameter in network.named_parameters():
-            assert parameter.grad is not None, name
-            assert parameter.grad.isfinite().all(), name
-            assert parameter.grad.abs().max() > 0, name
+        assert_gradients_reach_every_parameter(network)
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (3, 9, 13)])
@@ -360,23 +343,10 @@ def test_a_continued_run_has_the_bits_of_one_never_stopped(
         training={"epochs": 2, "batch_size": 64},
         precision=precision,
     )
-    no_data = Path("/nonexistent")
-    whole = run(config, [], data_dir=no_data)
+    whole = assert_continued_run_is_identical(config, tmp_path)
     assert not whole["diverged"]
     assert whole["learned_coefficients"] is None
     assert whole["epochs"][1]["train_loss"] < whole["epochs"][0]["train_loss"]
-
-    def stop(_: Any) -> None:
-        raise TrainingStopped
-
-    first = open_folder(tmp_path).child("1")
-    with pytest.raises(TrainingStopped):
-        run(config, [], data_dir=no_data, folder=first, on_epoch=stop)
-    folder = open_folder(tmp_path).child("2")
-    continued = run(config, [], data_dir=no_data, folder=folder, earlier=[first])
-    assert continued["provenance"]["first_epoch"] == 2
-    assert continued["weights_sha256"] == whole["weights_sha256"]
-    assert continued["epochs"][1]["test_loss"] == whole["epochs"][1]["test_loss"]
 
 
 # Options.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from small_networks import noise, parameters, scramble
+from small_networks import assert_gradients_reach_every_parameter, noise, parameters, scramble
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
 from trainers.models.coefficients import learned_coefficients
@@ -154,12 +154,7 @@ def test_multistep_networks_use_every_parameter(arguments: dict[str, Any]) -> No
 )
 def test_gradients_reach_every_parameter(name: str, scheme: Scheme | None, depth: int) -> None:
     network = build(name, scheme, depth=depth, width=3)
-    images, labels = noise(8, 3, 8, 8), torch.arange(8)
-    functional.cross_entropy(network(images), labels).backward()
-    for parameter_name, parameter in network.named_parameters():
-        assert parameter.grad is not None, parameter_name
-        assert parameter.grad.isfinite().all(), parameter_name
-        assert parameter.grad.abs().max() > 0, parameter_name
+    assert_gradients_reach_every_parameter(network)
 
 
 def residual(function: nn.Module, state: Tensor, stride: int) -> Tensor:

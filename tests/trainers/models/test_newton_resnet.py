@@ -14,50 +14,37 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional
 
+import small_networks
 from results.published import PublishedRow, published_table
-from small_networks import noise, parameters, scramble
+from small_networks import (
+    NO_DATA,
+    assert_gradients_reach_every_parameter,
+    noise,
+    numbers,
+    parameters,
+    scramble,
+)
 from trainers.config.run import RunConfig
 from trainers.errors import TrainingStopped
-from trainers.models import MODELS, ModelOptions
-from trainers.models.counting import count
+from trainers.models import MODELS
 from trainers.run import run
 from trainers.storage import open_folder
 
 Small = Callable[..., dict[str, Any]]
 
-NO_DATA = Path("/nonexistent")  # the digits need no folder
 CLASSES = {"cifar10": 10, "cifar100": 100, "speech_commands": 35}
 
 
-def completed(name: str = "newton_resnet", **options: Any) -> ModelOptions:
-    architecture = MODELS[name]
-    validated = architecture.options.model_validate({"name": name, **options})
-    return architecture.complete(validated, None)
+def completed(name: str = "newton_resnet", **options: Any) -> Any:
+    return small_networks.completed(name, **options)
 
 
-def build(
-    name: str = "newton_resnet",
-    *,
-    channels: int = 3,
-    classes: int = 10,
-    seed: int = 0,
-    **options: Any,
-) -> Any:
-    return MODELS[name].build(
-        completed(name, **options),
-        None,
-        channels=channels,
-        classes=classes,
-        generator=torch.Generator().manual_seed(seed),
-    )
+def build(name: str = "newton_resnet", **options: Any) -> Any:
+    return small_networks.build(name, **options)
 
 
-def counted(
-    name: str = "newton_resnet", *, channels: int = 3, classes: int = 10, **options: Any
-) -> int:
-    """Parameters, as planning has them."""
-    chosen = completed(name, **options)
-    return count(MODELS[name], chosen, None, channels=channels, classes=classes, size=32).parameters
+def counted(name: str = "newton_resnet", **options: Any) -> int:
+    return small_networks.counted(name, **options)
 
 
 def printed_sizes(*tables: int) -> list[PublishedRow]:
@@ -251,12 +238,7 @@ def test_newton_resnet_normalises_by_batch_statistics_in_training() -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_gradients_reach_every_parameter(variant: str) -> None:
     network = build(blocks=[1, 2], width=3, initial_alpha=0.5, **VARIANTS[variant])
-    images, labels = noise(8, 3, 8, 8), torch.arange(8)
-    functional.cross_entropy(network(images), labels).backward()
-    for name, parameter in network.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.isfinite().all(), name
-        assert parameter.grad.abs().max() > 0, name
+    assert_gradients_reach_every_parameter(network)
 
 
 def test_newton_resnet_gradients_match_finite_differences() -> None:
@@ -673,15 +655,6 @@ def test_resnet_and_newton_resnet_refuse_a_scheme(small: Small) -> None:
 
 
 # Training.
-
-TIMES = {"seconds", "train_seconds", "images_per_second", "provenance", "attempt"}
-
-
-def numbers(result: Any) -> Any:
-    """A result without its times, which alone may differ."""
-    if isinstance(result, dict):
-        return {key: numbers(value) for key, value in result.items() if key not in TIMES}
-    return [numbers(value) for value in result] if isinstance(result, list) else result
 
 
 def stop_after_one(metrics: Any) -> None:

@@ -11,8 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-import schemeless
-from schemeless import build, counted, noise, normed, parameters, scaled, scramble
+from schemeless import normed, scaled, scramble
+from small_networks import (
+    assert_continued_run_is_identical,
+    assert_gradients_reach_every_parameter,
+    build,
+    completed,
+    counted,
+    noise,
+    parameters,
+)
 from trainers.config.run import RunConfig
 from trainers.models import MODELS
 from trainers.models.multistep.network import ResidualFunction
@@ -206,12 +214,7 @@ def test_each_function_application_has_its_own_running_statistics() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_reach_every_parameter(kind: str) -> None:
     network = build("polynet", depth=8, width=3, block=kind)
-    loss = functional.cross_entropy(network(noise(8, 3, 8, 8)), torch.arange(8))
-    found = schemeless.gradients(network, loss)
-    assert found.keys() == dict(network.named_parameters()).keys()
-    for name, gradient in found.items():
-        assert gradient.isfinite().all(), name
-        assert gradient.abs().max() > 0, name
+    assert_gradients_reach_every_parameter(network)
 
 
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 8, 8), (3, 9, 13)])
@@ -238,11 +241,9 @@ def test_a_continued_run_has_the_bits_of_one_never_stopped(
         training={"epochs": 2, "batch_size": 64},
         precision="bf16" if kind == "poly-2" else "fp32",
     )
-    whole = schemeless.trained(config)
+    whole = assert_continued_run_is_identical(config, tmp_path)
     assert not whole["diverged"]
     assert whole["epochs"][1]["train_loss"] < whole["epochs"][0]["train_loss"]
-    continued = schemeless.interrupted(config, tmp_path, [1])
-    assert schemeless.numbers(continued) == schemeless.numbers(whole)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +258,7 @@ def test_a_continued_run_has_the_bits_of_one_never_stopped(
 )
 def test_invalid_polynet_options_are_refused(changes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        schemeless.completed("polynet", **{"depth": 8, **changes})
+        completed("polynet", **{"depth": 8, **changes})
 
 
 def test_polynet_refuses_a_scheme(small: Small) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from small_networks import (
-    assert_continued_after_its_first_epoch_it_is_the_same,
+    assert_continued_run_is_identical,
     assert_gradients_reach_every_parameter,
     build,
     counted,
@@ -290,7 +290,7 @@ def test_a_continued_run_has_the_bits_of_one_never_stopped(
     small: Small, tmp_path: Path, name: str
 ) -> None:
     config = small(model={"name": name, **TINY}, training={"epochs": 2, "batch_size": 64}, seed=3)
-    result = assert_continued_after_its_first_epoch_it_is_the_same(config, tmp_path)
+    result = assert_continued_run_is_identical(config, tmp_path)
     assert not result["diverged"]
     assert result["parameters"] == RunConfig.model_validate(config).parameters
     assert (result["learned_coefficients"] is not None) == (name == "lm_resnext")

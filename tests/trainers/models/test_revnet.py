@@ -16,9 +16,19 @@ from torch import Tensor
 from torch.nn import functional
 
 import schemeless
-from schemeless import build, counted, noise, normed, parameters, scramble
+from schemeless import normed, scramble
+from small_networks import (
+    NO_DATA,
+    assert_continued_run_is_identical,
+    build,
+    completed,
+    counted,
+    noise,
+    parameters,
+)
 from trainers.config.run import RunConfig
 from trainers.models.revnet.reversible import recomputed
+from trainers.run import run
 
 Small = Callable[..., dict[str, Any]]
 
@@ -37,9 +47,9 @@ def test_revnet_parameters_match_the_paper(depth: int, published: float, count: 
 
 def test_revnet_default_widths_are_written_out() -> None:
     for depth, widths in ((38, (32, 64, 112)), (110, (32, 64, 128)), (14, (32, 64, 128))):
-        options: Any = schemeless.completed("revnet", depth=depth)
+        options: Any = completed("revnet", depth=depth)
         assert options.widths == widths
-        assert schemeless.completed("revnet", depth=depth, widths=list(widths)) == options
+        assert completed("revnet", depth=depth, widths=list(widths)) == options
 
 
 @st.composite
@@ -407,14 +417,12 @@ def test_a_continued_run_has_the_bits_of_one_never_stopped(
         training={"epochs": 2, "batch_size": 64},
         precision=precision,
     )
-    whole = schemeless.trained(config)
+    whole = assert_continued_run_is_identical(config, tmp_path)
     assert not whole["diverged"]
-    continued = schemeless.interrupted(config, tmp_path, [1])
-    assert schemeless.numbers(continued) == schemeless.numbers(whole)
     run_id = RunConfig.model_validate(config).run_id
     config["model"]["recompute"] = False
     assert RunConfig.model_validate(config).run_id != run_id
-    keeping = schemeless.trained(config)
+    keeping = run(config, data_dir=NO_DATA)
     assert keeping["epochs"][0]["train_loss"] == pytest.approx(
         whole["epochs"][0]["train_loss"], rel=1e-3 if precision == "fp32" else 0.1
     )
@@ -434,4 +442,4 @@ def test_a_continued_run_has_the_bits_of_one_never_stopped(
 )
 def test_invalid_revnet_options_are_refused(changes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        schemeless.completed("revnet", **{"depth": 38, **changes})
+        completed("revnet", **{"depth": 38, **changes})

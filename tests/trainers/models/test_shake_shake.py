@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from small_networks import (
-    assert_continued_after_its_first_epoch_it_is_the_same,
+    assert_continued_run_is_identical,
     assert_gradients_reach_every_parameter,
     build,
     counted,
@@ -281,7 +281,7 @@ def test_a_continued_run_has_the_bits_of_one_never_stopped(
         training={"epochs": 2, "batch_size": 64},
         seed=2,
     )
-    result = assert_continued_after_its_first_epoch_it_is_the_same(config, tmp_path)
+    result = assert_continued_run_is_identical(config, tmp_path)
     assert not result["diverged"]
     assert result["learned_coefficients"] is None
     assert result["parameters"] == RunConfig.model_validate(config).parameters

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from small_networks import (
-    assert_continued_after_its_first_epoch_it_is_the_same,
+    NO_DATA,
+    assert_continued_run_is_identical,
     build,
     counted,
     noise,
@@ -28,7 +29,6 @@ from trainers.run import run
 
 Small = Callable[..., dict[str, Any]]
 
-NO_DATA = Path("/nonexistent")
 DEEP = {"depth": 20, "width": 3}
 
 
@@ -217,7 +217,7 @@ def test_a_continued_run_has_the_bits_of_one_never_stopped(
     }
     model = {"name": name, "depth": 14, "width": 4}
     config = small(model={**model, "survival": 0.5}, **changes)
-    result = assert_continued_after_its_first_epoch_it_is_the_same(config, tmp_path)
+    result = assert_continued_run_is_identical(config, tmp_path)
     assert not result["diverged"]
     without = run(small(model=model, **changes), data_dir=NO_DATA)
     assert numbers(without) != numbers(result)

@@ -14,22 +14,23 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional
 
-from small_networks import noise, parameters, scramble
+from small_networks import (
+    assert_continued_run_is_identical,
+    assert_gradients_reach_every_parameter,
+    noise,
+    parameters,
+    scramble,
+)
 from trainers.config.run import RunConfig
-from trainers.errors import TrainingStopped
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
 from trainers.models.coefficients import learned_coefficients
 from trainers.models.counting import count
 from trainers.models.wide.network import WideMultistepNetwork
 from trainers.models.wide.options import wide_steps
-from trainers.run import run
-from trainers.storage import open_folder
 
 Small = Callable[..., dict[str, Any]]
 Scheme = dict[str, Any]
-
-NO_DATA = Path("/nonexistent")  # the digits need no folder
 
 
 def resolved(name: str, scheme: Scheme | None, options: dict[str, Any]) -> Any:
@@ -174,12 +175,7 @@ def test_gradients_reach_every_parameter(
     name: str, scheme: Scheme | None, options: dict[str, Any]
 ) -> None:
     network = build(name, scheme, width=3, **options)
-    images, labels = noise(8, 3, 16, 16), torch.arange(8)
-    functional.cross_entropy(network(images), labels).backward()
-    for parameter_name, parameter in network.named_parameters():
-        assert parameter.grad is not None, parameter_name
-        assert parameter.grad.isfinite().all(), parameter_name
-        assert parameter.grad.abs().max() > 0, parameter_name
+    assert_gradients_reach_every_parameter(network, size=16)
 
 
 def normed(state: Tensor, norm: Any) -> Tensor:
@@ -427,14 +423,6 @@ def test_the_network_compiles_to_one_graph() -> None:
         torch.testing.assert_close(compiled(images), network(images))
 
 
-def train(config: dict[str, Any], **arguments: Any) -> dict[str, Any]:
-    return run(config, data_dir=NO_DATA, **arguments)
-
-
-def stop(_: Any) -> None:
-    raise TrainingStopped
-
-
 @pytest.mark.parametrize(
     ("model", "precision"),
     [
@@ -447,17 +435,10 @@ def test_a_continued_run_has_the_bits_of_one_never_stopped(
     small: Small, tmp_path: Path, model: dict[str, Any], precision: str
 ) -> None:
     config = small(model=model, precision=precision, training={"epochs": 2, "batch_size": 64})
-    whole = train(config)
+    whole = assert_continued_run_is_identical(config, tmp_path)
     assert not whole["diverged"]
     assert whole["epochs"][1]["train_loss"] < whole["epochs"][0]["train_loss"]
     assert whole["parameters"] == RunConfig.model_validate(config).parameters
-    first = open_folder(tmp_path / "first")
-    with pytest.raises(TrainingStopped):
-        train(config, folder=first, on_epoch=stop)
-    continued = train(config, folder=open_folder(tmp_path / "last"), earlier=[first])
-    assert continued["provenance"]["first_epoch"] == 2
-    assert continued["weights_sha256"] == whole["weights_sha256"]
-    assert continued["test_loss"] == whole["test_loss"]
 
 
 @pytest.mark.parametrize(

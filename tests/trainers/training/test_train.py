@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from object_store import object_store
+from small_networks import NO_DATA, numbers
 from trainers.config.run import RunConfig
 from trainers.data.loading import load
 from trainers.errors import TrainingStopped
@@ -23,26 +24,15 @@ from trainers.training.train import build_network
 
 Small = Callable[..., dict[str, Any]]
 
-NO_DATA = Path("/nonexistent")  # the digits need no folder
 EVALUATIONS = [
     {"noise": "uniform", "low": -0.08, "high": 0},
     {"noise": "gaussian", "std": 0.3},
     {"noise": "constant", "value": 0.3},
 ]
-TIMES = {"seconds", "train_seconds", "images_per_second", "provenance", "attempt"}
 
 
 def train(config: dict[str, Any], **arguments: Any) -> dict[str, Any]:
     return run(config, EVALUATIONS, data_dir=NO_DATA, **arguments)
-
-
-def numbers(result: Any) -> Any:
-    """A result without its times, which alone may differ."""
-    if isinstance(result, dict):
-        return {key: numbers(value) for key, value in result.items() if key not in TIMES}
-    if isinstance(result, list):
-        return [numbers(value) for value in result]
-    return result
 
 
 def stop_after(epoch: int) -> Callable[[Any], None]:
