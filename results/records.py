@@ -97,7 +97,7 @@ class PendingRun:
 
 
 class Renewal(NamedTuple):
-    """What a driver learns when it renews its lease.
+    """The answer to a driver that renews its lease.
 
     `alive` is false if another driver has taken its runs over. `lost` are those it asked about,
     (run id, attempt), that are no longer its own, as they were taken over, cancelled or ended.
@@ -193,7 +193,7 @@ class DriverStatus:
 
 @dataclass(frozen=True, slots=True)
 class SweepStatus:
-    """How far a sweep is, and what happened to whom.
+    """The progress of a sweep, its drivers, faults and failures.
 
     `counts` has every state as a key. `faults` are those of every run, whatever became of it.
     `train_seconds` is the training time of its done runs. `rate_per_hour` and `seconds_left` are

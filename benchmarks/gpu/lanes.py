@@ -15,7 +15,7 @@ from gpu.bench import Bench, Row
 from gpu.fused_check import largest_difference
 from gpu.images import PRECISIONS, config_of
 from gpu.mps import mps_daemon
-from gpu.pack import RoundRobin, digests_beside_a_failure, digests_together
+from gpu.pack import RoundRobin, digests_together, digests_with_a_failing_run
 from gpu.processes import ProcessPack
 from gpu.runs import EagerRun, Run, fused_run, single_run
 
@@ -128,7 +128,7 @@ def _pack_checks(runs: Sequence[Run], alone: list[str], steps: int) -> dict[str,
     others = [digest for place, digest in enumerate(alone) if place != failing]
     return {
         "equals_alone": digests_together(runs, steps) == alone,
-        "neighbours_of_a_failure_equal_alone": digests_beside_a_failure(runs, steps) == others,
+        "neighbours_of_a_failure_equal_alone": digests_with_a_failing_run(runs, steps) == others,
     }
 
 

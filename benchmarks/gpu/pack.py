@@ -73,7 +73,7 @@ def digests_together(runs: Sequence[Run], steps: int) -> list[str]:
     return [run.digest() for run in runs]
 
 
-def digests_beside_a_failure(runs: Sequence[Run], steps: int) -> list[str]:
+def digests_with_a_failing_run(runs: Sequence[Run], steps: int) -> list[str]:
     """As `digests_together`, of all but the middle run, which fails half way.
 
     Raises:

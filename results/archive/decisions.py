@@ -66,7 +66,7 @@ def decide(
     if run["config"] != here["config"]:
         return _left_out(stays, "config", run, here, ("config",))
     if here["state"] == "done":
-        return _beside_done(stays, run, here)
+        return _into_done_run(stays, run, here)
     if here["state"] == "running":
         # Its driver holds it by the attempt's number, which no other process may raise.
         news = run["state"] == "done" or known < len(tried)
@@ -74,7 +74,7 @@ def decide(
     return _joined(run, tried, here, tried_here, matched, exported_at)
 
 
-def _beside_done(stays: Decision, run: Row, here: Row) -> Decision:
+def _into_done_run(stays: Decision, run: Row, here: Row) -> Decision:
     """Done is final: only measurements of the same network can still be added."""
     if run["state"] != "done":
         return stays

@@ -1,4 +1,4 @@
-"""What a comparison says: row by row, and as a whole."""
+"""The result of a comparison: row by row, and as a whole."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STATES: tuple[State, ...] = ("compared", "unfinished", "missing", "not comparabl
 
 @dataclass(frozen=True, kw_only=True)
 class Ours:
-    """What our runs of a row say.
+    """The measurements of our runs of a row.
 
     `mean` and `std` (n - 1) over `runs` values; for what follows from the network alone the one
     value, `runs` being the runs that share it. `root_moduli` and `zero_stable` of their scheme.
@@ -171,7 +171,7 @@ class Comparison:
 
     @property
     def ratios(self) -> tuple[Ratio, ...]:
-        """Of two networks each, where a number itself cannot be held against the paper's."""
+        """Of two networks each, where a number itself is not comparable with the paper's."""
         return tuple(row.ratio for row in self.compared if row.ratio)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -195,7 +195,7 @@ class Comparison:
         ]
 
     def sentences(self) -> list[str]:
-        """All that there is to say below the rows: source, conditions, ranks, ratios, notes."""
+        """The text below the rows: source, conditions, ranks, ratios, notes."""
         return [
             f"{self.table.title}: {self.table.caption}",
             *(f"conditions: {condition}" for condition in self.conditions),

@@ -154,7 +154,7 @@ def _trained(
     left = waiting + without
     partial = f"{len(values)} of {len(runs)} runs: {_counts(left)}" if left.total() else None
     note = _joined([row.not_comparable, row.note, partial, other, _stability_remark(row, ours)])
-    beside = ComparedRow(
+    compared = ComparedRow(
         published=row,
         state="compared" if row.not_comparable is None else "not comparable",
         ours=ours,
@@ -163,11 +163,11 @@ def _trained(
         note=note,
     )
     if row.not_comparable is not None:
-        return beside
+        return compared
     difference = ours.mean - row.mean
     margin = joint_uncertainty(row.std, row.runs, ours.std, ours.runs)
     return replace(
-        beside,
+        compared,
         difference=difference,
         joint_uncertainty=margin,
         # The printed mean itself is only known to half a unit of its last digit.

@@ -1,4 +1,4 @@
-"""How the conditions of our runs differ from those of a published row, in plain words."""
+"""How the conditions of our runs differ from those of a published row, in words."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def differences(config: Config, row: PublishedRow) -> tuple[Difference, ...]:
 
 
 def network_differences(config: Config, row: PublishedRow) -> tuple[Difference, ...]:
-    """Those that bear on the network itself: the dataset, for its image size and classes, and
+    """Those that affect the network itself: the dataset, for its image size and classes, and
     the model's options.
     """
     ours = leaves(config)

@@ -65,7 +65,7 @@ class Database(ABC):
 
     @abstractmethod
     def driving(self, command: str) -> AbstractContextManager[Callable[[], int]]:
-        """Lets others see that this process lives while the block runs, by locks that go with it.
+        """Shows others that this process is alive while the block runs, by locks that end with it.
 
         The block is given a function: each call makes an id for a row in `drivers`, whose lock
         is held from then on. On SQLite there is one driver at a time, on Postgres any number.
@@ -76,10 +76,10 @@ class Database(ABC):
 
     @abstractmethod
     def alone(self, command: str) -> AbstractContextManager[None]:
-        """Keeps drivers away while the block runs; raises DriverBusyError at once if one works."""
+        """Blocks drivers while the block runs; raises DriverBusyError at once if one is active."""
 
     def gone(self, connection: Connection, leases: Mapping[int, float]) -> set[int]:
-        """The drivers among these, given with the ends of their leases, that work no more.
+        """The drivers among these, given with the ends of their leases, that no longer run.
 
         Their leases have run out, or their locks are gone, and therefore their processes. None
         just after the server's start: living drivers may still be on the way back to it.

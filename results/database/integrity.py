@@ -56,7 +56,7 @@ def find_corruption(database: Database) -> str | None:
 
 
 def corruptions(connection: Connection) -> Iterator[str]:
-    """What breaks a rule, in words. After the first, what follows may fail to be found."""
+    """Violations, in words. Further ones may not be found after the first."""
     in_sqlite = connection.dialect.name == "sqlite"
     if in_sqlite:
         # Postgres enforces its constraints for every client.
@@ -229,7 +229,7 @@ def _broken_json(connection: Connection, table: Table) -> Iterator[str]:
 
 
 def _raw(column: Column[Any]) -> ColumnElement[Any]:
-    """The value as it lies there, whatever the column says of it."""
+    """The value as stored, whatever the column's type."""
     return type_coerce(column, String)
 
 

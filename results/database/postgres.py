@@ -1,4 +1,4 @@
-"""A Postgres database as results database: connections that come back, commits that are known."""
+"""A Postgres database as results database: reconnecting, and commits whose outcome is known."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ RETRY_SECONDS = 300.0
 """How long a driver waits for a lost database to come back before it gives up."""
 
 READER_RETRY_SECONDS = 10.0
-"""The same for who only reads: a person waits for the answer."""
+"""The same for readers: a person waits for the answer."""
 
 LOCK_SECONDS = 10
-"""How long one try waits for rows that another session has locked."""
+"""How long one attempt waits for rows that another session has locked."""
 
 IDLE_SECONDS = 60
-"""How long a transaction may stand still before the server ends it. A process that was stopped in
+"""How long a transaction may be idle before the server ends it. A process that was stopped in
 the middle of one would keep others from the rows that it has locked."""
 
-# A host that vanished without a word is noticed within about a minute, on either side. Until the
+# A host that vanished is noticed within about a minute, on either side. Until the
 # server notices, the locks of the lost session block the next one.
 _CONNECTION = {
     "connect_timeout": CONNECT_SECONDS,
@@ -171,7 +171,7 @@ class PostgresDatabase(Database):
         return self._persist(attempt) if wait else attempt()
 
     def _persist(self, attempt: Callable[[], T]) -> T:
-        """Tries again after what may pass by itself; raises DatabaseError if it does not."""
+        """Retries after transient errors; raises DatabaseError if they persist."""
         # Cleaning up after a failed wait does not wait as long again.
         policy = RetryPolicy(
             0.0 if self._used_up else self.retry_seconds,

@@ -1,4 +1,4 @@
-"""Locks that say that a driver's process lives, on a connection that goes with the process.
+"""Locks that show that a driver's process is alive, on a connection that ends with the process.
 
 A driver holds two session advisory locks. One belongs to the schema: drivers share it, and an
 upgrade has it alone. The other belongs to the driver's row in `drivers`, so that others see in
@@ -65,7 +65,7 @@ _LOCKED_DRIVERS = text(
     + _HELD.format(join="")
     + " AND l.classid = CAST(to_regclass('drivers') AS oid)"
 )
-# After a crash the server process stays, and restarts all others. Who has no right to see
+# After a crash the server process stays, and restarts all others. A user without permission to see
 # those is shown no time, which greatest() leaves out. A standby knows nothing of its primary's
 # locks: it counts as just started.
 _UP_SECONDS = text(

@@ -1,4 +1,4 @@
-"""Trying again what may pass by itself: a lost connection, a file that others lock."""
+"""Retrying after transient errors: a lost connection, a file that others lock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TELL_EVERY_SECONDS = 10.0
 
 
 class RetryPolicy:
-    """How long one call is tried again; the time counts from its first failure.
+    """How long one call is retried, counted from its first failure.
 
     `retry_seconds`: when to give up. `passes`: whether an error may pass by itself. `on_wait`:
     called at the first failure, and then every 10 s.
@@ -37,7 +37,7 @@ class RetryPolicy:
 
     @property
     def waited(self) -> bool:
-        """Whether a call has failed with what may pass by itself."""
+        """Whether a call has failed with a transient error."""
         return self._give_up_at is not None
 
     def call(self, attempt: Callable[[], T]) -> T:

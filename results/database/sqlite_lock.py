@@ -1,4 +1,4 @@
-"""One driver at a time on a database file, by a lock that goes with the process."""
+"""One driver at a time on a database file, by a lock that ends with the process."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ ProbeRow = Mapping[str, Any]
 
 
 class Undrawable(Exception):  # noqa: N818 - a reason, which becomes an error once it has a name
-    """Why a selection cannot give some figure: what is missing, and how to get it."""
+    """Why a figure cannot be drawn of a selection: what is missing, and how to get it."""
 
 
 def check_fits(count: int, most: int, what: str, way_out: str = "choose some with --where") -> None:

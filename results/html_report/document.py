@@ -23,7 +23,7 @@ _LISTED = (
 
 
 def html_page(page: Page) -> str:
-    """One HTML document that needs nothing but itself: no network, no JavaScript.
+    """One self-contained HTML document: no network, no JavaScript.
 
     Sweeps and their states come first, then the sections as given, then the provenance: machines,
     attempts, failures, specs; and all runs, each with an address (`#run-<id>`) that the groups

@@ -15,7 +15,7 @@ Attributes = Mapping[str, str | int | None]
 
 
 class Cell(NamedTuple):
-    """A cell of the body; `lead` and its text are the address that it leads to, if it does."""
+    """A cell of the body; `lead` and its text are the address it links to, if any."""
 
     text: str | None
     is_key: bool

@@ -79,7 +79,7 @@ class Driver:
         return self._database.write(apply, lambda c: leases.taken_over(c, driver_id, orphans))
 
     def end(self) -> None:
-        """Notes that this driver leaves, unless the database is away: its lock's end says it too.
+        """Notes that this driver ends, unless the database is unreachable: its lock shows it too.
 
         Does nothing in a forked child.
         """

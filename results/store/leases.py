@@ -18,7 +18,7 @@ from results.records import DriverStatus, Orphan
 from results.schema.tables import attempts, drivers, runs, sweep_runs
 
 LEASE_SECONDS = 60.0
-"""How long a driver counts as living after it renewed its lease, if nothing else shows its end."""
+"""How long a driver counts as alive after it renewed its lease, if nothing else shows its end."""
 
 RENEW_SECONDS = 5.0
 """How often to renew: so that a driver has its lock again soon after the server's restart."""
@@ -27,7 +27,7 @@ RENEW_SECONDS = 5.0
 _IS_RUNNING = attempts.c.state == literal("running", literal_execute=True)
 
 Gone = Callable[[Mapping[int, float]], set[int]]
-"""Says which drivers, given with the ends of their leases, work no more, as `Database.gone`."""
+"""Which drivers, given with the ends of their leases, no longer run, as `Database.gone`."""
 
 
 def works(driver_id: int) -> ColumnElement[bool]:
@@ -105,7 +105,7 @@ def taken_over(connection: Connection, driver_id: int, orphans: Sequence[Orphan]
 def holders(
     connection: Connection, sweep_id: int, now: float, gone: Gone
 ) -> list[tuple[int | None, DriverStatus]]:
-    """Who holds runs of the sweep, by id, the oldest first; who left runs behind is gone."""
+    """The drivers with runs of the sweep, by id, oldest first; those that left runs are gone."""
     rows = connection.execute(
         select(
             drivers.c.id,

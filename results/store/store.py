@@ -256,7 +256,7 @@ class Store:
         return self.claim_all([run_id], provenance=provenance).get(run_id)
 
     def claim_all(self, run_ids: Sequence[str], *, provenance: Mapping[str, Any]) -> dict[str, int]:
-        """As `claim`, of several in one transaction; the attempts of those that were to be had."""
+        """As `claim`, of several in one transaction; the attempts of those that were claimed."""
         now = time.time()
         driver = self._driver
         taken: dict[str, int] = {}
@@ -349,7 +349,7 @@ class Store:
             return finished
 
         def applied(connection: Connection) -> bool:
-            # All of them or none: one tells.
+            # All of them or none: checking one is enough.
             one = next((result for result in checked if result[0] in finished), None)
             return one is None or transitions.left(connection, *one[:2], "done", now)
 

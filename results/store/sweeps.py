@@ -110,8 +110,8 @@ def newest_spec(connection: Connection, sweep: str | None) -> StoredSpec:
 
 def insert_runs(connection: Connection, new_runs: Sequence[NewRun], now: float) -> int:
     """Queues the runs that the database does not know; returns how many these are."""
-    # A sweep that is resumed has few new runs or none. Whoever adds the same ones meanwhile is
-    # what `insert_missing` is for.
+    # A sweep that is resumed has few new runs or none. A concurrent save of the same
+    # ones is what `insert_missing` is for.
     ids = [run.run_id for run in new_runs]
     here = is_one_of(connection.dialect.name, runs.c.run_id, ids)
     known = set(connection.scalars(select(runs.c.run_id).where(here)))

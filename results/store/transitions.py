@@ -65,7 +65,7 @@ def claimed(
     """Whether `claim`, which gave `taken`, took place."""
     if not taken:
         return True  # nothing changed either way
-    run_id, attempt = next(iter(taken.items()))  # all of them or none: one tells
+    run_id, attempt = next(iter(taken.items()))  # all of them or none: checking one is enough
     made = _attempt(connection, run_id, attempt)
     asked = (now, as_stored(dict(provenance)))
     return made is not None and (made.started_at, made.provenance) == asked

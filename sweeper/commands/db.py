@@ -31,7 +31,7 @@ def current(home: HomeOption = DEFAULT_HOME, db: DatabaseOption = None) -> None:
 
 @commands.command()
 def upgrade(home: HomeOption = DEFAULT_HOME, db: DatabaseOption = None) -> None:
-    """Bring the database's schema up to date, with all its results; all of it or nothing."""
+    """Upgrade the database's schema, keeping all results; atomic."""
     from results.database import migrations
 
     before, after = migrations.upgrade(home_at(home, db).database)

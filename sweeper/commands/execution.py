@@ -1,4 +1,4 @@
-"""What `sweep run` and `sweep resume` share: where runs execute, and what is said of it."""
+"""What `sweep run` and `sweep resume` share: where runs execute, and its messages."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Execution:
 
 
 def run_spec(spec: Spec, home: Home, where: Execution) -> None:
-    """Run the sweep, and say how it went.
+    """Run the sweep, and report the outcome.
 
     Raises:
         RequestError: the options contradict one another, or the storage cannot be used.

@@ -30,7 +30,7 @@ def import_(
     home: HomeOption = DEFAULT_HOME,
     db: DatabaseOption = None,
 ) -> None:
-    """Add the sweeps of an archive to the database; nothing there is changed or doubled."""
+    """Add the sweeps of an archive to the database; nothing there is changed or duplicated."""
     from results.archive.reading import open_archive
     from results.store.store import Store
     from sweeper.spec.spec import SWEEP_NAME

@@ -1,4 +1,4 @@
-"""`sweep resume`: go on with a sweep without its file."""
+"""`sweep resume`: continue a sweep without its file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def resume(
     home: options.HomeOption = options.DEFAULT_HOME,
     db: options.DatabaseOption = None,
 ) -> None:
-    """Go on with a sweep from the database, without its file."""
+    """Continue a sweep from the database, without its file."""
     from results.store.store import Store
     from sweeper.spec.spec import spec_from_text
     from trainers.models.counting import read_counts

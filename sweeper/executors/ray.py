@@ -289,7 +289,7 @@ class RayExecutor(Executor):
         return outcomes
 
     def _lost(self, worker: _Worker, reason: str, kind: Loss) -> list[Outcome]:
-        """Ends the worker; what becomes of its tasks."""
+        """Ends the worker; the outcomes of its tasks."""
         self._end(worker)
         if len(worker.tasks) > 1:
             return [LostInBundle(task, reason) for task in worker.tasks]

@@ -1,4 +1,4 @@
-"""What a worker does with one task. Failures come back as data, with the traceback."""
+"""What a worker does with one task. Failures are returned as data, with the traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run will cost, from what finished runs took."""
+"""The expected cost of a run, from the times of finished runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EVALUATION_SHARE = 0.3
 
 
 Kind = tuple[object, ...]
-"""What runs have in common that are timed together."""
+"""What runs have in common whose times are averaged together."""
 
 
 class CostModel:
@@ -58,7 +58,7 @@ class CostModel:
 
     @property
     def calibrated(self) -> bool:
-        """Whether it is based on finished runs, and no guess."""
+        """Whether it is based on finished runs, not a guess."""
         return bool(self._timed)
 
     def seconds(self, config: RunConfig, passes: int) -> float:

@@ -1,4 +1,4 @@
-"""What tells the runs of a plan apart, beyond the columns that every plan has."""
+"""The settings in which runs of a plan differ, beyond the columns that every plan has."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Backlog:
     def add(self, pending: Iterable[PendingRun]) -> None:
         """Runs as the database has them, with the faults that it counts."""
         for run in sorted(pending, key=self._seconds, reverse=True):
-            # Evaluating stored weights has not met what training them did.
+            # Faults of training do not count against evaluating the stored weights.
             self._met[run.run_id] = Counter(run.faults if run.state == "queued" else {})
             self._put(run, first=False)
 

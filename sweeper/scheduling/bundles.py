@@ -1,4 +1,4 @@
-"""How much work a slot is given at once."""
+"""How many runs a slot is given at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LATEST = 16
 
 
 class BundleSizer:
-    """Sizes bundles of runs by what runs take, compared with their estimates."""
+    """Sizes bundles of runs by the measured time of runs compared with the estimated."""
 
     def __init__(self) -> None:
         self._ratios: deque[float] = deque(maxlen=_LATEST)

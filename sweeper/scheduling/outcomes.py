@@ -1,4 +1,4 @@
-"""What becomes of tasks: results are committed, and faults handled as the spec's policies say."""
+"""Outcomes of tasks: results are committed, and faults handled by the spec's policies."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ class Outcomes:
         return True
 
     def _adopt(self, run_id: str, attempt: int, storage: str | None = None) -> bool:
-        """Commit what an attempt had finished before it was cut short; whether there was anything.
+        """Commit the result of an interrupted attempt, if it has one; whether it had.
 
         The result file is the worker's last write, and is valid whether or not the driver was
         there to receive the outcome.

@@ -66,7 +66,7 @@ class Progress:
         self._event(f"done {label}{accuracy}")
 
     def failed(self, label: str, run_id: str, error: str) -> None:
-        """A run has failed for good."""
+        """A run has failed and is not retried."""
         self.failures += 1
         self._event(f"FAILED {label}: {error} (sweep show {run_id})", important=True)
 

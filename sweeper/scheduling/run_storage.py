@@ -39,7 +39,7 @@ class RunStorage:
     def result(
         self, run_id: str, attempt: int, storage: str | None = None
     ) -> dict[str, Any] | None:
-        """What an attempt had stored when it was cut short, here or in another `storage`."""
+        """The result an interrupted attempt had stored, here or in another `storage`."""
         if storage in (None, self.location):
             return read_result(self._folder.child(run_id).child(str(attempt)), run_id)
         try:
@@ -48,7 +48,7 @@ class RunStorage:
             return None  # of a driver that is gone, and perhaps its disk with it
 
     def tidy(self, run_id: str, attempt: int) -> None:
-        """Removes the run's checkpoints, and attempts that were cut short, if it can.
+        """Removes the run's checkpoints and interrupted attempts, if it can.
 
         The result of `attempt`, which stays, has replaced them.
         """

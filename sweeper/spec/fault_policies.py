@@ -9,7 +9,7 @@ from pydantic import Field
 from trainers.config.training import Frozen
 
 Fault = Literal["trainer_error", "out_of_memory", "worker_lost", "hung"]
-"""What counts against a run. A driver that ends, or a storage that is away, does not."""
+"""Faults that count against a run. A driver that ends, or unreachable storage, does not."""
 
 MOST_SECONDS = 30 * 24 * 3600.0
 
@@ -21,7 +21,7 @@ class Attempts(Frozen):
 
 
 class TrainerError(Attempts):
-    """The trainer raised. The same seed raises again, so there is no second try."""
+    """The trainer raised. The same seed raises again, so there is no second attempt."""
 
     attempts: int = Field(default=1, ge=1, le=1000)
 
@@ -36,13 +36,13 @@ class OutOfMemory(Attempts):
 
 
 class WorkerLost(Attempts):
-    """Its process or node vanished. It goes on from its checkpoint, elsewhere if it can."""
+    """Its process or node vanished. It continues from its checkpoint, elsewhere if possible."""
 
     attempts: int = Field(default=3, ge=1, le=1000)
 
 
 class Hung(Attempts):
-    """No heartbeat for this many seconds: it is killed, and tried again as if lost."""
+    """No heartbeat for this many seconds: it is killed and retried as if lost."""
 
     attempts: int = Field(default=3, ge=1, le=1000)
     # Heartbeats are read every two seconds.

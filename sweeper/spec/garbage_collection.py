@@ -1,4 +1,4 @@
-"""Garbage collection, switched off for a while."""
+"""Garbage collection, switched off for a block."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from gpu.images import (
     noise_images,
 )
 from gpu.mps import MpsUnavailableError, mps_daemon
-from gpu.pack import RoundRobin, digests_beside_a_failure, digests_together
+from gpu.pack import RoundRobin, digests_together, digests_with_a_failing_run
 from gpu.processes import ProcessFailedError, ProcessPack
 from gpu.report import Report
 from gpu.runs import EagerRun, Run, digest_after, fused_run, single_run
@@ -285,7 +285,7 @@ def test_interleaved_runs_are_bit_identical_to_runs_alone(data: TrainingSet) -> 
     alone = [digest_after(run, 2) for run in runs]
     assert len(set(alone)) == 3
     assert digests_together(runs, 2) == alone
-    assert digests_beside_a_failure(runs, 2) == [alone[0], alone[2]]
+    assert digests_with_a_failing_run(runs, 2) == [alone[0], alone[2]]
 
 
 def test_a_failing_run_is_left_out_from_then_on() -> None:
@@ -314,7 +314,7 @@ def test_an_unexpected_failure_next_to_the_injected_one_is_an_error() -> None:
 
     runs: list[Any] = [Broken(), Broken()]
     with pytest.raises(RuntimeError, match=r"runs \[0, 1\] failed"):
-        digests_beside_a_failure(runs, 2)
+        digests_with_a_failing_run(runs, 2)
 
 
 @pytest.mark.slow

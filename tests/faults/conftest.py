@@ -99,7 +99,7 @@ def sweeps() -> Iterator[ForkedSweeps]:
 
 @pytest.fixture(scope="session")
 def undisturbed(sweeps: ForkedSweeps, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    """The facts of a sweep that nobody disturbs, each trained once in a session.
+    """The facts of an undisturbed sweep, each trained once in a session.
 
     In one process, and on SQLite: neither may make a difference.
     """

@@ -32,7 +32,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
 
 @pytest.fixture
 def new_place(tmp_path: Path, new_database: NewDatabase) -> Callable[[], Any]:
-    """Makes a home and a database that nobody has used, for as long as a `with` block runs."""
+    """Makes an unused home and database, for as long as a `with` block runs."""
     number = 0
 
     @contextmanager
@@ -130,7 +130,7 @@ def test_a_driver_recovers_from_a_crash_at_any_point(
 def leftovers(home: Path, done_before: Container[str]) -> list[str]:
     """What a finished sweep has no use for.
 
-    Runs that were done before the crash do not count: nobody looks at their folders again, and
+    Runs that were done before the crash do not count: their folders are not read again, and
     what was to be removed when it came stays there.
     """
     checkpoints = [

@@ -68,7 +68,7 @@ ENDS = (
 )
 
 LONG = 61.0
-"""Seconds, after which a lease that nobody renewed has run out."""
+"""Seconds after which a lease that was not renewed has run out."""
 
 
 @functools.cache
@@ -440,7 +440,7 @@ class LifeOfRuns(RuleBasedStateMachine):
                 self.laboratory.check_counts()
 
     def _run(self, number: int, state: str) -> str:
-        """Mostly one in that state, if there is any; the others are one that nobody knows, too."""
+        """Mostly one in that state, if there is any; the others are an unknown one, too."""
         fit = [key for key, run in self.laboratory.model.runs.items() if run.state == state]
         chosen = fit if fit and number < 7 else [*all_runs(), "f" * 16]
         return chosen[number % len(chosen)]
@@ -521,7 +521,7 @@ def test_no_random_history_of_a_run_breaks_an_invariant(
     monkeypatch.setattr("sweeper.scheduling.claims.LeaseKeeper", SteppedLeaseKeeper)
     monkeypatch.setattr("sweeper.scheduling.scheduler.OTHERS_SECONDS", 0.0)
     monkeypatch.setattr("sweeper.scheduling.scheduler.BundleSizer", UnsteadyBundleSizer)
-    # Locks that are not there say something at once: this server was not started anew.
+    # Locks that are not there say something at once: this server was not restarted.
     monkeypatch.setattr("results.database.postgres_lock.RESTART_SECONDS", 0.0)
     url = f"sqlite:///{quick_folder}/results.db"
     if database == "postgres":

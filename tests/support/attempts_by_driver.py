@@ -49,7 +49,7 @@ class Watch:
         """None as long as there are no tables."""
         url = self._engine.url
         if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
-            return None  # and nobody but the driver is to make it
+            return None  # and only the driver may make it
         if self._connection is None:
             connection = self._engine.connect()
             connection.execution_options(isolation_level="AUTOCOMMIT")

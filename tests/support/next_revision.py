@@ -1,6 +1,6 @@
 """A revision after the newest, as the next change of the schema will bring one.
 
-It adds a column, fills it, and makes a table anew, which is how SQLite changes a constraint.
+It adds a column, fills it, and makes a table again, which is how SQLite changes a constraint.
 """
 
 from __future__ import annotations

@@ -1379,6 +1379,6 @@ HOSTILE: dict[str, Wrong] = {
         ["evaluation gaussian[0.1] is listed twice;"],
     ),
 }
-"""What is no spec at all, or one that nobody writes by mistake, and limits from both sides."""
+"""What is no spec at all, or one not written by mistake, and limits from both sides."""
 
 WRONG = MISTAKES | HOSTILE

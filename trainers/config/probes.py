@@ -1,4 +1,4 @@
-"""What can be watched of a network while it trains: PROBES, by name, and what a spec says of each.
+"""What can be measured of a network while it trains: PROBES, by name, and what a spec says of each.
 
 A probe is measured before training, every n epochs and after the last one, without changing
 a bit of the run. Its config is free of torch, so that planning stays quick; what measures it is

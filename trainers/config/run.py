@@ -166,7 +166,7 @@ class RunConfig(Frozen):
 
     @property
     def counts(self) -> NetworkCounts:
-        """What there is of the network; imports torch if it has not been counted yet."""
+        """Counts of the network; imports torch if it has not been counted yet."""
         if not self._counted:
             facts = self.dataset_facts
             self._counted.append(

@@ -88,7 +88,7 @@ class TrainingConfig(Frozen):
         if epochs == self.lr_schedule.milestones:
             return self
         schedule = self.lr_schedule.model_copy(update={"milestones": epochs})
-        # Where a frozen model is completed: at its birth.
+        # A frozen model is completed when it is created.
         object.__setattr__(self, "lr_schedule", schedule)
         return self
 

@@ -91,7 +91,7 @@ def _subtract(p: Polynomial, q: Polynomial) -> Polynomial:
 
 
 def _has_simple_roots_modulo_a_prime(p: Polynomial) -> bool:
-    """If so, then p has simple roots; if not, nothing is known.
+    """If true, p has simple roots; if false, nothing is known.
 
     A square that divides p also divides it modulo a prime, as long as the prime divides no
     denominator. Fractions grow with every step of Euclid's algorithm, remainders do not: this

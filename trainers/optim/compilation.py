@@ -97,7 +97,7 @@ def _pass(network: nn.Module, config: RunConfig, device: torch.device, count: in
 
 
 def _graph(config: RunConfig, device: torch.device, to_train: bool) -> str:
-    """What tells its graphs from those of other runs. Too fine a distinction does no harm."""
+    """What distinguishes its graphs from other runs'. Too fine a distinction does no harm."""
     facts = config.dataset_facts
     network: dict[str, object] = {"model": config.model.model_dump(mode="json")}
     if config.scheme is not None:

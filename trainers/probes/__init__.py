@@ -1,1 +1,1 @@
-"""What is watched while a network trains."""
+"""What is measured while a network trains."""

@@ -37,7 +37,7 @@ from trainers.training.checkpoint import Checkpoints, StoredWeights, save_weight
 from trainers.training.learned_schemes import block_schemes
 
 STEPS_UNTIL_A_LOOK = 50
-"""On a GPU, between looks at whether the loss is still finite: it has to stop for each."""
+"""Steps on a GPU between checks that the loss is finite: each check synchronizes."""
 
 
 def build_network(config: RunConfig, device: str) -> nn.Module:
@@ -180,12 +180,12 @@ class _Training:
                 metrics["test_accuracy"] = test_accuracy
                 metrics["test_loss"] = _finite(test_loss)
             else:
-                # During training an unstable network may recover; at the end it has not.
+                # An unstable network may recover during training, but not after it.
                 self.diverged_epoch = epoch
         return metrics
 
     def _weights_are_finite(self) -> bool:
-        """The last step of an epoch may spoil them, and no loss follows it to show that."""
+        """The last step of an epoch may make them non-finite, and no loss follows to show that."""
         return all(bool(weight.isfinite().all()) for weight in self.network.parameters())
 
     def _train_on_all_images(

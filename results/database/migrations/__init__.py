@@ -1,4 +1,4 @@
-"""Bringing a database's schema up to date, in one transaction.
+"""Upgrading a database's schema, in one transaction.
 
 Each file in `versions` is one step. To change the schema: change `results.schema.tables` (and
 `results.schema.views`), add a step, add its number to `results.schema.revisions.REVISIONS`, and

@@ -67,7 +67,7 @@ _STYLE: dict[str, Any] = {
     "legend.frameon": False,
     "figure.dpi": 150,
     "savefig.dpi": 300,
-    # Files are the same to the byte for the same figure, and keep text as text.
+    # Equal figures give byte-identical files, and text stays text.
     "svg.hashsalt": "sweep",
     "svg.fonttype": "none",
     "pdf.fonttype": 42,

@@ -355,7 +355,7 @@ def test_runs_lost_in_a_bundle_are_retried_alone_and_only_the_culprit_fails(
     assert failed["seed"] == 7
     history = lab.detail(failed["run_id"])["attempt_history"]
     faults = [attempt["fault"] for attempt in history]
-    # In company it is nobody's fault; alone it is its own, up to the limit of three.
+    # In a bundle no run is blamed; alone it is, up to the limit of three.
     assert faults[-3:] == ["worker_lost"] * 3
     assert set(faults[:-3]) <= {None}
     assert {attempt["state"] for attempt in history[:-1]} == {"lost"}

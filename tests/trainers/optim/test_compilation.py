@@ -224,7 +224,7 @@ def test_only_one_process_at_a_time_compiles() -> None:
     thread.join()
     assert order == ["another", "first", "second"]
     assert not entered.is_set()
-    # Once it is made, nobody waits for anybody.
+    # Once it is made, no process waits for another.
     with _turn("the same", entered.set), _turn("the same", entered.set):
         assert not entered.is_set()
 
@@ -232,7 +232,7 @@ def test_only_one_process_at_a_time_compiles() -> None:
 def test_a_failed_compilation_lets_the_next_process_try() -> None:
     with pytest.raises(RuntimeError, match="failed"), _turn("fails", None):
         raise RuntimeError("failed")
-    with _turn("fails", lambda: pytest.fail("waits for nobody")):
+    with _turn("fails", lambda: pytest.fail("waits for no process")):
         pass
 
 
