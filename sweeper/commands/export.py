@@ -32,9 +32,7 @@ def export(
             help="sqlite: one file, which `sweep import` reads; parquet: files for other programs",
         ),
     ] = "sqlite",
-    replace: Annotated[
-        bool, typer.Option("--replace", help="replace an archive that lies there")
-    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="replace an existing archive")] = False,
     home: HomeOption = DEFAULT_HOME,
     db: DatabaseOption = None,
 ) -> None:

@@ -243,4 +243,4 @@ class _Driver:
 
 def interrupted(sweep: str) -> Interrupted:
     """The error of a command that a signal stopped while it worked on the sweep."""
-    return Interrupted(f"stopped; what was done is kept. To go on: sweep resume {sweep}")
+    return Interrupted(f"stopped; what was done is kept. To continue: sweep resume {sweep}")

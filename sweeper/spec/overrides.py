@@ -33,7 +33,7 @@ def apply_override(source: SpecSource, override: str) -> None:
         )
     option = f"--set {in_one_line(override, _LONGEST_SHOWN)}"
     if dotted.count(".") > DEEPEST_PATH:
-        raise RequestError(f"{option}: no key of a spec lies so deep")
+        raise RequestError(f"{option}: no key of a spec is nested so deep")
     value = parse_value(text, option)
     first, _, rest = dotted.partition(".")
     name = _one_name(rest if first in ("grid", "zip") and rest else dotted)

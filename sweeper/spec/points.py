@@ -55,7 +55,7 @@ def check_key(place: SpecPath, name: str, what: str) -> None:
     """Raises ConfigError unless the dotted `name` starts with a key of the config."""
     first = name.split(".")[0]
     if name.count(".") > DEEPEST_PATH:
-        raise ConfigError(place, f"{name!r} {what}: no key of the config lies so deep")
+        raise ConfigError(place, f"{name!r} {what}: no key of the config is nested so deep")
     if first not in CONFIG_KEYS:
         hint = did_you_mean(first, CONFIG_KEYS)
         raise ConfigError(

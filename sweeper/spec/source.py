@@ -278,7 +278,7 @@ class _Reader:
         if depth > DEEPEST_NESTING:
             raise refusal(place, _TOO_DEEP)
         if id(node) in self._open:
-            raise refusal(place, "an alias (*) here stands inside its own anchor (&)")
+            raise refusal(place, "an alias (*) here is inside its own anchor (&)")
         self.places.setdefault(path, place)
         if isinstance(node, ScalarNode):
             return self._scalar(node, place)

@@ -21,7 +21,7 @@ from drivers import Driver, Sweep
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
-TO_GO_ON = f"To go on: sweep resume {drivers.NAME}"
+TO_CONTINUE = f"To continue: sweep resume {drivers.NAME}"
 
 STOPPING = "stopping when the current epochs are done; Control-C again stops at once"
 
@@ -70,7 +70,7 @@ def driver(sweep: Sweep, home: Path) -> Iterator[Driver]:
 def assert_stopped(driver: Driver) -> None:
     """With one line on how to go on, and no run left behind."""
     assert driver.end() == 130, driver.output()
-    assert driver.output().count(TO_GO_ON) == 1
+    assert driver.output().count(TO_CONTINUE) == 1
     assert "Traceback" not in driver.output()
     states = {tries[-1]["state"] for tries in drivers.attempts(driver.db).values()}
     assert states <= {"interrupted", "done"}

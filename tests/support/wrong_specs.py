@@ -558,7 +558,7 @@ HOSTILE: dict[str, Wrong] = {
     "an alias inside its own mapping": (
         BASE + "training: &t {optimizer: *t}\n",
         (4, 11),
-        ["an alias (*) here stands inside its own"],
+        ["an alias (*) here is inside its own"],
     ),
     "UTF-16": (
         ("\ufeff" + BASE).encode("utf-16-le"),

@@ -22,7 +22,7 @@ def storage_error(what: str, error: Exception) -> StorageError:
         # Permanent: no retry would help.
         return StorageError(f"{reason} (this kind of storage cannot do it)")
     if isinstance(error, OSError) and error.errno in _FULL:
-        return StorageFullError(f"{reason}; free some space and go on")
+        return StorageFullError(f"{reason}; free some space and continue")
     return StorageUnreachableError(reason)
 
 

@@ -273,7 +273,7 @@ def test_faults_under_an_earlier_driver_count_against_a_run(lab: Laboratory) -> 
     assert [task.config["seed"] for task in lab.ran].count(0) == 1
 
 
-def test_after_a_retry_faults_are_counted_anew(lab: Laboratory) -> None:
+def test_faults_are_counted_from_zero_after_a_retry(lab: Laboratory) -> None:
     lab.run(before=lose_seed_0)
     with Store.open(lab.home.database) as store:
         assert store.retry("small") == 1

@@ -214,7 +214,7 @@ def test_an_override_error_names_the_override(override, says):
 
 def test_an_override_path_deeper_than_any_key_is_refused():
     message = refusal("training" + ".a" * 30_000 + "=1")
-    assert message.endswith("no key of a spec lies so deep")
+    assert message.endswith("no key of a spec is nested so deep")
     assert len(message) < 250
 
 

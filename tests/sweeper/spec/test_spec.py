@@ -186,7 +186,7 @@ def test_include_adds_points_with_any_settings():
     assert (found[3].seed, found[3].model.depth) == (0, 44)
 
 
-def test_an_included_point_that_is_in_the_grid_counts_once():
+def test_an_included_point_already_in_the_grid_is_planned_once():
     assert len(configs("grid:\n  seed: [0, 1]\ninclude:\n  - {seed: 1}\n")) == 2
 
 
@@ -233,7 +233,7 @@ def test_exclude_needs_all_values_of_an_entry_to_match():
     assert [(c.model.depth, c.seed) for c in found] == [(20, 0), (32, 0), (32, 1)]
 
 
-def test_a_list_excludes_any_of_its_values_and_a_listed_value_itself():
+def test_exclude_lists_match_any_listed_value_or_the_list_itself():
     assert [
         c.seed for c in configs("grid:\n  seed: [0, 1, 2]\nexclude: [{seed: [0, 2, 9]}]\n")
     ] == [1]

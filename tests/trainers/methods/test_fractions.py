@@ -35,7 +35,7 @@ def test_converting_a_float_to_a_fraction_and_back_keeps_it(value: float) -> Non
         (-0.0, Fraction(0)),
     ],
 )
-def test_numbers_are_read_from_every_form(
+def test_fractions_are_read_from_every_notation(
     written: float | int | str | Fraction, meant: Fraction
 ) -> None:
     assert exact(written) == meant

@@ -77,14 +77,14 @@ def conditions(tableau: Tableau) -> list[list[bool]]:
 @pytest.mark.parametrize(
     ("tableau", "order"), [(EULER, 1), (MIDPOINT, 2), (HEUN, 2), (RK4, 4), (THREE_EIGHTHS, 4)]
 )
-def test_known_methods_have_their_order(tableau: Tableau, order: int) -> None:
+def test_known_runge_kutta_methods_have_their_order(tableau: Tableau, order: int) -> None:
     met = [all(of_one_order) for of_one_order in conditions(tableau)]
     assert met == [p <= order for p in range(1, 5)]
     observed = math.log2(error(tableau, 128) / error(tableau, 256))
     assert observed == pytest.approx(order, abs=0.1)
 
 
-def test_floats_stand_for_fractions() -> None:
+def test_tableau_floats_are_read_as_fractions() -> None:
     thirds = of([[], [1 / 3], [-1 / 3, 1], [1, -1, 1]], [0.125, 0.375, 0.375, 0.125])
     assert thirds == THREE_EIGHTHS
 

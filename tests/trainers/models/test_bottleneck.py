@@ -283,7 +283,7 @@ def test_alpha_one_beta_one_is_the_plain_bottleneck_network() -> None:
 
 
 @pytest.mark.parametrize("name", ["preresnet", "lm_resnet", "zerosnet", "tm_resnet"])
-def test_gradients_reach_every_parameter(name: str) -> None:
+def test_bottleneck_gradients_reach_every_parameter(name: str) -> None:
     network = build(name, depth=20, width=3)
     with torch.autocast("cpu", torch.bfloat16):
         images = noise(8, 3, 9, 13).contiguous(memory_format=torch.channels_last)
@@ -292,14 +292,14 @@ def test_gradients_reach_every_parameter(name: str) -> None:
     assert_every_parameter_has_a_gradient(network)
 
 
-def test_every_state_has_its_stages_shape() -> None:
+def test_every_bottleneck_state_has_the_shape_of_its_stage() -> None:
     network = build("zerosnet", depth=20, width=2)
     shapes = [tuple(state.shape) for state in network.states(noise(2, 3, 9, 13))]
     first, second, third = [(2, 8, 9, 13)], [(2, 16, 5, 7)], [(2, 32, 3, 4)]
     assert shapes == [(2, 2, 9, 13), *first * 2, *second * 2, *third * 2]
 
 
-def test_initialisation_is_he_normal_by_fan_out() -> None:
+def test_bottleneck_initialisation_is_he_normal_by_fan_out() -> None:
     block = build("zerosnet", depth=11, width=64).blocks[2]
     for conv, fan_out in (
         (block.function.conv1, 256),
@@ -358,7 +358,7 @@ def test_bottleneck_option_errors_name_what_is_wrong(model: dict[str, Any], comp
 
 
 @pytest.mark.parametrize("name", ["zerosnet", "lm_resnet"])
-def test_a_continued_run_has_the_bits_of_one_never_stopped(
+def test_a_continued_bottleneck_run_is_bit_identical(
     small: Small, tmp_path: Path, name: str
 ) -> None:
     given_config = small(

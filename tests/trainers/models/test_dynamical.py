@@ -110,7 +110,7 @@ def test_dynamical_networks_use_every_parameter(arguments: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize("options", ALL_OPTIONS, ids=str)
-def test_gradients_reach_every_parameter(options: dict[str, Any]) -> None:
+def test_dynamical_resnet_gradients_reach_every_parameter(options: dict[str, Any]) -> None:
     network = build(depth=18, width=8, stem="3x3", **options)
     assert_gradients_reach_every_parameter(network, size=16)
 
@@ -224,7 +224,7 @@ def test_states_only_grow_where_relu_comes_before_the_addition() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"shortcuts": False}, {"batch_norm": False}], ids=str)
-def test_every_state_has_its_stage_s_shape(options: dict[str, Any]) -> None:
+def test_every_dynamical_resnet_state_has_the_shape_of_its_stage(options: dict[str, Any]) -> None:
     network = build(depth=50, width=2, **options)
     shapes = [tuple(state.shape) for state in network.states(noise(2, 3, 36, 64))]
     assert shapes == (
@@ -250,7 +250,7 @@ def test_dynamical_resnet_runs_in_bf16_and_channels_last(options: dict[str, Any]
     assert (rounded.float() - exact).norm() < 0.1 * exact.norm()
 
 
-def test_the_network_compiles_to_one_graph() -> None:
+def test_dynamical_resnet_compiles_to_one_graph() -> None:
     network = build(depth=18, width=2, batch_norm=False).eval()
     images = noise(2, 3, 8, 8)
     # Torch itself runs the graph: what is asked is whether there is one.
@@ -259,7 +259,7 @@ def test_the_network_compiles_to_one_graph() -> None:
         torch.testing.assert_close(compiled(images), network(images))
 
 
-def test_initialisation_is_he_normal_by_fan_out_and_depends_on_the_generator_alone() -> None:
+def test_dynamical_resnet_initialisation_is_he_normal_and_depends_only_on_its_generator() -> None:
     network: Any = build(depth=18, width=32)
     conv = network.blocks[-1].function.convolutions[0]
     assert conv.weight.std().item() == pytest.approx((2 / (256 * 9)) ** 0.5, rel=0.02)
@@ -269,7 +269,7 @@ def test_initialisation_is_he_normal_by_fan_out_and_depends_on_the_generator_alo
 
 
 @pytest.mark.parametrize("options", [{}, {"shortcuts": False}, {"batch_norm": False}], ids=str)
-def test_a_continued_run_has_the_bits_of_one_never_stopped(
+def test_a_continued_dynamical_resnet_run_is_bit_identical(
     small: Small, tmp_path: Path, options: dict[str, Any]
 ) -> None:
     model = {"name": "dynamical_resnet", "depth": 18, "width": 4, "stem": "3x3", **options}

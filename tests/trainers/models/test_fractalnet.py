@@ -250,7 +250,7 @@ def test_fractalnet_initialisation_is_uniform_with_variance_1_over_fan_in() -> N
 
 
 @pytest.mark.parametrize("drop_path", [None, 0.15])
-def test_gradients_reach_every_parameter(drop_path: float | None) -> None:
+def test_fractalnet_gradients_reach_every_parameter(drop_path: float | None) -> None:
     network = build("fractalnet", depth=12, blocks=3, width=3, drop_path=drop_path)
     assert_gradients_reach_every_parameter(network)
 
@@ -280,7 +280,7 @@ def test_fractalnet_states_shrink_to_one_pixel(shape: tuple[int, int, int]) -> N
     ],
     ids=["plain", "drop-path", "drop-path-bf16"],
 )
-def test_a_continued_run_has_the_bits_of_one_never_stopped(
+def test_a_continued_fractalnet_run_is_bit_identical(
     small: Small, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     config = small(training={"epochs": 2, "batch_size": 64}, **changes)

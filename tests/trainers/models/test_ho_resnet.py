@@ -280,7 +280,7 @@ def test_ho_resnet_evaluates_with_its_training_statistics(weights: str) -> None:
     torch.testing.assert_close(in_evaluation, in_training, rtol=0.005, atol=0.005)
 
 
-def test_gradients_reach_every_parameter() -> None:
+def test_ho_resnet_gradients_reach_every_parameter() -> None:
     for method, weights in (("rk4", "own"), ("rk4", "shared"), ("midpoint", "own")):
         depth = {"rk4": {"own": 26, "shared": 38}, "midpoint": {"own": 14}}[method][weights]
         network = build(tableau=method, weights=weights, depth=depth, width=3)
@@ -288,7 +288,7 @@ def test_gradients_reach_every_parameter() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (3, 9, 13)])
-def test_every_state_has_its_stages_shape(shape: tuple[int, int, int]) -> None:
+def test_every_ho_resnet_state_has_the_shape_of_its_stage(shape: tuple[int, int, int]) -> None:
     network = build(tableau="heun", depth=26, width=2, channels=shape[0])
     images = noise(2, *shape)
     sizes = [shape[1:]]
@@ -316,7 +316,7 @@ def test_ho_resnet_in_bf16_does_not_round_coefficients() -> None:
     assert logits.isfinite().all()
 
 
-def test_initialisation_depends_on_the_generator_alone() -> None:
+def test_ho_resnet_initialisation_depends_only_on_its_generator() -> None:
     torch.manual_seed(1)
     first = build(depth=26, width=4, seed=5).state_dict()
     torch.manual_seed(2)
@@ -334,7 +334,7 @@ def test_initialisation_depends_on_the_generator_alone() -> None:
 
 @pytest.mark.parametrize("weights", ["own", "shared"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_continued_run_has_the_bits_of_one_never_stopped(
+def test_a_continued_ho_resnet_run_is_bit_identical(
     small: Small, tmp_path: Path, weights: str, precision: str
 ) -> None:
     config = small(

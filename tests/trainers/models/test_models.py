@@ -152,7 +152,9 @@ def test_multistep_networks_use_every_parameter(arguments: dict[str, Any]) -> No
         ("tm_resnet", None, 14),
     ],
 )
-def test_gradients_reach_every_parameter(name: str, scheme: Scheme | None, depth: int) -> None:
+def test_multistep_gradients_reach_every_parameter(
+    name: str, scheme: Scheme | None, depth: int
+) -> None:
     network = build(name, scheme, depth=depth, width=3)
     assert_gradients_reach_every_parameter(network)
 
@@ -345,7 +347,7 @@ def same_weights(a: nn.Module, b: nn.Module) -> bool:
 
 
 @pytest.mark.parametrize("scheme", [{"lambda": 1}, {"k": [-0.1, 0], "trainable": True}])
-def test_initialisation_depends_on_the_generator_alone(scheme: Scheme) -> None:
+def test_multistep_initialisation_depends_only_on_its_generator(scheme: Scheme) -> None:
     torch.manual_seed(1)
     first = build(scheme=scheme, depth=14, seed=5)
     torch.manual_seed(2)
@@ -360,7 +362,7 @@ def test_initialisation_does_not_use_the_global_generator() -> None:
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_initialisation_is_he_normal_by_fan_out() -> None:
+def test_multistep_initialisation_is_he_normal_by_fan_out() -> None:
     network: Any = build(depth=8, width=64)
     last = network.blocks[-1]
     for conv, fan_out in (
@@ -376,7 +378,7 @@ def test_initialisation_is_he_normal_by_fan_out() -> None:
     assert network.classifier.weight.abs().max().item() <= 1 / 16
 
 
-def test_k_starts_in_its_range_and_differs_between_blocks() -> None:
+def test_learned_k_starts_in_its_range_and_differs_between_blocks() -> None:
     coefficients = learned_coefficients(build("lm_resnet", depth=32))
     assert coefficients is not None
     # Five blocks a stage, each stage restarting with one Euler step.

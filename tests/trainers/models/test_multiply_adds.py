@@ -16,14 +16,14 @@ def layers() -> nn.Sequential:
 
 @pytest.mark.parametrize("device", ["meta", "cpu"])
 @pytest.mark.parametrize("recording", [torch.no_grad, torch.inference_mode])
-def test_convolutions_and_linear_layers_count_wherever_and_however_they_run(device, recording):
+def test_multiply_adds_count_convolutions_and_linear_layers_however_called(device, recording):
     network = layers().to(device)
     with recording(), MultiplyAdds() as counter:
         network(torch.zeros(1, 3, 8, 8, device=device))
     assert counter.total == 3 * 4 * 9 * 64 + 4 * 64 * 10
 
 
-def test_a_module_apart_counts_nothing_however_often_it_runs():
+def test_multiply_adds_exclude_the_module_set_apart():
     network = layers()
     with torch.no_grad(), MultiplyAdds(apart=network[-1]) as counter:
         network(torch.zeros(1, 3, 8, 8))
@@ -31,7 +31,7 @@ def test_a_module_apart_counts_nothing_however_often_it_runs():
     assert counter.total == 2 * 3 * 4 * 9 * 64
 
 
-def test_attention_counts_in_evaluation_mode_as_in_training():
+def test_multiply_adds_of_attention_are_equal_in_training_and_evaluation():
     attention = nn.MultiheadAttention(8, 2, batch_first=True)
     words = torch.zeros(1, 5, 8)
     found = []
@@ -48,14 +48,14 @@ def test_attention_counts_in_evaluation_mode_as_in_training():
     ("first", "other"),
     [((2, 3), (2, 3)), ((2, 3), (3,)), ((3,), (2, 3)), ((), (2, 3)), ((2, 3), ())],
 )
-def test_shapes_are_those_of_torch(function, first, other):
+def test_counted_shapes_match_torch(function, first, other):
     a, b = torch.zeros(first, device="meta"), torch.zeros(other, device="meta")
     with torch.no_grad(), MultiplyAdds():
         found = function(a, b)
     assert found.shape == function(a, b).shape
 
 
-def test_numbers_of_another_type_have_the_type_that_torch_gives():
+def test_counted_dtypes_match_torch():
     whole = torch.zeros(2, dtype=torch.int64, device="meta")
     with torch.no_grad(), MultiplyAdds():
         assert (whole * 0.5).dtype == torch.float32
@@ -70,6 +70,6 @@ def test_numbers_of_another_type_have_the_type_that_torch_gives():
         lambda: nn.BatchNorm2d(4, device="meta").eval()(torch.zeros(1, 3, 8, 8, device="meta")),
     ],
 )
-def test_shapes_that_do_not_fit_are_refused(wrong):
+def test_mismatched_shapes_are_refused_while_counting(wrong):
     with torch.no_grad(), MultiplyAdds(), pytest.raises(RuntimeError):
         wrong()

@@ -236,7 +236,7 @@ def test_newton_resnet_normalises_by_batch_statistics_in_training() -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_gradients_reach_every_parameter(variant: str) -> None:
+def test_newton_resnet_gradients_reach_every_parameter(variant: str) -> None:
     network = build(blocks=[1, 2], width=3, initial_alpha=0.5, **VARIANTS[variant])
     assert_gradients_reach_every_parameter(network)
 
@@ -403,7 +403,7 @@ SHAPES = [(1, 8, 8), (3, 32, 32), (2, 28, 28), (3, 9, 13)]
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", ["resnet", "newton_resnet"])
-def test_states_halve_and_double_from_stage_to_stage(
+def test_newton_resnet_states_halve_in_size_and_double_in_width_by_stage(
     shape: tuple[int, int, int], name: str
 ) -> None:
     channels, height, width = shape
@@ -497,7 +497,7 @@ def same_weights(a: nn.Module, b: nn.Module) -> bool:
     return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
 
 
-def test_initialisation_depends_on_the_generator_alone() -> None:
+def test_newton_resnet_initialisation_depends_only_on_its_generator() -> None:
     torch.manual_seed(1)
     first = build(blocks=[1, 1], width=4, seed=5)
     before = torch.random.get_rng_state()
@@ -507,7 +507,7 @@ def test_initialisation_depends_on_the_generator_alone() -> None:
     assert not same_weights(first, build(blocks=[1, 1], width=4, seed=6))
 
 
-def test_initialisation_is_he_normal_by_fan_out() -> None:
+def test_newton_resnet_initialisation_is_he_normal_by_fan_out() -> None:
     network = build(blocks=[1, 1], width=64)
     last = network.blocks[-1]
     for conv, fan_out in (
@@ -526,7 +526,7 @@ def test_initialisation_is_he_normal_by_fan_out() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"activation": "none", "tanh": "always"}])
-def test_the_network_compiles_to_one_graph(options: dict[str, Any]) -> None:
+def test_newton_resnet_compiles_to_one_graph(options: dict[str, Any]) -> None:
     network = build(blocks=[1, 1], width=2, initial_alpha=0.5, **options)
     images = noise(4, 3, 8, 8)
     expected = network(images)

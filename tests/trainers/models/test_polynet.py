@@ -126,7 +126,7 @@ def linear_block(width: int, scale: float) -> Any:
     return block
 
 
-def test_a_linear_function_makes_the_truncated_neumann_series_of_backward_euler() -> None:
+def test_polynet_of_a_linear_function_is_backward_eulers_neumann_series() -> None:
     width, size = 2, 3
     block = linear_block(width, 0.03)
     pixels = width * size**2
@@ -146,7 +146,7 @@ def test_a_linear_function_makes_the_truncated_neumann_series_of_backward_euler(
     torch.testing.assert_close(exact - found, rest, rtol=1e-9, atol=1e-12)
 
 
-def test_the_error_of_a_block_against_backward_euler_is_of_third_order() -> None:
+def test_a_polynet_block_differs_from_backward_euler_at_third_order() -> None:
     """Halving the last weights halves F, and so the step."""
     errors = []
     for halvings in range(3):
@@ -212,13 +212,15 @@ def test_each_function_application_has_its_own_running_statistics() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_gradients_reach_every_parameter(kind: str) -> None:
+def test_polynet_gradients_reach_every_parameter(kind: str) -> None:
     network = build("polynet", depth=8, width=3, block=kind)
     assert_gradients_reach_every_parameter(network)
 
 
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 8, 8), (3, 9, 13)])
-def test_states_have_the_width_and_resolution_of_their_stage(shape: tuple[int, int, int]) -> None:
+def test_polynet_states_have_the_width_and_resolution_of_their_stage(
+    shape: tuple[int, int, int],
+) -> None:
     network = build("polynet", depth=14, width=2, channels=shape[0])
     images = noise(2, *shape)
     sizes = [
@@ -233,9 +235,7 @@ def test_states_have_the_width_and_resolution_of_their_stage(shape: tuple[int, i
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_continued_run_has_the_bits_of_one_never_stopped(
-    small: Small, tmp_path: Path, kind: str
-) -> None:
+def test_a_continued_polynet_run_is_bit_identical(small: Small, tmp_path: Path, kind: str) -> None:
     config = small(
         model={"name": "polynet", "depth": 8, "width": 4, "block": kind},
         training={"epochs": 2, "batch_size": 64},

@@ -257,13 +257,13 @@ def test_resnext_initial_weight_variance_counts_all_outputs() -> None:
         ("lm_resnext", {"lambda": 1, "trainable": True}),
     ],
 )
-def test_gradients_reach_every_parameter(name: str, scheme: dict[str, Any] | None) -> None:
+def test_resnext_gradients_reach_every_parameter(name: str, scheme: dict[str, Any] | None) -> None:
     assert_gradients_reach_every_parameter(build(name, scheme, **TINY))
 
 
 @pytest.mark.parametrize("name", ["resnext", "lm_resnext"])
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (9, 13)])
-def test_every_state_has_the_shape_of_its_stage(name: str, height: int, width: int) -> None:
+def test_every_resnext_state_has_the_shape_of_its_stage(name: str, height: int, width: int) -> None:
     network = build(name, **TINY).eval()
     images = noise(2, 3, height, width)
     shapes = [tuple(state.shape) for state in network.states(images)]
@@ -286,9 +286,7 @@ def test_resnext_runs_in_bf16_and_channels_last(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["resnext", "lm_resnext"])
-def test_a_continued_run_has_the_bits_of_one_never_stopped(
-    small: Small, tmp_path: Path, name: str
-) -> None:
+def test_a_continued_resnext_run_is_bit_identical(small: Small, tmp_path: Path, name: str) -> None:
     config = small(model={"name": name, **TINY}, training={"epochs": 2, "batch_size": 64}, seed=3)
     result = assert_continued_run_is_identical(config, tmp_path)
     assert not result["diverged"]

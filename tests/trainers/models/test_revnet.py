@@ -66,7 +66,7 @@ def any_options(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=10, deadline=None)
 @given(any_options(), st.integers(8, 17))
-def test_gradients_reach_every_parameter(options: dict[str, Any], size: int) -> None:
+def test_revnet_gradients_reach_every_parameter(options: dict[str, Any], size: int) -> None:
     network = build("revnet", **options)
     images = noise(2, options["channels"], size, size)
     found = schemeless.gradients(network, network(images).square().sum())
@@ -397,7 +397,9 @@ def test_revnet_in_channels_last_gives_the_same_gradients() -> None:
 
 
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 8, 8), (3, 9, 13)])
-def test_states_have_the_width_and_resolution_of_their_stage(shape: tuple[int, int, int]) -> None:
+def test_revnet_states_have_the_width_and_resolution_of_their_stage(
+    shape: tuple[int, int, int],
+) -> None:
     network = build("revnet", depth=26, widths=NARROW, channels=shape[0])
     images = noise(2, *shape)
     halved = [tuple(-(-side // 2**stage) for side in shape[1:]) for stage in range(3)]
@@ -409,7 +411,7 @@ def test_states_have_the_width_and_resolution_of_their_stage(shape: tuple[int, i
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_continued_run_has_the_bits_of_one_never_stopped(
+def test_a_continued_revnet_run_is_bit_identical(
     small: Small, tmp_path: Path, precision: str
 ) -> None:
     config = small(

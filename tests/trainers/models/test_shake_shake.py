@@ -220,12 +220,12 @@ def test_shake_shake_is_off_in_evaluation() -> None:
     assert torch.equal(even(images), before_any_epoch(images))
 
 
-def test_gradients_reach_every_parameter() -> None:
+def test_shake_shake_gradients_reach_every_parameter() -> None:
     assert_gradients_reach_every_parameter(network_with())
 
 
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (9, 13)])
-def test_every_state_has_the_shape_of_its_stage(height: int, width: int) -> None:
+def test_every_shake_shake_state_has_the_shape_of_its_stage(height: int, width: int) -> None:
     network = network_with().eval()
     images = noise(2, 3, height, width)
     shapes = [tuple(state.shape) for state in network.states(images)]
@@ -273,7 +273,7 @@ def test_compiled_training_draws_the_same_shake_coefficients(
 
 
 @pytest.mark.parametrize("modes", [{}, {"backward": "even", "level": "batch"}], ids=str)
-def test_a_continued_run_has_the_bits_of_one_never_stopped(
+def test_a_continued_shake_shake_run_is_bit_identical(
     small: Small, tmp_path: Path, modes: dict[str, Any]
 ) -> None:
     config = small(

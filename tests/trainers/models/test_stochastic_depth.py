@@ -208,7 +208,7 @@ def test_stochastic_depth_draws_depend_only_on_seed_and_epoch() -> None:
 
 @pytest.mark.parametrize("name", ["preresnet", "lm_resnet"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_continued_run_has_the_bits_of_one_never_stopped(
+def test_a_continued_stochastic_depth_run_is_bit_identical(
     small: Small, tmp_path: Path, name: str, precision: str
 ) -> None:
     changes: dict[str, Any] = {

@@ -151,7 +151,7 @@ def networks(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=20, deadline=None)
 @given(networks())
-def test_planning_counts_what_is_built_and_every_parameter_is_used(
+def test_wide_networks_have_the_planned_parameters_and_use_all(
     arguments: dict[str, Any],
 ) -> None:
     network = build(**arguments)
@@ -171,7 +171,7 @@ def test_planning_counts_what_is_built_and_every_parameter_is_used(
         ("tm_resnet_wide", {"lambda": 1, "trainable": True}, {"depth": 50}),
     ],
 )
-def test_gradients_reach_every_parameter(
+def test_wide_network_gradients_reach_every_parameter(
     name: str, scheme: Scheme | None, options: dict[str, Any]
 ) -> None:
     network = build(name, scheme, width=3, **options)
@@ -370,7 +370,9 @@ def test_forward_euler_has_no_start_blocks(start_blocks: int | None) -> None:
     ("depth", "widths"), [(18, [1, 2, 4, 8]), (22, [1, 2, 4, 8]), (50, [4, 8, 16, 32])]
 )
 @pytest.mark.parametrize("stem", ["3x3", "7x7"])
-def test_every_state_has_its_stage_s_shape(depth: int, widths: list[int], stem: str) -> None:
+def test_every_wide_network_state_has_the_shape_of_its_stage(
+    depth: int, widths: list[int], stem: str
+) -> None:
     network = build("tm_resnet_wide", depth=depth, width=3, stem=stem)
     height, width = (36, 17) if stem == "3x3" else (9, 5)
     expected = [(2, 3, height, width)]
@@ -382,7 +384,7 @@ def test_every_state_has_its_stage_s_shape(depth: int, widths: list[int], stem: 
     assert len(network.blocks) == len(expected) - 1
 
 
-def test_initialisation_is_he_normal_by_fan_out_and_depends_on_the_generator_alone() -> None:
+def test_wide_network_initialisation_is_he_normal_and_depends_only_on_its_generator() -> None:
     network: Any = build("tm_resnet_wide", depth=22, width=32)
     crossing = network.blocks[8]
     for conv, fan_out in (
@@ -414,7 +416,7 @@ def test_wide_networks_run_in_bf16_and_channels_last(scheme: Scheme | None) -> N
     assert (rounded.float() - exact).norm() < 0.1 * exact.norm()
 
 
-def test_the_network_compiles_to_one_graph() -> None:
+def test_wide_network_compiles_to_one_graph() -> None:
     network = build("preact_resnet", {"lambda": 1}, depth=18, width=2).eval()
     images = noise(2, 3, 8, 8)
     # Torch itself runs the graph: what is asked is whether there is one.
@@ -431,7 +433,7 @@ def test_the_network_compiles_to_one_graph() -> None:
     ],
     ids=["preact_resnet", "tm_resnet_wide"],
 )
-def test_a_continued_run_has_the_bits_of_one_never_stopped(
+def test_a_continued_wide_network_run_is_bit_identical(
     small: Small, tmp_path: Path, model: dict[str, Any], precision: str
 ) -> None:
     config = small(model=model, precision=precision, training={"epochs": 2, "batch_size": 64})

@@ -140,7 +140,7 @@ def test_probe_samples_are_equal_for_every_seed() -> None:
     assert sample_by_class(one, 100).tolist() == list(range(12))
 
 
-def test_norms_are_means_over_images_of_stem_and_blocks() -> None:
+def test_feature_norms_are_means_over_images_of_stem_and_blocks() -> None:
     of = subject(PRERESNET)
     found = measured("feature_norms", of)
     with torch.no_grad():
@@ -204,7 +204,9 @@ def test_convolutions_are_measured_at_the_size_that_enters_them() -> None:
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_kappa_is_of_blocks_of_two_convolutions_alone(model: Any, blocks: list[str]) -> None:
+def test_kappa_is_measured_only_for_blocks_of_two_convolutions(
+    model: Any, blocks: list[str]
+) -> None:
     found = measured("condition_numbers", subject(model))
     assert sorted(layer for quantity, layer in found if quantity == "kappa_R") == blocks
 
@@ -257,7 +259,7 @@ def test_the_runtime_probe_times_an_epoch_and_a_test() -> None:
             assert seconds * rate == pytest.approx(20)
 
 
-def test_the_runtime_of_a_network_that_diverged_is_not_known() -> None:
+def test_the_runtime_probe_of_a_diverged_network_is_null() -> None:
     found = measured("runtime", subject(PRERESNET, diverged=True))
     assert math.isfinite(found.pop(("model_megabytes", "")))
     assert len(found) == 4

@@ -180,7 +180,7 @@ def test_probes_call_the_heartbeat(small: Small) -> None:
     assert beats([{"probe": "principal_angles"}]) >= plain + 2 * (1 + 4)
 
 
-def test_a_probe_that_measures_one_thing_twice_is_refused(
+def test_a_probe_reporting_a_value_twice_is_refused(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -225,7 +225,7 @@ def learning(scheme: dict[str, Any], name: str = "zerosnet") -> Any:
     return build_network(config, "cpu")
 
 
-def test_a_learned_k_keeps_its_root_at_1_whatever_float32_rounds() -> None:
+def test_a_learned_k_keeps_its_root_at_1_despite_float32_rounding() -> None:
     network = learning({"k": [-0.1, 0], "trainable": True}, "lm_resnet")
     for block in block_schemes(network) or ():
         assert block["root_moduli"] == pytest.approx([1, abs(block["alpha"][1])])
@@ -253,7 +253,7 @@ def test_non_finite_coefficients_have_no_roots(bad: float) -> None:
     }  # fmt: skip
 
 
-def test_coefficients_as_large_as_float32_holds_have_roots() -> None:
+def test_coefficients_near_the_float32_maximum_have_roots() -> None:
     network = learning({"alpha": [1, 0.5], "beta": 1, "trainable": True})
     with torch.no_grad():
         network.blocks[1].coefficients.values.fill_(3e38)

@@ -207,7 +207,7 @@ def test_no_flipped_bit_of_a_result_goes_unnoticed(stored_result: Path) -> None:
         stored_result.write_bytes(content)
 
 
-def test_no_cut_of_a_result_goes_unnoticed(stored_result: Path) -> None:
+def test_no_truncation_of_a_result_goes_unnoticed(stored_result: Path) -> None:
     content = stored_result.read_bytes()
     for length in range(len(content)):
         cut(length)(stored_result)

@@ -215,7 +215,7 @@ def test_a_password_in_a_librarys_error_is_redacted(tmp_path: Path, failing: Fai
 
 
 @pytest.mark.parametrize("url", ["memory://host:8020/runs", "memory://a/b@c:d/e"])
-def test_ports_and_odd_names_are_no_passwords(url: str) -> None:
+def test_ports_and_unusual_names_are_not_taken_for_passwords(url: str) -> None:
     assert open_folder(url).location == url
 
 
@@ -308,7 +308,7 @@ def test_every_operation_waits_until_the_storage_is_back(
     assert reasons[0].startswith(f"{SCHEME}://{tmp_path}/1/file cannot be written: no route")
 
 
-def test_pauses_grow_to_five_seconds_and_end_after_retry_seconds(
+def test_storage_retries_back_off_to_5_s_and_end_after_retry_seconds(
     tmp_path: Path, clock: Clock, away: Callable[[float], None]
 ) -> None:
     folder = open_folder(f"{SCHEME}://{tmp_path}", retry_seconds=20)
@@ -444,6 +444,6 @@ def test_writing_to_a_missing_bucket_is_an_error(store: ObjectStore) -> None:
         folder.write("a", b"")
 
 
-def test_a_retrying_folder_is_only_made_when_asked_for(tmp_path: Path) -> None:
+def test_storage_is_only_retried_if_retry_seconds_is_given(tmp_path: Path) -> None:
     assert not isinstance(open_folder(tmp_path), RetryingFolder)
     assert isinstance(open_folder(tmp_path, retry_seconds=1).child("a"), RetryingFolder)

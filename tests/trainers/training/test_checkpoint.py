@@ -311,7 +311,7 @@ def test_missing_weights_are_an_error_saying_where_and_why(tmp_path: Path) -> No
         load_weights((), RUN)
 
 
-def test_the_hash_of_weights_sees_names_types_shapes_and_bytes() -> None:
+def test_the_weights_hash_covers_names_types_shapes_and_bytes() -> None:
     base = {"a": torch.tensor([1.0, 2.0]), "b": torch.tensor([3.0])}
     reordered = {"b": base["b"], "a": base["a"]}
     assert weights_sha256(base) == weights_sha256(reordered)
@@ -327,7 +327,7 @@ def test_the_hash_of_weights_sees_names_types_shapes_and_bytes() -> None:
     assert len({weights_sha256(variant) for variant in variants}) == len(variants)
 
 
-def test_the_hash_of_weights_does_not_see_the_memory_format() -> None:
+def test_the_weights_hash_ignores_the_memory_format() -> None:
     weight = torch.arange(36.0).view(2, 2, 3, 3)
     strided = weight.contiguous(memory_format=torch.channels_last)
     assert weights_sha256({"w": weight}) == weights_sha256({"w": strided})
