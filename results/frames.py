@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from sqlalchemy import Table
 
+#: Several texts, or one.
+Texts = str | Sequence[str]
+
 #: What every frame repeats of the run, so that nothing has to be joined before it is grouped.
 _OF_RUN = ("sweep", *(column.name for column in IDENTIFYING), "max_root_modulus", "zero_stable")
 
@@ -83,9 +86,7 @@ class Results:
         columns = ("name", "description", "published", "created_at", "updated_at", "runs", "done")
         return _frame(self._queries.sweep_rows(), columns)
 
-    def runs(
-        self, sweeps: str | Sequence[str] = (), where: str | Sequence[str] = ()
-    ) -> pd.DataFrame:
+    def runs(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
         """One row a run: the keys of a run in JSON but its evaluations, and details.
 
         Those are best_epoch, train_loss, test_loss, diverged_epoch, weights_sha256, created_at
@@ -94,15 +95,11 @@ class Results:
         rows = self._queries.run_rows(_list(sweeps), where=_list(where), more_keys=_DETAILS)
         return _frame(rows, [*NAMED_KEYS, *_DETAILS])
 
-    def epochs(
-        self, sweeps: str | Sequence[str] = (), where: str | Sequence[str] = ()
-    ) -> pd.DataFrame:
+    def epochs(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
         """One row an epoch of a done run, after columns of the run."""
         return self._of_parts(self._queries.epoch_rows, sweeps, where, _OF_RUN, _own(epochs))
 
-    def evaluations(
-        self, sweeps: str | Sequence[str] = (), where: str | Sequence[str] = ()
-    ) -> pd.DataFrame:
+    def evaluations(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
         """One row a measurement, after columns of the run.
 
         `evaluation` is its name, `kind` and `level` say what it is, `accuracy` and `loss` what
@@ -112,9 +109,7 @@ class Results:
         of_run = (*_OF_RUN, "test_accuracy")
         return self._of_parts(self._queries.evaluation_rows, sweeps, where, of_run, measured)
 
-    def probes(
-        self, sweeps: str | Sequence[str] = (), where: str | Sequence[str] = ()
-    ) -> pd.DataFrame:
+    def probes(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
         """One row a value of a probe, after columns of the run.
 
         `quantity` is what the `probe` measured, after `epoch` (0: before training), in `layer`
@@ -123,9 +118,7 @@ class Results:
         of_run = (*_OF_RUN, "test_accuracy")
         return self._of_parts(self._queries.probe_rows, sweeps, where, of_run, _own(probes))
 
-    def blocks(
-        self, sweeps: str | Sequence[str] = (), where: str | Sequence[str] = ()
-    ) -> pd.DataFrame:
+    def blocks(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
         """One row a block with learned coefficients, after columns of the run.
 
         `block` counts from 1 among all blocks of the network; `alpha` (newest state first) and
@@ -139,8 +132,8 @@ class Results:
     def _of_parts(
         self,
         ask: Callable[..., list[dict[str, Any]]],
-        sweeps: str | Sequence[str],
-        where: str | Sequence[str],
+        sweeps: Texts,
+        where: Texts,
         of_run: Sequence[str],
         own: Sequence[str],
     ) -> pd.DataFrame:
@@ -154,10 +147,10 @@ class Results:
 
     def report(
         self,
-        group_by: str | Sequence[str],
-        metrics: str | Sequence[str] | None = None,
-        where: str | Sequence[str] = (),
-        sweeps: str | Sequence[str] = (),
+        group_by: Texts,
+        metrics: Texts | None = None,
+        where: Texts = (),
+        sweeps: Texts = (),
     ) -> pd.DataFrame:
         """What `sweep report` says: one row a group, `<metric>_mean`, `_std`, `_min`, `_max`.
 
@@ -185,7 +178,7 @@ def _own(table: Table) -> list[str]:
     return [column.name for column in table.c if column.name != "run_id"]
 
 
-def _list(texts: str | Sequence[str]) -> list[str]:
+def _list(texts: Texts) -> list[str]:
     return [texts] if isinstance(texts, str) else list(texts)
 
 

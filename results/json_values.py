@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -54,15 +54,19 @@ def _storable_inside(value: Any) -> Any:
     return value
 
 
-def leaves(value: Mapping[str, Any]) -> dict[str, Any]:
+def leaves(
+    value: Mapping[str, Any], accepted: Callable[[str], bool] = lambda key: True
+) -> dict[str, Any]:
     """What an object holds, by dotted path: {"a": {"b": 1}} is {"a.b": 1}.
 
-    An object that is empty holds nothing.
+    An object that is empty holds nothing. Keys that are not `accepted` are passed over.
     """
     found: dict[str, Any] = {}
     for key, item in value.items():
+        if not accepted(key):
+            continue
         if isinstance(item, Mapping):
-            found |= {f"{key}.{path}": leaf for path, leaf in leaves(item).items()}
+            found |= {f"{key}.{path}": leaf for path, leaf in leaves(item, accepted).items()}
         else:
             found[key] = item
     return found

@@ -7,16 +7,21 @@ Names become bound parameters, never SQL text. The columns are those that
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Float, Text, case, cast, func, select, type_coerce
+from typing_extensions import override
 
-from results.errors import UnknownColumnError
-from results.json_values import storable
 from results.metrics import metric_of_config, metric_of_evaluation
-from results.queries.row_columns import Named, ValueKind, kind_of_key, kind_of_values
+from results.queries.row_columns import (
+    Named,
+    NamedColumns,
+    can_be_named,
+    kind_of_key,
+    kind_of_values,
+)
 from results.queries.selection import Selection
 from results.run_columns import COLUMN, NAMED_KEYS
 from results.schema.tables import evaluations, runs
@@ -44,49 +49,41 @@ class StoredColumn(Named):
         return stored if self.decode is None else self.decode(stored)
 
 
-class StoredColumns:
-    """The columns that the runs of a selection have.
-
-    A name is looked up among the run's keys first, then the evaluations, then the config: a path
-    of keys joined by dots. Keys that JSON has to escape, and those with a dot, cannot be named.
-    """
+class StoredColumns(NamedColumns[StoredColumn]):
+    """The columns that the runs of a selection have."""
 
     def __init__(self, connection: Connection, selection: Selection) -> None:
         self._connection = connection
         self._selection = selection
-        self._found: dict[str, StoredColumn] = {}
+        self._found: dict[str, StoredColumn | None] = {}
         self.evaluations = [evaluation.name for evaluation in selection.evaluations]
         self._ids = {e.name: e.evaluation_id for e in selection.evaluations}
 
-    def find(self, name: str, *, purpose: str = "column") -> StoredColumn:
-        """The column of this name; raises UnknownColumnError."""
+    @override
+    def look_up(self, name: str) -> StoredColumn | None:
         if name not in self._found:
-            column = self._look_up(name)
-            if column is None:
-                raise UnknownColumnError(name, self._names(), purpose=purpose)
-            self._found[name] = column
+            self._found[name] = self._search(name)
         return self._found[name]
 
-    def metric(self, name: str) -> StoredColumn:
-        """The column of this name, if it holds numbers; raises UnknownColumnError."""
-        column = self._found.get(name) or self._look_up(name)
-        if column is None or column.kind not in ("number", "empty"):
-            raise UnknownColumnError(name, self._numeric_names(), purpose="metric")
-        self._found[name] = column
-        return column
+    @override
+    def configs(self) -> Iterable[Mapping[str, Any]]:
+        query = select(runs.c.config).where(*self._selection.holds(runs.c.run_id))
+        return self._connection.execute(
+            query.order_by(runs.c.run_id), execution_options={"yield_per": 1000}
+        ).scalars()
 
     def stored_values(self, column: StoredColumn) -> list[Any]:
         """The different values of the column, as stored."""
         query = select(column.sql).select_from(runs).where(*self._selection.holds(runs.c.run_id))
         return list(self._connection.execute(query.distinct()).scalars())
 
-    def _look_up(self, name: str) -> StoredColumn | None:
+    def _search(self, name: str) -> StoredColumn | None:
         if name in NAMED_KEYS:
             return self._of_key(name)
         if name in self._ids:
             return _of_evaluation(name, self._ids[name])
         path = name.split(".")
-        if len(path) > _DEEPEST_PATH or not all(map(_can_be_named, path)):
+        if len(path) > _DEEPEST_PATH or not all(map(can_be_named, path)):
             return None
         return self._of_path(name, path)
 
@@ -115,31 +112,6 @@ class StoredColumns:
         number = case((_json_type(dialect, path).in_(_NUMBER_TYPES), cast(sql, Float)))
         return StoredColumn(name, kind, False, metric, sql, _from_config, number)
 
-    def _config_kinds(self) -> dict[str, ValueKind]:
-        """Every path that can be named, with what its values are: reads every config."""
-        values: dict[str, dict[str, Any]] = {}
-        query = select(runs.c.config).where(*self._selection.holds(runs.c.run_id))
-        rows = self._connection.execute(
-            query.order_by(runs.c.run_id), execution_options={"yield_per": 1000}
-        )
-        for config in rows.scalars():
-            for path, value in _leaves(config):
-                # One value of each kind is enough.
-                values.setdefault(path, {})[type(value).__name__] = value
-        return {
-            path: kind_of_values(found.values())
-            for path, found in values.items()
-            if path not in NAMED_KEYS and path not in self._ids
-        }
-
-    def _names(self) -> list[str]:
-        return [*NAMED_KEYS, *self.evaluations, *self._config_kinds()]
-
-    def _numeric_names(self) -> list[str]:
-        keys = [key for key in NAMED_KEYS if COLUMN[key].numeric]
-        paths = [path for path, kind in self._config_kinds().items() if kind == "number"]
-        return [*keys, *self.evaluations, *paths]
-
 
 def _of_evaluation(name: str, evaluation_id: str) -> StoredColumn:
     accuracy = (
@@ -165,24 +137,6 @@ def _from_config(text: str | None) -> Any:
 
 def _is_missing(text: str | None) -> bool:
     return text is None or text.lstrip().startswith("{")
-
-
-def _can_be_named(key: str) -> bool:
-    # SQLite's paths know no escapes inside of quotes before 3.45.
-    plain = json.dumps(key, ensure_ascii=False) == f'"{key}"' and storable(key) == key
-    return plain and "." not in key
-
-
-def _leaves(config: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for key, value in config.items():
-        if not _can_be_named(key):
-            continue
-        if isinstance(value, dict):
-            found += _leaves(value, f"{prefix}{key}.")
-        else:
-            found.append((f"{prefix}{key}", value))
-    return found
 
 
 # As SQLite and as Postgres call them.

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
+
+from typing_extensions import override
 
 from results.errors import UnknownColumnError
-from results.json_values import leaves
+from results.json_values import leaves, storable
 from results.metrics import Metric, metric_of_config, metric_of_evaluation
 from results.records import RunRow
 from results.run_columns import COLUMN, NAMED_KEYS, RunColumn
@@ -40,11 +44,59 @@ class Column(Named):
     read: Callable[[RunRow], Any]
 
 
-class Columns:
-    """The columns that these runs have; a config path needs rows with a `config` key.
+ColumnT = TypeVar("ColumnT", bound=Named)
 
-    A name is looked up among the run's keys first, then the evaluations, then the config.
+
+class NamedColumns(ABC, Generic[ColumnT]):
+    """The columns that some runs have.
+
+    A name is looked up among the run's keys first, then the evaluations, then the config: a path
+    of keys joined by dots. Keys that JSON has to escape, and those with a dot, cannot be named.
     """
+
+    evaluations: list[str]
+
+    @abstractmethod
+    def look_up(self, name: str) -> ColumnT | None:
+        """The column of this name; None if no run has it."""
+
+    @abstractmethod
+    def configs(self) -> Iterable[Mapping[str, Any]]:
+        """The configs of the runs."""
+
+    def find(self, name: str, *, purpose: str = "column") -> ColumnT:
+        """The column of this name; raises UnknownColumnError."""
+        column = self.look_up(name)
+        if column is None:
+            known = [*NAMED_KEYS, *self.evaluations, *self.config_kinds()]
+            raise UnknownColumnError(name, known, purpose=purpose)
+        return column
+
+    def metric(self, name: str) -> ColumnT:
+        """The column of this name, if it holds numbers; raises UnknownColumnError."""
+        column = self.look_up(name)
+        if column is None or column.kind not in ("number", "empty"):
+            keys = [key for key in NAMED_KEYS if COLUMN[key].numeric]
+            paths = [path for path, kind in self.config_kinds().items() if kind == "number"]
+            raise UnknownColumnError(name, [*keys, *self.evaluations, *paths], purpose="metric")
+        return column
+
+    def config_kinds(self) -> dict[str, ValueKind]:
+        """Every path that can be named, with what its values are: reads every config."""
+        values: dict[str, dict[str, Any]] = {}
+        for config in self.configs():
+            for path, value in leaves(config, can_be_named).items():
+                # One value of each kind is enough.
+                values.setdefault(path, {})[type(value).__name__] = value
+        return {
+            path: kind_of_values(found.values())
+            for path, found in values.items()
+            if path not in NAMED_KEYS and path not in self.evaluations
+        }
+
+
+class Columns(NamedColumns[Column]):
+    """The columns that these runs have; a config path needs rows with a `config` key."""
 
     def __init__(self, rows: Sequence[RunRow]) -> None:
         self._rows = rows
@@ -52,8 +104,8 @@ class Columns:
             dict.fromkeys(e["name"] for row in rows for e in row["evaluations"])
         )
 
-    def find(self, name: str, *, purpose: str = "column") -> Column:
-        """The column of this name; raises UnknownColumnError."""
+    @override
+    def look_up(self, name: str) -> Column | None:
         if name in NAMED_KEYS:
             known = COLUMN[name]
             return Column(name, kind_of_key(known), known.measured, known, lambda row: row[name])
@@ -63,37 +115,20 @@ class Columns:
         path = name.split(".")
         values = [value for row in self._rows for value in _at(row.get("config"), path)]
         if not values:
-            raise UnknownColumnError(name, self.names(), purpose=purpose)
-        return Column(
-            name,
-            kind_of_values(values),
-            False,
-            metric_of_config(name),
-            lambda row: _config_value(row, path),
-        )
+            return None
+        kind, metric = kind_of_values(values), metric_of_config(name)
+        return Column(name, kind, False, metric, lambda row: _config_value(row, path))
 
-    def metric(self, name: str) -> Column:
-        """The column of this name, if it holds numbers; raises UnknownColumnError."""
-        try:
-            column = self.find(name, purpose="metric")
-        except UnknownColumnError:
-            column = None
-        if column is None or column.kind not in ("number", "empty"):
-            raise UnknownColumnError(name, self._numeric_names(), purpose="metric")
-        return column
+    @override
+    def configs(self) -> Iterable[Mapping[str, Any]]:
+        return (row.get("config") or {} for row in self._rows)
 
-    def names(self) -> list[str]:
-        """All names that `find` knows."""
-        return [*NAMED_KEYS, *self.evaluations, *self.config_paths()]
 
-    def config_paths(self) -> list[str]:
-        """Every path into the config that `find` knows."""
-        configs = (row.get("config") or {} for row in self._rows)
-        paths = dict.fromkeys(path for config in configs for path in leaves(config))
-        return [path for path in paths if path not in NAMED_KEYS]
-
-    def _numeric_names(self) -> list[str]:
-        return [name for name in self.names() if self.find(name).kind == "number"]
+def can_be_named(key: str) -> bool:
+    """Whether a key of a config can stand in a path."""
+    # SQLite's paths know no escapes inside of quotes before 3.45.
+    plain = json.dumps(key, ensure_ascii=False) == f'"{key}"' and storable(key) == key
+    return plain and "." not in key
 
 
 def kind_of_key(column: RunColumn) -> ValueKind:

@@ -123,10 +123,8 @@ def difference_within(
 def _candidates(columns: Columns) -> list[str]:
     config = [
         path
-        for path in columns.config_paths()
-        if path not in columns.evaluations
-        and path not in _SAME.values()
-        and path.split(".")[0] not in ("scheme", "seed")
+        for path in columns.config_kinds()
+        if path not in _SAME.values() and path.split(".")[0] not in ("scheme", "seed")
     ]
     return [*_RUN_KEYS, *config]
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
+from results.figures.drawing.end_labels import EndLabels
 from results.figures.drawing.legend import Key
-from results.figures.drawing.style import BLACK, DIVERGED, LOOKS, Look, look_of
+from results.figures.drawing.style import BLACK, DIVERGED, LOOKS, Look, look_of, patterns
 from results.figures.replicates import ReplicateGroup, Sample
 from results.queries.row_columns import Column
 
@@ -48,28 +49,40 @@ def draw_points(
             )
 
 
-def draw_line(
+class Line(NamedTuple):
+    """Means by their places, along networks of the model and scheme of `group`."""
+
+    group: ReplicateGroup
+    points: Sequence[tuple[float, Sample]]
+
+
+def draw_lines(
     axes: Axes,
-    points: Sequence[tuple[float, Sample]],
-    look: Look,
-    pattern: Any,
-    label: str,
+    lines: Sequence[Line],
+    labels: Mapping[tuple[str, str], str],
+    ends: EndLabels,
     *,
     bars: bool,
 ) -> None:
-    """A line through means, with error bars if there is room for `bars`."""
-    axes.errorbar(
-        [place for place, _ in points],
-        [point.mean for _, point in points],
-        yerr=[point.std for _, point in points] if bars else None,
-        linestyle=pattern,
-        linewidth=1.0 if bars else 0.7,
-        markersize=3.6 if bars else 2.6,
-        elinewidth=0.6,
-        capsize=1.5,
-        label=label,
-        **look.marks,
-    )
+    """Lines with their labels at the right ends, and error bars if there is room for `bars`."""
+    looks = [look_of(line.group.zero_stable) for line in lines]
+    for (group, points), look, pattern in zip(lines, looks, patterns(looks), strict=True):
+        if not points:
+            continue
+        axes.errorbar(
+            [place for place, _ in points],
+            [point.mean for _, point in points],
+            yerr=[point.std for _, point in points] if bars else None,
+            linestyle=pattern,
+            linewidth=1.0 if bars else 0.7,
+            markersize=3.6 if bars else 2.6,
+            elinewidth=0.6,
+            capsize=1.5,
+            label=f"{group.model}/{group.scheme}",
+            **look.marks,
+        )
+        place, last = points[-1]
+        ends.add(place, last.mean, labels[group.model, group.scheme], look.color)
 
 
 def draw_band(axes: Axes, places: Sequence[float], points: Sequence[Sample], look: Look) -> None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from results.figures.data import Selection, Undrawable, check_fits
-from results.figures.drawing.end_labels import EndLabels, height_for, unnamed_note
+from results.figures.drawing.end_labels import height_for, unnamed_note
 from results.figures.drawing.labels import Facet, common_text, facets, group_labels, scheme_note
 from results.figures.drawing.legend import stability_keys
-from results.figures.drawing.marks import MOST_WITH_BARS, draw_line
+from results.figures.drawing.marks import MOST_WITH_BARS, Line, draw_lines
 from results.figures.drawing.notes import averaged_over, left_out, not_shown
 from results.figures.drawing.page import fitted, open_page
-from results.figures.drawing.style import look_of, patterns
 from results.figures.drawing.text import drawable
 from results.figures.kinds.noise_levels import NoiseAxis, noise_axis
 from results.figures.replicates import ReplicateGroup, Sample, sample
@@ -112,23 +110,6 @@ def plot(data: Data) -> Figure:
         axes.set_title(facet.title)
         if not one_axis:
             axes.set_xlabel("\n".join(fitted(drawable(axis.quantity), 150.0)))
-        _draw_lines(axes, facet.groups, axis, labels, page.label_ends(axes), bars=bars)
+        lines = [Line(group, accuracy_by_level(group, axis)) for group in facet.groups]
+        draw_lines(axes, lines, labels, page.label_ends(axes), bars=bars)
     return page.finish()
-
-
-def _draw_lines(
-    axes: Axes,
-    groups: list[ReplicateGroup],
-    axis: NoiseAxis,
-    labels: dict[tuple[str, str], str],
-    ends: EndLabels,
-    *,
-    bars: bool,
-) -> None:
-    looks = [look_of(group.zero_stable) for group in groups]
-    for group, look, pattern in zip(groups, looks, patterns(looks), strict=True):
-        points = accuracy_by_level(group, axis)
-        if points:
-            draw_line(axes, points, look, pattern, f"{group.model}/{group.scheme}", bars=bars)
-            level, last = points[-1]
-            ends.add(level, last.mean, labels[group.model, group.scheme], look.color)

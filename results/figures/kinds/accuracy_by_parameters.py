@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from results.figures.data import Selection, Undrawable, check_fits
-from results.figures.drawing.end_labels import EndLabels, height_for, unnamed_note
+from results.figures.drawing.end_labels import height_for, unnamed_note
 from results.figures.drawing.labels import (
     Facet,
     common_text,
@@ -21,14 +21,15 @@ from results.figures.drawing.labels import (
 from results.figures.drawing.legend import diverged_key, stability_keys
 from results.figures.drawing.marks import (
     MOST_WITH_BARS,
-    draw_line,
+    Line,
+    draw_lines,
     leave_room_below,
     mark_below,
 )
 from results.figures.drawing.notes import averaged_over, not_shown
 from results.figures.drawing.page import open_page
-from results.figures.drawing.style import look_of, patterns
 from results.figures.replicates import ReplicateGroup
+from results.queries.row_columns import Column
 
 _MOST_PANELS = 6
 _LABEL = 105.0
@@ -85,7 +86,10 @@ def plot(data: Data) -> Figure:
     for axes, panel in zip(page.panels, data.panels, strict=True):
         axes.set_title(panel.title)
         axes.set_xscale("log")
-        _draw_lines(axes, panel.groups, data, labels, page.label_ends(axes), bars=bars)
+        lines = [_line(family, selection.metric) for family in families(panel.groups).values()]
+        draw_lines(axes, lines, labels, page.label_ends(axes), bars=bars)
+        if failed := [group.parameters / _MILLION for group in panel.groups if group.diverged]:
+            mark_below(axes, failed)
     if any(group.diverged for group in groups):
         leave_room_below(page.panels[0])
     counts = [group.parameters / _MILLION for group in groups]
@@ -103,31 +107,10 @@ def families(groups: list[ReplicateGroup]) -> dict[tuple[str, str], list[Replica
     return members
 
 
-def _draw_lines(
-    axes: Axes,
-    groups: list[ReplicateGroup],
-    data: Data,
-    labels: dict[tuple[str, str], str],
-    ends: EndLabels,
-    *,
-    bars: bool,
-) -> None:
-    metric = data.selection.metric
-    lines = families(groups)
-    looks = [look_of(members[0].zero_stable) for members in lines.values()]
-    for (key, members), look, pattern in zip(lines.items(), looks, patterns(looks), strict=True):
-        points = [
-            (group.parameters / _MILLION, group.sample(metric))
-            for group in members
-            if group.values(metric)
-        ]
-        if points:
-            draw_line(axes, points, look, pattern, "/".join(key), bars=bars)
-            size, last = points[-1]
-            ends.add(size, last.mean, labels[key], look.color)
-    failed = [group.parameters / _MILLION for group in groups if group.diverged]
-    if failed:
-        mark_below(axes, failed)
+def _line(members: list[ReplicateGroup], metric: Column) -> Line:
+    measured = [group for group in members if group.values(metric)]
+    points = [(group.parameters / _MILLION, group.sample(metric)) for group in measured]
+    return Line(members[0], points)
 
 
 def ticks(low: float, high: float) -> list[float]:
