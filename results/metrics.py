@@ -80,6 +80,11 @@ def shown(value: Any, metric: Metric | None = None) -> str | None:
     return readable(str(value))
 
 
+def counted(number: int, noun: str) -> str:
+    """Such as "1 run" or "12 runs"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def mean_shown(mean: float, metric: Metric) -> str:
     """A finite mean of the metric."""
     if metric.whole and mean == int(mean):

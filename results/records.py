@@ -23,6 +23,9 @@ FAULTS = (
     "stopped",
 )
 
+#: A row of a table or of a query, by the names of its columns.
+Row = dict[str, Any]
+
 #: A run in JSON: the keys of `results.run_columns.RUN_KEYS`, sometimes more after them (`config`).
 RunRow = dict[str, Any]
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import JSON, Connection, Result, Select, Table, select
 
 from results.errors import UnknownSweepError
+from results.records import Row
 from results.schema.tables import (
     attempts,
     drivers,
@@ -18,9 +19,6 @@ from results.schema.tables import (
     sweep_runs,
     sweeps,
 )
-
-#: A row of a table, by column name.
-Row = dict[str, Any]
 
 ARCHIVED: Final = tuple(table for table in metadata.sorted_tables if table is not drivers)
 """What an archive holds; what a row refers to stands in an earlier table. A driver means nothing

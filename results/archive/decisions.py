@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from results.archive.chosen import Row
 from results.archive.merged import Conflict, ConflictKind, Difference
+from results.records import Row
 from results.run_columns import RUN_COLUMNS
 
 RESULT = tuple(column.name for column in RUN_COLUMNS if column.reproducible)

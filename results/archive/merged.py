@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from results.metrics import counted
+
 _SHOWN = 10
 
 ConflictKind = Literal["result", "config", "running", "measurement", "evaluation"]
@@ -103,16 +105,16 @@ class Merged:
         """The outcome in words, a sentence a line, without full stops."""
         runs, measured = self.counts["runs"], self.counts["evaluations"]
         lines = [
-            f"{_count(runs.inserted, 'run')} added, {runs.completed} given the archive's result,"
+            f"{counted(runs.inserted, 'run')} added, {runs.completed} given the archive's result,"
             f" {runs.already_here} already here, {runs.left_out} left as they are here",
-            f"{_count(measured.inserted, 'measurement')} added, {measured.already_here} already"
+            f"{counted(measured.inserted, 'measurement')} added, {measured.already_here} already"
             f" here, {measured.left_out} left out",
         ]
         lines += [f"sweep {old} was imported as {new}" for old, new in self.renamed.items()]
         if self.queued:
             lines.append(
                 "running elsewhere when the archive was written, and queued here:"
-                f" {_count(len(self.queued), 'run')}"
+                f" {counted(len(self.queued), 'run')}"
             )
         lines += [
             f"sweep {name} has another spec in the archive: its runs were added to the sweep,"
@@ -123,10 +125,6 @@ class Merged:
         if len(self.conflicts) > _SHOWN:
             lines.append(f"and {len(self.conflicts) - _SHOWN} more such differences")
         return lines
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _short(value: Any) -> str:

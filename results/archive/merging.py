@@ -11,11 +11,13 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, insert, select, text, update
 
 from results.archive import merging_sweeps
-from results.archive.chosen import ARCHIVED, Row
+from results.archive.chosen import ARCHIVED
 from results.archive.decisions import Decision, decide
 from results.archive.merged import Conflict, ConflictKind, Counts, Difference, Merged
+from results.archive.merging_sweeps import NAMED_AT_ONCE
 from results.archive.reading import Archive
 from results.database.dialects import is_one_of, rows_as_dicts
+from results.records import Row
 from results.schema.tables import (
     OF_RESULTS,
     attempts,
@@ -24,9 +26,6 @@ from results.schema.tables import (
     evaluations,
     runs,
 )
-
-NAMED_AT_ONCE = 1_000
-"""How many keys are named in one query: SQLite takes 32,766 parameters."""
 
 
 def merge(

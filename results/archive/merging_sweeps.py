@@ -9,12 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, insert, select, update
 
-from results.archive.chosen import Row
 from results.archive.reading import Archive
 from results.database.dialects import rows_as_dicts
+from results.records import Row
 from results.schema.tables import sweep_evaluations, sweep_runs, sweep_specs, sweeps
 
-_NAMED_AT_ONCE = 1_000
+NAMED_AT_ONCE = 1_000
+"""How many keys are named in one query: SQLite takes 32,766 parameters."""
 
 
 def names_here(archive: Archive, names: Mapping[str, str]) -> dict[str, str]:
@@ -131,7 +132,7 @@ def _merge_members(
     last = func.coalesce(func.max(table.c.position), -1)
     place = connection.execute(select(last).where(of_sweep)).scalar_one()
     archived = archive.batches(
-        table, table.c.sweep_id == archived_id, table.c.position, at_once=_NAMED_AT_ONCE
+        table, table.c.sweep_id == archived_id, table.c.position, at_once=NAMED_AT_ONCE
     )
     for batch in archived:
         rows = [row | {"sweep_id": sweep_id} for row in batch]

@@ -17,9 +17,10 @@ import pyarrow.parquet as pq
 from sqlalchemy import JSON, Boolean, Column, Connection, Float, Integer, String, Table
 
 from results.archive.atomic import atomic_path, sync_folder
-from results.archive.chosen import ARCHIVED, Chosen, Row
+from results.archive.chosen import ARCHIVED, Chosen
 from results.errors import ArchiveError
 from results.json_values import to_json
+from results.records import Row
 from results.schema.tables import attempts, sweeps
 
 _UNITS = {

@@ -12,12 +12,13 @@ from typing import Any
 from sqlalchemy import Connection, Table, select
 from sqlalchemy.exc import DBAPIError
 
-from results.archive.chosen import Row, dicts_in_parts, rows_at_once
+from results.archive.chosen import dicts_in_parts, rows_at_once
 from results.database.connect import connect
 from results.database.dialects import rows_as_dicts
 from results.database.integrity import corruptions
 from results.database.url import sqlite_url
 from results.errors import ArchiveError, BadArchiveError, DatabaseError
+from results.records import Row
 from results.schema.archive_note import ArchiveNote, archive_note, content_sha256, is_archive
 from results.schema.tables import attempts, runs, sweeps
 

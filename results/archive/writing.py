@@ -11,12 +11,13 @@ from sqlalchemy import Connection, Table, insert
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from results.archive.atomic import atomic_path
-from results.archive.chosen import ARCHIVED, Chosen, Row
+from results.archive.chosen import ARCHIVED, Chosen
 from results.database import sqlite
 from results.database.connect import open_unchecked
 from results.database.integrity import corruptions
 from results.database.url import sqlite_url
 from results.errors import ArchiveError, DatabaseError
+from results.records import Row
 from results.schema import revisions
 from results.schema.archive_note import archive_note, content_sha256, is_archive
 

@@ -14,6 +14,7 @@ from results.comparison.result import STATES, ComparedRow, Comparison
 from results.comparison.rows import compare_row
 from results.comparison.training_differences import Difference
 from results.errors import UnknownColumnError
+from results.metrics import counted
 from results.published import PublishedRow, PublishedTable
 from results.records import RunRow
 
@@ -180,9 +181,8 @@ def _notes(
 
 def _counts(compared: Sequence[ComparedRow]) -> str:
     counts = Counter(line.state for line in compared)
-    rows = "row" if len(compared) == 1 else "rows"
     parts = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
-    return f"{len(compared)} published {rows}: {parts}"
+    return f"{counted(len(compared), 'published row')}: {parts}"
 
 
 def _unmatched(runs: Sequence[RunRow], table: PublishedTable) -> str:

@@ -35,18 +35,14 @@ class FigureKind:
     Attributes:
         title: as a heading.
         description: one line on what it shows.
-        needs: what runs it can be drawn from.
         module: where it is drawn; a name, because the module needs matplotlib. A plug-in of one
             file says __name__.
-        uses_metric: whether it shows the metric asked for, or always the same values.
         uses_probes: whether it shows what probes measured.
     """
 
     title: str
     description: str
-    needs: str
     module: str
-    uses_metric: bool = False
     uses_probes: bool = False
 
     def load(self) -> _Module:
@@ -61,53 +57,42 @@ FIGURES: Registry[FigureKind] = Registry(
         "accuracy_by_scheme": FigureKind(
             title="Accuracy by scheme",
             description="mean and standard deviation, by largest root modulus (ZeroSNet, Figure 4)",
-            needs="done runs",
-            uses_metric=True,
             module="results.figures.kinds.accuracy_by_scheme",
         ),
         "accuracy_by_parameters": FigureKind(
             title="Accuracy against parameters",
             description="one line for each scheme over its depths (LM-ResNet, Figure 2)",
-            needs="done runs of networks of at least two sizes",
-            uses_metric=True,
             module="results.figures.kinds.accuracy_by_parameters",
         ),
         "accuracy_by_noise": FigureKind(
             title="Accuracy against noise",
             description="one panel for each kind of noise, from the clean images on",
-            needs="one kind of noise measured at two levels or more",
             module="results.figures.kinds.accuracy_by_noise",
         ),
         "training_curves": FigureKind(
             title="Training curves",
             description="training and test accuracy by epoch, with the band of the seeds",
-            needs="epochs of done runs",
             module="results.figures.kinds.training_curves",
         ),
         "roots": FigureKind(
             title="Characteristic roots",
             description="in the complex plane, with the unit circle",
-            needs="runs with a fixed scheme",
             module="results.figures.kinds.roots",
         ),
         "lambda_line": FigureKind(
             title="ZeroSNet(λ)",
             description="accuracy along λ, with the zero-stable region and the largest root"
             " modulus",
-            needs="done runs of ZeroSNet(λ) (ZeroSNet, eq. 10) with two values of λ or more",
-            uses_metric=True,
             module="results.figures.kinds.lambda_line",
         ),
         "learned_coefficients": FigureKind(
             title="Learned coefficients",
             description="what each block learned (LM-ResNet, Figure 4)",
-            needs="done runs with a trainable scheme",
             module="results.figures.kinds.learned_coefficients",
         ),
         "probes": FigureKind(
             title="Probes",
             description="one panel for each quantity: by epoch, or by layer after the last epoch",
-            needs="done runs with values of probes, in two layers or after two epochs or more",
             module="results.figures.kinds.probes",
             uses_probes=True,
         ),

@@ -62,7 +62,7 @@ def build_page(
     figures = _figures(selected)
     if figures.figures:
         sections.append(figures)
-    counts = {status.sweep: status for status in queries.status(None)}
+    status = {found.sweep: found for found in queries.status(None)}
     specs = queries.spec_rows(sweeps)
     return Page(
         title=", ".join(spec["name"] for spec in specs) or "Results",
@@ -70,15 +70,7 @@ def build_page(
         command=command,
         database=queries.shown,
         sweeps=[
-            StoredSweep(
-                name=spec["name"],
-                spec=spec["text"],
-                version=spec["version"],
-                source=spec["source"],
-                overrides=spec["overrides"],
-                counts=counts[spec["name"]].counts,
-                failures=counts[spec["name"]].failures,
-            )
+            StoredSweep(spec, status[spec["name"]].counts, status[spec["name"]].failures)
             for spec in specs
         ],
         sections=sections,

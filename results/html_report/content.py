@@ -48,16 +48,11 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class StoredSweep:
-    """A sweep as the database has it: the newest version of its spec, runs by state, failures.
-
-    `source` is where the spec was read, `overrides` the `--set` options of that version.
+    """A sweep as the database has it: its newest spec, a row of `Queries.spec_rows`; its runs by
+    state; failures.
     """
 
-    name: str
-    spec: str
-    version: int
-    source: str
-    overrides: Sequence[str]
+    spec: Mapping[str, Any]
     counts: Mapping[str, int]
     failures: Sequence[Failure] = ()
 

@@ -70,9 +70,9 @@ def _rows(caption: str, rows: Sequence[dict[str, Any]], row_ids: Sequence[str] =
 
 def _sweeps(page: Page) -> ShownTable:
     rows = [
-        {"sweep": s.name, "runs": sum(s.counts.values())}
+        {"sweep": s.spec["name"], "runs": sum(s.counts.values())}
         | {state: s.counts.get(state, 0) for state in STATES}
-        | {"spec": f"{s.source}, version {s.version}"}
+        | {"spec": f"{s.spec['source']}, version {s.spec['version']}"}
         for s in page.sweeps
     ]
     return _rows("Runs by state", rows)
@@ -96,7 +96,7 @@ def _environments(machines: Sequence[Environment]) -> ShownTable:
 def _failures(page: Page) -> ShownTable:
     rows = [
         {
-            "sweep": sweep.name,
+            "sweep": sweep.spec["name"],
             "run": failure.run_id,
             "what": failure.label,
             "attempts": failure.attempts,

@@ -24,7 +24,7 @@ from results.queries.rows import (
 )
 from results.queries.selection import Selection, chosen_sweeps
 from results.queries.status import sweep_status
-from results.records import CostSample, RunRow, SweepStatus
+from results.records import CostSample, Row, RunRow, SweepStatus
 from results.run_columns import DETAIL_KEYS
 from results.schema.tables import (
     attempts,
@@ -126,9 +126,7 @@ class Queries:
             selection = Selection(connection, sweeps, run_ids)
             return list_runs(connection, selection, where, more)
 
-    def epoch_rows(
-        self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()
-    ) -> list[dict[str, Any]]:
+    def epoch_rows(self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()) -> list[Row]:
         """The epochs of the runs that `run_rows` gives for the same arguments, in its order.
 
         Keys: `run_id`, `epoch`, `learning_rate`, `train_loss`, `train_accuracy`, `test_loss`,
@@ -139,7 +137,7 @@ class Queries:
 
     def evaluation_rows(
         self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()
-    ) -> list[dict[str, Any]]:
+    ) -> list[Row]:
         """What was measured of the runs that `run_rows` gives for the same arguments.
 
         Of the evaluations that these sweeps ask for, or of all if none is named. Keys: `run_id`,
@@ -155,7 +153,7 @@ class Queries:
         *,
         where: Sequence[str] = (),
         probes: Iterable[str] | None = None,
-    ) -> list[dict[str, Any]]:
+    ) -> list[Row]:
         """What probes measured of the runs that `run_rows` gives for the same arguments.
 
         `probes` keeps only those of these names; one that measured nothing adds none.
@@ -173,9 +171,7 @@ class Queries:
             of_runs = select(func.count()).select_from(probes.join(runs)).where(*passing)
             return int(connection.execute(of_runs).scalar_one())
 
-    def block_rows(
-        self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()
-    ) -> list[dict[str, Any]]:
+    def block_rows(self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()) -> list[Row]:
         """The blocks with learned coefficients of the runs that `run_rows` gives, in its order.
 
         Keys: `run_id`, `block` (from 1, among all blocks), `alpha` (newest state first), `beta`,
@@ -185,7 +181,7 @@ class Queries:
         with self.view() as connection:
             return list_parts(connection, Selection(connection, sweeps), where, blocks.c.block)
 
-    def attempt_rows(self, run_ids: Iterable[str]) -> list[dict[str, Any]]:
+    def attempt_rows(self, run_ids: Iterable[str]) -> list[Row]:
         """Every attempt of these runs, by run id and number; times in seconds since the epoch."""
         columns = ("run_id", "attempt", "state", "started_at", "finished_at", "error", "provenance")
         query = select(*(attempts.c[name] for name in columns))
@@ -194,7 +190,7 @@ class Queries:
             ordered = query.where(chosen).order_by(attempts.c.run_id, attempts.c.attempt)
             return rows_as_dicts(connection.execute(ordered))
 
-    def spec_rows(self, sweeps: Sequence[str] = ()) -> list[dict[str, Any]]:
+    def spec_rows(self, sweeps: Sequence[str] = ()) -> list[Row]:
         """The newest spec of each of these sweeps, or of all.
 
         Keys: `name`, `version`, `source`, `overrides`, `created_at`, `published`, `text`.
@@ -203,7 +199,7 @@ class Queries:
         with self.view() as connection:
             return list_specs(connection, chosen_sweeps(connection, sweeps))
 
-    def sweep_rows(self) -> list[dict[str, Any]]:
+    def sweep_rows(self) -> list[Row]:
         """Every sweep, the one saved first in front.
 
         Keys: `name`, `description`, `published`, `created_at`, `updated_at` (seconds since the

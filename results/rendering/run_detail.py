@@ -42,12 +42,13 @@ def _facts(detail: dict[str, Any]) -> str:
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list):
-        return ", ".join(
-            f"({_shown(item)})" if isinstance(item, list) else format(item, ".6g") for item in value
-        )
+        items = (f"({_shown(v)})" if isinstance(v, list) else _shown(v) for v in value)
+        return ", ".join(items) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
@@ -87,17 +88,9 @@ def _blocks(blocks: list[dict[str, Any]]) -> str:
         return ""
     # The largest modulus is the first of them.
     columns = ("block", *(c.name for c in OF_SCHEME if c.name != "max_root_modulus"))
-    rows = [[_cell(block[name]) for name in columns] for block in blocks]
+    rows = [[_shown(block[name]) for name in columns] for block in blocks]
     head = "blocks (coefficients at the end of training, newest state first)"
     return "\n".join([head, *_aligned([list(columns), *rows])])
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, list):
-        return ", ".join("-" if item is None else format(item, ".6g") for item in value) or "none"
-    return _shown(value)
 
 
 _MOST_PROBE_LINES = 40
@@ -120,10 +113,10 @@ def _probes(run_id: str, probes: list[dict[str, Any]]) -> str:
     for (probe, quantity), rows in last.items():
         start = [probe, quantity, str(rows[0]["epoch"])]
         if in_full or len(rows) == 1:
-            lines += [[*start, row["layer"] or "-", _cell(row["value"])] for row in rows]
+            lines += [[*start, row["layer"] or "-", _shown(row["value"])] for row in rows]
             continue
         values = [row["value"] for row in rows if row["value"] is not None]
-        between = f"{_cell(min(values))} to {_cell(max(values))}" if values else "-"
+        between = f"{_shown(min(values))} to {_shown(max(values))}" if values else "-"
         lines.append([*start, f"{len(rows)} layers", between])
     head = f"probes (of the last epoch; {len(probes)} values in all)"
     text = [head, *_aligned(lines)]

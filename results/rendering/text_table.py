@@ -8,7 +8,7 @@ from typing import Any
 
 from results.analysis.pivot import Pivot, PivotCell
 from results.analysis.reports import Report
-from results.metrics import Metric, readable, shown, spread_shown
+from results.metrics import Metric, counted, readable, shown, spread_shown
 from results.rendering.tabular import Rows, Tabular, flat_records
 
 
@@ -99,7 +99,9 @@ def _of_report(report: Report) -> TextTable:
             for group in groups
         ),
         keys=len(report.group_by),
-        notes=(_sentence(_runs(report.runs), "mean ± std (n-1)", _partial(report.unfinished)),),
+        notes=(
+            _sentence(counted(report.runs, "run"), "mean ± std (n-1)", _partial(report.unfinished)),
+        ),
     )
 
 
@@ -157,7 +159,7 @@ def _cell(cell: PivotCell | None, metric: Metric) -> str | None:
 
 def _pivot_note(pivot: Pivot, best: str) -> str:
     cells = [cell for line in pivot.cells for cell in line if cell is not None]
-    runs = _runs(pivot.runs)
+    runs = counted(pivot.runs, "run")
     if counts := {cell.group["runs"] for cell in cells}:
         runs += f", {' to '.join(map(str, sorted({min(counts), max(counts)})))} a cell"
     mean = "mean ± std (n-1)"
@@ -166,17 +168,13 @@ def _pivot_note(pivot: Pivot, best: str) -> str:
         runs,
         f"{pivot.metrics[0]}, {mean}" if len(pivot.metrics) == 1 else mean,
         f"best of each column {best}" if any(cell.best for cell in cells) else "",
-        f"{_runs(diverged)} diverged" if diverged else "",
+        f"{counted(diverged, 'run')} diverged" if diverged else "",
         _partial(pivot.unfinished),
     )
 
 
 def _sentence(*parts: str) -> str:
     return "; ".join(part for part in parts if part)
-
-
-def _runs(count: int) -> str:
-    return f"{count} {'run' if count == 1 else 'runs'}"
 
 
 def _partial(unfinished: int) -> str:

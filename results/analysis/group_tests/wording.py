@@ -11,7 +11,7 @@ from results.analysis.group_tests.samples import TwoGroups, written
 from results.analysis.group_tests.strata import Factor, Strata
 from results.analysis.rank_correlation import RankCorrelation
 from results.analysis.statistics import Interval
-from results.metrics import Metric
+from results.metrics import Metric, counted
 
 _FEW_SEEDS = 3
 _LISTED = 6
@@ -28,8 +28,8 @@ def sentence(over_networks: Comparison, over_runs: Comparison, groups: TwoGroups
     unit = " %" if metric.unit == "percent" else ""
     means = (
         f"{metric.name}: {second} {_spread(over_runs.second, metric)}{unit}"
-        f" ({_count(over_runs.second.ranked, 'run')} of"
-        f" {_count(over_networks.second.ranked, 'network')}{_diverged(over_runs.second)}), {first}"
+        f" ({counted(over_runs.second.ranked, 'run')} of"
+        f" {counted(over_networks.second.ranked, 'network')}{_diverged(over_runs.second)}), {first}"
         f" {_spread(over_runs.first, metric)}{unit}"
         f" ({over_runs.first.ranked} of {over_networks.first.ranked}{_diverged(over_runs.first)})"
     )
@@ -155,15 +155,15 @@ def _left_out(groups: TwoGroups) -> list[str]:
     ]
     if sum(diverged):
         found.append(
-            f"Diverged: {diverged[1]} of {_count(groups.runs[1], 'run')} with {groups.labels[1]},"
+            f"Diverged: {diverged[1]} of {counted(groups.runs[1], 'run')} with {groups.labels[1]},"
             f" {diverged[0]} of {groups.runs[0]} with {groups.labels[0]}. Without an accuracy they"
             " are left out of means, intervals, Welch and g, which flatters their group; in"
             " ranks (Mann-Whitney, AUC, rho) a diverged run, or a network with one, is worst."
         )
     if groups.without_value:
-        found.append(f"{_count(groups.without_value, 'run')} left out: {groups.by} is null.")
+        found.append(f"{counted(groups.without_value, 'run')} left out: {groups.by} is null.")
     if groups.unfinished:
-        found.append(f"PARTIAL: {_count(groups.unfinished, 'run')} not done yet and left out.")
+        found.append(f"PARTIAL: {counted(groups.unfinished, 'run')} not done yet and left out.")
     return found
 
 
@@ -197,10 +197,6 @@ def _factors(factors: Sequence[Factor]) -> str:
 
 def _diverged(group: GroupSummary) -> str:
     return f", {group.diverged} diverged" if group.diverged else ""
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _spread(group: GroupSummary, metric: Metric) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from results.figures.data import Selection
 from results.figures.replicates import ReplicateGroup
+from results.metrics import counted
 from results.queries.row_columns import Column
 
 
@@ -26,7 +27,7 @@ def seeds(counts: set[int]) -> str:
         return "no seeds"
     low, high = min(counts), max(counts)
     if low == high:
-        return "1 seed" if low == 1 else f"{low} seeds"
+        return counted(low, "seed")
     return f"{low} to {high} seeds"
 
 

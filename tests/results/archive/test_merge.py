@@ -590,7 +590,7 @@ def test_a_merge_in_small_batches_gives_the_same_database(
 ):
     monkeypatch.setattr("results.archive.reading.rows_at_once", lambda table: 2)
     monkeypatch.setattr("results.archive.merging.NAMED_AT_ONCE", 2)
-    monkeypatch.setattr("results.archive.merging_sweeps._NAMED_AT_ONCE", 2)
+    monkeypatch.setattr("results.archive.merging_sweeps.NAMED_AT_ONCE", 2)
     fill(store, url, make)
     archives.merge_databases(url, elsewhere, tmp_path / "a")
     archives.export_from(elsewhere, tmp_path / "b")

@@ -38,12 +38,11 @@ def everything(networks):
     return rows, networks.epochs(rows), networks.probes(rows)
 
 
-def test_every_figure_lists_title_description_and_needs():
+def test_every_figure_has_a_title_and_a_description():
     assert list(FIGURES) == NAMES
     for kind in FIGURES.values():
         assert kind.title
         assert kind.description
-        assert kind.needs
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -106,11 +106,13 @@ def page(rows):
         database="postgresql://lab@db/sweep",
         sweeps=[
             StoredSweep(
-                name="s",
-                spec="name: s\n\ngrid: {}\n",
-                version=3,
-                source="specs/s.yaml",
-                overrides=["depth=[32,44]"],
+                spec={
+                    "name": "s",
+                    "text": "name: s\n\ngrid: {}\n",
+                    "version": 3,
+                    "source": "specs/s.yaml",
+                    "overrides": ["depth=[32,44]"],
+                },
                 counts={"done": 3, "failed": 1},
                 failures=[Failure(ids[3], "zerosnet, depth 32, seed 4", "out of memory", 2)],
             )
