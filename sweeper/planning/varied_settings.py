@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
+from results.json_values import leaves
 from trainers.config.run import RunConfig
 
 #: Parts of a config that a plan shows anyway, or that say nothing by themselves.
@@ -42,7 +43,7 @@ def varying_settings(configs: Sequence[RunConfig]) -> list[Settings]:
 
 def _what_varies(part: str, distinct: Mapping[int, Any]) -> dict[int, Settings]:
     """Of each value of this part of a config, by its id, what not all of them have."""
-    flat = {key: dict(_flat(part, value)) for key, value in distinct.items()}
+    flat = {key: _flat(part, value) for key, value in distinct.items()}
     groups: dict[Any, list[Settings]] = {}
     for settings in flat.values():
         groups.setdefault(settings.get("model.name"), []).append(settings)
@@ -57,11 +58,7 @@ def _what_varies(part: str, distinct: Mapping[int, Any]) -> dict[int, Settings]:
     }
 
 
-def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+def _flat(part: str, value: Any) -> Settings:
     if isinstance(value, BaseModel):
         value = value.model_dump(mode="json", exclude_none=True)
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flat(f"{path}.{key}", inner)
-    elif value is not None:
-        yield path, value
+    return {} if value is None else leaves({part: value})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from torch import Generator, Tensor, nn
@@ -15,20 +15,29 @@ from trainers.models.initialisation import initialise
 class Network(nn.Module):
     """Images (N, channels, H, W), float -> logits (N, classes).
 
-    A subclass makes `stem`, `blocks` and `classifier`. It overrides `states` where a block is given
-    more than the state before it, and `pooled` where something comes between state and average.
+    A subclass makes `stem`, `blocks` and `classifier`. It overrides `for_blocks` where a block is
+    given more than the state before it, and `first_state` and `pooled` where there is more to do.
     """
 
     stem: nn.Module
     blocks: nn.ModuleList
     classifier: nn.Module
 
+    def first_state(self, images: Tensor) -> Tensor:
+        """y_0, which leaves the stem."""
+        state: Tensor = self.stem(images)
+        return state
+
+    def for_blocks(self, images: Tensor) -> Sequence[tuple[Any, ...]]:
+        """What each block is given in this pass, after the state."""
+        return [()] * len(self.blocks)
+
     def states(self, images: Tensor) -> Iterator[Tensor]:
         """The state that leaves the stem, then each block's: (N, C, H, W)."""
-        state = self.stem(images)
+        state = self.first_state(images)
         yield state
-        for block in self.blocks:
-            state = block(state)
+        for block, given in zip(self.blocks, self.for_blocks(images), strict=True):
+            state = block(state, *given)
             yield state
 
     def pooled(self, state: Tensor) -> Tensor:
@@ -81,15 +90,11 @@ class MultistepStates(StandardNetwork):
 
     steps: int
 
-    def first_state(self, images: Tensor) -> Tensor:
-        """y_0, which leaves the stem."""
-        state: Tensor = self.stem(images)
-        return state
-
+    @override
     def states(self, images: Tensor) -> Iterator[Tensor]:
         """y_0, and what each block adds to the history."""
         history = [self.first_state(images)]
         yield history[0]
-        for block in self.blocks:
-            history = block(history)[: self.steps]
+        for block, given in zip(self.blocks, self.for_blocks(images), strict=True):
+            history = block(history, *given)[: self.steps]
             yield history[0]

@@ -12,7 +12,7 @@ smaller ones stay at one pixel, so a training batch of images of 16 x 16 or less
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Generator, Tensor, nn
@@ -155,6 +155,7 @@ class FractalNet(StandardNetwork):
         self.columns = columns_of(options)
         self.drop_path = options.drop_path
         widths = widths_of(options)
+        self.stem = nn.Identity()
         self.blocks = nn.ModuleList(
             FractalBlock(inputs, outputs, self.columns)
             for inputs, outputs in zip((channels, *widths), widths, strict=False)
@@ -188,20 +189,13 @@ class FractalNet(StandardNetwork):
         self.paths.copy_(drawn)
         self.step.zero_()
 
-    def _kept(self) -> list[Sequence[Tensor] | None]:
+    @override
+    def for_blocks(self, images: Tensor) -> list[tuple[Sequence[Tensor] | None]]:
         """For each block what its joins keep in this step, and on to the next step."""
         if self.drop_path is None or not self.training:
-            return [None] * len(self.blocks)
+            return [(None,)] * len(self.blocks)
         drawn = self.paths.index_select(0, self.step)[0]
         kept = torch.split(drawn, self.joins * len(self.blocks))
         self.step.add_(1).remainder_(_DRAWN_STEPS)
         each = len(self.joins)
-        return [kept[start : start + each] for start in range(0, len(kept), each)]
-
-    def states(self, images: Tensor) -> Iterator[Tensor]:
-        """The images, for there is no stem, then each block's state: (N, its width, H, W)."""
-        state = images
-        yield state
-        for block, kept in zip(self.blocks, self._kept(), strict=True):
-            state = block(state, kept)
-            yield state
+        return [(kept[start : start + each],) for start in range(0, len(kept), each)]

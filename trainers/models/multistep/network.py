@@ -13,7 +13,7 @@ the history is what the first block projected, as at every other change of width
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from torch import Generator, Tensor, nn
 from torch.nn import functional
@@ -30,7 +30,7 @@ from trainers.models.multistep.stochastic_depth import (
     survival_probabilities,
     training_slope,
 )
-from trainers.models.network import NormedNetwork
+from trainers.models.network import MultistepStates, NormedNetwork
 
 
 class ResidualFunction(nn.Module):
@@ -135,7 +135,7 @@ class MultistepBlock(nn.Module):
         return [self.coefficients(slope, history), *history]
 
 
-class MultistepNetwork(NormedNetwork):
+class MultistepNetwork(MultistepStates, NormedNetwork):
     """Images (N, channels, H, W), float -> logits (N, classes), for any H, W >= 4."""
 
     @override
@@ -156,14 +156,6 @@ class MultistepNetwork(NormedNetwork):
         self.norm = nn.BatchNorm2d(features)
         return features
 
-    def states(self, images: Tensor) -> Iterator[Tensor]:
-        """y_0, which leaves the stem, and what each block adds to the history."""
-        history: list[Tensor] = [self.stem(images)]
-        yield history[0]
-        for block, kept in zip(self.blocks, self._kept(), strict=True):
-            history = block(history, kept)[: self.steps]
-            yield history[0]
-
     def begin_epoch(self, draw: Callable[[str], Generator]) -> None:
         """See Architecture; a network without stochastic depth draws nothing."""
         if self.dropped is not None:
@@ -174,8 +166,8 @@ class MultistepNetwork(NormedNetwork):
         if self.dropped is not None:
             self.dropped.begin_batch()
 
-    def _kept(self) -> list[Kept]:
+    @override
+    def for_blocks(self, images: Tensor) -> list[tuple[Kept]]:
         if self.dropped is not None and self.training:
-            kept: list[Kept] = self.dropped()
-            return kept
-        return [True] * len(self.blocks)
+            return [(kept,) for kept in self.dropped()]
+        return [(True,)] * len(self.blocks)

@@ -26,20 +26,13 @@ from trainers.models.network import MultistepStates
 from trainers.models.resnext.options import ResNeXtOptions, layout_of
 
 
-class OriginalFunction(nn.Module):
+class OriginalFunction(BottleneckFunction):
     """f with norms after convolutions: (N, inputs, H, W) -> (N, outputs, H/stride, W/stride)."""
 
     def __init__(self, block: Block, cardinality: int) -> None:
-        super().__init__()
-        inner = block.inner
-        self.norm1 = nn.BatchNorm2d(inner)
-        self.conv1 = nn.Conv2d(block.inputs, inner, 1, bias=False)
-        self.norm2 = nn.BatchNorm2d(inner)
-        self.conv2 = nn.Conv2d(
-            inner, inner, 3, stride=block.stride, padding=1, groups=cardinality, bias=False
-        )
+        super().__init__(block, cardinality)
+        self.norm1 = nn.BatchNorm2d(block.inner)
         self.norm3 = nn.BatchNorm2d(block.outputs)
-        self.conv3 = nn.Conv2d(inner, block.outputs, 1, bias=False)
 
     @override
     def forward(self, state: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ first stage projects too where it is not 16 wide.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -177,13 +177,10 @@ class ShakeShakeNetwork(StandardNetwork):
     def pooled(self, state: Tensor) -> Tensor:
         return functional.relu(state).mean(dim=(2, 3))
 
-    def states(self, images: Tensor) -> Iterator[Tensor]:
-        """What leaves the stem, and what leaves each block."""
-        state = self.norm(self.stem(images))
-        yield state
-        for block, mixing in zip(self.blocks, self._mixing(images), strict=True):
-            state = block(state, mixing)
-            yield state
+    @override
+    def first_state(self, images: Tensor) -> Tensor:
+        normed: Tensor = self.norm(self.stem(images))
+        return normed
 
     def begin_epoch(self, draw: Callable[[str], Generator]) -> None:
         """See Architecture."""
@@ -193,10 +190,10 @@ class ShakeShakeNetwork(StandardNetwork):
         """See Architecture."""
         self.shakes.begin_batch(images)
 
-    def _mixing(self, images: Tensor) -> list[tuple[Tensor, Tensor]] | list[None]:
+    @override
+    def for_blocks(self, images: Tensor) -> list[tuple[tuple[Tensor, Tensor] | None]]:
         if not self.training:
-            return [None] * len(self.blocks)
+            return [(None,)] * len(self.blocks)
         if not torch.compiler.is_compiling():
             self.begin_batch(images.shape[0])
-        mixing: list[tuple[Tensor, Tensor]] = self.shakes()
-        return mixing
+        return [(mixing,) for mixing in self.shakes()]

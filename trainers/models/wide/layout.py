@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from typing import Literal
 
 from trainers.errors import ConfigError
+from trainers.models.multistep.layout import EXPANSION
 
 Stem = Literal["3x3", "7x7"]
 """What images pass first.
@@ -20,9 +21,6 @@ Stem = Literal["3x3", "7x7"]
 7x7: a convolution of stride 2 and a 3x3 maximum of stride 2, for images of about 224 pixels a side
     (He et al. 2016a, Table 1).
 """
-
-EXPANSION = 4
-"""Channels that leave a bottleneck block, in multiples of its inner width."""
 
 
 @dataclass(frozen=True)
