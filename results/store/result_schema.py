@@ -175,6 +175,12 @@ class _Reader:
             case _:
                 return self.finite_number(key)
 
+    def once(self, key: str, value: Any, seen: set[Any]) -> None:
+        """Raises BadResultError if the value of this key is among those seen before."""
+        if value in seen:
+            raise self.problem(key, f"is {value!r:.80} a second time")
+        seen.add(value)
+
     def objects(self, key: str) -> list[_Reader]:
         items = self.take(key, "a list")
         return [_Reader(self.run_id, item, f"{key}[{i}]") for i, item in enumerate(items)]
@@ -222,9 +228,7 @@ def _epochs(reader: _Reader) -> list[dict[str, Any]]:
         row: dict[str, Any] = {"run_id": reader.run_id, "epoch": item.whole("epoch", 1, _MOST_32)}
         row |= {key: item.number(key) for key in _EPOCH_NUMBERS}
         row |= {key: item.percent(key) for key in _EPOCH_PERCENT}
-        if row["epoch"] in seen:
-            raise item.problem("epoch", f"is {row['epoch']} a second time")
-        seen.add(row["epoch"])
+        item.once("epoch", row["epoch"], seen)
         rows.append(row)
     return rows
 
@@ -252,9 +256,7 @@ def _blocks(reader: _Reader) -> list[dict[str, Any]]:
     for item in reader.objects("blocks") if reader.values.get("blocks") is not None else ():
         item.only(_BLOCK_KEYS)
         block = item.whole("block", 1, _MOST_32)
-        if block in seen:
-            raise item.problem("block", f"is {block} a second time")
-        seen.add(block)
+        item.once("block", block, seen)
         of_scheme = {column.name: item.of_block(column) for column in OF_SCHEME}
         rows.append({"run_id": reader.run_id, "block": block, **of_scheme})
     return rows
@@ -274,9 +276,7 @@ def _evaluations(reader: _Reader) -> list[CheckedEvaluation]:
         evaluation_id = item.text("evaluation_id")
         if len(evaluation_id) != 16:
             raise item.problem("evaluation_id", f"is {evaluation_id!r}, not 16 hex digits")
-        if evaluation_id in seen:
-            raise item.problem("evaluation_id", f"is {evaluation_id!r} a second time")
-        seen.add(evaluation_id)
+        item.once("evaluation_id", evaluation_id, seen)
         config = {
             "evaluation_id": evaluation_id,
             "name": item.text("name"),

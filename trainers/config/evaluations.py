@@ -9,9 +9,8 @@ found by name, so that planning does not.
 
 from __future__ import annotations
 
-import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -275,11 +274,6 @@ class Evaluation:
 
     config: type[EvaluationConfig]
     perturbation: str
-
-    def resolve(self) -> Callable[[EvaluationConfig], Any]:
-        """Imports the function that `perturbation` names."""
-        function: Callable[[EvaluationConfig], Any] = pkgutil.resolve_name(self.perturbation)
-        return function
 
 
 EVALUATIONS: Registry[Evaluation] = Registry(

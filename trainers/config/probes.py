@@ -7,9 +7,8 @@ found by name. Units and layers of the results are in docs/probes.md.
 
 from __future__ import annotations
 
-import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
@@ -191,11 +190,6 @@ class Probe:
 
     config: type[ProbeConfig]
     meter: str
-
-    def resolve(self) -> Callable[[Any, Any], Any]:
-        """Imports the function that `meter` names."""
-        function: Callable[[Any, Any], Any] = pkgutil.resolve_name(self.meter)
-        return function
 
 
 PROBES: Registry[Probe] = Registry(

@@ -169,16 +169,8 @@ class RunConfig(Frozen):
         """Counts of the network; imports torch if it has not been counted yet."""
         if not self._counted:
             facts = self.dataset_facts
-            self._counted.append(
-                count(
-                    self.architecture,
-                    self.model,
-                    self.scheme,
-                    channels=facts.channels,
-                    classes=facts.classes,
-                    size=facts.size,
-                )
-            )
+            image = {"channels": facts.channels, "classes": facts.classes, "size": facts.size}
+            self._counted.append(count(self.architecture, self.model, self.scheme, **image))
         return self._counted[0]
 
     @cached_property

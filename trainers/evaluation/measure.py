@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor, nn
 
 from trainers.config.evaluations import EVALUATIONS, EvaluationConfig
+from trainers.config.run import Precision
 from trainers.data.augment import normalize
 
 EVALUATION_BATCH = 1_000
 """Images a batch. Fixed, because noise is drawn batch by batch: another number, other noise."""
-
-Precision = Literal["fp32", "bf16"]
 
 _FORWARD_BATCH = {"cpu": 125}
 """Images at a time through the network, EVALUATION_BATCH unless given. A CPU's caches hold the
@@ -91,7 +91,9 @@ def evaluate(
     if count == 0 or labels.shape != (count,):
         raise ValueError(f"{count} images and labels of shape {tuple(labels.shape)}")
 
-    perturb = None if config is None else EVALUATIONS[config.kind].resolve()(config)
+    perturb: Perturb | None = None
+    if config is not None:
+        perturb = pkgutil.resolve_name(EVALUATIONS[config.kind].perturbation)(config)
     at_once = forward_batch(device)
 
     def logits(pixels: Tensor) -> Tensor:

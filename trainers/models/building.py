@@ -10,22 +10,12 @@ import torch
 from torch import nn
 
 
-def build(
-    builder: str | Callable[..., nn.Module],
-    options: Any,
-    scheme: Any,
-    *,
-    channels: int,
-    classes: int,
-    generator: torch.Generator,
-) -> nn.Module:
-    """See `Architecture.build`."""
+def build(builder: str | Callable[..., nn.Module], *given: Any, **image: Any) -> nn.Module:
+    """The builder's network of the arguments that `Architecture.build` has."""
     make = pkgutil.resolve_name(builder) if isinstance(builder, str) else builder
     # Layers draw default weights when they are made, before ours replace them.
     with torch.random.fork_rng(devices=[]):
-        network: nn.Module = make(
-            options, scheme, channels=channels, classes=classes, generator=generator
-        )
+        network: nn.Module = make(*given, **image)
     return network
 
 

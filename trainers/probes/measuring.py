@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import cast
+import pkgutil
 
 from trainers.config.job import ProbeValue
 from trainers.config.probes import PROBES, ProbeConfig
@@ -36,8 +36,8 @@ class Probing:
     def _rows(self, probe: ProbeConfig, epoch: int) -> list[ProbeValue]:
         if probe.probe not in self._meters:
             self._subject.heartbeat()
-            meter = cast(Meter, PROBES[probe.probe].resolve()(probe, self._subject))
-            self._meters[probe.probe] = meter
+            meter = pkgutil.resolve_name(PROBES[probe.probe].meter)
+            self._meters[probe.probe] = meter(probe, self._subject)
         values = list(self._meters[probe.probe](epoch))
         if len({(value.quantity, value.layer) for value in values}) < len(values):
             raise TrainerError(f"probe {probe.probe} measured a quantity of one layer twice")

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import math
+import pkgutil
 
 import pytest
 import rfc8785
@@ -283,4 +284,4 @@ def test_every_evaluation_kind_matches_its_class_and_resolves(kind):
     evaluation = EVALUATIONS[kind]
     key = "attack" if kind in ("fgsm", "pgd") else "noise"
     assert evaluation.config.model_fields[key].default == kind
-    assert callable(evaluation.resolve())
+    assert callable(pkgutil.resolve_name(evaluation.perturbation))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pkgutil
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def subject(
 
 def measured(probe: Any, of: Subject, epoch: int = 1) -> dict[tuple[str, str], float]:
     config = parse_probe(probe)
-    values: list[Value] = list(PROBES[config.probe].resolve()(config, of)(epoch))
+    values: list[Value] = list(pkgutil.resolve_name(PROBES[config.probe].meter)(config, of)(epoch))
     found = {(value.quantity, value.layer): value.value for value in values}
     assert len(found) == len(values)
     return found

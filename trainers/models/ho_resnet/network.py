@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from trainers.methods.runge_kutta import EULER, Tableau
 from trainers.models.ho_resnet.options import HighOrderOptions, Step, layout_of, tableau_of
-from trainers.models.multistep.network import ResidualFunction
+from trainers.models.multistep.network import ResidualFunction, normed
 from trainers.models.network import NormedNetwork
 
 
@@ -50,26 +50,16 @@ class SharedFunction(ResidualFunction):
         if evaluation == 0:
             return super().forward(state)
         later = evaluation - 1
-        normed = _normed(state, self.norm1, self.statistics1[later])
-        normed = _normed(self.conv1(functional.relu(normed)), self.norm2, self.statistics2[later])
-        out: Tensor = self.conv2(functional.relu(normed))
+        inner = self.conv1(functional.relu(_normed(state, self.norm1, self.statistics1[later])))
+        inner = functional.relu(_normed(inner, self.norm2, self.statistics2[later]))
+        out: Tensor = self.conv2(inner)
         return out
 
 
 def _normed(state: Tensor, norm: nn.BatchNorm2d, statistics: nn.Module) -> Tensor:
     """The norm's scale and shift, with statistics of another."""
     assert isinstance(statistics, nn.BatchNorm2d)
-    assert norm.momentum is not None
-    return functional.batch_norm(
-        state,
-        statistics.running_mean,
-        statistics.running_var,
-        norm.weight,
-        norm.bias,
-        training=norm.training,
-        momentum=norm.momentum,
-        eps=norm.eps,
-    )
+    return normed(state, norm, statistics.running_mean, statistics.running_var)
 
 
 class RungeKuttaBlock(nn.Module):

@@ -50,6 +50,23 @@ class ResidualFunction(nn.Module):
         return out
 
 
+def normed(
+    state: Tensor, norm: nn.BatchNorm2d, mean: Tensor | None, variance: Tensor | None
+) -> Tensor:
+    """The norm's scale and shift, with other running statistics than its own."""
+    assert norm.momentum is not None
+    return functional.batch_norm(
+        state,
+        mean,
+        variance,
+        norm.weight,
+        norm.bias,
+        training=norm.training,
+        momentum=norm.momentum,
+        eps=norm.eps,
+    )
+
+
 class BottleneckFunction(nn.Module):
     """f of one bottleneck block: (N, inputs, H, W) -> (N, outputs, H/stride, W/stride)."""
 

@@ -16,7 +16,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
-from trainers.models.multistep.network import ResidualFunction
+from trainers.models.multistep.network import ResidualFunction, normed
 from trainers.models.network import NormedNetwork
 from trainers.models.polynet.options import PolyNetOptions, PolynomialKind, layout_of
 
@@ -33,17 +33,7 @@ class _OwnStatistics(nn.Module):
         self.register_buffer("variance", torch.ones(channels))
 
     def forward(self, state: Tensor, norm: nn.BatchNorm2d) -> Tensor:
-        assert norm.momentum is not None
-        return functional.batch_norm(
-            state,
-            self.mean,
-            self.variance,
-            norm.weight,
-            norm.bias,
-            self.training,
-            norm.momentum,
-            norm.eps,
-        )
+        return normed(state, norm, self.mean, self.variance)
 
 
 class SecondApplication(nn.Module):

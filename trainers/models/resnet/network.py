@@ -17,7 +17,7 @@ from torch.nn import functional
 from typing_extensions import override
 
 from trainers.models.network import StandardNetwork
-from trainers.models.resnet.options import Activation, ResNetOptions, stages_of
+from trainers.models.resnet.options import Activation, ResNetOptions, channels_of
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -81,14 +81,11 @@ class ResidualNetwork(StandardNetwork):
             BatchNorm(options.width),
             activation_layer(options.activation),
         )
-        self.blocks = nn.ModuleList()
-        for stage in stages_of(options):
-            self.blocks.append(self.make_block(stage.inputs, stage.outputs, options))
-            self.blocks.extend(
-                self.make_block(stage.outputs, stage.outputs, options)
-                for _ in range(stage.blocks - 1)
-            )
-        return stage.outputs
+        channels_of_blocks = channels_of(options)
+        self.blocks = nn.ModuleList(
+            self.make_block(inputs, outputs, options) for inputs, outputs in channels_of_blocks
+        )
+        return channels_of_blocks[-1][1]
 
     def make_block(self, inputs: int, outputs: int, options: Any) -> nn.Module:
         """A block between states of these channels."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -83,26 +82,14 @@ def blocks_of(options: ResNetOptions) -> tuple[int, ...]:
     return (count_of(depth, 2 * _STAGES, otherwise=by_hand),) * _STAGES
 
 
-@dataclass(frozen=True)
-class Stage:
-    """Residual blocks of one width and resolution.
+def channels_of(options: ResNetOptions) -> list[tuple[int, int]]:
+    """Channels of the state that enters each block, and of the one that leaves it.
 
-    Attributes:
-        inputs: channels of the state that enters; other than `outputs` if the first block changes
-            the stage, with stride 2 and a projected shortcut.
-        outputs: channels of the state that leaves each of its blocks.
+    They differ where a block changes the stage, with stride 2 and a projected shortcut.
     """
-
-    inputs: int
-    outputs: int
-    blocks: int
-
-
-def stages_of(options: ResNetOptions) -> tuple[Stage, ...]:
-    """The stages from the input on."""
-    outputs = [options.width * 2**index for index in range(len(blocks_of(options)))]
-    inputs = [options.width, *outputs]
-    return tuple(Stage(*stage) for stage in zip(inputs, outputs, blocks_of(options), strict=False))
+    of_stages = enumerate(blocks_of(options))
+    outputs = [options.width * 2**stage for stage, blocks in of_stages for _ in range(blocks)]
+    return list(zip([options.width, *outputs], outputs, strict=False))
 
 
 def _complete(options: ResNetOptions, _scheme: None) -> ResNetOptions:
