@@ -274,10 +274,13 @@ def test_hostile_text_is_escaped_in_the_html_report(page, make):
     made = report([row], ["scheme"], [HOSTILE + "[1]"])
     sweep = replace(
         page.sweeps[0],
-        name=HOSTILE,
-        spec=HOSTILE + "\nsecond: line\r\n",
-        source=HOSTILE,
-        overrides=[HOSTILE],
+        spec=page.sweeps[0].spec
+        | {
+            "name": HOSTILE,
+            "text": HOSTILE + "\nsecond: line\r\n",
+            "source": HOSTILE,
+            "overrides": [HOSTILE],
+        },
         failures=[Failure(row["run_id"], HOSTILE, HOSTILE, 1)],
     )
     section = Section(
