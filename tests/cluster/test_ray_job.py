@@ -22,7 +22,7 @@ model: zerosnet
 depth: 8
 dataset: digits
 trainer: fake_trainers:paced
-training: {{epochs: 60}}
+training: {{epochs: 30}}
 grid: {{scheme: [{{lambda: 10}}], seed: {list(range(RUNS))}}}
 """
 

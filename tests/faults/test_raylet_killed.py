@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,13 @@ FREE_SECONDS = 180.0
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(3600)]
 
 
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[RayNodes]:
+    """One cluster for all tests: who dies in one is replaced."""
+    with ray_nodes(OTHER_NODES) as started:
+        yield started
+
+
 def start(sweep: Sweep, home: Path, db: str, nodes: RayNodes) -> Driver:
     return Driver(sweep.spec, home, db=db, executor="ray", more=["--ray-address", nodes.address])
 
@@ -28,6 +36,7 @@ def start(sweep: Sweep, home: Path, db: str, nodes: RayNodes) -> Driver:
 def test_a_sweep_survives_raylets_that_are_killed(
     tmp_path: Path,
     home: Path,
+    nodes: RayNodes,
     database: str,
     request: pytest.FixtureRequest,
     times: Times,
@@ -48,7 +57,7 @@ def test_a_sweep_survives_raylets_that_are_killed(
     expected = undisturbed(sweep)
     kills = times(1, 5)
     points = sorted(chance.sample(range(1, sweep.runs // 2), kills))
-    with ray_nodes(OTHER_NODES) as nodes, Watch(db) as watch:
+    with Watch(db) as watch:
         with start(sweep, home, db, nodes) as driver:
             for point in points:
                 driver.wait_until(lambda done=point: len(watch.done()) >= done, pause=0.1)  # type: ignore[misc]
@@ -76,20 +85,19 @@ def test_a_sweep_survives_raylets_that_are_killed(
 
 
 def test_a_killed_driver_leaves_no_cpu_reserved(
-    tmp_path: Path, home: Path, undisturbed: Undisturbed, figure: Figure
+    tmp_path: Path, home: Path, nodes: RayNodes, undisturbed: Undisturbed, figure: Figure
 ) -> None:
     sweep = drivers.write_spec(tmp_path, runs=4, epochs=20)
     expected = undisturbed(sweep)
-    with ray_nodes(1) as nodes:
-        with start(sweep, home, drivers.database_of(home), nodes) as driver:
-            driver.wait_until(lambda: drivers.some_run_is_half_trained(home))
-            assert nodes.reserved_cpus() > 0
-            driver.kill_alone()
-            free = nodes.seconds_until_free(FREE_SECONDS)
-        with start(sweep, home, drivers.database_of(home), nodes) as again:
-            again.finish()
-            nodes.seconds_until_free(FREE_SECONDS)
-            drivers.assert_same(drivers.facts(again.db), expected)
+    with start(sweep, home, drivers.database_of(home), nodes) as driver:
+        driver.wait_until(lambda: drivers.some_run_is_half_trained(home))
+        assert nodes.reserved_cpus() > 0
+        driver.kill_alone()
+        free = nodes.seconds_until_free(FREE_SECONDS)
+    with start(sweep, home, drivers.database_of(home), nodes) as again:
+        again.finish()
+        nodes.seconds_until_free(FREE_SECONDS)
+        drivers.assert_same(drivers.facts(again.db), expected)
     figure(
         "driver on a cluster killed",
         database="sqlite",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -44,7 +45,23 @@ class Installed:
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    folder = tmp_path_factory.mktemp("installed")
+    """Made by the first process of a test session that asks for it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with (folder / "installed.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder /= "installed"
+        if not (folder / "whole").exists():
+            install(folder)
+            (folder / "whole").touch()
+    return Installed(folder / "environment" / "bin")
+
+
+def install(folder: Path) -> None:
+    """Builds the wheel, and installs it into `folder / "environment"`."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
     # A build leaves files next to the source, and takes along what an earlier one left there.
     source = folder / "source"
     tracked = subprocess.run(
@@ -72,4 +89,3 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     (site_packages,) = environment.glob("lib/python*/site-packages")
     (site_packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     shutil.rmtree(source)
-    return Installed(environment / "bin")

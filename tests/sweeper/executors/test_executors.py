@@ -34,15 +34,18 @@ NOISE = {"noise": "gaussian", "std": 0.1}
 A_QUARTER_CORE = ExecutorOptions(Resources(cpus=0.25), most_slots=2)
 
 
-@pytest.fixture(params=sorted(EXECUTORS), scope="module")
-def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
-    with EXECUTORS[request.param].start(A_QUARTER_CORE) as started:
-        yield started
-
-
 @pytest.fixture(scope="module")
 def ray_executor() -> Iterator[Any]:
     with EXECUTORS["ray"].start(A_QUARTER_CORE) as started:
+        yield started
+
+
+@pytest.fixture(params=sorted(EXECUTORS), scope="module")
+def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
+    if request.param == "ray":
+        yield request.getfixturevalue("ray_executor")
+        return
+    with EXECUTORS[request.param].start(A_QUARTER_CORE) as started:
         yield started
 
 
@@ -247,13 +250,6 @@ def test_an_unknown_executor_error_lists_the_known_ones() -> None:
         EXECUTORS["rya"]
 
 
-def test_the_inline_executor_refuses_a_cluster_address() -> None:
-    with pytest.raises(ResourceError, match="--executor ray"):
-        EXECUTORS["inline"].start(
-            ExecutorOptions(Resources(), most_slots=1, address="127.0.0.1:6379")
-        )
-
-
 def test_a_task_of_a_dead_worker_is_lost_and_the_worker_replaced(
     ray_executor: Any, tmp_path: Path
 ) -> None:
@@ -316,32 +312,27 @@ def test_slots_reuse_their_worker_process(ray_executor: Any, tmp_path: Path) -> 
 
 
 @pytest.mark.ray
-def test_a_task_without_heartbeat_is_killed_as_hung(tmp_path: Path) -> None:
-    options = replace(A_QUARTER_CORE, hung_seconds=6.0)
+def test_tasks_without_heartbeat_are_killed_as_hung(tmp_path: Path) -> None:
+    """Whether their trainer hangs, or their process was stopped; others go on."""
+    options = replace(A_QUARTER_CORE, most_slots=3, hung_seconds=6.0)
     with EXECUTORS["ray"].start(options) as started:
-        submit(started, make_task(tmp_path, "hangs_always"))
-        submit(started, make_task(tmp_path, "paced", epochs=150))
-        outcomes = {o.task.config["trainer"]: o for o in wait_for(started, 2)}
-    hung = outcomes["fake_trainers:hangs_always"]
-    assert isinstance(hung, Lost)
-    assert hung.kind == "hung"
-    assert "no heartbeat" in hung.reason
-    assert isinstance(outcomes["fake_trainers:paced"], Finished)
-
-
-@pytest.mark.ray
-def test_a_worker_stopped_by_sigstop_is_reported_hung(tmp_path: Path) -> None:
-    options = replace(A_QUARTER_CORE, most_slots=1, hung_seconds=6.0)
-    with EXECUTORS["ray"].start(options) as started:
-        task = make_task(tmp_path, "paced", epochs=1000)
-        submit(started, task)
-        (pid,) = started.process_ids()  # type: ignore[attr-defined]
+        suspended = make_task(tmp_path, "paced", epochs=1000)
+        submit(started, suspended)
+        (pid,) = [worker.pid for worker in started._workers if worker.tasks]  # type: ignore[attr-defined]
         os.kill(pid, signal.SIGSTOP)
-        (outcome,) = wait_for(started, 1)
-        assert isinstance(outcome, Lost)
-        assert outcome.kind == "hung"
-        submit(started, make_task(tmp_path))
-        assert isinstance(wait_for(started, 1)[0], Finished)
+        hanging, healthy = make_task(tmp_path, "hangs_always"), make_task(tmp_path, "paced", 1, 150)
+        submit(started, hanging)
+        submit(started, healthy)
+        outcomes = {outcome.task.run_id: outcome for outcome in wait_for(started, 3)}
+        for task in (suspended, hanging):
+            hung = outcomes[task.run_id]
+            assert isinstance(hung, Lost)
+            assert hung.kind == "hung"
+            assert "no heartbeat" in hung.reason
+        assert isinstance(outcomes[healthy.run_id], Finished)
+        for seed in range(3):
+            submit(started, make_task(tmp_path, seed=seed))
+            assert isinstance(wait_for(started, 1)[0], Finished)
 
 
 @pytest.mark.ray
