@@ -44,9 +44,15 @@ pytestmark = [
 
 
 @pytest.fixture
-def ray_hosts(tmp_path: Path) -> Iterator[RayHosts]:
-    with HostNetwork(tmp_path, ["head", "first", "second", "third"]) as network:
-        yield RayHosts(network, tmp_path)
+def folder() -> Iterator[Path]:
+    with network_hosts.shared_folder() as made:
+        yield made
+
+
+@pytest.fixture
+def ray_hosts(folder: Path) -> Iterator[RayHosts]:
+    with HostNetwork(folder, ["head", "first", "second", "third"]) as network:
+        yield RayHosts(network, folder)
 
 
 def kill_the_raylet(host: Host) -> None:
@@ -99,9 +105,9 @@ def hosts(attempts: list[dict[str, Any]], state: str) -> set[str]:
 
 @pytest.mark.parametrize("lose", [kill_the_raylet, pytest.param(cut_the_power, marks=SILENT)])
 def test_a_sweep_survives_a_lost_machine_and_uses_a_new_one(
-    ray_hosts: RayHosts, tmp_path: Path, lose: Callable[[Host], None]
+    ray_hosts: RayHosts, folder: Path, lose: Callable[[Host], None]
 ) -> None:
-    attempts = run_and_lose(ray_hosts, tmp_path, lose)
+    attempts = run_and_lose(ray_hosts, folder, lose)
     assert hosts(attempts, "lost") == {"first"}
     assert hosts(attempts, "done") >= {"second", "third"}
     # What the lost machine had reached was not lost with it.
@@ -113,9 +119,9 @@ def test_a_sweep_survives_a_lost_machine_and_uses_a_new_one(
 
 @SILENT
 def test_results_finished_by_a_disconnected_machine_are_adopted(
-    ray_hosts: RayHosts, tmp_path: Path
+    ray_hosts: RayHosts, folder: Path
 ) -> None:
     # It still reaches the storage, as one whose way to the head alone is broken.
-    attempts = run_and_lose(ray_hosts, tmp_path, Host.cut_the_cable)
+    attempts = run_and_lose(ray_hosts, folder, Host.cut_the_cable)
     assert hosts(attempts, "done") == {"first", "second", "third"}
     assert {attempt["state"] for attempt in attempts} == {"done"}

@@ -36,8 +36,13 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def ray_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayHosts]:
-    folder = tmp_path_factory.mktemp("job")
+def folder() -> Iterator[Path]:
+    with network_hosts.shared_folder() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def ray_hosts(folder: Path) -> Iterator[RayHosts]:
     with HostNetwork(folder, ["head", "worker", "laptop", "desk", "intruder"]) as network:
         started = RayHosts(network, folder, "--dashboard-host=0.0.0.0", "--dashboard-port=8265")
         started.add_worker("worker")
@@ -59,9 +64,9 @@ def test_a_ray_job_with_a_wrong_token_is_refused(ray_hosts: RayHosts) -> None:
 
 
 def test_a_ray_job_outlives_the_machine_that_submitted_it(
-    ray_hosts: RayHosts, tmp_path: Path
+    ray_hosts: RayHosts, folder: Path
 ) -> None:
-    spec, home = tmp_path / "submitted.yaml", tmp_path / "home"
+    spec, home = folder / "submitted.yaml", folder / "home"
     spec.write_text(SPEC)
     laptop, desk = ray_hosts.network.add("laptop"), ray_hosts.network.add("desk")
     client = laptop.start(

@@ -109,10 +109,12 @@ class Composition:
 @pytest.fixture(scope="module")
 def composition(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composition]:
     """Postgres, the head and a worker, started in the order of `depends_on`."""
-    folder = tmp_path_factory.mktemp("compose")
     # Postgres' wheel wants a place for its lock file, and warns if it has to choose one itself.
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    with HostNetwork(folder, [*compose_file.services(), "intruder"]) as network:
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+    with (
+        network_hosts.shared_folder() as folder,
+        HostNetwork(folder, [*compose_file.services(), "intruder"]) as network,
+    ):
         started = Composition(network, folder)
         started.start("ray-head")
         started.start_postgres()

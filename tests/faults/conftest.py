@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -19,8 +17,6 @@ import figures
 from drivers import NewDatabase, Sweep, Undisturbed
 from figures import Figure, Times
 from forked_sweeps import ForkedSweeps
-
-MEMORY = Path("/dev/shm")
 
 FULL = os.environ.get("SWEEP_FAULTS") == "full"
 
@@ -68,19 +64,6 @@ def new_database(database: str, request: pytest.FixtureRequest) -> NewDatabase:
         return lambda home: nullcontext(drivers.database_of(home))
     server: str = request.getfixturevalue("postgres")
     return lambda home: databases.postgres_schema(server)
-
-
-@pytest.fixture
-def tmp_path(tmp_path: Path) -> Iterator[Path]:
-    """In memory, if there is such a place: half of the time here would be waiting for fsync.
-
-    Processes die here, and no machine does: what is written is there afterwards on either.
-    """
-    if not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < 2**30:
-        yield tmp_path
-        return
-    with TemporaryDirectory(dir=MEMORY, prefix="sweep-faults-") as folder:
-        yield Path(folder)
 
 
 @pytest.fixture

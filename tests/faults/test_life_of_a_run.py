@@ -11,7 +11,6 @@ import functools
 import itertools
 import json
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from math import inf
 from pathlib import Path
@@ -486,17 +485,6 @@ class LifeOfRuns(RuleBasedStateMachine):
         assert model.pending(name) == []
 
 
-@pytest.fixture
-def quick_folder(tmp_path: Path) -> Iterator[Path]:
-    """In memory where that is possible: whether power cuts are survived is not the question."""
-    memory = Path("/dev/shm")
-    if not memory.is_dir():
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
-        yield Path(folder)
-
-
 class UnsteadyBundleSizer(BundleSizer):
     """Has a slot take all that is there, or one run."""
 
@@ -512,7 +500,7 @@ class UnsteadyBundleSizer(BundleSizer):
 @pytest.mark.timeout(3600)
 def test_no_random_history_of_a_run_breaks_an_invariant(
     database: str,
-    quick_folder: Path,
+    tmp_path: Path,
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
     times: Callable[[int, int], int],
@@ -523,7 +511,7 @@ def test_no_random_history_of_a_run_breaks_an_invariant(
     monkeypatch.setattr("sweeper.scheduling.scheduler.BundleSizer", UnsteadyBundleSizer)
     # Locks that are not there say something at once: this server was not restarted.
     monkeypatch.setattr("results.database.postgres_lock.RESTART_SECONDS", 0.0)
-    url = f"sqlite:///{quick_folder}/results.db"
+    url = f"sqlite:///{tmp_path}/results.db"
     if database == "postgres":
         url = request.getfixturevalue("postgres_url")
     laboratory = Laboratory(url)
@@ -531,7 +519,7 @@ def test_no_random_history_of_a_run_breaks_an_invariant(
     histories = times(30, 3_000) if database == "sqlite" else times(8, 300)
     moments, begun = itertools.count(), itertools.count()
     try:
-        actors = [Actor(n, laboratory.open_store(), quick_folder, url) for n in range(ACTORS)]
+        actors = [Actor(n, laboratory.open_store(), tmp_path, url) for n in range(ACTORS)]
 
         def machine() -> LifeOfRuns:
             next(begun)

@@ -12,9 +12,10 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
@@ -37,6 +38,13 @@ def why_not() -> str | None:
         return "network namespaces need root"
     tried = subprocess.run(["unshare", *NAMESPACES, "true"], capture_output=True, text=True)
     return tried.stderr.strip() if tried.returncode else None
+
+
+@contextmanager
+def shared_folder() -> Iterator[Path]:
+    """A new folder that all hosts see: pytest's may be below one of EMPTY_FOLDERS."""
+    with TemporaryDirectory(prefix="sweep-hosts-", dir="/var/tmp") as folder:
+        yield Path(folder)
 
 
 class Process:
