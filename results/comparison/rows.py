@@ -166,13 +166,9 @@ def _trained(
         return compared
     difference = ours.mean - row.mean
     margin = joint_uncertainty(row.std, row.runs, ours.std, ours.runs)
-    return replace(
-        compared,
-        difference=difference,
-        joint_uncertainty=margin,
-        # The printed mean itself is only known to half a unit of its last digit.
-        within=None if margin is None else abs(difference) <= margin + row.resolution / 2 + 1e-9,
-    )
+    # The printed mean itself is only known to half a unit of its last digit.
+    within = None if margin is None else abs(difference) <= margin + row.resolution / 2 + 1e-9
+    return replace(compared, difference=difference, joint_uncertainty=margin, within=within)
 
 
 class _Values(NamedTuple):

@@ -34,14 +34,12 @@ class FigureKind:
 
     Attributes:
         title: as a heading.
-        description: one line on what it shows.
-        module: where it is drawn; a name, because the module needs matplotlib. A plug-in of one
-            file says __name__.
+        module: draws it, and says at its top what it shows; a name, because it needs matplotlib. A
+            plug-in of one file says __name__.
         uses_probes: whether it shows what probes measured.
     """
 
     title: str
-    description: str
     module: str
     uses_probes: bool = False
 
@@ -55,47 +53,21 @@ FIGURES: Registry[FigureKind] = Registry(
     "sweep.figures",
     {
         "accuracy_by_scheme": FigureKind(
-            title="Accuracy by scheme",
-            description="mean and standard deviation, by largest root modulus (ZeroSNet, Figure 4)",
-            module="results.figures.kinds.accuracy_by_scheme",
+            "Accuracy by scheme", "results.figures.kinds.accuracy_by_scheme"
         ),
         "accuracy_by_parameters": FigureKind(
-            title="Accuracy against parameters",
-            description="one line for each scheme over its depths (LM-ResNet, Figure 2)",
-            module="results.figures.kinds.accuracy_by_parameters",
+            "Accuracy against parameters", "results.figures.kinds.accuracy_by_parameters"
         ),
         "accuracy_by_noise": FigureKind(
-            title="Accuracy against noise",
-            description="one panel for each kind of noise, from the clean images on",
-            module="results.figures.kinds.accuracy_by_noise",
+            "Accuracy against noise", "results.figures.kinds.accuracy_by_noise"
         ),
-        "training_curves": FigureKind(
-            title="Training curves",
-            description="training and test accuracy by epoch, with the band of the seeds",
-            module="results.figures.kinds.training_curves",
-        ),
-        "roots": FigureKind(
-            title="Characteristic roots",
-            description="in the complex plane, with the unit circle",
-            module="results.figures.kinds.roots",
-        ),
-        "lambda_line": FigureKind(
-            title="ZeroSNet(λ)",
-            description="accuracy along λ, with the zero-stable region and the largest root"
-            " modulus",
-            module="results.figures.kinds.lambda_line",
-        ),
+        "training_curves": FigureKind("Training curves", "results.figures.kinds.training_curves"),
+        "roots": FigureKind("Characteristic roots", "results.figures.kinds.roots"),
+        "lambda_line": FigureKind("ZeroSNet(λ)", "results.figures.kinds.lambda_line"),
         "learned_coefficients": FigureKind(
-            title="Learned coefficients",
-            description="what each block learned (LM-ResNet, Figure 4)",
-            module="results.figures.kinds.learned_coefficients",
+            "Learned coefficients", "results.figures.kinds.learned_coefficients"
         ),
-        "probes": FigureKind(
-            title="Probes",
-            description="one panel for each quantity: by epoch, or by layer after the last epoch",
-            module="results.figures.kinds.probes",
-            uses_probes=True,
-        ),
+        "probes": FigureKind("Probes", "results.figures.kinds.probes", uses_probes=True),
     },
     instance_of=FigureKind,
     unknown=UnknownFigureError,

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +36,15 @@ class Unit:
 
 
 #: By what a heading calls them: "test_accuracy (percent wrong)".
-UNITS: Mapping[str, Unit] = MappingProxyType(
-    {
-        "percent": Unit(),
-        "percent wrong": Unit(scale=Decimal(-1), offset=Decimal(100)),
-        "fraction": Unit(scale=Decimal(100)),
-        "millions": Unit(scale=Decimal(10**6), is_count=True),
-        "thousands": Unit(scale=Decimal(10**3), is_count=True),
-        "seconds": Unit(),
-        "images a second": Unit(),
-        "MB": Unit(),
-        "points": Unit(),
-        "modulus": Unit(),
-    }
-)
+UNITS: Mapping[str, Unit] = {
+    "percent": Unit(),
+    "percent wrong": Unit(scale=Decimal(-1), offset=Decimal(100)),
+    "fraction": Unit(scale=Decimal(100)),
+    "millions": Unit(scale=Decimal(10**6), is_count=True),
+    "thousands": Unit(scale=Decimal(10**3), is_count=True),
+    "seconds": Unit(),
+    "images a second": Unit(),
+    "MB": Unit(),
+    "points": Unit(),
+    "modulus": Unit(),
+}

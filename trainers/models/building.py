@@ -42,14 +42,9 @@ def measure(
 
     def on(device: str) -> tuple[int, int]:
         with torch.device(device):
-            network = build(
-                builder,
-                options,
-                scheme,
-                channels=channels,
-                classes=classes,
-                generator=torch.Generator("cpu"),
-            ).eval()
+            image = {"channels": channels, "classes": classes}
+            network = build(builder, options, scheme, **image, generator=torch.Generator("cpu"))
+            network.eval()
             counter = MultiplyAdds(apart=getattr(network, "classifier", None))
             with torch.no_grad(), counter:
                 network(torch.zeros(1, channels, size, size))
