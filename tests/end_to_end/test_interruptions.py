@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,9 @@ def sweep_says(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*drivers.SWEEP, *arguments], capture_output=True, text=True, timeout=300)
 
 
+@cache
 def report(home: Path) -> Any:
+    """Of a sweep that is finished, so that no report follows that differs."""
     said = sweep_says(
         "report", drivers.NAME, "--home", str(home), "--group-by", "zero_stable,seed",
         "--format", "json",
