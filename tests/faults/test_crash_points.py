@@ -27,7 +27,7 @@ KILLED = -signal.SIGKILL
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     folder = tmp_path_factory.mktemp("spec")
-    return drivers.write_spec(folder, runs=2, epochs=3, trainer=drivers.UNPACED)
+    return drivers.write_spec(folder, runs=2, epochs=3)
 
 
 @pytest.fixture

@@ -156,9 +156,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, times: Times, sweeps: ForkedSweeps, undisturbed: Undisturbed) -> Bench:
-    sweep = drivers.write_spec(
-        tmp_path, runs=times(8, 40), epochs=2, trainer=drivers.UNPACED, more=IMPATIENT
-    )
+    sweep = drivers.write_spec(tmp_path, runs=times(8, 40), epochs=2, more=IMPATIENT)
     return Bench(sweeps, sweep, tmp_path, undisturbed(sweep))
 
 

@@ -25,9 +25,6 @@ NAME = "survivor"
 """The sweep of every spec that `write_spec` writes."""
 
 PACED = "fake_trainers:paced"
-UNPACED = "fake_trainers:unpaced"
-"""For those who meet their fault at a step, and not at a moment."""
-
 REAL = ""
 """The trainer of a spec that names none."""
 

@@ -13,6 +13,9 @@ import time
 from trainers.config.job import EpochMetrics, TrainingJob, TrainingResult
 from trainers.errors import StorageFullError, StorageUnreachableError
 
+EPOCH_SECONDS = 0.05
+"""The pace of `paced`, slow enough to be watched. Processes that nobody watches set it to 0."""
+
 
 def quick(job: TrainingJob) -> TrainingResult:
     """Finishes at once; the accuracy tells the seed."""
@@ -114,12 +117,7 @@ def attempt_of(job: TrainingJob) -> int:
 
 
 def paced(job: TrainingJob) -> TrainingResult:
-    """As `unpaced`, but takes 50 ms for each epoch, so that there is time to watch it."""
-    return unpaced(job, seconds=0.05)
-
-
-def unpaced(job: TrainingJob, seconds: float = 0.0) -> TrainingResult:
-    """Stores a checkpoint after each epoch.
+    """Takes EPOCH_SECONDS for each epoch, and stores a checkpoint after each.
 
     An epoch's number is a hash of the one before, so that an epoch left out or done twice changes
     the last one, which the result consists of.
@@ -135,7 +133,7 @@ def unpaced(job: TrainingJob, seconds: float = 0.0) -> TrainingResult:
     for metrics in result["epochs"][done:]:
         if job.heartbeat is not None:
             job.heartbeat()
-        time.sleep(seconds)
+        time.sleep(EPOCH_SECONDS)
         chain = hashlib.sha256(f"{chain}, epoch {metrics['epoch']}".encode()).hexdigest()
         checkpoints.save(metrics["epoch"], {"chain": chain})
         if job.on_epoch is not None:
