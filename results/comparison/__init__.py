@@ -8,18 +8,6 @@ A table of what a probe measures needs `probes=queries.probe_rows([sweep])` too.
 
 from __future__ import annotations
 
-from results.comparison.agreement import RankAgreement
 from results.comparison.compare import ACCURACIES, compare, compare_sweep, probes_needed
-from results.comparison.result import ComparedRow, Comparison, Ours, Ratio
 
-__all__ = [
-    "ACCURACIES",
-    "ComparedRow",
-    "Comparison",
-    "Ours",
-    "RankAgreement",
-    "Ratio",
-    "compare",
-    "compare_sweep",
-    "probes_needed",
-]
+__all__ = ["ACCURACIES", "compare", "compare_sweep", "probes_needed"]

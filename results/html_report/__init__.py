@@ -2,15 +2,6 @@
 
 from __future__ import annotations
 
-from results.html_report.content import Attempt, CaptionedTable, Figure, Page, Section, StoredSweep
 from results.html_report.document import html_page
 
-__all__ = [
-    "Attempt",
-    "CaptionedTable",
-    "Figure",
-    "Page",
-    "Section",
-    "StoredSweep",
-    "html_page",
-]
+__all__ = ["html_page"]

@@ -13,14 +13,7 @@ from collections.abc import Iterator, Mapping
 
 from results.errors import UnknownPublishedTableError
 from results.published.reading import parse_table, read_table, table_names
-from results.published.records import (
-    Network,
-    Paper,
-    ProbeQuantity,
-    PublishedRow,
-    PublishedTable,
-    Recipe,
-)
+from results.published.records import Network, Paper, PublishedRow, PublishedTable
 from sweep_plugins import Registry
 
 
@@ -58,10 +51,8 @@ __all__ = [
     "PUBLISHED",
     "Network",
     "Paper",
-    "ProbeQuantity",
     "PublishedRow",
     "PublishedTable",
-    "Recipe",
     "parse_table",
     "published_table",
 ]

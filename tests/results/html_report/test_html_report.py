@@ -13,15 +13,8 @@ from jinja2 import UndefinedError
 
 from reference_report import report
 from results.analysis.pivot import pivot
-from results.html_report import (
-    Attempt,
-    CaptionedTable,
-    Figure,
-    Page,
-    Section,
-    StoredSweep,
-    html_page,
-)
+from results.html_report import html_page
+from results.html_report.content import Attempt, CaptionedTable, Figure, Page, Section, StoredSweep
 from results.html_report.templating import rendered
 from results.records import Failure
 
