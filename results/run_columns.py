@@ -83,6 +83,14 @@ def _whole(name: str, source: Source, **more: Any) -> RunColumn:
     return RunColumn(name, "whole", source, whole=True, **more)
 
 
+def _identifying(name: str, kind: Kind, config_path: str, *, wide: bool = False) -> RunColumn:
+    return RunColumn(
+        name, kind, "plan",
+        whole=kind == "whole", wide=wide, nullable=False, identifies=True, repeated=True,
+        config_path=config_path,
+    )  # fmt: skip
+
+
 def _result(name: str, kind: Kind, *, reported: Reported = "or null", **more: Any) -> RunColumn:
     return RunColumn(name, kind, "result", whole=kind == "whole", reported=reported, **more)
 
@@ -106,26 +114,11 @@ RUN_COLUMNS = (
     RunColumn("run_id", "text", "store"),
     RunColumn("sweep", "text", "store"),
     RunColumn("state", "text", "store"),
-    RunColumn(
-        "model", "text", "plan",
-        nullable=False, identifies=True, repeated=True, config_path="model.name",
-    ),
-    RunColumn(
-        "scheme", "text", "plan",
-        nullable=False, identifies=True, repeated=True, config_path="scheme",
-    ),
-    _whole(
-        "depth", "plan",
-        nullable=False, identifies=True, repeated=True, config_path="model.depth",
-    ),
-    RunColumn(
-        "dataset", "text", "plan",
-        nullable=False, identifies=True, repeated=True, config_path="dataset.name",
-    ),
-    _whole(
-        "seed", "plan",
-        wide=True, nullable=False, identifies=True, repeated=True, config_path="seed",
-    ),
+    _identifying("model", "text", "model.name"),
+    _identifying("scheme", "text", "scheme"),
+    _identifying("depth", "whole", "model.depth"),
+    _identifying("dataset", "text", "dataset.name"),
+    _identifying("seed", "whole", "seed", wide=True),
     RunColumn("alpha", "numbers", "plan", of_scheme=True, on_page=False),
     RunColumn("beta", "number", "plan", of_scheme=True, on_page=False),
     RunColumn("trainable", "flag", "plan", nullable=False, repeated=True, on_page=False),
