@@ -98,15 +98,13 @@ class Selection:
     def _only(self, run_id: ColumnElement[str]) -> list[ColumnElement[bool]]:
         return [] if self._run_ids is None else [is_one_of(self._dialect, run_id, self._run_ids)]
 
+    def _has_rows(self, run_id: ColumnElement[str], of: ColumnElement[bool]) -> ColumnElement[bool]:
+        return select(run_id).where(of, *self._only(run_id)).exists()
+
     def _asked_for(self, connection: Connection) -> dict[int, list[str]]:
         """The evaluations of each sweep that has a run in the selection."""
-        has_runs = (
-            select(sweep_runs.c.run_id)
-            .where(
-                sweep_runs.c.sweep_id == sweep_evaluations.c.sweep_id,
-                *self._only(sweep_runs.c.run_id),
-            )
-            .exists()
+        has_runs = self._has_rows(
+            sweep_runs.c.run_id, sweep_runs.c.sweep_id == sweep_evaluations.c.sweep_id
         )
         query = select(sweep_evaluations.c.sweep_id, sweep_evaluations.c.evaluation_id)
         found: dict[int, list[str]] = defaultdict(list)
@@ -119,13 +117,9 @@ class Selection:
         known = {row.evaluation_id: row for row in connection.execute(select(*columns))}
         ids = dict.fromkeys(e for asked in self.asked_for.values() for e in asked)
         if not self.named:
-            measured = (
-                select(evaluations.c.run_id)
-                .where(
-                    evaluations.c.evaluation_id == evaluation_configs.c.evaluation_id,
-                    *self._only(evaluations.c.run_id),
-                )
-                .exists()
+            measured = self._has_rows(
+                evaluations.c.run_id,
+                evaluations.c.evaluation_id == evaluation_configs.c.evaluation_id,
             )
             past = connection.execute(select(evaluation_configs.c.evaluation_id).where(measured))
             ids |= dict.fromkeys(sorted(past.scalars(), key=lambda key: _rank(known[key])))
