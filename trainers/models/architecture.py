@@ -30,6 +30,14 @@ def _as_given(options: Any, _scheme: Any) -> Any:
     return options
 
 
+def written_out(key: str, value_of: Callable[[Any], Any]) -> Callable[[Any, Any], ModelOptions]:
+    """For `Architecture.complete` where an option has a default that follows from the others.
+
+    Written out, so that asking for the default by its value is the same run.
+    """
+    return lambda options, _: options.model_copy(update={key: value_of(options)})
+
+
 @dataclass(frozen=True, eq=False)
 class Architecture:
     """One entry of MODELS.

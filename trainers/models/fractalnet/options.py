@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Number, Whole
-from trainers.models.architecture import Architecture, ModelOptions
+from trainers.models.architecture import Architecture, ModelOptions, written_out
 
 LARGEST_WIDENING = 8
 """Channels double by block up to this multiple of the first's: 64, 128, 256, 512, 512."""
@@ -82,13 +82,8 @@ def widths_of(options: FractalNetOptions) -> tuple[int, ...]:
     )
 
 
-def _complete(options: FractalNetOptions, scheme: None) -> FractalNetOptions:
-    # Written out, so that asking for the columns that depth implies is the same run.
-    return options.model_copy(update={"columns": columns_of(options)})
-
-
 FRACTALNET = Architecture(
     options=FractalNetOptions,
-    complete=_complete,
+    complete=written_out("columns", columns_of),
     builder="trainers.models.fractalnet.network:FractalNet",
 )

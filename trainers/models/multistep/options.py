@@ -83,11 +83,9 @@ def _complete(options: MultistepOptions, scheme: SchemeConfig) -> MultistepOptio
     return completed
 
 
-def multistep_architecture(options: type[MultistepOptions], default_scheme: Any) -> Architecture:
-    """An entry of MODELS that is the one multistep network with other defaults."""
-    return Architecture(
-        options=options,
-        default_scheme=default_scheme,
-        complete=_complete,
-        builder="trainers.models.multistep.network:MultistepNetwork",
-    )
+PRERESNET = Architecture(
+    options=MultistepOptions,
+    default_scheme={"alpha": 1},
+    complete=_complete,
+    builder="trainers.models.multistep.network:MultistepNetwork",
+)

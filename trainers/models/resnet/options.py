@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
-from trainers.models.architecture import Architecture, ModelOptions
+from trainers.models.architecture import Architecture, ModelOptions, written_out
 from trainers.models.depths import count_of
 
 Activation = Literal["relu", "none"]
@@ -92,13 +92,8 @@ def channels_of(options: ResNetOptions) -> list[tuple[int, int]]:
     return list(zip([options.width, *outputs], outputs, strict=False))
 
 
-def _complete(options: ResNetOptions, _scheme: None) -> ResNetOptions:
-    # Blocks are written out, so that asking for the default by numbers is the same run.
-    return options.model_copy(update={"blocks": blocks_of(options)})
-
-
 RESNET = Architecture(
     options=ResNetOptions,
-    complete=_complete,
+    complete=written_out("blocks", blocks_of),
     builder="trainers.models.resnet.network:ResidualNetwork",
 )

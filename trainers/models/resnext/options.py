@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -106,11 +106,9 @@ def _complete(options: ResNeXtOptions, scheme: SchemeConfig) -> ResNeXtOptions:
     return completed
 
 
-def resnext_architecture(options: type[ResNeXtOptions], default_scheme: Any) -> Architecture:
-    """An entry of MODELS that is the one ResNeXt network with other defaults."""
-    return Architecture(
-        options=options,
-        default_scheme=default_scheme,
-        complete=_complete,
-        builder="trainers.models.resnext.network:ResNeXtNetwork",
-    )
+RESNEXT = Architecture(
+    options=ResNeXtOptions,
+    default_scheme={"alpha": 1},
+    complete=_complete,
+    builder="trainers.models.resnext.network:ResNeXtNetwork",
+)

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
-from trainers.models.architecture import Architecture, ModelOptions
+from trainers.models.architecture import Architecture, ModelOptions, written_out
 from trainers.models.depths import accepted_by, count_of
 
 STAGES = 3
@@ -100,13 +100,8 @@ def layout_of(options: RevNetOptions) -> tuple[tuple[Coupling, ...], ...]:
     )
 
 
-def _complete(options: RevNetOptions, scheme: None) -> RevNetOptions:
-    # Written out, so that asking for the default by number is the same run.
-    return options.model_copy(update={"widths": widths_of(options)})
-
-
 REVNET = Architecture(
     options=RevNetOptions,
-    complete=_complete,
+    complete=written_out("widths", widths_of),
     builder="trainers.models.revnet.network:RevNet",
 )

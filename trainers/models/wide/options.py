@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -126,13 +126,9 @@ def _complete(options: WideMultistepOptions, scheme: SchemeConfig) -> WideMultis
     return completed
 
 
-def wide_multistep_architecture(
-    options: type[WideMultistepOptions], default_scheme: Any
-) -> Architecture:
-    """An entry of MODELS that is the multistep network on the wide body with other defaults."""
-    return Architecture(
-        options=options,
-        default_scheme=default_scheme,
-        complete=_complete,
-        builder="trainers.models.wide.network:WideMultistepNetwork",
-    )
+PREACT_RESNET = Architecture(
+    options=WideMultistepOptions,
+    default_scheme={"alpha": 1},
+    complete=_complete,
+    builder="trainers.models.wide.network:WideMultistepNetwork",
+)
