@@ -19,6 +19,9 @@ SweepArgument = Annotated[str, typer.Argument(metavar="SWEEP", help="a sweep's n
 SweepsArgument = Annotated[
     list[str], typer.Argument(metavar="[SWEEP]...", help="default: every run there is")
 ]
+EverySweepArgument = Annotated[
+    str | None, typer.Argument(metavar="[SWEEP]", help="default: every sweep")
+]
 SetOption = Annotated[
     list[str], typer.Option("--set", metavar="PATH=VALUE", help="change the spec; repeatable")
 ]

@@ -11,9 +11,7 @@ from sweeper.commands.output import format_runs, say
 
 
 def retry(
-    sweep: Annotated[
-        str | None, typer.Argument(metavar="[SWEEP]", help="default: every sweep")
-    ] = None,
+    sweep: options.EverySweepArgument = None,
     runs: options.RunsOption = [],  # noqa: B006
     failed: Annotated[
         bool, typer.Option("--failed", help="failed runs only, and not the cancelled ones")

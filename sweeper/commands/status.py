@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from sweeper.commands import options
 from sweeper.commands.output import format_runs, say, write_table
@@ -14,9 +12,7 @@ if TYPE_CHECKING:
 
 
 def status(
-    sweep: Annotated[
-        str | None, typer.Argument(metavar="[SWEEP]", help="default: every sweep")
-    ] = None,
+    sweep: options.EverySweepArgument = None,
     home: options.HomeOption = options.DEFAULT_HOME,
     db: options.DatabaseOption = None,
     format: options.FormatOption = "table",  # noqa: A002
