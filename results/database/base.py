@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
 from sqlalchemy import Connection, text
 
@@ -105,6 +105,28 @@ class Database(ABC):
     @abstractmethod
     def close(self) -> None:
         """Closes all connections; a later call opens new ones."""
+
+
+class DatabaseClient:
+    """What a database is read or written through. Close it, or use it with `with`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def shown(self) -> str:
+        """The database as messages name it: without a password."""
+        return self._database.shown
+
+    def close(self) -> None:
+        """Closes all connections; a later call opens new ones."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
 
 _NOW = {

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Self, cast
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, func, select
 
-from results.database.base import Database
+from results.database.base import Database, DatabaseClient
 from results.database.connect import connect
 from results.database.dialects import is_one_of, rows_as_dicts
 from results.queries.rows import (
@@ -27,6 +27,7 @@ from results.queries.status import sweep_status
 from results.records import CostSample, Row, RunRow, SweepStatus
 from results.run_columns import DETAIL_KEYS
 from results.schema.tables import (
+    IS_LAST_ATTEMPT,
     attempts,
     blocks,
     drivers,
@@ -39,7 +40,7 @@ from results.schema.tables import (
 from results.store.sweeps import full_run_id
 
 
-class Queries:
+class Queries(DatabaseClient):
     """Reads a results database. Open it with a URL, and close it, or use it with `with`.
 
     Accuracies are percent, times seconds, parameters counts. Every method raises DatabaseError
@@ -47,7 +48,7 @@ class Queries:
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._pinned: Connection | None = None
 
     @classmethod
@@ -58,21 +59,6 @@ class Queries:
         supported, or the database cannot be read, or is no sweep database.
         """
         return cls(connect(url, "read"))
-
-    @property
-    def shown(self) -> str:
-        """The database as messages name it: without a password."""
-        return self._database.shown
-
-    def close(self) -> None:
-        """Closes all connections."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
     def view(self) -> AbstractContextManager[Connection]:
         """One consistent view of the database.
@@ -321,10 +307,7 @@ class Queries:
                 func.avg(runs.c.images_per_second).label("images_per_second"),
                 func.min(runs.c.run_id).label("example"),
             )
-            .join(
-                attempts,
-                and_(attempts.c.run_id == runs.c.run_id, attempts.c.attempt == runs.c.attempt),
-            )
+            .join(attempts, IS_LAST_ATTEMPT)
             .where(
                 runs.c.state == "done",
                 runs.c.diverged.is_(False),

@@ -29,6 +29,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
     event,
     text,
 )
@@ -235,6 +236,9 @@ attempts = Table(
         postgresql_where=_IS_RUNNING,
     ),
 )
+
+IS_LAST_ATTEMPT = and_(attempts.c.run_id == runs.c.run_id, attempts.c.attempt == runs.c.attempt)
+"""Whether a row of `attempts` is the newest of a row of `runs`."""
 
 # In SQLite the rows of a run lie together in the order of the key, so that reading all of a run's
 # epochs or measurements, or all of everybody's run by run, jumps nowhere.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Connection, select
 
-from results.database.base import Database
+from results.database.base import Database, DatabaseClient
 from results.database.connect import connect
 from results.errors import UnknownRunError
 from results.json_values import one_line, storable
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["LEASE_SECONDS", "RENEW_SECONDS", "Store"]
 
 
-class Store:
+class Store(DatabaseClient):
     """The results database, for writing.
 
     The contract:
@@ -71,7 +71,7 @@ class Store:
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._driver: Driver | None = None
 
     @classmethod
@@ -97,21 +97,6 @@ class Store:
         if retry_seconds is not None:
             database.retry_seconds = retry_seconds
         return cls(database)
-
-    @property
-    def shown(self) -> str:
-        """The database as messages name it: without a password."""
-        return self._database.shown
-
-    def close(self) -> None:
-        """Closes all connections; a later call opens new ones."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
     @contextmanager
     def driving(self, storage: str = "", command: str = "") -> Iterator[None]:

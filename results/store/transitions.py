@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, insert, select, update
 
 from results.json_values import as_stored
-from results.schema.tables import attempts, evaluation_configs, evaluations, runs
+from results.schema.tables import IS_LAST_ATTEMPT, attempts, evaluation_configs, evaluations, runs
 from results.store import leases, sweeps
 from results.store.driver import Driver
 from results.store.result_schema import CheckedEvaluation, CheckedResult
@@ -80,10 +80,7 @@ def finish(
     """running -> done, with all that was measured, for those that are not fenced off; their ids."""
     held = (
         select(runs.c.run_id, runs.c.attempt, attempts.c.provenance)
-        .join(
-            attempts,
-            and_(attempts.c.run_id == runs.c.run_id, attempts.c.attempt == runs.c.attempt),
-        )
+        .join(attempts, IS_LAST_ATTEMPT)
         .where(
             runs.c.run_id.in_([run_id for run_id, _, _ in results]),
             runs.c.state == "running",
