@@ -7,6 +7,7 @@ Only a test whose own body starts Ray is marked by hand.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -58,6 +59,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(marker)
         if item.path.is_relative_to(TESTS / "faults"):
             item.add_marker("faults")
+
+
+def pytest_collection_finish() -> None:
+    # Modules and tests stay to the end: without them each full collection is ten times shorter.
+    gc.collect()
+    gc.freeze()
 
 
 def _words(item: pytest.Item) -> Iterator[str]:

@@ -280,6 +280,7 @@ def test_coefficients_on_the_device_are_bit_identical_in_fp32() -> None:
 # Packs
 
 
+@pytest.mark.slow
 def test_interleaved_runs_are_bit_identical_to_runs_alone(data: TrainingSet) -> None:
     runs = [run_of(data, seed) for seed in range(3)]
     alone = [digest_after(run, 2) for run in runs]

@@ -77,6 +77,7 @@ def test_the_build_context_has_all_packages_and_no_secrets() -> None:
         assert not in_context(path)
 
 
+@pytest.mark.slow
 def test_a_wheel_built_from_the_build_context_is_complete(tmp_path: Path) -> None:
     for source in set(copied()):
         into = tmp_path / source

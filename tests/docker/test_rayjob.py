@@ -96,6 +96,7 @@ def test_the_rayjob_uses_the_images_ray_version() -> None:
     assert CLUSTER["authOptions"] == {"mode": "token"}
 
 
+@pytest.mark.slow
 def test_options_in_the_rayjob_exist() -> None:
     program, command, spec, *words = shlex.split(JOB["spec"]["entrypoint"])
     assert (program, command) == ("sweep", "run")

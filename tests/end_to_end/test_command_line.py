@@ -91,6 +91,7 @@ def test_successful_commands_do_not_check_for_corruption(tmp_path: Path) -> None
     assert sweep("status", "--help").exit_code == 0
 
 
+@pytest.mark.slow
 def test_plan_shows_the_results_of_a_finished_sweep(home: Path) -> None:
     rows = ask(home, "plan", str(home.parent / "tiny.yaml"))
     assert [list(row) for row in rows] == [[*RUN_KEYS, "estimated_seconds", "settings"]] * 8
@@ -98,6 +99,7 @@ def test_plan_shows_the_results_of_a_finished_sweep(home: Path) -> None:
     assert [row["test_accuracy"] for row in rows] == [50, 51] * 4
 
 
+@pytest.mark.slow
 def test_plan_writes_nothing(tmp_path: Path, home: Path) -> None:
     done = sweep("plan", str(home.parent / "tiny.yaml"), "--home", str(tmp_path / "new"))
     assert done.exit_code == 0
@@ -166,6 +168,7 @@ def test_show_finds_a_run_by_a_prefix_of_its_id(home: Path) -> None:
     assert "attempt 1: done" in page
 
 
+@pytest.mark.slow
 def test_home_and_database_are_read_from_the_environment(home: Path) -> None:
     by_home = sweep_process("status", SWEEP_HOME=str(home))
     by_database = sweep_process(

@@ -122,6 +122,7 @@ def test_report_writes_a_pivot_table(lab: Lab) -> None:
     lab.sweep("report", "--rows", "scheme", "--columns", "depth", "--group-by", "seed", code=2)
 
 
+@pytest.mark.slow
 def test_report_tests_zero_stability_groups(lab: Lab) -> None:
     rows = lab.ask("report", "tiny", "--test", "zero_stable", "--metric", "test_accuracy")
     assert {row["level"] for row in rows} == {"networks", "runs"}
@@ -156,6 +157,7 @@ def test_compare_uses_the_published_table_named_in_the_spec(lab: Lab) -> None:
     lab.sweep("compare", "nobody", code=2)
 
 
+@pytest.mark.slow
 def test_plot_draws_every_possible_figure(lab: Lab) -> None:
     done = lab.sweep("plot", "tiny", "--format", "svg", "--output", "figures")
     drawn = [Path(line) for line in done.stdout.split()]
@@ -171,6 +173,7 @@ def test_plot_draws_every_possible_figure(lab: Lab) -> None:
     lab.sweep("plot", "tiny", "roots", "--format", "gif", code=2)
 
 
+@pytest.mark.slow
 def test_the_html_report_opens_offline(lab: Lab) -> None:
     lab.sweep("report", "tiny", "--html", "page.html", "--test", "zero_stable")
     page = (lab.folder / "page.html").read_text()
@@ -200,6 +203,7 @@ def test_html_report_links_cells_to_runs_and_runs_to_provenance(lab: Lab) -> Non
     assert detail["attempt_history"][0]["provenance"]["python"]
 
 
+@pytest.mark.slow
 def test_export_and_import_between_sqlite_and_postgres(lab: Lab, tmp_path: Path) -> None:
     archive = str(tmp_path / "archive.db")
     assert "12 runs" in lab.sweep("export", "tiny", "--output", archive).stderr

@@ -94,6 +94,7 @@ def test_the_database_page_lists_every_table() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_schema_picture_is_up_to_date(tmp_path: Path) -> None:
     drawn = tmp_path / "schema.svg"
     subprocess.run(

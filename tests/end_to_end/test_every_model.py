@@ -40,6 +40,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     return {row["model"]: row for row in planned}
 
 
+@pytest.mark.slow
 def test_every_model_trains_and_is_stored(rows: dict[str, dict[str, Any]]) -> None:
     assert rows.keys() == set(MODELS)
     for row in rows.values():
@@ -48,6 +49,7 @@ def test_every_model_trains_and_is_stored(rows: dict[str, dict[str, Any]]) -> No
         assert row["parameters"] > 0
 
 
+@pytest.mark.slow
 def test_roots_are_stored_exactly_for_models_with_a_scheme(
     rows: dict[str, dict[str, Any]],
 ) -> None:

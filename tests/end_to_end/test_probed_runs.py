@@ -76,6 +76,7 @@ def test_show_prints_what_the_blocks_of_a_run_learned(home: Path) -> None:
     assert "\nprobes (" not in show(home, "learning")
 
 
+@pytest.mark.slow
 def test_show_json_has_every_probe_value(home: Path) -> None:
     detail = json.loads(show(home, "probed", "--format", "json"))
     assert len(detail["probes"]) == 37
@@ -85,6 +86,7 @@ def test_show_json_has_every_probe_value(home: Path) -> None:
     assert [block["alpha"] for block in blocks] == [[0.75, 0.25], [None, 0.5]]
 
 
+@pytest.mark.slow
 def test_plot_draws_chosen_probes(home: Path, tmp_path: Path) -> None:
     arguments = ("plot", "probed", "probes", "--home", str(home), "--output", str(tmp_path))
     for more in ((), ("--quantity", "within"), ("--layer", "block7", "--layer", "block15")):
@@ -109,6 +111,7 @@ def test_an_archive_keeps_probe_values(home: Path, tmp_path: Path) -> None:
         assert (here["probes"], here["blocks"]) == (there["probes"], there["blocks"])
 
 
+@pytest.mark.slow
 def test_a_probe_value_reported_twice_fails_the_run_with_its_place(tmp_path: Path) -> None:
     done = train(tmp_path, "twice", "repeating")
     assert done.exit_code == 1

@@ -131,6 +131,7 @@ def test_every_supported_published_table_has_a_spec():
 
 
 @pytest.mark.parametrize("name", [name for name in OF_A_TABLE if name not in PARTIAL])
+@pytest.mark.slow
 def test_every_published_row_is_planned_with_the_printed_number_of_seeds(name):
     for row in available(name):
         runs = runs_of(name, row)
@@ -139,6 +140,7 @@ def test_every_published_row_is_planned_with_the_printed_number_of_seeds(name):
 
 
 @pytest.mark.parametrize("name", OF_A_TABLE)
+@pytest.mark.slow
 def test_every_planned_run_matches_a_row_of_its_published_table(name):
     wanted = [network_of(row) for row in available(name)]
     strangers = [run.row for run in plan(name) if run.network not in wanted]

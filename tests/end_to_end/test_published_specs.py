@@ -231,6 +231,7 @@ def test_planned_zero_stability_matches_tables_1_and_2(name, printed, spec):
         assert config.scheme.fixed.zero_stable is printed[str(config.scheme)]
 
 
+@pytest.mark.slow
 def test_plan_of_table3_has_the_moduli_and_zero_stability_of_table10(plan):
     rows = plan("zero_stability_table3")
     assert len(rows) == 90
@@ -242,11 +243,13 @@ def test_plan_of_table3_has_the_moduli_and_zero_stability_of_table10(plan):
         assert (run["state"], run["sweep"]) == ("new", "zero_stability_table3")
 
 
+@pytest.mark.slow
 def test_plan_has_the_keys_of_a_run_in_order(plan):
     for run in plan("zero_stability_table3") + plan("comparison_table4"):
         assert [key for key in run if key in RUN_KEYS] == list(RUN_KEYS)
 
 
+@pytest.mark.slow
 def test_plan_counts_the_parameters_of_the_released_network(plan):
     counts = {
         (run["model"], run["scheme"], run["depth"]): run["parameters"]

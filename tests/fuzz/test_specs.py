@@ -89,12 +89,14 @@ def test_any_file_is_a_spec_or_one_error_message_with_its_line(file, content):
 @settings(max_examples=200, deadline=None)
 @given(st.lists(broken_overrides(), min_size=1, max_size=3))
 @example(["training" + ".a" * 30_000 + "=1"])
+@pytest.mark.slow
 def test_any_override_gives_a_spec_or_one_error_message(file, overrides):
     read(file, SOUND.encode(), tuple(overrides))
 
 
 @settings(max_examples=100, deadline=None)
 @given(broken_data(), st.lists(broken_overrides(), max_size=1))
+@pytest.mark.slow
 def test_any_accepted_spec_round_trips_through_the_store(store, data, overrides):
     try:
         spec = spec_from_text(flow(data) + "\n", "s.yaml", overrides)

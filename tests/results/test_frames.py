@@ -232,6 +232,7 @@ def test_opening_a_missing_database_is_an_error(tmp_path):
         results.open(f"sqlite:///{tmp_path}/none.db")
 
 
+@pytest.mark.slow
 def test_pandas_is_loaded_with_the_first_frame(sqlite_url):
     Store.open(sqlite_url).close()
     code = (

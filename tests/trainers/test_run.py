@@ -171,6 +171,7 @@ def test_a_trainer_of_another_module_is_used(
     assert read_result(open_folder(tmp_path), result["run_id"]) == result
 
 
+@pytest.mark.slow
 def test_python_m_trainers_prints_the_result_of_one_run(small: Small, tmp_path: Path) -> None:
     config, evaluations = tmp_path / "config.json", tmp_path / "evaluations.json"
     config.write_text(json.dumps(small(**QUICK)))
@@ -194,6 +195,7 @@ def test_python_m_trainers_prints_the_result_of_one_run(small: Small, tmp_path: 
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.slow
 def test_python_m_trainers_refuses_an_invalid_config(small: Small, tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text(json.dumps(small(model={"name": "zerosnte", "depth": 8})))

@@ -408,6 +408,7 @@ ACCURACIES = st.lists(
 
 @settings(deadline=None, max_examples=60)
 @given(ACCURACIES, ACCURACIES)
+@pytest.mark.slow
 def test_rows_of_any_comparison_are_valid_json_without_nan(networks, low, high):
     rows = networks(False, low) + networks(True, high, root_moduli=[1.0, 0.5])
     test = compare_groups(rows, "zero_stable", ["test_accuracy", "train_seconds"])

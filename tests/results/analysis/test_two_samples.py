@@ -242,6 +242,7 @@ def test_swapping_the_samples_flips_signs_and_keeps_p_values(first, second):
 
 
 @given(SAMPLE, SAMPLE, EIGHTHS, st.sampled_from([0.5, 1, 4]))
+@pytest.mark.slow
 def test_shifting_and_scaling_all_values_changes_no_p_and_no_effect_size(
     first, second, shift, scale
 ):

@@ -97,6 +97,7 @@ def test_an_archive_is_one_file_that_can_be_queried_as_a_database(filled, url, p
         assert there.sweep_names() == ["one", "two", "left"]
 
 
+@pytest.mark.slow
 def test_exporting_twice_gives_archives_with_equal_content(filled, url, tmp_path):
     for name in "ab":
         archives.export_from(url, tmp_path / name)
@@ -266,6 +267,7 @@ def test_a_killed_export_leaves_no_archive(filled, url, path, moment):
     assert _left_behind(path) == []
 
 
+@pytest.mark.slow
 def test_an_export_killed_before_the_rename_keeps_the_old_archive(filled, url, path):
     archives.export_from(url, path)
     before = path.read_bytes()

@@ -258,6 +258,7 @@ def test_a_run_not_done_on_either_side_keeps_its_state_and_gains_the_attempts(
     assert other.claim(RUN, provenance={}) == 4
 
 
+@pytest.mark.slow
 def test_import_keeps_faults_and_storage_but_not_drivers(store, take, other, make, there):
     make.save(store, "s", make.runs(2))
     with store.driving("/far/runs"):
@@ -431,6 +432,7 @@ def test_attempts_with_equal_start_times_are_distinguished_by_provenance(
     assert not take().changed
 
 
+@pytest.mark.slow
 def test_importing_an_older_archive_after_a_newer_one_changes_nothing(
     store, url, other, elsewhere, make, there, tmp_path
 ):
@@ -523,6 +525,7 @@ def test_the_same_spec_text_with_other_overrides_is_another_spec(
     assert other.stored_spec("s").overrides == []
 
 
+@pytest.mark.slow
 def test_a_sweep_can_be_imported_under_another_name(store, take, other, elsewhere, make):
     make.save(other, "s", [make.run(1)])
     make.save(store, "s", [make.run(2)])

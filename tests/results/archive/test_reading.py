@@ -84,6 +84,7 @@ def test_a_database_in_use_can_be_opened_as_an_archive(source, tmp_path, make):
             assert facts(archive)[1][3] == ("4", ["done"])
 
 
+@pytest.mark.slow
 def test_merging_a_database_into_itself_is_refused(source, tmp_path):
     path = tmp_path / "results.db"
     shutil.copy(source / "results.db", path)
@@ -157,6 +158,7 @@ def test_a_symlink_loop_is_refused_as_an_archive(tmp_path):
     refused(tmp_path / "one", "it cannot be read")
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_in_any_page_is_detected(path):
     sound = path.read_bytes()
     size = 4096

@@ -145,6 +145,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.slow
 def test_runs_of_each_spec_match_the_rows_of_its_published_table(name):
     rows, table = finished(name), published_table(planned(name)[1])
     comparison = compare(rows, table)
@@ -158,6 +159,7 @@ def test_runs_of_each_spec_match_the_rows_of_its_published_table(name):
 
 
 @pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.slow
 def test_shipped_specs_train_under_the_papers_conditions(name):
     comparison = compare(finished(name), published_table(planned(name)[1]))
     unknown = "how the paper's networks were trained is not known"

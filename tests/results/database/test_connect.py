@@ -283,6 +283,7 @@ def test_a_missing_postgres_database_is_named(postgres_url):
         Store.open(missing.render_as_string(hide_password=False))
 
 
+@pytest.mark.slow
 def test_a_sqlite_store_imports_no_heavy_library(sqlite_url):
     heavy = ("rich", "numpy", "pandas", "torch", "ray", "alembic", "psycopg", "scipy", "matplotlib")
     code = (

@@ -152,6 +152,7 @@ def test_unsupported_urls_are_refused_without_repeating_secrets(
 
 
 @given(passwords(encodable))
+@pytest.mark.slow
 def test_percent_encoded_passwords_of_any_characters_are_decoded(password):
     for url in (
         f"postgresql://user:{quote(password, safe='')}@host/db",
@@ -193,6 +194,7 @@ TEMPLATES = (
 
 @settings(max_examples=150, deadline=None)
 @given(template=st.sampled_from(TEMPLATES), password=passwords(around))
+@pytest.mark.slow
 def test_errors_about_unparsable_urls_never_repeat_a_password(nowhere, template, password):
     url = template.replace("{port}", str(nowhere)).replace("{}", password)
     for opener in (Store.open, Queries.open, migrations.current):

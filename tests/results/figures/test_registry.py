@@ -51,6 +51,7 @@ def test_every_figure_is_drawn_from_rows_that_have_what_it_needs(everything, nam
     assert figure.get_label() == FIGURES[name].title
 
 
+@pytest.mark.slow
 def test_possible_lists_exactly_the_figures_that_can_be_drawn(networks, everything):
     for rows, epochs, probes in [everything, (networks.runs(90, 91), [], []), ([], [], [])]:
         for name, reason in possible(rows, epochs, probes).items():
@@ -132,6 +133,7 @@ def test_listing_figures_needs_no_matplotlib_and_drawing_no_pyplot():
     assert found.stdout.split() == ["False", "False"]
 
 
+@pytest.mark.slow
 def test_no_figure_imports_pyplot():
     program = (
         "import sys; from results.figures import FIGURES;"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,6 +82,7 @@ def test_settings_with_equal_last_path_parts_are_named_in_full(networks):
     st.lists(st.tuples(st.text(max_size=40), st.text(max_size=40)), min_size=1, unique=True),
     st.floats(40, 120),
 )
+@pytest.mark.slow
 def test_group_labels_are_distinct_and_fit_the_limit(names, limit):
     base = {
         "depth": 20,

@@ -113,6 +113,7 @@ def test_a_run_is_found_by_a_prefix_of_its_id(store, queries, make):
             queries.run_detail(bad)
 
 
+@pytest.mark.slow
 def test_status_lists_the_faults_of_each_run_and_the_drivers(
     store, queries, make, url, monkeypatch
 ):

@@ -84,6 +84,7 @@ def test_a_reader_sees_only_whole_transactions_of_a_concurrent_writer(store, url
     assert set(reads) == {40}
 
 
+@pytest.mark.slow
 def test_a_store_works_while_a_reader_prevents_wal_mode(sqlite_url, make):
     with Store.open(sqlite_url) as store:
         make.save(store, "s", make.runs(2))
@@ -257,6 +258,7 @@ def test_a_read_only_database_file_can_be_read(sqlite_url, tmp_path, make):
     assert "check your rights" in error
 
 
+@pytest.mark.slow
 def test_a_killed_stores_files_can_be_read_without_write_permission(left_in_wal_mode, tmp_path):
     states, names, error = read_and_write(left_in_wal_mode, tmp_path)
     assert (states, names) == ("['running', 'queued']", "['s']")

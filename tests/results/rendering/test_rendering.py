@@ -598,6 +598,7 @@ def assert_complete(latex: str, columns: int) -> None:
     assert len(spec[1]) == columns
 
 
+@pytest.mark.slow
 def test_hostile_names_are_rendered_verbatim_in_pivot_tables(make):
     """As metrics, values and headers at once."""
     rows = [

@@ -198,6 +198,7 @@ def test_retry_of_an_unknown_sweep_or_run_changes_nothing(store, make, content):
     assert content() == before
 
 
+@pytest.mark.slow
 def test_ten_thousand_runs_are_saved_in_few_statements(store, make):
     runs = make.runs(10_000)
     statements = []

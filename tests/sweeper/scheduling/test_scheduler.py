@@ -331,6 +331,7 @@ def test_a_hung_run_is_retried(lab: Laboratory) -> None:
     assert [(a["state"], a["fault"]) for a in history] == [("lost", "hung"), ("done", None)]
 
 
+@pytest.mark.slow
 def test_short_runs_are_bundled_on_one_slot(lab: Laboratory) -> None:
     assert lab.run(SPEC.replace("[0, 1, 2, 3]", str(list(range(20))))).trained == 20
     assert lab.submitted[0] == 1  # before anything is measured
@@ -396,6 +397,7 @@ def test_a_missing_dataset_or_plugin_stops_the_sweep_without_failing_runs(
     assert lab.run().trained == 3
 
 
+@pytest.mark.slow
 def test_sigterm_ends_the_sweep_after_the_current_epoch(lab: Laboratory) -> None:
     stop = StopRequest(grace=60)
 
@@ -539,6 +541,7 @@ def test_a_damaged_result_is_not_adopted(lab: Laboratory) -> None:
     assert (summary.adopted, summary.trained) == (0, 4)
 
 
+@pytest.mark.slow
 def test_an_outcome_of_a_fenced_off_attempt_changes_nothing(lab: Laboratory) -> None:
     taken: list[str] = []
 
@@ -629,6 +632,7 @@ def test_a_second_driver_of_a_sqlite_file_is_refused(lab: Laboratory) -> None:
     assert "pid" in refused[0]
 
 
+@pytest.mark.slow
 def test_evaluations_added_later_need_no_training(lab: Laboratory) -> None:
     text = SPEC.replace("trainer: fake_trainers:quick\n", "").replace("[0, 1, 2, 3]", "[0, 1]")
     text = text.replace("dataset: digits", "dataset: {name: digits, subset: 128}")

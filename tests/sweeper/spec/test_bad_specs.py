@@ -102,6 +102,7 @@ def test_a_spec_error_is_one_line_and_writes_nothing(case, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.slow
 def test_a_missing_spec_error_lists_the_specs_in_its_folder(tmp_path):
     (tmp_path / "table3.yaml").write_text(BASE)
     done = _sweep("plan", "tabel3.yaml", folder=tmp_path)

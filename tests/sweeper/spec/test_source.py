@@ -187,6 +187,7 @@ def test_a_json_surrogate_pair_is_read_as_one_character():
     assert parse_spec('a: "\\ud83d\\ude00"\n', "s.yaml").data == {"a": "😀"}
 
 
+@pytest.mark.slow
 def test_the_number_of_spec_values_is_limited_while_reading():
     values = ", ".join(["1"] * (MOST_VALUES - 3))
     assert len(parse_spec(f"a: [{values}]\n", "s.yaml").data["a"]) == MOST_VALUES - 3

@@ -383,6 +383,7 @@ def shuffled(value, rng: random.Random):
 
 @settings(max_examples=30, deadline=None)
 @given(grids(), st.randoms(use_true_random=False))
+@pytest.mark.slow
 def test_run_ids_do_not_depend_on_the_order_of_axes_values_or_keys(grid, rng):
     data = spec_data(grid, training={"epochs": 3, "optimizer": {"momentum": 0.5, "lr": 0.3}})
     other = shuffled(data, rng)
@@ -394,6 +395,7 @@ def test_run_ids_do_not_depend_on_the_order_of_axes_values_or_keys(grid, rng):
 
 @settings(max_examples=15, deadline=None)
 @given(grids(), st.sampled_from([(), ("training.epochs=2",), ("seed=[5, 6]", "precision=bf16")]))
+@pytest.mark.slow
 def test_expanding_and_saving_a_spec_again_adds_nothing(grid, overrides):
     evaluations = [{"noise": "gaussian", "std": 0.1}]
     first = spec_from_text(dump(spec_data(grid, evaluations=evaluations)), "s.yaml", overrides)

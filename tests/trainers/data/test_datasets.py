@@ -94,6 +94,7 @@ class TestDigits:
         assert test.images.shape == (500, 1, 8, 8)
         assert set(train.labels.tolist()) == set(test.labels.tolist()) == set(range(10))
 
+    @pytest.mark.slow
     def test_every_digits_image_is_in_one_part_once(self, tmp_path):
         from sklearn.datasets import load_digits
 
@@ -137,6 +138,7 @@ def assert_constants_match(name, train):
 @pytest.mark.skipif(
     not DEBIAN_FASHION_MNIST.is_dir(), reason="Debian's dataset-fashion-mnist is not installed"
 )
+@pytest.mark.slow
 def test_the_real_fashion_mnist_has_the_stated_facts(tmp_path):
     train, test = load("fashion_mnist", tmp_path)
     assert train.images.shape == (60_000, 1, 28, 28)

@@ -307,6 +307,7 @@ class TestRuns:
     )
 
     @pytest.mark.parametrize("changes", [{}, {"precision": "bf16"}], ids=["fp32", "bf16"])
+    @pytest.mark.slow
     def test_attacks_on_stored_weights_match_those_of_the_run(self, small, tmp_path, changes):
         config = small(training={"epochs": 2, "batch_size": 64}, **changes)
         folder = open_folder(tmp_path)
@@ -323,6 +324,7 @@ class TestRuns:
         alone = run(config, data_dir=NO_DATA)
         assert alone["weights_sha256"] == result["weights_sha256"]
 
+    @pytest.mark.slow
     def test_more_pgd_steps_do_not_raise_the_accuracy(self, small, tmp_path):
         config = small(dataset="digits", training={"epochs": 4, "batch_size": 64})
         folder = open_folder(tmp_path)

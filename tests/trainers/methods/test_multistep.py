@@ -99,6 +99,7 @@ near_a_boundary = st.builds(
 @example(Fraction(1, 3))
 @example(Fraction(-1) + Fraction(1, 10**7))
 @example(Fraction(1, 3) - Fraction(1, 10**7))
+@pytest.mark.slow
 def test_zero_stability_follows_theorem_2_up_to_its_boundary(lambda_: Fraction) -> None:
     # At -1 the roots are 1, -1, 0: simple. At 1/3, 1 is a triple root.
     stable = lambda_ < -1 or lambda_ > Fraction(1, 3) or lambda_ == -1

@@ -101,6 +101,7 @@ def networks(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=20, deadline=None)
 @given(networks())
+@pytest.mark.slow
 def test_dynamical_networks_use_every_parameter(arguments: dict[str, Any]) -> None:
     network = build(**arguments)
     logits = network(noise(2, arguments["channels"], 9, 9))
@@ -250,6 +251,7 @@ def test_dynamical_resnet_runs_in_bf16_and_channels_last(options: dict[str, Any]
     assert (rounded.float() - exact).norm() < 0.1 * exact.norm()
 
 
+@pytest.mark.slow
 def test_dynamical_resnet_compiles_to_one_graph() -> None:
     network = build(depth=18, width=2, batch_norm=False).eval()
     images = noise(2, 3, 8, 8)

@@ -128,6 +128,7 @@ def networks(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=15, deadline=None)
 @given(networks())
+@pytest.mark.slow
 def test_newton_resnets_use_every_parameter(arguments: dict[str, Any]) -> None:
     network = build(**arguments)
     logits = network(noise(2, arguments["channels"], 8, 8))
@@ -526,6 +527,7 @@ def test_newton_resnet_initialisation_is_he_normal_by_fan_out() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"activation": "none", "tanh": "always"}])
+@pytest.mark.slow
 def test_newton_resnet_compiles_to_one_graph(options: dict[str, Any]) -> None:
     network = build(blocks=[1, 1], width=2, initial_alpha=0.5, **options)
     images = noise(4, 3, 8, 8)

@@ -411,6 +411,7 @@ def test_revnet_states_have_the_width_and_resolution_of_their_stage(
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.slow
 def test_a_continued_revnet_run_is_bit_identical(
     small: Small, tmp_path: Path, precision: str
 ) -> None:

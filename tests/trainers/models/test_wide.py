@@ -151,6 +151,7 @@ def networks(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=20, deadline=None)
 @given(networks())
+@pytest.mark.slow
 def test_wide_networks_have_the_planned_parameters_and_use_all(
     arguments: dict[str, Any],
 ) -> None:
@@ -416,6 +417,7 @@ def test_wide_networks_run_in_bf16_and_channels_last(scheme: Scheme | None) -> N
     assert (rounded.float() - exact).norm() < 0.1 * exact.norm()
 
 
+@pytest.mark.slow
 def test_wide_network_compiles_to_one_graph() -> None:
     network = build("preact_resnet", {"lambda": 1}, depth=18, width=2).eval()
     images = noise(2, 3, 8, 8)
@@ -433,6 +435,7 @@ def test_wide_network_compiles_to_one_graph() -> None:
     ],
     ids=["preact_resnet", "tm_resnet_wide"],
 )
+@pytest.mark.slow
 def test_a_continued_wide_network_run_is_bit_identical(
     small: Small, tmp_path: Path, model: dict[str, Any], precision: str
 ) -> None:

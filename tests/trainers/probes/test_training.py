@@ -148,6 +148,7 @@ def test_a_diverged_network_has_null_probe_values(small: Small, precision: str) 
     assert any(row["value"] is None for row in rows if row["probe"] == "principal_angles")
 
 
+@pytest.mark.slow
 def test_time_spent_in_probes_is_not_counted_for_the_epoch(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:

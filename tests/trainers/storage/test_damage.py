@@ -108,6 +108,7 @@ def damages(path: Path, other: Path) -> dict[str, Damage]:
     }
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_detected_and_the_older_one_used(
     config: dict[str, Any], stopped: Path, of_another_run: Path, tmp_path: Path
 ) -> None:

@@ -435,6 +435,7 @@ def test_an_outage_of_a_real_object_store_is_survived(store: ObjectStore) -> Non
     assert failing.read("b") == b"2"
 
 
+@pytest.mark.slow
 def test_writing_to_a_missing_bucket_is_an_error(store: ObjectStore) -> None:
     folder = open_folder("s3://no-such-bucket/runs")
     assert folder.names() == []

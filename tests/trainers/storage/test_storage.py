@@ -18,7 +18,8 @@ from object_store import BUCKET, ObjectStore, object_store
 from trainers.storage import Folder, open_folder
 from trainers.storage.local import LocalFolder
 
-KINDS = ("path", "file://", "memory://", f"{FILE_SERVER}://", "s3://")
+S3 = pytest.param("s3://", marks=pytest.mark.slow)  # starts a server
+KINDS = ("path", "file://", "memory://", f"{FILE_SERVER}://", S3)
 
 Open = Callable[[], Folder]
 

@@ -92,6 +92,7 @@ def test_a_continued_run_is_bit_identical_under_other_options(
 
 
 @pytest.mark.parametrize("stops", [[1], [3], [1, 2]], ids=str)
+@pytest.mark.slow
 def test_a_run_continued_from_an_object_store_is_bit_identical(
     small: Small,
     plain: dict[str, Any],

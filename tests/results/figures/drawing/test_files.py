@@ -36,6 +36,7 @@ def test_svg_files_keep_text_as_text(figure, tmp_path):
     assert "1.00, 0.33, 0.33" in texts
 
 
+@pytest.mark.slow
 def test_pdf_files_embed_truetype_fonts(figure, tmp_path):
     save(figure, tmp_path / "a.pdf")
     content = (tmp_path / "a.pdf").read_bytes()

@@ -151,6 +151,7 @@ def test_figure_texts_do_not_overlap_with_long_settings_and_metrics(networks, sh
     check(figure, shown(figure))
 
 
+@pytest.mark.slow
 def test_figure_text_is_7_or_8_points(networks, shown):
     rows = lambdas(networks, 12)
     data = (rows, networks.epochs(rows), probed(networks, rows))

@@ -10,6 +10,7 @@ LIMITS = st.floats(20, 200)
 
 
 @given(st.text())
+@pytest.mark.slow
 def test_drawable_text_is_one_line_without_missing_glyphs(text):
     shown = drawable(text)
     assert "\n" not in shown
@@ -46,6 +47,7 @@ def test_a_shortened_text_fits_and_keeps_both_ends(text, limit):
 
 
 @given(st.lists(st.text(st.characters(codec="ascii", categories=["L"]), min_size=1)), LIMITS)
+@pytest.mark.slow
 def test_wrapped_lines_fit_and_keep_every_word_that_fits(words, limit):
     lines = wrap(" ".join(words), limit)
     assert all(width(line) <= limit for line in lines)

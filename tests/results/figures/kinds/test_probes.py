@@ -62,6 +62,7 @@ def test_one_epoch_suffices_by_layer_and_single_values_are_left_out(networks, sa
         draw("probes", rows, [], single)
 
 
+@pytest.mark.slow
 def test_parts_of_a_quantity_are_drawn_if_chosen(networks, said):
     rows = networks.runs(90)
     part = networks.probes(rows, quantity="within[3]")
