@@ -3,7 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Versions to install; `make install CONSTRAINTS=` takes the newest.
 CONSTRAINTS ?= constraints.txt
-PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile
+# Tests that start Ray, or kill something, wait a third of their time.
+PYTEST := $(BIN)/pytest --dist loadfile --numprocesses
 
 # Else each process of a test session compiles the tests anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -27,15 +28,15 @@ quickstart: install   ## train 30 small networks on handwritten digits and repor
 	$(BIN)/sweep report quickstart --group-by zero_stable,root_moduli
 	$(BIN)/sweep report quickstart --group-by zero_stable
 
-test: lint   ## lint, then the whole test suite, two files at a time
-	$(PYTEST)
+test: lint   ## lint, then the whole test suite, three files at a time
+	$(PYTEST) 3
 
 test-fast: install   ## the tests that need no Ray, Postgres or compiler, and no patience
-	CXX=/dev/null $(PYTEST) -m 'not (ray or postgres or compile or faults or slow)'
+	CXX=/dev/null $(PYTEST) 2 -m 'not (ray or postgres or compile or faults or slow)'
 
 coverage: install   ## the whole test suite, and which lines and branches of the packages it reaches
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/coverage run -m pytest --dist loadfile --numprocesses 3
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -43,6 +43,8 @@ def pytest_configure() -> None:
             os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
+_MARKERS_OF_LONG_TESTS = {"ray", "compile", "faults", "slow"}
+
 # What was green once stays green until something changes. HYPOTHESIS_PROFILE=search looks for
 # examples that no run before has seen. No test fails because the machine is busy.
 _PATIENT: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
@@ -59,6 +61,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(marker)
         if item.path.is_relative_to(TESTS / "faults"):
             item.add_marker("faults")
+    # Files that take long come first, so that no process ends long after the others.
+    long = {
+        item.path
+        for item in items
+        if _MARKERS_OF_LONG_TESTS & {m.name for m in item.iter_markers()}
+    }
+    items.sort(key=lambda item: item.path not in long)
 
 
 def pytest_collection_finish() -> None:
