@@ -81,11 +81,11 @@ def submit(executor: Executor, task: Task) -> None:
     executor.submit([task])
 
 
-def fill(executor: Any, folder: Path, trainer: str) -> int:
+def fill(executor: Any, folder: Path, trainer: str, slots: int = 2) -> int:
     """Puts a task on every slot; how many there are."""
     count = 1
     if type(executor).__name__ == "RayExecutor":
-        count = 2
+        count = slots
         while len(executor.process_ids()) < count:
             assert executor.wait(5) == []
     for seed in range(count):
@@ -314,13 +314,15 @@ def test_slots_reuse_their_worker_process(ray_executor: Any, tmp_path: Path) -> 
 @pytest.mark.ray
 def test_tasks_without_heartbeat_are_killed_as_hung(tmp_path: Path) -> None:
     """Whether their trainer hangs, or their process was stopped; others go on."""
-    options = replace(A_QUARTER_CORE, most_slots=3, hung_seconds=6.0)
+    options = replace(A_QUARTER_CORE, most_slots=3, hung_seconds=10.0)
     with EXECUTORS["ray"].start(options) as started:
+        # So that no worker still imports torch, which takes seconds where others need the cores.
+        wait_for(started, fill(started, tmp_path, "quick", slots=3))
         suspended = make_task(tmp_path, "paced", epochs=1000)
         submit(started, suspended)
         (pid,) = [worker.pid for worker in started._workers if worker.tasks]  # type: ignore[attr-defined]
         os.kill(pid, signal.SIGSTOP)
-        hanging, healthy = make_task(tmp_path, "hangs_always"), make_task(tmp_path, "paced", 1, 150)
+        hanging, healthy = make_task(tmp_path, "hangs_always"), make_task(tmp_path, "paced", 1, 250)
         submit(started, hanging)
         submit(started, healthy)
         outcomes = {outcome.task.run_id: outcome for outcome in wait_for(started, 3)}
