@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
 from results.json_values import leaves
 from trainers.config.run import RunConfig
@@ -59,6 +59,5 @@ def _what_varies(part: str, distinct: Mapping[int, Any]) -> dict[int, Settings]:
 
 
 def _flat(part: str, value: Any) -> Settings:
-    if isinstance(value, BaseModel):
-        value = value.model_dump(mode="json", exclude_none=True)
-    return {} if value is None else leaves({part: value})
+    plain = to_jsonable_python(value, exclude_none=True)
+    return {} if plain is None else leaves({part: plain})

@@ -6,7 +6,12 @@ import csv
 import io
 import json
 import os
+import shutil
+import signal
+import socket
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +20,8 @@ import pytest
 import databases
 from command_line import PROGRAM, sweep, sweep_process
 from results.run_columns import RUN_KEYS
+from results.store.store import Store
+from sweeper.scheduling.progress import Progress
 
 SPEC = """
 name: tiny
@@ -224,6 +231,16 @@ def test_set_overrides_the_spec_and_resume_remembers_it(tmp_path: Path) -> None:
         (["resume", "nowhere"], 2, "unknown sweep 'nowhere'"),
         (["retry", "nowhere"], 2, "unknown sweep 'nowhere'"),
         (["run", "specs/nowhere.yaml"], 2, "no such file"),
+        (["report", "--gap", "--group-by", "depth"], 2, "--test and --gap are tables of their own"),
+        (["report", "--test", "depth", "--gap"], 2, "--test and --gap are tables of their own"),
+        (["report", "--html", "page.html", "--format", "csv"], 2, "--html FILE writes a page"),
+        (["cancel"], 2, "cancel what? Name a sweep, or runs with --run RUN"),
+        (
+            ["plot", "tiny", "roots", "--output", "/dev/null"],
+            2,
+            "/dev/null cannot be written: File exists",
+        ),
+        (["status", "--home", "~no_such_user/x"], 2, "~no_such_user/x is no path"),
         (["report", "--nonsense"], 2, "--nonsense"),
         (["nonsense"], 2, "nonsense"),
     ],
@@ -231,7 +248,7 @@ def test_set_overrides_the_spec_and_resume_remembers_it(tmp_path: Path) -> None:
 def test_invalid_arguments_are_named_in_the_error(
     home: Path, arguments: list[str], code: int, message: str
 ) -> None:
-    where = [] if arguments[0] == "nonsense" else ["--home", str(home)]
+    where = [] if {"nonsense", "--home"} & {*arguments} else ["--home", str(home)]
     before = databases.content(f"sqlite:///{home}/sweep.db")
     done = sweep(*arguments, *where)
     assert done.exit_code == code, done.stderr
@@ -308,6 +325,172 @@ def test_run_exits_with_1_on_failed_evaluations(home: Path, tmp_path: Path) -> N
     assert done.exit_code == 1
     assert "8 finished runs could not be evaluated" in done.stderr
     assert "no stored weights" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--ray-address", "ray://head:10001"], "ray://head:10001: Ray Client is not supported"),
+        (["--ray-address", "head:6379", "--ray-dashboard"], "a cluster's head starts its own"),
+        (["--storage", "nowhere://runs"], "--storage: "),
+    ],
+)
+def test_run_refuses_a_place_it_cannot_use_before_writing(
+    home: Path, tmp_path: Path, options: list[str], message: str
+) -> None:
+    new = tmp_path / "new"
+    done = sweep("run", str(home.parent / "tiny.yaml"), "--home", str(new), *options)
+    assert done.exit_code == 2, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+    assert not new.exists()
+
+
+def test_a_relative_storage_is_a_folder_of_the_current_one(home: Path, tmp_path: Path) -> None:
+    done = sweep(
+        "run", str(home.parent / "tiny.yaml"), "--home", "new", "--executor", "inline",
+        "--storage", "kept", folder=tmp_path,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    stored = {row["run_id"] for row in ask(home, "plan", str(home.parent / "tiny.yaml"))}
+    assert stored <= {path.name for path in (tmp_path / "kept").iterdir()}
+    assert not (tmp_path / "new" / "runs").exists()
+
+
+def test_control_c_ends_a_command_with_one_word(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("results.analysis.reports.report", interrupt)
+    done = sweep("report", "tiny", "--home", str(home))
+    assert (done.exit_code, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
+def test_control_c_after_the_last_run_says_how_to_go_on(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Store, "counts", interrupt)
+    done = sweep(
+        "run", str(home.parent / "tiny.yaml"), "--home", str(tmp_path), "--executor", "inline"
+    )
+    assert done.exit_code == 130
+    assert "sweep resume tiny" in done.stderr.splitlines()[-1]
+
+
+def test_sigterm_ends_the_wait_for_a_locked_database(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    def terminate(sentence: str) -> None:
+        said.append(sentence)
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("results.database.sqlite.BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("sweeper.commands.execution.say", terminate)
+    with closing(sqlite3.connect(tmp_path / "sweep.db")) as other:
+
+        def lock() -> Progress:
+            other.execute("BEGIN IMMEDIATE")
+            return Progress(io.StringIO())
+
+        monkeypatch.setattr("sweeper.scheduling.progress.make_progress", lock)
+        done = sweep(
+            "run", str(home.parent / "tiny.yaml"), "--home", str(tmp_path), "--executor", "inline"
+        )
+    assert done.exit_code == 130
+    assert "sweep resume tiny" in done.stderr.splitlines()[-1]
+    assert len(said) == 1
+    assert f"{tmp_path}/sweep.db" in said[0]
+
+
+def test_plan_shows_the_settings_that_vary(tmp_path: Path) -> None:
+    spec = tmp_path / "varied.yaml"
+    spec.write_text(
+        "model: zerosnet\ndepth: 8\ndataset: digits\n"
+        "grid:\n"
+        "  training.optimizer.lr: [0.1, 0.05]\n"
+        "  probes: [[], [{probe: condition_numbers, every: 2}]]\n"
+    )
+    rows = ask(tmp_path, "plan", str(spec))
+    probe = {"probe": "condition_numbers", "every": 2}
+    assert rows[1]["settings"] == {"probes": [probe], "training.optimizer.lr": 0.1}
+    table = sweep("plan", str(spec), "--home", str(tmp_path), "--format", "csv").stdout
+    assert [row["settings"] for row in csv.DictReader(io.StringIO(table))] == [
+        "lr 0.1",
+        "probes [probe condition_numbers, every 2], lr 0.1",
+        "lr 0.05",
+        "probes [probe condition_numbers, every 2], lr 0.05",
+    ]
+
+
+def test_show_writes_its_page_to_a_file(home: Path, tmp_path: Path) -> None:
+    run_id = ask(home, "plan", str(home.parent / "tiny.yaml"))[0]["run_id"]
+    where = (run_id, "--home", str(home))
+    done = sweep("show", *where, "--output", str(tmp_path / "page.txt"))
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert (tmp_path / "page.txt").read_text() == sweep("show", *where).stdout
+
+
+def test_plot_says_that_it_leaves_out_too_many_probe_values(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("results.figures.probe_rows.MOST_VALUES", -1)
+    done = sweep("plot", "tiny", "--home", str(home), "--output", str(tmp_path))
+    assert done.exit_code == 0, done.stderr
+    assert done.stderr.startswith("probes are left out: these runs have 0 values of them")
+
+
+def test_import_renames_each_of_several_sweeps(home: Path, tmp_path: Path) -> None:
+    both, archive = shutil.copytree(home, tmp_path / "both"), str(tmp_path / "archive")
+    second = tmp_path / "second.yaml"
+    second.write_text(SPEC.replace("name: tiny", "name: second"))
+    where = ("--home", str(both))
+    assert sweep("run", str(second), *where, "--executor", "inline").exit_code == 0
+    assert sweep("export", "--output", archive, *where).exit_code == 0
+    new = ("--home", str(tmp_path / "new"))
+    refused = sweep("import", archive, "--as", "first", *new)
+    assert refused.exit_code == 2
+    assert "--as 'first': the archive has the sweeps" in refused.stderr
+    assert "write OLD=NEW" in refused.stderr
+    assert not (tmp_path / "new").exists()
+    done = sweep("import", archive, "--as", "tiny=first", "--as", "second=third", *new)
+    assert done.exit_code == 0, done.stderr
+    assert {status["sweep"] for status in ask(tmp_path / "new", "status")} == {"first", "third"}
+
+
+def test_status_names_drivers_and_the_first_20_faults(tmp_path: Path) -> None:
+    seeds = SPEC.replace("seed: [0, 1]", f"seed: {list(range(6))}")
+    (tmp_path / "lost.yaml").write_text(seeds.replace("quick", "loses_its_dataset"))
+    where = ("--home", str(tmp_path / "home"))
+    run = sweep("run", str(tmp_path / "lost.yaml"), *where, "--executor", "inline")
+    assert run.exit_code == 3
+    database = f"sqlite:///{tmp_path}/home/sweep.db"
+    with Store.open(database, create=False) as store, store.driving("/runs", "sweep run"):
+        ids = [run.run_id for run in store.pending("tiny")]
+        for run_id, attempt in store.claim_all(ids, provenance={}).items():
+            where_it_ran = {"host": "node-1"}
+            store.release(
+                run_id, attempt, "lost", "signal 9", fault="worker_lost", provenance=where_it_ran
+            )
+        again = store.claim(ids[0], provenance={})
+        assert again is not None
+        store.release(ids[0], again, "lost", None, fault="worker_lost")
+        store.claim_all(ids[:2], provenance={})
+        said = sweep("status", *where).stderr.splitlines()
+    assert said[0] == f"driver {os.getpid()} on {socket.gethostname()}: 2 runs"
+    assert said[1].startswith(f"worker lost 2 times: {ids[0]} (")
+    assert said[1].endswith(": no reason given")
+    assert said[2].startswith("worker lost once: ")
+    assert said[2].endswith(" on node-1: signal 9")
+    # 24 runs, one of which was also stopped.
+    assert len(said) == 1 + 20 + 1
+    assert said[-1] == "... and 5 more: sweep status --format json"
 
 
 @pytest.mark.parametrize("option", [("--ray-address", "somewhere:1"), ("--ray-dashboard",)])
