@@ -140,10 +140,6 @@ def resolve(point: Point) -> RunConfig:
         return RunConfig.model_validate(_with_known_parts(point.data))
     except ValidationError as error:
         raise explain(error, RunConfig, point.data, relocate=point.place) from None
-    except ArithmeticError:
-        raise ConfigError(
-            point.place(("scheme",)), "scheme: a coefficient is beyond the range of 64-bit numbers"
-        ) from None
 
 
 _PARTS: dict[str, Callable[[Any], BaseModel]] = {
@@ -159,7 +155,7 @@ def _with_known_parts(data: dict[str, Any]) -> dict[str, Any]:
     for name in _PARTS.keys() & data.keys():
         if data[name] is not None:
             # Validating the whole config reports what is wrong with a part.
-            with suppress(ValueError, ArithmeticError):
+            with suppress(ValueError):
                 parts[name] = _part(name, json.dumps(data[name]))
     return parts
 

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -70,14 +70,12 @@ class SpecSource:
     name: str
     text: str
     data: dict[str, Any]
-    places: dict[SpecPath, Place] = field(default_factory=dict)
+    places: dict[SpecPath, Place]
 
     def place(self, path: SpecPath) -> Place:
         """Where the value at `path` stands, or the nearest one above it that is in the file."""
-        for length in range(len(path), -1, -1):
-            if path[:length] in self.places:
-                return self.places[path[:length]]
-        return Place(self.name)
+        lengths = range(len(path), -1, -1)  # the empty path is the whole file
+        return next(self.places[path[:n]] for n in lengths if path[:n] in self.places)
 
     @contextmanager
     def placing_errors(self) -> Iterator[None]:
@@ -197,9 +195,6 @@ def _compose(text: str, name: str) -> Node | None:
             _place_after(text[: error.position], name),
             f"not valid YAML: {text[error.position]!r} is not a character of YAML; remove it",
         ) from None
-    except YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise refusal(Place(name, 1, 1), f"not valid YAML: {problem}") from None
     return node
 
 

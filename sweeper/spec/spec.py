@@ -181,8 +181,6 @@ def _evaluations(given: list[dict[str, Any]]) -> tuple[EvaluationConfig, ...]:
             raise explain(error, known, entry, prefix=path) from None
         except (UnknownNameError, PluginError) as error:
             raise ConfigError((*path, key), str(error)) from None
-        except ValueError as error:
-            raise ConfigError(path, str(error)) from None
         if evaluation.evaluation_id in evaluations:
             raise ConfigError(path, f"evaluation {evaluation.name} is listed twice; keep one")
         evaluations[evaluation.evaluation_id] = evaluation

@@ -148,6 +148,27 @@ def test_a_bug_is_not_reported_as_database_damage(home, monkeypatch):
         sweep("report", f"--home={home}")
 
 
+def test_an_error_after_the_database_is_gone_names_the_database(home, monkeypatch):
+    def fails(*_, **__):
+        (home / "sweep.db").unlink()
+        raise KeyError("of what is gone")
+
+    monkeypatch.setattr("results.analysis.reports.report", fails)
+    said = sweep("report", f"--home={home}")
+    assert said.exit_code == 3
+    assert said.stderr.startswith("error: there is no database")
+
+
+def test_a_bug_of_a_command_without_a_home_is_shown(monkeypatch):
+    def fails(*_, **__):
+        raise KeyError("ours")
+
+    monkeypatch.setattr("sweeper.commands.options._used", None)
+    monkeypatch.setattr("sweeper.spec.shipped.shipped_specs", fails)
+    with pytest.raises(KeyError, match="ours"):
+        sweep("specs")
+
+
 def test_an_archive_with_a_hostile_sweep_name_needs_a_new_name(home, tmp_path):
     archive = tmp_path / "archive"
     assert sweep("export", f"--output={archive}", f"--home={home}").exit_code == 0

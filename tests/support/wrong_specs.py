@@ -46,6 +46,11 @@ MISTAKES: dict[str, Wrong] = {
         (4, 3),
         ["unknown model 'zerosnt'"],
     ),
+    "options on an axis, but no model": (
+        "dataset: digits\ngrid: {model.width: [4, 8]}\n",
+        (1, 1),
+        ["{'width': 4} is not a model"],
+    ),
     "no model": ("depth: 20\ndataset: digits\n", (1, 1), ["names no model", "model: zerosnet"]),
     "no dataset": ("model: zerosnet\ndepth: 20\n", (1, 1), ["names no dataset", "cifar10"]),
     "no depth": ("dataset: digits\nmodel: zerosnet\n", (2, 1), ["depth is missing"]),

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from sweep_plugins import UnknownNameError
 from trainers.config.job import TrainingJob, TrainingResult
 from trainers.errors import CheckpointError
-from trainers.run import evaluate_stored, main, read_result, run, store_result
+from trainers.run import _git_commit, evaluate_stored, main, read_result, run, store_result
 from trainers.storage import open_folder
 
 Small = Callable[..., dict[str, Any]]
@@ -276,3 +276,12 @@ def test_python_m_trainers_exits_with_2_on_a_missing_trainer(
     config = tmp_path / "config.json"
     config.write_text(json.dumps(small(trainer=trainer)))
     assert main([str(config)]) == 2
+
+
+@pytest.mark.parametrize(("variable", "commit"), [("abc123", "abc123"), ("", None)])
+def test_without_git_the_commit_is_the_one_of_the_environment(
+    variable: str, commit: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setenv("SWEEP_GIT_COMMIT", variable)
+    assert _git_commit.__wrapped__() == commit

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ import pytest
 
 from sweep_plugins import UnknownNameError
 from sweeper.errors import ResourceError
-from sweeper.executors import EXECUTORS, Executor, ExecutorOptions
+from sweeper.executors import EXECUTORS, Executor, ExecutorOptions, ray_connection
 from sweeper.executors.worker import (
     SENTINELS,
     Finished,
+    Heartbeat,
     Lost,
     LostInBundle,
     MachineFault,
@@ -28,6 +30,7 @@ from sweeper.executors.worker import (
 )
 from sweeper.spec.spec import Resources
 from trainers.config.run import RunConfig
+from trainers.errors import TrainingStopped
 
 NOISE = {"noise": "gaussian", "std": 0.1}
 # Small enough that all executors of this file find room in one Ray, on two cores.
@@ -379,3 +382,54 @@ def test_slots_never_span_two_nodes(
 def test_gpu_fractions_that_ray_refuses_are_refused_in_the_spec(gpus: float) -> None:
     with pytest.raises(ValueError, match="GPU"):
         Resources(gpus=gpus)
+
+
+def test_signals_wait_until_ray_has_started_or_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    arrived: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: arrived.append(number))
+    try:
+        with ray_connection.signals_deferred():
+            signal.raise_signal(signal.SIGTERM)
+            assert arrived == []
+        assert arrived == [signal.SIGTERM]
+        # Only the main thread may set handlers, and only it is interrupted by them.
+        with ThreadPoolExecutor() as pool:
+            assert pool.submit(_raise_deferred).result() is None
+        assert arrived == [signal.SIGTERM] * 2
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _raise_deferred() -> None:
+    with ray_connection.signals_deferred():
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ImportError("no aiohttp"), r"pip install 'ray\[default\]'"),
+        (RuntimeError("no\n  room"), "on this machine: no room; --executor inline does without"),
+    ],
+)
+def test_a_local_ray_that_cannot_start_is_a_resource_error(
+    error: Exception, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(**_: Any) -> None:
+        assert os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0"
+        raise error
+
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "1")
+    monkeypatch.setattr("ray.init", fails)
+    with pytest.raises(ResourceError, match=message):
+        ray_connection.connect(None, dashboard=True)
+    assert os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "1"
+
+
+def test_a_task_that_waits_says_for_what_until_it_is_asked_to_stop() -> None:
+    heartbeat = Heartbeat()
+    heartbeat.wait("the storage is away")
+    assert (heartbeat.count, heartbeat.note) == (1, "the storage is away")
+    heartbeat.stop = True
+    with pytest.raises(TrainingStopped):
+        heartbeat.wait("the storage is still away")

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import io
 import signal
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
-from results.errors import DriverBusyError
+from results.errors import DatabaseError, DriverBusyError
 from results.queries.queries import Queries
+from results.records import Renewal
 from results.store.store import Store
+from saved_specs import save_spec
 from sweeper.errors import Interrupted, ResourceError
 from sweeper.executors import Executor, ExecutorOptions
 from sweeper.executors.inline import InlineExecutor
@@ -39,6 +43,7 @@ from sweeper.spec.spec import Resources, spec_from_text
 from trainers.errors import StorageError
 from trainers.run import run as train_one
 from trainers.storage import open_folder
+from waiting import wait_until
 
 SPEC = """
 name: small
@@ -715,3 +720,170 @@ def test_a_result_stored_before_the_worker_was_lost_is_kept(lab: Laboratory) -> 
     summary = lab.run(before=finish_and_vanish)
     assert (summary.adopted, summary.trained) == (4, 0)
     assert [row["attempts"] for row in lab.rows()] == [1] * 4
+
+
+def test_outcomes_that_arrive_together_are_each_stored_once(
+    lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = WatchedExecutor.wait
+
+    def wait_for_all(self: WatchedExecutor, timeout: float) -> list[Outcome]:
+        outcomes = wait(self, timeout)
+        while self._tasks:
+            outcomes += wait(self, timeout)
+        return outcomes
+
+    def lose_last(task: Task) -> Outcome | None:
+        in_bundle = lab.submitted[-1] > 1 and len(lab.ran) == sum(lab.submitted)
+        return LostInBundle(task, "signal 9") if in_bundle else None
+
+    monkeypatch.setattr(WatchedExecutor, "wait", wait_for_all)
+    summary = lab.run(SPEC.replace("[0, 1, 2, 3]", str(list(range(12)))), before=lose_last)
+    assert max(lab.submitted) > 1
+    assert (summary.trained, summary.failed) == (12, 0)
+
+
+def test_a_result_stored_before_its_bundle_was_lost_is_kept(lab: Laboratory) -> None:
+    def finish_and_vanish(task: Task) -> Outcome | None:
+        execute(task, Heartbeat())
+        return LostInBundle(task, "signal 9")
+
+    summary = lab.run(before=finish_and_vanish)
+    assert (summary.adopted, summary.trained) == (4, 0)
+    assert [row["attempts"] for row in lab.rows()] == [1] * 4
+
+
+def test_an_evaluation_lost_with_its_bundle_is_done_again(lab: Laboratory) -> None:
+    def lose_first(task: Task) -> Outcome | None:
+        return LostInBundle(task, "signal 9") if len(lab.ran) == 1 else None
+
+    text = SPEC.replace("[0, 1, 2, 3]", "[0]").replace("trainer: fake_trainers:quick\n", "")
+    text = text.replace("dataset: digits", "dataset: {name: digits, subset: 128}")
+    lab.run(text)
+    more = lab.run(text + "  - {noise: constant, value: 0.3}\n", before=lose_first)
+    assert (more.evaluated, more.unmeasured) == (1, 0)
+    assert [task.attempt for task in lab.ran] == [None, None]
+    assert [row["attempts"] for row in lab.rows()] == [1]
+
+
+def test_a_malformed_result_of_a_lost_worker_is_not_adopted(lab: Laboratory) -> None:
+    def finish_and_vanish(task: Task) -> Outcome | None:
+        execute(task, Heartbeat())
+        return Lost(task, "killed after its last word")
+
+    # The fake training accuracy is 51 and the seed.
+    text = SPEC.replace("[0, 1, 2, 3]", "[48, 50]") + "faults: {worker_lost: {attempts: 1}}"
+    summary = lab.run(text, before=finish_and_vanish)
+    assert (summary.adopted, summary.failed) == (1, 1)
+    assert lab.states() == ["done", "failed"]
+
+
+def test_a_run_whose_storage_went_with_its_driver_is_trained_again(lab: Laboratory) -> None:
+    with pytest.raises(Interrupted):
+        lab.run(before=lambda task: (_ for _ in ()).throw(KeyboardInterrupt))
+    with Store.open(lab.home.database) as store, store.driving("/dev/null/runs"):
+        run_id = store.pending("small")[0].run_id
+        store.claim(run_id, provenance={})
+    assert lab.run().trained == 4
+    last, done = lab.detail(run_id)["attempt_history"][-2:]
+    assert (last["state"], last["fault"], done["state"]) == ("lost", "driver_lost", "done")
+
+
+def test_checkpoints_that_a_finished_attempt_left_are_removed(lab: Laboratory) -> None:
+    def leave_checkpoint(task: Task) -> Outcome | None:
+        assert task.attempt is not None
+        folder = lab.folder(task.run_id, task.attempt)
+        folder.mkdir(parents=True)
+        (folder / "checkpoint-1.pt").touch()
+        (folder / ".checkpoint-2.pt.x1y2.tmp").touch()
+        return None
+
+    lab.run(before=leave_checkpoint)
+    for task in lab.ran:
+        assert task.attempt is not None
+        left = {path.name for path in lab.folder(task.run_id, task.attempt).iterdir()}
+        assert "result.json" in left
+        assert not [name for name in left if "checkpoint" in name]
+
+
+def test_a_signal_ends_the_wait_for_an_unreachable_storage(lab: Laboratory) -> None:
+    run_id = _die_with_a_run_claimed(lab)
+    attempt = len(lab.detail(run_id)["attempt_history"])
+    folder = lab.folder(run_id, attempt)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_text("a file where the attempt's folder was")
+    stop = StopRequest(grace=0)
+    stop.asked = True
+    with pytest.raises(Interrupted, match="sweep resume small"):
+        lab.run(stop=stop)
+    assert f"{folder}/result.json" in lab.log.getvalue()
+    assert lab.detail(run_id)["state"] == "running"
+
+
+def _extend_while_it_runs(lab: Laboratory) -> Before:
+    """As a driver on another machine does: the sweep has a run more than this one's spec."""
+
+    def extend(task: Task) -> Outcome | None:
+        if len(lab.ran) == 1:
+            with Store.open(lab.home.database) as other:
+                more = SPEC.replace("[0, 1, 2, 3]", "[0, 1, 2, 3, 4]")
+                assert save_spec(other, spec_from_text(more, "small.yaml")).added == 1
+        return None
+
+    return extend
+
+
+def test_a_run_that_another_driver_adds_is_trained_too(lab: Laboratory) -> None:
+    assert lab.run(before=_extend_while_it_runs(lab)).trained == 5
+    assert lab.states() == ["done"] * 5
+
+
+def test_a_damaged_config_that_another_driver_added_stops_the_sweep(lab: Laboratory) -> None:
+    extend = _extend_while_it_runs(lab)
+
+    def extend_and_damage(task: Task) -> Outcome | None:
+        extend(task)
+        with closing(sqlite3.connect(lab.home.folder / "sweep.db")) as database, database:
+            triggers = database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+            for (name,) in triggers.fetchall():
+                database.execute(f"DROP TRIGGER {name}")
+            database.execute("UPDATE runs SET config = '{}' WHERE seed = 4")
+        return None
+
+    with pytest.raises(ResourceError, match=r"database is damaged: the config of run .* invalid"):
+        lab.run(before=extend_and_damage)
+
+
+def test_the_lease_keeper_goes_on_when_the_database_is_back(
+    lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[Renewal] = []
+
+    def renew(*_: object) -> Renewal:
+        answers.append(Renewal(True, [("a", 1)]))
+        if len(answers) < 3:
+            raise DatabaseError("it is away")
+        return answers[-1]
+
+    monkeypatch.setattr("sweeper.scheduling.lease_keeper.RENEW_SECONDS", 0.001)
+    monkeypatch.setattr(Store, "renew", renew)
+    with Store.open(lab.home.database) as store, LeaseKeeper(store) as keeper:
+        keeper.add("a", 1)
+        assert wait_until(keeper.lost) == ["a"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_bug_in_the_lease_keeper_reaches_the_driver(
+    lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def renew(*_: object) -> Renewal:
+        raise KeyError("ours")
+
+    monkeypatch.setattr("sweeper.scheduling.lease_keeper.RENEW_SECONDS", 0.001)
+    monkeypatch.setattr(Store, "renew", renew)
+    with (
+        Store.open(lab.home.database) as store,
+        LeaseKeeper(store) as keeper,
+        pytest.raises(KeyError, match="ours"),
+    ):
+        wait_until(keeper.lost)

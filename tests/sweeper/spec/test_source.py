@@ -115,6 +115,14 @@ def test_spec_nesting_is_limited_exactly():
     assert at(error) == (2, 4 + brackets + 1)
 
 
+def test_spec_nesting_is_limited_once_aliases_are_expanded():
+    half = DEEPEST_NESTING // 2 + 1
+    nested = f"a: &a {'[' * half}1{']' * half}\n"
+    parse_spec(f"{nested}b: *a\n", "s.yaml")
+    error = refusal(f"{nested}b: {'[' * half}*a{']' * half}\n")
+    assert "nested too deeply" in str(error)
+
+
 @pytest.mark.parametrize("levels", [200, 1_000])
 def test_spec_nesting_beyond_pythons_recursion_limit_is_refused(levels):
     error = refusal(f"b: 1\na: {'[' * levels}{']' * levels}\n")

@@ -476,3 +476,15 @@ def test_auto_compiles_runs_longer_than_compilation(small: Small) -> None:
     # As it decides, so the run is called.
     short = RunConfig.model_validate({**small(), "compile": "auto"})
     assert short.run_id == run_id(small())
+
+
+def test_auto_refuses_a_network_that_cannot_be_counted(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> Any:
+        raise ValueError("no such layer")
+
+    monkeypatch.setattr("trainers.models.counting._known", {})
+    monkeypatch.setattr("trainers.models.building.measure", fails)
+    with pytest.raises(ValidationError, match=r"'zerosnet' cannot be built .*: no such layer"):
+        RunConfig.model_validate({**small(), "compile": "auto"})

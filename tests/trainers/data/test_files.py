@@ -349,6 +349,16 @@ class TestCifar:
         with pytest.raises(DatasetMissingError, match=f"{folder} is damaged .not yours"):
             find_cifar("cifar10", tmp_path, "CIFAR10")
 
+    def test_an_error_that_is_no_damage_of_cifar_files_is_passed_on(self, tmp_path, monkeypatch):
+        write_cifar(tmp_path, monkeypatch, "CIFAR10")
+
+        def fail(*_args, **_kwargs):
+            raise RuntimeError("not of the files")
+
+        monkeypatch.setattr(torchvision.datasets.CIFAR10, "__init__", fail)
+        with pytest.raises(RuntimeError, match="not of the files"):
+            find_cifar("cifar10", tmp_path, "CIFAR10")
+
     def test_only_cifar_files_with_the_published_md5_are_read(self, tmp_path):
         with pytest.MonkeyPatch.context() as patch:
             folder = write_cifar(tmp_path, patch, "CIFAR10")

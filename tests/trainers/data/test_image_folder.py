@@ -194,6 +194,12 @@ class TestDecoding:
         made = decode(self.encoded(image, tmp_path, ".jpg"), 8)
         assert made[:, 0, 0] == pytest.approx([255, 0, 0], abs=6)
 
+    def test_an_image_of_too_many_pixels_is_refused(self, tmp_path, monkeypatch):
+        encoded = self.encoded(Image.new("RGB", (9, 9)), tmp_path)
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)
+        with pytest.raises(ValueError, match=r"DecompressionBombError: Image size \(81 pixels"):
+            decode(encoded, 8)
+
     def test_images_of_more_than_8_bits_are_refused(self, tmp_path):
         image = Image.fromarray(np.full((9, 9), 40_000, dtype=np.uint16))
         with pytest.raises(ValueError, match="more than 8 bits"):

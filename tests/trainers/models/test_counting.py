@@ -261,3 +261,16 @@ def test_a_model_package_is_counted_again_after_any_file_is_edited(
     (package / "layers.py").write_text("WIDTH = 3\n")
     assert counting._code(named[1]) != before
     assert "plain_package" not in sys.modules
+
+
+@pytest.mark.parametrize("module", ["__main__", "of_no_file"])
+def test_a_builder_that_is_in_no_file_is_counted_in_each_process(
+    module: str, plain: Callable[[str], Architecture], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    architecture = plain(ONE_FILE)
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)  # as of a script
+    monkeypatch.setattr(architecture.builder, "__module__", module)
+    same = Architecture(options=architecture.options, builder=architecture.builder)
+    one, other = counting._code(architecture), counting._code(same)
+    assert one.startswith(f"{module}:Plain ")
+    assert one != other

@@ -14,10 +14,11 @@ from torch.nn import functional
 from small_networks import assert_gradients_reach_every_parameter, noise, parameters, scramble
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
-from trainers.models.coefficients import learned_coefficients
+from trainers.models.coefficients import Learned, learned_coefficients
 from trainers.models.counting import count
 from trainers.models.multistep.layout import multistep_layout
 from trainers.models.multistep.network import MultistepNetwork
+from trainers.models.network import StandardNetwork
 from trainers.rng import seeded_generator
 
 Scheme = dict[str, Any]
@@ -465,3 +466,17 @@ def test_multistep_networks_in_bf16_do_not_round_coefficients(trainable: bool) -
     assert new.dtype == torch.bfloat16
     assert torch.equal(new, (state.double() * 0.825).bfloat16())
     assert not torch.equal(new, state * torch.tensor(0.825).bfloat16())
+
+
+def test_learned_coefficients_that_do_not_say_what_they_are_name_their_class() -> None:
+    class Silent(Learned):
+        pass
+
+    with pytest.raises(AssertionError, match="Silent does not say what it learns"):
+        Silent().scheme()
+
+
+def test_a_standard_network_without_layers_cannot_be_built() -> None:
+    generator = torch.Generator()
+    with pytest.raises(NotImplementedError):
+        StandardNetwork(None, None, channels=3, classes=10, generator=generator)

@@ -179,6 +179,15 @@ def test_blocks_have_the_kappas_of_their_convolutions() -> None:
             assert value == (top / low if low else math.inf)
 
 
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_convolution_that_is_not_finite_has_no_condition_number(bad: float) -> None:
+    of = subject({"name": "preresnet", "depth": 8, "width": 4})
+    with torch.no_grad():
+        next(m for m in of.network.modules() if isinstance(m, nn.Conv2d)).weight[0, 0, 0, 0] = bad
+    values = measured("condition_numbers", of)
+    assert [layer for (_, layer), value in values.items() if math.isnan(value)] == ["stem"] * 3
+
+
 def test_convolutions_are_measured_at_the_size_that_enters_them() -> None:
     of = subject({"name": "preresnet", "depth": 8, "width": 2})
     with torch.no_grad():

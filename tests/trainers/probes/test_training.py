@@ -269,3 +269,4 @@ def test_a_network_without_learned_scheme_has_no_blocks(
     assert watched["blocks"] is None
     newton = {"name": "newton_resnet", "blocks": [1, 1], "width": 4}
     assert train(small(model=newton))["blocks"] is None
+    assert block_schemes(torch.nn.Linear(1, 1)) is None

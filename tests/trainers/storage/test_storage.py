@@ -247,6 +247,10 @@ def test_a_relative_storage_path_is_made_absolute(
     assert open_folder("~/runs").location == str(tmp_path / "home" / "runs")
 
 
+def test_a_folder_is_shown_with_its_kind_and_location(tmp_path: Path) -> None:
+    assert repr(open_folder(tmp_path)) == f"LocalFolder('{tmp_path}')"
+
+
 def test_a_file_url_is_a_folder_on_disk(tmp_path: Path) -> None:
     # Its files are then on the disk when a write returns, which fsspec's own would not be.
     for url in ((tmp_path / "with space").as_uri(), f"file://localhost{tmp_path}/with space"):

@@ -170,6 +170,7 @@ def test_the_newest_checkpoint_of_all_attempts_is_used(
 def test_discarding_checkpoints_keeps_the_weights(tmp_path: Path) -> None:
     checkpoints = stored(tmp_path, 1, 2)
     save_weights(open_folder(tmp_path), RUN, {"w": torch.ones(2)})
+    (tmp_path / ".checkpoint-3.pt.x1y2.tmp").touch()  # of a write that was killed
     checkpoints.discard()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["weights.pt", "weights.pt.sha256"]
 
@@ -293,6 +294,15 @@ def test_weights_come_from_the_first_folder_that_has_valid_ones(tmp_path: Path) 
     assert loaded.weights.keys() == weights.keys()
     assert all(torch.equal(loaded.weights[name], weights[name]) for name in weights)
     assert not loaded.diverged
+
+
+def test_weights_are_missing_only_if_every_folder_can_be_reached(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    away, here = open_folder(tmp_path / "file" / "run"), open_folder(tmp_path / "here")
+    with pytest.raises(StorageUnreachableError, match="Not a directory"):
+        load_weights([away, here], RUN)
+    save_weights(here, RUN, {"w": torch.ones(2)})
+    assert torch.equal(load_weights([away, here], RUN).weights["w"], torch.ones(2))
 
 
 def test_missing_weights_are_an_error_saying_where_and_why(tmp_path: Path) -> None:

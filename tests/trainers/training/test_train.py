@@ -345,6 +345,13 @@ def test_a_network_non_finite_after_its_last_step_has_diverged(small: Small) -> 
     assert result["diverged"] is True
 
 
+def test_a_run_diverges_in_the_epoch_that_makes_its_weights_infinite(small: Small) -> None:
+    optimizer = {"lr": 3e38, "weight_decay": 3e38}
+    result = train(small(training={"epochs": 3, "batch_size": 160, "optimizer": optimizer}))
+    assert math.isfinite(result["epochs"][0]["train_loss"])
+    assert (result["diverged_epoch"], len(result["epochs"])) == (1, 1)
+
+
 @pytest.mark.parametrize("scheme", [{"alpha": [1], "beta": 1, "trainable": True}])
 def test_a_diverged_run_with_learned_coefficients_is_a_valid_result(
     small: Small, tmp_path: Path, scheme: dict[str, Any]
