@@ -249,10 +249,6 @@ class PostgresDatabase(Database):
             raise self._explain(error.orig, lost=error.connection_invalidated) from None
         except psycopg.Error as error:
             raise self._explain(error, lost=False) from None
-        except OverflowError as error:
-            raise DatabaseError(
-                f"{self.shown} cannot hold a whole number beyond 64 bits: {error}"
-            ) from None
 
     def _explain(self, error: BaseException | None, *, lost: bool) -> DatabaseError:
         said = one_line(self._address.without_secrets(str(error)))

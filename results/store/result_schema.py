@@ -154,9 +154,7 @@ class _Reader:
                 return self.take(key, "true or false", null=null)
             case "text":
                 return self.take(key, "text", null=null)
-            case "numbers":
-                return self.finite_numbers(key)
-            case "list":
+            case _:
                 return finite(self.take(key, "a list", null=null))
 
     def of_block(self, column: RunColumn) -> Any:

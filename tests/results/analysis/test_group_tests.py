@@ -246,6 +246,18 @@ def test_mixed_depths_are_noted_and_compared_within_strata(networks):
     assert "--where 'depth=20'" in note
 
 
+def test_strata_measured_in_one_group_only_do_not_count_as_differences_within(networks):
+    rows = networks(False, [[90, 91]] * 2, depth=20) + networks(False, [[60, 61]] * 2, depth=56)
+    deep = networks(True, [[65, 66]] * 2, depth=56)
+    diverged = networks(True, [[None, None]] * 2, depth=20)
+    one = only(compare_groups(rows + diverged + deep, "zero_stable", ["test_accuracy"]))
+    assert (one["within"], one["strata"]) == (5, 1)
+    for row in deep:
+        row |= {"test_accuracy": None, "diverged": True}
+    none = only(compare_groups(rows + diverged + deep, "zero_stable", ["test_accuracy"]))
+    assert (none["within"], none["strata"]) == (None, None)
+
+
 def test_settings_confounded_with_the_groups_are_noted(networks):
     rows = networks(False, LOW, model="preresnet") + networks(True, HIGH)
     test = compare_groups(rows, "zero_stable")
@@ -397,6 +409,12 @@ def test_the_printed_table_shows_the_comparison_rounded(networks):
     }
     assert over_runs.keys() == over_networks.keys()
     assert over_runs["verdict"] == "-"
+
+
+def test_the_printed_table_has_no_difference_to_a_group_that_diverged(networks):
+    rows = networks(False, [[None] * 3] * 4) + networks(True, HIGH)
+    over_networks, _ = compare_groups(rows, "zero_stable", ["test_accuracy"]).table()
+    assert over_networks["difference [95 % CI]"] == "-"
 
 
 ACCURACIES = st.lists(

@@ -50,6 +50,8 @@ def test_welch_test_matches_a_hand_computation():
 
 def test_welch_test_survives_a_spread_whose_square_underflows():
     assert welch_test([1e-200, 2e-200], [3e-200, 5e-200]) is None
+    # The variance is more than 0 here, and its square is not.
+    assert welch_test([0.0, 2.6e-81, 5.2e-81], [0.0, 0.0, 0.0]) is None
 
 
 @given(SAMPLE, SAMPLE)

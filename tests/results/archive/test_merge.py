@@ -361,6 +361,10 @@ def test_an_evaluation_with_a_different_value_is_a_conflict(store, take, other, 
     assert conflict.evaluation_id == make.evaluation(1).evaluation_id
     (difference,) = conflict.differences
     assert (difference.column, difference.here, difference.archived) == ("accuracy", 40.0, 41.0)
+    assert merged.sentences()[-1] == (
+        f"evaluation {conflict.evaluation_id} of run {RUN} has another value here: accuracy 40.0"
+        " here, 41.0 in the archive"
+    )
     assert there.run_rows()[0]["evaluations"][0]["accuracy"] == 40.0
 
 
@@ -370,6 +374,7 @@ def test_one_run_id_with_two_configs_is_a_conflict(store, take, other, make, the
     make.finish(store, make.run(1))
     merged = take()
     assert [conflict.kind for conflict in merged.conflicts] == ["config"]
+    assert merged.sentences()[-1] == (f"run {RUN} has another config here; its rows were left out")
     assert there.run_rows()[0]["state"] == "queued"
 
 
@@ -381,6 +386,10 @@ def test_one_evaluation_id_with_two_configs_is_a_conflict(store, take, other, ma
     merged = take()
     (conflict,) = merged.conflicts
     assert (conflict.kind, conflict.evaluation_id) == ("evaluation", evaluation.evaluation_id)
+    assert merged.sentences()[-1] == (
+        f"evaluation {evaluation.evaluation_id} is another one here: config {{'noise': 'other'}}"
+        " here, {'noise': 'gaussian', 'std': 0.1} in the archive"
+    )
     assert merged.counts["evaluations"].left_out == 1
     (row,) = there.run_rows()
     assert (row["state"], row["evaluations"][0]["accuracy"]) == ("done", None)
@@ -394,6 +403,9 @@ def test_import_leaves_a_run_that_is_running_here_to_its_driver(store, take, oth
     make.finish(store, make.run(1))
     merged = take()
     assert [conflict.kind for conflict in merged.conflicts] == ["running"]
+    assert merged.sentences()[-1] == (
+        f"run {RUN} is running here, and was left alone: import again when it has ended"
+    )
     assert merged.counts["epochs"].left_out == 2
     assert databases.running(other) == [(RUN, 1)]
     assert other.release(RUN, 1, "interrupted", None)

@@ -810,6 +810,24 @@ def test_wrong_roots_or_stability_disagree_with_zerosnet_table_10():
     )
 
 
+def test_runs_without_roots_do_not_agree_with_printed_ones():
+    rows = queued("quickstart")
+    for row in rows:
+        row["root_moduli"] = None
+    compared = compare(rows, published_table("zerosnet/table10")).compared
+    agreeing = [row.published.label for row in compared if row.state == "compared" and row.within]
+    assert agreeing == []
+
+
+def test_a_metric_that_no_run_has_is_not_comparable():
+    rows = finished("comparison_table4")
+    for row in rows:
+        del row["test_accuracy"]
+    found = line(compare(rows, published_table("zerosnet/table4")), "ResNet, 32 layers, CIFAR-100")
+    assert (found.state, found.ours) == ("not comparable", None)
+    assert "runs have no test_accuracy" in found.note
+
+
 # --- output -------------------------------------------------------------------------------------
 
 

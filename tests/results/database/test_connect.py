@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import make_url
 
 import databases
-from results.errors import DatabaseError, NoDatabaseError
+from results.database.postgres_lock import _TAKE_SCHEMA
+from results.errors import DatabaseError, DriverBusyError, NoDatabaseError
 from results.queries.queries import Queries
 from results.schema import revisions
 from results.store.store import Store
@@ -177,6 +178,25 @@ def test_closing_a_store_while_a_reader_is_open_checkpoints_the_wal(sqlite_url, 
     assert {path.name for path in tmp_path.iterdir()} == {"results.db", "results.db.write.lock"}
 
 
+def test_closing_a_store_whose_file_was_deleted_makes_no_new_one(sqlite_url, tmp_path):
+    store = Store.open(sqlite_url)
+    (tmp_path / "results.db").unlink()
+    store.close()
+    assert not (tmp_path / "results.db").exists()
+
+
+def test_a_reader_of_a_locked_file_is_told_of_the_lock_and_not_of_a_killed_program(
+    sqlite_url, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("results.database.sqlite.BUSY_SECONDS", 0.05)
+    Store.open(sqlite_url).close()
+    monkeypatch.setattr("results.database.sqlite.os.access", lambda path, mode: False)
+    with closing(sqlite3.connect(tmp_path / "results.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(DatabaseError, match=r"locked for 0\.05 s"):
+            Queries.open(sqlite_url)
+
+
 def test_a_locked_database_is_an_error_saying_it_is_locked(sqlite_url, make, monkeypatch):
     monkeypatch.setattr("results.database.sqlite.BUSY_SECONDS", 0.05)
     with (
@@ -281,6 +301,23 @@ def test_a_missing_postgres_database_is_named(postgres_url):
     missing = make_url(postgres_url).set(database="no_such_lab")
     with pytest.raises(DatabaseError, match='database "no_such_lab" does not exist'):
         Store.open(missing.render_as_string(hide_password=False))
+
+
+def test_what_postgres_says_of_a_changed_table_is_passed_on(postgres_url, plain_postgres):
+    Store.open(postgres_url).close()
+    with Queries.open(postgres_url) as queries:
+        with plain_postgres.begin() as connection:
+            connection.exec_driver_sql("DROP TABLE sweep_specs CASCADE")
+        with pytest.raises(DatabaseError, match=r"Postgres says .*sweep_specs.* does not exist"):
+            queries.spec_rows([])
+
+
+def test_a_postgres_lock_held_by_no_driver_is_reported_without_a_name(postgres_url, plain_postgres):
+    with Store.open(postgres_url) as store, plain_postgres.connect() as other:
+        assert other.execute(_TAKE_SCHEMA).scalar_one()
+        said = "a process that has not yet said its name"
+        with pytest.raises(DriverBusyError, match=said), store.driving():
+            pytest.fail("two drivers")
 
 
 @pytest.mark.slow

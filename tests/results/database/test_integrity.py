@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import itertools
+import sqlite3
 from contextlib import closing
 
 import pytest
 from sqlalchemy import text
 
 from results.database.connect import connect
-from results.database.integrity import find_corruption
+from results.database.integrity import corruptions, find_corruption
+from results.store.store import Store
 
 
 @pytest.fixture
@@ -43,3 +46,12 @@ def test_corruption_that_violates_no_constraint_is_found(filled, url, plain, sta
     with plain.begin() as connection:
         connection.execute(text(statement))
     assert str(found(url)).startswith(says)
+
+
+def test_every_missing_table_is_found(sqlite_url, tmp_path):
+    Store.open(sqlite_url).close()
+    with closing(sqlite3.connect(tmp_path / "results.db")) as connection:
+        connection.executescript("DROP TABLE probes; DROP TABLE blocks")
+    with closing(connect(sqlite_url, "read")) as database, database.reading() as view:
+        missing = set(itertools.islice(corruptions(view), 2))
+    assert missing == {"there is no table blocks", "there is no table probes"}

@@ -365,6 +365,13 @@ def test_a_retry_with_unknown_outcome_is_not_repeated_after_a_new_failure(
         assert [row["state"] for row in queries.run_rows(["s"])] == ["failed", "queued", "queued"]
 
 
+def test_tables_are_made_once_if_the_answer_to_their_commit_is_lost(proxy):
+    proxy.on("lose answer", COMMIT)
+    with Store.open(proxy.url) as opened:
+        assert databases.running(opened) == []
+    assert proxy.rules == []
+
+
 HOLD_COMMITS = (
     "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS"
     " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(77); RETURN NULL; END $$",

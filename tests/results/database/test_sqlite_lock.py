@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import signal
 import socket
@@ -218,3 +220,46 @@ def test_a_lock_file_that_cannot_be_created_is_reported(sqlite_url, tmp_path):
         said = r"driver\.lock cannot be opened"
         with pytest.raises(DatabaseError, match=said), store.driving():
             pytest.fail("no lock")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]"])
+def test_a_holder_that_has_not_written_its_name_is_unknown_to_others(store, tmp_path, content):
+    lock = tmp_path / "results.db.driver.lock"
+    lock.write_text(content)
+    with lock.open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        said = "another driver works on .*: a process that has not yet said its name; wait for it"
+        with pytest.raises(DriverBusyError, match=said), store.driving():
+            pytest.fail("two drivers")
+
+
+def test_a_holder_that_writes_its_name_a_moment_later_is_waited_for(store, tmp_path, monkeypatch):
+    lock = tmp_path / "results.db.driver.lock"
+    lock.touch()
+    name = '{"host": "node-1", "pid": 7}'
+    monkeypatch.setattr(
+        "results.database.sqlite_lock.time.sleep", lambda seconds: lock.write_text(name)
+    )
+    with lock.open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        said = "host node-1, pid 7; wait for it"
+        with pytest.raises(DriverBusyError, match=said), store.driving():
+            pytest.fail("two drivers")
+
+
+def test_a_lock_file_that_cannot_be_written_is_reported(store, tmp_path):
+    (tmp_path / "results.db.driver.lock").symlink_to("/dev/full")
+    said = r"driver\.lock cannot be written"
+    with pytest.raises(DatabaseError, match=said), store.driving():
+        pytest.fail("no lock")
+
+
+def test_a_file_system_without_locks_is_reported(store, monkeypatch):
+    def refuse(descriptor, operation):
+        if operation & fcntl.LOCK_EX:
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("results.database.sqlite_lock.fcntl.flock", refuse)
+    said = r"driver\.lock cannot be locked \(No locks available\): keep the database on a local"
+    with pytest.raises(DatabaseError, match=said), store.driving():
+        pytest.fail("no lock")

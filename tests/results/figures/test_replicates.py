@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from results.figures.data import select
 from results.figures.drawing.labels import common_text, facets, group_labels, scheme_axis_label
 from results.figures.drawing.text import width
-from results.figures.replicates import replicate_groups
+from results.figures.replicates import replicate_groups, sample
 
 
 def test_runs_differing_only_in_seed_are_one_replicate_group(networks):
@@ -21,6 +21,11 @@ def test_a_run_of_two_sweeps_counts_once(networks):
     rows = networks.runs(90, 91)
     (group,) = select([*rows, *rows], [], "test_accuracy").groups
     assert len(group.runs) == 2
+
+
+def test_a_sample_of_no_values_is_an_error():
+    with pytest.raises(ValueError, match="at least one value"):
+        sample([])
 
 
 def test_other_differences_split_replicate_groups_and_are_named(networks):

@@ -249,6 +249,13 @@ def test_provenance_groups_attempts_by_host_and_device(page, rows):
     assert "104" not in cells
 
 
+def test_an_attempt_that_is_running_has_no_end_in_the_html_report(rows):
+    running = attempt(1, rows[0]["run_id"], state="running", finished_at=None)
+    cells = Document(html_page(bare(runs=rows, attempts=[running]))).texts("td")
+    assert {"running", "1970-01-01 00:16:41 UTC"} <= set(cells)
+    assert "1970-01-01 00:33:20 UTC" not in cells
+
+
 def test_the_html_report_shows_spec_overrides_command_and_time(page):
     found = Document(html_page(page))
     assert "name: s\n\ngrid: {}\n" in found.texts("pre")

@@ -4,7 +4,7 @@ import math
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 import reference_report
 from results.errors import BadFilterError
@@ -149,6 +149,7 @@ magnitudes = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @given(magnitudes | st.integers(-(2**70), 2**70), st.floats(allow_nan=False) | st.integers(-30, 30))
+@example(1_499_999_999 * 5e-324, 1)
 def test_close_to_gives_the_bounds_of_equality(number, other):
     least, greatest = close_to(number)
     # A whole number of `other` is a number of floats away from one of the bounds.
@@ -157,6 +158,11 @@ def test_close_to_gives_the_bounds_of_equality(number, other):
             assert_same(number, math.nextafter(bound, math.inf if other > 0 else -math.inf))
         other = float(number) * (1 + other * 1e-10)
     assert_same(number, other)
+
+
+def test_a_whole_number_beyond_all_floats_equals_no_float():
+    assert not Filter("=", 0.5).accepts(10**400)
+    assert Filter("!=", 0.5).accepts(10**400)
 
 
 def assert_same(number, value):

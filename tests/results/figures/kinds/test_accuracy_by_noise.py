@@ -98,6 +98,12 @@ def test_evaluation_kinds_get_their_own_axis_if_they_have_a_level():
     assert noise_axis(attack | {"level": None}) is None
 
 
+@pytest.mark.parametrize("name", ["uniform", "uniform[0.3]", "uniform[low,high]"])
+def test_uniform_noise_whose_name_tells_no_interval_is_not_plotted(name):
+    evaluation = {"name": name, "kind": "uniform", "level": 0.3, "accuracy": 50.0}
+    assert noise_axis(evaluation) is None
+
+
 def test_attacks_with_other_settings_get_separate_axes():
     def axis(name):
         return noise_axis({"name": name, "kind": "pgd", "level": 0.1, "accuracy": 10.0})[0]

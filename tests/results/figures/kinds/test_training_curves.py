@@ -65,6 +65,29 @@ def test_networks_without_epochs_are_counted_in_the_note(networks, said):
     assert "networks without epochs left out (1)" in said(figure)
 
 
+def test_different_numbers_of_seeds_are_noted_as_a_range(networks, said):
+    rows = [*networks.runs(90, 92), *networks.runs(80, 82, 84, **UNSTABLE)]
+    figure = draw("training_curves", rows, networks.epochs(rows))
+    assert "least to greatest of 2 to 3 seeds" in said(figure)
+
+
+def test_a_network_whose_runs_all_diverged_has_no_mean_and_no_seeds(networks, said):
+    rows = networks.runs(None, None)
+    figure = draw("training_curves", rows, networks.epochs(rows))
+    (axes,) = figure.axes
+    assert not {"test", "training"} & {one.get_label() for one in axes.lines}
+    assert [one.get_label() for one in axes.lines].count("diverged") == 2
+    assert "no seeds" in said(figure)
+
+
+def test_training_curves_need_an_accuracy(networks):
+    rows = networks.runs(90)
+    epochs = [row | dict.fromkeys(("test_accuracy", "train_accuracy"))
+              for row in networks.epochs(rows)]  # fmt: skip
+    reason = possible(rows, epochs)["training_curves"]
+    assert reason == "no epoch of a done run has an accuracy"
+
+
 def test_training_curves_of_too_many_networks_are_refused(networks):
     rows = networks.grid(37, seeds=1)
     assert "37 networks" in possible(rows, networks.epochs(rows))["training_curves"]

@@ -1,0 +1,72 @@
+"""The page of a database: which sections its runs have, and when there is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from results.errors import PageTooLargeError
+from results.html_report.build import build_page
+
+
+@pytest.fixture
+def url(sqlite_url):
+    return sqlite_url
+
+
+@pytest.fixture
+def page(queries):
+    def build(pivoted=((), ()), metrics=None):
+        return build_page(queries, [], [], pivoted, None, [], metrics, "sweep report")
+
+    return build
+
+
+@pytest.fixture
+def filled(store, make):
+    make.save(store, "s", make.runs(2))
+    for run in make.runs(2):
+        make.finish(store, run, probes=[make.probe(epoch=0), make.probe()])
+    return store
+
+
+def test_a_page_of_more_runs_than_a_browser_shows_is_refused(filled, page, monkeypatch):
+    monkeypatch.setattr("results.html_report.build.MOST_RUNS", 1)
+    said = "--html lists every run, and these are 2; name a sweep, or use --where, .* at most 1"
+    with pytest.raises(PageTooLargeError, match=said):
+        page()
+    monkeypatch.setattr("results.html_report.build.MOST_RUNS", 2)
+    assert len(page().runs) == 2
+
+
+def test_a_page_can_have_a_pivot_table(filled, page):
+    (table, pivoted) = page((["model"], ["depth", "seed"])).sections[0].tables
+    assert table.caption == "By zero_stable, root_moduli, depth"
+    assert pivoted.caption == "model by depth, seed"
+    assert pivoted.data.row_values == (("zerosnet",),)
+    assert pivoted.data.column_values == ((32, 1), (32, 2))
+    assert pivoted.data.metrics == ("test_accuracy",)
+
+
+def test_a_page_of_unfinished_runs_has_no_figures(store, make, page):
+    make.save(store, "s", make.runs(2))
+    assert [section.heading for section in page().sections] == ["Report"]
+
+
+def test_a_page_says_that_more_probe_values_than_can_be_drawn_are_left_out(
+    filled, page, monkeypatch
+):
+    assert not any("left out" in line for line in page().sections[-1].text)
+    monkeypatch.setattr("results.figures.probe_rows.MOST_VALUES", 3)
+    figures = page().sections[-1]
+    assert figures.heading == "Figures"
+    assert figures.text[-1] == (
+        "Probes are left out: these runs have 4 values of them, and at most 3 are drawn; choose"
+        " runs with --where."
+    )
+
+
+def test_a_comparison_without_a_compared_row_is_left_out(store, make, page):
+    store.save_sweep(
+        "s", "name: s", "s.yaml", [], None, make.runs(1), [], published="newton/table9"
+    )
+    assert [section.heading for section in page().sections] == ["Report"]

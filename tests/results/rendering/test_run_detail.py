@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from results.rendering.run_detail import run_page
+
+RUN = f"{1:016x}"
+
+
+@pytest.fixture
+def url(sqlite_url):
+    return sqlite_url
+
+
+@pytest.fixture
+def page(store, queries, make):
+    """The page of a run with this result."""
+
+    def render(**result):
+        make.save(store, "s", [make.run(1)])
+        make.finish(store, make.run(1), **result)
+        return run_page(queries.run_detail(RUN)).splitlines()
+
+    return render
+
+
+def test_probes_of_many_layers_are_shown_by_their_range(page, make):
+    probes = [
+        make.probe(quantity, layer=f"block{layer}", value=value and value * layer)
+        for quantity, value in (("norm", 0.5), ("cosine", None))
+        for layer in range(1, 31)
+    ]
+    probes.append(make.probe("loss", layer="", value=2.0))
+    lines = [" ".join(line.split()) for line in page(probes=probes)]
+    assert "feature_norms norm 1 30 layers 0.5 to 15" in lines
+    assert "feature_norms cosine 1 30 layers -" in lines
+    assert "feature_norms loss 1 - 2" in lines
+    assert f"all of them: sweep show {RUN} --format json" in lines
+
+
+def test_probes_that_are_all_shown_refer_to_no_other_output(page, make):
+    lines = page(probes=[make.probe(layer="block1"), make.probe(layer="block2")])
+    assert "probes (of the last epoch; 2 values in all)" in lines
+    assert not any("all of them" in line for line in lines)
+
+
+def test_an_attempt_continued_from_a_checkpoint_says_at_which_epoch(page):
+    assert "  went on at epoch 2 from a checkpoint" in page(provenance={"first_epoch": 2})
+
+
+def test_an_attempt_from_the_start_mentions_no_checkpoint(page):
+    assert not any("checkpoint" in line for line in page(provenance={"first_epoch": 1}))
