@@ -365,11 +365,34 @@ def test_a_retry_with_unknown_outcome_is_not_repeated_after_a_new_failure(
         assert [row["state"] for row in queries.run_rows(["s"])] == ["failed", "queued", "queued"]
 
 
-def test_tables_are_made_once_if_the_answer_to_their_commit_is_lost(proxy):
-    proxy.on("lose answer", COMMIT)
+@pytest.mark.parametrize("fate", ["lose", "lose answer"])
+def test_tables_are_made_once_if_the_connection_is_lost_at_their_commit(proxy, fate):
+    proxy.on("pass", "CREATE TABLE")
+    proxy.on(fate, COMMIT)
     with Store.open(proxy.url) as opened:
         assert databases.running(opened) == []
     assert proxy.rules == []
+
+
+def test_a_commit_that_the_server_answered_is_not_asked_about(store, plain_postgres, make):
+    make.save(store, "s", make.runs(1))
+    with plain_postgres.begin() as connection:
+        for statement in (
+            "CREATE SEQUENCE tries",  # sequences are not rolled back
+            "CREATE FUNCTION fail_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " IF nextval('tries') = 1 THEN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END IF;"
+            " RETURN NULL; END $$",
+            "CREATE CONSTRAINT TRIGGER fail_once AFTER UPDATE ON runs"
+            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail_once()",
+        ):
+            connection.exec_driver_sql(statement)
+    tries = []
+
+    def change(connection):
+        tries.append(connection.execute(update(runs).values(created_at=0.0)).rowcount)
+
+    store._database.write(change, lambda connection: pytest.fail("it was in doubt"))
+    assert tries == [1, 1]
 
 
 HOLD_COMMITS = (
