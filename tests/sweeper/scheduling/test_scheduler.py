@@ -789,16 +789,16 @@ def test_a_run_whose_storage_went_with_its_driver_is_trained_again(lab: Laborato
     assert (last["state"], last["fault"], done["state"]) == ("lost", "driver_lost", "done")
 
 
-def test_checkpoints_that_a_finished_attempt_left_are_removed(lab: Laboratory) -> None:
-    def leave_checkpoint(task: Task) -> Outcome | None:
+def test_checkpoints_of_a_worker_killed_after_its_result_are_removed(lab: Laboratory) -> None:
+    def finish_and_leave_checkpoints(task: Task) -> Outcome | None:
         assert task.attempt is not None
+        execute(task, Heartbeat())
         folder = lab.folder(task.run_id, task.attempt)
-        folder.mkdir(parents=True)
         (folder / "checkpoint-1.pt").touch()
         (folder / ".checkpoint-2.pt.x1y2.tmp").touch()
-        return None
+        return Lost(task, "killed after its last word")
 
-    lab.run(before=leave_checkpoint)
+    assert lab.run(before=finish_and_leave_checkpoints).adopted == 4
     for task in lab.ran:
         assert task.attempt is not None
         left = {path.name for path in lab.folder(task.run_id, task.attempt).iterdir()}
