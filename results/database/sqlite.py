@@ -285,8 +285,6 @@ def foreign_errors(path: Path) -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise _error(path, error.orig) from error
-    except sqlite3.Error as error:
-        raise _error(path, error) from error
     except OverflowError as error:
         raise DatabaseError(f"{path} cannot hold a whole number beyond 64 bits: {error}") from error
 
