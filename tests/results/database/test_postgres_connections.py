@@ -15,8 +15,9 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 import archives
 import databases
 from results.archive.reading import open_archive
+from results.database.postgres_lock import _TAKE_SCHEMA
 from results.database.retry import RetryPolicy
-from results.errors import DatabaseError
+from results.errors import DatabaseError, DriverBusyError
 from results.queries.queries import Queries
 from results.schema.tables import drivers, metadata, runs, sweeps
 from results.store.store import Store
@@ -717,6 +718,16 @@ def test_advisory_locks_are_reacquired_after_a_server_outage(
         threading.Timer(0.2, proxy.come_up).start()
         assert store.commit(RUN, 1, make.result(RUN))
         assert locked_drivers(plain_postgres) == {store._driver.id}
+
+
+def test_a_driver_that_cannot_reacquire_its_lock_stops_and_says_why(store, plain_postgres, make):
+    make.save(store, "s", make.runs(2))
+    with plain_postgres.connect() as other, store.driving():
+        end_sessions(other, "application_name LIKE 'sweep driver%'")
+        wait_until(lambda: other.execute(_TAKE_SCHEMA).scalar_one())
+        with pytest.raises(DriverBusyError, match="another driver works on"):
+            store.claim(RUN, provenance={})
+    assert databases.running(store) == []
 
 
 def test_a_driver_fenced_off_while_disconnected_changes_nothing(
