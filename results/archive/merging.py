@@ -8,7 +8,7 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, insert, select, text, update
+from sqlalchemy import Connection, Table, bindparam, select, text, update
 
 from results.archive import merging_sweeps
 from results.archive.chosen import ARCHIVED
@@ -16,7 +16,7 @@ from results.archive.decisions import Decision, decide
 from results.archive.merged import Conflict, ConflictKind, Counts, Difference, Merged
 from results.archive.merging_sweeps import NAMED_AT_ONCE
 from results.archive.reading import Archive
-from results.database.dialects import is_one_of, rows_as_dicts
+from results.database.dialects import insert_rows, is_one_of, rows_as_dicts
 from results.records import Row
 from results.schema.tables import (
     OF_RESULTS,
@@ -228,7 +228,7 @@ class _Merging:
 
     def _insert(self, table: Table, rows: list[Row]) -> None:
         if rows:
-            self._connection.execute(insert(table), rows)
+            insert_rows(self._connection, table, rows)
             self.counts[table.name]["inserted"] += len(rows)
 
     def _update(self, table: Table, rows: list[Row]) -> None:

@@ -14,6 +14,7 @@ from results.archive.atomic import atomic_path
 from results.archive.chosen import ARCHIVED, Chosen
 from results.database import sqlite
 from results.database.connect import open_unchecked
+from results.database.dialects import insert_rows
 from results.database.integrity import corruptions
 from results.database.url import sqlite_url
 from results.errors import ArchiveError, DatabaseError
@@ -56,7 +57,7 @@ def export(
 
 def _insert(archive: Connection, table: Table, rows: list[Row]) -> None:
     try:
-        archive.execute(insert(table), rows)
+        insert_rows(archive, table, rows)
     except DBAPIError:
         raise
     except StatementError as error:  # before the database was asked

@@ -1,4 +1,4 @@
-"""Lists of any length in a query, each as one parameter."""
+"""What is said otherwise in each dialect, and what goes faster in one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,19 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Connection, Table, Text, column, func, literal, select
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    ColumnElement,
+    Connection,
+    Table,
+    Text,
+    column,
+    func,
+    insert,
+    literal,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -34,3 +46,15 @@ def upsert(connection: Connection, table: Table) -> Any:
     if connection.dialect.name == "postgresql":
         return postgres_insert(table)
     return sqlite_insert(table)
+
+
+def insert_rows(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Inserts rows that have the same columns each."""
+    converted = any(isinstance(column.type, JSON | Boolean) for column in table.columns)
+    if converted or connection.dialect.name != "sqlite":
+        connection.execute(insert(table), rows)
+    elif rows:
+        # SQLite takes every other value as it is, and SQLAlchemy's way there takes thrice as long.
+        names = ", ".join(rows[0])
+        places = ", ".join(f":{name}" for name in rows[0])
+        connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({places})", rows)

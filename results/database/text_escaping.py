@@ -27,10 +27,7 @@ def _escape(
 
 
 def _storable_values(row: Any) -> Any:
+    # Spelt out twice: an archive brings millions of values, and a call of each takes longest.
     if isinstance(row, dict):
-        return {name: _storable(value) for name, value in row.items()}
-    return tuple(_storable(value) for value in row)
-
-
-def _storable(value: Any) -> Any:
-    return storable(value) if isinstance(value, str) else value
+        return {name: storable(v) if isinstance(v, str) else v for name, v in row.items()}
+    return tuple([storable(v) if isinstance(v, str) else v for v in row])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, FiniteFloat
 from sqlalchemy import Column, Connection, Float, MetaData, String, Table, inspect
 
@@ -38,9 +41,17 @@ def content_sha256(connection: Connection) -> str:
     """The SHA-256 of every row of every table of a SQLite database, 64 hex digits."""
     found = hashlib.sha256()
     for table in metadata.sorted_tables:
+        found.update(table.name.encode())
         key = ", ".join(f'"{column.name}"' for column in table.primary_key)
         columns = ", ".join(f'"{column.name}"' for column in table.columns)
         rows = connection.exec_driver_sql(f'SELECT {columns} FROM "{table.name}" ORDER BY {key}')
         for part in rows.partitions(_ROWS_AT_ONCE):
-            found.update(json.dumps([table.name, *map(tuple, part)], default=repr).encode())
+            for column, values in zip(table.columns, zip(*part, strict=True), strict=True):
+                found.update(_bytes(column, values))
     return found.hexdigest()
+
+
+def _bytes(column: Column[Any], values: Sequence[Any]) -> bytes:
+    if isinstance(column.type, Float):  # most of a large archive, and slow to write in digits
+        return np.array(values, "<f8").tobytes()
+    return json.dumps(values, default=repr).encode()
