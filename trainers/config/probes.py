@@ -221,6 +221,8 @@ def parse_probe(data: Any) -> ProbeConfig:
         UnknownNameError: no such probe; the message has the nearest.
         ValueError: neither a name nor such a mapping.
     """
+    if isinstance(data, ProbeConfig):
+        return data
     if isinstance(data, str):
         data = {"probe": data}
     if not isinstance(data, dict) or not isinstance(data.get("probe"), str):

@@ -84,6 +84,8 @@ class RunConfig(Frozen):
     @field_validator("model", mode="before")
     @classmethod
     def _options_of_the_architecture(cls, data: Any) -> Any:
+        if isinstance(data, ModelOptions):
+            return data
         if not isinstance(data, dict) or not isinstance(data.get("name"), str):
             raise ValueError(f"{data!r} is not a model: give its name, or {{name: ...}}")
         return MODELS[data["name"]].options.model_validate(data)
