@@ -19,7 +19,7 @@ def seeded_generator(seed: int, purpose: str, epoch: int = 0) -> torch.Generator
     Args:
         seed: of the run.
         purpose: a short name without a slash, e.g. "crops".
-        epoch: for draws that are repeated in each epoch.
+        epoch: for draws that are other ones in each epoch.
 
     Raises:
         ValueError: `purpose` has a slash, which would let two keys be one.

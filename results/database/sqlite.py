@@ -191,7 +191,7 @@ def _engine(path: Path, mode: str, *, wal: bool = False) -> Engine:
     A transaction starts with BEGIN IMMEDIATE, because one that reads before it writes would
     otherwise fail as soon as another has written in between. The execution option `sqlite_begin`
     replaces that statement, and `sqlite_before` is run before it. With `wal` the file is put into
-    WAL mode, if no other process has the file open.
+    WAL mode, if nobody is using it at that moment.
     """
 
     def connect() -> sqlite3.Connection:

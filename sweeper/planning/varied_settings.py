@@ -60,4 +60,4 @@ def _what_varies(part: str, distinct: Mapping[int, Any]) -> dict[int, Settings]:
 
 def _flat(part: str, value: Any) -> Settings:
     plain = to_jsonable_python(value, exclude_none=True)
-    return {} if plain is None else leaves({part: plain})
+    return {path: at for path, at in leaves({part: plain}).items() if at is not None}

@@ -32,26 +32,34 @@ def measure(
 
     Multiply-adds are without the classifier's. The network is built on torch's meta device, which
     has shapes and no numbers; one that fails there, since it needs numbers while it is built or
-    evaluated, is built on the CPU.
+    evaluated, or operators that `MultiplyAdds` does not know, is built on the CPU, and counted by
+    torch itself.
 
     Args:
         size: pixels a side of an image.
     """
     # Imports a GPU compiler, which a worker has no use for: half a second.
+    from torch.utils.flop_counter import FlopCounterMode
+
     from trainers.models.multiply_adds import MultiplyAdds
 
-    def on(device: str) -> tuple[int, int]:
-        with torch.device(device):
-            image = {"channels": channels, "classes": classes}
-            network = build(builder, options, scheme, **image, generator=torch.Generator("cpu"))
-            network.eval()
-            counter = MultiplyAdds(apart=getattr(network, "classifier", None))
-            with torch.no_grad(), counter:
-                network(torch.zeros(1, channels, size, size))
-        trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
-        return trained, counter.total
+    def built() -> tuple[nn.Module, torch.Tensor]:
+        image = {"channels": channels, "classes": classes}
+        network = build(builder, options, scheme, **image, generator=torch.Generator("cpu"))
+        return network.eval(), torch.zeros(1, channels, size, size)
 
     try:
-        return on("meta")
+        with torch.device("meta"), torch.no_grad():
+            network, image = built()
+            with MultiplyAdds(apart=getattr(network, "classifier", None)) as counter:
+                network(image)
+        multiply_adds = counter.total
     except Exception:
-        return on("cpu")
+        with torch.device("cpu"), torch.no_grad():
+            network, image = built()
+            with FlopCounterMode(display=False) as by_torch:
+                network(image)
+        found = {name: sum(counts.values()) for name, counts in by_torch.get_flop_counts().items()}
+        apart = found.get(f"{type(network).__name__}.classifier", 0)
+        multiply_adds = (found.get("Global", 0) - apart) // 2
+    return sum(p.numel() for p in network.parameters() if p.requires_grad), multiply_adds

@@ -21,13 +21,13 @@ class MultiplyAdds(TorchDispatchMode):  # type: ignore[no-untyped-call]
     functions for the meta device take twice as long for a network as all else.
 
     Args:
-        apart: a module whose own operations do not count.
+        apart: a module whose own operations do not count; of anything else, all count.
     """
 
-    def __init__(self, apart: nn.Module | None = None) -> None:
+    def __init__(self, apart: object = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._operations = 0
-        if apart is not None:
+        if isinstance(apart, nn.Module):
             before: list[int] = []
             apart.register_forward_pre_hook(lambda *_: before.append(self._operations))
             apart.register_forward_hook(lambda *_: self._reset(before.pop()))

@@ -217,6 +217,44 @@ def test_a_network_that_calls_numpy_while_building_is_counted(
     assert count(architecture, options, None, **IMAGES) == count(same, options, None, **IMAGES)
 
 
+@pytest.mark.parametrize(
+    ("own", "other"),
+    [
+        (
+            "nn.Conv2d(channels, options.width, 1)\n",
+            "Either(nn.Conv2d(channels, options.width, 1))\n",
+        ),
+        (
+            "nn.Linear(options.width, classes)\n",
+            "torch.jit.script(nn.Linear(options.width, classes))\n",
+        ),
+    ],
+    ids=["a branch", "a script"],
+)
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_a_network_with_operators_of_a_higher_order_is_counted_by_torch(
+    plain: Callable[[str], Architecture], own: str, other: str
+) -> None:
+    either = """
+class Either(nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, images):
+        return torch.cond(images.sum() >= 0, self.layer, self.layer, (images,))
+
+
+class Plain"""
+    changed = ONE_FILE.replace(own, other).replace("\nclass Plain", either)
+    architecture = plain(
+        changed.replace("from torch import nn\n", "import torch\nfrom torch import nn\n")
+    )
+    same = plain(ONE_FILE)
+    options = architecture.options(name="plain", depth=2)
+    assert count(architecture, options, None, **IMAGES) == count(same, options, None, **IMAGES)
+
+
 def test_a_network_without_products_has_no_multiply_adds(
     plain: Callable[[str], Architecture],
 ) -> None:

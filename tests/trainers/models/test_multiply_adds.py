@@ -73,3 +73,10 @@ def test_counted_dtypes_match_torch():
 def test_mismatched_shapes_are_refused_while_counting(wrong):
     with torch.no_grad(), MultiplyAdds(), pytest.raises(RuntimeError):
         wrong()
+
+
+@pytest.mark.parametrize("apart", [len, "linear"])
+def test_what_is_no_module_cannot_be_apart(apart):
+    with torch.no_grad(), MultiplyAdds(apart=apart) as counter:
+        nn.Linear(3, 2)(torch.ones(1, 3))
+    assert counter.total == 6
