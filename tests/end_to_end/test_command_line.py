@@ -346,10 +346,13 @@ def test_run_refuses_a_place_it_cannot_use_before_writing(
     assert not new.exists()
 
 
-def test_a_relative_storage_is_a_folder_of_the_current_one(home: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("storage", ["kept", "~/kept"])
+def test_storage_is_relative_to_the_current_folder_or_that_of_the_user(
+    home: Path, tmp_path: Path, storage: str
+) -> None:
     done = sweep(
         "run", str(home.parent / "tiny.yaml"), "--home", "new", "--executor", "inline",
-        "--storage", "kept", folder=tmp_path,
+        "--storage", storage, folder=tmp_path, HOME=str(tmp_path),
     )  # fmt: skip
     assert done.exit_code == 0, done.stderr
     stored = {row["run_id"] for row in ask(home, "plan", str(home.parent / "tiny.yaml"))}
