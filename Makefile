@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Versions to install; `make install CONSTRAINTS=` takes the newest.
 CONSTRAINTS ?= constraints.txt
 # Tests that start Ray, or kill something, wait a third of their time.
-PYTEST := $(BIN)/pytest --dist loadfile --numprocesses
+PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --numprocesses
 
 # Else each process of a test session compiles the tests anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -36,7 +36,7 @@ test-fast: install   ## the tests that need no Ray, Postgres or compiler, and no
 
 coverage: install   ## the whole test suite, and which lines and branches of the packages it reaches
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --dist loadfile --numprocesses 3
+	$(BIN)/coverage run -m pytest --dist loadfile --no-loadscope-reorder --numprocesses 3
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 from collections.abc import Sequence
+from math import nan
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, FiniteFloat
 from sqlalchemy import Column, Connection, Float, MetaData, String, Table, inspect
 
@@ -53,5 +54,5 @@ def content_sha256(connection: Connection) -> str:
 
 def _bytes(column: Column[Any], values: Sequence[Any]) -> bytes:
     if isinstance(column.type, Float):  # most of a large archive, and slow to write in digits
-        return np.array(values, "<f8").tobytes()
+        return struct.pack(f"<{len(values)}d", *(nan if v is None else v for v in values))
     return json.dumps(values, default=repr).encode()
