@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Versions to install; `make install CONSTRAINTS=` takes the newest.
 CONSTRAINTS ?= constraints.txt
-# Tests that start Ray, or kill something, wait a third of their time.
+# In the order of tests/conftest.py: the files that take long come first.
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --numprocesses
 
 # Else each process of a test session compiles the tests anew.

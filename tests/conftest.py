@@ -33,7 +33,7 @@ MEMORY = Path("/dev/shm")
 
 
 def pytest_configure() -> None:
-    """Temporary folders are in memory where there is room: half of the time is fsync otherwise.
+    """Temporary folders are in memory where there is room, since fsync takes long on a disk.
 
     Tests end processes and never a machine, so what was written is there afterwards on either.
     """
@@ -71,7 +71,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    # Modules and tests stay to the end: without them each full collection is ten times shorter.
+    # Modules and tests stay to the end, so that no garbage collection need look at them.
     gc.collect()
     gc.freeze()
 

@@ -1,4 +1,4 @@
-"""What is said otherwise in each dialect, and what goes faster in one."""
+"""Statements that differ between SQLite and Postgres."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def insert_rows(connection: Connection, table: Table, rows: list[dict[str, Any]]
     if converted or connection.dialect.name != "sqlite":
         connection.execute(insert(table), rows)
     elif rows:
-        # SQLite takes every other value as it is, and SQLAlchemy's way there takes thrice as long.
+        # SQLite takes every other value as it is; SQLAlchemy would look at each on the way.
         names = ", ".join(rows[0])
         places = ", ".join(f":{name}" for name in rows[0])
         connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({places})", rows)

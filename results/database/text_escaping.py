@@ -27,7 +27,7 @@ def _escape(
 
 
 def _storable_values(row: Any) -> Any:
-    # Spelt out twice: an archive brings millions of values, and a call of each takes longest.
+    # Without a call for each value: an archive has millions.
     if isinstance(row, dict):
         return {name: storable(v) if isinstance(v, str) else v for name, v in row.items()}
     return tuple([storable(v) if isinstance(v, str) else v for v in row])

@@ -17,8 +17,8 @@ _ELEMENTWISE = frozenset({_ATEN.add.Tensor, _ATEN.mul.Tensor, _ATEN.relu.default
 class MultiplyAdds(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts while it is active, by the formulas of `torch.utils.flop_counter`.
 
-    What most layers do most often is not asked of torch, only the shape of it made: torch's own
-    functions for the meta device take twice as long for a network as all else.
+    Of elementwise operations and batch normalisation only the result's shape is made, without
+    torch's functions for the meta device: they are written in Python, and slow.
 
     Args:
         apart: a module whose own operations do not count; of anything else, all count.
