@@ -55,6 +55,6 @@ def insert_rows(connection: Connection, table: Table, rows: list[dict[str, Any]]
         connection.execute(insert(table), rows)
     elif rows:
         # SQLite takes every other value as it is; SQLAlchemy would look at each on the way.
-        names = ", ".join(rows[0])
+        names = ", ".join(f'"{name}"' for name in rows[0])
         places = ", ".join(f":{name}" for name in rows[0])
         connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({places})", rows)
