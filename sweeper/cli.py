@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import closing
+from functools import cache
 from typing import Any
 
 import typer
@@ -17,13 +19,40 @@ from sweeper.commands.output import say
 from sweeper.errors import Interrupted, ResourceError, SweepError, as_sweep_error
 
 
+class _BuiltOnDemand(Mapping[str, Any]):
+    """The commands. One that is not asked for is neither imported nor its options looked at."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in COMMANDS:
+            raise KeyError(name)
+        return _command(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+@cache
+def _command(name: str) -> Any:
+    return _build(name, COMMANDS.shipped(name)) if name in COMMANDS.own else _PluginCommand(name)
+
+
+def _build(name: str, command: Any) -> Any:
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    if isinstance(command, typer.Typer):
+        alone.add_typer(command, name=name)
+    else:
+        alone.command(name)(command)
+    return typer.main.get_group(alone).commands[name]
+
+
 class _Commands(typer.core.TyperGroup):
     """Runs a command; every known error becomes one message and its exit code."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        for name in COMMANDS.added():
-            self.commands.setdefault(name, _PluginCommand(name))
+        super().__init__(**{**settings, "commands": _BuiltOnDemand()})
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -63,17 +92,8 @@ class _PluginCommand(typer.core.TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], *rest: Any, **more: Any) -> Any:
         assert self.name is not None
-        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-        _add(alone, self.name, COMMANDS[self.name])
-        command = typer.main.get_group(alone).commands[self.name]
+        command = _build(self.name, COMMANDS[self.name])
         return command.make_context(info_name, args, *rest, **more)
-
-
-def _add(group: typer.Typer, name: str, command: Any) -> None:
-    if isinstance(command, typer.Typer):
-        group.add_typer(command, name=name)
-    else:
-        group.command(name)(command)
 
 
 def _damage() -> SweepError | None:
@@ -100,15 +120,16 @@ def _damage() -> SweepError | None:
 app = typer.Typer(
     name="sweep",
     cls=_Commands,
-    help="Train grids of multistep residual networks, anywhere Ray runs, and ask what they show.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
-for _name in COMMANDS.own:
-    _add(app, _name, COMMANDS.shipped(_name))
+
+@app.callback()
+def _sweep() -> None:
+    """Train grids of multistep residual networks, anywhere Ray runs, and ask what they show."""
 
 
 def main() -> None:
