@@ -1,6 +1,6 @@
 """Signals to real drivers: what was done is kept, and going on leads to the same bits.
 
-Through the console script, Ray and SQLite, with the real trainer on real images. What happens to
+Through the command line, Ray and SQLite, with the real trainer on real images. What happens to
 those who are killed without a word is tested in tests/faults.
 """
 

@@ -21,7 +21,10 @@ from figures import Figure, Times
 Executor = Literal["inline", "ray"]
 
 START_SECONDS: dict[Executor, float] = {"inline": 1.5, "ray": 6.0}
-"""About what a driver takes until its first run trains."""
+"""About what a console script takes until its first run trains."""
+
+WARM_START_SECONDS = 0.3
+"""About what a fork takes."""
 
 pytestmark = pytest.mark.timeout(3600)
 
@@ -42,13 +45,30 @@ class Deaths:
 
 
 def kill_often(
-    sweep: Sweep, home: Path, db: str, executor: Executor, kills: int, chance: random.Random
+    sweep: Sweep,
+    home: Path,
+    db: str,
+    executor: Executor,
+    kills: int,
+    chance: random.Random,
+    cold: bool,
 ) -> Deaths:
     """Kills the driver at `kills` random points, then lets it finish.
 
     Most points are epochs of the sweep, from the first to the last; every fifth is a moment of a
-    driver's start, where nothing trains yet.
+    driver's start, where nothing trains yet. `cold` starts console scripts, as users do.
     """
+    program = drivers.SWEEP if cold or executor == "ray" else None
+    start_seconds = START_SECONDS[executor] if program else WARM_START_SECONDS
+    start = partial(
+        Driver,
+        sweep.spec,
+        home,
+        db=db,
+        executor=executor,
+        slots=2 if executor == "ray" else None,
+        program=program,
+    )
     points: list[int | None] = [*chance.sample(range(sweep.all_epochs - sweep.epochs), kills)]
     points.sort()
     for number in range(2, kills, 5):
@@ -57,9 +77,9 @@ def kill_often(
     with ExitStack() as leftovers:
         before: Driver | None = None
         for point in points:
-            driver = leftovers.enter_context(start(sweep, home, db, executor))
+            driver = leftovers.enter_context(start())
             if point is None:
-                time.sleep(chance.uniform(0, START_SECONDS[executor]))
+                time.sleep(chance.uniform(0, start_seconds))
             else:
                 driver.wait_until(partial(has_passed, home, sweep, point))
                 time.sleep(chance.uniform(0, 0.06))
@@ -72,7 +92,7 @@ def kill_often(
             if before is not None:
                 before.clean_up()
             before = driver
-        last = leftovers.enter_context(start(sweep, home, db, executor))
+        last = leftovers.enter_context(start())
         last.finish(seconds=1200)
         note_relaunch(deaths, last)
     return deaths
@@ -80,11 +100,6 @@ def kill_often(
 
 def has_passed(home: Path, sweep: Sweep, point: int) -> bool:
     return drivers.progress(home, sweep) > point
-
-
-def start(sweep: Sweep, home: Path, db: str, executor: Executor) -> Driver:
-    slots = 2 if executor == "ray" else None
-    return Driver(sweep.spec, home, db=db, executor=executor, slots=slots)
 
 
 def note_relaunch(deaths: Deaths, driver: Driver) -> None:
@@ -103,9 +118,10 @@ def killed_and_finished(
     chance: random.Random,
     undisturbed: Undisturbed,
     figure: Figure,
+    cold: bool,
 ) -> None:
     expected = undisturbed(sweep)
-    deaths = kill_often(sweep, home, db, executor, kills, chance)
+    deaths = kill_often(sweep, home, db, executor, kills, chance, cold)
     found = drivers.facts(db)
     same = sum(found.get(run_id) == facts for run_id, facts in expected.items())
     figure(
@@ -135,7 +151,16 @@ def test_rerunning_the_command_continues_a_killed_drivers_sweep(
 ) -> None:
     sweep = drivers.write_spec(tmp_path, runs=times(6, 40), epochs=times(5, 20))
     killed_and_finished(
-        sweep, "inline", times(3, 50), home, db, database, chance, undisturbed, figure
+        sweep,
+        "inline",
+        times(3, 50),
+        home,
+        db,
+        database,
+        chance,
+        undisturbed,
+        figure,
+        cold=times(0, 1) == 1,
     )
 
 
@@ -153,7 +178,16 @@ def test_training_is_bit_identical_after_a_killed_driver(
         pytest.skip("the database makes no difference to bits; SWEEP_FAULTS=full tests it")
     sweep = drivers.write_spec(tmp_path, runs=times(2, 40), epochs=6, trainer=drivers.REAL)
     killed_and_finished(
-        sweep, "inline", times(2, 50), home, db, database, chance, undisturbed, figure
+        sweep,
+        "inline",
+        times(2, 50),
+        home,
+        db,
+        database,
+        chance,
+        undisturbed,
+        figure,
+        cold=times(0, 1) == 1,
     )
 
 
@@ -171,7 +205,9 @@ def test_workers_that_outlive_their_driver_change_nothing(
     if database == "postgres" and times(0, 1) == 0:
         pytest.skip("the database makes no difference to workers; SWEEP_FAULTS=full tests it")
     sweep = drivers.write_spec(tmp_path, runs=times(6, 40), epochs=times(10, 20))
-    killed_and_finished(sweep, "ray", times(1, 50), home, db, database, chance, undisturbed, figure)
+    killed_and_finished(
+        sweep, "ray", times(1, 50), home, db, database, chance, undisturbed, figure, cold=True
+    )
 
 
 def test_a_truncated_checkpoint_is_skipped(

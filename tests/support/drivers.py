@@ -18,6 +18,7 @@ import psutil
 
 from results.errors import NoDatabaseError, UnknownSweepError
 from results.queries.queries import Queries
+from warm_sweep import WarmSweep
 
 SWEEP = (str(Path(sys.executable).with_name("sweep")),)
 
@@ -95,37 +96,40 @@ class Driver:
         executor: Literal["inline", "ray"] = "inline",
         slots: int | None = None,
         more: Sequence[str] = (),
-        program: Sequence[str] = SWEEP,
+        program: Sequence[str] | None = None,
         environment: Mapping[str, str] | None = None,
-        prepare: Callable[[], None] | None = None,
     ) -> None:
         """
         Args:
             db: its results database; None for the one in the home.
             more: options.
-            program: is called like `sweep`.
+            program: is called like `sweep`; by default the console script, or a fork that acts
+                like it and starts sooner, where the executor needs no Python process of its own.
             environment: variables in addition to those of this process.
-            prepare: is called in the new process before the program.
         """
         self.home = home
         self.db = db or database_of(home)
         what = ["resume", NAME] if spec is None else ["run", str(spec)]
-        command = [*program, *what, "--home", str(home), "--executor", executor, *more]
+        arguments = [*what, "--home", str(home), "--executor", executor, *more]
         if slots is not None:
-            command += ["--slots", str(slots)]
+            arguments += ["--slots", str(slots)]
         home.parent.mkdir(parents=True, exist_ok=True)
         self.log = home.parent / f"driver-{time.monotonic_ns()}.log"
+        variables = os.environ | ({"SWEEP_DB": db} if db else {}) | dict(environment or {})
         self._family: dict[int, psutil.Process] = {}
         self.started_at = time.time()
+        self.process: subprocess.Popen[bytes] | WarmSweep
+        if program is None and executor == "inline":
+            self.process = WarmSweep(arguments, self.log, variables)
+            return
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                command,
+                [*(program or SWEEP), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 process_group=0,
-                env=os.environ | ({"SWEEP_DB": db} if db else {}) | dict(environment or {}),
-                preexec_fn=prepare,
+                env=variables,
             )
 
     def __enter__(self) -> Self:
