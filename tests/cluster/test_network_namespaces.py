@@ -38,6 +38,7 @@ SILENT = pytest.mark.skipif(
 )
 
 pytestmark = [
+    pytest.mark.hosts,
     pytest.mark.skipif(NO_HOSTS is not None, reason=str(NO_HOSTS)),
     pytest.mark.timeout(300),
 ]

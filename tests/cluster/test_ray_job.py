@@ -30,6 +30,7 @@ grid: {{scheme: [{{lambda: 10}}], seed: {list(range(RUNS))}}}
 WHY_NOT = network_hosts.why_not()
 
 pytestmark = [
+    pytest.mark.hosts,
     pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT)),
     pytest.mark.timeout(300),
 ]

@@ -40,6 +40,7 @@ evaluations: [{{noise: gaussian, std: 0.2}}]
 NO_HOSTS = network_hosts.why_not()
 
 pytestmark = [
+    pytest.mark.hosts,
     pytest.mark.ray,
     pytest.mark.postgres,
     pytest.mark.skipif(NO_HOSTS is not None, reason=str(NO_HOSTS)),

@@ -740,7 +740,7 @@ def facts(path):
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     mine=st.fixed_dictionaries(dict.fromkeys(range(1, 5), LIVES)),
