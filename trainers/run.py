@@ -13,10 +13,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from wrapt import register_post_import_hook
 
 from trainers.config.evaluations import parse_evaluation
 from trainers.config.job import EpochMetrics, TrainingJob, TrainingResult
@@ -35,6 +37,8 @@ _DIGEST_LINE = re.compile(rb'\{\n "sha256": "([0-9a-f]{64})",\n')
 def prepare_torch(threads: int) -> None:
     """Set this process up so that a run's bits depend on its config alone.
 
+    torch is not imported here, which takes seconds: whoever does finds it set up.
+
     Args:
         threads: CPU threads of torch. Sums are split by thread, so runs that are to agree to the
             bit use the same number.
@@ -42,14 +46,16 @@ def prepare_torch(threads: int) -> None:
     # Read by cuBLAS at its first use; without it some GPU matrix products vary from run to run.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     keep_freed_memory()
-    import torch
+    register_post_import_hook(partial(_set_up, threads=threads), "torch")
 
+
+def _set_up(torch: Any, *, threads: int) -> None:
     torch.set_num_threads(threads)
     # As torch.use_deterministic_algorithms(True), which also imports the compiler: more than a
     # second at the start of each worker.
     torch.set_deterministic_debug_mode("error")
     # Filling new memory protects code that reads before it writes; this code does not.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.benchmark = False
 
 
@@ -200,11 +206,10 @@ def _trainer(name: str, module_folder: Path | None) -> Callable[[TrainingJob], T
 
 
 def provenance(device: str, threads: int) -> dict[str, Any]:
-    """Where and with what a run was computed."""
-    import torch
-
+    """Where and with what a run was computed; "torch" is None if its trainer has not used it."""
+    torch = sys.modules.get("torch")
     name = platform.processor() or platform.machine()
-    if device.startswith("cuda"):
+    if torch is not None and device.startswith("cuda"):
         name = torch.cuda.get_device_name(device)
     return {
         "host": socket.gethostname(),
@@ -214,7 +219,7 @@ def provenance(device: str, threads: int) -> dict[str, Any]:
         "threads": threads,
         "python": platform.python_version(),
         # A plain string: of torch's own class, unpickling it would import torch into the driver.
-        "torch": str(torch.__version__),
+        "torch": str(torch.__version__) if torch is not None else None,
         "numpy": version("numpy"),
         "git_commit": _git_commit(),
     }

@@ -73,7 +73,8 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
 
     # Whatever is wrong with the request is an error before anything is written.
     EXECUTORS.check(where.executor)
-    for trainer in {config.trainer for config in spec.configs}:
+    trainers = frozenset(config.trainer for config in spec.configs)
+    for trainer in trainers:
         if trainer in TRAINERS:
             TRAINERS.check(trainer)
     if where.executor != "ray" and (where.ray_address is not None or where.dashboard):
@@ -110,6 +111,7 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
                 address=where.ray_address,
                 dashboard=where.dashboard,
                 hung_seconds=spec.faults.hung.seconds,
+                trainers=trainers,
                 stop_asked=lambda: stop.asked,
             )
         )

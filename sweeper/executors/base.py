@@ -21,6 +21,7 @@ class ExecutorOptions:
         address: of a cluster; None for this machine.
         dashboard: also start the executor's web page, on the loopback interface.
         hung_seconds: a task without a heartbeat for this long is killed, and comes out as Lost.
+        trainers: those of the runs, which workers may import before their first task.
         stop_asked: whether the process was asked to stop; for tasks that run inside it.
     """
 
@@ -29,6 +30,7 @@ class ExecutorOptions:
     address: str | None = None
     dashboard: bool = False
     hung_seconds: float = float("inf")
+    trainers: frozenset[str] = frozenset()
     stop_asked: Callable[[], bool] = lambda: False
 
 

@@ -1,8 +1,8 @@
 """Tasks on Ray: one long-lived actor a slot, on this machine or a cluster.
 
-An actor imports torch once and then trains run after run. Ray retries nothing here: lost workers
-come back as outcomes and are counted by the scheduler. Slots follow the cluster: those of a node
-that died go, and those of a node that joined are used.
+An actor imports its trainers once and then trains run after run. Ray retries nothing here: lost
+workers come back as outcomes and are counted by the scheduler. Slots follow the cluster: those of
+a node that died go, and those of a node that joined are used.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from sweeper.executors.worker import (
     Task,
     execute,
 )
+from trainers.config.trainers import TRAINERS
 
 CHECK_SECONDS = 2.0
 """How often nodes are counted and the heartbeats of running tasks are read."""
@@ -56,10 +57,12 @@ LONG_START_SECONDS = 30.0
 class _Slot:
     """The actor: a process that trains one run at a time, and answers while it does."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, trainers: frozenset[str]) -> None:
         from trainers.run import prepare_torch
 
         prepare_torch(threads)
+        for name in trainers & TRAINERS.own.keys():
+            TRAINERS.shipped(name)  # which imports torch
         self._stopping = False
         self._heartbeat = Heartbeat()
 
@@ -111,6 +114,7 @@ class RayExecutor(Executor):
 
     def __init__(self, options: ExecutorOptions, owns_ray: bool) -> None:
         self._resources = options.resources
+        self._trainers = options.trainers
         self._most_slots = sys.maxsize if options.most_slots is None else options.most_slots
         self._wanted_slots = self._most_slots
         self._hung_seconds = options.hung_seconds
@@ -213,7 +217,7 @@ class RayExecutor(Executor):
         }
         if node is not None:
             options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(node, soft=False)
-        actor = self._actor_class.options(**options).remote(self._resources.threads)
+        actor = self._actor_class.options(**options).remote(self._resources.threads, self._trainers)
         worker = _Worker(
             actor, multiplier, actor.location.remote(), time.monotonic(), node=node or ""
         )

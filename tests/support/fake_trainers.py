@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import sys
 import time
 
 from trainers.config.job import EpochMetrics, TrainingJob, TrainingResult
@@ -33,7 +34,7 @@ def quick(job: TrainingJob) -> TrainingResult:
         for epoch in range(1, job.config.training.epochs + 1)
     ]
     return {
-        "parameters": job.config.parameters,
+        "parameters": 1000,
         "test_accuracy": accuracy,
         "best_test_accuracy": accuracy,
         "best_epoch": 1,
@@ -197,3 +198,12 @@ def finds_the_disk_full(job: TrainingJob) -> TrainingResult:
     if not (job.data_dir / "more space").exists():
         raise StorageFullError("/full/checkpoint-1.pt cannot be written: No space left on device")
     return quick(job)
+
+
+def imports_torch_late(job: TrainingJob) -> TrainingResult:
+    """Finishes at once; its accuracy is 100 if torch was set up to repeat every bit."""
+    assert "torch" not in sys.modules
+    import torch
+
+    ready = torch.are_deterministic_algorithms_enabled() and torch.get_num_threads() == 2
+    return {**quick(job), "test_accuracy": 100.0 if ready else 0.0}

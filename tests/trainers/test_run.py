@@ -285,3 +285,22 @@ def test_without_git_the_commit_is_the_one_of_the_environment(
     monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.setenv("SWEEP_GIT_COMMIT", variable)
     assert _git_commit.__wrapped__() == commit
+
+
+@pytest.mark.parametrize(
+    ("trainer", "imported", "accuracy"),
+    [("quick", False, 50.0), ("imports_torch_late", True, 100.0)],
+)
+def test_torch_is_set_up_when_a_trainer_imports_it_and_not_imported_before(
+    small: Small, trainer: str, imported: bool, accuracy: float
+) -> None:
+    config = small(**QUICK, trainer=f"fake_trainers:{trainer}")
+    program = (
+        "import json, sys\nfrom pathlib import Path\nfrom trainers.run import run\n"
+        f"result = run({config!r}, data_dir=Path(), threads=2)\n"
+        "version = result['provenance']['torch']\n"
+        "print(json.dumps([version is not None, 'torch' in sys.modules, result['test_accuracy']]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [imported, imported, accuracy]

@@ -12,13 +12,13 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from trainers.errors import CheckpointError, StorageUnreachableError
 from trainers.storage import Folder
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 WEIGHTS_FILE = "weights.pt"
 _NAME = re.compile(r"checkpoint-(\d+)\.pt")
@@ -160,6 +160,8 @@ def _place(folder: Folder, name: str) -> str:
 
 
 def _save(folder: Folder, name: str, content: dict[str, Any]) -> None:
+    import torch
+
     buffer = io.BytesIO()
     torch.save(content, buffer)
     data = buffer.getvalue()
@@ -176,6 +178,8 @@ def _load(folder: Folder, name: str) -> dict[str, Any]:
         raise CheckpointError(f"{where} is missing or incomplete ({error})") from error
     if hashlib.sha256(data).hexdigest().encode() != expected:
         raise CheckpointError(f"{where} is damaged: its SHA-256 is not the stored one")
+    import torch
+
     try:
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:
