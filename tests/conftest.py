@@ -126,6 +126,16 @@ def postgres() -> Iterator[str]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def postgres_tables(postgres: str) -> Iterator[Any]:
+    """Schemas of that server with our tables, empty."""
+    import databases
+
+    tables = databases.PostgresTables(postgres)
+    yield tables
+    tables.close()
+
+
 @pytest.fixture
 def postgres_url(postgres: str) -> Iterator[str]:
     """Where a test's database is to be, on Postgres."""

@@ -187,7 +187,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/results.db"
     else:
-        with databases.postgres_schema(request.getfixturevalue("postgres")) as made:
+        with request.getfixturevalue("postgres_tables").schema() as made:
             yield made
 
 

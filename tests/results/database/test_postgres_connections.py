@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import psycopg
 import pytest
@@ -177,6 +177,13 @@ def all_but_times(url):
 
 
 @pytest.fixture
+def postgres_url(postgres_tables):
+    """As in other files, but the tables are there."""
+    with postgres_tables.schema() as made:
+        yield made
+
+
+@pytest.fixture
 def proxy(postgres_url):
     """In front of the test's database."""
     proxy = TcpProxy(postgres_url)
@@ -207,12 +214,12 @@ def archive(tmp_path_factory, make):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(postgres, make, archive):
+def undisturbed(postgres_tables, make, archive):
     """What each work gives and leaves when nothing gets in its way."""
 
     @functools.cache
     def find(work):
-        with databases.postgres_schema(postgres) as url, Store.open(url) as store:
+        with postgres_tables.schema() as url, Store.open(url) as store:
             with store.driving("/mine"):
                 work.prepare(store, make, url)
                 value = work.call(store, make, archive)
@@ -367,12 +374,13 @@ def test_a_retry_with_unknown_outcome_is_not_repeated_after_a_new_failure(
 
 
 @pytest.mark.parametrize("fate", ["lose", "lose answer"])
-def test_tables_are_made_once_if_the_connection_is_lost_at_their_commit(proxy, fate):
-    proxy.on("pass", "CREATE TABLE")
-    proxy.on(fate, COMMIT)
-    with Store.open(proxy.url) as opened:
-        assert databases.running(opened) == []
-    assert proxy.rules == []
+def test_tables_are_made_once_if_the_connection_is_lost_at_their_commit(postgres, fate):
+    with databases.postgres_schema(postgres) as empty, closing(TcpProxy(empty)) as proxy:
+        proxy.on("pass", "CREATE TABLE")
+        proxy.on(fate, COMMIT)
+        with Store.open(proxy.url) as opened:
+            assert databases.running(opened) == []
+        assert proxy.rules == []
 
 
 def test_a_commit_that_the_server_answered_is_not_asked_about(store, plain_postgres, make):
