@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import JSON, Connection, Result, Select, Table, select
+from sqlalchemy import JSON, Column, Connection, Result, Select, Table, literal, null, select
 
 from results.errors import UnknownSweepError
 from results.records import Row
@@ -50,28 +50,25 @@ class Chosen:
         self.names = {number: row.name for number, row in enumerate(chosen, 1)}
         self._numbers = {row.id: number for number, row in enumerate(chosen, 1)}
 
-    def batches(self, table: Table) -> Iterator[list[Row]]:
-        """The rows of a table in the order of its key, with the sweeps' numbers in here."""
-        sweep = sweeps.c.id if table is sweeps else table.c.get("sweep_id")
-        for query in self._queries(table, sweep):
+    def batches(self, table: Table) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of a table, in the order of its columns and key, with the sweeps' numbers here.
+
+        `driver_id` is None.
+        """
+        for query in self._queries(table):
             result = self._connection.execute(
                 query, execution_options={"yield_per": rows_at_once(table)}
             )
-            for rows in dicts_in_parts(result):
-                if sweep is not None:
-                    for row in rows:
-                        row[sweep.name] = self._numbers[row[sweep.name]]
-                if table is attempts:
-                    for row in rows:
-                        row["driver_id"] = None
-                yield rows
+            for part in result.partitions():
+                yield [tuple(row) for row in part]
 
-    def _queries(self, table: Table, sweep: Any) -> Iterator[Select[Any]]:
-        query = select(table).order_by(*table.primary_key)
+    def _queries(self, table: Table) -> Iterator[Select[Any]]:
+        sweep = sweeps.c.id if table is sweeps else table.c.get("sweep_id")
         if sweep is not None:
-            for sweep_id in self._numbers:
-                yield query.where(sweep == sweep_id)
+            for sweep_id, number in self._numbers.items():
+                yield _select(table, {sweep: literal(number)}).where(sweep == sweep_id)
         else:
+            query = _select(table, {attempts.c.driver_id: null()})
             yield query if self._whole else query.where(self._within(table))
 
     def _within(self, table: Table) -> Any:
@@ -84,6 +81,11 @@ class Chosen:
         )
         measured = select(evaluations.c.evaluation_id).where(evaluations.c.run_id.in_(members))
         return evaluation_configs.c.evaluation_id.in_(asked_for.union(measured))
+
+
+def _select(table: Table, replaced: dict[Column[Any], Any]) -> Select[Any]:
+    columns = [replaced.get(column, column).label(column.name) for column in table.columns]
+    return select(*columns).select_from(table).order_by(*table.primary_key)
 
 
 def dicts_in_parts(result: Result[Any]) -> Iterator[list[Row]]:

@@ -228,7 +228,8 @@ class _Merging:
 
     def _insert(self, table: Table, rows: list[Row]) -> None:
         if rows:
-            insert_rows(self._connection, table, rows)
+            values = [tuple(row.values()) for row in rows]
+            insert_rows(self._connection, table, list(rows[0]), values)
             self.counts[table.name]["inserted"] += len(rows)
 
     def _update(self, table: Table, rows: list[Row]) -> None:

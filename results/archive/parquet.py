@@ -20,7 +20,6 @@ from results.archive.atomic import atomic_path, sync_folder
 from results.archive.chosen import ARCHIVED, Chosen
 from results.errors import ArchiveError
 from results.json_values import to_json
-from results.records import Row
 from results.schema.tables import attempts, sweeps
 
 _UNITS = {
@@ -60,7 +59,8 @@ def _write(path: Path, table: Table, chosen: Chosen) -> int:
     with path.open("xb") as file:
         with pq.ParquetWriter(file, schema, compression="zstd") as writer:
             for rows in chosen.batches(table):
-                arrays = [_array(column, rows, chosen) for column in columns]
+                found = dict(zip(table.columns, zip(*rows, strict=True), strict=True))
+                arrays = [_array(column, found[column], chosen) for column in columns]
                 writer.write_batch(pa.record_batch(arrays, schema=schema))
                 count += len(rows)
         file.flush()
@@ -92,8 +92,7 @@ def _type(column: Column[Any]) -> Any:
     raise TypeError(f"{column} has a type that has no place in Parquet: {column.type!r}")
 
 
-def _array(column: Column[Any], rows: Sequence[Row], chosen: Chosen) -> Any:
-    values = [row[column.name] for row in rows]
+def _array(column: Column[Any], values: Sequence[Any], chosen: Chosen) -> Any:
     if _is_sweep(column):
         values = [chosen.names[number] for number in values]
     elif isinstance(column.type, JSON):

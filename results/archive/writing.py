@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Table, insert
 from sqlalchemy.exc import DBAPIError, StatementError
@@ -18,7 +19,6 @@ from results.database.dialects import insert_rows
 from results.database.integrity import corruptions
 from results.database.url import sqlite_url
 from results.errors import ArchiveError, DatabaseError
-from results.records import Row
 from results.schema import revisions
 from results.schema.archive_note import archive_note, content_sha256, is_archive
 
@@ -55,9 +55,9 @@ def export(
     return counts
 
 
-def _insert(archive: Connection, table: Table, rows: list[Row]) -> None:
+def _insert(archive: Connection, table: Table, rows: list[tuple[Any, ...]]) -> None:
     try:
-        insert_rows(archive, table, rows)
+        insert_rows(archive, table, table.columns.keys(), rows)
     except DBAPIError:
         raise
     except StatementError as error:  # before the database was asked

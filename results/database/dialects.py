@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -21,6 +21,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from results.database.text_escaping import STORED
 
 
 def is_one_of(
@@ -48,13 +50,19 @@ def upsert(connection: Connection, table: Table) -> Any:
     return sqlite_insert(table)
 
 
-def insert_rows(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Inserts rows that have the same columns each."""
+def insert_rows(
+    connection: Connection, table: Table, names: Sequence[str], rows: list[tuple[Any, ...]]
+) -> None:
+    """Inserts rows of another database, whose values are in the order of these columns."""
     converted = any(isinstance(column.type, JSON | Boolean) for column in table.columns)
     if converted or connection.dialect.name != "sqlite":
-        connection.execute(insert(table), rows)
+        connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
     elif rows:
         # SQLite takes every other value as it is; SQLAlchemy would look at each on the way.
-        names = ", ".join(f'"{name}"' for name in rows[0])
-        places = ", ".join(f":{name}" for name in rows[0])
-        connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({places})", rows)
+        columns = ", ".join(f'"{name}"' for name in names)
+        places = ", ".join("?" for name in names)
+        connection.exec_driver_sql(
+            f"INSERT INTO {table.name} ({columns}) VALUES ({places})",
+            rows,
+            execution_options={STORED: True},
+        )

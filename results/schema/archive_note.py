@@ -54,5 +54,7 @@ def content_sha256(connection: Connection) -> str:
 
 def _bytes(column: Column[Any], values: Sequence[Any]) -> bytes:
     if isinstance(column.type, Float):  # most of a large archive, and slow to write in digits
-        return struct.pack(f"<{len(values)}d", *(nan if v is None else v for v in values))
+        if None in values:
+            values = [nan if value is None else value for value in values]
+        return struct.pack(f"<{len(values)}d", *values)
     return json.dumps(values, default=repr).encode()
