@@ -16,7 +16,8 @@ class ResultsError(Exception):
     """Base of all errors that `results` raises on purpose."""
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The names, of which a message has room for the first."""
     if not names:
         return "none"
     more = f", and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
@@ -51,7 +52,7 @@ class NotTwoGroupsError(ResultsError):
     def __init__(self, by: str, counts: Mapping[str, int]) -> None:
         found = [f"{v} ({n} {'run' if n == 1 else 'runs'})" for v, n in counts.items()]
         if len(found) > 2:
-            problem = f"{by} has {len(found)} values: {_listed(found)}"
+            problem = f"{by} has {len(found)} values: {listed(found)}"
             way_out = f"leave out all but two, as with --where '{by}!={[*counts][-1]}'"
         else:
             problem = f"{by} has {f'one value: {found[0]}' if found else 'none'}"
@@ -67,7 +68,7 @@ class UnknownSweepError(ResultsError):
             message = "the database holds no sweep yet: start one with 'sweep run SPEC'"
         else:
             names = sorted(known)
-            message = f"unknown sweep {name!r}{did_you_mean(name, names)} (known: {_listed(names)})"
+            message = f"unknown sweep {name!r}{did_you_mean(name, names)} (known: {listed(names)})"
         super().__init__(message)
 
 
@@ -77,7 +78,7 @@ class UnknownRunError(ResultsError):
     def __init__(self, run_id: str, candidates: Iterable[str] = ()) -> None:
         if several := list(candidates):
             message = (
-                f"run id {run_id!r} is ambiguous: give more digits of one of {_listed(several)}"
+                f"run id {run_id!r} is ambiguous: give more digits of one of {listed(several)}"
             )
         else:
             message = (
@@ -100,20 +101,11 @@ class UnknownFormatError(ResultsError):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         names = list(known)
-        super().__init__(f"unknown format {name!r}{did_you_mean(name, names)} ({_listed(names)})")
+        super().__init__(f"unknown format {name!r}{did_you_mean(name, names)} ({listed(names)})")
 
 
 class UnknownPublishedTableError(ResultsError, UnknownNameError):
     """A published table that neither this package nor a plug-in has; the message lists them."""
-
-
-class BinaryFormatError(ResultsError):
-    """A format of bytes, asked for where only text can be shown."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            f"{name} is not text that a terminal can show: write it with --output FILE"
-        )
 
 
 class PivotError(ResultsError):
@@ -121,24 +113,6 @@ class PivotError(ResultsError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(f"this pivot table cannot be made: {problem}")
-
-
-class UnknownProbeValueError(ResultsError):
-    """A quantity or a layer that no probe of these runs measured; the message lists the others."""
-
-    def __init__(self, key: str, name: str, known: Iterable[str]) -> None:
-        listed = ", ".join(map(repr, [*known][:_LISTED])) or "none"
-        super().__init__(f"--{key} {name!r}: no probe measured it (known: {listed})")
-
-
-class PageTooLargeError(ResultsError):
-    """A page lists every run, and these are more than a browser shows."""
-
-    def __init__(self, runs: int, most: int) -> None:
-        super().__init__(
-            f"--html lists every run, and these are {runs}; name a sweep, or use --where, to have"
-            f" at most {most}"
-        )
 
 
 class ArchiveError(ResultsError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
 from contextlib import closing
 from functools import cache
 from typing import Any
@@ -19,23 +18,9 @@ from sweeper.commands.output import say
 from sweeper.errors import Interrupted, ResourceError, SweepError, as_sweep_error
 
 
-class _BuiltOnDemand(Mapping[str, Any]):
-    """The commands. One that is not asked for is neither imported nor its options looked at."""
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in COMMANDS:
-            raise KeyError(name)
-        return _command(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(COMMANDS)
-
-    def __len__(self) -> int:
-        return len(COMMANDS)
-
-
 @cache
 def _command(name: str) -> Any:
+    """One that is not asked for is neither imported nor its options looked at."""
     return _build(name, COMMANDS.shipped(name)) if name in COMMANDS.own else _PluginCommand(name)
 
 
@@ -52,7 +37,10 @@ class _Commands(typer.core.TyperGroup):
     """Runs a command; every known error becomes one message and its exit code."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**{**settings, "commands": _BuiltOnDemand()})
+        super().__init__(**{**settings, "commands": dict.fromkeys(COMMANDS)})
+
+    def get_command(self, ctx: Any, name: str) -> Any:
+        return _command(name) if name in COMMANDS else None
 
     def invoke(self, ctx: Any) -> Any:
         try:

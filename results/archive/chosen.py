@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import JSON, Column, Connection, Result, Select, Table, literal, null, select
+from sqlalchemy import JSON, Column, Connection, Select, Table, literal, null, select
 
 from results.errors import UnknownSweepError
-from results.records import Row
 from results.schema.tables import (
     attempts,
     drivers,
@@ -86,13 +85,6 @@ class Chosen:
 def _select(table: Table, replaced: dict[Column[Any], Any]) -> Select[Any]:
     columns = [replaced.get(column, column).label(column.name) for column in table.columns]
     return select(*columns).select_from(table).order_by(*table.primary_key)
-
-
-def dicts_in_parts(result: Result[Any]) -> Iterator[list[Row]]:
-    """The rows of a query that has `yield_per`."""
-    names = tuple(result.keys())
-    for part in result.partitions():
-        yield [dict(zip(names, row, strict=True)) for row in part]
 
 
 def rows_at_once(table: Table) -> int:

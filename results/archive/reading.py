@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, select
 from sqlalchemy.exc import DBAPIError
 
-from results.archive.chosen import dicts_in_parts, rows_at_once
+from results.archive.chosen import rows_at_once
 from results.database.connect import connect
 from results.database.dialects import rows_as_dicts
 from results.database.integrity import corruptions
@@ -85,7 +85,9 @@ class Archive:
         size = at_once or rows_at_once(table)
         try:
             result = self._connection.execute(query, execution_options={"yield_per": size})
-            yield from dicts_in_parts(result)
+            names = tuple(result.keys())
+            for part in result.partitions():
+                yield [dict(zip(names, row, strict=True)) for row in part]
         except DBAPIError as error:
             raise self.bad(str(error.orig)) from error
 
@@ -136,9 +138,6 @@ def open_archive(path: Path) -> Iterator[Archive]:
 
 
 def _require_sqlite(path: Path) -> None:
-    if (path / "manifest.json").exists():
-        old = "it is a folder of Parquet, as earlier versions wrote: export its database again"
-        raise BadArchiveError(path, old)
     if path.exists() and not path.is_file():
         raise BadArchiveError(path, "it is no file")
     try:

@@ -22,8 +22,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from results.database.text_escaping import STORED
-
 
 def is_one_of(
     dialect: str, value: ColumnElement[Any], texts: Collection[str]
@@ -58,11 +56,8 @@ def insert_rows(
     if converted or connection.dialect.name != "sqlite":
         connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
     elif rows:
-        # SQLite takes every other value as it is; SQLAlchemy would look at each on the way.
+        # SQLite takes every other value as it is; SQLAlchemy and `escape_text` would look at each.
         columns = ", ".join(f'"{name}"' for name in names)
         places = ", ".join("?" for name in names)
-        connection.exec_driver_sql(
-            f"INSERT INTO {table.name} ({columns}) VALUES ({places})",
-            rows,
-            execution_options={STORED: True},
-        )
+        statement = f"INSERT INTO {table.name} ({columns}) VALUES ({places})"
+        connection.connection.cursor().executemany(statement, rows)

@@ -283,8 +283,8 @@ def foreign_errors(path: Path) -> Iterator[None]:
     """Turns what SQLite and SQLAlchemy raise about `path` into DatabaseError."""
     try:
         yield
-    except DBAPIError as error:
-        raise _error(path, error.orig) from error
+    except (DBAPIError, sqlite3.Error) as error:
+        raise _error(path, getattr(error, "orig", error)) from error
     except OverflowError as error:
         raise DatabaseError(f"{path} cannot hold a whole number beyond 64 bits: {error}") from error
 

@@ -8,9 +8,6 @@ from sqlalchemy import Engine, event
 
 from results.json_values import storable
 
-STORED = "text_comes_from_a_database"
-"""The execution option of a statement whose text needs no look."""
-
 
 def escape_text(engine: Engine) -> None:
     """From now on every text that `engine` sends is `storable`: what is stored, and looked for.
@@ -22,15 +19,8 @@ def escape_text(engine: Engine) -> None:
 
 
 def _escape(
-    connection: object,
-    cursor: object,
-    statement: str,
-    parameters: Any,
-    context: Any,
-    executemany: bool,
+    connection: object, cursor: object, statement: str, parameters: Any, *others: object
 ) -> tuple[str, Any]:
-    if context is not None and context.execution_options.get(STORED):
-        return statement, parameters
     if isinstance(parameters, list):
         return statement, [_storable_values(row) for row in parameters]
     return statement, _storable_values(parameters)

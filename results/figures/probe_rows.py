@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from results.errors import UnknownProbeValueError
+from results.errors import ResultsError, listed
 
 if TYPE_CHECKING:
     from results.queries.queries import Queries
@@ -23,7 +23,7 @@ def probe_values(
 ) -> tuple[list[dict[str, Any]], str | None]:
     """What the probes of these runs measured, of these quantities and layers, or of all.
 
-    Nothing, and the reason, if there are more than MOST_VALUES. Raises UnknownProbeValueError for
+    Nothing, and the reason, if there are more than MOST_VALUES. Raises ResultsError for
     a quantity or a layer that none of them has.
     """
     count = queries.count_probes(sweeps, where=where)
@@ -37,7 +37,8 @@ def probe_values(
         known = dict.fromkeys(row[key] for row in rows)
         for name in wanted:
             if name not in known:
-                raise UnknownProbeValueError(key, name, known)
+                names = listed([*map(repr, known)])
+                raise ResultsError(f"--{key} {name!r}: no probe measured it (known: {names})")
     chosen = [
         row
         for row in rows

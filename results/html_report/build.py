@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from results.analysis import reports
 from results.analysis.pivot import pivot
 from results.comparison import compare_sweep
-from results.errors import PageTooLargeError, UnknownPublishedTableError
+from results.errors import ResultsError, UnknownPublishedTableError
 from results.figures import FIGURES, draw, possible, to_bytes
 from results.figures.probe_rows import probe_values
 from results.html_report.content import Attempt, CaptionedTable, Figure, Page, Section, StoredSweep
@@ -42,7 +42,7 @@ def build_page(
     metrics: Sequence[str] | None,
     command: str,
 ) -> Page:
-    """What the page shows. Raises PageTooLargeError, and as the queries and reports do.
+    """What the page shows. Raises ResultsError for too many runs, and as queries and reports do.
 
     Args:
         sweeps: all if empty.
@@ -53,7 +53,10 @@ def build_page(
     """
     rows = queries.run_rows(sweeps, where=where, config=True, learned_coefficients=True)
     if len(rows) > MOST_RUNS:
-        raise PageTooLargeError(len(rows), MOST_RUNS)
+        raise ResultsError(
+            f"--html lists every run, and these are {len(rows)}; name a sweep, or use --where, to"
+            f" have at most {MOST_RUNS}"
+        )
     selected = _Selected(queries, sweeps, where, rows)
     sections = [_tables(selected, groups, pivoted, metrics)]
     if test is not None:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import TextIO
 
-from results.errors import BinaryFormatError
+from results.errors import ResultsError
 from results.rendering.formats import render
 from results.rendering.tabular import Tabular
 
@@ -23,7 +23,7 @@ def write(
 ) -> None:
     """Renders to a stream; only a terminal limits the width of a table, and has bold type.
 
-    Raises UnknownFormatError, and BinaryFormatError if a format of bytes is to go to a terminal.
+    Raises UnknownFormatError, and ResultsError if a format of bytes is to go to a terminal.
     """
     terminal = stream.isatty()
     width = os.get_terminal_size(stream.fileno()).columns if terminal else None
@@ -42,7 +42,9 @@ def write(
 def _write_bytes(content: bytes, format: str, stream: TextIO) -> None:  # noqa: A002
     buffer = getattr(stream, "buffer", None)
     if buffer is None or stream.isatty():
-        raise BinaryFormatError(format)
+        raise ResultsError(
+            f"{format} is not text that a terminal can show: write it with --output FILE"
+        )
     stream.flush()
     buffer.write(content)
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sqlite3
@@ -116,11 +115,6 @@ def test_files_that_are_no_archive_are_refused(tmp_path):
     refused(tmp_path / "other.db", "not a sweep database", ArchiveError)
     os.mkfifo(tmp_path / "pipe")
     refused(tmp_path / "pipe", "is no file")
-
-
-def test_a_parquet_archive_of_an_earlier_version_is_refused_with_the_fix(tmp_path):
-    (tmp_path / "manifest.json").write_text(json.dumps({"format": "sweep archive"}))
-    refused(tmp_path, "a folder of Parquet, as earlier versions wrote: export its database again")
 
 
 @pytest.mark.parametrize(("revision", "says"), [("9999", "newer version"), ("0002", "before the")])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from results.errors import PageTooLargeError
+from results.errors import ResultsError
 from results.html_report.build import build_page
 
 
@@ -32,7 +32,7 @@ def filled(store, make):
 def test_a_page_of_more_runs_than_a_browser_shows_is_refused(filled, page, monkeypatch):
     monkeypatch.setattr("results.html_report.build.MOST_RUNS", 1)
     said = "--html lists every run, and these are 2; name a sweep, or use --where, .* at most 1"
-    with pytest.raises(PageTooLargeError, match=said):
+    with pytest.raises(ResultsError, match=said):
         page()
     monkeypatch.setattr("results.html_report.build.MOST_RUNS", 2)
     assert len(page().runs) == 2

@@ -21,7 +21,7 @@ from markdown_it import MarkdownIt
 
 from reference_report import report
 from results.analysis.pivot import pivot
-from results.errors import BinaryFormatError, UnknownFormatError
+from results.errors import ResultsError, UnknownFormatError
 from results.rendering import FORMATS, render, write
 
 READ_BY_PEOPLE = ("table", "markdown", "latex", "html")
@@ -406,7 +406,7 @@ def test_parquet_is_refused_on_a_terminal(rows):
     leader, follower = pty.openpty()
     with os.fdopen(follower, "w") as terminal, os.fdopen(leader, "rb"):
         for text_only in (terminal, io.StringIO()):
-            with pytest.raises(BinaryFormatError, match=r"parquet .* --output FILE"):
+            with pytest.raises(ResultsError, match=r"parquet .* --output FILE"):
                 write(rows, "parquet", text_only)
 
 
