@@ -91,11 +91,13 @@ def _damage() -> SweepError | None:
         return None
     from results.database.connect import connect
     from results.database.integrity import find_corruption
-    from results.errors import DatabaseError
+    from results.errors import DatabaseError, NoDatabaseError
 
     try:
         with closing(connect(home.database, "read")) as database:
             found, shown = find_corruption(database), database.shown
+    except NoDatabaseError:
+        return None
     except DatabaseError as error:
         return as_sweep_error(error)
     if found is None:

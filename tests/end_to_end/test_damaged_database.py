@@ -148,15 +148,13 @@ def test_a_bug_is_not_reported_as_database_damage(home, monkeypatch):
         sweep("report", f"--home={home}")
 
 
-def test_an_error_after_the_database_is_gone_names_the_database(home, monkeypatch):
+def test_a_bug_of_a_command_before_there_is_a_database_is_shown(tmp_path, monkeypatch):
     def fails(*_, **__):
-        (home / "sweep.db").unlink()
-        raise KeyError("of what is gone")
+        raise KeyError("ours")
 
-    monkeypatch.setattr("results.analysis.reports.report", fails)
-    said = sweep("report", f"--home={home}")
-    assert said.exit_code == 3
-    assert said.stderr.startswith("error: there is no database")
+    monkeypatch.setattr("sweeper.spec.spec.load_spec", fails)
+    with pytest.raises(KeyError, match="ours"):
+        sweep("plan", "quickstart", f"--home={tmp_path}")
 
 
 def test_a_bug_of_a_command_without_a_home_is_shown(monkeypatch):

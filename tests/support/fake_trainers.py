@@ -34,7 +34,7 @@ def quick(job: TrainingJob) -> TrainingResult:
         for epoch in range(1, job.config.training.epochs + 1)
     ]
     return {
-        "parameters": 1000,
+        "parameters": 1000 * job.config.model.depth,
         "test_accuracy": accuracy,
         "best_test_accuracy": accuracy,
         "best_epoch": 1,

@@ -320,7 +320,7 @@ def test_tasks_without_heartbeat_are_killed_as_hung(tmp_path: Path) -> None:
     options = replace(A_QUARTER_CORE, most_slots=3, hung_seconds=10.0)
     with EXECUTORS["ray"].start(options) as started:
         # So that no worker still imports torch, which takes seconds where others need the cores.
-        wait_for(started, fill(started, tmp_path, "quick", slots=3))
+        wait_for(started, fill(started, tmp_path, "paced", slots=3))
         suspended = make_task(tmp_path, "paced", epochs=1000)
         submit(started, suspended)
         (pid,) = [worker.pid for worker in started._workers if worker.tasks]  # type: ignore[attr-defined]
