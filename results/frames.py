@@ -146,11 +146,7 @@ class Results:
         return _frame(rows, ["run_id", *of_run, *own])
 
     def report(
-        self,
-        group_by: Texts,
-        metrics: Texts | None = None,
-        where: Texts = (),
-        sweeps: Texts = (),
+        self, group_by: Texts, metrics: Texts | None = None, where: Texts = (), sweeps: Texts = ()
     ) -> pd.DataFrame:
         """What `sweep report` says: one row a group, `<metric>_mean`, `_std`, `_min`, `_max`.
 
@@ -191,9 +187,7 @@ def _fitting_kind(values: Sequence[Any]) -> str:
 
 
 def _frame(
-    rows: Sequence[dict[str, Any]],
-    columns: Sequence[str],
-    kinds: Mapping[str, str] = _DTYPE_OF,
+    rows: Sequence[dict[str, Any]], columns: Sequence[str], kinds: Mapping[str, str] = _DTYPE_OF
 ) -> pd.DataFrame:
     """A frame of these columns, of these kinds or else float64, whether it has rows or not."""
     import pandas as pd

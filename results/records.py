@@ -14,14 +14,7 @@ STATES = ("queued", "running", "done", "failed", "cancelled")
 #: Why an attempt ended without a result, if it is known: the trainer raised; the device's
 #: memory was full; the worker's process or node vanished; the worker's heartbeat stopped; the
 #: driver vanished; a user asked for it to end.
-FAULTS = (
-    "trainer_error",
-    "out_of_memory",
-    "worker_lost",
-    "hung",
-    "driver_lost",
-    "stopped",
-)
+FAULTS = ("trainer_error", "out_of_memory", "worker_lost", "hung", "driver_lost", "stopped")
 
 #: A row of a table or of a query, by the names of its columns.
 Row = dict[str, Any]

@@ -19,12 +19,18 @@ from sweeper.errors import Interrupted, ResourceError, SweepError, as_sweep_erro
 
 
 @cache
-def _command(name: str) -> Any:
-    """One that is not asked for is neither imported nor its options looked at."""
-    return _build(name, COMMANDS.shipped(name)) if name in COMMANDS.own else _PluginCommand(name)
+def _listed(name: str) -> Any:
+    """The command as `sweep --help` shows it, for which no plug-in is imported."""
+    if name in COMMANDS.own:
+        return _built(name, COMMANDS.shipped(name))
+    try:
+        origin = f"from {COMMANDS.package(name)}"
+    except PluginError:
+        origin = "cannot be used: several packages have it"
+    return typer.core.TyperCommand(name, help=origin, rich_markup_mode=None)
 
 
-def _build(name: str, command: Any) -> Any:
+def _built(name: str, command: Any) -> Any:
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
     if isinstance(command, typer.Typer):
         alone.add_typer(command, name=name)
@@ -40,7 +46,8 @@ class _Commands(typer.core.TyperGroup):
         super().__init__(**{**settings, "commands": dict.fromkeys(COMMANDS)})
 
     def get_command(self, ctx: Any, name: str) -> Any:
-        return _command(name) if name in COMMANDS else None
+        # What is not asked for is neither imported nor its options looked at.
+        return _listed(name) if name in COMMANDS else None
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -63,25 +70,9 @@ class _Commands(typer.core.TyperGroup):
             raise typer.Exit(known.exit_code) from None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        found = super().resolve_command(ctx, args)
-        COMMANDS.check(args[0])
-        return found
-
-
-class _PluginCommand(typer.core.TyperCommand):
-    """A command of another package, which is imported when it is called and not to list it."""
-
-    def __init__(self, name: str) -> None:
-        try:
-            origin = f"from {COMMANDS.package(name)}"
-        except PluginError:
-            origin = "cannot be used: several packages have it"
-        super().__init__(name, help=origin, rich_markup_mode=None)
-
-    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **more: Any) -> Any:
-        assert self.name is not None
-        command = _build(self.name, COMMANDS[self.name])
-        return command.make_context(info_name, args, *rest, **more)
+        name, listed, rest = super().resolve_command(ctx, args)
+        command = COMMANDS[args[0]]
+        return name, listed if args[0] in COMMANDS.own else _built(args[0], command), rest
 
 
 def _damage() -> SweepError | None:

@@ -32,14 +32,20 @@ class Chosen:
     """The sweeps of these names, or the whole database with runs that are in no sweep.
 
     A sweep goes with its runs, whatever their state, and with everything measured of them. The
-    sweeps are numbered from 1, the one created first in front. Raises UnknownSweepError.
+    sweeps are numbered from 1, the one created first in front. `schema` is where their tables are
+    on this connection, if that is not the default. Raises UnknownSweepError.
     """
 
-    def __init__(self, connection: Connection, names: Sequence[str] = ()) -> None:
+    def __init__(
+        self, connection: Connection, names: Sequence[str] = (), schema: str | None = None
+    ) -> None:
         self._connection = connection
         self._whole = not names
         found = sorted(
-            connection.execute(select(sweeps.c.id, sweeps.c.name, sweeps.c.created_at)),
+            connection.execute(
+                select(sweeps.c.id, sweeps.c.name, sweeps.c.created_at),
+                execution_options={"schema_translate_map": {None: schema}},
+            ),
             key=lambda row: (row.created_at, row.name),
         )
         for name in names:
@@ -50,18 +56,19 @@ class Chosen:
         self._numbers = {row.id: number for number, row in enumerate(chosen, 1)}
 
     def batches(self, table: Table) -> Iterator[list[tuple[Any, ...]]]:
-        """The rows of a table, in the order of its columns and key, with the sweeps' numbers here.
-
-        `driver_id` is None.
-        """
-        for query in self._queries(table):
+        """The rows of a table, as `queries` gives them."""
+        for query in self.queries(table):
             result = self._connection.execute(
                 query, execution_options={"yield_per": rows_at_once(table)}
             )
             for part in result.partitions():
                 yield [tuple(row) for row in part]
 
-    def _queries(self, table: Table) -> Iterator[Select[Any]]:
+    def queries(self, table: Table) -> Iterator[Select[Any]]:
+        """For the rows of a table, in the order of its columns and key.
+
+        They have the sweeps' numbers in here; `driver_id` is NULL.
+        """
         sweep = sweeps.c.id if table is sweeps else table.c.get("sweep_id")
         if sweep is not None:
             for sweep_id, number in self._numbers.items():

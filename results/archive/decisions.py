@@ -83,9 +83,7 @@ def _into_done_run(stays: Decision, run: Row, here: Row) -> Decision:
         return replace(stays, epochs="already_here", evaluations=True)
     same_network = "weights_sha256" not in differ and here["weights_sha256"] is not None
     return replace(
-        _left_out(stays, "result", run, here, differ),
-        epochs="left_out",
-        evaluations=same_network,
+        _left_out(stays, "result", run, here, differ), epochs="left_out", evaluations=same_network
     )
 
 

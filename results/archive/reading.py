@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from itertools import groupby
@@ -132,7 +133,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
         try:
             archive = Archive(path, connection)
             archive.check()
-        except (DBAPIError, UnicodeError) as error:
+        except (DBAPIError, sqlite3.Error, UnicodeError) as error:
             raise BadArchiveError(path, str(getattr(error, "orig", error))) from error
         yield archive
 

@@ -6,10 +6,8 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, Table, insert
-from sqlalchemy.exc import DBAPIError, StatementError
 
 from results.archive.atomic import atomic_path
 from results.archive.chosen import ARCHIVED, Chosen
@@ -36,40 +34,51 @@ def export(
     Raises UnknownSweepError; ArchiveExistsError if the target exists already; ArchiveError or
     DatabaseError if the file cannot be written, or the database breaks a rule of its tables.
     """
-    chosen = Chosen(connection, names)
-    counts = {}
+    in_sqlite = connection.dialect.name == "sqlite"
+    source = Path(str(connection.engine.url.database)) if in_sqlite else None
     with (
         atomic_path(path, is_archive_file if replace else None) as partial,
-        sqlite.new_file(partial) as archive,
+        sqlite.foreign_errors(path, source),
+        sqlite.new_file(partial, source) as archive,
     ):
-        with sqlite.foreign_errors(path):
-            revisions.create(archive, str(path))
-        for table in ARCHIVED:
-            counts[table.name] = 0
-            for rows in chosen.batches(table):
-                with sqlite.foreign_errors(path):
-                    _insert(archive, table, rows)
-                counts[table.name] += len(rows)
-        with sqlite.foreign_errors(path):
-            _finish(archive)
+        revisions.create(archive, str(path))
+        if in_sqlite:
+            chosen = Chosen(archive, names, sqlite.SOURCE)
+            counts = {table.name: _copy(chosen, table, archive) for table in ARCHIVED}
+        else:
+            chosen = Chosen(connection, names)
+            counts = {table.name: _insert(chosen, table, archive) for table in ARCHIVED}
+        _finish(archive)
     return counts
 
 
-def _insert(archive: Connection, table: Table, rows: list[tuple[Any, ...]]) -> None:
-    try:
+def _copy(chosen: Chosen, table: Table, archive: Connection) -> int:
+    """Has SQLite copy the rows, which takes it a fifth of the time."""
+    columns = ", ".join(f'"{name}"' for name in table.columns.keys())  # noqa: SIM118
+    count = 0
+    for query in chosen.queries(table):
+        rows = query.compile(
+            archive,
+            schema_translate_map={None: sqlite.SOURCE},
+            render_schema_translate=True,
+            compile_kwargs={"literal_binds": True},
+        )
+        into = f"INSERT INTO main.{table.name} ({columns})"
+        count += archive.exec_driver_sql(f"{into} {rows}").rowcount
+    return count
+
+
+def _insert(chosen: Chosen, table: Table, archive: Connection) -> int:
+    count = 0
+    for rows in chosen.batches(table):
         insert_rows(archive, table, table.columns.keys(), rows)
-    except DBAPIError:
-        raise
-    except StatementError as error:  # before the database was asked
-        raise ArchiveError(
-            f"the database is damaged: {table.name} holds a value of the wrong type ({error.orig});"
-            " repair it by hand, then export again"
-        ) from error
+        count += len(rows)
+    return count
 
 
 def _finish(archive: Connection) -> None:
     """Commits it with its note, unless it could not be imported."""
-    problem = next(corruptions(archive), None)
+    problem = next(corruptions(archive, enforced=True), None)
     if problem is not None:
         raise ArchiveError(
             f"the database is damaged: {problem}; repair it by hand, then export again"

@@ -55,20 +55,25 @@ def find_corruption(database: Database) -> str | None:
         return next(corruptions(connection), None)
 
 
-def corruptions(connection: Connection) -> Iterator[str]:
-    """Violations, in words. Further ones may not be found after the first."""
+def corruptions(connection: Connection, *, enforced: bool = False) -> Iterator[str]:
+    """Violations, in words. Further ones may not be found after the first.
+
+    Not those of constraints, if they were `enforced` on all that is there: Postgres does so for
+    every client, and SQLite for a file that this connection has made.
+    """
     in_sqlite = connection.dialect.name == "sqlite"
-    if in_sqlite:
-        # Postgres enforces its constraints for every client.
+    enforced = enforced or not in_sqlite
+    if not enforced:
         yield from _other_columns(connection)
     for table in metadata.sorted_tables:
         if in_sqlite:
             yield from _broken_rules(connection, table)
+        if not enforced:
             yield from _not_unique(connection, table)
             yield from _dangling(connection, table)
         yield from _broken_json(connection, table)
     yield from contradictions(connection)
-    if in_sqlite:
+    if not enforced:
         for (problem,) in connection.exec_driver_sql("PRAGMA integrity_check(1)"):
             if problem != "ok":
                 yield str(problem)

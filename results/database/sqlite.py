@@ -32,6 +32,7 @@ from results.json_values import to_json
 from results.schema.tables import drivers
 
 BUSY_SECONDS = 10.0
+SOURCE = "source"
 
 
 class SqliteDatabase(Database):
@@ -132,7 +133,9 @@ class SqliteDatabase(Database):
         with (
             foreign_errors(self.path),
             _writer_lock(self.path, BUSY_SECONDS),
-            self._engine.execution_options(sqlite_before="PRAGMA foreign_keys = OFF").begin() as c,
+            self._engine.execution_options(
+                sqlite_before=("PRAGMA foreign_keys = OFF",)
+            ).begin() as c,
         ):
             yield c
             broken = c.exec_driver_sql("PRAGMA foreign_key_check").all()
@@ -185,18 +188,22 @@ class SqliteDatabase(Database):
             engine.dispose()
 
 
+def _uri(path: Path, mode: str) -> str:
+    return f"file:{quote(os.fsencode(path))}?mode={mode}"
+
+
 def _engine(path: Path, mode: str, *, wal: bool = False) -> Engine:
     """An engine whose connections open `path` in SQLite's `mode`; the first use touches it.
 
     A transaction starts with BEGIN IMMEDIATE, because one that reads before it writes would
     otherwise fail as soon as another has written in between. The execution option `sqlite_begin`
-    replaces that statement, and `sqlite_before` is run before it. With `wal` the file is put into
-    WAL mode, if nobody is using it at that moment.
+    replaces that statement, and those in `sqlite_before` are run before it. With `wal` the file is
+    put into WAL mode, if nobody is using it at that moment.
     """
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(
-            f"file:{quote(os.fsencode(path))}?mode={mode}",
+            _uri(path, mode),
             uri=True,
             timeout=BUSY_SECONDS,
             isolation_level=None,  # SQLAlchemy's recipe: the driver emits no BEGIN of its own
@@ -225,8 +232,8 @@ def _engine(path: Path, mode: str, *, wal: bool = False) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         options = connection.get_execution_options()
-        if "sqlite_before" in options:
-            connection.exec_driver_sql(options["sqlite_before"])
+        for statement in options.get("sqlite_before", ()):
+            connection.exec_driver_sql(statement)
         default = "BEGIN" if mode == "ro" else "BEGIN IMMEDIATE"
         connection.exec_driver_sql(options.get("sqlite_begin", default))
 
@@ -234,12 +241,16 @@ def _engine(path: Path, mode: str, *, wal: bool = False) -> Engine:
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[Connection]:
+def new_file(path: Path, source: Path | None = None) -> Iterator[Connection]:
     """A transaction in which to fill a file that no other process opens; kept if it is committed.
 
-    After a crash the file is of no use: it has no journal on disk.
+    After a crash the file is of no use: it has no journal on disk. The tables of `source` are in
+    the schema SOURCE: one consistent view, in which nothing can be written.
     """
-    engine = _engine(path, "rwc").execution_options(sqlite_before="PRAGMA journal_mode = MEMORY")
+    before = ["PRAGMA journal_mode = MEMORY"]
+    if source is not None:
+        before.append(f"ATTACH '{_uri(source, 'ro')}' AS {SOURCE}")
+    engine = _engine(path, "rwc").execution_options(sqlite_before=before)
     try:
         with engine.connect() as connection:
             yield connection
@@ -279,12 +290,17 @@ def _writer_lock(path: Path, wait_seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def foreign_errors(path: Path) -> Iterator[None]:
-    """Turns what SQLite and SQLAlchemy raise about `path` into DatabaseError."""
+def foreign_errors(path: Path, source: Path | None = None) -> Iterator[None]:
+    """Turns what SQLite and SQLAlchemy raise about `path`, or its source, into DatabaseError."""
     try:
         yield
     except (DBAPIError, sqlite3.Error) as error:
-        raise _error(path, getattr(error, "orig", error)) from error
+        found = getattr(error, "orig", error)
+        if not isinstance(found, sqlite3.Error):
+            raise  # another database's, while a file of SQLite is written from it
+        if source is not None and _code(found).startswith(_WHILE_READING):
+            path = source
+        raise _error(path, found) from error
     except OverflowError as error:
         raise DatabaseError(f"{path} cannot hold a whole number beyond 64 bits: {error}") from error
 
@@ -310,6 +326,8 @@ def _error(path: Path, error: object) -> DatabaseError:
             return DatabaseError(f"{path} {meaning.format(error=error)}")
     return DatabaseError(f"{path}: SQLite says {error}")
 
+
+_WHILE_READING = ("SQLITE_BUSY", "SQLITE_CORRUPT", "SQLITE_LOCKED", "SQLITE_NOTADB")
 
 _MEANINGS = {
     "SQLITE_NOTADB": "is not a SQLite database: check --db, or choose another file",

@@ -64,10 +64,7 @@ def _by_run(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, An
 
 
 def select(
-    rows: Sequence[RunRow],
-    epochs: Iterable[EpochRow],
-    metric: str,
-    probes: Iterable[ProbeRow] = (),
+    rows: Sequence[RunRow], epochs: Iterable[EpochRow], metric: str, probes: Iterable[ProbeRow] = ()
 ) -> Selection:
     """The selection of these rows; a run that is among them twice counts once.
 

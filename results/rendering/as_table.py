@@ -48,10 +48,7 @@ def _widths(headers: Sequence[str], needed: Sequence[int]) -> list[int]:
 
 
 def _line(
-    cells: Sequence[str],
-    widths: Sequence[int],
-    right: Sequence[bool],
-    bold: Container[int] = (),
+    cells: Sequence[str], widths: Sequence[int], right: Sequence[bool], bold: Container[int] = ()
 ) -> str:
     padded = []
     for j, (cell, width) in enumerate(zip(cells, widths, strict=True)):

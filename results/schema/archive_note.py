@@ -45,8 +45,9 @@ def content_sha256(connection: Connection) -> str:
         found.update(table.name.encode())
         key = ", ".join(f'"{column.name}"' for column in table.primary_key)
         columns = ", ".join(f'"{column.name}"' for column in table.columns)
-        rows = connection.exec_driver_sql(f'SELECT {columns} FROM "{table.name}" ORDER BY {key}')
-        for part in rows.partitions(_ROWS_AT_ONCE):
+        cursor = connection.connection.cursor()  # rows as they are, of which there may be millions
+        cursor.execute(f'SELECT {columns} FROM "{table.name}" ORDER BY {key}')
+        while part := cursor.fetchmany(_ROWS_AT_ONCE):
             for column, values in zip(table.columns, zip(*part, strict=True), strict=True):
                 found.update(_bytes(column, values))
     return found.hexdigest()

@@ -30,12 +30,7 @@ from results.schema.tables import attempts, runs, sweep_runs, sweep_specs, sweep
 
 _OPEN = ("queued", "running")
 _ENDED = ("failed", "cancelled")
-_AGAIN = {
-    "state": "queued",
-    "error": None,
-    "finished_at": None,
-    "retried_after": runs.c.attempt,
-}
+_AGAIN = {"state": "queued", "error": None, "finished_at": None, "retried_after": runs.c.attempt}
 _FACTS = tuple(field.name for field in fields(NewRun))
 
 
@@ -168,10 +163,7 @@ def requeue_cancelled(connection: Connection, sweep_id: int) -> int:
 
 
 def requeue_ended(
-    connection: Connection,
-    sweep: str | None,
-    run_ids: Sequence[str] | None,
-    states: Sequence[str],
+    connection: Connection, sweep: str | None, run_ids: Sequence[str] | None, states: Sequence[str]
 ) -> list[tuple[str, int]]:
     """Queues runs in these states (failed, cancelled), of a sweep or among ids if given.
 

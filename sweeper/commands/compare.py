@@ -22,8 +22,7 @@ def compare(
         ),
     ] = None,
     accuracy: Annotated[
-        str,
-        typer.Option("--accuracy", help="test_accuracy (last epoch) or best_test_accuracy"),
+        str, typer.Option("--accuracy", help="test_accuracy (last epoch) or best_test_accuracy")
     ] = "test_accuracy",
     where: options.WhereOption = [],  # noqa: B006
     home: options.HomeOption = options.DEFAULT_HOME,

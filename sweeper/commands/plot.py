@@ -30,8 +30,7 @@ def plot(
     where: options.WhereOption = [],  # noqa: B006
     format: Annotated[str, typer.Option("--format", help="png, svg or pdf")] = "png",  # noqa: A002
     output: Annotated[
-        Path | None,
-        typer.Option("--output", metavar="FOLDER", help="default: figures/SWEEP here"),
+        Path | None, typer.Option("--output", metavar="FOLDER", help="default: figures/SWEEP here")
     ] = None,
     home: options.HomeOption = options.DEFAULT_HOME,
     db: options.DatabaseOption = None,

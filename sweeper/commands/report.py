@@ -43,8 +43,7 @@ def report(
         ),
     ] = None,
     gap: Annotated[
-        bool,
-        typer.Option("--gap", help="generalization gap by root moduli (ZeroSNet, Table 7)"),
+        bool, typer.Option("--gap", help="generalization gap by root moduli (ZeroSNet, Table 7)")
     ] = False,
     where: options.WhereOption = [],  # noqa: B006
     metric: options.MetricOption = [],  # noqa: B006

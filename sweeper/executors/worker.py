@@ -14,12 +14,7 @@ from pydantic import ValidationError
 
 from sweep_plugins import PluginError, UnknownNameError
 from trainers.config.job import EpochMetrics
-from trainers.errors import (
-    CheckpointError,
-    DatasetMissingError,
-    StorageError,
-    TrainingStopped,
-)
+from trainers.errors import CheckpointError, DatasetMissingError, StorageError, TrainingStopped
 from trainers.run import evaluate_stored, run
 from trainers.storage import Folder, open_folder
 from trainers.training.out_of_memory import is_out_of_memory

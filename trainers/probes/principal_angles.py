@@ -96,10 +96,7 @@ def median_angles(
     """
     first, second = np.triu_indices(len(labels), k=1)
     angle, left, right = degrees[first, second], labels[first], labels[second]
-    medians = {
-        "within": _median(angle[left == right]),
-        "between": _median(angle[left != right]),
-    }
+    medians = {"within": _median(angle[left == right]), "between": _median(angle[left != right])}
     if by_class:
         classes = np.unique(labels)
         of = {c: np.flatnonzero(labels == c) for c in classes}

@@ -217,12 +217,7 @@ class _Training:
                 self.padded, index, offsets[batch], flipped[batch], padding=self.padding
             )
             loss, right = training_step(
-                self.passes,
-                self.optimizer,
-                pixels,
-                self.labels[index],
-                learning_rate,
-                self.config,
+                self.passes, self.optimizer, pixels, self.labels[index], learning_rate, self.config
             )
             total_loss += loss.double() * len(index)
             correct += right

@@ -169,7 +169,7 @@ def test_exporting_a_damaged_database_is_an_error(make, tmp_path, path):
     engine = databases.plain_engine(url)
     with engine.begin() as connection:
         connection.execute(text("UPDATE runs SET max_root_modulus = 'large'"))
-    with pytest.raises(ArchiveError, match=r"damaged: runs holds .*'large'"):
+    with pytest.raises(ArchiveError, match=r"damaged: runs\.max_root_modulus is 'large' where"):
         archives.export_from(url, path)
     with pytest.raises(ArchiveError, match=r"runs\.max_root_modulus"):
         archives.export_parquet_from(url, path)
@@ -181,14 +181,14 @@ def test_exporting_a_damaged_database_is_an_error(make, tmp_path, path):
 
 
 def _after_some_tables(monkeypatch, act):
-    batches = Chosen.batches
+    queries = Chosen.queries
 
     def stopping(self, table):
         if table is ARCHIVED[3]:
             act()
-        return batches(self, table)
+        return queries(self, table)
 
-    monkeypatch.setattr(Chosen, "batches", stopping)
+    monkeypatch.setattr(Chosen, "queries", stopping)
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
@@ -202,6 +202,18 @@ def test_a_failed_export_leaves_no_file(filled, url, path, monkeypatch, export, 
     with pytest.raises(expected):
         export(url, path)
     assert list(path.parent.glob("*archive*")) == []
+
+
+def test_an_export_is_one_view_of_what_others_change_meanwhile(
+    filled, url, path, tmp_path, make, monkeypatch
+):
+    archives.export_from(url, tmp_path / "before.db")
+    with Store.open(url) as store, monkeypatch.context() as patch:
+        _after_some_tables(patch, lambda: make.save(store, "later", make.runs(9)))
+        archives.export_from(url, path)
+    assert archives.content(path) == archives.content(tmp_path / "before.db")
+    archives.export_from(url, tmp_path / "after.db")
+    assert "later" in archives.names(tmp_path / "after.db")
 
 
 def test_a_failed_export_keeps_the_archive_it_would_have_replaced(filled, url, path, monkeypatch):
@@ -229,11 +241,11 @@ def die(*_):
 
 url, path, moment = sys.argv[1:]
 if moment == "writing":
-    batches, seen = chosen.Chosen.batches, []
+    queries, seen = chosen.Chosen.queries, []
     def dying(self, table):
         seen.append(table)
-        return die() if len(seen) == 5 else batches(self, table)
-    chosen.Chosen.batches = dying
+        return die() if len(seen) == 5 else queries(self, table)
+    chosen.Chosen.queries = dying
 elif moment == "checking":
     writing.content_sha256 = die
 else:
@@ -297,8 +309,8 @@ def test_a_full_disk_during_export_names_the_archive(filled, url, path, monkeypa
     new_file = sqlite.new_file
 
     @contextmanager
-    def small_file(partial):
-        with new_file(partial) as connection:
+    def small_file(partial, source):
+        with new_file(partial, source) as connection:
             connection.exec_driver_sql("PRAGMA max_page_count = 30")
             yield connection
 

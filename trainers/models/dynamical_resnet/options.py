@@ -24,13 +24,7 @@ from pydantic import Field
 from trainers.methods.fractions import Whole
 from trainers.models.architecture import Architecture, ModelOptions
 from trainers.models.depths import accepted_by
-from trainers.models.wide.layout import (
-    RESNET_DEPTHS,
-    Stem,
-    WideBlock,
-    division_of,
-    wide_blocks,
-)
+from trainers.models.wide.layout import RESNET_DEPTHS, Stem, WideBlock, division_of, wide_blocks
 
 Activation = Literal["full_preactivation", "relu_before_addition"]
 """Where BN and ReLU stand, by the names of He et al. (2016b, Figure 4).

@@ -104,11 +104,7 @@ class MultistepBlock(nn.Module):
     """
 
     def __init__(
-        self,
-        block: Block,
-        scheme: SchemeConfig,
-        generator: Generator,
-        survival: float = 1,
+        self, block: Block, scheme: SchemeConfig, generator: Generator, survival: float = 1
     ) -> None:
         super().__init__()
         self.survival = survival

@@ -40,7 +40,4 @@ def layout_of(options: PolyNetOptions) -> tuple[Block, ...]:
     return multistep_layout(options.depth, options.width, 1, 0, "project")
 
 
-POLYNET = Architecture(
-    options=PolyNetOptions,
-    builder="trainers.models.polynet.network:PolyNet",
-)
+POLYNET = Architecture(options=PolyNetOptions, builder="trainers.models.polynet.network:PolyNet")

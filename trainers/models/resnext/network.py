@@ -55,11 +55,7 @@ class ResNeXtBlock(nn.Module):
     """One step of the scheme, or one Euler step for a start block."""
 
     def __init__(
-        self,
-        block: Block,
-        options: ResNeXtOptions,
-        scheme: SchemeConfig,
-        generator: Generator,
+        self, block: Block, options: ResNeXtOptions, scheme: SchemeConfig, generator: Generator
     ) -> None:
         super().__init__()
         self.relu_at_the_end = not options.preactivation

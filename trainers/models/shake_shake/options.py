@@ -65,6 +65,5 @@ def layout_of(options: ShakeShakeOptions) -> tuple[Block, ...]:
 
 
 SHAKE_SHAKE = Architecture(
-    options=ShakeShakeOptions,
-    builder="trainers.models.shake_shake.network:ShakeShakeNetwork",
+    options=ShakeShakeOptions, builder="trainers.models.shake_shake.network:ShakeShakeNetwork"
 )

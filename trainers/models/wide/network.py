@@ -16,12 +16,7 @@ from typing_extensions import override
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models.coefficients import coefficients_of
 from trainers.models.network import MultistepStates
-from trainers.models.wide.layers import (
-    ActivatedNorm,
-    PreActivationFunction,
-    WideStem,
-    projection,
-)
+from trainers.models.wide.layers import ActivatedNorm, PreActivationFunction, WideStem, projection
 from trainers.models.wide.options import Step, WideMultistepOptions, steps_of
 
 

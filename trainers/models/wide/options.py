@@ -32,10 +32,7 @@ from trainers.models.wide.layout import (
     wide_blocks,
 )
 
-DEPTHS: Mapping[int, Division] = {
-    **RESNET_DEPTHS,
-    22: Division((3, 4, 1, 2), bottleneck=False),
-}
+DEPTHS: Mapping[int, Division] = {**RESNET_DEPTHS, 22: Division((3, 4, 1, 2), bottleneck=False)}
 """He et al. 2016a, Table 1; and TM-ResNet-22, whose first stage is its boot block."""
 
 
