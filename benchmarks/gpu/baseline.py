@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from torchvision import transforms
 
 from gpu.images import BATCH_SIZE, Batch
 from trainers.config.run import RunConfig
@@ -33,6 +32,8 @@ class Pictures(Dataset[Any]):
 
 def pictures_of(images: Batch, config: RunConfig) -> Pictures:
     """The images in PIL's form, with torchvision's transforms of the recipe."""
+    from torchvision import transforms  # which imports torch's compiler, too
+
     facts, dataset = config.dataset_facts, config.dataset
     pixels, labels = images
     augment = transforms.Compose(

@@ -17,8 +17,8 @@ _ELEMENTWISE = frozenset({_ATEN.add.Tensor, _ATEN.mul.Tensor, _ATEN.relu.default
 class MultiplyAdds(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts while it is active, by the formulas of `torch.utils.flop_counter`.
 
-    Of elementwise operations and batch normalisation only the result's shape is made, without
-    torch's functions for the meta device: they are written in Python, and slow.
+    Of some operations only the result's shape is made, without torch's functions for the meta
+    device: they are written in Python, slow, and import torch's compiler, which takes a second.
 
     Args:
         apart: a module whose own operations do not count; of anything else, all count.
@@ -31,6 +31,12 @@ class MultiplyAdds(TorchDispatchMode):  # type: ignore[no-untyped-call]
             before: list[int] = []
             apart.register_forward_pre_hook(lambda *_: before.append(self._operations))
             apart.register_forward_hook(lambda *_: self._reset(before.pop()))
+
+    @classmethod
+    @override
+    def _should_skip_dynamo(cls) -> bool:
+        # Nothing is compiled here, and to be skipped torch's compiler would have to be imported.
+        return False
 
     @override
     def __enter__(self) -> Self:
@@ -62,6 +68,8 @@ class MultiplyAdds(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if func is _ATEN.native_batch_norm.default and _normalises(*args):
             statistics = args[0].new_empty(0)  # of a batch: evaluation has none
             return torch.empty_like(args[0]), statistics, statistics
+        if func is _ATEN.mean.dim and _numbers_on_meta(args[0]):
+            return _ATEN.sum.dim_IntList(*args, **(kwargs or {}))  # has the same shape
         formula = flop_registry.get(func._overloadpacket)
         if formula is None and torch.is_inference_mode_enabled():
             # Where nothing is recorded for gradients, linear layers come here in one piece.
@@ -69,7 +77,10 @@ class MultiplyAdds(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 result = func.decompose(*args, **(kwargs or {}))
             if result is not NotImplemented:
                 return result
-        result = func(*args, **(kwargs or {}))
+        if func is _ATEN.addmm.default and _fit(*args):
+            result = args[1].new_empty(args[1].shape[0], args[2].shape[1])
+        else:
+            result = func(*args, **(kwargs or {}))
         if formula is not None:
             self._operations += formula(*args, **(kwargs or {}), out_val=result)
         return result
@@ -90,6 +101,12 @@ def _normalises(images: Any, weight: Any, bias: Any, mean: Any, *rest: Any) -> b
     training = rest[1]
     fits = mean is not None and mean.shape == images.shape[1:2]
     return _numbers_on_meta(images) and fits and not training
+
+
+def _fit(bias: Any, first: Any, second: Any) -> bool:
+    """Whether two matrices can be multiplied, and the bias added to each row."""
+    fits = first.shape[1] == second.shape[0] and bias.shape == second.shape[1:]
+    return _numbers_on_meta(first) and fits
 
 
 def _numbers_on_meta(value: Any) -> bool:

@@ -2,7 +2,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torchvision.transforms import functional
 
 from trainers.data import augment
 from trainers.data.augment import crop_and_flip, draw, normalize, pad
@@ -26,6 +25,8 @@ def draws_of(count, padding, horizontal_flip, seed=0):
 
 
 def by_torchvision(image, offset, flip, padding):
+    from torchvision.transforms import functional
+
     _, height, width = image.shape
     padded = functional.pad(image, [padding] * 4)
     cropped = functional.crop(padded, *offset.tolist(), height, width)
@@ -136,6 +137,8 @@ def test_augmentation_draws_depend_only_on_their_generators(longer, seed):
 def test_normalize_equals_torchvision(channels, seed):
     images = images_of(3, channels, 5, 4, seed)
     mean, std = (0.4914, 0.4822, 0.4465)[:channels], (0.2023, 0.1994, 0.2010)[:channels]
+    from torchvision.transforms import functional
+
     expected = functional.normalize(functional.convert_image_dtype(images), mean, std)
     for given_images in (images, images.to(torch.float32) / 255):
         made = normalize(given_images, mean, std)

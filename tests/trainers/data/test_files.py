@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import pickle
+import pkgutil
 import socket
 import struct
 import warnings
@@ -11,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torchvision
 
 from sweep_plugins import Registry
 from trainers.data import files, loading, readers
@@ -209,7 +209,7 @@ class TestDownload:
                 if fails_after < len(IDX_FILES):
                     raise RuntimeError("connection\n  lost")
 
-        monkeypatch.setattr(torchvision.datasets, "MNIST", MNIST)
+        monkeypatch.setattr("torchvision.datasets.MNIST", MNIST)
         return seen
 
     def test_only_complete_downloads_are_put_in_place(self, tmp_path, monkeypatch):
@@ -266,7 +266,7 @@ def cifar_rows(count, seed):
 
 def write_cifar(root, monkeypatch, name):
     """Writes small batches, and makes torchvision's class expect their checksums."""
-    real = getattr(torchvision.datasets, name)
+    real = pkgutil.resolve_name(f"torchvision.datasets:{name}")
     folder = root / real.base_folder
     folder.mkdir(parents=True)
     checksums = {}
@@ -292,7 +292,7 @@ def write_cifar(root, monkeypatch, name):
         test_list = [[file, checksums[file]] for file, _ in real.test_list]  # noqa: RUF012
         meta = real.meta | {"md5": checksums[real.meta["filename"]]}
 
-    monkeypatch.setattr(torchvision.datasets, name, Small)
+    monkeypatch.setattr(f"torchvision.datasets.{name}", Small)
     return folder
 
 
@@ -345,7 +345,7 @@ class TestCifar:
         def refuse(*_args, **_kwargs):
             raise PermissionError("not yours")
 
-        monkeypatch.setattr(torchvision.datasets.CIFAR10, "__init__", refuse)
+        monkeypatch.setattr("torchvision.datasets.CIFAR10.__init__", refuse)
         with pytest.raises(DatasetMissingError, match=f"{folder} is damaged .not yours"):
             find_cifar("cifar10", tmp_path, "CIFAR10")
 
@@ -355,7 +355,7 @@ class TestCifar:
         def fail(*_args, **_kwargs):
             raise RuntimeError("not of the files")
 
-        monkeypatch.setattr(torchvision.datasets.CIFAR10, "__init__", fail)
+        monkeypatch.setattr("torchvision.datasets.CIFAR10.__init__", fail)
         with pytest.raises(RuntimeError, match="not of the files"):
             find_cifar("cifar10", tmp_path, "CIFAR10")
 
