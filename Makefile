@@ -31,7 +31,8 @@ quickstart: install   ## train 30 small networks on handwritten digits and repor
 test: lint   ## lint, then all tests but those of several hosts, three files at a time
 	$(PYTEST) 3 -m 'not hosts'
 
-test-hosts: install   ## clusters and services on several hosts, which are network namespaces
+test-hosts: install   ## as root: clusters and services on several hosts, which are network namespaces
+	@test "$$(id -u)" = 0 || { echo 'network namespaces take root: sudo make test-hosts' >&2; exit 1; }
 	$(BIN)/pytest -m hosts
 
 test-fast: install   ## the tests that need no Ray, Postgres or compiler, and no patience

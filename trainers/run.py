@@ -18,8 +18,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from wrapt import register_post_import_hook
-
 from trainers.config.evaluations import parse_evaluation
 from trainers.config.job import EpochMetrics, TrainingJob, TrainingResult
 from trainers.config.run import RunConfig
@@ -37,7 +35,7 @@ _DIGEST_LINE = re.compile(rb'\{\n "sha256": "([0-9a-f]{64})",\n')
 def prepare_torch(threads: int) -> None:
     """Set this process up so that a run's bits depend on its config alone.
 
-    torch is not imported here, which takes seconds: whoever does finds it set up.
+    Importing torch takes seconds, so it is not done here: whoever imports it later finds it set up.
 
     Args:
         threads: CPU threads of torch. Sums are split by thread, so runs that are to agree to the
@@ -46,7 +44,12 @@ def prepare_torch(threads: int) -> None:
     # Read by cuBLAS at its first use; without it some GPU matrix products vary from run to run.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     keep_freed_memory()
-    register_post_import_hook(partial(_set_up, threads=threads), "torch")
+    if "torch" in sys.modules:
+        _set_up(sys.modules["torch"], threads=threads)
+    else:
+        from wrapt import register_post_import_hook
+
+        register_post_import_hook(partial(_set_up, threads=threads), "torch")
 
 
 def _set_up(torch: Any, *, threads: int) -> None:
@@ -206,11 +209,14 @@ def _trainer(name: str, module_folder: Path | None) -> Callable[[TrainingJob], T
 
 
 def provenance(device: str, threads: int) -> dict[str, Any]:
-    """Where and with what a run was computed; "torch" is None if its trainer has not used it."""
+    """Where and with what a run was computed.
+
+    "torch" is None where nothing in this process has imported it, and with it the name of a GPU.
+    """
     torch = sys.modules.get("torch")
-    name = platform.processor() or platform.machine()
-    if torch is not None and device.startswith("cuda"):
-        name = torch.cuda.get_device_name(device)
+    name: str | None = platform.processor() or platform.machine()
+    if device.startswith("cuda"):
+        name = torch.cuda.get_device_name(device) if torch is not None else None
     return {
         "host": socket.gethostname(),
         "pid": os.getpid(),

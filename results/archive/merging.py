@@ -228,8 +228,9 @@ class _Merging:
 
     def _insert(self, table: Table, rows: list[Row]) -> None:
         if rows:
-            values = [tuple(row.values()) for row in rows]
-            insert_rows(self._connection, table, list(rows[0]), values)
+            names = list(rows[0])
+            values = [tuple(row[name] for name in names) for row in rows]
+            insert_rows(self._connection, table, names, values)
             self.counts[table.name]["inserted"] += len(rows)
 
     def _update(self, table: Table, rows: list[Row]) -> None:

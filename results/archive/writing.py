@@ -26,14 +26,16 @@ def export(
 ) -> dict[str, int]:
     """Writes these sweeps, or the whole database if none is named, as the archive `path`.
 
-    Returns the rows by table. `connection` is one consistent view; see `Chosen` for what goes
-    with a sweep. Weights and checkpoints stay where they are. The file appears under its name
-    when it is complete; what is there is replaced only if it is an archive and `replace`. Memory
-    is bounded by some thousand rows, however many there are.
+    Returns the rows by table. `connection` is one consistent view; of a SQLite file another one
+    is taken, from which SQLite copies table by table, and hears a signal between them. See `Chosen`
+    for what goes with a sweep. Weights and checkpoints stay where they are. The file appears under
+    its name when it is complete; what is there is replaced only if it is an archive and `replace`.
+    Memory is bounded by some thousand rows, however many there are.
 
     Raises UnknownSweepError; ArchiveExistsError if the target exists already; ArchiveError or
     DatabaseError if the file cannot be written, or the database breaks a rule of its tables.
     """
+    chosen = Chosen(connection, names)
     in_sqlite = connection.dialect.name == "sqlite"
     source = Path(str(connection.engine.url.database)) if in_sqlite else None
     with (
@@ -46,14 +48,13 @@ def export(
             chosen = Chosen(archive, names, sqlite.SOURCE)
             counts = {table.name: _copy(chosen, table, archive) for table in ARCHIVED}
         else:
-            chosen = Chosen(connection, names)
             counts = {table.name: _insert(chosen, table, archive) for table in ARCHIVED}
         _finish(archive)
     return counts
 
 
 def _copy(chosen: Chosen, table: Table, archive: Connection) -> int:
-    """Has SQLite copy the rows, which takes it a fifth of the time."""
+    """Has SQLite copy the rows: a fifth of the time that passing them through Python takes."""
     columns = ", ".join(f'"{name}"' for name in table.columns.keys())  # noqa: SIM118
     count = 0
     for query in chosen.queries(table):

@@ -58,8 +58,8 @@ def find_corruption(database: Database) -> str | None:
 def corruptions(connection: Connection, *, enforced: bool = False) -> Iterator[str]:
     """Violations, in words. Further ones may not be found after the first.
 
-    Not those of constraints, if they were `enforced` on all that is there: Postgres does so for
-    every client, and SQLite for a file that this connection has made.
+    Keys, references and the file's own structure are not looked at where they were `enforced` on
+    all that is there: by Postgres for every client, by SQLite in a file that we have just made.
     """
     in_sqlite = connection.dialect.name == "sqlite"
     enforced = enforced or not in_sqlite

@@ -33,6 +33,7 @@ from results.schema.tables import drivers
 
 BUSY_SECONDS = 10.0
 SOURCE = "source"
+"""The schema of the tables that a new file is filled from."""
 
 
 class SqliteDatabase(Database):
@@ -133,9 +134,7 @@ class SqliteDatabase(Database):
         with (
             foreign_errors(self.path),
             _writer_lock(self.path, BUSY_SECONDS),
-            self._engine.execution_options(
-                sqlite_before=("PRAGMA foreign_keys = OFF",)
-            ).begin() as c,
+            self._engine.execution_options(sqlite_before="PRAGMA foreign_keys = OFF").begin() as c,
         ):
             yield c
             broken = c.exec_driver_sql("PRAGMA foreign_key_check").all()
@@ -197,7 +196,7 @@ def _engine(path: Path, mode: str, *, wal: bool = False) -> Engine:
 
     A transaction starts with BEGIN IMMEDIATE, because one that reads before it writes would
     otherwise fail as soon as another has written in between. The execution option `sqlite_begin`
-    replaces that statement, and those in `sqlite_before` are run before it. With `wal` the file is
+    replaces that statement, and `sqlite_before` is run before it. With `wal` the file is
     put into WAL mode, if nobody is using it at that moment.
     """
 
@@ -232,8 +231,8 @@ def _engine(path: Path, mode: str, *, wal: bool = False) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         options = connection.get_execution_options()
-        for statement in options.get("sqlite_before", ()):
-            connection.exec_driver_sql(statement)
+        if "sqlite_before" in options:
+            connection.exec_driver_sql(options["sqlite_before"])
         default = "BEGIN" if mode == "ro" else "BEGIN IMMEDIATE"
         connection.exec_driver_sql(options.get("sqlite_begin", default))
 
@@ -247,12 +246,17 @@ def new_file(path: Path, source: Path | None = None) -> Iterator[Connection]:
     After a crash the file is of no use: it has no journal on disk. The tables of `source` are in
     the schema SOURCE: one consistent view, in which nothing can be written.
     """
-    before = ["PRAGMA journal_mode = MEMORY"]
-    if source is not None:
-        before.append(f"ATTACH '{_uri(source, 'ro')}' AS {SOURCE}")
-    engine = _engine(path, "rwc").execution_options(sqlite_before=before)
+    engine = _engine(path, "rwc")
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute("PRAGMA journal_mode = MEMORY")
+        if source is not None:
+            connection.execute(f"ATTACH '{_uri(source, 'ro')}' AS {SOURCE}")
+
     try:
-        with engine.connect() as connection:
+        # Older versions of SQLite begin nothing IMMEDIATE where a file can only be read.
+        with engine.execution_options(sqlite_begin="BEGIN").connect() as connection:
             yield connection
     finally:
         engine.dispose()
@@ -298,7 +302,7 @@ def foreign_errors(path: Path, source: Path | None = None) -> Iterator[None]:
         found = getattr(error, "orig", error)
         if not isinstance(found, sqlite3.Error):
             raise  # another database's, while a file of SQLite is written from it
-        if source is not None and _code(found).startswith(_WHILE_READING):
+        if source is not None and not _code(found).startswith(_OF_WRITING):
             path = source
         raise _error(path, found) from error
     except OverflowError as error:
@@ -327,7 +331,8 @@ def _error(path: Path, error: object) -> DatabaseError:
     return DatabaseError(f"{path}: SQLite says {error}")
 
 
-_WHILE_READING = ("SQLITE_BUSY", "SQLITE_CORRUPT", "SQLITE_LOCKED", "SQLITE_NOTADB")
+_OF_WRITING = ("SQLITE_CONSTRAINT", "SQLITE_FULL", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_WRITE")
+"""What can only be about a file that is written, and not about its source."""
 
 _MEANINGS = {
     "SQLITE_NOTADB": "is not a SQLite database: check --db, or choose another file",

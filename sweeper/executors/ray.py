@@ -28,6 +28,7 @@ import ray
 from ray.exceptions import OutOfMemoryError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from sweep_plugins import PluginError
 from sweeper.errors import ResourceError
 from sweeper.executors.base import Executor, ExecutorOptions
 from sweeper.executors.ray_connection import connect, signals_deferred
@@ -61,8 +62,9 @@ class _Slot:
         from trainers.run import prepare_torch
 
         prepare_torch(threads)
-        for name in trainers & TRAINERS.own.keys():
-            TRAINERS.shipped(name)  # which imports torch
+        for name in trainers & TRAINERS.keys():
+            with suppress(PluginError):  # the task says so
+                TRAINERS[name]  # most import torch, for which a task has no time of its own
         self._stopping = False
         self._heartbeat = Heartbeat()
 

@@ -47,9 +47,13 @@ class Pair:
     seconds: float  # until the refusal, or until both have ended
 
 
-def resume_twice(home: Path, db: str) -> Pair:
+def resume_twice(home: Path, db: str, times: Times) -> Pair:
+    program = times(0, 1) * drivers.SWEEP or None  # as users start it, where time is measured
     start = time.monotonic()
-    with Driver(None, home, db=db) as one, Driver(None, home, db=db) as other:
+    with (
+        Driver(None, home, db=db, program=program) as one,
+        Driver(None, home, db=db, program=program) as other,
+    ):
         pair = [one, other]
         first = None
         while first is None:
@@ -77,7 +81,7 @@ def test_two_concurrent_resumes_divide_the_runs(
     for number in range(pairs):
         with databases.postgres_schema(postgres) as db:
             save(sweep, db)
-            pair = resume_twice(tmp_path / str(number) / "home", db)
+            pair = resume_twice(tmp_path / str(number) / "home", db, times)
             with Watch(db) as watch:
                 attempts = watch.attempts()
             facts = drivers.facts(db)
@@ -110,7 +114,7 @@ def test_a_second_resume_on_a_sqlite_file_is_refused_with_the_reason(
         home = tmp_path / str(number) / "home"
         db = drivers.database_of(home)
         save(sweep, db)
-        pair = resume_twice(home, db)
+        pair = resume_twice(home, db, times)
         ((worker,), (refused,)) = pair.workers, pair.refused
         told = rf"host {re.escape(socket.gethostname())}, pid {worker.process.pid}\b"
         assert re.search(told, refused.output())

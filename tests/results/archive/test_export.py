@@ -204,6 +204,33 @@ def test_a_failed_export_leaves_no_file(filled, url, path, monkeypatch, export, 
     assert list(path.parent.glob("*archive*")) == []
 
 
+@pytest.mark.parametrize("name", ["o'neil", "50%", "a?b", "a#b", 'q"x', "a;b", "é"])
+def test_a_database_of_any_name_is_exported(make, tmp_path, path, name):
+    url = sqlite_url(tmp_path / f"{name}.db")
+    with Store.open(url) as store:
+        make.save(store, "s", make.runs(1))
+    archives.export_from(url, path)
+    assert archives.names(path) == ("s",)
+
+
+def test_an_error_in_the_source_of_an_export_names_the_source(make, tmp_path, path):
+    source = tmp_path / "source.db"
+    with Store.open(sqlite_url(source)) as store:
+        make.save(store, "s", make.runs(1))
+    engine = databases.plain_engine(sqlite_url(source))
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE probes"))
+    with pytest.raises(DatabaseError, match=f"^{source}: SQLite says no such table"):
+        archives.export_from(sqlite_url(source), path)
+    assert list(path.parent.glob("*archive*")) == []
+
+
+def test_exporting_an_unknown_sweep_makes_no_folder(filled, url, tmp_path):
+    with pytest.raises(UnknownSweepError):
+        archives.export_from(url, tmp_path / "new" / "archive.db", ["nope"])
+    assert not (tmp_path / "new").exists()
+
+
 def test_an_export_is_one_view_of_what_others_change_meanwhile(
     filled, url, path, tmp_path, make, monkeypatch
 ):

@@ -30,6 +30,7 @@ from sweeper.executors.worker import (
 )
 from sweeper.spec.spec import Resources
 from trainers.config.run import RunConfig
+from trainers.config.trainers import BUILT_IN_TRAINER
 from trainers.errors import TrainingStopped
 
 NOISE = {"noise": "gaussian", "std": 0.1}
@@ -315,9 +316,22 @@ def test_slots_reuse_their_worker_process(ray_executor: Any, tmp_path: Path) -> 
 
 
 @pytest.mark.ray
+def test_workers_import_their_trainers_before_the_first_task(
+    ray_executor: Any, tmp_path: Path
+) -> None:
+    """What shows it is torch, which the fake trainers do not import."""
+    options = replace(A_QUARTER_CORE, most_slots=1, trainers=frozenset({BUILT_IN_TRAINER}))
+    with EXECUTORS["ray"].start(options) as started:
+        submit(started, make_task(tmp_path))
+        (outcome,) = wait_for(started, 1)
+        assert isinstance(outcome, Finished)
+        assert outcome.result["provenance"]["torch"] is not None
+
+
+@pytest.mark.ray
 def test_tasks_without_heartbeat_are_killed_as_hung(tmp_path: Path) -> None:
     """Whether their trainer hangs, or their process was stopped; others go on."""
-    options = replace(A_QUARTER_CORE, most_slots=3, hung_seconds=10.0)
+    options = replace(A_QUARTER_CORE, most_slots=3, hung_seconds=15.0)
     with EXECUTORS["ray"].start(options) as started:
         # So that no worker still imports torch, which takes seconds where others need the cores.
         wait_for(started, fill(started, tmp_path, "paced", slots=3))
@@ -325,7 +339,7 @@ def test_tasks_without_heartbeat_are_killed_as_hung(tmp_path: Path) -> None:
         submit(started, suspended)
         (pid,) = [worker.pid for worker in started._workers if worker.tasks]  # type: ignore[attr-defined]
         os.kill(pid, signal.SIGSTOP)
-        hanging, healthy = make_task(tmp_path, "hangs_always"), make_task(tmp_path, "paced", 1, 250)
+        hanging, healthy = make_task(tmp_path, "hangs_always"), make_task(tmp_path, "paced", 1, 350)
         submit(started, hanging)
         submit(started, healthy)
         outcomes = {outcome.task.run_id: outcome for outcome in wait_for(started, 3)}
