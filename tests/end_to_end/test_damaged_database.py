@@ -148,6 +148,18 @@ def test_a_bug_is_not_reported_as_database_damage(home, monkeypatch):
         sweep("report", f"--home={home}")
 
 
+def test_an_error_because_the_database_is_no_database_names_it(home, monkeypatch):
+    def fails(*_, **__):
+        (home / "sweep.db").write_text("no database" * 100)
+        raise KeyError("of what is there no more")
+
+    monkeypatch.setattr("results.analysis.reports.report", fails)
+    said = sweep("report", f"--home={home}")
+    assert said.exit_code == 3
+    assert "sweep.db is not a SQLite database" in said.stderr
+    assert said.stderr.count("\n") == 1
+
+
 def test_a_bug_of_a_command_before_there_is_a_database_is_shown(tmp_path, monkeypatch):
     def fails(*_, **__):
         raise KeyError("ours")
