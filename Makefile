@@ -33,7 +33,7 @@ test: lint   ## lint, then all tests but those of several hosts, three files at 
 
 test-hosts: install   ## as root: clusters and services on several hosts, which are network namespaces
 	@test "$$(id -u)" = 0 || { echo 'network namespaces take root: sudo make test-hosts' >&2; exit 1; }
-	$(BIN)/pytest -m hosts
+	$(BIN)/pytest -m hosts tests/cluster tests/docker
 
 test-fast: install   ## the tests that need no Ray, Postgres or compiler, and no patience
 	CXX=/dev/null $(PYTEST) 2 -m 'not (ray or postgres or compile or faults or hosts or slow)'
