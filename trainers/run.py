@@ -47,9 +47,14 @@ def prepare_torch(threads: int) -> None:
     if "torch" in sys.modules:
         _set_up(sys.modules["torch"], threads=threads)
     else:
-        from wrapt import register_post_import_hook
+        _set_up_once_imported(threads)
 
-        register_post_import_hook(partial(_set_up, threads=threads), "torch")
+
+@lru_cache(maxsize=1)  # so that a worker whose runs do without torch registers it once
+def _set_up_once_imported(threads: int) -> None:
+    from wrapt import register_post_import_hook
+
+    register_post_import_hook(partial(_set_up, threads=threads), "torch")
 
 
 def _set_up(torch: Any, *, threads: int) -> None:

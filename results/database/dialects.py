@@ -51,11 +51,14 @@ def upsert(connection: Connection, table: Table) -> Any:
 def insert_rows(
     connection: Connection, table: Table, names: Sequence[str], rows: list[tuple[Any, ...]]
 ) -> None:
-    """Inserts rows of another database, whose values are in the order of these columns."""
+    """Inserts rows of another database, whose values are in the order of these columns.
+
+    There is at least one, and the transaction has begun.
+    """
     converted = any(isinstance(column.type, JSON | Boolean) for column in table.columns)
     if converted or connection.dialect.name != "sqlite":
         connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
-    elif rows:
+    else:
         # SQLite takes every other value as it is; SQLAlchemy and `escape_text` would look at each.
         columns = ", ".join(f'"{name}"' for name in names)
         places = ", ".join("?" for name in names)

@@ -112,8 +112,8 @@ def postgres_schema(server: str) -> Iterator[str]:
 class PostgresTables:
     """Schemas of a server with our tables, all of them empty.
 
-    To make and drop tables takes ten times as long as to empty them, so what a test leaves as it
-    was made, but for rows, is emptied for another test.
+    To make and drop tables takes longer than to empty them, so what a test leaves as it was made,
+    but for rows, is emptied for another test.
     """
 
     def __init__(self, server: str) -> None:

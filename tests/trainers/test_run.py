@@ -304,3 +304,12 @@ def test_torch_is_set_up_when_a_trainer_imports_it_and_not_imported_before(
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [imported, imported, accuracy]
+
+
+def test_torch_is_set_up_as_asked_last_before_its_import() -> None:
+    program = (
+        "from trainers.run import prepare_torch\nfor threads in (1, 2, 2, 1):\n"
+        "    prepare_torch(threads)\nimport torch\nprint(torch.get_num_threads())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("1\n", "")

@@ -18,7 +18,7 @@ class MultiplyAdds(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts while it is active, by the formulas of `torch.utils.flop_counter`.
 
     Of some operations only the result's shape is made, without torch's functions for the meta
-    device: they are written in Python, slow, and import torch's compiler, which takes a second.
+    device: they are written in Python, slow, and import torch's compiler.
 
     Args:
         apart: a module whose own operations do not count; of anything else, all count.
