@@ -92,7 +92,7 @@ def goes_on(
     drivers.assert_trained_once(db, {})
     assert lost, "no kill met a run"
     assert {attempt["fault"] for attempt in lost} == {"worker_lost"}
-    assert most_epochs_lost(notes) == 1
+    assert most_epochs_lost(notes) <= 1
 
 
 def trains_beyond(data: Path, point: int, driver: Driver) -> bool:
