@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --numprocesses
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-hosts test-fast test-faults coverage fuzz lint clean
+.PHONY: help install quickstart test test-hosts test-hostile test-fast test-faults coverage fuzz lint clean
 
 help:            ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,15 +28,18 @@ quickstart: install   ## train 30 small networks on handwritten digits and repor
 	$(BIN)/sweep report quickstart --group-by zero_stable,root_moduli
 	$(BIN)/sweep report quickstart --group-by zero_stable
 
-test: lint   ## lint, then all tests but those of several hosts, three files at a time
-	$(PYTEST) 3 -m 'not hosts'
+test: lint   ## lint, then all tests but those with a target of their own, three files at a time
+	$(PYTEST) 3 -m 'not (hosts or hostile)'
 
 test-hosts: install   ## as root: clusters and services on several hosts, which are network namespaces
 	@test "$$(id -u)" = 0 || { echo 'network namespaces take root: sudo make test-hosts' >&2; exit 1; }
 	$(BIN)/pytest -m hosts tests/cluster tests/docker
 
+test-hostile: install   ## the program in hostile surroundings, and with hostile data
+	$(PYTEST) 3 -m hostile tests/hostile
+
 test-fast: install   ## the tests that need no Ray, Postgres or compiler, and no patience
-	CXX=/dev/null $(PYTEST) 2 -m 'not (ray or postgres or compile or faults or hosts or slow)'
+	CXX=/dev/null $(PYTEST) 2 -m 'not (ray or postgres or compile or faults or hosts or hostile or slow)'
 
 coverage: install   ## the whole test suite, and which lines and branches of the packages it reaches
 	$(BIN)/coverage erase
