@@ -125,5 +125,5 @@ def test_zero_stability_is_decided_as_sympy_decides_it() -> None:
     assert not wrong
     unrounded = sum(case.roots is not None for case in cases)
     assert unrounded > SCHEMES / 3
-    stable = sum(LinearMultistepScheme.of(case.written, 0).zero_stable for case in cases)
-    assert SCHEMES / 20 < stable < SCHEMES * 19 / 20
+    found = sum(LinearMultistepScheme.of(case.written, 0).zero_stable for case in cases)
+    assert SCHEMES / 20 < found < SCHEMES * 19 / 20
