@@ -1,7 +1,7 @@
 """Draws docs/schema.svg from the tables themselves: `python docs/draw_schema.py`.
 
-One box a table, one line a column; bold is the primary key, an arrow leads from a reference to
-what it refers to.
+One box a table, one line a column; bold is the primary key, an arrow leads, behind other boxes,
+from a reference to what it refers to.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ WIDTH = 2.3
 #: Left edge and top of each table's box, in inches from the upper left.
 PLACES = {
     "sweeps": (0.1, 0.1),
-    "sweep_specs": (0.1, 1.35),
+    "sweep_specs": (0.1, 1.5),
     "sweep_runs": (3.0, 0.1),
     "sweep_evaluations": (3.0, 2.2),
     "evaluation_configs": (0.1, 4.0),
     "runs": (5.9, 0.1),
     "attempts": (8.8, 0.1),
-    "drivers": (8.8, 3.1),
-    "epochs": (8.8, 4.5),
+    "drivers": (8.8, 3.3),
+    "epochs": (8.8, 4.7),
     "evaluations": (3.0, 4.4),
-    "probes": (8.8, 6.4),
-    "blocks": (3.0, 5.7),
+    "probes": (8.8, 6.6),
+    "blocks": (3.0, 5.9),
+    "imports": (5.9, 6.9),
 }
-SIZE = (11.6, 7.8)
+SIZE = (11.6, 8.1)
 
 
 def kind(column: Column[object]) -> str:
@@ -86,7 +87,7 @@ def draw(path: Path) -> None:
                 axes.add_artist(
                     ConnectionPatch(
                         start, end, "data", "data", arrowstyle="-|>", color="#D55E00",
-                        linewidth=0.8, connectionstyle=f"arc3,rad={bend}",
+                        linewidth=0.8, connectionstyle=f"arc3,rad={bend}", zorder=0.5,
                     )
                 )  # fmt: skip
     from matplotlib import rc_context

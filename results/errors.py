@@ -63,8 +63,16 @@ class NotTwoGroupsError(ResultsError):
 class UnknownSweepError(ResultsError):
     """A sweep that the database does not hold; the message lists those it holds."""
 
-    def __init__(self, name: str | None, known: Iterable[str]) -> None:
-        if name is None:
+    def __init__(
+        self, name: str | None, known: Iterable[str], *, imported: Iterable[str] = ()
+    ) -> None:
+        elsewhere = sorted(imported)
+        if name is None and elsewhere:
+            message = (
+                f"no sweep has run here yet: {listed(elsewhere)} came with archives; start one with"
+                " 'sweep run SPEC'"
+            )
+        elif name is None:
             message = "the database holds no sweep yet: start one with 'sweep run SPEC'"
         else:
             names = sorted(known)
@@ -159,31 +167,6 @@ class NoDatabaseError(DatabaseError):
     def __init__(self, path: object) -> None:
         super().__init__(
             f"there is no database at {path}: 'sweep run SPEC' creates it; check --db and --home"
-        )
-
-
-class BackupError(ResultsError):
-    """A backup cannot be made or put back as it was asked for; nothing was changed."""
-
-
-class DatabaseGoneError(DatabaseError):
-    """A database file is no longer what this process opened: nothing that it writes would be found.
-
-    `problem` says what happened, as the end of a sentence. `rescued` is a copy of all that the
-    process had of it, if there is one.
-    """
-
-    def __init__(self, path: object, problem: str, rescued: object | None) -> None:
-        self.rescued = rescued
-        if rescued is None:
-            way_out = "put a backup there with 'sweep db restore', or move what is there away"
-        else:
-            way_out = (
-                f"all that was in it is in {rescued}, and 'sweep db restore {rescued}' puts it back"
-            )
-        super().__init__(
-            f"{path} {problem} while it was in use; {way_out}. Finished runs are also in the"
-            " storage, from where 'sweep db rebuild' fills a database"
         )
 
 

@@ -82,8 +82,14 @@ class Results:
         self.close()
 
     def sweeps(self) -> pd.DataFrame:
-        """One row a sweep: name, description, published, created_at, updated_at, runs, done."""
-        columns = ("name", "description", "published", "created_at", "updated_at", "runs", "done")
+        """One row a sweep: name, description, published, created_at, updated_at, runs, done.
+
+        `imported` is whether an archive brought it, and nobody has run it here since.
+        """
+        columns = (
+            *("name", "description", "published", "created_at", "updated_at", "runs", "done"),
+            "imported",
+        )
         return _frame(self._queries.sweep_rows(), columns)
 
     def runs(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
@@ -103,9 +109,10 @@ class Results:
         """One row a measurement, after columns of the run.
 
         `evaluation` is its name, `kind` and `level` say what it is, `accuracy` and `loss` what
-        was measured, and `test_accuracy` is the run's accuracy on clean images.
+        was measured, and `test_accuracy` is the run's accuracy on clean images. `imported` is
+        whether an archive brought the measurement.
         """
-        measured = ("evaluation_id", "evaluation", "kind", "level", "accuracy", "loss")
+        measured = ("evaluation_id", "evaluation", "kind", "level", "accuracy", "loss", "imported")
         of_run = (*_OF_RUN, "test_accuracy")
         return self._of_parts(self._queries.evaluation_rows, sweeps, where, of_run, measured)
 
@@ -160,7 +167,7 @@ class Results:
             None if metrics is None else _list(metrics),
             _list(where),
         )
-        kinds = dict.fromkeys(("runs", "diverged", "unfinished"), "Int64")
+        kinds = dict.fromkeys(("runs", "diverged", "unfinished", "imported"), "Int64")
         kinds |= {name: "float64" for m in found.metrics for name in reports.columns_of(m)}
         for key in found.group_by:
             values = [group[key] for group in found.groups]

@@ -73,7 +73,7 @@ class PendingRun:
     those of the sweep that have no row yet, in the sweep's order. `faults` counts the attempts
     since the newest retry that ended with a fault, by its kind. `storages` are the places where
     its attempts wrote, newest first, each once; a done run's weights lie in one of them. Attempts
-    without a place are left out. `weights_sha256` is of a done run, if its trainer said it.
+    without a place are left out.
     """
 
     run_id: str
@@ -88,7 +88,6 @@ class PendingRun:
     seed: int
     parameters: int
     epochs: int
-    weights_sha256: str | None
     faults: dict[str, int]
     storages: tuple[str, ...]
 
@@ -102,18 +101,6 @@ class Renewal(NamedTuple):
 
     alive: bool
     lost: list[tuple[str, int]]
-
-
-class DatabaseIdentity(NamedTuple):
-    """What tells a database from others.
-
-    `first_driver` is a digest of the first process that worked on it, and goes where its content
-    goes. `path` is of a SQLite file, on `host`; for Postgres it is None, and `host` is "".
-    """
-
-    first_driver: str
-    host: str
-    path: str | None
 
 
 class Orphan(NamedTuple):
@@ -151,22 +138,27 @@ class SweepChange:
 
 
 class StoredSpec(NamedTuple):
-    """The newest version of a sweep's spec: its text, where it was read, its overrides."""
+    """The newest version of a sweep's spec: its text, where it was read, its overrides.
+
+    `imported_from` is the archive's name, if one brought the sweep and nobody has run it here.
+    """
 
     name: str
     text: str
     source: str
     overrides: list[str]
+    imported_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A failed run and why, in one line."""
+    """A failed run and why, in one line; `imported`: it failed where its archive comes from."""
 
     run_id: str
     label: str
     error: str
     attempts: int
+    imported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +199,9 @@ class SweepStatus:
     `counts` has every state as a key. `faults` are those of every run, whatever became of it.
     `train_seconds` is the training time of its done runs. `rate_per_hour` and `seconds_left` are
     null when unknown; `results.queries.status` says how they are measured. `last_finished_at` is
-    when the newest done or failed run finished.
+    when the newest done or failed run finished. `imported` of its done runs were not trained here;
+    `imported_from` is the archive's name, if one brought the sweep and nobody has run it here.
+    Faults, rate and times are of what ran here.
     """
 
     sweep: str
@@ -220,6 +214,8 @@ class SweepStatus:
     rate_per_hour: float | None
     seconds_left: float | None
     last_finished_at: float | None
+    imported: int = 0
+    imported_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,7 @@ RUN_COLUMNS = (
     _result("weights_sha256", "text", key=False, reproducible=True),
     _result("learned_coefficients", "list", key=False),
     _whole("attempts", "store", stored_as="attempt", unit="count"),
+    RunColumn("imported", "flag", "store", nullable=False),
     RunColumn("error", "text", "store", key=False),
     RunColumn("created_at", "time", "store", key=False),
     RunColumn("finished_at", "time", "store", key=False),

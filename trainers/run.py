@@ -137,7 +137,6 @@ def evaluate_stored(
     *,
     data_dir: Path,
     folders: Sequence[Folder],
-    weights_sha256: str | None = None,
     device: str = "cpu",
     threads: int = 1,
     heartbeat: Callable[[], None] | None = None,
@@ -146,11 +145,10 @@ def evaluate_stored(
 
     Args:
         folders: of the run's attempts, in which the weights are looked for.
-        weights_sha256: of the weights, as the run's result has it; others are passed over.
         heartbeat: see TrainingJob.
 
     Raises:
-        CheckpointError: no folder has the run's weights, or they do not fit its network.
+        CheckpointError: no folder has the run's weights.
         StorageUnreachableError: no folder that can be reached has.
     """
     from trainers.training.checkpoint import load_weights
@@ -164,7 +162,7 @@ def evaluate_stored(
         device=device,
         heartbeat=heartbeat,
     )
-    weights = load_weights(folders, job.config.run_id, weights_sha256)
+    weights = load_weights(folders, job.config.run_id)
     return [dict(result) for result in evaluate_weights(job, weights)]
 
 

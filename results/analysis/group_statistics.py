@@ -27,7 +27,7 @@ from sqlalchemy import (
 from results.analysis.statistics import Summary, summary
 from results.queries.columns import StoredColumn
 from results.queries.selection import Selection
-from results.schema.tables import evaluations, runs
+from results.schema.tables import evaluations, imports, runs
 
 #: What a group has in common: its keys as they are stored.
 Keys = tuple[Any, ...]
@@ -83,13 +83,15 @@ _MOMENTS = len(fields(Moments))
 
 @dataclass(slots=True)
 class Group:
-    """How many runs are done, diverged among these, and not done; moments of the done ones.
+    """How many runs are done, diverged and imported among these, and not done; moments.
 
-    `moments` are by the name of the metric; one that no run has a value of is missing.
+    `moments` are of the done runs, by the name of the metric; one that no run has a value of is
+    missing.
     """
 
     done: int
     diverged: int
+    imported: int
     unfinished: int
     moments: dict[str, Moments]
 
@@ -121,6 +123,24 @@ def read_groups(
     return groups
 
 
+def measured_elsewhere(
+    connection: Connection,
+    selection: Selection,
+    filters: Sequence[ColumnElement[bool]],
+    evaluation_ids: Sequence[str],
+) -> int:
+    """How many of the runs were trained here and have such measurements from an archive."""
+    # Asked first, because most databases have none, and it takes a look at every measurement.
+    if connection.scalar(select(imports.c.id).limit(1)) is None:
+        return 0
+    brought = select(evaluations.c.run_id).where(
+        evaluations.c.import_id.is_not(None), evaluations.c.evaluation_id.in_(evaluation_ids)
+    )
+    of_here = runs.c.run_id.in_(brought), runs.c.imported.is_(False)
+    query = select(func.count()).select_from(runs).where(*of_here, *filters)
+    return int(connection.execute(query.where(*selection.holds(runs.c.run_id))).scalar_one())
+
+
 class _GroupedRuns:
     """Runs, and how they are grouped: each query has a table with the columns key_0, key_1, ..."""
 
@@ -143,14 +163,17 @@ class _GroupedRuns:
         counts: list[ColumnElement[int]] = [
             func.count().filter(done),
             func.count().filter(done, table.c.diverged),
+            func.count().filter(done, table.c.imported),
             func.count().filter(~done),
         ]
         keys, numbers = self._keys_in(table), _numbers_in(table, metrics)
         query = _around(keys, numbers, self._centers(metrics), counts)
         groups = {}
         for row in self._connection.execute(query):
-            stored, (finished, diverged, unfinished), values = _cut(row, len(keys), len(counts))
-            groups[stored] = Group(finished, diverged, unfinished, dict(_named(metrics, values)))
+            stored, counted, values = _cut(row, len(keys), len(counts))
+            moments = dict(_named(metrics, values))
+            done_runs, diverged, imported, unfinished = counted
+            groups[stored] = Group(done_runs, diverged, imported, unfinished, moments)
         return groups
 
     def moments(
@@ -206,10 +229,11 @@ class _GroupedRuns:
                 yield stored[:-1], name, moments
 
     def _runs(self, metrics: Sequence[StoredColumn]) -> CTE:
-        """One row a run: keys, done, diverged, and the number_0, number_1, ... of done runs."""
+        """One row a run: keys, done, diverged, imported, and number_0, ... of done runs."""
         done = runs.c.state == "done"
         numbers = [case((done, m.number)) for m in metrics if m.number is not None]
-        query = select(*self._keys, done.label("done"), runs.c.diverged, *_numbered(numbers))
+        facts = (done.label("done"), runs.c.diverged, runs.c.imported)
+        query = select(*self._keys, *facts, *_numbered(numbers))
         # Otherwise SQLite takes an index that has the order of the groups, and fetches the runs
         # one by one in that order.
         return _materialized(

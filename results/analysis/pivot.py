@@ -27,7 +27,7 @@ class Pivot:
 
     `rows` and `columns` are the keys, `row_values` and `column_values` their combinations, in the
     order of reports. `cells[i][j]` belongs to `row_values[i]` and `column_values[j]`; None where
-    no run of that combination is done. `described`, `runs` and `unfinished` are the report's.
+    no run of that combination is done. `described` and the counts are the report's.
     """
 
     rows: tuple[str, ...]
@@ -39,6 +39,8 @@ class Pivot:
     cells: tuple[tuple[PivotCell | None, ...], ...]
     runs: int
     unfinished: int
+    imported: int = 0
+    measured_elsewhere: int = 0
 
     @property
     def groups(self) -> list[dict[str, Any]]:
@@ -89,6 +91,8 @@ def pivot(report: Report, rows: Sequence[str], columns: Sequence[str]) -> Pivot:
         cells=cells,
         runs=report.runs,
         unfinished=report.unfinished,
+        imported=report.imported,
+        measured_elsewhere=report.measured_elsewhere,
     )
 
 

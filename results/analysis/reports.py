@@ -6,7 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from results.analysis.group_statistics import Keys, read_groups, summary_of
+from results.analysis.group_statistics import (
+    Keys,
+    measured_elsewhere,
+    read_groups,
+    summary_of,
+)
 from results.analysis.sort_keys import sort_key
 from results.metrics import Metric
 from results.queries.columns import StoredColumn, StoredColumns
@@ -27,14 +32,15 @@ def columns_of(metric: str) -> list[str]:
 class Report:
     """Groups of runs with statistics of their metrics.
 
-    A group has the keys of `group_by`, then `runs` (done), `diverged` and `unfinished` (counts;
-    `diverged` is left out if it is a key already), then `<metric>_mean`, `_std` (n - 1, None for
+    A group has the keys of `group_by`, then `runs` (done), `diverged`, `unfinished` and `imported`
+    (counts; one that is a key already is left out), then `<metric>_mean`, `_std` (n - 1, None for
     one run), `_min` and `_max` for every metric. `described` says what is known of the numbers of
     each key and metric, by its name.
 
     `runs` are the done runs in all groups. `unfinished` are the runs of the selection that are
     not done, also those whose group has no done run and is therefore not listed: while it is not
-    0, the report is a partial one.
+    0, the report is a partial one. `imported` of the done runs were not trained here, and
+    `measured_elsewhere` others have measurements that an archive brought.
     """
 
     group_by: tuple[str, ...]
@@ -43,6 +49,8 @@ class Report:
     groups: list[dict[str, Any]]
     runs: int
     unfinished: int
+    imported: int = 0
+    measured_elsewhere: int = 0
 
 
 def report(
@@ -72,6 +80,8 @@ def report(
             metrics = [*DEFAULT_METRICS, *columns.evaluations]
         measures = [columns.metric(name) for name in dict.fromkeys(metrics)]
         found = read_groups(connection, selection, filters, keys, measures)
+        measured = [column.evaluation_id for column in measures if column.evaluation_id]
+        elsewhere = measured_elsewhere(connection, selection, filters, measured)
     groups = []
     for stored in _same_values(found, keys):
         parts = [found[part] for part in stored]
@@ -82,6 +92,7 @@ def report(
         entry["runs"] = done
         entry.setdefault("diverged", sum(part.diverged for part in parts))
         entry["unfinished"] = sum(part.unfinished for part in parts)
+        entry.setdefault("imported", sum(part.imported for part in parts))
         for column in measures:
             name = column.name
             samples = [part.moments[name] for part in parts if name in part.moments]
@@ -96,6 +107,8 @@ def report(
         groups=groups,
         runs=sum(group.done for group in found.values()),
         unfinished=sum(group.unfinished for group in found.values()),
+        imported=sum(group.imported for group in found.values()),
+        measured_elsewhere=elsewhere,
     )
 
 

@@ -13,6 +13,7 @@ from results.schema.tables import (
     drivers,
     evaluation_configs,
     evaluations,
+    imports,
     metadata,
     sweep_evaluations,
     sweep_runs,
@@ -80,6 +81,13 @@ class Chosen:
     def _within(self, table: Table) -> Any:
         """Whether a row belongs to the runs or evaluations of the chosen sweeps."""
         members = select(sweep_runs.c.run_id).where(sweep_runs.c.sweep_id.in_(self._numbers))
+        if table is imports:
+            brought = [
+                select(of.c.import_id).where(of.c.run_id.in_(members))
+                for of in (attempts, evaluations)
+            ]
+            own = select(sweeps.c.import_id).where(sweeps.c.id.in_(self._numbers))
+            return imports.c.id.in_(own.union(*brought))
         if table is not evaluation_configs:
             return table.c.run_id.in_(members)
         asked_for = select(sweep_evaluations.c.evaluation_id).where(

@@ -137,10 +137,12 @@ def _find(attempt: Row, among: Sequence[Row]) -> Row | None:
     """The same execution, whatever its number, and whether or not it had ended by then.
 
     It began at the same moment, and what both say of its provenance agrees: the end of an
-    attempt adds to that, and changes nothing.
+    attempt adds to that, and changes nothing. What ended here without a result made none there.
     """
     for other in among:
         if other["started_at"] != attempt["started_at"]:
+            continue
+        if attempt["state"] == "done" != other["state"] and other["error"] != STILL_RUNNING:
             continue
         ours, theirs = other["provenance"], attempt["provenance"]
         if all(ours[key] == theirs[key] for key in ours.keys() & theirs.keys()):

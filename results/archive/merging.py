@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, select, text, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, text, update
 
 from results.archive import merging_sweeps
 from results.archive.chosen import ARCHIVED
@@ -17,6 +18,7 @@ from results.archive.merged import Conflict, ConflictKind, Counts, Difference, M
 from results.archive.merging_sweeps import NAMED_AT_ONCE
 from results.archive.reading import Archive
 from results.database.dialects import insert_rows, is_one_of, rows_as_dicts
+from results.json_values import storable
 from results.records import Row
 from results.schema.tables import (
     OF_RESULTS,
@@ -24,8 +26,12 @@ from results.schema.tables import (
     epochs,
     evaluation_configs,
     evaluations,
+    imports,
     runs,
 )
+
+_BROUGHT = [table for table in ARCHIVED if table is not imports]
+"""What is taken of an archive. Where its own rows came from is not: here they all come from it."""
 
 
 def merge(
@@ -37,9 +43,9 @@ def merge(
 
     - Unknown here: inserted with all that belongs to it. One that was running elsewhere is
       queued here, and its open attempt ends as interrupted.
-    - Done here: final. It gains the measurements it lacks, unless they are of other weights; with
-      the same result also values of probes, and blocks, if it has none of them. A different
-      result in the archive is a conflict.
+    - Done here: final. It gains the measurements it lacks, unless they are of other weights. One
+      that was imported with the same result also gains values of probes, and blocks, if it has none
+      of them. A different result in the archive is a conflict.
     - Running here: its driver holds it; it is left alone, and a conflict if the archive has news.
     - Else, done in the archive: given that result with all that was measured of it. Not done
       there either: keeps its state here.
@@ -52,6 +58,9 @@ def merge(
     Measurements are matched by run and evaluation, evaluations by id, sweeps by name: what
     `merging_sweeps.merge_sweeps` says. `names` gives sweeps of the archive another name here.
 
+    Sweeps, runs, attempts and measurements that are added are marked as imported from this archive,
+    whatever it says of them: a row in `imports` tells which it was.
+
     On Postgres, others wait with writing until the transaction ends. Merging the same archive
     again changes nothing. Memory: a few thousand rows, and the ids of the archive's runs.
 
@@ -59,15 +68,18 @@ def merge(
     """
     renamed = merging_sweeps.names_here(archive, names or {})
     _keep_writers_waiting(connection)
-    merging = _Merging(connection, archive)
+    import_id, is_new = _noted(connection, archive)
+    merging = _Merging(connection, archive, import_id)
     merging.evaluation_configs()
     merging.runs()
     merging.evaluations()
     for table in OF_RESULTS:
         if table is not evaluations:
             merging.rows_of_results(table)
-    other_specs = merging_sweeps.merge_sweeps(connection, archive, renamed, merging.counts)
-    return Merged(
+    other_specs = merging_sweeps.merge_sweeps(
+        connection, archive, import_id, renamed, merging.counts
+    )
+    merged = Merged(
         counts={name: Counts(**tally) for name, tally in merging.counts.items()},
         adopted=tuple(merging.adopted),
         queued=tuple(merging.queued),
@@ -75,6 +87,26 @@ def merge(
         renamed={old: new for old, new in renamed.items() if old != new},
         other_specs=tuple(other_specs),
     )
+    if is_new and not merged.changed:
+        connection.execute(delete(imports).where(imports.c.id == import_id))
+    return merged
+
+
+def _noted(connection: Connection, archive: Archive) -> tuple[int, bool]:
+    """The row of `imports` for this archive; whether it was imported now for the first time."""
+    same = select(imports.c.id).where(imports.c.content_sha256 == archive.content_sha256)
+    known = connection.scalars(same.order_by(imports.c.id)).first()
+    if known is not None:
+        return known, False
+    row = {
+        "file": storable(archive.path.name),
+        "content_sha256": archive.content_sha256,
+        "exported_at": archive.exported_at,
+        "imported_at": time.time(),
+    }
+    return connection.execute(
+        insert(imports).values(row).returning(imports.c.id)
+    ).scalar_one(), True
 
 
 def _keep_writers_waiting(connection: Connection) -> None:
@@ -87,15 +119,21 @@ def _keep_writers_waiting(connection: Connection) -> None:
 class _Merging:
     """One pass over the archive's runs and what belongs to them."""
 
-    def __init__(self, connection: Connection, archive: Archive) -> None:
+    def __init__(self, connection: Connection, archive: Archive, import_id: int) -> None:
         self._connection = connection
         self._archive = archive
-        self.counts: dict[str, Counter[str]] = {table.name: Counter() for table in ARCHIVED}
+        self._marks: dict[Table, Row] = {
+            runs: {"imported": True},
+            attempts: {"import_id": import_id},
+            evaluations: {"import_id": import_id},
+        }
+        self.counts: dict[str, Counter[str]] = {table.name: Counter() for table in _BROUGHT}
         self.conflicts: list[Conflict] = []
         self.adopted: list[str] = []
         self.queued: list[str] = []
         self._epochs: dict[str, list[str]] = {"inserted": [], "already_here": []}
         self._measured: list[str] = []
+        self._imported_before: set[str] = set()
         self._other_evaluations: set[str | None] = set()
 
     def evaluation_configs(self) -> None:
@@ -148,6 +186,8 @@ class _Merging:
                 known, tries = here.get((run_id,)), tried_here.get(run_id, ())
                 decision = decide(run, tried, known, tries, self._archive.exported_at)
                 self._note(run, decision)
+                if decision.epochs == "already_here" and known and known["imported"]:
+                    self._imported_before.add(run_id)
                 decisions.append((run_id, decision))
             self._write(decisions)
 
@@ -183,14 +223,16 @@ class _Merging:
         ]
         # A result comes last: from then on the run is final.
         self._update(runs, raised)
-        self._update(runs, [d.row for _, d in decisions if d.fate == "completed" and d.row])
+        results = [d.row for _, d in decisions if d.fate == "completed" and d.row]
+        self._update(runs, [row | self._marks[runs] for row in results])
 
     def rows_of_results(self, table: Table) -> None:
         """Rows of a table that a run gets with its result: with a new result, or none."""
         known = self._epochs["already_here"]
-        bare = [] if table is epochs else self._without_rows(table, known)
-        inserted = {*self._epochs["inserted"], *bare}
-        already_here = set(known) - set(bare)
+        bare = set() if table is epochs else self._without_rows(table, known)
+        # Of a run that was trained here, nothing counts but what was measured here.
+        inserted = {*self._epochs["inserted"], *(bare & self._imported_before)}
+        already_here = set(known) - bare
         tally = self.counts[table.name]
         for rows in self._archive.batches(table):
             new = [row for row in rows if row["run_id"] in inserted]
@@ -199,12 +241,12 @@ class _Merging:
             tally["left_out"] += len(rows) - len(new) - stay
             self._insert(table, new)
 
-    def _without_rows(self, table: Table, run_ids: list[str]) -> list[str]:
+    def _without_rows(self, table: Table, run_ids: list[str]) -> set[str]:
         """The runs that have no row of the table here: their result was stored before it was."""
         among = is_one_of(self._connection.dialect.name, table.c.run_id, run_ids)
         rows = self._connection.execute(select(table.c.run_id).where(among).distinct())
         found = set(rows.scalars())
-        return [run_id for run_id in run_ids if run_id not in found]
+        return set(run_ids) - found
 
     def evaluations(self) -> None:
         measured = set(self._measured)
@@ -228,6 +270,7 @@ class _Merging:
 
     def _insert(self, table: Table, rows: list[Row]) -> None:
         if rows:
+            rows = [row | self._marks.get(table, {}) for row in rows]
             names = list(rows[0])
             values = [tuple(row[name] for name in names) for row in rows]
             insert_rows(self._connection, table, names, values)

@@ -38,13 +38,15 @@ def names_here(archive: Archive, names: Mapping[str, str]) -> dict[str, str]:
 def merge_sweeps(
     connection: Connection,
     archive: Archive,
+    import_id: int,
     renamed: Mapping[str, str],
     counts: Mapping[str, Counter[str]],
 ) -> list[str]:
     """Adds the archive's sweeps, under their names here; returns those whose spec differs.
 
-    An unknown sweep is inserted with all versions of its spec. A known one keeps its runs and
-    evaluations in their order, followed by the archive's others in theirs. Texts (with their
+    An unknown sweep is inserted with all versions of its spec, as one that `import_id` brought. A
+    known one keeps its runs and evaluations in their order, followed by the archive's others in
+    theirs. Texts (with their
     overrides) that it never had become versions before its newest one, which stays the newest and
     whose number rises. `counts` are raised by what became of the rows.
     """
@@ -55,7 +57,8 @@ def merge_sweeps(
         counts[sweeps.name]["inserted" if found is None else "already_here"] += 1
         sweep_id = found
         if sweep_id is None:
-            new = {key: value for key, value in row.items() if key != "id"} | {"name": name}
+            new = {key: value for key, value in row.items() if key != "id"}
+            new |= {"name": name, "import_id": import_id}
             inserted = insert(sweeps).values(new).returning(sweeps.c.id)
             sweep_id = connection.execute(inserted).scalar_one()
         specs = [

@@ -21,10 +21,10 @@ from results.database.url import sqlite_url
 from results.errors import ArchiveError, BadArchiveError, DatabaseError
 from results.records import Row
 from results.schema.archive_note import ArchiveNote, archive_note, content_sha256, is_archive
-from results.schema.tables import attempts, runs, sweeps
+from results.schema.tables import IMPORT_MARKS, attempts, runs, sweeps
 
 _MAGIC = b"SQLite format 3\0"
-_LOCAL = {attempts.c.driver_id}
+_LOCAL = IMPORT_MARKS | {attempts.c.driver_id}
 """Columns that mean nothing in another database."""
 
 
@@ -43,6 +43,8 @@ class Archive:
         self._note = self._read_note()
         self.exported_at = self._note.created_at if self._note else path.stat().st_mtime
         """When it was written, in seconds since the epoch."""
+        self.content_sha256 = ""
+        """Of all that it says, once it was checked."""
 
     @property
     def sweeps(self) -> tuple[str, ...]:
@@ -71,8 +73,8 @@ class Archive:
                     f"the name {name!r} of a sweep has characters that cannot be printed"
                 )
         # This reads every text, which may turn out not to be UTF-8.
-        found = content_sha256(self._connection)
-        if self._note and self._note.content_sha256 != found:
+        self.content_sha256 = content_sha256(self._connection)
+        if self._note and self._note.content_sha256 != self.content_sha256:
             raise self.bad("its content was changed after it was written: copy it again")
 
     def batches(

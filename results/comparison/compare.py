@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from results.analysis.imported import note_about
 from results.comparison.matching import UNTRAINED_METRICS, fits
 from results.comparison.options import written
 from results.comparison.ranks import rank_agreements
@@ -71,9 +72,14 @@ def compare(
         compared=tuple(compared),
         ranks=tuple(rank_agreements(compared)),
         conditions=tuple(_conditions(compared)),
-        notes=tuple(_notes(table, compared, accuracy, list(unmatched.values()))),
+        notes=(*_notes(table, compared, accuracy, list(unmatched.values())), *_imported(rows)),
         unmatched=tuple(unmatched),
     )
+
+
+def _imported(rows: Sequence[RunRow]) -> list[str]:
+    note = note_about(rows)
+    return [f"Among the runs: {note}."] if note else []
 
 
 def compare_sweep(

@@ -73,8 +73,9 @@ def build_page(
         command=command,
         database=queries.shown,
         sweeps=[
-            StoredSweep(spec, status[spec["name"]].counts, status[spec["name"]].failures)
+            StoredSweep(spec, found.counts, found.failures, found.imported)
             for spec in specs
+            for found in [status[spec["name"]]]
         ],
         sections=sections,
         runs=rows,

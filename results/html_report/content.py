@@ -49,17 +49,21 @@ class Section:
 @dataclass(frozen=True, slots=True)
 class StoredSweep:
     """A sweep as the database has it: its newest spec, a row of `Queries.spec_rows`; its runs by
-    state; failures.
+    state; failures; how many of its done runs were imported.
     """
 
     spec: Mapping[str, Any]
     counts: Mapping[str, int]
     failures: Sequence[Failure] = ()
+    imported: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One execution of a run; `provenance` is what the worker said of its machine, if it did."""
+    """One execution of a run; `provenance` is what the worker said of its machine, if it did.
+
+    `imported_from` is the name of the archive that says all of this, if one brought it.
+    """
 
     run_id: str
     attempt: int
@@ -68,6 +72,7 @@ class Attempt:
     finished_at: float | None
     error: str | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    imported_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,9 +69,11 @@ def _rows(caption: str, rows: Sequence[dict[str, Any]], row_ids: Sequence[str] =
 
 
 def _sweeps(page: Page) -> ShownTable:
+    some_imported = any(s.imported for s in page.sweeps)
     rows = [
         {"sweep": s.spec["name"], "runs": sum(s.counts.values())}
         | {state: s.counts.get(state, 0) for state in STATES}
+        | ({"imported": s.imported} if some_imported else {})
         | {"spec": f"{s.spec['source']}, version {s.spec['version']}"}
         for s in page.sweeps
     ]
@@ -100,7 +102,7 @@ def _failures(page: Page) -> ShownTable:
             "run": failure.run_id,
             "what": failure.label,
             "attempts": failure.attempts,
-            "error": failure.error,
+            "error": f"(imported) {failure.error}" if failure.imported else failure.error,
         }
         for sweep in page.sweeps
         for failure in sweep.failures
@@ -129,8 +131,9 @@ def _runs(page: Page, machines: Sequence[Environment]) -> ShownTable:
     placed = [(attempt, machine) for machine in machines for attempt in machine.attempts]
     # The attempt that counts is the last one.
     last = {a.run_id: m.number for a, m in sorted(placed, key=lambda pair: pair[0].attempt)}
+    listed = [*_LISTED, *["imported"] * any(run["imported"] for run in page.runs)]
     rows = [
-        {key: run[key] for key in _LISTED} | {"environment": last.get(run["run_id"])}
+        {key: run[key] for key in listed} | {"environment": last.get(run["run_id"])}
         for run in page.runs
     ]
     return _rows("Runs, with their ids", rows, [f"run-{run['run_id']}" for run in page.runs])

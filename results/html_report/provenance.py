@@ -35,6 +35,8 @@ def environments(attempts: Sequence[Attempt]) -> list[Environment]:
             for name, value in attempt.provenance.items()
             if value is not None and name not in _OF_ONE_ATTEMPT
         }
+        if attempt.imported_from is not None:
+            facts = {"imported_from": attempt.imported_from, **facts}
         key = sort_key(sorted([name, str(value)] for name, value in facts.items()))
         found.setdefault(key, (facts, []))[1].append(attempt)
     return [

@@ -32,12 +32,15 @@ from results.schema.tables import (
     blocks,
     drivers,
     epochs,
+    imports,
     probes,
     runs,
     sweep_runs,
     sweeps,
 )
 from results.store.sweeps import full_run_id
+
+_REFERENCES = frozenset({attempts.c.driver_id, attempts.c.import_id})
 
 
 class Queries(DatabaseClient):
@@ -127,8 +130,8 @@ class Queries(DatabaseClient):
         """What was measured of the runs that `run_rows` gives for the same arguments.
 
         Of the evaluations that these sweeps ask for, or of all if none is named. Keys: `run_id`,
-        `evaluation_id`, `evaluation` (its name), `kind`, `level`, `accuracy`, `loss`. Raises as
-        `run_rows`.
+        `evaluation_id`, `evaluation` (its name), `kind`, `level`, `accuracy`, `loss`, `imported`.
+        Raises as `run_rows`.
         """
         with self.view() as connection:
             return list_evaluations(connection, Selection(connection, sweeps), where)
@@ -168,9 +171,14 @@ class Queries(DatabaseClient):
             return list_parts(connection, Selection(connection, sweeps), where, blocks.c.block)
 
     def attempt_rows(self, run_ids: Iterable[str]) -> list[Row]:
-        """Every attempt of these runs, by run id and number; times in seconds since the epoch."""
+        """Every attempt of these runs, by run id and number; times in seconds since the epoch.
+
+        `imported_from` is the name of the archive that brought it.
+        """
         columns = ("run_id", "attempt", "state", "started_at", "finished_at", "error", "provenance")
-        query = select(*(attempts.c[name] for name in columns))
+        query = select(
+            *(attempts.c[name] for name in columns), imports.c.file.label("imported_from")
+        ).outerjoin_from(attempts, imports)
         with self.view() as connection:
             chosen = is_one_of(connection.dialect.name, attempts.c.run_id, sorted(set(run_ids)))
             ordered = query.where(chosen).order_by(attempts.c.run_id, attempts.c.attempt)
@@ -189,7 +197,8 @@ class Queries(DatabaseClient):
         """Every sweep, the one saved first in front.
 
         Keys: `name`, `description`, `published`, `created_at`, `updated_at` (seconds since the
-        epoch), `runs` and `done` (counts).
+        epoch), `runs` and `done` (counts), `imported` (whether an archive brought it, and nobody
+        ran it here since).
         """
         counted = (
             select(
@@ -211,6 +220,7 @@ class Queries(DatabaseClient):
                 sweeps.c.updated_at,
                 func.coalesce(counted.c.runs, 0).label("runs"),
                 func.coalesce(counted.c.done, 0).label("done"),
+                sweeps.c.import_id.is_not(None).label("imported"),
             )
             .join(newest, newest.c.sweep_id == sweeps.c.id)
             .outerjoin(counted, counted.c.sweep_id == sweeps.c.id)
@@ -230,7 +240,8 @@ class Queries(DatabaseClient):
         `epoch_history` (one object an epoch), `blocks` and `probes` (as returned by `block_rows`
         and `probe_rows`, without `run_id`),
         `attempt_history` (one object an attempt, with state, first_epoch, error, traceback, fault,
-        storage, provenance, and host and pid of the driver that had it last), and `sweep_specs`
+        storage, provenance, host and pid of the driver that had it last, and `imported_from`, the
+        name of the archive that brought it), and `sweep_specs`
         (the newest spec of each of its sweeps: name, version, source, overrides, created_at,
         published, text). Points in time are ISO 8601, UTC. Raises UnknownRunError.
         """
@@ -244,11 +255,13 @@ class Queries(DatabaseClient):
             attempt_rows = rows_as_dicts(
                 connection.execute(
                     select(
-                        *(column for column in attempts.c if column is not attempts.c.driver_id),
+                        *(column for column in attempts.c if column not in _REFERENCES),
                         drivers.c.host.label("driver_host"),
                         drivers.c.pid.label("driver_pid"),
+                        imports.c.file.label("imported_from"),
                     )
                     .outerjoin(drivers, drivers.c.id == attempts.c.driver_id)
+                    .outerjoin(imports, imports.c.id == attempts.c.import_id)
                     .where(attempts.c.run_id == run_id)
                     .order_by(attempts.c.attempt)
                 )
@@ -286,7 +299,7 @@ class Queries(DatabaseClient):
     def cost_samples(self) -> list[CostSample]:
         """What training took so far, by kind of run and device, for estimating what it will.
 
-        Means over the done runs that neither diverged nor were resumed.
+        Means over the done runs that neither diverged nor were resumed, nor imported.
         """
         kind = [runs.c.config[key].as_string().label(key) for key in ("precision", "compile")]
         keys = (
@@ -311,6 +324,7 @@ class Queries(DatabaseClient):
             .where(
                 runs.c.state == "done",
                 runs.c.diverged.is_(False),
+                runs.c.imported.is_(False),
                 runs.c.train_seconds.is_not(None),
                 func.coalesce(attempts.c.first_epoch, 1) <= 1,
             )

@@ -35,7 +35,7 @@ def list_runs(
     passing = passing_runs(connection, selection, where)
     query = select(*_STORED, *(runs.c[key] for key in more_keys)).where(*passing)
     stored = {row["run_id"]: row for row in rows_as_dicts(connection.execute(query))}
-    measured = _accuracies(connection, selection, passing if where else None)
+    measured = _measured(connection, selection, passing if where else None)
     known = {evaluation.evaluation_id: evaluation for evaluation in selection.evaluations}
     rows = []
     for run_id, sweep_ids in selection.order(connection).items():
@@ -52,9 +52,11 @@ def list_runs(
                 "name": known[key].name,
                 "kind": known[key].kind,
                 "level": known[key].level,
-                "accuracy": found.get(key),
+                "accuracy": accuracy,
+                "imported": imported,
             }
             for key in ids
+            for accuracy, imported in [found.get(key, _NOT_MEASURED)]
         ]
         rows.append({key: run[key] for key in (*RUN_KEYS, *more_keys)})
     return rows
@@ -118,6 +120,7 @@ def list_evaluations(
             "level": known[row["evaluation_id"]].level,
             "accuracy": row["accuracy"],
             "loss": row["loss"],
+            "imported": row["import_id"] is not None,
         }
         for row in list_parts(connection, selection, where, evaluations.c.evaluation_id)
         if row["evaluation_id"] in known
@@ -160,16 +163,27 @@ def passing_runs(
     return [*selection.holds(runs.c.run_id), *filters]
 
 
-def _accuracies(
+_NOT_MEASURED: tuple[float | None, bool] = (None, False)
+
+
+def _measured(
     connection: Connection, selection: Selection, passing: list[ColumnElement[bool]] | None
-) -> dict[str, dict[str, float | None]]:
-    """Accuracies by run id and evaluation id; of all runs of the selection if `passing` is None."""
-    query = select(evaluations.c.run_id, evaluations.c.evaluation_id, evaluations.c.accuracy)
+) -> dict[str, dict[str, tuple[float | None, bool]]]:
+    """Accuracies, and whether they were imported, by run id and evaluation id.
+
+    Of all runs of the selection if `passing` is None.
+    """
+    query = select(
+        evaluations.c.run_id,
+        evaluations.c.evaluation_id,
+        evaluations.c.accuracy,
+        evaluations.c.import_id.is_not(None),
+    )
     if passing is None:
         query = query.where(*selection.holds(evaluations.c.run_id))
     else:
         query = query.join(runs, runs.c.run_id == evaluations.c.run_id).where(*passing)
-    found: dict[str, dict[str, float | None]] = defaultdict(dict)
-    for run_id, evaluation_id, accuracy in connection.execute(query):
-        found[run_id][evaluation_id] = accuracy
+    found: dict[str, dict[str, tuple[float | None, bool]]] = defaultdict(dict)
+    for run_id, evaluation_id, *measured in connection.execute(query):
+        found[run_id][evaluation_id] = (measured[0], bool(measured[1]))
     return found

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, select
 
 from results.records import STATES, Failure, Fault, SweepStatus
-from results.schema.tables import attempts, runs, sweep_runs
+from results.schema.tables import attempts, imports, runs, sweep_runs, sweeps
 from results.store.leases import Gone, holders
 
 
@@ -18,20 +18,23 @@ def sweep_status(
     """How far the sweep is, at the database's time `now`; `gone` knows which drivers are."""
     of_sweep = sweep_runs.c.sweep_id == sweep_id
     counts = dict.fromkeys(STATES, 0)
-    train_seconds = 0.0
+    train_seconds, imported = 0.0, 0
     last_finished: list[float] = []
+    here = runs.c.imported.is_(False)
     for row in connection.execute(
         select(
             runs.c.state,
             func.count().label("number"),
-            func.coalesce(func.sum(runs.c.train_seconds), 0.0).label("seconds"),
-            func.max(runs.c.finished_at).label("last"),
+            func.count().filter(runs.c.imported).label("imported"),
+            func.coalesce(func.sum(runs.c.train_seconds).filter(here), 0.0).label("seconds"),
+            func.max(runs.c.finished_at).filter(here).label("last"),
         )
         .join(sweep_runs)
         .where(of_sweep)
         .group_by(runs.c.state)
     ):
         counts[row.state] = row.number
+        imported += row.imported if row.state == "done" else 0
         train_seconds += row.seconds
         if row.last is not None:
             last_finished.append(row.last)
@@ -39,13 +42,18 @@ def sweep_status(
         sweep_runs.c.position
     )
     failures = [
-        Failure(row.run_id, _label(row), row.error, row.attempt)
+        Failure(row.run_id, _label(row), row.error, row.attempt, row.imported)
         for row in connection.execute(failed)
     ]
     spans = (
         select(attempts.c.state, attempts.c.started_at, attempts.c.finished_at)
         .join(sweep_runs, sweep_runs.c.run_id == attempts.c.run_id)
-        .where(of_sweep)
+        .where(of_sweep, attempts.c.import_id.is_(None))
+    )
+    archive = (
+        select(imports.c.file)
+        .join(sweeps, sweeps.c.import_id == imports.c.id)
+        .where(sweeps.c.id == sweep_id)
     )
     rate = rate_per_hour(map(AttemptSpan._make, connection.execute(spans)))
     return SweepStatus(
@@ -59,6 +67,8 @@ def sweep_status(
         rate_per_hour=rate,
         seconds_left=seconds_left(counts["queued"] + counts["running"], rate),
         last_finished_at=max(last_finished, default=None),
+        imported=imported,
+        imported_from=connection.scalar(archive),
     )
 
 
@@ -75,6 +85,7 @@ def _faults(connection: Connection, sweep_id: int) -> list[Fault]:
         .where(
             sweep_runs.c.sweep_id == sweep_id,
             attempts.c.fault.is_not(None),
+            attempts.c.import_id.is_(None),
             attempts.c.attempt > runs.c.retried_after,
         )
         .order_by(sweep_runs.c.position, attempts.c.attempt)

@@ -107,4 +107,5 @@ def _content(data: Tabular) -> dict[str, Any]:
         "std": "sample standard deviation (n - 1)",
         "runs": data.runs,
         "unfinished": data.unfinished,
+        "imported": data.imported,
     }

@@ -35,6 +35,8 @@ _FACTS = ("state", "error", *(column.name for column in _OF_RUN), "created_at", 
 
 def _facts(detail: dict[str, Any]) -> str:
     lines = [f"run {detail['run_id']} in {', '.join(detail['sweeps']) or 'no sweep'}"]
+    if detail["imported"]:
+        lines.append(f"  {'imported':<20} yes: it was not trained here")
     for key in _FACTS:
         if detail[key] is not None:
             lines.append(f"  {key:<20} {_shown(detail[key])}")
@@ -79,7 +81,8 @@ def _evaluations(evaluations: list[dict[str, Any]]) -> str:
     for evaluation in evaluations:
         accuracy = evaluation["accuracy"]
         shown = "not measured" if accuracy is None else format(accuracy, ".2f")
-        lines.append(f"  {evaluation['name']:<24} {shown}")
+        elsewhere = " (imported)" if evaluation["imported"] else ""
+        lines.append(f"  {evaluation['name']:<24} {shown}{elsewhere}")
     return "\n".join(["evaluations (accuracy in percent)", *lines]) if lines else ""
 
 
@@ -139,6 +142,8 @@ def _attempt(attempt: dict[str, Any]) -> str:
     lines = [
         f"attempt {attempt['attempt']}: {attempt['state']}, {attempt['started_at']} to {until}"
     ]
+    if attempt["imported_from"] is not None:
+        lines.append(f"  imported from {attempt['imported_from']}, which says of it:")
     if (attempt["first_epoch"] or 1) > 1:
         lines.append(f"  went on at epoch {attempt['first_epoch']} from a checkpoint")
     lines += [

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from results.analysis.imported import imported_note
 from results.analysis.pivot import Pivot, PivotCell
 from results.analysis.reports import Report
 from results.metrics import Metric, counted, readable, shown, spread_shown
@@ -83,10 +84,14 @@ def _shown_column(
     return column
 
 
+_COUNTED = ("diverged", "unfinished", "imported")
+"""What a report's groups count, and a table shows where there is any."""
+
+
 def _of_report(report: Report) -> TextTable:
     groups = report.groups
     names = [*report.group_by, "runs"]
-    names += [n for n in ("diverged", "unfinished") if any(_counted(g, n) for g in groups)]
+    names += [n for n in _COUNTED if any(_counted(g, n) for g in groups)]
     names = list(dict.fromkeys(names))
     columns = [TextColumn((name,), _numeric([g[name] for g in groups])) for name in names]
     return TextTable(
@@ -100,7 +105,12 @@ def _of_report(report: Report) -> TextTable:
         ),
         keys=len(report.group_by),
         notes=(
-            _sentence(counted(report.runs, "run"), "mean ± std (n-1)", _partial(report.unfinished)),
+            _sentence(
+                counted(report.runs, "run"),
+                "mean ± std (n-1)",
+                _partial(report.unfinished),
+                imported_note(report.imported, report.measured_elsewhere),
+            ),
         ),
     )
 
@@ -170,6 +180,7 @@ def _pivot_note(pivot: Pivot, best: str) -> str:
         f"best of each column {best}" if any(cell.best for cell in cells) else "",
         f"{counted(diverged, 'run')} diverged" if diverged else "",
         _partial(pivot.unfinished),
+        imported_note(pivot.imported, pivot.measured_elsewhere),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, FiniteFloat
 from sqlalchemy import Column, Connection, Float, MetaData, String, Table, inspect
 
-from results.schema.tables import metadata
+from results.schema.tables import IMPORT_MARKS, imports, metadata
 
 _ROWS_AT_ONCE = 1_000
 
@@ -39,18 +39,35 @@ def is_archive(connection: Connection) -> bool:
 
 
 def content_sha256(connection: Connection) -> str:
-    """The SHA-256 of every row of every table of a SQLite database, 64 hex digits."""
+    """The SHA-256 of every row of a SQLite database, 64 hex digits."""
     found = hashlib.sha256()
-    for table in metadata.sorted_tables:
+    for table, columns in _HASHED:
         found.update(table.name.encode())
         key = ", ".join(f'"{column.name}"' for column in table.primary_key)
-        columns = ", ".join(f'"{column.name}"' for column in table.columns)
+        names = ", ".join(f'"{column.name}"' for column in columns)
         cursor = connection.connection.cursor()  # rows as they are, of which there may be millions
-        cursor.execute(f'SELECT {columns} FROM "{table.name}" ORDER BY {key}')
+        cursor.execute(f'SELECT {names} FROM "{table.name}" ORDER BY {key}')
         while part := cursor.fetchmany(_ROWS_AT_ONCE):
-            for column, values in zip(table.columns, zip(*part, strict=True), strict=True):
+            for column, values in zip(columns, zip(*part, strict=True), strict=True):
                 found.update(_bytes(column, values))
     return found.hexdigest()
+
+
+def _hashed() -> list[tuple[Table, list[Column[Any]]]]:
+    """Tables and columns in an order that an archive of schema 0004 has too.
+
+    Where a row was imported from says nothing about what it says, and 0004 did not know it.
+    """
+    found = [
+        (table, [column for column in table.columns if column not in IMPORT_MARKS])
+        for table in metadata.sorted_tables
+        if table is not imports
+    ]
+    refers = {table: any(column.foreign_keys for column in columns) for table, columns in found}
+    return sorted(found, key=lambda item: (refers[item[0]], item[0].name))
+
+
+_HASHED = _hashed()
 
 
 def _bytes(column: Column[Any], values: Sequence[Any]) -> bytes:

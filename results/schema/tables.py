@@ -31,6 +31,7 @@ from sqlalchemy import (
     Text,
     and_,
     event,
+    false,
     text,
 )
 from sqlalchemy.types import TypeEngine
@@ -66,8 +67,9 @@ def _json(name: str, *, nullable: bool = True) -> Column[object]:
     return Column(name, JSON(none_as_null=True), nullable=nullable)
 
 
-def _flag(name: str, *, nullable: bool = True) -> Column[bool]:
-    return Column(name, Boolean(create_constraint=True, name=f"{name}_flag"), nullable=nullable)
+def _flag(name: str, *, nullable: bool = True, **more: Any) -> Column[bool]:
+    kind = Boolean(create_constraint=True, name=f"{name}_flag")
+    return Column(name, kind, nullable=nullable, **more)
 
 
 def _percent(name: str) -> tuple[Column[float], CheckConstraint]:
@@ -100,6 +102,23 @@ _TYPES: dict[Kind, type[TypeEngine[Any]]] = {
 }
 
 
+# Archives that rows of this database came from; null is what is not known of one.
+imports = Table(
+    "imports",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("file", Text, nullable=False),
+    Column("content_sha256", String),
+    Column("exported_at", Float),
+    Column("imported_at", Float),
+)
+
+
+def _import_id() -> Column[int]:
+    """Which archive the row came from; null: it was made here."""
+    return Column("import_id", ForeignKey("imports.id"))
+
+
 sweeps = Table(
     "sweeps",
     metadata,
@@ -107,6 +126,8 @@ sweeps = Table(
     Column("name", String, CheckConstraint("name <> ''", name="named"), nullable=False),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
+    # Null again once a driver of this database has worked on it, by a spec given to it here.
+    _import_id(),
     Index("uq_sweeps_name", "name", unique=True),
 )
 
@@ -153,6 +174,8 @@ runs = Table(
         nullable=False,
         server_default="0",
     ),
+    # Whether state and result are of an attempt that an archive brought.
+    _flag("imported", nullable=False, server_default=false()),
     CheckConstraint(f"state IN {STATES}", name="state"),
     CheckConstraint("attempt >= 0", name="attempt"),
     CheckConstraint("attempt >= 1 OR state IN ('queued', 'cancelled')", name="claimed_once"),
@@ -219,6 +242,7 @@ attempts = Table(
     Column("driver_id", ForeignKey("drivers.id")),
     Column("fault", Text),
     Column("storage", Text),
+    _import_id(),
     CheckConstraint(
         "state IN ('running', 'done', 'failed', 'lost', 'interrupted', 'cancelled')", name="state"
     ),
@@ -263,6 +287,7 @@ evaluations = Table(
     Column("evaluation_id", String(16), primary_key=True, index=True),
     *_percent("accuracy"),
     Column("loss", Float),
+    _import_id(),
     ForeignKeyConstraint(["run_id"], ["runs.run_id"]),
     ForeignKeyConstraint(["evaluation_id"], ["evaluation_configs.evaluation_id"]),
     sqlite_with_rowid=False,
@@ -297,6 +322,14 @@ blocks = Table(
     *_columns(replace(column, nullable=column.name != "alpha") for column in OF_SCHEME),
     sqlite_with_rowid=False,
 )
+
+IMPORT_MARKS = frozenset(
+    column
+    for table in metadata.sorted_tables
+    for column in table.columns
+    if column is runs.c.imported or column.references(imports.c.id)
+)
+"""The columns that say of a row that an archive brought it."""
 
 OF_RESULTS = tuple(
     table

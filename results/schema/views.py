@@ -25,6 +25,12 @@ def create_views(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def drop_views(connection: Connection) -> None:
+    """Removes those of the views that are there."""
+    for name in NAMES:
+        connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
+
+
 def view_statements(dialect: str) -> list[str]:
     """The statements that make the views, for "sqlite" or "postgresql"."""
     # The scheme is each block's own, and every one of them is trainable.
@@ -35,7 +41,7 @@ def view_statements(dialect: str) -> list[str]:
 CREATE VIEW evaluations_flat AS
 SELECT
     e.run_id, e.evaluation_id, c.name AS evaluation, c.kind, c.level, e.accuracy, e.loss,
-    r.test_accuracy - e.accuracy AS accuracy_lost,
+    r.test_accuracy - e.accuracy AS accuracy_lost, (e.import_id IS NOT NULL) AS imported,
     {_of_run(_REPEATED)}, r.test_accuracy
 FROM evaluations e
 JOIN evaluation_configs c ON c.evaluation_id = e.evaluation_id
@@ -46,7 +52,7 @@ CREATE VIEW attempts_flat AS
 SELECT
     a.run_id, a.attempt, a.state, a.fault, a.error,
     {_of_run(IDENTIFYING)}, r.state AS run_state,
-    a.host, a.device, a.git_commit, a.storage, a.first_epoch,
+    a.host, a.device, a.git_commit, a.storage, a.first_epoch, i.file AS imported_from,
     d.host AS driver_host, d.pid AS driver_pid,
     {_moment(dialect, "a.started_at")} AS started_at,
     {_moment(dialect, "a.finished_at")} AS finished_at,
@@ -54,12 +60,13 @@ SELECT
 FROM attempts a
 JOIN runs r ON r.run_id = a.run_id
 LEFT JOIN drivers d ON d.id = a.driver_id
+LEFT JOIN imports i ON i.id = a.import_id
 """,
         f"""
 CREATE VIEW probes_flat AS
 SELECT
     p.run_id, p.probe, p.quantity, p.epoch, p.layer, p.value,
-    {_of_run(_REPEATED)}, r.diverged, r.test_accuracy
+    {_of_run(_REPEATED)}, r.diverged, r.test_accuracy, r.imported
 FROM probes p
 JOIN runs r ON r.run_id = p.run_id
 """,
@@ -67,7 +74,7 @@ JOIN runs r ON r.run_id = p.run_id
 CREATE VIEW blocks_flat AS
 SELECT
     b.run_id, b.block, {_of_run(OF_SCHEME, "b")},
-    {_of_run(of_block)}, r.diverged, r.test_accuracy
+    {_of_run(of_block)}, r.diverged, r.test_accuracy, r.imported
 FROM blocks b
 JOIN runs r ON r.run_id = b.run_id
 """,
@@ -125,12 +132,13 @@ SELECT
     r.run_id, {sweeps} AS sweeps, r.state,
     {", ".join(planned)},
     {_of_run(c for c in _measured() if c.kind not in ("text", "list"))},
-    r.attempt AS attempts, a.host, a.device, a.git_commit,
+    r.attempt AS attempts, r.imported, i.file AS imported_from, a.host, a.device, a.git_commit,
     {_of_run(c for c in _measured() if c.kind == "text")}, r.error,
     {_moment(dialect, "r.created_at")} AS created_at,
     {_moment(dialect, "r.finished_at")} AS finished_at
 FROM runs r
 LEFT JOIN attempts a ON a.run_id = r.run_id AND a.attempt = r.attempt
+LEFT JOIN imports i ON i.id = a.import_id
 """
 
 

@@ -97,7 +97,12 @@ def _histories(connection: Connection, open_runs: Select[Any]) -> dict[str, _His
             (attempts.c.attempt > ids.c.retried_after).label("counts"),
         )
         .join(ids, ids.c.run_id == attempts.c.run_id)
-        .where(or_(attempts.c.fault.is_not(None), attempts.c.storage.is_not(None)))
+        # What an archive says of faults elsewhere does not count here, and a place that it names is
+        # never opened: nobody here has asked for that.
+        .where(
+            attempts.c.import_id.is_(None),
+            or_(attempts.c.fault.is_not(None), attempts.c.storage.is_not(None)),
+        )
         .order_by(attempts.c.run_id, attempts.c.attempt.desc())
     )
     found: defaultdict[str, _History] = defaultdict(_History)

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from results.database.dialects import is_one_of, upsert
 from results.errors import UnknownRunError, UnknownSweepError
 from results.records import NewRun, StoredSpec
-from results.schema.tables import attempts, runs, sweep_runs, sweep_specs, sweeps
+from results.schema.tables import attempts, imports, runs, sweep_runs, sweep_specs, sweeps
 
 _OPEN = ("queued", "running")
 _ENDED = ("failed", "cancelled")
@@ -43,9 +43,11 @@ def find_sweep(connection: Connection, name: str) -> int:
 
 
 def save_name(connection: Connection, name: str, now: float) -> int:
-    """Notes that the sweep `name` is saved now; returns its id."""
+    """Notes that the sweep `name` is saved now, and so is one of here; returns its id."""
     row = upsert(connection, sweeps).values(name=name, created_at=now, updated_at=now)
-    saved = row.on_conflict_do_update(index_elements=[sweeps.c.name], set_={"updated_at": now})
+    saved = row.on_conflict_do_update(
+        index_elements=[sweeps.c.name], set_={"updated_at": now, "import_id": None}
+    )
     return int(connection.execute(saved.returning(sweeps.c.id)).scalar_one())
 
 
@@ -88,19 +90,25 @@ def save_spec(
 
 
 def newest_spec(connection: Connection, sweep: str | None) -> StoredSpec:
-    """The newest spec of `sweep`, or of the sweep saved last; raises UnknownSweepError."""
-    query = select(
-        sweeps.c.name, sweep_specs.c.text, sweep_specs.c.source, sweep_specs.c.overrides
-    ).join(sweep_specs)
+    """The newest spec of `sweep`, or of the one saved here last; raises UnknownSweepError."""
+    query = (
+        select(
+            *(sweeps.c.name, sweep_specs.c.text, sweep_specs.c.source, sweep_specs.c.overrides),
+            imports.c.file,
+        )
+        .join(sweep_specs)
+        .outerjoin(imports, imports.c.id == sweeps.c.import_id)
+    )
     if sweep is None:
         # The id settles which is last if the clock gave two saves one time.
+        query = query.where(sweeps.c.import_id.is_(None))
         query = query.order_by(sweeps.c.updated_at.desc(), sweeps.c.id.desc())
     else:
         query = query.where(sweeps.c.id == find_sweep(connection, sweep))
     row = connection.execute(query.order_by(sweep_specs.c.version.desc()).limit(1)).one_or_none()
     if row is None:
-        raise UnknownSweepError(sweep, ())
-    return StoredSpec(row.name, row.text, row.source, list(row.overrides))
+        raise UnknownSweepError(sweep, (), imported=connection.scalars(select(sweeps.c.name)))
+    return StoredSpec(row.name, row.text, row.source, list(row.overrides), row.file)
 
 
 def insert_runs(connection: Connection, new_runs: Sequence[NewRun], now: float) -> int:

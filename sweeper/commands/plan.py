@@ -41,9 +41,11 @@ def plan(
     write_table(rows if format == "json" else _planned(rows), format, output)
     todo = [r["estimated_seconds"] for r in rows if r["state"] not in ("done", "failed")]
     failed = sum(row["state"] == "failed" for row in rows)
+    imported = sum(row["imported"] and row["state"] == "done" for row in rows)
+    elsewhere = f" ({imported} imported)" if imported else ""
     basis = "from finished runs" if costs.calibrated else "a guess: nothing has run here yet"
     say(
-        f"{len(rows)} runs, {len(rows) - len(todo) - failed} done, {failed} failed; "
+        f"{len(rows)} runs, {len(rows) - len(todo) - failed} done{elsewhere}, {failed} failed; "
         f"{len(todo)} to train: {format_seconds(sum(todo))} of work on one slot ({basis})"
     )
 
@@ -52,7 +54,14 @@ def _planned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """As columns; `settings` only where anything varies that the others do not show."""
     varied = any(row["settings"] for row in rows)
     columns = [column for column in _PLANNED if varied or column != "settings"]
-    return [{c: _said(row[c]) if c == "settings" else row[c] for c in columns} for row in rows]
+    return [{column: _cell(row, column) for column in columns} for row in rows]
+
+
+def _cell(row: dict[str, Any], column: str) -> Any:
+    if column == "settings":
+        return _said(row[column])
+    ended = column == "state" and row["state"] in ("done", "failed")
+    return f"{row['state']} (imported)" if ended and row["imported"] else row[column]
 
 
 def _said(value: Any) -> str:

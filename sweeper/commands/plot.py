@@ -36,6 +36,7 @@ def plot(
     db: options.DatabaseOption = None,
 ) -> None:
     """Draw figures: accuracy by scheme, size and noise, training curves, roots, probes."""
+    from results.analysis.imported import note_about
     from results.figures import FIGURES, FORMATS, draw, possible, save
     from results.figures.probe_rows import probe_values
     from results.queries.queries import Queries
@@ -54,6 +55,8 @@ def plot(
         )
     if left_out is not None:
         say(left_out)
+    if note := note_about(rows):
+        say(note)
     wanted = list(figures)
     if not wanted:
         reasons = possible(rows, epochs, probes, metric=metric)

@@ -7,12 +7,20 @@ from typing import Annotated
 import typer
 
 from sweeper.commands import execution, options
+from sweeper.errors import RequestError
 
 
 def resume(
     sweep: Annotated[
-        str | None, typer.Argument(metavar="[SWEEP]", help="default: the one that ran last")
+        str | None, typer.Argument(metavar="[SWEEP]", help="default: the one that ran here last")
     ] = None,
+    imported: Annotated[
+        bool,
+        typer.Option(
+            "--imported",
+            help="run SWEEP although an archive brought it: its spec may name code to run",
+        ),
+    ] = False,
     executor: execution.ExecutorOption = "ray",
     ray_address: execution.AddressOption = None,
     slots: execution.SlotsOption = None,
@@ -30,6 +38,12 @@ def resume(
     laboratory = options.home_at(home, db, storage)
     with Store.open(laboratory.database, create=False) as store:
         stored = store.stored_spec(sweep)
+    if stored.imported_from is not None and not imported:
+        raise RequestError(
+            f"{stored.name} came with {stored.imported_from} and never ran here: its spec is"
+            " somebody else's, and may name code that would run as you. Look at it with 'sweep show"
+            f" RUN', then: sweep resume {stored.name} --imported"
+        )
     read_counts(laboratory.networks)
     spec = spec_from_text(stored.text, stored.source, stored.overrides)
     where = execution.Execution(executor, ray_address, slots, ray_dashboard, grace)

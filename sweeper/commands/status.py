@@ -28,11 +28,13 @@ def status(
     if format == "json":
         write_table([asdict(status) for status in found], format, output)
         return
+    some_imported = any(status.imported for status in found)
     rows = [
         {
             "sweep": status.sweep,
             "runs": status.runs,
             **status.counts,
+            **({"imported": status.imported} if some_imported else {}),
             "train_seconds": status.train_seconds,
             "rate_per_hour": status.rate_per_hour,
             "seconds_left": status.seconds_left,
@@ -46,13 +48,16 @@ def status(
 
 def _tell(status: SweepStatus) -> None:
     """The drivers of a sweep, and the faults of its runs; a few lines, whatever its size."""
+    if status.imported_from is not None:
+        say(f"{status.sweep} came with {status.imported_from}, and never ran here")
     for driver in status.drivers:
         who = f"driver {driver.pid} on {driver.host}" if driver.pid else "an unknown driver"
         gone = "; it is gone, and the next `sweep run` takes them up" if driver.gone else ""
         say(f"{who}: {format_runs(driver.runs)}{gone}")
     for failure in status.failures:
         times = f"{failure.attempts} attempt{'s' if failure.attempts != 1 else ''}"
-        say(f"failed {failure.run_id} ({failure.label}, {times}): {failure.error}")
+        where = "failed elsewhere (imported)" if failure.imported else "failed"
+        say(f"{where} {failure.run_id} ({failure.label}, {times}): {failure.error}")
     failed = {failure.run_id for failure in status.failures}
     others = [fault for fault in status.faults if fault.run_id not in failed]
     for fault in others[:_MOST_FAULTS]:

@@ -19,6 +19,8 @@ from trainers.methods.scheme_config import SchemeConfig
 NOT_STORED = "new"
 """The state of a run that no database knows yet."""
 
+_NOT_MEASURED: dict[str, Any] = {"accuracy": None, "imported": False}
+
 
 def new_run(config: RunConfig) -> NewRun:
     """The run as the database keeps it, before it has trained."""
@@ -46,8 +48,8 @@ def _facts_of_scheme(config: SchemeConfig | None) -> dict[str, Any]:
     scheme = config.fixed
     return {
         "scheme": str(config),
-        "alpha": None if config.floats is None else list(config.floats[:-1]),
-        "beta": None if config.floats is None else config.floats[-1],
+        "alpha": None if config.alpha is None else list(config.alpha),
+        "beta": config.beta,
         "trainable": config.learned is not None,
         "root_moduli": list(scheme.root_moduli) if scheme else None,
         "max_root_modulus": scheme.max_root_modulus if scheme else None,
@@ -96,8 +98,12 @@ def plan_rows(
         row["sweep"] = spec.name
         row["state"] = known.get("state", NOT_STORED)
         row["attempts"] = known.get("attempts", 0)
-        measured = {e["name"]: e["accuracy"] for e in known.get("evaluations", ())}
-        row["evaluations"] = [{**e, "accuracy": measured.get(e["name"])} for e in asked]
+        row["imported"] = known.get("imported", False)
+        measured = {e["name"]: e for e in known.get("evaluations", ())}
+        row["evaluations"] = [
+            {**e, **{key: measured.get(e["name"], _NOT_MEASURED)[key] for key in _NOT_MEASURED}}
+            for e in asked
+        ]
         row["estimated_seconds"] = costs.seconds(config, passes)
         row["settings"] = settings
         rows.append(row)

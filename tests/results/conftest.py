@@ -152,6 +152,7 @@ class Make:
             "train_seconds": 2.5,
             "images_per_second": 1200.0,
             "attempts": 1,
+            "imported": False,
             "evaluations": [],
             "config": config,
         }

@@ -32,6 +32,7 @@ RUNS = {
     "order": WHOLE, "parameters": WHOLE, "epochs": WHOLE, "test_accuracy": NUMBER,
     "best_test_accuracy": NUMBER, "train_accuracy": NUMBER, "generalization_gap": NUMBER,
     "diverged": FLAG, "train_seconds": NUMBER, "images_per_second": NUMBER, "attempts": WHOLE,
+    "imported": FLAG,
     "best_epoch": WHOLE, "train_loss": NUMBER, "test_loss": NUMBER, "diverged_epoch": WHOLE,
     "weights_sha256": TEXT, "created_at": MOMENT, "finished_at": MOMENT,
 }  # fmt: skip
@@ -41,7 +42,7 @@ EPOCHS = OF_RUN | {
 }  # fmt: skip
 EVALUATIONS = OF_RUN | {
     "test_accuracy": NUMBER, "evaluation_id": TEXT, "evaluation": TEXT, "kind": TEXT,
-    "level": NUMBER, "accuracy": NUMBER, "loss": NUMBER,
+    "level": NUMBER, "accuracy": NUMBER, "loss": NUMBER, "imported": FLAG,
 }  # fmt: skip
 PROBES = OF_RUN | {
     "test_accuracy": NUMBER, "probe": TEXT, "quantity": TEXT, "epoch": WHOLE, "layer": TEXT,
@@ -55,7 +56,7 @@ BLOCKS = {
 }  # fmt: skip
 SWEEPS = {
     "name": TEXT, "description": TEXT, "published": TEXT, "created_at": MOMENT,
-    "updated_at": MOMENT, "runs": WHOLE, "done": WHOLE,
+    "updated_at": MOMENT, "runs": WHOLE, "done": WHOLE, "imported": FLAG,
 }  # fmt: skip
 
 
@@ -193,12 +194,13 @@ def test_a_report_is_returned_as_a_frame(lab):
     frame = lab.report(["zero_stable", "depth"], "gaussian[0.1]", sweeps="a")
     assert types(frame) == {
         "zero_stable": FLAG, "depth": WHOLE, "runs": WHOLE, "diverged": WHOLE, "unfinished": WHOLE,
+        "imported": WHOLE,
         "gaussian[0.1]_mean": NUMBER, "gaussian[0.1]_std": NUMBER, "gaussian[0.1]_min": NUMBER,
         "gaussian[0.1]_max": NUMBER,
     }  # fmt: skip
-    assert frame.iloc[0].tolist()[:6] == [True, 32, 2, 1, 0, 80.0]
-    assert list(lab.report("depth").columns)[:5] == [
-        "depth", "runs", "diverged", "unfinished", "test_accuracy_mean",
+    assert frame.iloc[0].tolist()[:7] == [True, 32, 2, 1, 0, 0, 80.0]
+    assert list(lab.report("depth").columns)[:6] == [
+        "depth", "runs", "diverged", "unfinished", "imported", "test_accuracy_mean",
     ]  # fmt: skip
     assert types(lab.report([], []))["diverged"] == WHOLE
     assert lab.report("diverged", [])["diverged"].tolist() == [False, True]

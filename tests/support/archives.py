@@ -18,7 +18,7 @@ from results.archive.reading import open_archive
 from results.database.connect import connect
 from results.database.url import sqlite_url
 from results.schema.archive_note import archive_note
-from results.schema.tables import metadata, sweeps
+from results.schema.tables import IMPORT_MARKS, imports, metadata, sweeps
 from results.store.store import Store
 
 
@@ -64,8 +64,16 @@ def rows(path: Path, table: str) -> list[dict[str, Any]]:
 
 
 def content(path: Path) -> dict[str, list[dict[str, Any]]]:
-    """Every row of every table of an archive, by which two of them are compared."""
-    return {table.name: rows(path, table.name) for table in ARCHIVED}
+    """Every row of every table of an archive, by which two of them are compared.
+
+    Without what says where it was imported from.
+    """
+    marks = {table.name: {c.name for c in IMPORT_MARKS if c.table is table} for table in ARCHIVED}
+    return {
+        name: [{key: row[key] for key in row.keys() - of_import} for row in rows(path, name)]
+        for name, of_import in marks.items()
+        if name != imports.name
+    }
 
 
 def change(path: Path, *statements: str) -> None:

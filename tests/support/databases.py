@@ -168,7 +168,8 @@ def _has_few_runs(url: str) -> bool:
 def _empty(url: str) -> None:
     tables = [table.name for table in reversed(metadata.sorted_tables)]
     statements = [f"DELETE FROM {name}" for name in tables]
-    statements += [f"ALTER SEQUENCE {name}_id_seq RESTART" for name in ("sweeps", "drivers")]
+    numbered = ("imports", "sweeps", "drivers")
+    statements += [f"ALTER SEQUENCE {name}_id_seq RESTART" for name in numbered]
     with plain_engine(url).begin() as connection:
         connection.exec_driver_sql("; ".join(statements))
 

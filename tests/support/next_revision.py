@@ -34,11 +34,9 @@ STATEMENTS = (
     " run_id VARCHAR(16) NOT NULL REFERENCES runs (run_id), position INTEGER NOT NULL,"
     " PRIMARY KEY (sweep_id, run_id), CONSTRAINT from_0 CHECK (position >= 0))",
     "INSERT INTO new_members SELECT sweep_id, run_id, position FROM sweep_runs",
-    "DROP VIEW runs_flat",
     "DROP TABLE sweep_runs",
     "ALTER TABLE new_members RENAME TO sweep_runs",
     "CREATE UNIQUE INDEX uq_sweep_runs_position ON sweep_runs (sweep_id, position)",
-    "CREATE VIEW runs_flat AS SELECT run_id, state, mood FROM runs",
 )
 
 

@@ -54,6 +54,7 @@ def report(
         entry["runs"] = len(done)
         entry.setdefault("diverged", sum(1 for row in done if row["diverged"]))
         entry["unfinished"] = len(members[group]) - len(done)
+        entry.setdefault("imported", sum(1 for row in done if row["imported"]))
         for column in measures:
             summary = asdict(summarize(column.read(row) for row in done))
             entry |= {f"{column.name}_{name}": summary[name] for name in STATISTICS}
@@ -66,6 +67,7 @@ def report(
         groups=groups,
         runs=finished,
         unfinished=len(selected) - finished,
+        imported=sum(1 for row in selected if row["state"] == "done" and row["imported"]),
     )
 
 

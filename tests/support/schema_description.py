@@ -55,7 +55,8 @@ def described(connection: Connection) -> dict[str, Any]:
     for table in sorted(inspector.get_table_names()):
         found[table] = {
             "columns": connection.exec_driver_sql(f"PRAGMA table_xinfo({table})").all(),
-            "keys": sorted(map(repr, inspector.get_foreign_keys(table))),
+            # SQLite forgets the names of references.
+            "keys": sorted(repr(key | {"name": None}) for key in inspector.get_foreign_keys(table)),
             "primary key": inspector.get_pk_constraint(table),
             "checks": sorted(map(repr, inspector.get_check_constraints(table))),
             "uniques": sorted(map(repr, inspector.get_unique_constraints(table))),

@@ -1,8 +1,9 @@
 """Upgrading a database's schema, in one transaction.
 
-Each file in `versions` is one step. To change the schema: change `results.schema.tables` (and
-`results.schema.views`), add a step, add its number to `results.schema.revisions.REVISIONS`, and
-test it on a dump of a database with the schema before it.
+Each file in `versions` is one step, about the tables; the views, which hold nothing, are made
+anew. To change the schema: change `results.schema.tables` or `results.schema.views`, add a step,
+add its number to `results.schema.revisions.REVISIONS`, and test it on a dump of a database with
+the schema before it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from results.database.connect import open_unchecked
 from results.errors import NoDatabaseError
 from results.schema import revisions
 from results.schema.archive_note import archive_note
+from results.schema.views import create_views, drop_views
 
 SCRIPTS = Path(__file__).parent
 
@@ -45,7 +47,7 @@ def upgrade(url: str) -> tuple[str, str]:
             revisions.lock(connection)
             before = revisions.find_revision(connection, database.shown) or before
             if before != revisions.NEWEST:
-                _run_steps(connection)
+                run_steps(connection)
                 # An archive's note is about the content that it had.
                 archive_note.drop(connection, checkfirst=True)
             return before, revisions.NEWEST
@@ -58,7 +60,7 @@ def _revision(connection: Connection, database: Database) -> str:
     return revision
 
 
-def _run_steps(connection: Connection) -> None:
+def run_steps(connection: Connection) -> None:
     """Runs what is left to run, inside the caller's transaction."""
     from alembic import command
     from alembic.config import Config
@@ -67,4 +69,6 @@ def _run_steps(connection: Connection) -> None:
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = connection
     config.attributes["version_table"] = revisions.VERSION_TABLE
+    drop_views(connection)
     command.upgrade(config, revisions.NEWEST)
+    create_views(connection)

@@ -263,7 +263,7 @@ def test_an_upgrade_that_breaks_foreign_keys_is_rolled_back(before, scripts, tmp
     broken = next_revision.write_scripts(tmp_path / "broken")
     script = broken / "versions" / f"revision_{NEXT}.py"
     script.write_text(
-        script.read_text().replace('    "DROP VIEW', '    "DELETE FROM runs",\n    "DROP VIEW')
+        script.read_text().replace('    "DROP TABLE', '    "DELETE FROM runs",\n    "DROP TABLE')
     )
     monkeypatch.setattr(migrations, "SCRIPTS", broken)
     rows = rows_at(before)

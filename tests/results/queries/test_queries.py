@@ -24,7 +24,7 @@ def test_a_run_in_json_has_the_documented_keys_in_order(store, queries, make):
         "run_id, sweep, state, model, scheme, depth, dataset, seed, alpha, beta, trainable,"
         " root_moduli, max_root_modulus, zero_stable, consistent, order, parameters, epochs,"
         " test_accuracy, best_test_accuracy, train_accuracy, generalization_gap, diverged,"
-        " train_seconds, images_per_second, attempts, evaluations"
+        " train_seconds, images_per_second, attempts, imported, evaluations"
     )
     assert tuple(queries.run_rows(["s"], config=True)[0]) == (*RUN_KEYS, "config")
     assert queries.run_rows(["s"], config=True)[0]["config"] == make.run().config
@@ -39,8 +39,11 @@ def test_values_of_an_unfinished_run_are_null(store, queries, make):
     assert (row["state"], row["attempts"], row["diverged"]) == ("queued", 0, None)
     assert row["trainable"] is False
     assert row["evaluations"] == [
-        {"name": "gaussian[0.1]", "kind": "gaussian", "level": 0.1, "accuracy": None}
-    ]
+        {
+            "name": "gaussian[0.1]", "kind": "gaussian", "level": 0.1, "accuracy": None,
+            "imported": False,
+        }
+    ]  # fmt: skip
 
 
 def test_run_rows_follow_sweep_order_with_shared_runs_once(store, queries, make):
@@ -331,7 +334,7 @@ def test_evaluation_rows_follow_the_order_of_the_runs(store, queries, make):
     assert rows[0] == {
         "run_id": make.run(2).run_id, "evaluation_id": second.evaluation_id,
         "evaluation": "gaussian[0.2]", "kind": "gaussian", "level": 0.2, "accuracy": 62.0,
-        "loss": 0.5,
+        "loss": 0.5, "imported": False,
     }  # fmt: skip
     assert len(queries.evaluation_rows(where=["gaussian[0.1]=50"])) == 4
     assert queries.evaluation_rows(["s"], where=["gaussian[0.2]>100"]) == []

@@ -50,6 +50,8 @@ RUNS_FLAT = [
     "train_seconds",
     "images_per_second",
     "attempts",
+    "imported",
+    "imported_from",
     "host",
     "device",
     "git_commit",
@@ -67,6 +69,7 @@ EVALUATIONS_FLAT = [
     "accuracy",
     "loss",
     "accuracy_lost",
+    "imported",
     "model",
     "scheme",
     "depth",
@@ -98,6 +101,7 @@ ATTEMPTS_FLAT = [
     "git_commit",
     "storage",
     "first_epoch",
+    "imported_from",
     "driver_host",
     "driver_pid",
     "started_at",
@@ -109,13 +113,13 @@ PROBES_FLAT = [
     *("run_id", "probe", "quantity", "epoch", "layer", "value"),
     *OF_RUN,
     *("trainable", "max_root_modulus", "zero_stable", "consistent", "order"),
-    *("parameters", "epochs", "diverged", "test_accuracy"),
+    *("parameters", "epochs", "diverged", "test_accuracy", "imported"),
 ]
 BLOCKS_FLAT = [
     *("run_id", "block", "alpha", "beta", "root_moduli", "max_root_modulus", "zero_stable"),
     *("consistent", "order"),
     *OF_RUN,
-    *("parameters", "epochs", "diverged", "test_accuracy"),
+    *("parameters", "epochs", "diverged", "test_accuracy", "imported"),
 ]
 
 CONFIG = {

@@ -492,7 +492,7 @@ def test_text_a_database_cannot_store_is_escaped(store, queries, make, content):
             published=NO_TEXT,
         )
         assert change.spec_version == 1, "the same text is the same version"
-    assert store.stored_spec(NO_TEXT) == (ESCAPED, ESCAPED, ESCAPED, [ESCAPED])
+    assert store.stored_spec(NO_TEXT) == (ESCAPED, ESCAPED, ESCAPED, [ESCAPED], None)
     assert len(store.pending(NO_TEXT)) == 2
     provenance = {"host": NO_TEXT, "device": NO_TEXT, "git_commit": NO_TEXT}
     assert store.claim(RUN, provenance=provenance) == 1

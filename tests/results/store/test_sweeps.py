@@ -115,7 +115,7 @@ def test_every_version_of_a_spec_is_kept(store, content):
     assert save("b", []).spec_version == 2
     assert save("b", ["seed=1"]).spec_version == 3
     assert save("a", []).spec_version == 4
-    assert store.stored_spec("s") == ("s", "a", "s.yaml", [])
+    assert store.stored_spec("s") == ("s", "a", "s.yaml", [], None)
     assert len(content()["sweep_specs"]) == 4
 
 
@@ -126,7 +126,7 @@ def test_stored_spec_is_that_of_the_last_saved_sweep(store, make):
     make.save(store, "b", [])
     assert store.stored_spec().name == "b"
     make.save(store, "a", [])
-    assert store.stored_spec() == ("a", "name: a\n", "a.yaml", [])
+    assert store.stored_spec() == ("a", "name: a\n", "a.yaml", [], None)
     with pytest.raises(UnknownSweepError, match=r"unknown sweep 'c' \(known: a, b\)"):
         store.stored_spec("c")
 

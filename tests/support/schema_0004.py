@@ -1,0 +1,48 @@
+"""A database and an archive that schema 0004 was made with, as programs before the next one left
+them: the sweep `ours` was trained there, the sweep `theirs` imported.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import Connection, MetaData, create_engine, insert, select
+
+from results.json_values import to_json
+from results.schema.tables import metadata
+
+_FOLDER = Path(__file__).parents[1] / "results" / "database" / "schema_0004"
+
+
+def write(path: Path, name: str) -> Path:
+    """The "database" or the "archive" as a SQLite file."""
+    with closing(sqlite3.connect(path)) as database, database:
+        for statement in _statements(f"{name}.sql"):
+            database.execute(statement)
+    return path
+
+
+def fill(connection: Connection, path: Path) -> None:
+    """Makes the same database in an empty schema of Postgres as in the SQLite file."""
+    for statement in _statements("postgres.sql"):
+        connection.exec_driver_sql(statement)
+    engine = create_engine(f"sqlite:///{path}", json_serializer=to_json)
+    with engine.connect() as source:
+        found = MetaData()
+        found.reflect(source)
+        for table in metadata.sorted_tables:
+            if table.name not in found.tables:
+                continue
+            columns = [table.c[name] for name in found.tables[table.name].c.keys()]  # noqa: SIM118
+            rows = [dict(row) for row in source.execute(select(*columns)).mappings()]
+            if rows:
+                connection.execute(insert(table).values(dict.fromkeys(rows[0])), rows)
+    for name in ("sweeps", "drivers"):
+        connection.exec_driver_sql(f"SELECT setval('{name}_id_seq', 9)")
+    engine.dispose()
+
+
+def _statements(name: str) -> list[str]:
+    return (_FOLDER / name).read_text().removesuffix(";\n").split(";\n--\n")
