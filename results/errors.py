@@ -170,6 +170,31 @@ class NoDatabaseError(DatabaseError):
         )
 
 
+class BackupError(ResultsError):
+    """A backup cannot be made or put back as it was asked for; nothing was changed."""
+
+
+class DatabaseGoneError(DatabaseError):
+    """A database file is no longer what this process opened: nothing that it writes would be found.
+
+    `problem` says what happened, as the end of a sentence. `rescued` is a copy of all that the
+    process had of it, if there is one.
+    """
+
+    def __init__(self, path: object, problem: str, rescued: object | None) -> None:
+        self.rescued = rescued
+        if rescued is None:
+            way_out = "put a backup there with 'sweep db restore', or move what is there away"
+        else:
+            way_out = (
+                f"all that was in it is in {rescued}, and 'sweep db restore {rescued}' puts it back"
+            )
+        super().__init__(
+            f"{path} {problem} while it was in use; {way_out}. Finished runs are also in the"
+            " storage, from where 'sweep db rebuild' fills a database"
+        )
+
+
 class DriverBusyError(DatabaseError):
     """Another driver holds the database; the message names its host and process."""
 

@@ -73,7 +73,7 @@ class PendingRun:
     those of the sweep that have no row yet, in the sweep's order. `faults` counts the attempts
     since the newest retry that ended with a fault, by its kind. `storages` are the places where
     its attempts wrote, newest first, each once; a done run's weights lie in one of them. Attempts
-    without a place are left out.
+    without a place are left out. `weights_sha256` is of a done run, if its trainer said it.
     """
 
     run_id: str
@@ -88,6 +88,7 @@ class PendingRun:
     seed: int
     parameters: int
     epochs: int
+    weights_sha256: str | None
     faults: dict[str, int]
     storages: tuple[str, ...]
 
@@ -101,6 +102,18 @@ class Renewal(NamedTuple):
 
     alive: bool
     lost: list[tuple[str, int]]
+
+
+class DatabaseIdentity(NamedTuple):
+    """What tells a database from others.
+
+    `first_driver` is a digest of the first process that worked on it, and goes where its content
+    goes. `path` is of a SQLite file, on `host`; for Postgres it is None, and `host` is "".
+    """
+
+    first_driver: str
+    host: str
+    path: str | None
 
 
 class Orphan(NamedTuple):

@@ -137,6 +137,7 @@ def evaluate_stored(
     *,
     data_dir: Path,
     folders: Sequence[Folder],
+    weights_sha256: str | None = None,
     device: str = "cpu",
     threads: int = 1,
     heartbeat: Callable[[], None] | None = None,
@@ -145,10 +146,11 @@ def evaluate_stored(
 
     Args:
         folders: of the run's attempts, in which the weights are looked for.
+        weights_sha256: of the weights, as the run's result has it; others are passed over.
         heartbeat: see TrainingJob.
 
     Raises:
-        CheckpointError: no folder has the run's weights.
+        CheckpointError: no folder has the run's weights, or they do not fit its network.
         StorageUnreachableError: no folder that can be reached has.
     """
     from trainers.training.checkpoint import load_weights
@@ -162,7 +164,7 @@ def evaluate_stored(
         device=device,
         heartbeat=heartbeat,
     )
-    weights = load_weights(folders, job.config.run_id)
+    weights = load_weights(folders, job.config.run_id, weights_sha256)
     return [dict(result) for result in evaluate_weights(job, weights)]
 
 

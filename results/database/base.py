@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Literal, Self, TypeVar
 
 from sqlalchemy import Connection, text
@@ -23,6 +24,8 @@ class Database(ABC):
     """
 
     shown: str
+    path: Path | None = None
+    """Of a file."""
     retry_seconds: float = 0.0
     """How long a lost connection, or a file that others lock, is waited for."""
 
@@ -57,6 +60,12 @@ class Database(ABC):
         `apply` wrote, and waits for the row locks that a commit still under way would hold.
 
         Without `wait`, a lost connection is an error at once.
+        """
+
+    def prove(self, holds: Callable[[Connection], bool]) -> None:  # noqa: B027 - a server answers for it
+        """Raises DatabaseGoneError unless the whole database is sound, and `holds` says yes of it.
+
+        It reads everything, where something else than a server may have changed it.
         """
 
     def now(self, connection: Connection) -> float:

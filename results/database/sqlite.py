@@ -13,21 +13,22 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, func, select
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from typing_extensions import override
 
 from results.database import fork_safety
 from results.database.base import Database, Purpose, T
+from results.database.open_file import OpenFile
 from results.database.retry import RetryPolicy
 from results.database.sqlite_lock import driver_lock, try_lock
 from results.database.text_escaping import escape_text
 from results.database.url import SqliteAddress
-from results.errors import DatabaseError, NoDatabaseError
+from results.errors import DatabaseError, DatabaseGoneError, NoDatabaseError
 from results.json_values import to_json
 from results.schema.tables import drivers
 
@@ -45,6 +46,8 @@ class SqliteDatabase(Database):
     can be read before it is rolled back.
     """
 
+    path: Path
+
     def __init__(
         self,
         address: SqliteAddress,
@@ -56,17 +59,22 @@ class SqliteDatabase(Database):
         self.shown = address.shown
         _require_place(self.path, create=purpose == "create")
         self._read_only = purpose == "read"
-        self._in_wal_mode = False
+        self._file: OpenFile | None = None
+        self._gone: DatabaseGoneError | None = None
         self._driving = False
         self._engine = _engine(self.path, {"create": "rwc", "write": "rw", "read": "ro"}[purpose])
 
     @override
     def prepare_for_writing(self) -> None:
         self._engine.dispose()
-        self._engine = _engine(self.path, "rw", wal=True)
-        self._in_wal_mode = True
-        with foreign_errors(self.path), self._engine.connect():
-            pass
+        with foreign_errors(self.path):
+            try:
+                self._file = OpenFile(self.path)
+            except OSError as error:
+                raise DatabaseError(f"{self.path} cannot be read ({error.strerror})") from error
+            self._engine = _engine(self.path, "rw", wal=True, opened=self._file)
+            with self._engine.connect():
+                pass
 
     @contextmanager
     @override
@@ -86,15 +94,61 @@ class SqliteDatabase(Database):
         wait: bool = True,
     ) -> T:
         # No network in between: a commit either took place or raised.
+        def commit() -> T:
+            with foreign_errors(self.path), writer_lock(self.path, BUSY_SECONDS):
+                self._require_there()
+                with self._engine.begin() as connection:
+                    done = apply(connection)
+                self._require_there()  # or it is committed to a file that nobody will find
+                return done
+
         def attempt() -> T:
-            with (
-                foreign_errors(self.path),
-                _writer_lock(self.path, BUSY_SECONDS),
-                self._engine.begin() as connection,
-            ):
-                return apply(connection)
+            try:
+                return commit()
+            except DatabaseError:
+                self._require_there()  # or else that is why
+                raise
 
         return self._persist(attempt) if wait else attempt()
+
+    def _require_there(self) -> None:
+        """Raises DatabaseGoneError unless the file is the one that was opened, and whole."""
+        if self._gone is None and self._file is not None:
+            problem = self._file.problem()
+            if problem is not None:
+                self._gone = DatabaseGoneError(self.path, problem, self._rescue())
+        if self._gone is not None:
+            raise self._gone
+
+    def _rescue(self) -> Path | None:
+        """A copy, beside the file, of all that this process has of it; None if it has nothing."""
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        target = self.path.with_name(f"{self.path.name}.rescued-{stamp}")
+        with suppress(OSError, SQLAlchemyError, sqlite3.Error, DatabaseError):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with self._engine.connect() as connection:
+                copy_whole(connection, target)
+            return target
+        return None
+
+    @override
+    def prove(self, holds: Callable[[Connection], bool]) -> None:
+        # By a new connection: what others have in memory need not be in the file.
+        with foreign_errors(self.path):
+            self._require_there()
+            engine = _engine(self.path, "ro", opened=self._file)
+            try:
+                with engine.connect() as connection:
+                    problem = unsound(connection)
+                    if problem is None and not holds(connection):
+                        problem = "was overwritten: what was committed is not in it"
+            except DBAPIError as error:
+                problem = f"is damaged ({error.orig})"
+            finally:
+                engine.dispose()
+            if problem is not None:
+                self._gone = DatabaseGoneError(self.path, problem, None)
+                raise self._gone
 
     @override
     def read(self, query: Callable[[Connection], T]) -> T:
@@ -133,7 +187,7 @@ class SqliteDatabase(Database):
         # and the setting cannot be changed inside a transaction.
         with (
             foreign_errors(self.path),
-            _writer_lock(self.path, BUSY_SECONDS),
+            writer_lock(self.path, BUSY_SECONDS),
             self._engine.execution_options(sqlite_before="PRAGMA foreign_keys = OFF").begin() as c,
         ):
             yield c
@@ -145,15 +199,31 @@ class SqliteDatabase(Database):
     @override
     def close(self) -> None:
         self._engine.dispose()
-        if self._in_wal_mode:
-            with suppress(sqlite3.Error, DatabaseError):
+        if self._file is None:
+            return
+        with suppress(sqlite3.Error, DatabaseError, OSError):
+            if self._gone is None:
                 self._leave_one_plain_file()
+            elif not self._file.is_named:
+                self._take_sidecars_away()
+        self._file.close()
+        self._file = None
+
+    def _take_sidecars_away(self) -> None:
+        """Or else SQLite would write our last changes into the file that has the name now."""
+        assert self._file is not None
+        assert self._gone is not None
+        for path in self._file.own_sidecars():
+            if self._gone.rescued is not None or path.name.endswith("-shm"):
+                path.unlink()
+            else:
+                path.rename(path.with_name(f"{path.name}.left"))
 
     def _leave_one_plain_file(self) -> None:
         """Fails without harm while another Store writes, which will do it when it closes."""
-        if not self.path.exists():
+        if self._file is None or not self._file.is_named:
             return
-        with _writer_lock(self.path, 0):
+        with writer_lock(self.path, 0):
             connection = sqlite3.connect(self.path, timeout=0, isolation_level=None)
             try:
                 connection.execute("PRAGMA journal_mode = DELETE")
@@ -191,16 +261,52 @@ def _uri(path: Path, mode: str) -> str:
     return f"file:{quote(os.fsencode(path))}?mode={mode}"
 
 
-def _engine(path: Path, mode: str, *, wal: bool = False) -> Engine:
+def copy_whole(connection: Connection, target: Path) -> None:
+    """Writes all that `connection` sees as one plain file, which appears when it is whole.
+
+    Raises DatabaseError if the copy is not sound, what SQLite raises, and OSError.
+    """
+    source = connection.connection.driver_connection
+    assert isinstance(source, sqlite3.Connection)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        with closing(sqlite3.connect(partial, isolation_level=None)) as copy:
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+            (problem,) = copy.execute("PRAGMA quick_check(1)").fetchone()
+        if problem != "ok":
+            raise DatabaseError(f"{target} would be damaged: {problem}")
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+    descriptor = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def unsound(connection: Connection) -> str | None:
+    """What SQLite finds wrong with the file, as the end of a sentence; it reads all of it."""
+    (problem,) = connection.exec_driver_sql("PRAGMA quick_check(1)").one()
+    return None if problem == "ok" else f"is damaged ({' '.join(problem.split())})"
+
+
+def _engine(path: Path, mode: str, *, wal: bool = False, opened: OpenFile | None = None) -> Engine:
     """An engine whose connections open `path` in SQLite's `mode`; the first use touches it.
 
     A transaction starts with BEGIN IMMEDIATE, because one that reads before it writes would
     otherwise fail as soon as another has written in between. The execution option `sqlite_begin`
     replaces that statement, and `sqlite_before` is run before it. With `wal` the file is
-    put into WAL mode, if nobody is using it at that moment.
+    put into WAL mode, if nobody is using it at that moment. No connection is made to another file
+    than `opened`.
     """
 
     def connect() -> sqlite3.Connection:
+        if opened is not None and not opened.is_named:
+            raise DatabaseError(f"{path} is another file than the one that was opened")
         connection = sqlite3.connect(
             _uri(path, mode),
             uri=True,
@@ -274,7 +380,7 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
 
 
 @contextmanager
-def _writer_lock(path: Path, wait_seconds: float) -> Iterator[None]:
+def writer_lock(path: Path, wait_seconds: float) -> Iterator[None]:
     """Waits until no other Store writes; raises DatabaseError after `wait_seconds`."""
     lock = path.with_name(path.name + ".write.lock")
     try:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, func, select, update
 
 from results.database.base import Database
 from results.database.dialects import upsert
 from results.errors import DatabaseError
 from results.records import Orphan, Renewal
-from results.schema.tables import drivers
+from results.schema.tables import attempts, drivers
 from results.store import leases
 from results.store.leases import LEASE_SECONDS
 
@@ -33,6 +34,7 @@ class Driver:
         self._owner = os.getpid()
         self._mutex = threading.Lock()
         self._left = False
+        self._committed: Counter[int] = Counter()
         self.storage = storage
         self.id = self._register()
 
@@ -65,6 +67,25 @@ class Driver:
                     self.id = self._register()
                 return Renewal(False, list(held))
         return Renewal(True, [run for run in held if run not in mine])
+
+    def committed(self, runs: int) -> None:
+        """Notes that so many runs more were committed as done."""
+        self._committed[self.id] += runs
+
+    def prove(self) -> None:
+        """Raises DatabaseGoneError unless all that was committed is there."""
+        if not self._committed:
+            return
+        done = (
+            select(attempts.c.driver_id, func.count())
+            .where(attempts.c.state == "done", attempts.c.driver_id.is_not(None))
+            .group_by(attempts.c.driver_id)
+        )
+
+        def holds(connection: Connection) -> bool:
+            return self._committed <= Counter({row[0]: row[1] for row in connection.execute(done)})
+
+        self._database.prove(holds)
 
     def take_over(self) -> list[Orphan]:
         """Takes the runs of drivers that are gone; see `Store.take_over`."""

@@ -10,6 +10,7 @@ run of the driver that it ends. All other writes about a run check the attempt's
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, update
@@ -40,6 +41,13 @@ def keep(connection: Connection, driver_id: int) -> bool:
     query = select(drivers.c.id).where(works(driver_id))
     kept = connection.execute(query.with_for_update(read=True, key_share=True))
     return kept.one_or_none() is not None
+
+
+def first_driver(connection: Connection) -> str:
+    """A digest of the first driver that the database had; there is one."""
+    first = select(drivers.c.host, drivers.c.pid, drivers.c.started_at).order_by(drivers.c.id)
+    row = connection.execute(first.limit(1)).one()
+    return hashlib.sha256(repr(tuple(row)).encode()).hexdigest()[:16]
 
 
 def held_by(connection: Connection, driver_id: int) -> set[tuple[str, int]]:

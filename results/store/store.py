@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from results.errors import UnknownRunError
 from results.json_values import one_line, storable
 from results.records import (
     FAULTS,
+    DatabaseIdentity,
     DriverStatus,
     NewEvaluation,
     NewRun,
@@ -109,6 +111,9 @@ class Store(DatabaseClient):
         On SQLite there is one driver at a time: raises DriverBusyError at once, naming host and
         pid, if another drives. On Postgres any number may, and the error means that the schema
         is being upgraded. Others see at once when the process has ended, however that came.
+
+        A block that ends well ends with a look at everything that was committed in it: raises
+        DatabaseGoneError if a SQLite file was damaged, or exchanged for another, meanwhile.
         """
         if self._driver is not None:
             raise RuntimeError("this Store drives already")
@@ -116,6 +121,7 @@ class Store(DatabaseClient):
             driver = self._driver = Driver(self._database, new_id, storage or None)
             try:
                 yield
+                driver.prove()
             finally:
                 self._driver = None
                 driver.end()
@@ -163,6 +169,22 @@ class Store(DatabaseClient):
             for driver_id, driver in database.read(ask)
             if driver_id != mine and not driver.gone
         ]
+
+    def writes_to(self, storage: str) -> None:
+        """What this driver claims from now on is written there.
+
+        Raises RuntimeError outside of `driving`.
+        """
+        self._driving().storage = storage
+
+    def identity(self) -> DatabaseIdentity:
+        """What tells this database from others. Raises RuntimeError outside of `driving`."""
+        self._driving()
+        first = self._database.read(leases.first_driver)
+        path = self._database.path
+        if path is None:
+            return DatabaseIdentity(first, "", None)
+        return DatabaseIdentity(first, socket.gethostname(), str(path))
 
     @property
     def _driver_id(self) -> int | None:
@@ -338,7 +360,41 @@ class Store(DatabaseClient):
             one = next((result for result in checked if result[0] in finished), None)
             return one is None or transitions.left(connection, *one[:2], "done", now)
 
-        return self._database.write(apply, applied)
+        done = self._database.write(apply, applied)
+        if self._driver is not None:
+            self._driver.committed(len(done))
+        return done
+
+    def refill(self, results: Sequence[tuple[str, int, Mapping[str, Any]]]) -> set[str]:
+        """As `commit_all`, of queued runs whose attempts this database does not know.
+
+        For a database that was lost, and results that were not. Returns the ids of those that are
+        done now: the others are not queued, or have an attempt of that number or a later one.
+        """
+        checked = [
+            (run_id, attempt, check_result(run_id, attempt, result))
+            for run_id, attempt, result in results
+        ]
+        now, driver = time.time(), self._driving()
+        finished: set[str] = set()
+
+        def apply(connection: Connection) -> set[str]:
+            nonlocal finished
+            before = {run_id: attempt - 1 for run_id, attempt, _ in checked}
+            fit = transitions.count_attempts(connection, before)
+            transitions.claim(connection, fit, {}, now, driver)
+            finished = transitions.finish(
+                connection, [one for one in checked if one[0] in fit], now, driver.id
+            )
+            return finished
+
+        def applied(connection: Connection) -> bool:
+            one = next((result for result in checked if result[0] in finished), None)
+            return one is None or transitions.left(connection, *one[:2], "done", now)
+
+        done = self._database.write(apply, applied)
+        driver.committed(len(done))
+        return done
 
     def add_evaluations(self, run_id: str, evaluations: Sequence[Mapping[str, Any]]) -> int:
         """Adds measurements to a done run; returns how many were new.

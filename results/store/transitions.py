@@ -59,6 +59,25 @@ def claim(
     return {row.run_id: row.attempt for row in taken}
 
 
+def count_attempts(connection: Connection, before: Mapping[str, int]) -> list[str]:
+    """Notes that so many attempts came before the next one of each of these runs, elsewhere.
+
+    Returns the ids of those it was noted of: the queued ones that have no more attempts here.
+    """
+    here = select(runs.c.run_id, runs.c.attempt).where(
+        runs.c.run_id.in_(list(before)), runs.c.state == "queued"
+    )
+    found = connection.execute(here.order_by(runs.c.run_id).with_for_update()).all()
+    fit = [row.run_id for row in found if row.attempt <= before[row.run_id]]
+    of_run: BindParameter[str] = bindparam("of_run")
+    if fit:
+        connection.execute(
+            update(runs).where(runs.c.run_id == of_run).values(attempt=bindparam("before")),
+            [{"of_run": run_id, "before": before[run_id]} for run_id in fit],
+        )
+    return fit
+
+
 def claimed(
     connection: Connection, taken: Mapping[str, int], provenance: Mapping[str, Any], now: float
 ) -> bool:

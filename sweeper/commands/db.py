@@ -1,14 +1,24 @@
-"""`sweep db`: the revision of the database's schema."""
+"""`sweep db`: the revision of the database's schema, backups, and filling it again."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-from sweeper.commands.options import DEFAULT_HOME, DatabaseOption, HomeOption, home_at
+from sweeper.commands.options import (
+    DEFAULT_HOME,
+    DatabaseOption,
+    HomeOption,
+    StorageOption,
+    home_at,
+)
 from sweeper.commands.output import say
 
 commands = typer.Typer(
-    help="The database's schema: which it is, and bring it up to date.",
+    help="The database: its schema, backups, and filling it again from stored results.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -36,3 +46,61 @@ def upgrade(home: HomeOption = DEFAULT_HOME, db: DatabaseOption = None) -> None:
 
     before, after = migrations.upgrade(home_at(home, db).database)
     say(f"schema {after} already" if before == after else f"schema {before} upgraded to {after}")
+
+
+@commands.command()
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="a file that does not exist yet")],
+    home: HomeOption = DEFAULT_HOME,
+    db: DatabaseOption = None,
+) -> None:
+    """Copy the SQLite database, whole, as one file; also while a sweep runs."""
+    from results.database import backups
+
+    backups.backup(home_at(home, db).database, file)
+    say(f"{file}: 'sweep db restore {file}' puts it back")
+
+
+@commands.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="what `sweep db backup` wrote")],
+    home: HomeOption = DEFAULT_HOME,
+    db: DatabaseOption = None,
+) -> None:
+    """Put a backup in the place of the SQLite database, which is moved aside."""
+    from results.database import backups
+
+    aside = backups.restore(home_at(home, db).database, file)
+    say("restored" if aside is None else f"restored; the former database is {aside}")
+
+
+@commands.command()
+def rebuild(
+    specs: Annotated[
+        list[Path],
+        typer.Argument(metavar="[SPEC]...", help="sweeps besides those that the storage knows"),
+    ] = [],  # noqa: B006 - typer copies it
+    storage: StorageOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    db: DatabaseOption = None,
+) -> None:
+    """Fill the database with the sweeps and finished runs that the storage has.
+
+    For a database that was lost: what is there already stays as it is.
+    """
+    from results.store.store import Store
+    from sweeper.scheduling import rebuilding
+    from sweeper.spec.spec import load_spec
+    from trainers.models.counting import read_counts, write_counts
+
+    laboratory = home_at(home, db, storage)
+    read_counts(laboratory.networks)
+    loaded = [load_spec(spec) for spec in specs]
+    with Store.open(laboratory.database) as store:
+        found = rebuilding.rebuild(store, laboratory.storage, loaded, " ".join(sys.argv))
+    write_counts(laboratory.networks)
+    for sweep in found:
+        for problem in sweep.refused:
+            say(problem)
+        rest = "" if sweep.done == sweep.runs else f"; the rest: sweep resume {sweep.sweep}"
+        say(f"{sweep.sweep}: {sweep.done} of {sweep.runs} runs done{rest}")

@@ -41,6 +41,7 @@ class Task:
         attempt: the attempt to train as, or None to evaluate the stored weights.
         threads: CPU threads.
         multiplier: how many times the resources of one slot it gets.
+        weights_sha256: of the stored weights to evaluate; None if it is not known.
         avoid: nodes where it was lost before.
         module_folder: where a trainer that is not this project's is looked for last.
         retry_seconds: for how long an operation on unreachable storage is tried again.
@@ -56,6 +57,7 @@ class Task:
     threads: int
     sentinel: str | None = None
     earlier_storages: tuple[str, ...] = ()
+    weights_sha256: str | None = None
     multiplier: int = 1
     avoid: frozenset[str] = frozenset()
     module_folder: Path | None = None
@@ -231,6 +233,7 @@ def _execute(task: Task, heartbeat: Heartbeat) -> Any:
                 task.config,
                 task.evaluations,
                 folders=folders,
+                weights_sha256=task.weights_sha256,
                 heartbeat=heartbeat.stop_if_asked,
                 **where,
             )

@@ -48,8 +48,8 @@ def _facts_of_scheme(config: SchemeConfig | None) -> dict[str, Any]:
     scheme = config.fixed
     return {
         "scheme": str(config),
-        "alpha": None if config.alpha is None else list(config.alpha),
-        "beta": config.beta,
+        "alpha": None if config.floats is None else list(config.floats[:-1]),
+        "beta": None if config.floats is None else config.floats[-1],
         "trainable": config.learned is not None,
         "root_moduli": list(scheme.root_moduli) if scheme else None,
         "max_root_modulus": scheme.max_root_modulus if scheme else None,

@@ -68,6 +68,7 @@ class Claims:
             evaluations=tuple(evaluation.config for evaluation in run.missing_evaluations),
             storage=self.storage.location,
             sentinel=self.sentinel,
+            weights_sha256=run.weights_sha256,
             earlier_storages=tuple(s for s in run.storages if s != self.storage.location),
             data_dir=self.data_dir,
             device=device,

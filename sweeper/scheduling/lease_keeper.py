@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Self
 
-from results.errors import DatabaseError
+from results.errors import DatabaseError, DatabaseGoneError
 from results.store.store import RENEW_SECONDS, Store
 from sweeper.errors import Interrupted
 
@@ -55,6 +55,11 @@ class LeaseKeeper:
                 held = list(self._held.items())
             try:
                 lost = self._store.renew(held).lost
+            except DatabaseGoneError as error:
+                # Told at once: the driver itself may not write for hours.
+                with self._mutex:
+                    self._error = error
+                return
             except (DatabaseError, Interrupted):
                 continue  # the driver itself finds out as well
             except BaseException as error:

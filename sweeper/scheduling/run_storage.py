@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from results.records import DatabaseIdentity
+from sweeper.errors import RequestError
 from sweeper.executors.worker import SENTINELS, attempt_folders, run_folder
+from sweeper.scheduling.storage_places import place_of
+from sweeper.spec.spec import Spec, spec_from_text
 from trainers.errors import StorageError
 from trainers.run import read_result
-from trainers.storage import open_folder
+from trainers.storage import Folder, open_folder
+
+SPECS = "specs"
+"""The folder of the storage with the text of each sweep that wrote into it."""
 
 
 class RunStorage:
@@ -20,14 +28,53 @@ class RunStorage:
     """
 
     def __init__(self, location: str, retry_seconds: float, on_wait: Callable[[str], None]) -> None:
-        self._folder = open_folder(location, retry_seconds=retry_seconds, on_wait=on_wait)
+        self._retry_seconds = retry_seconds
+        self._on_wait = on_wait
+        self._open(location)
+
+    def _open(self, location: str) -> None:
+        self._folder = open_folder(
+            location, retry_seconds=self._retry_seconds, on_wait=self._on_wait
+        )
         self.location = self._folder.location
+
+    def take_place(self, database: DatabaseIdentity) -> None:
+        """Goes to the folder that is this database's own, which may be the storage itself."""
+        # Without retries: who starts a sweep must see at once that its storage is unreachable.
+        self._open(place_of(open_folder(self.location), database).location)
+
+    def attempts(self, run_id: str) -> list[int]:
+        """The attempts of a run that have a folder, the newest first."""
+        folders = attempt_folders(self._folder.child(run_id))
+        return [int(folder.location.rpartition("/")[2]) for folder in folders]
+
+    def keep_spec(self, spec: Spec) -> None:
+        """Keeps what a sweep asks for, so that a lost database can be filled again."""
+        kept = {"text": spec.text, "source": spec.source, "overrides": list(spec.overrides)}
+        self._folder.child(SPECS).write(f"{spec.name}.json", json.dumps(kept).encode())
+
+    def specs(self) -> list[Spec]:
+        """The sweeps that `keep_spec` kept here. Raises RequestError for one that is damaged."""
+        folder = self._folder.child(SPECS)
+        found = []
+        for name in folder.names():
+            if name.startswith("."):
+                continue
+            try:
+                kept = json.loads(folder.read(name))
+                texts = [kept["text"], kept["source"], *kept["overrides"]]
+            except (ValueError, TypeError, KeyError, RecursionError) as error:
+                raise _no_spec(folder, name) from error
+            if not all(isinstance(text, str) for text in texts):
+                raise _no_spec(folder, name)
+            text, source, *overrides = texts
+            found.append(spec_from_text(text, source, overrides))
+        return found
 
     @contextmanager
     def sentinel(self) -> Iterator[str]:
         """A file in the storage that workers must find: then all of them mean the same storage."""
-        # Without retries: who starts a sweep must see at once that its storage is unreachable.
-        folder = open_folder(self.location).child(SENTINELS)
+        folder = open_folder(self.location).child(SENTINELS)  # without retries, as above
         sentinel = uuid.uuid4().hex
         folder.write(sentinel, sentinel.encode())
         try:
@@ -61,3 +108,9 @@ class RunStorage:
             for name in kept.names():
                 if name.lstrip(".").startswith("checkpoint-"):
                     kept.remove(name)
+
+
+def _no_spec(folder: Folder, name: str) -> RequestError:
+    return RequestError(
+        f"{folder.location}/{name} is damaged; remove it, and name the spec's own file"
+    )

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from results.errors import DatabaseError
-from results.records import OtherDriver, PendingRun
+from results.records import OtherDriver, PendingRun, SweepChange
 from results.store.store import Store
 from sweeper.errors import Interrupted, ResourceError
 from sweeper.executors import Executor
@@ -65,22 +65,30 @@ def run_sweep(
             raise interrupted(spec.name)
 
     storage = RunStorage(home.storage, spec.faults.unreachable.seconds, wait)
-    with store.driving(storage.location, " ".join(sys.argv)), storage.sentinel() as sentinel:
-        change = store.save_sweep(
-            spec.name,
-            spec.text,
-            spec.source,
-            spec.overrides,
-            spec.description,
-            new_runs(spec.configs),
-            [new_evaluation(evaluation) for evaluation in spec.evaluations],
-            published=spec.published,
-        )
-        summary = Summary(change)
-        driver = _Driver(spec, store, storage, sentinel, home, costs, progress, stop, summary)
-        if driver.find_work():
-            driver.run(start_executor)
-        return summary
+    with store.driving(command=" ".join(sys.argv)):
+        storage.take_place(store.identity())
+        store.writes_to(storage.location)
+        with storage.sentinel() as sentinel:
+            storage.keep_spec(spec)
+            summary = Summary(save(store, spec))
+            driver = _Driver(spec, store, storage, sentinel, home, costs, progress, stop, summary)
+            if driver.find_work():
+                driver.run(start_executor)
+            return summary
+
+
+def save(store: Store, spec: Spec) -> SweepChange:
+    """Makes the sweep in the database what its spec asks for."""
+    return store.save_sweep(
+        spec.name,
+        spec.text,
+        spec.source,
+        spec.overrides,
+        spec.description,
+        new_runs(spec.configs),
+        [new_evaluation(evaluation) for evaluation in spec.evaluations],
+        published=spec.published,
+    )
 
 
 @dataclass

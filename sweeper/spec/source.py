@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from ruamel.yaml.reader import ReaderError
 from sweeper.errors import Place, RequestError, SpecError
 from sweeper.spec.shipped import shipped_hint, shipped_spec
 from trainers.errors import ConfigError
+from trainers.methods.fractions import exact
 
 LARGEST_FILE = 250_000
 """Bytes."""
@@ -296,6 +298,8 @@ class _Reader:
             value = self._constructor.construct_object(node)
         except (ValueError, LookupError, ArithmeticError, YAMLError):
             raise refusal(place, f"{shortened(node.value)} cannot be read as {kind}") from None
+        if isinstance(value, float) and isfinite(value):
+            return _with_every_digit(value, node.value, place)
         if isinstance(value, int) and abs(value) > LARGEST_WHOLE:
             raise refusal(place, f"{shortened(node.value)} has more digits than any number here")
         return self._text(value, place) if isinstance(value, str) else value
@@ -328,6 +332,18 @@ class _Reader:
             self.places[(*path, key)] = place
             result[key] = self.read(value_node, (*path, key), depth + 1)
         return result
+
+
+def _with_every_digit(value: float, written: str, place: Place) -> float | str:
+    """The float, or the text where the float does not stand for what it says.
+
+    Fields of numbers take texts too, and the coefficients of a scheme keep every digit.
+    """
+    try:
+        number = exact(written.replace("_", ""))
+    except ValueError as error:
+        raise refusal(place, str(error)) from None
+    return value if exact(value) == number else written.replace("_", "")
 
 
 def _foreign(node: Node) -> str:

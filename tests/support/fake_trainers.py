@@ -207,3 +207,10 @@ def imports_torch_late(job: TrainingJob) -> TrainingResult:
 
     ready = torch.are_deterministic_algorithms_enabled() and torch.get_num_threads() == 2
     return {**quick(job), "test_accuracy": 100.0 if ready else 0.0}
+
+
+def loses_the_database(job: TrainingJob) -> TrainingResult:
+    """At its first attempt of seed 2, someone removes the home's database meanwhile."""
+    if job.config.seed == 2 and attempt_of(job) == 1:
+        (job.data_dir.parent / "sweep.db").unlink()
+    return quick(job)

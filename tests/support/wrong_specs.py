@@ -892,10 +892,20 @@ HOSTILE: dict[str, Wrong] = {
         (4, 10),
         ["scheme: '1/2/3' is not a number or a fraction"],
     ),
-    "a fraction of 50 digits": (
-        BASE + "scheme: {alpha: [1/99999999999999999999999999999999999999999999999999]}\n",
+    "a fraction of 2,000 digits": (
+        BASE + f"scheme: {{alpha: [1/{10**1999}]}}\n",
         (4, 10),
-        ["scheme:"],
+        ["scheme: '1/100000000000000000'... is 2,002 characters long, and a number has 2,000"],
+    ),
+    "a decimal of 2,000 digits": (
+        BASE + f"scheme: {{alpha: [0.{10**1999}]}}\n",
+        (4, 18),
+        ["is 2,002 characters long, and a number has 2,000 at most"],
+    ),
+    "a decimal whose exponent has five digits": (
+        BASE + "scheme: {alpha: [1e-99999]}\n",
+        (4, 18),
+        ["'1e-99999' has an exponent beyond 2,000"],
     ),
     "beta alone": (
         BASE + "scheme: {beta: 1}\n",

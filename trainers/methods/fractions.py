@@ -13,19 +13,21 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-_FRACTION = re.compile(r"\s*([+-]?\d{1,18})\s*/\s*(\d{1,18})\s*")
+_FRACTION = re.compile(r"\s*([+-]?\d+)\s*/\s*(\d+)\s*", re.ASCII)
+_DECIMAL = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE]([+-]?\d+))?\s*", re.ASCII)
+_LONGEST = 2_000
 _LARGEST_DENOMINATOR = 1_000_000
 
 
 def exact(value: float | int | str | Fraction) -> Fraction:
-    """The fraction that `value` stands for.
+    """The number that `value` stands for.
 
-    A string such as "-9/5" is read as written. A float stands for the fraction of smallest
-    denominator (up to 10^6) that rounds to it, so that 0.1 is 1/10 and the float nearest to 5/9
-    is 5/9 again; a float with no such fraction stands for itself.
+    A text such as "-9/5" or "2.1234567" is read as written. A float stands for the fraction of
+    smallest denominator (up to 10^6) that rounds to it, so that the float nearest to 5/9 is 5/9
+    again; else for the shortest decimal that rounds to it, which is how it prints.
 
     Raises:
-        ValueError: not a finite number.
+        ValueError: not a finite number, or one of more than 2,000 characters.
     """
     if isinstance(value, Fraction):
         return value
@@ -34,18 +36,30 @@ def exact(value: float | int | str | Fraction) -> Fraction:
     if isinstance(value, int):
         return Fraction(value)
     if isinstance(value, str):
-        match = _FRACTION.fullmatch(value)
-        if match is None:
-            raise ValueError(f"{value!r} is not a number or a fraction such as 5/9")
-        if int(match[2]) == 0:
-            raise ValueError(f"{value!r} divides by zero")
-        return Fraction(int(match[1]), int(match[2]))
+        return _as_written(value)
     if not isinstance(value, float):
         raise ValueError(f"{value!r} is not a number or a fraction such as 5/9")
     if not math.isfinite(value):
         raise ValueError(f"{value!r} is not a finite number")
     simple = Fraction(value).limit_denominator(_LARGEST_DENOMINATOR)
-    return simple if float(simple) == value else Fraction(value)
+    return simple if float(simple) == value else Fraction(float.__repr__(value))
+
+
+def _as_written(text: str) -> Fraction:
+    if len(text) > _LONGEST:
+        raise ValueError(
+            f"{text[:20]!r}... is {len(text):,} characters long, and a number has {_LONGEST:,} at"
+            " most"
+        )
+    if match := _FRACTION.fullmatch(text):
+        if int(match[2]) == 0:
+            raise ValueError(f"{text!r} divides by zero")
+        return Fraction(int(match[1]), int(match[2]))
+    if match := _DECIMAL.fullmatch(text):
+        if abs(int(match[1] or 0)) > _LONGEST:
+            raise ValueError(f"{text!r} has an exponent beyond {_LONGEST:,}")
+        return Fraction(text)
+    raise ValueError(f"{text!r} is not a number or a fraction such as 5/9")
 
 
 def to_float(value: Fraction) -> float:
@@ -57,13 +71,27 @@ def to_float(value: Fraction) -> float:
 
 
 def format_number(value: float | Fraction) -> str:
-    """Short and exact where possible: 1, 3.75, 16/9; six significant digits otherwise."""
-    number = float(value)
-    decimal = f"{number:.4g}"
-    if float(decimal) == number:
+    """Exact, and as short as that allows: 1, 3.75, 16/9, 2.1234567.
+
+    Two numbers have one text only if they are equal.
+    """
+    number = exact(value)
+    decimal = repr(to_float(number)).removesuffix(".0")
+    is_decimal = Fraction(decimal) == number
+    if is_decimal and float(f"{float(decimal):.4g}") == float(decimal):
         return decimal
-    fraction = exact(value)
-    return str(fraction) if fraction.denominator < 1000 else f"{number:.6g}"
+    return decimal if is_decimal and number.denominator >= 1000 else str(number)
+
+
+def stored(value: float | int | str | Fraction) -> float | str:
+    """As a config keeps it: the float from which `exact` has the number again, or its fraction.
+
+    Raises:
+        ValueError: see `exact` and `to_float`.
+    """
+    number = exact(value)
+    rounded = to_float(number)
+    return rounded if exact(rounded) == number else str(number)
 
 
 def _to_float(value: Any) -> Any:
@@ -76,6 +104,9 @@ def _to_float(value: Any) -> Any:
 
 Number = Annotated[float, BeforeValidator(_to_float)]
 """A pydantic field that takes a number or a fraction such as "5/9", and holds a float."""
+
+ExactNumber = Annotated[float | str, BeforeValidator(stored)]
+"""A pydantic field that takes a number or a fraction, and holds it as `stored` gives it."""
 
 Whole = Annotated[int, Field(strict=True)]
 """A pydantic field that takes a whole number, and neither true nor "3" nor 3.0."""

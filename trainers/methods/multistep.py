@@ -4,30 +4,38 @@ An explicit scheme of d steps with one evaluation of f (Chen et al., ZeroSNet, e
 
     y_{n+1} = alpha_0 y_n + alpha_1 y_{n-1} + ... + alpha_{d-1} y_{n-d+1} + beta h f(y_n)
 
-A residual block is one such step with h = 1. Coefficients are exact fractions.
+A residual block is one such step with h = 1. Coefficients are exact fractions, and what follows
+from them is decided without rounding; learned ones, which are float32, have LEARNED_TOLERANCE.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
+from itertools import combinations
 from typing import Any
 
 from trainers.methods.fractions import exact, format_number
-from trainers.methods.polynomials import root_multiplicities
+from trainers.methods.polynomials import (
+    Polynomial,
+    satisfies_root_condition,
+    with_whole_coefficients,
+)
+from trainers.methods.roots import root_multiplicities
 
 Coefficient = Fraction | float | int | str
 
-UNIT_CIRCLE_TOLERANCE = 1e-9
-"""A root whose modulus is within this of 1 counts as lying on the unit circle.
+LEARNED_TOLERANCE = 1e-6
+"""How much of a learned scheme counts as rounding, since its coefficients are float32.
 
-Repeated roots are split off exactly (by polynomial division over the fractions) before anything
-is computed in floating point, so that this only has to absorb the rounding of simple roots.
+A root lies on the unit circle if its modulus is within this of 1; two roots there are one repeated
+root if they are no further apart than its square root, by which a change of the coefficients splits
+a double root; an order condition is met if its sides differ by no more than this, in relation to
+the size of their terms.
 """
-
-CONSISTENCY_TOLERANCE = 1e-9
-"""An order condition counts as met when its two sides differ by no more than this."""
 
 
 @dataclass(frozen=True)
@@ -37,19 +45,25 @@ class LinearMultistepScheme:
     Attributes:
         alpha: weights of y_n, y_{n-1}, ..., y_{n-d+1}.
         beta: weight of f(y_n).
+        tolerance: 0 for coefficients that somebody wrote; LEARNED_TOLERANCE for learned ones.
     """
 
     alpha: tuple[Fraction, ...]
     beta: Fraction
+    tolerance: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.alpha:
             raise ValueError("a scheme needs at least one alpha")
 
     @classmethod
-    def of(cls, alpha: tuple[Coefficient, ...], beta: Coefficient) -> LinearMultistepScheme:
+    def of(cls, alpha: Sequence[Coefficient], beta: Coefficient) -> LinearMultistepScheme:
         """From numbers or fractions as a user writes them. Raises ValueError for a non-number."""
         return cls(tuple(exact(a) for a in alpha), exact(beta))
+
+    def as_learned(self) -> LinearMultistepScheme:
+        """The same coefficients, judged with LEARNED_TOLERANCE."""
+        return replace(self, tolerance=LEARNED_TOLERANCE)
 
     @property
     def steps(self) -> int:
@@ -57,8 +71,12 @@ class LinearMultistepScheme:
         return len(self.alpha)
 
     @cached_property
+    def _characteristic_polynomial(self) -> Polynomial:
+        return with_whole_coefficients((Fraction(1), *(-a for a in self.alpha)))
+
+    @cached_property
     def _roots(self) -> tuple[tuple[complex, int], ...]:
-        return root_multiplicities((Fraction(1), *(-a for a in self.alpha)))
+        return root_multiplicities(self._characteristic_polynomial)
 
     @property
     def roots(self) -> tuple[complex, ...]:
@@ -79,16 +97,16 @@ class LinearMultistepScheme:
         """The largest modulus of a root of the characteristic polynomial."""
         return self.root_moduli[0]
 
-    @property
+    @cached_property
     def zero_stable(self) -> bool:
-        """The root condition: no root outside the unit circle, none on it repeated.
-
-        "On" means within UNIT_CIRCLE_TOLERANCE.
-        """
-        return all(
-            abs(root) < 1 - UNIT_CIRCLE_TOLERANCE
-            or (abs(root) <= 1 + UNIT_CIRCLE_TOLERANCE and multiplicity == 1)
-            for root, multiplicity in self._roots
+        """The root condition: no root outside the unit circle, none on it repeated."""
+        if not self.tolerance:
+            return satisfies_root_condition(self._characteristic_polynomial)
+        largest = self.max_root_modulus
+        on_circle = [root for root in self.roots if abs(root) >= 1 - self.tolerance]
+        return largest <= 1 + self.tolerance and all(
+            abs(root - other) > math.sqrt(self.tolerance)
+            for root, other in combinations(on_circle, 2)
         )
 
     @property
@@ -106,13 +124,15 @@ class LinearMultistepScheme:
 
         that is sum alpha_i = 1, beta - sum i alpha_i = 1, sum i^2 alpha_i = 1, and so on.
         The local error is then O(h^{p+1}). Order 0 keeps constants but does not converge. With one
-        f and d steps p is d at most.
+        f and d steps p is d at most: the conditions from q = 2 to d + 1 would be d linear equations
+        of a Vandermonde matrix without a solution.
         """
         for q in range(self.steps + 1):
-            combined = sum((a * (-i) ** q for i, a in enumerate(self.alpha)), Fraction(0))
+            terms = [a * (-i) ** q for i, a in enumerate(self.alpha)]
             if q == 1:
-                combined += self.beta
-            if abs(combined - 1) > CONSISTENCY_TOLERANCE:
+                terms.append(self.beta)
+            size = 1 + sum(map(abs, terms))
+            if abs(sum(terms) - 1) > Fraction(self.tolerance) * size:
                 return q - 1
         return self.steps
 
@@ -162,6 +182,6 @@ def square_pattern(lambda_: Any) -> tuple[Any, Any, Any, Any]:
 
 
 @lru_cache(maxsize=4096)
-def scheme_from_floats(alpha: tuple[float, ...], beta: float) -> LinearMultistepScheme:
-    """The scheme that stored floats stand for; cached, since a sweep repeats its schemes."""
+def scheme_of(alpha: tuple[float | str, ...], beta: float | str) -> LinearMultistepScheme:
+    """The scheme that a config keeps; cached, since a sweep repeats its schemes."""
     return LinearMultistepScheme.of(alpha, beta)

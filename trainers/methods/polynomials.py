@@ -1,58 +1,98 @@
-"""Roots of polynomials with rational coefficients, repeated roots found exactly.
+"""Polynomials with whole coefficients: repeated roots, and which lie in the unit disc, exactly.
 
-Floating-point root finders smear a double root over a disc of radius ~1e-8, too wide to tell
-"double root on the unit circle" from "two simple roots". So a polynomial is first split by
-Yun's algorithm into factors with simple roots, one factor for each multiplicity, and only those
-are handed to numpy.
+Floating-point root finders smear a double root over a disc of radius 1e-8, too wide to tell "double
+root on the unit circle" from "two simple roots". So what is a question of yes or no is decided in
+whole numbers, without any root: multiplicities by greatest common divisors with the derivative, and
+moduli by Schur's recursion.
 
-A polynomial is a tuple of Fractions, highest power first.
+A polynomial is a tuple of integers, highest power first; every polynomial with rational
+coefficients has the roots of one (`with_whole_coefficients`).
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 
-import numpy as np
-
-Polynomial = tuple[Fraction, ...]
+Polynomial = tuple[int, ...]
 
 _PRIME = 2**61 - 1
 
 
-def root_multiplicities(polynomial: Polynomial) -> tuple[tuple[complex, int], ...]:
-    """Every distinct root with its multiplicity.
-
-    The roots 0, 1 and -1 are divided out exactly first: they are the ones that schemes have on
-    or inside the unit circle by construction, and the rest is better conditioned without them.
+def with_whole_coefficients(coefficients: Sequence[Fraction]) -> Polynomial:
+    """The polynomial with the same roots whose coefficients are whole and have no common factor.
 
     Raises:
         ValueError: the zero polynomial.
     """
-    rest = _trim(polynomial)
-    if not rest:
+    common = math.lcm(*(c.denominator for c in coefficients))
+    found = _primitive([c.numerator * (common // c.denominator) for c in coefficients])
+    if not found:
         raise ValueError("the zero polynomial has no finite set of roots")
-    roots: list[tuple[complex, int]] = []
-    for exact_root in (Fraction(0), Fraction(1), Fraction(-1)):
-        multiplicity = 0
-        while len(rest) > 1 and _value(rest, exact_root) == 0:
-            rest, _ = _divide(rest, (Fraction(1), -exact_root))
-            multiplicity += 1
-        if multiplicity:
-            roots.append((complex(exact_root), multiplicity))
-    for multiplicity, factor in enumerate(_square_free_factors(rest), start=1):
-        # Scaled to a leading 1 before the floats, which may not hold the integers themselves.
-        monic = [float(c / factor[0]) for c in factor]
-        roots.extend((complex(root), multiplicity) for root in np.roots(monic))
-    return tuple(roots)
+    return found
 
 
-def _trim(p: Polynomial) -> Polynomial:
-    first = next((i for i, c in enumerate(p) if c != 0), len(p))
-    return p[first:]
+def without_root(p: Polynomial, root: int) -> tuple[Polynomial, int]:
+    """`p` divided by (x - root) as often as it goes, and how often that is."""
+    multiplicity = 0
+    while len(p) > 1 and _value(p, root) == 0:
+        p = _quotient(p, (1, -root))
+        multiplicity += 1
+    return p, multiplicity
 
 
-def _value(p: Polynomial, x: Fraction) -> Fraction:
-    total = Fraction(0)
+def square_free_factors(p: Polynomial) -> list[Polynomial]:
+    """Of which the i-th (from 1) has exactly the i-fold roots of `p`, each once."""
+    lower = [p]
+    while len(lower[-1]) > 1:
+        lower.append(_greatest_common_divisor(lower[-1], _derivative(lower[-1])))
+    at_least = [_quotient(p, q) for p, q in pairwise(lower)]
+    return [_quotient(p, q) for p, q in pairwise([*at_least, (1,)])]
+
+
+def satisfies_root_condition(p: Polynomial) -> bool:
+    """Whether no root lies outside the unit circle, and none on it is repeated.
+
+    Every square-free factor is split in two: the roots that it shares with its reciprocal
+    polynomial x^n p(1/x), among which are all that lie on the circle, and the others, which have to
+    lie inside. A polynomial of simple roots that is its own reciprocal, but for the sign, has all
+    of them on the circle if and only if those of its derivative lie inside (Cohn, 1922).
+    """
+    rest, _ = without_root(p, 0)
+    for multiplicity, factor in enumerate(square_free_factors(rest), start=1):
+        paired = _greatest_common_divisor(factor, _primitive(factor[::-1]))
+        if not _inside(_quotient(factor, paired)):
+            return False
+        if len(paired) > 1 and (multiplicity > 1 or not _inside(_derivative(paired))):
+            return False
+    return True
+
+
+def _inside(p: Polynomial) -> bool:
+    """Whether all roots lie inside the unit circle, none on it (Schur, 1917).
+
+    They do if |a_n| < |a_0| and those of (a_0 p(x) - a_n x^n p(1/x)) / x, of degree n - 1, do.
+    """
+    while len(p) > 1:
+        first, last = p[0], p[-1]
+        if abs(last) >= abs(first):
+            return False
+        p = _primitive([first * a - last * b for a, b in zip(p, p[::-1], strict=True)][:-1])
+    return True
+
+
+def _primitive(p: Sequence[int]) -> Polynomial:
+    """Without leading zeros and common factor, the first coefficient positive."""
+    first = next((i for i, c in enumerate(p) if c), len(p))
+    common = math.gcd(*p)
+    sign = 1 if first == len(p) or p[first] > 0 else -1
+    return tuple(sign * c // common for c in p[first:])
+
+
+def _value(p: Polynomial, x: int) -> int:
+    total = 0
     for coefficient in p:
         total = total * x + coefficient
     return total
@@ -60,48 +100,50 @@ def _value(p: Polynomial, x: Fraction) -> Fraction:
 
 def _derivative(p: Polynomial) -> Polynomial:
     degree = len(p) - 1
-    return tuple(c * (degree - i) for i, c in enumerate(p[:-1]))
+    return _primitive([c * (degree - i) for i, c in enumerate(p[:-1])])
 
 
-def _divide(p: Polynomial, q: Polynomial) -> tuple[Polynomial, Polynomial]:
-    """Quotient and remainder."""
-    remainder = list(p)
-    quotient: list[Fraction] = []
-    while len(remainder) >= len(q):
-        ratio = remainder[0] / q[0]
+def _quotient(p: Polynomial, q: Polynomial) -> Polynomial:
+    """p / q, where q divides p; whole, since neither has a common factor (Gauss)."""
+    rest = list(p)
+    quotient = []
+    for i in range(len(p) - len(q) + 1):
+        ratio = rest[i] // q[0]
         quotient.append(ratio)
-        for i, c in enumerate(q):
-            remainder[i] -= ratio * c
-        remainder.pop(0)
-    return tuple(quotient), _trim(tuple(remainder))
+        for j, c in enumerate(q):
+            rest[i + j] -= ratio * c
+    return tuple(quotient)
 
 
 def _greatest_common_divisor(p: Polynomial, q: Polynomial) -> Polynomial:
+    """By Euclid's algorithm, with common factors divided out of every remainder."""
+    if len(p) == 1 or len(q) == 1 or _coprime_modulo_a_prime(p, q):
+        return (1,)
     while q:
-        _, remainder = _divide(p, q)
-        p, q = q, tuple(c / remainder[0] for c in remainder)
-    return tuple(c / p[0] for c in p)
+        p, q = q, _remainder(p, q)
+    return p
 
 
-def _subtract(p: Polynomial, q: Polynomial) -> Polynomial:
-    width = max(len(p), len(q))
-    zeros = (Fraction(0),)
-    left, right = zeros * (width - len(p)) + p, zeros * (width - len(q)) + q
-    return _trim(tuple(a - b for a, b in zip(left, right, strict=True)))
+def _remainder(p: Polynomial, q: Polynomial) -> Polynomial:
+    """That of a multiple of p by q."""
+    while len(p) >= len(q):
+        common = math.gcd(p[0], q[0])
+        mine, other = q[0] // common, p[0] // common
+        padded = q + (0,) * (len(p) - len(q))
+        p = _primitive([mine * a - other * b for a, b in zip(p, padded, strict=True)])
+    return p
 
 
-def _has_simple_roots_modulo_a_prime(p: Polynomial) -> bool:
-    """If true, p has simple roots; if false, nothing is known.
+def _coprime_modulo_a_prime(p: Polynomial, q: Polynomial) -> bool:
+    """If true, p and q have no root in common; if false, nothing is known.
 
-    A square that divides p also divides it modulo a prime, as long as the prime divides no
-    denominator. Fractions grow with every step of Euclid's algorithm, remainders do not: this
-    spares almost every scheme that part, which takes minutes for coefficients such as 1e-300.
+    A common factor is one modulo a prime too, if the prime does not divide the first coefficients.
+    Integers grow with every step of Euclid's algorithm, remainders do not: this spares almost
+    every scheme that part, which takes long for coefficients such as 1e-300.
     """
-    if any(c.denominator % _PRIME == 0 for c in p) or p[0].numerator % _PRIME == 0:
+    a, b = [c % _PRIME for c in p], [c % _PRIME for c in q]
+    if not (a[0] and b[0]):
         return False
-    a = [c.numerator * pow(c.denominator, -1, _PRIME) % _PRIME for c in p]
-    degree = len(a) - 1
-    b = [c * (degree - i) % _PRIME for i, c in enumerate(a[:-1])]
     while len(b) > 1:
         inverse = pow(b[0], -1, _PRIME)
         while len(a) >= len(b):
@@ -110,24 +152,3 @@ def _has_simple_roots_modulo_a_prime(p: Polynomial) -> bool:
         first = next((i for i, c in enumerate(a) if c), len(a))
         a, b = b, a[first:]
     return bool(b)
-
-
-def _square_free_factors(p: Polynomial) -> list[Polynomial]:
-    """Yun's algorithm: the i-th factor (from 1) has exactly the i-fold roots of p, each once."""
-    if len(p) <= 1:
-        return []
-    if _has_simple_roots_modulo_a_prime(p):
-        return [p]
-    slope = _derivative(p)
-    common = _greatest_common_divisor(p, slope)
-    rest, _ = _divide(p, common)
-    quotient, _ = _divide(slope, common)
-    defect = _subtract(quotient, _derivative(rest))
-    factors: list[Polynomial] = []
-    while len(rest) > 1:
-        factor = _greatest_common_divisor(rest, defect) if defect else rest
-        factors.append(factor)
-        rest, _ = _divide(rest, factor)
-        quotient, _ = _divide(defect, factor) if defect else ((), ())
-        defect = _subtract(quotient, _derivative(rest))
-    return factors

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from trainers.errors import ConfigError
 from trainers.methods import multistep
-from trainers.methods.fractions import Number, exact, format_number, to_float
+from trainers.methods.fractions import ExactNumber, Number, exact, format_number, stored, to_float
 from trainers.methods.multistep import LinearMultistepScheme
 
 Learned = Literal["k", "lambda", "coefficients"]
@@ -33,17 +33,18 @@ class SchemeConfig(BaseModel):
         start: for "k" and "lambda": each block's parameter is drawn uniformly from this
             [low, high] at initialisation.
 
-    It may be made from any form that a spec knows (see `_FORMS`). Fractions are resolved to
-    floats here, so that lambda = -9/5 and its coefficients written out are one run.
+    It may be made from any form that a spec knows (see `_FORMS`), so that lambda = -9/5 and its
+    coefficients written out are one run. Fixed coefficients are kept exactly: as a float where that
+    stands for the number (see `exact`), else as the text of a fraction.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     learned: Learned | None = None
-    alpha: Annotated[tuple[Number, ...], Field(min_length=1, max_length=LONGEST_SCHEME)] | None = (
-        None
-    )
-    beta: Number | None = None
+    alpha: (
+        Annotated[tuple[ExactNumber, ...], Field(min_length=1, max_length=LONGEST_SCHEME)] | None
+    ) = None
+    beta: ExactNumber | None = None
     start: tuple[Number, Number] | None = None
 
     @model_validator(mode="before")
@@ -69,10 +70,11 @@ class SchemeConfig(BaseModel):
                 raise ConfigError(
                     "alpha", "alpha is empty: a scheme needs at least one coefficient"
                 )
+            kept = _float if trainable else _stored
             return {
                 "learned": "coefficients" if trainable else None,
-                "alpha": [_float("alpha", a) for a in alpha],
-                "beta": _float("beta", given.get("beta", 1)),
+                "alpha": [kept("alpha", a) for a in alpha],
+                "beta": kept("beta", given.get("beta", 1)),
             }
         raise ValueError(f"keys {sorted(map(str, data))} do not make a scheme: {_FORMS}")
 
@@ -108,7 +110,14 @@ class SchemeConfig(BaseModel):
             return None
         assert self.alpha is not None
         assert self.beta is not None
-        return multistep.scheme_from_floats(self.alpha, self.beta)
+        return multistep.scheme_of(self.alpha, self.beta)
+
+    @property
+    def floats(self) -> tuple[float, ...] | None:
+        """(alpha ..., beta) as a network computes with them; None where a block draws its own."""
+        if self.alpha is None or self.beta is None:
+            return None
+        return tuple(to_float(exact(value)) for value in (*self.alpha, self.beta))
 
     def __str__(self) -> str:
         """Such as "1/3, 5/9, 1/9; 16/9" or "lambda_n from 1"."""
@@ -120,7 +129,7 @@ class SchemeConfig(BaseModel):
             return f"{self.learned}_n from {values}"
         assert self.alpha is not None
         assert self.beta is not None
-        label = str(multistep.scheme_from_floats(self.alpha, self.beta))
+        label = str(multistep.scheme_of(self.alpha, self.beta))
         return f"learned from {label}" if self.learned else label
 
 
@@ -134,7 +143,7 @@ def _one_parameter_family(parameter: str, value: Any, trainable: bool) -> dict[s
             )
         try:
             scheme = family(value)
-            return {"alpha": [to_float(a) for a in scheme.alpha], "beta": to_float(scheme.beta)}
+            return {"alpha": [stored(a) for a in scheme.alpha], "beta": stored(scheme.beta)}
         except ValueError as error:
             raise ConfigError(parameter, str(error)) from error
     bounds = list(value) if isinstance(value, (list, tuple)) else [value, value]
@@ -149,6 +158,13 @@ def _one_parameter_family(parameter: str, value: Any, trainable: bool) -> dict[s
 def _float(key: str, value: Any) -> float:
     try:
         return to_float(exact(value))
+    except ValueError as error:
+        raise ConfigError(key, str(error)) from error
+
+
+def _stored(key: str, value: Any) -> float | str:
+    try:
+        return stored(value)
     except ValueError as error:
         raise ConfigError(key, str(error)) from error
 

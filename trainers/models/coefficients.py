@@ -5,12 +5,13 @@ y_{n+1} = alpha_0 y_n + ... + alpha_{d-1} y_{n-d+1} + beta f(y_n)
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
 from trainers.methods import multistep
-from trainers.methods.fractions import exact
 from trainers.methods.multistep import LinearMultistepScheme
 from trainers.methods.scheme_config import SchemeConfig
 
@@ -41,9 +42,8 @@ class FixedCoefficients(nn.Module):
 
     def __init__(self, scheme: SchemeConfig) -> None:
         super().__init__()
-        assert scheme.alpha is not None
-        assert scheme.beta is not None
-        self.coefficients = (*scheme.alpha, scheme.beta)
+        assert scheme.floats is not None
+        self.coefficients = scheme.floats
         self.register_buffer("values", torch.tensor(self.coefficients), persistent=False)
 
     @override
@@ -63,16 +63,12 @@ class Learned(nn.Module):
     """Coefficients that are parameters."""
 
     def scheme(self) -> LinearMultistepScheme:
-        """The scheme that was learned, exact in what is learned of it.
+        """The scheme that was learned, judged with the tolerance of learned ones.
 
-        A family's coefficients follow from its parameter as fractions: rounded to float32, as they
-        are applied, their sum would miss 1 by 1e-8, and the root at 1 would leave the unit circle.
-
-        Raises:
-            ValueError: a coefficient is not finite.
+        A family's coefficients follow from its parameter as fractions. All have to be finite.
         """
-        *alpha, beta = self.coefficients().tolist()
-        return LinearMultistepScheme.of(tuple(alpha), beta)
+        *alpha, beta = map(Fraction, self.coefficients().tolist())
+        return LinearMultistepScheme(tuple(alpha), beta).as_learned()
 
     def coefficients(self) -> Tensor:
         """(d + 1,), float32: alpha, then beta."""
@@ -88,9 +84,8 @@ class LearnedCoefficients(Learned):
 
     def __init__(self, scheme: SchemeConfig) -> None:
         super().__init__()
-        assert scheme.alpha is not None
-        assert scheme.beta is not None
-        self.values = nn.Parameter(torch.tensor([*scheme.alpha, scheme.beta]))
+        assert scheme.floats is not None
+        self.values = nn.Parameter(torch.tensor(scheme.floats))
 
     @override
     def coefficients(self) -> Tensor:
@@ -106,8 +101,8 @@ class LearnedK(Learned):
 
     @override
     def scheme(self) -> LinearMultistepScheme:
-        k = exact(self.k.item())
-        return LinearMultistepScheme.of((1 - k, k), 1)
+        k = Fraction(self.k.item())
+        return LinearMultistepScheme((1 - k, k), Fraction(1)).as_learned()
 
     @override
     def coefficients(self) -> Tensor:
@@ -123,7 +118,7 @@ class LearnedLambda(Learned):
 
     @override
     def scheme(self) -> LinearMultistepScheme:
-        return multistep.zerosnet(self.lambda_.item())
+        return multistep.zerosnet(Fraction(self.lambda_.item())).as_learned()
 
     @override
     def coefficients(self) -> Tensor:

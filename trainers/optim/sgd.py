@@ -63,6 +63,23 @@ class SGD:
             }
         }
 
+    def takes(self, state: object) -> bool:
+        """Whether `load_state_dict` takes this: velocities of the shapes of their parameters."""
+        velocities = state.get("state") if isinstance(state, dict) else None
+        return isinstance(velocities, dict) and all(
+            index in range(len(self._parameters))
+            and isinstance(entry, dict)
+            and (
+                (velocity := entry.get("momentum_buffer")) is None
+                or (
+                    isinstance(velocity, Tensor)
+                    and velocity.shape == self._parameters[index].shape
+                    and velocity.dtype == self._parameters[index].dtype
+                )
+            )
+            for index, entry in velocities.items()
+        )
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Loads velocities, moved to the devices of their parameters."""
         self._velocities = {

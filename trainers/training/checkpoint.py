@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from trainers.errors import CheckpointError, StorageUnreachableError
 from trainers.storage import Folder
@@ -50,10 +50,16 @@ class Checkpoints:
             if old <= epoch - _KEPT:
                 _remove(self._folder, name)
 
-    def newest(self) -> tuple[int, dict[str, Any]] | None:
+    def newest(
+        self, fits: Callable[[int, dict[str, Any]], bool] = lambda epoch, state: True
+    ) -> tuple[int, dict[str, Any]] | None:
         """(finished epochs, state) of the newest valid checkpoint of any attempt, or None.
 
-        One that cannot be reached is skipped like a damaged one, if there is an older one.
+        One that cannot be reached is skipped like a damaged one, if there is an older one, and so
+        is one that is whole and does not fit.
+
+        Args:
+            fits: whether training can go on from a state after so many epochs.
 
         Raises:
             StorageUnreachableError: something cannot be reached, and there is no other.
@@ -75,8 +81,9 @@ class Checkpoints:
                 continue
             if content.get("run_id") != self._run_id or content.get("epoch") != epoch:
                 continue
-            if isinstance(content.get("state"), dict):
-                return epoch, content["state"]
+            state = content.get("state")
+            if isinstance(state, dict) and fits(epoch, state):
+                return epoch, state
         if unreachable is not None:
             raise unreachable
         return None
@@ -105,8 +112,13 @@ def save_weights(
     _save(folder, WEIGHTS_FILE, {"run_id": run_id, "weights": weights, "diverged": diverged})
 
 
-def load_weights(folders: Sequence[Folder], run_id: str) -> StoredWeights:
+def load_weights(
+    folders: Sequence[Folder], run_id: str, sha256: str | None = None
+) -> StoredWeights:
     """The final weights of a run, from the first of its attempts' folders that has valid ones.
+
+    Args:
+        sha256: of the weights, as `weights_sha256` has it; None if it is not known.
 
     Raises:
         CheckpointError: none has.
@@ -123,15 +135,33 @@ def load_weights(folders: Sequence[Folder], run_id: str) -> StoredWeights:
         except StorageUnreachableError as error:
             unreachable = error
             continue
-        if content.get("run_id") == run_id:
-            return StoredWeights(content["weights"], content["diverged"])
-        owner = content.get("run_id")
-        reasons.append(f"{_place(folder, WEIGHTS_FILE)} belongs to run {owner}")
+        problem = None
+        weights: Any = content.get("weights")
+        if content.get("run_id") != run_id:
+            problem = f"belongs to run {content.get('run_id')}"
+        elif not (_are_weights(weights) and isinstance(content.get("diverged"), bool)):
+            problem = "holds no weights"
+        elif sha256 is not None and weights_sha256(weights) != sha256:
+            problem = (
+                "is of another training of the run: its weights have not the SHA-256 that is stored"
+                " with its result"
+            )
+        if problem is None:
+            return StoredWeights(weights, content["diverged"])
+        reasons.append(f"{_place(folder, WEIGHTS_FILE)} {problem}")
     if unreachable is not None:
         raise unreachable
     raise CheckpointError(
         f"run {run_id} has no stored weights ({'; '.join(reasons) or 'no folder of it exists'}); "
         "evaluations can only be added to a run whose folder is kept"
+    )
+
+
+def _are_weights(found: object) -> TypeGuard[dict[str, Tensor]]:
+    import torch
+
+    return isinstance(found, dict) and all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in found.items()
     )
 
 

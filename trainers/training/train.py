@@ -26,6 +26,7 @@ from trainers.config.job import (
 from trainers.config.run import RunConfig
 from trainers.data.augment import crop_and_flip, draw, pad
 from trainers.data.loading import load, training_subset
+from trainers.errors import CheckpointError
 from trainers.evaluation.measure import evaluate
 from trainers.models.coefficients import learned_coefficients
 from trainers.optim.sgd import SGD
@@ -34,6 +35,7 @@ from trainers.probes.measuring import Probing
 from trainers.probes.subject import Subject
 from trainers.rng import seeded_generator
 from trainers.training.checkpoint import Checkpoints, StoredWeights, save_weights, weights_sha256
+from trainers.training.fitting import fits, weights_fit
 from trainers.training.learned_schemes import block_schemes
 
 STEPS_UNTIL_A_LOOK = 50
@@ -119,7 +121,7 @@ class _Training:
         )
 
     def resume(self) -> None:
-        newest = self.checkpoints.newest() if self.checkpoints else None
+        newest = self.checkpoints.newest(self._fits) if self.checkpoints else None
         if newest is not None:
             epoch, state = newest
             self.network.load_state_dict(state["network"])
@@ -129,6 +131,9 @@ class _Training:
             self.probed = state.get("probes", [])
             self.diverged_epoch = state["diverged_epoch"]
             self.first_epoch = epoch + 1
+
+    def _fits(self, epoch: int, state: dict[str, Any]) -> bool:
+        return fits(epoch, state, self.config, self.network, self.optimizer)
 
     def run(self) -> None:
         if self.first_epoch == 1:
@@ -280,12 +285,20 @@ class _Training:
 
 
 def evaluate_weights(job: TrainingJob, stored: StoredWeights) -> list[EvaluationResult]:
-    """Evaluate a network that was trained before, by its stored final weights."""
+    """Evaluate a network that was trained before, by its stored final weights.
+
+    Raises CheckpointError if they are not of this network.
+    """
     if stored.diverged:
         return [evaluation_result(evaluation, None) for evaluation in job.evaluations]
     _, test_split = load(job.config.dataset.name, job.data_dir, job.config.dataset_facts)
     device = torch.device(job.device)
     network = build_network(job.config, job.device)
+    if not weights_fit(network, stored.weights):
+        raise CheckpointError(
+            f"the stored weights of run {job.config.run_id} have not the names, shapes and types of"
+            " its network's"
+        )
     network.load_state_dict(stored.weights)
     passes = _passes(network, job, device, to_train=False)
     images = torch.tensor(test_split.images, device=device)

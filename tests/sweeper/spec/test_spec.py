@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+from fractions import Fraction
 from io import StringIO
 from math import prod
 from pathlib import Path
@@ -14,6 +15,7 @@ from ruamel.yaml import YAML
 from results.store.store import Store
 from saved_specs import save_spec
 from sweeper.spec.spec import load_spec, spec_from_text
+from trainers.methods.multistep import zerosnet
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
 
@@ -158,12 +160,23 @@ def test_fractions_are_accepted_wherever_numbers_are():
         "  lr_schedule: {milestones: [1/2, 3/4], gamma: 1/10}\n"
     )
     as_decimals = ids(
-        "scheme: {alpha: [0.3333333333333333, 0.5555555555555556, 0.1111111111111111],"
-        " beta: 1.7777777777777777}\n"
         "training:\n  optimizer: {lr: 0.1, momentum: 0.9, weight_decay: 1e-4}\n"
         "  lr_schedule: {milestones: [0.5, 0.75], gamma: 0.1}\n"
     )
     assert as_fractions == as_decimals == ids("scheme: {lambda: -9/5}\n") == ids("")
+
+
+def test_coefficients_are_read_as_they_are_written_to_the_last_digit():
+    written = [
+        "1/3", "0.3333333333333333", "0.33333333333333333", "0.333333333333333333",
+        "33333333333333333333/100000000000000000000",
+    ]  # fmt: skip
+    axis = "], [".join(written)
+    found = configs(f"scheme: {{beta: 1}}\ngrid:\n  scheme.alpha: [[{axis}]]\n")
+    assert [c.scheme.fixed.alpha[0] for c in found] == [Fraction(text) for text in written]
+    assert len({c.run_id for c in found}) == len(written)
+    lambda_ = configs("scheme: {lambda: 0.33333334}\n")[0].scheme.fixed
+    assert lambda_ == zerosnet("0.33333334")
 
 
 def test_a_run_written_twice_is_planned_once():
@@ -209,7 +222,7 @@ def test_enclosing_settings_are_applied_first_in_any_order():
         "{scheme: {lambda: -9/5}}",
         "{scheme: {lambda: -1.8}}",
         "{scheme: {alpha: [1/3, 5/9, 1/9], beta: 16/9}}",
-        "{scheme: {alpha: [0.3333333333333333, 5/9, 0.1111111111111111], beta: 16/9}}",
+        "{scheme: {alpha: [3/9, 5/9, 1/9], beta: 16/9}}",
         "{scheme: [{lambda: 77}, {lambda: -9/5}]}",
         "{scheme: {lambda: -9/5}, depth: [20, 32, 44]}",
         "{scheme: null}",

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from trainers.methods.fractions import Number, Whole, exact, format_number
+from trainers.methods.fractions import Number, Whole, exact, format_number, stored
 
 
 @given(st.integers(min_value=-(10**6), max_value=10**6), st.integers(min_value=1, max_value=10**4))
@@ -33,6 +33,13 @@ def test_converting_a_float_to_a_fraction_and_back_keeps_it(value: float) -> Non
         (Fraction(2, 7), Fraction(2, 7)),
         (0.1, Fraction(1, 10)),
         (-0.0, Fraction(0)),
+        (2.1234567, Fraction(21234567, 10**7)),
+        (0.33333334, Fraction(33333334, 10**8)),
+        ("0.33333333333333333", Fraction(33333333333333333, 10**17)),
+        ("-1.5e-3", Fraction(-3, 2000)),
+        (".5", Fraction(1, 2)),
+        ("1234567890123456789/9876543210987654321", Fraction(13717421, 109739369)),
+        ("1e-400", Fraction(1, 10**400)),
     ],
 )
 def test_fractions_are_read_from_every_notation(
@@ -48,6 +55,9 @@ def test_fractions_are_read_from_every_notation(
         ("five", "'five' is not a number or a fraction such as 5/9"),
         ("1/2/3", "not a number"),
         ("", "not a number"),
+        ("1e5/3", "not a number"),
+        ("1e99999", "'1e99999' has an exponent beyond 2,000"),
+        ("1." + 3000 * "3", "is 3,002 characters long, and a number has 2,000 at most"),
         (True, "True is not a number"),
         (float("nan"), "nan is not a finite number"),
         (float("-inf"), "-inf is not a finite number"),
@@ -69,12 +79,33 @@ def test_values_that_are_no_numbers_are_refused_by_name(
         (16 / 9, "16/9"),
         (Fraction(1, 3), "1/3"),
         (0.825, "0.825"),
-        (0.123456789, "0.123457"),
+        (0.123456789, "0.123456789"),
         (1e-4, "0.0001"),
+        (1e-300, "1e-300"),
+        (10000, "10000"),
+        (Fraction(33333334, 100000001), "33333334/100000001"),
+        (Fraction(5555555555555556, 10**16), "0.5555555555555556"),
+        (Fraction(1, 10**400), f"1/{10**400}"),
     ],
 )
-def test_fractions_are_printed_short(value: float | Fraction, text: str) -> None:
+def test_fractions_are_printed_exactly(value: float | Fraction, text: str) -> None:
     assert format_number(value) == text
+
+
+numbers = st.fractions() | st.floats(allow_nan=False, allow_infinity=False).map(exact)
+
+
+@given(numbers)
+def test_what_is_printed_or_stored_is_the_number_again(number: Fraction) -> None:
+    assert Fraction(format_number(number)) == number
+    assert exact(stored(number)) == number
+
+
+def test_a_number_is_stored_as_the_float_that_stands_for_it_or_as_a_fraction() -> None:
+    assert [stored(v) for v in ("5/9", 0.1, "0.5555555555555556")] == [
+        5 / 9, 0.1, "1388888888888889/2500000000000000",
+    ]  # fmt: skip
+    assert stored("33333334/100000001") == "33333334/100000001"
 
 
 class Fields(BaseModel):

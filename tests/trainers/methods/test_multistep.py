@@ -11,11 +11,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from known_roots import expand
+from trainers.methods.fractions import exact
 from trainers.methods.multistep import (
     LinearMultistepScheme,
     lm_resnet,
     preresnet,
-    scheme_from_floats,
+    scheme_of,
     zerosnet,
 )
 
@@ -70,7 +72,7 @@ def test_rows_of_table_10_are_consistent_if_they_have_a_lambda(row: int) -> None
 
 def test_the_optimal_scheme_in_floats_equals_its_fractions() -> None:
     optimal = zerosnet(OPTIMAL)
-    assert optimal == zerosnet(-1.8) == scheme_from_floats((1 / 3, 5 / 9, 1 / 9), 16 / 9)
+    assert optimal == zerosnet(-1.8) == scheme_of((1 / 3, 5 / 9, 1 / 9), 16 / 9)
     assert optimal.alpha == (Fraction(1, 3), Fraction(5, 9), Fraction(1, 9))
     assert optimal.beta == Fraction(16, 9)
     assert str(optimal) == "1/3, 5/9, 1/9; 16/9"
@@ -135,12 +137,63 @@ def test_lm_resnet_has_the_roots_one_and_minus_k(k: Fraction) -> None:
         ((2.4, -3.44, 2.4, -1), False),  # the same pair, double
         (("1000001/1000000",), False),
         (("999999/1000000",), True),
+        ((2.1234567, -1.2469134, 0.1234567), False),  # (x - 1)^2 (x - 0.1234567)
+        (("2.1234567", "-1.2469134", "0.1234567"), False),
+        (("1.0000001",), False),
+        (("1.00000000000000000001",), False),
+        (("0.99999999999999999999",), True),
     ],
 )
 def test_roots_on_the_unit_circle_must_be_simple(
     alpha: tuple[float | str, ...], stable: bool
 ) -> None:
     assert of(alpha, 1).zero_stable is stable
+
+
+def test_six_simple_roots_close_to_one_are_stable_and_shown_as_they_are() -> None:
+    roots = [Fraction(n, 1000) for n in range(994, 1000)]
+    alpha = tuple(-c for c in expand(dict.fromkeys(roots, 1))[1:])
+    assert of(alpha, 1).zero_stable
+    assert of(alpha, 1).root_moduli == pytest.approx(sorted(map(float, roots), reverse=True))
+
+
+@pytest.mark.parametrize("lambda_", [0.33333334, "0.33333334", "100000001/300000000"])
+def test_lambda_beyond_one_third_is_stable_however_little(lambda_: float | str) -> None:
+    assert zerosnet(lambda_).zero_stable
+    assert zerosnet(lambda_).order == 2
+
+
+def test_an_order_condition_is_met_exactly_or_not() -> None:
+    assert of(("1/3", "2/3"), "5/3").order == 1
+    assert of(("0.33333333333", "0.66666666667"), "1.66666666667").order == 1
+    assert of(("0.33333333333", "0.66666666666"), 1).order == -1
+
+
+@pytest.mark.parametrize("alpha", [("1/3", "5/9", "1/9"), (2.625, -2.5, 0.875), (1,), (0, 1)])
+def test_learned_coefficients_may_miss_a_scheme_by_the_rounding_of_float32(
+    alpha: tuple[float | str, ...],
+) -> None:
+    exactly = of(alpha, sum(i * exact(a) for i, a in enumerate(alpha)) + 1)
+    rounded = as_float32(exactly).as_learned()
+    assert (rounded.zero_stable, rounded.order) == (exactly.zero_stable, exactly.order) != (
+        False, -1,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "alpha",
+    [(3, -3, 1), ("7/3", "-5/3", "1/3"), ("31/15", "-17/15", "1/15"), (2, -1), ("10001/10000",)],
+)
+def test_learned_coefficients_of_an_unstable_scheme_are_unstable(
+    alpha: tuple[float | str, ...],
+) -> None:
+    assert not of(alpha, 1).zero_stable
+    assert not as_float32(of(alpha, 1)).as_learned().zero_stable
+
+
+def as_float32(scheme: LinearMultistepScheme) -> LinearMultistepScheme:
+    rounded = [Fraction(float(np.float32(float(c)))) for c in (*scheme.alpha, scheme.beta)]
+    return LinearMultistepScheme(tuple(rounded[:-1]), rounded[-1])
 
 
 def test_roots_are_those_of_the_characteristic_polynomial() -> None:

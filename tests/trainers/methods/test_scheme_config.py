@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from trainers.methods.multistep import zerosnet
 from trainers.methods.scheme_config import SchemeConfig
 
 
@@ -159,6 +160,8 @@ def test_an_inconsistent_resolved_scheme_is_refused(resolved: dict[str, Any]) ->
     "written",
     [
         {"lambda": "1/7"},
+        {"lambda": 0.33333334},
+        {"alpha": ["0.5555555555555556", 10**17 + 1], "beta": "1/123456789"},
         {"alpha": [0.1, 0.2, 0.3], "beta": 0.4},
         {"alpha": [1], "beta": 1, "trainable": True},
         {"k": [-0.1, 0], "trainable": True},
@@ -170,6 +173,22 @@ def test_the_resolved_scheme_round_trips(written: dict[str, Any]) -> None:
     config = scheme(written)
     assert scheme(config.model_dump(mode="json")) == config
     assert scheme(config.model_dump(mode="json", exclude_none=True)) == config
+
+
+def test_coefficients_are_kept_exactly_where_no_float_stands_for_them() -> None:
+    config = scheme({"lambda": 0.33333334})
+    assert config.alpha == ("200000001/66666668", "-50000000/16666667", "66666667/66666668")
+    assert config.fixed == zerosnet("0.33333334")
+    assert config.floats == pytest.approx([3, -3, 1, 0.00000003], abs=1e-7)
+    learned = scheme({"alpha": ["0.5555555555555556"], "trainable": True})
+    assert learned.alpha == (0.5555555555555556,)  # what a network starts from is a float
+
+
+def test_schemes_that_differ_beyond_the_sixteenth_digit_are_two() -> None:
+    one, other = scheme({"alpha": ["1.00000000000000000001"]}), scheme({"alpha": [1]})
+    assert one != other
+    assert str(one) != str(other)
+    assert one.floats == other.floats
 
 
 def test_a_scheme_config_is_frozen() -> None:

@@ -20,6 +20,7 @@ from trainers.models.multistep.layout import multistep_layout
 from trainers.models.multistep.network import MultistepNetwork
 from trainers.models.network import StandardNetwork
 from trainers.rng import seeded_generator
+from trainers.training.learned_schemes import block_schemes
 
 Scheme = dict[str, Any]
 
@@ -268,6 +269,24 @@ def test_learned_coefficients_follow_their_formulas(
         torch.testing.assert_close(network(images), expected, rtol=1e-10, atol=1e-10)
     blocks = 6 - (len(alpha) - 1)
     assert learned_coefficients(network) == [[*alpha, beta]] * blocks
+
+
+@pytest.mark.parametrize(
+    ("scheme", "stable", "order"),
+    [
+        ({"alpha": ["1/3", "5/9", "1/9"], "beta": "16/9", "trainable": True}, True, 2),
+        ({"lambda": "-9/5", "trainable": True}, True, 2),
+        ({"lambda": "1/3", "trainable": True}, False, 2),  # as float32 it is beyond 1/3
+        ({"k": -1, "trainable": True}, False, 0),
+        ({"alpha": ["7/3", "-5/3", "1/3"], "trainable": True}, False, 0),
+    ],
+)
+def test_before_training_learned_coefficients_are_judged_as_what_they_start_from(
+    scheme: Scheme, stable: bool, order: int
+) -> None:
+    blocks = block_schemes(build(scheme=scheme, depth=14, width=3))
+    assert blocks
+    assert {(block["zero_stable"], block["order"]) for block in blocks} == {(stable, order)}
 
 
 def test_fixed_coefficients_are_not_learned() -> None:

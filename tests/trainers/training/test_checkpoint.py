@@ -296,6 +296,35 @@ def test_weights_come_from_the_first_folder_that_has_valid_ones(tmp_path: Path) 
     assert not loaded.diverged
 
 
+def test_weights_of_another_training_are_passed_over(tmp_path: Path) -> None:
+    theirs, ours = {"w": torch.ones(2)}, {"w": torch.zeros(2)}
+    folders = [open_folder(tmp_path / name) for name in ("1", "2")]
+    save_weights(folders[0], RUN, theirs)
+    with pytest.raises(CheckpointError, match=r"1/weights\.pt is of another training of the run"):
+        load_weights(folders, RUN, weights_sha256(ours))
+    save_weights(folders[1], RUN, ours)
+    assert torch.equal(load_weights(folders, RUN, weights_sha256(ours)).weights["w"], ours["w"])
+    assert torch.equal(load_weights(folders, RUN, None).weights["w"], theirs["w"])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"weights": [1]},
+        {"weights": {"w": 1}, "diverged": False},
+        {"weights": {"w": torch.ones(1)}},
+    ],
+    ids=str,
+)
+def test_a_whole_file_that_holds_no_weights_is_passed_over(
+    tmp_path: Path, content: dict[str, Any]
+) -> None:
+    store_as_checkpoint(tmp_path / "weights.pt", {"run_id": RUN, **content})
+    with pytest.raises(CheckpointError, match=r"weights\.pt holds no weights"):
+        load_weights([open_folder(tmp_path)], RUN)
+
+
 def test_weights_are_missing_only_if_every_folder_can_be_reached(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     away, here = open_folder(tmp_path / "file" / "run"), open_folder(tmp_path / "here")

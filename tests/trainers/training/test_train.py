@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from object_store import object_store
 from small_networks import NO_DATA, numbers
 from trainers.config.run import RunConfig
 from trainers.data.loading import load
-from trainers.errors import TrainingStopped
+from trainers.errors import CheckpointError, TrainingStopped
+from trainers.optim.sgd import SGD
 from trainers.run import evaluate_stored, run
 from trainers.storage import Folder, open_folder
 from trainers.training.checkpoint import Checkpoints, load_weights, save_weights
+from trainers.training.fitting import fits
 from trainers.training.train import build_network
 
 Small = Callable[..., dict[str, Any]]
@@ -125,6 +128,92 @@ def test_a_requested_stop_comes_after_the_checkpoint_is_stored(
         assert newest is not None
         assert newest[0] == epoch
         assert "result.json" not in folder.names()
+
+
+def _change(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
+    def change(content: dict[str, Any]) -> None:
+        for key in path[:-1]:
+            content = content[key]
+        if to is None:
+            del content[path[-1]]
+        else:
+            content[path[-1]] = to
+
+    return change
+
+
+WEIGHT = "state", "network", "stem.weight"
+MISFITS: dict[str, Callable[[dict[str, Any]], None]] = {
+    "an epoch beyond the last": lambda content: content.update(epoch=4),
+    "epoch 0": lambda content: content.update(epoch=0),
+    "another shape": _change(*WEIGHT, to=torch.zeros(1)),
+    "another type": lambda content: content["state"].update(
+        network={name: value.double() for name, value in content["state"]["network"].items()}
+    ),
+    "a weight less": _change(*WEIGHT, to=None),
+    "a weight more": _change("state", "network", "x", to=torch.zeros(1)),
+    "weights that are none": _change("state", "network", to=[1]),
+    "no optimizer": _change("state", "optimizer", to=None),
+    "a velocity of another shape": _change(
+        "state", "optimizer", "state", 0, "momentum_buffer", to=torch.zeros(1)
+    ),
+    "a velocity of nothing": _change("state", "optimizer", "state", 99_999, to={}),
+    "an epoch less": _change("state", "epochs", 0, to=None),
+    "epochs that lack a key": _change("state", "epochs", 0, "train_loss", to=None),
+    "epochs of numbers": _change("state", "epochs", to=[1, 2]),
+    "probes of numbers": _change("state", "probes", to=[1]),
+    "no word on divergence": lambda content: content["state"].pop("diverged_epoch"),
+    "divergence in words": _change("state", "diverged_epoch", to="late"),
+}
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory, small: Small) -> Path:
+    """The folder of an attempt that was stopped after its second epoch of three."""
+    folder = tmp_path_factory.mktemp("stopped")
+    with pytest.raises(TrainingStopped):
+        train(small(), folder=open_folder(folder), on_epoch=stop_after(2))
+    return folder
+
+
+def test_a_whole_checkpoint_that_does_not_fit_is_seen(small: Small, stopped: Path) -> None:
+    config = RunConfig.model_validate(small())
+    network = build_network(config, "cpu")
+    optimizer = SGD(network.parameters(), config.training.optimizer)
+
+    def seen_to_fit(change: Callable[[dict[str, Any]], object] = lambda content: None) -> bool:
+        content = torch.load(stopped / "checkpoint-2.pt", weights_only=True)
+        change(content)
+        return fits(content["epoch"], content["state"], config, network, optimizer)
+
+    assert seen_to_fit()
+    assert seen_to_fit(_change("state", "probes", to=None))  # of an older version
+    assert [case for case, change in MISFITS.items() if seen_to_fit(change)] == []
+
+
+def test_a_whole_checkpoint_that_does_not_fit_is_passed_over(
+    small: Small, plain: dict[str, Any], stopped: Path, tmp_path: Path
+) -> None:
+    earlier = open_folder(shutil.copytree(stopped, tmp_path / "earlier"))
+    checkpoints = Checkpoints(RunConfig.model_validate(small()).run_id, earlier)
+    found = checkpoints.newest()
+    assert found is not None
+    epoch, state = found
+    assert epoch == 2
+    checkpoints.save(4, state)
+    checkpoints.save(3, {**state, "network": {"w": torch.ones(1)}})
+    checkpoints.save(2, state)
+    assert len(list((tmp_path / "earlier").glob("*.pt"))) == 3
+    again = train(small(), folder=open_folder(tmp_path / "own"), earlier=[earlier])
+    assert again["provenance"]["first_epoch"] == 3
+    assert numbers(again) == numbers(plain)
+
+
+def test_weights_that_do_not_fit_the_network_are_not_measured(small: Small, tmp_path: Path) -> None:
+    run_id = RunConfig.model_validate(small()).run_id
+    save_weights(open_folder(tmp_path), run_id, {"w": torch.ones(1)})
+    with pytest.raises(CheckpointError, match=f"the stored weights of run {run_id} have not the"):
+        evaluate_stored(small(), EVALUATIONS, data_dir=NO_DATA, folders=[open_folder(tmp_path)])
 
 
 class Heart:

@@ -1,0 +1,91 @@
+"""Roots and their multiplicities, from polynomials made of roots that are known."""
+
+from __future__ import annotations
+
+import cmath
+import math
+from fractions import Fraction
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from known_roots import Pair, Root, expand
+from trainers.methods.polynomials import with_whole_coefficients
+from trainers.methods.roots import ROOT_ACCURACY, root_multiplicities
+
+
+def found_of(*coefficients: int | Fraction) -> tuple[tuple[complex, int], ...]:
+    return root_multiplicities(with_whole_coefficients([Fraction(c) for c in coefficients]))
+
+
+THOUSANDTHS: dict[Root, int] = {Fraction(n, 1000): 1 for n in range(994, 1000)}
+CLOSE: dict[Root, int] = {1 + Fraction(n, 10**16): 1 for n in range(1, 6)}
+
+
+@given(
+    st.dictionaries(
+        st.fractions(-3, 3, max_denominator=1000)
+        | st.builds(
+            Pair,
+            st.fractions(-2, 2, max_denominator=100),
+            st.fractions(Fraction(1, 100), 2, max_denominator=100),
+        ),
+        st.integers(1, 4),
+        min_size=1,
+        max_size=5,
+    )
+)
+@example(THOUSANDTHS)
+@example(CLOSE)
+@example({Fraction(1, 10**200): 1, Fraction(1, 2): 1, Fraction(2, 10**200): 1})
+def test_roots_and_multiplicities_of_a_product_are_found(roots: dict[Root, int]) -> None:
+    expected = [
+        (value, multiplicity)
+        for root, multiplicity in roots.items()
+        for value in (
+            [complex(root.re, root.im), complex(root.re, -root.im)]
+            if isinstance(root, Pair)
+            else [complex(root)]
+        )
+    ]
+    rest = list(root_multiplicities(with_whole_coefficients(expand(roots))))
+    assert len(rest) == len(expected)
+    for value, multiplicity in expected:
+        nearest = min(
+            (r for r in rest if r[1] == multiplicity), key=lambda found: abs(found[0] - value)
+        )
+        assert abs(nearest[0] - value) <= 2 * ROOT_ACCURACY * max(1, abs(value))
+        rest.remove(nearest)
+
+
+def test_coefficients_of_any_magnitude_have_roots() -> None:
+    tiny_and_huge = [Fraction(1.7 * 10.0 ** (-300 + 19 * n)) for n in range(32)]
+    assert len(found_of(1, *tiny_and_huge)) == 32
+
+
+def test_a_double_pair_of_complex_roots_has_multiplicity_2() -> None:
+    # (x^2 + 1)^2
+    found = dict(found_of(1, 0, 2, 0, 1))
+    assert sorted(found.values()) == [2, 2]
+    assert sorted(z.imag for z in found) == pytest.approx([-1, 1], abs=1e-12)
+
+
+def test_roots_of_unity_are_simple_with_modulus_1() -> None:
+    # x^7 - 1
+    found = found_of(1, *[0] * 6, -1)
+    assert all(multiplicity == 1 for _, multiplicity in found)
+    for k in range(7):
+        expected = cmath.exp(2j * math.pi * k / 7)
+        assert min(abs(z - expected) for z, _ in found) < 1e-12
+
+
+def test_leading_zeros_lower_the_degree_and_a_constant_has_no_roots() -> None:
+    assert found_of(0, 0, 1, -2) == ((2 + 0j, 1),)
+    assert found_of(5) == ()
+
+
+def test_roots_of_coefficients_beyond_float_range_are_found() -> None:
+    # 10^400 (x - 2)^2
+    huge = 10**400
+    assert found_of(huge, -4 * huge, 4 * huge) == ((2 + 0j, 2),)
