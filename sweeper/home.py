@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from sweeper.errors import RequestError
 
@@ -30,12 +29,14 @@ class Home:
     @classmethod
     def at(cls, folder: Path, database: str | None = None, storage: str | None = None) -> Home:
         """The home in this folder, with database and storage in it unless they are named."""
+        from results.database.url import sqlite_url
+
         absolute = _absolute(folder)
         if storage and "://" not in storage:
             storage = str(_absolute(Path(storage)))
         return cls(
             absolute,
-            database or f"sqlite:///{quote(str(absolute / 'sweep.db'))}",
+            database or sqlite_url(absolute / "sweep.db"),
             storage or str(absolute / "runs"),
         )
 
@@ -51,8 +52,13 @@ class Home:
         return self.folder / "data"
 
 
-def _absolute(path: Path) -> Path:
+def expanded(path: Path) -> Path:
+    """The path with a leading ~ or ~user replaced. Raises RequestError for an unknown user."""
     try:
-        return path.expanduser().absolute()
-    except RuntimeError as error:  # ~user of an unknown user
+        return path.expanduser()
+    except RuntimeError as error:
         raise RequestError(f"{path} is no path: {error}") from None
+
+
+def _absolute(path: Path) -> Path:
+    return expanded(path).absolute()

@@ -32,11 +32,16 @@ def write(
     if isinstance(content, bytes):
         _write_bytes(content, format, stream)
         return
+    stream.write(encodable(content, format, stream))
+
+
+def encodable(text: str, format: str, stream: TextIO) -> str:  # noqa: A002
+    """The text, or the same content in ASCII where the stream cannot encode it."""
     try:
-        content.encode(stream.encoding or "utf-8")
+        text.encode(stream.encoding or "utf-8", stream.errors or "strict")
     except UnicodeEncodeError:
-        content = _in_ascii(content, format)
-    stream.write(content)
+        return _in_ascii(text, format)
+    return text
 
 
 def _write_bytes(content: bytes, format: str, stream: TextIO) -> None:  # noqa: A002

@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from sweeper.commands.options import DEFAULT_HOME, DatabaseOption, HomeOption, home_at
+from sweeper.commands.options import (
+    DEFAULT_HOME,
+    DatabaseOption,
+    HomeOption,
+    home_at,
+    path_option,
+)
 from sweeper.commands.output import say
 from sweeper.errors import RequestError
 
@@ -16,10 +22,7 @@ FORMATS = ("sqlite", "parquet")
 
 def export(
     output: Annotated[
-        Path,
-        typer.Option(
-            "--output", metavar="PATH", help="the new file, or the new folder of Parquet files"
-        ),
+        Path, path_option("--output", "PATH", "the new file, or the new folder of Parquet files")
     ],
     sweeps: Annotated[
         list[str], typer.Argument(metavar="[SWEEP]...", help="default: the whole database")

@@ -7,17 +7,20 @@ from typing import Annotated
 
 import typer
 
-from sweeper.commands.options import DEFAULT_HOME, DatabaseOption, HomeOption, home_at
+from sweeper.commands.options import (
+    DEFAULT_HOME,
+    DatabaseOption,
+    HomeOption,
+    home_at,
+    path_argument,
+)
 from sweeper.commands.output import say
 from sweeper.errors import RequestError
 
 
 def import_(
     archive: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE", help="what `sweep export` wrote, or another SQLite database"
-        ),
+        Path, path_argument("FILE", "what `sweep export` wrote, or another SQLite database")
     ],
     names: Annotated[
         list[str],

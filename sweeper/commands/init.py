@@ -6,8 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from sweeper.commands.options import path_argument
 from sweeper.commands.output import say
 from sweeper.errors import RequestError
 
@@ -15,7 +14,7 @@ FIRST_SPEC = "quickstart.yaml"
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="made if it is not there yet")],
+    folder: Annotated[Path, path_argument("FOLDER", "made if it is not there yet")],
 ) -> None:
     """Write the specs that come with the program to FOLDER; a file that is there stays as it is."""
     from sweeper.spec.shipped import shipped_specs

@@ -5,15 +5,41 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from sweeper.errors import RequestError
-from sweeper.home import Home
+from sweeper.errors import RequestError, ResourceError
+from sweeper.home import Home, expanded
+
+
+def _not_empty(given: Any) -> str:
+    """Raises RequestError for what `--db "$UNSET"` says, which no default stands for."""
+    if not str(given):
+        raise RequestError("an empty text is no path or URL; is it a variable that is not set?")
+    return str(given)
+
+
+def _path(given: str | Path) -> Path:
+    """Raises RequestError."""
+    return expanded(Path(_not_empty(given)))
+
+
+def path_argument(metavar: str, description: str) -> Any:
+    """A file or folder among the arguments of a command; ~ is the user's own folder."""
+    return typer.Argument(metavar=metavar, help=description, parser=_path)
+
+
+def path_option(name: str, metavar: str, description: str, **settings: Any) -> Any:
+    """A file or folder that an option names; ~ is the user's own folder, also after a `=`.
+
+    A shell replaces ~ only where it begins a word.
+    """
+    return typer.Option(name, metavar=metavar, help=description, parser=_path, **settings)
+
 
 SpecArgument = Annotated[
-    Path, typer.Argument(metavar="SPEC", help="a YAML file, or one of those that sweep specs lists")
+    Path, path_argument("SPEC", "a YAML file, or one of those that sweep specs lists")
 ]
 SweepArgument = Annotated[str, typer.Argument(metavar="SWEEP", help="a sweep's name")]
 SweepsArgument = Annotated[
@@ -26,7 +52,8 @@ SetOption = Annotated[
     list[str], typer.Option("--set", metavar="PATH=VALUE", help="change the spec; repeatable")
 ]
 HomeOption = Annotated[
-    Path, typer.Option("--home", envvar="SWEEP_HOME", help="folder for results, weights and data")
+    Path,
+    path_option("--home", "PATH", "folder for results, weights and data", envvar="SWEEP_HOME"),
 ]
 
 
@@ -57,6 +84,7 @@ DatabaseOption = Annotated[
         show_envvar=True,
         metavar="URL",
         help="sqlite:///FILE or postgresql://USER@HOST/NAME; default: SQLite in the home",
+        parser=_not_empty,
         callback=_refuse_password,
     ),
 ]
@@ -67,6 +95,7 @@ StorageOption = Annotated[
         envvar="SWEEP_STORAGE",
         show_envvar=True,
         metavar="PATH_OR_URL",
+        parser=_not_empty,
         help="checkpoints and weights, where every worker sees them; default: runs in the home",
     ),
 ]
@@ -76,9 +105,7 @@ FormatOption = Annotated[
         "--format", help="table, json, csv, markdown, latex, html or parquet", metavar="FORMAT"
     ),
 ]
-OutputOption = Annotated[
-    Path | None, typer.Option("--output", metavar="FILE", help="write there, not to stdout")
-]
+OutputOption = Annotated[Path | None, path_option("--output", "FILE", "write there, not to stdout")]
 WhereOption = Annotated[
     list[str],
     typer.Option("--where", metavar="KEY=VALUE", help="also !=, <, <=, >, >=; repeatable"),
@@ -103,9 +130,18 @@ def home_at(folder: Path, database: str | None, storage: str | None = None) -> H
 
     The variable that may hold a password is taken out of the environment, so that no process
     started from here on, and nothing that prints an environment, has it.
+
+    Raises ResourceError if the current folder was deleted.
     """
     global _used
     os.environ.pop("SWEEP_DB", None)
+    try:
+        Path.cwd()
+    except OSError as error:
+        # Not only relative paths need it: torch cannot be loaded without.
+        raise ResourceError(
+            f"the current folder cannot be found ({error.strerror}); change to one that exists"
+        ) from None
     _used = Home.at(folder, database, storage)
     return _used
 

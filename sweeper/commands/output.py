@@ -21,10 +21,12 @@ def format_runs(count: int) -> str:
     return f"{count} run{'' if count == 1 else 's'}"
 
 
-def write_text(text: str, output: Path | None) -> None:
+def write_text(text: str, output: Path | None, format: str = "table") -> None:  # noqa: A002
     """To stdout, or to a file, atomically."""
     if output is None:
-        sys.stdout.write(text)
+        from results.rendering.stream import encodable
+
+        sys.stdout.write(encodable(text, format, sys.stdout))
         sys.stdout.flush()
     else:
         write_file(text.encode(), output)
@@ -32,7 +34,7 @@ def write_text(text: str, output: Path | None) -> None:
 
 def write_json(data: Any, output: Path | None) -> None:
     """To stdout, or to a file, atomically."""
-    write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", output)
+    write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", output, "json")
 
 
 def write_file(content: bytes, output: Path) -> None:

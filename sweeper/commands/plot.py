@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from sweeper.commands import options
-from sweeper.commands.output import say
+from sweeper.commands.matplotlib_settings import import_matplotlib
+from sweeper.commands.output import say, write_text
 from sweeper.errors import RequestError
 
 
@@ -30,7 +31,7 @@ def plot(
     where: options.WhereOption = [],  # noqa: B006
     format: Annotated[str, typer.Option("--format", help="png, svg or pdf")] = "png",  # noqa: A002
     output: Annotated[
-        Path | None, typer.Option("--output", metavar="FOLDER", help="default: figures/SWEEP here")
+        Path | None, options.path_option("--output", "FOLDER", "default: figures/SWEEP here")
     ] = None,
     home: options.HomeOption = options.DEFAULT_HOME,
     db: options.DatabaseOption = None,
@@ -46,6 +47,7 @@ def plot(
         raise RequestError(f"--format {format!r}: one of {', '.join(FORMATS)}")
     if output is None and not SWEEP_NAME.fullmatch(sweep):
         raise RequestError(f"{sweep!r} gives no name to a folder: choose one with --output")
+    import_matplotlib()
     with Queries.open(options.home_at(home, db).database) as queries, queries.one_view():
         rows = queries.run_rows([sweep], where=where, config=True, learned_coefficients=True)
         epochs = queries.epoch_rows([sweep], where=where)
@@ -71,6 +73,6 @@ def plot(
         for name, figure in drawn:
             path = folder / f"{name}.{format}"
             save(figure, path)
-            print(path)
+            write_text(f"{path}\n", None)
     except OSError as error:
         raise RequestError(f"{folder} cannot be written: {error.strerror}") from error

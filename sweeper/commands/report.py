@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from sweeper.commands import options
+from sweeper.commands.matplotlib_settings import import_matplotlib
 from sweeper.commands.output import say, write_file, write_table
 from sweeper.errors import RequestError
 
@@ -50,7 +51,7 @@ def report(
     metric: options.MetricOption = [],  # noqa: B006
     html: Annotated[
         Path | None,
-        typer.Option("--html", metavar="FILE", help="one page with tables, figures and origins"),
+        options.path_option("--html", "FILE", "one page with tables, figures and origins"),
     ] = None,
     home: options.HomeOption = options.DEFAULT_HOME,
     db: options.DatabaseOption = None,
@@ -73,6 +74,7 @@ def report(
         raise RequestError("--html FILE writes a page: --format and --output are for one table")
     with Queries.open(options.home_at(home, db).database) as queries:
         if html is not None:
+            import_matplotlib()
             from results.html_report import html_page
             from results.html_report.build import build_page
 

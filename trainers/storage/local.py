@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from typing_extensions import override
 
@@ -20,7 +21,7 @@ class LocalFolder(Folder):
 
     def __init__(self, path: Path) -> None:
         self._path = path.expanduser().absolute()
-        self.location = str(self._path)
+        self.location = _as_text(self._path)
 
     @override
     def write(self, name: str, content: bytes) -> None:
@@ -54,6 +55,16 @@ class LocalFolder(Folder):
     @override
     def child(self, name: str) -> LocalFolder:
         return LocalFolder(self._path / checked(name))
+
+
+def _as_text(path: Path) -> str:
+    """The path; where a byte of it is no UTF-8, which no database can hold, its file:// URL."""
+    text = str(path)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return f"file://{quote(os.fsencode(path))}"
+    return text
 
 
 @contextmanager

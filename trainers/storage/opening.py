@@ -50,7 +50,7 @@ def open_folder(
 
 def _path_of_file_url(scheme: str, rest: str) -> Path:
     _refuse_passwords(scheme, rest)
-    path = unquote(rest.removeprefix("localhost"))
+    path = unquote(rest.removeprefix("localhost"), errors="surrogateescape")
     if not path.startswith("/"):
         raise StorageError(
             f"storage {scheme}://{rest}: after {scheme}:// comes an absolute path; "

@@ -112,6 +112,16 @@ def test_a_folder_can_be_reopened_by_its_location(location: str) -> None:
     assert folder.child("a").location == f"{folder.location}/a"
 
 
+def test_a_folder_whose_name_is_not_utf8_has_a_location_that_any_database_can_hold(
+    tmp_path: Path,
+) -> None:
+    folder = open_folder(Path(os.fsdecode(os.fsencode(tmp_path) + b"/a%20 b\xff")))
+    folder.child("a").write("file", b"content")
+    assert folder.location == f"file://{tmp_path}/a%2520%20b%FF"
+    assert open_folder(folder.location).location == folder.location
+    assert open_folder(folder.child("a").location).read("file") == b"content"
+
+
 @every_kind
 @pytest.mark.parametrize(
     "name", ["", ".", "..", "a/b", "/etc", "../up", "a\\b", "a\0b", "*", "a b", "ä", "a\n"]
