@@ -43,8 +43,13 @@ _CONNECTION = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
+_ENCODING = "UTF8"
+
+# Whatever the server, its databases and roles, PGCLIENTENCODING and PGOPTIONS say: text comes and
+# goes as UTF-8, and floating-point numbers come with all their digits.
 _SESSION = (
-    "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;"
+    "SET extra_float_digits = 3;"
+    " SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;"
     " SET lock_timeout = '{}s'; SET idle_in_transaction_session_timeout = '{}s'"
 )
 
@@ -102,12 +107,20 @@ class PostgresDatabase(Database):
                 **{name: value for name, value in _CONNECTION.items() if name not in chosen},
                 **self._address.credentials,
                 **arguments,
+                "client_encoding": _ENCODING,
             },
         )
         escape_text(engine)
 
         @event.listens_for(engine, "connect")
         def prepare(connection: psycopg.Connection[Any], record: object) -> None:
+            encoding = connection.info.parameter_status("server_encoding")
+            if encoding != _ENCODING:
+                raise DatabaseError(
+                    f"{self.shown} has the encoding {encoding}, which cannot hold every text; name"
+                    " a database in UTF-8: createdb --encoding=UTF8 --locale=C --template=template0"
+                    " NAME"
+                )
             connection.autocommit = True  # a rollback would take the settings back
             idle = 0 if self._read_only else IDLE_SECONDS
             connection.execute(_SESSION.format(LOCK_SECONDS, idle))

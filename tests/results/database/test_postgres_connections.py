@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 
 import psycopg
 import pytest
-from sqlalchemy import make_url, select, text, update
+from sqlalchemy import inspect, make_url, select, text, update
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 import archives
@@ -772,6 +772,48 @@ def test_an_idle_transaction_does_not_block_other_writers_forever(postgres_url, 
 
         assert store._database.write(stand_still, lambda connection: False) == "cancelled"
         assert states == ["queued", "cancelled"]
+
+
+@pytest.fixture
+def postgres_database(request, postgres):
+    """The URL of a database with the encoding that a test is parametrized with."""
+    name = f"sweep_test_{request.param.lower()}"
+    engine = databases.plain_engine(postgres).execution_options(isolation_level="AUTOCOMMIT")
+    kind = f"ENCODING '{request.param}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} {kind}"))
+        yield make_url(postgres).set(database=name).render_as_string(hide_password=False)
+        connection.execute(text(f"DROP DATABASE {name}"))
+
+
+@pytest.mark.parametrize("postgres_database", ["SQL_ASCII", "LATIN1"], indirect=True)
+def test_a_database_in_another_encoding_than_utf8_is_refused(postgres_database, monkeypatch):
+    for asked in ("", "LATIN1"):
+        monkeypatch.setenv("PGCLIENTENCODING", asked)
+        with pytest.raises(DatabaseError, match=r"has the encoding \w+, which cannot"):
+            Store.open(postgres_database)
+    with databases.plain_engine(postgres_database).connect() as connection:
+        assert inspect(connection).get_table_names() == []
+
+
+@pytest.mark.parametrize("asked", ["LATIN1", "SQL_ASCII", "no_encoding"])
+def test_text_and_numbers_are_exact_whatever_the_user_asks_the_server_for(
+    asked, postgres_url, make, monkeypatch
+):
+    url = make_url(postgres_url)
+    chosen = {"client_encoding": asked, "options": f"{url.query['options']} {PGOPTIONS}"}
+    for address in (url, url.update_query_dict(chosen)):
+        with monkeypatch.context() as outside:
+            outside.setenv("PGCLIENTENCODING", asked)
+            store = Store.open(address.render_as_string(hide_password=False))
+        with store:
+            store.save_sweep("s", "name: λ 語", "s.yaml", [], None, [make.run(beta=1 / 3)], [])
+            assert store.stored_spec("s").text == "name: λ 語"
+            beta = store._database.read(lambda c: c.execute(select(runs.c.beta)).scalar_one())
+            assert beta == 1 / 3
+
+
+PGOPTIONS = "-c extra_float_digits=-3 -c client_encoding=latin1"
 
 
 @pytest.mark.timeout(120)  # else the driver would wait for minutes
