@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from trainers.config.training import Frozen
+from trainers.methods.fractions import Number, Whole
 
 Fault = Literal["trainer_error", "out_of_memory", "worker_lost", "hung"]
 """Faults that count against a run. A driver that ends, or unreachable storage, does not."""
@@ -17,13 +18,13 @@ MOST_SECONDS = 30 * 24 * 3600.0
 class Attempts(Frozen):
     """How often a run may meet a fault before it fails: 1 is at the first time."""
 
-    attempts: int = Field(ge=1, le=1000)
+    attempts: Whole = Field(ge=1, le=1000)
 
 
 class TrainerError(Attempts):
     """The trainer raised. The same seed raises again, so there is no second attempt."""
 
-    attempts: int = Field(default=1, ge=1, le=1000)
+    attempts: Whole = Field(default=1, ge=1, le=1000)
 
 
 class OutOfMemory(Attempts):
@@ -32,21 +33,21 @@ class OutOfMemory(Attempts):
     Such a run waits until the others need no slots any more.
     """
 
-    attempts: int = Field(default=4, ge=1, le=1000)
+    attempts: Whole = Field(default=4, ge=1, le=1000)
 
 
 class WorkerLost(Attempts):
     """Its process or node vanished. It continues from its checkpoint, elsewhere if possible."""
 
-    attempts: int = Field(default=3, ge=1, le=1000)
+    attempts: Whole = Field(default=3, ge=1, le=1000)
 
 
 class Hung(Attempts):
     """No heartbeat for this many seconds: it is killed and retried as if lost."""
 
-    attempts: int = Field(default=3, ge=1, le=1000)
+    attempts: Whole = Field(default=3, ge=1, le=1000)
     # Heartbeats are read every two seconds.
-    seconds: float = Field(default=1800.0, ge=10, le=MOST_SECONDS)
+    seconds: Number = Field(default=1800.0, ge=10, le=MOST_SECONDS)
 
 
 class Unreachable(Frozen):
@@ -55,7 +56,7 @@ class Unreachable(Frozen):
     No run fails by it.
     """
 
-    seconds: float = Field(default=3600.0, ge=0, le=MOST_SECONDS)
+    seconds: Number = Field(default=3600.0, ge=0, le=MOST_SECONDS)
 
 
 class FaultPolicies(Frozen):

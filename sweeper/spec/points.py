@@ -192,6 +192,8 @@ def _check_scheme(point: Point, scheme: dict[str, Any]) -> None:
             "{lambda: ...} or {alpha: [...], beta: b} with trainable: true",
         )
     for key, value in scheme.items():
+        if key == "trainable":
+            continue
         numbers = value if isinstance(value, list) else [value]
         for number in numbers:
             if not isinstance(number, (int, float, str)):

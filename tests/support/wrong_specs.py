@@ -738,7 +738,7 @@ HOSTILE: dict[str, Wrong] = {
     "a flip that is neither true nor false": (
         "model: zerosnet\ndepth: 20\ndataset: {name: digits, horizontal_flip: sometimes}\n",
         (3, 25),
-        ["dataset.horizontal_flip: 'sometimes' is not"],
+        ["dataset.horizontal_flip: 'sometimes' is neither true nor false"],
     ),
     "seed below zero": (BASE + "seed: -1\n", (4, 1), ["seed: -1 is not allowed: input should be"]),
     "seed as a fraction": (
@@ -850,7 +850,7 @@ HOSTILE: dict[str, Wrong] = {
     "nesterov that is neither true nor false": (
         BASE + "training: {optimizer: {nesterov: perhaps}}\n",
         (4, 24),
-        ["training.optimizer.nesterov: 'perhaps' is not"],
+        ["training.optimizer.nesterov: 'perhaps' is neither true nor false"],
     ),
     "a scheme of 33 steps": (
         BASE + "scheme: {alpha: [" + "1, " * 33 + "]}\n",
@@ -945,7 +945,7 @@ HOSTILE: dict[str, Wrong] = {
     "trainable in words": (
         BASE + "scheme: {lambda: 1, trainable: often}\n",
         (4, 21),
-        ["scheme: trainable is true or false, not"],
+        ["scheme: trainable 'often' is neither true nor false"],
     ),
     "a scheme that is a list": (
         BASE + "scheme: [1, 1, 1]\n",

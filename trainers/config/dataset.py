@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from trainers.data.datasets import DATASETS, Dataset
 from trainers.errors import ConfigError
+from trainers.methods.booleans import Boolean
 from trainers.methods.fractions import Whole
 
 
@@ -26,7 +27,7 @@ class DatasetConfig(BaseModel):
     name: str
     subset: Whole | None = Field(default=None, ge=1)
     crop_padding: Whole = Field(ge=0, le=64)
-    horizontal_flip: bool
+    horizontal_flip: Boolean
 
     @model_validator(mode="before")
     @classmethod

@@ -19,6 +19,7 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field,
 from sweep_plugins import Registry
 from trainers.config.canonical import canonical, identity
 from trainers.errors import ConfigError
+from trainers.methods.booleans import Boolean
 from trainers.methods.fractions import Number, Whole, exact, to_float
 
 
@@ -206,7 +207,7 @@ class ProjectedGradientDescent(EvaluationConfig):
     step: Step = 1
     steps: Whole = Field(default=10, ge=1, le=10_000)
     restarts: Whole = Field(default=1, ge=1, le=1_000)
-    random_start: Annotated[bool, Field(strict=True)] = True
+    random_start: Boolean = True
     seed: Seed = 1
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from trainers.config.dataset import DatasetConfig
 from trainers.data.datasets import DATASETS, Dataset
 from trainers.data.image_folder import ImageFolder
 from trainers.errors import ConfigError
+from trainers.methods.booleans import Boolean
 from trainers.methods.fractions import Number, Whole
 
 TRAIN_IMAGES_A_CLASS, TEST_IMAGES_A_CLASS = 1_000, 250
@@ -57,7 +58,7 @@ class ImageFolderConfig(DatasetConfig):
     images: ImageCounts | None = None
     content: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     crop_padding: Whole = Field(default=0, ge=0, le=64)
-    horizontal_flip: bool = True
+    horizontal_flip: Boolean = True
 
     @model_validator(mode="before")
     @classmethod

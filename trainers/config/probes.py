@@ -25,6 +25,7 @@ from typing_extensions import override
 
 from sweep_plugins import Registry
 from trainers.errors import ConfigError
+from trainers.methods.booleans import Boolean
 from trainers.methods.fractions import Whole
 
 
@@ -99,7 +100,7 @@ class PrincipalAngles(RepeatedProbe):
 
     probe: Literal["principal_angles"] = "principal_angles"
     images_per_class: Whole = Field(default=50, ge=2, le=10_000)
-    by_class: bool = Field(default=False, strict=True)
+    by_class: Boolean = False
 
 
 class ConditionNumbers(RepeatedProbe):

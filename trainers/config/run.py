@@ -19,6 +19,7 @@ from trainers.config.trainers import BUILT_IN_TRAINER, check_trainer
 from trainers.config.training import Frozen, TrainingConfig
 from trainers.data.datasets import Dataset
 from trainers.errors import ConfigError, TrainerError
+from trainers.methods.booleans import boolean
 from trainers.methods.fractions import Whole
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS, Architecture, ModelOptions
@@ -48,7 +49,7 @@ class RunConfig(Frozen):
             weight, but has to be there from the start: so it is part of a run's identity.
     """
 
-    recipe_version: int = RECIPE_VERSION
+    recipe_version: Whole = RECIPE_VERSION
     trainer: Annotated[str, AfterValidator(check_trainer)] = Field(
         default=BUILT_IN_TRAINER, pattern=r"^[\w.]+:\w+$|^[\w.-]+$"
     )
@@ -106,9 +107,7 @@ class RunConfig(Frozen):
     def _is_compiled_or_not(cls, given: Any) -> Any:
         if given is None or given is False:
             return None
-        if given is not True and given != "auto":
-            raise ValueError(f"{given!r} is none of true, false and auto")
-        return given
+        return boolean(given, "auto")
 
     @model_validator(mode="after")
     def _model_fits_scheme(self) -> RunConfig:

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from trainers.errors import ConfigError
+from trainers.methods.booleans import Boolean
 from trainers.methods.fractions import Number, Whole, exact
 
 
@@ -24,7 +25,7 @@ class OptimizerConfig(Frozen):
     lr: Number = Field(default=0.1, gt=0)
     momentum: Number = Field(default=0.9, ge=0, lt=1)
     weight_decay: Number = Field(default=1e-4, ge=0)
-    nesterov: bool = False
+    nesterov: Boolean = False
 
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> OptimizerConfig:

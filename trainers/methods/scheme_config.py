@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from trainers.errors import ConfigError
 from trainers.methods import multistep
+from trainers.methods.booleans import boolean
 from trainers.methods.fractions import ExactNumber, Number, exact, format_number, stored, to_float
 from trainers.methods.multistep import LinearMultistepScheme
 
@@ -55,8 +56,10 @@ class SchemeConfig(BaseModel):
         if "learned" in data:
             return data
         trainable = data.get("trainable", False)
-        if not isinstance(trainable, bool):
-            raise ConfigError("trainable", f"trainable is true or false, not {trainable!r}")
+        try:
+            boolean(trainable)
+        except ValueError as error:
+            raise ConfigError("trainable", f"trainable {error}") from None
         given = {key: value for key, value in data.items() if key != "trainable"}
         if set(given) == {"k"}:
             return _one_parameter_family("k", given["k"], trainable)

@@ -112,7 +112,7 @@ def test_other_probe_options_give_another_run_id(small: Small) -> None:
         ([{"probe": "feature_norms", "every": True}], ["valid integer"]),
         ([{"probe": "runtime", "every": 2}], ["Extra inputs"]),
         ([{"probe": "principal_angles", "images_per_class": 1}], ["greater than or equal to 2"]),
-        ([{"probe": "principal_angles", "by_class": "yes"}], ["valid boolean"]),
+        ([{"probe": "principal_angles", "by_class": "yes"}], ["neither true nor false"]),
         ([{"probe": "runtime", "batch_sizes": [1]}], ["not all between 2 and"]),
         ([{"probe": "runtime", "batch_sizes": []}], ["not one or more, none of them twice"]),
         ([{"probe": "runtime", "batch_sizes": [4, 4]}], ["not one or more, none of them twice"]),

@@ -108,7 +108,7 @@ def test_learned_schemes_have_a_start_and_a_label(
         ({"alpha": [1], "gamma": 1}, "do not make a scheme"),
         ({"k": 1, "lambda": 1}, "do not make a scheme"),
         ({}, "do not make a scheme"),
-        ({"alpha": [1], "trainable": "yes"}, "trainable is true or false, not 'yes'"),
+        ({"alpha": [1], "trainable": "yes"}, "trainable 'yes' is neither true nor false"),
         ({"alpha": [True]}, "True is not a number"),
         ({"alpha": ["1/0"]}, "divides by zero"),
         ({"alpha": [float("nan")]}, "nan is not a finite number"),

@@ -21,6 +21,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from trainers.methods.booleans import Boolean
 from trainers.methods.fractions import Whole
 from trainers.models.architecture import Architecture, ModelOptions
 from trainers.models.depths import accepted_by
@@ -52,8 +53,8 @@ class DynamicalResNetOptions(ModelOptions):
     depth: Annotated[Whole, accepted_by(partial(division_of, depths=RESNET_DEPTHS))]
     width: Whole = Field(default=64, ge=1, le=4096)
     stem: Stem = "7x7"
-    shortcuts: bool = True
-    batch_norm: bool = True
+    shortcuts: Boolean = True
+    batch_norm: Boolean = True
     activation: Activation | None = None
 
     @property

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from trainers.errors import ConfigError
+from trainers.methods.booleans import Boolean
 from trainers.methods.fractions import Whole
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models.architecture import Architecture, ModelOptions
@@ -41,7 +42,7 @@ class ResNeXtOptions(ModelOptions):
     cardinality: Whole = Field(default=8, ge=1, le=1024)
     base_width: Whole = Field(default=64, ge=1, le=1024)
     width: Whole = Field(default=64, ge=1, le=1024)
-    preactivation: bool = False
+    preactivation: Boolean = False
     stage_change: StageChange = "project"
     start_blocks: Whole | None = Field(default=None, ge=0)
 
@@ -54,7 +55,7 @@ class LMResNeXtOptions(ResNeXtOptions):
     `project`, unlike LM-ResNet's released code, which restarts.
     """
 
-    preactivation: bool = True
+    preactivation: Boolean = True
 
 
 def layout_of(options: ResNeXtOptions, scheme: SchemeConfig) -> tuple[Block, ...]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
 from trainers.errors import ConfigError
+from trainers.methods.booleans import Boolean
 from trainers.methods.fractions import Whole
 from trainers.models.architecture import Architecture, ModelOptions, written_out
 from trainers.models.depths import accepted_by, count_of
@@ -37,7 +38,7 @@ class RevNetOptions(ModelOptions):
 
     depth: Annotated[Whole, accepted_by(partial(count_of, layers=_LAYERS))]
     widths: tuple[Whole, Whole, Whole] | None = None
-    recompute: bool = Field(default=True, strict=True)
+    recompute: Boolean = True
 
     @field_validator("widths")
     @classmethod

@@ -17,6 +17,7 @@ from typing import Annotated
 from pydantic import Field
 
 from trainers.errors import ConfigError
+from trainers.methods.booleans import Boolean
 from trainers.methods.fractions import Whole
 from trainers.methods.multistep import preresnet
 from trainers.methods.scheme_config import SchemeConfig
@@ -51,7 +52,7 @@ class WideMultistepOptions(ModelOptions):
     depth: Annotated[Whole, accepted_by(partial(division_of, depths=DEPTHS))]
     width: Whole = Field(default=64, ge=1, le=4096)
     stem: Stem = "3x3"
-    final_norm: bool = False
+    final_norm: Boolean = False
     start_blocks: Whole | None = Field(default=None, ge=0)
 
 
