@@ -85,8 +85,11 @@ def _milestones(ours: Config, fractions: tuple[Fraction, ...] | None) -> Differe
     milestones = ours.get("training.lr_schedule.milestones")
     if fractions is None or milestones is None or epochs is None:
         return None
-    # As a spec's fractions become epochs: rounded down, but not to 0.
-    if _equal(milestones, [max(1, floor(fraction * epochs)) for fraction in fractions]):
+    # As a spec's fractions become epochs: rounded down, but not to 0, and none of them twice. After
+    # the last epoch none has an effect.
+    expected = dict.fromkeys(max(1, floor(fraction * epochs)) for fraction in fractions)
+    decays = [milestone for milestone in milestones if milestone < epochs]
+    if decays == [milestone for milestone in expected if milestone < epochs]:
         return None
     here = ", ".join(map(_said, milestones))
     paper = ", ".join(map(str, fractions))

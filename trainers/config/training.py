@@ -39,7 +39,8 @@ class StepDecayConfig(Frozen):
 
     Attributes:
         milestones: numbers of finished epochs. A spec may also give a fraction of all epochs,
-            below 1 (1/2 of 160 is 80; rounded down).
+            below 1 (1/2 of 160 is 80; rounded down, but not to 0). Those after one epoch, as 1/2
+            and 3/4 of 2, are one milestone.
     """
 
     name: Literal["step"] = "step"
@@ -80,12 +81,17 @@ class TrainingConfig(Frozen):
                 return max(1, floor(exact(milestone) * self.epochs))
             return int(milestone)
 
-        epochs = tuple(finished(milestone) for milestone in self.lr_schedule.milestones)
-        if list(epochs) != sorted(epochs):
+        given = [finished(milestone) for milestone in self.lr_schedule.milestones]
+        if given != sorted(given):
             raise ConfigError(
-                ("lr_schedule", "milestones"),
-                f"milestones {list(epochs)} (in epochs) do not ascend",
+                ("lr_schedule", "milestones"), f"milestones {given} (in epochs) do not ascend"
             )
+        # After the last epoch none has an effect, and one more or less would be another run id.
+        epochs = tuple(
+            milestone
+            for position, milestone in enumerate(given)
+            if milestone >= self.epochs or milestone not in given[:position]
+        )
         if epochs == self.lr_schedule.milestones:
             return self
         schedule = self.lr_schedule.model_copy(update={"milestones": epochs})

@@ -695,14 +695,29 @@ def test_milestones_are_compared_as_fractions_of_the_epochs():
     )
 
 
-def test_milestones_before_the_first_epoch_become_the_first_epoch():
+@pytest.mark.parametrize(
+    ("epochs", "milestones", "decays"),
+    [
+        (1, [1.0, 1.0], ()),
+        (2, [1.0], ()),
+        (2, [1.0, 1.0], ("1, 1",)),  # a hundredth of the rate in the second epoch
+        (4, [2.0, 3.0, 4.0, 9.0], ()),
+    ],
+)
+def test_milestones_are_compared_by_what_they_do(epochs, milestones, decays):
     rows = finished("preresnet_alpha_table1")
     for row in rows:
-        schedule = row["config"]["training"]["lr_schedule"] | {"milestones": [1.0, 1.0]}
-        training = {**row["config"]["training"], "epochs": 1, "lr_schedule": schedule}
+        schedule = row["config"]["training"]["lr_schedule"] | {"milestones": milestones}
+        training = {**row["config"]["training"], "epochs": epochs, "lr_schedule": schedule}
         row["config"] = row["config"] | {"training": training}
     comparison = compare(rows, published_table("zerosnet/table1"))
-    assert comparison.conditions == ("epochs: 1 here, 160 in the paper",)
+    assert comparison.conditions == (
+        f"epochs: {epochs} here, 160 in the paper",
+        *(
+            f"learning rate decays after: {here} epochs here, 1/2, 3/4 of all epochs in the paper"
+            for here in decays
+        ),
+    )
 
 
 def test_network_options_and_learned_start_values_are_conditions():

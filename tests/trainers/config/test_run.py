@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -253,8 +254,10 @@ def test_the_canonical_config_round_trips_with_its_run_id(data: dict[str, Any]) 
         (300, [0.5, 0.75], (150, 225)),
         (120, [40, 60, 80, 100], (40, 60, 80, 100)),
         (3, ["1/3", "2/3"], (1, 2)),
-        (1, [0.5, 0.75], (1, 1)),
-        (2, [0.5, 0.75], (1, 1)),
+        (1, [0.5, 0.75], (1, 1)),  # neither has an effect, and run ids have both
+        (2, [0.5, 0.75], (1,)),
+        (4, [0.1, 0.2, 0.5, 0.6, 0.99], (1, 2, 3)),
+        (9, [2, "1/4", "5/9", 5, 5, 9, 9, 30], (2, 5, 9, 9, 30)),
         (100, [0.29], (29,)),  # in floats, 0.29 * 100 is below 29
         (5, [], ()),
     ],
@@ -293,6 +296,14 @@ def test_the_learning_rate_schedule_is_that_of_the_papers() -> None:
     assert rates[:80] == [0.1] * 80
     assert rates[80:120] == pytest.approx([0.01] * 40)
     assert rates[120:] == pytest.approx([0.001] * 40)
+
+
+@pytest.mark.parametrize("epochs", [2, 3, 4, 5])
+def test_the_learning_rate_falls_by_gamma_at_most_from_one_epoch_to_the_next(epochs: int) -> None:
+    training = TrainingConfig(epochs=epochs)
+    rates = [training.learning_rate(epoch) for epoch in range(1, epochs + 1)]
+    assert rates[0] == 0.1
+    assert all(after >= before * 0.0999 for before, after in pairwise(rates))
 
 
 def test_the_first_epoch_always_has_the_full_learning_rate() -> None:

@@ -440,7 +440,7 @@ def test_a_continued_revnet_run_is_bit_identical(
         ({"widths": [32, 64, 0]}, "width 0 is not between 2 and 8192"),
         ({"widths": [64, 32, 128]}, r"widths \[64, 32, 128\] fall, .* \[32, 64, 128\] would do"),
         ({"widths": [32, 64]}, "widths.2"),
-        ({"recompute": 1}, "valid boolean"),
+        ({"recompute": 1}, "neither true nor false"),
     ],
 )
 def test_invalid_revnet_options_are_refused(changes: dict[str, Any], complaint: str) -> None:
