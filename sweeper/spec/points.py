@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from sweep_plugins import PluginError, UnknownNameError, did_you_mean
 from sweeper.spec.source import SpecPath
-from sweeper.spec.validation import explain
+from sweeper.spec.validation import explain, several_belong_in_grid
 from trainers.config.dataset import parse_dataset
 from trainers.config.run import RunConfig
 from trainers.config.training import TrainingConfig
@@ -204,7 +204,7 @@ def _check_scheme(point: Point, scheme: dict[str, Any]) -> None:
 
 
 def _not_a_model(value: Any) -> str:
-    several = "; several are an axis, grid: {model: [...]}" if isinstance(value, list) else ""
+    several = f"; {several_belong_in_grid(('model',))}" if isinstance(value, list) else ""
     return (
         f"{value!r} is not a model: give a name, or {{name: ...}} with its options "
         f"(known: {', '.join(sorted(MODELS))}){several}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -12,6 +12,7 @@ from sweep_plugins import did_you_mean
 from sweeper.spec.source import SpecPath, shortened
 from trainers.config.dataset import DatasetConfig, config_class
 from trainers.config.probes import PROBES
+from trainers.config.run import RunConfig
 from trainers.errors import ConfigError
 from trainers.models import MODELS, ModelOptions
 
@@ -42,7 +43,8 @@ def explain(
         around = path[: -len(reason.path)] if path[-len(reason.path) :] == reason.path else path
         path = (*around, *reason.path)
     place = relocate(path) if relocate else (*prefix, *path)
-    return ConfigError(place, _message(problem, reason, path, model, data))
+    message = _message(problem, reason, path, model, data)
+    return ConfigError(place, message + _several_values(model, path, data, prefix))
 
 
 def _usefulness(problem: ErrorDetails, path: SpecPath) -> tuple[int, int]:
@@ -79,7 +81,7 @@ def _message(
     model: type[BaseModel] | None,
     data: Any,
 ) -> str:
-    name = ".".join(map(str, path)).replace("model.depth", "depth")
+    name = _shown(path)
     if isinstance(reason, ConfigError):
         # It names its key; what is around the key tells which of several is meant.
         around = name.rpartition(".")[0]
@@ -101,7 +103,51 @@ def _message(
     return f"{name}: {shortened(problem['input'])} is not allowed: {rule[:1].lower()}{rule[1:]}"
 
 
+def _several_values(
+    model: type[BaseModel] | None, path: SpecPath, data: Any, prefix: SpecPath
+) -> str:
+    """Where to write the values of a list that stands for one; empty if it does not."""
+    value = data
+    for key in path:
+        if isinstance(key, int) or not _holds(value, key):
+            return ""
+        value = value[key]
+    if not path or not isinstance(value, list):
+        return ""
+    if path[-1] not in _ONE_VALUE.get(path[:-1], ()):
+        parent = _model_at(model, path[:-1], data)
+        field = parent.model_fields.get(str(path[-1])) if parent else None
+        if field is None or _takes_several(field.annotation):
+            return ""
+    if model is RunConfig:
+        return f"; {several_belong_in_grid(path)}"
+    return "; several values are one entry each" if prefix[:1] == ("evaluations",) else ""
+
+
+def several_belong_in_grid(path: SpecPath) -> str:
+    """What to say of a list at a path of the config that takes one value."""
+    return f"several values belong in grid: {{{_shown(path)}: [...]}}"
+
+
+_ONE_VALUE: dict[SpecPath, tuple[str, ...]] = {("scheme",): ("k", "lambda", "beta")}
+"""Keys that a spec has and the class that reads them has not as fields."""
+
+
+def _takes_several(annotation: Any) -> bool:
+    return get_origin(annotation) is tuple or any(map(_takes_several, get_args(annotation)))
+
+
+def _shown(path: SpecPath) -> str:
+    return ".".join(map(str, path)).replace("model.depth", "depth")
+
+
 def _allowed_keys(model: type[BaseModel] | None, path: SpecPath, data: Any) -> list[str]:
+    model = _model_at(model, path, data)
+    return sorted(model.model_fields) if model else []
+
+
+def _model_at(model: type[BaseModel] | None, path: SpecPath, data: Any) -> type[BaseModel] | None:
+    """The class that reads the mapping at `path`; None for what none reads."""
     if path[:1] == ("probes",) and len(path) > 1:
         probe = data["probes"][path[1]]["probe"]
         model, path = PROBES[probe].config, path[2:]
@@ -112,6 +158,6 @@ def _allowed_keys(model: type[BaseModel] | None, path: SpecPath, data: Any) -> l
         model = annotation if is_model else None
         if model is ModelOptions:
             model = MODELS[data["model"]["name"]].options
-        if model is DatasetConfig:
+        if model is DatasetConfig and isinstance(data["dataset"]["name"], str):
             model = config_class(data["dataset"]["name"])
-    return sorted(model.model_fields) if model else []
+    return model

@@ -76,8 +76,10 @@ def parse_dataset(data: Any) -> DatasetConfig:
         return data
     if isinstance(data, str):
         data = {"name": data}
-    if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+    if not isinstance(data, dict) or "name" not in data:
         raise ValueError(f"{data!r} is not a dataset: give its name, or {{name: ...}}")
+    if not isinstance(data["name"], str):
+        raise ConfigError("name", f"{data['name']!r} is not the name of a dataset")
     return config_class(data["name"]).model_validate(data)
 
 

@@ -113,3 +113,66 @@ def test_true_has_the_three_spellings_of_yaml(written):
         f"{BASE}training: {{optimizer: {{nesterov: {written}}}}}\n", "s.yaml"
     ).configs
     assert config.training.optimizer.nesterov is True
+
+
+ONE_VALUE = {
+    "seed": "[0, 1]",
+    "depth": "[20, 32]",
+    "precision": "[fp32, bf16]",
+    "compile": "[true, false]",
+    "trainer": '["fake_trainers:quick", "fake_trainers:crash"]',
+    "model": "[zerosnet, preresnet]",
+    "model.width": "[8, 16]",
+    "model.stage_change": "[project, restart]",
+    "dataset": "[digits, mnist]",
+    "dataset.name": "[digits, mnist]",
+    "dataset.subset": "[100, 200]",
+    "dataset.horizontal_flip": "[true, false]",
+    "scheme": "[{lambda: 10}, {lambda: 2}]",
+    "scheme.lambda": "[10, 2, 3]",
+    "training": "[{epochs: 1}, {epochs: 2}]",
+    "training.epochs": "[1, 2]",
+    "training.optimizer.lr": "[0.1, 1/20]",
+    "training.optimizer.nesterov": "[true, false]",
+    "training.lr_schedule.gamma": "[0.1, 0.2]",
+}
+
+
+def spec_with(path: str, value: str) -> str:
+    """A spec in which the value stands at the dotted path, outside of grid."""
+    first, _, inside = path.partition(".")
+    for key in reversed(inside.split(".") if inside else []):
+        value = f"{{{key}: {value}}}"
+    named = {"model": "zerosnet", "dataset": "digits"}.get(first)
+    if named and inside and not value.startswith("{name"):
+        value = f"{{name: {named}, {value[1:]}"
+    base = "".join(line for line in BASE.splitlines(True) if not line.startswith(f"{first}:"))
+    return f"{base}{first}: {value}\n"
+
+
+@pytest.mark.parametrize("path", ONE_VALUE)
+def test_a_list_where_one_value_stands_belongs_in_the_grid(path):
+    values = ONE_VALUE[path]
+    with pytest.raises(SpecError) as caught:
+        spec_from_text(spec_with(path, values), "s.yaml")
+    assert str(caught.value).endswith(f"; several values belong in grid: {{{path}: [...]}}")
+    # What the message says to do is right.
+    assert len(spec_from_text(f"{BASE}grid: {{{path}: {values}}}\n", "s.yaml").configs) >= 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ("include: [{seed: [0, 1]}]", "belong in grid: {seed: [...]}"),
+        ("grid: {seed: [[0, 1]]}", "belong in grid: {seed: [...]}"),
+        ("evaluations: [{noise: gaussian, std: [0.1, 0.2]}]", "several values are one entry each"),
+        ("training: {lr_schedule: {milestones: [80, 40]}}", "do not ascend"),
+        ("scheme: {alpha: [[1], [2]]}", "is not a number or a fraction such as 5/9"),
+        ("probes: [{probe: runtime, batches: [1, 2]}]", "should be a valid integer"),
+        ("resources: {cpus: [1, 2]}", "should be a valid number"),
+    ],
+)
+def test_the_grid_is_named_only_where_a_list_can_be_an_axis(wrong, says):
+    with pytest.raises(SpecError) as caught:
+        spec_from_text(f"{BASE}{wrong}\n", "s.yaml")
+    assert str(caught.value).endswith(says)
