@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sweeper.commands.options import not_empty
 from sweeper.commands.output import format_runs, say
 from sweeper.errors import EXIT_SOME_FAILED, RequestError
 from sweeper.home import Home
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 ExecutorOption = Annotated[str, typer.Option("--executor", help="ray, or inline: no Ray at all")]
 AddressOption = Annotated[
     str | None,
-    typer.Option("--ray-address", metavar="ADDRESS", help="a Ray cluster; default: this machine"),
+    typer.Option(
+        "--ray-address",
+        metavar="ADDRESS",
+        parser=not_empty,
+        help="a Ray cluster; default: this machine",
+    ),
 ]
 DashboardOption = Annotated[
     bool, typer.Option("--ray-dashboard", help="also start Ray's web page (needs ray[default])")

@@ -13,16 +13,16 @@ from sweeper.errors import RequestError, ResourceError
 from sweeper.home import Home, expanded
 
 
-def _not_empty(given: Any) -> str:
-    """Raises RequestError for what `--db "$UNSET"` says, which no default stands for."""
-    if not str(given):
-        raise RequestError("an empty text is no path or URL; is it a variable that is not set?")
+def not_empty(given: Any) -> str:
+    """The text of an option; what `--db "$UNSET"` says is an error, and not the default."""
+    if not str(given).strip():
+        raise typer.BadParameter("an empty text; is it a variable that is not set?")
     return str(given)
 
 
 def _path(given: str | Path) -> Path:
-    """Raises RequestError."""
-    return expanded(Path(_not_empty(given)))
+    """Raises RequestError for an unknown ~user."""
+    return expanded(Path(not_empty(given)))
 
 
 def path_argument(metavar: str, description: str) -> Any:
@@ -84,7 +84,7 @@ DatabaseOption = Annotated[
         show_envvar=True,
         metavar="URL",
         help="sqlite:///FILE or postgresql://USER@HOST/NAME; default: SQLite in the home",
-        parser=_not_empty,
+        parser=not_empty,
         callback=_refuse_password,
     ),
 ]
@@ -95,7 +95,7 @@ StorageOption = Annotated[
         envvar="SWEEP_STORAGE",
         show_envvar=True,
         metavar="PATH_OR_URL",
-        parser=_not_empty,
+        parser=not_empty,
         help="checkpoints and weights, where every worker sees them; default: runs in the home",
     ),
 ]
@@ -152,5 +152,11 @@ def home_in_use() -> Home | None:
 
 
 def keys_of(options: Sequence[str]) -> list[str]:
-    """The keys in repeatable options of comma-separated keys."""
-    return [key.strip() for option in options for key in option.split(",") if key.strip()]
+    """The keys in repeatable options of comma-separated keys. Raises RequestError for none."""
+    found: list[str] = []
+    for option in options:
+        keys = [key.strip() for key in option.split(",") if key.strip()]
+        if not keys:
+            raise RequestError(f"{option!r} names no key; is it a variable that is not set?")
+        found += keys
+    return found

@@ -21,7 +21,7 @@ def apply_override(source: SpecSource, override: str) -> None:
     `grid.PATH=[...]` makes or replaces an axis, and `zip.PATH=[...]` one of a group.
 
     Raises:
-        RequestError: not of the form path=value.
+        RequestError: not of the form path=value, or without a value.
         SpecError: the value is not valid YAML.
     """
     dotted, equals, text = override.partition("=")
@@ -34,6 +34,10 @@ def apply_override(source: SpecSource, override: str) -> None:
     option = f"--set {in_one_line(override, _LONGEST_SHOWN)}"
     if dotted.count(".") > DEEPEST_PATH:
         raise RequestError(f"{option}: no key of a spec is nested so deep")
+    if not text.strip():
+        raise RequestError(
+            f"{option} sets no value; is it a variable that is not set? {dotted}=null removes a key"
+        )
     value = parse_value(text, option)
     first, _, rest = dotted.partition(".")
     name = _one_name(rest if first in ("grid", "zip") and rest else dotted)

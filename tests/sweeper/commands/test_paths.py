@@ -90,12 +90,32 @@ def test_an_unknown_users_folder_is_refused_by_its_name(home):
     assert said.stderr.startswith("error: ~no_such_user/x is no path: ")
 
 
-@pytest.mark.parametrize("option", ["--home", "--output", "--html", "--db"])
-def test_an_empty_path_or_url_is_not_taken_for_the_default(option, home, tmp_path):
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["report", "--home"],
+        ["report", "--output"],
+        ["report", "--html"],
+        ["report", "--db"],
+        ["report", "--group-by"],
+        ["report", "--columns=seed", "--rows"],
+        ["plot", "s", "--output"],
+        ["run", "quickstart", "--ray-address"],
+        ["run", "quickstart", "--executor=inline", "--storage"],
+        ["init"],
+        ["plan"],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_text_is_not_taken_for_the_default(command, home, tmp_path):
+    *_, option = command
+    others = [] if "--home" in command or command == ["init"] else [f"--home={home}"]
     with chdir(tmp_path):
-        said = sweep("report", f"--home={home}", option, "")
+        said = sweep(*command, "", *others)
     assert said.exit_code == 2
-    assert "an empty text is no path or URL; is it a variable that is not set?" in said.stderr
+    assert "is it a variable that is not set?" in said.stderr
+    if option not in ("init", "plan", "--group-by", "--rows"):
+        assert f"'{option}'" in said.stderr
     assert list(tmp_path.iterdir()) == []
 
 

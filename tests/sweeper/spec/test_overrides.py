@@ -158,8 +158,17 @@ def test_overrides_can_set_name_evaluations_and_resources():
     assert [c.seed for c in spec.configs] == [1, 1, 9]
 
 
-def test_an_empty_override_removes_a_key():
-    assert len(configs("grid=")) == 1
+def test_an_override_of_null_removes_a_key():
+    assert len(configs("grid=null")) == 1
+    assert [c.seed for c in configs("seed=null")] == [0, 0]
+
+
+@pytest.mark.parametrize("form", ["seed=", "seed= ", "grid=", "grid.seed=", "zip.seed=\t"])
+def test_an_override_by_a_variable_that_is_not_set_drops_nothing(form):
+    message = refusal(form)
+    assert "sets no value; is it a variable that is not set?" in message
+    path = form.partition("=")[0]
+    assert message.endswith(f"{path}=null removes a key")
 
 
 def test_the_last_override_of_a_path_wins_and_all_are_recorded():
