@@ -14,6 +14,7 @@ from sweeper.commands.options import (
     HomeOption,
     StorageOption,
     home_at,
+    path_argument,
 )
 from sweeper.commands.output import say
 
@@ -50,7 +51,7 @@ def upgrade(home: HomeOption = DEFAULT_HOME, db: DatabaseOption = None) -> None:
 
 @commands.command()
 def backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="a file that does not exist yet")],
+    file: Annotated[Path, path_argument("FILE", "a file that does not exist yet")],
     home: HomeOption = DEFAULT_HOME,
     db: DatabaseOption = None,
 ) -> None:
@@ -63,7 +64,7 @@ def backup(
 
 @commands.command()
 def restore(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="what `sweep db backup` wrote")],
+    file: Annotated[Path, path_argument("FILE", "what `sweep db backup` wrote")],
     home: HomeOption = DEFAULT_HOME,
     db: DatabaseOption = None,
 ) -> None:
@@ -78,7 +79,7 @@ def restore(
 def rebuild(
     specs: Annotated[
         list[Path],
-        typer.Argument(metavar="[SPEC]...", help="sweeps besides those that the storage knows"),
+        path_argument("[SPEC]...", "sweeps besides those that the storage knows"),
     ] = [],  # noqa: B006 - typer copies it
     storage: StorageOption = None,
     home: HomeOption = DEFAULT_HOME,
