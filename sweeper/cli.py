@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
+import threading
+import time
 from contextlib import closing
 from functools import cache
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 import typer.core
@@ -16,6 +19,8 @@ from sweeper.commands import COMMANDS
 from sweeper.commands.options import home_in_use
 from sweeper.commands.output import say
 from sweeper.errors import Interrupted, ResourceError, SweepError, as_sweep_error
+from sweeper.scheduling.signals import ignore_requests_to_stop, take_ending_as_control_c
+from trainers.streams import UnreadAnswerError, UnwrittenAnswerError, exit_code
 
 
 @cache
@@ -55,12 +60,7 @@ class _Commands(typer.core.TyperGroup):
         except KeyboardInterrupt:
             say("interrupted")
             raise typer.Exit(Interrupted.exit_code) from None
-        except BrokenPipeError:
-            # The reader of a pipe has seen enough (`sweep report | head`); Python would complain
-            # once more when it flushes at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(0) from None
-        except (typer.Exit, typer.Abort):
+        except (typer.Exit, typer.Abort, UnreadAnswerError, UnwrittenAnswerError):
             raise
         except Exception as error:
             known = as_sweep_error(error) or _damage()
@@ -113,6 +113,32 @@ def _sweep() -> None:
     """Train grids of multistep residual networks, anywhere Ray runs, and ask what they show."""
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Entry point of the console script."""
-    app()
+    take_ending_as_control_c()
+    try:
+        code = exit_code(app)
+    except KeyboardInterrupt:
+        code = Interrupted.exit_code
+    _leave(code)
+
+
+SECONDS_TO_LEAVE = 2.0
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process, though a thread or a process that a trainer started in it goes on."""
+    ignore_requests_to_stop()
+    threading.Thread(target=_end_without, args=(code,), daemon=True).start()
+    sys.exit(code)  # waits for them
+
+
+def _end_without(code: int) -> NoReturn:
+    time.sleep(SECONDS_TO_LEAVE)
+    threads = [t for t in threading.enumerate() if t.is_alive() and not t.daemon]
+    names = [thread.name for thread in threads if thread is not threading.main_thread()]
+    for process in multiprocessing.active_children():
+        names.append(process.name)
+        process.kill()
+    say(f"ended without waiting for what a trainer left running: {', '.join(names) or 'unknown'}")
+    os._exit(code)

@@ -8,6 +8,8 @@ if not sys.flags.safe_path:
     del sys.path[0]  # the current folder, where Python looks first with -m
 find_own_modules_first()
 
-from trainers.run import main  # noqa: E402 - only now is it sure whose modules it will import
+# Only now is it sure whose modules these will import.
+from trainers.run import main  # noqa: E402
+from trainers.streams import exit_code  # noqa: E402
 
-sys.exit(main())
+sys.exit(exit_code(main))

@@ -24,6 +24,7 @@ from trainers.config.run import RunConfig
 from trainers.config.trainers import TRAINERS
 from trainers.errors import TrainerError
 from trainers.storage import Folder, open_folder
+from trainers.streams import working
 from trainers.training.malloc import keep_freed_memory
 
 RESULT_FILE = "result.json"
@@ -289,16 +290,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = _read_json(given.config)
         evaluations = _read_json(given.evaluations) if given.evaluations else []
-        result = run(
-            config,
-            evaluations,
-            data_dir=given.data_dir,
-            folder=open_folder(given.folder) if given.folder else None,
-            device=given.device,
-            threads=given.threads,
-            module_folder=Path.cwd(),
-            on_epoch=show,
-        )
+        with working():
+            result = run(
+                config,
+                evaluations,
+                data_dir=given.data_dir,
+                folder=open_folder(given.folder) if given.folder else None,
+                device=given.device,
+                threads=given.threads,
+                module_folder=Path.cwd(),
+                on_epoch=show,
+            )
     except (OSError, ValueError, ValidationError, TrainerError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -11,6 +11,7 @@ from sweeper.commands.options import not_empty
 from sweeper.commands.output import format_runs, say
 from sweeper.errors import EXIT_SOME_FAILED, RequestError
 from sweeper.home import Home
+from trainers.streams import working
 
 if TYPE_CHECKING:
     from sweeper.scheduling.summary import Summary
@@ -57,6 +58,7 @@ class Execution:
     grace: float
 
 
+@working()
 def run_spec(spec: Spec, home: Home, where: Execution) -> None:
     """Run the sweep, and report the outcome.
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from sweeper.commands.options import path_argument
-from sweeper.commands.output import say
-from sweeper.errors import RequestError
+from sweeper.commands.output import say, unwritable
 
 FIRST_SPEC = "quickstart.yaml"
 
@@ -37,7 +36,7 @@ def init(
             else:
                 written.append(path.name)
     except OSError as error:
-        raise RequestError(f"{folder} cannot be written: {error.strerror}") from error
+        raise unwritable(folder, error) from error
     say(f"{folder}: specs written: {len(written)}; there already: {len(same)}")
     if kept:
         say(f"left as they are, though they differ from the shipped ones: {', '.join(kept)}")

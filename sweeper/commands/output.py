@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sweeper.errors import RequestError
+from sweeper.errors import RequestError, ResourceError, SweepError
+
+_LACKS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE})
+"""Reasons of a machine, which may pass; all others are about the place that was asked for."""
 
 
 def say(text: str) -> None:
@@ -38,7 +42,7 @@ def write_json(data: Any, output: Path | None) -> None:
 
 
 def write_file(content: bytes, output: Path) -> None:
-    """To a file, atomically. Raises RequestError if it cannot be written."""
+    """To a file, atomically. Raises as `unwritable` if it cannot be written."""
     from trainers.storage.atomic_write import write_atomically
 
     try:
@@ -48,7 +52,13 @@ def write_file(content: bytes, output: Path) -> None:
         else:
             write_atomically(output.resolve(), content)
     except OSError as error:
-        raise RequestError(f"--output {output} cannot be written: {error.strerror}") from error
+        raise unwritable(f"--output {output}", error) from error
+
+
+def unwritable(place: object, error: OSError) -> SweepError:
+    """What to raise from an error of writing to `place`."""
+    kind = ResourceError if error.errno in _LACKS else RequestError
+    return kind(f"{place} cannot be written: {error.strerror}")
 
 
 def write_table(

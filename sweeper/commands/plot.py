@@ -9,7 +9,7 @@ import typer
 
 from sweeper.commands import options
 from sweeper.commands.matplotlib_settings import import_matplotlib
-from sweeper.commands.output import say, write_text
+from sweeper.commands.output import say, unwritable, write_text
 from sweeper.errors import RequestError
 
 
@@ -75,4 +75,4 @@ def plot(
             save(figure, path)
             write_text(f"{path}\n", None)
     except OSError as error:
-        raise RequestError(f"{folder} cannot be written: {error.strerror}") from error
+        raise unwritable(folder, error) from error

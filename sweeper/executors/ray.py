@@ -60,7 +60,9 @@ class _Slot:
 
     def __init__(self, threads: int, trainers: frozenset[str]) -> None:
         from trainers.run import prepare_torch
+        from trainers.streams import guard_streams
 
+        guard_streams(working=True)
         prepare_torch(threads)
         for name in trainers & TRAINERS.keys():
             with suppress(PluginError):  # the task says so

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
-_STOPPING = b"\nstopping when the current epochs are done; Control-C again stops at once\n"
+from trainers.streams import tell_at_once
+
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+"""What announces an end: of a process, of its terminal, and, at many schedulers, of its time."""
+
+_STOPPING = "\nstopping when the current epochs are done; Control-C again stops at once\n"
+
+
+Handler = Callable[[int, FrameType | None], None]
 
 
 class StopRequest:
     """Whether this process was asked to stop.
 
-    The first SIGINT (Control-C) or SIGTERM asks. A second SIGINT raises KeyboardInterrupt in the
-    main thread; after SIGTERM, by which schedulers announce preemption, that happens by itself
-    after `grace` seconds.
+    The first SIGINT (Control-C) or one of ENDING asks. A second SIGINT raises KeyboardInterrupt in
+    the main thread; after one of ENDING, by which schedulers announce preemption, that happens by
+    itself after `grace` seconds.
 
     Attributes:
         asked: whether a signal has asked the sweep to stop.
@@ -29,12 +38,8 @@ class StopRequest:
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Signals are requests inside the block. In the main thread only."""
-        handlers = {
-            signal.SIGINT: self._ask,
-            signal.SIGTERM: self._ask,
-            signal.SIGALRM: self._stop_now,
-        }
-        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        handlers: dict[int, Handler] = dict.fromkeys((signal.SIGINT, *ENDING), self._ask)
+        before = _handle({**handlers, signal.SIGALRM: self._stop_now})
         try:
             yield
         finally:
@@ -45,11 +50,51 @@ class StopRequest:
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.asked and number == signal.SIGINT:
             raise KeyboardInterrupt
-        if number == signal.SIGTERM and signal.getitimer(signal.ITIMER_REAL)[0] == 0:
+        if number != signal.SIGINT and signal.getitimer(signal.ITIMER_REAL)[0] == 0:
             signal.setitimer(signal.ITIMER_REAL, max(self._grace, 1e-6))
         if not self.asked:
             self.asked = True
-            os.write(2, _STOPPING)  # print is not safe inside a signal handler
+            tell_at_once(_STOPPING)
 
     def _stop_now(self, number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
+
+
+def take_ending_as_control_c() -> None:
+    """From now on ENDING raise KeyboardInterrupt in the main thread, as Control-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    _handle(dict.fromkeys(ENDING, interrupt))
+
+
+def ignore_requests_to_stop() -> None:
+    """For a process that ends anyway."""
+    for number in (signal.SIGINT, *ENDING):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _handle(handlers: Mapping[int, Handler]) -> dict[int, Any]:
+    """Set handlers, by signal: for this process, and not for those that are forked from it.
+
+    A signal that is ignored stays so, as SIGHUP by nohup; one that asks to end this very process
+    does not.
+
+    Returns:
+        those that were there before.
+    """
+    owner = os.getpid()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if os.getpid() == owner:
+            handlers[number](number, frame)
+        else:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    return {
+        number: signal.signal(number, handle)
+        for number in handlers
+        if signal.getsignal(number) != signal.SIG_IGN or number in (signal.SIGINT, signal.SIGTERM)
+    }

@@ -1,0 +1,163 @@
+"""What is said on stdout and stderr: telling about the work never ends it.
+
+What goes to stderr tells about the work. If it can be written no more, because the disk behind it
+is full, its reader has gone or the terminal is closed, the work goes on without it. So do prints of
+a trainer. What a command writes to stdout is its answer: one that is lost is an error.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
+
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+STALLED_SECONDS = 1.0
+"""How long work waits for a reader that is there and does not read, as of a stopped terminal."""
+
+_CHUNK_BYTES = select.PIPE_BUF
+"""What a pipe takes whole once it takes anything."""
+
+
+class UnreadAnswerError(Exception):
+    """Nobody reads the pipe any more that stdout is."""
+
+
+class UnwrittenAnswerError(Exception):
+    """An answer could not be written to stdout; the message says why."""
+
+
+class _Descriptor(io.FileIO):
+    """An open file descriptor, which stays open.
+
+    Attributes:
+        telling: whether what cannot be written is left out, and no error.
+        working: whether a reader that does not read is waited for STALLED_SECONDS at most.
+    """
+
+    def __init__(self, number: int, *, telling: bool, working: bool) -> None:
+        super().__init__(number, "w", closefd=False)
+        self.telling = telling
+        self.working = working
+        self._stalled = False
+
+    @override
+    def write(self, data: ReadableBuffer) -> int:
+        view = memoryview(data).cast("B")
+        if self.telling and self.working:
+            if not self._is_read(0.0 if self._stalled else STALLED_SECONDS):
+                self._stalled = True
+                return len(view)
+            self._stalled = False
+            view = view[:_CHUNK_BYTES]
+        try:
+            while (written := super().write(view)) is None:
+                # Another process, which shares the descriptor, wants no call to wait.
+                self._is_read(STALLED_SECONDS)
+        except OSError as error:
+            if self.telling:
+                return len(view)
+            self.telling = True  # for what is left in the buffer
+            if error.errno == errno.EPIPE:
+                raise UnreadAnswerError from None
+            raise UnwrittenAnswerError(
+                f"the answer could not be written to stdout: {error.strerror}"
+            ) from None
+        return written
+
+    def _is_read(self, seconds: float) -> bool:
+        poll = select.poll()
+        poll.register(self, select.POLLOUT)
+        return bool(poll.poll(1000 * seconds))
+
+
+def guard_streams(*, working: bool = False) -> None:
+    """Make stdin, stdout and stderr ones on which nothing that is told ends the work.
+
+    Those that were closed when the process started are opened on the null device. Else the next
+    file that is opened, such as the database, would have their number, and be told everything.
+
+    Args:
+        working: whether this process does nothing but work, so that stdout has no answers.
+    """
+    # For stdout one that cannot be written, since an answer there would be lost.
+    for number, mode in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, mode)  # takes the lowest number that is free
+    if sys.stdin is None:
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    sys.stdout = _text(_Descriptor(1, telling=working, working=working), sys.stdout)
+    sys.stderr = _text(_Descriptor(2, telling=True, working=working), sys.stderr)
+
+
+def _text(raw: _Descriptor, before: TextIO | None) -> TextIO:
+    errors = getattr(before, "errors", None) or "strict"
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw),
+        encoding=getattr(before, "encoding", None),
+        # What the encoding lacks is shown by its number.
+        errors="backslashreplace" if errors == "strict" else errors,
+        line_buffering=raw.fileno() == 2 or raw.isatty(),
+        write_through=getattr(before, "write_through", False),
+    )
+
+
+@contextmanager
+def working() -> Iterator[None]:
+    """Nothing that is written to stdout or stderr inside the block ends it, or keeps it waiting."""
+    before = []
+    for stream in (sys.stdout, sys.stderr):
+        raw = getattr(getattr(stream, "buffer", None), "raw", None)
+        if isinstance(raw, _Descriptor):
+            before.append((stream, raw, raw.telling, raw.working))
+            raw.telling = raw.working = True
+    try:
+        yield
+    finally:
+        for stream, raw, telling, was_working in before:
+            stream.flush()
+            raw.telling, raw.working = telling, was_working
+
+
+def tell_at_once(text: str) -> None:
+    """Write to stderr from a signal handler, where print is not safe."""
+    raw = getattr(getattr(sys.stderr, "buffer", None), "raw", None)
+    if isinstance(raw, _Descriptor):
+        raw.write(text.encode())
+    else:
+        os.write(2, text.encode())
+
+
+def exit_code(program: Callable[[], object]) -> Any:
+    """Run a program whose answer is what it writes to stdout; what it returns, or exits with.
+
+    3 if the answer could not be written. If nobody reads it, this process ends as others do then.
+    """
+    guard_streams()
+    try:
+        try:
+            code = program()
+        except SystemExit as end:
+            code = end.code
+        sys.stdout.flush()
+    except UnreadAnswerError:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGPIPE])
+        signal.raise_signal(signal.SIGPIPE)
+        raise
+    except UnwrittenAnswerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 3
+    return code
