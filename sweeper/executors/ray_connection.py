@@ -19,13 +19,18 @@ from sweeper.errors import ResourceError
 
 LOOPBACK = "127.0.0.1"
 
+_NOT_FOR_WORKERS = frozenset({signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2})
+
 
 @contextmanager
 def signals_deferred() -> Iterator[None]:
-    """Control-C, SIGTERM and its deadline wait until the block is left.
+    """Control-C, SIGTERM and the like, and their deadline, wait until the block is left.
 
     Ray's native code crashes the process when its start or its end is cut short, and its start
     replaces the handler of SIGTERM; the caller's are back in place afterwards, and are called.
+
+    Processes that are started in the block never see a closed terminal or a scheduler's warning,
+    which reach them too and would end them at once: the driver asks them to stop.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -35,11 +40,14 @@ def signals_deferred() -> Iterator[None]:
         number: signal.signal(number, lambda number, _: arrived.append(number))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
     }
+    # Ray does the same with SIGINT.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _NOT_FOR_WORKERS)
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     for missed in arrived:
         signal.raise_signal(missed)
 
