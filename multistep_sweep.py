@@ -68,6 +68,6 @@ def _refuse_if_imported(file: str) -> None:
 def main() -> None:
     """Entry point of the console script."""
     find_own_modules_first()
-    from sweeper.cli import main
+    from sweeper.program import main
 
     main()

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import sys
-import threading
-import time
 from contextlib import closing
 from functools import cache
-from typing import Any, NoReturn
+from typing import Any
 
 import typer
 import typer.core
@@ -19,8 +14,7 @@ from sweeper.commands import COMMANDS
 from sweeper.commands.options import home_in_use
 from sweeper.commands.output import say
 from sweeper.errors import Interrupted, ResourceError, SweepError, as_sweep_error
-from sweeper.scheduling.signals import ignore_requests_to_stop, take_ending_as_control_c
-from trainers.streams import UnreadAnswerError, UnwrittenAnswerError, exit_code
+from trainers.streams import UnreadAnswerError, UnwrittenAnswerError
 
 
 @cache
@@ -113,32 +107,6 @@ def _sweep() -> None:
     """Train grids of multistep residual networks, anywhere Ray runs, and ask what they show."""
 
 
-def main() -> NoReturn:
-    """Entry point of the console script."""
-    take_ending_as_control_c()
-    try:
-        code = exit_code(app)
-    except KeyboardInterrupt:
-        code = Interrupted.exit_code
-    _leave(code)
-
-
-SECONDS_TO_LEAVE = 2.0
-
-
-def _leave(code: int) -> NoReturn:
-    """End the process, though a thread or a process that a trainer started in it goes on."""
-    ignore_requests_to_stop()
-    threading.Thread(target=_end_without, args=(code,), daemon=True).start()
-    sys.exit(code)  # waits for them
-
-
-def _end_without(code: int) -> NoReturn:
-    time.sleep(SECONDS_TO_LEAVE)
-    threads = [t for t in threading.enumerate() if t.is_alive() and not t.daemon]
-    names = [thread.name for thread in threads if thread is not threading.main_thread()]
-    for process in multiprocessing.active_children():
-        names.append(process.name)
-        process.kill()
-    say(f"ended without waiting for what a trainer left running: {', '.join(names) or 'unknown'}")
-    os._exit(code)
+def main() -> None:
+    """Run the command that is typed; raises SystemExit unless all is done."""
+    app()

@@ -140,7 +140,7 @@ def tell_at_once(text: str) -> None:
         os.write(2, text.encode())
 
 
-def exit_code(program: Callable[[], object]) -> Any:
+def exit_code(program: Callable[[], Any]) -> Any:
     """Run a program whose answer is what it writes to stdout; what it returns, or exits with.
 
     3 if the answer could not be written. If nobody reads it, this process ends as others do then.

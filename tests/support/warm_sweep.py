@@ -19,7 +19,7 @@ set_forkserver_preload(
         "results.store.store",
         "sqlalchemy.dialects.postgresql.psycopg",
         "sqlalchemy.dialects.sqlite.pysqlite",
-        "sweeper.cli",
+        "sweeper.program",
         "sweeper.commands.execution",
         "sweeper.executors.inline",
         "sweeper.scheduling.scheduler",
@@ -69,6 +69,6 @@ def _sweep(arguments: Sequence[str], log: Path, environment: dict[str, str]) -> 
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
     sys.argv = ["sweep", *arguments]
-    from sweeper.cli import main
+    from sweeper.program import main
 
     main()

@@ -1,0 +1,42 @@
+"""`sweep` as a process of its own: its streams, its signals and its end."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from typing import NoReturn
+
+from sweeper import cli
+from sweeper.commands.output import say
+from sweeper.errors import Interrupted
+from sweeper.scheduling.signals import ignore_requests_to_stop, take_ending_as_control_c
+from trainers.streams import exit_code
+
+SECONDS_TO_LEAVE = 2.0
+"""How long what a trainer left running in this process may take to end with it."""
+
+
+def main() -> NoReturn:
+    """Entry point of the console script."""
+    take_ending_as_control_c()
+    try:
+        code = exit_code(cli.main) or 0
+    except KeyboardInterrupt:
+        code = Interrupted.exit_code
+    ignore_requests_to_stop()
+    threading.Thread(target=_end_without, args=(code,), daemon=True).start()
+    sys.exit(code)  # waits for every thread and process
+
+
+def _end_without(code: int) -> NoReturn:
+    time.sleep(SECONDS_TO_LEAVE)
+    own = (threading.main_thread(), threading.current_thread())
+    left = [t.name for t in threading.enumerate() if t not in own and not t.daemon]
+    for process in multiprocessing.active_children():
+        left.append(process.name)
+        process.kill()
+    say(f"ended without waiting for what a trainer left running: {', '.join(left) or 'unknown'}")
+    os._exit(code)
