@@ -1,0 +1,211 @@
+"""The program where all around it is against it: folders, variables, streams, signals, limits.
+
+Each row is what a user types, in bash. Afterwards the same command, with nothing against it, ends
+the sweep with the facts of an undisturbed one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import drivers
+from command_line import PROGRAM
+from drivers import Driver, Sweep
+
+pytestmark = [pytest.mark.hostile, pytest.mark.timeout(120)]
+
+FUNCTIONS = """
+training() { until compgen -G "$SWEEP_HOME/runs/*/1/epoch-*" >/dev/null; do sleep 0.05; done; }
+working() { until [ -e "$SWEEP_HOME/runs/drivers" ]; do sleep 0.05; done; }
+foreign() { for name; do echo 'raise SystemExit("a foreign module")' > "$name.py"; done; }
+"""
+"""training: waits until a run has stored an epoch; working: until a driver is at work."""
+
+UNREAD, CLOSE = "until [ -e closed ]; do sleep 0.05; done; exec ", "(exec <&-; echo > closed)"
+"""What waits at one end of a pipe until the other end is closed, and what closes it."""
+
+LONG = "/".join(["a long name" * 15] * 5)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One surrounding.
+
+    Attributes:
+        script: what is typed; $RUN, $PLAN, $REPORT and $STATUS are commands about one sweep, and
+            SWEEP_HOME names its home.
+        code: its exit code, or those that it may have.
+        says: what it must tell, anywhere.
+    """
+
+    name: str
+    script: str
+    code: int | tuple[int, ...] = 0
+    says: str = ""
+
+
+FOLDERS = [
+    Row("current folder deleted", "mkdir gone; cd gone; rmdir ../gone; $RUN"),
+    Row("current folder cannot be written", "cd /proc; $RUN"),
+    Row("home cannot be made", "SWEEP_HOME=/proc/home $RUN", 3, "/proc/home"),
+    Row("home is a file", "echo > file; SWEEP_HOME=file $RUN", 3, "file"),
+    Row("home below a file", "echo > file; SWEEP_HOME=file/home $RUN", 3, "file/home"),
+    Row(
+        "home is a link", "mkdir real; ln -s real link; SWEEP_HOME=link $RUN; test -e real/sweep.db"
+    ),
+    Row(
+        "home is a dangling link",
+        "ln -s nowhere link; SWEEP_HOME=link $RUN",
+        says="4 of 4 runs done",
+    ),
+    Row(
+        "odd characters", """f=$' \\'"%41?#&;é\u4e2d'; mkdir "$f"; cd "$f"; SWEEP_HOME="$f" $RUN"""
+    ),
+    Row("very long path", f"SWEEP_HOME='{LONG}' $RUN", (0, 3)),
+    Row("storage is a file", "echo > file; $RUN --storage file", (2, 3), "file"),
+    Row("storage below a file", "echo > file; $RUN --storage file/x", (2, 3), "file/x"),
+    Row("database is a folder", "mkdir d; $RUN --db sqlite:///d", 3, "d is a folder"),
+    Row("modules of Python", "foreign gzip timeit random statistics json; $RUN"),
+    Row("our modules", "foreign sweeper trainers results sweep_plugins numpy; $RUN"),
+    Row("they are searched first", "foreign timeit results; PYTHONPATH=.:$PYTHONPATH $RUN"),
+    Row("spec is a folder", "mkdir spec; sweep run spec", 2, "spec"),
+]
+VARIABLES = [
+    Row("language C", "LANG=C LC_ALL=C $RUN"),
+    Row("language unknown", "LANG=xx_YY.UTF-8 LC_ALL=xx_YY $RUN"),
+    Row("ASCII only", "PYTHONUTF8=0 PYTHONIOENCODING=ascii:strict $RUN && $REPORT"),
+    Row("TERM=dumb", "TERM=dumb $RUN"),
+    Row("no TERM", "env -u TERM $RUN"),
+    Row("colours forced", "FORCE_COLOR=1 CLICOLOR_FORCE=1 PY_COLORS=1 $RUN && $STATUS"),
+    Row("narrow", "COLUMNS=1 LINES=1 $RUN && $STATUS"),
+    Row("width is no number", "COLUMNS=wide $RUN && $STATUS"),
+    Row("no HOME", "env -u HOME $RUN"),
+    Row("HOME is nowhere", "HOME=/nowhere $RUN"),
+    Row("TMPDIR is nowhere", "TMPDIR=/nowhere $RUN"),
+    Row("TMPDIR is long", f"mkdir -p '{LONG}'; TMPDIR=\"$PWD/{LONG}\" $RUN"),
+    Row("other hashes", "PYTHONHASHSEED=4711 $RUN"),
+    Row("no hashes", "PYTHONHASHSEED=0 $RUN"),
+    Row("warnings are errors", "PYTHONWARNINGS=error $RUN"),
+    Row("no assertions", "PYTHONOPTIMIZE=2 $RUN"),
+    Row("no bytecode", "PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 $RUN"),
+    Row("no programs", "PATH=/nowhere $RUN"),
+    Row("time zone is nonsense", "TZ=Nowhere/Land $RUN && $STATUS"),
+    Row("threads are nonsense", "OMP_NUM_THREADS=many MKL_NUM_THREADS=-1 $RUN"),
+    Row("database is nonsense", "SWEEP_DB=nonsense $RUN", 3, "not a database URL"),
+    Row("almost no variables", "env -i SWEEP_HOME=$SWEEP_HOME PYTHONPATH=$PYTHONPATH $RUN"),
+]
+STREAMS = [
+    Row("stdin closed", "$RUN <&-"),
+    Row("stdout closed", "$RUN >&-"),
+    Row("stderr closed", "$RUN 2>&-"),
+    Row("all closed", "$RUN <&- >&- 2>&-"),
+    Row("full disk behind stderr", "$RUN 2>/dev/full"),
+    Row("full disk behind both", "$RUN >/dev/full 2>&1"),
+    Row("head", "$RUN 2>&1 | head -2; exit ${PIPESTATUS[0]}", says="0 of 4 done"),
+    Row("nobody reads", "$RUN 2>&1 | true; exit ${PIPESTATUS[0]}"),
+    Row(
+        "a reader that waits",
+        "$RUN 2> >(sleep 60 & echo $! > pid); code=$?; kill $(<pid); exit $code",
+    ),
+    Row("answer to nobody", f"$RUN && ({UNREAD}$REPORT) | {CLOSE}; exit ${{PIPESTATUS[0]}}", 141),
+    Row(
+        "help to nobody", f"$RUN && ({UNREAD}sweep --help) | {CLOSE}; exit ${{PIPESTATUS[0]}}", 141
+    ),
+    Row("answer to a full disk", "$RUN && $REPORT >/dev/full", 3, "could not be written to stdout"),
+    Row("answer to nowhere", "$RUN && $REPORT >&-", 3, "could not be written to stdout"),
+    Row("answer to a full file", "$RUN && $REPORT --output /dev/full", 3, "No space left"),
+    Row("help to a full disk", "$RUN && sweep run --help >/dev/full", 3, "written to stdout"),
+    Row("failure to a full disk", "sweep run nowhere 2>/dev/full", 2),
+]
+SIGNALS = [
+    *(
+        Row(f"SIG{name}", f"$RUN & training; kill -{name} $!; wait $!", 130, "sweep resume")
+        for name in ("INT", "TERM", "HUP", "USR1", "USR2")
+    ),
+    Row("SIGTERM twice", "$RUN & training; kill $!; kill $!; wait $!", 130, "sweep resume"),
+    Row(
+        "SIGINT twice", "$RUN & training; kill -INT $!; kill -INT $!; wait $!", 130, "sweep resume"
+    ),
+    Row("SIGHUP, then SIGTERM", "$RUN & training; kill -HUP $!; kill $!; wait $!", 130, "resume"),
+    Row("SIGTERM as it starts", "$RUN & sleep 0.3; kill $!; wait $!", (130, 143)),
+    Row("SIGTERM as it begins", "$RUN & working; kill $!; wait $!", 130, "sweep resume"),
+    Row("nohup", "nohup $RUN & training; kill -HUP $!; wait $!"),
+    Row("Control-Z", "$RUN & training; kill -TSTP $!; sleep 1; kill -CONT $!; wait $!"),
+    Row("stopped in between", "$RUN & working; kill -STOP $!; sleep 1; kill -CONT $!; wait $!"),
+    Row("killed", "$RUN & training; kill -KILL $!; wait $!", 137),
+]
+LIMITS = [
+    Row("few open files", "ulimit -n 40; $RUN"),
+    Row("hardly any open files", "ulimit -n 12; $RUN", (0, 1, 3)),
+    Row("small files", "ulimit -f 40; $RUN", (0, 1, 3)),
+    Row("little memory", "ulimit -v 400000; $RUN", (0, 1, 3)),
+    Row("small stack", "ulimit -s 1024; $RUN"),
+    Row("one CPU", "taskset -c 0 $RUN"),
+    Row("low priority", "nice -n 19 $RUN"),
+    Row("little time", "ulimit -St 1; $RUN", (0, 152)),
+]
+ROWS = FOLDERS + VARIABLES + STREAMS + SIGNALS + LIMITS
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    return drivers.write_spec(
+        tmp_path_factory.mktemp("spec"), runs=4, epochs=4, trainer="fake_trainers:light"
+    )
+
+
+@pytest.fixture(scope="module")
+def undisturbed(sweep: Sweep, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    home = tmp_path_factory.mktemp("undisturbed") / "home"
+    with Driver(sweep.spec, home) as driver:
+        driver.finish()
+    return dict(drivers.facts(drivers.database_of(home)))
+
+
+def type_in(script: str, folder: Path, spec: Path) -> subprocess.CompletedProcess[bytes]:
+    """In bash, in this folder; the home is the folder `home` there."""
+    variables = {
+        "SWEEP_HOME": str(folder / "home"),
+        "RUN": f"{PROGRAM} run {spec} --executor inline",
+        "REPORT": f"{PROGRAM} report {drivers.NAME}",
+        "STATUS": f"{PROGRAM} status {drivers.NAME}",
+        "PATH": f"{Path(PROGRAM).parent}:{os.environ['PATH']}",
+    }
+    return subprocess.run(
+        ["bash", "-c", FUNCTIONS + script],
+        cwd=folder,
+        env={**os.environ, **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+    )
+
+
+def assert_is_plain(said: bytes) -> None:
+    """Sentences for a user: nothing of Python, nothing that a terminal obeys."""
+    text = said.decode(errors="replace")
+    assert "Traceback" not in text, text
+    assert "Exception ignored" not in text, text
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text), repr(text)
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
+def test_nothing_is_lost(row: Row, sweep: Sweep, undisturbed: dict, tmp_path: Path) -> None:
+    done = type_in(row.script, tmp_path, sweep.spec)
+    said = done.stdout + done.stderr
+    assert_is_plain(said)
+    codes = row.code if isinstance(row.code, tuple) else (row.code,)
+    assert done.returncode in codes, said.decode(errors="replace")
+    assert row.says in said.decode(errors="replace")
+
+    home = tmp_path / "home"
+    with Driver(sweep.spec, home) as driver:
+        driver.finish()
+    drivers.assert_same(drivers.facts(driver.db), undisturbed)
+    drivers.assert_trained_once(driver.db, {})
