@@ -16,6 +16,9 @@ from results.json_values import finite
 Unit = Literal["percent", "seconds", "images/s", "count"]
 Direction = Literal["higher", "lower"]
 
+LARGEST_DECIMAL = 1e15
+"""From here on numbers are written as 1.5e+300: a float has no more digits than 16 or 17."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -75,9 +78,16 @@ def shown(value: Any, metric: Metric | None = None) -> str | None:
         return readable(json.dumps(value, ensure_ascii=False))
     if isinstance(value, float):
         if metric is not None and metric.decimals is not None:
-            return f"{value:z.{metric.decimals}f}"
-        return f"{value:z.6g}" if abs(value) < 1e6 else f"{value:.1f}"
+            return decimal(value, metric.decimals)
+        return f"{value:z.6g}" if abs(value) < 1e6 else decimal(value, 1)
     return readable(str(value))
+
+
+def decimal(value: float, decimals: int) -> str:
+    """A finite number with so many decimals; in scientific notation if it is huge."""
+    if abs(value) >= LARGEST_DECIMAL:
+        return f"{value:.6g}"
+    return f"{value:z.{decimals}f}"
 
 
 def counted(number: int, noun: str) -> str:
@@ -87,9 +97,11 @@ def counted(number: int, noun: str) -> str:
 
 def mean_shown(mean: float, metric: Metric) -> str:
     """A finite mean of the metric."""
-    if metric.whole and mean == int(mean):
+    if metric.whole and mean == int(mean) and abs(mean) < LARGEST_DECIMAL:
         return str(int(mean))
-    return f"{mean:z.4g}" if metric.mean_decimals is None else f"{mean:z.{metric.mean_decimals}f}"
+    if metric.mean_decimals is None:
+        return f"{mean:z.4g}"
+    return decimal(mean, metric.mean_decimals)
 
 
 def spread_shown(mean: float | None, std: float | None, metric: Metric) -> str | None:

@@ -28,7 +28,8 @@ class NewRun:
     """A run as it is planned: all that is known before it trains.
 
     `run_id` is 16 hex digits; `config` is the resolved config as nested JSON values; `scheme` is
-    a printable label such as "1/3, 5/9, 1/9; 16/9"; `root_moduli` has the largest first.
+    its label (`results.scheme_label`), such as "1/3, 5/9, 1/9; 16/9"; `root_moduli` has the
+    largest first.
     """
 
     run_id: str

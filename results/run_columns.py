@@ -39,6 +39,8 @@ class RunColumn(Metric):
             their own.
         reproducible: equal for two trainings of one run.
         identifies: part of what people call the run.
+        computed: numbers that rounding may change in their last digits; the others of a plan are
+            as the spec has them.
         of_scheme: follows from a scheme's coefficients; of a learned one, each block has its own.
         repeated: views repeat it next to the measurements of the run.
         config_path: where the config says the same.
@@ -57,6 +59,7 @@ class RunColumn(Metric):
     check: tuple[str, str] | None = None
     reproducible: bool = False
     identifies: bool = False
+    computed: bool = False
     of_scheme: bool = False
     repeated: bool = False
     config_path: str | None = None
@@ -122,10 +125,11 @@ RUN_COLUMNS = (
     RunColumn("alpha", "numbers", "plan", of_scheme=True, on_page=False),
     RunColumn("beta", "number", "plan", of_scheme=True, on_page=False),
     RunColumn("trainable", "flag", "plan", nullable=False, repeated=True, on_page=False),
-    RunColumn("root_moduli", "numbers", "plan", decimals=2, of_scheme=True),
+    RunColumn("root_moduli", "numbers", "plan", decimals=2, of_scheme=True, computed=True),
     RunColumn(
         "max_root_modulus", "number", "plan",
         label="Largest root modulus", decimals=2, of_scheme=True, repeated=True, on_page=False,
+        computed=True,
     ),
     RunColumn("zero_stable", "flag", "plan", of_scheme=True, repeated=True),
     RunColumn("consistent", "flag", "plan", of_scheme=True, repeated=True),

@@ -30,17 +30,18 @@ def by_network(rows: Iterable[RunRow]) -> list[list[RunRow]]:
 
 
 def identity(value: Any) -> str:
-    """A text that equal JSON values share; numbers are equal if 12 significant digits agree."""
-    return json.dumps(_rounded(value), sort_keys=True)
+    """A text that equal JSON values share, and no others: 1 and 1.0 are equal, 1 and true are not.
+
+    Numbers are told apart to the last digit.
+    """
+    return json.dumps(_as_equal(value), sort_keys=True)
 
 
-def _rounded(value: Any) -> Any:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int | float):
-        return float(f"{value:.12g}")
+def _as_equal(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: _as_equal(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
+        return [_as_equal(item) for item in value]
     return value

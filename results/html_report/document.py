@@ -11,8 +11,8 @@ from results.html_report.content import CaptionedTable, Page
 from results.html_report.provenance import Environment, environments, runs_of_groups
 from results.html_report.tables import ShownTable
 from results.html_report.templating import moment, rendered
-from results.metrics import shown
 from results.records import STATES
+from results.rendering.apart import shown_apart
 from results.rendering.text_table import text_table
 
 _LISTED = (
@@ -55,10 +55,13 @@ def _groups(table: CaptionedTable) -> list[tuple[str, list[str]]]:
     """What the groups of a report or a pivot table are called, and the ids of their runs."""
     if not table.runs or not isinstance(table.data, Report | Pivot):
         return []
-    described = table.data.described
+    found = runs_of_groups(table.data, table.runs)
+    keys = list(found[0][0]) if found else []
+    columns = [shown_apart([g[k] for g, _ in found], table.data.described[k]) for k in keys]
+    lines = zip(*columns, strict=True) if keys else [()] * len(found)
     return [
-        (" · ".join(f"{k} {shown(v, described[k]) or '-'}" for k, v in keys.items()) or "all", ids)
-        for keys, ids in runs_of_groups(table.data, table.runs)
+        (" · ".join(f"{k} {text or '-'}" for k, text in zip(keys, line, strict=True)) or "all", ids)
+        for line, (_, ids) in zip(lines, found, strict=True)
     ]
 
 

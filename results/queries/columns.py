@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Float, Text, case, cast, func, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Float, Text, case, cast, select
 from typing_extensions import override
 
 from results.metrics import metric_of_config, metric_of_evaluation
+from results.queries.config_sql import NUMBER_TYPES, config_text, json_type
 from results.queries.row_columns import (
     Named,
     NamedColumns,
@@ -22,6 +23,7 @@ from results.queries.row_columns import (
     kind_of_key,
     kind_of_values,
 )
+from results.queries.schemes import scheme_column, scheme_of
 from results.queries.selection import Selection
 from results.run_columns import COLUMN, NAMED_KEYS
 from results.schema.tables import evaluations, runs
@@ -93,6 +95,9 @@ class StoredColumns(NamedColumns[StoredColumn]):
         if name == "sweep":
             sweeps = self._selection.sweep_ids()
             return StoredColumn(name, kind, measured, known, sweeps, self._selection.sweep_names)
+        if name == "scheme":
+            sql = scheme_column(self._connection.dialect.name)
+            return StoredColumn(name, kind, measured, known, sql, scheme_of)
         stored = runs.c[known.stored]
         if kind == "list":
             return StoredColumn(name, kind, measured, known, cast(stored, Text), _from_json)
@@ -101,7 +106,7 @@ class StoredColumns(NamedColumns[StoredColumn]):
 
     def _of_path(self, name: str, path: Sequence[str]) -> StoredColumn | None:
         dialect = self._connection.dialect.name
-        sql = _config_text(dialect, path)
+        sql = config_text(dialect, path)
         metric = metric_of_config(name)
         column = StoredColumn(name, "mixed", False, metric, sql, _from_config)
         texts = [text for text in self.stored_values(column) if not _is_missing(text)]
@@ -109,7 +114,7 @@ class StoredColumns(NamedColumns[StoredColumn]):
             return None
         kind = kind_of_values(map(_from_config, texts))
         # Only a number is cast: a run may have an object at this path.
-        number = case((_json_type(dialect, path).in_(_NUMBER_TYPES), cast(sql, Float)))
+        number = case((json_type(dialect, path).in_(NUMBER_TYPES), cast(sql, Float)))
         return StoredColumn(name, kind, False, metric, sql, _from_config, number)
 
 
@@ -137,33 +142,3 @@ def _from_config(text: str | None) -> Any:
 
 def _is_missing(text: str | None) -> bool:
     return text is None or text.lstrip().startswith("{")
-
-
-# As SQLite and as Postgres call them.
-_NUMBER_TYPES = ("integer", "real", "number")
-
-
-def _config_text(dialect: str, path: Sequence[str]) -> ColumnElement[str]:
-    """The JSON text at this path of the config; null if there is nothing."""
-    config = type_coerce(runs.c.config, Text)
-    if dialect == "sqlite":
-        return config.op("->", return_type=Text())(_sqlite_path(path))
-    return cast(_postgres_value(path), Text)
-
-
-def _json_type(dialect: str, path: Sequence[str]) -> ColumnElement[str]:
-    if dialect == "sqlite":
-        return func.json_type(type_coerce(runs.c.config, Text), _sqlite_path(path))
-    return func.json_typeof(_postgres_value(path))
-
-
-def _sqlite_path(path: Sequence[str]) -> str:
-    return "$" + "".join(f'."{key}"' for key in path)
-
-
-def _postgres_value(path: Sequence[str]) -> ColumnElement[Any]:
-    value: ColumnElement[Any] = type_coerce(runs.c.config, Text)
-    for key in path:
-        # Unlike #>, this takes no index of a list.
-        value = value.op("->", return_type=Text())(key)
-    return value

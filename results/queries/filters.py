@@ -1,8 +1,10 @@
 """Filters such as `depth>=32`, `zero_stable=true`, `training.optimizer.lr!=1/10`, `beta=null`.
 
-A value is read as its column's kind. Numbers may be fractions. A number with a fractional part is
-compared with a relative tolerance of 1e-9, so that `max_root_modulus<=1` includes the schemes
-whose computed modulus is 1 but for rounding. Null equals only null; no ordering matches it.
+A value is read as its column's kind. Numbers may be fractions. What a spec says is compared to the
+last digit, and what was computed or measured with a relative tolerance of 1e-9, so that
+`max_root_modulus<=1` includes the schemes whose computed modulus is 1 but for rounding. Null equals
+only null; no ordering matches it. A run is in each of its sweeps: `sweep!=monday` are the runs that
+are not in monday, whatever else they are in, and `sweep=null` those in no sweep.
 """
 
 from __future__ import annotations
@@ -32,21 +34,30 @@ _ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
 }
 _SHAPE = "write KEY=VALUE with one of = != < <= > >="
-_TOLERANCE = 1e-9
+TOLERANCE = 1e-9
+"""Of numbers that were computed or measured, relative."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One of = != < <= > >=, and a value of the column's kind."""
+    """One of = != < <= > >=, and a value of the column's kind; `tolerance` is relative."""
 
     sign: str
     wanted: Any
+    tolerance: float = 0.0
 
     def accepts(self, value: Any) -> bool:
         """Whether a run passes that has this value in the column."""
-        if self.sign in _ORDERINGS:
-            return _ordered(self.sign, value, self.wanted)
-        return _equal(value, self.wanted) == (self.sign == "=")
+        if self.sign not in _ORDERINGS:
+            return self._equals(value) == (self.sign == "=")
+        if value is None:
+            return False
+        if self._equals(value):
+            return self.sign in ("<=", ">=")
+        return _ORDERINGS[self.sign](value, self.wanted)
+
+    def _equals(self, value: Any) -> bool:
+        return _equal(value, self.wanted, self.tolerance)
 
 
 ColumnT = TypeVar("ColumnT", bound=Named)
@@ -63,8 +74,8 @@ def read_filters(
 
 
 def close_to(number: float) -> tuple[float, float]:
-    """The least and the greatest float that count as equal to `number`."""
-    margin = abs(number) * _TOLERANCE
+    """The least and the greatest float that are equal to `number` within TOLERANCE."""
+    margin = abs(number) * TOLERANCE
     return (
         _last_equal(number, number - margin, -math.inf),
         _last_equal(number, number + margin, math.inf),
@@ -73,9 +84,13 @@ def close_to(number: float) -> tuple[float, float]:
 
 def _last_equal(number: float, guess: float, direction: float) -> float:
     """The last float in that direction which equals `number`; the guess is a few floats off."""
-    while not _equal(guess, number):
+
+    def equals(other: float) -> bool:
+        return _equal(other, number, TOLERANCE)
+
+    while not equals(guess):
         guess = math.nextafter(guess, number)
-    while _equal(following := math.nextafter(guess, direction), number) and following != guess:
+    while equals(following := math.nextafter(guess, direction)) and following != guess:
         guess = following
     return guess
 
@@ -94,7 +109,7 @@ def _read(text: str, find: Callable[[str], ColumnT]) -> tuple[ColumnT, Filter]:
             )
         if wanted is None:
             raise BadFilterError(text, "null has no order", "use = or !=")
-    return column, Filter(sign, wanted)
+    return column, Filter(sign, wanted, TOLERANCE if column.rounded else 0.0)
 
 
 def _called(column: Named) -> str:
@@ -167,33 +182,26 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _equal(value: Any, wanted: Any) -> bool:
+def _equal(value: Any, wanted: Any, tolerance: float) -> bool:
     if value is None or wanted is None:
         return value is wanted
     if isinstance(value, list) and isinstance(wanted, list):
-        return len(value) == len(wanted) and all(map(_equal, value, wanted))
+        pairs = zip(value, wanted, strict=False)
+        return len(value) == len(wanted) and all(_equal(*pair, tolerance) for pair in pairs)
     if _is_number(value) and _is_number(wanted):
-        if isinstance(value, int) and isinstance(wanted, int):
-            return value == wanted
+        if not tolerance or (isinstance(value, int) and isinstance(wanted, int)):
+            return bool(value == wanted)
         try:
-            return math.isclose(value, wanted, rel_tol=_TOLERANCE)
+            return math.isclose(value, wanted, rel_tol=tolerance)
         except OverflowError:
             return False  # a whole number that no float comes near
     if isinstance(wanted, str) and not isinstance(value, str):
         # A path with values of several kinds: compare with how the value is written.
         number = _number(wanted)
         if _is_number(value) and number is not None:
-            return _equal(value, number)
+            return _equal(value, number, tolerance)
         return json.dumps(value) == wanted
     return bool(value == wanted)
-
-
-def _ordered(sign: str, value: Any, wanted: int | float) -> bool:
-    if value is None:
-        return False
-    if _equal(value, wanted):
-        return sign in ("<=", ">=")
-    return _ORDERINGS[sign](value, wanted)
 
 
 _LARGEST = 2**63 - 1
@@ -229,10 +237,10 @@ def _compiled(
         is_null = column.sql.is_(None)
         return is_null if wanted.sign == "=" else not_(is_null)
     if wanted.sign == "!=":
-        return or_(column.sql.is_(None), not_(_equals(column, wanted.wanted)))
+        return or_(column.sql.is_(None), not_(_equals(column, wanted)))
     if wanted.sign == "=":
-        return _equals(column, wanted.wanted)
-    least, greatest = _bounds(column, wanted.wanted)
+        return _equals(column, wanted)
+    least, greatest = _bounds(column, wanted)
     return {
         "<": column.sql < least,
         "<=": column.sql <= greatest,
@@ -241,18 +249,29 @@ def _compiled(
     }[wanted.sign]
 
 
-def _equals(column: StoredColumn, wanted: str | bool | int | float) -> ColumnElement[bool]:
+def _equals(column: StoredColumn, wanted: Filter) -> ColumnElement[bool]:
     if column.kind != "number":
-        return column.sql == wanted
+        same: ColumnElement[bool] = column.sql == wanted.wanted
+        return same
     least, greatest = _bounds(column, wanted)
     return and_(column.sql >= least, column.sql <= greatest)
 
 
 def _bounds(
-    column: StoredColumn, wanted: str | bool | int | float
+    column: StoredColumn, wanted: Filter
 ) -> tuple[ColumnElement[float], ColumnElement[float]]:
-    """What counts as equal to a number: whole numbers are exact, others within a tolerance."""
-    if isinstance(column.sql.type, Integer) and isinstance(wanted, int) and abs(wanted) <= _LARGEST:
-        return literal(wanted, BigInteger), literal(wanted, BigInteger)
-    least, greatest = close_to(float(wanted))
+    """The least and the greatest number that count as equal; the greater first if none does."""
+    number = wanted.wanted
+    if isinstance(column.sql.type, Integer) and isinstance(number, int) and abs(number) <= _LARGEST:
+        return literal(number, BigInteger), literal(number, BigInteger)
+    least, greatest = close_to(float(number)) if wanted.tolerance else _around(number)
     return literal(least, Float), literal(greatest, Float)
+
+
+def _around(number: float) -> tuple[float, float]:
+    """The number twice if it is a float; else the float above it, then the one below."""
+    near = float(number)
+    if near == number:
+        return near, near
+    other = math.nextafter(near, math.inf if near < number else -math.inf)
+    return max(near, other), min(near, other)

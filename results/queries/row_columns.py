@@ -28,13 +28,19 @@ ValueKind = Literal["text", "number", "bool", "list", "mixed", "empty"]
 class Named:
     """One value of each run. `measured` columns are null until the run is done.
 
-    `metric` says what its numbers are, if it holds any.
+    `metric` says what its numbers are, if it holds any. Those that were measured or computed are
+    known but for rounding, the others to the last digit.
     """
 
     name: str
     kind: ValueKind
     measured: bool
     metric: Metric
+
+    @property
+    def rounded(self) -> bool:
+        """Whether rounding may have changed the last digits of its numbers."""
+        return self.measured or (isinstance(self.metric, RunColumn) and self.metric.computed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,15 @@ from results.database.dialects import rows_as_dicts
 from results.queries.columns import StoredColumns
 from results.queries.filters import compile_filters
 from results.queries.layer_order import layer_key, quantity_key
+from results.queries.schemes import scheme_column, scheme_of
 from results.queries.selection import Selection
 from results.records import RunRow
 from results.run_columns import COLUMN, NAMED_KEYS, RUN_KEYS
 from results.schema.tables import evaluations, probes, runs, sweep_specs, sweeps
 
-_STORED = [runs.c[COLUMN[key].stored].label(key) for key in NAMED_KEYS if key != "sweep"]
+_STORED = [
+    runs.c[COLUMN[key].stored].label(key) for key in NAMED_KEYS if key not in ("sweep", "scheme")
+]
 
 
 def list_runs(
@@ -33,7 +36,8 @@ def list_runs(
     Raises UnknownColumnError and BadFilterError.
     """
     passing = passing_runs(connection, selection, where)
-    query = select(*_STORED, *(runs.c[key] for key in more_keys)).where(*passing)
+    scheme = scheme_column(connection.dialect.name).label("scheme")
+    query = select(*_STORED, scheme, *(runs.c[key] for key in more_keys)).where(*passing)
     stored = {row["run_id"]: row for row in rows_as_dicts(connection.execute(query))}
     measured = _measured(connection, selection, passing if where else None)
     known = {evaluation.evaluation_id: evaluation for evaluation in selection.evaluations}
@@ -46,6 +50,7 @@ def list_runs(
         ids = dict.fromkeys(e for s in sweep_ids for e in selection.asked_for.get(s, ()))
         if not selection.named:
             ids |= dict.fromkeys(key for key in known if key in found)
+        run["scheme"] = scheme_of(run["scheme"])
         run["sweep"] = ",".join(selection.sweeps[sweep_id] for sweep_id in sweep_ids)
         run["evaluations"] = [
             {

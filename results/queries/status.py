@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
+from results.queries.schemes import scheme_column, scheme_of
 from results.records import STATES, Failure, Fault, SweepStatus
 from results.schema.tables import attempts, imports, runs, sweep_runs, sweeps
 from results.store.leases import Gone, holders
@@ -38,8 +39,11 @@ def sweep_status(
         train_seconds += row.seconds
         if row.last is not None:
             last_finished.append(row.last)
-    failed = (select(runs).join(sweep_runs).where(of_sweep, runs.c.state == "failed")).order_by(
-        sweep_runs.c.position
+    failed = (
+        select(*_named(connection), runs.c.error, runs.c.attempt, runs.c.imported)
+        .join(sweep_runs)
+        .where(of_sweep, runs.c.state == "failed")
+        .order_by(sweep_runs.c.position)
     )
     failures = [
         Failure(row.run_id, _label(row), row.error, row.attempt, row.imported)
@@ -75,7 +79,7 @@ def sweep_status(
 def _faults(connection: Connection, sweep_id: int) -> list[Fault]:
     rows = connection.execute(
         select(
-            *(runs.c[name] for name in ("run_id", "model", "scheme", "depth", "seed")),
+            *_named(connection),
             attempts.c.fault,
             attempts.c.error,
             attempts.c.host,
@@ -99,8 +103,14 @@ def _faults(connection: Connection, sweep_id: int) -> list[Fault]:
     ]
 
 
+def _named(connection: Connection) -> list[ColumnElement[Any]]:
+    """The columns of a run by which it is called."""
+    scheme = scheme_column(connection.dialect.name).label("scheme")
+    return [runs.c.run_id, runs.c.model, scheme, runs.c.depth, runs.c.seed]
+
+
 def _label(run: Any) -> str:
-    return f"{run.model} ({run.scheme}), depth {run.depth}, seed {run.seed}"
+    return f"{run.model} ({scheme_of(run.scheme)}), depth {run.depth}, seed {run.seed}"
 
 
 IDLE_SECONDS = 60.0

@@ -10,6 +10,7 @@ from results.analysis.imported import imported_note
 from results.analysis.pivot import Pivot, PivotCell
 from results.analysis.reports import Report
 from results.metrics import Metric, counted, readable, shown, spread_shown
+from results.rendering.apart import shown_apart
 from results.rendering.tabular import Rows, Tabular, flat_records
 
 
@@ -93,15 +94,19 @@ def _of_report(report: Report) -> TextTable:
     names = [*report.group_by, "runs"]
     names += [n for n in _COUNTED if any(_counted(g, n) for g in groups)]
     names = list(dict.fromkeys(names))
+    keys = {
+        name: shown_apart([group[name] for group in groups], report.described[name])
+        for name in report.group_by
+    }
     columns = [TextColumn((name,), _numeric([g[name] for g in groups])) for name in names]
     return TextTable(
         columns=(*columns, *(TextColumn((metric,), True) for metric in report.metrics)),
         rows=tuple(
             (
-                *(shown(group[name], report.described.get(name)) for name in names),
+                *(keys[name][i] if name in keys else shown(group[name]) for name in names),
                 *(_spread(group, report.described[name]) for name in report.metrics),
             )
-            for group in groups
+            for i, group in enumerate(groups)
         ),
         keys=len(report.group_by),
         notes=(
@@ -122,21 +127,17 @@ def _of_pivot(pivot: Pivot, best: str) -> TextTable:
         TextColumn((key,), _numeric([values[i] for values in pivot.row_values]))
         for i, key in enumerate(pivot.rows)
     ]
-    columns = [
-        TextColumn((metric, _label(pivot, pivot.column_values[j]))[own:], True)
-        for metric, j in leaves
-    ]
+    down = _shown_keys(pivot, pivot.rows, pivot.row_values)
+    labels = _labels(pivot)
+    columns = [TextColumn((metric, labels[j])[own:], True) for metric, j in leaves]
     return TextTable(
         columns=(*keys, *columns),
         rows=tuple(
             (
-                *(
-                    shown(value, pivot.described[key])
-                    for key, value in zip(pivot.rows, values, strict=True)
-                ),
+                *values,
                 *(_cell(line[j], pivot.described[metric]) for metric, j in leaves),
             )
-            for values, line in zip(pivot.row_values, pivot.cells, strict=True)
+            for values, line in zip(down, pivot.cells, strict=True)
         ),
         keys=len(keys),
         best=frozenset(
@@ -149,12 +150,28 @@ def _of_pivot(pivot: Pivot, best: str) -> TextTable:
     )
 
 
-def _label(pivot: Pivot, values: Sequence[Any]) -> str:
-    """What heads a column: "depth 32"; a text speaks for itself."""
-    return ", ".join(
-        value if isinstance(value, str) else f"{key} {shown(value, pivot.described[key]) or '-'}"
-        for key, value in zip(pivot.columns, values, strict=True)
-    )
+def _shown_keys(
+    pivot: Pivot, keys: Sequence[str], combinations: Sequence[Sequence[Any]]
+) -> list[tuple[str | None, ...]]:
+    """These combinations of the keys' values as text."""
+    columns = zip(*combinations, strict=True)
+    shown_columns = [
+        shown_apart(column, pivot.described[key])
+        for key, column in zip(keys, columns, strict=bool(combinations))
+    ]
+    return list(zip(*shown_columns, strict=True))
+
+
+def _labels(pivot: Pivot) -> list[str]:
+    """What heads the columns: "depth 32"; a text speaks for itself."""
+    found = _shown_keys(pivot, pivot.columns, pivot.column_values)
+    return [
+        ", ".join(
+            str(text) if isinstance(value, str) else f"{key} {text or '-'}"
+            for key, value, text in zip(pivot.columns, values, texts, strict=True)
+        )
+        for values, texts in zip(pivot.column_values, found, strict=True)
+    ]
 
 
 def _cell(cell: PivotCell | None, metric: Metric) -> str | None:

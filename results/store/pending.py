@@ -18,6 +18,7 @@ from results.schema.tables import (
     sweep_evaluations,
     sweep_runs,
 )
+from results.scheme_label import label_in
 
 _COLUMNS = [runs.c[field.name] for field in fields(PendingRun) if field.name in runs.c]
 
@@ -59,6 +60,8 @@ def pending_runs(connection: Connection, sweep_id: int) -> list[PendingRun]:
         )
     )
     rows = rows_as_dicts(connection.execute(open_runs.order_by(sweep_runs.c.position)))
+    for row in rows:
+        row["scheme"] = label_in(row["config"], row["scheme"])
     histories, nothing = _histories(connection, open_runs), _History()
     open_ids = {row["run_id"] for row in rows}
     measured = {

@@ -8,10 +8,12 @@ from typing import Any
 
 from results.records import NewEvaluation, NewRun
 from results.run_columns import OF_SCHEME, RUN_KEYS
+from results.scheme_label import scheme_label
 from sweeper.planning.cost import CostModel
 from sweeper.planning.varied_settings import varying_settings
 from sweeper.spec.garbage_collection import without_cycle_collection
 from sweeper.spec.spec import Spec
+from trainers.config.canonical import json_value
 from trainers.config.evaluations import EvaluationConfig
 from trainers.config.run import RunConfig
 from trainers.methods.scheme_config import SchemeConfig
@@ -47,7 +49,7 @@ def _facts_of_scheme(config: SchemeConfig | None) -> dict[str, Any]:
         return {"scheme": "none", "trainable": False} | dict.fromkeys(c.name for c in OF_SCHEME)
     scheme = config.fixed
     return {
-        "scheme": str(config),
+        "scheme": scheme_label(json_value(config)),
         "alpha": None if config.floats is None else list(config.floats[:-1]),
         "beta": None if config.floats is None else config.floats[-1],
         "trainable": config.learned is not None,

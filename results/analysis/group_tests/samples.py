@@ -84,8 +84,9 @@ def split_in_two(rows: Sequence[RunRow], by: str) -> TwoGroups:
     for row in done:
         value = column.read(row)
         if value is not None:
-            values.setdefault(identity(value), value)
-            members.setdefault(identity(value), []).append(row)
+            key = identity(_but_for_rounding(value) if column.rounded else value)
+            values.setdefault(key, value)
+            members.setdefault(key, []).append(row)
     order = sorted(members, key=lambda key: sort_key(values[key]))
     if len(order) != 2:
         raise NotTwoGroupsError(
@@ -109,6 +110,13 @@ def units(networks: Sequence[Runs], column: Column, level: Level) -> list[Unit]:
     members = networks if level == "networks" else [[row] for runs in networks for row in runs]
     found = [_unit(runs, column) for runs in members]
     return [unit for unit in found if unit.ranked is not None]
+
+
+def _but_for_rounding(value: Any) -> Any:
+    """Equal for computed numbers of which 12 digits agree."""
+    if isinstance(value, list):
+        return [_but_for_rounding(item) for item in value]
+    return float(f"{value:.12g}") if isinstance(value, float) else value
 
 
 def written(value: Any) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from results.analysis.sort_keys import sort_key
-from results.figures.drawing.text import distinct, drawable, shorten, width
+from results.exact_text import exact_text
+from results.figures.drawing.text import differing, distinct, drawable, shorten, start_of, width
 from results.figures.replicates import ReplicateGroup
-from results.metrics import Metric
+from results.metrics import Metric, decimal
 
 _LONGEST_MODULI = 4
 _LEAST_PREFIX = 20.0
@@ -26,7 +27,7 @@ def metric_label(metric: Metric) -> str:
 
 def moduli_text(moduli: Sequence[float]) -> str:
     """Such as "1.00, 0.33, 0.33"; of many the largest."""
-    shown = [f"{modulus:.2f}" for modulus in moduli[:_LONGEST_MODULI]]
+    shown = [decimal(modulus, 2) for modulus in moduli[:_LONGEST_MODULI]]
     return ", ".join([*shown, "…"] if len(moduli) > _LONGEST_MODULI else shown)
 
 
@@ -40,34 +41,47 @@ def group_labels(
     """Labels of at most `limit` points by (model, scheme): root moduli, or else the scheme.
 
     The model is named where there are several, on a line of its own if `stacked`; the scheme too
-    where moduli alone do not tell it. A network that follows no scheme is named by its model.
+    where moduli alone do not tell it, of long ones the part that tells them apart. A network that
+    follows no scheme is named by its model.
     """
     known = {(group.model, group.scheme): group for group in groups}
     several_models = len({group.model for group in groups}) > 1
     texts = {key: _scheme_text(group) for key, group in known.items()}
     counts = Counter((model if several_models else "", text) for (model, _), text in texts.items())
-    labels = []
-    for (model, scheme), text in texts.items():
+    exact: dict[tuple[str, str], str] = {}
+    for key, text in texts.items():
+        prefix = key[0] if several_models else ""
+        exact[key] = drawable(f"{text} ({key[1]})" if counts[prefix, text] > 1 else text)
+
+    def label(key: tuple[str, str], text: str, cut: Callable[[str, float], str]) -> str:
+        model, scheme = key
         if scheme == NO_SCHEME:
-            labels.append(shorten(drawable(model), limit))
-            continue
-        prefix = model if several_models else ""
-        exact = f"{text} ({scheme})" if counts[prefix, text] > 1 else text
-        prefix, exact = drawable(prefix), drawable(exact)
+            return shorten(drawable(model), limit)
+        prefix = drawable(model) if several_models else ""
         if stacked and prefix:
-            labels.append(f"{shorten(prefix, limit)}\n{shorten(exact, limit)}")
-        else:
-            labels.append(_fitted(prefix, exact, limit))
-    return dict(zip(texts, distinct(labels), strict=True))
+            return f"{shorten(prefix, limit)}\n{cut(text, limit)}"
+        return _fitted(prefix, text, limit, cut)
+
+    labels = {key: label(key, text, shorten) for key, text in exact.items()}
+    alike: dict[str, list[tuple[str, str]]] = {}
+    for key, made in labels.items():
+        alike.setdefault(made, []).append(key)
+    for keys in alike.values():
+        if len(keys) > 1:
+            parts = differing([exact[key] for key in keys])
+            labels |= {
+                key: label(key, part, start_of) for key, part in zip(keys, parts, strict=True)
+            }
+    return dict(zip(labels, distinct(list(labels.values())), strict=True))
 
 
-def _fitted(prefix: str, text: str, limit: float) -> str:
+def _fitted(prefix: str, text: str, limit: float, cut: Callable[[str, float], str]) -> str:
     """Both in at most `limit` points; the prefix is cut first, unless little of it would stay."""
     if not prefix:
-        return shorten(text, limit)
+        return cut(text, limit)
     room = limit - width(f" {text}")
     if room < _LEAST_PREFIX:
-        return shorten(f"{prefix} {text}", limit)
+        return cut(f"{prefix} {text}", limit)
     return f"{shorten(prefix, room)} {text}"
 
 
@@ -115,7 +129,8 @@ def facets(
     panels = [(_parts(alike[0], by, together), alike) for alike in members.values()]
     panels.sort(key=lambda panel: [sort_key(value) for _, value in panel[0]])
     varying = _varying([parts for parts, _ in panels])
-    return [Facet(_joined([p for p in parts if p[0] in varying]), alike) for parts, alike in panels]
+    titles = distinct([_joined([p for p in parts if p[0] in varying]) for parts, _ in panels])
+    return [Facet(title, alike) for title, (_, alike) in zip(titles, panels, strict=True)]
 
 
 def common_text(groups: Sequence[ReplicateGroup]) -> str:
@@ -145,7 +160,7 @@ def _joined(parts: Sequence[tuple[str, Any]]) -> str:
     last_words = [name.rsplit(".", 1)[-1] for name, _ in parts]
     texts = []
     for (name, value), word in zip(parts, last_words, strict=True):
-        shown = drawable(f"{value:g}" if isinstance(value, float) else value)
+        shown = drawable(exact_text(value) if isinstance(value, float) else value)
         shown = shorten(shown, _LONGEST_VALUE)
         called = drawable(word if last_words.count(word) == 1 else name)
         texts.append(shown if name in ("model", "dataset") else f"{called} {shown}")

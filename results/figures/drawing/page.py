@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from results.figures.drawing.end_labels import EndLabels
 from results.figures.drawing.legend import Key, draw_legend, key_columns
 from results.figures.drawing.style import COLUMN, LARGE, SMALL, WIDE
-from results.figures.drawing.text import shorten, width, wrap
+from results.figures.drawing.text import shorten, shortened, width, wrap
 
 _POINTS = 72.0
 _EDGE = 3.0
@@ -65,11 +65,19 @@ class Page:
         points = self.figure.get_figwidth() * _POINTS
         boxes = [axes.get_position() for axes in self.panels]
         pitch = boxes[1].x0 - boxes[0].x0 if self.columns > 1 else 1.0
-        for axes, box in zip(self.panels, boxes, strict=True):
+        titles = [axes.get_title() for axes in self.panels]
+        cut, rooms = [], []
+        for title, box in zip(titles, boxes, strict=True):
             center = (box.x0 + box.x1) / 2
-            room = min(pitch, 2 * center, 2 * (1 - center)) * points - 2 * _EDGE
-            lines = axes.get_title().split("\n")
-            axes.set_title("\n".join(shorten(line, room) for line in lines))
+            rooms.append(min(pitch, 2 * center, 2 * (1 - center)) * points - 2 * _EDGE)
+            cut.append("\n".join(shorten(line, rooms[-1]) for line in title.split("\n")))
+        if len(set(cut)) < len(set(titles)):
+            columns = [title.split("\n") for title in titles]
+            lines = [line for title in columns for line in title]
+            short = dict(zip(lines, shortened(lines, min(rooms)), strict=True))
+            cut = ["\n".join(short[line] for line in title) for title in columns]
+        for axes, title in zip(self.panels, cut, strict=True):
+            axes.set_title(title)
 
     def _center_labels(self) -> None:
         """Moves the shared labels to the middle of the panels, as far as the page reaches."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from matplotlib.font_manager import FontProperties, findfont, get_font
@@ -47,16 +47,52 @@ def width(text: str, size: float = SMALL) -> float:
 
 def shorten(text: str, limit: float, size: float = SMALL) -> str:
     """`text` if it is at most `limit` points wide, else as much of both its ends as fits."""
-    if width(text, size) <= limit:
-        return text
+    return text if width(text, size) <= limit else _cut(text, limit, size, _middle_cut)
+
+
+def shortened(texts: Sequence[str], limit: float, size: float = SMALL) -> list[str]:
+    """As `shorten`, but different texts stay different: by the part in which they differ, or else
+    by numbers after them.
+    """
+    short = {text: shorten(text, limit, size) for text in texts}
+    alike: dict[str, list[str]] = {}
+    for text, cut in short.items():
+        alike.setdefault(cut, []).append(text)
+    for members in alike.values():
+        if len(members) > 1:
+            numbers = width(f" #{len(members)}", size)
+            parts = [start_of(part, limit - numbers, size) for part in differing(members)]
+            short |= dict(zip(members, distinct(parts), strict=True))
+    return [short[text] for text in texts]
+
+
+def differing(texts: Sequence[str]) -> list[str]:
+    """The texts from the word on in which they are not all the same."""
+    places = enumerate(zip(*texts, strict=False))
+    same = next((i for i, found in places if len(set(found)) > 1), min(map(len, texts)))
+    start = texts[0].rfind(" ", 0, same) + 1
+    return [f"…{text[start:]}" if start else text for text in texts]
+
+
+def start_of(text: str, limit: float, size: float = SMALL) -> str:
+    """`text` if it is at most `limit` points wide, else as much of its start as fits."""
+    return text if width(text, size) <= limit else _cut(text, limit, size, _end_cut)
+
+
+def _cut(text: str, limit: float, size: float, cut: Callable[[str, int], str]) -> str:
+    """The text with as many characters kept as fit."""
     fits, too_long = 0, len(text)
     while too_long - fits > 1:
         kept = (fits + too_long) // 2
-        if width(_middle_cut(text, kept), size) <= limit:
+        if width(cut(text, kept), size) <= limit:
             fits = kept
         else:
             too_long = kept
-    return _middle_cut(text, fits)
+    return cut(text, fits)
+
+
+def _end_cut(text: str, kept: int) -> str:
+    return f"{text[:kept]}…"
 
 
 def _middle_cut(text: str, kept: int) -> str:

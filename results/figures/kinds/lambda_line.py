@@ -39,7 +39,7 @@ def collect(selection: Selection) -> Data:
     groups = [group for group in selection.groups if lambda_of(group.alpha, group.beta) is not None]
     if not groups:
         raise Undrawable("no done run has a scheme of the family ZeroSNet(λ)")
-    if len({round(_lambda(group), 9) for group in groups}) < 2:
+    if len({_lambda(group) for group in groups}) < 2:
         raise Undrawable(f"all runs have λ = {_lambda(groups[0]):g}; a line needs two or more")
     selection.check_metric(groups)
     panels = facets(groups, by=("model", "dataset", "depth"))

@@ -17,8 +17,8 @@ from results.figures.drawing.legend import Key, diverged_key, stability_keys
 from results.figures.drawing.marks import band_key, draw_band, draw_diverged
 from results.figures.drawing.notes import left_out, not_shown, seeds
 from results.figures.drawing.page import open_page, small_multiples, title_height
-from results.figures.drawing.style import BLACK, COLUMN, PALE, SMALL, WIDE, look_of
-from results.figures.drawing.text import shorten
+from results.figures.drawing.style import BLACK, COLUMN, PALE, WIDE, look_of
+from results.figures.drawing.text import shortened
 from results.figures.replicates import Course, ReplicateGroup, Sample
 
 _MOST_PANELS = 36
@@ -82,7 +82,11 @@ def plot(data: Data) -> Figure:
     others = len({curve.condition for curve in data.curves}) < len(data.curves)
     room = (WIDE if wide else COLUMN) * 72 / columns - 24
     labels = group_labels(groups, room, stacked=True)
-    titles = [_title(curve, labels, room) for curve in data.curves]
+    conditions = shortened([curve.condition for curve in data.curves], room)
+    titles = [
+        "\n".join(filter(None, [condition, labels[group.model, group.scheme]]))
+        for condition, group in zip(conditions, groups, strict=True)
+    ]
     lines = 1 + max(title.count("\n") for title in titles)
     finished = {len(group.runs) - group.diverged for group in groups} - {0}
     banded = finished != {1}
@@ -113,11 +117,6 @@ def plot(data: Data) -> Figure:
         _draw_curve(axes, curve)
     page.panels[0].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     return page.finish()
-
-
-def _title(curve: Curve, labels: dict[tuple[str, str], str], room: float) -> str:
-    label = labels[curve.group.model, curve.group.scheme]
-    return "\n".join(part for part in (shorten(curve.condition, room, SMALL), label) if part)
 
 
 def _line_keys(*, banded: bool, others: bool) -> list[Key]:

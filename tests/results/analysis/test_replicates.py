@@ -40,8 +40,10 @@ def test_rows_without_config_get_replicate_keys_from_their_columns(make):
     assert bare(scheme="k_n from 0", **learned) != bare(scheme="lambda_n from 1", **learned)
 
 
-def test_identity_ignores_rounding_but_not_types():
-    assert identity([0.1 + 0.2, 1]) == identity([0.3, 1.0])
+def test_identity_tells_values_apart_to_the_last_digit():
+    assert identity([0.1 + 0.2, 1]) != identity([0.3, 1])
+    assert identity([2**60 + 1]) != identity([2**60])
+    assert identity([0.3, 1, -0.0]) == identity([0.3, 1.0, 0])
     assert identity({"a": 1, "b": 2}) == identity({"b": 2, "a": 1})
     assert identity(1) != identity(True)
     assert identity("1") != identity(1)

@@ -8,7 +8,7 @@ from hypothesis import example, given
 
 import reference_report
 from results.errors import BadFilterError
-from results.queries.filters import Filter, close_to, read_filters
+from results.queries.filters import TOLERANCE, Filter, close_to, read_filters
 from results.queries.queries import Queries
 from results.queries.row_columns import Columns
 from results.store.store import Store
@@ -167,9 +167,9 @@ def test_a_whole_number_beyond_all_floats_equals_no_float():
 
 def assert_same(number, value):
     least, greatest = close_to(number)
-    assert Filter("=", number).accepts(value) == (least <= value <= greatest)
-    assert Filter("<", number).accepts(value) == (value < least)
-    assert Filter(">=", number).accepts(value) == (value >= least)
+    assert Filter("=", number, TOLERANCE).accepts(value) == (least <= value <= greatest)
+    assert Filter("<", number, TOLERANCE).accepts(value) == (value < least)
+    assert Filter(">=", number, TOLERANCE).accepts(value) == (value >= least)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False).map(float), st.sampled_from("=<>"))

@@ -1,0 +1,49 @@
+"""What a scheme is called: text that tells it from every other scheme, to the last digit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from results.exact_text import exact_text
+
+_FIXED = {"alpha", "beta"}
+_LEARNED = {"learned", "alpha", "beta"}
+_DRAWN = {"learned", "start"}
+
+
+def scheme_label(scheme: Mapping[str, Any]) -> str:
+    """The label of a config's scheme, such as "1/3, 5/9, 1/9; 16/9" or "lambda_n from 1".
+
+    Schemes with equal labels are equal. What a config of another program has in this place is
+    labelled by its JSON.
+    """
+    try:
+        if scheme.keys() == _FIXED:
+            return _coefficients(scheme)
+        if scheme.keys() == _LEARNED and scheme["learned"] == "coefficients":
+            return f"learned from {_coefficients(scheme)}"
+        if scheme.keys() == _DRAWN and scheme["learned"] in ("k", "lambda"):
+            low, high = map(_number, scheme["start"])
+            return f"{scheme['learned']}_n from {low if low == high else f'U[{low}, {high}]'}"
+    except (TypeError, ValueError):
+        pass
+    return json.dumps(scheme, sort_keys=True, ensure_ascii=False)
+
+
+def label_in(config: Mapping[str, Any], otherwise: str) -> str:
+    """The label of the scheme in a run's config; `otherwise` if that has none."""
+    scheme = config.get("scheme")
+    return scheme_label(scheme) if isinstance(scheme, dict) else otherwise
+
+
+def _coefficients(scheme: Mapping[str, Any]) -> str:
+    """The alphas, newest state first, then beta."""
+    return f"{', '.join(map(_number, scheme['alpha']))}; {_number(scheme['beta'])}"
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is no coefficient")
+    return exact_text(value)
