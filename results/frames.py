@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from results.analysis import reports
 from results.queries.queries import Queries
+from results.queries.row_columns import sweeps_of
 from results.run_columns import IDENTIFYING, NAMED_KEYS, RUN_COLUMNS, Kind
 from results.schema.tables import blocks, epochs, probes
 
@@ -18,7 +19,13 @@ if TYPE_CHECKING:
 Texts = str | Sequence[str]
 
 #: What every frame repeats of the run, so that nothing has to be joined before it is grouped.
-_OF_RUN = ("sweep", *(column.name for column in IDENTIFYING), "max_root_modulus", "zero_stable")
+_OF_RUN = (
+    "sweep",
+    *(column.name for column in IDENTIFYING),
+    "max_root_modulus",
+    "zero_stable",
+    "sweeps",
+)
 
 #: What the frame of runs has after their keys. Their configs and errors are text for people.
 _DETAILS = tuple(
@@ -46,6 +53,7 @@ _DTYPE_OF = (
         ),
         "string",
     )
+    | {"sweeps": "object"}
     | dict.fromkeys(("epoch", "runs", "done", "block"), "Int64")
     | {"updated_at": "datetime64[us, UTC]"}
 )  # fmt: skip
@@ -57,6 +65,10 @@ class Results:
     Accuracies are percent, times seconds, parameters counts. Text, whole numbers and flags have
     pandas' nullable types; other numbers are float64, NaN where the database has null; lists are
     Python lists; points in time are UTC.
+
+    A run is one row, whatever sweeps share it: `sweep` names them joined by commas, `sweeps` is
+    their list, so that `frame.explode("sweeps").groupby("sweeps")` counts it in each. A filter such
+    as "sweep=monday", and a report by sweep, take it so.
 
     `sweeps` are names, or one name; without any, the whole database. `where` are filters such as
     "depth>=32", or one filter; `results.queries.filters` describes them. Both raise as
@@ -93,13 +105,14 @@ class Results:
         return _frame(self._queries.sweep_rows(), columns)
 
     def runs(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
-        """One row a run: the keys of a run in JSON but its evaluations, and details.
+        """One row a run: the keys of a run in JSON but its evaluations, then details, and `sweeps`.
 
-        Those are best_epoch, train_loss, test_loss, diverged_epoch, weights_sha256, created_at
-        and finished_at.
+        The details are best_epoch, train_loss, test_loss, diverged_epoch, weights_sha256,
+        created_at and finished_at.
         """
         rows = self._queries.run_rows(_list(sweeps), where=_list(where), more_keys=_DETAILS)
-        return _frame(rows, [*NAMED_KEYS, *_DETAILS])
+        listed = [row | {"sweeps": sweeps_of(row)} for row in rows]
+        return _frame(listed, [*NAMED_KEYS, *_DETAILS, "sweeps"])
 
     def epochs(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
         """One row an epoch of a done run, after columns of the run."""
@@ -148,7 +161,10 @@ class Results:
         with self._queries.one_view():
             runs = self._queries.run_rows(_list(sweeps), where=_list(where))
             parts = ask(_list(sweeps), where=_list(where))
-        shared = {run["run_id"]: {key: run[key] for key in of_run} for run in runs}
+        shared = {}
+        for run in runs:
+            known = run | {"sweeps": sweeps_of(run)}
+            shared[run["run_id"]] = {key: known[key] for key in of_run}
         rows = [shared[row["run_id"]] | row for row in parts if row["run_id"] in shared]
         return _frame(rows, ["run_id", *of_run, *own])
 

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Float,
+    FromClause,
     Integer,
     Label,
     Select,
@@ -103,7 +104,10 @@ def read_groups(
     keys: Sequence[StoredColumn],
     metrics: Sequence[StoredColumn],
 ) -> dict[Keys, Group]:
-    """The selected runs that pass the filters, by groups, with statistics of the metrics."""
+    """The selected runs that pass the filters, by groups, with statistics of the metrics.
+
+    A run that has several values of a key, as it may be in several sweeps, is in several groups.
+    """
     grouped = _GroupedRuns(connection, selection, filters, keys)
     of_runs = [metric for metric in metrics if metric.evaluation_id is None]
     measured = [metric for metric in metrics if metric.evaluation_id is not None]
@@ -141,6 +145,24 @@ def measured_elsewhere(
     return int(connection.execute(query.where(*selection.holds(runs.c.run_id))).scalar_one())
 
 
+def count_runs(
+    connection: Connection, selection: Selection, filters: Sequence[ColumnElement[bool]]
+) -> tuple[int, int, int]:
+    """How many of the selected runs that pass the filters are done, not done, and done elsewhere.
+
+    Unlike the groups, they have each run once.
+    """
+    done = runs.c.state == "done"
+    counts = [
+        func.count().filter(done),
+        func.count().filter(~done),
+        func.count().filter(done, runs.c.imported),
+    ]
+    query = select(*counts).select_from(runs)
+    found = connection.execute(query.where(*selection.holds(runs.c.run_id), *filters)).one()
+    return found[0], found[1], found[2]
+
+
 class _GroupedRuns:
     """Runs, and how they are grouped: each query has a table with the columns key_0, key_1, ..."""
 
@@ -155,6 +177,7 @@ class _GroupedRuns:
         self._selection = selection
         self._filters = filters
         self._keys = [key.sql.label(f"key_{i}") for i, key in enumerate(keys)]
+        self._memberships = [key.memberships for key in keys if key.memberships is not None]
 
     def groups(self, metrics: Sequence[StoredColumn]) -> dict[Keys, Group]:
         """The groups, with the moments of these metrics, which are no evaluations."""
@@ -234,6 +257,7 @@ class _GroupedRuns:
         numbers = [case((done, m.number)) for m in metrics if m.number is not None]
         facts = (done.label("done"), runs.c.diverged, runs.c.imported)
         query = select(*self._keys, *facts, *_numbered(numbers))
+        query = query.select_from(self._joined(runs))
         # Otherwise SQLite takes an index that has the order of the groups, and fetches the runs
         # one by one in that order.
         return _materialized(
@@ -256,7 +280,7 @@ class _GroupedRuns:
         )
         return (
             select(*self._keys, *_numbers_in(by_run, metrics))
-            .join_from(by_run, runs, runs.c.run_id == by_run.c.run_id)
+            .select_from(self._joined(by_run.join(runs, runs.c.run_id == by_run.c.run_id)))
             .where(runs.c.state == "done", *self._filters)
             .cte("grouped")
         )
@@ -265,9 +289,9 @@ class _GroupedRuns:
         """One row a measurement of a done run: keys, evaluation_id, accuracy."""
         # The keys are taken once a run, and not once a measurement.
         done = _materialized(
-            select(runs.c.run_id, *self._keys).where(
-                runs.c.state == "done", *self._selection.holds(runs.c.run_id), *self._filters
-            ),
+            select(runs.c.run_id, *self._keys)
+            .select_from(self._joined(runs))
+            .where(runs.c.state == "done", *self._selection.holds(runs.c.run_id), *self._filters),
             "done",
         )
         return (
@@ -276,6 +300,12 @@ class _GroupedRuns:
             .where(evaluations.c.evaluation_id.in_(evaluation_ids))
             .cte("grouped")
         )
+
+    def _joined(self, table: FromClause) -> FromClause:
+        """The runs in `table`, each once for each combination of its values."""
+        for of_runs in self._memberships:
+            table = table.outerjoin(of_runs, of_runs.c.run_id == runs.c.run_id)
+        return table
 
     def _centers(self, metrics: Sequence[StoredColumn]) -> list[ColumnElement[float]]:
         """Means of a few values of each metric: near enough to the means of most groups."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from results.analysis.group_statistics import (
     Keys,
+    count_runs,
     measured_elsewhere,
     read_groups,
     summary_of,
@@ -37,7 +38,8 @@ class Report:
     one run), `_min` and `_max` for every metric. `described` says what is known of the numbers of
     each key and metric, by its name.
 
-    `runs` are the done runs in all groups. `unfinished` are the runs of the selection that are
+    `runs` are the done runs in all groups, each counted once: grouped by sweep, a run is in the
+    group of each of its sweeps. `unfinished` are the runs of the selection that are
     not done, also those whose group has no done run and is therefore not listed: while it is not
     0, the report is a partial one. `imported` of the done runs were not trained here, and
     `measured_elsewhere` others have measurements that an archive brought.
@@ -82,6 +84,11 @@ def report(
         found = read_groups(connection, selection, filters, keys, measures)
         measured = [column.evaluation_id for column in measures if column.evaluation_id]
         elsewhere = measured_elsewhere(connection, selection, filters, measured)
+        finished = sum(group.done for group in found.values())
+        unfinished = sum(group.unfinished for group in found.values())
+        imported = sum(group.imported for group in found.values())
+        if any(key.memberships is not None for key in keys):
+            finished, unfinished, imported = count_runs(connection, selection, filters)
     groups = []
     for stored in _same_values(found, keys):
         parts = [found[part] for part in stored]
@@ -105,9 +112,9 @@ def report(
         metrics=tuple(column.name for column in measures),
         described={column.name: column.metric for column in (*keys, *measures)},
         groups=groups,
-        runs=sum(group.done for group in found.values()),
-        unfinished=sum(group.unfinished for group in found.values()),
-        imported=sum(group.imported for group in found.values()),
+        runs=finished,
+        unfinished=unfinished,
+        imported=imported,
         measured_elsewhere=elsewhere,
     )
 

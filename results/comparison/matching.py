@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,15 +14,13 @@ from results.records import RunRow
 #: Metrics that follow from the network alone, and are known before it trains.
 UNTRAINED_METRICS = ("parameters", "max_root_modulus")
 
-_TOLERANCE = 1e-9
-
 
 def fits(run: RunRow, row: PublishedRow) -> bool:
     """Whether the run has the row's model, depth, scheme and variant; not whether its dataset.
 
-    Fixed coefficients match within a relative tolerance of 1e-9, so that a family's parameter
-    and its coefficients written out are one scheme. Learned ones match by what is learned. Of the
-    model's options those of the row's `variant` count, and no others (`Network`).
+    Fixed coefficients match to the last digit; a family's parameter and its coefficients written
+    out as fractions are one scheme. Learned ones match by what is learned. Of the model's options
+    those of the row's `variant` count, and no others (`Network`).
     """
     wanted = row.network
     if wanted is None:
@@ -42,14 +39,7 @@ def fits(run: RunRow, row: PublishedRow) -> bool:
     # A plugin's network may have no coefficients.
     if run["alpha"] is None or run["beta"] is None or wanted.beta is None:
         return False
-    return _close([*run["alpha"], run["beta"]], [*wanted.alpha, wanted.beta])
-
-
-def _close(ours: Sequence[float], theirs: Sequence[float]) -> bool:
-    return len(ours) == len(theirs) and all(
-        math.isclose(a, b, rel_tol=_TOLERANCE, abs_tol=1e-12)
-        for a, b in zip(ours, theirs, strict=True)
-    )
+    return bool(run["beta"] == wanted.beta and tuple(run["alpha"]) == wanted.alpha)
 
 
 def chosen_group(

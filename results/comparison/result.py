@@ -10,6 +10,7 @@ from results.comparison.agreement import RankAgreement
 from results.comparison.options import written
 from results.comparison.training_differences import Difference
 from results.json_values import finite
+from results.metrics import decimal
 from results.published import Network, PublishedRow, PublishedTable
 
 State = Literal["compared", "unfinished", "missing", "not comparable"]
@@ -240,7 +241,7 @@ def _mean(metric: str, found: PublishedRow | Ours) -> str:
     if metric == "parameters":
         return f"{found.mean:,.0f}"
     if metric == "max_root_modulus" and found.root_moduli is not None:
-        return ", ".join(f"{modulus:.2f}" for modulus in found.root_moduli)
+        return ", ".join(decimal(modulus, 2) for modulus in found.root_moduli)
     text = f"{found.mean:.2f}" if found.std is None else f"{found.mean:.2f} ± {found.std:.2f}"
     return text if found.runs is None else f"{text} (n={found.runs})"
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 from math import floor
 from typing import Any, NamedTuple
 
+from results.exact_text import exact_text
 from results.json_values import leaves
 from results.published import PublishedRow
 
@@ -112,7 +113,7 @@ def _said(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
-        return f"{value:g}"
+        return exact_text(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
         return f"[{', '.join(map(_said, value))}]"
     return str(value)

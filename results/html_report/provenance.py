@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from results.analysis.pivot import Pivot
@@ -58,8 +59,8 @@ def runs_of_groups(
     members: dict[tuple[SortKey, ...], list[str]] = {}
     for run in runs:
         if run["state"] == "done":
-            place = tuple(sort_key(column.read(run)) for column in columns)
-            members.setdefault(place, []).append(run["run_id"])
+            for values in product(*(column.values(run) for column in columns)):
+                members.setdefault(tuple(map(sort_key, values)), []).append(run["run_id"])
     found = []
     for group in data.groups:
         ids = members.get(tuple(sort_key(group[key]) for key in keys), [])

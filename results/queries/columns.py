@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Float, Text, case, cast, select
+from sqlalchemy import ColumnElement, Connection, Float, FromClause, Text, case, cast, select
 from typing_extensions import override
 
 from results.metrics import metric_of_config, metric_of_evaluation
@@ -38,13 +38,15 @@ class StoredColumn(Named):
 
     `decode` makes a value of what that query returns; None if it is the value already. `number`
     gives a numeric column as a float. `evaluation_id` is set if it is the accuracy of that
-    evaluation.
+    evaluation. `memberships` is set if a run may have several values: rows of run_id and value, a
+    run without any having none.
     """
 
     sql: ColumnElement[Any]
     decode: Callable[[Any], Any] | None = None
     number: ColumnElement[float] | None = None
     evaluation_id: str | None = None
+    memberships: FromClause | None = None
 
     def value(self, stored: Any) -> Any:
         """The value that a query gave as `stored`."""
@@ -93,8 +95,10 @@ class StoredColumns(NamedColumns[StoredColumn]):
         known = COLUMN[name]
         kind, measured = kind_of_key(known), known.measured
         if name == "sweep":
-            sweeps = self._selection.sweep_ids()
-            return StoredColumn(name, kind, measured, known, sweeps, self._selection.sweep_names)
+            sweeps = self._selection.memberships()
+            return StoredColumn(
+                name, kind, measured, known, sweeps.c.name, _or_none, memberships=sweeps
+            )
         if name == "scheme":
             sql = scheme_column(self._connection.dialect.name)
             return StoredColumn(name, kind, measured, known, sql, scheme_of)
@@ -129,6 +133,11 @@ def _of_evaluation(name: str, evaluation_id: str) -> StoredColumn:
     return StoredColumn(
         name, "number", True, metric, accuracy, number=accuracy, evaluation_id=evaluation_id
     )
+
+
+def _or_none(sweep: str | None) -> str:
+    """As a run's `sweep` has it: empty if it is in none."""
+    return sweep or ""
 
 
 def _from_json(text: str | None) -> Any:

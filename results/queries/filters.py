@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, ColumnElement, Float, Integer, and_, literal, not_, or_
+from sqlalchemy import BigInteger, ColumnElement, Float, Integer, and_, literal, not_, or_, select
 
 from results.database.dialects import is_one_of
 from results.errors import BadFilterError
 from results.queries.columns import StoredColumn, StoredColumns
 from results.queries.row_columns import Named
-from results.schema.tables import runs
+from results.schema.tables import runs, sweep_runs, sweeps
 
 _SYNTAX = re.compile(r"\s*(?P<name>.+?)\s*(?P<sign><=|>=|!=|=|<|>)\s*(?P<value>.*?)\s*", re.DOTALL)
 _ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {
@@ -228,6 +228,8 @@ def compile_filters(
 def _compiled(
     dialect: str, columns: StoredColumns, column: StoredColumn, wanted: Filter
 ) -> ColumnElement[bool]:
+    if column.memberships is not None:
+        return _is_member(wanted)
     if column.decode is not None:
         stored = columns.stored_values(column)
         passing = {value for value in stored if wanted.accepts(column.value(value))}
@@ -247,6 +249,17 @@ def _compiled(
         ">": column.sql > greatest,
         ">=": column.sql >= least,
     }[wanted.sign]
+
+
+def _is_member(wanted: Filter) -> ColumnElement[bool]:
+    """Whether a run is in the sweep, be it among those asked for or not; null: in any."""
+    of_run = sweep_runs.c.run_id == runs.c.run_id
+    members = select(sweep_runs.c.run_id).join(sweeps).where(of_run).correlate(runs)
+    if wanted.wanted is not None:
+        members = members.where(sweeps.c.name == wanted.wanted)
+    # Without a value to be in, "=" is to be in none.
+    inside = (wanted.sign == "=") == (wanted.wanted is not None)
+    return members.exists() if inside else ~members.exists()
 
 
 def _equals(column: StoredColumn, wanted: Filter) -> ColumnElement[bool]:

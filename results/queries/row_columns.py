@@ -49,6 +49,12 @@ class Column(Named):
 
     read: Callable[[RunRow], Any]
 
+    def values(self, row: RunRow) -> list[Any]:
+        """Those by which the run is grouped: one, but for the sweeps of a run."""
+        if self.name == "sweep":
+            return sweeps_of(row) or [""]
+        return [self.read(row)]
+
 
 ColumnT = TypeVar("ColumnT", bound=Named)
 
@@ -128,6 +134,11 @@ class Columns(NamedColumns[Column]):
     @override
     def configs(self) -> Iterable[Mapping[str, Any]]:
         return (row.get("config") or {} for row in self._rows)
+
+
+def sweeps_of(row: RunRow) -> list[str]:
+    """The names of the run's sweeps, of those that its row was asked for."""
+    return [name for name in row["sweep"].split(",") if name]
 
 
 def can_be_named(key: str) -> bool:

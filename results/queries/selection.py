@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, String, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Subquery, select
 
 from results.database.dialects import is_one_of
 from results.errors import UnknownSweepError
@@ -59,20 +59,12 @@ class Selection:
         members = select(sweep_runs.c.run_id).where(sweep_runs.c.sweep_id.in_(self.sweeps))
         return [run_id.in_(members), *self._only(run_id)]
 
-    def sweep_ids(self) -> ScalarSelect[str]:
-        """The ids of a run's sweeps, of those asked for, joined by commas; null if in none."""
-        one_run = select(sweep_runs.c.sweep_id).where(sweep_runs.c.run_id == runs.c.run_id)
+    def memberships(self) -> Subquery:
+        """Rows of run_id and the name of one of its sweeps, of those asked for."""
+        of_runs = select(sweep_runs.c.run_id, sweeps.c.name).join(sweeps)
         if self.named:
-            one_run = one_run.where(sweep_runs.c.sweep_id.in_(self.sweeps))
-        # Ordered, so that equal sets are equal texts.
-        ordered = one_run.order_by(sweep_runs.c.sweep_id).correlate(runs).subquery("of_run")
-        joined = func.aggregate_strings(cast(ordered.c.sweep_id, String), ",")
-        return select(joined).scalar_subquery()
-
-    def sweep_names(self, sweep_ids: str | None) -> str:
-        """What `sweep_ids` gave, as the names of the sweeps in the order asked for."""
-        ids = {int(sweep_id) for sweep_id in (sweep_ids or "").split(",") if sweep_id}
-        return ",".join(name for key, name in self.sweeps.items() if key in ids)
+            of_runs = of_runs.where(sweep_runs.c.sweep_id.in_(self.sweeps))
+        return of_runs.subquery("memberships")
 
     def order(self, connection: Connection) -> dict[str, list[int]]:
         """The runs in the order of the sweeps and of their lists, each with its sweeps' ids.

@@ -112,6 +112,7 @@ def _of_report(report: Report) -> TextTable:
         notes=(
             _sentence(
                 counted(report.runs, "run"),
+                _several(report),
                 "mean ± std (n-1)",
                 _partial(report.unfinished),
                 imported_note(report.imported, report.measured_elsewhere),
@@ -193,6 +194,7 @@ def _pivot_note(pivot: Pivot, best: str) -> str:
     diverged = sum(c.group["diverged"] for c in cells if _counted(c.group, "diverged"))
     return _sentence(
         runs,
+        _several(pivot),
         f"{pivot.metrics[0]}, {mean}" if len(pivot.metrics) == 1 else mean,
         f"best of each column {best}" if any(cell.best for cell in cells) else "",
         f"{counted(diverged, 'run')} diverged" if diverged else "",
@@ -203,6 +205,12 @@ def _pivot_note(pivot: Pivot, best: str) -> str:
 
 def _sentence(*parts: str) -> str:
     return "; ".join(part for part in parts if part)
+
+
+def _several(data: Report | Pivot) -> str:
+    """Where the groups have more runs than there are."""
+    more = sum(group["runs"] for group in data.groups) > data.runs
+    return "a run of several sweeps counts in each" if more else ""
 
 
 def _partial(unfinished: int) -> str:

@@ -65,11 +65,13 @@ def _cell(row: dict[str, Any], column: str) -> Any:
 
 
 def _said(value: Any) -> str:
+    from results.exact_text import exact_text
+
     if isinstance(value, dict):
         return ", ".join(f"{path.split('.')[-1]} {_said(at)}" for path, at in value.items())
     if isinstance(value, list):
         return f"[{', '.join(map(_said, value))}]"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return exact_text(value) if isinstance(value, float) else str(value)
 
 
 _PLANNED = (

@@ -23,7 +23,7 @@ MOMENT = "datetime64[us, UTC]"
 
 OF_RUN = {
     "run_id": TEXT, "sweep": TEXT, "model": TEXT, "scheme": TEXT, "depth": WHOLE, "dataset": TEXT,
-    "seed": WHOLE, "max_root_modulus": NUMBER, "zero_stable": FLAG,
+    "seed": WHOLE, "max_root_modulus": NUMBER, "zero_stable": FLAG, "sweeps": "object",
 }  # fmt: skip
 RUNS = {
     "run_id": TEXT, "sweep": TEXT, "state": TEXT, "model": TEXT, "scheme": TEXT, "depth": WHOLE,
@@ -34,7 +34,7 @@ RUNS = {
     "diverged": FLAG, "train_seconds": NUMBER, "images_per_second": NUMBER, "attempts": WHOLE,
     "imported": FLAG,
     "best_epoch": WHOLE, "train_loss": NUMBER, "test_loss": NUMBER, "diverged_epoch": WHOLE,
-    "weights_sha256": TEXT, "created_at": MOMENT, "finished_at": MOMENT,
+    "weights_sha256": TEXT, "created_at": MOMENT, "finished_at": MOMENT, "sweeps": "object",
 }  # fmt: skip
 EPOCHS = OF_RUN | {
     "epoch": WHOLE, "learning_rate": NUMBER, "train_loss": NUMBER, "train_accuracy": NUMBER,
@@ -50,7 +50,7 @@ PROBES = OF_RUN | {
 }  # fmt: skip
 BLOCKS = {
     "run_id": TEXT, "sweep": TEXT, "model": TEXT, "scheme": TEXT, "depth": WHOLE, "dataset": TEXT,
-    "seed": WHOLE, "test_accuracy": NUMBER, "block": WHOLE, "alpha": "object", "beta": NUMBER,
+    "seed": WHOLE, "sweeps": "object", "test_accuracy": NUMBER, "block": WHOLE, "alpha": "object", "beta": NUMBER,
     "root_moduli": "object", "max_root_modulus": NUMBER, "zero_stable": FLAG, "consistent": FLAG,
     "order": WHOLE,
 }  # fmt: skip
@@ -165,6 +165,17 @@ def test_frames_are_filtered_in_the_database(lab):
         lab.runs("c")
     with pytest.raises(UnknownColumnError, match="did you mean 'depth'"):
         lab.epochs(where="dept=3")
+
+
+def test_a_run_in_two_sweeps_is_in_each_of_them_in_frames(lab):
+    assert lab.runs(where="sweep=a")["seed"].tolist() == lab.runs("a")["seed"].tolist() == [2, 1]
+    assert lab.runs(where="sweep!=a")["depth"].tolist() == [56]
+    assert lab.epochs(where="sweep=b")["run_id"].nunique() == 1
+    by_sweep = lab.report("sweep", [])
+    assert by_sweep[["sweep", "runs"]].to_numpy().tolist() == [["a", 2], ["b", 1]]
+    each = lab.runs().explode("sweeps").groupby("sweeps")["run_id"].count()
+    assert each.to_dict() == {"a": 2, "b": 2}
+    assert lab.evaluations().explode("sweeps")["sweeps"].tolist() == ["a", "b", "a", "b"]
 
 
 def test_a_frame_without_rows_has_the_same_columns_and_types(lab):

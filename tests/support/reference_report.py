@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import product
 from typing import Any
 
 from results.analysis.reports import STATISTICS, Report
 from results.analysis.statistics import summarize
-from results.queries.filters import read_filters
-from results.queries.row_columns import Columns
+from results.queries.filters import Filter, read_filters
+from results.queries.row_columns import Column, Columns, sweeps_of
 from results.records import RunRow
 from results.run_columns import DEFAULT_METRICS
 
@@ -17,7 +18,19 @@ from results.run_columns import DEFAULT_METRICS
 def select_rows(rows: Sequence[RunRow], where: Sequence[str]) -> list[RunRow]:
     """The rows that pass every filter; values not known yet are null, and match as null."""
     filters = read_filters(where, Columns(rows).find)
-    return [row for row in rows if all(f.accepts(column.read(row)) for column, f in filters)]
+    return [row for row in rows if all(passes(row, column, f) for column, f in filters)]
+
+
+def passes(row: RunRow, column: Column, wanted: Filter) -> bool:
+    """Whether one filter keeps the row; of a run in several sweeps each counts.
+
+    `all_sweeps`, if the row has it, names also those that were not asked for.
+    """
+    if column.name != "sweep":
+        return wanted.accepts(column.read(row))
+    sweeps = set(sweeps_of({"sweep": row.get("all_sweeps", row["sweep"])}))
+    among = bool(sweeps) if wanted.wanted is None else wanted.wanted in sweeps
+    return among == ((wanted.sign == "=") == (wanted.wanted is not None))
 
 
 def report(
@@ -37,20 +50,21 @@ def report(
         row
         for row in rows
         if all(
-            (column.measured and row["state"] != "done") or f.accepts(column.read(row))
+            (column.measured and row["state"] != "done") or passes(row, column, f)
             for column, f in filters
         )
     ]
-    members: dict[tuple[Any, ...], list[RunRow]] = {}
+    members: dict[tuple[Any, ...], list[tuple[RunRow, tuple[Any, ...]]]] = {}
     for row in selected:
-        group = tuple(sortable(column.read(row)) for column in keys)
-        members.setdefault(group, []).append(row)
+        for values in product(*(column.values(row) for column in keys)):
+            members.setdefault(tuple(map(sortable, values)), []).append((row, values))
     groups = []
     for group in sorted(members):
-        done = [row for row in members[group] if row["state"] == "done"]
+        done = [row for row, _ in members[group] if row["state"] == "done"]
         if not done:
             continue
-        entry: dict[str, Any] = {column.name: column.read(done[0]) for column in keys}
+        names = (column.name for column in keys)
+        entry: dict[str, Any] = dict(zip(names, members[group][0][1], strict=True))
         entry["runs"] = len(done)
         entry.setdefault("diverged", sum(1 for row in done if row["diverged"]))
         entry["unfinished"] = len(members[group]) - len(done)
@@ -59,7 +73,7 @@ def report(
             summary = asdict(summarize(column.read(row) for row in done))
             entry |= {f"{column.name}_{name}": summary[name] for name in STATISTICS}
         groups.append(entry)
-    finished = sum(entry["runs"] for entry in groups)
+    finished = sum(row["state"] == "done" for row in selected)
     return Report(
         group_by=tuple(column.name for column in keys),
         metrics=tuple(column.name for column in measures),

@@ -28,13 +28,15 @@ class TwoGroups:
     """The done runs by the two values of a key: false before true, numbers by size.
 
     `networks` has each group's runs by network, that is runs that differ in their seed alone.
-    `without_value` and `unfinished` count the runs left out: the key is null, not done yet.
+    `without_value`, `in_both` and `unfinished` count the runs left out: the key is null, the run is
+    in two groups, as it may be in two sweeps, or it is not done yet.
     """
 
     by: str
     values: tuple[Any, Any]
     networks: tuple[Sequence[Runs], Sequence[Runs]]
     without_value: int
+    in_both: int
     unfinished: int
 
     @property
@@ -79,25 +81,32 @@ def split_in_two(rows: Sequence[RunRow], by: str) -> TwoGroups:
     """
     column = Columns(rows).find(by)
     done = [row for row in rows if row["state"] == "done"]
-    members: dict[str, list[RunRow]] = {}
+    members: dict[str, dict[str, RunRow]] = {}
     values: dict[str, Any] = {}
     for row in done:
-        value = column.read(row)
-        if value is not None:
-            key = identity(_but_for_rounding(value) if column.rounded else value)
-            values.setdefault(key, value)
-            members.setdefault(key, []).append(row)
+        for value in column.values(row):
+            # A run in no sweep has an empty text for its name.
+            if value is not None and value != "":
+                key = identity(_but_for_rounding(value) if column.rounded else value)
+                values.setdefault(key, value)
+                members.setdefault(key, {})[row["run_id"]] = row
     order = sorted(members, key=lambda key: sort_key(values[key]))
     if len(order) != 2:
         raise NotTwoGroupsError(
             column.name, {written(values[key]): len(members[key]) for key in order}
         )
-    first, second = order
+    first, second = (members[key] for key in order)
+    in_both = first.keys() & second.keys()
+    alone = [[g[run_id] for run_id in g if run_id not in in_both] for g in (first, second)]
+    counts = {written(values[key]): len(runs) for key, runs in zip(order, alone, strict=True)}
+    if not all(alone):
+        raise NotTwoGroupsError(column.name, {v: n for v, n in counts.items() if n})
     return TwoGroups(
         by=column.name,
-        values=(values[first], values[second]),
-        networks=(by_network(members[first]), by_network(members[second])),
-        without_value=len(done) - len(members[first]) - len(members[second]),
+        values=(values[order[0]], values[order[1]]),
+        networks=(by_network(alone[0]), by_network(alone[1])),
+        without_value=len(done) - len(first.keys() | second.keys()),
+        in_both=len(in_both),
         unfinished=len(rows) - len(done),
     )
 

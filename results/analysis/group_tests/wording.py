@@ -162,6 +162,11 @@ def _left_out(groups: TwoGroups) -> list[str]:
         )
     if groups.without_value:
         found.append(f"{counted(groups.without_value, 'run')} left out: {groups.by} is null.")
+    if groups.in_both:
+        found.append(
+            f"{counted(groups.in_both, 'run')} left out, in both {groups.labels[0]} and"
+            f" {groups.labels[1]}: the groups of a test share none."
+        )
     if groups.unfinished:
         found.append(f"PARTIAL: {counted(groups.unfinished, 'run')} not done yet and left out.")
     return found

@@ -156,20 +156,26 @@ def test_an_unknown_column_error_lists_the_nearest_and_all_known_columns(
     assert name not in caught.value.known
 
 
-def test_a_run_in_several_sweeps_is_reported_once(report, make):
+def test_a_run_in_several_sweeps_belongs_to_each_and_counts_once(report, make):
     rows = [make.row(1, sweep="a,b"), make.row(2, sweep="b"), make.row(3, sweep="")]
     asked_for = {"a": [], "b": []}
 
-    def by_sweep(*sweeps, where=()):
+    def by_sweep(*sweeps, where=(), runs=None):
         found = report(rows, ["sweep"], [], where, sweeps=sweeps, asked_for=asked_for)
+        assert runs is None or found.runs == runs
         return [(group["sweep"], group["runs"]) for group in found.groups]
 
-    assert by_sweep() == [("", 1), ("a,b", 1), ("b", 1)]
-    assert by_sweep("a") == [("a", 1)]
-    assert by_sweep("b", "a") == [("b", 1), ("b,a", 1)]
+    assert by_sweep(runs=3) == [("", 1), ("a", 1), ("b", 2)]
+    assert by_sweep("a", runs=1) == [("a", 1)]
+    assert by_sweep("b", "a", runs=2) == [("a", 1), ("b", 2)]
     assert by_sweep("b", "a", "b") == by_sweep("b", "a")
-    assert by_sweep("b", "a", where=["sweep=b,a"]) == [("b,a", 1)]
-    assert by_sweep(where=["sweep!=b"]) == [("", 1), ("a,b", 1)]
+    assert by_sweep("b", where=["sweep=a"], runs=1) == [("b", 1)]
+    assert by_sweep(where=["sweep=b"], runs=2) == [("a", 1), ("b", 2)]
+    assert by_sweep(where=["sweep!=a"], runs=2) == [("", 1), ("b", 1)]
+    assert by_sweep(where=["sweep!=b"], runs=1) == [("", 1)]
+    assert by_sweep(where=["sweep=null"]) == [("", 1)]
+    assert by_sweep(where=["sweep!=null"]) == [("a", 1), ("b", 2)]
+    assert by_sweep(where=["sweep=a,b"]) == []
     with pytest.raises(UnknownSweepError, match=r"unknown sweep 'c' \(known: a, b\)"):
         by_sweep("a", "c")
 
@@ -452,7 +458,8 @@ def rows_seen(rows, sweeps):
         if members or not sweeps:
             measured = {e["name"]: e["accuracy"] for e in row["evaluations"]}
             evaluations = [noise(name, measured.get(name)) for name in known]
-            seen.append(row | {"sweep": ",".join(members), "evaluations": evaluations})
+            changes = {"sweep": ",".join(members), "all_sweeps": row["sweep"]}
+            seen.append(row | changes | {"evaluations": evaluations})
     return seen
 
 
