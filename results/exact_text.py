@@ -17,11 +17,9 @@ def exact_text(number: float) -> str:
     if isinstance(number, int):
         return str(number)
     number += 0.0  # -0.0 and 0.0 are one number
-    short = f"{number:.4g}"
-    if float(short) == number:
-        return short
-    if abs(number) < _LARGEST_WITH_FRACTION:
+    decimal = repr(number).removesuffix(".0")
+    if float(f"{number:.4g}") != number and abs(number) < _LARGEST_WITH_FRACTION:
         fraction = Fraction(number).limit_denominator(_LARGEST_DENOMINATOR)
         if float(fraction) == number:
             return str(fraction)
-    return repr(number).removesuffix(".0")
+    return decimal

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from fractions import Fraction
+from hashlib import sha256
 from typing import Any
 
 from results.exact_text import exact_text
 
+_LONGEST_FRACTION = 50
 _FIXED = {"alpha", "beta"}
 _LEARNED = {"learned", "alpha", "beta"}
 _DRAWN = {"learned", "start"}
@@ -27,7 +30,7 @@ def scheme_label(scheme: Mapping[str, Any]) -> str:
         if scheme.keys() == _DRAWN and scheme["learned"] in ("k", "lambda"):
             low, high = map(_number, scheme["start"])
             return f"{scheme['learned']}_n from {low if low == high else f'U[{low}, {high}]'}"
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, ArithmeticError):
         pass
     return json.dumps(scheme, sort_keys=True, ensure_ascii=False)
 
@@ -44,6 +47,14 @@ def _coefficients(scheme: Mapping[str, Any]) -> str:
 
 
 def _number(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    """A coefficient: a number, or the text of a fraction that no float stands for.
+
+    Of a fraction with hundreds of digits its size, and by which text it is known from others.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise TypeError(f"{value!r} is no coefficient")
-    return exact_text(value)
+    if not isinstance(value, str):
+        return exact_text(value)
+    if len(value) <= _LONGEST_FRACTION:
+        return value
+    return f"{float(Fraction(value)):.6g}@{sha256(value.encode()).hexdigest()[:8]}"

@@ -39,6 +39,10 @@ def fits(run: RunRow, row: PublishedRow) -> bool:
     # A plugin's network may have no coefficients.
     if run["alpha"] is None or run["beta"] is None or wanted.beta is None:
         return False
+    scheme = run["config"].get("scheme") or {}
+    # The text of a fraction is close to the float that is computed with, and another number.
+    if any(isinstance(a, str) for a in (*scheme.get("alpha", ()), scheme.get("beta"))):
+        return False
     return bool(run["beta"] == wanted.beta and tuple(run["alpha"]) == wanted.alpha)
 
 

@@ -36,17 +36,20 @@ def _apart(known: dict[Any, Any], metric: Metric | None) -> dict[Any, str | None
     return texts
 
 
-def _precisions(metric: Metric | None) -> Iterator[str]:
-    """Formats of more and more digits; the last has all that a float can have."""
+def _precisions(metric: Metric | None) -> Iterator[str | None]:
+    """Formats of more and more digits, "" for all that a float has; None for the JSON."""
     if metric is not None and metric.decimals is not None:
         yield from (f".{decimals}f" for decimals in range(metric.decimals + 1, 7))
     yield from (f".{digits}g" for digits in range(7, _FLOAT_DIGITS))
     yield ""
+    yield None
 
 
-def _written(value: Any, number_format: str) -> str | None:
+def _written(value: Any, number_format: str | None) -> str | None:
     if value is None:
         return None
+    if number_format is None:
+        return json.dumps(value)
     if isinstance(value, float):
         return format(value, number_format) if number_format else repr(value)
     if isinstance(value, list):

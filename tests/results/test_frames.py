@@ -50,7 +50,8 @@ PROBES = OF_RUN | {
 }  # fmt: skip
 BLOCKS = {
     "run_id": TEXT, "sweep": TEXT, "model": TEXT, "scheme": TEXT, "depth": WHOLE, "dataset": TEXT,
-    "seed": WHOLE, "sweeps": "object", "test_accuracy": NUMBER, "block": WHOLE, "alpha": "object", "beta": NUMBER,
+    "seed": WHOLE, "sweeps": "object", "test_accuracy": NUMBER, "block": WHOLE,
+    "alpha": "object", "beta": NUMBER,
     "root_moduli": "object", "max_root_modulus": NUMBER, "zero_stable": FLAG, "consistent": FLAG,
     "order": WHOLE,
 }  # fmt: skip

@@ -35,13 +35,14 @@ class Data:
 
 def collect(selection: Selection) -> Data:
     """Raises Undrawable."""
-    by_alpha: dict[tuple[float, ...], ReplicateGroup] = {}
+    by_alpha: dict[tuple[object, ...], ReplicateGroup] = {}
     without = set()
     for group in selection.groups:
         if group.alpha is None:
             without.add((group.model, group.scheme))
         else:
-            by_alpha.setdefault(tuple(group.alpha), group)
+            # Exactly one of two may be stable that are equal as floats.
+            by_alpha.setdefault((group.zero_stable, *group.alpha), group)
     if not by_alpha:
         raise Undrawable("no done run has a fixed scheme; the roots of learned ones change")
     return Data(list(by_alpha.values()), len(without))
