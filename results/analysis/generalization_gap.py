@@ -11,7 +11,11 @@ from typing import Any
 from results.analysis.rank_correlation import kendall_tau
 from results.analysis.replicates import by_network, identity
 from results.analysis.statistics import summarize
+from results.analysis.varied_keys import Setting, varied_keys
+from results.json_values import leaves
 from results.records import RunRow
+
+_KEYS = ("model", "dataset", "epochs", "depth", "scheme", "root_moduli")
 
 
 def gap_by_moduli(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
@@ -21,7 +25,8 @@ def gap_by_moduli(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
     learned scheme has no moduli. One dict a network, that is for all seeds of one config: `model,
     dataset, epochs, depth, scheme, root_moduli` (largest first), `runs`, `diverged` (of these,
     without accuracies), then for train_accuracy, test_accuracy and generalization_gap the mean
-    under that name and the standard deviation (n - 1) under `<name>_std`, and `tau`.
+    under that name and the standard deviation (n - 1) under `<name>_std`, `tau`, and whatever else
+    the networks differ in, by its path in the config.
 
     `tau` is the same for all networks that differ in nothing but their scheme: Kendall's tau-b
     between their moduli, ordered by the largest, then the next, and their mean gaps. 1 is what
@@ -31,9 +36,15 @@ def gap_by_moduli(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
     Ordered as that table: by depth, then by falling moduli, after model, dataset and epochs.
     """
     blocks: dict[str, list[dict[str, Any]]] = {}
-    fixed = (r for r in rows if r["state"] == "done" and r["root_moduli"] is not None)
-    for runs in by_network(fixed):
-        blocks.setdefault(_without_scheme(runs[0]), []).append(_entry(runs))
+    fixed = [r for r in rows if r["state"] == "done" and r["root_moduli"] is not None]
+    networks = by_network(fixed)
+    first = [runs[0] for runs in networks]
+    settings = [Setting(row["model"], row["dataset"], row.get("config") or {}) for row in first]
+    paths = [key for key in varied_keys(settings) if key not in _KEYS]
+    for runs, setting in zip(networks, settings, strict=True):
+        values = leaves(setting.config)
+        entry = _entry(runs) | {path: values.get(path) for path in paths}
+        blocks.setdefault(_without_scheme(runs[0]), []).append(entry)
     for block in blocks.values():
         block.sort(key=_moduli, reverse=True)
         measured = [entry for entry in block if entry["generalization_gap"] is not None]
@@ -49,14 +60,13 @@ def gap_by_moduli(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
 
 
 def _entry(runs: Sequence[RunRow]) -> dict[str, Any]:
-    keys = ("model", "dataset", "epochs", "depth", "scheme", "root_moduli")
-    entry: dict[str, Any] = {key: runs[0][key] for key in keys}
+    entry: dict[str, Any] = {key: runs[0][key] for key in _KEYS}
     entry["runs"] = len(runs)
     entry["diverged"] = sum(bool(row["diverged"]) for row in runs)
     for name in ("train_accuracy", "test_accuracy", "generalization_gap"):
         found = summarize(row[name] for row in runs)
         entry |= {name: found.mean, f"{name}_std": found.std}
-    return entry
+    return entry | {"tau": None}
 
 
 def _without_scheme(row: RunRow) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from results.analysis import reports
 from results.analysis.pivot import pivot
+from results.analysis.replicates import identity
+from results.analysis.varied_keys import Setting, varied_keys
 from results.comparison import compare_sweep
 from results.errors import ResultsError, UnknownPublishedTableError
 from results.figures import FIGURES, draw, possible, to_bytes
@@ -46,7 +48,8 @@ def build_page(
 
     Args:
         sweeps: all if empty.
-        groups: of the report; by default zero stability, moduli of the roots, and depth.
+        groups: of the report; by default zero stability, moduli of the roots, depth, and what else
+            varies.
         pivoted: keys down the side and along the top of a pivot table; empty for none.
         test: a key with two values; its tests become a section.
         command: by which the page was made, as the page says it.
@@ -92,7 +95,7 @@ def _tables(
     def report(keys: Sequence[str], metrics: Sequence[str] | None) -> reports.Report:
         return reports.report(selected.queries, selected.sweeps, keys, metrics, selected.where)
 
-    keys = list(groups) or ["zero_stable", "root_moduli", "depth"]
+    keys = list(groups) or _default_keys(selected)
     by_keys = CaptionedTable(f"By {', '.join(keys)}", report(keys, metrics), runs=selected.rows)
     down, along = pivoted
     if not down:
@@ -100,6 +103,24 @@ def _tables(
     found = pivot(report([*down, *along], metrics or ["test_accuracy"]), down, along)
     caption = f"{', '.join(down)} by {', '.join(along)}"
     return Section("Report", tables=[by_keys, CaptionedTable(caption, found, runs=selected.rows)])
+
+
+def _default_keys(selected: _Selected) -> list[str]:
+    """Zero stability, moduli of the roots, and depth, and whatever else the runs differ in."""
+    rows = selected.rows
+    by_moduli: dict[str, set[str]] = {}
+    for row in rows:
+        moduli = identity([row["zero_stable"], row["root_moduli"]])
+        by_moduli.setdefault(moduli, set()).add(row["scheme"])
+    settings = [Setting(row["model"], row["dataset"], row["config"]) for row in rows]
+    return [
+        *(["model"] if len({row["model"] for row in rows}) > 1 else []),
+        "zero_stable",
+        "root_moduli",
+        *(["scheme"] if any(len(schemes) > 1 for schemes in by_moduli.values()) else []),
+        "depth",
+        *varied_keys(settings),
+    ]
 
 
 def _test(test: str, metrics: Sequence[str] | None, rows: Sequence[RunRow]) -> Section:

@@ -17,6 +17,7 @@ from typing_extensions import override
 from results.metrics import metric_of_config, metric_of_evaluation
 from results.queries.config_sql import NUMBER_TYPES, config_text, json_type
 from results.queries.row_columns import (
+    DEEPEST_PATH,
     Named,
     NamedColumns,
     can_be_named,
@@ -27,9 +28,6 @@ from results.queries.schemes import scheme_column, scheme_of
 from results.queries.selection import Selection
 from results.run_columns import COLUMN, NAMED_KEYS
 from results.schema.tables import evaluations, runs
-
-# Each key of a path is one more level of an expression, which SQLAlchemy compiles by recursion.
-_DEEPEST_PATH = 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +85,7 @@ class StoredColumns(NamedColumns[StoredColumn]):
         if name in self._ids:
             return _of_evaluation(name, self._ids[name])
         path = name.split(".")
-        if len(path) > _DEEPEST_PATH or not all(map(can_be_named, path)):
+        if len(path) > DEEPEST_PATH or not all(map(can_be_named, path)):
             return None
         return self._of_path(name, path)
 

@@ -24,6 +24,11 @@ from results.run_columns import COLUMN, NAMED_KEYS, RunColumn
 ValueKind = Literal["text", "number", "bool", "list", "mixed", "empty"]
 
 
+# Each key is one more level of an expression, which SQLAlchemy compiles by recursion.
+DEEPEST_PATH = 50
+"""How many keys a path into the config can have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
     """One value of each run. `measured` columns are null until the run is done.

@@ -15,6 +15,7 @@ from sweeper.commands.output import say, write_file, write_table
 from sweeper.errors import RequestError
 
 DEFAULT_GROUPS = ["model", "scheme", "depth"]
+"""Whatever else varies among the runs follows, but for the seed."""
 
 
 def report(
@@ -25,7 +26,7 @@ def report(
             "--group-by",
             metavar="KEY[,KEY]",
             help="run keys or config paths, such as zero_stable,depth or training.optimizer.lr;"
-            " default: model,scheme,depth",
+            " default: model,scheme,depth and what else varies",
         ),
     ] = [],  # noqa: B006
     rows: Annotated[
@@ -106,8 +107,12 @@ def report(
         else:
             from results.analysis import reports
             from results.analysis.pivot import pivot
+            from results.analysis.varied_keys import stored_settings, varied_keys
 
-            keys = [*down, *along] or groups or DEFAULT_GROUPS
+            keys = [*down, *along] or groups
+            if not keys:
+                settings = stored_settings(queries, sweeps, where)
+                keys = [*DEFAULT_GROUPS, *varied_keys(settings)]
             metrics = metric or (["test_accuracy"] if down else None)
             found = reports.report(queries, sweeps, keys, metrics, where)
             if down:

@@ -47,6 +47,16 @@ def test_a_page_can_have_a_pivot_table(filled, page):
     assert pivoted.data.metrics == ("test_accuracy",)
 
 
+def test_a_page_groups_by_whatever_else_its_runs_differ_in(store, make, page):
+    def run(number, lr=0.1, **changes):
+        return make.run(number, config={"training": {"optimizer": {"lr": lr}}}, **changes)
+
+    make.save(store, "s", [run(1), run(2, lr=0.2), run(3, model="a"), run(4, scheme="b")])
+    (table,) = page().sections[0].tables
+    keys = "model, zero_stable, root_moduli, scheme, depth, training.optimizer.lr"
+    assert table.caption == f"By {keys}"
+
+
 def test_a_page_of_unfinished_runs_has_no_figures(store, make, page):
     make.save(store, "s", make.runs(2))
     assert [section.heading for section in page().sections] == ["Report"]
