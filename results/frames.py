@@ -220,7 +220,9 @@ def _frame(
         values = [row[name] for row in rows]
         kind: Any = kinds.get(name, "float64")
         if kind.startswith("datetime"):
-            moments = pd.to_datetime(pd.Series(values, dtype="float64"), unit="s", utc=True)
+            seconds = pd.Series(values, dtype="float64")
+            # What no calendar has is NaT.
+            moments = pd.to_datetime(seconds, unit="s", utc=True, errors="coerce")
             series[name] = moments.astype(kind)
         else:
             series[name] = pd.Series(values, dtype=kind)

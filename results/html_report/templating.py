@@ -14,11 +14,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from results.metrics import visible
+from results.schema.bounds import MOMENT
 
 
 def moment(seconds: float | None) -> str | None:
     """A point in time, given in seconds since the epoch, for reading."""
-    if seconds is None:
+    if seconds is None or seconds not in MOMENT:
         return None
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 

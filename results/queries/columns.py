@@ -11,7 +11,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Float, FromClause, Text, case, cast, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    FromClause,
+    Integer,
+    Numeric,
+    Text,
+    case,
+    cast,
+    literal,
+    select,
+)
 from typing_extensions import override
 
 from results.metrics import metric_of_config, metric_of_evaluation
@@ -27,6 +39,7 @@ from results.queries.row_columns import (
 from results.queries.schemes import scheme_column, scheme_of
 from results.queries.selection import Selection
 from results.run_columns import COLUMN, NAMED_KEYS
+from results.schema.bounds import NUMBER
 from results.schema.tables import evaluations, runs
 
 
@@ -103,7 +116,7 @@ class StoredColumns(NamedColumns[StoredColumn]):
         stored = runs.c[known.stored]
         if kind == "list":
             return StoredColumn(name, kind, measured, known, cast(stored, Text), _from_json)
-        number = cast(stored, Float) if kind == "number" else None
+        number = _in_bounds(stored) if kind == "number" else None
         return StoredColumn(name, kind, measured, known, stored, number=number)
 
     def _of_path(self, name: str, path: Sequence[str]) -> StoredColumn | None:
@@ -116,7 +129,7 @@ class StoredColumns(NamedColumns[StoredColumn]):
             return None
         kind = kind_of_values(map(_from_config, texts))
         # Only a number is cast: a run may have an object at this path.
-        number = case((json_type(dialect, path).in_(NUMBER_TYPES), cast(sql, Float)))
+        number = case((json_type(dialect, path).in_(NUMBER_TYPES), _in_bounds(sql)))
         return StoredColumn(name, kind, False, metric, sql, _from_config, number)
 
 
@@ -136,6 +149,18 @@ def _of_evaluation(name: str, evaluation_id: str) -> StoredColumn:
 def _or_none(sweep: str | None) -> str:
     """As a run's `sweep` has it: empty if it is in none."""
     return sweep or ""
+
+
+def _in_bounds(number: ColumnElement[Any]) -> ColumnElement[float]:
+    """The number as a float; null out of all bounds, where a sum or a square of it may fail."""
+    low, high = NUMBER
+    if isinstance(number.type, Float | Integer):
+        return case((number.between(low, high), cast(number, Float)))
+    # All three as numeric, since a whole number of a config may be beyond every float.
+    exact, least, most = (
+        cast(n, Numeric) for n in (number, literal(f"{low:g}"), literal(f"{high:g}"))
+    )
+    return case((exact.between(least, most), cast(number, Float)))
 
 
 def _from_json(text: str | None) -> Any:

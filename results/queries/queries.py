@@ -26,6 +26,7 @@ from results.queries.selection import Selection, chosen_sweeps
 from results.queries.status import sweep_status
 from results.records import CostSample, Row, RunRow, SweepStatus
 from results.run_columns import DETAIL_KEYS
+from results.schema.bounds import MOMENT, bounded
 from results.schema.tables import (
     IS_LAST_ATTEMPT,
     attempts,
@@ -316,8 +317,8 @@ class Queries(DatabaseClient):
                 *keys,
                 *kind,
                 func.count().label("runs"),
-                func.avg(runs.c.train_seconds).label("train_seconds"),
-                func.avg(runs.c.images_per_second).label("images_per_second"),
+                func.avg(bounded(runs.c.train_seconds)).label("train_seconds"),
+                func.avg(bounded(runs.c.images_per_second)).label("images_per_second"),
                 func.min(runs.c.run_id).label("example"),
             )
             .join(attempts, IS_LAST_ATTEMPT)
@@ -325,7 +326,7 @@ class Queries(DatabaseClient):
                 runs.c.state == "done",
                 runs.c.diverged.is_(False),
                 runs.c.imported.is_(False),
-                runs.c.train_seconds.is_not(None),
+                bounded(runs.c.train_seconds).is_not(None),
                 func.coalesce(attempts.c.first_epoch, 1) <= 1,
             )
             # By its name: the same expression twice would have two sets of parameters.
@@ -345,6 +346,6 @@ class Queries(DatabaseClient):
 
 
 def _iso(seconds: float | None) -> str | None:
-    if seconds is None:
-        return None
+    if seconds is None or seconds not in MOMENT:
+        return None  # before there were bounds, anything could be stored
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar
 
 from typing_extensions import override
@@ -18,6 +18,7 @@ from results.json_values import leaves, storable
 from results.metrics import Metric, metric_of_config, metric_of_evaluation
 from results.records import RunRow
 from results.run_columns import COLUMN, NAMED_KEYS, RunColumn
+from results.schema.bounds import NUMBER
 
 #: What a column holds, as far as filters and metrics have to know. "mixed" is a config path whose
 #: values have several kinds, "empty" one that is always null.
@@ -90,7 +91,10 @@ class NamedColumns(ABC, Generic[ColumnT]):
         return column
 
     def metric(self, name: str) -> ColumnT:
-        """The column of this name, if it holds numbers; raises UnknownColumnError."""
+        """The column of this name, if it holds numbers; raises UnknownColumnError.
+
+        A number out of all bounds counts as null: a sum or a square of it may fail.
+        """
         column = self.look_up(name)
         if column is None or column.kind not in ("number", "empty"):
             keys = [key for key in NAMED_KEYS if COLUMN[key].numeric]
@@ -135,6 +139,17 @@ class Columns(NamedColumns[Column]):
             return None
         kind, metric = kind_of_values(values), metric_of_config(name)
         return Column(name, kind, False, metric, lambda row: _config_value(row, path))
+
+    @override
+    def metric(self, name: str) -> Column:
+        column = super().metric(name)
+        read = column.read
+
+        def bounded(row: RunRow) -> Any:
+            value = read(row)
+            return value if value in NUMBER else None
+
+        return replace(column, read=bounded)
 
     @override
     def configs(self) -> Iterable[Mapping[str, Any]]:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from results.queries.schemes import scheme_column, scheme_of
 from results.records import STATES, Failure, Fault, SweepStatus
+from results.schema.bounds import MOMENT, bounded
 from results.schema.tables import attempts, imports, runs, sweep_runs, sweeps
 from results.store.leases import Gone, holders
 
@@ -27,8 +28,10 @@ def sweep_status(
             runs.c.state,
             func.count().label("number"),
             func.count().filter(runs.c.imported).label("imported"),
-            func.coalesce(func.sum(runs.c.train_seconds).filter(here), 0.0).label("seconds"),
-            func.max(runs.c.finished_at).filter(here).label("last"),
+            func.coalesce(func.sum(bounded(runs.c.train_seconds)).filter(here), 0.0).label(
+                "seconds"
+            ),
+            func.max(bounded(runs.c.finished_at)).filter(here).label("last"),
         )
         .join(sweep_runs)
         .where(of_sweep)
@@ -50,9 +53,13 @@ def sweep_status(
         for row in connection.execute(failed)
     ]
     spans = (
-        select(attempts.c.state, attempts.c.started_at, attempts.c.finished_at)
+        select(attempts.c.state, attempts.c.started_at, bounded(attempts.c.finished_at))
         .join(sweep_runs, sweep_runs.c.run_id == attempts.c.run_id)
-        .where(of_sweep, attempts.c.import_id.is_(None))
+        .where(
+            of_sweep,
+            attempts.c.import_id.is_(None),
+            attempts.c.started_at.between(*MOMENT),
+        )
     )
     archive = (
         select(imports.c.file)

@@ -7,21 +7,33 @@ is said here by the place in it, and not by a constraint of the database in mid-
 from __future__ import annotations
 
 import math
+import re
+import reprlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Column, Float, Table
 
 from results.errors import BadResultError
 from results.json_values import finite, storable
 from results.run_columns import OF_SCHEME, REPORTED, RunColumn
-from results.schema.tables import blocks, epochs, probes
+from results.schema.bounds import (
+    LONGEST_NAME,
+    LONGEST_SCHEME,
+    MOST_BLOCKS,
+    NUMBER,
+    PERCENT,
+    RANGES,
+    Range,
+    problem_inside,
+)
+from results.schema.tables import blocks, epochs, evaluation_configs, evaluations, probes, runs
 
 FORMAT = 1
 
-_EPOCH_NUMBERS = ("learning_rate", "train_loss", "test_loss", "seconds")
-_EPOCH_PERCENT = ("train_accuracy", "test_accuracy")
+_ID = re.compile("[0-9a-f]{16}")
+_EPOCH_NUMBERS = tuple(column for column in epochs.columns if isinstance(column.type, Float))
 _PROBE_KEYS = frozenset(probes.c.keys()) - {"run_id"}
 _BLOCK_KEYS = frozenset(blocks.c.keys()) - {"run_id"}
 
@@ -72,6 +84,9 @@ class _Reader:
         where = f"{self.place}.{key}" if self.place else key
         return BadResultError(self.run_id, f"{where} {problem}")
 
+    def unexpected(self, key: str, value: Any, expected: str) -> BadResultError:
+        return self.problem(key, f"is {_brief(value)}, where {expected} is expected")
+
     def take(self, key: str, what: str, *, null: bool = False) -> Any:
         """The value of this key, which is one of `_KINDS`, or null where that may be."""
         if key not in self.values:
@@ -80,56 +95,80 @@ class _Reader:
         if value is None and null:
             return None
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            expected = f"{what} or null" if null else what
-            raise self.problem(key, f"is {value!r:.80}, where {expected} is expected")
+            raise self.unexpected(key, value, f"{what} or null" if null else what)
         return value
 
-    def number(self, key: str) -> float | None:
-        """A number or null; null for one that is not finite."""
+    def number(self, key: str, within: Range) -> float | None:
+        """A number in this range, or null; null for one that is not finite."""
         value = finite(self.take(key, "a number", null=True))
-        return None if value is None else float(value)
+        if value is None:
+            return None
+        if value not in within:
+            low, high = within
+            what = "percent" if within is PERCENT else "a number"
+            raise self.unexpected(key, value, f"{what} from {low:g} to {high:g}")
+        return float(value)
 
-    def percent(self, key: str) -> float | None:
-        value = self.number(key)
-        if value is not None and not 0 <= value <= 100:
-            raise self.problem(key, f"is {value}, where percent from 0 to 100 are expected")
-        return value
+    def number_of(self, column: Column[Any]) -> float | None:
+        """The number, or null, that goes into this column of a table."""
+        return self.number(column.name, RANGES[column])
 
     def whole(self, key: str, least: int = 0, most: int = _MOST) -> int:
         value = self.take(key, "a whole number")
         if value < least:
-            raise self.problem(key, f"is {value}, where at least {least} is expected")
+            raise self.unexpected(key, value, f"at least {least}")
         if value > most:
-            raise self.problem(key, f"is {value}, where at most {most} is expected")
+            raise self.unexpected(key, value, f"at most {most}")
         return int(value)
 
-    def text(self, key: str) -> str:
-        return str(self.take(key, "text"))
+    def text(self, key: str, *, null: bool = False) -> str | None:
+        text = self.take(key, "text", null=null)
+        if text is not None and len(text) > LONGEST_NAME:
+            raise self.problem(
+                key, f"has {len(text):,} characters, where at most {LONGEST_NAME:,} are expected"
+            )
+        return None if text is None else str(text)
+
+    def object(self, key: str) -> dict[str, Any]:
+        """An object with anything in it that the database can hold."""
+        value = self.take(key, "an object")
+        if problem := problem_inside(value):
+            raise self.problem(key, problem)
+        return dict(finite(value))
 
     def finite_number(self, key: str) -> float | None:
-        """A finite number or null."""
+        """A number, or null for one that is not finite."""
         value = self.take(key, "a number", null=True)
-        if value is None:
-            return None
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
-        if not math.isfinite(number):
-            raise self.problem(key, f"is {number}, where null stands for what is not finite")
-        return number
+        if isinstance(value, float) and not math.isfinite(value):
+            raise self.problem(key, f"is {value}, where null stands for what is not finite")
+        return self.number(key, NUMBER)
+
+    def items(self, key: str, most: int) -> _Reader:
+        """The items of a list, by their places."""
+        items = self.take(key, "a list")
+        if len(items) > most:
+            raise self.problem(
+                key, f"has {len(items):,} items, where at most {most:,} are expected"
+            )
+        by_place = {f"{key}[{i}]": item for i, item in enumerate(items)}
+        return _Reader(self.run_id, by_place, self.place)
 
     def finite_numbers(self, key: str) -> list[float | None]:
         """A list of finite numbers and nulls."""
-        items = {f"{key}[{i}]": item for i, item in enumerate(self.take(key, "a list"))}
-        within = _Reader(self.run_id, items, self.place)
-        return [within.finite_number(place) for place in items]
+        items = self.items(key, LONGEST_SCHEME)
+        return [items.finite_number(place) for place in items.values]
+
+    def coefficients(self, key: str) -> list[list[float | None]]:
+        """A list of each block's list of numbers; null for one that is not finite."""
+        of_blocks = self.items(key, MOST_BLOCKS)
+        of_block = (of_blocks.items(place, LONGEST_SCHEME) for place in of_blocks.values)
+        return [[items.number(place, NUMBER) for place in items.values] for items in of_block]
 
     def only(self, known: frozenset[str]) -> None:
         """Raises BadResultError if there are other keys."""
         if not self.values.keys() <= known:
             key = min(map(str, self.values.keys() - known))
-            raise self.problem(f"{key!r:.80}", f"is unknown (known: {', '.join(sorted(known))})")
+            raise self.problem(_brief(key), f"is unknown (known: {', '.join(sorted(known))})")
 
     def some_text(self, key: str) -> str:
         """Text that is not empty."""
@@ -138,24 +177,29 @@ class _Reader:
             raise self.problem(key, "is empty")
         return text
 
+    def id(self, key: str) -> str:
+        """16 hex digits."""
+        value = self.take(key, "text")
+        if not _ID.fullmatch(value):
+            raise self.problem(key, f"is {_brief(value)}, not 16 hex digits")
+        return str(value)
+
     def column(self, column: RunColumn) -> Any:
         """A value of the run's column; of numbers null for one that is not finite."""
         key, null = column.name, column.reported == "or null"
         match column.kind:
             case _ if null and self.values.get(key, "") is None:
                 return None
-            case "percent":
-                return self.percent(key)
-            case "number" | "time":
-                return self.number(key)
+            case "percent" | "number" | "time":
+                return self.number(key, RANGES[runs.c[column.stored]])
             case "whole":
                 return self.whole(key, most=_MOST if column.wide else _MOST_32)
             case "flag":
                 return self.take(key, "true or false", null=null)
             case "text":
-                return self.take(key, "text", null=null)
+                return self.text(key, null=null)
             case _:
-                return finite(self.take(key, "a list", null=null))
+                return self.coefficients(key)
 
     def of_block(self, column: RunColumn) -> Any:
         """A block's value in the column; null where its coefficients are not finite."""
@@ -176,7 +220,7 @@ class _Reader:
     def once(self, key: str, value: Any, seen: set[Any]) -> None:
         """Raises BadResultError if the value of this key is among those seen before."""
         if value in seen:
-            raise self.problem(key, f"is {value!r:.80} a second time")
+            raise self.problem(key, f"is {_brief(value)} a second time")
         seen.add(value)
 
     def objects(self, key: str) -> list[_Reader]:
@@ -196,11 +240,11 @@ def check_result(run_id: str, attempt: int, result: Any) -> CheckedResult:
     if reader.whole("format") != FORMAT:
         raise reader.problem("format", f"is {result['format']}, and {FORMAT} is what is read here")
     if reader.text("run_id") != run_id:
-        raise reader.problem("run_id", f"is {result['run_id']!r}: it belongs to another run")
+        raise reader.problem("run_id", f"is {_brief(result['run_id'])}: it belongs to another run")
     if reader.whole("attempt") != attempt:
-        raise reader.problem("attempt", f"is {result['attempt']}, where {attempt} is expected")
+        raise reader.unexpected("attempt", result["attempt"], str(attempt))
     columns = {column.name: reader.column(column) for column in REPORTED}
-    provenance = reader.take("provenance", "an object")
+    provenance = reader.object("provenance")
     first_epoch = provenance.get("first_epoch")
     if first_epoch is not None:
         origin = _Reader(run_id, provenance, "provenance")
@@ -209,7 +253,7 @@ def check_result(run_id: str, attempt: int, result: Any) -> CheckedResult:
         columns=columns,
         rows={table: read(reader) for table, read in _ROWS.items()},
         evaluations=_evaluations(reader),
-        provenance=finite(provenance),
+        provenance=provenance,
         first_epoch=first_epoch,
     )
 
@@ -224,8 +268,7 @@ def _epochs(reader: _Reader) -> list[dict[str, Any]]:
     seen: set[int] = set()
     for item in reader.objects("epochs"):
         row: dict[str, Any] = {"run_id": reader.run_id, "epoch": item.whole("epoch", 1, _MOST_32)}
-        row |= {key: item.number(key) for key in _EPOCH_NUMBERS}
-        row |= {key: item.percent(key) for key in _EPOCH_PERCENT}
+        row |= {column.name: item.number_of(column) for column in _EPOCH_NUMBERS}
         item.once("epoch", row["epoch"], seen)
         rows.append(row)
     return rows
@@ -239,10 +282,10 @@ def _probes(reader: _Reader) -> list[dict[str, Any]]:
         # As they will be stored, so that two that become one there are seen here.
         row: dict[str, Any] = {key: storable(item.some_text(key)) for key in ("probe", "quantity")}
         row["epoch"] = item.whole("epoch", most=_MOST_32)
-        row["layer"] = storable(item.text("layer"))
+        row["layer"] = storable(str(item.text("layer")))
         if tuple(row.values()) in seen:
             what = "for {probe} {quantity} after epoch {epoch}".format_map(row)
-            raise item.problem("layer", f"is {row['layer']!r:.80} a second time {what}")
+            raise item.problem("layer", f"is {_brief(row['layer'])} a second time {what}")
         seen.add(tuple(row.values()))
         rows.append({"run_id": reader.run_id, **row, "value": item.finite_number("value")})
     return rows
@@ -271,22 +314,33 @@ def _evaluations(reader: _Reader) -> list[CheckedEvaluation]:
     checked = []
     seen: set[str] = set()
     for item in reader.objects("evaluations"):
-        evaluation_id = item.text("evaluation_id")
-        if len(evaluation_id) != 16:
-            raise item.problem("evaluation_id", f"is {evaluation_id!r}, not 16 hex digits")
+        evaluation_id = item.id("evaluation_id")
         item.once("evaluation_id", evaluation_id, seen)
         config = {
             "evaluation_id": evaluation_id,
             "name": item.text("name"),
             "kind": item.text("kind"),
-            "level": item.number("level"),
-            "config": finite(item.take("config", "an object")),
+            "level": item.number_of(evaluation_configs.c.level),
+            "config": item.object("config"),
         }
         measured = {
             "run_id": reader.run_id,
             "evaluation_id": evaluation_id,
-            "accuracy": item.percent("accuracy"),
-            "loss": item.number("loss"),
+            "accuracy": item.number_of(evaluations.c.accuracy),
+            "loss": item.number_of(evaluations.c.loss),
         }
         checked.append(CheckedEvaluation(config, measured))
     return checked
+
+
+def _brief(value: Any) -> str:
+    """The value for a message, whatever it is: short, and without its depths."""
+    try:
+        return _BRIEF.repr(value)
+    except ValueError:  # Python writes no number of more than some thousand digits
+        return "a number of very many digits"
+
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxlong = _BRIEF.maxother = 80
+_BRIEF.maxlevel = 3

@@ -19,6 +19,9 @@ EVALUATION_SHARE = 0.3
 """Cost of a test image relative to a training image: the forward pass without the backward one."""
 
 
+_SLOWEST = 1e-6
+"""Images a second. What is slower was never measured, and its time would be endless."""
+
 Kind = tuple[object, ...]
 """What runs have in common whose times are averaged together."""
 
@@ -46,14 +49,15 @@ class CostModel:
         timed: dict[Kind, list[tuple[RunConfig, float]]] = {}
         for sample in samples:
             elsewhere = device is not None and not (sample.device or device).startswith(device)
-            if elsewhere or not sample.images_per_second:
+            speed = sample.images_per_second or 0.0
+            if elsewhere or speed < _SLOWEST:
                 continue
             try:
                 config = RunConfig.model_validate(sample.config)
             except ValueError:
                 continue  # of another version, or of a plug-in that is not installed now
             for kind in _kinds(config):
-                timed.setdefault(kind, []).append((config, sample.images_per_second))
+                timed.setdefault(kind, []).append((config, speed))
         return cls(timed)
 
     @property

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_PLAIN_LINES = 5.0
 
+_FOREVER = 1e10  # 317 years
+
 
 class Progress:
     """Counts of one sweep as lines of text, for logs and pipes."""
@@ -177,6 +179,8 @@ def make_progress() -> Progress:
 
 def format_seconds(seconds: float) -> str:
     """Such as 0:07, 1:17 or 2:03:20."""
+    if not seconds < _FOREVER:
+        return "forever"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -10,13 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from matplotlib.ticker import MaxNLocator
 
-from results.figures.data import Selection, Undrawable
+from results.figures.data import Selection, Undrawable, check_fits
 from results.figures.drawing.labels import group_labels, scheme_note
 from results.figures.drawing.legend import stability_keys
 from results.figures.drawing.notes import left_out
 from results.figures.drawing.page import open_page, small_multiples, title_height
 from results.figures.drawing.style import COLUMN, GREY, PALE, SMALL, WIDE, look_of
 from results.figures.replicates import ReplicateGroup
+from results.schema.bounds import LONGEST_SCHEME
 
 _MOST_PANELS = 36
 #: Computed roots nearer than this are one repeated root: rounding parts a double root by 1e-8.
@@ -41,6 +42,7 @@ def collect(selection: Selection) -> Data:
         if group.alpha is None:
             without.add((group.model, group.scheme))
         else:
+            check_fits(len(group.alpha), LONGEST_SCHEME, "coefficients of a scheme")
             # Exactly one of two may be stable that are equal as floats.
             by_alpha.setdefault((group.zero_stable, *group.alpha), group)
     if not by_alpha:

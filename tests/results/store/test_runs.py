@@ -15,6 +15,7 @@ import databases
 from results.errors import BadResultError, DatabaseError, UnknownRunError, UnknownSweepError
 from results.queries.queries import Queries
 from results.run_columns import RUN_KEYS
+from results.schema import bounds
 from results.store.store import Store
 
 RUN = f"{1:016x}"
@@ -278,6 +279,13 @@ def test_a_diverged_run_is_stored_as_done(running, queries, make, plain):
         assert connection.exec_driver_sql("SELECT train_loss FROM runs").all() == [(None,)]
 
 
+def nested(levels: int) -> list:
+    value: list = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
 @pytest.mark.parametrize(
     ("place", "value", "said"),
     [
@@ -295,7 +303,28 @@ def test_a_diverged_run_is_stored_as_done(running, queries, make, plain):
         (["epochs", 1, "epoch"], 0, r"epochs\[1\].epoch is 0"),
         (["evaluations", 0, "accuracy"], -1, r"evaluations\[0\].accuracy is -1"),
         (["evaluations", 0, "evaluation_id"], "e", "not 16"),
+        (["evaluations", 0, "evaluation_id"], "e" * 15 + "\0", "not 16"),
+        (["evaluations", 0, "name"], "x" * 1001, r"name has 1,001 characters"),
+        (["evaluations", 0, "config"], {"a": nested(60)}, "more than 50 levels"),
         (["provenance", "first_epoch"], "1", "provenance.first_epoch"),
+        (["provenance", "note"], "x" * 2_000_000, "provenance holds more than 1,000,000"),
+        (["provenance", "note"], -(10**400), "provenance holds a number beyond"),
+        (["provenance", "note"], nested(5_000), "provenance has more than 50 levels"),
+        (["train_seconds"], 1e308, r"train_seconds is 1e\+308, where a number from 0 to 1e\+10"),
+        (["train_seconds"], -1.0, "train_seconds is -1.0, where a number from 0"),
+        (["images_per_second"], 1e300, "images_per_second is 1e"),
+        (["train_loss"], 10**400, "train_loss is 1000"),
+        (["generalization_gap"], 101, "generalization_gap is 101, where a number from -100 to 100"),
+        (["epochs", 0, "seconds"], 1e11, r"epochs\[0\].seconds is 1"),
+        (["learned_coefficients"], [1.0], r"learned_coefficients\[0\] is 1.0, where a list"),
+        (
+            ["learned_coefficients"],
+            [["x"]],
+            r"learned_coefficients\[0\]\[0\] is 'x', where a number",
+        ),
+        (["learned_coefficients"], [[0.1] * 101], r"learned_coefficients\[0\] has 101 items"),
+        (["learned_coefficients"], nested(5_000), r"learned_coefficients\[0\]\[0\] is \[\["),
+        (["weights_sha256"], "x" * 10_000, "weights_sha256 has 10,000 characters"),
     ],
 )
 def test_a_malformed_result_is_refused_and_writes_nothing(
@@ -344,7 +373,7 @@ NAN, INF = float("nan"), float("inf")
     [
         ("probes", 1, {"value": NAN}, r"probes\[1\]\.value is nan, where null"),
         ("probes", 0, {"value": INF}, r"probes\[0\]\.value is inf, where null"),
-        ("probes", 0, {"value": 10**400}, r"probes\[0\]\.value is inf, where null"),
+        ("probes", 0, {"value": 10**400}, r"probes\[0\]\.value is 10*\.\.\.0*, where a number"),
         ("probes", 0, {"value": "1"}, r"probes\[0\]\.value is '1', where a number or null"),
         ("probes", 0, {"value": True}, r"probes\[0\]\.value is True"),
         ("probes", 0, {"probe": ""}, r"probes\[0\]\.probe is empty"),
@@ -535,7 +564,11 @@ def test_looking_up_names_a_database_cannot_store_finds_nothing(store, queries, 
 
 
 PERCENT = st.none() | st.floats(0, 100)
-NUMBER = st.none() | st.floats()
+NOT_FINITE = st.sampled_from([float("inf"), float("-inf"), float("nan")])
+NUMBER = st.none() | st.floats(*bounds.NUMBER) | NOT_FINITE
+SECONDS = st.none() | st.floats(*bounds.SECONDS) | NOT_FINITE
+SPEED = st.none() | st.floats(*bounds.SPEED) | NOT_FINITE
+GAP = st.none() | st.floats(*bounds.GAP) | NOT_FINITE
 COUNT = st.integers(0, 2**62)
 EPOCH = st.integers(0, 2**31 - 1)
 
@@ -549,7 +582,7 @@ def results(draw):
             "train_accuracy": PERCENT,
             "test_loss": NUMBER,
             "test_accuracy": PERCENT,
-            "seconds": NUMBER,
+            "seconds": SECONDS,
         }
     )
     changes = draw(
@@ -560,11 +593,11 @@ def results(draw):
                 "best_test_accuracy": PERCENT,
                 "train_accuracy": PERCENT,
                 "best_epoch": st.none() | EPOCH,
-                "generalization_gap": NUMBER,
+                "generalization_gap": GAP,
                 "test_loss": NUMBER,
                 "train_loss": NUMBER,
-                "train_seconds": NUMBER,
-                "images_per_second": NUMBER,
+                "train_seconds": SECONDS,
+                "images_per_second": SPEED,
                 "diverged": st.booleans(),
                 "diverged_epoch": st.none() | EPOCH,
                 "learned_coefficients": st.none() | st.lists(st.lists(NUMBER, max_size=3)),

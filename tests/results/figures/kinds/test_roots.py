@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.patches import Circle
 
+from results.errors import FigureDataError
 from results.figures import draw, possible
 from results.figures.kinds.roots import characteristic_roots
 from trainers.methods import multistep
@@ -34,6 +35,13 @@ def test_axis_limits_include_the_unit_circle_and_every_root(networks):
     low, high = axes.get_xlim()
     assert low < -4.24
     assert high > 4.24
+
+
+def test_a_scheme_that_no_trainer_takes_is_refused_before_its_roots_are_sought(networks):
+    # Their matrix would have 298 GiB.
+    (row,) = networks.runs(90)
+    with pytest.raises(FigureDataError, match="200000 coefficients of a scheme are more than"):
+        draw("roots", [row | {"alpha": [1e-6] * 200_000}])
 
 
 def test_a_scheme_has_one_panel_for_all_its_networks(networks):
