@@ -1,4 +1,4 @@
-"""Values as the database keeps them: JSON without NaN, text on one line."""
+"""Values as the database keeps them: JSON without NaN."""
 
 from __future__ import annotations
 
@@ -70,8 +70,3 @@ def leaves(
         else:
             found[key] = item
     return found
-
-
-def one_line(text: str) -> str:
-    """`text` with all white space, line ends included, folded to single spaces."""
-    return " ".join(text.split())

@@ -7,11 +7,11 @@ the column is known: in `results.run_columns` for a run's own, below for the oth
 from __future__ import annotations
 
 import json
-import unicodedata
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
 from results.json_values import finite
+from results.plain_text import readable
 
 Unit = Literal["percent", "seconds", "images/s", "count"]
 Direction = Literal["higher", "lower"]
@@ -113,21 +113,3 @@ def spread_shown(mean: float | None, std: float | None, metric: Metric) -> str |
     if std is None or (std == 0 and metric.whole):
         return text
     return f"{text} ± {mean_shown(std, metric)}"
-
-
-def readable(text: str) -> str:
-    """`text` on one line, with escapes for characters that a reader would not see.
-
-    So a name from the database can neither break a table nor steer a terminal.
-    """
-    return visible(text if text.isprintable() and "  " not in text else " ".join(text.split()))
-
-
-def visible(text: str) -> str:
-    """`text` with escapes for control characters; tabs and line ends stay."""
-    if text.isprintable():
-        return text
-    return "".join(
-        ascii(c)[1:-1] if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" else c
-        for c in text
-    )

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from results.metrics import visible
+from results.plain_text import visible
 from results.schema.bounds import MOMENT
 
 

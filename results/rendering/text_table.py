@@ -9,7 +9,8 @@ from typing import Any
 from results.analysis.imported import imported_note
 from results.analysis.pivot import Pivot, PivotCell
 from results.analysis.reports import Report
-from results.metrics import Metric, counted, readable, shown, spread_shown
+from results.metrics import Metric, counted, shown, spread_shown
+from results.plain_text import readable
 from results.rendering.apart import shown_apart
 from results.rendering.tabular import Rows, Tabular, flat_records
 

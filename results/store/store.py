@@ -15,7 +15,8 @@ from sqlalchemy import Connection, select
 from results.database.base import Database, DatabaseClient
 from results.database.connect import connect
 from results.errors import UnknownRunError
-from results.json_values import one_line, storable
+from results.json_values import storable
+from results.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, one_line, shortened
 from results.records import (
     FAULTS,
     DatabaseIdentity,
@@ -293,7 +294,7 @@ class Store(DatabaseClient):
         """
         if outcome not in ("lost", "interrupted"):
             raise ValueError(f"outcome {outcome!r}: 'lost' or 'interrupted' is expected")
-        reason = None if error is None else one_line(error)
+        reason = None if error is None else _reason(error)
         return self._leave(run_id, attempt, {"state": outcome, "error": reason}, fault, provenance)
 
     def fail(
@@ -311,7 +312,9 @@ class Store(DatabaseClient):
         `fault` and `provenance` as in `release`. False if fenced off. Raises ValueError for an
         unknown fault.
         """
-        reason = one_line(error) or "no reason was given"
+        reason = _reason(error) or "no reason was given"
+        if traceback is not None:
+            traceback = shortened(traceback, LONGEST_TRACEBACK)
         end = {"state": "failed", "error": reason, "traceback": traceback}
         return self._leave(run_id, attempt, end, fault, provenance)
 
@@ -485,3 +488,8 @@ class Store(DatabaseClient):
         UnknownSweepError.
         """
         return self._database.read(lambda c: pending_runs(c, sweeps.find_sweep(c, sweep)))
+
+
+def _reason(error: str) -> str:
+    """The error in one line, of which there is enough."""
+    return shortened(one_line(shortened(error, LONGEST_TRACEBACK)), LONGEST_ERROR)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ValidationError
 
 from sweep_plugins import PluginError, UnknownNameError
+from sweeper.executors.failure_text import described, said_by, traceback_of
 from trainers.config.job import EpochMetrics
 from trainers.errors import CheckpointError, DatasetMissingError, StorageError, TrainingStopped
 from trainers.run import evaluate_stored, run
@@ -79,7 +79,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Raised:
-    """The trainer raised; the worker is still running."""
+    """The trainer raised, whatever it was; the worker is still running."""
 
     node: ClassVar[str] = ""
     task: Task
@@ -156,10 +156,15 @@ class Heartbeat:
         self.stop_if_asked()
         self.note = sentence
 
+    @property
+    def is_asked_to_stop(self) -> bool:
+        """Whether the task should stop at its next epoch."""
+        return self.stop or self._stop_asked()
+
     def stop_if_asked(self) -> None:
         """Beats; raises TrainingStopped if asked to stop."""
         self.beat()
-        if self.stop or self._stop_asked():
+        if self.is_asked_to_stop:
             raise TrainingStopped
 
 
@@ -175,28 +180,47 @@ def attempt_folders(run: Folder) -> list[Folder]:
 
 
 def execute(task: Task, heartbeat: Heartbeat) -> Finished | Raised | MachineFault | Stopped:
-    """Do the task; raises nothing but what ends the process."""
+    """Do the task.
+
+    Raises KeyboardInterrupt if the task was asked to stop and Control-C came again. Whatever else
+    a trainer raises is an outcome: SystemExit ends no worker, and no driver that trains inline.
+    """
     started = time.perf_counter()
     try:
         result = _execute(task, heartbeat)
         return Finished(task, result, time.perf_counter() - started)
-    except TrainingStopped:
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and heartbeat.is_asked_to_stop:
+            raise
+        return _failure(task, error, heartbeat)
+
+
+def _failure(
+    task: Task, error: BaseException, heartbeat: Heartbeat
+) -> Raised | MachineFault | Stopped:
+    """The outcome of a task that raised this."""
+    if isinstance(error, TrainingStopped) and heartbeat.is_asked_to_stop:
         return Stopped(task)
-    except DatasetMissingError as error:
-        return MachineFault(task, str(error), "dataset_missing")
-    except StorageError as error:
-        return MachineFault(task, str(error), "storage")
-    except Exception as error:
-        if missing := _missing_plugin(error):
-            return MachineFault(task, missing, "plugin_missing")
-        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        kind: Literal["trainer_error", "out_of_memory"] = (
-            "out_of_memory" if is_out_of_memory(error) else "trainer_error"
-        )
-        return Raised(task, text, traceback.format_exc(), kind, socket.gethostname())
+    if isinstance(error, DatasetMissingError):
+        return MachineFault(task, said_by(error), "dataset_missing")
+    if isinstance(error, StorageError):
+        return MachineFault(task, said_by(error), "storage")
+    if missing := _missing_plugin(error):
+        return MachineFault(task, missing, "plugin_missing")
+    kind: Literal["trainer_error", "out_of_memory"] = (
+        "out_of_memory" if _is_out_of_memory(error) else "trainer_error"
+    )
+    return Raised(task, described(error), traceback_of(error), kind, socket.gethostname())
 
 
-def _missing_plugin(error: Exception) -> str | None:
+def _is_out_of_memory(error: BaseException) -> bool:
+    try:
+        return is_out_of_memory(error)
+    except BaseException:  # it reads the text of the error, which is a trainer's, and may raise
+        return False
+
+
+def _missing_plugin(error: BaseException) -> str | None:
     """What this machine lacks, if the error is about a name, all of which the driver knew."""
     causes: list[object] = [error]
     if isinstance(error, ValidationError):
@@ -204,8 +228,8 @@ def _missing_plugin(error: Exception) -> str | None:
     for cause in causes:
         if isinstance(cause, (UnknownNameError, PluginError)):
             return (
-                f"{cause}; on {socket.gethostname()}, where a run was to train: install the same"
-                " plug-ins on every machine"
+                f"{said_by(cause)}; on {socket.gethostname()}, where a run was to train: install"
+                " the same plug-ins on every machine"
             )
     return None
 

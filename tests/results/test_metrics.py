@@ -11,11 +11,10 @@ from results.metrics import (
     mean_shown,
     metric_of_config,
     metric_of_evaluation,
-    readable,
     shown,
     spread_shown,
-    visible,
 )
+from results.plain_text import readable, visible
 from results.run_columns import COLUMN
 
 LR = metric_of_config("training.optimizer.lr")

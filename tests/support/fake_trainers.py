@@ -12,7 +12,7 @@ import sys
 import time
 
 from trainers.config.job import EpochMetrics, TrainingJob, TrainingResult
-from trainers.errors import StorageFullError, StorageUnreachableError
+from trainers.errors import StorageFullError, StorageUnreachableError, TrainingStopped
 
 EPOCH_SECONDS = 0.05
 """The pace of `paced`, slow enough to be watched. Processes that nobody watches set it to 0."""
@@ -76,6 +76,37 @@ def raises_until_mended(job: TrainingJob) -> TrainingResult:
     if not (job.data_dir / "repaired").exists():
         raise RuntimeError("not repaired yet")
     return quick(job)
+
+
+class SilentError(Exception):
+    """Its text cannot be had."""
+
+    def __str__(self) -> str:
+        raise SystemExit("no text")
+
+
+class EndlessError(Exception):
+    """Its text has 14 MB."""
+
+    def __str__(self) -> str:
+        return "begin " + "\x1b[31m! " * 2_000_000 + " end"
+
+
+def raises(job: TrainingJob) -> TrainingResult:
+    """Raises, for the seeds in order, what is no ordinary error."""
+    cause = RuntimeError("its own cause")
+    cause.__cause__ = cause
+    raise (
+        SystemExit(0),
+        SystemExit("exit code 1"),
+        KeyboardInterrupt(),
+        GeneratorExit(),
+        SilentError(),
+        EndlessError(),
+        cause,
+        TrainingStopped(),
+        type("Class\x1b[2J", (BaseException,), {})("of no kind"),
+    )[job.config.seed]
 
 
 def dies(job: TrainingJob) -> TrainingResult:

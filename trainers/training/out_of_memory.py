@@ -21,11 +21,13 @@ def is_out_of_memory(error: BaseException) -> bool:
 
     An error that was raised from one of those counts too.
     """
-    seen: BaseException | None = error
-    while seen is not None:
-        if _says_so(seen):
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:  # one may be its own cause
+        if _says_so(cause):
             return True
-        seen = seen.__cause__
+        seen.add(id(cause))
+        cause = cause.__cause__
     return False
 
 

@@ -27,6 +27,7 @@ from sweeper.executors.worker import (
     Raised,
     Stopped,
     Task,
+    execute,
 )
 from sweeper.spec.spec import Resources
 from trainers.config.run import RunConfig
@@ -149,6 +150,43 @@ def test_an_exception_in_a_task_is_returned_as_an_outcome(
     assert "fake_trainers.py" in outcome.traceback
     assert outcome.kind == "trainer_error"
     assert outcome.host == socket.gethostname()
+
+
+@pytest.mark.parametrize(
+    ("seed", "reason"),
+    [
+        (0, "SystemExit: 0"),
+        (1, "SystemExit: exit code 1"),
+        (2, "KeyboardInterrupt"),
+        (3, "GeneratorExit"),
+        (4, "SilentError: (its text could not be made: SystemExit)"),
+        (5, "EndlessError: begin "),
+        (6, "RuntimeError: its own cause"),
+        (7, "TrainingStopped"),
+        (8, "Class\x1b[2J: of no kind"),
+    ],
+)
+def test_whatever_a_trainer_raises_is_an_outcome_with_its_traceback(
+    executor: Executor, tmp_path: Path, seed: int, reason: str
+) -> None:
+    submit(executor, make_task(tmp_path, "raises", seed=seed))
+    (outcome,) = wait_for(executor, 1)
+    assert isinstance(outcome, Raised)
+    assert outcome.kind == "trainer_error"
+    assert outcome.reason.startswith(reason)
+    assert len(outcome.reason) < 2_200
+    assert 'fake_trainers.py", line' in outcome.traceback
+    assert len(outcome.traceback) < 101_000
+    if seed == 5:
+        assert outcome.reason.endswith(" end")
+        assert "[... 13,998,678 characters ...]" in outcome.reason
+
+
+def test_control_c_in_an_inline_task_that_was_asked_to_stop_is_none_of_its_errors(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        execute(make_task(tmp_path, "raises", seed=2), Heartbeat(lambda: True))
 
 
 def test_a_missing_dataset_is_a_machine_fault(executor: Executor, tmp_path: Path) -> None:

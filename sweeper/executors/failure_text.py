@@ -1,0 +1,35 @@
+"""What an exception says, whatever its class does, and however much it says."""
+
+from __future__ import annotations
+
+import traceback
+
+from results.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, shortened
+
+
+def described(error: BaseException) -> str:
+    """Such as "ValueError: no such layer"; the bare name of one that says nothing."""
+    said = said_by(error)
+    return f"{_class_of(error)}: {said}" if said else _class_of(error)
+
+
+def said_by(error: BaseException) -> str:
+    """The text of the exception."""
+    try:
+        return shortened(str(error), LONGEST_ERROR)
+    except BaseException as another:  # it is the trainer's class, and may do anything
+        return f"(its text could not be made: {_class_of(another)})"
+
+
+def traceback_of(error: BaseException) -> str:
+    """The traceback as Python prints it, with the exceptions that led to this one."""
+    try:
+        lines = traceback.TracebackException.from_exception(error, compact=True).format()
+        text = "".join(shortened(line, LONGEST_TRACEBACK // 10) for line in lines)
+    except BaseException:  # a class of the trainer's, again: where it was raised is known still
+        text = "".join(traceback.format_tb(error.__traceback__)) + described(error)
+    return shortened(text, LONGEST_TRACEBACK)
+
+
+def _class_of(error: BaseException) -> str:
+    return shortened(str(type.__getattribute__(type(error), "__name__")), LONGEST_ERROR // 10)
