@@ -5,7 +5,27 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any
+
+DEEPEST = 50
+"""Levels of lists and objects inside one another in JSON from elsewhere: what walks through it
+calls itself once for each."""
+
+
+def is_too_deep(value: Any, deepest: int = DEEPEST) -> bool:
+    """Whether it has more levels of lists and objects inside one another."""
+    level = [value]
+    for _ in range(deepest + 1):
+        inside = (v.values() if isinstance(v, dict) else v for v in level if _holds_values(v))
+        level = list(chain.from_iterable(inside))
+        if not level:
+            return False
+    return True
+
+
+def _holds_values(value: Any) -> bool:
+    return isinstance(value, dict | list | tuple)
 
 
 def finite(value: Any) -> Any:

@@ -4,7 +4,9 @@ TrainerError
 ├── ConfigError            a config is wrong at a key that the error names
 ├── DatasetMissingError    the files of a dataset are not found
 ├── CheckpointError        stored weights are missing or damaged
+├── ResultError            what a trainer returned or a worker stored is no result
 └── StorageError           storage that cannot be used
+    ├── UnfitFileError             something else is where a file should be
     ├── StorageFullError           it has no space left
     └── StorageUnreachableError    it cannot be reached, or failed
 
@@ -43,8 +45,16 @@ class CheckpointError(TrainerError):
     """Stored weights are missing, damaged, or belong to another run."""
 
 
+class ResultError(TrainerError):
+    """A result that is none: it cannot be written as JSON, or was stored as something else."""
+
+
 class StorageError(TrainerError):
     """Storage that cannot be used; the message names it and the reason."""
+
+
+class UnfitFileError(StorageError):
+    """A folder, pipe or device is where a file should be, or a file that is too large."""
 
 
 class StorageFullError(StorageError):

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -22,13 +22,16 @@ from trainers.config.evaluations import parse_evaluation
 from trainers.config.job import EpochMetrics, TrainingJob, TrainingResult
 from trainers.config.run import RunConfig
 from trainers.config.trainers import TRAINERS
-from trainers.errors import TrainerError
+from trainers.errors import ResultError, TrainerError, UnfitFileError
 from trainers.storage import Folder, open_folder
 from trainers.streams import working
 from trainers.training.malloc import keep_freed_memory
 
 RESULT_FILE = "result.json"
 RESULT_FORMAT = 1
+
+LARGEST_RESULT = 2**28
+"""Bytes of JSON. Of a run's values of probes it has room for a million."""
 
 _DIGEST_LINE = re.compile(rb'\{\n "sha256": "([0-9a-f]{64})",\n')
 
@@ -97,6 +100,7 @@ def run(
         DatasetMissingError: the dataset is not on this machine.
         StorageError: a folder is full or cannot be reached.
         TrainingStopped: on_epoch raised it; the next attempt goes on from there.
+        ResultError: what the trainer returned cannot be stored.
     """
     from trainers.training.checkpoint import Checkpoints
 
@@ -113,6 +117,11 @@ def run(
         heartbeat=heartbeat,
     )
     trained = _trainer(job.config.trainer, module_folder)(job)
+    if not isinstance(trained, Mapping):
+        raise ResultError(
+            f"trainer {job.config.trainer!r} returned {type(trained).__name__}, where a"
+            " TrainingResult is expected, which is a dict"
+        )
     result: dict[str, Any] = {
         "format": RESULT_FORMAT,
         "run_id": job.config.run_id,
@@ -126,10 +135,11 @@ def run(
         },
     }
     result.pop("first_epoch", None)
-    if folder is not None:
-        store_result(folder, result)
-        Checkpoints(job.config.run_id, folder).discard()
-    return result
+    if folder is None:
+        return dict(json.loads(_as_json(result)))
+    stored = store_result(folder, result)
+    Checkpoints(job.config.run_id, folder).discard()
+    return stored
 
 
 def evaluate_stored(
@@ -166,39 +176,60 @@ def evaluate_stored(
         heartbeat=heartbeat,
     )
     weights = load_weights(folders, job.config.run_id, weights_sha256)
-    return [dict(result) for result in evaluate_weights(job, weights)]
+    measured = [dict(result) for result in evaluate_weights(job, weights)]
+    return list(json.loads(_as_json(measured)))
 
 
-def store_result(folder: Folder, result: dict[str, Any]) -> None:
-    """Write result.json; raises ValueError for numbers that JSON cannot hold.
+def _as_json(result: Any) -> str:
+    """Raises ResultError for what no JSON, or too large a one, can hold."""
+    try:
+        text = json.dumps(result, allow_nan=False, indent=1)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ResultError(f"the result cannot be stored as JSON: {error}") from error
+    if len(text) > LARGEST_RESULT:  # it is ASCII
+        raise ResultError(
+            f"the result has {len(text):,} bytes as JSON, where at most {LARGEST_RESULT:,} are read"
+        )
+    return text
+
+
+def store_result(folder: Folder, result: dict[str, Any]) -> dict[str, Any]:
+    """Write result.json; what is read of it. Raises ResultError for what it cannot hold.
 
     Its first key is the SHA-256 of all bytes after that line: one file, so that there is no moment
     at which the result is there and its digest is not.
     """
-    text = json.dumps(result, allow_nan=False, indent=1)
+    text = _as_json(result)
     rest = text.removeprefix("{\n").encode()
     digest = hashlib.sha256(rest).hexdigest()
     folder.write(RESULT_FILE, f'{{\n "sha256": "{digest}",\n'.encode() + rest)
+    return dict(json.loads(text))
 
 
 def read_result(folder: Folder, run_id: str) -> dict[str, Any] | None:
-    """The result that an attempt stored in `folder`, or None if there is no valid one of that run.
+    """The result that an attempt stored in `folder`, or None if there is no whole one of that run.
 
     Raises:
         StorageUnreachableError: whether there is one cannot be known now.
+        ResultError: it is whole, as its digest says, and no JSON that can be read; or something
+            else is in its place.
     """
     try:
-        content = folder.read(RESULT_FILE)
+        content = folder.read(RESULT_FILE, LARGEST_RESULT + 1_000)
     except FileNotFoundError:
         return None
+    except UnfitFileError as error:
+        raise ResultError(str(error)) from error
     line = _DIGEST_LINE.match(content)
     if line is None or hashlib.sha256(content[line.end() :]).hexdigest() != line[1].decode():
         return None
-    result: dict[str, Any] = json.loads(content)
+    try:
+        result: dict[str, Any] = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ResultError(f"{folder.location}/{RESULT_FILE} is no JSON: {error}") from error
     del result["sha256"]
-    if result.get("format") != RESULT_FORMAT or result.get("run_id") != run_id:
-        return None
-    return result
+    theirs = (result.get("format", RESULT_FORMAT), result.get("run_id", run_id))
+    return result if theirs == (RESULT_FORMAT, run_id) else None
 
 
 def _trainer(name: str, module_folder: Path | None) -> Callable[[TrainingJob], TrainingResult]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Float, case
 
+from results.json_values import DEEPEST, is_too_deep
 from results.run_columns import COLUMN
 from results.schema.tables import metadata
 
@@ -51,9 +52,6 @@ LONGEST_ERROR = 2_000
 """Characters of an error in one line."""
 LONGEST_TRACEBACK = 100_000
 
-DEEPEST = 50
-"""Levels of lists and objects inside one another in JSON that may hold anything: functions that
-walk through it call themselves once for each."""
 MOST_IN_JSON = 1_000_000
 """Characters of texts, plus values, in such JSON."""
 
@@ -103,24 +101,22 @@ def problem_inside(value: Any) -> str | None:
 
     Numbers that are not finite are none of this; they are stored as null.
     """
+    if is_too_deep(value):
+        return f"has more than {DEEPEST} levels of lists and objects inside one another"
     left = MOST_IN_JSON
-    level = [value]
-    for _ in range(DEEPEST + 1):
-        below: list[Any] = []
-        for item in level:
-            left -= 1
-            if isinstance(item, str):
-                left -= len(item)
-            elif isinstance(item, dict):
-                left -= sum(map(len, item))
-                below += item.values()
-            elif isinstance(item, list | tuple):
-                below += item
-            elif isinstance(item, int | float) and abs(item) > NUMBER.high and item - item == 0:
-                return f"holds a number beyond {NUMBER.high:g}"
-        if left < 0 or len(below) > left:
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        left -= 1
+        if isinstance(item, str):
+            left -= len(item)
+        elif isinstance(item, dict):
+            left -= sum(map(len, item))
+            waiting += item.values()
+        elif isinstance(item, list | tuple):
+            waiting += item
+        elif isinstance(item, int | float) and abs(item) > NUMBER.high and item - item == 0:
+            return f"holds a number beyond {NUMBER.high:g}"
+        if left < len(waiting):
             return f"holds more than {MOST_IN_JSON:,} values and characters"
-        if not below:
-            return None
-        level = below
-    return f"has more than {DEEPEST} levels inside one another"
+    return None

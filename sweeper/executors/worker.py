@@ -11,10 +11,17 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ValidationError
 
+from results.json_values import DEEPEST, is_too_deep
 from sweep_plugins import PluginError, UnknownNameError
 from sweeper.executors.failure_text import described, said_by, traceback_of
 from trainers.config.job import EpochMetrics
-from trainers.errors import CheckpointError, DatasetMissingError, StorageError, TrainingStopped
+from trainers.errors import (
+    CheckpointError,
+    DatasetMissingError,
+    ResultError,
+    StorageError,
+    TrainingStopped,
+)
 from trainers.run import evaluate_stored, run
 from trainers.storage import Folder, open_folder
 from trainers.training.out_of_memory import is_out_of_memory
@@ -25,6 +32,10 @@ SENTINELS = "drivers"
 A sentinel is a file whose name, unlike any other, is its content. A worker that does not find it
 there sees another folder under the same name as the driver.
 """
+
+
+# Of what it holds, the deepest are the evaluations' configs, which have levels of their own.
+_DEEPEST_RESULT = DEEPEST + 3
 
 
 @dataclass(frozen=True)
@@ -188,6 +199,11 @@ def execute(task: Task, heartbeat: Heartbeat) -> Finished | Raised | MachineFaul
     started = time.perf_counter()
     try:
         result = _execute(task, heartbeat)
+        if is_too_deep(result, _DEEPEST_RESULT):
+            # Neither could it be sent to the driver, nor would that read it.
+            raise ResultError(
+                f"the result has more than {_DEEPEST_RESULT} levels of lists and objects"
+            )
         return Finished(task, result, time.perf_counter() - started)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) and heartbeat.is_asked_to_stop:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from results.errors import BadResultError
 from results.records import PendingRun
@@ -28,7 +27,7 @@ from sweeper.scheduling.progress import Progress, run_label
 from sweeper.scheduling.run_storage import RunStorage
 from sweeper.scheduling.summary import Summary
 from sweeper.spec.fault_policies import Fault, FaultPolicies
-from trainers.errors import StorageError
+from trainers.errors import ResultError, StorageError
 
 _DESCRIPTIONS: dict[Fault, str] = {
     "out_of_memory": "out of memory",
@@ -69,18 +68,16 @@ class Outcomes:
                 trained.append((task.run_id, task.attempt, outcome.result))
             else:
                 self.claims.forget(task.run_id)
-                self.store.add_evaluations(task.run_id, outcome.result)
-                self.summary.evaluated += 1
-                self.progress.finished(run_label(run), None)
-        if not trained:
-            return
-        try:
-            committed = self.store.commit_all(trained)
-        except BadResultError as error:
-            self._fail(*self.claims.forget(error.run_id), str(error), "trainer_error")
-            # Those that were evaluated are stored, and this one is forgotten.
-            self.commit_results(finished)
-            return
+                self._add_evaluations(run, task, outcome.result)
+        committed: set[str] = set()
+        while trained:
+            try:
+                committed = self.store.commit_all(trained)
+                break
+            except BadResultError as error:
+                bad = error
+            self._fail(*self.claims.forget(bad.run_id), str(bad), "trainer_error")
+            trained = [result for result in trained if result[0] != bad.run_id]
         for run_id, attempt, result in trained:
             run, _ = self.claims.forget(run_id)
             if run_id not in committed:
@@ -89,6 +86,15 @@ class Outcomes:
             self.summary.trained += 1
             self.progress.finished(run_label(run), result["test_accuracy"])
             self.storage.tidy(run_id, attempt)
+
+    def _add_evaluations(self, run: PendingRun, task: Task, measured: Any) -> None:
+        try:
+            self.store.add_evaluations(task.run_id, measured)
+        except BadResultError as error:
+            self._fail(run, task, str(error), "trainer_error")
+            return
+        self.summary.evaluated += 1
+        self.progress.finished(run_label(run), None)
 
     def settle(self, outcome: Outcome, executor: Executor) -> None:
         """Store an outcome that is no result.
@@ -135,9 +141,12 @@ class Outcomes:
     ) -> None:
         """Try a run again, or fail it, as the policy for this kind of fault says."""
         fault, error = ended.kind, ended.reason
-        if task.attempt is not None and self._adopt(task.run_id, task.attempt):
-            self.progress.finished(run_label(run), None)
-            return
+        if task.attempt is not None:
+            by_result = self._adopt(task.run_id, task.attempt, label=run_label(run))
+            if by_result == "done":
+                self.progress.finished(run_label(run), None)
+            if by_result is not None:
+                return
         times = self.backlog.met(run, fault, ended.node)
         if fault != "trainer_error":
             error = f"{_DESCRIPTIONS[fault]}{'' if times == 1 else f' {times} times'}: {error}"
@@ -189,18 +198,26 @@ class Outcomes:
         self.store.release(task.run_id, task.attempt, outcome, reason, fault=fault)
         return True
 
-    def _adopt(self, run_id: str, attempt: int, storage: str | None = None) -> bool:
-        """Commit the result of an interrupted attempt, if it has one; whether it had.
+    def _adopt(
+        self, run_id: str, attempt: int, storage: str | None = None, label: str | None = None
+    ) -> Literal["done", "failed"] | None:
+        """End an interrupted attempt by the result that it has stored, if it has one.
 
         The result file is the worker's last write, and is valid whether or not the driver was
-        there to receive the outcome.
+        there to receive the outcome. If it is whole, and no result, its run has failed.
         """
-        result = self.storage.result(run_id, attempt, storage)
-        if result is None:
-            return False
-        with suppress(BadResultError):
-            if self.store.commit(run_id, attempt, result):
-                self.storage.tidy(run_id, attempt)
-                self.summary.adopted += 1
-                return True
-        return False
+        try:
+            result = self.storage.result(run_id, attempt, storage)
+            if result is None or not self.store.commit(run_id, attempt, result):
+                return None
+        except (BadResultError, ResultError) as error:
+            reason = str(error)
+        else:
+            self.storage.tidy(run_id, attempt)
+            self.summary.adopted += 1
+            return "done"
+        if not self.store.fail(run_id, attempt, reason, None, fault="trainer_error"):
+            return None
+        self.summary.failed += 1
+        self.progress.failed(label or f"run {run_id}", run_id, reason)
+        return "failed"

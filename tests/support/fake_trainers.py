@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from typing import Any
 
 from trainers.config.job import EpochMetrics, TrainingJob, TrainingResult
 from trainers.errors import StorageFullError, StorageUnreachableError, TrainingStopped
@@ -127,6 +128,34 @@ def loses_its_dataset(job: TrainingJob) -> TrainingResult:
     from trainers.errors import DatasetMissingError
 
     raise DatasetMissingError("the data are not here; put them there")
+
+
+def _nested(levels: int) -> Any:
+    value: Any = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def returns(job: TrainingJob) -> Any:
+    """Returns, for the seeds in order, what is no result."""
+    changes: tuple[Any, ...] = (
+        {"parameters": 10**400},
+        {"train_seconds": 10**5_000},
+        {"learned_coefficients": _nested(900)},
+        {"epochs": _nested(100_000)},
+        {"test_loss": float("nan")},
+        {"weights_sha256": "\udc80\0" * 1_000},
+        {"evaluations": [{"config": {"a": {1, 2}}}]},
+        {b"bytes": 1},
+        {"run_id": "of another"},
+        {"train_seconds": 1e308},
+    )
+    if job.config.seed == len(changes):
+        return "nothing of the kind"
+    if job.config.seed > len(changes):
+        return quick(job)
+    return {**quick(job), **changes[job.config.seed]}
 
 
 def stores_nonsense(job: TrainingJob) -> TrainingResult:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import pickletools
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sweep_plugins import UnknownNameError
 from trainers.config.job import TrainingJob, TrainingResult
-from trainers.errors import CheckpointError
+from trainers.errors import CheckpointError, ResultError
 from trainers.run import _git_commit, evaluate_stored, main, read_result, run, store_result
 from trainers.storage import open_folder
 
@@ -127,8 +131,39 @@ def test_a_missing_or_outdated_stored_result_is_ignored(tmp_path: Path) -> None:
     assert read_result(folder, "a") is None
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inside: st.lists(inside) | st.dictionaries(st.text(), inside),
+    max_leaves=10,
+)
+RUN = "0123456789abcdef"
+RESTS = (
+    st.binary(max_size=80)
+    | st.text(max_size=80).map(lambda text: text.encode(errors="replace"))
+    | st.dictionaries(st.text(), JSON, min_size=1).map(
+        lambda found: json.dumps({"run_id": RUN} | found, indent=1)[2:].encode()
+    )
+)
+
+
+@settings(max_examples=200)
+@given(rest=RESTS, is_whole=st.booleans())
+def test_any_bytes_of_a_stored_result_are_one_or_none_or_an_error(
+    rest: bytes, is_whole: bool
+) -> None:
+    digest = hashlib.sha256(rest if is_whole else rest + b" ").hexdigest()
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "result.json").write_bytes(f'{{\n "sha256": "{digest}",\n'.encode() + rest)
+        try:
+            found = read_result(open_folder(folder), RUN)
+        except ResultError:
+            assert is_whole
+            return
+    assert found is None or (is_whole and found.get("run_id", RUN) == RUN)
+
+
 def test_a_number_that_json_cannot_hold_is_never_stored(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="not JSON compliant"):
+    with pytest.raises(ResultError, match="not JSON compliant"):
         store_result(open_folder(tmp_path), {"loss": float("nan")})
     assert list(tmp_path.iterdir()) == []
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from trainers.errors import TrainerError
 from trainers.storage.atomic_write import write_atomically
+from trainers.storage.regular_file import open_regular
 
 if TYPE_CHECKING:
     from trainers.methods.scheme_config import SchemeConfig
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _FORMAT = 1
 _MOST_KEPT = 10_000
+_LARGEST_FILE = 2**26
 
 _PACKAGE = Path(__file__).parents[1]
 _OURS = (_PACKAGE / "models", _PACKAGE / "methods")
@@ -71,7 +73,8 @@ def write_counts(path: Path) -> None:
 
 def _read(path: Path) -> dict[str, NetworkCounts]:
     try:
-        stored = json.loads(path.read_bytes())
+        with open_regular(path, _LARGEST_FILE) as file:
+            stored = json.loads(file.read())
         if stored["format"] != _FORMAT:
             return {}
         return {

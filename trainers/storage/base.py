@@ -15,6 +15,7 @@ class Folder(ABC):
 
     Names are made of letters, digits, dots, hyphens and underscores, so that none of them leads
     out of the folder; any other is a ValueError. Every method raises:
+        StorageError: something in the place of the folder is none, or cannot do it.
         StorageFullError: there is no space left.
         StorageUnreachableError: the storage cannot be reached, or failed.
 
@@ -29,13 +30,18 @@ class Folder(ABC):
         """Store a file, in place of an older one; when this returns, it survives a power cut."""
 
     @abstractmethod
-    def read(self, name: str) -> bytes:
-        """The content of a file. Raises FileNotFoundError if it is not there."""
+    def read(self, name: str, most: int | None = None) -> bytes:
+        """The content of a file.
+
+        Raises FileNotFoundError if it is not there, UnfitFileError if something else is, or if it
+        has more than `most` bytes.
+        """
 
     @abstractmethod
     def names(self) -> list[str]:
         """The files and folders directly in it, sorted; none if it does not exist.
 
+        Those whose names are none of a Folder's are left out: something else has made them.
         A write that was killed midway may have left a file whose name begins with a dot.
         """
 
@@ -55,8 +61,13 @@ class Folder(ABC):
         return f"{type(self).__name__}({self.location!r})"
 
 
+def is_name(name: str) -> bool:
+    """Whether a Folder accepts it as the name of a file or folder."""
+    return _NAME.fullmatch(name) is not None and name not in (".", "..")
+
+
 def checked(name: str) -> str:
     """The name, if it is one that a Folder accepts."""
-    if not _NAME.fullmatch(name) or name in (".", ".."):
+    if not is_name(name):
         raise ValueError(f"{name!r} is no name of a file or folder here")
     return name

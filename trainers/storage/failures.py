@@ -8,6 +8,10 @@ import re
 from trainers.errors import StorageError, StorageFullError, StorageUnreachableError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+# Something else is where a file or a folder should be, which waiting does not change.
+_OTHER_KIND = frozenset(
+    {errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.ENODEV}
+)
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")
 
 
@@ -23,6 +27,8 @@ def storage_error(what: str, error: Exception) -> StorageError:
         return StorageError(f"{reason} (this kind of storage cannot do it)")
     if isinstance(error, OSError) and error.errno in _FULL:
         return StorageFullError(f"{reason}; free some space and continue")
+    if isinstance(error, OSError) and error.errno in _OTHER_KIND:
+        return StorageError(f"{reason}; move away what is there")
     return StorageUnreachableError(reason)
 
 

@@ -12,8 +12,9 @@ from urllib.parse import quote
 from typing_extensions import override
 
 from trainers.storage.atomic_write import write_atomically
-from trainers.storage.base import Folder, checked
+from trainers.storage.base import Folder, checked, is_name
 from trainers.storage.failures import storage_error
+from trainers.storage.regular_file import open_regular
 
 
 class LocalFolder(Folder):
@@ -30,15 +31,18 @@ class LocalFolder(Folder):
             write_atomically(path, content)
 
     @override
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, most: int | None = None) -> bytes:
         path = self._path / checked(name)
-        with _asking(f"{path} cannot be read", FileNotFoundError):
-            return path.read_bytes()
+        with (
+            _asking(f"{path} cannot be read", FileNotFoundError),
+            open_regular(path, most) as file,
+        ):
+            return file.read()
 
     @override
     def names(self) -> list[str]:
         with _asking(f"{self._path} cannot be listed"), suppress(FileNotFoundError):
-            return sorted(os.listdir(self._path))
+            return sorted(filter(is_name, os.listdir(self._path)))
         return []
 
     @override

@@ -11,7 +11,8 @@ from typing import Any
 
 from typing_extensions import override
 
-from trainers.storage.base import Folder, checked
+from trainers.errors import UnfitFileError
+from trainers.storage.base import Folder, checked, is_name
 from trainers.storage.failures import storage_error
 
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"})
@@ -85,10 +86,12 @@ class RemoteFolder(Folder):
                 raise
 
     @override
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, most: int | None = None) -> bytes:
         where = _join(self.location, checked(name))
         with self._asking(f"{where} cannot be read") as files:
             try:
+                if most is not None and (size := files.size(_join(self._path, name)) or 0) > most:
+                    raise UnfitFileError(f"{where} is too large: it has {size:,} bytes")
                 content: bytes = files.cat_file(_join(self._path, name))
                 return content
             except FileNotFoundError as error:
@@ -98,7 +101,7 @@ class RemoteFolder(Folder):
     @override
     def names(self) -> list[str]:
         with self._asking(f"{self.location} cannot be listed") as files:
-            return self._names(files)
+            return [name for name in self._names(files) if is_name(name)]
 
     @override
     def remove(self, name: str) -> None:
@@ -143,6 +146,8 @@ class RemoteFolder(Folder):
     def _asking(self, failure: str) -> Iterator[Any]:
         try:
             yield self._connection.file_system()
+        except UnfitFileError:
+            raise
         except Exception as error:
             # Each file system raises errors of its own, and few of them are OSErrors.
             self._connection.forget()

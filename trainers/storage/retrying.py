@@ -41,8 +41,8 @@ class RetryingFolder(Folder):
         self._retry(lambda: self._folder.write(name, content))
 
     @override
-    def read(self, name: str) -> bytes:
-        return self._retry(lambda: self._folder.read(name))
+    def read(self, name: str, most: int | None = None) -> bytes:
+        return self._retry(lambda: self._folder.read(name, most))
 
     @override
     def names(self) -> list[str]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from trainers.errors import CheckpointError, StorageUnreachableError
+from trainers.errors import CheckpointError, StorageUnreachableError, UnfitFileError
 from trainers.storage import Folder
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def _load(folder: Folder, name: str) -> dict[str, Any]:
     try:
         data = folder.read(name)
         expected = folder.read(_digest_of(name))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, UnfitFileError) as error:
         raise CheckpointError(f"{where} is missing or incomplete ({error})") from error
     if hashlib.sha256(data).hexdigest().encode() != expected:
         raise CheckpointError(f"{where} is damaged: its SHA-256 is not the stored one")

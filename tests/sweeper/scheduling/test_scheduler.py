@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import os
+import shutil
 import signal
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -40,9 +43,10 @@ from sweeper.scheduling.scheduler import run_sweep
 from sweeper.scheduling.signals import StopRequest
 from sweeper.scheduling.summary import Summary
 from sweeper.spec.spec import Resources, spec_from_text
-from trainers.errors import StorageError
+from trainers.errors import StorageError, StorageUnreachableError
 from trainers.run import run as train_one
 from trainers.storage import open_folder
+from trainers.storage.local import LocalFolder
 from waiting import wait_until
 
 SPEC = """
@@ -217,6 +221,91 @@ def test_an_invalid_result_fails_its_run(lab: Laboratory) -> None:
     lab.run(SPEC.replace("quick", "stores_nonsense"))
     assert lab.states() == ["failed"] * 4
     assert "test_accuracy" in lab.detail(lab.rows()[0]["run_id"])["error"]
+
+
+def test_whatever_a_trainer_returns_fails_its_own_run_and_the_next_goes_on(
+    lab: Laboratory,
+) -> None:
+    seeds = list(range(12))
+    summary = lab.run(SPEC.replace("quick", "returns").replace("[0, 1, 2, 3]", f"{seeds}"))
+    assert (summary.trained, summary.failed) == (1, 11)
+    assert lab.states() == [*["failed"] * 11, "done"]
+    said = [str(lab.detail(row["run_id"])["error"]) for row in lab.rows()]
+    assert "parameters is 1000" in said[0]
+    assert "cannot be stored as JSON: Exceeds the limit" in said[1]
+    assert "learned_coefficients[0][0] is [[[[...]]]], where a number" in said[2]
+    assert "cannot be stored as JSON: maximum recursion depth" in said[3]
+    assert "not JSON compliant" in said[4]
+    assert "weights_sha256 has 2,000 characters" in said[5]
+    assert "set is not JSON serializable" in said[6]
+    assert "keys must be str" in said[7]
+    assert "it belongs to another run" in said[8]
+    assert "train_seconds is 1e+308, where a number from 0" in said[9]
+    assert "returned str, where a TrainingResult is expected" in said[10]
+
+
+NONSENSE: dict[str, bytes] = {
+    "a list as epochs": b' "epochs": [[]]\n}',
+    "cut": b' "format": 1, "epochs": [',
+    "more after it": b' "format": 1\n} {}',
+    "no UTF-8": b' "format": "\xff\xfe"\n}',
+    "no object": b"",
+    "NUL": b' "format": 1,\0\n}',
+    "a number of 5,000 digits": b' "parameters": ' + b"9" * 5_000 + b"\n}",
+    "10^400": b' "train_seconds": 1' + b"0" * 400 + b"\n}",
+    "not finite": b' "train_seconds": Infinity\n}',
+    "900 levels": b' "provenance": ' + b'{"a":' * 900 + b"1" + b"}" * 900 + b"\n}",
+    "100,000 levels": b' "provenance": ' + b"[" * 100_000,
+    "half a surrogate pair": b' "note": "\\ud800\\u0000"\n}',
+    "nothing of a result": b' "run": 1\n}',
+}
+
+
+def test_a_whole_result_file_with_nonsense_fails_its_own_run_at_the_next_start(
+    lab: Laboratory,
+) -> None:
+    seeds = list(range(len(NONSENSE) + 3))
+    spec = SPEC.replace("[0, 1, 2, 3]", f"{seeds}")
+    with pytest.raises(Interrupted):
+        lab.run(spec, before=lambda task: (_ for _ in ()).throw(KeyboardInterrupt))
+    with Store.open(lab.home.database) as store:
+        ids = [run.run_id for run in store.pending("small")]
+        attempts = store.claim_all(ids[:-1], provenance={})
+    folders = [lab.folder(run_id, attempt) for run_id, attempt in attempts.items()]
+    for folder, rest in zip(folders, NONSENSE.values(), strict=False):
+        folder.mkdir(parents=True)
+        digest = hashlib.sha256(rest).hexdigest()
+        (folder / "result.json").write_bytes(f'{{\n "sha256": "{digest}",\n'.encode() + rest)
+    for folder in folders[-2:]:
+        folder.mkdir(parents=True)
+    os.mkfifo(folders[-2] / "result.json")
+    (folders[-1] / "result.json").symlink_to("/dev/zero")
+
+    summary = lab.run(spec)
+    failed = len(NONSENSE) + 2
+    assert (summary.trained, summary.failed, summary.adopted) == (1, failed, 0)
+    assert sorted(lab.states()) == ["done", *["failed"] * failed]
+    said = [str(lab.detail(folder.parent.name)["error"]) for folder in folders]
+    assert all("result" in sentence for sentence in said)
+    assert "is a named pipe, not a file" in said[-2]
+    assert "is a device, not a file" in said[-1]
+    assert lab.run(spec).trained == 0
+
+
+def test_evaluations_that_are_none_fail_to_be_measured_and_the_next_goes_on(
+    lab: Laboratory,
+) -> None:
+    lab.run()
+    text = SPEC + "  - {noise: gaussian, std: 0.2}\n"
+
+    def measure(task: Task) -> Outcome | None:
+        assert task.attempt is None
+        return Finished(task, [{"evaluation_id": 10**5_000, "config": []}])
+
+    summary = lab.run(text, before=measure)
+    assert (summary.evaluated, summary.unmeasured) == (0, 4)
+    assert "is malformed" in lab.log.getvalue()
+    assert lab.states() == ["done"] * 4
 
 
 def test_a_missing_dataset_stops_the_sweep_without_losing_results(lab: Laboratory) -> None:
@@ -806,12 +895,43 @@ def test_checkpoints_of_a_worker_killed_after_its_result_are_removed(lab: Labora
         assert not [name for name in left if "checkpoint" in name]
 
 
-def test_a_signal_ends_the_wait_for_an_unreachable_storage(lab: Laboratory) -> None:
+def test_a_file_in_the_place_of_a_folder_ends_the_sweep_at_once(lab: Laboratory) -> None:
+    run_id = _die_with_a_run_claimed(lab)
+    folder = lab.folder(run_id, len(lab.detail(run_id)["attempt_history"])).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder.parent)
+    folder.parent.write_text("a file where the storage was")
+    with pytest.raises(StorageError, match=r"runs.* cannot be .*Not a directory; move away"):
+        lab.run()
+    folder.parent.unlink()
+    assert lab.run().trained == 4
+
+
+def test_the_storage_that_becomes_a_file_in_mid_sweep_ends_it_at_once(lab: Laboratory) -> None:
+    def replace_storage(task: Task) -> Outcome | None:
+        if len(lab.ran) == 2:
+            shutil.rmtree(lab.home.storage)
+            Path(lab.home.storage).write_text("a file where the storage was")
+        return None
+
+    with pytest.raises(StorageError, match=r"runs.* cannot be .*Not a directory; move away"):
+        lab.run(before=replace_storage)
+    Path(lab.home.storage).unlink()
+    assert lab.run().trained == 3
+    assert lab.states() == ["done"] * 4
+
+
+def test_a_signal_ends_the_wait_for_an_unreachable_storage(
+    lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run_id = _die_with_a_run_claimed(lab)
     attempt = len(lab.detail(run_id)["attempt_history"])
     folder = lab.folder(run_id, attempt)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.write_text("a file where the attempt's folder was")
+
+    def unreachable(self: LocalFolder, name: str, most: int | None = None) -> bytes:
+        raise StorageUnreachableError(f"{self.location}/{name} cannot be read: no route to host")
+
+    monkeypatch.setattr(LocalFolder, "read", unreachable)
     stop = StopRequest(grace=0)
     stop.asked = True
     with pytest.raises(Interrupted, match="sweep resume small"):

@@ -233,10 +233,10 @@ class Unreadable(LocalFolder):
         super().__init__(path)
         self._unreadable = names
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, most: int | None = None) -> bytes:
         if name in self._unreadable:
             raise StorageUnreachableError(f"{self.location}/{name} cannot be read: I/O error")
-        return super().read(name)
+        return super().read(name, most)
 
 
 class Away(LocalFolder):

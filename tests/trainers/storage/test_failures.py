@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import pickle
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,12 @@ from fsspec.registry import known_implementations
 
 from file_server import SCHEME, FileServer
 from object_store import ObjectStore, object_store
-from trainers.errors import StorageError, StorageFullError, StorageUnreachableError
+from trainers.errors import (
+    StorageError,
+    StorageFullError,
+    StorageUnreachableError,
+    UnfitFileError,
+)
 from trainers.storage import Folder, open_folder
 from trainers.storage.retrying import RetryingFolder
 
@@ -76,16 +82,50 @@ def test_a_path_through_a_file_is_an_error_for_every_operation(tmp_path: Path) -
     (tmp_path / "file").write_bytes(b"")
     folder = open_folder(tmp_path / "file" / "run")
     for use in (lambda: folder.write("a", b""), lambda: folder.read("a"), folder.names):
-        with pytest.raises(StorageUnreachableError, match=f"{tmp_path}/file.*Not a directory"):
+        with pytest.raises(StorageError, match=f"{tmp_path}/file.*Not a directory") as caught:
             use()
+        assert type(caught.value) is StorageError  # no waiting makes a folder of a file
 
 
 def test_reading_a_folder_as_a_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     folder = open_folder(tmp_path)
-    for use in (folder.read, folder.remove):
-        with pytest.raises(StorageUnreachableError, match=f"{tmp_path}/sub cannot be"):
-            use("sub")
+    with pytest.raises(UnfitFileError, match=f"{tmp_path}/sub is a folder, not a file"):
+        folder.read("sub")
+    with pytest.raises(StorageError, match=f"{tmp_path}/sub cannot be removed"):
+        folder.remove("sub")
+
+
+def test_something_else_in_the_place_of_a_file_is_an_error_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zeros").symlink_to("/dev/zero")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "linked").symlink_to("file")
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "other name").write_bytes(b"")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket"))
+    folder = open_folder(tmp_path, retry_seconds=60)
+    with pytest.raises(UnfitFileError, match="pipe is a named pipe, not a file"):
+        folder.read("pipe")
+    with pytest.raises(UnfitFileError, match="zeros is a device, not a file"):
+        folder.read("zeros")
+    with pytest.raises(StorageError, match="socket"):
+        folder.read("socket")
+    with pytest.raises(FileNotFoundError):
+        folder.read("dangling")
+    with pytest.raises(StorageError, match="loop cannot be read"):
+        folder.read("loop")
+    with pytest.raises(UnfitFileError, match="has 7 bytes, where at most 6 are read"):
+        folder.read("file", 6)
+    assert folder.read("linked", 7) == b"content"
+    # A name that no Folder has given is none of its own.
+    assert folder.names() == sorted(
+        {"pipe", "zeros", "dangling", "loop", "linked", "file", "socket"}
+    )
+    folder.write("pipe", b"a file now")
+    assert folder.read("pipe") == b"a file now"
 
 
 @pytest.mark.parametrize("operation", ["put", "move"])
