@@ -104,7 +104,10 @@ class PrincipalAngles(RepeatedProbe):
 
 
 class ConditionNumbers(RepeatedProbe):
-    """Condition numbers and extreme singular values of convolutions; kappa of blocks."""
+    """Condition numbers and extreme singular values of convolutions; kappa of blocks.
+
+    All with circular padding: those of the network's own, with zeros, do not go with them.
+    """
 
     probe: Literal["condition_numbers"] = "condition_numbers"
 

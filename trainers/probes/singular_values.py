@@ -3,7 +3,8 @@
 With circular padding a convolution is diagonal in the Fourier basis but for its channels: at each
 frequency it is a small matrix, and its singular values are those of all these matrices (Sedghi,
 Gupta and Long 2019, Theorem 6). The networks pad with zeros; both maps agree inside the image and
-differ at its edge, which hardly changes the largest singular value, and the smallest a lot.
+differ at its edge, which hardly changes the largest singular value. The smallest, and with it the
+condition number, has little to do with that of zero padding (docs/probes.md).
 
 Under stride s an output frequency takes in the s^2 input frequencies that are one after every
 s-th pixel is kept, so that its matrix has those side by side, over s. A side that s does not

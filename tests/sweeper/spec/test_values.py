@@ -27,7 +27,7 @@ BASE = "model: zerosnet\ndepth: 20\ndataset: digits\n"
 NEVER: dict[type, list[Any]] = {
     bool: ["no", "off", "true", "", 0, 1, 0.0, 1.0],
     int: [True, False, "3", 3.0],
-    float: [True, False, "0.1", "1e-3"],
+    float: [True, False, "", "no", "0,1"],
     str: [True, False, 0, 1, 0.0, 1.0, 3.0],
 }
 """What no field of a type takes, though Python or pydantic would."""
