@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import shutil
 import socket
 import tempfile
 import warnings
@@ -25,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainers.errors import DatasetMissingError
+from trainers.storage.regular_file import unfit
 
 Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
@@ -34,6 +34,9 @@ IDX_FILES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
+
+LARGEST_FILE = 2**30
+"""Bytes, unpacked. The largest of these datasets' files has a fifth of that."""
 
 DOWNLOAD_TIMEOUT = 10.0
 """Seconds that a server may be silent before a download is given up."""
@@ -82,6 +85,8 @@ def find_cifar(name: str, data_dir: Path, torchvision_class: str) -> tuple[Array
     checksums = dict([*dataset.train_list, *dataset.test_list])
     checksums[dataset.meta["filename"]] = dataset.meta["md5"]
     missing = [file for file in checksums if not (data_dir / home / file).is_file()]
+    for file in checksums.keys() - set(missing):
+        _require_size(name, data_dir / home / file)
     if missing:
         looked = [_describe(data_dir / home, tuple(checksums), missing, "unpacked")]
         _download_or_explain(name, data_dir, torchvision_class, home, tuple(checksums), looked)
@@ -133,6 +138,7 @@ def _read_idx(name: str, folder: Path, file: str) -> NDArray[Any]:
 
     path = _idx_path(folder, file)
     assert path is not None
+    _require_size(name, path)
     read = read_image_file if "idx3" in file else read_label_file
     # torchvision asserts, and lets errors of NumPy, torch and zlib through.
     damage = (OSError, EOFError, zlib.error, ValueError, TypeError, KeyError, AssertionError)
@@ -153,8 +159,19 @@ def _plain(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as temporary:
         copy = Path(temporary, path.stem)
         with gzip.open(path) as source, copy.open("wb") as target:
-            shutil.copyfileobj(source, target)
+            left = LARGEST_FILE
+            while part := source.read(min(left + 1, 1 << 20)):
+                target.write(part)
+                left -= len(part)
+                if left < 0:
+                    raise ValueError(f"unpacked it has more than {LARGEST_FILE:,} bytes")
         yield copy
+
+
+def _require_size(name: str, path: Path) -> None:
+    """Raises DatasetMissingError for a file that is too large to be what it should be."""
+    if problem := unfit(path.stat(), LARGEST_FILE):
+        raise _damaged(name, path, f"it is {problem}")
 
 
 def _download_or_explain(

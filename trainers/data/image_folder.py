@@ -4,10 +4,11 @@ Two layouts: train/CLASS/*.jpg and test/CLASS/*.jpg; or CLASS/*.jpg alone, and t
 test image if the SHA-256 of CLASS/NAME says so, one in five. That depends on nothing but its own
 path: an image that is added or removed moves no other.
 
-Each image is decoded by Pillow, converted to RGB (grey is repeated, transparency is dropped), and
-its largest centred square is resized by bilinear interpolation with antialiasing. This is resizing
-the shorter side and cropping the centre: shapes stay as they are, where squeezing both sides to one
-length would flatten them by another factor in each image. Orientation in EXIF is not looked at.
+Each image is decoded by Pillow, as what its suffix says and nothing else. It is converted to RGB
+(grey is repeated, transparency is dropped), and its largest centred square is resized by bilinear
+interpolation with antialiasing. This is resizing the shorter side and cropping the centre: shapes
+stay as they are, where squeezing both sides to one length would flatten them by another factor in
+each image. Orientation in EXIF is not looked at.
 """
 
 from __future__ import annotations
@@ -22,23 +23,40 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainers.data.loading import Split
-from trainers.errors import DatasetMissingError
+from trainers.errors import DatasetMissingError, UnfitFileError
+from trainers.storage.regular_file import open_regular, unfit
 
-IMAGE_SUFFIXES = (
-    ".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
-)  # fmt: skip
-"""Lower case; files with any other suffix, and hidden ones, are passed over."""
+FORMATS = {
+    ".bmp": "BMP",
+    ".gif": "GIF",
+    ".jpeg": "JPEG",
+    ".jpg": "JPEG",
+    ".pgm": "PPM",
+    ".png": "PNG",
+    ".ppm": "PPM",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+}
+"""By suffix, in lower case: the one format, as Pillow calls it, that such a file is read as.
+
+Left to itself, Pillow opens whatever the content is, such as PostScript, for which it starts
+Ghostscript. Files with any other suffix, and hidden ones, are passed over.
+"""
+
+LARGEST_IMAGE = 2**28
+"""Bytes of an image file."""
 
 TEST_SHARE = 0.2
 """Of the images of a folder that has no parts of its own."""
 
-_CACHE_FORMAT = 1
+_CACHE_FORMAT = 2
 _MOST_NAMED = 5
 
 
@@ -69,9 +87,15 @@ class ImageFolder:
 
         Raises:
             DatasetMissingError: there is no such folder, a class or an image is missing or
-                damaged, or it is not what the spec says.
+                damaged, what has the name of an image is no file, or it is not what the spec says.
         """
         root = data_dir / self.folder
+        try:
+            return self._read(root)
+        except OSError as error:
+            raise self._error(f"{root} cannot be read: {error}") from error
+
+    def _read(self, root: Path) -> tuple[Split, Split]:
         train, test = self._listed(root)
         found = len(train), len(test)
         if self.images is not None and found != self.images:
@@ -148,16 +172,16 @@ class ImageFolder:
         files = sorted(
             path.name
             for path in (folder / name).iterdir()
-            if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+            if path.suffix.lower() in FORMATS and not path.name.startswith(".")
         )
         if not files:
-            raise self._error(f"{folder / name} has no image ({', '.join(IMAGE_SUFFIXES)})")
+            raise self._error(f"{folder / name} has no image ({', '.join(FORMATS)})")
         label = names.index(name)
         return ((f"{name}/{file}", label) for file in files)
 
     def _decoded(self, root: Path, paths: Sequence[str]) -> tuple[NDArray[np.uint8], str]:
         """The images of these paths, and the digest of their content."""
-        cache = self._cache(root, paths)
+        cache = self._cache(root, self._files(root, paths))
         kept = _kept(cache, (len(paths), 3, self.size, self.size))
         if kept is not None:
             return kept
@@ -166,10 +190,12 @@ class ImageFolder:
         damaged = []
         for place, path in enumerate(paths):
             try:
-                encoded = (root / path).read_bytes()
+                with open_regular(root / path, LARGEST_IMAGE) as file:
+                    encoded = file.read()
                 digests[path] = hashlib.sha256(encoded).hexdigest()
-                images[place] = decode(encoded, self.size)
-            except (OSError, ValueError) as error:
+                form = FORMATS[PurePath(path).suffix.lower()]
+                images[place] = decode(encoded, self.size, (form,))
+            except (OSError, ValueError, UnfitFileError) as error:
                 damaged.append(f"{root / path} ({error})")
         if damaged:
             raise self._error(
@@ -180,34 +206,55 @@ class ImageFolder:
         _keep(cache, images, content)
         return images, content
 
-    def _cache(self, root: Path, paths: Sequence[str]) -> Path:
+    def _files(self, root: Path, paths: Sequence[str]) -> list[tuple[str, int, int]]:
+        """Each path with its size and time of change; raises DatasetMissingError for no files."""
         known = []
+        wrong = []
         for path in paths:
-            status = (root / path).stat()
-            known.append([path, status.st_size, status.st_mtime_ns])
+            try:
+                status = (root / path).stat()
+            except OSError as error:
+                wrong.append(f"{root / path} cannot be read ({error.strerror})")
+                continue
+            if problem := unfit(status, LARGEST_IMAGE):
+                wrong.append(f"{root / path} is {problem}")
+            known.append((path, status.st_size, status.st_mtime_ns))
+        if wrong:
+            raise self._error(
+                f"{len(wrong)} of {len(paths)} images are none: {_some(wrong)}. Move them away"
+            )
+        return known
+
+    def _cache(self, root: Path, known: Sequence[tuple[str, int, int]]) -> Path:
         text = json.dumps([_CACHE_FORMAT, self.size, known])
         key = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:16]
         return root.with_name(f".{root.name}-{self.size}-{key}.npz")
 
 
-def decode(encoded: bytes, size: int) -> NDArray[np.uint8]:
+def decode(
+    encoded: bytes, size: int, formats: Sequence[str] = tuple(FORMATS.values())
+) -> NDArray[np.uint8]:
     """One image file as uint8 (3, size, size); the first frame of an animation.
 
+    Args:
+        formats: that it may have, as Pillow calls them; no others are tried.
+
     Raises:
-        ValueError, OSError: it cannot be read, or has more than 8 bits a channel.
+        ValueError, OSError: it cannot be read, has another format, or more than 8 bits a channel.
     """
     from PIL import Image, UnidentifiedImageError
 
     damage = (SyntaxError, EOFError, TypeError, IndexError, KeyError, struct.error, zlib.error)
     try:
-        with Image.open(io.BytesIO(encoded)) as image:
+        with Image.open(io.BytesIO(encoded), formats=tuple(formats)) as image:
             if image.mode in ("I", "F") or image.mode.startswith("I;"):
                 raise ValueError("it has more than 8 bits a channel")
             # By way of RGBA, or Pillow warns of what it drops from some palettes.
             seen = image.convert("RGBA") if "transparency" in image.info else image
             colours = seen.convert("RGB")
     except UnidentifiedImageError:
-        raise ValueError("it is no image that Pillow can read") from None
+        named = " or ".join(dict.fromkeys(formats))
+        raise ValueError(f"it is no {named} that Pillow can read") from None
     except (*damage, Image.DecompressionBombError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
     side = min(colours.size)
@@ -235,7 +282,7 @@ def _some(names: Sequence[str]) -> str:
 
 def _kept(cache: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], str] | None:
     try:
-        with np.load(cache, allow_pickle=False) as stored:
+        with open_regular(cache) as file, np.load(file, allow_pickle=False) as stored:
             images, content = stored["images"], str(stored["content"])
     except Exception:  # it is not there, or damaged in any way: decoding makes it again
         return None

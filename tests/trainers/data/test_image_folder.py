@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -274,6 +275,46 @@ class TestProblems:
         assert f"1 of 14 images are damaged: {path} (" in message
         assert "object at" not in message
         assert hidden(tmp_path) == []
+
+    @pytest.mark.parametrize(
+        ("make", "said"),
+        [
+            (os.mkfifo, "is a named pipe, not a file"),
+            (lambda path: path.symlink_to("/dev/zero"), "is a device, not a file"),
+            (lambda path: path.symlink_to("nowhere"), "cannot be read (No such file or directory)"),
+            (lambda path: path.symlink_to(path.name), "cannot be read (Too many levels of"),
+            (lambda path: path.mkdir(), "is a folder, not a file"),
+            (lambda path: socket.socket(socket.AF_UNIX).bind(str(path)), "is a socket, not a file"),
+            (
+                lambda path: path.open("wb").truncate(2**40),
+                "is too large: it has 1,099,511,627,776 bytes, where at most 268,435,456 are read",
+            ),
+        ],
+    )
+    def test_what_is_no_file_is_one_error_of_the_dataset(self, tmp_path, make, said):
+        fill(tmp_path / "pets")
+        for name in ("x.png", "y.jpg"):
+            make(tmp_path / "pets/train/dog" / name)
+        message = self.problem(tmp_path)
+        assert f"2 of 16 images are none: {tmp_path}/pets/train/dog/x.png {said}" in message
+
+    def test_an_image_is_read_as_what_its_suffix_says_and_nothing_else(self, tmp_path):
+        fill(tmp_path / "pets")
+        path = tmp_path / "pets/train/dog/0.png"
+        write(path, format="EPS")  # Pillow would start Ghostscript for it
+        assert f"{path} (it is no PNG that Pillow can read)" in self.problem(tmp_path)
+        write(path, format="JPEG")
+        assert f"{path} (it is no PNG that Pillow can read)" in self.problem(tmp_path)
+        path.rename(path.with_suffix(".JPEG"))
+        assert len(reader()(tmp_path)[0]) == 10
+
+    def test_a_pipe_in_the_place_of_the_cache_is_passed_over(self, tmp_path):
+        fill(tmp_path / "pets")
+        reader()(tmp_path)
+        (cache,) = tmp_path.glob(".pets-*")
+        cache.unlink()
+        os.mkfifo(cache)
+        assert len(reader()(tmp_path)[0]) == 9
 
     def test_damaged_images_are_all_counted_in_one_error(self, tmp_path):
         fill(tmp_path / "pets", {"cat": 20, "dog": 20})
