@@ -194,9 +194,8 @@ class Fault:
 class DriverStatus:
     """A driver that holds runs of a sweep, or left them behind.
 
-    If it is `gone`, the next `sweep run` takes its runs. In a SQLite file nothing shows that
-    before its lease has run out. `lease_left` is in seconds. Host and pid are None for runs that
-    were claimed before drivers were stored.
+    If it is `gone`, the next `sweep run` takes its runs. `lease_left` is in seconds. Host and pid
+    are None for runs that were claimed before drivers were stored.
     """
 
     host: str | None

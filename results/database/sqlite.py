@@ -25,7 +25,7 @@ from results.database import fork_safety
 from results.database.base import Database, Purpose, T
 from results.database.open_file import OpenFile
 from results.database.retry import RetryPolicy
-from results.database.sqlite_lock import driver_lock, try_lock
+from results.database.sqlite_lock import driver_lock, is_driven, try_lock
 from results.database.text_escaping import escape_text
 from results.database.url import SqliteAddress
 from results.errors import DatabaseError, DatabaseGoneError, NoDatabaseError
@@ -178,7 +178,7 @@ class SqliteDatabase(Database):
 
     def _vanished(self, connection: Connection, ids: Sequence[int]) -> set[int]:
         # The process that holds the file is the only living driver.
-        return set(ids) if self._driving else set()
+        return set(ids) if self._driving or not is_driven(self.path) else set()
 
     @contextmanager
     @override

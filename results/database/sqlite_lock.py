@@ -14,6 +14,9 @@ from pathlib import Path
 from results.database import fork_safety
 from results.errors import DatabaseError, DriverBusyError
 
+_LOOK_SECONDS = 0.1
+"""How long `is_driven`, which has to lock the file itself for a moment, is waited for."""
+
 
 @contextmanager
 def driver_lock(database: Path, command: str) -> Iterator[None]:
@@ -23,7 +26,7 @@ def driver_lock(database: Path, command: str) -> Iterator[None]:
     cannot be made. The file is left behind on purpose: removing it would let two drivers lock
     two different files of the same name.
     """
-    path = database.with_name(database.name + ".driver.lock")
+    path = _lock_of(database)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
@@ -31,8 +34,11 @@ def driver_lock(database: Path, command: str) -> Iterator[None]:
             f"the driver lock {path} cannot be opened ({error.strerror}): check your rights to it"
         ) from error
     with fork_safety.closed_in_children(descriptor):
-        if not try_lock(descriptor, path):
-            raise DriverBusyError(database, _read_holder(descriptor))
+        deadline = time.monotonic() + _LOOK_SECONDS
+        while not try_lock(descriptor, path):
+            if time.monotonic() >= deadline:
+                raise DriverBusyError(database, _read_holder(descriptor))
+            time.sleep(0.002)
         owner = os.getpid()
         _write_holder(descriptor, command, path)
         try:
@@ -40,6 +46,26 @@ def driver_lock(database: Path, command: str) -> Iterator[None]:
         finally:
             if os.getpid() == owner:  # a forked child has closed it
                 os.ftruncate(descriptor, 0)
+
+
+def is_driven(database: Path) -> bool:
+    """Whether a driver holds the lock; True where that cannot be seen."""
+    try:
+        descriptor = os.open(_lock_of(database), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    with fork_safety.closed_in_children(descriptor):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        return False
+
+
+def _lock_of(database: Path) -> Path:
+    return database.with_name(database.name + ".driver.lock")
 
 
 def try_lock(descriptor: int, path: Path) -> bool:

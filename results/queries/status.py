@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
+from statistics import median
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, func, select
@@ -132,24 +134,40 @@ class AttemptSpan(NamedTuple):
 
 
 def rate_per_hour(spans: Iterable[AttemptSpan]) -> float | None:
-    """Runs ended an hour in the newest batch, or None while that is unknown."""
-    batch_start = 0.0
+    """Runs ended an hour in the newest batch, or None while that is unknown.
+
+    A pause in which nothing starts or ends, and which no run of usual length explains, is a clock
+    that was set or a machine that slept. It counts as long as such a run might take.
+    """
+    batch: list[AttemptSpan] = []
     active_until = float("-inf")
-    ends: list[float] = []
     for span in sorted(spans, key=lambda span: span.started_at):
         if span.started_at > active_until + IDLE_SECONDS:
-            batch_start = span.started_at
-            ends = []
+            batch = []
+        batch.append(span)
         if span.state == "running":
             active_until = float("inf")
-        elif span.state in ("done", "failed") and span.finished_at is not None:
-            ends.append(span.finished_at)
-            active_until = max(active_until, span.finished_at)
+        elif _has_ended(span):
+            active_until = max(active_until, span.finished_at or 0.0)
         else:
             active_until = max(active_until, span.started_at)
-    if not ends or max(ends) <= batch_start:
+    ended = [(span.started_at, span.finished_at or 0.0) for span in batch if _has_ended(span)]
+    if not ended:
         return None
-    return len(ends) * 3600.0 / (max(ends) - batch_start)
+    usual = median(max(0.0, end - start) for start, end in ended)
+    last = max(end for _, end in ended)
+    moments = sorted({span.started_at for span in batch} | {end for _, end in ended})
+    longest = max(IDLE_SECONDS, _LONG * usual)
+    seconds = sum(min(b - a, longest) for a, b in pairwise(moments) if b <= last)
+    return len(ended) * 3600.0 / seconds if seconds > 0 else None
+
+
+_LONG = 10
+"""A run may take so many times as long as another."""
+
+
+def _has_ended(span: AttemptSpan) -> bool:
+    return span.state in ("done", "failed") and span.finished_at is not None
 
 
 def seconds_left(runs_left: int, rate: float | None) -> float | None:

@@ -140,7 +140,8 @@ def holders(
                 host=row.host,
                 pid=row.pid,
                 runs=row.runs,
-                lease_left=max(0.0, working.get(row.id, 0.0) - now),
+                # Not more, though the clock was set back.
+                lease_left=min(max(0.0, working.get(row.id, 0.0) - now), LEASE_SECONDS),
                 gone=row.id not in working,
             ),
         )

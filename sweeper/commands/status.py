@@ -8,7 +8,7 @@ from sweeper.commands import options
 from sweeper.commands.output import format_runs, say, write_table
 
 if TYPE_CHECKING:
-    from results.records import SweepStatus
+    from results.records import Fault, SweepStatus
 
 
 def status(
@@ -59,16 +59,19 @@ def _tell(status: SweepStatus) -> None:
         where = "failed elsewhere (imported)" if failure.imported else "failed"
         say(f"{where} {failure.run_id} ({failure.label}, {times}): {failure.error}")
     failed = {failure.run_id for failure in status.failures}
-    others = [fault for fault in status.faults if fault.run_id not in failed]
-    for fault in others[:_MOST_FAULTS]:
-        times = "once" if fault.times == 1 else f"{fault.times} times"
-        where = f" on {fault.last_host}" if fault.last_host else ""
-        say(
-            f"{fault.kind.replace('_', ' ')} {times}: {fault.run_id} ({fault.label}){where}: "
-            f"{fault.last_error or 'no reason given'}"
-        )
-    if len(others) > _MOST_FAULTS:
-        say(f"... and {len(others) - _MOST_FAULTS} more: sweep status --format json")
+    alike: dict[tuple[str, str, str], list[Fault]] = {}
+    for fault in status.faults:
+        if fault.run_id not in failed:
+            where = f" on {fault.last_host}" if fault.last_host else ""
+            reason = fault.last_error or "no reason given"
+            alike.setdefault((fault.kind.replace("_", " "), where, reason), []).append(fault)
+    for (kind, where, reason), faults in list(alike.items())[:_MOST_FAULTS]:
+        first, count = faults[0], sum(fault.times for fault in faults)
+        times = "once" if count == 1 else f"{count} times"
+        others = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
+        say(f"{kind} {times}: {first.run_id} ({first.label}){others}{where}: {reason}")
+    if len(alike) > _MOST_FAULTS:
+        say(f"... and {len(alike) - _MOST_FAULTS} more: sweep status --format json")
 
 
 _MOST_FAULTS = 20

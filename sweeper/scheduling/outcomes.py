@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -34,6 +35,11 @@ _DESCRIPTIONS: dict[Fault, str] = {
     "worker_lost": "its worker was lost",
     "hung": "it hung",
 }
+
+
+def first_sentence(error: object) -> str:
+    """What a message begins with: enough of it beside a run, where the whole was said once."""
+    return re.split(r"\n|\. ", str(error), maxsplit=1)[0]
 
 
 @dataclass
@@ -112,7 +118,7 @@ class Outcomes:
             case Stopped():
                 self._release(task, "interrupted", "stopped by a signal", "stopped")
             case MachineFault(kind="dataset_missing" | "plugin_missing", error=error):
-                self._release(task, "interrupted", error, "stopped")
+                self._release(task, "interrupted", first_sentence(error), "stopped")
                 raise ResourceError(error)
             case MachineFault(error=error):
                 raise StorageError(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_PLAIN_LINES = 5.0
 
+MOST_SECONDS_OF_SILENCE = 300.0
+"""After which plain progress says how far it is, though nothing has changed."""
+
 _FOREVER = 1e10  # 317 years
 
 
@@ -23,6 +27,7 @@ class Progress:
         self._stream = stream
         self._name = "sweep"
         self._last_event_at = 0.0
+        self._shown: tuple[int, int, int] | None = None  # before the first run has started
         self.total = 0
         self.done = 0
         self.failures = 0
@@ -116,13 +121,27 @@ class Progress:
             self._line(self.counts())
 
     def _refresh(self) -> None:
-        """The counts have changed."""
+        """The counts may have changed."""
+        counts = (self.done, self.failures, self.active)
+        if self._shown is None:
+            if self.active:
+                self._shown = counts
+                self._line(self.counts())  # and the first event as well, however soon it comes
+            return
+        silence = time.monotonic() - max(self._last_event_at, self._started)
+        enough = SECONDS_BETWEEN_PLAIN_LINES if self._shown != counts else MOST_SECONDS_OF_SILENCE
+        if silence >= enough:
+            self._say(self.counts())
 
     def _event(self, text: str, *, important: bool = False) -> None:
         # A line for each of thousands of quick runs would bury the failures.
         if important or time.monotonic() - self._last_event_at >= SECONDS_BETWEEN_PLAIN_LINES:
-            self._last_event_at = time.monotonic()
-            self._line(f"{self.counts()}; {text}")
+            self._say(f"{self.counts()}; {text}")
+
+    def _say(self, text: str) -> None:
+        self._last_event_at = time.monotonic()
+        self._shown = (self.done, self.failures, self.active)
+        self._line(text)
 
     def _line(self, text: str) -> None:
         print(f"{self._name}: {text}", file=self._stream, flush=True)
@@ -172,8 +191,12 @@ def run_label(run: PendingRun) -> str:
 
 
 def make_progress() -> Progress:
-    """Live if both stdout and stderr are a terminal; on stderr, since stdout is for tables."""
-    live = sys.stdout.isatty() and sys.stderr.isatty()
+    """Live if both stdout and stderr are a terminal; on stderr, since stdout is for tables.
+
+    And if the terminal can go back in a line: where it cannot, rich shows nothing until the end.
+    """
+    able = os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
+    live = able and sys.stdout.isatty() and sys.stderr.isatty()
     return LiveProgress(sys.stderr) if live else Progress(sys.stderr)
 
 

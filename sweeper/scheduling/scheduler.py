@@ -27,7 +27,7 @@ from sweeper.planning.plan import new_evaluation, new_runs
 from sweeper.scheduling.backlog import Backlog
 from sweeper.scheduling.bundles import BundleSizer
 from sweeper.scheduling.claims import Claims
-from sweeper.scheduling.outcomes import Outcomes
+from sweeper.scheduling.outcomes import Outcomes, first_sentence
 from sweeper.scheduling.progress import Progress, run_label
 from sweeper.scheduling.run_storage import RunStorage
 from sweeper.scheduling.signals import StopRequest
@@ -180,6 +180,10 @@ class _Driver:
             raise interrupted(self.spec.name) from None
         except StorageError:
             # Results cannot be read now. The next driver adopts them, or queues the runs again.
+            raise
+        except ResourceError as error:
+            with suppress(DatabaseError, StorageError, Interrupted):
+                self.outcomes.give_back("interrupted", first_sentence(error), "stopped")
             raise
         except BaseException:
             with suppress(DatabaseError, StorageError, Interrupted):

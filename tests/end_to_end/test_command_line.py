@@ -292,6 +292,10 @@ def test_a_missing_dataset_is_named_in_the_error(home: Path, tmp_path: Path) -> 
     assert done.exit_code == 3
     assert "the data are not here; put them there" in done.stderr
     assert {row["state"] for row in ask(tmp_path / "home", "plan", str(spec))} == {"queued"}
+    told = sweep("status", "--home", str(tmp_path / "home")).stderr
+    assert told.count("the data are not here") == 1
+    assert "stopped once" in told
+    assert "driver lost" not in told
 
 
 def test_a_closed_pipe_ends_a_command_silently(home: Path) -> None:
@@ -478,7 +482,8 @@ def test_status_names_drivers_and_the_first_20_faults(tmp_path: Path) -> None:
     with Store.open(database, create=False) as store, store.driving("/runs", "sweep run"):
         ids = [run.run_id for run in store.pending("tiny")]
         for run_id, attempt in store.claim_all(ids, provenance={}).items():
-            where_it_ran = {"host": "node-1"}
+            number = ids.index(run_id)
+            where_it_ran = {"host": f"node-{max(3, number)}"}
             store.release(
                 run_id, attempt, "lost", "signal 9", fault="worker_lost", provenance=where_it_ran
             )
@@ -490,11 +495,14 @@ def test_status_names_drivers_and_the_first_20_faults(tmp_path: Path) -> None:
     assert said[0] == f"driver {os.getpid()} on {socket.gethostname()}: 2 runs"
     assert said[1].startswith(f"worker lost 2 times: {ids[0]} (")
     assert said[1].endswith(": no reason given")
-    assert said[2].startswith("worker lost once: ")
-    assert said[2].endswith(" on node-1: signal 9")
+    # What is alike is one line.
+    assert said[2].startswith(f"worker lost 3 times: {ids[1]} (")
+    assert said[2].endswith(") and 2 more on node-3: signal 9")
+    assert said[3].startswith(f"worker lost once: {ids[4]} (")
+    assert said[3].endswith(" on node-4: signal 9")
     # 24 runs, one of which was also stopped.
     assert len(said) == 1 + 20 + 1
-    assert said[-1] == "... and 5 more: sweep status --format json"
+    assert said[-1] == "... and 3 more: sweep status --format json"
 
 
 @pytest.mark.parametrize("option", [("--ray-address", "somewhere:1"), ("--ray-dashboard",)])

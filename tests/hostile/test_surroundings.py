@@ -138,7 +138,7 @@ SIGNALS = [
     Row("nohup", "nohup $RUN & training; kill -HUP $!; wait $!"),
     Row("Control-Z", "$RUN & training; kill -TSTP $!; sleep 1; kill -CONT $!; wait $!"),
     Row("stopped in between", "$RUN & working; kill -STOP $!; sleep 1; kill -CONT $!; wait $!"),
-    Row("killed", "$RUN & training; kill -KILL $!; wait $!", 137),
+    Row("killed", "$RUN & training; kill -KILL $!; wait $!; $STATUS", says="; it is gone"),
 ]
 LIMITS = [
     Row("few open files", "ulimit -n 40; $RUN"),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from results.database.sqlite_lock import is_driven
 from results.errors import DatabaseError, DriverBusyError
 from results.store.store import Store
 
@@ -93,6 +94,34 @@ def test_a_killed_process_releases_the_driver_lock(store, hold):
     process, _ = hold()
     kill(process)
     assert becomes_free(store)
+
+
+def test_whether_a_driver_is_at_work_is_seen_at_once(url, hold, tmp_path):
+    database = Path(url.removeprefix("sqlite:///"))
+    assert not is_driven(tmp_path / "none.db")
+    process, _ = hold()
+    assert is_driven(database)
+    kill(process)
+    assert not is_driven(database)
+
+
+def test_looking_for_a_driver_keeps_none_from_starting(store, url):
+    database = Path(url.removeprefix("sqlite:///"))
+    ended = threading.Event()
+
+    def look():
+        while not ended.is_set():
+            is_driven(database)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(100):
+            with store.driving():
+                pass
+    finally:
+        ended.set()
+        looking.join()
 
 
 def test_a_child_of_a_killed_process_does_not_hold_the_driver_lock(store, hold):

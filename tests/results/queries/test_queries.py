@@ -154,9 +154,15 @@ def test_status_lists_the_faults_of_each_run_and_the_drivers(
         assert queries.status("s")[0].drivers == gone
         assert store.renew([]).alive
         assert queries.status("s")[0].drivers[0].lease_left == 60.0
+        now -= 6000.0  # the clock is set back
+        assert queries.status("s")[0].drivers[0].lease_left == 60.0
+        now += 6000.0
         if url.startswith("postgres"):
             store._database._lock.release()  # as if its process had ended
-            assert queries.status("s")[0].drivers == gone
+        else:
+            monkeypatch.setattr("results.database.sqlite.is_driven", lambda path: False)
+        (driver,) = queries.status("s")[0].drivers
+        assert (driver.lease_left, driver.gone) == (0.0, True)
     # It left, and no driver works on the run.
     assert queries.status("s")[0].drivers == gone
     assert store.retry("s") == 1
@@ -202,6 +208,18 @@ def test_the_rate_ignores_the_pause_after_a_killed_driver():
     killed = [AttemptSpan("done", 0.0, 10.0), AttemptSpan("lost", 10.0, 7200.0)]
     after = [AttemptSpan("done", 7200.5, 7210.5)]
     assert rate_per_hour(killed + after) == pytest.approx(360)
+
+
+def test_the_rate_survives_a_clock_that_is_set():
+    jump = 6000.0
+    before = [AttemptSpan("done", 10.0 * n, 10.0 * n + 10) for n in range(10)]
+    across = [AttemptSpan("done", 100.0, 110.0 + jump)]
+    after = [AttemptSpan("done", jump + 10.0 * n, jump + 10.0 * n + 10) for n in range(11, 20)]
+    # 20 runs in 200 s; the jump counts as the longest that a run of this sweep might take.
+    assert rate_per_hour([*before, *across, *after]) == pytest.approx(20 * 3600 / (190 + 100))
+    # Set back by 50 s during the eleventh run.
+    back = [AttemptSpan("done", 100.0, 60.0), AttemptSpan("done", 60.0, 70.0)]
+    assert rate_per_hour([*before, *back]) == pytest.approx(12 * 3600 / 100)
 
 
 def test_a_long_run_does_not_end_a_batch():

@@ -83,6 +83,33 @@ def test_plain_progress_prints_few_lines_for_quick_runs(plain, stream, clock):
     assert lines(stream)[-1].startswith("mine: 100 of 100 done, 0 running")
 
 
+def test_plain_progress_tells_at_once_that_runs_have_started_and_then_what_changes(
+    plain, stream, clock
+):
+    with plain.following("mine", done=1, total=9):
+        plain.running(0)
+        assert len(lines(stream)) == 1
+        plain.running(1)
+        assert lines(stream)[1:] == ["mine: 1 of 9 done, 1 running, 0 failed"]
+        clock.now += 1
+        plain.running(2)
+        plain.finished("a", 90.0)
+        assert lines(stream)[2].endswith("; done a: test accuracy 90.00 %")
+        clock.now += 4
+        plain.running(3)
+        assert len(lines(stream)) == 3
+        clock.now += 1
+        plain.running(3)
+        assert lines(stream)[3].startswith("mine: 2 of 9 done, 3 running, 0 failed")
+        for _ in range(1199):
+            clock.now += 0.25
+            plain.running(3)
+        assert len(lines(stream)) == 4
+        clock.now += 0.25
+        plain.running(3)
+        assert len(lines(stream)) == 5  # after five minutes, though nothing has changed
+
+
 def test_progress_prints_every_failure_and_retry(plain, stream):
     with plain.following("mine", done=0, total=9):
         plain.finished("a", 90.0)
@@ -161,7 +188,18 @@ def test_live_progress_needs_a_terminal_on_both_streams(out, err, kind, monkeypa
         fake = io.StringIO()
         monkeypatch.setattr(fake, "isatty", lambda answer=is_terminal: answer)
         monkeypatch.setattr(sys, name, fake)
+    monkeypatch.setenv("TERM", "xterm")
     assert type(make_progress()) is kind
+
+
+@pytest.mark.parametrize("term", ["dumb", "unknown"])
+def test_a_terminal_that_cannot_go_back_gets_plain_lines(term, monkeypatch):
+    monkeypatch.setenv("TERM", term)
+    for name in ("stdout", "stderr"):
+        fake = io.StringIO()
+        monkeypatch.setattr(fake, "isatty", lambda: True)
+        monkeypatch.setattr(sys, name, fake)
+    assert type(make_progress()) is Progress
 
 
 @pytest.mark.parametrize(

@@ -483,11 +483,17 @@ def test_a_missing_dataset_or_plugin_stops_the_sweep_without_failing_runs(
     lab: Laboratory, kind: Literal["dataset_missing", "plugin_missing"]
 ) -> None:
     def lacks(task: Task) -> Outcome | None:
-        return MachineFault(task, "it is not here", kind) if len(lab.ran) == 2 else None
+        message = "it is not here. Looked in:\n  - some folder"
+        return MachineFault(task, message, kind) if len(lab.ran) == 2 else None
 
-    with pytest.raises(ResourceError, match="it is not here"):
+    with pytest.raises(ResourceError, match=r"it is not here\. Looked in:\n"):
         lab.run(before=lacks)
     assert sorted(lab.states()) == ["done", "queued", "queued", "queued"]
+    # Of every run that was claimed, for the same reason, and without the rest of the message.
+    ended = [a for row in lab.rows() for a in lab.detail(row["run_id"])["attempt_history"]]
+    assert {(a["fault"], a["error"]) for a in ended if a["state"] != "done"} == {
+        ("stopped", "it is not here")
+    }
     assert lab.run().trained == 3
 
 
