@@ -27,6 +27,7 @@ from sqlalchemy import (
 from typing_extensions import override
 
 from results.metrics import metric_of_config, metric_of_evaluation
+from results.queries.config_options import CONFIG_OPTIONS
 from results.queries.config_sql import NUMBER_TYPES, config_text, json_type
 from results.queries.row_columns import (
     DEEPEST_PATH,
@@ -34,7 +35,7 @@ from results.queries.row_columns import (
     NamedColumns,
     can_be_named,
     kind_of_key,
-    kind_of_values,
+    kind_of_path,
 )
 from results.queries.schemes import scheme_column, scheme_of
 from results.queries.selection import Selection
@@ -125,9 +126,9 @@ class StoredColumns(NamedColumns[StoredColumn]):
         metric = metric_of_config(name)
         column = StoredColumn(name, "mixed", False, metric, sql, _from_config)
         texts = [text for text in self.stored_values(column) if not _is_missing(text)]
-        if not texts:
+        if not texts and name not in CONFIG_OPTIONS:
             return None
-        kind = kind_of_values(map(_from_config, texts))
+        kind = kind_of_path(name, map(_from_config, texts))
         # Only a number is cast: a run may have an object at this path.
         number = case((json_type(dialect, path).in_(NUMBER_TYPES), _in_bounds(sql)))
         return StoredColumn(name, kind, False, metric, sql, _from_config, number)

@@ -9,21 +9,17 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 from typing_extensions import override
 
 from results.errors import UnknownColumnError
 from results.json_values import leaves, storable
 from results.metrics import Metric, metric_of_config, metric_of_evaluation
+from results.queries.config_options import CONFIG_OPTIONS, ValueKind
 from results.records import RunRow
 from results.run_columns import COLUMN, NAMED_KEYS, RunColumn
 from results.schema.bounds import NUMBER
-
-#: What a column holds, as far as filters and metrics have to know. "mixed" is a config path whose
-#: values have several kinds, "empty" one that is always null.
-ValueKind = Literal["text", "number", "bool", "list", "mixed", "empty"]
-
 
 # Each key is one more level of an expression, which SQLAlchemy compiles by recursion.
 DEEPEST_PATH = 50
@@ -69,7 +65,8 @@ class NamedColumns(ABC, Generic[ColumnT]):
     """The columns that some runs have.
 
     A name is looked up among the run's keys first, then the evaluations, then the config: a path
-    of keys joined by dots. Keys that JSON has to escape, and those with a dot, cannot be named.
+    of keys joined by dots. Keys that JSON has to escape, and those with a dot, cannot be named. An
+    option that a config may have is a column of runs without it too, in which it is null.
     """
 
     evaluations: list[str]
@@ -103,15 +100,18 @@ class NamedColumns(ABC, Generic[ColumnT]):
         return column
 
     def config_kinds(self) -> dict[str, ValueKind]:
-        """Every path that can be named, with what its values are: reads every config."""
+        """Every path that can be named, with what its values are: reads every config.
+
+        Those that some run has come first.
+        """
         values: dict[str, dict[str, Any]] = {}
         for config in self.configs():
             for path, value in leaves(config, can_be_named).items():
                 # One value of each kind is enough.
                 values.setdefault(path, {})[type(value).__name__] = value
         return {
-            path: kind_of_values(found.values())
-            for path, found in values.items()
+            path: kind_of_path(path, values.get(path, {}).values())
+            for path in dict.fromkeys((*values, *CONFIG_OPTIONS))
             if path not in NAMED_KEYS and path not in self.evaluations
         }
 
@@ -135,9 +135,9 @@ class Columns(NamedColumns[Column]):
             return Column(name, "number", True, metric, lambda row: _accuracy(row, name))
         path = name.split(".")
         values = [value for row in self._rows for value in _at(row.get("config"), path)]
-        if not values:
+        if not values and name not in CONFIG_OPTIONS:
             return None
-        kind, metric = kind_of_values(values), metric_of_config(name)
+        kind, metric = kind_of_path(name, values), metric_of_config(name)
         return Column(name, kind, False, metric, lambda row: _config_value(row, path))
 
     @override
@@ -177,11 +177,11 @@ def kind_of_key(column: RunColumn) -> ValueKind:
     return "text" if column.kind == "text" else "list"
 
 
-def kind_of_values(values: Iterable[Any]) -> ValueKind:
-    """What a config path with these values holds."""
+def kind_of_path(path: str, values: Iterable[Any]) -> ValueKind:
+    """What a config path with these values holds; without any, what it may."""
     kinds = {_kind_of_value(value) for value in values if value is not None}
     if not kinds:
-        return "empty"
+        return CONFIG_OPTIONS.get(path, "empty")
     return kinds.pop() if len(kinds) == 1 else "mixed"
 
 

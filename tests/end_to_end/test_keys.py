@@ -120,3 +120,12 @@ def test_a_run_that_two_sweeps_share_is_in_both(ask: Any) -> None:
     assert [(group["sweep"], group["runs"]) for group in groups] == [("monday", 2), ("tuesday", 2)]
     note = ask([], "--group-by", "sweep", format="table").splitlines()[-1]
     assert note == "3 runs; a run of several sweeps counts in each; mean ± std (n-1)"
+
+
+def test_an_option_that_no_run_has_is_a_column_of_nulls(ask: Any) -> None:
+    options = ("compile", "precision", "training.test_every", "dataset.subset", "model.survival")
+    (group,) = ask([MONDAY], "--group-by", ",".join(options))
+    assert [group[option] for option in options] == [None, "fp32", None, None, None]
+    (group,) = ask([], "--metric", "dataset.subset", "--where", "compile=null")
+    assert (group["runs"], group["dataset.subset_mean"]) == (2, None)
+    assert ask([], "--where", "training.test_every>1", "--where", "compile=true") == []

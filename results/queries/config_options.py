@@ -1,0 +1,47 @@
+"""The paths that the config of a run may have, so that each is a column of every database.
+
+A config leaves out what is null. Which options there are is the trainers' knowledge, which this
+package cannot import; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+#: What a column holds, as far as filters and metrics have to know. "mixed" is a config path whose
+#: values have several kinds, "empty" one that is always null.
+ValueKind = Literal["text", "number", "bool", "list", "mixed", "empty"]
+
+_BY_KIND: dict[ValueKind, tuple[str, ...]] = {
+    "text": (
+        "trainer", "model.activation", "model.backward", "model.block", "model.forward",
+        "model.level", "model.name", "model.norm_1", "model.norm_2", "model.projection_activation",
+        "model.stage_change", "model.stem", "model.tableau", "model.tanh", "model.weights",
+        "scheme.learned", "dataset.content", "dataset.folder", "dataset.name",
+        "training.lr_schedule.name", "training.optimizer.name", "precision",
+    ),
+    "number": (
+        "recipe_version", "model.base_width", "model.cardinality", "model.columns", "model.depth",
+        "model.drop_path", "model.initial_alpha", "model.lin_proj", "model.start_blocks",
+        "model.survival", "model.width", "model.x_proj", "scheme.beta", "dataset.crop_padding",
+        "dataset.images.test", "dataset.images.train", "dataset.size", "dataset.subset",
+        "training.batch_size", "training.epochs", "training.lr_schedule.gamma",
+        "training.optimizer.lr", "training.optimizer.momentum", "training.optimizer.weight_decay",
+        "training.test_every",
+    ),
+    "bool": (
+        "model.batch_norm", "model.final_norm", "model.preactivation", "model.recompute",
+        "model.shortcuts", "dataset.horizontal_flip", "training.optimizer.nesterov", "compile",
+    ),
+    "list": (
+        "model.tableau.a", "model.tableau.b", "model.widths", "scheme.alpha", "scheme.start",
+        "dataset.mean", "dataset.std", "training.lr_schedule.milestones",
+        "probes",
+    ),
+    "mixed": (
+        "model.blocks", "dataset.classes",
+    ),
+}  # fmt: skip
+
+#: By path, without `seed`, which is a key of every run.
+CONFIG_OPTIONS = {path: kind for kind, paths in _BY_KIND.items() for path in paths}
