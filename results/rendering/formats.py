@@ -17,11 +17,7 @@ from results.rendering.text_table import text_table
 
 FORMATS = ("table", "json", "csv", "markdown", "latex", "html", "parquet")
 
-_EXACT: dict[str, Callable[[Tabular], str | bytes]] = {
-    "json": as_json,
-    "csv": as_csv,
-    "parquet": as_parquet,
-}
+_EXACT: dict[str, Callable[[Tabular], str | bytes]] = {"json": as_json, "parquet": as_parquet}
 _TYPESET = {"markdown": as_markdown, "latex": as_latex, "html": as_html}
 _NOTHING = {
     "table": "nothing to show\n",
@@ -38,6 +34,7 @@ def render(
     width: int | None = None,
     notes: Sequence[str] = (),
     bold: bool = False,
+    raw: bool = False,
 ) -> str | bytes:
     """`data` as text that ends with a line end; as bytes if the format is Parquet.
 
@@ -45,7 +42,8 @@ def render(
     FORMATS. JSON, CSV and Parquet have the exact values: JSON is one list of groups, cells or
     rows; CSV and Parquet have one line each, null as an empty cell, lists as JSON (CSV) or lists,
     and each evaluation's accuracy in a column of its name. A pivot table is long there: one object
-    or line a cell, with `<metric>_best` for each metric.
+    or line a cell, with `<metric>_best` for each metric. What a spreadsheet would compute has an
+    apostrophe before it in CSV, unless it is `raw`.
 
     The others are for reading: `mean ± std` to 2 decimals, the best of a pivot table's columns
     in bold type, and `notes`, which are sentences, below the table. A table wraps its headers to
@@ -56,6 +54,8 @@ def render(
     """
     if format not in FORMATS:
         raise UnknownFormatError(format, FORMATS)
+    if format == "csv":
+        return as_csv(data, raw=raw)
     if format in _EXACT:
         return _EXACT[format](data)
     if not flat_records(data).names:

@@ -20,6 +20,7 @@ def write(
     stream: TextIO,
     *,
     notes: Sequence[str] = (),
+    raw: bool = False,
 ) -> None:
     """Renders to a stream; only a terminal limits the width of a table, and has bold type.
 
@@ -28,7 +29,7 @@ def write(
     terminal = stream.isatty()
     width = os.get_terminal_size(stream.fileno()).columns if terminal else None
     bold = terminal and os.environ.get("TERM") != "dumb"
-    content = render(data, format, width=width or None, notes=notes, bold=bold)
+    content = render(data, format, width=width or None, notes=notes, bold=bold, raw=raw)
     if isinstance(content, bytes):
         _write_bytes(content, format, stream)
         return

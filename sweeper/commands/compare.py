@@ -28,6 +28,7 @@ def compare(
     home: options.HomeOption = options.DEFAULT_HOME,
     db: options.DatabaseOption = None,
     format: options.FormatOption = "table",  # noqa: A002
+    raw: options.RawOption = False,
     output: options.OutputOption = None,
 ) -> None:
     """Each row of a published table and of the sweep: differences, conditions, ranks, ratios."""
@@ -48,6 +49,6 @@ def compare(
     if format == "json":
         write_json(found.to_json(), output)
     elif format in ("csv", "parquet"):
-        write_table(found.rows(), format, output)
+        write_table(found.rows(), format, output, raw=raw)
     else:
         write_table(found.summary_rows(), format, output, notes=found.sentences())

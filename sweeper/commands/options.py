@@ -105,6 +105,12 @@ FormatOption = Annotated[
         "--format", help="table, json, csv, markdown, latex, html or parquet", metavar="FORMAT"
     ),
 ]
+RawOption = Annotated[
+    bool,
+    typer.Option(
+        "--raw", help="csv: no ' before text that a spreadsheet computes, as it begins with = + - @"
+    ),
+]
 OutputOption = Annotated[Path | None, path_option("--output", "FILE", "write there, not to stdout")]
 WhereOption = Annotated[
     list[str],

@@ -66,13 +66,15 @@ def write_table(
     format: str,  # noqa: A002
     output: Path | None,
     notes: Sequence[str] = (),
+    *,
+    raw: bool = False,
 ) -> None:
-    """A report, pivot table or rows, in a format of `results.rendering`."""
+    """A report, pivot table or rows, in a format of `results.rendering`, which describes `raw`."""
     from results import rendering
 
     if output is not None:
-        rendered = rendering.render(data, format, notes=notes)
+        rendered = rendering.render(data, format, notes=notes, raw=raw)
         write_file(rendered if isinstance(rendered, bytes) else rendered.encode(), output)
     else:
-        rendering.write(data, format, sys.stdout, notes=notes)
+        rendering.write(data, format, sys.stdout, notes=notes, raw=raw)
         sys.stdout.flush()

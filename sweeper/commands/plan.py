@@ -14,6 +14,7 @@ def plan(
     home: options.HomeOption = options.DEFAULT_HOME,
     db: options.DatabaseOption = None,
     format: options.FormatOption = "table",  # noqa: A002
+    raw: options.RawOption = False,
     output: options.OutputOption = None,
 ) -> None:
     """Show what SPEC would run; changes no result."""
@@ -38,7 +39,7 @@ def plan(
         pass  # nothing has run yet
     rows = plan_rows(loaded, stored, costs)
     write_counts(laboratory.networks)
-    write_table(rows if format == "json" else _planned(rows), format, output)
+    write_table(rows if format == "json" else _planned(rows), format, output, raw=raw)
     todo = [r["estimated_seconds"] for r in rows if r["state"] not in ("done", "failed")]
     failed = sum(row["state"] == "failed" for row in rows)
     imported = sum(row["imported"] and row["state"] == "done" for row in rows)

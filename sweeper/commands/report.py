@@ -57,6 +57,7 @@ def report(
     home: options.HomeOption = options.DEFAULT_HOME,
     db: options.DatabaseOption = None,
     format: options.FormatOption = "table",  # noqa: A002
+    raw: options.RawOption = False,
     output: options.OutputOption = None,
 ) -> None:
     """Mean +- standard deviation over runs; accuracies in percent, of the last epoch."""
@@ -117,7 +118,7 @@ def report(
             found = reports.report(queries, sweeps, keys, metrics, where)
             if down:
                 found = pivot(found, down, along)
-        write_table(found, format, output, notes=notes)
+        write_table(found, format, output, notes=notes, raw=raw)
 
 
 def _imported(rows: Sequence[dict[str, Any]]) -> list[str]:

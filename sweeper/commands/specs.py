@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from sweeper.commands.options import FormatOption, OutputOption
+from sweeper.commands.options import FormatOption, OutputOption, RawOption
 from sweeper.commands.output import say, write_table
 
 
 def specs(
     format: FormatOption = "table",  # noqa: A002
+    raw: RawOption = False,
     output: OutputOption = None,
 ) -> None:
     """List the specs that come with the program, with what each of them needs."""
@@ -27,7 +28,7 @@ def specs(
                 "description": spec.description,
             }
         )
-    write_table(rows, format, output)
+    write_table(rows, format, output, raw=raw)
     say(
         f"{len(rows)} specs; gpus are those of one run. sweep plan NAME shows the runs of one,"
         " sweep init FOLDER writes all of them to files"

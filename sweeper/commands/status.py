@@ -16,6 +16,7 @@ def status(
     home: options.HomeOption = options.DEFAULT_HOME,
     db: options.DatabaseOption = None,
     format: options.FormatOption = "table",  # noqa: A002
+    raw: options.RawOption = False,
     output: options.OutputOption = None,
 ) -> None:
     """Runs by state, rate, time left, and why runs failed."""
@@ -41,7 +42,7 @@ def status(
         }
         for status in found
     ]
-    write_table(rows, format, output)
+    write_table(rows, format, output, raw=raw)
     for status in found:
         _tell(status)
 
