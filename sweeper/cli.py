@@ -14,6 +14,7 @@ from sweeper.commands import COMMANDS
 from sweeper.commands.options import home_in_use
 from sweeper.commands.output import say
 from sweeper.errors import Interrupted, ResourceError, SweepError, as_sweep_error
+from sweeper.permissions import private_files
 from trainers.streams import UnreadAnswerError, UnwrittenAnswerError
 
 
@@ -50,7 +51,8 @@ class _Commands(typer.core.TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with private_files():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             say("interrupted")
             raise typer.Exit(Interrupted.exit_code) from None

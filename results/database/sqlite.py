@@ -25,7 +25,7 @@ from results.database import fork_safety
 from results.database.base import Database, Purpose, T
 from results.database.open_file import OpenFile
 from results.database.retry import RetryPolicy
-from results.database.sqlite_lock import driver_lock, is_driven, try_lock
+from results.database.sqlite_lock import driver_lock, is_driven, open_lock, try_lock
 from results.database.text_escaping import escape_text
 from results.database.url import SqliteAddress
 from results.errors import DatabaseError, DatabaseGoneError, NoDatabaseError
@@ -307,6 +307,10 @@ def _engine(path: Path, mode: str, *, wal: bool = False, opened: OpenFile | None
     def connect() -> sqlite3.Connection:
         if opened is not None and not opened.is_named:
             raise DatabaseError(f"{path} is another file than the one that was opened")
+        if mode == "rwc" and not path.exists():
+            # With all the rights that the umask leaves: SQLite lets no group write.
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
         connection = sqlite3.connect(
             _uri(path, mode),
             uri=True,
@@ -383,13 +387,7 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
 def writer_lock(path: Path, wait_seconds: float) -> Iterator[None]:
     """Waits until no other Store writes; raises DatabaseError after `wait_seconds`."""
     lock = path.with_name(path.name + ".write.lock")
-    try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise DatabaseError(
-            f"{path} cannot be written: {lock} cannot be opened ({error.strerror}); check your"
-            " rights to the folder"
-        ) from error
+    descriptor = open_lock(lock, path)
     with fork_safety.closed_in_children(descriptor):
         deadline = time.monotonic() + wait_seconds
         while not try_lock(descriptor, lock):

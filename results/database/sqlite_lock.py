@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import socket
+import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from results.database import fork_safety
@@ -27,12 +29,7 @@ def driver_lock(database: Path, command: str) -> Iterator[None]:
     two different files of the same name.
     """
     path = _lock_of(database)
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise DatabaseError(
-            f"the driver lock {path} cannot be opened ({error.strerror}): check your rights to it"
-        ) from error
+    descriptor = open_lock(path, database)
     with fork_safety.closed_in_children(descriptor):
         deadline = time.monotonic() + _LOOK_SECONDS
         while not try_lock(descriptor, path):
@@ -66,6 +63,41 @@ def is_driven(database: Path) -> bool:
 
 def _lock_of(database: Path) -> Path:
     return database.with_name(database.name + ".driver.lock")
+
+
+def open_lock(path: Path, database: Path) -> int:
+    """The descriptor of a lock file, made if need be; only who may write the database can open it.
+
+    Who could open it could hold it, and stop everybody. Raises DatabaseError.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            _close_to_readers(descriptor, database)
+        except BaseException:
+            os.close(descriptor)
+            raise
+    except OSError as error:
+        raise DatabaseError(
+            f"{database} cannot be written: its lock {path} cannot be opened ({error.strerror});"
+            " check your rights to it and to its folder"
+        ) from error
+    return descriptor
+
+
+def _close_to_readers(descriptor: int, database: Path) -> None:
+    found, wanted, owners = os.fstat(descriptor), 0o600, {0, os.geteuid()}
+    with suppress(FileNotFoundError):
+        of_database = os.stat(database)
+        owners.add(of_database.st_uid)
+        if of_database.st_mode & stat.S_IWGRP:
+            wanted |= stat.S_IRGRP | stat.S_IWGRP
+        if of_database.st_mode & stat.S_IWOTH:
+            wanted |= stat.S_IROTH | stat.S_IWOTH
+    if wanted == 0o600 and found.st_uid not in owners:
+        raise OSError(errno.EPERM, f"it belongs to another user, with the id {found.st_uid}")
+    if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != wanted:
+        os.fchmod(descriptor, wanted)
 
 
 def try_lock(descriptor: int, path: Path) -> bool:

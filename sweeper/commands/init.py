@@ -8,6 +8,7 @@ from typing import Annotated
 
 from sweeper.commands.options import path_argument
 from sweeper.commands.output import say, unwritable
+from sweeper.permissions import usual_files
 
 FIRST_SPEC = "quickstart.yaml"
 
@@ -23,12 +24,13 @@ def init(
     same: list[str] = []
     kept: list[str] = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        with usual_files():
+            folder.mkdir(parents=True, exist_ok=True)
         for source in shipped.values():
             content = source.read_bytes()
             path = folder / source.name
             try:
-                with path.open("xb") as file:
+                with usual_files(), path.open("xb") as file:
                     file.write(content)
             except FileExistsError:
                 is_same = path.is_file() and path.read_bytes() == content

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.errors import RequestError, ResourceError, SweepError
+from sweeper.permissions import usual_files
 
 _LACKS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE})
 """Reasons of a machine, which may pass; all others are about the place that was asked for."""
@@ -46,11 +47,12 @@ def write_file(content: bytes, output: Path) -> None:
     from trainers.storage.atomic_write import write_atomically
 
     try:
-        if output.exists() and not output.is_file():
-            # A pipe or a device is written to; renaming a file over it would replace it.
-            output.write_bytes(content)
-        else:
-            write_atomically(output.resolve(), content)
+        with usual_files():
+            if output.exists() and not output.is_file():
+                # A pipe or a device is written to; renaming a file over it would replace it.
+                output.write_bytes(content)
+            else:
+                write_atomically(output.resolve(), content)
     except OSError as error:
         raise unwritable(f"--output {output}", error) from error
 

@@ -11,6 +11,7 @@ from sweeper.commands import options
 from sweeper.commands.matplotlib_settings import import_matplotlib
 from sweeper.commands.output import say, unwritable, write_text
 from sweeper.errors import RequestError
+from sweeper.permissions import usual_files
 
 
 def plot(
@@ -69,10 +70,11 @@ def plot(
     drawn = [(name, draw(name, rows, epochs, probes, metric=metric)) for name in wanted]
     folder = output or Path("figures") / sweep
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, figure in drawn:
-            path = folder / f"{name}.{format}"
-            save(figure, path)
-            write_text(f"{path}\n", None)
+        with usual_files():
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, figure in drawn:
+                path = folder / f"{name}.{format}"
+                save(figure, path)
+                write_text(f"{path}\n", None)
     except OSError as error:
         raise unwritable(folder, error) from error

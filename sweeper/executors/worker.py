@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -53,6 +54,7 @@ class Task:
         threads: CPU threads.
         multiplier: how many times the resources of one slot it gets.
         weights_sha256: of the stored weights to evaluate; None if it is not known.
+        umask: of the process while it does the task; None for what it has.
         avoid: nodes where it was lost before.
         module_folder: where a trainer that is not this project's is looked for last.
         retry_seconds: for how long an operation on unreachable storage is tried again.
@@ -70,6 +72,7 @@ class Task:
     earlier_storages: tuple[str, ...] = ()
     weights_sha256: str | None = None
     multiplier: int = 1
+    umask: int | None = None
     avoid: frozenset[str] = frozenset()
     module_folder: Path | None = None
     retry_seconds: float = 0.0
@@ -197,6 +200,8 @@ def execute(task: Task, heartbeat: Heartbeat) -> Finished | Raised | MachineFaul
     a trainer raises is an outcome: SystemExit ends no worker, and no driver that trains inline.
     """
     started = time.perf_counter()
+    if task.umask is not None:
+        os.umask(task.umask)
     try:
         result = _execute(task, heartbeat)
         if is_too_deep(result, _DEEPEST_RESULT):

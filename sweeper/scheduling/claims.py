@@ -11,6 +11,7 @@ from pathlib import Path
 from results.records import PendingRun
 from results.store.store import Store
 from sweeper.executors.worker import Task
+from sweeper.permissions import umask_asked_for
 from sweeper.scheduling.backlog import Backlog
 from sweeper.scheduling.lease_keeper import LeaseKeeper
 from sweeper.scheduling.run_storage import RunStorage
@@ -76,6 +77,7 @@ class Claims:
             multiplier=multiplier,
             avoid=self.backlog.avoided(run),
             module_folder=self._module_folder,
+            umask=umask_asked_for(),
             retry_seconds=self.spec.faults.unreachable.seconds,
         )
 

@@ -2,8 +2,7 @@
 
 Fusing what lies between the convolutions saves a quarter to a half of the time. It rounds
 differently, so a compiled run is another run. Coefficients are inputs of a graph: all schemes of
-as many steps, and all seeds, share one. Torch keeps graphs on disk for all workers of a machine,
-in TORCHINDUCTOR_CACHE_DIR, or a folder of the user's in /tmp.
+as many steps, and all seeds, share one. Torch keeps graphs on disk for all workers of a machine.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ import fcntl
 import hashlib
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +24,7 @@ from torch import Tensor, nn
 from trainers.config.run import RunConfig
 from trainers.errors import TrainerError
 from trainers.evaluation.measure import forward_batch
+from trainers.optim.graph_folder import graph_folder
 
 _LOOK_AGAIN_SECONDS = 0.2
 
@@ -76,7 +76,7 @@ def compiled(
     """
     evaluation_batch = forward_batch(device)
     sizes = {"training_batch": config.training.batch_size, "evaluation_batch": evaluation_batch}
-    with _errors_said(), _turn(_graph(config, device, to_train), heartbeat):
+    with _turn(_graph(config, device, to_train), heartbeat), _errors_said():
         # A copy, since running statistics of normalisation are to stay as they are.
         rehearsed = CompiledNetwork(copy.deepcopy(network), **sizes)
         if to_train:
@@ -109,11 +109,9 @@ def _graph(config: RunConfig, device: torch.device, to_train: bool) -> str:
 @contextmanager
 def _turn(graph: str, heartbeat: Callable[[], None] | None) -> Iterator[None]:
     """One process at a time compiles the same graph; later ones find it on disk."""
-    from torch._inductor.runtime.cache_dir_utils import cache_dir
-
-    path = Path(cache_dir()) / f"sweep-{hashlib.sha256(graph.encode()).hexdigest()[:16]}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as file:
+    path = graph_folder() / f"sweep-{hashlib.sha256(graph.encode()).hexdigest()[:16]}.lock"
+    # Who can read a file can lock it.
+    with open(path, "a+b", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         while not path.stat().st_size:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,6 +5,7 @@ import fcntl
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -276,8 +277,11 @@ def test_a_holder_that_writes_its_name_a_moment_later_is_waited_for(store, tmp_p
             pytest.fail("two drivers")
 
 
-def test_a_lock_file_that_cannot_be_written_is_reported(store, tmp_path):
-    (tmp_path / "results.db.driver.lock").symlink_to("/dev/full")
+def test_a_lock_file_that_cannot_be_written_is_reported(store, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
     said = r"driver\.lock cannot be written"
     with pytest.raises(DatabaseError, match=said), store.driving():
         pytest.fail("no lock")
@@ -292,3 +296,35 @@ def test_a_file_system_without_locks_is_reported(store, monkeypatch):
     said = r"driver\.lock cannot be locked \(No locks available\): keep the database on a local"
     with pytest.raises(DatabaseError, match=said), store.driving():
         pytest.fail("no lock")
+
+
+def test_who_can_only_read_a_database_cannot_open_its_locks(store, make, tmp_path):
+    database = next(tmp_path.rglob("*.db"))
+    locks = [database.with_name(f"{database.name}.{name}.lock") for name in ("driver", "write")]
+    for of_database, of_locks in ((0o644, 0o600), (0o664, 0o660), (0o666, 0o666), (0o600, 0o600)):
+        database.chmod(of_database)
+        with store.driving():
+            assert {stat.S_IMODE(lock.stat().st_mode) for lock in locks} == {of_locks}
+
+
+def test_a_lock_that_is_a_link_is_not_followed(store, tmp_path):
+    database = next(tmp_path.rglob("*.db"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("theirs")
+    database.with_name(f"{database.name}.driver.lock").symlink_to(elsewhere)
+    with pytest.raises(DatabaseError, match=r"driver\.lock cannot be opened"), store.driving():
+        pytest.fail("another's file was locked")
+    assert elsewhere.read_text() == "theirs"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_lock_of_another_user_is_refused(store, tmp_path):
+    database = next(tmp_path.rglob("*.db"))
+    lock = database.with_name(f"{database.name}.driver.lock")
+    lock.touch()
+    os.chown(lock, 12345, 12345)
+    with pytest.raises(DatabaseError, match="it belongs to another user"), store.driving():
+        pytest.fail("a lock that another can hold")
+    os.chown(database, 12345, 12345)
+    with store.driving():
+        pass
