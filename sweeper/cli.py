@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from functools import cache
 from typing import Any
 
 import typer
 import typer.core
+from click import ClickException
 
+from results.plain_text import visible
 from sweep_plugins import PluginError
 from sweeper.commands import COMMANDS
 from sweeper.commands.options import home_in_use
@@ -39,6 +42,16 @@ def _built(name: str, command: Any) -> Any:
     return typer.main.get_group(alone).commands[name]
 
 
+@contextmanager
+def _visible_usage_errors() -> Iterator[None]:
+    """Of click's own errors, which show what was typed, or what a shell made of a pattern."""
+    try:
+        yield
+    except ClickException as error:
+        error.message = visible(error.message)  # type: ignore[misc]
+        raise
+
+
 class _Commands(typer.core.TyperGroup):
     """Runs a command; every known error becomes one message and its exit code."""
 
@@ -51,7 +64,7 @@ class _Commands(typer.core.TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            with private_files():
+            with private_files(), _visible_usage_errors():
                 return super().invoke(ctx)
         except KeyboardInterrupt:
             say("interrupted")
@@ -64,6 +77,10 @@ class _Commands(typer.core.TyperGroup):
                 raise
             say(f"{'' if isinstance(known, Interrupted) else 'error: '}{known}")
             raise typer.Exit(known.exit_code) from None
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        with _visible_usage_errors():
+            return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, listed, rest = super().resolve_command(ctx, args)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from results.plain_text import LONGEST_ERROR, shortened
 from results.queries.schemes import scheme_column, scheme_of
 from results.records import STATES, Failure, Fault, SweepStatus
 from results.schema.bounds import MOMENT, bounded
@@ -51,7 +52,9 @@ def sweep_status(
         .order_by(sweep_runs.c.position)
     )
     failures = [
-        Failure(row.run_id, _label(row), row.error, row.attempt, row.imported)
+        Failure(
+            row.run_id, _label(row), shortened(row.error, LONGEST_ERROR), row.attempt, row.imported
+        )
         for row in connection.execute(failed)
     ]
     spans = (

@@ -6,12 +6,16 @@ import json
 from typing import Any
 
 from results.json_values import finite
+from results.plain_text import visible_json
 from results.rendering.tabular import Tabular, records
 
 
 def as_json(data: Tabular) -> str:
-    """Groups, cells or rows, one on a line; numbers that are not finite are null."""
-    lines = ",\n".join(map(_object, records(data)))
+    """Groups, cells or rows, one on a line; numbers that are not finite are null.
+
+    Characters that a terminal obeys, or nobody sees, are escapes.
+    """
+    lines = visible_json(",\n".join(map(_object, records(data))))
     return f"[\n{lines}\n]\n" if lines else "[]\n"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from results.plain_text import LONGEST_TRACEBACK, shortened
 from results.run_columns import OF_SCHEME, RUN_COLUMNS
 
 
@@ -154,7 +155,7 @@ def _attempt(attempt: dict[str, Any]) -> str:
     if attempt["error"]:
         lines.append(f"  error: {attempt['error']}")
     if attempt["traceback"]:
-        lines.append(_indented(attempt["traceback"].rstrip()))
+        lines.append(_indented(shortened(attempt["traceback"], LONGEST_TRACEBACK).rstrip()))
     return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from results.errors import ResultsError
+from results.plain_text import visible
 from results.rendering.formats import render
 from results.rendering.tabular import Tabular
 
@@ -33,6 +34,8 @@ def write(
     if isinstance(content, bytes):
         _write_bytes(content, format, stream)
         return
+    if terminal and format == "csv":
+        content = visible(content)  # anywhere else, what reads CSV gets the exact values
     stream.write(encodable(content, format, stream))
 
 

@@ -16,7 +16,7 @@ from sweeper.commands.options import (
     home_at,
     path_argument,
 )
-from sweeper.commands.output import say
+from sweeper.commands.output import say, write_text
 
 commands = typer.Typer(
     help="The database: its schema, backups, and filling it again from stored results.",
@@ -33,7 +33,7 @@ def current(home: HomeOption = DEFAULT_HOME, db: DatabaseOption = None) -> None:
     from results.schema.revisions import require_current
 
     found = migrations.current(home_at(home, db).database)
-    print(found)
+    write_text(f"{found}\n", None)
     try:
         require_current(found, "this database")
     except DatabaseError as error:

@@ -1,4 +1,8 @@
-"""Where commands write: tables to stdout or a file, everything else to stderr."""
+"""Where commands write: tables to stdout or a file, everything else to stderr.
+
+What they write is `visible`: no text from elsewhere, be it an error's or a file's name, steers a
+terminal.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from results.plain_text import visible, visible_json
 from sweeper.errors import RequestError, ResourceError, SweepError
 from sweeper.permissions import usual_files
 
@@ -18,7 +23,7 @@ _LACKS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EP
 
 def say(text: str) -> None:
     """One line to stderr."""
-    print(text, file=sys.stderr, flush=True)
+    print(visible(text), file=sys.stderr, flush=True)
 
 
 def format_runs(count: int) -> str:
@@ -28,6 +33,7 @@ def format_runs(count: int) -> str:
 
 def write_text(text: str, output: Path | None, format: str = "table") -> None:  # noqa: A002
     """To stdout, or to a file, atomically."""
+    text = visible_json(text) if format == "json" else visible(text)
     if output is None:
         from results.rendering.stream import encodable
 

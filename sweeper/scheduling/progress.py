@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
+from results.plain_text import readable
+
 if TYPE_CHECKING:
     from results.records import OtherDriver, PendingRun
 
@@ -144,7 +146,7 @@ class Progress:
         self._line(text)
 
     def _line(self, text: str) -> None:
-        print(f"{self._name}: {text}", file=self._stream, flush=True)
+        print(readable(f"{self._name}: {text}"), file=self._stream, flush=True)
 
 
 class LiveProgress(Progress):
@@ -164,13 +166,13 @@ class LiveProgress(Progress):
         from rich.progress import Progress as Bar
 
         self._bar = Bar(
-            TextColumn("[bold]{task.description}"),
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[counts]}"),
             console=self._console,
         )
         with self._bar:
-            self._task = self._bar.add_task(name, total=self.total, counts=self.counts())
+            self._task = self._bar.add_task(readable(name), total=self.total, counts=self.counts())
             yield
             self._refresh()
 
@@ -181,7 +183,7 @@ class LiveProgress(Progress):
 
     def _event(self, text: str, *, important: bool = False) -> None:
         if important:
-            self._console.print(text, markup=False, highlight=False)
+            self._console.print(readable(text), markup=False, highlight=False)
         self._refresh()
 
 
