@@ -103,7 +103,7 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
     for config in spec.configs:
         _ = config.counts
     write_counts(home.networks)
-    stop = StopRequest(where.grace)
+    stop, progress = StopRequest(where.grace), make_progress()
 
     def wait(sentence: str) -> None:
         say(sentence)
@@ -121,6 +121,7 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
                 hung_seconds=spec.faults.hung.seconds,
                 trainers=trainers,
                 stop_asked=lambda: stop.asked,
+                on_wait=lambda run_id, sentence: progress.running(1, {run_id: sentence}),
             )
         )
 
@@ -130,10 +131,9 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
             stop.listening(),
             Store.open(home.database, on_wait=wait, retry_seconds=retry_seconds) as store,
         ):
-            with Queries.open(home.database) as queries:
-                samples = queries.cost_samples()
+            samples = Queries.of(store).cost_samples()
             costs = CostModel.from_samples(samples, device=spec.resources.device)
-            summary = run_sweep(spec, store, home, start_executor, costs, make_progress(), stop)
+            summary = run_sweep(spec, store, home, start_executor, costs, progress, stop)
             counts = store.counts(spec.name)
         write_counts(home.networks)  # of runs of other sweeps, by whose times this one was planned
     except KeyboardInterrupt:

@@ -23,6 +23,7 @@ class ExecutorOptions:
         hung_seconds: a task without a heartbeat for this long is killed, and comes out as Lost.
         trainers: those of the runs, which workers may import before their first task.
         stop_asked: whether the process was asked to stop; for tasks that run inside it.
+        on_wait: called by tasks that run inside the process, with a run id and what it waits for.
     """
 
     resources: Resources
@@ -32,6 +33,7 @@ class ExecutorOptions:
     hung_seconds: float = float("inf")
     trainers: frozenset[str] = frozenset()
     stop_asked: Callable[[], bool] = lambda: False
+    on_wait: Callable[[str, str], None] = lambda run_id, sentence: None
 
 
 class Executor(ABC):

@@ -6,9 +6,11 @@ They do no mathematics; each shows one way in which a run can end.
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from typing import Any
 
@@ -224,6 +226,18 @@ def light(job: TrainingJob) -> TrainingResult:
         if job.on_epoch is not None:
             job.on_epoch(metrics)
     return result
+
+
+def leaves_a_thread(job: TrainingJob) -> TrainingResult:
+    """Finishes, and a thread goes on for ever."""
+    threading.Thread(target=time.sleep, args=(3600,), name="endless thread").start()
+    return quick(job)
+
+
+def leaves_a_process(job: TrainingJob) -> TrainingResult:
+    """Finishes, and a process goes on for ever."""
+    multiprocessing.Process(target=time.sleep, args=(3600,), name="endless process").start()
+    return quick(job)
 
 
 def hangs(job: TrainingJob) -> TrainingResult:
