@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sweep_plugins.url_secrets import HOLDS_SECRET, holds_secret
 from sweeper.commands.options import not_empty
 from sweeper.commands.output import format_runs, say
 from sweeper.errors import EXIT_SOME_FAILED, RequestError
@@ -88,6 +89,10 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
     if where.executor != "ray" and (where.ray_address is not None or where.dashboard):
         raise RequestError(
             f"--ray-address and --ray-dashboard need --executor ray, not {where.executor}"
+        )
+    if where.ray_address is not None and holds_secret(where.ray_address):
+        raise RequestError(
+            f"--ray-address {HOLDS_SECRET}: Ray reads its token from RAY_AUTH_TOKEN_PATH"
         )
     if where.ray_address is not None and where.ray_address.startswith("ray://"):
         raise RequestError(

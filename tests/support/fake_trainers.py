@@ -302,3 +302,11 @@ def loses_the_database(job: TrainingJob) -> TrainingResult:
     if job.config.seed == 2 and attempt_of(job) == 1:
         (job.data_dir.parent / "sweep.db").unlink()
     return quick(job)
+
+
+def quotes_a_secret(job: TrainingJob) -> TrainingResult:
+    """Fails with a URL in its message, as libraries do."""
+    assert job.folder is not None
+    job.folder.write("started", b"")
+    secret = "wJal" + "rXUtnFEMI"  # whole in no source line, which a traceback has
+    raise RuntimeError(f"cannot reach s3://AKIA:{secret}@bucket/x?sig={secret}")
