@@ -139,17 +139,19 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
             samples = Queries.of(store).cost_samples()
             costs = CostModel.from_samples(samples, device=spec.resources.device)
             summary = run_sweep(spec, store, home, start_executor, costs, progress, stop)
-            counts = store.counts(spec.name)
+            counts, imported = store.counts(spec.name), store.imported(spec.name)
         write_counts(home.networks)  # of runs of other sweeps, by whose times this one was planned
     except KeyboardInterrupt:
         raise interrupted(spec.name) from None
-    _summarize(spec, summary, counts)
+    _summarize(spec, summary, counts, imported)
     if counts["failed"] or summary.unmeasured:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _summarize(spec: Spec, summary: Summary, counts: dict[str, int]) -> None:
+def _summarize(spec: Spec, summary: Summary, counts: dict[str, int], imported: int) -> None:
     done = f"{counts['done']} of {len(spec.configs)} runs done"
+    if imported:
+        done += f" ({imported} imported)"
     if summary.nothing_to_do and not counts["failed"]:
         say(f"{spec.name}: {done} already; nothing to train")
     else:
