@@ -40,7 +40,8 @@ def export(connection: Connection, folder: Path, names: Sequence[str] = ()) -> d
     """Writes these sweeps, or the whole database if none is named, into a new folder.
 
     Returns the rows by table. The same content gives the same bytes. The folder appears under its
-    name when it is complete, with a file SHA256SUMS as `sha256sum -c` reads it. `connection` and `names` as in `results.archive.writing.export`.
+    name when it is complete, with a file SHA256SUMS as `sha256sum -c` reads it. `connection` and
+    `names` as in `results.archive.writing.export`.
 
     Raises UnknownSweepError; ArchiveExistsError if the target exists already; ArchiveError if the
     folder cannot be written, or the database holds a value of the wrong type.

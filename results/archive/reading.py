@@ -25,6 +25,7 @@ from results.database.dialects import rows_as_dicts
 from results.database.integrity import corruptions, other_columns
 from results.database.url import sqlite_url
 from results.errors import ArchiveError, BadArchiveError, DatabaseError
+from results.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, shortened
 from results.records import Row
 from results.schema import revisions
 from results.schema.archive_note import ArchiveNote, archive_note, content_sha256, is_archive
@@ -138,8 +139,9 @@ class Archive:
         for run in (row for batch in self.batches(runs) for row in batch):
             if self._meaning is not None:
                 run = self._meaning.run(run)
+            run = _bounded(run)
             if run["run_id"] == run_id:
-                yield run, list(found)
+                yield run, list(map(_bounded, found))
                 run_id, found = next(tried, (None, iter(())))
             else:
                 yield run, []
@@ -147,6 +149,17 @@ class Archive:
     def bad(self, problem: str) -> BadArchiveError:
         """The error that says what is wrong with this archive."""
         return BadArchiveError(self.path, problem)
+
+
+def _bounded(row: Row) -> Row:
+    """The row with what it says of an error as the store keeps it."""
+    cut = {
+        key: shortened(row[key], most) for key, most in _ERRORS.items() if row.get(key) is not None
+    }
+    return row | cut
+
+
+_ERRORS = {"error": LONGEST_ERROR, "traceback": LONGEST_TRACEBACK}
 
 
 @contextmanager

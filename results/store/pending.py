@@ -120,9 +120,9 @@ def _histories(connection: Connection, open_runs: Select[Any]) -> dict[str, _His
 
 def count_imported(connection: Connection, sweep_id: int) -> int:
     """How many of the sweep's done runs an archive brought."""
-    done = (runs.c.state == "done", runs.c.imported)
-    query = select(func.count()).select_from(runs.join(sweep_runs))
-    return int(connection.execute(query.where(sweep_runs.c.sweep_id == sweep_id, *done)).scalar_one())
+    of_sweep = (sweep_runs.c.sweep_id == sweep_id, runs.c.state == "done", runs.c.imported)
+    query = select(func.count()).select_from(runs.join(sweep_runs)).where(*of_sweep)
+    return int(connection.execute(query).scalar_one())
 
 
 def count_runs(connection: Connection, sweep_id: int) -> dict[str, int]:
