@@ -6,6 +6,7 @@ that nothing is read.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -38,6 +39,12 @@ def why_not(path: Path) -> str | None:
     except sqlite3.Error as error:
         # Whatever else there is to say is said by who opens it as a database.
         return str(error) if _is_too_big(error) else None
+
+
+def sha256_of(path: Path) -> str:
+    """Of the bytes of the file, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def limit(connection: sqlite3.Connection) -> None:
