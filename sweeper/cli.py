@@ -9,7 +9,6 @@ from typing import Any
 
 import typer
 import typer.core
-from click import ClickException
 
 from results.plain_text import visible
 from sweep_plugins import PluginError
@@ -47,9 +46,13 @@ def _visible_usage_errors() -> Iterator[None]:
     """Of click's own errors, which show what was typed, or what a shell made of a pattern."""
     try:
         yield
-    except ClickException as error:
-        error.message = visible(error.message)  # type: ignore[misc]
+    except _CLICK_ERROR as error:
+        error.message = visible(error.message)
         raise
+
+
+# The base of click's errors, of the click that some versions of typer bring with them.
+_CLICK_ERROR: Any = typer.BadParameter.__mro__[2]
 
 
 class _Commands(typer.core.TyperGroup):
