@@ -2,11 +2,12 @@
 
 import sys
 
-from multistep_sweep import find_own_modules_first
+from multistep_sweep import find_own_modules_first, refuse_overwritten_files
 
 if not sys.flags.safe_path:
     del sys.path[0]  # the current folder, where Python looks first with -m
 find_own_modules_first()
+refuse_overwritten_files()
 
 # Only now is it sure whose modules these will import.
 from trainers.run import main  # noqa: E402
