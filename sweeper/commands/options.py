@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sweep_plugins.url_secrets import HOLDS_SECRET, quotes_secret
+from results.database.inherited_password import keep
 from sweeper.errors import RequestError, ResourceError
 from sweeper.home import Home, expanded
 
@@ -64,7 +63,7 @@ def _refuse_password(context: typer.Context, url: str | None) -> str | None:
     source = context.get_parameter_source("db")
     # By name, since some versions of typer bring a click of their own.
     typed = source is not None and source.name == "COMMANDLINE"
-    if url is None or not typed or url.startswith("sqlite:"):
+    if url is None or not typed or is_sqlite(url):
         return url
     from results.database.url import PostgresAddress, parse_address
 
@@ -136,13 +135,15 @@ _used: Home | None = None
 def home_at(folder: Path, database: str | None, storage: str | None = None) -> Home:
     """The home that the options name.
 
-    The variable that may hold a password is taken out of the environment, so that no process
-    started from here on, and nothing that prints an environment, has it.
+    The variables that may hold the database's password are taken out of the environment, so that
+    no process started from here on, and nothing that prints an environment, has it.
 
     Raises ResourceError if the current folder was deleted.
     """
     global _used
     os.environ.pop("SWEEP_DB", None)
+    if not is_sqlite(database):
+        keep()
     try:
         Path.cwd()
     except OSError as error:
@@ -154,24 +155,14 @@ def home_at(folder: Path, database: str | None, storage: str | None = None) -> H
     return _used
 
 
+def is_sqlite(database: str | None) -> bool:
+    """Whether this URL, or none, means a file: then PGPASSWORD is for something else."""
+    return database is None or database.startswith(("sqlite:", "sqlite+"))
+
+
 def home_in_use() -> Home | None:
     """The home of the command that runs, once it has read its options."""
     return _used
-
-
-def refuse_secrets(arguments: Sequence[str]) -> None:
-    """Raises RequestError for a URL with a password or token among the arguments of the program.
-
-    Every user of the machine can read them, and they name the driver in the database. The value of
-    --db is `_refuse_password`'s to judge.
-    """
-    for before, argument in zip(("", *arguments), arguments, strict=False):
-        if before != "--db" and not argument.startswith("--db=") and quotes_secret(argument):
-            option = re.match(r"--[a-z-]+", argument) or re.match(r"--[a-z-]+$", before)
-            raise RequestError(
-                f"{option[0] if option else 'an argument'} {HOLDS_SECRET}, and set the environment"
-                " variables that are for it, such as AWS_SECRET_ACCESS_KEY for s3://"
-            )
 
 
 def keys_of(options: Sequence[str]) -> list[str]:
