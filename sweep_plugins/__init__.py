@@ -3,7 +3,20 @@
 Below `trainers` and `results`, which know nothing of each other and both have such names.
 """
 
-from sweep_plugins.errors import PluginError, UnknownNameError, did_you_mean, nearest
+from sweep_plugins.errors import (
+    PluginError,
+    UnknownNameError,
+    did_you_mean,
+    import_error,
+    nearest,
+)
 from sweep_plugins.registry import Registry
 
-__all__ = ["PluginError", "Registry", "UnknownNameError", "did_you_mean", "nearest"]
+__all__ = [
+    "PluginError",
+    "Registry",
+    "UnknownNameError",
+    "did_you_mean",
+    "import_error",
+    "nearest",
+]

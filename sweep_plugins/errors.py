@@ -9,6 +9,7 @@ Both are ValueErrors, so that pydantic places them where the name stands in a co
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
 
 
@@ -37,3 +38,13 @@ class UnknownNameError(ValueError):
 
 class PluginError(ValueError):
     """An installed package breaks a rule of plug-ins; the message names it and its entry point."""
+
+
+def import_error(error: BaseException) -> str:
+    """One line about an import that failed, with the last line of the imported code it reached."""
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    frames = traceback.extract_tb(error.__traceback__)
+    python = [any(name in f.filename for name in ("importlib", "pkgutil")) for f in frames]
+    start = python.index(True) if True in python else 0
+    code = [f for f, skipped in zip(frames[start:], python[start:], strict=True) if not skipped]
+    return f"{text} ({code[-1].filename}:{code[-1].lineno})" if code else text

@@ -7,13 +7,12 @@ imported when its name is used, and not before.
 from __future__ import annotations
 
 import pkgutil
-import traceback
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar, cast
 
-from sweep_plugins.errors import PluginError, UnknownNameError
+from sweep_plugins.errors import PluginError, UnknownNameError, import_error
 
 T = TypeVar("T")
 
@@ -81,7 +80,7 @@ class Registry(Mapping[str, T], Generic[T]):
             found = point.load()
         except Exception as error:
             raise PluginError(
-                f"{_described(point)} cannot be imported: {_reason(error)}"
+                f"{_described(point)} cannot be imported: {import_error(error)}"
             ) from error
         self._check(point, found)
         return cast(T, found)
@@ -147,14 +146,3 @@ def _package(point: EntryPoint) -> str:
 
 def _described(point: EntryPoint) -> str:
     return f"plug-in {_package(point)} ({point.group}: {point.name} = {point.value})"
-
-
-def _reason(error: Exception) -> str:
-    """One line, with the last line of the package's own code that was reached."""
-    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if "importlib" not in frame.filename and frame.filename != __file__
-    ]
-    return f"{text} ({frames[-1].filename}:{frames[-1].lineno})" if frames else text

@@ -12,6 +12,7 @@ from typing import NoReturn
 from sweeper import cli
 from sweeper.commands.output import say
 from sweeper.errors import Interrupted
+from sweeper.process_end import end_without_destructors, must_end_without_destructors
 from sweeper.scheduling.signals import ignore_requests_to_stop, take_ending_as_control_c
 from trainers.streams import exit_code
 
@@ -27,6 +28,8 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         code = Interrupted.exit_code
     ignore_requests_to_stop()
+    if must_end_without_destructors():
+        end_without_destructors(code)
     threading.Thread(target=_end_without, args=(code,), daemon=True).start()
     sys.exit(code)  # waits for every thread and process
 

@@ -12,12 +12,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from sweep_plugins import PluginError, UnknownNameError, import_error
 from trainers.config.evaluations import parse_evaluation
 from trainers.config.job import EpochMetrics, TrainingJob, TrainingResult
 from trainers.config.run import RunConfig
@@ -81,7 +82,6 @@ def run(
     attempt: int = 1,
     device: str = "cpu",
     threads: int = 1,
-    module_folder: Path | None = None,
     on_epoch: Callable[[EpochMetrics], None] | None = None,
     heartbeat: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
@@ -93,9 +93,9 @@ def run(
         folder, earlier, device, data_dir, on_epoch, heartbeat: see TrainingJob.
         attempt: which execution of the run this is, from 1.
         threads: CPU threads.
-        module_folder: where a trainer that is not this package's is looked for last.
 
     Raises:
+        TrainerError: the trainer cannot be imported.
         pydantic.ValidationError: config or evaluations are wrong.
         DatasetMissingError: the dataset is not on this machine.
         StorageError: a folder is full or cannot be reached.
@@ -116,7 +116,7 @@ def run(
         on_epoch=on_epoch,
         heartbeat=heartbeat,
     )
-    trained = _trainer(job.config.trainer, module_folder)(job)
+    trained = _trainer(job.config.trainer)(job)
     if not isinstance(trained, Mapping):
         raise ResultError(
             f"trainer {job.config.trainer!r} returned {type(trained).__name__}, where a"
@@ -232,18 +232,69 @@ def read_result(folder: Folder, run_id: str) -> dict[str, Any] | None:
     return result if theirs == (RESULT_FORMAT, run_id) else None
 
 
-def _trainer(name: str, module_folder: Path | None) -> Callable[[TrainingJob], TrainingResult]:
-    if name in TRAINERS:
-        return TRAINERS[name]
-    if module_folder is not None and str(module_folder) not in sys.path:
-        # Last, so that no file there stands in for a module of Python or of an installed package.
-        sys.path.append(str(module_folder))
+def prepare(
+    trainers: Iterable[str],
+    *,
+    device: str = "cpu",
+    threads: int = 1,
+    module_folders: Iterable[Path] = (),
+) -> None:
+    """Do once, before a process has its first run, what would fail every run if it failed.
+
+    Args:
+        trainers: names of those that will train; each is imported.
+        device: a torch device; started if a trainer has imported torch.
+        threads: CPU threads.
+        module_folders: where trainers that are not of an installed package are looked for, last.
+
+    Raises TrainerError: a trainer cannot be imported, or the device does not start.
+    """
+    prepare_torch(threads)
+    for folder in map(str, module_folders):
+        if folder not in sys.path:
+            # Last, so that no file there stands in for a module of Python or of a package.
+            sys.path.append(folder)
+    for name in sorted(trainers):
+        _trainer(name)
+    if device.startswith("cuda"):
+        _start(device, only_look="torch" not in sys.modules)
+
+
+def _start(device: str, *, only_look: bool) -> None:
+    """Raises TrainerError if there is no such GPU; starts it, unless nothing here uses torch."""
+    here = socket.gethostname()
     try:
-        trainer: Callable[[TrainingJob], TrainingResult] = pkgutil.resolve_name(name)
-    except (ImportError, AttributeError) as error:
+        import torch
+
+        there = torch.cuda.is_available()
+        if there and not only_look:
+            torch.zeros(1, device=device)
+            torch.cuda.synchronize(device)
+    except Exception as error:
         raise TrainerError(
-            f"trainer {name!r} cannot be imported on this machine: {error}"
+            f"torch cannot use {device} on {here}: {import_error(error)};"
+            " --set resources.gpus=0 trains on the CPU"
         ) from error
+    if not there:
+        raise TrainerError(
+            f"the spec asks for a GPU, and torch sees none on {here};"
+            " --set resources.gpus=0 trains on the CPU"
+        )
+
+
+def _trainer(name: str) -> Callable[[TrainingJob], TrainingResult]:
+    try:
+        if name in TRAINERS:
+            return TRAINERS[name]
+        trainer: Callable[[TrainingJob], TrainingResult] = pkgutil.resolve_name(name)
+    except (PluginError, UnknownNameError):
+        raise
+    except (Exception, SystemExit) as error:  # importing it may do anything
+        raise TrainerError(
+            f"trainer {name!r} cannot be imported on {socket.gethostname()}: {import_error(error)}"
+        ) from error
+    if not callable(trainer):
+        raise TrainerError(f"trainer {name!r} is no function: {trainer!r:.80}")
     return trainer
 
 
@@ -319,6 +370,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"epoch {metrics['epoch']}: {line}", file=sys.stderr)
 
     try:
+        prepare((), threads=given.threads, module_folders=[Path.cwd()])
         config = _read_json(given.config)
         evaluations = _read_json(given.evaluations) if given.evaluations else []
         with working():
@@ -329,7 +381,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 folder=open_folder(given.folder) if given.folder else None,
                 device=given.device,
                 threads=given.threads,
-                module_folder=Path.cwd(),
                 on_epoch=show,
             )
     except (OSError, ValueError, ValidationError, TrainerError) as error:

@@ -341,9 +341,8 @@ class Queries(DatabaseClient):
             .join(runs, runs.c.run_id == grouped.c.example)
             .order_by(grouped.c.model, grouped.c.depth, grouped.c.example)
         )
-        return self._database.read(
-            lambda c: [CostSample(**row) for row in rows_as_dicts(c.execute(query))]
-        )
+        with self.view() as connection:
+            return [CostSample(**row) for row in rows_as_dicts(connection.execute(query))]
 
 
 def _iso(seconds: float | None) -> str | None:

@@ -51,11 +51,9 @@ def export(
         if format == "parquet":
             from results.archive import parquet
 
-            counts, digest = parquet.export(connection, output, sweeps), ""
+            counts = parquet.export(connection, output, sweeps)
         else:
             from results.archive import writing
-            from results.archive.plain_file import sha256_of
 
             counts = writing.export(connection, output, sweeps, replace=replace)
-            digest = f"; SHA-256 {sha256_of(output)}"
-    say(f"{output}: {', '.join(f'{count} {table}' for table, count in counts.items())}{digest}")
+    say(f"{output}: {', '.join(f'{count} {table}' for table, count in counts.items())}")

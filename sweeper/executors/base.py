@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from sweeper.executors.worker import Outcome, Task
@@ -21,9 +22,11 @@ class ExecutorOptions:
         address: of a cluster; None for this machine.
         dashboard: also start the executor's web page, on the loopback interface.
         hung_seconds: a task without a heartbeat for this long is killed, and comes out as Lost.
-        trainers: those of the runs, which workers may import before their first task.
-        stop_asked: whether the process was asked to stop; for tasks that run inside it.
-        on_wait: called by tasks that run inside the process, with a run id and what it waits for.
+        trainers: those of the runs, which each worker imports before its first task.
+        module_folders: where those that are not of an installed package are looked for, last.
+        without_variables: of the environment, which workers are not to have.
+        stop_asked: whether the process was asked to stop: for tasks that run inside it, and
+            while the executor starts.
     """
 
     resources: Resources
@@ -32,8 +35,9 @@ class ExecutorOptions:
     dashboard: bool = False
     hung_seconds: float = float("inf")
     trainers: frozenset[str] = frozenset()
+    module_folders: tuple[Path, ...] = ()
+    without_variables: tuple[str, ...] = ()
     stop_asked: Callable[[], bool] = lambda: False
-    on_wait: Callable[[str, str], None] = lambda run_id, sentence: None
 
 
 class Executor(ABC):
@@ -52,6 +56,7 @@ class Executor(ABC):
         Raises:
             ResourceError: the machine or cluster cannot run even one such task, or what was asked
                 for is not installed.
+            Interrupted: it was asked to stop.
         """
 
     @property
@@ -87,7 +92,7 @@ class Executor(ABC):
         """Outcomes since the last call; waits up to `timeout` seconds for the first.
 
         Returns early, with nothing, if a slot was added. Raises ResourceError if no worker can
-        be started any more.
+        be started any more, or no run can train anywhere.
         """
 
     def notes(self) -> dict[str, str]:

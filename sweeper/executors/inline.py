@@ -11,35 +11,35 @@ from typing_extensions import override
 from sweeper.errors import ResourceError
 from sweeper.executors.base import Executor, ExecutorOptions
 from sweeper.executors.worker import Heartbeat, Outcome, Task, execute
+from trainers.errors import TrainerError
+from trainers.run import prepare
 
 
 class InlineExecutor(Executor):
     """One slot, which has the machine to itself: this process.
 
-    `wait` returns when the task is over, whatever its timeout, so that there is never a note: what
-    the task waits for is told meanwhile.
+    `wait` returns when the task is over, whatever its timeout, so that there is never a note.
     A task that hangs or crashes does the same to the driver, and a cancelled one runs to its end.
     """
 
     def __init__(self, options: ExecutorOptions) -> None:
         self._device = options.resources.device
-        self._heartbeat = Heartbeat(
-            options.stop_asked, lambda sentence: options.on_wait(self._run_id, sentence)
-        )
+        self._heartbeat = Heartbeat(options.stop_asked)
         self._tasks: list[Task] = []
-        self._run_id = ""
 
     @classmethod
     @override
     def start(cls, options: ExecutorOptions) -> Self:
-        if gpus := options.resources.gpus:
-            import torch
-
-            if not torch.cuda.is_available():
-                raise ResourceError(
-                    f"the spec asks for {gpus:g} of a GPU a run, and torch sees none here; "
-                    "--set resources.gpus=0 trains on the CPU"
-                )
+        resources = options.resources
+        try:
+            prepare(
+                options.trainers,
+                device=resources.device,
+                threads=resources.threads,
+                module_folders=options.module_folders,
+            )
+        except TrainerError as error:
+            raise ResourceError(str(error)) from error
         return cls(options)
 
     @property
@@ -66,9 +66,7 @@ class InlineExecutor(Executor):
         if not self._tasks:
             time.sleep(timeout)
             return []
-        task = self._tasks.pop(0)
-        self._run_id = task.run_id
-        return [execute(task, self._heartbeat)]
+        return [execute(self._tasks.pop(0), self._heartbeat)]
 
     @override
     def ask_to_stop(self) -> None:

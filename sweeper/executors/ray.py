@@ -2,20 +2,20 @@
 
 An actor imports its trainers once and then trains run after run. Ray retries nothing here: lost
 workers come back as outcomes and are counted by the scheduler. Slots follow the cluster: those of
-a node that died go, and those of a node that joined are used.
+a node that died go, those of a node that joined are used, and none is on a node where no run could
+train.
 """
 
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from typing_extensions import override
 
@@ -28,13 +28,15 @@ import ray
 from ray.exceptions import OutOfMemoryError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from sweep_plugins import PluginError
-from sweeper.errors import ResourceError
+from sweeper.errors import ResourceError, SweepError
 from sweeper.executors.base import Executor, ExecutorOptions
-from sweeper.executors.ray_connection import connect, signals_deferred
+from sweeper.executors.own_code import as_plain_data, own_code
+from sweeper.executors.ray_calls import RayCalls
+from sweeper.executors.ray_connection import head, join, leave, signals_deferred, start_local
+from sweeper.executors.ray_folder import RayFolder
 from sweeper.executors.ray_slots import require_room, slots_of_node
+from sweeper.executors.ray_worker import Preparation, Slot
 from sweeper.executors.worker import (
-    Heartbeat,
     Loss,
     Lost,
     LostInBundle,
@@ -42,9 +44,11 @@ from sweeper.executors.worker import (
     Raised,
     Stopped,
     Task,
-    execute,
 )
-from trainers.config.trainers import TRAINERS
+
+T = TypeVar("T")
+
+_ACTOR = ray.remote(max_restarts=0, max_task_retries=0, concurrency_groups={"watch": 1})(Slot)
 
 CHECK_SECONDS = 2.0
 """How often nodes are counted and the heartbeats of running tasks are read."""
@@ -55,48 +59,13 @@ LONG_START_SECONDS = 30.0
 """A worker that takes longer to start probably waits for resources that others use."""
 
 
-class _Slot:
-    """The actor: a process that trains one run at a time, and answers while it does."""
-
-    def __init__(self, threads: int, trainers: frozenset[str]) -> None:
-        from trainers.run import prepare_torch
-        from trainers.streams import guard_streams
-
-        guard_streams(working=True)
-        prepare_torch(threads)
-        for name in trainers & TRAINERS.keys():
-            with suppress(PluginError):  # the task says so
-                TRAINERS[name]  # most import torch, for which a task has no time of its own
-        self._stopping = False
-        self._heartbeat = Heartbeat()
-
-    def execute(self, tasks: Sequence[Task]) -> list[Outcome]:
-        # The request to stop may be there before the tasks are.
-        self._heartbeat = Heartbeat(lambda: self._stopping)
-        return [execute(task, self._heartbeat) for task in tasks]
-
-    @ray.method(concurrency_group="watch")  # type: ignore[untyped-decorator]
-    def location(self) -> tuple[str, str, int]:
-        """Node, host and process."""
-        return ray.get_runtime_context().get_node_id(), socket.gethostname(), os.getpid()
-
-    @ray.method(concurrency_group="watch")  # type: ignore[untyped-decorator]
-    def heartbeat(self) -> tuple[int, str]:
-        """How many beats so far, and what the task waits for."""
-        return self._heartbeat.count, self._heartbeat.note
-
-    @ray.method(concurrency_group="watch")  # type: ignore[untyped-decorator]
-    def ask_to_stop(self) -> None:
-        self._stopping = True
-
-
 @dataclass(eq=False)
 class _Worker:
     """An actor as the driver sees it: starting, then idle, then busy, idle, busy, ..."""
 
     actor: Any
     multiplier: int
-    start: Any  # reference to its location; None once it is known
+    start: Any  # reference to what `prepare` returns; None once that is known
     asked_for_at: float
     node: str = ""
     host: str = ""
@@ -116,38 +85,74 @@ class _Worker:
 class RayExecutor(Executor):
     """See the module. Made by `start`."""
 
-    def __init__(self, options: ExecutorOptions, owns_ray: bool) -> None:
+    def __init__(self, options: ExecutorOptions) -> None:
         self._resources = options.resources
-        self._trainers = options.trainers
         self._most_slots = sys.maxsize if options.most_slots is None else options.most_slots
         self._wanted_slots = self._most_slots
         self._hung_seconds = options.hung_seconds
         self._is_local = options.address is None
-        self._owns_ray = owns_ray
-        self._actor_class = ray.remote(
-            max_restarts=0, max_task_retries=0, concurrency_groups={"watch": 1}
-        )(_Slot)
+        self._calls = RayCalls(
+            "sweep resume starts a new one"
+            if self._is_local
+            else "start the cluster again, and sweep resume continues"
+        )
+        self._owns_ray = False
+        self._folder: RayFolder | None = None
+        self._failed = False
+        self._preparation = Preparation(
+            as_plain_data(own_code()),
+            options.trainers,
+            options.module_folders,
+            options.resources.device,
+            options.resources.threads,
+            options.without_variables,
+        )
         self._workers: list[_Worker] = []
         self._ended: list[Outcome] = []
         self._nodes: dict[str, int] = {}
+        self._unfit: dict[str, tuple[str, str]] = {}  # host and problem, by node
         self._check_at = self._checked_at = 0.0
         self._failed_starts = 0
 
     @classmethod
     @override
     def start(cls, options: ExecutorOptions) -> Self:
-        owns_ray = not ray.is_initialized()
-        if owns_ray:
-            with signals_deferred():
-                connect(options.address, options.dashboard)
-        executor = cls(options, owns_ray)
+        executor = cls(options)
         try:
-            executor._count_slots()
-            require_room(ray.nodes(), options.resources)
+            executor._connect(options)
+            executor._calls.head = executor._call(head)
+            require_room(executor._count_slots(), options.resources)
         except BaseException:
             executor.close()
             raise
         return executor
+
+    def _connect(self, options: ExecutorOptions) -> None:
+        if ray.is_initialized():
+            return  # by another executor of this process
+        self._owns_ray = True
+        if options.address is not None:
+            join(self._calls, options.address, options.stop_asked)
+            return
+        self._folder = RayFolder()
+        try:
+            start_local(self._calls, self._folder.path, options.dashboard, options.stop_asked)
+        except ResourceError:
+            self._failed = True
+            raise
+
+    def _call(self, work: Callable[[], T], *expected: type[Exception]) -> T:
+        """What `work` gives. Raises what is expected of it, and else ResourceError."""
+        try:
+            return self._calls(work)
+        except expected:
+            raise
+        except SweepError:
+            self._failed = True
+            raise
+        except Exception as error:
+            self._failed = True
+            raise ResourceError(f"Ray has failed, and what was done is kept: {error}") from error
 
     @property
     @override
@@ -209,7 +214,7 @@ class RayExecutor(Executor):
                 self._end(idle)
             worker = self._new_worker(multiplier, node)
         worker.tasks = tasks
-        worker.outcomes = worker.actor.execute.remote(tasks)
+        worker.outcomes = self._call(lambda: worker.actor.execute.remote(tasks))
         worker.beats, worker.note = -1, ""
         worker.last_beat_at = time.monotonic()
 
@@ -221,10 +226,13 @@ class RayExecutor(Executor):
         }
         if node is not None:
             options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(node, soft=False)
-        actor = self._actor_class.options(**options).remote(self._resources.threads, self._trainers)
-        worker = _Worker(
-            actor, multiplier, actor.location.remote(), time.monotonic(), node=node or ""
-        )
+
+        def start() -> tuple[Any, Any]:
+            actor = _ACTOR.options(**options).remote()
+            return actor, actor.prepare.remote(*self._preparation)
+
+        actor, prepared = self._call(start)
+        worker = _Worker(actor, multiplier, prepared, time.monotonic(), node=node or "")
         self._workers.append(worker)
         return worker
 
@@ -248,12 +256,15 @@ class RayExecutor(Executor):
         if not waiting:
             time.sleep(timeout)
             return []
-        ready, _ = ray.wait(list(waiting), num_returns=1, timeout=timeout)
-        if ready:
+
+        def ready() -> list[Any]:
+            if not ray.wait(list(waiting), num_returns=1, timeout=timeout)[0]:
+                return []
             # Everything else that is ready by now, too.
-            ready, _ = ray.wait(list(waiting), num_returns=len(waiting), timeout=0)
+            return list(ray.wait(list(waiting), num_returns=len(waiting), timeout=0)[0])
+
         outcomes: list[Outcome] = []
-        for reference in ready:
+        for reference in self._call(ready):
             worker = waiting[reference]
             if reference is worker.start:
                 self._started(worker)
@@ -263,26 +274,33 @@ class RayExecutor(Executor):
 
     def _started(self, worker: _Worker) -> None:
         try:
-            worker.node, worker.host, worker.pid = ray.get(worker.start)
+            node, worker.host, worker.pid, problem = self._call(
+                lambda: ray.get(worker.start), RayError
+            )
         except RayError as error:
-            if worker.tasks:
-                return  # comes out as the outcome of its task
-            self._end(worker)
-            self._failed_starts += 1
-            self._check_at = time.monotonic() + CHECK_SECONDS  # and not at once again
-            alive = any(other.start is None for other in self._workers)
-            if self._failed_starts >= MOST_FAILED_STARTS and not alive:
-                raise ResourceError(
-                    f"Ray cannot start a worker: {_reason(error)}; every machine of the cluster"
-                    " needs the same version of sweep and Python"
-                ) from None
+            if not worker.tasks:  # else it comes out as the outcome of its task
+                self._failed_start(worker, _reason(error))
+            return
+        worker.node, worker.heartbeat, self._failed_starts = node, None, 0
+        if problem:
+            self._unfit[node] = worker.host, problem
+            self._ended += self._lost(worker, problem, "worker_lost")
         else:
             worker.start = None
-            self._failed_starts = 0
+
+    def _failed_start(self, worker: _Worker, reason: str) -> None:
+        self._end(worker)
+        self._failed_starts += 1
+        self._check_at = time.monotonic() + CHECK_SECONDS  # and not at once again
+        alive = any(other.start is None for other in self._workers)
+        if self._failed_starts >= MOST_FAILED_STARTS and not alive:
+            self._failed = True
+            logs = f"; {self._folder.path} has Ray's logs" if self._folder else ""
+            raise ResourceError(f"Ray cannot start a worker: {reason}{logs}")
 
     def _outcomes(self, worker: _Worker) -> list[Outcome]:
         try:
-            outcomes: list[Outcome] = ray.get(worker.outcomes)
+            outcomes: list[Outcome] = self._call(lambda: ray.get(worker.outcomes), RayError)
         except RayError as error:
             # The process is gone: killed, out of memory, or its node lost.
             no_memory = isinstance(error, OutOfMemoryError) or "running low on memory" in str(error)
@@ -316,6 +334,9 @@ class RayExecutor(Executor):
                 worker.last_beat_at = now
         self._checked_at, self._check_at = now, now + CHECK_SECONDS
         self._count_slots()
+        if not self._nodes and self._unfit:
+            _, problem = next(iter(self._unfit.values()))
+            raise ResourceError(problem)
         if not self._nodes and self._is_local:
             raise ResourceError(
                 "Ray's process on this machine has ended, perhaps out of memory; finished work is"
@@ -326,15 +347,20 @@ class RayExecutor(Executor):
                 self._end(worker)
         self._match_slots(min(self._wanted_slots, sum(self._nodes.values())))
         for worker in list(self._workers):
-            if worker.tasks:
+            if not worker.idle:
                 self._check_heartbeat(worker)
 
-    def _count_slots(self) -> None:
+    def _count_slots(self) -> list[dict[str, Any]]:
+        """Also returns all nodes, as Ray describes them."""
+        described: list[dict[str, Any]] = self._call(ray.nodes)
+        alive = {node["NodeID"]: node["Resources"] for node in described if node["Alive"]}
+        self._unfit = {node: why for node, why in self._unfit.items() if node in alive}
         self._nodes = {
-            node["NodeID"]: slots
-            for node in ray.nodes()
-            if node["Alive"] and (slots := slots_of_node(node["Resources"], self._resources))
+            node: slots
+            for node, resources in alive.items()
+            if node not in self._unfit and (slots := slots_of_node(resources, self._resources))
         }
+        return described
 
     def _match_slots(self, wanted: int) -> None:
         there = sum(worker.multiplier for worker in self._workers)
@@ -349,22 +375,40 @@ class RayExecutor(Executor):
 
     def _check_heartbeat(self, worker: _Worker) -> None:
         now = time.monotonic()
-        if worker.start is not None:
+        if worker.start is not None and worker.beats < 0:
             worker.last_beat_at = now  # it waits for resources
-        if worker.heartbeat is not None and ray.wait([worker.heartbeat], timeout=0)[0]:
-            with suppress(RayError):  # comes out as the outcome of the task
-                beats, worker.note = ray.get(worker.heartbeat)
-                if beats != worker.beats:
-                    worker.beats, worker.last_beat_at = beats, now
-            worker.heartbeat = None
+
+        def ask() -> Any:
+            return worker.actor.heartbeat.remote()
+
+        def answer() -> Any:
+            if not ray.wait([worker.heartbeat], timeout=0)[0]:
+                return None
+            return ray.get(worker.heartbeat)
+
+        if worker.heartbeat is not None:
+            try:
+                answered = self._call(answer, RayError)
+            except RayError:  # comes out as the outcome of the task
+                worker.heartbeat = None
+            else:
+                if answered is not None:
+                    worker.heartbeat = None
+                    beats, worker.note = answered
+                    if beats != worker.beats:
+                        worker.beats, worker.last_beat_at = beats, now
         if worker.heartbeat is None:
-            worker.heartbeat = worker.actor.heartbeat.remote()
+            worker.heartbeat = self._call(ask)
         silent = now - worker.last_beat_at
         if silent > self._hung_seconds:
-            self._ended += self._lost(worker, f"no heartbeat for {silent:.0f} s", "hung")
+            reason = f"no heartbeat for {silent:.0f} s"
+            if worker.tasks:
+                self._ended += self._lost(worker, reason, "hung")
+            else:
+                self._failed_start(worker, f"{reason} while it imported what trains")
 
     def _end(self, worker: _Worker) -> None:
-        ray.kill(worker.actor, no_restart=True)
+        self._call(lambda: ray.kill(worker.actor, no_restart=True))
         self._workers.remove(worker)
         self._check_at = 0.0  # a new worker is to replace it
 
@@ -376,7 +420,8 @@ class RayExecutor(Executor):
         waiting = [w.start is not None and w.asked_for_at < overdue for w in self._workers]
         if waiting and all(waiting):
             return {"the cluster": "no worker has started yet; others may use its CPUs and GPUs"}
-        return {w.tasks[0].run_id: w.note for w in self._workers if w.tasks and w.note}
+        notes = {w.tasks[0].run_id: w.note for w in self._workers if w.tasks and w.note}
+        return {f"host {host}": problem for host, problem in self._unfit.values()} | notes
 
     @override
     def ask_to_stop(self) -> None:
@@ -385,7 +430,7 @@ class RayExecutor(Executor):
                 self._end(worker)  # it waits for resources, and has nothing to store
                 self._ended += [Stopped(task) for task in worker.tasks]
             elif worker.tasks:
-                worker.actor.ask_to_stop.remote()
+                self._call(worker.actor.ask_to_stop.remote)
 
     @override
     def kill(self, run_id: str) -> None:
@@ -402,10 +447,13 @@ class RayExecutor(Executor):
     @override
     def close(self) -> None:
         with signals_deferred():
-            for worker in list(self._workers):
-                self._end(worker)
+            with suppress(SweepError):  # what ends the sweep is the first error
+                for worker in list(self._workers):
+                    self._end(worker)
             if self._owns_ray:
-                ray.shutdown()
+                leave(self._calls)
+            if self._folder is not None and not self._failed:
+                self._folder.remove()
 
 
 def _reason(error: RayError) -> str:

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import ray
-from ray._private import ray_constants
-from ray.exceptions import RayError
+from ray._common.utils import get_ray_address_file
+from ray._private import ray_constants, services
 from ray.job_config import JobConfig
 
-from sweeper.errors import ResourceError
+from sweeper.errors import Interrupted, ResourceError, SweepError
+from sweeper.executors.ray_calls import NOT_FOR_WORKERS, RayCalls, unreachable
+from sweeper.process_end import note_native_threads
 
 LOOPBACK = "127.0.0.1"
 
-_NOT_FOR_WORKERS = frozenset({signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2})
+FIND_SECONDS = 15.0
+"""For a name to be resolved, and a connection to the head."""
+
+CONNECT_SECONDS = 40.0
+"""A cluster that has not taken this driver by then will not."""
+
+CLOSE_SECONDS = 20.0
 
 
 @contextmanager
 def signals_deferred() -> Iterator[None]:
     """Control-C, SIGTERM and the like, and their deadline, wait until the block is left.
 
-    Ray's native code crashes the process when its start or its end is cut short, and its start
-    replaces the handler of SIGTERM; the caller's are back in place afterwards, and are called.
-
-    Processes that are started in the block never see a closed terminal or a scheduler's warning,
-    which reach them too and would end them at once: the driver asks them to stop.
+    What a driver does last, to give back what it uses, is not cut short: every call in the block
+    has a deadline. The caller's handlers are back in place afterwards, and are called.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -40,8 +47,7 @@ def signals_deferred() -> Iterator[None]:
         number: signal.signal(number, lambda number, _: arrived.append(number))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
     }
-    # Ray does the same with SIGINT.
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _NOT_FOR_WORKERS)
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, NOT_FOR_WORKERS)
     try:
         yield
     finally:
@@ -55,8 +61,8 @@ def signals_deferred() -> Iterator[None]:
 class _WorkersPath(JobConfig):  # type: ignore[misc]
     """Workers look for modules where their own Python does.
 
-    Ray would have them look in the driver's current folder first, where any `trainers.py` would
-    stand in for ours.
+    Ray would have them look in the driver's current folder first, where any `numpy.py` would stand
+    in for the installed one.
     """
 
     def _serialize(self) -> Any:
@@ -64,42 +70,122 @@ class _WorkersPath(JobConfig):  # type: ignore[misc]
         return super()._serialize()
 
 
-def connect(address: str | None, dashboard: bool) -> None:
-    """Start a Ray of our own (`address` is None), or join the cluster at `address`.
+def start_local(
+    calls: RayCalls, folder: Path, dashboard: bool, stop_asked: Callable[[], bool]
+) -> None:
+    """Start a Ray of our own on this machine, which keeps its files in `folder`.
 
-    Raises ResourceError if that cannot be done.
+    Raises:
+        ResourceError: it cannot be started.
+        Interrupted: it was asked to stop.
     """
-    options: dict[str, Any] = {
-        "address": address or "local",
-        "job_config": _WorkersPath(),
-        "logging_level": logging.ERROR,
-        "log_to_driver": False,
-    }
-    if address is None:
+
+    def start() -> None:
         # Nothing of a local Ray is reachable from other machines.
-        options |= {
-            "include_dashboard": dashboard,
-            "dashboard_host": LOOPBACK,
-            "_node_ip_address": LOOPBACK,
-        }
+        with _no_cluster():
+            ray.init(
+                address="local",
+                include_dashboard=dashboard,
+                dashboard_host=LOOPBACK,
+                _node_ip_address=LOOPBACK,
+                _temp_dir=str(folder),
+                **_quietly(),
+            )
+
     try:
-        with _no_cluster() if address is None else nullcontext():
-            ray.init(**options)
+        calls(start, stop_asked=stop_asked)
+    except SweepError:
+        raise
     except ImportError as error:
         raise ResourceError(
             "Ray's dashboard is not installed: pip install 'ray[default]'"
         ) from error
-    except (ConnectionError, RuntimeError, ValueError, OSError, RayError) as error:
-        reason = " ".join(str(error).split())
-        if address is None:
-            raise ResourceError(
-                f"Ray cannot be started on this machine: {reason}; --executor inline does without"
-            ) from error
+    except Exception as error:  # Ray has no class of its own for what goes wrong here
         raise ResourceError(
-            f"Ray cannot be reached at {address}: {reason}; check the address, that this machine is"
-            " a node of the cluster (ray start --address=... --num-cpus=0 makes it one), that it"
-            " has the cluster's token, and that versions of Ray and Python match"
+            f"Ray cannot be started on this machine: {_one_line(error)}; {folder} has its logs;"
+            " --executor inline does without Ray"
         ) from error
+
+
+def join(calls: RayCalls, address: str, stop_asked: Callable[[], bool]) -> None:
+    """Join the cluster at `address`.
+
+    Raises:
+        ResourceError: it cannot be reached, or does not take this driver.
+        Interrupted: it was asked to stop.
+    """
+    try:
+        calls.head = calls(lambda: _find_head(address), seconds=FIND_SECONDS, stop_asked=stop_asked)
+        calls(
+            lambda: ray.init(address=address, **_quietly()),
+            seconds=CONNECT_SECONDS,
+            stop_asked=stop_asked,
+        )
+    except Interrupted:
+        raise
+    except Exception as error:  # as above
+        raise _unreachable(address, _one_line(error)) from error
+
+
+def head() -> tuple[str, int]:
+    """Where the head of the Ray that this process is connected to listens."""
+    return _split(ray.get_runtime_context().gcs_address)
+
+
+def leave(calls: RayCalls) -> None:
+    """Leave the cluster, or end the Ray that was started here; raises nothing.
+
+    Ray's own end of the process is replaced: it waits for the answer of a head that is gone.
+    """
+    atexit.unregister(ray.shutdown)
+    note_native_threads()
+    with suppress(SweepError):
+        calls(ray.shutdown, seconds=CLOSE_SECONDS)
+    node = ray._private.worker._global_node
+    if calls.lost and node is not None:
+        with suppress(Exception):
+            node.kill_all_processes(check_alive=False, allow_graceful=False)
+
+
+def _quietly() -> dict[str, Any]:
+    return {
+        "job_config": _WorkersPath(),
+        "logging_level": logging.ERROR,
+        "log_to_driver": False,
+    }
+
+
+def _find_head(address: str) -> tuple[str, int]:
+    """Where the cluster that Ray would join listens; raises if nothing does."""
+    if address == "auto":
+        address = os.environ.get(ray_constants.RAY_ADDRESS_ENVIRONMENT_VARIABLE) or address
+    found = services.canonicalize_bootstrap_address(address)
+    if found is None:
+        raise ConnectionError(f"{address} is no address of a cluster, which is HOST:PORT")
+    host, port = _split(found)
+    if reason := unreachable(host, port):
+        raise ConnectionError(f"nothing answers at {found} ({reason})")
+    return host, port
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _unreachable(address: str, reason: str) -> ResourceError:
+    left = Path(get_ray_address_file(None))
+    stale = address == "auto" and left.exists()
+    return ResourceError(
+        f"Ray cannot be reached at {address}: {reason}; check the address, that the cluster runs"
+        " (ray status), that this machine is a node of it (ray start --address=... --num-cpus=0"
+        " makes it one), that it has the cluster's token, and that versions of Ray and Python match"
+        + (f"; if the cluster of {left} has ended, ray stop removes that file" if stale else "")
+    )
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 @contextmanager

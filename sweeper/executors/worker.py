@@ -56,7 +56,6 @@ class Task:
         weights_sha256: of the stored weights to evaluate; None if it is not known.
         umask: of the process while it does the task; None for what it has.
         avoid: nodes where it was lost before.
-        module_folder: where a trainer that is not this project's is looked for last.
         retry_seconds: for how long an operation on unreachable storage is tried again.
     """
 
@@ -74,7 +73,6 @@ class Task:
     multiplier: int = 1
     umask: int | None = None
     avoid: frozenset[str] = frozenset()
-    module_folder: Path | None = None
     retry_seconds: float = 0.0
 
 
@@ -154,16 +152,11 @@ class Heartbeat:
         stop: set to True to stop the task at its next epoch.
     """
 
-    def __init__(
-        self,
-        stop_asked: Callable[[], bool] | None = None,
-        on_wait: Callable[[str], None] | None = None,
-    ) -> None:
+    def __init__(self, stop_asked: Callable[[], bool] | None = None) -> None:
         self.count = 0
         self.note = ""
         self.stop = False
         self._stop_asked = stop_asked or (lambda: False)
-        self._on_wait = on_wait or (lambda sentence: None)
 
     def beat(self) -> None:
         """The task is alive, and waits for nothing."""
@@ -174,7 +167,6 @@ class Heartbeat:
         """The task waits for what the sentence says. Raises TrainingStopped if asked to stop."""
         self.stop_if_asked()
         self.note = sentence
-        self._on_wait(sentence)
 
     @property
     def is_asked_to_stop(self) -> bool:
@@ -303,7 +295,6 @@ def _execute(task: Task, heartbeat: Heartbeat) -> Any:
         folder=folder,
         earlier=[earlier for earlier in folders if earlier.location != folder.location],
         attempt=task.attempt,
-        module_folder=task.module_folder,
         on_epoch=on_epoch,
         heartbeat=heartbeat.beat,
         **where,

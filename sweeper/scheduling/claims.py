@@ -37,7 +37,6 @@ class Claims:
 
     def __post_init__(self) -> None:
         self.leases = LeaseKeeper(self.store)
-        self._module_folder = _current_folder()
         self._provenance = {"driver_host": socket.gethostname(), "driver_pid": os.getpid()}
 
     def claim(self, bundle: Sequence[PendingRun], multiplier: int, device: str) -> list[Task]:
@@ -76,15 +75,6 @@ class Claims:
             threads=self.spec.resources.threads,
             multiplier=multiplier,
             avoid=self.backlog.avoided(run),
-            module_folder=self._module_folder,
             umask=umask_asked_for(),
             retry_seconds=self.spec.faults.unreachable.seconds,
         )
-
-
-def _current_folder() -> Path | None:
-    """None if it has been removed."""
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        return None

@@ -16,6 +16,7 @@ import pytest
 from sweep_plugins import UnknownNameError
 from sweeper.errors import ResourceError
 from sweeper.executors import EXECUTORS, Executor, ExecutorOptions, ray_connection
+from sweeper.executors.ray_calls import RayCalls
 from sweeper.executors.worker import (
     SENTINELS,
     Finished,
@@ -436,7 +437,7 @@ def test_gpu_fractions_that_ray_refuses_are_refused_in_the_spec(gpus: float) -> 
         Resources(gpus=gpus)
 
 
-def test_signals_wait_until_ray_has_started_or_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signals_wait_until_ray_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     arrived: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: arrived.append(number))
     try:
@@ -461,11 +462,16 @@ def _raise_deferred() -> None:
     ("error", "message"),
     [
         (ImportError("no aiohttp"), r"pip install 'ray\[default\]'"),
-        (RuntimeError("no\n  room"), "on this machine: no room; --executor inline does without"),
+        (
+            RuntimeError("no\n  room"),
+            "on this machine: no room; .* has its logs; --executor inline",
+        ),
+        (Exception("it timed out"), "on this machine: it timed out"),
+        (AssertionError(), "on this machine: AssertionError"),
     ],
 )
 def test_a_local_ray_that_cannot_start_is_a_resource_error(
-    error: Exception, message: str, monkeypatch: pytest.MonkeyPatch
+    error: Exception, message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def fails(**_: Any) -> None:
         assert os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0"
@@ -474,7 +480,7 @@ def test_a_local_ray_that_cannot_start_is_a_resource_error(
     monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "1")
     monkeypatch.setattr("ray.init", fails)
     with pytest.raises(ResourceError, match=message):
-        ray_connection.connect(None, dashboard=True)
+        ray_connection.start_local(RayCalls("again"), tmp_path, True, lambda: False)
     assert os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "1"
 
 
