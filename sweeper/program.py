@@ -28,9 +28,9 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         code = Interrupted.exit_code
     ignore_requests_to_stop()
+    threading.Thread(target=_end_without, args=(code,), daemon=True).start()
     if must_end_without_destructors():
         end_without_destructors(code)
-    threading.Thread(target=_end_without, args=(code,), daemon=True).start()
     sys.exit(code)  # waits for every thread and process
 
 

@@ -18,6 +18,7 @@ from ray._private import ray_constants, services
 from ray.job_config import JobConfig
 
 from sweeper.errors import Interrupted, ResourceError, SweepError
+from sweeper.executors.machine_limits import usable_cpus, usable_memory
 from sweeper.executors.ray_calls import NOT_FOR_WORKERS, RayCalls, unreachable
 from sweeper.process_end import note_native_threads
 
@@ -30,6 +31,9 @@ CONNECT_SECONDS = 40.0
 """A cluster that has not taken this driver by then will not."""
 
 CLOSE_SECONDS = 20.0
+
+MOST_STORED_BYTES = 2**30
+"""What Ray may keep of tasks and outcomes, which are small, in memory that processes share."""
 
 
 @contextmanager
@@ -80,11 +84,19 @@ def start_local(
         Interrupted: it was asked to stop.
     """
 
+    memory = usable_memory()
+
     def start() -> None:
         # Nothing of a local Ray is reachable from other machines.
         with _no_cluster():
             ray.init(
                 address="local",
+                # Ray would count what the machine has.
+                num_cpus=usable_cpus(),
+                _memory=memory,
+                object_store_memory=max(
+                    MOST_STORED_BYTES // 10, min(memory // 10, MOST_STORED_BYTES)
+                ),
                 include_dashboard=dashboard,
                 dashboard_host=LOOPBACK,
                 _node_ip_address=LOOPBACK,

@@ -7,6 +7,9 @@ from typing import Any
 from sweeper.errors import ResourceError
 from sweeper.spec.spec import Resources
 
+WORKER_BYTES = 512 * 2**20
+"""Memory that no worker does without: that of a process with torch and a small network."""
+
 
 def require_room(nodes: list[dict[str, Any]], resources: Resources) -> None:
     """Raises ResourceError if no node has room for one whole task.
@@ -26,8 +29,13 @@ def require_room(nodes: list[dict[str, Any]], resources: Resources) -> None:
 
 
 def slots_of_node(node: dict[str, float], resources: Resources) -> int:
-    """How many tasks fit on a node with these resources."""
+    """How many tasks fit on a node with these resources, as Ray names them.
+
+    Where memory is short, fewer than CPUs: but one at least, which then may use all of it.
+    """
     slots = int(node.get("CPU", 0) / resources.cpus + 1e-9)
+    if "memory" in node:
+        slots = min(slots, max(1, int(node["memory"] / WORKER_BYTES)))
     if resources.gpus:
         gpus = int(node.get("GPU", 0))
         # A fraction has to fit one GPU: two of them hold four runs of 0.4, not five.
