@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 
 # Beyond this, neighbouring floats are too far apart for a fraction to name one of them.
 _LARGEST_WITH_FRACTION = 1e6
 _LARGEST_DENOMINATOR = 999
 
 
+@lru_cache(maxsize=1 << 16)
 def exact_text(number: float) -> str:
     """Such as 1, 3.75, 16/9, 0.30000000000000004 or 1e-300; it reads back as this finite number.
 

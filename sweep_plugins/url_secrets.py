@@ -12,7 +12,7 @@ from urllib.parse import unquote
 # Repetitions are bounded, so that no text takes long.
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.-]{0,20}:"
 # With a port, as in host:8080/me@home, the colon is followed by digits alone.
-_PASSWORD = r"[^/@\s:\[]{0,100}:(?!\d{1,5}(?:[/?#\s]|$))[^@\s]{0,500}@"
+_PASSWORD = r"[^/@\s:\[]{0,100}:(?!\d{1,5}(?:[/?#\s]|$))[^@\s]{0,500}@(?:[^/@\s]{0,100}@){0,3}"
 _OPTION = (
     r"(?:[?&;#][\w.-]{0,40}(?:token|secret|passw|pwd|signature|credential"
     r"|(?:api|access|private|account)[_-]?key)[\w.-]{0,40}|[?&](?:sig|sas|key|auth|code))="
@@ -20,8 +20,14 @@ _OPTION = (
 
 _URL = re.compile(rf"(\b{_SCHEME}/{{0,5}}|//){_PASSWORD}", re.IGNORECASE)
 _WITHOUT_SCHEME = re.compile(rf"/*(?![^:]*:/){_PASSWORD}")
-_USER = re.compile(r"(?<=://)[^/\s?#]{0,500}@")
 _VALUE = re.compile(rf"({_OPTION})[^&\s\"'<>]+", re.IGNORECASE)
+
+
+HOLDS_SECRET = (
+    "holds what looks like a password or a token, which would be stored and shown with it (it is"
+    " not repeated here); leave it out"
+)
+"""What to say of a place that holds one, before the way out."""
 
 
 def quotes_secret(text: str) -> bool:
@@ -41,7 +47,7 @@ def holds_secret(place: str) -> bool:
 
 
 def without_secrets(text: str) -> str:
-    """The text with its URLs' users and passwords left out, and the values of secret options."""
+    """The text without the passwords in its URLs, and their users, and the values of options."""
     if "@" in text:
-        text = _USER.sub("", _URL.sub(r"\1", text))
+        text = _URL.sub(r"\1", text)
     return _VALUE.sub(r"\1***", text) if "=" in text else text

@@ -13,7 +13,7 @@ import typer.core
 from results.plain_text import visible
 from sweep_plugins import PluginError
 from sweeper.commands import COMMANDS
-from sweeper.commands.options import home_in_use
+from sweeper.commands.options import home_in_use, refuse_secrets
 from sweeper.commands.output import say
 from sweeper.errors import Interrupted, ResourceError, SweepError, as_sweep_error
 from sweeper.permissions import private_files
@@ -67,6 +67,7 @@ class _Commands(typer.core.TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
+            refuse_secrets(ctx.meta[__name__])
             with private_files(), _visible_usage_errors():
                 return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -82,6 +83,7 @@ class _Commands(typer.core.TyperGroup):
             raise typer.Exit(known.exit_code) from None
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        ctx.meta[__name__] = list(args)
         with _visible_usage_errors():
             return super().parse_args(ctx, args)
 

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweep_plugins.url_secrets import HOLDS_SECRET, holds_secret
 from sweeper.errors import RequestError
 
 
@@ -30,7 +31,17 @@ class Home:
     def at(cls, folder: Path, database: str | None = None, storage: str | None = None) -> Home:
         """The home in this folder, with database and storage in it unless they are named."""
         from results.database.url import sqlite_url
+        from trainers.errors import StorageError
+        from trainers.storage.opening import require_plain
 
+        if holds_secret(str(folder)):
+            raise RequestError(f"--home {HOLDS_SECRET}: it is a folder on a disk")
+        if storage:
+            # Before it is made a path, by which it would be hidden.
+            try:
+                require_plain(storage)
+            except StorageError as error:
+                raise RequestError(f"--storage: {error}") from None
         absolute = _absolute(folder)
         if storage and "://" not in storage:
             storage = str(_absolute(Path(storage)))

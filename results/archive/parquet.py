@@ -6,6 +6,7 @@ here; only the number of a sweep is its name instead. Nothing reads the folder b
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Sequence
@@ -32,12 +33,15 @@ _UNITS = {
 }
 _LEFT_OUT = {sweeps.c.id, attempts.c.driver_id}
 
+SUMS = "SHA256SUMS"
+
 
 def export(connection: Connection, folder: Path, names: Sequence[str] = ()) -> dict[str, int]:
     """Writes these sweeps, or the whole database if none is named, into a new folder.
 
     Returns the rows by table. The same content gives the same bytes. The folder appears under its
-    name when it is complete. `connection` and `names` as in `results.archive.writing.export`.
+    name when it is complete, with a file SHA256SUMS as `sha256sum -c` reads it. `connection` and
+    `names` as in `results.archive.writing.export`.
 
     Raises UnknownSweepError; ArchiveExistsError if the target exists already; ArchiveError if the
     folder cannot be written, or the database holds a value of the wrong type.
@@ -48,8 +52,20 @@ def export(connection: Connection, folder: Path, names: Sequence[str] = ()) -> d
         partial.mkdir()
         for table in ARCHIVED:
             counts[table.name] = _write(partial / f"{table.name}.parquet", table, chosen)
+        _write_sums(partial)
         sync_folder(partial)
     return counts
+
+
+def _write_sums(folder: Path) -> None:
+    lines = []
+    for path in sorted(folder.iterdir()):
+        with path.open("rb") as file:
+            lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.name}\n")
+    with (folder / SUMS).open("x") as file:
+        file.write("".join(lines))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _write(path: Path, table: Table, chosen: Chosen) -> int:

@@ -3,40 +3,61 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Table, select
 from sqlalchemy.exc import DBAPIError
 
+from results.archive import plain_file
 from results.archive.chosen import rows_at_once
-from results.database.connect import connect
+from results.archive.plausible import implausible, oversized
+from results.database import migrations
+from results.database.connect import connect, open_unchecked
 from results.database.dialects import rows_as_dicts
-from results.database.integrity import corruptions
+from results.database.integrity import corruptions, other_columns
 from results.database.url import sqlite_url
 from results.errors import ArchiveError, BadArchiveError, DatabaseError
+from results.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, shortened
 from results.records import Row
+from results.schema import revisions
 from results.schema.archive_note import ArchiveNote, archive_note, content_sha256, is_archive
-from results.schema.tables import IMPORT_MARKS, attempts, runs, sweeps
+from results.schema.tables import IMPORT_MARKS, attempts, evaluation_configs, runs, sweeps
 
-_MAGIC = b"SQLite format 3\0"
 _LOCAL = IMPORT_MARKS | {attempts.c.driver_id}
 """Columns that mean nothing in another database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What configs mean, which those who make them know. Each raises ValueError, with the reason.
+
+    `run` gives the row of a run with what its config says in place of what the archive says;
+    `evaluation` refuses one that is not what its config says.
+    """
+
+    run: Callable[[Row], Row]
+    evaluation: Callable[[Row], None]
 
 
 class Archive:
     """A sweep database file, checked, in one consistent view.
 
-    Its rows are dicts by column name; a sweep's number is the archive's own.
+    Its rows are dicts by column name; a sweep's number is the archive's own. Without a `meaning`
+    configs are taken as they are.
     """
 
-    def __init__(self, path: Path, connection: Connection) -> None:
+    def __init__(self, path: Path, connection: Connection, meaning: Meaning | None = None) -> None:
         self.path = path
         self._connection = connection
+        self._meaning = meaning
         order = (sweeps.c.created_at, sweeps.c.name)
         self.sweep_rows = rows_as_dicts(connection.execute(select(sweeps).order_by(*order)))
         """The sweeps, the one created first in front."""
@@ -64,9 +85,11 @@ class Archive:
 
     def check(self) -> None:
         """Raises BadArchiveError unless every row can be believed."""
-        problem = next(corruptions(self._connection), None)
-        if problem is not None:
-            raise self.bad(problem)
+        bounded = partial(corruptions, bounded=True)
+        for problems in (other_columns, oversized, bounded, implausible):
+            problem = next(problems(self._connection), None)
+            if problem is not None:
+                raise self.bad(problem)
         for name in self.sweeps:
             if not name.isprintable():
                 raise self.bad(
@@ -76,6 +99,19 @@ class Archive:
         self.content_sha256 = content_sha256(self._connection)
         if self._note and self._note.content_sha256 != self.content_sha256:
             raise self.bad("its content was changed after it was written: copy it again")
+        if self._meaning is not None:
+            self._check_configs(self._meaning)
+
+    def _check_configs(self, meaning: Meaning) -> None:
+        try:
+            for batch in self.batches(evaluation_configs):
+                for row in batch:
+                    meaning.evaluation(row)
+            for batch in self.batches(runs):
+                for row in batch:
+                    meaning.run(row)
+        except ValueError as error:
+            raise self.bad(str(error)) from None
 
     def batches(
         self, table: Table, where: Any = None, order: Any = None, *, at_once: int | None = None
@@ -101,8 +137,11 @@ class Archive:
         tried = groupby(rows, key=by_run)
         run_id, found = next(tried, (None, iter(())))
         for run in (row for batch in self.batches(runs) for row in batch):
+            if self._meaning is not None:
+                run = self._meaning.run(run)
+            run = _bounded(run)
             if run["run_id"] == run_id:
-                yield run, list(found)
+                yield run, list(map(_bounded, found))
                 run_id, found = next(tried, (None, iter(())))
             else:
                 yield run, []
@@ -112,41 +151,64 @@ class Archive:
         return BadArchiveError(self.path, problem)
 
 
+def _bounded(row: Row) -> Row:
+    """The row with what it says of an error as the store keeps it."""
+    cut = {
+        key: shortened(row[key], most) for key, most in _ERRORS.items() if row.get(key) is not None
+    }
+    return row | cut
+
+
+_ERRORS = {"error": LONGEST_ERROR, "traceback": LONGEST_TRACEBACK}
+
+
 @contextmanager
-def open_archive(path: Path) -> Iterator[Archive]:
+def open_archive(path: Path, meaning: Meaning | None = None) -> Iterator[Archive]:
     """What `export` wrote, or any other sweep database file, for as long as the block runs.
 
-    The whole content is checked by the rules of the tables. Nothing of the file is changed.
+    The whole content is checked: by the rules of the tables, for what training can give at all,
+    and, with a `meaning`, whether ids are those of their configs. Nothing of the file is changed;
+    of one with an older schema a copy is upgraded.
 
     Raises BadArchiveError if it is no such file, or a row breaks a rule, refers to nothing, or
     contradicts another: the message names table, column and row. Raises ArchiveError if it has
-    the schema of another version.
+    the schema of another version, and no upgrade leads from there.
     """
     try:
         path = path.resolve()
     except (OSError, RuntimeError) as error:  # a loop of links, until Python 3.13
         raise BadArchiveError(path, f"it cannot be read ({error})") from None
-    _require_sqlite(path)
-    try:
-        database = connect(sqlite_url(path), "read")
-    except DatabaseError as error:
-        raise ArchiveError(f"nothing was imported: {error}") from None
-    with closing(database), database.reading() as connection:
+    problem = plain_file.why_not(path)
+    if problem is not None:
+        raise BadArchiveError(path, problem)
+    with tempfile.TemporaryDirectory(prefix="sweep-import-") as folder:
         try:
-            archive = Archive(path, connection)
-            archive.check()
-        except (DBAPIError, sqlite3.Error, UnicodeError) as error:
-            raise BadArchiveError(path, str(getattr(error, "orig", error))) from error
-        yield archive
+            database = connect(sqlite_url(_newest(path, Path(folder))), "read")
+        except DatabaseError as error:
+            raise ArchiveError(f"nothing was imported: {error}") from None
+        with closing(database), database.reading() as connection:
+            try:
+                plain_file.limit(cast(sqlite3.Connection, connection.connection.driver_connection))
+                archive = Archive(path, connection, meaning)
+                archive.check()
+            except (DBAPIError, sqlite3.Error, UnicodeError) as error:
+                raise BadArchiveError(path, str(getattr(error, "orig", error))) from error
+            yield archive
 
 
-def _require_sqlite(path: Path) -> None:
-    if path.exists() and not path.is_file():
-        raise BadArchiveError(path, "it is no file")
+def _newest(path: Path, folder: Path) -> Path:
+    """The file, or an upgraded copy of it in this folder. Raises DatabaseError."""
+    if migrations.current(sqlite_url(path)) not in revisions.REVISIONS[:-1]:
+        return path
+    target = folder / path.name
     try:
-        with path.open("rb") as file:
-            start = file.read(len(_MAGIC))
-    except OSError as error:
-        raise BadArchiveError(path, f"it cannot be read ({error.strerror})") from None
-    if start != _MAGIC:
-        raise BadArchiveError(path, "it is no SQLite file; name one that 'sweep export' wrote")
+        plain_file.copy(path, target)
+        with (
+            closing(open_unchecked(sqlite_url(target), "write")) as database,
+            database.upgrading() as connection,
+        ):
+            migrations.run_steps(connection)
+    except (sqlite3.Error, DatabaseError) as error:
+        said = str(error).removeprefix(f"{target}: ")
+        raise DatabaseError(f"a copy of {path} cannot be upgraded: {said}") from error
+    return target

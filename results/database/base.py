@@ -122,6 +122,11 @@ class DatabaseClient:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @classmethod
+    def of(cls, other: DatabaseClient) -> Self:
+        """Another client of the same opened database, which `other` is to close."""
+        return cls(other._database)
+
     @property
     def shown(self) -> str:
         """The database as messages name it: without a password."""

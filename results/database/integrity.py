@@ -55,8 +55,13 @@ def find_corruption(database: Database) -> str | None:
         return next(corruptions(connection), None)
 
 
-def corruptions(connection: Connection, *, enforced: bool = False) -> Iterator[str]:
+def corruptions(
+    connection: Connection, *, enforced: bool = False, bounded: bool = False
+) -> Iterator[str]:
     """Violations, in words. Further ones may not be found after the first.
+
+    With `bounded` JSON must also be within `results.schema.bounds`, which a database from before
+    there were any need not be.
 
     Keys, references and the file's own structure are not looked at where they were `enforced` on
     all that is there: by Postgres for every client, by SQLite in a file that we have just made.
@@ -64,14 +69,14 @@ def corruptions(connection: Connection, *, enforced: bool = False) -> Iterator[s
     in_sqlite = connection.dialect.name == "sqlite"
     enforced = enforced or not in_sqlite
     if not enforced:
-        yield from _other_columns(connection)
+        yield from other_columns(connection)
     for table in metadata.sorted_tables:
         if in_sqlite:
             yield from _broken_rules(connection, table)
         if not enforced:
             yield from _not_unique(connection, table)
             yield from _dangling(connection, table)
-        yield from _broken_json(connection, table)
+        yield from _broken_json(connection, table, bounded)
     yield from contradictions(connection)
     if not enforced:
         for (problem,) in connection.exec_driver_sql("PRAGMA integrity_check(1)"):
@@ -79,7 +84,8 @@ def corruptions(connection: Connection, *, enforced: bool = False) -> Iterator[s
                 yield str(problem)
 
 
-def _other_columns(connection: Connection) -> Iterator[str]:
+def other_columns(connection: Connection) -> Iterator[str]:
+    """Tables and columns that are missing, or that are none of ours, in words."""
     inspector = inspect(connection)
     present = inspector.get_table_names()
     for table in metadata.sorted_tables:
@@ -216,7 +222,7 @@ def _references(table: Table) -> list[tuple[Column[Any], Column[Any], str]]:
     return found
 
 
-def _broken_json(connection: Connection, table: Table) -> Iterator[str]:
+def _broken_json(connection: Connection, table: Table, bounded: bool) -> Iterator[str]:
     columns = [column for column in table.columns if isinstance(column.type, JSON)]
     if not columns:
         return
@@ -226,7 +232,7 @@ def _broken_json(connection: Connection, table: Table) -> Iterator[str]:
     query = select(*texts, *map(_raw, key))
     for values in connection.execute(query, execution_options={"yield_per": 1000}):
         for column, value in zip(columns, values, strict=False):
-            problem = None if value is None else json_problem(column, value)
+            problem = None if value is None else json_problem(column, value, bounded=bounded)
             if problem is not None:
                 row = dict(zip(key, values[len(columns) :], strict=True))
                 given = f"{table.name}.{column.name} is {_shown(value)}"

@@ -71,7 +71,7 @@ class PostgresDatabase(Database):
     """One Postgres database, in the schema that the connection's search path names first.
 
     `on_wait` is called with a sentence when a lost connection is waited for. Opening connects to
-    nothing; the first connection is tried once, since an address that never worked is an error.
+    nothing; an address that never answered is an error, and is tried once.
     """
 
     def __init__(
@@ -115,6 +115,7 @@ class PostgresDatabase(Database):
 
         @event.listens_for(engine, "connect")
         def prepare(connection: psycopg.Connection[Any], record: object) -> None:
+            self._reached = True
             encoding = connection.info.parameter_status("server_encoding")
             if encoding != _ENCODING:
                 raise DatabaseError(
@@ -152,7 +153,6 @@ class PostgresDatabase(Database):
                 return self._reader.connect()
 
         connection = self._persist(connect)
-        self._reached = True
         with self._foreign_errors(), connection, connection.begin():
             yield connection
 
@@ -225,8 +225,12 @@ class PostgresDatabase(Database):
     def _locked(self, use: Literal["shared", "alone"]) -> Iterator[PostgresDriverLock]:
         # The command line is not sent to the server, where every user could read it.
         lock = PostgresDriverLock(self._make_engine, self.shown, use)
-        with self._foreign_errors():
-            lock.acquire()
+
+        def acquire() -> None:
+            with self._foreign_errors():
+                lock.acquire()
+
+        self._persist(acquire)
         try:
             yield lock
         finally:
@@ -251,7 +255,6 @@ class PostgresDatabase(Database):
     @contextmanager
     def _connected(self, engine: Engine) -> Iterator[Connection]:
         with self._foreign_errors(), engine.connect() as connection:
-            self._reached = True
             yield connection
 
     @contextmanager
@@ -268,6 +271,7 @@ class PostgresDatabase(Database):
         said = one_line(self._address.without_secrets(str(error)))
         state = _state(error)
         if lost or state in _CLOSING:
+            self._reached = True
             return _PassingError(f"the connection to {self.shown} was lost ({said})")
         if state in _ROLLED_BACK:
             return _PassingError(f"{self.shown} could not bring changes together: {said}")

@@ -142,7 +142,7 @@ class PostgresDriverLock:
         if os.getpid() != self._owner:
             return  # a forked child has closed its copy already
         with self._mutex:
-            if self._connection is not None:
+            if self._connection is not None and not self._connection.invalidated:
                 # The server takes a moment to notice that a connection was closed.
                 with suppress(DBAPIError):
                     self._connection.execute(_UNLOCK)
@@ -150,18 +150,24 @@ class PostgresDriverLock:
             self._engine.dispose()
 
     def _living(self) -> Connection:
-        if self._connection is not None:
-            try:
-                self._connection.exec_driver_sql("SELECT 1")
-                return self._connection
-            except DBAPIError as error:
-                if not error.connection_invalidated:
-                    raise
-                self._lost_sessions.add(self._session)
-                self._drop()
-        self.acquire()
+        if self._connection is not None and not self._answers(self._connection):
+            self._lost_sessions.add(self._session)
+            self._drop()
+        if self._connection is None:
+            self.acquire()
         assert self._connection is not None
         return self._connection
+
+    def _answers(self, connection: Connection) -> bool:
+        if connection.invalidated:  # by a statement that got no answer
+            return False
+        try:
+            connection.exec_driver_sql("SELECT 1")
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            return False
+        return True
 
     def _take(
         self, connection: Connection, take: TextClause, who: TextClause, key: dict[str, int]

@@ -15,10 +15,17 @@ from sqlalchemy.exc import ArgumentError
 
 from results.database.inherited_password import kept
 from results.errors import DatabaseError
+from sweep_plugins.url_secrets import HOLDS_SECRET, holds_secret
 
 _SQLITE = ("sqlite", "sqlite+pysqlite")
 _POSTGRES = ("postgresql", "postgresql+psycopg", "postgres")
-_SECRET_OPTIONS = ("password", "sslpassword", "oauth_client_secret")
+_SECRET_OPTIONS = (
+    "password",
+    "sslpassword",
+    "oauth_client_secret",
+    "scram_client_key",
+    "scram_server_key",
+)
 _EXAMPLES = (
     "write sqlite:///relative.db, sqlite:////absolute.db or"
     " postgresql+psycopg://user:password@host:5432/database"
@@ -98,6 +105,8 @@ def _sqlite(rest: str) -> SqliteAddress:
     path = unquote(encoded, errors="surrogateescape")  # file names need not be UTF-8
     if authority or not slash or path in ("", ":memory:") or "\0" in path:
         raise DatabaseError(f"the SQLite URL names no file; {_EXAMPLES}")
+    if holds_secret(path):
+        raise DatabaseError(f"the SQLite URL {HOLDS_SECRET}: a file has no password; {_EXAMPLES}")
     if question:
         raise DatabaseError(
             f"the URL of {path} has options after '?', which are not taken (in a file's name it"

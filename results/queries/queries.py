@@ -341,8 +341,9 @@ class Queries(DatabaseClient):
             .join(runs, runs.c.run_id == grouped.c.example)
             .order_by(grouped.c.model, grouped.c.depth, grouped.c.example)
         )
-        with self.view() as connection:
-            return [CostSample(**row) for row in rows_as_dicts(connection.execute(query))]
+        return self._database.read(
+            lambda c: [CostSample(**row) for row in rows_as_dicts(c.execute(query))]
+        )
 
 
 def _iso(seconds: float | None) -> str | None:

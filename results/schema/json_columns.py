@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Column
 
 from results.run_columns import OF_SCHEME, RUN_COLUMNS, Kind
+from results.schema.bounds import LONGEST_SCHEME, problem_inside
 from results.schema.tables import attempts, blocks, evaluation_configs, runs, sweep_specs
 
 _OBJECT: TypeAdapter[Any] = TypeAdapter(dict[str, Any])
@@ -17,6 +18,10 @@ _OF_RUNS: dict[Kind, TypeAdapter[Any]] = {
     "numbers": TypeAdapter(list[float]),
     "list": TypeAdapter(list[Any]),
 }
+
+_OF_SCHEMES = frozenset(
+    table.c[c.name] for table in (runs, blocks) for c in OF_SCHEME if c.kind == "numbers"
+)
 
 # What JSON columns hold; of another column, any JSON but null, which is an empty cell.
 JSON_KINDS: dict[Column[Any], TypeAdapter[Any]] = {
@@ -29,14 +34,27 @@ JSON_KINDS: dict[Column[Any], TypeAdapter[Any]] = {
 }
 
 
-def json_problem(column: Column[Any], text: str | bytes) -> str | None:
-    """What is wrong with a text in a JSON column; None if it can be read as what it should be."""
+_COEFFICIENTS: TypeAdapter[Any] = TypeAdapter(list[list[float | None] | float | None])
+
+
+def json_problem(column: Column[Any], text: str | bytes, *, bounded: bool = False) -> str | None:
+    """What is wrong with a text in a JSON column; None if it can be read as what it should be.
+
+    With `bounded` it is also asked whether a trainer of this project could have said it.
+    """
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
         if value is None:
             return "JSON's null is stored as NULL"
         if column in JSON_KINDS:
             JSON_KINDS[column].validate_python(value, strict=True)
+        if bounded:
+            if column is runs.c.learned_coefficients:
+                _COEFFICIENTS.validate_python(value, strict=True)
+            if column in _OF_SCHEMES and len(value) > LONGEST_SCHEME:
+                return f"it has {len(value)} numbers, and a scheme at most {LONGEST_SCHEME}"
+            if (problem := problem_inside(value)) is not None:
+                return f"it {problem}"
     except ValidationError as error:
         first = error.errors()[0]
         return "".join(f"[{part!r}]" for part in first["loc"]) + f" {first['msg']}".lstrip()

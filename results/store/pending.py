@@ -118,6 +118,13 @@ def _histories(connection: Connection, open_runs: Select[Any]) -> dict[str, _His
     return found
 
 
+def count_imported(connection: Connection, sweep_id: int) -> int:
+    """How many of the sweep's done runs an archive brought."""
+    of_sweep = (sweep_runs.c.sweep_id == sweep_id, runs.c.state == "done", runs.c.imported)
+    query = select(func.count()).select_from(runs.join(sweep_runs)).where(*of_sweep)
+    return int(connection.execute(query).scalar_one())
+
+
 def count_runs(connection: Connection, sweep_id: int) -> dict[str, int]:
     """The sweep's runs by state; every state is a key."""
     rows = connection.execute(

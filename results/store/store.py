@@ -34,7 +34,7 @@ from results.schema.tables import evaluation_configs, runs, sweep_evaluations, s
 from results.store import leases, sweeps, transitions
 from results.store.driver import Driver
 from results.store.leases import LEASE_SECONDS, RENEW_SECONDS
-from results.store.pending import count_runs, pending_runs
+from results.store.pending import count_imported, count_runs, pending_runs
 from results.store.result_schema import check_evaluations, check_result
 
 if TYPE_CHECKING:
@@ -480,6 +480,10 @@ class Store(DatabaseClient):
     def counts(self, sweep: str) -> dict[str, int]:
         """The sweep's runs by state; every state is a key. Raises UnknownSweepError."""
         return self._database.read(lambda c: count_runs(c, sweeps.find_sweep(c, sweep)))
+
+    def imported(self, sweep: str) -> int:
+        """How many of its done runs an archive brought. Raises UnknownSweepError."""
+        return self._database.read(lambda c: count_imported(c, sweeps.find_sweep(c, sweep)))
 
     def pending(self, sweep: str) -> list[PendingRun]:
         """The runs of `sweep` with work left, in its order.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from results.database.inherited_password import VARIABLES
+from sweep_plugins.url_secrets import HOLDS_SECRET, holds_secret
 from sweeper.commands.options import is_sqlite, not_empty
 from sweeper.commands.output import format_runs, say
 from sweeper.errors import EXIT_SOME_FAILED, RequestError
@@ -91,6 +92,10 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
         raise RequestError(
             f"--ray-address and --ray-dashboard need --executor ray, not {where.executor}"
         )
+    if where.ray_address is not None and holds_secret(where.ray_address):
+        raise RequestError(
+            f"--ray-address {HOLDS_SECRET}: Ray reads its token from RAY_AUTH_TOKEN_PATH"
+        )
     if where.ray_address is not None and where.ray_address.startswith("ray://"):
         raise RequestError(
             f"--ray-address {where.ray_address}: Ray Client is not supported; run the sweep on a"
@@ -105,7 +110,7 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
     for config in spec.configs:
         _ = config.counts
     write_counts(home.networks)
-    stop = StopRequest(where.grace)
+    stop, progress = StopRequest(where.grace), make_progress()
 
     def wait(sentence: str) -> None:
         say(sentence)
@@ -125,6 +130,7 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
                 module_folders=_module_folders(spec.source),
                 without_variables=() if is_sqlite(home.database) else VARIABLES,
                 stop_asked=lambda: stop.asked,
+                on_wait=lambda run_id, sentence: progress.running(1, {run_id: sentence}),
             )
         )
 
@@ -134,15 +140,14 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
             stop.listening(),
             Store.open(home.database, on_wait=wait, retry_seconds=retry_seconds) as store,
         ):
-            with Queries.open(home.database) as queries:
-                samples = queries.cost_samples()
+            samples = Queries.of(store).cost_samples()
             costs = CostModel.from_samples(samples, device=spec.resources.device)
-            summary = run_sweep(spec, store, home, start_executor, costs, make_progress(), stop)
-            counts = store.counts(spec.name)
+            summary = run_sweep(spec, store, home, start_executor, costs, progress, stop)
+            counts, imported = store.counts(spec.name), store.imported(spec.name)
         write_counts(home.networks)  # of runs of other sweeps, by whose times this one was planned
     except KeyboardInterrupt:
         raise interrupted(spec.name) from None
-    _summarize(spec, summary, counts)
+    _summarize(spec, summary, counts, imported)
     if counts["failed"] or summary.unmeasured:
         raise typer.Exit(EXIT_SOME_FAILED)
 
@@ -153,8 +158,10 @@ def _module_folders(source: str) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(((here / source).parent, here)))
 
 
-def _summarize(spec: Spec, summary: Summary, counts: dict[str, int]) -> None:
+def _summarize(spec: Spec, summary: Summary, counts: dict[str, int], imported: int) -> None:
     done = f"{counts['done']} of {len(spec.configs)} runs done"
+    if imported:
+        done += f" ({imported} imported)"
     if summary.nothing_to_do and not counts["failed"]:
         say(f"{spec.name}: {done} already; nothing to train")
     else:

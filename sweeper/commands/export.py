@@ -51,9 +51,11 @@ def export(
         if format == "parquet":
             from results.archive import parquet
 
-            counts = parquet.export(connection, output, sweeps)
+            counts, digest = parquet.export(connection, output, sweeps), ""
         else:
             from results.archive import writing
+            from results.archive.plain_file import sha256_of
 
             counts = writing.export(connection, output, sweeps, replace=replace)
-    say(f"{output}: {', '.join(f'{count} {table}' for table, count in counts.items())}")
+            digest = f"; SHA-256 {sha256_of(output)}"
+    say(f"{output}: {', '.join(f'{count} {table}' for table, count in counts.items())}{digest}")

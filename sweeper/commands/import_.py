@@ -34,12 +34,15 @@ def import_(
     db: DatabaseOption = None,
 ) -> None:
     """Add the sweeps of an archive to the database; nothing there is changed or duplicated."""
-    from results.archive.reading import open_archive
+    from results.archive.plain_file import sha256_of
+    from results.archive.reading import Meaning, open_archive
     from results.store.store import Store
+    from sweeper.planning.archived import check_evaluation, run_as_configured
     from sweeper.spec.spec import SWEEP_NAME
 
     database = home_at(home, db).database
-    with open_archive(archive) as opened:
+    with open_archive(archive, Meaning(run_as_configured, check_evaluation)) as opened:
+        digest = sha256_of(opened.path)
         renamed = _renamed(names, opened.sweeps)
         for name in [renamed.get(sweep, sweep) for sweep in opened.sweeps]:
             if not SWEEP_NAME.fullmatch(name):
@@ -49,6 +52,7 @@ def import_(
                 )
         with Store.open(database) as store:
             merged = store.merge(opened, renamed)
+    say(f"{archive}: SHA-256 {digest}")
     for sentence in merged.sentences():
         say(sentence)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from results.database.inherited_password import keep
+from sweep_plugins.url_secrets import HOLDS_SECRET, quotes_secret
 from sweeper.errors import RequestError, ResourceError
 from sweeper.home import Home, expanded
 
@@ -163,6 +165,21 @@ def is_sqlite(database: str | None) -> bool:
 def home_in_use() -> Home | None:
     """The home of the command that runs, once it has read its options."""
     return _used
+
+
+def refuse_secrets(arguments: Sequence[str]) -> None:
+    """Raises RequestError for a URL with a password or token among the arguments of the program.
+
+    Every user of the machine can read them, and they name the driver in the database. The value of
+    --db is `_refuse_password`'s to judge.
+    """
+    for before, argument in zip(("", *arguments), arguments, strict=False):
+        if before != "--db" and not argument.startswith("--db=") and quotes_secret(argument):
+            option = re.match(r"--[a-z-]+", argument) or re.match(r"--[a-z-]+$", before)
+            raise RequestError(
+                f"{option[0] if option else 'an argument'} {HOLDS_SECRET}, and set the environment"
+                " variables that are for it, such as AWS_SECRET_ACCESS_KEY for s3://"
+            )
 
 
 def keys_of(options: Sequence[str]) -> list[str]:

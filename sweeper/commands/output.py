@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from results.plain_text import visible, visible_json
+from sweep_plugins.url_secrets import without_secrets
 from sweeper.errors import RequestError, ResourceError, SweepError
 from sweeper.permissions import usual_files
 
@@ -23,7 +24,7 @@ _LACKS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EP
 
 def say(text: str) -> None:
     """One line to stderr."""
-    print(visible(text), file=sys.stderr, flush=True)
+    print(visible(without_secrets(text)), file=sys.stderr, flush=True)
 
 
 def format_runs(count: int) -> str:

@@ -27,6 +27,7 @@ class ExecutorOptions:
         without_variables: of the environment, which workers are not to have.
         stop_asked: whether the process was asked to stop: for tasks that run inside it, and
             while the executor starts.
+        on_wait: called by tasks that run inside the process, with a run id and what it waits for.
     """
 
     resources: Resources
@@ -38,6 +39,7 @@ class ExecutorOptions:
     module_folders: tuple[Path, ...] = ()
     without_variables: tuple[str, ...] = ()
     stop_asked: Callable[[], bool] = lambda: False
+    on_wait: Callable[[str, str], None] = lambda run_id, sentence: None
 
 
 class Executor(ABC):

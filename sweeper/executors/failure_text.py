@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 
 from results.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, shortened
+from sweep_plugins.url_secrets import without_secrets
 
 
 def described(error: BaseException) -> str:
@@ -16,7 +17,7 @@ def described(error: BaseException) -> str:
 def said_by(error: BaseException) -> str:
     """The text of the exception."""
     try:
-        return shortened(str(error), LONGEST_ERROR)
+        return _publishable(str(error), LONGEST_ERROR)
     except BaseException as another:  # it is the trainer's class, and may do anything
         return f"(its text could not be made: {_class_of(another)})"
 
@@ -28,7 +29,12 @@ def traceback_of(error: BaseException) -> str:
         text = "".join(shortened(line, LONGEST_TRACEBACK // 10) for line in lines)
     except BaseException:  # a class of the trainer's, again: where it was raised is known still
         text = "".join(traceback.format_tb(error.__traceback__)) + described(error)
-    return shortened(text, LONGEST_TRACEBACK)
+    return _publishable(text, LONGEST_TRACEBACK)
+
+
+def _publishable(text: str, most: int) -> str:
+    # Shortened first, as it may be very long, and again, since the first cut may split a secret.
+    return shortened(without_secrets(shortened(text, 2 * most)), most)
 
 
 def _class_of(error: BaseException) -> str:

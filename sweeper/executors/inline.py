@@ -18,14 +18,18 @@ from trainers.run import prepare
 class InlineExecutor(Executor):
     """One slot, which has the machine to itself: this process.
 
-    `wait` returns when the task is over, whatever its timeout, so that there is never a note.
+    `wait` returns when the task is over, whatever its timeout, so that there is never a note: what
+    the task waits for is told meanwhile.
     A task that hangs or crashes does the same to the driver, and a cancelled one runs to its end.
     """
 
     def __init__(self, options: ExecutorOptions) -> None:
         self._device = options.resources.device
-        self._heartbeat = Heartbeat(options.stop_asked)
+        self._heartbeat = Heartbeat(
+            options.stop_asked, lambda sentence: options.on_wait(self._run_id, sentence)
+        )
         self._tasks: list[Task] = []
+        self._run_id = ""
 
     @classmethod
     @override
@@ -66,7 +70,9 @@ class InlineExecutor(Executor):
         if not self._tasks:
             time.sleep(timeout)
             return []
-        return [execute(self._tasks.pop(0), self._heartbeat)]
+        task = self._tasks.pop(0)
+        self._run_id = task.run_id
+        return [execute(task, self._heartbeat)]
 
     @override
     def ask_to_stop(self) -> None:

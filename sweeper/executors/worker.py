@@ -152,11 +152,16 @@ class Heartbeat:
         stop: set to True to stop the task at its next epoch.
     """
 
-    def __init__(self, stop_asked: Callable[[], bool] | None = None) -> None:
+    def __init__(
+        self,
+        stop_asked: Callable[[], bool] | None = None,
+        on_wait: Callable[[str], None] | None = None,
+    ) -> None:
         self.count = 0
         self.note = ""
         self.stop = False
         self._stop_asked = stop_asked or (lambda: False)
+        self._on_wait = on_wait or (lambda sentence: None)
 
     def beat(self) -> None:
         """The task is alive, and waits for nothing."""
@@ -167,6 +172,7 @@ class Heartbeat:
         """The task waits for what the sentence says. Raises TrainingStopped if asked to stop."""
         self.stop_if_asked()
         self.note = sentence
+        self._on_wait(sentence)
 
     @property
     def is_asked_to_stop(self) -> bool:

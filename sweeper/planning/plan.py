@@ -39,12 +39,13 @@ def _facts(config: RunConfig) -> dict[str, Any]:
         "seed": config.seed,
         "parameters": config.parameters,
         "epochs": config.training.epochs,
-        **_facts_of_scheme(config.scheme),
+        **facts_of_scheme(config.scheme),
     }
 
 
 @lru_cache(maxsize=1 << 16)
-def _facts_of_scheme(config: SchemeConfig | None) -> dict[str, Any]:
+def facts_of_scheme(config: SchemeConfig | None) -> dict[str, Any]:
+    """The label of a scheme, its coefficients, and what follows from them; the keys of NewRun."""
     if config is None:
         return {"scheme": "none", "trainable": False} | dict.fromkeys(c.name for c in OF_SCHEME)
     scheme = config.fixed

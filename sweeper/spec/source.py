@@ -22,6 +22,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from sweep_plugins.url_secrets import HOLDS_SECRET, quotes_secret
 from sweeper.errors import Place, RequestError, SpecError
 from sweeper.spec.shipped import shipped_hint, shipped_spec
 from trainers.errors import ConfigError
@@ -146,6 +147,9 @@ def read_spec_file(path: Path) -> SpecSource:
             _place_after(before, name),
             f"byte 0x{content[error.start]:02x} is not UTF-8 text; save the spec as UTF-8",
         ) from None
+    for number, line in enumerate(text.splitlines(), start=1):
+        if quotes_secret(line):
+            raise refusal(Place(name, number), f"a URL {HOLDS_SECRET}")
     return parse_spec(text, name)
 
 

@@ -219,6 +219,8 @@ def test_export_and_import_between_sqlite_and_postgres(lab: Lab, tmp_path: Path)
     assert "12 runs added" in other.sweep("import", archive, "--as", "copy").stderr
     assert "0 runs added" in other.sweep("import", archive, "--as", "copy").stderr
     here, there = lab.ask("report", "tiny"), other.ask("report", "copy")
+    assert [group.pop("imported") for group in here] == [0] * 4
+    assert [group.pop("imported") for group in there] == [3] * 4
     assert here == there
     before = lab.ask("report")
     assert "0 runs added" in lab.sweep("import", archive).stderr

@@ -30,6 +30,10 @@ foreign() { for name; do echo 'raise SystemExit("a foreign module")' > "$name.py
 UNREAD, CLOSE = "until [ -e closed ]; do sleep 0.05; done; exec ", "(exec <&-; echo > closed)"
 """What waits at one end of a pipe until the other end is closed, and what closes it."""
 
+LEAVES = "--set trainer=fake_trainers:leaves"
+END = "2> log & until grep -q 'ask it' log; do sleep 0.05; done"
+FILE, BACK = "mv runs away; echo > runs", "code=$?; rm runs; mv away runs; exit $code"
+
 LONG = "/".join(["a long name" * 15] * 5)
 
 
@@ -74,6 +78,7 @@ FOLDERS = [
     Row("modules of Python", "foreign gzip timeit random statistics json; $RUN"),
     Row("our modules", "foreign sweeper trainers results sweep_plugins numpy; $RUN"),
     Row("they are searched first", "foreign timeit results; PYTHONPATH=.:$PYTHONPATH $RUN"),
+    Row("storage becomes a file", f"$RUN & training; cd $SWEEP_HOME; {FILE}; wait $!; {BACK}", 3),
     Row("spec is a folder", "mkdir spec; sweep run spec", 2, "spec"),
 ]
 VARIABLES = [
@@ -138,6 +143,11 @@ SIGNALS = [
     Row("nohup", "nohup $RUN & training; kill -HUP $!; wait $!"),
     Row("Control-Z", "$RUN & training; kill -TSTP $!; sleep 1; kill -CONT $!; wait $!"),
     Row("stopped in between", "$RUN & working; kill -STOP $!; sleep 1; kill -CONT $!; wait $!"),
+    Row("a thread goes on", f"$RUN {LEAVES}_a_thread", says="left running: endless thread"),
+    Row("a process goes on", f"$RUN {LEAVES}_a_process", says="left running: endless process"),
+    Row(
+        "SIGTERM while a thread goes on", f"$RUN {LEAVES}_a_thread {END}; kill $!; kill $!; wait $!"
+    ),
     Row("killed", "$RUN & training; kill -KILL $!; wait $!; $STATUS", says="; it is gone"),
 ]
 LIMITS = [

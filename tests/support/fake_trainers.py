@@ -6,9 +6,11 @@ They do no mathematics; each shows one way in which a run can end.
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from typing import Any
 
@@ -226,6 +228,18 @@ def light(job: TrainingJob) -> TrainingResult:
     return result
 
 
+def leaves_a_thread(job: TrainingJob) -> TrainingResult:
+    """Finishes, and a thread goes on for ever."""
+    threading.Thread(target=time.sleep, args=(3600,), name="endless thread").start()
+    return quick(job)
+
+
+def leaves_a_process(job: TrainingJob) -> TrainingResult:
+    """Finishes, and a process goes on for ever."""
+    multiprocessing.Process(target=time.sleep, args=(3600,), name="endless process").start()
+    return quick(job)
+
+
 def hangs(job: TrainingJob) -> TrainingResult:
     """Gives no heartbeat at the first attempt, and finishes at the second."""
     if attempt_of(job) == 1:
@@ -288,3 +302,11 @@ def loses_the_database(job: TrainingJob) -> TrainingResult:
     if job.config.seed == 2 and attempt_of(job) == 1:
         (job.data_dir.parent / "sweep.db").unlink()
     return quick(job)
+
+
+def quotes_a_secret(job: TrainingJob) -> TrainingResult:
+    """Fails with a URL in its message, as libraries do."""
+    assert job.folder is not None
+    job.folder.write("started", b"")
+    secret = "wJal" + "rXUtnFEMI"  # whole in no source line, which a traceback has
+    raise RuntimeError(f"cannot reach s3://AKIA:{secret}@bucket/x?sig={secret}")

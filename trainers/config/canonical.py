@@ -7,6 +7,8 @@ changes no identity.
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -31,6 +33,22 @@ def canonical(value: Any) -> bytes:
 def identity(text: bytes) -> str:
     """16 hex digits of the SHA-256."""
     return hashlib.sha256(text).hexdigest()[:16]
+
+
+def identity_of_json(config: Mapping[str, Any]) -> str:
+    """The identity that a config has which is JSON already, as a database keeps it.
+
+    Raises ValueError, or RecursionError, for what has no canonical JSON, such as 2**53.
+    """
+    parts = sorted(config.items(), key=lambda item: item[0].encode("utf-16-be"))
+    # Runs of a sweep have most of their parts in common.
+    texts = (rfc8785.dumps(key) + b":" + _canonical_json(json.dumps(part)) for key, part in parts)
+    return identity(b"{" + b",".join(texts) + b"}")
+
+
+@lru_cache(maxsize=1 << 10)
+def _canonical_json(text: str) -> bytes:
+    return rfc8785.dumps(json.loads(text))
 
 
 @lru_cache(maxsize=1 << 16)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
-import re
 
+from sweep_plugins.url_secrets import without_secrets
 from trainers.errors import StorageError, StorageFullError, StorageUnreachableError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -12,7 +12,6 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _OTHER_KIND = frozenset(
     {errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.ENODEV}
 )
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")
 
 
 def storage_error(what: str, error: Exception) -> StorageError:
@@ -34,4 +33,4 @@ def storage_error(what: str, error: Exception) -> StorageError:
 
 def _reason(error: Exception) -> str:
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return _CREDENTIALS.sub("", str(text))
+    return without_secrets(str(text))

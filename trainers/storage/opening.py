@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from sweep_plugins import nearest
+from sweep_plugins.url_secrets import HOLDS_SECRET, holds_secret
 from trainers.errors import StorageError
 from trainers.storage.base import Folder
 from trainers.storage.local import LocalFolder
@@ -33,12 +34,10 @@ def open_folder(
 
     Raises:
         StorageError: the URL's scheme is unknown or needs a package that is not installed, or the
-            URL holds a password.
+            URL holds a password or the like.
     """
+    require_plain(str(location))
     url = _URL.fullmatch(location) if isinstance(location, str) else None
-    if url is None and "::" in str(location):
-        # Not shown: one of the URLs in it may hold a password.
-        raise StorageError("storage: one URL, or a path without ::, not a chain of URLs")
     if url is None:
         folder: Folder = LocalFolder(Path(location))
     elif url[1].lower() in ("file", "local"):
@@ -48,8 +47,27 @@ def open_folder(
     return RetryingFolder(folder, retry_seconds, on_wait) if retry_seconds > 0 else folder
 
 
+def require_plain(location: str) -> None:
+    """Raises StorageError for a path or URL with a secret in it, a chain, and a misspelt URL."""
+    url = _URL.fullmatch(location)
+    # A key with a slash in it ends the authority early; then the port is not a number.
+    _, colon, port = (url[2] if url else "").partition("/")[0].rpartition("@")[2].rpartition(":")
+    if holds_secret(location) or (colon and not port.isdecimal()):
+        shown = f" {url[1]}://..." if url else ""
+        raise StorageError(
+            f"storage{shown}: it {HOLDS_SECRET}, and set the environment variables of the scheme's"
+            " package (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for s3://)"
+        )
+    if url is None and "::" in location:
+        raise StorageError("storage: one URL, or a path without ::, not a chain of URLs")
+    if url is None and (scheme := re.match(r"([A-Za-z][A-Za-z0-9+.-]*):/", location)):
+        raise StorageError(
+            f"storage {location}: a URL has two slashes, as in {scheme[1]}://; for a folder of that"
+            f" name, write ./{location}"
+        )
+
+
 def _path_of_file_url(scheme: str, rest: str) -> Path:
-    _refuse_passwords(scheme, rest)
     path = unquote(rest.removeprefix("localhost"), errors="surrogateescape")
     if not path.startswith("/"):
         raise StorageError(
@@ -65,7 +83,6 @@ def _remote_folder(scheme: str, rest: str) -> Folder:
 
     from trainers.storage.remote import OBJECT_STORES, Connection, RemoteFolder
 
-    _refuse_passwords(scheme, rest)
     url = f"{scheme}://{rest}"
     if "::" in rest or set("*?[") & set(rest):
         raise StorageError(f"storage {url}: none of ::, *, ? and [ can stand in it")
@@ -89,16 +106,3 @@ def _remote_folder(scheme: str, rest: str) -> Folder:
         ) from error
     connection = Connection(scheme, kind, kind._get_kwargs_from_urls(url))
     return RemoteFolder(url, kind._strip_protocol(url), connection)
-
-
-def _refuse_passwords(scheme: str, rest: str) -> None:
-    """A location is stored, logged and sent to workers, and must hold no password."""
-    authority = rest.partition("/")[0]
-    # A key with a slash in it ends the authority early; then the port is not a number.
-    _, colon, port = authority.rpartition("@")[2].rpartition(":")
-    if ":" in authority.rpartition("@")[0] or (colon and not port.isdecimal()):
-        raise StorageError(
-            f"storage {scheme}://...: the URL holds a password, which would be stored and shown "
-            "with it; leave it out, and set the environment variables of the scheme's package "
-            "(AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for s3://)"
-        )

@@ -476,3 +476,15 @@ def test_the_auc_over_runs_equals_the_auc_of_the_pooled_runs(networks, low, high
     ranked = [[-math.inf if a is None else a for s in group for a in s] for group in (low, high)]
     found = only(compare_groups(rows, "zero_stable"), "runs")
     assert found["auc"] == area_under_curve(*ranked).value
+
+
+def test_runs_in_both_of_two_sweeps_are_left_out_of_a_test_between_them(networks):
+    rows = networks(True, LOW, sweep="monday") + networks(True, HIGH, sweep="tuesday")
+    shared = networks(True, LOW[:1], sweep="monday,tuesday")
+    found = compare_groups([*rows, *shared], "sweep")
+    assert found.values == ("monday", "tuesday")
+    assert found.comparisons == compare_groups(rows, "sweep").comparisons
+    said = f"{len(shared)} runs left out, in both sweep=monday and sweep=tuesday"
+    assert any(note.startswith(said) for note in found.notes)
+    with pytest.raises(NotTwoGroupsError, match="sweep has one value: tuesday"):
+        compare_groups([*rows[len(LOW) * 3 :], *shared], "sweep")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pyarrow.parquet as pq
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import Column, LargeBinary, MetaData, String, Table
 import archives
 from results.archive import parquet
 from results.archive.chosen import ARCHIVED
+from results.archive.parquet import SUMS
 from results.errors import ArchiveExistsError
 from results.schema.tables import attempts, sweeps
 
@@ -38,7 +40,8 @@ def rows(folder, table):
 
 def test_parquet_export_writes_every_table_and_column(filled, url, folder):
     counts = archives.export_parquet_from(url, folder)
-    assert {path.name for path in folder.iterdir()} == {f"{t.name}.parquet" for t in ARCHIVED}
+    tables = {f"{table.name}.parquet" for table in ARCHIVED}
+    assert {path.name for path in folder.iterdir()} == {*tables, SUMS}
     for table in ARCHIVED:
         written = pq.read_table(folder / f"{table.name}.parquet")
         kept = [
@@ -47,6 +50,19 @@ def test_parquet_export_writes_every_table_and_column(filled, url, folder):
         assert written.schema.names == kept
         assert written.num_rows == counts[table.name]
     assert counts["runs"] == 4
+
+
+def test_a_flipped_bit_in_a_parquet_file_shows_in_its_sum(filled, url, folder):
+    archives.export_parquet_from(url, folder)
+    check = ["sha256sum", "--check", "--strict", SUMS]
+    said = subprocess.run(check, cwd=folder, capture_output=True, text=True)
+    assert (said.returncode, said.stdout.count(": OK")) == (0, len(ARCHIVED))
+    content = bytearray((folder / "epochs.parquet").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "epochs.parquet").write_bytes(content)
+    said = subprocess.run(check, cwd=folder, capture_output=True, text=True)
+    assert said.returncode == 1
+    assert "epochs.parquet: FAILED" in said.stdout
 
 
 def test_parquet_export_refers_to_sweeps_by_name(filled, url, folder):

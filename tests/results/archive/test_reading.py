@@ -9,6 +9,7 @@ import pytest
 
 import archives
 import databases
+import schema_0004
 from results.archive.reading import open_archive
 from results.database.url import sqlite_url
 from results.errors import ArchiveError, BadArchiveError, DatabaseError
@@ -256,6 +257,97 @@ BROKEN = [
     ("ALTER TABLE epochs ADD COLUMN mood", "epochs has an unknown column 'mood'"),
     ("DROP TABLE blocks", "there is no table blocks"),
 ]  # fmt: skip
+
+# What no rule of a table forbids, and no training gives.
+IMPLAUSIBLE = [
+    (_in("runs", "created_at = 1e12"), "runs.created_at is 1000000000000.0 where .* from 0 to"),
+    (_in("runs", "finished_at = -1", _of(DONE)), "runs.finished_at is -1.0 where run_id '0+1'"),
+    (_in("runs", "train_seconds = -1", _of(DONE)), "runs.train_seconds is -1.0"),
+    (_in("runs", "train_seconds = 1e308", _of(DONE)), r"train_seconds is 1e\+308"),
+    (_in("runs", "images_per_second = 1e300", _of(DONE)), "images_per_second is"),
+    (_in("runs", "generalization_gap = 101", _of(DONE)), "generalization_gap is 101.0"),
+    (_in("runs", "test_loss = -1e200", _of(DONE)), "runs.test_loss is"),
+    (_in("runs", "beta = 1e300"), r"runs.beta is 1e\+300"),
+    (_in("runs", "best_epoch = 3", _of(DONE)), "best_epoch is 3 of run 0+1, which has 2 epochs"),
+    (_in("runs", "best_epoch = -1", _of(DONE)), "best_epoch is -1 of run 0+1"),
+    (_in("runs", "diverged_epoch = 9", _of(DONE)), "diverged_epoch is 9 of run 0+1"),
+    (_in("runs", "learned_coefficients = '[\"x\"]'", _of(DONE)), "runs.learned_coefficients"),
+    (_in("runs", "learned_coefficients = '[[1, \"x\"]]'", _of(DONE)), "learned_coefficients"),
+    (_in("runs", "alpha = '[' || substr(replace(hex(zeroblob(600)), '00', ',1'), 2) || ']'"),
+     "runs.alpha .* it has 600 numbers, and a scheme at most 100"),
+    (_in("runs", "config = '{\"a\":' || replace(hex(zeroblob(60)), '00', '[') ||"
+         " replace(hex(zeroblob(60)), '00', ']') || '}'"), "runs.config .* levels"),
+    (_in("runs", "model = printf('%.5000c', 'x')"), "runs.model has a text of more than 1,"),
+    (_in("attempts", "started_at = 1e300"), "attempts.started_at is"),
+    (_in("attempts", "first_epoch = 4", _of(DONE)), "first_epoch is 4 of run 0+1"),
+    (_in("attempts", "host = printf('%.5000c', 'x')"), "attempts.host has a text of more than"),
+    (_in("attempts", "error = printf('%.5000000c', 'x')", _of(FAILED)), "attempts.error has a tex"),
+    (_in("attempts", "provenance = '{\"a\": 1e300}'"), r"provenance .* number beyond 1e\+"),
+    (_in("epochs", "seconds = -1"), "epochs.seconds is -1.0"),
+    (_in("epochs", "epoch = 3", "epoch = 2"), "epochs.epoch is 3 of run 0+1, which has 2 epochs"),
+    (_in("probes", "epoch = 3", "epoch = 0"), "probes.epoch is 3 of run 0+1, which has 2 epochs"),
+    (_in("probes", "value = 1e80"), r"probes.value is 1e\+80"),
+    (_in("probes", "layer = printf('%.5000c', 'x')", "epoch = 0"), "probes.layer has a text"),
+    (_in("blocks", "beta = 1e80"), "blocks.beta is"),
+    (_in("evaluations", "loss = 1e80"), "evaluations.loss is"),
+    (_in("evaluation_configs", "level = 1e80"), "evaluation_configs.level is"),
+    (_in("sweeps", "updated_at = 1e12"), "sweeps.updated_at is"),
+    (_in("sweep_specs", "text = printf('%.5000000c', 'x')"), "sweep_specs.text has a text of more"),
+    # A megabyte of file, or a gigabyte of memory, whichever is read.
+    (_in("sweep_specs", "text = printf('%.70000000c', 'x')"), "string or blob too big"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("statement", "problem"), IMPLAUSIBLE)
+def test_content_that_no_training_gives_is_refused_with_its_place(path, statement, problem):
+    archives.change(path, statement)
+    archives.make_ordinary(path)
+    refused(path, problem)
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("CREATE VIRTUAL TABLE x USING fts5(y)", "its table 'x' is a virtual one"),
+        ("ALTER TABLE runs ADD COLUMN x AS (hex(zeroblob(500000000)))", "'runs' computes a column"),
+        ("CREATE TABLE x (a AS (hex(zeroblob(500000000))), b)", "'x' computes a column, 'a'"),
+    ],
+)
+def test_a_file_with_tables_that_a_program_fills_is_refused_unread(path, statement, problem):
+    archives.change(path, statement)
+    refused(path, problem)
+
+
+def test_a_file_with_thousands_of_tables_is_refused(path):
+    archives.change(path, *(f"CREATE TABLE t{number} (a)" for number in range(1001)))
+    refused(path, "more than 1000 tables")
+
+
+def test_an_archive_of_the_first_schema_can_be_imported(tmp_path):
+    path = schema_0004.write(tmp_path / "old.db", "archive")
+    before = path.read_bytes()
+    with open_archive(path) as archive:
+        assert archive.sweeps == ("ours", "theirs")
+        found = [(run["state"], len(tried)) for run, tried in archive.runs_with_attempts()]
+    assert found == [("done", 1)] * 6
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["old.db"]
+
+
+def test_damage_of_an_archive_of_the_first_schema_is_found(tmp_path):
+    path = schema_0004.write(tmp_path / "old.db", "archive")
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE epochs SET seconds = seconds + 0.25 WHERE epoch = 1")
+    refused(path, "changed after it was written: copy it again")
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DROP TABLE attempts")
+    refused(path, "no such table: attempts", ArchiveError)
+
+
+def test_a_database_of_the_first_schema_can_be_imported(tmp_path):
+    path = schema_0004.write(tmp_path / "old.db", "database")
+    merged = archives.import_into(f"sqlite:///{tmp_path}/new.db", path)
+    assert merged.counts["runs"].inserted == 6
 
 
 @pytest.mark.parametrize(("statement", "problem"), BROKEN)

@@ -851,3 +851,37 @@ def test_a_wrong_password_fails_at_once_and_says_so(postgres_url, user_with_pass
     assert "guessed" not in str(caught.value)
     with pytest.raises(DatabaseError, match=r"does not let this user|no database at"):
         Store.open(right.render_as_string(hide_password=False), create=False)
+
+
+# The start of a driver
+
+
+@pytest.mark.parametrize("fate", ["lose", "lose answer"])
+@pytest.mark.parametrize(
+    "words", ["extra_float_digits", "version()", "pg_try_advisory_lock", "nextval"]
+)
+def test_a_connection_that_is_lost_at_the_very_start_is_waited_for(proxy, store, words, fate):
+    told = []
+    proxy.on(fate, words)
+    with Store.open(proxy.url, on_wait=told.append) as started, started.driving():
+        assert started.held() == []
+    assert proxy.rules == []
+    assert told
+
+
+def test_costs_are_asked_for_on_the_connection_that_is_waited_for(proxy, store):
+    told = []
+    with Store.open(proxy.url, on_wait=told.append) as started:
+        proxy.on("lose", "images_per_second")
+        assert Queries.of(started).cost_samples() == []
+    assert proxy.rules == []
+    assert told
+
+
+def test_an_address_that_never_answered_is_an_error_at_once(proxy, monkeypatch):
+    monkeypatch.setattr(
+        "results.database.retry.time.sleep", lambda seconds: pytest.fail("it waited")
+    )
+    proxy.go_down()
+    with pytest.raises(DatabaseError, match="cannot be reached"):
+        Store.open(proxy.url)

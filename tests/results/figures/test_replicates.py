@@ -107,6 +107,15 @@ def test_group_labels_are_distinct_and_fit_the_limit(names, limit):
         assert width(label.rsplit(" #", 1)[0]) <= limit
 
 
+def test_long_schemes_are_labelled_by_the_coefficient_in_which_they_differ(networks):
+    alphas = ([0.01] * 15 + [number] + [0.02] * 15 for number in (0.3, 0.1 + 0.2))
+    rows = [run for alpha in alphas for run in networks.runs(90, alpha=alpha, root_moduli=None)]
+    for row, number in zip(rows, ("0.3", "0.30000000000000004"), strict=True):
+        row["scheme"] = ", ".join(["0.01"] * 15 + [number] + ["0.02"] * 15)
+    labels = group_labels(replicate_groups(rows), 105)
+    assert [label.split(",")[0] for label in labels.values()] == ["…0.3", "…0.30000000000000004"]
+
+
 def test_a_network_without_a_scheme_is_named_by_its_model(networks):
     nothing = dict.fromkeys(("alpha", "beta", "root_moduli", "max_root_modulus", "zero_stable"))
     (row,) = networks.runs(80)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.figures.drawing.text import distinct, drawable, shorten, width, wrap
+from results.figures.drawing.text import distinct, drawable, shorten, shortened, width, wrap
 
 LIMITS = st.floats(20, 200)
 
@@ -61,3 +61,20 @@ def test_equal_labels_are_numbered(texts):
     found = distinct(texts)
     assert len(set(found)) == len(found)
     assert [one.split(" #")[0] for one in found] == texts
+
+
+def test_long_texts_are_shortened_to_the_part_in_which_they_differ():
+    same, end = "0.123456789012345, " * 8, ", 0.5" * 20
+    texts = [f"{same}{number}{end}" for number in ("0.3", "0.30000000000000004", "0.25")]
+    found = shortened([*texts, texts[0], "short"], 120)
+    assert [text.split(",")[0] for text in found] == [
+        "…0.3", "…0.30000000000000004", "…0.25", "…0.3", "short",
+    ]  # fmt: skip
+    assert all(width(text) <= 120 for text in found)
+
+
+@given(st.lists(st.text("ab ", max_size=60)), st.floats(30, 60))
+def test_shortened_texts_differ_as_their_originals_do(texts, limit):
+    found = shortened(texts, limit)
+    assert len(set(found)) == len(set(texts))
+    assert all(width(short) <= limit for short in found)
