@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.sql.compiler import RESERVED_WORDS
 
 from results.run_columns import IDENTIFYING, MEASURED, OF_SCHEME, PLANNED, RUN_COLUMNS, RunColumn
+from results.schema.bounds import MOMENT
 
 NAMES = ("runs_flat", "evaluations_flat", "attempts_flat", "probes_flat", "blocks_flat")
 
@@ -157,7 +158,9 @@ def _of_run(columns: Iterable[RunColumn], table: str = "r") -> str:
 def _moment(dialect: str, column: str) -> str:
     if dialect == "sqlite":
         return f"strftime('%Y-%m-%dT%H:%M:%fZ', {column}, 'unixepoch')"
-    return f"to_timestamp({column})"
+    # It fails for a time that no calendar has, and one such row would fail the whole view.
+    low, high = MOMENT
+    return f"CASE WHEN {column} BETWEEN {low} AND {high} THEN to_timestamp({column}) END"
 
 
 def _at(path: str) -> str:

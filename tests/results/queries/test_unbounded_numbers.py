@@ -14,6 +14,7 @@ from results.html_report import html_page
 from results.html_report.build import build_page
 from results.rendering.run_detail import run_page
 from results.run_columns import DETAIL_KEYS, NAMED_KEYS, RUN_COLUMNS
+from results.schema.views import NAMES
 from sweeper.planning.cost import CostModel
 from sweeper.scheduling.progress import format_seconds
 
@@ -107,3 +108,11 @@ def test_frames_and_the_page_read_numbers_of_any_size(stored, queries, url):
 )
 def test_a_time_that_never_ends_is_shown(seconds, shown):
     assert format_seconds(seconds) == shown
+
+
+@pytest.mark.parametrize("view", NAMES)
+def test_views_give_numbers_of_any_size_and_no_time_that_no_calendar_has(stored, plain, view):
+    with plain.begin() as connection:
+        rows = connection.execute(text(f"SELECT * FROM {view}")).mappings().all()
+        of_time = [row["finished_at"] for row in rows if "finished_at" in row]
+    assert of_time == [] or (len(of_time) == 4 and of_time.count(None) == 2)
