@@ -47,12 +47,19 @@ def _what_varies(part: str, distinct: Mapping[int, Any]) -> dict[int, Settings]:
     groups: dict[Any, list[Settings]] = {}
     for settings in flat.values():
         groups.setdefault(settings.get("model.name"), []).append(settings)
+    varied = {
+        model: {
+            path
+            for settings in group
+            for path in settings.keys() | group[0].keys()
+            if settings.get(path) != group[0].get(path)
+        }
+        - _SHOWN
+        for model, group in groups.items()
+    }
     return {
         key: {
-            path: value
-            for path, value in settings.items()
-            if path not in _SHOWN
-            and any(other.get(path) != value for other in groups[settings.get("model.name")])
+            path: at for path, at in settings.items() if path in varied[settings.get("model.name")]
         }
         for key, settings in flat.items()
     }

@@ -52,6 +52,7 @@ def apply_override(source: SpecSource, override: str) -> None:
     else:
         _drop_axis(source.data, name, keep=False)
         path = tuple(name.split("."))
+    _take_place_of_depth(source.data, path, value)
     if path[0] not in ("grid", "zip") and _inside_an_axis(source.data, name):
         # The axis replaces the mapping around it, so the value has to come later, as another axis.
         path, value = ("grid", name), [value]
@@ -80,6 +81,15 @@ def _drop_axis(data: dict[str, Any], name: str, *, keep: bool) -> bool:
             if not (keep and group is data.get("grid") and axis == name):
                 del group[axis]
     return found
+
+
+def _take_place_of_depth(data: dict[str, Any], path: SpecPath, value: Any) -> None:
+    """The depth stands by itself or in the model: one that is set removes the other."""
+    model = data.get("model")
+    if path == ("depth",) and isinstance(model, dict):
+        data["model"] = {key: at for key, at in model.items() if key != "depth"}
+    elif path == ("model",) and isinstance(value, dict) and "depth" in value:
+        data.pop("depth", None)
 
 
 def _inside_an_axis(data: dict[str, Any], name: str) -> bool:

@@ -63,6 +63,14 @@ def check_key(place: SpecPath, name: str, what: str) -> None:
         )
 
 
+def check_one_depth(values: Mapping[str, Any], place: SpecPath) -> None:
+    """Raises ConfigError if the depth stands by itself and in the model too, among these values."""
+    model = values.get("model")
+    for name in ("depth", "model.depth"):
+        if values.get(name) is not None and isinstance(model, dict) and "depth" in model:
+            raise ConfigError((*place, name), f"{name} is also given inside model; keep one")
+
+
 @dataclass
 class Point:
     """An unresolved config and the place of each value that was set.
@@ -78,6 +86,7 @@ class Point:
     @classmethod
     def base(cls, given: Mapping[str, Any]) -> Point:
         """The config that stands outside the axes. Raises ConfigError."""
+        check_one_depth(given, ())
         point = cls({"seed": 0}, {})
         # The model comes first, since depth is set inside it.
         for key in CONFIG_KEYS:

@@ -49,6 +49,9 @@ _SCALAR_TAGS = frozenset(_YAML_TAG + kind for kind in ("null", "bool", "int", "f
 
 _YAML_VERSION = (1, 2)
 
+_SPELLINGS = {"bool": ("true", "false"), "null": ("", "~", "null")}
+"""In lower case; an explicit tag, as in `!!bool yes`, would make these of any text."""
+
 _TOO_DEEP = f"nested too deeply (more than {DEEPEST_NESTING} levels)"
 _TOO_MANY = f"more than {MOST_VALUES:,} keys and values"
 
@@ -302,6 +305,8 @@ class _Reader:
             value = self._constructor.construct_object(node)
         except (ValueError, LookupError, ArithmeticError, YAMLError):
             raise refusal(place, f"{shortened(node.value)} cannot be read as {kind}") from None
+        if kind in _SPELLINGS and node.value.lower() not in _SPELLINGS[kind]:
+            raise refusal(place, f"{shortened(node.value)} cannot be read as {kind}")
         if isinstance(value, float) and isfinite(value):
             return _with_every_digit(value, node.value, place)
         if isinstance(value, int) and abs(value) > LARGEST_WHOLE:

@@ -24,7 +24,15 @@ from sweeper.spec.fault_policies import FaultPolicies
 from sweeper.spec.garbage_collection import without_cycle_collection
 from sweeper.spec.grid import Axis, Grid
 from sweeper.spec.overrides import apply_override
-from sweeper.spec.points import CONFIG_KEYS, ConfigPath, Point, check_key, check_numbers, resolve
+from sweeper.spec.points import (
+    CONFIG_KEYS,
+    ConfigPath,
+    Point,
+    check_key,
+    check_numbers,
+    check_one_depth,
+    resolve,
+)
 from sweeper.spec.source import SpecPath, SpecSource, parse_spec, read_spec_file
 from sweeper.spec.validation import explain
 from trainers.config.evaluations import EVALUATIONS, EvaluationConfig, key_of_kind, parse_evaluation
@@ -48,7 +56,7 @@ class Resources(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    cpus: Number = Field(default=1, gt=0, le=4096)
+    cpus: Number = Field(default=1, ge=0.001, le=4096)
     gpus: Number = Field(default=0, ge=0, le=1024)
 
     @field_validator("gpus")
@@ -237,6 +245,7 @@ def _included(base: Point, include: list[dict[str, Any]]) -> Iterator[Point]:
         point = base.copy()
         for name in entry:
             check_key(("include", index, name), name, "is not a key of the config")
+        check_one_depth(entry, ("include", index))
         for name in sorted(entry, key=lambda name: len(ConfigPath.parse(name))):
             point.set(ConfigPath.parse(name), entry[name], ("include", index, name))
         yield point

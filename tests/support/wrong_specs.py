@@ -357,7 +357,7 @@ MISTAKES: dict[str, Wrong] = {
         (6, 3),
         ["resources.gpus: -0.5 is not allowed", "greater than or equal to 0"],
     ),
-    "no core at all": (BASE + "resources: {cpus: 0}\n", (4, 13), ["greater than 0"]),
+    "no core at all": (BASE + "resources: {cpus: 0}\n", (4, 13), ["greater than or equal to 0.001"]),
     "unknown resource": (
         BASE + "resources: {gpu: 1}\n",
         (4, 13),
@@ -411,6 +411,67 @@ MISTAKES: dict[str, Wrong] = {
         BASE + "training: {epochs: 10, lr_schedule: {milestones: [3/4, 1/2]}}\n",
         (4, 38),
         ["milestones [7, 5] (in epochs) do not ascend"],
+    ),
+    "a learning rate beyond float32": (
+        BASE + "training: {optimizer: {lr: 1e39}}\n",
+        (4, 24),
+        ["training.optimizer.lr: 1e+39 is not allowed"],
+    ),
+    "a weight decay beyond float32": (
+        BASE + "training: {optimizer: {weight_decay: 1e39}}\n",
+        (4, 24),
+        ["training.optimizer.weight_decay: 1e+39 is not allowed"],
+    ),
+    "a learning rate that grows beyond float32": (
+        BASE + "training: {lr_schedule: {gamma: 1e30}}\n",
+        (4, 26),
+        ["gamma 1e+30 makes the learning rate grow beyond 3.4e+38"],
+    ),
+    "a learning rate that grows beyond any float": (
+        BASE + "training: {lr_schedule: {gamma: 1e308}}\n",
+        (4, 26),
+        ["gamma 1e+308 makes the learning rate grow beyond 3.4e+38"],
+    ),
+    "noise beyond all pixels": (
+        BASE + "evaluations:\n  - {noise: gaussian, std: 1e300}\n",
+        (5, 23),
+        ["std: ", "is not allowed: input should be less than or equal to 1000"],
+    ),
+    "a fraction of a core among millions": (
+        BASE + "resources: {cpus: 1e-300}\n",
+        (4, 13),
+        ["resources.cpus: ", "is not allowed: input should be greater than or equal to 0.001"],
+    ),
+    "two depths": (
+        "model: {name: zerosnet, depth: 32}\ndepth: 20\ndataset: digits\n",
+        (2, 1),
+        ["depth is also given inside model; keep one"],
+    ),
+    "an included point of two depths": (
+        BASE + "include:\n  - {model.depth: 20, model: {name: zerosnet, depth: 32}}\n",
+        (5, 6),
+        ["model.depth is also given inside model; keep one"],
+    ),
+    "a boolean by its tag": (
+        BASE + "compile: !!bool on\n",
+        (4, 10),
+        ["'on' cannot be read as bool"],
+    ),
+    "a null by its tag": (
+        BASE + "grid: {seed: [0, 1]}\nseed: !!null 3\n",
+        (5, 7),
+        ["'3' cannot be read as null"],
+    ),
+    "a trainer in the folder above": (
+        BASE + "trainer: '..:train'\n",
+        (4, 1),
+        ["trainer: '..:train' is not allowed"],
+    ),
+    "a class that moves the cursor": (
+        "model: zerosnet\ndepth: 20\ndataset:\n"
+        '  {name: image_folder, folder: a, size: 32, classes: ["\\e[2J", b]}\n',
+        (4, 45),
+        ["classes: '\\x1b[2J' is no name of a sub-folder"],
     ),
     "nesterov without momentum": (
         BASE + "training:\n  optimizer: {momentum: 0, nesterov: true}\n",
@@ -1127,7 +1188,7 @@ HOSTILE: dict[str, Wrong] = {
     "noise of infinite strength": (
         BASE + "evaluations:\n  - {noise: gaussian, std: .inf}\n",
         (5, 23),
-        ["std: inf is not allowed: input should be a"],
+        ["std: inf is not allowed: input should be"],
     ),
     "noise without width": (
         BASE + "evaluations:\n  - {noise: uniform, low: 0.1, high: 1/10}\n",

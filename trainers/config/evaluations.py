@@ -31,7 +31,7 @@ def _without_negative_zero(value: float) -> float:
 _Zeroed = AfterValidator(_without_negative_zero)
 Level = Annotated[Number, Field(ge=-1, le=1, allow_inf_nan=False), _Zeroed]
 """A shift of pixels in [0, 1]."""
-Deviation = Annotated[Number, Field(gt=0, allow_inf_nan=False)]
+Deviation = Annotated[Number, Field(gt=0, le=1000, allow_inf_nan=False)]
 """A standard deviation, in units of pixels in [0, 1]."""
 # PyTorch's CPU generator starts from 32 bits: a larger seed would repeat a smaller one's noise.
 Seed = Annotated[Whole, Field(ge=0, lt=2**32)]

@@ -95,7 +95,7 @@ class ImageFolderConfig(DatasetConfig):
                 f"classes {classes!r} are neither names of sub-folders nor how many there are",
             )
         for name in classes:
-            if not name or "/" in name or name.startswith("."):
+            if not name or "/" in name or name.startswith(".") or not name.isprintable():
                 raise ConfigError("classes", f"classes: {name!r} is no name of a sub-folder")
         if len(set(classes)) < len(classes) or len(classes) < 2:
             raise ConfigError(

@@ -51,7 +51,7 @@ class RunConfig(Frozen):
 
     recipe_version: Whole = RECIPE_VERSION
     trainer: Annotated[str, AfterValidator(check_trainer)] = Field(
-        default=BUILT_IN_TRAINER, pattern=r"^[\w.]+:\w+$|^[\w.-]+$"
+        default=BUILT_IN_TRAINER, pattern=r"^\w+(\.\w+)*:\w+$|^[\w.-]+$"
     )
     model: SerializeAsAny[ModelOptions]
     scheme: SchemeConfig | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import floor
+from itertools import pairwise
+from math import floor, inf
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -10,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from trainers.errors import ConfigError
 from trainers.methods.booleans import Boolean
 from trainers.methods.fractions import Number, Whole, exact
+
+LARGEST_RATE = 3.4e38
+"""Of learning, and of weight decay: torch multiplies no float32 tensor by a larger number."""
 
 
 class Frozen(BaseModel):
@@ -22,9 +26,9 @@ class OptimizerConfig(Frozen):
     """Stochastic gradient descent; weight decay acts on every parameter, as in the papers' code."""
 
     name: Literal["sgd"] = "sgd"
-    lr: Number = Field(default=0.1, gt=0)
+    lr: Number = Field(default=0.1, gt=0, le=LARGEST_RATE)
     momentum: Number = Field(default=0.9, ge=0, lt=1)
-    weight_decay: Number = Field(default=1e-4, ge=0)
+    weight_decay: Number = Field(default=1e-4, ge=0, le=LARGEST_RATE)
     nesterov: Boolean = False
 
     @model_validator(mode="after")
@@ -89,14 +93,28 @@ class TrainingConfig(Frozen):
         # After the last epoch none has an effect, and one more or less would be another run id.
         epochs = tuple(
             milestone
-            for position, milestone in enumerate(given)
-            if milestone >= self.epochs or milestone not in given[:position]
+            for before, milestone in pairwise([0, *given])
+            if milestone >= self.epochs or milestone != before
         )
         if epochs == self.lr_schedule.milestones:
             return self
         schedule = self.lr_schedule.model_copy(update={"milestones": epochs})
         # A frozen model is completed when it is created.
         object.__setattr__(self, "lr_schedule", schedule)
+        return self
+
+    @model_validator(mode="after")
+    def _rates_stay_in_range(self) -> TrainingConfig:
+        try:
+            last = self.learning_rate(self.epochs)
+        except OverflowError:
+            last = inf
+        if last > LARGEST_RATE:
+            gamma = self.lr_schedule.gamma
+            raise ConfigError(
+                ("lr_schedule", "gamma"),
+                f"gamma {gamma:g} makes the learning rate grow beyond {LARGEST_RATE:g}",
+            )
         return self
 
     @model_validator(mode="after")

@@ -83,6 +83,20 @@ def test_overrides_treat_depth_and_model_depth_as_one_path(asked, written):
     assert [c.model.depth for c in configs(f"grid.{asked}=[44]", text=text)] == [44]
 
 
+@pytest.mark.parametrize("override", ["depth=44", "model.depth=44", "depth=[44]"])
+def test_an_override_of_depth_wins_over_the_models_own(override):
+    text = SPEC.replace(
+        "model: zerosnet\ndepth: 20", "model: {name: zerosnet, depth: 32, width: 8}"
+    )
+    found = configs(override, text=text)
+    assert {(c.model.depth, c.model.width) for c in found} == {(44, 8)}
+
+
+def test_an_override_of_a_model_with_a_depth_wins_over_depth():
+    found = configs("model={name: preresnet, depth: 44}")
+    assert {(c.model.name, c.model.depth) for c in found} == {("preresnet", 44)}
+
+
 def test_an_override_of_model_depth_wins_over_depth():
     assert {c.model.depth for c in configs("model.depth=44")} == {44}
 
@@ -205,7 +219,7 @@ def test_malformed_overrides_are_refused_with_an_example(form):
         ("depth.x=3", "has no keys"),
         ("training.epochs.x=3", "has no keys"),
         ("name=a/b", "'a/b' is not a name"),
-        ("resources.cpus=-1", "greater than 0"),
+        ("resources.cpus=-1", "greater than or equal to 0.001"),
         ("evaluations.0.std=1", "valid list"),
         ("depth=[20", "not valid YAML"),
         ("depth=!!python/object:os.system x", "not allowed"),
