@@ -34,6 +34,7 @@ LEAVES = "--set trainer=fake_trainers:leaves"
 END = "2> log & until grep -q 'ask it' log; do sleep 0.05; done"
 FILE, BACK = "mv runs away; echo > runs", "code=$?; rm runs; mv away runs; exit $code"
 
+NOT_UTF8 = "SWEEP_HOME=$'h\\xff'"
 LONG = "/".join(["a long name" * 15] * 5)
 
 
@@ -55,7 +56,11 @@ class Row:
 
 
 FOLDERS = [
-    Row("current folder deleted", "mkdir gone; cd gone; rmdir ../gone; $RUN"),
+    Row("current folder deleted", "mkdir gone; cd gone; rmdir ../gone; $RUN", 3, "current folder"),
+    Row("home is not UTF-8", f"{NOT_UTF8} $RUN && {NOT_UTF8} $REPORT", says="4 runs"),
+    Row("~ after =", "HOME=$PWD $RUN && HOME=$PWD $REPORT --output=~/text && cat text", says="±"),
+    Row("home is empty", "$RUN --home ''", 2, "is it a variable that is not set?"),
+    Row("output is empty", "$RUN && $REPORT --output ''", 2, "a variable that is not set?"),
     Row("current folder cannot be written", "cd /proc; $RUN"),
     Row("home cannot be made", "SWEEP_HOME=/proc/home $RUN", 3, "/proc/home"),
     Row("home is a file", "echo > file; SWEEP_HOME=file $RUN", 3, "file"),
@@ -94,6 +99,11 @@ VARIABLES = [
     Row("HOME is nowhere", "HOME=/nowhere $RUN"),
     Row("TMPDIR is nowhere", "TMPDIR=/nowhere $RUN"),
     Row("TMPDIR is long", f"mkdir -p '{LONG}'; TMPDIR=\"$PWD/{LONG}\" $RUN"),
+    Row(
+        "a notebook's backend",
+        "$RUN && MPLBACKEND=module://of_a_notebook $REPORT --html page.html",
+        says="page.html",
+    ),
     Row("other hashes", "PYTHONHASHSEED=4711 $RUN"),
     Row("no hashes", "PYTHONHASHSEED=0 $RUN"),
     Row("warnings are errors", "PYTHONWARNINGS=error $RUN"),

@@ -357,7 +357,11 @@ MISTAKES: dict[str, Wrong] = {
         (6, 3),
         ["resources.gpus: -0.5 is not allowed", "greater than or equal to 0"],
     ),
-    "no core at all": (BASE + "resources: {cpus: 0}\n", (4, 13), ["greater than or equal to 0.001"]),
+    "no core at all": (
+        BASE + "resources: {cpus: 0}\n",
+        (4, 13),
+        ["greater than or equal to 0.001"],
+    ),
     "unknown resource": (
         BASE + "resources: {gpu: 1}\n",
         (4, 13),
