@@ -146,7 +146,7 @@ RESTS = (
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(rest=RESTS, is_whole=st.booleans())
 def test_any_bytes_of_a_stored_result_are_one_or_none_or_an_error(
     rest: bytes, is_whole: bool

@@ -73,7 +73,7 @@ def require_storable(checked: CheckedResult) -> None:
     json.loads(to_json(checked.provenance))
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(data=st.data())
 def test_a_result_with_anything_in_any_place_is_rows_or_an_error(make, data):
     result = make.result(
@@ -101,7 +101,7 @@ def test_a_result_with_anything_in_any_place_is_rows_or_an_error(make, data):
     assert len(said) < 2000
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(ANY)
 def test_anything_else_than_a_result_is_an_error(anything):
     with pytest.raises(BadResultError, match="is malformed"):

@@ -22,6 +22,21 @@ from trainers.errors import DatasetMissingError
 TRAIN, TEST = 7, 4
 
 
+def test_files_of_a_dataset_that_are_too_large_are_damaged_and_not_read(tmp_path, monkeypatch):
+    folder = tmp_path / "MNIST" / "raw"
+    write_idx(folder)
+    path = folder / IDX_FILES[0]
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(DatasetMissingError, match=r"idx3-ubyte is damaged .*it is too large"):
+        find_idx("mnist", tmp_path, "MNIST")
+    path.unlink()
+    Path(f"{path}.gz").write_bytes(gzip.compress(bytes(5_000_000)))
+    monkeypatch.setattr(files, "LARGEST_FILE", 1_000_000)
+    with pytest.raises(DatasetMissingError, match=r"unpacked it has more than 1,000,000 bytes"):
+        find_idx("mnist", tmp_path, "MNIST")
+
+
 def idx_bytes(array):
     """IDX: two zero bytes, 8 for uint8, the number of axes, each length big endian, the bytes."""
     lengths = struct.pack(f">{array.ndim}I", *array.shape)
