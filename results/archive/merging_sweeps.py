@@ -13,6 +13,7 @@ from results.archive.reading import Archive
 from results.database.dialects import rows_as_dicts
 from results.records import Row
 from results.schema.tables import sweep_evaluations, sweep_runs, sweep_specs, sweeps
+from sweep_plugins.url_secrets import without_secrets
 
 NAMED_AT_ONCE = 1_000
 """How many keys are named in one query: SQLite takes 32,766 parameters."""
@@ -62,7 +63,7 @@ def merge_sweeps(
             inserted = insert(sweeps).values(new).returning(sweeps.c.id)
             sweep_id = connection.execute(inserted).scalar_one()
         specs = [
-            spec | {"sweep_id": sweep_id}
+            spec | {"sweep_id": sweep_id, "source": without_secrets(spec["source"])}
             for batch in archive.batches(sweep_specs, sweep_specs.c.sweep_id == row["id"])
             for spec in batch
         ]

@@ -35,10 +35,13 @@ def why_not(path: Path) -> str | None:
     try:
         with closing(sqlite3.connect(_read_only(path), uri=True)) as connection:
             limit(connection)
+            connection.text_factory = _text
             return next(_not_plain(connection), None)
     except sqlite3.Error as error:
         # Whatever else there is to say is said by who opens it as a database.
         return str(error) if _is_too_big(error) else None
+    except UnicodeDecodeError:  # of what SQLite says
+        return "it is malformed: a name in it is not UTF-8"
 
 
 def sha256_of(path: Path) -> str:
@@ -78,6 +81,10 @@ def _not_plain(connection: sqlite3.Connection) -> Iterator[str]:
         ).fetchone()
         if hidden is not None:
             yield f"its table {name!a:.80} computes a column, {hidden[0]!a:.80}, and stores none"
+
+
+def _text(stored: bytes) -> str:
+    return stored.decode(errors="replace")
 
 
 def _is_too_big(error: sqlite3.Error) -> bool:

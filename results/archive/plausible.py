@@ -6,7 +6,8 @@ there were bounds; it is read nonetheless.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -27,6 +28,7 @@ from sqlalchemy import (
 )
 
 from results.archive.chosen import ARCHIVED
+from results.database.integrity import compiled
 from results.schema.bounds import LONGEST_NAME, MOST_IN_JSON, RANGES
 from results.schema.tables import (
     attempts,
@@ -50,67 +52,70 @@ _BYTES_A_CHARACTER = 4
 def oversized(connection: Connection) -> Iterator[str]:
     """Texts that are too long, in words: asked before any of them is read."""
     for table in _CHECKED:
-        lengths = {column: _length(column) for column in table.columns if _is_text(column)}
-        if not lengths:
-            continue
-        too_long = {c: length > _BYTES_A_CHARACTER * _longest(c) for c, length in lengths.items()}
-        query = select(*too_long.values()).where(or_(*too_long.values())).limit(1)
-        for row in connection.execute(query):
-            column = next(c for c, found in zip(too_long, row, strict=True) if found)
+        columns, query = _texts(table)
+        for row in connection.exec_driver_sql(query) if columns else ():
+            column = next(c for c, too_long in zip(columns, row, strict=True) if too_long)
             yield f"{column} has a text of more than {_longest(column):,} characters"
+
+
+@cache
+def _texts(table: Table) -> tuple[list[Column[Any]], str]:
+    """The columns of texts, and the query for a row with one that is too long."""
+    columns = [c for c in table.columns if isinstance(c.type, String | JSON)]
+    too_long = [_length(column) > _BYTES_A_CHARACTER * _longest(column) for column in columns]
+    query = select(*too_long).select_from(table).where(or_(False, *too_long)).limit(1)
+    return columns, compiled(query)
 
 
 def implausible(connection: Connection) -> Iterator[str]:
     """Numbers out of bounds, and epochs beyond the length of their run, in words."""
     for table in _CHECKED:
-        yield from _out_of_range(connection, table)
-    yield from _beyond_the_end(connection)
+        columns, query = _numbers(table)
+        key = list(table.primary_key)
+        for row in connection.exec_driver_sql(query) if columns else ():
+            place = dict(zip(key, row, strict=False))
+            for column, value in zip(columns, row[len(key) :], strict=True):
+                if value is not None and value not in RANGES[column]:
+                    low, high = RANGES[column]
+                    yield (
+                        f"{column} is {value!r}{_place(place)}, where a number from {low:g} to"
+                        f" {high:g} is expected"
+                    )
+    for column in _EPOCHS:
+        for run_id, epoch, last in connection.exec_driver_sql(_beyond_the_end(column)):
+            yield f"{column} is {epoch} of run {run_id}, which has {last} epochs"
 
 
-def _out_of_range(connection: Connection, table: Table) -> Iterator[str]:
+@cache
+def _numbers(table: Table) -> tuple[list[Column[Any]], str]:
+    """The columns of numbers with bounds, and the query for a row that has one out of them."""
     columns = [column for column in table.columns if column in RANGES]
-    if not columns:
-        return
     outside = [~column.between(*RANGES[column]) for column in columns]
-    query = select(*table.primary_key, *columns).where(or_(*outside)).limit(1)
-    for row in connection.execute(query).mappings():
-        for column in columns:
-            value = row[column]
-            if value is not None and value not in RANGES[column]:
-                low, high = RANGES[column]
-                yield (
-                    f"{column} is {value!r}{_place(table, row)}, where a number from {low:g} to"
-                    f" {high:g} is expected"
-                )
+    key = [type_coerce(column, String) for column in table.primary_key]
+    query = select(*key, *columns).select_from(table).where(or_(False, *outside)).limit(1)
+    return columns, compiled(query)
 
 
-def _beyond_the_end(connection: Connection) -> Iterator[str]:
-    """Epochs after the last of their run."""
-    for column in (runs.c.best_epoch, runs.c.diverged_epoch):
-        query = select(runs.c.run_id, column, runs.c.epochs).where(_outside(column))
-        yield from _epochs(connection, column, query)
-    for column, first in ((epochs.c.epoch, 1), (probes.c.epoch, 0), (attempts.c.first_epoch, 0)):
-        query = (
-            select(column.table.c.run_id, column, runs.c.epochs)
-            .join(runs, runs.c.run_id == column.table.c.run_id)
-            .where(_outside(column, first))
-        )
-        yield from _epochs(connection, column, query)
+_EPOCHS: Final = {
+    runs.c.best_epoch: 0,
+    runs.c.diverged_epoch: 0,
+    epochs.c.epoch: 1,
+    probes.c.epoch: 0,
+    attempts.c.first_epoch: 0,
+}
+"""Columns with an epoch of a run, and the first that it may be."""
 
 
-def _outside(column: Column[Any], first: int = 0) -> ColumnElement[bool]:
+@cache
+def _beyond_the_end(column: Column[Any]) -> str:
+    """The query for an epoch before the first or after the last of its run."""
+    table = column.table
     # A run that was found whole goes on after its last epoch.
     last = runs.c.epochs + (1 if column is attempts.c.first_epoch else 0)
-    return and_(column.is_not(None), or_(column < first, column > last))
-
-
-def _epochs(connection: Connection, column: Column[Any], query: Any) -> Iterator[str]:
-    for run_id, epoch, last in connection.execute(query.limit(1)):
-        yield f"{column} is {epoch} of run {run_id}, which has {last} epochs"
-
-
-def _is_text(column: Column[Any]) -> bool:
-    return isinstance(column.type, String | JSON)
+    of_runs = runs if table is runs else table.join(runs, runs.c.run_id == table.c.run_id)
+    outside = and_(column.is_not(None), or_(column < _EPOCHS[column], column > last))
+    query = select(table.c.run_id, column, runs.c.epochs).select_from(of_runs)
+    return compiled(query.where(outside).limit(1))
 
 
 def _length(column: Column[Any]) -> ColumnElement[int]:
@@ -124,5 +129,5 @@ def _longest(column: Column[Any]) -> int:
     return _LONGEST_PATH if column in _PATHS else LONGEST_NAME
 
 
-def _place(table: Table, row: Any) -> str:
-    return f" where {', '.join(f'{c.name} {row[c]!a:.80}' for c in table.primary_key)}"
+def _place(key: Mapping[Column[Any], Any]) -> str:
+    return f" where {', '.join(f'{column.name} {value!a:.80}' for column, value in key.items())}"

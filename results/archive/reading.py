@@ -29,7 +29,9 @@ from results.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, shortened
 from results.records import Row
 from results.schema import revisions
 from results.schema.archive_note import ArchiveNote, archive_note, content_sha256, is_archive
+from results.schema.bounds import MOMENT
 from results.schema.tables import IMPORT_MARKS, attempts, evaluation_configs, runs, sweeps
+from sweep_plugins.url_secrets import without_secrets
 
 _LOCAL = IMPORT_MARKS | {attempts.c.driver_id}
 """Columns that mean nothing in another database."""
@@ -78,10 +80,13 @@ class Archive:
             return None
         try:
             (row,) = self._connection.execute(select(archive_note)).mappings()
-            return ArchiveNote.model_validate(dict(row), strict=True)
+            note = ArchiveNote.model_validate(dict(row), strict=True)
         except ValueError:
             problem = f"its table {archive_note.name} has not one row with a time and a hash"
             raise self.bad(problem) from None
+        if note.created_at not in MOMENT:
+            raise self.bad(f"it was written at {note.created_at:g} s, which is no time")
+        return note
 
     def check(self) -> None:
         """Raises BadArchiveError unless every row can be believed."""
@@ -152,14 +157,16 @@ class Archive:
 
 
 def _bounded(row: Row) -> Row:
-    """The row with what it says of an error as the store keeps it."""
-    cut = {
-        key: shortened(row[key], most) for key, most in _ERRORS.items() if row.get(key) is not None
-    }
-    return row | cut
+    """The row with its errors and places as the store keeps them: short, and without secrets."""
+    texts = {key: row[key] for key in _KEPT if row.get(key) is not None}
+    return row | {key: _as_kept(text, _KEPT[key]) for key, text in texts.items()}
 
 
-_ERRORS = {"error": LONGEST_ERROR, "traceback": LONGEST_TRACEBACK}
+def _as_kept(text: str, most: int) -> str:
+    return shortened(without_secrets(shortened(text, 2 * most)), most)
+
+
+_KEPT = {"error": LONGEST_ERROR, "traceback": LONGEST_TRACEBACK, "storage": LONGEST_ERROR}
 
 
 @contextmanager

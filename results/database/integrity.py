@@ -123,11 +123,11 @@ def _rules(table: Table) -> tuple[list[_Rule], str]:
     rules += _checks(table)
     first = case(*((rule.broken, number) for number, rule in enumerate(rules)))
     query = select(first, *map(_raw, table.columns)).where(or_(*(rule.broken for rule in rules)))
-    return rules, _sql(query)
+    return rules, compiled(query)
 
 
-def _sql(query: Select[Any]) -> str:
-    """Compiled once for all databases: the questions are long, and always the same."""
+def compiled(query: Select[*tuple[Any, ...]]) -> str:
+    """The query as SQLite's SQL: for questions that are long, and the same of every database."""
     literal = {"literal_binds": True}
     return str(query.compile(dialect=sqlite.dialect(), compile_kwargs=literal))
 
@@ -195,7 +195,8 @@ def _keys(table: Table) -> list[tuple[list[Column[Any]], str]]:
         if index.unique and index.dialect_options["sqlite"]["where"] is None
     ]
     return [
-        (key, _sql(select(*map(_raw, key)).group_by(*key).having(func.count() > 1))) for key in keys
+        (key, compiled(select(*map(_raw, key)).group_by(*key).having(func.count() > 1)))
+        for key in keys
     ]
 
 
@@ -218,7 +219,7 @@ def _references(table: Table) -> list[tuple[Column[Any], Column[Any], str]]:
         query = select(_raw(child), *map(_raw, table.primary_key)).where(
             child.is_not(None), ~exists().where(parent == child)
         )
-        found.append((child, parent, _sql(query)))
+        found.append((child, parent, compiled(query)))
     return found
 
 

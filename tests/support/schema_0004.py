@@ -44,5 +44,16 @@ def fill(connection: Connection, path: Path) -> None:
     engine.dispose()
 
 
+def forget_theirs(connection: Connection) -> None:
+    """Leaves the sweep that was trained there, and nothing of the other one."""
+    of_ours = "(SELECT run_id FROM sweep_runs WHERE sweep_id = 1)"
+    for table in ("attempts", "evaluations", "epochs", "probes", "blocks", "sweep_runs"):
+        connection.exec_driver_sql(f"DELETE FROM {table} WHERE run_id NOT IN {of_ours}")
+    connection.exec_driver_sql(f"DELETE FROM runs WHERE run_id NOT IN {of_ours}")
+    for table in ("sweep_evaluations", "sweep_specs"):
+        connection.exec_driver_sql(f"DELETE FROM {table} WHERE sweep_id = 2")
+    connection.exec_driver_sql("DELETE FROM sweeps WHERE id = 2")
+
+
 def _statements(name: str) -> list[str]:
     return (_FOLDER / name).read_text().removesuffix(";\n").split(";\n--\n")

@@ -147,6 +147,27 @@ def test_an_archive_note_without_time_or_hash_is_refused(path, statement):
     refused(path, "its table sweep_archive has not one row with a time and a hash")
 
 
+def test_an_archive_from_before_all_time_is_refused(path):
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE sweep_archive SET created_at = -1")
+    refused(path, "it was written at -1 s, which is no time")
+
+
+def test_secrets_in_what_an_archive_says_of_places_are_left_out(path, tmp_path):
+    url = "s3://key:hunter2@bucket/runs"
+    archives.change(
+        path,
+        f"UPDATE attempts SET storage = '{url}'",
+        f"UPDATE attempts SET error = 'no {url}' WHERE error IS NOT NULL",
+        f"UPDATE runs SET error = 'no {url}' WHERE error IS NOT NULL",
+        f"UPDATE sweep_specs SET source = '{url}'",
+    )
+    archives.make_ordinary(path)
+    archives.import_into(f"sqlite:///{tmp_path}/lab.db", path)
+    assert b"hunter2" not in (tmp_path / "lab.db").read_bytes()
+    assert b"bucket/runs" in (tmp_path / "lab.db").read_bytes()
+
+
 def test_a_symlink_loop_is_refused_as_an_archive(tmp_path):
     (tmp_path / "one").symlink_to(tmp_path / "two")
     (tmp_path / "two").symlink_to(tmp_path / "one")

@@ -80,13 +80,7 @@ def test_a_done_run_is_final_in_an_upgraded_database(before):
 def test_a_database_without_anything_imported_is_upgraded_without_marks(before):
     engine = databases.plain_engine(before)
     with engine.begin() as connection:
-        of_ours = "(SELECT run_id FROM sweep_runs WHERE sweep_id = 1)"
-        for table in ("attempts", "evaluations", "epochs", "probes", "blocks", "sweep_runs"):
-            connection.exec_driver_sql(f"DELETE FROM {table} WHERE run_id NOT IN {of_ours}")
-        connection.exec_driver_sql(f"DELETE FROM runs WHERE run_id NOT IN {of_ours}")
-        for table in ("sweep_evaluations", "sweep_specs"):
-            connection.exec_driver_sql(f"DELETE FROM {table} WHERE sweep_id = 2")
-        connection.exec_driver_sql("DELETE FROM sweeps WHERE id = 2")
+        schema_0004.forget_theirs(connection)
     migrations.upgrade(before)
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM imports").scalar_one() == 0
