@@ -8,7 +8,7 @@ from typing import Any
 
 from sweeper.errors import Place
 from sweeper.spec.grid import Axis
-from sweeper.spec.points import ConfigPath, check_key
+from sweeper.spec.points import ConfigPath, check_key, check_set_once
 from sweeper.spec.source import SpecPath
 from trainers.errors import ConfigError
 
@@ -24,10 +24,12 @@ def axes_of(
         place_of: where the value at a path stands, for a message that names two of them.
 
     Raises:
-        ConfigError: an axis is empty, unknown, varied twice, or not as long as those it moves with.
+        ConfigError: an axis is empty, unknown, varied twice, set by another one's values, or not as
+            long as those it moves with.
     """
     axes: list[Axis] = []
     seen: dict[ConfigPath, SpecPath] = {}
+    varied: dict[str, list[Any]] = {}
     placed: list[tuple[SpecPath, dict[str, list[Any]]]] = [
         (("grid", name), {name: values}) for name, values in grid.items()
     ]
@@ -52,6 +54,11 @@ def axes_of(
                 where, f"axes that move together have equal lengths, but these have {lengths}"
             )
         axes.append((tuple(group), tuple(zip(*group.values(), strict=True)), tuple(places)))
+        varied |= group
+    where_is = {name: seen[ConfigPath.parse(name)] for name in varied}
+    # What has no line was set on the command line.
+    last = [name for name in varied if place_of(where_is[name]).line is None]
+    check_set_once(varied, where_is.__getitem__, last)
     return axes
 
 

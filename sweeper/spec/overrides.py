@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sweeper.errors import Place, RequestError
-from sweeper.spec.points import DEEPEST_PATH, NAMED
+from sweeper.spec.points import DEEPEST_PATH, NAMED, ConfigPath, sets
 from sweeper.spec.source import SpecPath, SpecSource, in_one_line, parse_value
 
 _ALWAYS_ONE_VALUE = ("depth", "seed")
@@ -34,11 +34,11 @@ def apply_override(source: SpecSource, override: str) -> None:
     option = f"--set {in_one_line(override, _LONGEST_SHOWN)}"
     if dotted.count(".") > DEEPEST_PATH:
         raise RequestError(f"{option}: no key of a spec is nested so deep")
-    if not text.strip():
+    value = parse_value(text, option)
+    if value is None and text.strip().lower() not in ("null", "~"):
         raise RequestError(
             f"{option} sets no value; is it a variable that is not set? {dotted}=null removes a key"
         )
-    value = parse_value(text, option)
     first, _, rest = dotted.partition(".")
     name = _one_name(rest if first in ("grid", "zip") and rest else dotted)
     if first == "grid" and rest:
@@ -51,6 +51,7 @@ def apply_override(source: SpecSource, override: str) -> None:
         path = ("grid", name) if varied else tuple(name.split("."))
     else:
         _drop_axis(source.data, name, keep=False)
+        _drop_axes_inside(source.data, name, value)
         path = tuple(name.split("."))
     _take_place_of_depth(source.data, path, value)
     if path[0] not in ("grid", "zip") and _inside_an_axis(source.data, name):
@@ -81,6 +82,16 @@ def _drop_axis(data: dict[str, Any], name: str, *, keep: bool) -> bool:
             if not (keep and group is data.get("grid") and axis == name):
                 del group[axis]
     return found
+
+
+def _drop_axes_inside(data: dict[str, Any], name: str, value: Any) -> None:
+    """What a mapping sets, it sets for every run: axes of that are removed."""
+    for group in _groups(data):
+        for axis in list(group):
+            inside = ConfigPath.parse(axis)
+            around = ConfigPath.parse(name)
+            if inside[: len(around)] == around and sets(value, inside[len(around) :]):
+                del group[axis]
 
 
 def _take_place_of_depth(data: dict[str, Any], path: SpecPath, value: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -63,12 +63,41 @@ def check_key(place: SpecPath, name: str, what: str) -> None:
         )
 
 
-def check_one_depth(values: Mapping[str, Any], place: SpecPath) -> None:
-    """Raises ConfigError if the depth stands by itself and in the model too, among these values."""
-    model = values.get("model")
-    for name in ("depth", "model.depth"):
-        if values.get(name) is not None and isinstance(model, dict) and "depth" in model:
-            raise ConfigError((*place, name), f"{name} is also given inside model; keep one")
+def check_set_once(
+    values: Mapping[str, Sequence[Any]],
+    place_of: Callable[[str], SpecPath],
+    last: Container[str] = (),
+) -> None:
+    """Raises ConfigError if one of these settings is also set inside another of them.
+
+    Args:
+        values: for the dotted name of each setting the values that it has.
+        place_of: where a setting stands.
+        last: settings that are meant to replace what is inside others.
+    """
+    names: dict[tuple[str, ...], str] = {}
+    for name in values:
+        other = names.setdefault(ConfigPath.parse(name), name)
+        if other != name:
+            raise ConfigError(place_of(name), f"{name} is {other}, which is set too; keep one")
+    for path, name in names.items():
+        for length in range(1, len(path)):
+            around = names.get(path[:length])
+            if (
+                around
+                and name not in last
+                and any(sets(value, path[length:]) for value in values[around])
+            ):
+                raise ConfigError(place_of(name), f"{name} is also set inside {around}; keep one")
+
+
+def sets(value: Any, path: tuple[str, ...]) -> bool:
+    """Whether a mapping has something at this path."""
+    for key in path:
+        if not isinstance(value, dict) or key not in value:
+            return False
+        value = value[key]
+    return True
 
 
 @dataclass
@@ -86,7 +115,10 @@ class Point:
     @classmethod
     def base(cls, given: Mapping[str, Any]) -> Point:
         """The config that stands outside the axes. Raises ConfigError."""
-        check_one_depth(given, ())
+        check_set_once(
+            {key: [value] for key, value in given.items() if value is not None},
+            lambda name: (name,),
+        )
         point = cls({"seed": 0}, {})
         # The model comes first, since depth is set inside it.
         for key in CONFIG_KEYS:

@@ -30,7 +30,7 @@ from sweeper.spec.points import (
     Point,
     check_key,
     check_numbers,
-    check_one_depth,
+    check_set_once,
     resolve,
 )
 from sweeper.spec.source import SpecPath, SpecSource, parse_spec, read_spec_file
@@ -245,7 +245,8 @@ def _included(base: Point, include: list[dict[str, Any]]) -> Iterator[Point]:
         point = base.copy()
         for name in entry:
             check_key(("include", index, name), name, "is not a key of the config")
-        check_one_depth(entry, ("include", index))
+        places: dict[str, SpecPath] = {name: ("include", index, name) for name in entry}
+        check_set_once({name: [value] for name, value in entry.items()}, places.__getitem__)
         for name in sorted(entry, key=lambda name: len(ConfigPath.parse(name))):
             point.set(ConfigPath.parse(name), entry[name], ("include", index, name))
         yield point

@@ -99,7 +99,7 @@ def _message(
         return f"{name} is missing"
     # YAML's word, not pydantic's.
     no_mapping = problem["type"] in ("dict_type", "model_type")
-    rule = "input should be a mapping" if no_mapping else problem["msg"]
+    rule = "input should be a mapping" if no_mapping else problem["msg"].replace("tuple", "list")
     return f"{name}: {shortened(problem['input'])} is not allowed: {rule[:1].lower()}{rule[1:]}"
 
 

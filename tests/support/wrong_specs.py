@@ -449,12 +449,30 @@ MISTAKES: dict[str, Wrong] = {
     "two depths": (
         "model: {name: zerosnet, depth: 32}\ndepth: 20\ndataset: digits\n",
         (2, 1),
-        ["depth is also given inside model; keep one"],
+        ["depth is also set inside model; keep one"],
     ),
     "an included point of two depths": (
         BASE + "include:\n  - {model.depth: 20, model: {name: zerosnet, depth: 32}}\n",
         (5, 6),
-        ["model.depth is also given inside model; keep one"],
+        ["model.depth is also set inside model; keep one"],
+    ),
+    "an included point with one setting by two names": (
+        BASE + "include:\n  - {model.depth: 20, depth: 32}\n",
+        (5, 23),
+        ["depth is model.depth, which is set too; keep one"],
+    ),
+    "an axis inside the values of another": (
+        BASE
+        + "grid:\n  training.optimizer.lr: [0.1]\n"
+        + "  training.optimizer: [{lr: 0.5}, {momentum: 0}]\n",
+        (5, 3),
+        ["training.optimizer.lr is also set inside training.optimizer; keep one"],
+    ),
+    "an axis of depths, and one of models with theirs": (
+        "dataset: digits\n"
+        "grid: {model: [zerosnet, {name: preresnet, depth: 32}], depth: [20, 44]}\n",
+        (2, 57),
+        ["depth is also set inside model; keep one"],
     ),
     "a boolean by its tag": (
         BASE + "compile: !!bool on\n",

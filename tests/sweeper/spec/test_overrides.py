@@ -92,6 +92,28 @@ def test_an_override_of_depth_wins_over_the_models_own(override):
     assert {(c.model.depth, c.model.width) for c in found} == {(44, 8)}
 
 
+def test_an_override_of_a_mapping_fixes_the_axes_that_it_sets_and_no_others():
+    text = SPEC + "  training.optimizer.lr: [0.1, 0.2]\n"
+    found = configs("training={optimizer: {lr: 0.5}}", text=text)
+    assert {c.training.optimizer.lr for c in found} == {0.5}
+    assert len(found) == 4
+    assert len(configs("training={epochs: 1}", text=text)) == 8
+    zipped = SPEC + "zip:\n  - {training.optimizer.lr: [0.1, 0.2], depth: [20, 32]}\n"
+    found = configs("training.optimizer={lr: 0.5}", text=zipped)
+    assert {(c.training.optimizer.lr, c.model.depth) for c in found} == {(0.5, 20), (0.5, 32)}
+    found = configs("model={name: preresnet, depth: 44}", text=zipped)
+    assert {(c.model.name, c.model.depth) for c in found} == {("preresnet", 44)}
+
+
+def test_an_override_inside_an_axis_wins_over_the_values_of_the_axis():
+    text = DATASETS.replace("[digits,", "[{name: digits, subset: 50},")
+    found = configs("dataset.subset=100", text=text)
+    assert {(c.dataset.name, c.dataset.subset) for c in found} == {
+        ("digits", 100),
+        ("fashion_mnist", 100),
+    }
+
+
 def test_an_override_of_a_model_with_a_depth_wins_over_depth():
     found = configs("model={name: preresnet, depth: 44}")
     assert {(c.model.name, c.model.depth) for c in found} == {("preresnet", 44)}
@@ -177,7 +199,7 @@ def test_an_override_of_null_removes_a_key():
     assert [c.seed for c in configs("seed=null")] == [0, 0]
 
 
-@pytest.mark.parametrize("form", ["seed=", "seed= ", "grid=", "grid.seed=", "zip.seed=\t"])
+@pytest.mark.parametrize("form", ["seed=", "seed= ", "grid=", "grid.seed=", "seed= # none"])
 def test_an_override_by_a_variable_that_is_not_set_drops_nothing(form):
     message = refusal(form)
     assert "sets no value; is it a variable that is not set?" in message
