@@ -122,6 +122,7 @@ def run(
             f"trainer {job.config.trainer!r} returned {type(trained).__name__}, where a"
             " TrainingResult is expected, which is a dict"
         )
+    _require_asked_for(trained.get("evaluations"), job)
     result: dict[str, Any] = {
         "format": RESULT_FORMAT,
         "run_id": job.config.run_id,
@@ -140,6 +141,18 @@ def run(
     stored = store_result(folder, result)
     Checkpoints(job.config.run_id, folder).discard()
     return stored
+
+
+def _require_asked_for(measured: Any, job: TrainingJob) -> None:
+    """Raises ResultError for an evaluation that is none of the job's; other nonsense is passed."""
+    asked = {evaluation.evaluation_id for evaluation in job.evaluations}
+    for found in measured if isinstance(measured, list) else ():
+        name = found.get("evaluation_id") if isinstance(found, Mapping) else None
+        if isinstance(name, str) and name not in asked:
+            raise ResultError(
+                f"trainer {job.config.trainer!r} measured an evaluation {name[:80]!r} that it was"
+                " not asked for: a result has those of job.evaluations"
+            )
 
 
 def evaluate_stored(

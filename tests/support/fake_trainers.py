@@ -152,6 +152,7 @@ def returns(job: TrainingJob) -> Any:
         {b"bytes": 1},
         {"run_id": "of another"},
         {"train_seconds": 1e308},
+        {"evaluations": [{"evaluation_id": "0" * 16}]},
     )
     if job.config.seed == len(changes):
         return "nothing of the kind"

@@ -31,15 +31,9 @@ def hostile(job: TrainingJob) -> Any:
     names = {"probe": text(rng) or "p", "quantity": text(rng) or "q", "layer": text(rng)}
     result["probes"].append({"epoch": 2, "value": 1e75, **{k: v[:900] for k, v in names.items()}})
     result["weights_sha256"] = text(rng)[:900]
-    result["evaluations"].append(
-        {
-            "evaluation_id": f"{rng.getrandbits(64):016x}",
-            "name": text(rng)[:900],
-            "kind": text(rng)[:900],
-            "level": rng.choice((None, -1e75, 0.5)),
-            "config": {text(rng): [text(rng)]},
-            "accuracy": rng.choice((None, 0.0, 100.0)),
-            "loss": 1e75,
-        }
-    )
+    for evaluation in result["evaluations"]:
+        evaluation["name"], evaluation["kind"] = text(rng)[:900], text(rng)[:900]
+        evaluation["level"] = rng.choice((None, -1e75, 0.5))
+        evaluation["config"] = {text(rng): [text(rng)]}
+        evaluation["accuracy"], evaluation["loss"] = rng.choice((None, 0.0, 100.0)), 1e75
     return result

@@ -78,7 +78,7 @@ class TrainingResult(TypedDict):
 
     test_accuracy, train_accuracy, test_loss, train_loss and generalization_gap (training minus
     test accuracy) are the last epoch's. A network that diverged has null there. `blocks` is null
-    for a network that learns no scheme.
+    for a network that learns no scheme. `evaluations` are among those of the job.
     """
 
     parameters: int

@@ -226,10 +226,10 @@ def test_an_invalid_result_fails_its_run(lab: Laboratory) -> None:
 def test_whatever_a_trainer_returns_fails_its_own_run_and_the_next_goes_on(
     lab: Laboratory,
 ) -> None:
-    seeds = list(range(12))
+    seeds = list(range(13))
     summary = lab.run(SPEC.replace("quick", "returns").replace("[0, 1, 2, 3]", f"{seeds}"))
-    assert (summary.trained, summary.failed) == (1, 11)
-    assert lab.states() == [*["failed"] * 11, "done"]
+    assert (summary.trained, summary.failed) == (1, 12)
+    assert lab.states() == [*["failed"] * 12, "done"]
     said = [str(lab.detail(row["run_id"])["error"]) for row in lab.rows()]
     assert "parameters is 1000" in said[0]
     assert "cannot be stored as JSON: Exceeds the limit" in said[1]
@@ -241,7 +241,8 @@ def test_whatever_a_trainer_returns_fails_its_own_run_and_the_next_goes_on(
     assert "keys must be str" in said[7]
     assert "it belongs to another run" in said[8]
     assert "train_seconds is 1e+308, where a number from 0" in said[9]
-    assert "returned str, where a TrainingResult is expected" in said[10]
+    assert "'0000000000000000' that it was not asked for" in said[10]
+    assert "returned str, where a TrainingResult is expected" in said[11]
 
 
 NONSENSE: dict[str, bytes] = {
