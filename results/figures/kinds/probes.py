@@ -22,7 +22,7 @@ from results.figures.drawing.marks import MOST_WITH_BARS, band_key, draw_band, d
 from results.figures.drawing.notes import left_out, not_shown, seeds
 from results.figures.drawing.page import open_page
 from results.figures.drawing.style import BLACK, COLUMN, WIDE, look_of, patterns
-from results.figures.drawing.text import drawable, shorten, width
+from results.figures.drawing.text import drawable, shorten, shortened, width
 from results.figures.replicates import Course, ReplicateGroup, Sample
 from results.queries.layer_order import layer_key, quantity_key
 
@@ -187,7 +187,7 @@ def plot(data: Data) -> Figure:
     """Draw what probes measured, by epoch or by layer."""
     groups = data.groups
     names = _names(groups)
-    ends = {_end(line, panel, names) for panel in data.panels for line in panel.lines}
+    ends = {end for panel in data.panels for end in _ends(panel, names)}
     # Ends that name a layer and a network leave a narrow panel no room.
     long_names = len(groups) > 1 and any(_layers_drawn(panel) > 1 for panel in data.panels)
     columns = 1 if long_names else min(len(data.panels), 2)
@@ -237,13 +237,15 @@ def _layers_drawn(panel: Panel) -> int:
     return len({line.layer for line in panel.lines})
 
 
-def _end(line: Line, panel: Panel, names: Mapping[int, str]) -> str:
-    """What the end of a line is called, if its panel has several."""
+def _ends(panel: Panel, names: Mapping[int, str]) -> list[str]:
+    """What the ends of the panel's lines are called; empty where it has only one."""
     several_layers = _layers_drawn(panel) > 1
-    layer = (drawable(line.layer) or "all") if several_layers and line.layer is not None else ""
-    name = names[id(line.group)]
-    text = " ".join(part for part in (layer, name) if part)
-    return shorten(text, _LONG_LABEL if layer and name else _LABEL)
+    texts = []
+    for line in panel.lines:
+        layer = (drawable(line.layer) or "all") if several_layers and line.layer is not None else ""
+        texts.append(" ".join(filter(None, [layer, names[id(line.group)]])))
+    both = several_layers and any(names[id(line.group)] for line in panel.lines)
+    return shortened(texts, _LONG_LABEL if both else _LABEL)
 
 
 def _names(groups: Sequence[ReplicateGroup]) -> dict[int, str]:
@@ -295,7 +297,8 @@ def _draw_lines(
     axes: Axes, panel: Panel, names: Mapping[int, str], ends: EndLabels, *, banded: bool
 ) -> None:
     looks = [look_of(line.group.zero_stable) for line in panel.lines]
-    for line, look, pattern in zip(panel.lines, looks, patterns(looks), strict=True):
+    named = zip(panel.lines, _ends(panel, names), looks, patterns(looks), strict=True)
+    for line, end, look, pattern in named:
         if line.course.finished:
             places, points = _with_gaps(line.course.finished, panel, _NOTHING)
             means = [point.mean for point in points]
@@ -305,8 +308,8 @@ def _draw_lines(
             # A marker at each of few places; many markers would hide the line.
             marked = 0 if len(places) <= _MOST_MARKS else -1
             axes.plot(places[marked:], means[marked:], linestyle="none", zorder=5, **look.marks)
-            if text := _end(line, panel, names):
-                ends.add(places[-1], means[-1], text, look.color)
+            if end:
+                ends.add(places[-1], means[-1], end, look.color)
         for run in filter(None, line.course.diverged):
             draw_diverged(axes, *_with_gaps(run, panel, nan), look)
 

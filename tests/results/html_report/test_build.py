@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from results.errors import ResultsError
+from results.html_report import html_page
 from results.html_report.build import build_page
+from results.html_report.provenance import runs_of_groups
 
 
 @pytest.fixture
@@ -15,8 +17,8 @@ def url(sqlite_url):
 
 @pytest.fixture
 def page(queries):
-    def build(pivoted=((), ()), metrics=None):
-        return build_page(queries, [], [], pivoted, None, [], metrics, "sweep report")
+    def build(pivoted=((), ()), metrics=None, groups=()):
+        return build_page(queries, [], groups, pivoted, None, [], metrics, "sweep report")
 
     return build
 
@@ -55,6 +57,19 @@ def test_a_page_groups_by_whatever_else_its_runs_differ_in(store, make, page):
     (table,) = page().sections[0].tables
     keys = "model, zero_stable, root_moduli, scheme, depth, training.optimizer.lr"
     assert table.caption == f"By {keys}"
+
+
+def test_a_run_of_two_sweeps_is_listed_with_the_groups_of_both(store, make, page):
+    make.save(store, "monday", make.runs(2))
+    make.save(store, "tuesday", [make.run(2), make.run(3)])
+    for run in make.runs(3):
+        make.finish(store, run)
+    made = page(groups=["sweep"])
+    (table,) = made.sections[0].tables
+    assert [ids for _, ids in runs_of_groups(table.data, table.runs)] == [
+        [make.run(1).run_id, make.run(2).run_id], [make.run(2).run_id, make.run(3).run_id],
+    ]  # fmt: skip
+    assert "3 runs; a run of several sweeps counts in each" in html_page(made)
 
 
 def test_a_page_of_unfinished_runs_has_no_figures(store, make, page):
