@@ -82,6 +82,14 @@ class RayCalls:
             raise self._error("does not answer")
         future: Future[T] = Future()
         self._queue.put((future, work))
+        try:
+            self._wait(future, seconds, stop_asked)
+        except BaseException:
+            self.lost = True
+            raise
+        return future.result()
+
+    def _wait(self, future: Future[Any], seconds: float, stop_asked: Callable[[], bool]) -> None:
         silent, looked = 0.0, time.monotonic()
         while not wait([future], timeout=POLL_SECONDS).done:
             now = time.monotonic()
@@ -89,15 +97,11 @@ class RayCalls:
             silent += min(now - looked, POLL_SECONDS + PROBE_SECONDS)
             looked = now
             if stop_asked():
-                self.lost = True
                 raise Interrupted("stopped while Ray was being started or reached")
             if silent > seconds:
-                self.lost = True
                 raise self._error(f"has not answered for {silent:.0f} s")
             if silent > SILENT_SECONDS and self.head and (reason := unreachable(*self.head)):
-                self.lost = True
                 raise self._error(f"is gone ({reason})")
-        return future.result()
 
     def _error(self, what: str) -> ResourceError:
         at = f" at {self.head[0]}:{self.head[1]}" if self.head else ""

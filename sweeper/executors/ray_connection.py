@@ -135,6 +135,8 @@ def join(calls: RayCalls, address: str, stop_asked: Callable[[], bool]) -> None:
         )
     except Interrupted:
         raise
+    except ResourceError as error:
+        raise _unreachable(address, "it takes connections, and does not answer") from error
     except Exception as error:  # as above
         raise _unreachable(address, _one_line(error)) from error
 
