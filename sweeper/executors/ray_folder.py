@@ -26,17 +26,18 @@ class RayFolder:
     Ray's own default is one folder for all users, in which each may replace what others have there.
 
     Attributes:
-        path: of the folder.
+        path: where Ray's files are to be, in that folder: Ray opens its own one to everybody.
 
     Raises ResourceError if none can be made.
     """
 
     def __init__(self) -> None:
-        self.path = _new_folder(_parent())
+        self._private = _new_folder(_parent())
+        self.path = self._private / "r"
 
     def remove(self) -> None:
         """And all that Ray has left in it."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        shutil.rmtree(self._private, ignore_errors=True)
 
 
 def _parent() -> Path:
@@ -54,7 +55,7 @@ def _parent() -> Path:
 
 
 def _short_enough(parent: Path) -> bool:
-    return len(os.fsencode(parent / "sweep-12345678")) + BELOW <= LONGEST
+    return len(os.fsencode(parent / "sweep-12345678" / "r")) + BELOW <= LONGEST
 
 
 def _new_folder(parent: Path) -> Path:

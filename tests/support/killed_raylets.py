@@ -52,6 +52,14 @@ class RayNodes:
         psutil.wait_procs(workers, timeout=30)
         self._cluster.remove_node(node, allow_graceful=False)
 
+    def kill_head(self) -> None:
+        """SIGKILL for the process that every node and driver needs."""
+        for node in self._cluster.list_all_nodes():
+            self._remember(node)
+        (head,) = self._head.all_processes["gcs_server"]
+        head.process.kill()
+        head.process.wait()
+
     def reserved_cpus(self) -> float:
         """CPUs of the living nodes that Ray has reserved."""
         state = self._cluster.global_state

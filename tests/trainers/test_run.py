@@ -6,6 +6,7 @@ import hashlib
 import json
 import pickle
 import pickletools
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,8 +22,17 @@ from pydantic import ValidationError
 
 from sweep_plugins import UnknownNameError
 from trainers.config.job import TrainingJob, TrainingResult
-from trainers.errors import CheckpointError, ResultError
-from trainers.run import _git_commit, evaluate_stored, main, read_result, run, store_result
+from trainers.config.trainers import BUILT_IN_TRAINER
+from trainers.errors import CheckpointError, ResultError, TrainerError
+from trainers.run import (
+    _git_commit,
+    evaluate_stored,
+    main,
+    prepare,
+    read_result,
+    run,
+    store_result,
+)
 from trainers.storage import open_folder
 
 Small = Callable[..., dict[str, Any]]
@@ -311,6 +321,53 @@ def test_python_m_trainers_exits_with_2_on_a_missing_trainer(
     config = tmp_path / "config.json"
     config.write_text(json.dumps(small(trainer=trainer)))
     assert main([str(config)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("raise OSError('libcudart.so: cannot open')", "OSError: libcudart.so: cannot open"),
+        ("raise SystemExit(1)", "SystemExit: 1"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_trainer_that_cannot_be_imported_is_found_before_any_run(
+    code: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.path", list(sys.path))
+    (tmp_path / "broken_trainer.py").write_text(f"\n{code}\n")
+    with pytest.raises(TrainerError) as raised:
+        prepare(["broken_trainer:train"], module_folders=[tmp_path])
+    assert str(raised.value) == (
+        f"trainer 'broken_trainer:train' cannot be imported on {socket.gethostname()}: {reason}"
+        f" ({tmp_path / 'broken_trainer.py'}:2)"
+    )
+    assert sys.path[-1] == str(tmp_path)
+
+
+def test_a_trainer_that_is_no_function_is_found_before_any_run() -> None:
+    with pytest.raises(TrainerError, match=r"'math:pi' is no function: 3.14"):
+        prepare(["math:pi"])
+
+
+@pytest.mark.parametrize(
+    ("there", "message"),
+    [
+        (True, "torch cannot use cuda on .*: RuntimeError: no driver.*resources.gpus=0"),
+        (False, "torch sees none on .*resources.gpus=0"),
+    ],
+)
+def test_a_gpu_that_does_not_start_is_found_before_any_run(
+    there: bool, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no driver")
+
+    monkeypatch.setattr("torch.cuda.is_available", lambda: there)
+    monkeypatch.setattr("torch.zeros", start)
+    with pytest.raises(TrainerError, match=message):
+        prepare([BUILT_IN_TRAINER], device="cuda")
 
 
 @pytest.mark.parametrize(("variable", "commit"), [("abc123", "abc123"), ("", None)])

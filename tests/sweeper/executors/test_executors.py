@@ -16,6 +16,7 @@ import pytest
 from sweep_plugins import UnknownNameError
 from sweeper.errors import ResourceError
 from sweeper.executors import EXECUTORS, Executor, ExecutorOptions, ray_connection
+from sweeper.executors.own_code import own_code
 from sweeper.executors.ray_calls import RayCalls
 from sweeper.executors.worker import (
     SENTINELS,
@@ -365,6 +366,39 @@ def test_workers_import_their_trainers_before_the_first_task(
         (outcome,) = wait_for(started, 1)
         assert isinstance(outcome, Finished)
         assert outcome.result["provenance"]["torch"] is not None
+
+
+@pytest.mark.ray
+def test_a_worker_in_which_no_run_could_train_is_given_none(
+    ray_executor: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its trainers cannot be imported, or it has other code than the driver."""
+    trainers = frozenset({"no_such_module:train"})
+    missing = replace(A_QUARTER_CORE, most_slots=1, trainers=trainers)
+    with (
+        pytest.raises(
+            ResourceError, match=r"^trainer 'no_such_module:train' cannot be imported on"
+        ),
+        EXECUTORS["ray"].start(missing) as started,
+    ):
+        submit(started, make_task(tmp_path))
+    here = own_code()
+    other = replace(here, sha256="0" * 64, versions={**here.versions, "numpy": "0.1"})
+    monkeypatch.setattr("sweeper.executors.ray.own_code", lambda: other)
+    with (
+        pytest.raises(
+            ResourceError, match=r"numpy is .*, and 0.1 on the driver's .*not the driver"
+        ),
+        EXECUTORS["ray"].start(replace(A_QUARTER_CORE, most_slots=1)) as started,
+    ):
+        submit(started, make_task(tmp_path))
+
+
+def test_inline_imports_trainers_before_it_takes_a_task(tmp_path: Path) -> None:
+    with pytest.raises(ResourceError, match=r"^trainer 'no_such_module:train' cannot be imported"):
+        EXECUTORS["inline"].start(
+            replace(A_QUARTER_CORE, trainers=frozenset({"no_such_module:train"}))
+        )
 
 
 @pytest.mark.ray

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -79,7 +78,7 @@ def test_a_slow_answer_of_a_head_that_is_there_is_waited_for(
     calls: RayCalls, listening: tuple[str, int]
 ) -> None:
     calls.head = listening
-    assert calls(lambda: time.sleep(0.3) or 7, seconds=60) == 7
+    assert calls(lambda: threading.Event().wait(0.3) or 7, seconds=60) == 7
 
 
 def test_time_in_which_the_driver_was_suspended_does_not_count(

@@ -31,12 +31,12 @@ def test_the_folder_is_the_users_alone_and_goes_with_what_is_in_it(parent: Path)
         folder, other = RayFolder(), RayFolder()
     finally:
         os.umask(umask)
-    assert folder.path.parent == parent
+    assert folder.path.parent.parent == parent
     assert folder.path != other.path
-    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
-    (folder.path / "logs").mkdir()
+    assert stat.S_IMODE(folder.path.parent.stat().st_mode) == 0o700
+    (folder.path / "logs").mkdir(parents=True)
     folder.remove()
-    assert list(parent.iterdir()) == [other.path]
+    assert list(parent.iterdir()) == [other.path.parent]
 
 
 def test_a_folder_for_temporary_files_that_is_too_long_is_left_out(
@@ -48,7 +48,7 @@ def test_a_folder_for_temporary_files_that_is_too_long_is_left_out(
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
     folder = RayFolder()
     try:
-        assert folder.path.parent == Path("/tmp")
+        assert folder.path.parent.parent == Path("/tmp")
     finally:
         folder.remove()
 
@@ -56,7 +56,7 @@ def test_a_folder_for_temporary_files_that_is_too_long_is_left_out(
 def test_sockets_fit_in_the_longest_folder_that_is_taken(
     parent: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    longest = parent / ("x" * (LONGEST - len(f"{parent}//sweep-12345678/{A_SOCKET}")))
+    longest = parent / ("x" * (LONGEST - len(f"{parent}//sweep-12345678/r/{A_SOCKET}")))
     longest.mkdir()
     monkeypatch.setenv("RAY_TMPDIR", str(longest))
     path = RayFolder().path / A_SOCKET
