@@ -35,6 +35,12 @@ END = "2> log & until grep -q 'ask it' log; do sleep 0.05; done"
 FILE, BACK = "mv runs away; echo > runs", "code=$?; rm runs; mv away runs; exit $code"
 
 NOT_UTF8 = "SWEEP_HOME=$'h\\xff'"
+
+RESTORED = (
+    "wait $!; code=$?; sweep db restore $SWEEP_HOME/sweep.db.rescued-* || code=99; exit $code"
+)
+IN_USE = "while it was in use; all that was in it is in"
+
 LONG = "/".join(["a long name" * 15] * 5)
 
 
@@ -84,6 +90,26 @@ FOLDERS = [
     Row("our modules", "foreign sweeper trainers results sweep_plugins numpy; $RUN"),
     Row("they are searched first", "foreign timeit results; PYTHONPATH=.:$PYTHONPATH $RUN"),
     Row("storage becomes a file", f"$RUN & training; cd $SWEEP_HOME; {FILE}; wait $!; {BACK}", 3),
+    Row(
+        "database is deleted",
+        f"$RUN & training; rm $SWEEP_HOME/sweep.db*; {RESTORED}",
+        3,
+        f"was deleted {IN_USE}",
+    ),
+    Row(
+        "database is replaced",
+        f"$RUN & training; echo > new; mv new $SWEEP_HOME/sweep.db; {RESTORED}",
+        3,
+        f"was replaced by another file {IN_USE}",
+    ),
+    Row(
+        "database is cut short",
+        "$RUN & training; : > $SWEEP_HOME/sweep.db; wait $!; code=$?;"
+        " rm $SWEEP_HOME/sweep.db*; sweep db rebuild || code=99; exit $code",
+        3,
+        "was cut short while it was in use",
+    ),
+    Row("database is deleted afterwards", "$RUN; rm $SWEEP_HOME/sweep.db; sweep db rebuild"),
     Row("spec is a folder", "mkdir spec; sweep run spec", 2, "spec"),
 ]
 VARIABLES = [
@@ -112,6 +138,9 @@ VARIABLES = [
     Row("no programs", "PATH=/nowhere $RUN"),
     Row("time zone is nonsense", "TZ=Nowhere/Land $RUN && $STATUS"),
     Row("threads are nonsense", "OMP_NUM_THREADS=many MKL_NUM_THREADS=-1 $RUN"),
+    Row("umask is nonsense", "SWEEP_UMASK=rw $RUN", 2, "SWEEP_UMASK=rw"),
+    Row("umask takes everything", "umask 777; $RUN"),
+    Row("storage has a key", "SWEEP_STORAGE=s3:/key:x@bucket $RUN", 2, "looks like a password"),
     Row("database is nonsense", "SWEEP_DB=nonsense $RUN", 3, "not a database URL"),
     Row("almost no variables", "env -i SWEEP_HOME=$SWEEP_HOME PYTHONPATH=$PYTHONPATH $RUN"),
 ]

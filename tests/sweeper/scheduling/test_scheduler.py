@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import pytest
 
-from results.errors import DatabaseError, DriverBusyError
+from results.errors import DatabaseError, DatabaseGoneError, DriverBusyError
 from results.queries.queries import Queries
 from results.records import Renewal
 from results.store.store import Store
@@ -716,6 +716,30 @@ def test_the_lease_keeper_reports_a_lost_run_once(lab: Laboratory) -> None:
         assert keeper.lost() == []
 
 
+def test_the_lease_keeper_tells_at_once_that_the_database_is_gone(
+    lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeper.scheduling.lease_keeper.RENEW_SECONDS", 0.01)
+    database = Path(lab.home.database.removeprefix("sqlite:///"))
+    with Store.open(lab.home.database) as store, store.driving(), LeaseKeeper(store) as keeper:
+        assert keeper.lost() == []
+        database.unlink()
+        wait_until(lambda: not keeper._thread.is_alive())
+        with pytest.raises(DatabaseGoneError, match="was deleted"):
+            keeper.lost()
+
+
+def test_stored_weights_are_measured_by_the_hash_that_the_database_has(lab: Laboratory) -> None:
+    lab.run()
+    assert {task.weights_sha256 for task in lab.ran} == {None}  # to be trained
+
+    def measure(task: Task) -> Outcome | None:
+        return Raised(task, "not measured here", "")
+
+    lab.run(SPEC + "  - {noise: gaussian, std: 0.2}\n", before=measure)
+    assert {task.weights_sha256 for task in lab.ran} == {"0" * 64}
+
+
 def test_a_second_driver_of_a_sqlite_file_is_refused(lab: Laboratory) -> None:
     refused: list[str] = []
 
@@ -935,7 +959,11 @@ def test_a_signal_ends_the_wait_for_an_unreachable_storage(
     attempt = len(lab.detail(run_id)["attempt_history"])
     folder = lab.folder(run_id, attempt)
 
+    read = LocalFolder.read
+
     def unreachable(self: LocalFolder, name: str, most: int | None = None) -> bytes:
+        if name != "result.json":
+            return read(self, name, most)
         raise StorageUnreachableError(f"{self.location}/{name} cannot be read: no route to host")
 
     monkeypatch.setattr(LocalFolder, "read", unreachable)
