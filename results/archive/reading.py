@@ -39,14 +39,15 @@ _LOCAL = IMPORT_MARKS | {attempts.c.driver_id}
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What configs mean, which those who make them know. Each raises ValueError, with the reason.
+    """What configs mean, which those who make them know.
 
-    `run` gives the row of a run with what its config says in place of what the archive says;
-    `evaluation` refuses one that is not what its config says.
+    `check_run` and `check_evaluation` raise ValueError, with the reason, for a row that is not what
+    its config says; `complete_run` gives a row that passed with all that follows from its config.
     """
 
-    run: Callable[[Row], Row]
-    evaluation: Callable[[Row], None]
+    check_run: Callable[[Row], None]
+    complete_run: Callable[[Row], Row]
+    check_evaluation: Callable[[Row], None]
 
 
 class Archive:
@@ -111,10 +112,10 @@ class Archive:
         try:
             for batch in self.batches(evaluation_configs):
                 for row in batch:
-                    meaning.evaluation(row)
+                    meaning.check_evaluation(row)
             for batch in self.batches(runs):
                 for row in batch:
-                    meaning.run(row)
+                    meaning.check_run(row)
         except ValueError as error:
             raise self.bad(str(error)) from None
 
@@ -143,7 +144,7 @@ class Archive:
         run_id, found = next(tried, (None, iter(())))
         for run in (row for batch in self.batches(runs) for row in batch):
             if self._meaning is not None:
-                run = self._meaning.run(run)
+                run = self._meaning.complete_run(run)
             run = _bounded(run)
             if run["run_id"] == run_id:
                 yield run, list(map(_bounded, found))

@@ -37,11 +37,11 @@ def import_(
     from results.archive.plain_file import sha256_of
     from results.archive.reading import Meaning, open_archive
     from results.store.store import Store
-    from sweeper.planning.archived import check_evaluation, run_as_configured
+    from sweeper.planning.archived import check_evaluation, check_run, complete_run
     from sweeper.spec.spec import SWEEP_NAME
 
     database = home_at(home, db).database
-    with open_archive(archive, Meaning(run_as_configured, check_evaluation)) as opened:
+    with open_archive(archive, Meaning(check_run, complete_run, check_evaluation)) as opened:
         digest = sha256_of(opened.path)
         renamed = _renamed(names, opened.sweeps)
         for name in [renamed.get(sweep, sweep) for sweep in opened.sweeps]:

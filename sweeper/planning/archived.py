@@ -23,11 +23,10 @@ _Row = dict[str, Any]
 T = TypeVar("T")
 
 
-def run_as_configured(row: _Row) -> _Row:
-    """The row of a run with what its config says in place of what the archive says.
+def check_run(row: _Row) -> None:
+    """Raises ValueError unless the id is the hash of the config, and what identifies the run is so.
 
-    A model, dataset or scheme that this installation cannot read is taken as the archive has it.
-    Raises ValueError if the id is not the hash of the config, or contradicts what identifies it.
+    A model or dataset that this installation lacks is taken as the archive has it.
     """
     config = row["config"]
     _check_identity("run", row["run_id"], config)
@@ -45,7 +44,14 @@ def run_as_configured(row: _Row) -> _Row:
         raise ValueError(
             f"run {row['run_id']} has {row['epochs']} epochs, and its config says {epochs!r:.80}"
         )
-    return row | (_facts_of_scheme(json.dumps(config.get("scheme"))) or {})
+
+
+def complete_run(row: _Row) -> _Row:
+    """The row with what follows from its scheme, which need not be believed.
+
+    What follows from a scheme of another version is taken as the archive has it.
+    """
+    return row | (_facts_of_scheme(json.dumps(row["config"].get("scheme"))) or {})
 
 
 def check_evaluation(row: _Row) -> None:

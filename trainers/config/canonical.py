@@ -42,7 +42,12 @@ def identity_of_json(config: Mapping[str, Any]) -> str:
     """
     parts = sorted(config.items(), key=lambda item: item[0].encode("utf-16-be"))
     # Runs of a sweep have most of their parts in common.
-    texts = (rfc8785.dumps(key) + b":" + _canonical_json(json.dumps(part)) for key, part in parts)
+    texts = (
+        rfc8785.dumps(key)
+        + b":"
+        + (_canonical_json(json.dumps(part)) if isinstance(part, dict) else rfc8785.dumps(part))
+        for key, part in parts
+    )
     return identity(b"{" + b",".join(texts) + b"}")
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import pytest
 
-from sweeper.planning.archived import check_evaluation, run_as_configured
+from sweeper.planning.archived import check_evaluation, check_run, complete_run
 from sweeper.planning.plan import new_evaluation, new_runs
 from sweeper.spec.spec import spec_from_text
 from trainers.config.canonical import identity_of_json
@@ -65,7 +65,8 @@ def test_the_identity_of_json_is_that_of_the_config_it_was_made_of(spec):
 
 def test_a_run_that_is_what_its_config_says_stays_as_it_is(spec):
     for run in new_runs(spec.configs):
-        assert run_as_configured(asdict(run)) == asdict(run)
+        check_run(asdict(run))
+        assert complete_run(asdict(run)) == asdict(run)
     for evaluation in spec.evaluations:
         check_evaluation(asdict(new_evaluation(evaluation)))
 
@@ -73,10 +74,10 @@ def test_a_run_that_is_what_its_config_says_stays_as_it_is(spec):
 def test_a_run_of_another_config_under_its_id_is_refused(row):
     training = row["config"]["training"] | {"optimizer": {"name": "sgd", "lr": 0.5}}
     with pytest.raises(ValueError, match=f"run {row['run_id']} is not what its config says"):
-        run_as_configured(row | {"config": row["config"] | {"training": training}})
+        check_run(row | {"config": row["config"] | {"training": training}})
     for config in ({}, {"seed": 2**60}, {"a": [float("nan")]}):
         with pytest.raises(ValueError, match=f"run {row['run_id']}"):
-            run_as_configured(row | {"config": config})
+            check_run(row | {"config": config})
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_a_run_of_another_config_under_its_id_is_refused(row):
 )
 def test_a_run_that_contradicts_its_config_is_refused(row, column, value):
     with pytest.raises(ValueError, match=f"{column}.*and its config says|{value} epochs, and its"):
-        run_as_configured(row | {column: value})
+        check_run(row | {column: value})
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,8 @@ def test_a_run_that_contradicts_its_config_is_refused(row, column, value):
     ],
 )  # fmt: skip
 def test_what_follows_from_a_scheme_is_computed_and_not_believed(row, column, value):
-    assert run_as_configured(row | {column: value}) == row
+    check_run(row | {column: value})
+    assert complete_run(row | {column: value}) == row
 
 
 @pytest.mark.parametrize(
@@ -111,9 +113,10 @@ def test_a_config_that_cannot_be_read_here_is_taken_as_it_is(row, change):
     config = row["config"] | change
     names = {key: part["name"] for key, part in change.items() if "name" in dict_of(part)}
     odd = of_another_id(row, "run_id", config) | names
-    assert run_as_configured(odd) == odd
+    check_run(odd)
+    assert complete_run(odd) == odd
     with pytest.raises(ValueError, match="has seed 7"):
-        run_as_configured(odd | {"seed": 7})
+        check_run(odd | {"seed": 7})
 
 
 def dict_of(value):
@@ -131,7 +134,7 @@ def test_no_part_of_a_foreign_config_makes_the_program_look_at_a_file(row, tmp_p
         monkeypatch.setattr(target, opened)
     try:
         with pytest.raises(ValueError, match="has dataset"):
-            run_as_configured(odd)
+            check_run(odd)
     finally:
         monkeypatch.undo()
 
