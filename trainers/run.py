@@ -359,6 +359,11 @@ def _git(folder: Path, *arguments: str) -> str:
     ).stdout.strip()  # fmt: skip
 
 
+def _path(given: str) -> Path:
+    """~ is the user's folder; a shell replaces it only where it begins a word."""
+    return Path(os.path.expanduser(given))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m trainers CONFIG.json`: train one run and print its result as JSON."""
     import argparse
@@ -366,9 +371,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from pydantic import ValidationError
 
     parser = argparse.ArgumentParser(prog="python -m trainers", description=main.__doc__)
-    parser.add_argument("config", type=Path, help="a run's config as JSON ('-' for stdin)")
-    parser.add_argument("--evaluations", type=Path, help="a JSON list of evaluations")
-    parser.add_argument("--data-dir", type=Path, default=Path(".sweep/data"))
+    parser.add_argument("config", type=_path, help="a run's config as JSON ('-' for stdin)")
+    parser.add_argument("--evaluations", type=_path, help="a JSON list of evaluations")
+    parser.add_argument("--data-dir", type=_path, default=Path(".sweep/data"))
     parser.add_argument(
         "--folder", help="keep checkpoints, weights and result here: a path, or a URL for fsspec"
     )

@@ -280,6 +280,15 @@ def test_python_m_trainers_exits_with_2_on_bad_files(
     assert complaint in err
 
 
+def test_python_m_trainers_finds_files_in_the_users_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "config.json").write_text('{"model": 3}')
+    assert main(["~/config.json"]) == 2
+    assert "3 is not a model" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_python_m_trainers_stores_at_a_path_or_url(
     small: Small, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -294,7 +303,11 @@ def test_python_m_trainers_stores_at_a_path_or_url(
 
 @pytest.mark.parametrize(
     ("folder", "complaint"),
-    [("s4://bucket", "did you mean s3://"), ("/dev/null/folder", "Not a directory")],
+    [
+        ("s4://bucket", "did you mean s3://"),
+        ("/dev/null/folder", "Not a directory"),
+        ("~no_such_user/folder", "is no path"),
+    ],
 )
 def test_python_m_trainers_exits_with_2_on_an_unusable_folder(
     small: Small,

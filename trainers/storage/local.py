@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from typing_extensions import override
 
+from trainers.errors import StorageError
 from trainers.storage.atomic_write import write_atomically
 from trainers.storage.base import Folder, checked, is_name
 from trainers.storage.failures import storage_error
@@ -18,10 +19,16 @@ from trainers.storage.regular_file import open_regular
 
 
 class LocalFolder(Folder):
-    """A folder by its path; a relative one is taken from the current folder."""
+    """A folder by its path; a relative one is taken from the current folder.
+
+    Raises StorageError for one below the home of an unknown user.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path = path.expanduser().absolute()
+        try:
+            self._path = path.expanduser().absolute()
+        except (RuntimeError, OSError) as error:  # an unknown ~user; no current folder
+            raise StorageError(f"storage {path} is no path: {error}") from None
         self.location = _as_text(self._path)
 
     @override

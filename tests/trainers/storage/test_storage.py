@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from file_server import SCHEME as FILE_SERVER
 from object_store import BUCKET, ObjectStore, object_store
+from trainers.errors import StorageError
 from trainers.storage import Folder, open_folder
 from trainers.storage.local import LocalFolder
 
@@ -110,6 +111,11 @@ def test_a_folder_can_be_reopened_by_its_location(location: str) -> None:
     assert open_folder(folder.location).child("a").read("file") == b"content"
     assert open_folder(folder.child("a").location).read("file") == b"content"
     assert folder.child("a").location == f"{folder.location}/a"
+
+
+def test_the_folder_of_an_unknown_user_is_an_error_that_names_it() -> None:
+    with pytest.raises(StorageError, match=r"storage ~no_such_user/runs is no path: "):
+        open_folder("~no_such_user/runs")
 
 
 def test_a_folder_whose_name_is_not_utf8_has_a_location_that_any_database_can_hold(
