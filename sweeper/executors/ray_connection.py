@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +15,7 @@ from typing import Any
 
 import ray
 from ray._common.utils import get_ray_address_file
-from ray._private import ray_constants, services
+from ray._private import ray_constants, services, utils
 from ray.job_config import JobConfig
 
 from sweeper.errors import Interrupted, ResourceError, SweepError
@@ -60,6 +61,15 @@ def signals_deferred() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     for missed in arrived:
         signal.raise_signal(missed)
+
+
+def _job_name() -> str:
+    """What was typed, as UTF-8; a file name among the arguments may be any bytes."""
+    return os.fsencode(" ".join(sys.argv)).decode("utf-8", "backslashreplace")
+
+
+# Ray would put the arguments as they are into a message that takes UTF-8 only.
+utils.get_entrypoint_name = _job_name
 
 
 class _WorkersPath(JobConfig):  # type: ignore[misc]

@@ -471,6 +471,15 @@ def test_gpu_fractions_that_ray_refuses_are_refused_in_the_spec(gpus: float) -> 
         Resources(gpus=gpus)
 
 
+def test_ray_is_told_a_command_in_utf8(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ray._private.utils import get_entrypoint_name
+
+    assert ray_connection  # which replaces it
+    monkeypatch.setattr("sys.argv", ["sweep", "run", "--home", "h\udcff\u4e2d"])
+    name = get_entrypoint_name()
+    assert name.encode() == "sweep run --home h\\xff\u4e2d".encode()
+
+
 def test_signals_wait_until_ray_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     arrived: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: arrived.append(number))
