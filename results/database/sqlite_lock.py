@@ -132,7 +132,7 @@ def _read_holder(descriptor: int) -> dict[str, object]:
     for _ in range(20):
         try:
             found = json.loads(os.pread(descriptor, 65536, 0))
-        except ValueError:
+        except (ValueError, RecursionError):
             time.sleep(0.01)  # locked a moment ago, and not written yet
             continue
         return found if isinstance(found, dict) else {}

@@ -312,7 +312,7 @@ def _find_sentinel(storage: Folder, task: Task) -> None:
     if task.sentinel is None:
         return
     try:
-        found = storage.child(SENTINELS).read(task.sentinel).decode(errors="replace")
+        found = storage.child(SENTINELS).read(task.sentinel, 1_000).decode(errors="replace")
     except FileNotFoundError:
         found = ""
     if found != task.sentinel:

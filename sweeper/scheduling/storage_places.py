@@ -11,10 +11,13 @@ import json
 from pathlib import Path
 
 from results.records import DatabaseIdentity
+from trainers.errors import UnfitFileError
 from trainers.storage import Folder
 
 NOTES = "databases"
 """The folder of the storage with a note of each database; of the name of its digest."""
+
+_LARGEST_NOTE = 2**20
 
 
 def place_of(storage: Folder, database: DatabaseIdentity) -> Folder:
@@ -66,9 +69,12 @@ def _write(notes: Folder, key: str, database: DatabaseIdentity, place: str) -> N
 def _read(notes: Folder, name: str) -> tuple[DatabaseIdentity, str] | None:
     """A note; None for what is none, or was removed just now."""
     try:
-        note = json.loads(notes.read(name))
+        note = json.loads(notes.read(name, _LARGEST_NOTE))
         database = DatabaseIdentity(note["first_driver"], note["host"], note["path"])
         place = note["place"]
-    except (FileNotFoundError, ValueError, TypeError, KeyError, RecursionError):
+        if not all(isinstance(text, str | None) for text in (*database, place)):
+            return None
+    except (FileNotFoundError, UnfitFileError, ValueError, TypeError, KeyError, RecursionError):
         return None
-    return (database, place) if place in ("", f"database-{place[-16:]}") else None
+    is_ours = place is not None and place in ("", f"database-{place[-16:]}")
+    return (database, place) if is_ours else None

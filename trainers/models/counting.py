@@ -80,6 +80,7 @@ def _read(path: Path) -> dict[str, NetworkCounts]:
         return {
             key: NetworkCounts(int(parameters), int(multiply_adds))
             for key, (parameters, multiply_adds) in stored["networks"].items()
+            if 0 <= parameters < 2**63 and 0 <= multiply_adds < 2**63
         }
     except Exception:  # whatever keeps the file from being read, its networks are counted again
         return {}

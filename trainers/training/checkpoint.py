@@ -203,7 +203,7 @@ def _load(folder: Folder, name: str) -> dict[str, Any]:
     where = _place(folder, name)
     try:
         data = folder.read(name)
-        expected = folder.read(_digest_of(name))
+        expected = folder.read(_digest_of(name), 1_000)
     except (FileNotFoundError, UnfitFileError) as error:
         raise CheckpointError(f"{where} is missing or incomplete ({error})") from error
     if hashlib.sha256(data).hexdigest().encode() != expected:

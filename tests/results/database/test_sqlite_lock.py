@@ -252,7 +252,7 @@ def test_a_lock_file_that_cannot_be_created_is_reported(sqlite_url, tmp_path):
             pytest.fail("no lock")
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]"])
+@pytest.mark.parametrize("content", ["", "{", "[]", "[" * 60_000])
 def test_a_holder_that_has_not_written_its_name_is_unknown_to_others(store, tmp_path, content):
     lock = tmp_path / "results.db.driver.lock"
     lock.write_text(content)

@@ -80,7 +80,16 @@ def test_a_copy_of_a_database_that_is_still_there_is_another_one(
     assert place_of(storage, first).location == storage.location
 
 
-@pytest.mark.parametrize("note", ["", "[]", "{}", '{"place": "../.."}', "[" * 10_000])
+NOTE = '{"first_driver": "a", "host": "b", "path": %s, "place": %s}'
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "", "[]", "{}", '{"place": "../.."}', "[" * 10_000,
+        NOTE % ("7", '""'), NOTE % ("null", "5"), NOTE % ("null", "null"), NOTE % ("{}", "[]"),
+    ],
+)  # fmt: skip
 def test_a_note_that_is_damaged_is_another_databases(
     note: str, storage: Folder, tmp_path: Path
 ) -> None:

@@ -136,6 +136,8 @@ def test_two_processes_add_to_one_counts_file(
         b'{"format": 1, "networks": {"key": [1]}}',
         b'{"format": 1, "networks": {"key": ["many", 2]}}',
         b'{"format": 1, "networks": {"key": [1e999, 2]}}',
+        b'{"format": 1, "networks": {"key": [1' + b"0" * 400 + b", 2]}}",
+        b'{"format": 1, "networks": {"key": [1, -2]}}',
         b"[" * 100_000,
     ],
 )
