@@ -82,6 +82,7 @@ FOLDERS = [
     Row(
         "odd characters", """f=$' \\'"%41?#&;é\u4e2d'; mkdir "$f"; cd "$f"; SWEEP_HOME="$f" $RUN"""
     ),
+    Row("home in a deleted folder", "mkdir g; cd g; rmdir ../g; SWEEP_HOME=h $RUN", (2, 3), "h"),
     Row("very long path", f"SWEEP_HOME='{LONG}' $RUN", (0, 3)),
     Row("storage is a file", "echo > file; $RUN --storage file", (2, 3), "file"),
     Row("storage below a file", "echo > file; $RUN --storage file/x", (2, 3), "file/x"),
@@ -180,8 +181,9 @@ SIGNALS = [
     Row("SIGTERM as it starts", "$RUN & sleep 0.3; kill $!; wait $!", (130, 143)),
     Row("SIGTERM as it begins", "$RUN & working; kill $!; wait $!", 130, "sweep resume"),
     Row("nohup", "nohup $RUN & training; kill -HUP $!; wait $!"),
-    Row("Control-Z", "$RUN & training; kill -TSTP $!; sleep 1; kill -CONT $!; wait $!"),
-    Row("stopped in between", "$RUN & working; kill -STOP $!; sleep 1; kill -CONT $!; wait $!"),
+    # SIGSTOP, since SIGTSTP does nothing to a process that no shell controls.
+    Row("Control-Z", "$RUN & training; kill -STOP $!; sleep 1; kill -CONT $!; wait $!"),
+    Row("Control-Z as it begins", "$RUN & working; kill -STOP $!; sleep 1; kill -CONT $!; wait $!"),
     Row("a thread goes on", f"$RUN {LEAVES}_a_thread", says="left running: endless thread"),
     Row("a process goes on", f"$RUN {LEAVES}_a_process", says="left running: endless process"),
     Row(
@@ -199,7 +201,19 @@ LIMITS = [
     Row("low priority", "nice -n 19 $RUN"),
     Row("little time", "ulimit -St 1; $RUN", (0, 152)),
 ]
-ROWS = FOLDERS + VARIABLES + STREAMS + SIGNALS + LIMITS
+# The whole group, as a terminal and a scheduler do.
+RAY = [
+    Row("modules, on Ray", "foreign gzip timeit trainers numpy; $ON_RAY"),
+    Row("SIGHUP, on Ray", "setsid $ON_RAY & training; kill -HUP -- -$!; wait $!", 130, "resume"),
+    Row(
+        "Control-Z, on Ray",
+        "setsid $ON_RAY & training; kill -STOP -- -$!; sleep 3; kill -CONT -- -$!; wait $!",
+    ),
+]
+ROWS = [
+    *(pytest.param(row, id=row.name) for row in FOLDERS + VARIABLES + STREAMS + SIGNALS + LIMITS),
+    *(pytest.param(row, id=row.name, marks=pytest.mark.ray) for row in RAY),
+]
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +236,7 @@ def type_in(script: str, folder: Path, spec: Path) -> subprocess.CompletedProces
     variables = {
         "SWEEP_HOME": str(folder / "home"),
         "RUN": f"{PROGRAM} run {spec} --executor inline",
+        "ON_RAY": f"{PROGRAM} run {spec}",
         "REPORT": f"{PROGRAM} report {drivers.NAME}",
         "STATUS": f"{PROGRAM} status {drivers.NAME}",
         "PATH": f"{Path(PROGRAM).parent}:{os.environ['PATH']}",
@@ -244,8 +259,13 @@ def assert_is_plain(said: bytes) -> None:
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text), repr(text)
 
 
-@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
-def test_nothing_is_lost(row: Row, sweep: Sweep, undisturbed: dict, tmp_path: Path) -> None:
+@pytest.mark.parametrize("row", ROWS)
+def test_nothing_is_lost(
+    row: Row, sweep: Sweep, undisturbed: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Long where the moment counts.
+    watched = any(f"{word};" in row.script for word in ("training", "working"))
+    monkeypatch.setenv("EPOCH_SECONDS", "0.3" if watched else "0.01")
     done = type_in(row.script, tmp_path, sweep.spec)
     said = done.stdout + done.stderr
     assert_is_plain(said)

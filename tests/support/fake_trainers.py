@@ -17,8 +17,9 @@ from typing import Any
 from trainers.config.job import EpochMetrics, TrainingJob, TrainingResult
 from trainers.errors import StorageFullError, StorageUnreachableError, TrainingStopped
 
-EPOCH_SECONDS = 0.05
-"""The pace of `paced`, slow enough to be watched. Processes that nobody watches set it to 0."""
+EPOCH_SECONDS = float(os.environ.get("EPOCH_SECONDS", "0.05"))
+"""The pace of `paced` and `light`, slow enough to be watched. Processes that nobody watches set it
+to 0."""
 
 
 def quick(job: TrainingJob) -> TrainingResult:
