@@ -136,6 +136,9 @@ def main() -> None:
     """Entry point of the console script."""
     find_own_modules_first()
     refuse_overwritten_files()
-    from sweeper.program import main
+    try:
+        from sweeper.program import main
+    except KeyboardInterrupt:
+        sys.exit(130)  # as from then on
 
     main()

@@ -41,6 +41,11 @@ RESTORED = (
 )
 IN_USE = "while it was in use; all that was in it is in"
 
+TERMINAL = 'script -qc "$RUN" /dev/null </dev/null >/dev/null'
+ENDED = "flock -w 30 $SWEEP_HOME/sweep.db.driver.lock true"
+ANSWERS = "specs --help status report 'db current' 'compare survivor --table zerosnet/table3'"
+UNWRITTEN = "sweep $what >/dev/full; [ $? = 3 ] || exit 9"
+
 LONG = "/".join(["a long name" * 15] * 5)
 
 
@@ -166,6 +171,7 @@ STREAMS = [
     Row("answer to nowhere", "$RUN && $REPORT >&-", 3, "could not be written to stdout"),
     Row("answer to a full file", "$RUN && $REPORT --output /dev/full", 3, "No space left"),
     Row("help to a full disk", "$RUN && sweep run --help >/dev/full", 3, "written to stdout"),
+    Row("every answer to a full disk", f"$RUN; for what in {ANSWERS}; do {UNWRITTEN}; done"),
     Row("failure to a full disk", "sweep run nowhere 2>/dev/full", 2),
 ]
 SIGNALS = [
@@ -189,6 +195,7 @@ SIGNALS = [
     Row(
         "SIGTERM while a thread goes on", f"$RUN {LEAVES}_a_thread {END}; kill $!; kill $!; wait $!"
     ),
+    Row("terminal closed", f"{TERMINAL} & training; kill -9 $!; {ENDED}; $STATUS", says="stopped"),
     Row("killed", "$RUN & training; kill -KILL $!; wait $!; $STATUS", says="; it is gone"),
 ]
 LIMITS = [
