@@ -59,6 +59,7 @@ class SqliteDatabase(Database):
         self.shown = address.shown
         _require_place(self.path, create=purpose == "create")
         self._read_only = purpose == "read"
+        self._in_wal_mode = False
         self._file: OpenFile | None = None
         self._gone: DatabaseGoneError | None = None
         self._driving = False
@@ -73,6 +74,7 @@ class SqliteDatabase(Database):
             except OSError as error:
                 raise DatabaseError(f"{self.path} cannot be read ({error.strerror})") from error
             self._engine = _engine(self.path, "rw", wal=True, opened=self._file)
+            self._in_wal_mode = True
             with self._engine.connect():
                 pass
 
@@ -188,40 +190,44 @@ class SqliteDatabase(Database):
         with (
             foreign_errors(self.path),
             writer_lock(self.path, BUSY_SECONDS),
-            self._engine.execution_options(sqlite_before="PRAGMA foreign_keys = OFF").begin() as c,
         ):
-            yield c
-            broken = c.exec_driver_sql("PRAGMA foreign_key_check").all()
-            if broken:
-                raise DatabaseError(f"{self.path}: the upgrade would break references: {broken[0]}")
+            self._file = self._file or OpenFile(self.path)
+            unchecked = self._engine.execution_options(sqlite_before="PRAGMA foreign_keys = OFF")
+            with unchecked.begin() as connection:
+                yield connection
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                if broken:
+                    raise DatabaseError(
+                        f"{self.path}: the upgrade would break references: {broken[0]}"
+                    )
+            self._require_there()
         self._engine.dispose()  # its connections have foreign keys switched off
 
     @override
     def close(self) -> None:
         self._engine.dispose()
-        if self._file is None:
-            return
+        opened, self._file = self._file, None
         with suppress(sqlite3.Error, DatabaseError, OSError):
-            if self._gone is None:
+            if opened is not None and not opened.is_named:
+                self._take_sidecars_away(opened)
+            elif self._in_wal_mode and self._gone is None:
                 self._leave_one_plain_file()
-            elif not self._file.is_named:
-                self._take_sidecars_away()
-        self._file.close()
-        self._file = None
+        if opened is not None:
+            opened.close()
+            self._engine = _engine(self.path, "rw", wal=self._in_wal_mode)
 
-    def _take_sidecars_away(self) -> None:
+    def _take_sidecars_away(self, opened: OpenFile) -> None:
         """Or else SQLite would write our last changes into the file that has the name now."""
-        assert self._file is not None
-        assert self._gone is not None
-        for path in self._file.own_sidecars():
-            if self._gone.rescued is not None or path.name.endswith("-shm"):
+        rescued = self._gone is not None and self._gone.rescued is not None
+        for path in opened.own_sidecars():
+            if rescued or path.name.endswith("-shm"):
                 path.unlink()
             else:
                 path.rename(path.with_name(f"{path.name}.left"))
 
     def _leave_one_plain_file(self) -> None:
         """Fails without harm while another Store writes, which will do it when it closes."""
-        if self._file is None or not self._file.is_named:
+        if not self.path.exists():
             return
         with writer_lock(self.path, 0):
             connection = sqlite3.connect(self.path, timeout=0, isolation_level=None)

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from results.database import backups
+from results.database.base import Database
+from results.database.connect import open_unchecked
 from results.errors import DatabaseGoneError
 from results.queries.queries import Queries
 from results.store.store import Store
@@ -171,3 +173,26 @@ def test_other_writers_and_readers_do_not_look_like_damage(path: Path, make: Any
     assert sorted(file.name for file in path.parent.iterdir()) == [
         "sweep.db", "sweep.db.driver.lock", "sweep.db.write.lock",
     ]  # fmt: skip
+
+
+def test_a_store_that_was_closed_can_be_used_again(path: Path, make: Any) -> None:
+    store = open_store(path)
+    for count in (3, 5):
+        store.save_sweep("a", str(count), "a.yaml", [], None, make.runs(count), [])
+        assert store.counts("a")["queued"] == count
+        store.close()
+        assert not path.with_name("sweep.db-wal").exists()
+
+
+def test_an_upgrade_of_a_file_that_is_gone_is_not_believed(path: Path, make: Any) -> None:
+    with open_store(path) as store:
+        fill(store, make)
+
+    def upgrade(database: Database) -> None:
+        with database.upgrading() as connection:
+            connection.exec_driver_sql("CREATE TABLE more (x INTEGER)")
+            path.unlink()
+
+    database = open_unchecked(f"sqlite:///{path}", "write")
+    with closing(database), pytest.raises(DatabaseGoneError, match="was deleted"):
+        upgrade(database)
