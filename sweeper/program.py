@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
 import threading
@@ -36,9 +35,11 @@ def main() -> NoReturn:
 
 def _end_without(code: int) -> NoReturn:
     time.sleep(SECONDS_TO_LEAVE)
+    from multiprocessing import active_children  # which takes as long as a tenth of the start
+
     own = (threading.main_thread(), threading.current_thread())
     left = [t.name for t in threading.enumerate() if t not in own and not t.daemon]
-    for process in multiprocessing.active_children():
+    for process in active_children():
         left.append(process.name)
         process.kill()
     say(f"ended without waiting for what a trainer left running: {', '.join(left) or 'unknown'}")
