@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 
 LONGEST_ERROR = 2_000
@@ -47,16 +48,18 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def shortened(text: str, most: int) -> str:
+def shortened(text: str, most: int, clean: Callable[[str], str] = str) -> str:
     """`text`, or, of one that is longer than `most` characters, its first and last thirds of them.
 
-    Where something is left out, it says how much.
+    Where something is left out, it says how much. `clean` is applied to what is kept, and sees more
+    of it, so that no secret is cut in two before it is found.
     """
     if len(text) <= most:
-        return text
+        return clean(text)
     part = most // 3
     left_out = len(text) - 2 * part
-    return f"{text[:part]} [... {left_out:,} characters ...] {text[-part:]}"
+    begin, end = clean(text[: 2 * part])[:part], clean(text[-2 * part :])[-part:]
+    return f"{begin} [... {left_out:,} characters ...] {end}"
 
 
 _SUSPECT = re.compile(r"[^ -~\n\t]")

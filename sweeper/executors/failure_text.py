@@ -17,7 +17,7 @@ def described(error: BaseException) -> str:
 def said_by(error: BaseException) -> str:
     """The text of the exception."""
     try:
-        return _publishable(str(error), LONGEST_ERROR)
+        return shortened(str(error), LONGEST_ERROR, without_secrets)
     except BaseException as another:  # it is the trainer's class, and may do anything
         return f"(its text could not be made: {_class_of(another)})"
 
@@ -26,15 +26,10 @@ def traceback_of(error: BaseException) -> str:
     """The traceback as Python prints it, with the exceptions that led to this one."""
     try:
         lines = traceback.TracebackException.from_exception(error, compact=True).format()
-        text = "".join(shortened(line, LONGEST_TRACEBACK // 10) for line in lines)
+        text = "".join(shortened(line, LONGEST_TRACEBACK // 10, without_secrets) for line in lines)
     except BaseException:  # a class of the trainer's, again: where it was raised is known still
         text = "".join(traceback.format_tb(error.__traceback__)) + described(error)
-    return _publishable(text, LONGEST_TRACEBACK)
-
-
-def _publishable(text: str, most: int) -> str:
-    # Shortened first, as it may be very long, and again, since the first cut may split a secret.
-    return shortened(without_secrets(shortened(text, 2 * most)), most)
+    return shortened(text, LONGEST_TRACEBACK, without_secrets)
 
 
 def _class_of(error: BaseException) -> str:

@@ -16,6 +16,10 @@ def hides(text: str) -> set[str]:
     return {c for c in text if unicodedata.category(c) in HIDDEN} - {"\n", "\t"}
 
 
+def without_secret(text: str) -> str:
+    return text.replace("SECRET", "***")
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
@@ -56,4 +60,7 @@ def test_a_long_text_keeps_its_ends():
     cut = shortened(text, 300)
     assert cut == "a" * 100 + " [... 1,000,800 characters ...] " + "c" * 100
     assert shortened(text[:300], 300) == text[:300]
+    secret = shortened("a" * 95 + "SECRET" + "b" * 400 + "SECRET" + "c" * 96, 300, without_secret)
+    assert secret.startswith("a" * 95 + "***bb [...")
+    assert "SECRET"[3:] not in secret
     assert one_line(" a\n\tb  c ") == "a b c"
