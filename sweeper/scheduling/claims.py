@@ -61,6 +61,10 @@ class Claims:
         return self.running.pop(run_id)
 
     def _task(self, run: PendingRun, attempt: int | None, multiplier: int, device: str) -> Task:
+        places = [*run.storages]
+        if attempt is None:
+            # Weights of an imported run lie there, if anywhere; they are known by their hash.
+            places.append(self.storage.named)
         return Task(
             run_id=run.run_id,
             attempt=attempt,
@@ -69,7 +73,7 @@ class Claims:
             storage=self.storage.location,
             sentinel=self.sentinel,
             weights_sha256=run.weights_sha256,
-            earlier_storages=tuple(s for s in run.storages if s != self.storage.location),
+            earlier_storages=tuple(s for s in places if s != self.storage.location),
             data_dir=self.data_dir,
             device=device,
             threads=self.spec.resources.threads,

@@ -24,6 +24,8 @@ SPECS = "specs"
 class RunStorage:
     """A folder for each run, and in it one for each attempt: on disk, or at an fsspec URL.
 
+    `named` is the place that the user named, of which `location` may be a part.
+
     Every method raises StorageError if the storage cannot be read or written.
     """
 
@@ -31,6 +33,7 @@ class RunStorage:
         self._retry_seconds = retry_seconds
         self._on_wait = on_wait
         self._open(location)
+        self.named = self.location
 
     def _open(self, location: str) -> None:
         self._folder = open_folder(

@@ -161,6 +161,25 @@ def test_what_an_archive_names_as_a_place_is_never_opened(ours, theirs, monkeypa
     assert asked == []
 
 
+@pytest.mark.slow
+def test_weights_of_an_imported_run_are_measured_where_the_user_says_that_they_lie(ours, theirs):
+    real = SPEC.replace("dataset: digits", "dataset: {{name: digits, subset: 64}}")
+    (theirs.folder / "theirs.yaml").write_text(
+        real.format(name="theirs", trainer="trainers.train:train").replace("epochs: 2", "epochs: 1")
+    )
+    theirs.ask("run", "theirs.yaml", *INLINE)
+    ours.ask("import", archive_of(theirs))
+    more = (theirs.folder / "theirs.yaml").read_text().replace("std: 0.1", "std: 0.2")
+    (ours.folder / "mine.yaml").write_text(more.replace("name: theirs", "name: mine"))
+    assert "has no stored weights" in ours.ask("run", "mine.yaml", *INLINE, code=1)
+    place = ("--storage", str(theirs.folder / "home" / "runs"))
+    assert "2 evaluated from stored weights" in ours.ask("run", "mine.yaml", *INLINE, *place)
+    rows = json.loads(ours.ask("plan", "mine.yaml", "--format", "json"))
+    assert [(row["imported"], row["evaluations"][0]["imported"]) for row in rows] == [
+        (True, False)
+    ] * 2
+
+
 def test_an_evaluation_of_somebody_else_takes_no_name_of_ours(ours, theirs):
     theirs.ask("run", theirs.spec("theirs"), *INLINE)
     weak = {"noise": "gaussian", "std": 1e-9, "seed": 1}
