@@ -21,7 +21,7 @@ import databases
 from command_line import PROGRAM, sweep, sweep_process
 from results.run_columns import RUN_KEYS
 from results.store.store import Store
-from sweeper.scheduling.progress import Progress
+from sweeper.planning.cost import CostModel
 
 SPEC = """
 name: tiny
@@ -403,11 +403,11 @@ def test_sigterm_ends_the_wait_for_a_locked_database(
     monkeypatch.setattr("sweeper.commands.execution.say", terminate)
     with closing(sqlite3.connect(tmp_path / "sweep.db")) as other:
 
-        def lock() -> Progress:
+        def lock(*samples: object, **device: object) -> CostModel:
             other.execute("BEGIN IMMEDIATE")
-            return Progress(io.StringIO())
+            return CostModel({})
 
-        monkeypatch.setattr("sweeper.scheduling.progress.make_progress", lock)
+        monkeypatch.setattr("sweeper.planning.cost.CostModel.from_samples", lock)
         done = sweep(
             "run", str(home.parent / "tiny.yaml"), "--home", str(tmp_path), "--executor", "inline"
         )
