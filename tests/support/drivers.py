@@ -228,6 +228,7 @@ def kill_all(processes: Sequence[psutil.Process]) -> None:
     assert not alive, f"survived SIGKILL: {alive}"
 
 
+_RUN_ID = re.compile("[0-9a-f]{16}")
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)\.pt\.sha256")
 
 
@@ -238,7 +239,7 @@ def finished_epochs(runs: Path) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     for run in _entries(runs):
-        if run.name == "drivers":
+        if not _RUN_ID.fullmatch(run.name):
             continue
         for attempt in _entries(Path(run.path)):
             epoch = max((_epoch(file.name) for file in _entries(Path(attempt.path))), default=0)
