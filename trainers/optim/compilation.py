@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from trainers.config.run import RunConfig
 from trainers.errors import TrainerError
 from trainers.evaluation.measure import forward_batch
-from trainers.optim.graph_folder import graph_folder
+from trainers.optim.graph_folder import graph_folder, kept_in
 
 _LOOK_AGAIN_SECONDS = 0.2
 
@@ -76,7 +76,11 @@ def compiled(
     """
     evaluation_batch = forward_batch(device)
     sizes = {"training_batch": config.training.batch_size, "evaluation_batch": evaluation_batch}
-    with _turn(_graph(config, device, to_train), heartbeat), _errors_said():
+    with (
+        kept_in(graph_folder()),
+        _turn(_graph(config, device, to_train), heartbeat),
+        _errors_said(),
+    ):
         # A copy, since running statistics of normalisation are to stay as they are.
         rehearsed = CompiledNetwork(copy.deepcopy(network), **sizes)
         if to_train:
@@ -147,6 +151,7 @@ def _compiler() -> Callable[..., Callable[[Tensor], Tensor]]:
     # It warns if there is no GPU.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     import torch._dynamo.config
+    import torch._inductor.codecache  # which takes its folder when it is imported
     import torch._inductor.config
 
     # As prepare_torch does for the rest of torch.

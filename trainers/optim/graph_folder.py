@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from trainers.errors import TrainerError
@@ -41,6 +43,20 @@ def graph_folder() -> Path:
         )
     os.environ[VARIABLE] = str(folder)
     return folder
+
+
+@contextmanager
+def kept_in(folder: Path) -> Iterator[None]:
+    """Whatever is made in the block for temporary files, and found there again, is in the folder.
+
+    Torch keeps compiled C++ headers beside the graphs, whatever folder these have.
+    """
+    before = tempfile.tempdir
+    tempfile.tempdir = str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def _problem(found: os.stat_result) -> str | None:

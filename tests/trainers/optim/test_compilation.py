@@ -159,6 +159,17 @@ def test_a_compiled_network_computes_what_the_network_computes(
                 torch.testing.assert_close(found, network(images), rtol=1e-4, atol=1e-4)
 
 
+def test_everything_that_is_kept_for_the_next_run_is_in_the_folder_for_graphs(
+    trained: tuple[dict[str, Any], Path], graphs: Path
+) -> None:
+    import torch._inductor.codecache
+
+    assert Path(torch._inductor.codecache._HEADER_DIR).is_relative_to(graphs)
+    assert list(graphs.glob("torchinductor_*/precompiled_headers/*.gch"))
+    assert all(lock.stat().st_mode & 0o077 == 0 for lock in graphs.glob("sweep-*.lock"))
+    assert list(graphs.glob("sweep-*.lock"))
+
+
 def test_compiling_does_not_change_the_network(small: Small) -> None:
     config = RunConfig.model_validate({**small(seed=5), "compile": True})
     network, untouched = (build_network(config, "cpu") for _ in range(2))
