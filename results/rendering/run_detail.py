@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from results.plain_text import LONGEST_TRACEBACK, shortened
+from results.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, shortened
 from results.run_columns import OF_SCHEME, RUN_COLUMNS
 
 
@@ -54,7 +54,7 @@ def _shown(value: Any) -> str:
         return ", ".join(items) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(value)
+    return shortened(str(value), LONGEST_ERROR)
 
 
 def _config(detail: dict[str, Any]) -> str:
@@ -153,7 +153,7 @@ def _attempt(attempt: dict[str, Any]) -> str:
         if value is not None and key not in ("started_at", "finished_at", "first_epoch")
     ]
     if attempt["error"]:
-        lines.append(f"  error: {attempt['error']}")
+        lines.append(f"  error: {_shown(attempt['error'])}")
     if attempt["traceback"]:
         lines.append(_indented(shortened(attempt["traceback"], LONGEST_TRACEBACK).rstrip()))
     return "\n".join(lines)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
-from results.plain_text import readable
+from results.plain_text import LONGEST_ERROR, readable, shortened
 
 if TYPE_CHECKING:
     from results.records import OtherDriver, PendingRun
@@ -146,7 +146,7 @@ class Progress:
         self._line(text)
 
     def _line(self, text: str) -> None:
-        print(readable(f"{self._name}: {text}"), file=self._stream, flush=True)
+        print(_on_a_line(f"{self._name}: {text}"), file=self._stream, flush=True)
 
 
 class LiveProgress(Progress):
@@ -183,8 +183,12 @@ class LiveProgress(Progress):
 
     def _event(self, text: str, *, important: bool = False) -> None:
         if important:
-            self._console.print(readable(text), markup=False, highlight=False)
+            self._console.print(_on_a_line(text), markup=False, highlight=False)
         self._refresh()
+
+
+def _on_a_line(text: str) -> str:
+    return shortened(readable(text), 2 * LONGEST_ERROR)
 
 
 def run_label(run: PendingRun) -> str:

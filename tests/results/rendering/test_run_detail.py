@@ -50,3 +50,19 @@ def test_an_attempt_continued_from_a_checkpoint_says_at_which_epoch(page):
 
 def test_an_attempt_from_the_start_mentions_no_checkpoint(page):
     assert not any("checkpoint" in line for line in page(provenance={"first_epoch": 1}))
+
+
+def test_errors_and_tracebacks_without_an_end_are_cut(store, queries, make, plain):
+    make.save(store, "s", [make.run(1)])
+    store.claim(RUN, provenance={})
+    store.fail(RUN, 1, "first", "Traceback of it")
+    with plain.begin() as connection:  # as a version without bounds has stored it
+        connection.exec_driver_sql("UPDATE runs SET error = hex(zeroblob(1000000))")
+        connection.exec_driver_sql(
+            "UPDATE attempts SET error = hex(zeroblob(1000000)), traceback = hex(zeroblob(1000000))"
+        )
+    page = run_page(queries.run_detail(RUN))
+    assert page.count("characters ...]") == 3
+    assert len(page) < 110_000
+    (status,) = queries.status("s")
+    assert len(status.failures[0].error) < 2_100

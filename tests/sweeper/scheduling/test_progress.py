@@ -142,6 +142,17 @@ def test_progress_prints_other_drivers_when_they_change(plain, stream):
 
 
 @pytest.mark.parametrize("make", [Progress, LiveProgress])
+def test_progress_prints_text_from_elsewhere_on_one_line_of_bounded_length(make):
+    stream = io.StringIO()
+    progress = make(stream)
+    with progress.following("mine", done=0, total=9):
+        progress.failed("a", "12ab", "\x1b[2Jred\u202e\nmine: 9 of 9 done" + "x" * 1_000_000)
+    text = stream.getvalue().replace("\n", "")  # of which rich makes several
+    assert r"\x1b[2Jred\u202e mine: 9 of 9 done" in text
+    assert len(text) < 6_000
+
+
+@pytest.mark.parametrize("make", [Progress, LiveProgress])
 def test_progress_prints_what_the_driver_waits_for_at_any_time(make):
     stream = io.StringIO()
     progress = make(stream)
