@@ -32,7 +32,14 @@ from sweeper.errors import ResourceError, SweepError
 from sweeper.executors.base import Executor, ExecutorOptions
 from sweeper.executors.own_code import as_plain_data, own_code
 from sweeper.executors.ray_calls import RayCalls
-from sweeper.executors.ray_connection import head, join, leave, signals_deferred, start_local
+from sweeper.executors.ray_connection import (
+    head,
+    join,
+    leave,
+    own_node,
+    signals_deferred,
+    start_local,
+)
 from sweeper.executors.ray_folder import RayFolder
 from sweeper.executors.ray_slots import require_room, slots_of_node
 from sweeper.executors.ray_worker import Preparation, Slot
@@ -90,12 +97,13 @@ class RayExecutor(Executor):
         self._most_slots = sys.maxsize if options.most_slots is None else options.most_slots
         self._wanted_slots = self._most_slots
         self._hung_seconds = options.hung_seconds
-        self._is_local = options.address is None
-        self._calls = RayCalls(
+        self._advice = (
             "sweep resume starts a new one"
-            if self._is_local
-            else "start the cluster again, and sweep resume continues"
+            if options.address is None
+            else "start it again, and sweep resume continues"
         )
+        self._calls = RayCalls(self._advice)
+        self._own_node = ""
         self._owns_ray = False
         self._folder: RayFolder | None = None
         self._failed = False
@@ -121,6 +129,7 @@ class RayExecutor(Executor):
         try:
             executor._connect(options)
             executor._calls.head = executor._call(head)
+            executor._own_node = executor._call(own_node)
             require_room(executor._count_slots(), options.resources)
         except BaseException:
             executor.close()
@@ -337,11 +346,6 @@ class RayExecutor(Executor):
         if not self._nodes and self._unfit:
             _, problem = next(iter(self._unfit.values()))
             raise ResourceError(problem)
-        if not self._nodes and self._is_local:
-            raise ResourceError(
-                "Ray's process on this machine has ended, perhaps out of memory; finished work is"
-                " kept: sweep resume starts a new one"
-            )
         for worker in list(self._workers):
             if worker.idle and worker.node not in self._nodes:
                 self._end(worker)
@@ -354,6 +358,11 @@ class RayExecutor(Executor):
         """Also returns all nodes, as Ray describes them."""
         described: list[dict[str, Any]] = self._call(ray.nodes)
         alive = {node["NodeID"]: node["Resources"] for node in described if node["Alive"]}
+        if self._own_node not in alive:
+            raise ResourceError(
+                "Ray's process on this machine has ended, perhaps out of memory; finished work is"
+                f" kept: {self._advice}"
+            )
         self._unfit = {node: why for node, why in self._unfit.items() if node in alive}
         self._nodes = {
             node: slots

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 from sweeper.errors import Interrupted, ResourceError
 
-PATIENCE_SECONDS = 60.0
-"""How long Ray may take for an answer while its head can still be reached."""
+PATIENCE_SECONDS = 50.0
+"""How long Ray may take for an answer while its head can still be reached. After a minute it ends
+the process."""
 
 SILENT_SECONDS = 4.0
 """After this long without an answer, it is looked at whether the head can be reached at all."""

@@ -156,6 +156,11 @@ def head() -> tuple[str, int]:
     return _split(ray.get_runtime_context().gcs_address)
 
 
+def own_node() -> str:
+    """The node of this process, without which it can start no worker anywhere."""
+    return str(ray.get_runtime_context().get_node_id())
+
+
 def leave(calls: RayCalls) -> None:
     """Leave the cluster, or end the Ray that was started here; raises nothing.
 

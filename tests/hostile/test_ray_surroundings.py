@@ -215,6 +215,6 @@ def test_a_head_that_dies_in_mid_sweep_is_noticed_and_the_sweep_goes_on_elsewher
     wait_until(lambda: any(home.glob("runs/*/1/checkpoint-3*")), "a run is under way", 60)
     nodes.kill_head()
     said = ended(run, 20, 3)
-    assert "is gone (Connection refused); what was done is kept: start the cluster again" in said
+    assert "is gone (Connection refused); what was done is kept: start it again" in said
     resumed = sweep("resume", "s", "--home", str(home), "--executor", "inline")
     assert resumed.exit_code == 0, resumed.stderr
