@@ -52,7 +52,7 @@ def test_every_server_of_a_local_ray_listens_on_loopback_alone(driver, request):
     names = {name for name, _, _ in found}
     # Those that would be reachable from elsewhere if Ray were left to itself.
     assert {"gcs_server", "raylet"} <= names
-    assert any("_Slot" in name for name in names)
+    assert any("ray::Slot" in name for name in names)
     if DASHBOARD in request.node.callspec.id:
         assert any(port == 8265 for _, _, port in found)
     assert [listener for listener, local in found.items() if not local] == []

@@ -206,7 +206,7 @@ class Driver:
 
     def workers(self) -> list[psutil.Process]:
         """The processes of Ray that train, or are ready to."""
-        return [child for child in self.children() if "_Slot" in _title(child)]
+        return [child for child in self.children() if "ray::Slot" in _title(child)]
 
 
 def database_of(home: Path) -> str:

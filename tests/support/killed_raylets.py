@@ -41,7 +41,7 @@ class RayNodes:
 
     def trains(self, node: Any) -> bool:
         """Whether a worker of the sweep is on the node."""
-        return any("_Slot" in drivers._title(process) for process in self._remember(node))
+        return any("ray::Slot" in drivers._title(process) for process in self._remember(node))
 
     def kill_raylet(self, node: Any) -> None:
         """SIGKILL for the raylet of a node; whatever else ran there is ended then."""
