@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, delete, text
 import databases
 from results.errors import DriverBusyError, UnknownRunError, UnknownSweepError
 from results.queries.queries import Queries
-from results.records import PendingRun
+from results.records import DatabaseIdentity, PendingRun
 from results.schema.tables import metadata
 from results.store.result_schema import check_result
 from results.store.store import Store
@@ -196,6 +196,13 @@ class CheckedStore:
             if allowed or f"pid {os.getpid()}" not in str(error):
                 raise AssertionError("refused, or not told by whom") from error
             raise
+
+    def identity(self) -> DatabaseIdentity:
+        return self._store.identity()
+
+    def writes_to(self, storage: str) -> None:
+        self._store.writes_to(storage)
+        self._storage = storage or None
 
     def die(self) -> None:
         """Leaves `driving`, when that is left, as a process does that is killed."""
