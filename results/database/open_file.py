@@ -27,6 +27,7 @@ class OpenFile:
         self._path = path
         self._descriptor = _hold(path)
         self._beside: dict[str, Identity] = {}
+        self._largest = os.fstat(self._descriptor).st_size
 
     def close(self) -> None:
         """Looks no more."""
@@ -50,8 +51,12 @@ class OpenFile:
         header = os.pread(self._descriptor, _HEADER_BYTES, 0)
         if len(header) == _HEADER_BYTES and not header.startswith(_MAGIC):
             return "was overwritten"
-        if held.st_size < max(_HEADER_BYTES, _bytes_of_pages(header)):
+        # While others read, SQLite moves a part of its log into the file: the header, and not yet
+        # every page that it counts. But the file never shrinks then.
+        whole = max(_HEADER_BYTES, _bytes_of_pages(header))
+        if held.st_size < min(whole, self._largest):
             return "was cut short"
+        self._largest = max(self._largest, held.st_size)
         return self._problem_beside()
 
     def _problem_beside(self) -> str | None:

@@ -15,6 +15,7 @@ import pytest
 from results.database import backups
 from results.database.base import Database
 from results.database.connect import open_unchecked
+from results.database.open_file import OpenFile
 from results.errors import DatabaseGoneError
 from results.queries.queries import Queries
 from results.store.store import Store
@@ -196,3 +197,20 @@ def test_an_upgrade_of_a_file_that_is_gone_is_not_believed(path: Path, make: Any
     database = open_unchecked(f"sqlite:///{path}", "write")
     with closing(database), pytest.raises(DatabaseGoneError, match="was deleted"):
         upgrade(database)
+
+
+def test_a_file_whose_log_was_moved_into_it_in_part_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE numbers (number)")
+    opened = OpenFile(path)
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(28)
+        file.write((size // 4096 + 2).to_bytes(4, "big"))  # pages, two of which are in the log
+    assert opened.problem() is None
+    os.truncate(path, size + 4096)
+    assert opened.problem() is None
+    os.truncate(path, size)
+    assert opened.problem() == "was cut short"
+    opened.close()
