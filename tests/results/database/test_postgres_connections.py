@@ -19,7 +19,7 @@ from results.database.postgres_lock import _TAKE_SCHEMA
 from results.database.retry import RetryPolicy
 from results.errors import DatabaseError, DriverBusyError
 from results.queries.queries import Queries
-from results.schema.tables import drivers, metadata, runs, sweeps
+from results.schema.tables import drivers, imports, metadata, runs, sweeps
 from results.store.store import Store
 from tcp_proxy import TcpProxy
 from waiting import wait_until
@@ -158,9 +158,14 @@ def all_but_times(url):
         # A transaction that was rolled back has used up its number.
         places = {
             reference: list(connection.execute(select(table.c.id).order_by(table.c.id)).scalars())
-            for reference, table in (("sweep_id", sweeps), ("driver_id", drivers))
+            for reference, table in (
+                ("sweep_id", sweeps),
+                ("driver_id", drivers),
+                ("import_id", imports),
+            )
         }
         places |= {sweeps: places["sweep_id"], drivers: places["driver_id"]}
+        places[imports] = places["import_id"]
 
         def comparable(table, name, value):
             if name.endswith("_at") or name == "lease_until":
