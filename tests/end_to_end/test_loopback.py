@@ -50,6 +50,7 @@ def is_loopback(address: str) -> bool:
 def test_every_server_of_a_local_ray_listens_on_loopback_alone(driver, request):
     found = listeners(driver)
     names = {name for name, _, _ in found}
+    assert driver.process.poll() is None, driver.output()
     # Those that would be reachable from elsewhere if Ray were left to itself.
     assert {"gcs_server", "raylet"} <= names
     assert any("ray::Slot" in name for name in names)
