@@ -99,6 +99,12 @@ class Outcomes:
         except BadResultError as error:
             self._fail(run, task, str(error), "trainer_error")
             return
+        if len(measured) < len(task.evaluations):
+            # Else it would be handed over again without end.
+            asked = len(task.evaluations)
+            lacking = f"{len(measured)} of the {asked} evaluations came back that were asked for"
+            self._fail(run, task, lacking, "trainer_error")
+            return
         self.summary.evaluated += 1
         self.progress.finished(run_label(run), None)
 

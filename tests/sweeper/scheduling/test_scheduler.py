@@ -309,6 +309,21 @@ def test_evaluations_that_are_none_fail_to_be_measured_and_the_next_goes_on(
     assert lab.states() == ["done"] * 4
 
 
+def test_evaluations_that_do_not_come_back_are_not_asked_for_again_and_again(
+    lab: Laboratory,
+) -> None:
+    lab.run()
+    asked: list[str] = []
+
+    def measure_nothing(task: Task) -> Outcome | None:
+        asked.append(task.run_id)
+        return Finished(task, [])
+
+    summary = lab.run(SPEC + "  - {noise: gaussian, std: 0.2}\n", before=measure_nothing)
+    assert (summary.evaluated, summary.unmeasured, len(asked)) == (0, 4, 4)
+    assert "0 of the 1 evaluations came back" in lab.log.getvalue()
+
+
 def test_a_missing_dataset_stops_the_sweep_without_losing_results(lab: Laboratory) -> None:
     with pytest.raises(ResourceError, match="put them there"):
         lab.run(SPEC.replace("quick", "loses_its_dataset"))
