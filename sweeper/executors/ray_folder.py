@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import stat
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from sweeper.errors import ResourceError
@@ -18,6 +20,10 @@ BELOW = len("/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store")
 """Bytes of the longest path of a socket in the folder."""
 
 VARIABLE = "RAY_TMPDIR"
+
+PREFIX = "sweep-"
+
+LOCK = "driver.lock"
 
 
 class RayFolder:
@@ -32,12 +38,33 @@ class RayFolder:
     """
 
     def __init__(self) -> None:
-        self._private = _new_folder(_parent())
+        parent = _parent()
+        self._private = _new_folder(parent)
         self.path = self._private / "r"
+        # Held until this process ends, however it does; there is no moment at which it is there and
+        # not held.
+        unnamed = self._private / "new"
+        self._lock = os.open(unnamed, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        unnamed.rename(self._private / LOCK)
+        _remove_those_of_killed_drivers(parent)
 
     def remove(self) -> None:
         """And all that Ray has left in it."""
         shutil.rmtree(self._private, ignore_errors=True)
+        os.close(self._lock)
+
+
+def _remove_those_of_killed_drivers(parent: Path) -> None:
+    for lock in parent.glob(f"{PREFIX}*/{LOCK}"):
+        with suppress(OSError):  # it is another user's, or in use, or gone
+            held = os.open(lock, os.O_RDWR | os.O_NOFOLLOW)
+            try:
+                if os.fstat(held).st_uid == os.geteuid():
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(lock.parent, ignore_errors=True)
+            finally:
+                os.close(held)
 
 
 def _parent() -> Path:
@@ -55,7 +82,7 @@ def _parent() -> Path:
 
 
 def _short_enough(parent: Path) -> bool:
-    return len(os.fsencode(parent / "sweep-12345678" / "r")) + BELOW <= LONGEST
+    return len(os.fsencode(parent / f"{PREFIX}12345678" / "r")) + BELOW <= LONGEST
 
 
 def _new_folder(parent: Path) -> Path:
@@ -66,7 +93,7 @@ def _new_folder(parent: Path) -> Path:
                 f"{parent} is open to all users, who may replace what others have there (it has no"
                 f" sticky bit): set {VARIABLE} to a folder of your own"
             )
-        return Path(tempfile.mkdtemp(prefix="sweep-", dir=parent))  # with mode 0700
+        return Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))  # with mode 0700
     except OSError as error:
         raise ResourceError(
             f"no folder for Ray's files can be made in {parent}: {error.strerror}; set {VARIABLE}"

@@ -76,6 +76,17 @@ def test_a_folder_where_others_may_replace_files_is_refused(parent: Path) -> Non
     RayFolder()
 
 
+def test_what_a_killed_driver_left_is_removed_and_nothing_else(parent: Path) -> None:
+    living = RayFolder()
+    (parent / "sweep-notes").mkdir()  # not of ours: it has no lock
+    killed = RayFolder()
+    killed.path.mkdir()
+    os.close(killed._lock)  # as the end of its process does
+    new = RayFolder()
+    left = {living.path.parent, parent / "sweep-notes", new.path.parent}
+    assert set(parent.iterdir()) == left
+
+
 @pytest.mark.parametrize("place", ["nowhere", "file"])
 def test_a_folder_that_cannot_be_made_names_the_variable(
     place: str, parent: Path, monkeypatch: pytest.MonkeyPatch
