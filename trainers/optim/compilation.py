@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from trainers.config.run import RunConfig
 from trainers.errors import TrainerError
 from trainers.evaluation.measure import forward_batch
-from trainers.optim.graph_folder import graph_folder, kept_in
+from trainers.optim.graph_folder import graph_folder, keep_headers_in
 
 _LOOK_AGAIN_SECONDS = 0.2
 
@@ -76,8 +76,8 @@ def compiled(
     """
     evaluation_batch = forward_batch(device)
     sizes = {"training_batch": config.training.batch_size, "evaluation_batch": evaluation_batch}
+    keep_headers_in(graph_folder())
     with (
-        kept_in(graph_folder()),
         _turn(_graph(config, device, to_train), heartbeat),
         _errors_said(),
     ):

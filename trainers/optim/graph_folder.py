@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from trainers.errors import TrainerError
@@ -45,18 +43,15 @@ def graph_folder() -> Path:
     return folder
 
 
-@contextmanager
-def kept_in(folder: Path) -> Iterator[None]:
-    """Whatever is made in the block for temporary files, and found there again, is in the folder.
+def keep_headers_in(folder: Path) -> None:
+    """Has torch keep compiled C++ headers in the folder too; imports its compiler.
 
-    Torch keeps compiled C++ headers beside the graphs, whatever folder these have.
+    It chooses their place when it is imported, and not by TORCHINDUCTOR_CACHE_DIR.
     """
-    before = tempfile.tempdir
-    tempfile.tempdir = str(folder)
-    try:
-        yield
-    finally:
-        tempfile.tempdir = before
+    from torch._inductor import codecache
+
+    headers = folder / "precompiled_headers"
+    codecache._HEADER_DIR, codecache._HEADER_LOCK_DIR = str(headers), str(headers / "locks")
 
 
 def _problem(found: os.stat_result) -> str | None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from trainers.errors import CheckpointError, StorageUnreachableError, UnfitFileError
+from trainers.errors import CheckpointError, StorageError, UnfitFileError
 from trainers.storage import Folder
 
 if TYPE_CHECKING:
@@ -62,30 +62,30 @@ class Checkpoints:
             fits: whether training can go on from a state after so many epochs.
 
         Raises:
-            StorageUnreachableError: something cannot be reached, and there is no other.
+            StorageError: something cannot be read, and there is no other.
         """
-        unreachable: StorageUnreachableError | None = None
+        unread: StorageError | None = None
         found: list[tuple[int, Folder, str]] = []
         for folder in (self._folder, *self._earlier):
             try:
                 found += [(epoch, folder, name) for epoch, name in _checkpoints(folder)]
-            except StorageUnreachableError as error:
-                unreachable = error
+            except StorageError as error:
+                unread = error
         for epoch, folder, name in sorted(found, key=lambda item: item[0], reverse=True):
             try:
                 content = _load(folder, name)
             except CheckpointError:
                 continue
-            except StorageUnreachableError as error:
-                unreachable = error
+            except StorageError as error:
+                unread = error
                 continue
             if content.get("run_id") != self._run_id or content.get("epoch") != epoch:
                 continue
             state = content.get("state")
             if isinstance(state, dict) and fits(epoch, state):
                 return epoch, state
-        if unreachable is not None:
-            raise unreachable
+        if unread is not None:
+            raise unread
         return None
 
     def discard(self) -> None:
@@ -122,18 +122,18 @@ def load_weights(
 
     Raises:
         CheckpointError: none has.
-        StorageUnreachableError: none has, of those that can be reached.
+        StorageError: none has, of those that can be read.
     """
     reasons = []
-    unreachable: StorageUnreachableError | None = None
+    unread: StorageError | None = None
     for folder in folders:
         try:
             content = _load(folder, WEIGHTS_FILE)
         except CheckpointError as error:
             reasons.append(str(error))
             continue
-        except StorageUnreachableError as error:
-            unreachable = error
+        except StorageError as error:
+            unread = error
             continue
         problem = None
         weights: Any = content.get("weights")
@@ -149,8 +149,8 @@ def load_weights(
         if problem is None:
             return StoredWeights(weights, content["diverged"])
         reasons.append(f"{_place(folder, WEIGHTS_FILE)} {problem}")
-    if unreachable is not None:
-        raise unreachable
+    if unread is not None:
+        raise unread
     raise CheckpointError(
         f"run {run_id} has no stored weights ({'; '.join(reasons) or 'no folder of it exists'}); "
         "evaluations can only be added to a run whose folder is kept"

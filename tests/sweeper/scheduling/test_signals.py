@@ -17,6 +17,7 @@ from sweeper.scheduling.signals import (
 def _handlers_are_put_back():
     numbers = (signal.SIGINT, signal.SIGALRM, *ENDING)
     before = {number: signal.getsignal(number) for number in numbers}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and stays so
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

@@ -162,10 +162,7 @@ def test_a_compiled_network_computes_what_the_network_computes(
 def test_everything_that_is_kept_for_the_next_run_is_in_the_folder_for_graphs(
     trained: tuple[dict[str, Any], Path], graphs: Path
 ) -> None:
-    import torch._inductor.codecache
-
-    assert Path(torch._inductor.codecache._HEADER_DIR).is_relative_to(graphs)
-    assert list(graphs.glob("torchinductor_*/precompiled_headers/*.gch"))
+    assert list(graphs.glob("precompiled_headers/*.gch"))
     assert all(lock.stat().st_mode & 0o077 == 0 for lock in graphs.glob("sweep-*.lock"))
     assert list(graphs.glob("sweep-*.lock"))
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from trainers.errors import TrainerError
-from trainers.optim.graph_folder import VARIABLE, graph_folder, kept_in
+from trainers.optim.graph_folder import VARIABLE, graph_folder
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 
@@ -85,9 +84,3 @@ def test_a_place_that_cannot_be_made_is_named(
         TrainerError, match=f"file/graphs, where .* name another folder in {VARIABLE}"
     ):
         graph_folder()
-
-
-def test_temporary_files_of_a_block_are_kept_in_its_folder(temporary: Path) -> None:
-    with kept_in(graph_folder()):
-        assert tempfile.gettempdir() == str(temporary / f"sweep-graphs-{os.geteuid()}")
-    assert tempfile.gettempdir() == str(temporary)
