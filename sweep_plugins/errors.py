@@ -12,6 +12,9 @@ import difflib
 import traceback
 from collections.abc import Iterable
 
+_LONGEST = 2_000
+"""Characters of the text of a foreign exception."""
+
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that is most like this one, if any is near."""
@@ -42,9 +45,18 @@ class PluginError(ValueError):
 
 def import_error(error: BaseException) -> str:
     """One line about an import that failed, with the last line of the imported code it reached."""
-    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    text = f"{type(error).__name__}: {_said_by(error)}"
     frames = traceback.extract_tb(error.__traceback__)
     python = [any(name in f.filename for name in ("importlib", "pkgutil")) for f in frames]
     start = python.index(True) if True in python else 0
     code = [f for f, skipped in zip(frames[start:], python[start:], strict=True) if not skipped]
     return f"{text} ({code[-1].filename}:{code[-1].lineno})" if code else text
+
+
+def _said_by(error: BaseException) -> str:
+    """On one line; its class may be the imported code's own, and do anything."""
+    try:
+        said = " ".join(str(error).split())
+    except Exception as another:
+        return f"(its text could not be made: {type(another).__name__})"
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."

@@ -78,7 +78,7 @@ class Registry(Mapping[str, T], Generic[T]):
             return self.shipped(name)
         try:
             found = point.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # importing it may do anything
             raise PluginError(
                 f"{_described(point)} cannot be imported: {import_error(error)}"
             ) from error

@@ -85,6 +85,13 @@ BROKEN = {
     "an attribute that is missing": ("", "AttributeError", "no attribute 'theirs'"),
     "a syntax error": ("def theirs(:", "SyntaxError", "example_one.py"),
     "an error of its own": ("\n\n1 / 0", "ZeroDivisionError", "example_one.py:3)"),
+    "an end of the program": ("raise SystemExit(0)", "SystemExit: 0", "example_one.py:1)"),
+    "an error without a text": (
+        "class E(Exception):\n    def __str__(self):\n        return 1 / 0\nraise E",
+        "E: (its text could not be made: ZeroDivisionError)",
+        "example_one.py:4)",
+    ),
+    "an endless error": ("raise ValueError('x' * 10**7)", "ValueError: xxx", "xxx... ("),
 }
 
 
@@ -103,6 +110,7 @@ def test_a_plugin_that_fails_to_import_is_named_in_one_line(
     )
     assert detail in message
     assert "\n" not in message
+    assert len(message) < 3_000
     assert names["ours"] is ours
     assert list(names) == ["ours", "theirs"]
 
