@@ -17,7 +17,9 @@ def described(error: BaseException) -> str:
 def said_by(error: BaseException) -> str:
     """The text of the exception."""
     try:
-        return shortened(str(error), LONGEST_ERROR, without_secrets)
+        # A plain string: of a class of the trainer's, the driver could not unpickle it.
+        said = str.__str__(str(error))
+        return shortened(said, LONGEST_ERROR, without_secrets)
     except BaseException as another:  # it is the trainer's class, and may do anything
         return f"(its text could not be made: {_class_of(another)})"
 

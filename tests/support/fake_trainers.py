@@ -96,6 +96,17 @@ class EndlessError(Exception):
         return "begin " + "\x1b[31m! " * 2_000_000 + " end"
 
 
+class OwnText(str):
+    """A text of a class of the trainer's."""
+
+
+class SpokenError(Exception):
+    """Its text is one of those."""
+
+    def __str__(self) -> str:
+        return OwnText("own text")
+
+
 def raises(job: TrainingJob) -> TrainingResult:
     """Raises, for the seeds in order, what is no ordinary error."""
     cause = RuntimeError("its own cause")
@@ -110,6 +121,7 @@ def raises(job: TrainingJob) -> TrainingResult:
         cause,
         TrainingStopped(),
         type("Class\x1b[2J", (BaseException,), {})("of no kind"),
+        SpokenError(),
     )[job.config.seed]
 
 

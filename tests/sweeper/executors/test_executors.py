@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+import fake_trainers
 from sweep_plugins import UnknownNameError
 from sweeper.errors import ResourceError
 from sweeper.executors import EXECUTORS, Executor, ExecutorOptions, ray_connection
+from sweeper.executors.failure_text import said_by
 from sweeper.executors.own_code import own_code
 from sweeper.executors.ray_calls import RayCalls
 from sweeper.executors.worker import (
@@ -166,6 +168,7 @@ def test_an_exception_in_a_task_is_returned_as_an_outcome(
         (6, "RuntimeError: its own cause"),
         (7, "TrainingStopped"),
         (8, "Class\x1b[2J: of no kind"),
+        (9, "SpokenError: own text"),
     ],
 )
 def test_whatever_a_trainer_raises_is_an_outcome_with_its_traceback(
@@ -182,6 +185,10 @@ def test_whatever_a_trainer_raises_is_an_outcome_with_its_traceback(
     if seed == 5:
         assert outcome.reason.endswith(" end")
         assert "[... 13,998,678 characters ...]" in outcome.reason
+
+
+def test_the_text_of_an_error_can_be_read_without_its_trainer() -> None:
+    assert type(said_by(fake_trainers.SpokenError())) is str
 
 
 def test_control_c_in_an_inline_task_that_was_asked_to_stop_is_none_of_its_errors(
