@@ -7,11 +7,14 @@ limit all below it. Versions 1 and 2 differ in their files: man 7 cgroups.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 PROCESS = Path("/proc/self")
+
+_OCTAL = re.compile(rb"\\([0-3][0-7]{2})")
 
 
 def usable_cpus(process: Path = PROCESS) -> int:
@@ -61,9 +64,14 @@ def _number(file: Path) -> int | None:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text().strip()
+        return os.fsdecode(file.read_bytes()).strip()
     except OSError:
         return ""
+
+
+def _lines(file: Path) -> list[str]:
+    # Names of mounts, which may be other users', are as they are but for spaces and line ends.
+    return [line for line in _text(file).split("\n") if line]
 
 
 class _Mount(NamedTuple):
@@ -74,7 +82,7 @@ class _Mount(NamedTuple):
 def _groups(process: Path, controller: str) -> Iterator[Path]:
     """The folders of the process's group and of those above it, as far as they can be seen."""
     mounts = _mounts(process)
-    for line in _text(process / "cgroup").splitlines():
+    for line in _lines(process / "cgroup"):
         _, controllers, path = line.split(":", 2)
         # Version 2 has one hierarchy for all controllers, which has no name.
         mount = mounts.get(controller if controller in controllers.split(",") else "")
@@ -93,9 +101,9 @@ def _groups(process: Path, controller: str) -> Iterator[Path]:
 def _mounts(process: Path) -> dict[str, _Mount]:
     """Where groups can be seen, by controller; "" is version 2."""
     found: dict[str, _Mount] = {}
-    for line in _text(process / "mountinfo").splitlines():
+    for line in _lines(process / "mountinfo"):
         fields, _, kind = line.partition(" - ")
-        root, place = (_unescaped(word) for word in fields.split()[3:5])
+        root, place = (_unescaped(word) for word in fields.split(" ")[3:5])
         kind, _, options = kind.split(" ", 2)
         if kind == "cgroup2":
             found.setdefault("", _Mount(root, Path(place)))
@@ -107,4 +115,4 @@ def _mounts(process: Path) -> dict[str, _Mount]:
 
 def _unescaped(path: str) -> str:
     """With the spaces and the like for which the kernel writes octal numbers."""
-    return path.encode("latin-1", "replace").decode("unicode_escape")
+    return os.fsdecode(_OCTAL.sub(lambda found: bytes([int(found[1], 8)]), os.fsencode(path)))

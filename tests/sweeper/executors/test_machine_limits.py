@@ -129,6 +129,14 @@ def test_a_place_with_a_space(process):
     assert usable_cpus(process(["0::/"], mounts, {"my fs/cpu.max": "200000 100000"})) == 2
 
 
+def test_mounts_of_other_users_have_any_names(process):
+    mounts = [("/", "mes\u2028groupes\u00a0à", "cgroup2 cgroup2 rw")]
+    folder = process(["0::/"], mounts, {"mes\u2028groupes\u00a0à/cpu.max": "200000 100000"})
+    with (folder / "mountinfo").open("ab") as file:
+        file.write(b"9 1 0:9 / /tmp/\xff\x85 rw,relatime - fuse.x x rw\n")
+    assert usable_cpus(folder) == 2
+
+
 def test_this_process_is_one_that_can_be_read():
     cpus, memory = used(machine_limits.PROCESS)
     assert 1 <= cpus <= 32
