@@ -136,8 +136,10 @@ def join(calls: RayCalls, address: str, stop_asked: Callable[[], bool]) -> None:
         ResourceError: it cannot be reached, or does not take this driver.
         Interrupted: it was asked to stop.
     """
+    reason = f"it was not found in {FIND_SECONDS:.0f} s"
     try:
         calls.head = calls(lambda: _find_head(address), seconds=FIND_SECONDS, stop_asked=stop_asked)
+        reason = "it takes connections, and does not answer"
         calls(
             lambda: ray.init(address=address, **_quietly()),
             seconds=CONNECT_SECONDS,
@@ -146,7 +148,7 @@ def join(calls: RayCalls, address: str, stop_asked: Callable[[], bool]) -> None:
     except Interrupted:
         raise
     except ResourceError as error:
-        raise _unreachable(address, "it takes connections, and does not answer") from error
+        raise _unreachable(address, reason) from error
     except Exception as error:  # as above
         raise _unreachable(address, _one_line(error)) from error
 
