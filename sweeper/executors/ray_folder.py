@@ -45,7 +45,8 @@ class RayFolder:
         # not held.
         unnamed = self._private / "new"
         self._lock = os.open(unnamed, os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        with suppress(OSError):  # a disk without locks, where no other driver gets one either
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
         unnamed.rename(self._private / LOCK)
         _remove_those_of_killed_drivers(parent)
 

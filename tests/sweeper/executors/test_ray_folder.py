@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import socket
 import stat
@@ -85,6 +87,17 @@ def test_what_a_killed_driver_left_is_removed_and_nothing_else(parent: Path) -> 
     new = RayFolder()
     left = {living.path.parent, parent / "sweep-notes", new.path.parent}
     assert set(parent.iterdir()) == left
+
+
+def test_a_disk_without_locks_is_taken_and_nothing_on_it_removed(
+    parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    folders = {RayFolder().path.parent, RayFolder().path.parent}
+    assert set(parent.iterdir()) == folders
 
 
 @pytest.mark.parametrize("place", ["nowhere", "file"])
