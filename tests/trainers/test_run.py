@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
 import pickletools
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Callable
@@ -252,6 +254,21 @@ def test_python_m_trainers_refuses_an_invalid_config(small: Small, tmp_path: Pat
     assert done.stdout == ""
     assert "did you mean 'zerosnet'?" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_python_m_trainers_runs_in_a_checkout_that_is_not_installed(tmp_path: Path) -> None:
+    for name in ("multistep_sweep.py", "sweep_plugins", "trainers"):
+        (tmp_path / name).symlink_to(Path(__file__).parents[2] / name)
+    (tmp_path / "gzip.py").write_text("raise SystemExit('the wrong gzip')")
+    done = subprocess.run(
+        # Without what an editable installation adds to the path.
+        [sys.executable, "-S", "-m", "trainers", "no.json"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": sysconfig.get_path("purelib")},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "No such file or directory: 'no.json'" in done.stderr
 
 
 @pytest.mark.parametrize(
