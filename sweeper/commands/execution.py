@@ -127,7 +127,7 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
                 dashboard=where.dashboard,
                 hung_seconds=spec.faults.hung.seconds,
                 trainers=trainers,
-                module_folders=_module_folders(spec.source),
+                module_folders=_module_folders(spec.source, trainers),
                 without_variables=() if is_sqlite(home.database) else VARIABLES,
                 stop_asked=lambda: stop.asked,
                 on_wait=lambda run_id, sentence: progress.running(1, {run_id: sentence}),
@@ -152,8 +152,16 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _module_folders(source: str) -> tuple[Path, ...]:
-    """Where a user's own trainer may lie: beside the spec, or in the current folder."""
+def _module_folders(source: str, trainers: frozenset[str]) -> tuple[Path, ...]:
+    """Where a user's own trainer may lie: beside the spec, or in the current folder.
+
+    Nowhere if there is none. Installed packages try to import others that need not be there, such
+    as numexpr: any file of that name in these folders would be run.
+    """
+    from trainers.config.trainers import TRAINERS
+
+    if all(trainer in TRAINERS for trainer in trainers):
+        return ()
     here = Path.cwd()
     return tuple(dict.fromkeys(((here / source).parent, here)))
 
