@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Subquery, and_, func, select
 
-from results.database.dialects import rows_as_dicts
+from results.database.dialects import ROWS_AT_ONCE, rows_as_dicts
 from results.queries.columns import StoredColumns
 from results.queries.filters import compile_filters
 from results.queries.layer_order import layer_key, quantity_key
@@ -40,30 +41,37 @@ def list_runs(
     query = select(*_STORED, scheme, *(runs.c[key] for key in more_keys)).where(*passing)
     stored = {row["run_id"]: row for row in rows_as_dicts(connection.execute(query))}
     measured = _measured(connection, selection, passing if where else None)
-    known = {evaluation.evaluation_id: evaluation for evaluation in selection.evaluations}
+    known = {
+        evaluation.evaluation_id: {
+            "name": evaluation.name,
+            "kind": evaluation.kind,
+            "level": evaluation.level,
+        }
+        for evaluation in selection.evaluations
+    }
+    keys = (*RUN_KEYS, *more_keys)
+
+    @cache
+    def asked_for(sweep_ids: tuple[int, ...]) -> dict[str, None]:
+        return dict.fromkeys(e for s in sweep_ids for e in selection.asked_for.get(s, ()))
+
     rows = []
     for run_id, sweep_ids in selection.order(connection).items():
         if run_id not in stored:
             continue
         run = stored[run_id]
         found = measured.get(run_id, {})
-        ids = dict.fromkeys(e for s in sweep_ids for e in selection.asked_for.get(s, ()))
-        if not selection.named:
-            ids |= dict.fromkeys(key for key in known if key in found)
+        ids = asked_for(tuple(sweep_ids))
+        if not selection.named and not found.keys() <= ids.keys():
+            ids = ids | dict.fromkeys(key for key in known if key in found)
         run["scheme"] = scheme_of(run["scheme"])
         run["sweep"] = ",".join(selection.sweeps[sweep_id] for sweep_id in sweep_ids)
         run["evaluations"] = [
-            {
-                "name": known[key].name,
-                "kind": known[key].kind,
-                "level": known[key].level,
-                "accuracy": accuracy,
-                "imported": imported,
-            }
+            {**known[key], "accuracy": accuracy, "imported": imported}
             for key in ids
             for accuracy, imported in [found.get(key, _NOT_MEASURED)]
         ]
-        rows.append({key: run[key] for key in (*RUN_KEYS, *more_keys)})
+        rows.append({key: run[key] for key in keys})
     return rows
 
 
@@ -182,13 +190,14 @@ def _measured(
         evaluations.c.run_id,
         evaluations.c.evaluation_id,
         evaluations.c.accuracy,
-        evaluations.c.import_id.is_not(None),
+        evaluations.c.import_id,
     )
     if passing is None:
         query = query.where(*selection.holds(evaluations.c.run_id))
     else:
         query = query.join(runs, runs.c.run_id == evaluations.c.run_id).where(*passing)
     found: dict[str, dict[str, tuple[float | None, bool]]] = defaultdict(dict)
-    for run_id, evaluation_id, *measured in connection.execute(query):
-        found[run_id][evaluation_id] = (measured[0], bool(measured[1]))
+    for part in connection.execute(query).partitions(ROWS_AT_ONCE):
+        for run_id, evaluation_id, accuracy, import_id in part:
+            found[run_id][evaluation_id] = (accuracy, import_id is not None)
     return found
