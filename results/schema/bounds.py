@@ -48,12 +48,9 @@ MOST_BLOCKS = 100_000
 
 LONGEST_NAME = 1_000
 """Characters of a name: of a host, an evaluation, a layer."""
-LONGEST_ERROR = 2_000
-"""Characters of an error in one line."""
-LONGEST_TRACEBACK = 100_000
 
 MOST_IN_JSON = 1_000_000
-"""Characters of texts, plus values, in such JSON."""
+"""Characters of texts, plus values, in JSON that may hold anything."""
 
 _MOMENTS = frozenset(
     (
