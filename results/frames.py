@@ -116,7 +116,8 @@ class Results:
 
     def epochs(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
         """One row an epoch of a done run, after columns of the run."""
-        return self._of_parts(self._queries.epoch_rows, sweeps, where, _OF_RUN, _own(epochs))
+        of_run = (*_OF_RUN, "imported")
+        return self._of_parts(self._queries.epoch_rows, sweeps, where, of_run, _own(epochs))
 
     def evaluations(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
         """One row a measurement, after columns of the run.
@@ -135,7 +136,7 @@ class Results:
         `quantity` is what the `probe` measured, after `epoch` (0: before training), in `layer`
         ('': of the whole network); `value` is NaN where it was not finite.
         """
-        of_run = (*_OF_RUN, "test_accuracy")
+        of_run = (*_OF_RUN, "imported", "test_accuracy")
         return self._of_parts(self._queries.probe_rows, sweeps, where, of_run, _own(probes))
 
     def blocks(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
@@ -146,7 +147,7 @@ class Results:
         `zero_stable`, `consistent` and `order` are the block's own, not the run's.
         """
         own = _own(blocks)
-        of_run = [*(name for name in _OF_RUN if name not in own), "test_accuracy"]
+        of_run = [*(name for name in _OF_RUN if name not in own), "imported", "test_accuracy"]
         return self._of_parts(self._queries.block_rows, sweeps, where, of_run, own)
 
     def _of_parts(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from results.analysis import reports
+from results.analysis.imported import note_about
 from results.analysis.pivot import pivot
 from results.analysis.replicates import identity
 from results.analysis.varied_keys import Setting, varied_keys
@@ -127,7 +128,9 @@ def _test(test: str, metrics: Sequence[str] | None, rows: Sequence[RunRow]) -> S
     from results.analysis.group_tests import compare_groups  # loads scipy
 
     found = compare_groups(rows, test, metrics)
-    table = CaptionedTable(f"By {test}", found.table(), notes=found.notes)
+    imported = note_about(rows)
+    notes = [*found.notes, imported] if imported else found.notes
+    table = CaptionedTable(f"By {test}", found.table(), notes=notes)
     return Section(f"Does {test} make a difference?", text=found.sentences, tables=[table])
 
 

@@ -37,20 +37,20 @@ RUNS = {
     "weights_sha256": TEXT, "created_at": MOMENT, "finished_at": MOMENT, "sweeps": "object",
 }  # fmt: skip
 EPOCHS = OF_RUN | {
-    "epoch": WHOLE, "learning_rate": NUMBER, "train_loss": NUMBER, "train_accuracy": NUMBER,
-    "test_loss": NUMBER, "test_accuracy": NUMBER, "seconds": NUMBER,
+    "imported": FLAG, "epoch": WHOLE, "learning_rate": NUMBER, "train_loss": NUMBER,
+    "train_accuracy": NUMBER, "test_loss": NUMBER, "test_accuracy": NUMBER, "seconds": NUMBER,
 }  # fmt: skip
 EVALUATIONS = OF_RUN | {
     "test_accuracy": NUMBER, "evaluation_id": TEXT, "evaluation": TEXT, "kind": TEXT,
     "level": NUMBER, "accuracy": NUMBER, "loss": NUMBER, "imported": FLAG,
 }  # fmt: skip
 PROBES = OF_RUN | {
-    "test_accuracy": NUMBER, "probe": TEXT, "quantity": TEXT, "epoch": WHOLE, "layer": TEXT,
-    "value": NUMBER,
+    "imported": FLAG, "test_accuracy": NUMBER, "probe": TEXT, "quantity": TEXT, "epoch": WHOLE,
+    "layer": TEXT, "value": NUMBER,
 }  # fmt: skip
 BLOCKS = {
     "run_id": TEXT, "sweep": TEXT, "model": TEXT, "scheme": TEXT, "depth": WHOLE, "dataset": TEXT,
-    "seed": WHOLE, "sweeps": "object", "test_accuracy": NUMBER, "block": WHOLE,
+    "seed": WHOLE, "sweeps": "object", "imported": FLAG, "test_accuracy": NUMBER, "block": WHOLE,
     "alpha": "object", "beta": NUMBER,
     "root_moduli": "object", "max_root_modulus": NUMBER, "zero_stable": FLAG, "consistent": FLAG,
     "order": WHOLE,

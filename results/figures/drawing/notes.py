@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from results.analysis.imported import note_about
 from results.figures.data import Selection
 from results.figures.replicates import ReplicateGroup
 from results.metrics import counted
@@ -32,11 +33,13 @@ def seeds(counts: set[int]) -> str:
 
 
 def not_shown(groups: Sequence[ReplicateGroup], selection: Selection) -> list[str]:
-    """Diverged runs of these groups, and runs that are not done."""
+    """Diverged and imported runs of these groups, and runs that are not done."""
     notes = []
     diverged = sum(group.diverged for group in groups)
     if diverged:
         notes.append(f"{diverged} of {sum(len(group.runs) for group in groups)} runs diverged")
+    if imported := note_about(run for group in groups for run in group.runs):
+        notes.append(imported)
     if selection.unfinished:
         many = selection.unfinished
         notes.append(f"{many} {'run is' if many == 1 else 'runs are'} not done and left out")
