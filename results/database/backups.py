@@ -1,7 +1,7 @@
 """Backups of a SQLite database, and putting one back.
 
 To copy the file alone is not enough: while it is in use, or after a crash, its newest changes are
-in other files beside it, and those of one database are poison for another.
+in other files beside it, and one database with those of another is malformed.
 """
 
 from __future__ import annotations
