@@ -145,6 +145,8 @@ class SqliteDatabase(Database):
                     if problem is None and not holds(connection):
                         problem = "was overwritten: what was committed is not in it"
             except DBAPIError as error:
+                if _code(error.orig).startswith(_OF_LOCKS):
+                    raise
                 problem = f"is damaged ({error.orig})"
             finally:
                 engine.dispose()
@@ -433,13 +435,15 @@ class _LockedError(DatabaseError):
 
 
 def _error(path: Path, error: object) -> DatabaseError:
-    if _code(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+    if _code(error).startswith(_OF_LOCKS):
         return _LockedError(path)
     for start, meaning in _MEANINGS.items():
         if _code(error).startswith(start):
             return DatabaseError(f"{path} {meaning.format(error=error)}")
     return DatabaseError(f"{path}: SQLite says {error}")
 
+
+_OF_LOCKS = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
 _OF_WRITING = ("SQLITE_CONSTRAINT", "SQLITE_FULL", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_WRITE")
 """What can only be about a file that is written, and not about its source."""
