@@ -461,7 +461,9 @@ class RayExecutor(Executor):
                     self._end(worker)
             if self._owns_ray:
                 leave(self._calls)
-            if self._folder is not None and not self._failed:
+            # Of a Ray that gave no answer, processes may still write there: when this one has
+            # ended, the next driver removes it.
+            if self._folder is not None and not (self._failed or self._calls.lost):
                 self._folder.remove()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import tempfile
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,7 +17,7 @@ import pytest
 
 import fake_trainers
 from sweep_plugins import UnknownNameError
-from sweeper.errors import ResourceError
+from sweeper.errors import Interrupted, ResourceError
 from sweeper.executors import EXECUTORS, Executor, ExecutorOptions, ray_connection
 from sweeper.executors.failure_text import said_by
 from sweeper.executors.own_code import own_code
@@ -532,6 +534,21 @@ def test_a_local_ray_that_cannot_start_is_a_resource_error(
     with pytest.raises(ResourceError, match=message):
         ray_connection.start_local(RayCalls("again"), tmp_path, True, lambda: False)
     assert os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "1"
+
+
+def test_the_folder_of_a_ray_whose_start_was_stopped_is_left_for_the_next_driver(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = threading.Event()
+    with tempfile.TemporaryDirectory(dir="/tmp") as parent:
+        monkeypatch.setenv("RAY_TMPDIR", parent)
+        monkeypatch.setattr("ray.is_initialized", lambda: False)
+        monkeypatch.setattr("ray.init", lambda **_: ended.wait(60))
+        monkeypatch.setattr("ray._private.worker._global_node", None)  # which other tests use
+        with pytest.raises(Interrupted):
+            EXECUTORS["ray"].start(replace(A_QUARTER_CORE, stop_asked=lambda: True))
+        ended.set()
+        assert list(Path(parent).glob("sweep-*/driver.lock"))
 
 
 def test_a_task_that_waits_says_for_what_until_it_is_asked_to_stop() -> None:
