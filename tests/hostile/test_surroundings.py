@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -206,7 +208,7 @@ LIMITS = [
     Row("small stack", "ulimit -s 1024; $RUN"),
     Row("one CPU", "taskset -c 0 $RUN"),
     Row("low priority", "nice -n 19 $RUN"),
-    Row("little time", "ulimit -St 1; $RUN", (0, 152)),
+    Row("little time", "ulimit -St 1; $RUN", (0, 152, -24)),
 ]
 # The whole group, as a terminal and a scheduler do.
 RAY = [
@@ -236,6 +238,14 @@ def undisturbed(sweep: Sweep, tmp_path_factory: pytest.TempPathFactory) -> dict[
     with Driver(sweep.spec, home) as driver:
         driver.finish()
     return dict(drivers.facts(drivers.database_of(home)))
+
+
+@pytest.fixture(autouse=True)
+def _hang_ups_are_heard() -> Iterator[None]:
+    """Also where the tests themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def type_in(script: str, folder: Path, spec: Path) -> subprocess.CompletedProcess[bytes]:

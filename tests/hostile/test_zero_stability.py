@@ -21,7 +21,7 @@ from trainers.methods.multistep import LinearMultistepScheme
 
 pytestmark = pytest.mark.hostile
 
-SCHEMES = int(os.environ.get("SWEEP_SCHEMES", "1000"))
+SCHEMES = int(os.environ.get("SWEEP_SCHEMES", "300"))
 X = sympy.Symbol("x")
 
 
