@@ -50,11 +50,12 @@ class StopRequest:
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.asked and number == signal.SIGINT:
             raise KeyboardInterrupt
-        if number != signal.SIGINT and signal.getitimer(signal.ITIMER_REAL)[0] == 0:
-            signal.setitimer(signal.ITIMER_REAL, max(self._grace, 1e-6))
         if not self.asked:
             self.asked = True
             tell_at_once(_STOPPING)
+        # Last: without grace the time is over before the next line.
+        if number != signal.SIGINT and signal.getitimer(signal.ITIMER_REAL)[0] == 0:
+            signal.setitimer(signal.ITIMER_REAL, max(self._grace, 1e-6))
 
     def _stop_now(self, number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

@@ -88,3 +88,13 @@ def test_a_forked_child_ends_of_the_signal():
         _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == -signal.SIGTERM
     assert not stop.asked
+
+
+def test_without_grace_the_stop_is_asked_for_before_it_comes(capfd, monkeypatch):
+    stop = StopRequest(grace=0)
+    at_once = []
+    monkeypatch.setattr(signal, "getitimer", lambda timer: (0.0, 0.0))
+    monkeypatch.setattr(signal, "setitimer", lambda *timer: at_once.append(stop.asked))
+    with stop.listening():
+        signal.raise_signal(signal.SIGTERM)
+    assert at_once[0]
