@@ -11,7 +11,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
 from results.json_values import finite
-from results.plain_text import readable
+from sweep_plugins.plain_text import readable
 
 Unit = Literal["percent", "seconds", "images/s", "count"]
 Direction = Literal["higher", "lower"]

@@ -10,8 +10,8 @@ from typing import Any
 import typer
 import typer.core
 
-from results.plain_text import visible
 from sweep_plugins import PluginError
+from sweep_plugins.plain_text import visible
 from sweeper.commands import COMMANDS
 from sweeper.commands.options import home_in_use, refuse_secrets
 from sweeper.commands.output import say

@@ -25,12 +25,12 @@ from results.database.dialects import rows_as_dicts
 from results.database.integrity import corruptions, other_columns
 from results.database.url import sqlite_url
 from results.errors import ArchiveError, BadArchiveError, DatabaseError
-from results.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, shortened
 from results.records import Row
 from results.schema import revisions
 from results.schema.archive_note import ArchiveNote, archive_note, content_sha256, is_archive
 from results.schema.bounds import MOMENT
 from results.schema.tables import IMPORT_MARKS, attempts, evaluation_configs, runs, sweeps
+from sweep_plugins.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, shortened
 from sweep_plugins.url_secrets import without_secrets
 
 _LOCAL = IMPORT_MARKS | {attempts.c.driver_id}

@@ -18,7 +18,7 @@ from results.database.text_escaping import escape_text
 from results.database.url import PostgresAddress
 from results.errors import DatabaseError
 from results.json_values import to_json
-from results.plain_text import one_line
+from sweep_plugins.plain_text import one_line
 
 CONNECT_SECONDS = 10
 RETRY_SECONDS = 300.0

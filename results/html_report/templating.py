@@ -13,8 +13,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from results.plain_text import visible
 from results.schema.bounds import MOMENT
+from sweep_plugins.plain_text import visible
 
 
 def moment(seconds: float | None) -> str | None:

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from results.plain_text import LONGEST_ERROR, shortened
 from results.queries.schemes import scheme_column, scheme_of
 from results.records import STATES, Failure, Fault, SweepStatus
 from results.schema.bounds import MOMENT, bounded
 from results.schema.tables import attempts, imports, runs, sweep_runs, sweeps
 from results.store.leases import Gone, holders
+from sweep_plugins.plain_text import LONGEST_ERROR, shortened
 
 
 def sweep_status(

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from results.json_values import finite
-from results.plain_text import visible_json
 from results.rendering.tabular import Tabular, records
+from sweep_plugins.plain_text import visible_json
 
 
 def as_json(data: Tabular) -> str:

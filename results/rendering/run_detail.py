@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from results.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, shortened
 from results.run_columns import OF_SCHEME, RUN_COLUMNS
+from sweep_plugins.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, shortened
 
 
 def run_page(detail: dict[str, Any]) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from results.errors import ResultsError
-from results.plain_text import visible
 from results.rendering.formats import render
 from results.rendering.tabular import Tabular
+from sweep_plugins.plain_text import visible
 
 _ASCII = str.maketrans({"±": "+-", "─": "-", "━": "-", "–": "-"})
 

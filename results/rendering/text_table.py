@@ -10,9 +10,9 @@ from results.analysis.imported import imported_note
 from results.analysis.pivot import Pivot, PivotCell
 from results.analysis.reports import Report
 from results.metrics import Metric, counted, shown, spread_shown
-from results.plain_text import readable
 from results.rendering.apart import shown_apart
 from results.rendering.tabular import Rows, Tabular, flat_records
+from sweep_plugins.plain_text import readable
 
 
 @dataclass(frozen=True, slots=True)

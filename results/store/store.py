@@ -16,7 +16,6 @@ from results.database.base import Database, DatabaseClient
 from results.database.connect import connect
 from results.errors import UnknownRunError
 from results.json_values import storable
-from results.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, one_line, shortened
 from results.records import (
     FAULTS,
     DatabaseIdentity,
@@ -36,6 +35,7 @@ from results.store.driver import Driver
 from results.store.leases import LEASE_SECONDS, RENEW_SECONDS
 from results.store.pending import count_imported, count_runs, pending_runs
 from results.store.result_schema import check_evaluations, check_result
+from sweep_plugins.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, one_line, shortened
 
 if TYPE_CHECKING:
     from results.archive.merged import Merged

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from results.plain_text import visible, visible_json
+from sweep_plugins.plain_text import visible, visible_json
 from sweep_plugins.url_secrets import without_secrets
 from sweeper.errors import RequestError, ResourceError, SweepError
 from sweeper.permissions import usual_files

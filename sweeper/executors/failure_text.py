@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 
-from results.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, shortened
+from sweep_plugins.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, shortened
 from sweep_plugins.url_secrets import without_secrets
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
-from results.plain_text import LONGEST_ERROR, readable, shortened
+from sweep_plugins.plain_text import LONGEST_ERROR, readable, shortened
 
 if TYPE_CHECKING:
     from results.records import OtherDriver, PendingRun

@@ -14,8 +14,8 @@ from results.metrics import (
     shown,
     spread_shown,
 )
-from results.plain_text import readable, visible
 from results.run_columns import COLUMN
+from sweep_plugins.plain_text import readable, visible
 
 LR = metric_of_config("training.optimizer.lr")
 UNIFORM = metric_of_evaluation("uniform[-0.08,0]")

@@ -9,7 +9,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.textpath import text_to_path
 
 from results.figures.drawing.style import FONT, SMALL
-from results.plain_text import one_line
+from sweep_plugins.plain_text import one_line
 
 
 @cache

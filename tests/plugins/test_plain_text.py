@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.plain_text import one_line, readable, shortened, visible, visible_json
+from sweep_plugins.plain_text import one_line, readable, shortened, visible, visible_json
 
 HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
