@@ -255,19 +255,19 @@ def test_a_killed_task_has_no_outcome(executor: Executor, tmp_path: Path) -> Non
 
 
 @pytest.mark.ray
-def test_a_task_asked_to_stop_ends_after_its_epoch(tmp_path: Path) -> None:
+def test_a_task_asked_to_stop_ends_after_its_epoch(ray_executor: Any, tmp_path: Path) -> None:
     for name in sorted(EXECUTORS):
-        with EXECUTORS[name].start(A_QUARTER_CORE) as started:
-            task = make_task(tmp_path / name, "paced", epochs=1000)
+        with EXECUTORS[name].start(replace(A_QUARTER_CORE, most_slots=1)) as started:
+            task = make_task(tmp_path / name, "light", epochs=1000)
             submit(started, task)
-            checkpoint = tmp_path / name / "runs" / task.run_id / "1" / "checkpoint-2.pt"
-            while name == "ray" and not checkpoint.exists():
+            second = tmp_path / name / "runs" / task.run_id / "1" / "epoch-2"
+            while name == "ray" and not second.exists():
                 assert started.wait(0.1) == []
             started.ask_to_stop()
             (outcome,) = wait_for(started, 1)
             assert outcome == Stopped(task)
-            assert list(checkpoint.parent.glob("checkpoint-*.pt"))
-            assert not (checkpoint.parent / "result.json").exists()
+            assert list(second.parent.glob("epoch-*"))
+            assert not (second.parent / "result.json").exists()
 
 
 def test_a_worker_with_different_storage_reports_a_storage_fault(
@@ -411,17 +411,19 @@ def test_inline_imports_trainers_before_it_takes_a_task(tmp_path: Path) -> None:
 
 
 @pytest.mark.ray
-def test_tasks_without_heartbeat_are_killed_as_hung(tmp_path: Path) -> None:
+def test_tasks_without_heartbeat_are_killed_as_hung(
+    ray_executor: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whether their trainer hangs, or their process was stopped; others go on."""
-    options = replace(A_QUARTER_CORE, most_slots=3, hung_seconds=15.0)
+    monkeypatch.setattr("sweeper.executors.ray.CHECK_SECONDS", 0.5)
+    options = replace(A_QUARTER_CORE, most_slots=3, hung_seconds=6.0)
     with EXECUTORS["ray"].start(options) as started:
-        # So that no worker still imports torch, which takes seconds where others need the cores.
-        wait_for(started, fill(started, tmp_path, "paced", slots=3))
-        suspended = make_task(tmp_path, "paced", epochs=1000)
+        wait_for(started, fill(started, tmp_path, "quick", slots=3))
+        suspended = make_task(tmp_path, "light", epochs=1000)
         submit(started, suspended)
         (pid,) = [worker.pid for worker in started._workers if worker.tasks]  # type: ignore[attr-defined]
         os.kill(pid, signal.SIGSTOP)
-        hanging, healthy = make_task(tmp_path, "hangs_always"), make_task(tmp_path, "paced", 1, 350)
+        hanging, healthy = make_task(tmp_path, "hangs_always"), make_task(tmp_path, "light", 1, 160)
         submit(started, hanging)
         submit(started, healthy)
         outcomes = {outcome.task.run_id: outcome for outcome in wait_for(started, 3)}
@@ -437,17 +439,16 @@ def test_tasks_without_heartbeat_are_killed_as_hung(tmp_path: Path) -> None:
 
 
 @pytest.mark.ray
-def test_a_task_with_a_resource_multiplier_takes_several_slots(tmp_path: Path) -> None:
+def test_a_task_with_a_resource_multiplier_takes_several_slots(
+    ray_executor: Any, tmp_path: Path
+) -> None:
     options = replace(A_QUARTER_CORE, most_slots=2)
     with EXECUTORS["ray"].start(options) as started:
-        while len(started.process_ids()) < 2:  # type: ignore[attr-defined]
-            assert started.wait(5) == []
-        for seed in range(2):
-            started.submit([make_task(tmp_path, "paced", seed=seed)])
+        fill(started, tmp_path, "slow")
         assert not started.has_room(2)
         wait_for(started, 2)
         assert started.largest_multiplier == 2
-        submit(started, make_task(tmp_path, "paced", multiplier=2))
+        submit(started, make_task(tmp_path, "slow", multiplier=2))
         assert not started.has_room()
         assert isinstance(wait_for(started, 1)[0], Finished)
         while len(started.process_ids()) < 2:  # type: ignore[attr-defined]
