@@ -7,6 +7,7 @@ Only a test whose own body starts Ray is marked by hand.
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
 import sys
@@ -105,10 +106,13 @@ def _fake_trainers_can_be_imported() -> None:
 @pytest.fixture(autouse=True, scope="session")
 def _networks_are_counted_once(tmp_path_factory: pytest.TempPathFactory) -> None:
     """By all tests and the processes that they start, whatever their homes."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
+    folder = _shared_by_all_processes(tmp_path_factory)
     os.environ["SWEEP_NETWORKS"] = str(folder / "networks.json")
+
+
+def _shared_by_all_processes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture(autouse=True)
@@ -143,3 +147,18 @@ def postgres_url(postgres: str) -> Iterator[str]:
 
     with databases.postgres_schema(postgres) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The wheel in an environment of its own, made by the first process that asks for it."""
+    import installed_wheel
+
+    folder = _shared_by_all_processes(tmp_path_factory)
+    with (folder / "installed.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder /= "installed"
+        if not (folder / "whole").exists():
+            installed_wheel.install(folder)
+            (folder / "whole").touch()
+    return installed_wheel.Installed(folder / "environment" / "bin")

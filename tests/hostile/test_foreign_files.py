@@ -12,7 +12,7 @@ import pytest
 import fake_trainers
 from sweeper.spec.spec import spec_from_text
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.hostile, pytest.mark.timeout(280)]
 
 SPEC = """
 name: tiny

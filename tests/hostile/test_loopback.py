@@ -13,7 +13,7 @@ import pytest
 import drivers
 from drivers import Driver
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.hostile, pytest.mark.ray, pytest.mark.timeout(280)]
 
 DASHBOARD = "dashboard"
 

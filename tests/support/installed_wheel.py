@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -10,8 +9,6 @@ import sys
 import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,21 +38,6 @@ class Installed:
         done = self.run("sweep", *arguments, folder=folder, path=path)
         assert done.returncode == 0, done.stderr
         return done
-
-
-@pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """Made by the first process of a test session that asks for it."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    with (folder / "installed.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        folder /= "installed"
-        if not (folder / "whole").exists():
-            install(folder)
-            (folder / "whole").touch()
-    return Installed(folder / "environment" / "bin")
 
 
 def install(folder: Path) -> None:
