@@ -13,17 +13,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from sweep_plugins import PluginError, UnknownNameError, import_error
 from trainers.config.evaluations import parse_evaluation
 from trainers.config.job import EpochMetrics, TrainingJob, TrainingResult
 from trainers.config.run import RunConfig
 from trainers.config.trainers import TRAINERS
-from trainers.errors import ResultError, TrainerError, UnfitFileError
+from trainers.errors import CheckpointError, ResultError, TrainerError, UnfitFileError
+from trainers.stages import during
 from trainers.storage import Folder, open_folder
 from trainers.streams import working
 from trainers.training.malloc import keep_freed_memory
@@ -87,6 +91,9 @@ def run(
 ) -> dict[str, Any]:
     """Train and evaluate one run; its result, which is also stored as `<folder>/result.json`.
 
+    Whatever the trainer raises is let through; `stage_of` tells what was met before it was called,
+    or by what it called.
+
     Args:
         config: a RunConfig as JSON.
         evaluations: as a spec writes them.
@@ -106,17 +113,19 @@ def run(
 
     prepare_torch(threads)
     started = time.time()
-    job = TrainingJob(
-        config=RunConfig.model_validate(config),
-        evaluations=tuple(parse_evaluation(evaluation) for evaluation in evaluations),
-        data_dir=data_dir,
-        device=device,
-        folder=folder,
-        earlier=tuple(earlier),
-        on_epoch=on_epoch,
-        heartbeat=heartbeat,
-    )
-    trained = _trainer(job.config.trainer)(job)
+    with _looking_up_names():
+        job = TrainingJob(
+            config=RunConfig.model_validate(config),
+            evaluations=tuple(parse_evaluation(evaluation) for evaluation in evaluations),
+            data_dir=data_dir,
+            device=device,
+            folder=folder,
+            earlier=tuple(earlier),
+            on_epoch=on_epoch,
+            heartbeat=heartbeat,
+        )
+        trainer = _trainer(job.config.trainer)
+    trained = trainer(job)
     if not isinstance(trained, Mapping):
         raise ResultError(
             f"trainer {job.config.trainer!r} returned {type(trained).__name__}, where a"
@@ -141,6 +150,10 @@ def run(
     stored = store_result(folder, result)
     Checkpoints(job.config.run_id, folder).discard()
     return stored
+
+
+def _looking_up_names() -> AbstractContextManager[None]:
+    return during("names", ValidationError, UnknownNameError, PluginError)
 
 
 def _require_asked_for(measured: Any, job: TrainingJob) -> None:
@@ -181,14 +194,16 @@ def evaluate_stored(
     from trainers.training.train import evaluate_weights
 
     prepare_torch(threads)
-    job = TrainingJob(
-        config=RunConfig.model_validate(config),
-        evaluations=tuple(parse_evaluation(evaluation) for evaluation in evaluations),
-        data_dir=data_dir,
-        device=device,
-        heartbeat=heartbeat,
-    )
-    weights = load_weights(folders, job.config.run_id, weights_sha256)
+    with _looking_up_names():
+        job = TrainingJob(
+            config=RunConfig.model_validate(config),
+            evaluations=tuple(parse_evaluation(evaluation) for evaluation in evaluations),
+            data_dir=data_dir,
+            device=device,
+            heartbeat=heartbeat,
+        )
+    with during("weights", CheckpointError):
+        weights = load_weights(folders, job.config.run_id, weights_sha256)
     measured = [dict(result) for result in evaluate_weights(job, weights)]
     return list(json.loads(_as_json(measured)))
 
@@ -296,13 +311,14 @@ def _start(device: str, *, only_look: bool) -> None:
 
 
 def _trainer(name: str) -> Callable[[TrainingJob], TrainingResult]:
+    """Raises PluginError for one of a plug-in, and TrainerError for any other."""
+    known = name in TRAINERS
+    trainer: Callable[[TrainingJob], TrainingResult]
     try:
-        if name in TRAINERS:
-            return TRAINERS[name]
-        trainer: Callable[[TrainingJob], TrainingResult] = pkgutil.resolve_name(name)
-    except (PluginError, UnknownNameError):
-        raise
+        trainer = TRAINERS[name] if known else pkgutil.resolve_name(name)
     except (Exception, SystemExit) as error:  # importing it may do anything
+        if known and isinstance(error, PluginError):
+            raise
         raise TrainerError(
             f"trainer {name!r} cannot be imported on {socket.gethostname()}: {import_error(error)}"
         ) from error

@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -16,14 +17,9 @@ from results.json_values import DEEPEST, is_too_deep
 from sweep_plugins import PluginError, UnknownNameError
 from sweeper.executors.failure_text import described, said_by, traceback_of
 from trainers.config.job import EpochMetrics
-from trainers.errors import (
-    CheckpointError,
-    DatasetMissingError,
-    ResultError,
-    StorageError,
-    TrainingStopped,
-)
+from trainers.errors import CheckpointError, ResultError, StorageError, TrainingStopped
 from trainers.run import evaluate_stored, run
+from trainers.stages import during, stage_of
 from trainers.storage import Folder, open_folder
 from trainers.training.out_of_memory import is_out_of_memory
 
@@ -188,7 +184,7 @@ class Heartbeat:
 
 def run_folder(storage: str, run_id: str) -> Folder:
     """Where the attempts of a run write, each in a folder of its own."""
-    return open_folder(storage).child(run_id)
+    return open_folder(storage, retry_seconds=0).child(run_id)
 
 
 def attempt_folders(run: Folder) -> list[Folder]:
@@ -215,7 +211,8 @@ def execute(task: Task, heartbeat: Heartbeat) -> Finished | Raised | MachineFaul
             )
         return Finished(task, result, time.perf_counter() - started)
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt) and heartbeat.is_asked_to_stop:
+        # Not isinstance, which may ask the error itself.
+        if issubclass(type(error), KeyboardInterrupt) and heartbeat.is_asked_to_stop:
             raise
         return _failure(task, error, heartbeat)
 
@@ -224,25 +221,21 @@ def _failure(
     task: Task, error: BaseException, heartbeat: Heartbeat
 ) -> Raised | MachineFault | Stopped:
     """The outcome of a task that raised this."""
-    if isinstance(error, TrainingStopped) and heartbeat.is_asked_to_stop:
-        return Stopped(task)
-    if isinstance(error, DatasetMissingError):
-        return MachineFault(task, said_by(error), "dataset_missing")
-    if isinstance(error, StorageError):
-        return MachineFault(task, said_by(error), "storage")
-    if missing := _missing_plugin(error):
-        return MachineFault(task, missing, "plugin_missing")
-    kind: Literal["trainer_error", "out_of_memory"] = (
-        "out_of_memory" if _is_out_of_memory(error) else "trainer_error"
-    )
+    kind: Literal["trainer_error", "out_of_memory"] = "trainer_error"
+    # Its class may be a trainer's, and do anything when it is looked at.
+    with suppress(BaseException):
+        if isinstance(error, TrainingStopped) and heartbeat.is_asked_to_stop:
+            return Stopped(task)
+        match stage_of(error):
+            case "dataset":
+                return MachineFault(task, said_by(error), "dataset_missing")
+            case "storage":
+                return MachineFault(task, said_by(error), "storage")
+            case "names" if missing := _missing_plugin(error):
+                return MachineFault(task, missing, "plugin_missing")
+        if is_out_of_memory(error):
+            kind = "out_of_memory"
     return Raised(task, described(error), traceback_of(error), kind, socket.gethostname())
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    try:
-        return is_out_of_memory(error)
-    except BaseException:  # it reads the text of the error, which is a trainer's, and may raise
-        return False
 
 
 def _missing_plugin(error: BaseException) -> str | None:
@@ -260,8 +253,11 @@ def _missing_plugin(error: BaseException) -> str | None:
 
 
 def _execute(task: Task, heartbeat: Heartbeat) -> Any:
-    storage = open_folder(task.storage, retry_seconds=task.retry_seconds, on_wait=heartbeat.wait)
-    _find_sentinel(storage, task)
+    with during("storage", StorageError):
+        storage = open_folder(
+            task.storage, retry_seconds=task.retry_seconds, on_wait=heartbeat.wait
+        )
+        _find_sentinel(storage, task)
     home = storage.child(task.run_id)
     folders = attempt_folders(home)
     away = ""
@@ -287,7 +283,9 @@ def _execute(task: Task, heartbeat: Heartbeat) -> Any:
                 **where,
             )
         except CheckpointError as error:
-            raise CheckpointError(f"{error}{away}") from error
+            if away and stage_of(error) == "weights":
+                raise CheckpointError(f"{error}{away}") from error
+            raise
     folder = home.child(str(task.attempt))
 
     def on_epoch(metrics: EpochMetrics) -> None:

@@ -12,10 +12,20 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from sweep_plugins import PluginError, UnknownNameError
 from trainers.config.job import EpochMetrics, TrainingJob, TrainingResult
-from trainers.errors import StorageFullError, StorageUnreachableError, TrainingStopped
+from trainers.errors import (
+    CheckpointError,
+    DatasetMissingError,
+    ResultError,
+    StorageFullError,
+    TrainingStopped,
+)
+from trainers.storage import open_folder
 
 EPOCH_SECONDS = float(os.environ.get("EPOCH_SECONDS", "0.05"))
 """The pace of `paced` and `light`, slow enough to be watched. Processes that nobody watches set it
@@ -107,10 +117,20 @@ class SpokenError(Exception):
         return OwnText("own text")
 
 
+class EvasiveError(Exception):
+    """Does not say what it is."""
+
+    @property
+    def __class__(self) -> Any:
+        raise SystemExit("of no class")
+
+
 def raises(job: TrainingJob) -> TrainingResult:
     """Raises, for the seeds in order, what is no ordinary error."""
     cause = RuntimeError("its own cause")
     cause.__cause__ = cause
+    if job.config.seed == 10:
+        open_folder("/dev/null/its own").write("file", b"")
     raise (
         SystemExit(0),
         SystemExit("exit code 1"),
@@ -122,6 +142,14 @@ def raises(job: TrainingJob) -> TrainingResult:
         TrainingStopped(),
         type("Class\x1b[2J", (BaseException,), {})("of no kind"),
         SpokenError(),
+        AssertionError("written into a device"),
+        UnknownNameError("layer", "of its own", ()),
+        PluginError("of its own"),
+        DatasetMissingError("of its own"),
+        StorageFullError("of its own"),
+        CheckpointError("of its own"),
+        ResultError("of its own"),
+        EvasiveError("of its own"),
     )[job.config.seed]
 
 
@@ -139,10 +167,24 @@ def dies_once(job: TrainingJob) -> TrainingResult:
 
 
 def loses_its_dataset(job: TrainingJob) -> TrainingResult:
-    """As if the data were not on this machine."""
-    from trainers.errors import DatasetMissingError
+    """The data are not on this machine."""
+    from trainers.data.loading import load
 
-    raise DatasetMissingError("the data are not here; put them there")
+    def read(folder: Path) -> Any:
+        raise DatasetMissingError("the data are not here; put them there")
+
+    load("digits", job.data_dir, replace(job.config.dataset_facts, read=read))
+    raise AssertionError("the data are here")
+
+
+def loses_its_storage(job: TrainingJob) -> TrainingResult:
+    """Somebody puts a file where the run's folder is."""
+    assert job.folder is not None
+    run = Path(job.folder.location).parent
+    run.parent.mkdir(parents=True)
+    run.write_text("a file")
+    job.folder.write("epoch-1", b"done")
+    raise AssertionError("a file in a file")
 
 
 def _nested(levels: int) -> Any:
@@ -286,20 +328,6 @@ def always_runs_out_of_memory(job: TrainingJob) -> TrainingResult:
     import torch
 
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
-
-
-def loses_its_storage(job: TrainingJob) -> TrainingResult:
-    """Cannot write at its first attempt, and as long as the data folder holds a file `away`."""
-    if attempt_of(job) == 1 or (job.data_dir / "away").exists():
-        raise StorageUnreachableError("s3://bucket/checkpoint-1.pt cannot be written: no route")
-    return quick(job)
-
-
-def finds_the_disk_full(job: TrainingJob) -> TrainingResult:
-    """Until the data folder holds a file `more space`."""
-    if not (job.data_dir / "more space").exists():
-        raise StorageFullError("/full/checkpoint-1.pt cannot be written: No space left on device")
-    return quick(job)
 
 
 def imports_torch_late(job: TrainingJob) -> TrainingResult:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from trainers.config.job import EpochMetrics
-from trainers.errors import StorageFullError, StorageUnreachableError, TrainingStopped
+from trainers.errors import TrainingStopped
 from trainers.run import run
 from trainers.storage import open_folder
 
@@ -78,13 +78,3 @@ def test_the_memory_fake_succeeds_at_the_third_attempt(tmp_path: Path) -> None:
     (tmp_path / "small").touch()
     with pytest.raises(torch.OutOfMemoryError):
         attempt("runs_out_of_memory", tmp_path, 4)
-
-
-def test_the_storage_fakes_recover(tmp_path: Path) -> None:
-    with pytest.raises(StorageUnreachableError):
-        attempt("loses_its_storage", tmp_path, 1)
-    assert attempt("loses_its_storage", tmp_path, 2)
-    with pytest.raises(StorageFullError):
-        attempt("finds_the_disk_full", tmp_path, 3)
-    (tmp_path / "more space").touch()
-    assert attempt("finds_the_disk_full", tmp_path, 4)

@@ -360,6 +360,7 @@ def test_python_m_trainers_exits_with_2_on_a_missing_trainer(
         ("raise OSError('libcudart.so: cannot open')", "OSError: libcudart.so: cannot open"),
         ("raise SystemExit(1)", "SystemExit: 1"),
         ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("import sweep_plugins as s; raise s.PluginError('its own')", "PluginError: its own"),
     ],
 )
 def test_a_trainer_that_cannot_be_imported_is_found_before_any_run(

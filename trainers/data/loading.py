@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from trainers.data.datasets import DATASETS, Dataset, DescribedDataset
 from trainers.errors import DatasetMissingError
+from trainers.stages import during
 
 # Changing it changes the numbers of every run on a subset.
 _SUBSET_SHUFFLE = 20_240_901
@@ -65,7 +66,7 @@ def load(name: str, data_dir: Path, facts: Dataset | None = None) -> tuple[Split
         raise ValueError(f"dataset {name!r} is read by the facts of a config, and none are given")
     folder = data_dir.expanduser().resolve()
     key = name, dataset.read, folder
-    with _loading:
+    with _loading, during("dataset", DatasetMissingError):
         if key not in _loaded:
             read = dataset.read
             if isinstance(read, str):

@@ -20,7 +20,7 @@ _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 def open_folder(
     location: str | Path,
     *,
-    retry_seconds: float = 0.0,
+    retry_seconds: float | None = None,
     on_wait: Callable[[str], None] | None = None,
 ) -> Folder:
     """The folder at a path or URL; nothing is read, written or connected to yet.
@@ -28,7 +28,8 @@ def open_folder(
     Args:
         location: a path, or a URL of any scheme that fsspec knows: "s3://bucket/folder". Access
             keys come from where the scheme's package looks for them, such as the environment.
-        retry_seconds: for how many seconds an operation that failed as unreachable is tried again.
+        retry_seconds: for how many seconds an operation that failed as unreachable is tried again,
+            for a run whose storage this is; see RetryingFolder.
         on_wait: called with the reason before each pause, which lasts 5 seconds at most; what it
             raises ends the waiting.
 
@@ -44,7 +45,7 @@ def open_folder(
         folder = LocalFolder(_path_of_file_url(url[1], url[2]))
     else:
         folder = _remote_folder(url[1].lower(), url[2].rstrip("/"))
-    return RetryingFolder(folder, retry_seconds, on_wait) if retry_seconds > 0 else folder
+    return folder if retry_seconds is None else RetryingFolder(folder, retry_seconds, on_wait)
 
 
 def require_plain(location: str) -> None:

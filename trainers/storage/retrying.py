@@ -1,4 +1,4 @@
-"""A folder that tries again what failed because its storage could not be reached."""
+"""A folder of a run: what failed because its storage could not be reached is tried again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TypeVar
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential
 from typing_extensions import override
 
-from trainers.errors import StorageUnreachableError
+from trainers.errors import StorageError, StorageUnreachableError
+from trainers.stages import during
 from trainers.storage.base import Folder
 
 FIRST_PAUSE_SECONDS = 0.1
@@ -22,9 +23,12 @@ _pause = wait_exponential(multiplier=FIRST_PAUSE_SECONDS, max=LONGEST_PAUSE_SECO
 class RetryingFolder(Folder):
     """Does the same as another folder, and tries again what failed as unreachable.
 
+    Its errors are those of the stage "storage": a trainer that uses a storage of its own opens it
+    without retries.
+
     Args:
         folder: the other one.
-        retry_seconds: for how long after its first failure an operation is tried again.
+        retry_seconds: for how long after its first failure an operation is tried again; 0: once.
         on_wait: called with the reason before each pause; what it raises ends the waiting.
     """
 
@@ -81,4 +85,5 @@ class RetryingFolder(Folder):
             before_sleep=tell,
             reraise=True,
         )
-        return retrying(operation)
+        with during("storage", StorageError):
+            return retrying(operation)

@@ -171,6 +171,16 @@ def test_an_exception_in_a_task_is_returned_as_an_outcome(
         (7, "TrainingStopped"),
         (8, "Class\x1b[2J: of no kind"),
         (9, "SpokenError: own text"),
+        # A storage of the trainer's own, and errors that it raises by itself: of this project's
+        # classes, and yet no fault of the machine.
+        (10, "StorageError: /dev/null/its own/file cannot be written: Not a directory"),
+        (11, "UnknownNameError: unknown layer 'of its own'"),
+        (12, "PluginError: of its own"),
+        (13, "DatasetMissingError: of its own"),
+        (14, "StorageFullError: of its own"),
+        (15, "CheckpointError: of its own"),
+        (16, "ResultError: of its own"),
+        (17, "EvasiveError: of its own"),
     ],
 )
 def test_whatever_a_trainer_raises_is_an_outcome_with_its_traceback(
@@ -206,6 +216,16 @@ def test_a_missing_dataset_is_a_machine_fault(executor: Executor, tmp_path: Path
     assert isinstance(outcome, MachineFault)
     assert outcome.kind == "dataset_missing"
     assert outcome.error == "the data are not here; put them there"
+
+
+def test_storage_that_a_trainer_finds_broken_is_a_machine_fault(
+    executor: Executor, tmp_path: Path
+) -> None:
+    submit(executor, make_task(tmp_path, "loses_its_storage"))
+    (outcome,) = wait_for(executor, 1)
+    assert isinstance(outcome, MachineFault)
+    assert outcome.kind == "storage"
+    assert outcome.error.endswith("Not a directory; move away what is there")
 
 
 def test_an_unknown_plugin_name_on_the_worker_is_a_machine_fault(
