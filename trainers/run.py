@@ -266,6 +266,7 @@ def prepare(
     device: str = "cpu",
     threads: int = 1,
     module_folders: Iterable[Path] = (),
+    compiles: bool = False,
 ) -> None:
     """Do once, before a process has its first run, what would fail every run if it failed.
 
@@ -274,8 +275,10 @@ def prepare(
         device: a torch device; started if a trainer has imported torch.
         threads: CPU threads.
         module_folders: where trainers that are not of an installed package are looked for, last.
+        compiles: whether networks will be compiled.
 
-    Raises TrainerError: a trainer cannot be imported, or the device does not start.
+    Raises TrainerError: a trainer cannot be imported, the device does not start, or no network can
+    be compiled.
     """
     prepare_torch(threads)
     for folder in map(str, module_folders):
@@ -286,6 +289,10 @@ def prepare(
         _trainer(name)
     if device.startswith("cuda"):
         _start(device, only_look="torch" not in sys.modules)
+    if compiles:
+        from trainers.optim.compilation import require_compiler
+
+        require_compiler(device)
 
 
 def _start(device: str, *, only_look: bool) -> None:

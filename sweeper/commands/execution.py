@@ -128,6 +128,7 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
                 hung_seconds=spec.faults.hung.seconds,
                 trainers=trainers,
                 module_folders=_module_folders(spec.source, trainers),
+                compiles=any(config.compile for config in spec.configs),
                 without_variables=() if is_sqlite(home.database) else VARIABLES,
                 stop_asked=lambda: stop.asked,
                 on_wait=lambda run_id, sentence: progress.running(1, {run_id: sentence}),

@@ -24,6 +24,7 @@ class ExecutorOptions:
         hung_seconds: a task without a heartbeat for this long is killed, and comes out as Lost.
         trainers: those of the runs, which each worker imports before its first task.
         module_folders: where those that are not of an installed package are looked for, last.
+        compiles: whether networks of the runs are compiled.
         without_variables: of the environment, which workers are not to have.
         stop_asked: whether the process was asked to stop: for tasks that run inside it, and
             while the executor starts.
@@ -37,6 +38,7 @@ class ExecutorOptions:
     hung_seconds: float = float("inf")
     trainers: frozenset[str] = frozenset()
     module_folders: tuple[Path, ...] = ()
+    compiles: bool = False
     without_variables: tuple[str, ...] = ()
     stop_asked: Callable[[], bool] = lambda: False
     on_wait: Callable[[str, str], None] = lambda run_id, sentence: None

@@ -41,6 +41,7 @@ class InlineExecutor(Executor):
                 device=resources.device,
                 threads=resources.threads,
                 module_folders=options.module_folders,
+                compiles=options.compiles,
             )
         except TrainerError as error:
             raise ResourceError(str(error)) from error

@@ -111,6 +111,7 @@ class RayExecutor(Executor):
             as_plain_data(own_code()),
             options.trainers,
             options.module_folders,
+            options.compiles,
             options.resources.device,
             options.resources.threads,
             options.without_variables,

@@ -37,6 +37,7 @@ class Preparation(NamedTuple):
     code: dict[str, Any]
     trainers: frozenset[str]
     module_folders: tuple[Path, ...]
+    compiles: bool
     device: str
     threads: int
     without: tuple[str, ...]
@@ -100,6 +101,7 @@ def _problem(wanted: Preparation) -> str:
             device=wanted.device,
             threads=wanted.threads,
             module_folders=wanted.module_folders,
+            compiles=wanted.compiles,
         )
     except TrainerError as error:
         return str(error)

@@ -298,6 +298,19 @@ def test_a_missing_dataset_is_named_in_the_error(home: Path, tmp_path: Path) -> 
     assert "driver lost" not in told
 
 
+def test_that_networks_cannot_be_compiled_is_found_before_any_run(tmp_path: Path) -> None:
+    spec, home = tmp_path / "compiled.yaml", tmp_path / "home"
+    spec.write_text(f"{SPEC}compile: true\n")
+    (tmp_path / "file").touch()
+    graphs = str(tmp_path / "file" / "graphs")
+    options = ("--home", str(home), "--executor", "inline")
+    done = sweep("run", str(spec), *options, TORCHINDUCTOR_CACHE_DIR=graphs)
+    assert done.exit_code == 3
+    assert done.stderr.splitlines()[-1].startswith(f"error: {graphs}, where compiled graphs are")
+    assert {row["state"] for row in ask(home, "plan", str(spec))} == {"queued"}
+    assert "stopped" not in sweep("status", "--home", str(home)).stderr
+
+
 def test_a_closed_pipe_ends_a_command_silently(home: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)

@@ -92,6 +92,19 @@ def compiled(
     return CompiledNetwork(network, **sizes)
 
 
+def require_compiler(device: str) -> None:
+    """Raises TrainerError if no network can be compiled on this machine, as far as can be seen.
+
+    That is: graphs have no place, or there is no C++ compiler, where `device` takes one.
+    """
+    graph_folder()
+    if not device.startswith("cuda"):
+        with _errors_said():
+            from torch._inductor.cpp_builder import get_cpp_compiler
+
+            get_cpp_compiler()
+
+
 def _pass(network: nn.Module, config: RunConfig, device: torch.device, count: int) -> Tensor:
     facts = config.dataset_facts
     blank = torch.zeros(count, facts.channels, facts.size, facts.size, device=device)

@@ -18,7 +18,7 @@ import torch
 from trainers.config.run import RunConfig
 from trainers.errors import TrainerError, TrainingStopped
 from trainers.optim.compilation import CompiledNetwork, _turn, compiled
-from trainers.run import evaluate_stored, run
+from trainers.run import evaluate_stored, prepare, run
 from trainers.storage import open_folder
 from trainers.training.checkpoint import load_weights
 from trainers.training.train import build_network
@@ -196,6 +196,17 @@ def test_compiling_without_a_c_compiler_says_what_is_missing(small: Small, tmp_p
     assert "Traceback" not in said.stderr
     assert "the network cannot be compiled on this machine" in said.stderr
     assert "compile: false" in said.stderr
+
+
+def test_a_missing_compiler_is_found_before_any_run() -> None:
+    import torch._inductor.config
+
+    with (
+        torch._inductor.config.patch({"cpp.cxx": ("/nonexistent/g++",)}),
+        pytest.raises(TrainerError, match="cannot be compiled on this machine: No working C"),
+    ):
+        prepare((), compiles=True)
+    prepare((), compiles=True)
 
 
 def test_a_network_with_graph_breaks_is_an_error(small: Small) -> None:
