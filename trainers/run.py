@@ -12,22 +12,23 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from pydantic import ValidationError
+from typing_extensions import override
 
-from sweep_plugins import PluginError, UnknownNameError, import_error
+from sweep_plugins import PluginError, import_error
+from sweep_plugins.plain_text import visible
 from trainers.config.evaluations import parse_evaluation
 from trainers.config.job import EpochMetrics, TrainingJob, TrainingResult
 from trainers.config.run import RunConfig
 from trainers.config.trainers import TRAINERS
 from trainers.errors import CheckpointError, ResultError, TrainerError, UnfitFileError
-from trainers.stages import during
+from trainers.stages import during, stage_of
 from trainers.storage import Folder, open_folder
 from trainers.streams import working
 from trainers.training.malloc import keep_freed_memory
@@ -113,7 +114,7 @@ def run(
 
     prepare_torch(threads)
     started = time.time()
-    with _looking_up_names():
+    with during("names", Exception):
         job = TrainingJob(
             config=RunConfig.model_validate(config),
             evaluations=tuple(parse_evaluation(evaluation) for evaluation in evaluations),
@@ -150,10 +151,6 @@ def run(
     stored = store_result(folder, result)
     Checkpoints(job.config.run_id, folder).discard()
     return stored
-
-
-def _looking_up_names() -> AbstractContextManager[None]:
-    return during("names", ValidationError, UnknownNameError, PluginError)
 
 
 def _require_asked_for(measured: Any, job: TrainingJob) -> None:
@@ -194,7 +191,7 @@ def evaluate_stored(
     from trainers.training.train import evaluate_weights
 
     prepare_torch(threads)
-    with _looking_up_names():
+    with during("names", Exception):
         job = TrainingJob(
             config=RunConfig.model_validate(config),
             evaluations=tuple(parse_evaluation(evaluation) for evaluation in evaluations),
@@ -391,9 +388,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m trainers CONFIG.json`: train one run and print its result as JSON."""
     import argparse
 
-    from pydantic import ValidationError
+    class Parser(argparse.ArgumentParser):
+        @override
+        def error(self, message: str) -> NoReturn:
+            super().error(visible(message))
 
-    parser = argparse.ArgumentParser(prog="python -m trainers", description=main.__doc__)
+    parser = Parser(prog="python -m trainers", description=main.__doc__)
     parser.add_argument("config", type=_path, help="a run's config as JSON ('-' for stdin)")
     parser.add_argument("--evaluations", type=_path, help="a JSON list of evaluations")
     parser.add_argument("--data-dir", type=_path, default=Path(".sweep/data"))
@@ -408,25 +408,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         line = ", ".join(
             f"{name} {value:.4g}" for name, value in metrics.items() if isinstance(value, float)
         )
-        print(f"epoch {metrics['epoch']}: {line}", file=sys.stderr)
+        print(visible(f"epoch {metrics['epoch']}: {line}"), file=sys.stderr)
 
     try:
         prepare((), threads=given.threads, module_folders=[Path.cwd()])
         config = _read_json(given.config)
         evaluations = _read_json(given.evaluations) if given.evaluations else []
+        folder = open_folder(given.folder, retry_seconds=0) if given.folder else None
+    except (OSError, ValueError, TrainerError) as error:
+        print(visible(f"error: {error}"), file=sys.stderr)
+        return 2
+    try:
         with working():
             result = run(
                 config,
                 evaluations,
                 data_dir=given.data_dir,
-                folder=open_folder(given.folder) if given.folder else None,
+                folder=folder,
                 device=given.device,
                 threads=given.threads,
                 on_epoch=show,
             )
-    except (OSError, ValueError, ValidationError, TrainerError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    except Exception as error:
+        if isinstance(error, TrainerError) or stage_of(error) is not None:
+            print(visible(f"error: {error}"), file=sys.stderr)
+            return 2
+        print(visible("".join(traceback.format_exception(error))), end="", file=sys.stderr)
+        return 1
     json.dump(result, sys.stdout, indent=1, allow_nan=False)
     print()
     return 0

@@ -297,6 +297,40 @@ def test_python_m_trainers_exits_with_2_on_bad_files(
     assert complaint in err
 
 
+ESCAPES = """
+def train(job):
+    job.on_epoch({"epoch": 1, "\\x1b[2J": 0.5})
+    raise ValueError("\\x1b[2J")
+"""
+
+
+def test_python_m_trainers_shows_control_characters_as_such(
+    small: Small,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    Path("escaping_trainer.py").write_text(ESCAPES)
+    Path("its own").write_text(json.dumps(small(trainer="escaping_trainer:train")))
+    Path("unknown").write_text(json.dumps(small(trainer="\x1b[2J")))
+    with pytest.raises(SystemExit):
+        main(["a", "--\x1b[2J"])
+    assert main(["\x1b[2J.json"]) == 2
+    assert main(["unknown"]) == 2
+    complaints = capsys.readouterr().err
+    assert complaints.count("error: ") == 3
+    # What a trainer raises is no request that is wrong.
+    assert main(["its own"]) == 1
+    own = capsys.readouterr().err
+    assert 'escaping_trainer.py", line 4, in train\n' in own
+    assert own.endswith("ValueError: \\x1b[2J\n")
+    for said in (complaints, own):
+        assert "\\x1b[2J" in said
+        assert "\x1b" not in said
+
+
 def test_python_m_trainers_finds_files_in_the_users_folder(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
