@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from results.analysis import reports
+from results.analysis.imported import MARKS
 from results.queries.queries import Queries
 from results.queries.row_columns import sweeps_of
 from results.run_columns import IDENTIFYING, NAMED_KEYS, RUN_COLUMNS, Kind
@@ -53,7 +54,7 @@ _DTYPE_OF = (
         ),
         "string",
     )
-    | {"sweeps": "object"}
+    | {"sweeps": "object", "run_imported": "boolean"}
     | dict.fromkeys(("epoch", "runs", "done", "block"), "Int64")
     | {"updated_at": "datetime64[us, UTC]"}
 )  # fmt: skip
@@ -124,10 +125,10 @@ class Results:
 
         `evaluation` is its name, `kind` and `level` say what it is, `accuracy` and `loss` what
         was measured, and `test_accuracy` is the run's accuracy on clean images. `imported` is
-        whether an archive brought the measurement.
+        whether an archive brought the measurement, `run_imported` whether one brought the run.
         """
         measured = ("evaluation_id", "evaluation", "kind", "level", "accuracy", "loss", "imported")
-        of_run = (*_OF_RUN, "test_accuracy")
+        of_run = (*_OF_RUN, "run_imported", "test_accuracy")
         return self._of_parts(self._queries.evaluation_rows, sweeps, where, of_run, measured)
 
     def probes(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
@@ -164,7 +165,7 @@ class Results:
             parts = ask(_list(sweeps), where=_list(where))
         shared = {}
         for run in runs:
-            known = run | {"sweeps": sweeps_of(run)}
+            known = run | {"sweeps": sweeps_of(run), "run_imported": run["imported"]}
             shared[run["run_id"]] = {key: known[key] for key in of_run}
         rows = [shared[row["run_id"]] | row for row in parts if row["run_id"] in shared]
         return _frame(rows, ["run_id", *of_run, *own])
@@ -184,7 +185,7 @@ class Results:
             None if metrics is None else _list(metrics),
             _list(where),
         )
-        kinds = dict.fromkeys(("runs", "diverged", "unfinished", "imported"), "Int64")
+        kinds = dict.fromkeys(("runs", "diverged", "unfinished", *MARKS), "Int64")
         kinds |= {name: "float64" for m in found.metrics for name in reports.columns_of(m)}
         for key in found.group_by:
             values = [group[key] for group in found.groups]

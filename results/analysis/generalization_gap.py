@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from results.analysis.imported import marks_of
 from results.analysis.rank_correlation import kendall_tau
 from results.analysis.replicates import by_network, identity
 from results.analysis.statistics import summarize
@@ -24,9 +25,9 @@ def gap_by_moduli(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
     `rows` come from `Queries.run_rows` with `config=True`. Done runs of fixed schemes count; a
     learned scheme has no moduli. One dict a network, that is for all seeds of one config: `model,
     dataset, epochs, depth, scheme, root_moduli` (largest first), `runs`, `diverged` (of these,
-    without accuracies), then for train_accuracy, test_accuracy and generalization_gap the mean
-    under that name and the standard deviation (n - 1) under `<name>_std`, `tau`, and whatever else
-    the networks differ in, by its path in the config.
+    without accuracies), `imported`, then for train_accuracy, test_accuracy and generalization_gap
+    the mean under that name and the standard deviation (n - 1) under `<name>_std`, `tau`, and
+    whatever else the networks differ in, by its path in the config.
 
     `tau` is the same for all networks that differ in nothing but their scheme: Kendall's tau-b
     between their moduli, ordered by the largest, then the next, and their mean gaps. 1 is what
@@ -63,6 +64,7 @@ def _entry(runs: Sequence[RunRow]) -> dict[str, Any]:
     entry: dict[str, Any] = {key: runs[0][key] for key in _KEYS}
     entry["runs"] = len(runs)
     entry["diverged"] = sum(bool(row["diverged"]) for row in runs)
+    entry["imported"] = marks_of(runs)["imported"]
     for name in ("train_accuracy", "test_accuracy", "generalization_gap"):
         found = summarize(row[name] for row in runs)
         entry |= {name: found.mean, f"{name}_std": found.std}

@@ -86,6 +86,7 @@ _MOMENTS = len(fields(Moments))
 class Group:
     """How many runs are done, diverged and imported among these, and not done; moments.
 
+    `measured_elsewhere` are runs that were trained here and have measurements from an archive.
     `moments` are of the done runs, by the name of the metric; one that no run has a value of is
     missing.
     """
@@ -93,6 +94,7 @@ class Group:
     done: int
     diverged: int
     imported: int
+    measured_elsewhere: int
     unfinished: int
     moments: dict[str, Moments]
 
@@ -108,7 +110,8 @@ def read_groups(
 
     A run that has several values of a key, as it may be in several sweeps, is in several groups.
     """
-    grouped = _GroupedRuns(connection, selection, filters, keys)
+    elsewhere = _measured_elsewhere(connection, metrics)
+    grouped = _GroupedRuns(connection, selection, filters, keys, elsewhere)
     of_runs = [metric for metric in metrics if metric.evaluation_id is None]
     measured = [metric for metric in metrics if metric.evaluation_id is not None]
     groups = grouped.groups(of_runs[:_METRICS_AT_ONCE])
@@ -127,40 +130,33 @@ def read_groups(
     return groups
 
 
-def measured_elsewhere(
+def all_runs(
     connection: Connection,
     selection: Selection,
     filters: Sequence[ColumnElement[bool]],
-    evaluation_ids: Sequence[str],
-) -> int:
-    """How many of the runs were trained here and have such measurements from an archive."""
+    metrics: Sequence[StoredColumn],
+) -> Group:
+    """The selected runs that pass the filters as one group, without moments.
+
+    Unlike the groups by a key with several values, it has each run once.
+    """
+    elsewhere = _measured_elsewhere(connection, metrics)
+    groups = _GroupedRuns(connection, selection, filters, (), elsewhere).groups(())
+    return groups[()]
+
+
+def _measured_elsewhere(
+    connection: Connection, metrics: Sequence[StoredColumn]
+) -> ColumnElement[bool]:
+    """Whether a run was trained here and has measurements of these metrics from an archive."""
     # Asked first, because most databases have none, and it takes a look at every measurement.
     if connection.scalar(select(imports.c.id).limit(1)) is None:
-        return 0
+        return literal(False)
+    ids = [metric.evaluation_id for metric in metrics if metric.evaluation_id is not None]
     brought = select(evaluations.c.run_id).where(
-        evaluations.c.import_id.is_not(None), evaluations.c.evaluation_id.in_(evaluation_ids)
+        evaluations.c.import_id.is_not(None), evaluations.c.evaluation_id.in_(ids)
     )
-    of_here = runs.c.run_id.in_(brought), runs.c.imported.is_(False)
-    query = select(func.count()).select_from(runs).where(*of_here, *filters)
-    return int(connection.execute(query.where(*selection.holds(runs.c.run_id))).scalar_one())
-
-
-def count_runs(
-    connection: Connection, selection: Selection, filters: Sequence[ColumnElement[bool]]
-) -> tuple[int, int, int]:
-    """How many of the selected runs that pass the filters are done, not done, and done elsewhere.
-
-    Unlike the groups, they have each run once.
-    """
-    done = runs.c.state == "done"
-    counts = [
-        func.count().filter(done),
-        func.count().filter(~done),
-        func.count().filter(done, runs.c.imported),
-    ]
-    query = select(*counts).select_from(runs)
-    found = connection.execute(query.where(*selection.holds(runs.c.run_id), *filters)).one()
-    return found[0], found[1], found[2]
+    return and_(runs.c.imported.is_(False), runs.c.run_id.in_(brought))
 
 
 class _GroupedRuns:
@@ -172,10 +168,12 @@ class _GroupedRuns:
         selection: Selection,
         filters: Sequence[ColumnElement[bool]],
         keys: Sequence[StoredColumn],
+        measured_elsewhere: ColumnElement[bool],
     ) -> None:
         self._connection = connection
         self._selection = selection
         self._filters = filters
+        self._measured_elsewhere = measured_elsewhere
         self._keys = [key.sql.label(f"key_{i}") for i, key in enumerate(keys)]
         self._memberships = [key.memberships for key in keys if key.memberships is not None]
 
@@ -187,6 +185,7 @@ class _GroupedRuns:
             func.count().filter(done),
             func.count().filter(done, table.c.diverged),
             func.count().filter(done, table.c.imported),
+            func.count().filter(done, table.c.measured_elsewhere),
             func.count().filter(~done),
         ]
         keys, numbers = self._keys_in(table), _numbers_in(table, metrics)
@@ -195,8 +194,8 @@ class _GroupedRuns:
         for row in self._connection.execute(query):
             stored, counted, values = _cut(row, len(keys), len(counts))
             moments = dict(_named(metrics, values))
-            done_runs, diverged, imported, unfinished = counted
-            groups[stored] = Group(done_runs, diverged, imported, unfinished, moments)
+            done_runs, diverged, imported, elsewhere, unfinished = counted
+            groups[stored] = Group(done_runs, diverged, imported, elsewhere, unfinished, moments)
         return groups
 
     def moments(
@@ -252,10 +251,11 @@ class _GroupedRuns:
                 yield stored[:-1], name, moments
 
     def _runs(self, metrics: Sequence[StoredColumn]) -> CTE:
-        """One row a run: keys, done, diverged, imported, and number_0, ... of done runs."""
+        """One row a run: keys, what `Group` counts, and number_0, ... of done runs."""
         done = runs.c.state == "done"
         numbers = [case((done, m.number)) for m in metrics if m.number is not None]
-        facts = (done.label("done"), runs.c.diverged, runs.c.imported)
+        elsewhere = self._measured_elsewhere.label("measured_elsewhere")
+        facts = (done.label("done"), runs.c.diverged, runs.c.imported, elsewhere)
         query = select(*self._keys, *facts, *_numbered(numbers))
         query = query.select_from(self._joined(runs))
         # Otherwise SQLite takes an index that has the order of the groups, and fetches the runs

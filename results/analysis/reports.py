@@ -8,8 +8,7 @@ from typing import Any
 
 from results.analysis.group_statistics import (
     Keys,
-    count_runs,
-    measured_elsewhere,
+    all_runs,
     read_groups,
     summary_of,
 )
@@ -33,10 +32,10 @@ def columns_of(metric: str) -> list[str]:
 class Report:
     """Groups of runs with statistics of their metrics.
 
-    A group has the keys of `group_by`, then `runs` (done), `diverged`, `unfinished` and `imported`
-    (counts; one that is a key already is left out), then `<metric>_mean`, `_std` (n - 1, None for
-    one run), `_min` and `_max` for every metric. `described` says what is known of the numbers of
-    each key and metric, by its name.
+    A group has the keys of `group_by`, then `runs` (done), `diverged`, `unfinished`, `imported` and
+    `measured_elsewhere` (counts; one that is a key already is left out), then `<metric>_mean`,
+    `_std` (n - 1, None for one run), `_min` and `_max` for every metric. `described` says what is
+    known of the numbers of each key and metric, by its name.
 
     `runs` are the done runs in all groups, each counted once: grouped by sweep, a run is in the
     group of each of its sweeps. `unfinished` are the runs of the selection that are
@@ -82,13 +81,10 @@ def report(
             metrics = [*DEFAULT_METRICS, *columns.evaluations]
         measures = [columns.metric(name) for name in dict.fromkeys(metrics)]
         found = read_groups(connection, selection, filters, keys, measures)
-        measured = [column.evaluation_id for column in measures if column.evaluation_id]
-        elsewhere = measured_elsewhere(connection, selection, filters, measured)
-        finished = sum(group.done for group in found.values())
-        unfinished = sum(group.unfinished for group in found.values())
-        imported = sum(group.imported for group in found.values())
-        if any(key.memberships is not None for key in keys):
-            finished, unfinished, imported = count_runs(connection, selection, filters)
+        several = any(key.memberships is not None for key in keys)
+        everything = (
+            [all_runs(connection, selection, filters, measures)] if several else found.values()
+        )
     groups = []
     for stored in _same_values(found, keys):
         parts = [found[part] for part in stored]
@@ -100,6 +96,7 @@ def report(
         entry.setdefault("diverged", sum(part.diverged for part in parts))
         entry["unfinished"] = sum(part.unfinished for part in parts)
         entry.setdefault("imported", sum(part.imported for part in parts))
+        entry["measured_elsewhere"] = sum(part.measured_elsewhere for part in parts)
         for column in measures:
             name = column.name
             samples = [part.moments[name] for part in parts if name in part.moments]
@@ -112,10 +109,10 @@ def report(
         metrics=tuple(column.name for column in measures),
         described={column.name: column.metric for column in (*keys, *measures)},
         groups=groups,
-        runs=finished,
-        unfinished=unfinished,
-        imported=imported,
-        measured_elsewhere=elsewhere,
+        runs=sum(group.done for group in everything),
+        unfinished=sum(group.unfinished for group in everything),
+        imported=sum(group.imported for group in everything),
+        measured_elsewhere=sum(group.measured_elsewhere for group in everything),
     )
 
 

@@ -22,14 +22,17 @@ class Ours:
     """The measurements of our runs of a row.
 
     `mean` and `std` (n - 1) over `runs` values; for what follows from the network alone the one
-    value, `runs` being the runs that share it. `root_moduli` and `zero_stable` of their scheme.
-    `config` is that of one of them; values of measurements are of runs that differ in the seed
-    alone.
+    value, `runs` being the runs that share it. Of these `imported` came with an archive, and
+    `measured_elsewhere` others have the measurement from one. `root_moduli` and `zero_stable` of
+    their scheme. `config` is that of one of them; values of measurements are of runs that differ in
+    the seed alone.
     """
 
     mean: float
     std: float | None
     runs: int
+    imported: int
+    measured_elsewhere: int
     datasets: tuple[str, ...]
     root_moduli: tuple[float, ...] | None = None
     zero_stable: bool | None = None
@@ -121,6 +124,8 @@ class ComparedRow:
             "our_mean": ours.mean if ours else None,
             "our_std": ours.std if ours else None,
             "our_runs": ours.runs if ours else 0,
+            "our_imported": ours.imported if ours else 0,
+            "our_measured_elsewhere": ours.measured_elsewhere if ours else 0,
             "our_dataset": ", ".join(ours.datasets) if ours else None,
             "our_root_moduli": list(ours.root_moduli) if ours and ours.root_moduli else None,
             "our_zero_stable": ours.zero_stable if ours else None,

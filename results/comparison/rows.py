@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from results.analysis.imported import marks_of
 from results.analysis.replicates import by_network
 from results.analysis.statistics import summarize
 from results.comparison.agreement import joint_uncertainty
@@ -92,7 +93,7 @@ def _untrained(row: PublishedRow, runs: Sequence[RunRow]) -> ComparedRow:
     if row.metric == "parameters" and len(values) > 1:
         several = " and ".join(f"{value:,}" for value in values)
         return _without_value("not comparable", row, f"its runs have {several} parameters")
-    ours = replace(_ours(runs, values[:1], len(runs)), mean=values[0])  # a count stays whole
+    ours = replace(_ours(row, runs, values[:1]), mean=values[0])  # a count stays whole
     difference = ours.mean - row.mean
     if row.metric == "parameters":
         conditions = network_differences(runs[0]["config"], row)
@@ -141,7 +142,7 @@ def _trained(
     if row.evaluation is not None and not any(_evaluations(run, row) for run in runs):
         lack = f"the runs lack the evaluation {row.evaluation}: add it"
         return _without_value("missing", row, lack)
-    values, waiting, without = found
+    values, measured, waiting, without = found
     other = f"{left_out} runs under other settings left out" if left_out else None
     if not values and waiting:
         return _without_value("unfinished", row, _counts(waiting), other)
@@ -150,7 +151,7 @@ def _trained(
         if without["not finite"]:
             none = f"no run has a finite {row.metric}: {_counts(without)}"
         return _without_value("not comparable", row, none, other)
-    ours = _ours(runs, values, len(values))
+    ours = _ours(row, measured, values)
     left = waiting + without
     partial = f"{len(values)} of {len(runs)} runs: {_counts(left)}" if left.total() else None
     note = _joined([row.not_comparable, row.note, partial, other, _stability_remark(row, ours)])
@@ -172,15 +173,19 @@ def _trained(
 
 
 class _Values(NamedTuple):
-    """What was measured, why runs are still to be waited for, and why done ones have no value."""
+    """What was measured, of which runs, why others are still to be waited for, and why done ones
+    have no value.
+    """
 
     values: list[float]
+    runs: list[RunRow]
     waiting: Counter[str]
     without: Counter[str]
 
 
 def _values(row: PublishedRow, runs: Sequence[RunRow], accuracy: str, probed: Probed) -> _Values:
     values: list[float] = []
+    measured: list[RunRow] = []
     waiting: Counter[str] = Counter()
     without: Counter[str] = Counter()
     key = accuracy if row.metric == "test_accuracy" else row.metric
@@ -196,13 +201,14 @@ def _values(row: PublishedRow, runs: Sequence[RunRow], accuracy: str, probed: Pr
             value = next((e["accuracy"] for e in _evaluations(run, row)), None)
         if value is not None:
             values.append(value)
+            measured.append(run)
         elif run["diverged"]:
             without["diverged"] += 1
         elif row.quantity is not None:
             without["not finite"] += 1
         else:
             waiting["not measured yet"] += 1
-    return _Values(values, waiting, without)
+    return _Values(values, measured, waiting, without)
 
 
 def _evaluations(run: RunRow, row: PublishedRow) -> list[Mapping[str, float | None]]:
@@ -213,14 +219,15 @@ def _counts(counts: Counter[str]) -> str:
     return ", ".join(f"{number} {what}" for what, number in counts.items() if number)
 
 
-def _ours(runs: Sequence[RunRow], values: Sequence[float], count: int) -> Ours:
+def _ours(row: PublishedRow, runs: Sequence[RunRow], values: Sequence[float]) -> Ours:
     summary = summarize(values)
     assert summary.mean is not None
     moduli = runs[0]["root_moduli"]
     return Ours(
         mean=summary.mean,
         std=summary.std,
-        runs=count,
+        runs=len(runs),
+        **marks_of(runs, [row.evaluation] if row.evaluation else []),
         datasets=tuple(dict.fromkeys(run["dataset"] for run in runs)),
         root_moduli=tuple(moduli) if moduli else None,
         zero_stable=runs[0]["zero_stable"],

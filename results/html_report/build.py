@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from results.analysis import reports
-from results.analysis.imported import note_about
 from results.analysis.pivot import pivot
 from results.analysis.replicates import identity
 from results.analysis.varied_keys import Setting, varied_keys
@@ -128,9 +127,7 @@ def _test(test: str, metrics: Sequence[str] | None, rows: Sequence[RunRow]) -> S
     from results.analysis.group_tests import compare_groups  # loads scipy
 
     found = compare_groups(rows, test, metrics)
-    imported = note_about(rows)
-    notes = [*found.notes, imported] if imported else found.notes
-    table = CaptionedTable(f"By {test}", found.table(), notes=notes)
+    table = CaptionedTable(f"By {test}", found.table(), notes=found.notes)
     return Section(f"Does {test} make a difference?", text=found.sentences, tables=[table])
 
 

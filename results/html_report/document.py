@@ -18,7 +18,7 @@ from results.rendering.text_table import text_table
 _LISTED = (
     "run_id", "sweep", "state", "model", "scheme", "depth", "dataset", "seed", "zero_stable",
     "root_moduli", "parameters", "epochs", "test_accuracy", "best_test_accuracy",
-    "train_accuracy", "generalization_gap", "diverged", "evaluations", "attempts",
+    "train_accuracy", "generalization_gap", "diverged", "evaluations", "attempts", "imported",
 )  # fmt: skip
 
 
@@ -72,12 +72,10 @@ def _rows(caption: str, rows: Sequence[dict[str, Any]], row_ids: Sequence[str] =
 
 
 def _sweeps(page: Page) -> ShownTable:
-    some_imported = any(s.imported for s in page.sweeps)
     rows = [
         {"sweep": s.spec["name"], "runs": sum(s.counts.values())}
         | {state: s.counts.get(state, 0) for state in STATES}
-        | ({"imported": s.imported} if some_imported else {})
-        | {"spec": f"{s.spec['source']}, version {s.spec['version']}"}
+        | {"imported": s.imported, "spec": f"{s.spec['source']}, version {s.spec['version']}"}
         for s in page.sweeps
     ]
     return _rows("Runs by state", rows)
@@ -134,9 +132,8 @@ def _runs(page: Page, machines: Sequence[Environment]) -> ShownTable:
     placed = [(attempt, machine) for machine in machines for attempt in machine.attempts]
     # The attempt that counts is the last one.
     last = {a.run_id: m.number for a, m in sorted(placed, key=lambda pair: pair[0].attempt)}
-    listed = [*_LISTED, *["imported"] * any(run["imported"] for run in page.runs)]
     rows = [
-        {key: run[key] for key in listed} | {"environment": last.get(run["run_id"])}
+        {key: run[key] for key in _LISTED} | {"environment": last.get(run["run_id"])}
         for run in page.runs
     ]
     return _rows("Runs, with their ids", rows, [f"run-{run['run_id']}" for run in page.runs])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from results.analysis.imported import has_measurements_of_others
 from results.analysis.pivot import Pivot
 from results.analysis.reports import Report, columns_of
 from results.metrics import Metric, metric_of_evaluation
@@ -23,6 +24,7 @@ def records(data: Tabular) -> list[dict[str, Any]]:
 class Flat(NamedTuple):
     """Names of columns, and the records with each evaluation's accuracy in a column of its name.
 
+    After those `measured_elsewhere` says whether an archive brought any to a run of here.
     Of a report without groups: its keys and `runs`. `described` is what is known of the numbers in
     a column, by its name.
     """
@@ -44,6 +46,8 @@ def flat_records(data: Tabular) -> Flat:
             values.setdefault(name, evaluation["accuracy"])
             if name not in evaluations:
                 evaluations[name] = metric_of_evaluation(name)
+        if record.get("evaluations"):
+            values.setdefault("measured_elsewhere", has_measurements_of_others(record))
         flat.append(values)
         names |= dict.fromkeys(values)
     if not flat and isinstance(data, Report):

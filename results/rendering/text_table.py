@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from results.analysis.imported import imported_note
+from results.analysis.imported import MARKS, imported_note
 from results.analysis.pivot import Pivot, PivotCell
 from results.analysis.reports import Report
 from results.metrics import Metric, counted, shown, spread_shown
@@ -60,6 +60,7 @@ def text_table(data: Tabular, notes: Sequence[str] = (), *, best: str = "in bold
 
 def _of_rows(rows: Rows) -> TextTable:
     names, records, described = flat_records(rows)
+    names = [n for n in names if n not in MARKS or any(record.get(n) for record in records)]
     return TextTable(
         columns=tuple(
             TextColumn((name,), _numeric([record.get(name) for record in records]))
@@ -86,7 +87,7 @@ def _shown_column(
     return column
 
 
-_COUNTED = ("diverged", "unfinished", "imported")
+_COUNTED = ("diverged", "unfinished", *MARKS)
 """What a report's groups count, and a table shows where there is any."""
 
 

@@ -43,7 +43,7 @@ CREATE VIEW evaluations_flat AS
 SELECT
     e.run_id, e.evaluation_id, c.name AS evaluation, c.kind, c.level, e.accuracy, e.loss,
     r.test_accuracy - e.accuracy AS accuracy_lost, (e.import_id IS NOT NULL) AS imported,
-    {_of_run(_REPEATED)}, r.test_accuracy
+    {_of_run(_REPEATED)}, r.test_accuracy, r.imported AS run_imported
 FROM evaluations e
 JOIN evaluation_configs c ON c.evaluation_id = e.evaluation_id
 JOIN runs r ON r.run_id = e.run_id

@@ -59,10 +59,7 @@ def _planned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _cell(row: dict[str, Any], column: str) -> Any:
-    if column == "settings":
-        return _said(row[column])
-    ended = column == "state" and row["state"] in ("done", "failed")
-    return f"{row['state']} (imported)" if ended and row["imported"] else row[column]
+    return _said(row[column]) if column == "settings" else row[column]
 
 
 def _said(value: Any) -> str:
@@ -77,5 +74,5 @@ def _said(value: Any) -> str:
 
 _PLANNED = (
     "run_id", "state", "model", "scheme", "depth", "settings", "dataset", "seed",
-    "root_moduli", "zero_stable", "parameters", "estimated_seconds",
+    "root_moduli", "zero_stable", "parameters", "estimated_seconds", "imported",
 )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -99,12 +98,10 @@ def report(
                 found = tested.rows()
             else:
                 found, notes = tested.table(), [*tested.sentences, *tested.notes]
-            notes += _imported(rows_of_runs)
         elif gap:
             from results.analysis.generalization_gap import gap_by_moduli
 
-            rows_of_runs = queries.run_rows(sweeps, where=where, config=True)
-            found, notes = gap_by_moduli(rows_of_runs), _imported(rows_of_runs)
+            found = gap_by_moduli(queries.run_rows(sweeps, where=where, config=True))
         else:
             from results.analysis import reports
             from results.analysis.pivot import pivot
@@ -119,10 +116,3 @@ def report(
             if down:
                 found = pivot(found, down, along)
         write_table(found, format, output, notes=notes, raw=raw)
-
-
-def _imported(rows: Sequence[dict[str, Any]]) -> list[str]:
-    from results.analysis.imported import note_about
-
-    note = note_about(rows)
-    return [note] if note else []

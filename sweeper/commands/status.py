@@ -29,13 +29,12 @@ def status(
     if format == "json":
         write_table([asdict(status) for status in found], format, output)
         return
-    some_imported = any(status.imported for status in found)
     rows = [
         {
             "sweep": status.sweep,
             "runs": status.runs,
             **status.counts,
-            **({"imported": status.imported} if some_imported else {}),
+            "imported": status.imported,
             "train_seconds": status.train_seconds,
             "rate_per_hour": status.rate_per_hour,
             "seconds_left": status.seconds_left,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sqlite3
 from contextlib import closing
@@ -54,6 +55,13 @@ class Lab:
         said = sweep(*arguments, "--home", str(self.folder / "home"), folder=self.folder)
         assert said.exit_code == code, said.stderr
         return said.stdout if "json" in arguments else said.stderr
+
+    def table(self, *arguments: str) -> list[dict[str, str]]:
+        """What it says as CSV."""
+        path = self.folder / "said.csv"
+        self.ask(*arguments, "--format", "csv", "--output", str(path))
+        with path.open(newline="") as lines:
+            return list(csv.DictReader(lines))
 
     @property
     def database(self) -> Path:
@@ -120,6 +128,10 @@ def test_an_imported_result_counts_as_done_and_is_said_to_be_imported(ours, thei
     rows = json.loads(ours.ask("plan", mine, "--format", "json"))
     assert [(row["state"], row["imported"]) for row in rows] == [("done", True)] * 2
     assert [row["evaluations"][0]["imported"] for row in rows] == [True] * 2
+    listed = ours.table("plan", mine)
+    assert [(row["state"], row["imported"]) for row in listed] == [("done", "true")] * 2
+    assert [row["imported"] for row in ours.table("status", "theirs")] == ["2"]
+    assert [row["imported"] for row in ours.table("report", "theirs", "--gap")] == ["2"]
     said = ours.ask("run", mine, *INLINE)
     assert "mine: 2 of 2 runs done (2 imported) already; nothing to train" in said
     (group,) = json.loads(ours.ask("report", "mine", "--format", "json"))

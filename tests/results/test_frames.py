@@ -41,8 +41,8 @@ EPOCHS = OF_RUN | {
     "train_accuracy": NUMBER, "test_loss": NUMBER, "test_accuracy": NUMBER, "seconds": NUMBER,
 }  # fmt: skip
 EVALUATIONS = OF_RUN | {
-    "test_accuracy": NUMBER, "evaluation_id": TEXT, "evaluation": TEXT, "kind": TEXT,
-    "level": NUMBER, "accuracy": NUMBER, "loss": NUMBER, "imported": FLAG,
+    "run_imported": FLAG, "test_accuracy": NUMBER, "evaluation_id": TEXT, "evaluation": TEXT,
+    "kind": TEXT, "level": NUMBER, "accuracy": NUMBER, "loss": NUMBER, "imported": FLAG,
 }  # fmt: skip
 PROBES = OF_RUN | {
     "imported": FLAG, "test_accuracy": NUMBER, "probe": TEXT, "quantity": TEXT, "epoch": WHOLE,
@@ -206,13 +206,14 @@ def test_a_report_is_returned_as_a_frame(lab):
     frame = lab.report(["zero_stable", "depth"], "gaussian[0.1]", sweeps="a")
     assert types(frame) == {
         "zero_stable": FLAG, "depth": WHOLE, "runs": WHOLE, "diverged": WHOLE, "unfinished": WHOLE,
-        "imported": WHOLE,
+        "imported": WHOLE, "measured_elsewhere": WHOLE,
         "gaussian[0.1]_mean": NUMBER, "gaussian[0.1]_std": NUMBER, "gaussian[0.1]_min": NUMBER,
         "gaussian[0.1]_max": NUMBER,
     }  # fmt: skip
-    assert frame.iloc[0].tolist()[:7] == [True, 32, 2, 1, 0, 0, 80.0]
-    assert list(lab.report("depth").columns)[:6] == [
-        "depth", "runs", "diverged", "unfinished", "imported", "test_accuracy_mean",
+    assert frame.iloc[0].tolist()[:8] == [True, 32, 2, 1, 0, 0, 0, 80.0]
+    assert list(lab.report("depth").columns)[:7] == [
+        "depth", "runs", "diverged", "unfinished", "imported", "measured_elsewhere",
+        "test_accuracy_mean",
     ]  # fmt: skip
     assert types(lab.report([], []))["diverged"] == WHOLE
     assert lab.report("diverged", [])["diverged"].tolist() == [False, True]

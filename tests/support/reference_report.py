@@ -7,6 +7,7 @@ from dataclasses import asdict
 from itertools import product
 from typing import Any
 
+from results.analysis.imported import has_measurements_of_others
 from results.analysis.reports import STATISTICS, Report
 from results.analysis.statistics import summarize
 from results.queries.filters import Filter, read_filters
@@ -69,6 +70,8 @@ def report(
         entry.setdefault("diverged", sum(1 for row in done if row["diverged"]))
         entry["unfinished"] = len(members[group]) - len(done)
         entry.setdefault("imported", sum(1 for row in done if row["imported"]))
+        shown = {column.name for column in measures}
+        entry["measured_elsewhere"] = sum(has_measurements_of_others(row, shown) for row in done)
         for column in measures:
             summary = asdict(summarize(column.read(row) for row in done))
             entry |= {f"{column.name}_{name}": summary[name] for name in STATISTICS}
@@ -82,6 +85,11 @@ def report(
         runs=finished,
         unfinished=len(selected) - finished,
         imported=sum(1 for row in selected if row["state"] == "done" and row["imported"]),
+        measured_elsewhere=sum(
+            has_measurements_of_others(row, {column.name for column in measures})
+            for row in selected
+            if row["state"] == "done"
+        ),
     )
 
 

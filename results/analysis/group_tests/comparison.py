@@ -8,6 +8,7 @@ from typing import Literal
 
 from results.analysis.group_tests.samples import Level, Unit
 from results.analysis.group_tests.strata import Strata, WithinDifference, difference_within
+from results.analysis.imported import marks_of
 from results.analysis.rank_correlation import RankCorrelation, spearman
 from results.analysis.statistics import SIGNIFICANCE, Interval, holm, mean_interval, summarize
 from results.analysis.two_samples import (
@@ -33,12 +34,15 @@ _UNIT_CIRCLE = 1e-9
 class GroupSummary:
     """One group's metric. `n` networks or runs have a value and enter `mean`, `std` (n - 1) and
     `interval` (95 %, of the mean); `ranked` enter rank statistics, diverged ones too; `diverged`
-    count those with a run that diverged.
+    count those with a run that diverged. Of all their runs, `imported` came with an archive, and
+    `measured_elsewhere` others have the metric from one.
     """
 
     n: int
     ranked: int
     diverged: int
+    imported: int
+    measured_elsewhere: int
     mean: float | None
     std: float | None
     interval: Interval | None
@@ -95,8 +99,8 @@ def compare(
     return Comparison(
         metric=metric,
         level=level,
-        first=_summary(first),
-        second=_summary(second),
+        first=_summary(first, metric),
+        second=_summary(second, metric),
         difference=None if mean_1 is None or mean_2 is None else mean_2 - mean_1,
         welch=welch,
         effect=hedges_g(values_1, values_2),
@@ -158,13 +162,14 @@ def _lacking(first: Sequence[Unit], second: Sequence[Unit]) -> str:
     return "no t test: no spread in either group"
 
 
-def _summary(units: Sequence[Unit]) -> GroupSummary:
+def _summary(units: Sequence[Unit], metric: Metric) -> GroupSummary:
     values = _values(units)
     found = summarize(values)
     return GroupSummary(
         n=len(values),
         ranked=len(units),
         diverged=sum(unit.diverged for unit in units),
+        **marks_of((row for unit in units for row in unit.rows), {metric.name}),
         mean=found.mean,
         std=found.std,
         interval=mean_interval(values),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from results.analysis.group_tests.comparison import Comparison, GroupSummary
 from results.analysis.group_tests.samples import TwoGroups, written
 from results.analysis.group_tests.strata import Factor, Strata
+from results.analysis.imported import note_about
 from results.analysis.rank_correlation import RankCorrelation
 from results.analysis.statistics import Interval
 from results.metrics import Metric, counted
@@ -63,6 +64,7 @@ def notes(comparisons: Sequence[Comparison], groups: TwoGroups, strata: Strata) 
             " uncertain, and by how much can hardly be known."
         )
     found += _left_out(groups)
+    found += _imported(groups, {c.metric.name for c in comparisons})
     found += _mixed(groups, strata)
     falling = [c.metric.name for c in comparisons if c.metric.better == "lower"]
     if falling:
@@ -170,6 +172,12 @@ def _left_out(groups: TwoGroups) -> list[str]:
     if groups.unfinished:
         found.append(f"PARTIAL: {counted(groups.unfinished, 'run')} not done yet and left out.")
     return found
+
+
+def _imported(groups: TwoGroups, metrics: Set[str]) -> list[str]:
+    rows = [row for networks in groups.networks for runs in networks for row in runs]
+    note = note_about(rows, metrics)
+    return [f"Among the runs: {note}."] if note else []
 
 
 def _mixed(groups: TwoGroups, strata: Strata) -> list[str]:

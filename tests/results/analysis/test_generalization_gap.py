@@ -59,6 +59,7 @@ def test_a_network_is_averaged_over_its_seeds(make):
         "root_moduli": [1.0],
         "runs": 3,
         "diverged": 0,
+        "imported": 0,
         "train_accuracy": 91.0,
         "train_accuracy_std": 1.0,
         "test_accuracy": 79.0,

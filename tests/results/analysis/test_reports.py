@@ -48,8 +48,8 @@ def test_a_group_has_its_keys_counts_and_statistics_in_order(report, make):
         "test_accuracy", "best_test_accuracy", "generalization_gap", "uniform[-0.08,0]", "g[1]",
     )  # fmt: skip
     (group,) = found.groups
-    assert list(group)[:10] == [
-        "zero_stable", "depth", "runs", "diverged", "unfinished", "imported",
+    assert list(group)[:11] == [
+        "zero_stable", "depth", "runs", "diverged", "unfinished", "imported", "measured_elsewhere",
         "test_accuracy_mean", "test_accuracy_std", "test_accuracy_min", "test_accuracy_max",
     ]  # fmt: skip
     assert (group["runs"], group["diverged"], group["unfinished"]) == (2, 1, 0)

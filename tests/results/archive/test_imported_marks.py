@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from contextlib import closing
+from dataclasses import replace
 
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import text
 
 import archives
 import databases
 import results
+from results.analysis.generalization_gap import gap_by_moduli
+from results.analysis.group_tests import compare_groups
+from results.analysis.pivot import pivot
 from results.analysis.reports import report
 from results.database.connect import connect
 from results.database.integrity import find_corruption
@@ -17,6 +25,7 @@ from results.errors import UnknownSweepError
 from results.html_report import html_page
 from results.html_report.build import build_page
 from results.queries.queries import Queries
+from results.rendering.formats import render
 from results.rendering.run_detail import run_page
 from results.rendering.text_table import text_table
 from results.store.store import Store
@@ -91,6 +100,114 @@ def test_the_frames_mark_what_was_imported(ours, url):
             ["theirs", True],
         ]
         assert found.report("zero_stable")["imported"].tolist() == [1]
+
+
+@pytest.fixture
+def mixed(store, url, make, theirs):
+    """Run 1 is of here, with one measurement of the archive; run 2 of a far laboratory."""
+    make.save(store, "mixed", [make.run(1), unstable(make)], [make.evaluation(1)])
+    make.finish(store, make.run(1))
+    elsewhere = f"sqlite:///{theirs.parent}/far.db"
+    with Store.open(elsewhere) as far, far.driving():
+        make.save(far, "far", [unstable(make)])
+        make.finish(far, unstable(make))
+    archives.export_from(elsewhere, theirs.parent / "far archive.db")
+    archives.import_into(url, theirs)
+    archives.import_into(url, theirs.parent / "far archive.db")
+    return store
+
+
+def unstable(make):
+    return replace(make.run(9), zero_stable=False, alpha=[2.0], root_moduli=[2.0])
+
+
+MARKED = ("imported", "measured_elsewhere")
+
+
+def read(rendered, form):
+    """The records of a rendered table, with numbers as texts."""
+    if form == "json":
+        return [{key: str(value) for key, value in row.items()} for row in json.loads(rendered)]
+    if form == "csv":
+        return list(csv.DictReader(rendered.splitlines()))
+    table = pq.read_table(io.BytesIO(rendered)).to_pylist()
+    return [{key: str(value) for key, value in row.items()} for row in table]
+
+
+def test_every_format_for_programs_counts_what_was_imported(mixed, queries):
+    rows = queries.run_rows(["mixed"], config=True)
+    by_stability = report(queries, ["mixed"], ["zero_stable"])
+    everything = report(queries, ["mixed"], [])
+    several = report(queries, [], ["sweep"])
+    asked = {
+        "report": (by_stability, [("1", "0"), ("0", "1")]),
+        "in one": (everything, [("1", "1")]),
+        "by sweep": (several, [("1", "0"), ("1", "1"), ("0", "1")]),
+        "pivot": (pivot(report(queries, ["mixed"], ["depth", "zero_stable"]), ["depth"],
+                        ["zero_stable"]), [("1", "0"), ("0", "1")]),
+    }  # fmt: skip
+    for form in ("json", "csv", "parquet"):
+        for what, (data, expected) in asked.items():
+            found = read(render(data, form), form)
+            assert [tuple(row[mark] for mark in MARKED) for row in found] == expected, what
+        assert (several.imported, several.measured_elsewhere) == (1, 1)
+        gap = read(render(gap_by_moduli(rows), form), form)
+        assert [(row["root_moduli"] == "[2.0]", row["imported"]) for row in gap] == [
+            (True, "1"),
+            (False, "0"),
+        ]
+        tested = read(render(compare_groups(rows, "zero_stable").rows(), form), form)
+        assert {
+            row["metric"]: [row[f"{mark}{group}"] for group in (1, 2) for mark in MARKED]
+            for row in tested
+        } == {"test_accuracy": ["1", "0", "0", "0"], "gaussian[0.1]": ["0", "0", "0", "1"]}
+        if form == "json":  # in which each evaluation of a run has its own mark
+            continue
+        listed = read(render(queries.run_rows(["mixed"]), form), form)
+        assert [tuple(row[mark].lower() for mark in MARKED) for row in listed] == [
+            ("false", "true"),
+            ("true", "false"),
+        ]
+
+
+def test_tables_for_people_have_marks_only_where_there_are_any(mixed, queries, make):
+    def columns(data):
+        return {column.header[-1] for column in text_table(data).columns} & set(MARKED)
+
+    assert columns(report(queries, [], ["depth"])) == set(MARKED)
+    assert columns(queries.run_rows(["mixed"])) == set(MARKED)
+    assert columns(gap_by_moduli(queries.run_rows(["mixed"], config=True))) == {"imported"}
+    mixed_rows = queries.run_rows(["mixed"], config=True)
+    assert "Among the runs: 1 run imported, 1 run with imported measurements." in (
+        compare_groups(mixed_rows, "zero_stable").notes
+    )
+    # What is not shown is not counted.
+    assert "Among the runs: 1 run imported." in (
+        compare_groups(mixed_rows, "zero_stable", ["test_accuracy"]).notes
+    )
+    make.save(mixed, "own", [make.run(5)])
+    make.finish(mixed, make.run(5))
+    own = queries.run_rows(["own"], config=True)
+    for data in (report(queries, ["own"], ["depth"]), own, gap_by_moduli(own)):
+        assert columns(data) == set()
+
+
+def test_a_measurement_of_here_is_told_from_the_imported_run_that_it_is_of(
+    store, url, make, theirs
+):
+    archives.import_into(url, theirs)
+    make.save(store, "ours", make.runs(1), [make.evaluation(2)])
+    measured = [make.measured(make.evaluation(2), 40.0)]
+    assert store.add_evaluations(FIRST, measured)
+    with results.open(url) as found:
+        frame = found.evaluations().sort_values("accuracy")
+    assert frame[["accuracy", "imported", "run_imported"]].to_numpy().tolist() == [
+        [40.0, False, True],
+        [50.0, True, True],
+    ]
+    with databases.plain_engine(url).connect() as connection:
+        query = "SELECT accuracy, imported, run_imported FROM evaluations_flat ORDER BY accuracy"
+        assert [tuple(row) for row in connection.execute(text(query))] == [(40, 0, 1), (50, 1, 1)]
 
 
 def test_reports_and_pages_count_what_was_imported(ours, queries, url, make):

@@ -388,6 +388,21 @@ def test_published_noise_is_compared_with_the_evaluation_of_its_name():
     }
 
 
+def test_a_row_counts_the_runs_and_measurements_that_an_archive_brought():
+    rows = finished("robustness_table6")
+    for row in rows:
+        row["imported"] = row["seed"] == 0
+        row["evaluations"][0]["imported"] = row["seed"] < 2
+    table = published_table("zerosnet/table6")
+    for row in compare(rows, table).rows():
+        noisy = row["evaluation"] == rows[0]["evaluations"][0]["name"]
+        marks = (row["our_runs"], row["our_imported"], row["our_measured_elsewhere"])
+        assert marks == (3, 1, int(noisy))
+    rows[0] |= {"state": "queued", "imported": True}  # what has no value yet has no part in it
+    counts = {(r["our_runs"], r["our_imported"]) for r in compare(rows, table).rows()}
+    assert counts == {(3, 1), (2, 0) if rows[0]["seed"] == 0 else (2, 1)}
+
+
 def test_noise_rows_are_missing_if_not_requested_and_unfinished_if_pending():
     table = published_table("zerosnet/table6")
     comparison = compare(finished("zero_stability_table3"), table)

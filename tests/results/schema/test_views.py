@@ -83,6 +83,7 @@ EVALUATIONS_FLAT = [
     "parameters",
     "epochs",
     "test_accuracy",
+    "run_imported",
 ]
 ATTEMPTS_FLAT = [
     "run_id",
@@ -261,7 +262,7 @@ def test_evaluations_flat_matches_the_runs(store, queries, make, look):
     details = {run["run_id"]: run for run in queries.run_rows(["s"])}
     of_measurement = {"evaluation_id", "evaluation", "kind", "level", "accuracy", "loss"}
     for row in rows:
-        for name in row.keys() - of_measurement - {"accuracy_lost"}:
+        for name in row.keys() - of_measurement - {"accuracy_lost", "run_imported"}:
             assert row[name] == details[row["run_id"]][name], name
     assert (rows[0]["kind"], rows[0]["level"], rows[0]["loss"]) == ("gaussian", 0.1, 0.5)
 
