@@ -59,7 +59,7 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def _opened(folder: Path) -> Iterator[int]:
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # for no writer of a pipe is waited
     try:
         yield descriptor
     finally:

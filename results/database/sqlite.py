@@ -23,7 +23,7 @@ from typing_extensions import override
 
 from results.database import fork_safety
 from results.database.base import Database, Purpose, T
-from results.database.open_file import OpenFile
+from results.database.open_file import OpenFile, sidecars
 from results.database.retry import RetryPolicy
 from results.database.sqlite_lock import driver_lock, is_driven, open_lock, try_lock
 from results.database.text_escaping import escape_text
@@ -463,6 +463,13 @@ def _require_place(path: Path, *, create: bool) -> None:
     try:
         if path.is_dir():
             raise DatabaseError(f"{path} is a folder: name a database file inside it with --db")
+        for file in (path, *sidecars(path)):
+            if file.exists() and not file.is_file():
+                # A pipe would be waited for without an end.
+                raise DatabaseError(
+                    f"{path} cannot be opened: {file} is no file, but a pipe or the like; move it"
+                    " away, or name another database with --db"
+                )
         if not create and not path.exists():
             raise NoDatabaseError(path)
     except OSError as error:

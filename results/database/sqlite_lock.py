@@ -48,7 +48,8 @@ def driver_lock(database: Path, command: str) -> Iterator[None]:
 def is_driven(database: Path) -> bool:
     """Whether a driver holds the lock; True where that cannot be seen."""
     try:
-        descriptor = os.open(_lock_of(database), os.O_RDONLY | os.O_CLOEXEC)
+        # A pipe of that name, which no driver locks, is not waited for.
+        descriptor = os.open(_lock_of(database), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     except OSError:
@@ -73,6 +74,11 @@ def open_lock(path: Path, database: Path) -> int:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise DatabaseError(
+                    f"{database} cannot be written: its lock {path} is no file, but a pipe or the"
+                    " like; remove it"
+                )
             _close_to_readers(descriptor, database)
         except BaseException:
             os.close(descriptor)

@@ -319,6 +319,16 @@ def test_an_export_killed_before_the_rename_keeps_the_old_archive(filled, url, p
     assert _left_behind(path) == []
 
 
+@pytest.mark.timeout(20)
+def test_a_pipe_with_the_name_of_an_abandoned_export_is_left_alone(path):
+    pipe = path.with_name(f".{path.name}.x{atomic._PARTIAL}")
+    os.mkfifo(pipe)
+    with atomic.atomic_path(path) as partial:
+        partial.write_text("new")
+    assert path.read_text() == "new"
+    assert pipe.exists()
+
+
 def test_of_two_concurrent_exports_the_first_to_finish_wins(path):
     def both():
         with atomic.atomic_path(path) as slow:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from results.database.connect import connect
+from results.database.sqlite import writer_lock
 from results.database.sqlite_lock import is_driven
 from results.errors import DatabaseError, DriverBusyError
 from results.store.store import Store
@@ -104,6 +106,31 @@ def test_whether_a_driver_is_at_work_is_seen_at_once(url, hold, tmp_path):
     assert is_driven(database)
     kill(process)
     assert not is_driven(database)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("lock", ["driver", "write"])
+def test_a_pipe_in_the_place_of_a_lock_is_not_waited_for(store, url, lock):
+    database = Path(url.removeprefix("sqlite:///"))
+    pipe = database.with_name(f"{database.name}.{lock}.lock")
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    assert not is_driven(database)
+    held = store.driving() if lock == "driver" else writer_lock(database, 1)
+    with pytest.raises(DatabaseError, match=f"{pipe} is no file, but a pipe or the like; remove"):
+        held.__enter__()
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("suffix", ["", "-wal", "-journal", "-shm"])
+def test_a_pipe_in_the_place_of_a_database_is_not_waited_for(tmp_path, suffix):
+    database, pipe = tmp_path / "x.db", tmp_path / f"x.db{suffix}"
+    database.touch()
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    for purpose in ("create", "write", "read"):
+        with pytest.raises(DatabaseError, match=f"{pipe} is no file, but a pipe or the like; move"):
+            connect(f"sqlite:///{database}", purpose)
 
 
 def test_looking_for_a_driver_keeps_none_from_starting(store, url):
