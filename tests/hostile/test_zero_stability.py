@@ -12,12 +12,15 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import mpmath
+import numpy as np
 import pytest
 import sympy
+from scipy.optimize import linear_sum_assignment
 
 from known_roots import Pair, Root, expand, is_stable
 from sweeper.spec.spec import spec_from_text
 from trainers.methods.multistep import LinearMultistepScheme
+from trainers.methods.roots import ROOT_ACCURACY
 
 pytestmark = pytest.mark.hostile
 
@@ -127,3 +130,50 @@ def test_zero_stability_is_decided_as_sympy_decides_it() -> None:
     assert unrounded > SCHEMES / 3
     found = sum(LinearMultistepScheme.of(case.written, 0).zero_stable for case in cases)
     assert SCHEMES / 20 < found < SCHEMES * 19 / 20
+
+
+def crowd(chance: random.Random) -> dict[Root, int]:
+    """Up to 32 roots, most of them neighbours of others, at distances from 1e-3 to 1e-25."""
+    steps = chance.choice([8, 20, 32])
+    roots: dict[Root, int] = {}
+    degree = 0
+    while degree < steps:
+        root = random_root(chance)
+        if roots and chance.random() < 0.85:
+            root = chance.choice(list(roots))
+            near = Fraction(
+                chance.choice([1, -1]) * chance.randint(1, 9), 10 ** chance.randint(3, 25)
+            )
+            if isinstance(root, Pair):
+                root = Pair(root.re + near * chance.randint(-3, 3), abs(root.im + near))
+            else:
+                root += near
+        width = 2 if isinstance(root, Pair) else 1
+        if degree + width > steps:
+            break
+        if root not in roots:
+            roots[root] = 1
+            degree += width
+    return roots
+
+
+def test_each_of_many_crowding_roots_is_found_within_the_accuracy() -> None:
+    chance = random.Random(2)
+    for _ in range(SCHEMES // 10):
+        roots = crowd(chance)
+        alpha = [-c for c in expand(roots)[1:]]
+        expected = [
+            (root.re, im) if isinstance(root, Pair) else (root, Fraction(0))
+            for root in roots
+            for im in ((root.im, -root.im) if isinstance(root, Pair) else (Fraction(0),))
+        ]
+        found = [
+            (Fraction(z.real), Fraction(z.imag))
+            for z in LinearMultistepScheme(tuple(alpha), Fraction(0)).roots
+        ]
+        assert len(found) == len(expected)
+        far = np.array([[abs(complex(a - x, b - y)) for x, y in found] for a, b in expected])
+        allowed = ROOT_ACCURACY * np.array([max(1, abs(complex(a, b))) for a, b in expected])
+        beyond = far > allowed[:, None]
+        pairs = linear_sum_assignment(beyond)
+        assert not beyond[pairs].any(), roots

@@ -1,28 +1,22 @@
 """The roots of a polynomial as floats, each within 1e-12 of a root, with its exact multiplicity.
 
 Numpy's roots are good to that where roots lie well apart. How good they are is computed exactly;
-where roots crowd, they are computed anew with as many digits as that takes.
+where roots crowd, `crowded_roots` finds them.
 """
 
 from __future__ import annotations
 
-import cmath
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
 
-import mpmath
 import numpy as np
 
+from trainers.methods.crowded_roots import crowded_roots
 from trainers.methods.polynomials import Polynomial, square_free_factors, without_root
 
 ROOT_ACCURACY = 1e-12
 """How far a root may be from what is returned, in relation to its modulus where that exceeds 1."""
-
-_ENOUGH = 1e-16
-_FIRST_BITS = 128
-_MOST_STEPS = 2_000
 
 
 def root_multiplicities(p: Polynomial) -> tuple[tuple[complex, int], ...]:
@@ -44,7 +38,7 @@ def root_multiplicities(p: Polynomial) -> tuple[tuple[complex, int], ...]:
 def _simple_roots(p: Polynomial) -> list[complex]:
     # Scaled to a leading 1 before the floats, which may not hold the integers themselves.
     found = [complex(root) for root in np.roots([float(Fraction(c, p[0])) for c in p])]
-    return found if _are_roots(p, found) else _with_more_digits(p, found)
+    return found if _are_roots(p, found) else crowded_roots(p, found, ROOT_ACCURACY)
 
 
 def _are_roots(p: Polynomial, found: Sequence[complex]) -> bool:
@@ -82,42 +76,3 @@ def _modulus_at(p: Polynomial, z: complex) -> float:
         return math.hypot(a / scale, b / scale)
     except OverflowError:
         return math.inf
-
-
-def _with_more_digits(p: Polynomial, start: Sequence[complex]) -> list[complex]:
-    """The roots by Weierstrass's iteration, with twice the digits until they are good enough."""
-    degree = len(p) - 1
-    known = [z if cmath.isfinite(z) else 1 for z in start]
-    z = [
-        # Apart from each other, as the iteration needs them, and off any axis of symmetry.
-        mpmath.mpc((known[i] if i < len(known) else 0) * (1 + shift) + 1e-20 * shift)
-        for i in range(degree)
-        for shift in [1e-4 * cmath.exp(2j * math.pi * (i + 0.3) / degree)]
-    ]
-    bits = _FIRST_BITS
-    while not _iterated(p, z, bits):
-        bits *= 2
-    return [complex(root) for root in z]
-
-
-def _iterated(p: Polynomial, z: list[Any], bits: int) -> bool:
-    """Whether the steps from `z`, which is moved, ended at roots; if not, `bits` were too few."""
-    degree = len(p) - 1
-    with mpmath.workprec(bits):
-        sizes = [mpmath.mpf(abs(c)) for c in p]
-        for _ in range(_MOST_STEPS):
-            worst = mpmath.mpf(0)
-            for i, root in enumerate(z):
-                distances = p[0] * mpmath.fprod(root - other for j, other in enumerate(z) if j != i)
-                if not distances:
-                    return False
-                step = mpmath.polyval(p, root) / distances
-                z[i] = root - step
-                # What of the step may be rounding alone.
-                lost = mpmath.polyval(sizes, abs(root)) / abs(distances) * mpmath.ldexp(1, 8 - bits)
-                if lost > ROOT_ACCURACY and lost > ROOT_ACCURACY * abs(root):
-                    return False
-                worst = max(worst, degree * (abs(step) + lost) / max(1, abs(root)))
-            if worst < _ENOUGH:
-                return True
-    return False

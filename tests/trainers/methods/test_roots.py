@@ -59,9 +59,62 @@ def test_roots_and_multiplicities_of_a_product_are_found(roots: dict[Root, int])
         rest.remove(nearest)
 
 
+def spaced(count: int, step: Fraction, *places: Fraction) -> dict[Root, int]:
+    return {place + k * step: 1 for place in places for k in range(count // len(places))}
+
+
+THIRD, HALF = Fraction(1, 3), Fraction(1, 2)
+ON_CIRCLE = Pair(Fraction(3, 5), Fraction(4, 5))
+
+
+@pytest.mark.parametrize(
+    "roots",
+    [
+        spaced(32, Fraction(1, 10**60), THIRD),
+        spaced(32, Fraction(1, 10**60), THIRD, HALF),
+        spaced(32, Fraction(1, 10**13), THIRD),
+        spaced(32, Fraction(1, 10**9), THIRD, HALF),
+        spaced(12, Fraction(1, 10**17), Fraction(9, 10)),
+        {
+            Pair(ON_CIRCLE.re * (1 + shift), ON_CIRCLE.im * (1 + shift)): 1
+            for shift in spaced(16, Fraction(1, 10**14), Fraction(0))
+            if isinstance(shift, Fraction)
+        },
+        {1 + Fraction(1, 10**k): 1 for k in range(1, 33)},
+        {Fraction(10**300): 1, **spaced(20, Fraction(1, 10**13), Fraction(1))},
+    ],
+    ids=[
+        "one-tight", "two-tight", "one-at-the-accuracy", "two-wide", "as-floats-are",
+        "on-the-circle", "at-every-scale", "far-from-another",
+    ],
+)  # fmt: skip
+def test_roots_that_crowd_are_found_without_being_told_apart(roots: dict[Root, int]) -> None:
+    found = [root for root, _ in root_multiplicities(with_whole_coefficients(expand(roots)))]
+    in_order(found, roots)
+
+
+def in_order(found: list[complex], roots: dict[Root, int]) -> None:
+    """Each is near one of its own: of points on a ray, the k-th smallest is near the k-th."""
+    rays: dict[bool, list[complex]] = {True: [], False: []}
+    for root in roots:
+        if isinstance(root, Pair):
+            rays[False].append(complex(root.re, -root.im))
+            rays[True].append(complex(root.re, root.im))
+        else:
+            rays[True].append(complex(root))
+    assert len(found) == sum(map(len, rays.values()))
+    for upper, expected in rays.items():
+        there = [z for z in found if (z.imag > 0 or not rays[False]) is upper]
+        for z, value in zip(sorted(there, key=abs), sorted(expected, key=abs), strict=True):
+            assert abs(z - value) <= 2 * ROOT_ACCURACY * max(1, abs(value))
+
+
 def test_coefficients_of_any_magnitude_have_roots() -> None:
     tiny_and_huge = [Fraction(1.7 * 10.0 ** (-300 + 19 * n)) for n in range(32)]
     assert len(found_of(1, *tiny_and_huge)) == 32
+    moduli = sorted(abs(z) for z, _ in found_of(1, *[Fraction(10**300)] * 32))
+    assert moduli[-1] == pytest.approx(1e300)
+    assert moduli[:-1] == pytest.approx([1] * 31)
 
 
 def test_a_double_pair_of_complex_roots_has_multiplicity_2() -> None:
