@@ -61,12 +61,13 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return finished_home(tmp_path_factory.mktemp("asked"), f"{SPEC}name: known\n")
 
 
-CHOSEN = [name for number, name in enumerate(WRONG) if number % (len(WRONG) // 20) == 0][:20]
+CHOSEN = list(WRONG)[:: len(WRONG) // 8][:8]
+"""In a process of their own; sweeper/spec/test_bad_specs.py reads them all."""
 
 
 def test_the_suite_has_at_least_200_wrong_specs():
     assert len({str(content) for content, _, _ in WRONG.values()}) == len(WRONG) >= 200
-    assert len(CHOSEN) == 20
+    assert len(CHOSEN) == 8
 
 
 @pytest.mark.parametrize("case", CHOSEN)
@@ -138,7 +139,7 @@ def test_commands_refuse_hostile_names_without_writing(name, asked, somewhere):
     assert (stored(asked), content(asked / "runs"), content(somewhere)) == before
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.one_of(st.text(max_size=20), st.from_regex(r"[A-Za-z0-9./~\\-]{1,12}", fullmatch=True)))
 @pytest.mark.slow
 def test_names_in_a_spec_cannot_escape_the_home(name):

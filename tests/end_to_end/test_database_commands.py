@@ -288,7 +288,20 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", HOSTILE)
+# What one database and another read differently; fuzz/test_questions.py asks both far more.
+ON_POSTGRES = [
+    "'; DROP TABLE runs; --", '"', "\\", "%s", "%", "a\nb", "\x1b[31m", "😀", "ｄｅｐｔｈ", "depth--",
+    "depth' OR '1'='1", "x" * 5000, "[", "{0}", "config.a.b", "-1", "1e999", "nan", "null", "true",
+    "?", "run_id) OR (1=1", "epochs.epoch", "gaussian[0.1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lab", "value"),
+    [("sqlite", value) for value in HOSTILE] + [("postgres", value) for value in ON_POSTGRES],
+    indirect=["lab"],
+    scope="module",
+)
 @pytest.mark.slow
 def test_hostile_option_values_change_nothing(lab: Lab, value: str) -> None:
     def ask(*arguments: str) -> tuple[int, str]:

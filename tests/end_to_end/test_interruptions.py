@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 
+import command_line
 import drivers
 from drivers import Driver, Sweep
 
@@ -27,25 +27,21 @@ TO_CONTINUE = f"To continue: sweep resume {drivers.NAME}"
 STOPPING = "stopping when the current epochs are done; Control-C again stops at once"
 
 
-def sweep_says(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*drivers.SWEEP, *arguments], capture_output=True, text=True, timeout=300)
-
-
 @cache
 def report(home: Path) -> Any:
     """Of a sweep that is finished, so that no report follows that differs."""
-    said = sweep_says(
+    said = command_line.sweep(
         "report", drivers.NAME, "--home", str(home), "--group-by", "zero_stable,seed",
         "--format", "json",
     )  # fmt: skip
-    assert said.returncode == 0, said.stderr
+    assert said.exit_code == 0, said.stderr
     return json.loads(said.stdout)
 
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     folder = tmp_path_factory.mktemp("spec")
-    return drivers.write_spec(folder, runs=4, epochs=12, trainer=drivers.REAL)
+    return drivers.write_spec(folder, runs=4, epochs=8, trainer=drivers.REAL)
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +58,10 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-@pytest.fixture
-def driver(sweep: Sweep, home: Path) -> Iterator[Driver]:
-    """On Ray, with a run that is half trained."""
-    with Driver(sweep.spec, home, executor="ray", slots=2) as started:
+@pytest.fixture(params=[2])
+def driver(sweep: Sweep, home: Path, request: pytest.FixtureRequest) -> Iterator[Driver]:
+    """On Ray, on so many slots, with a run that is half trained."""
+    with Driver(sweep.spec, home, executor="ray", slots=request.param) as started:
         started.wait_until(lambda: drivers.some_run_is_half_trained(home), seconds=300)
         yield started
 
@@ -108,6 +104,7 @@ def test_control_c_stops_a_sweep_after_the_current_epochs(
     assert sorted(first for first in first_epochs(home) if first > 1) == sorted(expected)
 
 
+@pytest.mark.parametrize("driver", [1], indirect=True)
 def test_a_second_control_c_stops_a_sweep_at_once(
     driver: Driver, home: Path, undisturbed: Path
 ) -> None:
@@ -150,8 +147,8 @@ def test_sigterm_stops_an_epoch_longer_than_the_grace_period(home: Path) -> None
 def test_running_a_finished_sweep_says_so(sweep: Sweep, undisturbed: Path) -> None:
     db = drivers.database_of(undisturbed)
     before = drivers.attempts(db)
-    said = sweep_says("run", str(sweep.spec), "--home", str(undisturbed))
-    assert said.returncode == 0
+    said = command_line.sweep("run", str(sweep.spec), "--home", str(undisturbed))
+    assert said.exit_code == 0
     assert "4 of 4 runs done already; nothing to train" in said.stderr
     assert said.stdout == ""
     assert drivers.attempts(db) == before

@@ -19,6 +19,9 @@ OTHER_NODES = 2
 FREE_SECONDS = 180.0
 """If a CPU is still held then for a driver that has ended, or was killed, it stays so."""
 
+TRAINERS = (drivers.LIGHT, drivers.PACED)
+"""Checkpoints need torch, which every worker of every node would import."""
+
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(3600)]
 
 
@@ -50,8 +53,9 @@ def test_a_sweep_survives_raylets_that_are_killed(
     # Five nodes may die under one run; it is not the run's fault.
     sweep = drivers.write_spec(
         tmp_path,
-        runs=times(10, 40),
+        runs=times(8, 40),
         epochs=times(10, 20),
+        trainer=TRAINERS[times(0, 1)],
         more="faults: {worker_lost: {attempts: 10}}\n",
     )
     expected = undisturbed(sweep)
@@ -85,9 +89,14 @@ def test_a_sweep_survives_raylets_that_are_killed(
 
 
 def test_a_killed_driver_leaves_no_cpu_reserved(
-    tmp_path: Path, home: Path, nodes: RayNodes, undisturbed: Undisturbed, figure: Figure
+    tmp_path: Path,
+    home: Path,
+    nodes: RayNodes,
+    times: Times,
+    undisturbed: Undisturbed,
+    figure: Figure,
 ) -> None:
-    sweep = drivers.write_spec(tmp_path, runs=4, epochs=20)
+    sweep = drivers.write_spec(tmp_path, runs=4, epochs=20, trainer=TRAINERS[times(0, 1)])
     expected = undisturbed(sweep)
     with start(sweep, home, drivers.database_of(home), nodes) as driver:
         driver.wait_until(lambda: drivers.some_run_is_half_trained(home))

@@ -70,24 +70,29 @@ def test_a_sweep_uses_the_documented_additions(copy: Path, tmp_path: Path) -> No
         "PYTHONPATH": os.pathsep.join([str(copy), os.environ["PYTHONPATH"]]),
     }
 
-    def sweep(*arguments: str) -> str:
-        program = [sys.executable, "-c", "from sweeper.cli import main; main()"]
-        done = subprocess.run(
-            [*program, *arguments],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    sweep("run", "plankton.yaml", "--executor", "inline")
-    report = sweep("report", "plankton", "--group-by", "model,trainer")
+    commands = [
+        ["run", "plankton.yaml", "--executor", "inline"],
+        ["report", "plankton", "--group-by", "model,trainer"],
+        ["plot", "plankton", "accuracy_by_time"],
+        ["slowest", "plankton"],
+    ]
+    program = (
+        "from sweeper.cli import app\n"
+        f"for arguments in {commands}: print('>'), app(arguments, standalone_mode=False)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    _, _, report, plot, slowest = done.stdout.split(">\n")
     assert "salt_and_pepper[0.1]" in report
     assert "nearest_mean" in report
-    assert "accuracy_by_time.png" in sweep("plot", "plankton", "accuracy_by_time")
-    assert "plain" in sweep("slowest", "plankton")
+    assert "accuracy_by_time.png" in plot
+    assert "plain" in slowest
 
 
 def test_the_documented_additions_keep_the_import_rules(copy: Path) -> None:

@@ -26,6 +26,7 @@ NAME = "survivor"
 """The sweep of every spec that `write_spec` writes."""
 
 PACED = "fake_trainers:paced"
+LIGHT = "fake_trainers:light"
 REAL = ""
 """The trainer of a spec that names none."""
 
@@ -229,7 +230,8 @@ def kill_all(processes: Sequence[psutil.Process]) -> None:
 
 
 _RUN_ID = re.compile("[0-9a-f]{16}")
-_CHECKPOINT = re.compile(r"checkpoint-(\d+)\.pt\.sha256")
+_EPOCH = re.compile(r"checkpoint-(\d+)\.pt\.sha256|epoch-(\d+)")
+"""What a trainer stores of an epoch; `light` has no checkpoints."""
 
 
 def finished_epochs(runs: Path) -> dict[str, int]:
@@ -253,8 +255,8 @@ DONE = 1_000_000
 def _epoch(name: str) -> int:
     if name == "result.json":
         return DONE
-    match = _CHECKPOINT.fullmatch(name)
-    return int(match[1]) if match else 0
+    match = _EPOCH.fullmatch(name)
+    return int(match[1] or match[2]) if match else 0
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
