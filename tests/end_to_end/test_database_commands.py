@@ -291,8 +291,8 @@ HOSTILE = [
 # What one database and another read differently; fuzz/test_questions.py asks both far more.
 ON_POSTGRES = [
     "'; DROP TABLE runs; --", '"', "\\", "%s", "%", "a\nb", "\x1b[31m", "😀", "ｄｅｐｔｈ",
-    "depth--", "depth' OR '1'='1", "x" * 5000, "[", "{0}", "config.a.b", "-1", "1e999", "nan", "null",
-    "true", "?", "run_id) OR (1=1", "epochs.epoch", "gaussian[0.1",
+    "depth--", "depth' OR '1'='1", "x" * 5000, "[", "{0}", "config.a.b", "-1", "1e999", "nan",
+    "null", "true", "?", "run_id) OR (1=1", "epochs.epoch", "gaussian[0.1",
 ]  # fmt: skip
 
 

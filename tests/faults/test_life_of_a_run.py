@@ -516,7 +516,7 @@ def test_no_random_history_of_a_run_breaks_an_invariant(
         url = request.getfixturevalue("postgres_url")
     laboratory = Laboratory(url)
     # Hypothesis ends some histories early: these are 2,000 and 200 times 50 steps, and more.
-    histories = times(30, 3_000) if database == "sqlite" else times(8, 300)
+    histories = times(20, 3_000) if database == "sqlite" else times(8, 300)
     moments, begun = itertools.count(), itertools.count()
     try:
         actors = [Actor(n, laboratory.open_store(), tmp_path, url) for n in range(ACTORS)]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import re
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -15,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import command_line
 import databases
 import drivers
 import short_lease
@@ -49,14 +48,8 @@ def note_cuts(figure: Figure, cuts: Cuts, asked: int, trainer: str) -> None:
 
 
 def command(name: str, url: str, home: Path) -> str:
-    done = subprocess.run(
-        [*drivers.SWEEP, name, drivers.NAME, "--home", str(home)],
-        env={**os.environ, "SWEEP_DB": url},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
+    done = command_line.sweep(name, drivers.NAME, "--home", str(home), SWEEP_DB=url)
+    assert done.exit_code == 0, done.stderr
     return done.stderr
 
 

@@ -67,19 +67,12 @@ def test_the_quickstart_runs_from_the_installed_wheel(installed, tmp_path):
     changes = [word for change in few for word in ("--set", change)]
     run = ["run", "quickstart", "--executor", "inline", *changes]
     assert "2 trained now" in installed.sweep(*run, folder=tmp_path).stderr
-    report = ["report", "quickstart", "--group-by", "zero_stable", "--format", "json"]
+    report = ["report", "quickstart", "--group-by", "zero_stable,run_id", "--format", "json"]
     groups = json.loads(installed.sweep(*report, folder=tmp_path).stdout)
     assert [(group["zero_stable"], group["runs"]) for group in groups] == [(False, 1), (True, 1)]
 
-    (run_id, _) = (
-        row["run_id"]
-        for row in json.loads(
-            installed.sweep(
-                "plan", "quickstart", *changes, "--format", "json", folder=tmp_path
-            ).stdout
-        )
-    )
-    shown = json.loads(installed.sweep("show", run_id, "--format", "json", folder=tmp_path).stdout)
+    show = ["show", groups[0]["run_id"], "--format", "json"]
+    shown = json.loads(installed.sweep(*show, folder=tmp_path).stdout)
     (spec,) = shown["sweep_specs"]
     assert (spec["name"], spec["source"]) == ("quickstart", "quickstart.yaml (shipped)")
     resumed = installed.sweep("resume", "--executor", "inline", folder=tmp_path)

@@ -110,10 +110,13 @@ class Model:
         )
 
     def _gone(self, me: int | None, key: int) -> bool:
-        """Whether its lock shows `me` that the driver is gone."""
-        if self.one_driver:
-            return me is not None and self.drivers[me].locked and key != me
-        return not self.drivers[key].locked
+        """Whether locks show `me` that the driver is gone."""
+        if not self.one_driver:
+            return not self.drivers[key].locked
+        if me is not None and self.drivers[me].locked:
+            return key != me
+        # Who does not drive sees whether anybody does.
+        return not any(driver.locked for driver in self.drivers.values())
 
     def take_over(self, me: int) -> list[tuple[str, int, str | None]]:
         if self.drivers[me].ended:
