@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -220,20 +219,19 @@ def plain(url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session", params=databases.KINDS)
-def fresh_store(request: pytest.FixtureRequest) -> Iterator[Callable[[], Store]]:
-    """Makes stores on new databases: for tests that need many."""
+def emptied_store(request: pytest.FixtureRequest) -> Iterator[Callable[[], Store]]:
+    """A store that is empty at each call: for tests with many examples."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        numbers = itertools.count()
+        url = f"sqlite:///{folder}/results.db"
+        if request.param == "postgres":
+            url = stack.enter_context(request.getfixturevalue("postgres_tables").schema())
+        store = stack.enter_context(Store.open(url))
 
-        def fresh() -> Store:
-            if request.param == "sqlite":
-                url = f"sqlite:///{folder}/{next(numbers)}.db"
-            else:
-                server = request.getfixturevalue("postgres")
-                url = stack.enter_context(databases.postgres_schema(server))
-            return stack.enter_context(Store.open(url))
+        def emptied() -> Store:
+            store._database.write(databases.empty, lambda connection: False)
+            return store
 
-        yield fresh
+        yield emptied
 
 
 @pytest.fixture

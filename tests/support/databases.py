@@ -77,8 +77,9 @@ class OwnServer:
 def own_server() -> Iterator[OwnServer]:
     """A server for this test alone."""
     # Not below pytest's folder: each pytest that starts closes that to other users, and the
-    # server runs as one of them where tests run as root.
-    with TemporaryDirectory() as folder, closing(OwnServer(Path(folder))) as server:
+    # server runs as one of them where tests run as root. But in memory, where that is.
+    memory = os.environ.get("PYTEST_DEBUG_TEMPROOT")
+    with TemporaryDirectory(dir=memory) as folder, closing(OwnServer(Path(folder))) as server:
         yield server
 
 
@@ -119,7 +120,10 @@ class PostgresTables:
     def __init__(self, server: str) -> None:
         self._server = server
         self._schemas = contextlib.ExitStack()
-        self._free: list[tuple[str, list[str]]] = []
+        self._free: list[tuple[str, str]] = []
+        # Kept open: a connection takes longer than all that is asked on it.
+        engine = create_engine(server, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        self._connection = self._schemas.enter_context(engine.connect())
 
     @contextmanager
     def schema(self) -> Iterator[str]:
@@ -129,49 +133,54 @@ class PostgresTables:
         else:
             url = self._schemas.enter_context(postgres_schema(self._server))
             Store.open(url).close()
-            shape = _shape(url)
+            shape = self._shape(url)
         yield url
-        if _shape(url) == shape and _has_few_runs(url):
-            _empty(url)
+        # It is quicker to drop many runs with their table.
+        if self._shape(url) == shape and self._ask("SELECT count(*) < 100 FROM runs"):
+            empty(self._connection)
             self._free.append((url, shape))
+
+    def _shape(self, url: str) -> str:
+        """Names and types of everything in a schema, and its revision; of none, why."""
+        options = str(make_url(url).query["options"])
+        self._connection.exec_driver_sql(f"SET {options.removeprefix('-c')}")
+        try:
+            return str(self._ask(_SHAPE))
+        except DBAPIError as error:
+            return str(error)
+
+    def _ask(self, query: str) -> Any:
+        return self._connection.exec_driver_sql(query).scalar_one()
 
     def close(self) -> None:
         self._schemas.close()
 
 
-def _shape(url: str) -> list[str]:
-    """Names and types of everything in a schema, and its revision."""
-    here = "current_schema()::regnamespace"
-    query = f"""
+_HERE = "current_schema()::regnamespace"
+_SHAPE = f"""
+    SELECT string_agg(line, '; ' ORDER BY line) FROM (
         SELECT concat_ws(' ', relname, relkind, attname, atttypid, attnotnull)
             FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0
-            WHERE relnamespace = {here}
-        UNION ALL SELECT conname FROM pg_constraint WHERE connamespace = {here}
-        UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = {here}
+            WHERE relnamespace = {_HERE}
+        UNION ALL SELECT conname FROM pg_constraint WHERE connamespace = {_HERE}
+        UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = {_HERE}
         UNION ALL SELECT tgname FROM pg_trigger JOIN pg_class ON tgrelid = pg_class.oid
-            WHERE relnamespace = {here} AND NOT tgisinternal
+            WHERE relnamespace = {_HERE} AND NOT tgisinternal
         UNION ALL SELECT version_num FROM {VERSION_TABLE}
-    """
-    with plain_engine(url).connect() as connection:
-        try:
-            return sorted(connection.execute(text(query)).scalars())
-        except DBAPIError as error:
-            return [str(error)]
+    ) AS shape (line)
+"""
 
 
-def _has_few_runs(url: str) -> bool:
-    """Or else it is quicker to drop them with their table."""
-    with plain_engine(url).connect() as connection:
-        return bool(connection.execute(text("SELECT count(*) < 100 FROM runs")).scalar_one())
-
-
-def _empty(url: str) -> None:
-    tables = [table.name for table in reversed(metadata.sorted_tables)]
-    statements = [f"DELETE FROM {name}" for name in tables]
+def empty(connection: Connection) -> None:
+    """Deletes every row of ours; numbers begin again."""
+    statements = [f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)]
+    if connection.dialect.name == "sqlite":
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+        return
     numbered = ("imports", "sweeps", "drivers")
     statements += [f"ALTER SEQUENCE {name}_id_seq RESTART" for name in numbered]
-    with plain_engine(url).begin() as connection:
-        connection.exec_driver_sql("; ".join(statements))
+    connection.exec_driver_sql("; ".join(statements))
 
 
 @contextmanager

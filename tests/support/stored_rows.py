@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert
+from sqlalchemy import Connection, Engine, insert
 
+import databases
 from results.run_columns import RUN_KEYS
 from results.schema.tables import (
     evaluation_configs,
     evaluations,
-    metadata,
     runs,
     sweep_evaluations,
     sweep_runs,
@@ -38,8 +38,7 @@ def replace_rows(
     by its name, or by an `evaluation_id` next to it.
     """
     with engine.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(delete(table))
+        databases.empty(connection)
         asked_for = asked_for or {}
         names = dict.fromkeys(asked_for)
         names |= dict.fromkeys(name for row in rows for name in row["sweep"].split(",") if name)

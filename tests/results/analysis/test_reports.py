@@ -8,13 +8,14 @@ import statistics
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
+from sqlalchemy import create_engine
 
-import databases
 import reference_report
 from results.analysis import reports
 from results.analysis.group_statistics import Moments, summary_of
 from results.analysis.statistics import summarize
 from results.errors import BadFilterError, UnknownColumnError, UnknownSweepError
+from results.json_values import to_json
 from results.queries.queries import Queries
 from results.store.store import Store
 from stored_rows import evaluation_id, replace_rows
@@ -577,21 +578,31 @@ def test_sql_summaries_match_python_for_every_metric(queries_about_some_rows):
 shared = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
+@pytest.fixture
+def check(url, plain):
+    """Compares the two answers to a question about rows."""
+    Store.open(url).close()
+    engine = create_engine(plain.url, json_serializer=to_json)
+    with Queries.open(url) as queries:
+
+        def check_one_example(rows, question):
+            replace_rows(engine, rows, SWEEPS)
+            assert_same_answer(queries, rows, question)
+
+        yield check_one_example
+    engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 @settings(max_examples=150, deadline=None, suppress_health_check=shared)
 @given(data=st.data(), question=questions)
 @pytest.mark.slow
-def test_random_reports_on_sqlite_match_python(sqlite_url, make, data, question):
-    check_one_example(sqlite_url, data.draw(stored_rows(make)), question)
+def test_random_reports_on_sqlite_match_python(check, make, data, question):
+    check(data.draw(stored_rows(make)), question)
 
 
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
 @settings(max_examples=30, deadline=None, suppress_health_check=shared)
 @given(data=st.data(), question=questions)
-def test_random_reports_on_postgres_match_python(postgres_url, make, data, question):
-    check_one_example(postgres_url, data.draw(stored_rows(make)), question)
-
-
-def check_one_example(url, rows, question):
-    Store.open(url).close()
-    replace_rows(databases.plain_engine(url), rows, SWEEPS)
-    with Queries.open(url) as queries:
-        assert_same_answer(queries, rows, question)
+def test_random_reports_on_postgres_match_python(check, make, data, question):
+    check(data.draw(stored_rows(make)), question)

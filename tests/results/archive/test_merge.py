@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -37,7 +37,7 @@ def second_database(kind, request, tmp_path):
     if kind == "sqlite":
         yield f"sqlite:///{tmp_path}/elsewhere.db"
     else:
-        with databases.postgres_schema(request.getfixturevalue("postgres")) as made:
+        with request.getfixturevalue("postgres_tables").schema() as made:
             yield made
 
 
@@ -683,18 +683,20 @@ def test_other_writers_wait_until_a_merge_has_ended(store, url, other, elsewhere
 # The law: merging is a union. ---------------------------------------------------------------
 
 
-@pytest.fixture(scope="session", params=databases.KINDS)
-def fresh_url(request) -> Iterator[Callable[[], str]]:
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        numbers = itertools.count()
+@pytest.fixture(params=databases.KINDS)
+def two_databases(request):
+    """Two URLs of new databases of one kind, and a folder, at each call."""
 
-        def fresh() -> str:
-            if request.param == "sqlite":
-                return f"sqlite:///{folder}/{next(numbers)}.db"
-            server = request.getfixturevalue("postgres")
-            return stack.enter_context(databases.postgres_schema(server))
+    @contextlib.contextmanager
+    def fresh():
+        with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as stack:
+            urls = [f"sqlite:///{place}/{name}.db" for name in "ab"]
+            if request.param == "postgres":
+                tables = request.getfixturevalue("postgres_tables")
+                urls = [stack.enter_context(tables.schema()) for _ in urls]
+            yield *urls, Path(place)
 
-        yield fresh
+    return fresh
 
 
 LIVES = st.fixed_dictionaries(
@@ -764,11 +766,10 @@ def facts(path):
 )
 @pytest.mark.slow
 def test_merging_in_either_direction_gives_the_union_of_both_databases(
-    fresh_url, make, mine, yours
+    two_databases, make, mine, yours
 ):
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        urls = {"a": fresh_url(), "b": fresh_url()}
+    with two_databases() as (a, b, folder):
+        urls = {"a": a, "b": b}
         build(urls["a"], make, mine)
         build(urls["b"], make, yours)
         before = {}

@@ -176,7 +176,8 @@ def all_but_times(url):
         for table in metadata.sorted_tables:
             found[table.name] = sorted(
                 repr({name: comparable(table, name, value) for name, value in row.items()})
-                for row in connection.execute(select(table)).mappings()
+                # Not as a statement of SQLAlchemy's, which each new engine compiles.
+                for row in connection.exec_driver_sql(f"SELECT * FROM {table.name}").mappings()
             )
     return found
 
@@ -425,12 +426,10 @@ WAITING = (
 
 
 @contextmanager
-def commits_held(engine, schema_of):
+def commits_held(engine):
     """Every commit waits while the block runs; gives the connection that holds them up."""
-    with schema_of.begin() as connection:
-        for statement in HOLD_COMMITS:
-            connection.exec_driver_sql(statement)
     with engine.connect() as holder:
+        holder.exec_driver_sql("; ".join(HOLD_COMMITS))
         holder.exec_driver_sql("SELECT pg_advisory_lock(77)")
         holder.commit()
         yield holder
@@ -449,7 +448,7 @@ def test_a_commit_still_in_progress_on_the_server_is_waited_for(
     writer = threading.Thread(target=lambda: values.append(work.call(store, make, archive)))
     with store.driving("/mine"):
         work.prepare(store, make, postgres_url)
-        with commits_held(plain_postgres, plain_postgres) as holder:
+        with commits_held(plain_postgres) as holder:
 
             def waiting():
                 found = holder.exec_driver_sql(f"SELECT count(*) {WAITING}").scalar_one()
@@ -469,6 +468,8 @@ def test_a_commit_still_in_progress_on_the_server_is_waited_for(
         writer.join()
     assert values == [value]
     assert all_but_times(postgres_url) == content
+    with plain_postgres.begin() as connection:  # the tables are as they were, for another test
+        connection.exec_driver_sql("DROP FUNCTION hold() CASCADE")
 
 
 @pytest.mark.parametrize("code", ["40001", "40P01"])

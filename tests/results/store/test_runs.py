@@ -625,9 +625,9 @@ def nulled(value):
 @settings(max_examples=40, deadline=None)
 @given(results())
 @pytest.mark.slow
-def test_any_result_round_trips_through_the_store(make, fresh_store, drawn):
+def test_any_result_round_trips_through_the_store(make, emptied_store, drawn):
     changes, accuracies = drawn
-    store = fresh_store()
+    store = emptied_store()
     asked = [make.evaluation(n) for n in range(1, len(accuracies) + 1)]
     make.save(store, "s", [make.run(1)], asked)
     measured = [make.measured(e, a) for e, a in zip(asked, accuracies, strict=True)]

@@ -51,8 +51,8 @@ def test_saving_the_same_sweep_again_changes_only_its_time(store, make, content)
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.lists(st.integers(1, 6), max_size=8), min_size=1, max_size=4), st.randoms())
 @pytest.mark.slow
-def test_the_last_save_alone_decides_the_runs_of_a_sweep(make, fresh_store, saves, random):
-    store = fresh_store()
+def test_the_last_save_alone_decides_the_runs_of_a_sweep(make, emptied_store, saves, random):
+    store = emptied_store()
     seen: set[int] = set()
     members: set[int] = set()
     for numbers in saves:
