@@ -386,6 +386,9 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> list[StandInGraph]:
         else:
             TRAIN(run, pixels, labels)
 
+    # What is warmed up is a GPU.
+    rate = Bench.rate
+    monkeypatch.setattr(Bench, "rate", lambda bench, step: rate(bench, step, warm_up=0))
     monkeypatch.setattr(Run, "_train", train)
     monkeypatch.setattr("gpu.runs._new_stream", lambda device: Stream())
     monkeypatch.setattr("torch.cuda.stream", lambda stream: nullcontext())

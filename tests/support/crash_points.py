@@ -13,9 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import trainers.models.building
-import trainers.training.train  # noqa: F401 (for the forked processes)
-from trainers.data.loading import load
 from trainers.run import prepare_torch, provenance, read_result, run
 from trainers.storage import open_folder
 
@@ -24,11 +21,11 @@ STEPS = ("mkdir", "fsync", "replace", "unlink")
 
 
 def main(config_file: str, root: str) -> None:
-    """Every process here is forked, so that torch and the digits are loaded once."""
+    """Every process here is forked, so that torch is loaded, and made ready by a run, once."""
     config = json.loads(Path(config_file).read_text())
     prepare_torch(1)
-    load("digits", Path(root))
     provenance("cpu", 1)
+    first_attempt(config, Path(root) / "ready")
     steps = json.loads(in_a_child(lambda: count_steps(config, Path(root) / "counted")))
     outcomes = []
     for number, name in enumerate(steps):

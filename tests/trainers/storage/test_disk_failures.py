@@ -28,7 +28,7 @@ EPOCHS = 3
 
 @pytest.fixture(scope="module")
 def config(small: Small) -> dict[str, Any]:
-    return small(training={"epochs": EPOCHS, "batch_size": 64})
+    return small(training={"epochs": EPOCHS, "batch_size": 64, "test_every": EPOCHS})
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,8 @@ def test_a_failure_of_any_fsync_loses_nothing(
 @pytest.mark.slow
 def test_a_process_killed_at_any_file_operation_loses_nothing(small: Small, tmp_path: Path) -> None:
     config = small(
-        dataset={"name": "digits", "subset": 64}, training={"epochs": 2, "batch_size": 64}
+        dataset={"name": "digits", "subset": 64},
+        training={"epochs": 2, "batch_size": 64, "test_every": 2},
     )
     undisturbed = run(config, data_dir=NO_DATA)["weights_sha256"]
     outcomes = in_a_process("crash_points", config, tmp_path)
