@@ -104,6 +104,13 @@ def _fake_trainers_can_be_imported() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _statements_are_compiled_once(_fake_trainers_can_be_imported: None) -> None:
+    import compiled_statements
+
+    compiled_statements.share()
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _networks_are_counted_once(tmp_path_factory: pytest.TempPathFactory) -> None:
     """By all tests and the processes that they start, whatever their homes."""
     folder = _shared_by_all_processes(tmp_path_factory)
