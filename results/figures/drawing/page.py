@@ -48,7 +48,11 @@ class Page:
         """Lays everything out, once and for all, and gives the figure."""
         for labels in self.end_labels:
             labels.draw()
-        self.figure.draw_without_rendering()
+        layout = self.figure.get_layout_engine()
+        assert layout is not None
+        layout.execute(self.figure)
+        for axes in self.panels:
+            axes.apply_aspect()  # as a drawing does, which is not needed yet
         for labels in self.end_labels:
             labels.spread()
         self._cut_titles()

@@ -94,7 +94,9 @@ def drawn(rows, epochs, probes, shown):
     for name in names:
         figure = draw(name, rows, epochs, probes)
         assert figure.get_figwidth() in (3.35, 7.0)
-        check(figure, shown(figure))
+        texts = shown(figure)
+        check(figure, texts)
+        assert {text.get_fontsize() for text in texts} <= {7.0, 8.0}
     return names
 
 
@@ -149,13 +151,3 @@ def test_figure_texts_do_not_overlap_with_long_settings_and_metrics(networks, sh
         "accuracy_by_scheme", rows, metric="training." + "a_very_long_name_of_a_setting" * 2
     )
     check(figure, shown(figure))
-
-
-@pytest.mark.slow
-def test_figure_text_is_7_or_8_points(networks, shown):
-    rows = lambdas(networks, 12)
-    data = (rows, networks.epochs(rows), probed(networks, rows))
-    for name in possible(*data):
-        if name != "learned_coefficients":
-            sizes = {t.get_fontsize() for t in shown(draw(name, *data))}
-            assert sizes <= {7.0, 8.0}
