@@ -104,7 +104,7 @@ def create(connection: Connection, shown: str) -> None:
     if revision is not None:
         require_current(revision, shown)
         return
-    metadata.create_all(connection)
+    metadata.create_all(connection, checkfirst=False)  # none of them is there
     create_views(connection)
     _revision.create(connection)
     connection.execute(insert(_revision).values(version_num=NEWEST))
