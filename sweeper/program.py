@@ -13,7 +13,7 @@ from sweeper.commands.output import say
 from sweeper.errors import Interrupted
 from sweeper.process_end import end_without_destructors, must_end_without_destructors
 from sweeper.scheduling.signals import ignore_requests_to_stop, take_ending_as_control_c
-from trainers.streams import exit_code
+from trainers.streams import STALLED_SECONDS, exit_code
 
 SECONDS_TO_LEAVE = 2.0
 """How long what a trainer left running in this process may take to end with it."""
@@ -42,5 +42,11 @@ def _end_without(code: int) -> NoReturn:
     for process in active_children():
         left.append(process.name)
         process.kill()
-    say(f"ended without waiting for what a trainer left running: {', '.join(left) or 'unknown'}")
+    sentence = (
+        f"ended without waiting for what a trainer left running: {', '.join(left) or 'unknown'}"
+    )
+    # A thread of its own, since stderr may be in use by what was left running, and not be read.
+    telling = threading.Thread(target=say, args=(sentence,), daemon=True)
+    telling.start()
+    telling.join(STALLED_SECONDS + 1)
     os._exit(code)

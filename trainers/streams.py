@@ -116,7 +116,10 @@ def _text(raw: _Descriptor, before: TextIO | None) -> TextIO:
 
 @contextmanager
 def working() -> Iterator[None]:
-    """Nothing that is written to stdout or stderr inside the block ends it, or keeps it waiting."""
+    """Nothing that is written to stdout or stderr inside the block ends it, or keeps it waiting.
+
+    stderr stays so: who did not read while the work went on is not waited for at its end.
+    """
     before = []
     for stream in (sys.stdout, sys.stderr):
         raw = getattr(getattr(stream, "buffer", None), "raw", None)
@@ -128,7 +131,8 @@ def working() -> Iterator[None]:
     finally:
         for stream, raw, telling, was_working in before:
             stream.flush()
-            raw.telling, raw.working = telling, was_working
+            raw.telling = telling
+            raw.working = was_working or stream is sys.stderr
 
 
 def tell_at_once(text: str) -> None:

@@ -32,6 +32,10 @@ foreign() { for name; do echo 'raise SystemExit("a foreign module")' > "$name.py
 UNREAD, CLOSE = "until [ -e closed ]; do sleep 0.05; done; exec ", "(exec <&-; echo > closed)"
 """What waits at one end of a pipe until the other end is closed, and what closes it."""
 
+WAITS, END_WAIT = ">(echo $BASHPID > pid; exec sleep 60)", "code=$?; kill $(<pid); exit $code"
+STALL = f"exec 3> {WAITS}; head -c 65536 /dev/zero >&3"
+"""A pipe whose reader is there and does not read; one that is also full."""
+
 LEAVES = "--set trainer=fake_trainers:leaves"
 END = "2> log & until grep -q 'ask it' log; do sleep 0.05; done"
 FILE, BACK = "mv runs away; echo > runs", "code=$?; rm runs; mv away runs; exit $code"
@@ -163,7 +167,12 @@ STREAMS = [
     Row("nobody reads", "$RUN 2>&1 | true; exit ${PIPESTATUS[0]}"),
     Row(
         "a reader that waits",
-        "$RUN 2> >(sleep 60 & echo $! > pid); code=$?; kill $(<pid); exit $code",
+        f"$RUN 2> {WAITS}; {END_WAIT}",
+    ),
+    Row("a reader that stopped", f"{STALL}; $RUN 2>&3; {END_WAIT}"),
+    Row("stopped, and a thread goes on", f"{STALL}; $RUN {LEAVES}_a_thread 2>&3; {END_WAIT}"),
+    Row(
+        "stopped, and SIGTERM", f"{STALL}; $RUN 2>&3 & training; kill $!; wait $!; {END_WAIT}", 130
     ),
     Row("answer to nobody", f"$RUN && ({UNREAD}$REPORT) | {CLOSE}; exit ${{PIPESTATUS[0]}}", 141),
     Row(
