@@ -28,7 +28,7 @@ class NewRun:
     """A run as it is planned: all that is known before it trains.
 
     `run_id` is 16 hex digits; `config` is the resolved config as nested JSON values; `scheme` is
-    its label (`results.scheme_label`), such as "1/3, 5/9, 1/9; 16/9"; `root_moduli` has the
+    its label (`sweep_plugins.schemes`), such as "1/3, 5/9, 1/9; 16/9"; `root_moduli` has the
     largest first.
     """
 

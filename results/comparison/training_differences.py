@@ -7,9 +7,9 @@ from fractions import Fraction
 from math import floor
 from typing import Any, NamedTuple
 
-from results.exact_text import exact_text
 from results.json_values import leaves
 from results.published import PublishedRow
+from sweep_plugins.schemes.exact_text import exact_text
 
 Config = Mapping[str, Any]
 

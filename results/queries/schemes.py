@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, case
 
 from results.queries.config_sql import config_text, json_type
 from results.schema.tables import runs
-from results.scheme_label import scheme_label
+from sweep_plugins.schemes.scheme_label import scheme_label
 
 
 def scheme_column(dialect: str) -> ColumnElement[str]:

@@ -18,7 +18,7 @@ from results.schema.tables import (
     sweep_evaluations,
     sweep_runs,
 )
-from results.scheme_label import label_in
+from sweep_plugins.schemes.scheme_label import label_in
 
 _COLUMNS = [runs.c[field.name] for field in fields(PendingRun) if field.name in runs.c]
 

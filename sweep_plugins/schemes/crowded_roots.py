@@ -18,7 +18,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from trainers.methods.polynomials import Polynomial
+from sweep_plugins.schemes.polynomials import Polynomial
 
 Point = tuple[int, int]
 """The real and the imaginary part of a whole complex number."""

@@ -12,8 +12,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from trainers.methods.crowded_roots import crowded_roots
-from trainers.methods.polynomials import Polynomial, square_free_factors, without_root
+from sweep_plugins.schemes.crowded_roots import crowded_roots
+from sweep_plugins.schemes.polynomials import Polynomial, square_free_factors, without_root
 
 ROOT_ACCURACY = 1e-12
 """How far a root may be from what is returned, in relation to its modulus where that exceeds 1."""

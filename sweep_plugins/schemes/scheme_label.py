@@ -8,7 +8,7 @@ from fractions import Fraction
 from hashlib import sha256
 from typing import Any
 
-from results.exact_text import exact_text
+from sweep_plugins.schemes.exact_text import exact_text
 
 _LONGEST_FRACTION = 50
 _FIXED = {"alpha", "beta"}
@@ -28,7 +28,7 @@ def scheme_label(scheme: Mapping[str, Any]) -> str:
         if scheme.keys() == _LEARNED and scheme["learned"] == "coefficients":
             return f"learned from {_coefficients(scheme)}"
         if scheme.keys() == _DRAWN and scheme["learned"] in ("k", "lambda"):
-            low, high = map(_number, scheme["start"])
+            low, high = map(coefficient_text, scheme["start"])
             return f"{scheme['learned']}_n from {low if low == high else f'U[{low}, {high}]'}"
     except (TypeError, ValueError, ArithmeticError):
         pass
@@ -43,13 +43,15 @@ def label_in(config: Mapping[str, Any], otherwise: str) -> str:
 
 def _coefficients(scheme: Mapping[str, Any]) -> str:
     """The alphas, newest state first, then beta."""
-    return f"{', '.join(map(_number, scheme['alpha']))}; {_number(scheme['beta'])}"
+    alphas = ", ".join(map(coefficient_text, scheme["alpha"]))
+    return f"{alphas}; {coefficient_text(scheme['beta'])}"
 
 
-def _number(value: Any) -> str:
-    """A coefficient: a number, or the text of a fraction that no float stands for.
+def coefficient_text(value: Any) -> str:
+    """A number, or the text of a fraction that no float stands for, as a config keeps it.
 
     Of a fraction with hundreds of digits its size, and by which text it is known from others.
+    Raises TypeError for anything else.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise TypeError(f"{value!r} is no coefficient")

@@ -63,7 +63,7 @@ def _cell(row: dict[str, Any], column: str) -> Any:
 
 
 def _said(value: Any) -> str:
-    from results.exact_text import exact_text
+    from sweep_plugins.schemes.exact_text import exact_text
 
     if isinstance(value, dict):
         return ", ".join(f"{path.split('.')[-1]} {_said(at)}" for path, at in value.items())

@@ -8,7 +8,7 @@ from typing import Any
 
 from results.records import NewEvaluation, NewRun
 from results.run_columns import OF_SCHEME, RUN_KEYS
-from results.scheme_label import scheme_label
+from sweep_plugins.schemes.scheme_label import scheme_label
 from sweeper.planning.cost import CostModel
 from sweeper.planning.varied_settings import varying_settings
 from sweeper.spec.garbage_collection import without_cycle_collection

@@ -22,11 +22,11 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from sweep_plugins.schemes.exact_numbers import exact
 from sweep_plugins.url_secrets import HOLDS_SECRET, quotes_secret
 from sweeper.errors import Place, RequestError, SpecError
 from sweeper.spec.shipped import shipped_hint, shipped_spec
 from trainers.errors import ConfigError
-from trainers.methods.fractions import exact
 
 LARGEST_FILE = 250_000
 """Bytes."""

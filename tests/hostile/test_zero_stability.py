@@ -18,9 +18,9 @@ import sympy
 from scipy.optimize import linear_sum_assignment
 
 from known_roots import Pair, Root, expand, is_stable
+from sweep_plugins.schemes.roots import ROOT_ACCURACY
 from sweeper.spec.spec import spec_from_text
 from trainers.methods.multistep import LinearMultistepScheme
-from trainers.methods.roots import ROOT_ACCURACY
 
 pytestmark = pytest.mark.hostile
 

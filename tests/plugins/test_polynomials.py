@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from known_roots import Pair, expand, is_stable, multiply
-from trainers.methods import polynomials
-from trainers.methods.polynomials import (
+from sweep_plugins.schemes import polynomials
+from sweep_plugins.schemes.polynomials import (
     satisfies_root_condition,
     square_free_factors,
     with_whole_coefficients,

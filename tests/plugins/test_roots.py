@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from known_roots import Pair, Root, expand
-from trainers.methods.polynomials import with_whole_coefficients
-from trainers.methods.roots import ROOT_ACCURACY, root_multiplicities
+from sweep_plugins.schemes.polynomials import with_whole_coefficients
+from sweep_plugins.schemes.roots import ROOT_ACCURACY, root_multiplicities
 
 
 def found_of(*coefficients: int | Fraction) -> tuple[tuple[complex, int], ...]:

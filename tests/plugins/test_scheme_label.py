@@ -6,8 +6,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from results.exact_text import exact_text
-from results.scheme_label import scheme_label
+from sweep_plugins.schemes.exact_text import exact_text
+from sweep_plugins.schemes.scheme_label import scheme_label
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from sweep_plugins import Registry
+from sweep_plugins.schemes.exact_numbers import exact, to_float
 from trainers.config.canonical import canonical, identity
 from trainers.errors import ConfigError
 from trainers.methods.booleans import Boolean
-from trainers.methods.fractions import Number, Whole, exact, to_float
+from trainers.methods.fractions import Number, Whole
 
 
 def _without_negative_zero(value: float) -> float:

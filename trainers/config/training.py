@@ -8,9 +8,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from sweep_plugins.schemes.exact_numbers import exact
 from trainers.errors import ConfigError
 from trainers.methods.booleans import Boolean
-from trainers.methods.fractions import Number, Whole, exact
+from trainers.methods.fractions import Number, Whole
 
 LARGEST_RATE = 3.4e38
 """Of learning, and of weight decay: torch multiplies no float32 tensor by a larger number."""

@@ -18,13 +18,14 @@ from functools import cached_property, lru_cache
 from itertools import combinations
 from typing import Any
 
-from trainers.methods.fractions import exact, format_number
-from trainers.methods.polynomials import (
+from sweep_plugins.schemes.exact_numbers import exact, stored
+from sweep_plugins.schemes.polynomials import (
     Polynomial,
     satisfies_root_condition,
     with_whole_coefficients,
 )
-from trainers.methods.roots import root_multiplicities
+from sweep_plugins.schemes.roots import root_multiplicities
+from sweep_plugins.schemes.scheme_label import scheme_label
 
 Coefficient = Fraction | float | int | str
 
@@ -138,7 +139,7 @@ class LinearMultistepScheme:
 
     def __str__(self) -> str:
         """Such as "1/3, 5/9, 1/9; 16/9": the alphas, then beta."""
-        return f"{', '.join(map(format_number, self.alpha))}; {format_number(self.beta)}"
+        return scheme_label({"alpha": list(map(stored, self.alpha)), "beta": stored(self.beta)})
 
 
 def preresnet(alpha: Coefficient = 1) -> LinearMultistepScheme:

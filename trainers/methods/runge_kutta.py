@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from trainers.methods.fractions import exact, format_number
+from sweep_plugins.schemes.exact_numbers import exact, stored
+from sweep_plugins.schemes.scheme_label import coefficient_text
 from trainers.methods.multistep import Coefficient
 
 
@@ -48,8 +49,9 @@ class Tableau:
                 raise ValueError(f"row {i + 1} of a has {len(row)} entries, not {self.stages}")
             for j in range(i, self.stages):
                 if row[j] != 0:
+                    found = coefficient_text(stored(row[j]))
                     raise ValueError(
-                        f"row {i + 1} of a has {format_number(row[j])} in column {j + 1}: an "
+                        f"row {i + 1} of a has {found} in column {j + 1}: an "
                         "explicit method has zeros on and above the diagonal"
                     )
         for j in range(self.stages):

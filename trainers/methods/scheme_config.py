@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from sweep_plugins.schemes.exact_numbers import exact, stored, to_float
+from sweep_plugins.schemes.scheme_label import scheme_label
 from trainers.errors import ConfigError
 from trainers.methods import multistep
 from trainers.methods.booleans import boolean
-from trainers.methods.fractions import ExactNumber, Number, exact, format_number, stored, to_float
+from trainers.methods.fractions import ExactNumber, Number
 from trainers.methods.multistep import LinearMultistepScheme
 
 Learned = Literal["k", "lambda", "coefficients"]
@@ -124,16 +126,7 @@ class SchemeConfig(BaseModel):
 
     def __str__(self) -> str:
         """Such as "1/3, 5/9, 1/9; 16/9" or "lambda_n from 1"."""
-        if self.start is not None:
-            low, high = self.start
-            values = format_number(low)
-            if high != low:
-                values = f"U[{values}, {format_number(high)}]"
-            return f"{self.learned}_n from {values}"
-        assert self.alpha is not None
-        assert self.beta is not None
-        label = str(multistep.scheme_of(self.alpha, self.beta))
-        return f"learned from {label}" if self.learned else label
+        return scheme_label(self.model_dump(exclude_none=True))
 
 
 def _one_parameter_family(parameter: str, value: Any, trainable: bool) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from itertools import chain
 from typing import Any
 
 from results.analysis.sort_keys import sort_key
-from results.exact_text import exact_text
 from results.figures.drawing.text import differing, distinct, drawable, shorten, start_of, width
 from results.figures.replicates import ReplicateGroup
 from results.metrics import Metric, decimal
+from sweep_plugins.schemes.exact_text import exact_text
 
 _LONGEST_MODULI = 4
 _LEAST_PREFIX = 20.0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
@@ -18,10 +19,11 @@ from results.figures.drawing.page import open_page, small_multiples, title_heigh
 from results.figures.drawing.style import COLUMN, GREY, PALE, SMALL, WIDE, look_of
 from results.figures.replicates import ReplicateGroup
 from results.schema.bounds import LONGEST_SCHEME
+from sweep_plugins.schemes.exact_numbers import exact
+from sweep_plugins.schemes.polynomials import with_whole_coefficients
+from sweep_plugins.schemes.roots import root_multiplicities
 
 _MOST_PANELS = 36
-#: Computed roots nearer than this are one repeated root: rounding parts a double root by 1e-8.
-_SAME = 1e-5
 _AROUND = 1.35
 
 
@@ -36,34 +38,39 @@ class Data:
 
 def collect(selection: Selection) -> Data:
     """Raises Undrawable."""
-    by_alpha: dict[tuple[object, ...], ReplicateGroup] = {}
+    by_alpha: dict[tuple[Fraction, ...], ReplicateGroup] = {}
     without = set()
     for group in selection.groups:
         if group.alpha is None:
             without.add((group.model, group.scheme))
         else:
             check_fits(len(group.alpha), LONGEST_SCHEME, "coefficients of a scheme")
-            # Exactly one of two may be stable that are equal as floats.
-            by_alpha.setdefault((group.zero_stable, *group.alpha), group)
+            by_alpha.setdefault(_exact_alpha(group), group)
     if not by_alpha:
         raise Undrawable("no done run has a fixed scheme; the roots of learned ones change")
     return Data(list(by_alpha.values()), len(without))
 
 
-def characteristic_roots(alpha: list[float]) -> list[tuple[complex, int]]:
+def _exact_alpha(group: ReplicateGroup) -> tuple[Fraction, ...]:
+    """The coefficients as the config has them, of which the columns have the nearest floats."""
+    columns = group.alpha or []
+    config = group.runs[0].get("config") or {}
+    try:
+        written = tuple(map(exact, config["scheme"]["alpha"]))
+        if list(map(float, written)) == columns:
+            return written
+    except (KeyError, TypeError, ValueError, OverflowError):
+        pass  # a config of another program
+    return tuple(map(exact, columns))
+
+
+@lru_cache(maxsize=1024)
+def characteristic_roots(alpha: tuple[Fraction, ...]) -> tuple[tuple[complex, int], ...]:
     """The roots of x^d - alpha_0 x^{d-1} - ... - alpha_{d-1} and how often each occurs.
 
     ZeroSNet, Condition 1.
     """
-    found: list[tuple[complex, int]] = []
-    for root in np.roots([1.0, *(-a for a in alpha)]):
-        for index, (known, count) in enumerate(found):
-            if abs(known - root) <= _SAME * max(1.0, abs(root)):
-                found[index] = ((known * count + complex(root)) / (count + 1), count + 1)
-                break
-        else:
-            found.append((complex(root), 1))
-    return found
+    return root_multiplicities(with_whole_coefficients((Fraction(1), *(-a for a in alpha))))
 
 
 def plot(data: Data) -> Figure:
@@ -101,8 +108,7 @@ def plot(data: Data) -> Figure:
 
 def _draw_roots(axes: Axes, group: ReplicateGroup) -> None:
     look = look_of(group.zero_stable)
-    assert group.alpha is not None
-    roots = characteristic_roots(group.alpha)
+    roots = characteristic_roots(_exact_alpha(group))
     axes.plot(
         [root.real for root, _ in roots],
         [root.imag for root, _ in roots],
@@ -127,7 +133,7 @@ def _frame(axes: Axes, groups: list[ReplicateGroup]) -> None:
     axes.add_patch(Circle((0, 0), 1.0, fill=False, edgecolor=GREY, linewidth=0.6, zorder=1))
     axes.axhline(0, color=PALE, linewidth=0.4, zorder=0)
     axes.axvline(0, color=PALE, linewidth=0.4, zorder=0)
-    moduli = [abs(r) for group in groups for r, _ in characteristic_roots(group.alpha or [])]
+    moduli = [abs(r) for group in groups for r, _ in characteristic_roots(_exact_alpha(group))]
     extent = max(_AROUND, 1.15 * max(moduli))
     axes.set_aspect("equal")
     axes.set_xlim(-extent, extent)

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from known_roots import expand
-from trainers.methods.fractions import exact
+from sweep_plugins.schemes.exact_numbers import exact
 from trainers.methods.multistep import (
     LinearMultistepScheme,
     lm_resnet,

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from sweep_plugins.schemes.scheme_label import scheme_label
+from trainers.config.canonical import json_value
 from trainers.methods.multistep import zerosnet
 from trainers.methods.scheme_config import SchemeConfig
 
@@ -195,3 +197,24 @@ def test_a_scheme_config_is_frozen() -> None:
     config = scheme({"lambda": 1})
     with pytest.raises(ValidationError, match="frozen"):
         config.beta = 2.0
+
+
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [
+        ({"alpha": ["1/1001", 0.15625], "beta": "33333334/100000001"}, None),
+        ({"lambda": 10}, "0.825, -0.1, 0.275; 1.45"),
+        ({"k": [-0.1, 0], "trainable": True}, "k_n from U[-0.1, 0]"),
+        ({"lambda": 1, "trainable": True}, "lambda_n from 1"),
+        ({"alpha": [1], "beta": 1, "trainable": True}, "learned from 1; 1"),
+    ],
+)
+def test_a_scheme_is_called_what_the_database_calls_it(
+    written: dict[str, Any], label: str | None
+) -> None:
+    config = scheme(written)
+    assert str(config) == scheme_label(json_value(config))
+    if label is not None:
+        assert str(config) == label
+    if config.fixed is not None:
+        assert str(config.fixed) == str(config)

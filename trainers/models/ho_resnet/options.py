@@ -9,7 +9,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sweep_plugins import UnknownNameError
-from trainers.methods.fractions import Number, Whole, to_float
+from sweep_plugins.schemes.exact_numbers import to_float
+from trainers.methods.fractions import Number, Whole
 from trainers.methods.runge_kutta import NAMED, Tableau
 from trainers.models.architecture import Architecture, ModelOptions
 from trainers.models.depths import count_of

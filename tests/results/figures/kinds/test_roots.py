@@ -1,13 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from matplotlib.patches import Circle
 
 from results.errors import FigureDataError
 from results.figures import draw, possible
-from results.figures.kinds.roots import characteristic_roots
 from trainers.methods import multistep
 
 UNSTABLE = {"alpha": (-3, 5, -1), "beta": 4}
@@ -62,14 +59,32 @@ def test_repeated_roots_are_one_mark_with_their_multiplicity(networks, shown):
     assert "2×" in [text.get_text() for text in shown(figure)]
 
 
-@given(st.lists(st.fractions(-4, 4, max_denominator=12), min_size=1, max_size=5))
-def test_drawn_roots_match_the_exact_ones(alpha):
-    found = characteristic_roots([float(a) for a in alpha])
-    assert sum(count for _, count in found) == len(alpha)
-    exact = multistep.LinearMultistepScheme.of(tuple(alpha), 1).roots
-    for root in exact:
-        # Rounding parts a root of multiplicity m by about 1e-16 ** (1 / m).
-        assert min(abs(root - one) for one, _ in found) < 2e-3 * max(1, abs(root))
+@pytest.mark.parametrize(
+    ("alpha", "repeated"),
+    [
+        # (x - 1)(x - 0.999999): simple, however near
+        (("1.999999", "-0.999999"), []),
+        # (x - 1/2)^5, which floats part by 1e-3
+        (("5/2", "-5/2", "5/4", "-5/16", "1/32"), ["5×"]),
+        # (x - 1)^2 (x - 1123456789/9876543210), which no float stands for
+        (("20876543209/9876543210", "-12123456788/9876543210", "1123456789/9876543210"), ["2×"]),
+    ],
+)
+def test_a_root_is_marked_as_repeated_if_it_is(networks, shown, alpha, repeated):
+    rows = networks.runs(90, alpha=alpha, beta=1)
+    rows[0]["config"]["scheme"]["alpha"] = list(alpha)
+    figure = draw("roots", rows)
+    assert [t.get_text() for t in shown(figure) if "×" in t.get_text()] == repeated
+    moduli = multistep.LinearMultistepScheme.of(alpha, 1).root_moduli
+    assert sorted(map(abs, drawn(figure.axes[0]))) == sorted(set(moduli))
+
+
+def test_a_config_that_is_not_of_the_columns_is_not_drawn(networks):
+    (row,) = networks.runs(90, **UNSTABLE)
+    expected = drawn(draw("roots", [row]).axes[0])
+    for strange in ("x", [None, 1, 2], [1, 2, 3], 7, ["1" * 3000], {}):
+        row["config"]["scheme"]["alpha"] = strange
+        assert drawn(draw("roots", [row]).axes[0]) == expected
 
 
 def test_more_schemes_than_panels_share_one_panel_in_two_colors(networks, said):
