@@ -45,6 +45,12 @@ def resume(
             f" RUN', then: sweep resume {stored.name} --imported"
         )
     read_counts(laboratory.networks)
-    spec = spec_from_text(stored.text, stored.source, stored.overrides)
+    try:
+        spec = spec_from_text(stored.text, stored.source, stored.overrides, stored=True)
+    except RequestError as error:
+        raise RequestError(
+            f"{error}; so {stored.name} was stored by another version of sweep or of a plug-in:"
+            " correct its spec and name the file, sweep run FILE, which keeps what is done"
+        ) from error
     where = execution.Execution(executor, ray_address, slots, ray_dashboard, grace)
     execution.run_spec(spec, laboratory, where)

@@ -71,7 +71,7 @@ class RunStorage:
             if not all(isinstance(text, str) for text in texts):
                 raise _no_spec(folder, name)
             text, source, *overrides = texts
-            found.append(spec_from_text(text, source, overrides))
+            found.append(spec_from_text(text, source, overrides, stored=True))
         return found
 
     @contextmanager

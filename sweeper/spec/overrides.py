@@ -14,11 +14,15 @@ _ALWAYS_ONE_VALUE = ("depth", "seed")
 _LONGEST_SHOWN = 100
 
 
-def apply_override(source: SpecSource, override: str) -> None:
+def apply_override(source: SpecSource, override: str, *, stored: bool = False) -> None:
     """Set one value in the spec's data, in place.
 
     A path that the spec varies as an axis is fixed to the value, or, for a list, varied over it.
     `grid.PATH=[...]` makes or replaces an axis, and `zip.PATH=[...]` one of a group.
+
+    Args:
+        stored: whether it was taken before, with the sweep that it is stored with. Older versions
+            took one without a value, as null.
 
     Raises:
         RequestError: not of the form path=value, or without a value.
@@ -35,7 +39,7 @@ def apply_override(source: SpecSource, override: str) -> None:
     if dotted.count(".") > DEEPEST_PATH:
         raise RequestError(f"{option}: no key of a spec is nested so deep")
     value = parse_value(text, option)
-    if value is None and text.strip().lower() not in ("null", "~"):
+    if value is None and not stored and text.strip().lower() not in ("null", "~"):
         raise RequestError(
             f"{option} sets no value; is it a variable that is not set? {dotted}=null removes a key"
         )

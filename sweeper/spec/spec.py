@@ -113,9 +113,15 @@ def load_spec(path: Path, overrides: Sequence[str] = ()) -> Spec:
     return _spec(read_spec_file(path), tuple(overrides))
 
 
-def spec_from_text(text: str, source: str, overrides: Sequence[str] = ()) -> Spec:
-    """The same from a text, as the database keeps it. Raises SpecError."""
-    return _spec(parse_spec(text, source), tuple(overrides))
+def spec_from_text(
+    text: str, source: str, overrides: Sequence[str] = (), *, stored: bool = False
+) -> Spec:
+    """The same from a text, as the database keeps it. Raises SpecError.
+
+    Args:
+        stored: see `apply_override`.
+    """
+    return _spec(parse_spec(text, source), tuple(overrides), stored=stored)
 
 
 class _Layout(BaseModel):
@@ -140,9 +146,9 @@ _ANYTHING: dict[str, Any] = dict.fromkeys(CONFIG_KEYS, (Any, None))
 _WHOLE_LAYOUT = create_model("_WholeLayout", __base__=_Layout, **_ANYTHING)
 
 
-def _spec(source: SpecSource, overrides: tuple[str, ...]) -> Spec:
+def _spec(source: SpecSource, overrides: tuple[str, ...], *, stored: bool = False) -> Spec:
     for override in overrides:
-        apply_override(source, override)
+        apply_override(source, override, stored=stored)
     with source.placing_errors(), without_cycle_collection():
         return _expanded(source, overrides)
 

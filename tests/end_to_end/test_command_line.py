@@ -213,6 +213,17 @@ def test_set_overrides_the_spec_and_resume_remembers_it(tmp_path: Path) -> None:
     assert "2 of 2 runs done" in done.stderr
     again = sweep("resume", *where)
     assert "2 of 2 runs done already; nothing to train" in again.stderr
+    # As other versions stored what this one refuses.
+    for stored, code, said in (
+        ('["seed=[7]", "depth=20", "description="]', 0, "2 of 2 runs done already"),
+        ('["seed=[7]", "depths=20"]', 2, "another version of sweep or of a plug-in: correct its"),
+    ):
+        path = tmp_path / "home" / "sweep.db"
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute("UPDATE sweep_specs SET overrides = ?", (stored,))
+        again = sweep("resume", *where)
+        assert again.exit_code == code
+        assert said in again.stderr
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,15 @@ def test_an_override_by_a_variable_that_is_not_set_drops_nothing(form):
     assert message.endswith(f"{path}=null removes a key")
 
 
+def test_an_override_without_a_value_that_an_older_version_stored_is_null():
+    for override in ("seed=", "grid= "):
+        (null, empty) = (
+            spec_from_text(SPEC, "s.yaml", [said], stored=True)
+            for said in (f"{override.strip()}null", override)
+        )
+        assert empty.configs == null.configs
+
+
 def test_the_last_override_of_a_path_wins_and_all_are_recorded():
     spec = spec_from_text(SPEC, "s.yaml", ("training.epochs=7", "training.epochs = 8"))
     assert {c.training.epochs for c in spec.configs} == {8}
