@@ -6,13 +6,14 @@ Each function works inside a view of the caller, `results.queries.queries.Querie
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Subquery, and_, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Subquery, and_, func, null, select
 
 from results.database.dialects import ROWS_AT_ONCE, rows_as_dicts
+from results.garbage_collection import without_cycle_collection
 from results.queries.columns import StoredColumns
 from results.queries.filters import compile_filters
 from results.queries.layer_order import layer_key, quantity_key
@@ -22,11 +23,12 @@ from results.records import RunRow
 from results.run_columns import COLUMN, NAMED_KEYS, RUN_KEYS
 from results.schema.tables import evaluations, probes, runs, sweep_specs, sweeps
 
-_STORED = [
-    runs.c[COLUMN[key].stored].label(key) for key in NAMED_KEYS if key not in ("sweep", "scheme")
-]
+_STORED: dict[str, ColumnElement[Any]] = {
+    key: runs.c[COLUMN[key].stored] for key in NAMED_KEYS if key not in ("sweep", "scheme")
+}
 
 
+@without_cycle_collection()
 def list_runs(
     connection: Connection, selection: Selection, where: Sequence[str], more_keys: Sequence[str]
 ) -> list[RunRow]:
@@ -37,10 +39,12 @@ def list_runs(
     Raises UnknownColumnError and BadFilterError.
     """
     passing = passing_runs(connection, selection, where)
-    scheme = scheme_column(connection.dialect.name).label("scheme")
-    query = select(*_STORED, scheme, *(runs.c[key] for key in more_keys)).where(*passing)
+    found_below = {"sweep": null(), "evaluations": null()}
+    columns = {"scheme": scheme_column(connection.dialect.name), **_STORED, **found_below}
+    columns |= {key: runs.c[key] for key in more_keys}
+    keys = dict.fromkeys((*RUN_KEYS, *more_keys))
+    query = select(*(columns[key].label(key) for key in keys)).where(*passing)
     stored = {row["run_id"]: row for row in rows_as_dicts(connection.execute(query))}
-    measured = _measured(connection, selection, passing if where else None)
     known = {
         evaluation.evaluation_id: {
             "name": evaluation.name,
@@ -49,7 +53,7 @@ def list_runs(
         }
         for evaluation in selection.evaluations
     }
-    keys = (*RUN_KEYS, *more_keys)
+    measured = _measured(connection, selection, passing if where else None, known)
 
     @cache
     def asked_for(sweep_ids: tuple[int, ...]) -> dict[str, None]:
@@ -66,15 +70,12 @@ def list_runs(
             ids = ids | dict.fromkeys(key for key in known if key in found)
         run["scheme"] = scheme_of(run["scheme"])
         run["sweep"] = ",".join(selection.sweeps[sweep_id] for sweep_id in sweep_ids)
-        run["evaluations"] = [
-            {**known[key], "accuracy": accuracy, "imported": imported}
-            for key in ids
-            for accuracy, imported in [found.get(key, _NOT_MEASURED)]
-        ]
-        rows.append({key: run[key] for key in keys})
+        run["evaluations"] = [found.get(key) or {**known[key], **_NOT_MEASURED} for key in ids]
+        rows.append(run)
     return rows
 
 
+@without_cycle_collection()
 def list_parts(
     connection: Connection,
     selection: Selection,
@@ -176,13 +177,16 @@ def passing_runs(
     return [*selection.holds(runs.c.run_id), *filters]
 
 
-_NOT_MEASURED: tuple[float | None, bool] = (None, False)
+_NOT_MEASURED = {"accuracy": None, "imported": False}
 
 
 def _measured(
-    connection: Connection, selection: Selection, passing: list[ColumnElement[bool]] | None
-) -> dict[str, dict[str, tuple[float | None, bool]]]:
-    """Accuracies, and whether they were imported, by run id and evaluation id.
+    connection: Connection,
+    selection: Selection,
+    passing: list[ColumnElement[bool]] | None,
+    known: Mapping[str, dict[str, Any]],
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """What was measured by evaluations of `known`, by run id and evaluation id.
 
     Of all runs of the selection if `passing` is None.
     """
@@ -196,8 +200,13 @@ def _measured(
         query = query.where(*selection.holds(evaluations.c.run_id))
     else:
         query = query.join(runs, runs.c.run_id == evaluations.c.run_id).where(*passing)
-    found: dict[str, dict[str, tuple[float | None, bool]]] = defaultdict(dict)
+    found: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     for part in connection.execute(query).partitions(ROWS_AT_ONCE):
         for run_id, evaluation_id, accuracy, import_id in part:
-            found[run_id][evaluation_id] = (accuracy, import_id is not None)
+            if evaluation_id in known:
+                found[run_id][evaluation_id] = {
+                    **known[evaluation_id],
+                    "accuracy": accuracy,
+                    "imported": import_id is not None,
+                }
     return found

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from results.garbage_collection import without_cycle_collection
 from results.records import NewEvaluation, NewRun
 from results.run_columns import OF_SCHEME, RUN_KEYS
 from sweep_plugins.schemes.scheme_label import scheme_label
 from sweeper.planning.cost import CostModel
 from sweeper.planning.varied_settings import varying_settings
-from sweeper.spec.garbage_collection import without_cycle_collection
 from sweeper.spec.spec import Spec
 from trainers.config.canonical import json_value
 from trainers.config.evaluations import EvaluationConfig

@@ -17,11 +17,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 
+from results.garbage_collection import without_cycle_collection
 from sweep_plugins import PluginError, UnknownNameError
 from sweeper.spec.axes import axes_of
 from sweeper.spec.exclusions import Exclusions
 from sweeper.spec.fault_policies import FaultPolicies
-from sweeper.spec.garbage_collection import without_cycle_collection
 from sweeper.spec.grid import Axis, Grid
 from sweeper.spec.overrides import apply_override
 from sweeper.spec.points import (

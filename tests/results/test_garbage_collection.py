@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from sweeper.spec.garbage_collection import without_cycle_collection
+from results.garbage_collection import without_cycle_collection
 
 
 def test_garbage_collection_is_off_inside_the_block_and_restored_after() -> None:
