@@ -114,8 +114,9 @@ def read_groups(
     grouped = _GroupedRuns(connection, selection, filters, keys, elsewhere)
     of_runs = [metric for metric in metrics if metric.evaluation_id is None]
     measured = [metric for metric in metrics if metric.evaluation_id is not None]
-    groups = grouped.groups(of_runs[:_METRICS_AT_ONCE])
-    others = [*of_runs[_METRICS_AT_ONCE:], *measured]
+    at_first = [*of_runs, *measured] if grouped.by_run else of_runs
+    groups = grouped.groups(at_first[:_METRICS_AT_ONCE])
+    others = [metric for metric in metrics if metric not in at_first[:_METRICS_AT_ONCE]]
     for stored, name, moments in grouped.moments(others):
         groups[stored].moments[name] = moments
     imprecise = {
@@ -177,8 +178,17 @@ class _GroupedRuns:
         self._keys = [key.sql.label(f"key_{i}") for i, key in enumerate(keys)]
         self._memberships = [key.memberships for key in keys if key.memberships is not None]
 
+    @property
+    def by_run(self) -> bool:
+        """Whether one wide row a run is the quicker way to group what was measured of them.
+
+        SQLite sorts what it groups, and computes keys for each row again. Postgres groups by hash,
+        and is slower if it has to make rows of runs first.
+        """
+        return self._connection.dialect.name == "sqlite"
+
     def groups(self, metrics: Sequence[StoredColumn]) -> dict[Keys, Group]:
-        """The groups, with the moments of these metrics, which are no evaluations."""
+        """The groups, with the moments of these metrics; of evaluations only `by_run`."""
         table = self._runs(metrics)
         done = table.c.done
         counts: list[ColumnElement[int]] = [
@@ -206,15 +216,12 @@ class _GroupedRuns:
         They are taken around rough centers, or `precisely` around the mean of each group, which
         takes the database twice as long.
         """
-        # SQLite sorts what it groups, and is quicker with one wide row a run. Postgres groups by
-        # hash, and is slower if it has to make rows of runs first.
-        by_run = self._connection.dialect.name == "sqlite"
         of_runs = [metric for metric in metrics if metric.evaluation_id is None]
         measured = [metric for metric in metrics if metric.evaluation_id is not None]
         for part in _parts(of_runs):
             yield from self._moments_by_run(self._runs(part), part, precisely)
         for part in _parts(measured):
-            if by_run:
+            if self.by_run:
                 yield from self._moments_by_run(self._accuracies(part), part, precisely)
             else:
                 yield from self._moments_by_measurement(part, precisely)
@@ -253,11 +260,19 @@ class _GroupedRuns:
     def _runs(self, metrics: Sequence[StoredColumn]) -> CTE:
         """One row a run: keys, what `Group` counts, and number_0, ... of done runs."""
         done = runs.c.state == "done"
-        numbers = [case((done, m.number)) for m in metrics if m.number is not None]
+        table: FromClause = runs
+        accuracies: dict[str, ColumnElement[Any]] = {}
+        if measured := [metric for metric in metrics if metric.evaluation_id is not None]:
+            by_run = self._by_run(measured)
+            table = runs.outerjoin(by_run, by_run.c.run_id == runs.c.run_id)
+            names = (metric.name for metric in measured)
+            accuracies = dict(zip(names, _numbers_in(by_run, measured), strict=True))
+        known = (accuracies.get(metric.name, metric.number) for metric in metrics)
+        numbers = [case((done, number)) for number in known if number is not None]
         elsewhere = self._measured_elsewhere.label("measured_elsewhere")
         facts = (done.label("done"), runs.c.diverged, runs.c.imported, elsewhere)
         query = select(*self._keys, *facts, *_numbered(numbers))
-        query = query.select_from(self._joined(runs))
+        query = query.select_from(self._joined(table))
         # Otherwise SQLite takes an index that has the order of the groups, and fetches the runs
         # one by one in that order.
         return _materialized(
@@ -266,23 +281,27 @@ class _GroupedRuns:
 
     def _accuracies(self, metrics: Sequence[StoredColumn]) -> CTE:
         """One row a done run with measurements: keys, number_0, number_1, ..."""
+        by_run = self._by_run(metrics)
+        return (
+            select(*self._keys, *_numbers_in(by_run, metrics))
+            .select_from(self._joined(by_run.join(runs, runs.c.run_id == by_run.c.run_id)))
+            .where(runs.c.state == "done", *self._filters)
+            .cte("grouped")
+        )
+
+    def _by_run(self, metrics: Sequence[StoredColumn]) -> CTE:
+        """One row a run with measurements: run_id, number_0, number_1, ..."""
         accuracies = (
             func.max(evaluations.c.accuracy).filter(
                 evaluations.c.evaluation_id == metric.evaluation_id
             )
             for metric in metrics
         )
-        by_run = (
+        return (
             select(evaluations.c.run_id, *_numbered(accuracies))
             .where(*self._selection.holds(evaluations.c.run_id))
             .group_by(evaluations.c.run_id)
             .cte("by_run")
-        )
-        return (
-            select(*self._keys, *_numbers_in(by_run, metrics))
-            .select_from(self._joined(by_run.join(runs, runs.c.run_id == by_run.c.run_id)))
-            .where(runs.c.state == "done", *self._filters)
-            .cte("grouped")
         )
 
     def _measurements(self, evaluation_ids: Sequence[str | None]) -> CTE:
