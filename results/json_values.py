@@ -41,8 +41,11 @@ def finite(value: Any) -> Any:
 
 def to_json(value: Any) -> str:
     """JSON text of `value`; numbers that are not finite become null, and text is `storable`."""
-    known = finite(value)
-    text = _dumps(known)
+    try:
+        known, text = value, _dumps(value)
+    except ValueError:
+        known = finite(value)
+        text = _dumps(known)
     if text == storable(text) and "\\u0000" not in text:
         return text
     return _dumps(_storable_inside(known))
@@ -69,7 +72,7 @@ def _storable_inside(value: Any) -> Any:
         return storable(value)
     if isinstance(value, dict):
         return {_storable_inside(key): _storable_inside(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_storable_inside(item) for item in value]
     return value
 

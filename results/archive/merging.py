@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
@@ -18,6 +18,7 @@ from results.archive.merged import Conflict, ConflictKind, Counts, Difference, M
 from results.archive.merging_sweeps import NAMED_AT_ONCE
 from results.archive.reading import Archive
 from results.database.dialects import insert_rows, is_one_of, rows_as_dicts
+from results.garbage_collection import without_cycle_collection
 from results.json_values import storable
 from results.records import Row
 from results.schema.tables import (
@@ -34,6 +35,7 @@ _BROUGHT = [table for table in ARCHIVED if table is not imports]
 """What is taken of an archive. Where its own rows came from is not: here they all come from it."""
 
 
+@without_cycle_collection()
 def merge(
     connection: Connection, archive: Archive, names: Mapping[str, str] | None = None
 ) -> Merged:
@@ -234,12 +236,14 @@ class _Merging:
         inserted = {*self._epochs["inserted"], *(bare & self._imported_before)}
         already_here = set(known) - bare
         tally = self.counts[table.name]
-        for rows in self._archive.batches(table):
-            new = [row for row in rows if row["run_id"] in inserted]
-            stay = sum(row["run_id"] in already_here for row in rows)
+        names, parts = self._archive.tuples(table)
+        run_id = names.index("run_id")
+        for rows in parts:
+            new = [row for row in rows if row[run_id] in inserted]
+            stay = sum(row[run_id] in already_here for row in rows) if already_here else 0
             tally["already_here"] += stay
             tally["left_out"] += len(rows) - len(new) - stay
-            self._insert(table, new)
+            self._insert_tuples(table, names, new)
 
     def _without_rows(self, table: Table, run_ids: list[str]) -> set[str]:
         """The runs that have no row of the table here: their result was stored before it was."""
@@ -272,8 +276,13 @@ class _Merging:
         if rows:
             rows = [row | self._marks.get(table, {}) for row in rows]
             names = list(rows[0])
-            values = [tuple(row[name] for name in names) for row in rows]
-            insert_rows(self._connection, table, names, values)
+            self._insert_tuples(table, names, list(map(itemgetter(*names), rows)))
+
+    def _insert_tuples(
+        self, table: Table, names: Sequence[str], rows: list[tuple[Any, ...]]
+    ) -> None:
+        if rows:
+            insert_rows(self._connection, table, names, rows)
             self.counts[table.name]["inserted"] += len(rows)
 
     def _update(self, table: Table, rows: list[Row]) -> None:

@@ -13,7 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Select, Table, select
 from sqlalchemy.exc import DBAPIError
 
 from results.archive import plain_file
@@ -25,6 +25,7 @@ from results.database.dialects import rows_as_dicts
 from results.database.integrity import corruptions, other_columns
 from results.database.url import sqlite_url
 from results.errors import ArchiveError, BadArchiveError, DatabaseError
+from results.garbage_collection import without_cycle_collection
 from results.records import Row
 from results.schema import revisions
 from results.schema.archive_note import ArchiveNote, archive_note, content_sha256, is_archive
@@ -89,6 +90,7 @@ class Archive:
             raise self.bad(f"it was written at {note.created_at:g} s, which is no time")
         return note
 
+    @without_cycle_collection()
     def check(self) -> None:
         """Raises BadArchiveError unless every row can be believed."""
         bounded = partial(corruptions, bounded=True)
@@ -123,16 +125,26 @@ class Archive:
         self, table: Table, where: Any = None, order: Any = None, *, at_once: int | None = None
     ) -> Iterator[list[Row]]:
         """The rows of a table, some thousand at once, in the order of its key or in `order`."""
+        names, parts = self.tuples(table, where, order, at_once=at_once)
+        for part in parts:
+            yield [dict(zip(names, row, strict=True)) for row in part]
+
+    def tuples(
+        self, table: Table, where: Any = None, order: Any = None, *, at_once: int | None = None
+    ) -> tuple[list[str], Iterator[list[tuple[Any, ...]]]]:
+        """The names of the columns, and the same rows as tuples."""
         columns = [column for column in table.columns if column not in _LOCAL]
         query = select(*columns).order_by(*([order] if order is not None else table.primary_key))
         if where is not None:
             query = query.where(where)
-        size = at_once or rows_at_once(table)
+        names = [column.name for column in columns]
+        return names, self._parts(query, at_once or rows_at_once(table))
+
+    def _parts(self, query: Select[Any], size: int) -> Iterator[list[tuple[Any, ...]]]:
         try:
             result = self._connection.execute(query, execution_options={"yield_per": size})
-            names = tuple(result.keys())
             for part in result.partitions():
-                yield [dict(zip(names, row, strict=True)) for row in part]
+                yield list(map(tuple, part))
         except DBAPIError as error:
             raise self.bad(str(error.orig)) from error
 

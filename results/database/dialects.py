@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
-    Boolean,
     ColumnElement,
     Connection,
     Table,
@@ -21,6 +20,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from results.json_values import to_json
 
 ROWS_AT_ONCE = 10_000
 """How many rows of an answer are fetched together."""
@@ -61,12 +62,22 @@ def insert_rows(
 
     There is at least one, and the transaction has begun.
     """
-    converted = any(isinstance(column.type, JSON | Boolean) for column in table.columns)
-    if converted or connection.dialect.name != "sqlite":
+    if connection.dialect.name != "sqlite":
         connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
-    else:
-        # SQLite takes every other value as it is; SQLAlchemy and `escape_text` would look at each.
-        columns = ", ".join(f'"{name}"' for name in names)
-        places = ", ".join("?" for name in names)
-        statement = f"INSERT INTO {table.name} ({columns}) VALUES ({places})"
-        connection.connection.cursor().executemany(statement, rows)
+        return
+    # SQLite takes every value but JSON as it is; SQLAlchemy and `escape_text` would look at each.
+    of_json = [i for i, name in enumerate(names) if isinstance(table.c[name].type, JSON)]
+    columns = ", ".join(f'"{name}"' for name in names)
+    places = ", ".join("?" for name in names)
+    statement = f"INSERT INTO {table.name} ({columns}) VALUES ({places})"
+    values = [_with_text(row, of_json) for row in rows] if of_json else rows
+    connection.connection.cursor().executemany(statement, values)
+
+
+def _with_text(row: Sequence[Any], of_json: Sequence[int]) -> list[Any]:
+    """The row with text in place of what is JSON."""
+    values = list(row)
+    for place in of_json:
+        if values[place] is not None:
+            values[place] = to_json(values[place])
+    return values

@@ -7,6 +7,7 @@ and squared, shown, drawn and made a date of, by every kind of database and by P
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Float, case
@@ -91,6 +92,21 @@ def bounded(column: Column[Any]) -> ColumnElement[Any]:
     """
     low, high = RANGES[column]
     return case((column.between(low, high), column))
+
+
+def is_plain(text: str) -> bool:
+    """Whether JSON of this text is so short that `problem_inside` has nothing to say of it.
+
+    A number beyond 1e75 takes that many digits, or an exponent of two.
+    """
+    return (
+        len(text) < MOST_IN_JSON // 2
+        and text.count("[") + text.count("{") <= DEEPEST
+        and not _MAY_BE_LARGE.search(text)
+    )
+
+
+_MAY_BE_LARGE = re.compile(r"[0-9]{60}|[eE]\+?[0-9]{2}")
 
 
 def problem_inside(value: Any) -> str | None:

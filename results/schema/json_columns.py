@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Column
 
 from results.run_columns import OF_SCHEME, RUN_COLUMNS, Kind
-from results.schema.bounds import LONGEST_SCHEME, problem_inside
+from results.schema.bounds import LONGEST_SCHEME, is_plain, problem_inside
 from results.schema.tables import attempts, blocks, evaluation_configs, runs, sweep_specs
 
 _OBJECT: TypeAdapter[Any] = TypeAdapter(dict[str, Any])
@@ -53,7 +53,8 @@ def json_problem(column: Column[Any], text: str | bytes, *, bounded: bool = Fals
                 _COEFFICIENTS.validate_python(value, strict=True)
             if column in _OF_SCHEMES and len(value) > LONGEST_SCHEME:
                 return f"it has {len(value)} numbers, and a scheme at most {LONGEST_SCHEME}"
-            if (problem := problem_inside(value)) is not None:
+            plain = isinstance(text, str) and is_plain(text)
+            if not plain and (problem := problem_inside(value)) is not None:
                 return f"it {problem}"
     except ValidationError as error:
         first = error.errors()[0]

@@ -104,8 +104,13 @@ def _at(config: Any, path: str) -> Any:
 
 def _dataset(name: Any, config: Mapping[str, Any]) -> Any:
     """What reports call the dataset of this config."""
-    label = _attempt(lambda: parse_dataset(config.get("dataset")).label)
+    label = _label_of_dataset(json.dumps(config.get("dataset")))
     return name if label is None else label
+
+
+@lru_cache(maxsize=1 << 10)
+def _label_of_dataset(dataset: str) -> str | None:
+    return _attempt(lambda: parse_dataset(json.loads(dataset)).label)
 
 
 @lru_cache(maxsize=1 << 10)

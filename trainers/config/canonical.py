@@ -43,12 +43,17 @@ def identity_of_json(config: Mapping[str, Any]) -> str:
     parts = sorted(config.items(), key=lambda item: item[0].encode("utf-16-be"))
     # Runs of a sweep have most of their parts in common.
     texts = (
-        rfc8785.dumps(key)
+        _canonical_key(key)
         + b":"
         + (_canonical_json(json.dumps(part)) if isinstance(part, dict) else rfc8785.dumps(part))
         for key, part in parts
     )
     return identity(b"{" + b",".join(texts) + b"}")
+
+
+@lru_cache(maxsize=1 << 10)
+def _canonical_key(key: str) -> bytes:
+    return rfc8785.dumps(key)
 
 
 @lru_cache(maxsize=1 << 10)
