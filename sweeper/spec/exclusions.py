@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from sweeper.spec.points import NAMED, ConfigPath, Point, check_key, resolve
@@ -26,7 +27,8 @@ class Exclusions:
             for entry in entries
         ]
         self._used = [False] * len(entries)
-        self._known: dict[tuple[int, str, int, str], bool | ConfigError] = {}
+        self._known: dict[tuple[ConfigPath, str, str], bool] = {}
+        self._unfit: dict[tuple[int, str, int, str], ConfigError] = {}
         self._fits: set[tuple[int, str]] = set()
         self._errors: dict[tuple[int, str], ConfigError] = {}
         for index, entry in enumerate(entries):
@@ -34,21 +36,62 @@ class Exclusions:
                 raise ConfigError(("exclude", index), "an empty entry would exclude every run")
             for name in entry:
                 check_key(("exclude", index, name), name, "is not a key of the config")
+        self._by_number = {path: self._index(path) for path in _WHOLE_NUMBERS}
+
+    def _index(self, path: ConfigPath) -> dict[int | None, int]:
+        """By number at `path`: the entries that may cover its points, entry i as bit i of a sum.
+
+        By None those that may whatever is there.
+        """
+        others = (1 << len(self._entries)) - 1
+        found: dict[int | None, int] = {}
+        for index, entry in enumerate(self._entries):
+            for name, at, value in entry:
+                numbers = value if isinstance(value, list) else [value]
+                if at == path and numbers and all(type(number) is int for number in numbers):
+                    others &= ~(1 << index)
+                    self._fits.add((index, name))
+                    for number in set(numbers):
+                        found[number] = found.get(number, 0) | 1 << index
+        return {number: entries | others for number, entries in found.items()} | {None: others}
+
+    def _candidates(self, config: RunConfig) -> Iterator[int]:
+        """The entries that may cover the point, in their order."""
+        left = -1
+        for path, number in zip(_WHOLE_NUMBERS, (config.seed, config.model.depth), strict=True):
+            entries = self._by_number[path]
+            left &= entries.get(number, entries[None])
+        while left:
+            lowest = left & -left
+            yield lowest.bit_length() - 1
+            left ^= lowest
 
     def cover(self, point: Point, config: RunConfig) -> bool:
         """Whether an entry of `exclude` leaves out this point, whose config is given."""
         covered = False
-        for index, entry in enumerate(self._entries):
+        surroundings: dict[str, str] = {}
+        for index in self._candidates(config):
             if all(
-                self._unchanged((index, name), path, value, point, config)
-                for name, path, value in entry
+                self._unchanged((index, name), path, value, point, config, surroundings)
+                for name, path, value in self._entries[index]
             ):
                 self._used[index] = covered = True
         return covered
 
     def _unchanged(
-        self, key: tuple[int, str], path: ConfigPath, value: Any, point: Point, config: RunConfig
+        self,
+        key: tuple[int, str],
+        path: ConfigPath,
+        value: Any,
+        point: Point,
+        config: RunConfig,
+        surroundings: dict[str, str],
     ) -> bool:
+        """Whether setting a value changes nothing.
+
+        Args:
+            surroundings: `_surroundings` of the point, by the first key of a path.
+        """
         for number, alternative in enumerate(
             [value, *value] if isinstance(value, list) else [value]
         ):
@@ -58,21 +101,24 @@ class Exclusions:
                 if alternative == (config.seed if path == ("seed",) else config.model.depth):
                     return True
                 continue
-            around = (*key, number, _surroundings(point, path))
-            if around not in self._known:
+            if path[0] not in surroundings:
+                surroundings[path[0]] = _surroundings(point, path)
+            around = surroundings[path[0]]
+            # An error names its own entry; everything else all entries of this value share.
+            known, unfit = (path, _as_text(alternative), around), (*key, number, around)
+            if known not in self._known and unfit not in self._unfit:
                 changed = point.copy()
                 try:
                     changed.set(path, alternative, ("exclude", *key))
-                    self._known[around] = resolve(changed) == config
+                    self._known[known] = resolve(changed) == config
                 except ConfigError as error:
-                    self._known[around] = error
-            same = self._known[around]
-            if isinstance(same, ConfigError):
+                    self._unfit[unfit] = error
+            if known not in self._known:
                 # Not a value for this point; maybe for another.
-                self._errors[key] = same
+                self._errors[key] = self._unfit[unfit]
                 continue
             self._fits.add(key)
-            if same:
+            if self._known[known]:
                 return True
         return False
 
@@ -89,8 +135,12 @@ class Exclusions:
                 )
 
 
-_WHOLE_NUMBERS = (("seed",), ("model", "depth"))
+_WHOLE_NUMBERS = (ConfigPath(("seed",)), ConfigPath(("model", "depth")))
 _RESOLVED_TOGETHER = ("model", "scheme")
+
+
+def _as_text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=repr)
 
 
 def _surroundings(point: Point, path: ConfigPath) -> str:

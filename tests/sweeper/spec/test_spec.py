@@ -14,6 +14,8 @@ from ruamel.yaml import YAML
 
 from results.store.store import Store
 from saved_specs import save_spec
+from sweeper.spec import exclusions
+from sweeper.spec.points import resolve
 from sweeper.spec.spec import load_spec, spec_from_text
 from trainers.methods.multistep import zerosnet
 from trainers.methods.scheme_config import SchemeConfig
@@ -244,6 +246,23 @@ def test_exclude_needs_all_values_of_an_entry_to_match():
         "grid:\n  depth: [20, 32]\n  seed: [0, 1]\nexclude:\n  - {depth: 20, seed: 1}\n"
     )
     assert [(c.model.depth, c.seed) for c in found] == [(20, 0), (32, 0), (32, 1)]
+
+
+def test_many_entries_of_exclude_are_looked_up_and_not_tried_one_by_one(monkeypatch):
+    rates, seeds, resolved = [0.1, 0.2, 0.3, 0.4], range(20), []
+    left_out = [(rate, seed) for rate in rates for seed in seeds if (seed + rates.index(rate)) % 3]
+
+    def count(point):
+        resolved.append(point)
+        return resolve(point)
+
+    monkeypatch.setattr(exclusions, "resolve", count)
+    entries = "".join(f"\n  - {{training.optimizer.lr: {r}, seed: {s}}}" for r, s in left_out)
+    axes = f"grid:\n  training.optimizer.lr: {rates}\n  seed: {list(seeds)}\n"
+    found = {(c.training.optimizer.lr, c.seed) for c in configs(f"{axes}exclude:{entries}\n")}
+    assert found == {(rate, seed) for rate in rates for seed in seeds} - set(left_out)
+    # Each rate in the place of each, once.
+    assert len(resolved) == len(rates) ** 2
 
 
 def test_exclude_lists_match_any_listed_value_or_the_list_itself():
