@@ -36,8 +36,11 @@ def root_multiplicities(p: Polynomial) -> tuple[tuple[complex, int], ...]:
 
 
 def _simple_roots(p: Polynomial) -> list[complex]:
-    # Scaled to a leading 1 before the floats, which may not hold the integers themselves.
-    found = [complex(root) for root in np.roots([float(Fraction(c, p[0])) for c in p])]
+    try:
+        # Scaled to a leading 1 before the floats, which may not hold the integers themselves.
+        found = [complex(root) for root in np.roots([float(Fraction(c, p[0])) for c in p])]
+    except OverflowError:
+        found = []
     return found if _are_roots(p, found) else crowded_roots(p, found, ROOT_ACCURACY)
 
 

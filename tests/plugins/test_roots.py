@@ -115,6 +115,10 @@ def test_coefficients_of_any_magnitude_have_roots() -> None:
     moduli = sorted(abs(z) for z, _ in found_of(1, *[Fraction(10**300)] * 32))
     assert moduli[-1] == pytest.approx(1e300)
     assert moduli[:-1] == pytest.approx([1] * 31)
+    beyond_floats = expand({Fraction(k * 10**12): 1 for k in range(1, 33)})[1:]
+    assert max(beyond_floats) > 1e308
+    found = sorted(abs(z) for z, _ in found_of(1, *beyond_floats))
+    assert found == pytest.approx([k * 1e12 for k in range(1, 33)], rel=1e-12)
 
 
 def test_a_double_pair_of_complex_roots_has_multiplicity_2() -> None:
