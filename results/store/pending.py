@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, or_, select
+from sqlalchemy import Connection, Select, and_, false, func, or_, select
 
 from results.database.dialects import rows_as_dicts
 from results.records import STATES, NewEvaluation, PendingRun
@@ -23,6 +23,9 @@ from sweep_plugins.schemes.scheme_label import label_in
 _COLUMNS = [runs.c[field.name] for field in fields(PendingRun) if field.name in runs.c]
 
 
+_SAME_EVALUATION = sweep_evaluations.c.evaluation_id == evaluations.c.evaluation_id
+
+
 def pending_runs(connection: Connection, sweep_id: int) -> list[PendingRun]:
     """The queued runs, and the done ones that lack evaluations of the sweep, in its order."""
     asked_for = (
@@ -37,23 +40,24 @@ def pending_runs(connection: Connection, sweep_id: int) -> list[PendingRun]:
         .join(sweep_runs, sweep_runs.c.run_id == evaluations.c.run_id)
         .join(
             sweep_evaluations,
-            and_(
-                sweep_evaluations.c.sweep_id == sweep_runs.c.sweep_id,
-                sweep_evaluations.c.evaluation_id == evaluations.c.evaluation_id,
-            ),
+            and_(sweep_evaluations.c.sweep_id == sweep_runs.c.sweep_id, _SAME_EVALUATION),
         )
         .where(sweep_runs.c.sweep_id == sweep_id)
     )
-    # Counted in the database, so that the many complete runs of a large sweep are not read.
-    each = measured_ids.subquery("measured")
-    per_run = (
-        select(each.c.run_id, func.count().label("found")).group_by(each.c.run_id).subquery("found")
+    # Counted in the database, so that the many complete runs of a large sweep are not read; run by
+    # run, by their keys. Postgres knows nothing yet of a sweep that was just saved, takes it for
+    # one of a single run, and would join its runs with its measurements by comparing all with all.
+    of_run = (
+        select(func.count())
+        .select_from(evaluations.join(sweep_evaluations, _SAME_EVALUATION))
+        .where(evaluations.c.run_id == runs.c.run_id, sweep_evaluations.c.sweep_id == sweep_id)
+        .correlate(runs)
+        .scalar_subquery()
     )
-    incomplete = func.coalesce(per_run.c.found, 0) < len(wanted)
+    incomplete = of_run < len(wanted) if wanted else false()
     open_runs = (
         select(*_COLUMNS)
         .join(sweep_runs, sweep_runs.c.run_id == runs.c.run_id)
-        .outerjoin(per_run, per_run.c.run_id == runs.c.run_id)
         .where(
             sweep_runs.c.sweep_id == sweep_id,
             or_(runs.c.state == "queued", and_(runs.c.state == "done", incomplete)),

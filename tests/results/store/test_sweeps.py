@@ -5,8 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event, select, update
 
+import databases
 from results.errors import DatabaseError, UnknownRunError, UnknownSweepError
 from results.schema.tables import runs
+from results.store.store import Store
 
 
 @pytest.fixture
@@ -212,3 +214,31 @@ def test_ten_thousand_runs_are_saved_in_few_statements(store, make):
     assert len(store.pending("s")) == 10_000
     event.remove(Engine, "before_cursor_execute", note)
     assert len(statements) < 200
+
+
+@pytest.mark.postgres
+def test_runs_are_not_compared_with_all_others_before_statistics_know_of_them(make, postgres):
+    asked = []
+
+    def note(connection, cursor, statement, parameters, *more):
+        asked.append((statement, parameters))
+
+    def looked_at(plan):
+        rows = plan["Actual Rows"] + plan.get("Rows Removed by Join Filter", 0)
+        return rows * plan["Actual Loops"] + sum(map(looked_at, plan.get("Plans", ())))
+
+    with databases.postgres_schema(postgres) as url, Store.open(url) as store:
+        make.save(store, "small", make.runs(5), [make.evaluation()])
+        engine = databases.plain_engine(url)
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM ANALYZE")
+        many = [make.run(number) for number in range(100, 2100)]
+        make.save(store, "s", many, [make.evaluation()])
+        event.listen(Engine, "before_cursor_execute", note)
+        assert len(store.pending("s")) == len(many)
+        event.remove(Engine, "before_cursor_execute", note)
+        with engine.connect() as connection:
+            for statement, parameters in asked:
+                explained = "EXPLAIN (ANALYZE, FORMAT JSON) " + statement
+                ((plan,),) = connection.exec_driver_sql(explained, parameters).scalars().all()
+                assert looked_at(plan["Plan"]) < 100 * len(many)
