@@ -41,7 +41,7 @@ def report(home: Path) -> Any:
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     folder = tmp_path_factory.mktemp("spec")
-    return drivers.write_spec(folder, runs=4, epochs=8, trainer=drivers.REAL)
+    return drivers.write_spec(folder, runs=4, epochs=12, trainer=drivers.REAL)
 
 
 @pytest.fixture(scope="module")
