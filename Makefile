@@ -29,14 +29,14 @@ quickstart: install   ## train 30 small networks on handwritten digits and repor
 	$(BIN)/sweep report quickstart --group-by zero_stable
 
 test: lint   ## lint, then all tests but those with a target of their own, three files at a time
-	$(PYTEST) 3 -m 'not (hosts or hostile)'
+	$(PYTEST) 3 -m 'not (hosts or hostile or (faults and ray))'
 
 test-hosts: install   ## as root: clusters and services on several hosts, which are network namespaces
 	@test "$$(id -u)" = 0 || { echo 'network namespaces take root: sudo make test-hosts' >&2; exit 1; }
 	$(BIN)/pytest -m hosts tests/cluster tests/docker
 
-test-hostile: install   ## the program in hostile surroundings, and with hostile data
-	$(PYTEST) 3 -m hostile tests/hostile
+test-hostile: install   ## hostile surroundings, hostile data, and Ray's processes killed
+	$(PYTEST) 3 -m 'hostile or (faults and ray)' tests/hostile tests/faults
 
 test-fast: install   ## the tests that need no Ray, Postgres or compiler, and no patience
 	CXX=/dev/null $(PYTEST) 2 -m 'not (ray or postgres or compile or faults or hosts or hostile or slow)'

@@ -27,8 +27,9 @@ class CompiledStatements(dict[Any, Any]):
 
 def _of_kind(key: Any) -> tuple[Any, ...]:
     dialect, *statement = key
-    kind = (type(dialect), dialect.server_version_info, dialect._json_serializer)
-    return (kind, *statement)
+    # Where a statement names the default schema, it is the one of the dialect it was compiled for.
+    here = (dialect.default_schema_name, dialect.server_version_info, dialect._json_serializer)
+    return (type(dialect), *here, *statement)
 
 
 def share() -> None:
