@@ -39,9 +39,8 @@ def _end_without(code: int) -> NoReturn:
 
     own = (threading.main_thread(), threading.current_thread())
     left = [t.name for t in threading.enumerate() if t not in own and not t.daemon]
-    for process in active_children():
-        left.append(process.name)
-        process.kill()
+    processes = active_children()
+    left += [process.name for process in processes]
     sentence = (
         f"ended without waiting for what a trainer left running: {', '.join(left) or 'unknown'}"
     )
@@ -49,4 +48,7 @@ def _end_without(code: int) -> NoReturn:
     telling = threading.Thread(target=say, args=(sentence,), daemon=True)
     telling.start()
     telling.join(STALLED_SECONDS + 1)
+    # Only now: the main thread waits for them, and with it the program would end.
+    for process in processes:
+        process.kill()
     os._exit(code)
