@@ -56,24 +56,38 @@ class _Group:
     apart: float = math.inf
 
 
+class RootsNotFoundError(ArithmeticError):
+    """No disc that is small enough could be proved to hold its roots."""
+
+
 def crowded_roots(p: Polynomial, near: Sequence[complex], accuracy: float) -> list[complex]:
     """All roots, each within `accuracy` of one of its own, in relation to a modulus above 1.
 
     `near` are where they may be, if floats could tell.
 
     Raises:
-        ArithmeticError: they were not found.
+        RootsNotFoundError: they were not found, or a float does not hold one of them.
     """
     degree = len(p) - 1
-    start = [_on_grid(z, _FIRST_BITS) for z in near if cmath.isfinite(z)]
-    if len(set(start)) < degree:
-        start = [_on_grid(z, _FIRST_BITS) for z in _on_circles(p)]
+    try:
+        # Where floats see real roots only, the iteration stays on the real line for ever.
+        for start in (near, _on_circles(p, turn=0.7), _on_circles(p, turn=2.1)):
+            points = {_on_grid(z, _FIRST_BITS) for z in start if cmath.isfinite(z)}
+            if len(points) == degree and (found := _found_from(p, sorted(points), accuracy)):
+                return found
+    except OverflowError:
+        pass
+    raise RootsNotFoundError(f"the roots of a polynomial of degree {degree} were not found")
+
+
+def _found_from(p: Polynomial, start: Sequence[Point], accuracy: float) -> list[complex] | None:
+    """The roots by iteration from these points; None if it does not come to them."""
     search = _Search(p, _FIRST_BITS, accuracy, start)
     # Clusters part at n - 1 scales at most. With 12 bits for each between the accuracy and the unit
     # of the finest grid, there is a scale at which all are narrow enough, and apart, to be proved.
     while not search.succeeds():
-        if search.bits > _FIRST_BITS + 12 * degree:
-            raise ArithmeticError(f"the roots of the polynomial {p} were not found")
+        if search.bits > _FIRST_BITS + 12 * (len(p) - 1):
+            return None
         finer = [(x << search.bits, y << search.bits) for x, y in search.z]
         search = _Search(p, 2 * search.bits, accuracy, finer)
     return search.found()
@@ -270,10 +284,11 @@ class _Search:
         return _on_grid(z, self.bits)
 
 
-def _on_circles(p: Polynomial) -> list[complex]:
+def _on_circles(p: Polynomial, turn: float) -> list[complex]:
     """Points on circles about 0, as many and as large as the moduli of the roots (Bini, 1996).
 
-    Each edge of the upper hull of the logarithms of the coefficients is a circle.
+    Each edge of the upper hull of the logarithms of the coefficients is a circle. `turn` is that of
+    its points, in radians.
     """
     hull: list[tuple[int, float]] = []
     for k, size in enumerate(_log2((c, 0)) for c in p):
@@ -285,7 +300,7 @@ def _on_circles(p: Polynomial) -> list[complex]:
         if size > -math.inf:
             hull.append((k, size))
     return [
-        cmath.rect(2.0 ** ((b - a) / (j - i)), 2 * math.pi * (k / (j - i) + j / len(p)) + 0.7)
+        cmath.rect(2.0 ** ((b - a) / (j - i)), 2 * math.pi * (k / (j - i) + j / len(p)) + turn)
         for (i, a), (j, b) in pairwise(hull)
         for k in range(j - i)
     ]

@@ -24,6 +24,9 @@ def root_multiplicities(p: Polynomial) -> tuple[tuple[complex, int], ...]:
 
     The roots 0, 1 and -1 are divided out exactly first: they are the ones that schemes have on
     or inside the unit circle by construction, and the rest is better conditioned without them.
+
+    Raises:
+        RootsNotFoundError: some were not found, which takes coefficients of huge sizes.
     """
     roots: list[tuple[complex, int]] = []
     for whole in (0, 1, -1):

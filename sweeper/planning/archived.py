@@ -126,5 +126,5 @@ def _attempt(made: Callable[[], T]) -> T | None:
     """What is made of a part of a config; None for one of another version or plug-in."""
     try:
         return made()
-    except (PluginError, UnknownNameError, ValueError, TypeError, RecursionError, OverflowError):
+    except (PluginError, UnknownNameError, ValueError, TypeError, RecursionError, ArithmeticError):
         return None

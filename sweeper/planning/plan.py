@@ -49,13 +49,14 @@ def facts_of_scheme(config: SchemeConfig | None) -> dict[str, Any]:
     if config is None:
         return {"scheme": "none", "trainable": False} | dict.fromkeys(c.name for c in OF_SCHEME)
     scheme = config.fixed
+    moduli = scheme.known_moduli if scheme else None
     return {
         "scheme": scheme_label(json_value(config)),
         "alpha": None if config.floats is None else list(config.floats[:-1]),
         "beta": None if config.floats is None else config.floats[-1],
         "trainable": config.learned is not None,
-        "root_moduli": list(scheme.root_moduli) if scheme else None,
-        "max_root_modulus": scheme.max_root_modulus if scheme else None,
+        "root_moduli": moduli,
+        "max_root_modulus": moduli[0] if moduli else None,
         "zero_stable": scheme.zero_stable if scheme else None,
         "consistent": scheme.consistent if scheme else None,
         "order": scheme.order if scheme else None,

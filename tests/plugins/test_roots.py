@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cmath
 import math
+from contextlib import suppress
 from fractions import Fraction
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from known_roots import Pair, Root, expand
+from sweep_plugins.schemes.crowded_roots import RootsNotFoundError
+from sweep_plugins.schemes.exact_numbers import exact
 from sweep_plugins.schemes.polynomials import with_whole_coefficients
 from sweep_plugins.schemes.roots import ROOT_ACCURACY, root_multiplicities
 
@@ -119,6 +122,34 @@ def test_coefficients_of_any_magnitude_have_roots() -> None:
     assert max(beyond_floats) > 1e308
     found = sorted(abs(z) for z, _ in found_of(1, *beyond_floats))
     assert found == pytest.approx([k * 1e12 for k in range(1, 33)], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "moduli"),
+    [
+        # -1.8 +- 1e-8 i, where floats see two real roots
+        (["-3.6", "-3.2400000000000001"], [1.8, 1.8]),
+        (["-2.6", "-1.690000000000000049"], [1.3, 1.3]),
+        (["1e62"] * 3, [1e62, 1, 1]),
+        (["1e32", "3", "1e32", "1"], [1e32, 1, 1, 1e-32]),
+    ],
+)
+def test_pairs_near_the_real_line_and_roots_of_any_size_are_found(alpha, moduli) -> None:
+    found = found_of(1, *(-exact(a) for a in alpha))
+    assert sorted((abs(z) for z, _ in found), reverse=True) == pytest.approx(moduli, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    "alpha",
+    [
+        ["1.7976931348623157e308", "-1e154", "5e-324", "-1.7e308", "0.5", "2"],
+        ["1.5e308", "-1e154", "5e-324"],
+        ["0", "1e156", "1e156", "-1e156", "1e156", "-2", "0", "0"],
+    ],
+)
+def test_roots_that_are_not_found_are_one_error(alpha) -> None:
+    with suppress(RootsNotFoundError):
+        assert found_of(1, *(-exact(a) for a in alpha))
 
 
 def test_a_double_pair_of_complex_roots_has_multiplicity_2() -> None:

@@ -18,6 +18,7 @@ from functools import cached_property, lru_cache
 from itertools import combinations
 from typing import Any
 
+from sweep_plugins.schemes.crowded_roots import RootsNotFoundError
 from sweep_plugins.schemes.exact_numbers import exact, stored
 from sweep_plugins.schemes.polynomials import (
     Polynomial,
@@ -83,15 +84,23 @@ class LinearMultistepScheme:
     def roots(self) -> tuple[complex, ...]:
         """The d roots of r(x) = x^d - alpha_0 x^{d-1} - ... - alpha_{d-1}, largest modulus first.
 
-        ZeroSNet, Condition 1.
+        ZeroSNet, Condition 1. Raises RootsNotFoundError, which takes coefficients of huge sizes.
         """
         repeated = [root for root, multiplicity in self._roots for _ in range(multiplicity)]
         return tuple(sorted(repeated, key=lambda root: (-abs(root), -root.real, -root.imag)))
 
     @property
     def root_moduli(self) -> tuple[float, ...]:
-        """Moduli of the roots, largest first."""
+        """Moduli of the roots, largest first. Raises RootsNotFoundError."""
         return tuple(abs(root) for root in self.roots)
+
+    @property
+    def known_moduli(self) -> list[float] | None:
+        """The same; None where the roots were not found."""
+        try:
+            return list(self.root_moduli)
+        except RootsNotFoundError:
+            return None
 
     @property
     def max_root_modulus(self) -> float:

@@ -28,14 +28,16 @@ def block_schemes(network: nn.Module) -> list[BlockScheme] | None:
 def _block(number: int, learned: Learned) -> BlockScheme:
     *alpha, beta = learned.coefficients().tolist()
     scheme = learned.scheme() if all(map(math.isfinite, (*alpha, beta))) else None
-    moduli = _finite(scheme.root_moduli) if scheme else None
+    known = scheme.known_moduli if scheme else None
+    moduli = None if known is None else _finite(known)
     return {
         "block": number,
         "alpha": _finite(alpha),
         "beta": _finite([beta])[0],
         "root_moduli": moduli,
         "max_root_modulus": moduli[0] if moduli else None,
-        "zero_stable": scheme.zero_stable if scheme else None,
+        # Of learned coefficients it is judged by the roots.
+        "zero_stable": scheme.zero_stable if scheme and moduli else None,
         "consistent": scheme.consistent if scheme else None,
         "order": scheme.order if scheme else None,
     }

@@ -19,6 +19,7 @@ from results.figures.drawing.page import open_page, small_multiples, title_heigh
 from results.figures.drawing.style import COLUMN, GREY, PALE, SMALL, WIDE, look_of
 from results.figures.replicates import ReplicateGroup
 from results.schema.bounds import LONGEST_SCHEME
+from sweep_plugins.schemes.crowded_roots import RootsNotFoundError
 from sweep_plugins.schemes.exact_numbers import exact
 from sweep_plugins.schemes.polynomials import with_whole_coefficients
 from sweep_plugins.schemes.roots import root_multiplicities
@@ -41,10 +42,11 @@ def collect(selection: Selection) -> Data:
     by_alpha: dict[tuple[Fraction, ...], ReplicateGroup] = {}
     without = set()
     for group in selection.groups:
-        if group.alpha is None:
+        if group.alpha is not None:
+            check_fits(len(group.alpha), LONGEST_SCHEME, "coefficients of a scheme")
+        if group.alpha is None or not characteristic_roots(_exact_alpha(group)):
             without.add((group.model, group.scheme))
         else:
-            check_fits(len(group.alpha), LONGEST_SCHEME, "coefficients of a scheme")
             by_alpha.setdefault(_exact_alpha(group), group)
     if not by_alpha:
         raise Undrawable("no done run has a fixed scheme; the roots of learned ones change")
@@ -68,9 +70,12 @@ def _exact_alpha(group: ReplicateGroup) -> tuple[Fraction, ...]:
 def characteristic_roots(alpha: tuple[Fraction, ...]) -> tuple[tuple[complex, int], ...]:
     """The roots of x^d - alpha_0 x^{d-1} - ... - alpha_{d-1} and how often each occurs.
 
-    ZeroSNet, Condition 1.
+    ZeroSNet, Condition 1. Empty if they were not found, which takes coefficients of huge sizes.
     """
-    return root_multiplicities(with_whole_coefficients((Fraction(1), *(-a for a in alpha))))
+    try:
+        return root_multiplicities(with_whole_coefficients((Fraction(1), *(-a for a in alpha))))
+    except RootsNotFoundError:
+        return ()
 
 
 def plot(data: Data) -> Figure:
