@@ -429,7 +429,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 threads=given.threads,
                 on_epoch=show,
             )
-    except Exception as error:
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
         if isinstance(error, TrainerError) or stage_of(error) is not None:
             print(visible(f"error: {error}"), file=sys.stderr)
             return 2

@@ -17,6 +17,7 @@ from sweeper.commands.options import (
     path_argument,
 )
 from sweeper.commands.output import say, write_text
+from sweeper.errors import RequestError
 
 commands = typer.Typer(
     help="The database: its schema, backups, and filling it again from stored results.",
@@ -93,10 +94,16 @@ def rebuild(
     from sweeper.scheduling import rebuilding
     from sweeper.spec.spec import load_spec
     from trainers.models.counting import read_counts, write_counts
+    from trainers.storage import open_folder
 
     laboratory = home_at(home, db, storage)
     read_counts(laboratory.networks)
     loaded = [load_spec(spec) for spec in specs]
+    if not loaded and not open_folder(laboratory.storage).names():
+        raise RequestError(
+            f"{laboratory.storage} has nothing to fill a database from: --home or --storage names"
+            " the place where the sweeps wrote"
+        )
     with Store.open(laboratory.database) as store:
         found = rebuilding.rebuild(store, laboratory.storage, loaded, " ".join(sys.argv))
     write_counts(laboratory.networks)

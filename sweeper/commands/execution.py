@@ -74,6 +74,7 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
     from results.store.store import Store
     from sweeper.executors import EXECUTORS, Executor, ExecutorOptions
     from sweeper.planning.cost import CostModel
+    from sweeper.planning.meant_fractions import meant_fractions
     from sweeper.scheduling.progress import make_progress
     from sweeper.scheduling.scheduler import interrupted, run_sweep
     from sweeper.scheduling.signals import StopRequest
@@ -107,6 +108,8 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
         open_folder(home.storage)
     except StorageError as error:
         raise RequestError(f"--storage: {error}") from None
+    if meant := meant_fractions(spec.configs):
+        say(meant)
     for config in spec.configs:
         _ = config.counts
     write_counts(home.networks)

@@ -21,6 +21,7 @@ def plan(
     from results.errors import NoDatabaseError
     from results.queries.queries import Queries
     from sweeper.planning.cost import CostModel
+    from sweeper.planning.meant_fractions import meant_fractions
     from sweeper.planning.plan import plan_rows
     from sweeper.scheduling.progress import format_seconds
     from sweeper.spec.spec import load_spec
@@ -49,6 +50,8 @@ def plan(
         f"{len(rows)} runs, {len(rows) - len(todo) - failed} done{elsewhere}, {failed} failed; "
         f"{len(todo)} to train: {format_seconds(sum(todo))} of work on one slot ({basis})"
     )
+    if meant := meant_fractions(loaded.configs):
+        say(meant)
 
 
 def _planned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

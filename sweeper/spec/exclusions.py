@@ -31,6 +31,7 @@ class Exclusions:
         self._unfit: dict[tuple[int, str, int, str], ConfigError] = {}
         self._fits: set[tuple[int, str]] = set()
         self._errors: dict[tuple[int, str], ConfigError] = {}
+        self._example: tuple[Point, RunConfig] | None = None
         for index, entry in enumerate(entries):
             if not entry:
                 raise ConfigError(("exclude", index), "an empty entry would exclude every run")
@@ -69,6 +70,7 @@ class Exclusions:
     def cover(self, point: Point, config: RunConfig) -> bool:
         """Whether an entry of `exclude` leaves out this point, whose config is given."""
         covered = False
+        self._example = self._example or (point, config)
         surroundings: dict[str, str] = {}
         for index in self._candidates(config):
             if all(
@@ -126,6 +128,7 @@ class Exclusions:
         """Raises SpecError for an entry that has left out no point."""
         for index, used in enumerate(self._used):
             if not used:
+                self._try_on_an_example(index)
                 for key, error in self._errors.items():
                     if key[0] == index and key not in self._fits:
                         raise error
@@ -133,6 +136,12 @@ class Exclusions:
                 raise ConfigError(
                     ("exclude", index), f"{entry} matches no point of the spec; remove it"
                 )
+
+    def _try_on_an_example(self, index: int) -> None:
+        """Notes what is wrong with the values of an entry, which no point may have met."""
+        for name, path, value in self._entries[index]:
+            if self._example is not None and (index, name) not in self._fits:
+                self._unchanged((index, name), path, value, *self._example, {})
 
 
 _WHOLE_NUMBERS = (ConfigPath(("seed",)), ConfigPath(("model", "depth")))

@@ -109,6 +109,11 @@ def rewrite(folder: Path, result: dict[str, object]) -> None:
 def test_a_storage_that_knows_no_sweep_says_what_to_name(tmp_path: Path) -> None:
     said = sweep("db", "rebuild", f"--home={tmp_path / 'home'}")
     assert said.exit_code == 2
+    assert "has nothing to fill a database from: --home or --storage names" in said.stderr
+    assert not (tmp_path / "home").exists()
+    (tmp_path / "home" / "runs" / ("0" * 16)).mkdir(parents=True)
+    said = sweep("db", "rebuild", f"--home={tmp_path / 'home'}")
+    assert said.exit_code == 2
     assert "has kept no spec: name the files of the sweeps" in said.stderr
     (tmp_path / "home" / "runs" / "specs").mkdir(parents=True)
     (tmp_path / "home" / "runs" / "specs" / "bad.json").write_text('{"text": 1}')

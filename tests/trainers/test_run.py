@@ -301,6 +301,10 @@ ESCAPES = """
 def train(job):
     job.on_epoch({"epoch": 1, "\\x1b[2J": 0.5})
     raise ValueError("\\x1b[2J")
+
+
+def leaves(job):
+    raise SystemExit(0)
 """
 
 
@@ -324,6 +328,9 @@ def test_python_m_trainers_shows_control_characters_as_such(
     # What a trainer raises is no request that is wrong.
     assert main(["its own"]) == 1
     own = capsys.readouterr().err
+    Path("leaving").write_text(json.dumps(small(trainer="escaping_trainer:leaves")))
+    assert main(["leaving"]) == 1
+    assert capsys.readouterr().err.endswith("SystemExit: 0\n")
     assert 'escaping_trainer.py", line 4, in train\n' in own
     assert own.endswith("ValueError: \\x1b[2J\n")
     for said in (complaints, own):

@@ -126,3 +126,9 @@ def test_bytes_that_are_no_spec_are_refused_with_a_place(content, tmp_path):
         load_spec(path)
     assert caught.value.exit_code == 2
     assert str(caught.value).startswith(f"{path}:")
+
+
+def test_a_wrong_value_in_exclude_is_told_though_its_seed_matches_no_point():
+    text = f"{BASE}grid: {{seed: [0, 1]}}\nexclude:\n  - {{training.optimizer.lr: fast, seed: 7}}\n"
+    with pytest.raises(SpecError, match=r"training\.optimizer\.lr: 'fast' is not a number"):
+        spec_from_text(text, "s.yaml")
