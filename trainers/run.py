@@ -114,17 +114,17 @@ def run(
 
     prepare_torch(threads)
     started = time.time()
+    job = _job(
+        config,
+        evaluations,
+        data_dir=data_dir,
+        device=device,
+        folder=folder,
+        earlier=tuple(earlier),
+        on_epoch=on_epoch,
+        heartbeat=heartbeat,
+    )
     with during("names", Exception):
-        job = TrainingJob(
-            config=RunConfig.model_validate(config),
-            evaluations=tuple(parse_evaluation(evaluation) for evaluation in evaluations),
-            data_dir=data_dir,
-            device=device,
-            folder=folder,
-            earlier=tuple(earlier),
-            on_epoch=on_epoch,
-            heartbeat=heartbeat,
-        )
         trainer = _trainer(job.config.trainer)
     trained = trainer(job)
     if not isinstance(trained, Mapping):
@@ -151,6 +151,21 @@ def run(
     stored = store_result(folder, result)
     Checkpoints(job.config.run_id, folder).discard()
     return stored
+
+
+def _job(
+    config: dict[str, Any], evaluations: Sequence[dict[str, Any]], **where: Any
+) -> TrainingJob:
+    """The job of a config and evaluations that are plain data; `where` as in TrainingJob.
+
+    Raises as `run` does for what names, config or evaluations get wrong, in the stage "names".
+    """
+    with during("names", Exception):
+        return TrainingJob(
+            config=RunConfig.model_validate(config),
+            evaluations=tuple(parse_evaluation(evaluation) for evaluation in evaluations),
+            **where,
+        )
 
 
 def _require_asked_for(measured: Any, job: TrainingJob) -> None:
@@ -191,14 +206,7 @@ def evaluate_stored(
     from trainers.training.train import evaluate_weights
 
     prepare_torch(threads)
-    with during("names", Exception):
-        job = TrainingJob(
-            config=RunConfig.model_validate(config),
-            evaluations=tuple(parse_evaluation(evaluation) for evaluation in evaluations),
-            data_dir=data_dir,
-            device=device,
-            heartbeat=heartbeat,
-        )
+    job = _job(config, evaluations, data_dir=data_dir, device=device, heartbeat=heartbeat)
     with during("weights", CheckpointError):
         weights = load_weights(folders, job.config.run_id, weights_sha256)
     measured = [dict(result) for result in evaluate_weights(job, weights)]
@@ -429,9 +437,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 threads=given.threads,
                 on_epoch=show,
             )
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a trainer may raise anything
         if isinstance(error, TrainerError) or stage_of(error) is not None:
             print(visible(f"error: {error}"), file=sys.stderr)
             return 2

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from results.json_values import to_json
+from results.json_values import storable, to_json
 
 ROWS_AT_ONCE = 10_000
 """How many rows of an answer are fetched together."""
@@ -65,19 +65,20 @@ def insert_rows(
     if connection.dialect.name != "sqlite":
         connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
         return
-    # SQLite takes every value but JSON as it is; SQLAlchemy and `escape_text` would look at each.
+    # SQLite takes numbers as they are, and tables without JSON hold numbers and short names; in the
+    # others texts may come from anywhere. SQLAlchemy would look at every value.
     of_json = [i for i, name in enumerate(names) if isinstance(table.c[name].type, JSON)]
     columns = ", ".join(f'"{name}"' for name in names)
     places = ", ".join("?" for name in names)
     statement = f"INSERT INTO {table.name} ({columns}) VALUES ({places})"
-    values = [_with_text(row, of_json) for row in rows] if of_json else rows
+    values = [_as_stored(row, of_json) for row in rows] if of_json else rows
     connection.connection.cursor().executemany(statement, values)
 
 
-def _with_text(row: Sequence[Any], of_json: Sequence[int]) -> list[Any]:
-    """The row with text in place of what is JSON."""
-    values = list(row)
+def _as_stored(row: Sequence[Any], of_json: Sequence[int]) -> list[Any]:
+    """The row with text in place of what is JSON, and texts as `escape_text` would send them."""
+    values = [storable(value) if isinstance(value, str) else value for value in row]
     for place in of_json:
         if values[place] is not None:
-            values[place] = to_json(values[place])
+            values[place] = to_json(row[place])
     return values

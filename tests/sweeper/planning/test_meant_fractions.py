@@ -31,9 +31,7 @@ def test_numbers_that_are_what_they_look_like_are_not_told():
 
 
 def test_a_scheme_whose_roots_are_not_found_is_planned_without_them():
-    huge = ["0", "1e156", "1e156", "-1e156", "1e156", "-2", "0", "0"]
-    for alpha in (["1.5e308", "-1e154", "5e-324"], huge):
-        facts = facts_of_scheme(SchemeConfig.model_validate({"alpha": alpha, "beta": "1"}))
-        assert facts["zero_stable"] is False
-        moduli = facts["root_moduli"]
-        assert facts["max_root_modulus"] == (moduli and moduli[0])
+    written = {"alpha": ["1.5e308", "-1e154", "5e-324"], "beta": "1"}
+    facts = facts_of_scheme(SchemeConfig.model_validate(written))
+    assert (facts["root_moduli"], facts["max_root_modulus"]) == (None, None)
+    assert facts["zero_stable"] is False
