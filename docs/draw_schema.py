@@ -33,8 +33,10 @@ PLACES = {
     "probes": (8.8, 6.6),
     "blocks": (3.0, 5.9),
     "imports": (5.9, 6.9),
+    "metrics": (0.1, 5.9),
+    "epoch_metrics": (5.9, 8.2),
 }
-SIZE = (11.6, 8.1)
+SIZE = (11.6, 9.3)
 
 
 def kind(column: Column[object]) -> str:

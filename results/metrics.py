@@ -7,14 +7,19 @@ the column is known: in `results.run_columns` for a run's own, below for the oth
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from results.json_values import finite
 from sweep_plugins.plain_text import readable
 
 Unit = Literal["percent", "seconds", "images/s", "count"]
 Direction = Literal["higher", "lower"]
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
+
+METRIC_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:/@+\-\[\]]{0,99}")
+"""The names that a trainer may give to what it reports."""
 
 LARGEST_DECIMAL = 1e15
 """From here on numbers are written as 1.5e+300: a float has no more digits than 16 or 17."""

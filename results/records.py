@@ -29,26 +29,26 @@ class NewRun:
 
     `run_id` is 16 hex digits; `config` is the resolved config as nested JSON values; `scheme` is
     its label (`sweep_plugins.schemes`), such as "1/3, 5/9, 1/9; 16/9"; `root_moduli` has the
-    largest first.
+    largest first. What a run has no use for is None: of a trainer without a model, say.
     """
 
     run_id: str
     config: dict[str, Any]
-    model: str
-    scheme: str
-    depth: int
-    dataset: str
+    model: str | None
+    scheme: str | None
+    depth: int | None
+    dataset: str | None
     seed: int
     alpha: list[float] | None
     beta: float | None
-    trainable: bool
+    trainable: bool | None
     root_moduli: list[float] | None
     max_root_modulus: float | None
     zero_stable: bool | None
     consistent: bool | None
     order: int | None
-    parameters: int
-    epochs: int
+    parameters: int | None
+    epochs: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +82,13 @@ class PendingRun:
     config: dict[str, Any]
     attempt: int
     missing_evaluations: tuple[NewEvaluation, ...]
-    model: str
-    scheme: str
-    depth: int
-    dataset: str
+    model: str | None
+    scheme: str | None
+    depth: int | None
+    dataset: str | None
     seed: int
-    parameters: int
-    epochs: int
+    parameters: int | None
+    epochs: int | None
     weights_sha256: str | None
     faults: dict[str, int]
     storages: tuple[str, ...]
@@ -239,11 +239,11 @@ class CostSample:
     epochs. `config` is the config of one of them.
     """
 
-    model: str
-    depth: int
-    parameters: int
-    dataset: str
-    epochs: int
+    model: str | None
+    depth: int | None
+    parameters: int | None
+    dataset: str | None
+    epochs: int | None
     host: str | None
     device: str | None
     runs: int

@@ -89,7 +89,7 @@ def _whole(name: str, source: Source, **more: Any) -> RunColumn:
 def _identifying(name: str, kind: Kind, config_path: str, *, wide: bool = False) -> RunColumn:
     return RunColumn(
         name, kind, "plan",
-        whole=kind == "whole", wide=wide, nullable=False, identifies=True, repeated=True,
+        whole=kind == "whole", wide=wide, nullable=name != "seed", identifies=True, repeated=True,
         config_path=config_path,
     )  # fmt: skip
 
@@ -124,7 +124,7 @@ RUN_COLUMNS = (
     _identifying("seed", "whole", "seed", wide=True),
     RunColumn("alpha", "numbers", "plan", of_scheme=True, on_page=False),
     RunColumn("beta", "number", "plan", of_scheme=True, on_page=False),
-    RunColumn("trainable", "flag", "plan", nullable=False, repeated=True, on_page=False),
+    RunColumn("trainable", "flag", "plan", repeated=True, on_page=False),
     RunColumn("root_moduli", "numbers", "plan", decimals=2, of_scheme=True, computed=True),
     RunColumn(
         "max_root_modulus", "number", "plan",
@@ -136,12 +136,12 @@ RUN_COLUMNS = (
     _whole("order", "plan", of_scheme=True, repeated=True),
     _whole(
         "parameters", "plan",
-        label="Parameters", unit="count", wide=True, nullable=False, reported="always",
+        label="Parameters", unit="count", wide=True, reported="or null",
         check=("parameters >= 0", "counted"), repeated=True,
     ),
     _whole(
         "epochs", "plan",
-        unit="count", nullable=False, check=("epochs >= 0", "epochs"), repeated=True,
+        unit="count", check=("epochs >= 0", "epochs"), repeated=True,
         config_path="training.epochs",
     ),
     _accuracy("test_accuracy", "Test accuracy", by_default=True),

@@ -24,7 +24,7 @@ from results.schema.views import create_views
 
 #: Every revision since the baseline, oldest first; the steps between them are in
 #: results/database/migrations.
-REVISIONS = ("0004", "0005")
+REVISIONS = ("0004", "0005", "0006")
 NEWEST = REVISIONS[-1]
 
 VERSION_TABLE = "sweep_schema"

@@ -36,6 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from results.metrics import DIRECTIONS
 from results.records import FAULTS, STATES
 from results.run_columns import MEASURED, OF_SCHEME, PLANNED, Kind, RunColumn
 
@@ -320,6 +321,32 @@ blocks = Table(
     Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
     Column("block", Integer, CheckConstraint("block >= 1", name="from_1"), primary_key=True),
     *_columns(replace(column, nullable=column.name != "alpha") for column in OF_SCHEME),
+    sqlite_with_rowid=False,
+)
+
+# What a trainer reported under names of its own: its value at the end of the run, with what the
+# trainer said of the metric. NULL is a value that is not finite.
+metrics = Table(
+    "metrics",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("name", _ORDERED_TEXT, CheckConstraint("name <> ''", name="named"), primary_key=True),
+    Column("value", Float),
+    Column("better", String, CheckConstraint(f"better IN {DIRECTIONS}", name="better")),
+    Column("unit", Text),
+    Column("decimals", Integer, CheckConstraint("decimals >= 0", name="decimals")),
+    Column("label", Text),
+    sqlite_with_rowid=False,
+)
+
+# The same at each epoch, or at whatever the trainer counts by.
+epoch_metrics = Table(
+    "epoch_metrics",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("name", _ORDERED_TEXT, CheckConstraint("name <> ''", name="named"), primary_key=True),
+    Column("epoch", _INTEGER_64, CheckConstraint("epoch >= 0", name="from_0"), primary_key=True),
+    Column("value", Float),
     sqlite_with_rowid=False,
 )
 

@@ -1,8 +1,9 @@
 """Read-only views for other programs: psql, DBeaver, DuckDB, pandas, Grafana.
 
 `runs_flat` has one row a run, `evaluations_flat` one row a measurement, `attempts_flat` one row
-an execution of a run, `probes_flat` one row a value of a probe, `blocks_flat` one row a block with
-learned coefficients. docs/database.md describes every column.
+an execution of a run, `metrics_flat` one row a metric that a trainer reported by name,
+`epoch_metrics_flat` one row a value of it, `probes_flat` one row a value of a probe, `blocks_flat`
+one row a block with learned coefficients. docs/database.md describes every column.
 """
 
 from __future__ import annotations
@@ -15,7 +16,15 @@ from sqlalchemy.sql.compiler import RESERVED_WORDS
 from results.run_columns import IDENTIFYING, MEASURED, OF_SCHEME, PLANNED, RUN_COLUMNS, RunColumn
 from results.schema.bounds import MOMENT
 
-NAMES = ("runs_flat", "evaluations_flat", "attempts_flat", "probes_flat", "blocks_flat")
+NAMES = (
+    "runs_flat",
+    "evaluations_flat",
+    "attempts_flat",
+    "metrics_flat",
+    "epoch_metrics_flat",
+    "probes_flat",
+    "blocks_flat",
+)
 
 _REPEATED = tuple(column for column in RUN_COLUMNS if column.repeated)
 
@@ -62,6 +71,22 @@ FROM attempts a
 JOIN runs r ON r.run_id = a.run_id
 LEFT JOIN drivers d ON d.id = a.driver_id
 LEFT JOIN imports i ON i.id = a.import_id
+""",
+        f"""
+CREATE VIEW metrics_flat AS
+SELECT
+    m.run_id, m.name AS metric, m.value, m.better, m.unit, m.decimals, m.label,
+    {_of_run(_REPEATED)}, r.diverged, r.imported
+FROM metrics m
+JOIN runs r ON r.run_id = m.run_id
+""",
+        f"""
+CREATE VIEW epoch_metrics_flat AS
+SELECT
+    m.run_id, m.name AS metric, m.epoch, m.value,
+    {_of_run(_REPEATED)}, r.state, r.imported
+FROM epoch_metrics m
+JOIN runs r ON r.run_id = m.run_id
 """,
         f"""
 CREATE VIEW probes_flat AS

@@ -17,18 +17,31 @@ from sqlalchemy import Column, Float, Table
 
 from results.errors import BadResultError
 from results.json_values import finite, storable
-from results.run_columns import OF_SCHEME, REPORTED, RunColumn
+from results.metrics import DIRECTIONS, METRIC_NAME
+from results.run_columns import COLUMN, OF_SCHEME, REPORTED, RunColumn
 from results.schema.bounds import (
     LONGEST_NAME,
     LONGEST_SCHEME,
     MOST_BLOCKS,
+    MOST_DECIMALS,
+    MOST_METRIC_VALUES,
+    MOST_METRICS,
     NUMBER,
     PERCENT,
     RANGES,
     Range,
     problem_inside,
 )
-from results.schema.tables import blocks, epochs, evaluation_configs, evaluations, probes, runs
+from results.schema.tables import (
+    blocks,
+    epoch_metrics,
+    epochs,
+    evaluation_configs,
+    evaluations,
+    metrics,
+    probes,
+    runs,
+)
 
 FORMAT = 1
 
@@ -36,6 +49,8 @@ _ID = re.compile("[0-9a-f]{16}")
 _EPOCH_NUMBERS = tuple(column for column in epochs.columns if isinstance(column.type, Float))
 _PROBE_KEYS = frozenset(probes.c.keys()) - {"run_id"}
 _BLOCK_KEYS = frozenset(blocks.c.keys()) - {"run_id"}
+_DEFINITION_KEYS = frozenset({"better", "unit", "decimals", "label"})
+_EPOCH_METRIC_KEYS = frozenset({"epoch", "values"})
 
 # What the columns hold on every database.
 _MOST = 2**63 - 1
@@ -217,6 +232,18 @@ class _Reader:
             case _:
                 return self.finite_number(key)
 
+    def metric_name(self, key: str) -> str:
+        """The key, if a trainer may give this name to what it reports."""
+        if not METRIC_NAME.fullmatch(key):
+            raise self.problem(
+                _brief(key),
+                "is no name of a metric: it begins with a letter and has at most 100 letters,"
+                " digits and _ . : / @ + - [ ]",
+            )
+        if key in COLUMN:
+            raise self.problem(key, "is the name of something else that every run has")
+        return key
+
     def once(self, key: str, value: Any, seen: set[Any]) -> None:
         """Raises BadResultError if the value of this key is among those seen before."""
         if value in seen:
@@ -231,7 +258,8 @@ class _Reader:
 def check_result(run_id: str, attempt: int, result: Any) -> CheckedResult:
     """The content of `result.json` for this attempt, as rows.
 
-    `probes` and `blocks` may be missing: older versions, and trainers of others, have none.
+    `probes`, `blocks`, `metrics` and what belongs to these may be missing: older versions, and
+    trainers that measure none of it, have none.
 
     Raises BadResultError if it belongs to another run or attempt, lacks a key, or has a value
     of the wrong kind.
@@ -303,10 +331,67 @@ def _blocks(reader: _Reader) -> list[dict[str, Any]]:
     return rows
 
 
+def _metrics(reader: _Reader) -> list[dict[str, Any]]:
+    """Of `metrics`, with what `metric_definitions` says of them."""
+    reported = _Reader(reader.run_id, reader.values.get("metrics", {}), "metrics")
+    said = _Reader(reader.run_id, reader.values.get("metric_definitions", {}), "metric_definitions")
+    if len(reported.values) > MOST_METRICS:
+        raise reader.problem(
+            "metrics",
+            f"has {len(reported.values):,} names, where at most {MOST_METRICS:,} are expected",
+        )
+    return [
+        {
+            "run_id": reader.run_id,
+            "name": reported.metric_name(name),
+            "value": reported.number(name, NUMBER),
+            **_definition(said, name),
+        }
+        for name in reported.values
+    ]
+
+
+def _definition(said: _Reader, name: str) -> dict[str, Any]:
+    """What the trainer said of its metric of this name, all of which may be null."""
+    if said.values.get(name) is None:
+        return dict.fromkeys(_DEFINITION_KEYS)
+    item = _Reader(said.run_id, said.values[name], f"{said.place}.{name}")
+    item.only(_DEFINITION_KEYS)
+    better, decimals = item.values.get("better"), item.values.get("decimals")
+    if better is not None and better not in DIRECTIONS:
+        raise item.unexpected("better", better, f"{' or '.join(map(repr, DIRECTIONS))} or null")
+    return {
+        "better": better,
+        "decimals": None if decimals is None else item.whole("decimals", most=MOST_DECIMALS),
+        **{
+            key: None if item.values.get(key) is None else item.some_text(key)
+            for key in ("unit", "label")
+        },
+    }
+
+
+def _epoch_metrics(reader: _Reader) -> list[dict[str, Any]]:
+    rows = []
+    seen: set[int] = set()
+    for item in reader.objects("epoch_metrics") if "epoch_metrics" in reader.values else ():
+        item.only(_EPOCH_METRIC_KEYS)
+        epoch = item.whole("epoch")
+        item.once("epoch", epoch, seen)
+        values = _Reader(reader.run_id, item.take("values", "an object"), f"{item.place}.values")
+        for name in values.values:
+            value = values.number(values.metric_name(name), NUMBER)
+            rows.append({"run_id": reader.run_id, "name": name, "epoch": epoch, "value": value})
+        if len(rows) > MOST_METRIC_VALUES:
+            raise reader.problem("epoch_metrics", f"has more than {MOST_METRIC_VALUES:,} values")
+    return rows
+
+
 _ROWS: dict[Table, Callable[[_Reader], list[dict[str, Any]]]] = {
     epochs: _epochs,
     probes: _probes,
     blocks: _blocks,
+    metrics: _metrics,
+    epoch_metrics: _epoch_metrics,
 }
 
 

@@ -147,7 +147,7 @@ class _Driver:
             passes = sum(evaluation.passes for evaluation in self.spec.evaluations)
             known = self.costs.seconds(self._config(run), passes)
             self.estimates[run.run_id] = known
-        return known if run.state == "queued" else known / run.epochs
+        return known if run.state == "queued" else known / (run.epochs or 1)
 
     def _note_seconds(self, run: PendingRun, seconds: float) -> None:
         self.bundle_sizer.note(self._estimated_seconds(run), seconds)

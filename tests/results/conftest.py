@@ -111,6 +111,13 @@ class Make:
         }
         return result | changes
 
+    def metrics(self, *, epochs: int = 2, **values: float | None) -> dict[str, Any]:
+        """These metrics as parts of a result: the same value at each epoch, and at the end."""
+        return {
+            "metrics": dict(values),
+            "epoch_metrics": [{"epoch": e, "values": dict(values)} for e in range(1, epochs + 1)],
+        }
+
     def probe(self, quantity: str = "norm", epoch: int = 1, **changes: Any) -> dict[str, Any]:
         value: dict[str, Any] = {
             "probe": "feature_norms",

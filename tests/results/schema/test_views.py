@@ -110,6 +110,18 @@ ATTEMPTS_FLAT = [
     "seconds",
 ]
 OF_RUN = ["model", "scheme", "depth", "dataset", "seed"]
+METRICS_FLAT = [
+    *("run_id", "metric", "value", "better", "unit", "decimals", "label"),
+    *OF_RUN,
+    *("trainable", "max_root_modulus", "zero_stable", "consistent", "order"),
+    *("parameters", "epochs", "diverged", "imported"),
+]
+EPOCH_METRICS_FLAT = [
+    *("run_id", "metric", "epoch", "value"),
+    *OF_RUN,
+    *("trainable", "max_root_modulus", "zero_stable", "consistent", "order"),
+    *("parameters", "epochs", "state", "imported"),
+]
 PROBES_FLAT = [
     *("run_id", "probe", "quantity", "epoch", "layer", "value"),
     *OF_RUN,
@@ -122,6 +134,12 @@ BLOCKS_FLAT = [
     *OF_RUN,
     *("parameters", "epochs", "diverged", "test_accuracy", "imported"),
 ]
+
+#: What a run has none of, if its trainer is no image classifier.
+UNKNOWN_TO_A_TRAINER = (
+    *("model", "scheme", "depth", "dataset", "alpha", "beta", "trainable", "root_moduli"),
+    *("max_root_modulus", "zero_stable", "consistent", "order", "parameters", "epochs"),
+)
 
 CONFIG = {
     "seed": 1,
@@ -158,7 +176,15 @@ def documented(view):
     [
         *zip(
             NAMES,
-            (RUNS_FLAT, EVALUATIONS_FLAT, ATTEMPTS_FLAT, PROBES_FLAT, BLOCKS_FLAT),
+            (
+                RUNS_FLAT,
+                EVALUATIONS_FLAT,
+                ATTEMPTS_FLAT,
+                METRICS_FLAT,
+                EPOCH_METRICS_FLAT,
+                PROBES_FLAT,
+                BLOCKS_FLAT,
+            ),
             strict=True,
         )
     ],
@@ -311,6 +337,30 @@ def test_probes_flat_and_blocks_flat_match_the_runs(store, queries, make, look):
         for name in (*OF_RUN, "parameters", "epochs", "diverged", "test_accuracy"):
             assert row[name] == run[name], name
     assert rows[0]["max_root_modulus"] == details[0]["max_root_modulus"]
+
+
+def test_metrics_flat_and_epoch_metrics_flat_match_the_runs(store, queries, make, look):
+    make.save(store, "s", [make.run(1, **dict.fromkeys(UNKNOWN_TO_A_TRAINER))])
+    said = {"metric_definitions": {"f1": {"better": "higher", "unit": "points"}}}
+    make.finish(store, make.run(1), **make.metrics(f1=0.5, loss=None), **said, parameters=None)
+    run = queries.run_detail(make.run(1).run_id)
+    rows = look("SELECT * FROM metrics_flat ORDER BY metric")
+    assert [(row["metric"], row["value"], row["better"], row["unit"]) for row in rows] == [
+        ("f1", 0.5, "higher", "points"),
+        ("loss", None, None, None),
+    ]
+    history = look("SELECT * FROM epoch_metrics_flat ORDER BY metric, epoch")
+    assert [(row["metric"], row["epoch"], row["value"]) for row in history] == [
+        ("f1", 1, 0.5),
+        ("f1", 2, 0.5),
+        ("loss", 1, None),
+        ("loss", 2, None),
+    ]
+    assert history[0]["state"] == run["state"] == "done"
+    for row in (*rows, *history):
+        for name in (*OF_RUN, "parameters", "epochs"):
+            assert row[name] == run[name], name
+    assert [run[name] for name in UNKNOWN_TO_A_TRAINER] == [None] * len(UNKNOWN_TO_A_TRAINER)
 
 
 @pytest.mark.parametrize("view", NAMES)

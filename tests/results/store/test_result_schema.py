@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from results.errors import BadResultError
 from results.json_values import to_json
 from results.schema.bounds import LONGEST_NAME, RANGES
+from results.schema.tables import epoch_metrics, metrics
 from results.store.result_schema import CheckedResult, check_evaluations, check_result
 
 RUN = f"{1:016x}"
@@ -123,3 +124,72 @@ def test_a_result_is_read_with_little_stack_left(make):
 def test_every_number_of_a_result_has_a_bound(make):
     """A new column of numbers gets one by its kind."""
     assert all(low < high and abs(low) <= 1e100 >= high for low, high in RANGES.values())
+
+
+@pytest.fixture
+def read(make):
+    """The rows of a table for a result with these parts."""
+
+    def read(table, **parts):
+        return check_result(RUN, 1, make.result(RUN, **parts)).rows[table]
+
+    return read
+
+
+def test_metrics_are_rows_with_what_was_said_of_them(read):
+    rows = read(
+        metrics,
+        metrics={"f1": 0.5, "val/loss": math.nan},
+        metric_definitions={"f1": {"better": "higher", "unit": "points", "decimals": 3}},
+    )
+    unsaid = {"better": None, "unit": None, "decimals": None, "label": None}
+    assert rows == [
+        {"run_id": RUN, "name": "f1", "value": 0.5}
+        | {"better": "higher", "unit": "points", "decimals": 3, "label": None},
+        {"run_id": RUN, "name": "val/loss", "value": None} | unsaid,
+    ]
+
+
+def test_metrics_of_epochs_are_a_row_a_value(read):
+    history = [{"epoch": 0, "values": {"f1": 1}}, {"epoch": 7, "values": {"f1": None, "g": 2.5}}]
+    rows = read(epoch_metrics, epoch_metrics=history)
+    assert [(row["name"], row["epoch"], row["value"]) for row in rows] == [
+        ("f1", 0, 1.0),
+        ("f1", 7, None),
+        ("g", 7, 2.5),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parts", "problem"),
+    [
+        ({"metrics": {"run_id; drop table runs": 1.0}}, "is no name of a metric"),
+        ({"metrics": {"": 1.0}}, "is no name of a metric"),
+        ({"metrics": {"seed": 1.0}}, "metrics.seed is the name of something else"),
+        ({"metrics": {"f1": "good"}}, "metrics.f1 is 'good', where a number or null"),
+        ({"metrics": {"f1": True}}, "metrics.f1 is True, where a number or null"),
+        ({"metrics": {"f1": 1e80}}, r"metrics.f1 is 1e\+80, where a number from"),
+        ({"metrics": [1.0]}, "metrics is not a JSON object"),
+        ({"metrics": {f"m{i}": 1 for i in range(10_001)}}, "has 10,001 names"),
+        ({"epoch_metrics": [{"epoch": -1, "values": {}}]}, r"epoch is -1, where at least 0"),
+        ({"epoch_metrics": [{"epoch": 1, "values": {}}] * 2}, "epoch is 1 a second time"),
+        ({"epoch_metrics": [{"epoch": 1, "values": {"depth": 1}}]}, "values.depth is the name of"),
+    ],
+)
+def test_a_metric_that_cannot_be_stored_is_refused_by_its_place(read, parts, problem):
+    with pytest.raises(BadResultError, match=problem):
+        read(metrics, **parts)
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ({"better": "up"}, "better is 'up', where 'higher' or 'lower' or null is expected"),
+        ({"decimals": 13}, "decimals is 13, where at most 12"),
+        ({"unit": ""}, "unit is empty"),
+        ({"colour": "red"}, "'colour' is unknown"),
+    ],
+)
+def test_a_definition_that_cannot_be_stored_is_refused_by_its_place(read, said, problem):
+    with pytest.raises(BadResultError, match=problem):
+        read(metrics, metrics={"f1": 0.5}, metric_definitions={"f1": said})

@@ -1,0 +1,69 @@
+"""Runs of trainers that have no model, dataset or scheme, and metrics by name.
+
+What such a run has no use for is NULL from now on.
+"""
+
+import re
+
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+
+OPTIONAL = ("model", "scheme", "depth", "dataset", "trainable", "parameters", "epochs")
+NAME = {"sqlite": "VARCHAR", "postgresql": 'VARCHAR COLLATE "C"'}
+WITHOUT_ROWID = {"sqlite": " WITHOUT ROWID", "postgresql": ""}
+EPOCH = {"sqlite": "INTEGER", "postgresql": "BIGINT"}
+
+
+def upgrade() -> None:
+    """Adds `metrics` and `epoch_metrics`, and lets the columns of a run be NULL."""
+    connection = op.get_bind()
+    dialect = connection.dialect.name
+    if dialect == "sqlite":
+        _make_optional_in_sqlite()
+    else:
+        for column in OPTIONAL:
+            connection.exec_driver_sql(f"ALTER TABLE runs ALTER COLUMN {column} DROP NOT NULL")
+    connection.exec_driver_sql(
+        "CREATE TABLE metrics (run_id VARCHAR(16) NOT NULL,"
+        f" name {NAME[dialect]} NOT NULL CONSTRAINT ck_metrics_named CHECK (name <> ''),"
+        " value FLOAT,"
+        " better VARCHAR CONSTRAINT ck_metrics_better CHECK (better IN ('higher', 'lower')),"
+        " unit TEXT,"
+        " decimals INTEGER CONSTRAINT ck_metrics_decimals CHECK (decimals >= 0),"
+        " label TEXT,"
+        " CONSTRAINT pk_metrics PRIMARY KEY (run_id, name),"
+        " CONSTRAINT fk_metrics_run_id FOREIGN KEY(run_id) REFERENCES runs (run_id))"
+        f"{WITHOUT_ROWID[dialect]}"
+    )
+    connection.exec_driver_sql(
+        "CREATE TABLE epoch_metrics (run_id VARCHAR(16) NOT NULL,"
+        f" name {NAME[dialect]} NOT NULL CONSTRAINT ck_epoch_metrics_named CHECK (name <> ''),"
+        f" epoch {EPOCH[dialect]} NOT NULL"
+        " CONSTRAINT ck_epoch_metrics_from_0 CHECK (epoch >= 0),"
+        " value FLOAT,"
+        " CONSTRAINT pk_epoch_metrics PRIMARY KEY (run_id, name, epoch),"
+        " CONSTRAINT fk_epoch_metrics_run_id FOREIGN KEY(run_id) REFERENCES runs (run_id))"
+        f"{WITHOUT_ROWID[dialect]}"
+    )
+
+
+def _make_optional_in_sqlite() -> None:
+    # SQLite cannot change a column. Copying the table would take as long as the table is large,
+    # and what changes is in its text alone: https://sqlite.org/lang_altertable.html, section 8.
+    connection = op.get_bind()
+    text = connection.exec_driver_sql(
+        "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'runs'"
+    ).scalar_one()
+    for column in OPTIONAL:
+        text, changed = re.subn(rf"\b({column} [A-Z]+) NOT NULL", r"\1", text)
+        if changed != 1:
+            raise ValueError(f"the table runs has no column {column} that is not null: {text}")
+    version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
+    connection.exec_driver_sql("PRAGMA writable_schema = ON")
+    connection.exec_driver_sql(
+        "UPDATE sqlite_master SET sql = ? WHERE type = 'table' AND name = 'runs'", (text,)
+    )
+    connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
+    connection.exec_driver_sql("PRAGMA writable_schema = OFF")
