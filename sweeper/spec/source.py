@@ -7,13 +7,11 @@ what is wrong is known within a second.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -23,9 +21,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from sweep_plugins.schemes.exact_numbers import exact
-from sweep_plugins.url_secrets import HOLDS_SECRET, quotes_secret
-from sweeper.errors import Place, RequestError, SpecError
-from sweeper.spec.shipped import shipped_hint, shipped_spec
+from sweeper.errors import Place, SpecError
 from trainers.errors import ConfigError
 
 LARGEST_FILE = 250_000
@@ -117,58 +113,11 @@ def _without_controls(text: str) -> str:
     )
 
 
-def read_spec_file(path: Path) -> SpecSource:
-    """Read a spec from its file or, where there is none, the shipped one of this name.
-
-    Raises RequestError if there is neither, SpecError if it is too large or no mapping.
-    """
-    if (shipped := shipped_spec(path)) is not None:
-        return parse_spec(shipped.read_text("utf-8"), f"{shipped.name} (shipped)")
-    # A file name is bytes to the system, and need not be text.
-    name = os.fsencode(path).decode("utf-8", "backslashreplace")
-    shown = in_one_line(name)
-    try:
-        with path.open("rb") as file:
-            # Bounded here and not by the file system's size: a pipe has none.
-            content = file.read(LARGEST_FILE + 1)
-    except FileNotFoundError:
-        hint = in_one_line(shipped_hint(path))
-        raise RequestError(f"{shown}: there is no such file{_nearby(path)}{hint}") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise RequestError(f"{shown}: cannot be read: {reason}{_nearby(path)}") from None
-    if len(content) > LARGEST_FILE:
-        raise refusal(
-            _place_after(content[:LARGEST_FILE].decode("utf-8", "replace"), name),
-            f"more than the {LARGEST_FILE:,} bytes that a spec may have; split it into several",
-        )
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        before = content[: error.start].decode("utf-8")
-        raise refusal(
-            _place_after(before, name),
-            f"byte 0x{content[error.start]:02x} is not UTF-8 text; save the spec as UTF-8",
-        ) from None
-    for number, line in enumerate(text.splitlines(), start=1):
-        if quotes_secret(line):
-            raise refusal(Place(name, number), f"a URL {HOLDS_SECRET}")
-    return parse_spec(text, name)
-
-
-def _place_after(text: str, name: str) -> Place:
+def place_after(text: str, name: str) -> Place:
+    """The place in a file that the text leads to."""
     breaks = list(_LINE_BREAK.finditer(text))
     start = breaks[-1].end() if breaks else 0
     return Place(name, len(breaks) + 1, len(text) - start + 1)
-
-
-def _nearby(path: Path) -> str:
-    try:
-        folder = path if path.is_dir() else path.parent
-        specs = sorted(str(p) for p in folder.glob("*.yaml"))
-    except (OSError, ValueError):
-        return ""
-    return in_one_line(f"; specs there: {', '.join(specs)}") if specs else ""
 
 
 def parse_spec(text: str, name: str) -> SpecSource:
@@ -201,7 +150,7 @@ def _compose(text: str, name: str) -> Node | None:
         raise refusal(_place_of_error(error, text, name), f"not valid YAML: {problem}") from None
     except ReaderError as error:
         raise refusal(
-            _place_after(text[: error.position], name),
+            place_after(text[: error.position], name),
             f"not valid YAML: {text[error.position]!r} is not a character of YAML; remove it",
         ) from None
     return node
@@ -213,7 +162,7 @@ def _place_of_error(error: MarkedYAMLError, text: str, name: str) -> Place:
     for mark in (error.problem_mark, error.context_mark):
         if mark and mark.index < len(content):
             return _place(mark, name)
-    return _place_after(content, name)
+    return place_after(content, name)
 
 
 class _NoSpecError(MarkedYAMLError):

@@ -22,6 +22,7 @@ from sweep_plugins import PluginError, UnknownNameError
 from sweeper.spec.axes import axes_of
 from sweeper.spec.exclusions import Exclusions
 from sweeper.spec.fault_policies import FaultPolicies
+from sweeper.spec.files import read_spec_file
 from sweeper.spec.grid import Axis, Grid
 from sweeper.spec.overrides import apply_override
 from sweeper.spec.points import (
@@ -33,7 +34,7 @@ from sweeper.spec.points import (
     check_set_once,
     resolve,
 )
-from sweeper.spec.source import SpecPath, SpecSource, parse_spec, read_spec_file
+from sweeper.spec.source import SpecPath, SpecSource, parse_spec
 from sweeper.spec.validation import explain
 from trainers.config.evaluations import EVALUATIONS, EvaluationConfig, key_of_kind, parse_evaluation
 from trainers.config.run import RunConfig

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sweeper.errors import Place, RequestError, SpecError
+from sweeper.spec.files import read_spec_file
 from sweeper.spec.source import (
     DEEPEST_NESTING,
     LARGEST_FILE,
@@ -14,7 +15,6 @@ from sweeper.spec.source import (
     MOST_VALUES,
     parse_spec,
     parse_value,
-    read_spec_file,
 )
 
 
