@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -130,7 +131,7 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
                 dashboard=where.dashboard,
                 hung_seconds=spec.faults.hung.seconds,
                 trainers=trainers,
-                module_folders=_module_folders(spec.source, trainers),
+                module_folders=_module_folders(spec.files, trainers),
                 compiles=any(config.compile for config in spec.configs),
                 without_variables=() if is_sqlite(home.database) else VARIABLES,
                 stop_asked=lambda: stop.asked,
@@ -156,8 +157,8 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _module_folders(source: str, trainers: frozenset[str]) -> tuple[Path, ...]:
-    """Where a user's own trainer may lie: beside the spec, or in the current folder.
+def _module_folders(files: Sequence[str], trainers: frozenset[str]) -> tuple[Path, ...]:
+    """Where a user's own trainer may lie: beside the spec's files, or in the current folder.
 
     Nowhere if there is none. Installed packages try to import others that need not be there, such
     as numexpr: any file of that name in these folders would be run.
@@ -167,7 +168,7 @@ def _module_folders(source: str, trainers: frozenset[str]) -> tuple[Path, ...]:
     if all(trainer in TRAINERS for trainer in trainers):
         return ()
     here = Path.cwd()
-    return tuple(dict.fromkeys(((here / source).parent, here)))
+    return tuple(dict.fromkeys((*((here / file).parent for file in files), here)))
 
 
 def _summarize(spec: Spec, summary: Summary, counts: dict[str, int], imported: int) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sweeper.spec.points import NAMED, ConfigPath, Point, check_key, resolve
+from sweeper.spec.source import SpecPath
 from trainers.config.run import RunConfig
 from trainers.errors import ConfigError
 
@@ -124,10 +125,13 @@ class Exclusions:
                 return True
         return False
 
-    def check_all_used(self) -> None:
-        """Raises SpecError for an entry that has left out no point."""
+    def check_all_used(self, inherited: Callable[[SpecPath], bool]) -> None:
+        """Raises ConfigError for an entry that has left out no point.
+
+        Of those that were `inherited`, a spec with fewer points may need none.
+        """
         for index, used in enumerate(self._used):
-            if not used:
+            if not used and not inherited(("exclude", index)):
                 self._try_on_an_example(index)
                 for key, error in self._errors.items():
                     if key[0] == index and key not in self._fits:

@@ -3,30 +3,52 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from sweep_plugins.url_secrets import HOLDS_SECRET, quotes_secret
 from sweeper.errors import Place, RequestError
-from sweeper.spec.shipped import shipped_hint, shipped_spec
+from sweeper.spec.shipped import SHIPPED_SUFFIX, shipped_hint, shipped_spec
 from sweeper.spec.source import (
     LARGEST_FILE,
-    SpecSource,
     in_one_line,
-    parse_spec,
     place_after,
     refusal,
 )
 
 
-def read_spec_file(path: Path) -> SpecSource:
+@dataclass(frozen=True)
+class SpecFile:
+    """The text of a spec, before it is parsed.
+
+    Attributes:
+        name: of the file, for messages; what it extends is named as this one is.
+        folder: in which specs that it extends are looked for; None for none.
+    """
+
+    name: str
+    text: str
+    folder: Path | None = None
+
+
+def read_spec_file(path: Path) -> SpecFile:
     """Read a spec from its file or, where there is none, the shipped one of this name.
 
-    Raises RequestError if there is neither, SpecError if it is too large or no mapping.
+    Raises RequestError if there is neither, SpecError if it is too large or no text.
     """
     if (shipped := shipped_spec(path)) is not None:
-        return parse_spec(shipped.read_text("utf-8"), f"{shipped.name} (shipped)")
+        return SpecFile(f"{shipped.name}{SHIPPED_SUFFIX}", shipped.read_text("utf-8"))
     # A file name is bytes to the system, and need not be text.
     name = os.fsencode(path).decode("utf-8", "backslashreplace")
+    text = read_file(path, name)
+    return SpecFile(name, text, path.parent if path.is_file() else Path())  # a pipe has no folder
+
+
+def read_file(path: Path, name: str) -> str:
+    """The text of the file that messages call `name`.
+
+    Raises RequestError if it cannot be read, SpecError if it is too large or no text.
+    """
     shown = in_one_line(name)
     try:
         with path.open("rb") as file:
@@ -54,7 +76,7 @@ def read_spec_file(path: Path) -> SpecSource:
     for number, line in enumerate(text.splitlines(), start=1):
         if quotes_secret(line):
             raise refusal(Place(name, number), f"a URL {HOLDS_SECRET}")
-    return parse_spec(text, name)
+    return text
 
 
 def _nearby(path: Path) -> str:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from sweeper.errors import ResourceError
 
+SHIPPED_SUFFIX = " (shipped)"
+"""What the name of a shipped spec ends with, where others have the path of a file."""
+
 _FOLDER = Path(__file__).parents[1] / "specs"
 
 
@@ -32,6 +35,12 @@ def shipped_spec(path: Path) -> Path | None:
     """The shipped spec that is meant by this argument of a command; a file of that name wins."""
     found = _find().get(str(path))
     return found if found is not None and (path.is_dir() or not path.exists()) else None
+
+
+def shipped_spec_named(name: str) -> str | None:
+    """The text of the shipped spec of this name, which may end in .yaml; None if there is none."""
+    found = _find().get(name.removesuffix(".yaml"))
+    return None if found is None else found.read_text("utf-8")
 
 
 def shipped_hint(path: Path) -> str:

@@ -37,6 +37,9 @@ LARGEST_WHOLE = 2**4096
 
 LONGEST_MESSAGE = 500
 
+EXTENDS = "extends"
+"""The key of a spec that names those it starts from."""
+
 SpecPath = tuple[str | int, ...]
 """Keys and list positions from the top of a spec to one value."""
 
@@ -67,17 +70,24 @@ class SpecSource:
         text: the YAML as written.
         data: the same as dicts, lists and scalars.
         places: where each value stands; the place of a mapping's value is that of its key.
+        values: how many keys and values there are.
     """
 
     name: str
     text: str
     data: dict[str, Any]
     places: dict[SpecPath, Place]
+    values: int = 0
 
     def place(self, path: SpecPath) -> Place:
         """Where the value at `path` stands, or the nearest one above it that is in the file."""
         lengths = range(len(path), -1, -1)  # the empty path is the whole file
         return next(self.places[path[:n]] for n in lengths if path[:n] in self.places)
+
+    def inherited(self, path: SpecPath) -> bool:
+        """Whether the value at `path` stands in another file, that this spec extends."""
+        place = self.place(path)
+        return place.file != self.name and place.line is not None
 
     @contextmanager
     def placing_errors(self) -> Iterator[None]:
@@ -129,7 +139,7 @@ def parse_spec(text: str, name: str) -> SpecSource:
         )
     reader = _Reader(name)
     data = reader.read(node, (), 0)
-    return SpecSource(name=name, text=text, data=data, places=reader.places)
+    return SpecSource(name, text, data, reader.places, reader.values)
 
 
 def parse_value(text: str, name: str) -> Any:
@@ -214,15 +224,15 @@ class _Reader:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._values = 0
+        self.values = 0
         self._open: set[int] = set()
         self._constructor = YAML(typ="safe", pure=True).constructor
         self.places: dict[SpecPath, Place] = {}
 
     def read(self, node: Node, path: SpecPath, depth: int) -> Any:
         place = _place(node.start_mark, self._name)
-        self._values += 1
-        if self._values > MOST_VALUES:
+        self.values += 1
+        if self.values > MOST_VALUES:
             # Nodes do not know where an alias to them is, but the key around it is known.
             raise refusal(
                 self.places.get(path[:1], place),

@@ -21,8 +21,9 @@ from results.garbage_collection import without_cycle_collection
 from sweep_plugins import PluginError, UnknownNameError
 from sweeper.spec.axes import axes_of
 from sweeper.spec.exclusions import Exclusions
+from sweeper.spec.extending import read_whole
 from sweeper.spec.fault_policies import FaultPolicies
-from sweeper.spec.files import read_spec_file
+from sweeper.spec.files import SpecFile, read_spec_file
 from sweeper.spec.grid import Axis, Grid
 from sweeper.spec.overrides import apply_override
 from sweeper.spec.points import (
@@ -34,7 +35,7 @@ from sweeper.spec.points import (
     check_set_once,
     resolve,
 )
-from sweeper.spec.source import SpecPath, SpecSource, parse_spec
+from sweeper.spec.source import EXTENDS, SpecPath, SpecSource
 from sweeper.spec.validation import explain
 from trainers.config.evaluations import EVALUATIONS, EvaluationConfig, key_of_kind, parse_evaluation
 from trainers.config.run import RunConfig
@@ -89,7 +90,10 @@ class Spec:
         configs: one for each run, in the order of the spec, none twice.
         evaluations: what to measure of each trained network.
         faults: what is done when something goes wrong with a run.
+        text: of it and of what it extends, so that it can be read without any file.
+        source: the name of its file.
         overrides: the "path=value" that were set on top of the text.
+        files: the names of all files that it was read from, its own first.
     """
 
     name: str
@@ -102,6 +106,7 @@ class Spec:
     text: str
     source: str
     overrides: tuple[str, ...]
+    files: tuple[str, ...]
 
 
 def load_spec(path: Path, overrides: Sequence[str] = ()) -> Spec:
@@ -122,7 +127,7 @@ def spec_from_text(
     Args:
         stored: see `apply_override`.
     """
-    return _spec(parse_spec(text, source), tuple(overrides), stored=stored)
+    return _spec(SpecFile(source, text), tuple(overrides), stored=stored)
 
 
 class _Layout(BaseModel):
@@ -147,17 +152,18 @@ _ANYTHING: dict[str, Any] = dict.fromkeys(CONFIG_KEYS, (Any, None))
 _WHOLE_LAYOUT = create_model("_WholeLayout", __base__=_Layout, **_ANYTHING)
 
 
-def _spec(source: SpecSource, overrides: tuple[str, ...], *, stored: bool = False) -> Spec:
+def _spec(file: SpecFile, overrides: tuple[str, ...], *, stored: bool = False) -> Spec:
+    source, files = read_whole(file)
     for override in overrides:
         apply_override(source, override, stored=stored)
     with source.placing_errors(), without_cycle_collection():
-        return _expanded(source, overrides)
+        return _expanded(source, overrides, tuple(files))
 
 
-def _expanded(source: SpecSource, overrides: tuple[str, ...]) -> Spec:
+def _expanded(source: SpecSource, overrides: tuple[str, ...], files: tuple[str, ...]) -> Spec:
     """Raises ConfigError, whose path leads to what is wrong in the spec."""
     # None stands for absent in every optional key: `zip:` with nothing after it is no error.
-    given = {key: value for key, value in source.data.items() if value is not None}
+    given = {key: v for key, v in source.data.items() if v is not None and key != EXTENDS}
     try:
         layout = _WHOLE_LAYOUT.model_validate(given)
     except ValidationError as error:
@@ -180,6 +186,7 @@ def _expanded(source: SpecSource, overrides: tuple[str, ...]) -> Spec:
         text=source.text,
         source=source.name,
         overrides=overrides,
+        files=files,
     )
 
 
@@ -230,7 +237,7 @@ def _configs(source: SpecSource, layout: _Layout) -> tuple[RunConfig, ...]:
             add(grid.config(choice), partial(grid.point, choice))
     for point, config in included:
         add(config, partial(Point.copy, point))
-    exclusions.check_all_used()
+    exclusions.check_all_used(source.inherited)
     if not configs:
         raise ConfigError(("exclude",), "exclude leaves no run over")
     return tuple(configs.values())

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from sweeper.spec import points, source, spec
 from sweeper.spec.fault_policies import Hung
-from sweeper.spec.spec import spec_from_text
+from sweeper.spec.spec import load_spec, spec_from_text
 from trainers.config.evaluations import parse_evaluation
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
@@ -105,6 +105,18 @@ def test_the_documented_axes_example_gives_the_stated_runs() -> None:
     # Without two of three rates at one of two depths, and with one point more.
     spec = spec_from_text(base + block, "docs/specs.md")
     assert len(spec.configs) == 24 - 2 * 2 * 2 + 1
+
+
+def test_the_documented_spec_that_extends_another_is_what_it_says() -> None:
+    section = SPECS_PAGE.split("## Extending other specs\n")[1].split("\n## ")[0]
+    (block,) = re.findall(r"```yaml\n(.*?)```", section, re.S)
+    short, table = spec_from_text(block, "short.yaml"), load_spec(Path("zero_stability_table3"))
+    assert short.name == "short"
+    assert {config.seed for config in short.configs} == {0, 1}
+    first, other = short.configs[0].training, table.configs[0].training
+    assert (first.epochs, first.batch_size) == (10, other.batch_size)
+    assert first.optimizer == other.optimizer
+    assert len(short.configs) * 3 == len(table.configs) * 2
 
 
 def test_the_documented_image_folder_example_is_valid() -> None:
