@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from trainers.config.training import Frozen
+from trainers.config.frozen import Frozen
 from trainers.methods.fractions import Number, Whole
 
 Fault = Literal["trainer_error", "out_of_memory", "worker_lost", "hung"]

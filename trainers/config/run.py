@@ -14,9 +14,10 @@ from pydantic import AfterValidator, Field, SerializeAsAny, field_validator, mod
 
 from trainers.config.canonical import canonical, identity, json_value
 from trainers.config.dataset import DatasetConfig, parse_dataset
+from trainers.config.frozen import Frozen
 from trainers.config.probes import ProbedRun, Probes
 from trainers.config.trainers import BUILT_IN_TRAINER, check_trainer
-from trainers.config.training import Frozen, TrainingConfig
+from trainers.config.training import TrainingConfig
 from trainers.data.datasets import Dataset
 from trainers.errors import ConfigError, TrainerError
 from trainers.methods.booleans import boolean

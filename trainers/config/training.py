@@ -6,21 +6,16 @@ from itertools import pairwise
 from math import floor, inf
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sweep_plugins.schemes.exact_numbers import exact
+from trainers.config.frozen import Frozen
 from trainers.errors import ConfigError
 from trainers.methods.booleans import Boolean
 from trainers.methods.fractions import Number, Whole
 
 LARGEST_RATE = 3.4e38
 """Of learning, and of weight decay: torch multiplies no float32 tensor by a larger number."""
-
-
-class Frozen(BaseModel):
-    """A part of a config: no unknown keys, and no change after it is made."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class OptimizerConfig(Frozen):
