@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from gpu.images import BATCH_SIZE, Batch
+from trainers.config.optimizers import SgdConfig
 from trainers.config.run import RunConfig
 from trainers.training.train import build_network
 
@@ -74,6 +75,7 @@ class Baseline:
         # Not channels last: as torch makes it by default.
         self._network = network.to(memory_format=torch.contiguous_format).train()
         recipe = config.training.optimizer
+        assert isinstance(recipe, SgdConfig)
         self._optimizer = torch.optim.SGD(
             self._network.parameters(),
             lr=recipe.lr,

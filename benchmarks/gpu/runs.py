@@ -20,9 +20,10 @@ from torch.nn import functional
 from gpu.foreach_sgd import ForeachSGD
 from gpu.fused import fuse, with_coefficient_tensors
 from gpu.images import BATCH_SIZE, BatchSource, TrainingSet, batches, fused_batches
+from trainers.config.optimizers import SgdConfig
 from trainers.config.run import RunConfig
 from trainers.data.augment import normalize
-from trainers.optim.sgd import SGD
+from trainers.optim.optimizers import make_optimizer
 from trainers.optim.step import training_step
 from trainers.training.checkpoint import weights_sha256
 from trainers.training.train import STEPS_UNTIL_A_LOOK, build_network
@@ -41,7 +42,7 @@ class EagerRun:
         self._config = config
         self._device = data.padded.device
         self.network = build_network(config, str(self._device)).train()
-        self._optimizer = SGD(self.network.parameters(), config.training.optimizer)
+        self._optimizer = make_optimizer(self.network, config.training.optimizer)
         self._learning_rate = config.training.learning_rate(1)
         self._batches = batches(data, config, batches_a_gather=1)
         self._loss = torch.zeros((), device=self._device)
@@ -116,6 +117,7 @@ class Run:
         with self._on_stream():
             self.network = build().to(memory_format=memory_format).train()
             recipe = config.training.optimizer
+            assert isinstance(recipe, SgdConfig)
             self._optimizer = ForeachSGD(
                 self.network.parameters(),
                 momentum=recipe.momentum,

@@ -26,20 +26,27 @@ _BY_KIND: dict[ValueKind, tuple[str, ...]] = {
         "model.survival", "model.width", "model.x_proj", "scheme.beta", "dataset.crop_padding",
         "dataset.images.test", "dataset.images.train", "dataset.size", "dataset.subset",
         "training.batch_size", "training.epochs", "training.lr_schedule.gamma",
-        "training.optimizer.lr", "training.optimizer.momentum", "training.optimizer.weight_decay",
+        "training.optimizer.alpha", "training.optimizer.beta2_decay", "training.optimizer.d",
+        "training.optimizer.dampening", "training.optimizer.initial_accumulator_value",
+        "training.optimizer.lambd", "training.optimizer.lr", "training.optimizer.lr_decay",
+        "training.optimizer.momentum", "training.optimizer.momentum_decay",
+        "training.optimizer.rho", "training.optimizer.t0", "training.optimizer.weight_decay",
         "training.test_every",
     ),
     "bool": (
         "model.batch_norm", "model.final_norm", "model.preactivation", "model.recompute",
-        "model.shortcuts", "dataset.horizontal_flip", "training.optimizer.nesterov", "compile",
+        "model.shortcuts", "dataset.horizontal_flip", "training.optimizer.amsgrad",
+        "training.optimizer.centered", "training.optimizer.decay_norms_and_biases",
+        "training.optimizer.decoupled_weight_decay", "training.optimizer.nesterov", "compile",
     ),
     "list": (
         "model.tableau.a", "model.tableau.b", "model.widths", "scheme.alpha", "scheme.start",
         "dataset.mean", "dataset.std", "training.lr_schedule.milestones",
+        "training.optimizer.betas", "training.optimizer.etas", "training.optimizer.step_sizes",
         "probes",
     ),
     "mixed": (
-        "model.blocks", "dataset.classes",
+        "model.blocks", "dataset.classes", "training.optimizer.eps",
     ),
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from sweep_plugins import did_you_mean
 from sweeper.spec.source import SpecPath, shortened
 from trainers.config.dataset import DatasetConfig, config_class
+from trainers.config.optimizers import OptimizerConfig, optimizer_class
 from trainers.config.probes import PROBES
 from trainers.config.run import RunConfig
 from trainers.errors import ConfigError
@@ -160,4 +161,6 @@ def _model_at(model: type[BaseModel] | None, path: SpecPath, data: Any) -> type[
             model = MODELS[data["model"]["name"]].options
         if model is DatasetConfig and isinstance(data["dataset"]["name"], str):
             model = config_class(data["dataset"]["name"])
+        if model is OptimizerConfig:
+            model = optimizer_class(data["training"]["optimizer"])
     return model

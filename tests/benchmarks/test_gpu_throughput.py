@@ -40,8 +40,8 @@ from torch import nn
 
 import trainers.training.train
 from trainers.config.job import TrainingJob
+from trainers.config.optimizers import SgdConfig
 from trainers.config.run import Precision
-from trainers.config.training import OptimizerConfig
 from trainers.data.loading import Split
 from trainers.optim.sgd import SGD
 from trainers.training.train import build_network
@@ -132,7 +132,7 @@ def test_foreach_sgd_is_bit_identical_to_sgd(
     theirs = [nn.Parameter(value.clone()) for value in start]
     foreach, sgd = (
         ForeachSGD(ours, **recipe),
-        SGD(theirs, OptimizerConfig.model_construct(**recipe)),
+        SGD(theirs, SgdConfig.model_construct(**recipe)),
     )
     for step in range(5):
         for one, other in zip(ours, theirs, strict=True):

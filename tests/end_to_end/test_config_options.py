@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from results.queries.config_options import CONFIG_OPTIONS
 from trainers.config.dataset import config_class
+from trainers.config.optimizers import OPTIMIZERS
 from trainers.config.run import RunConfig
 from trainers.data.datasets import DATASETS
 from trainers.models import MODELS
@@ -32,4 +33,6 @@ def test_every_option_of_a_run_of_ours_is_known_to_the_results() -> None:
         known |= set(paths(MODELS.shipped(model).options, "model."))
     for dataset in DATASETS.own:
         known |= set(paths(config_class(dataset), "dataset."))
+    for optimizer in OPTIMIZERS.values():
+        known |= set(paths(optimizer, "training.optimizer."))
     assert set(CONFIG_OPTIONS) == known

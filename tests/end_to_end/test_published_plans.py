@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from results.published import PUBLISHED, PublishedRow, published_table
 from sweeper.cli import app
 from sweeper.spec.spec import Spec, load_spec
+from trainers.config.optimizers import SgdConfig
 from trainers.config.run import RunConfig
 
 SPECS = {path.stem: path for path in (Path(__file__).parents[2] / "specs").glob("*.yaml")}
@@ -161,6 +162,7 @@ def test_planned_runs_use_the_recipe_of_their_row(name):
             continue
         for run in runs_of(name, row):
             training, recipe = run.config.training, row.recipe
+            assert isinstance(training.optimizer, SgdConfig)
             milestones = [float(part * training.epochs) for part in recipe.milestones]
             assert (training.epochs, training.optimizer.lr) == (recipe.epochs, recipe.lr)
             assert training.batch_size == recipe.batch_size

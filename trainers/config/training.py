@@ -4,34 +4,15 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import floor, inf
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
 
 from sweep_plugins.schemes.exact_numbers import exact
 from trainers.config.frozen import Frozen
+from trainers.config.optimizers import LARGEST_RATE, OptimizerConfig, SgdConfig, parse_optimizer
 from trainers.errors import ConfigError
-from trainers.methods.booleans import Boolean
-from trainers.methods.fractions import Number, Whole
-
-LARGEST_RATE = 3.4e38
-"""Of learning, and of weight decay: torch multiplies no float32 tensor by a larger number."""
-
-
-class OptimizerConfig(Frozen):
-    """Stochastic gradient descent; weight decay acts on every parameter, as in the papers' code."""
-
-    name: Literal["sgd"] = "sgd"
-    lr: Number = Field(default=0.1, gt=0, le=LARGEST_RATE)
-    momentum: Number = Field(default=0.9, ge=0, lt=1)
-    weight_decay: Number = Field(default=1e-4, ge=0, le=LARGEST_RATE)
-    nesterov: Boolean = False
-
-    @model_validator(mode="after")
-    def _nesterov_needs_momentum(self) -> OptimizerConfig:
-        if self.nesterov and self.momentum == 0:
-            raise ConfigError("nesterov", "nesterov needs a momentum above 0")
-        return self
+from trainers.methods.fractions import Number, Whole, exact
 
 
 class StepDecayConfig(Frozen):
@@ -70,7 +51,9 @@ class TrainingConfig(Frozen):
     epochs: Whole = Field(default=160, ge=1, le=100_000)
     test_every: Whole | None = Field(default=None, ge=1)
     batch_size: Whole = Field(default=128, ge=2)
-    optimizer: OptimizerConfig = OptimizerConfig()
+    optimizer: Annotated[SerializeAsAny[OptimizerConfig], BeforeValidator(parse_optimizer)] = (
+        SgdConfig()
+    )
     lr_schedule: StepDecayConfig = StepDecayConfig()
 
     @model_validator(mode="after")

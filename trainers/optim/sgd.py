@@ -13,20 +13,36 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from trainers.config.training import OptimizerConfig
+from trainers.config.optimizers import SgdConfig
 
 
 class SGD:
     """Heavy-ball momentum (Polyak 1964), or Nesterov's as Sutskever et al. (2013) write it.
 
     Weight decay is added to the gradient: g = dL/dw + weight_decay w; v = momentum v + g, which
-    starts as g; w = w - lr v, with Nesterov's w - lr (g + momentum v).
+    starts as g; w = w - lr v, with Nesterov's w - lr (g + momentum v). Of a gradient that is
+    dampened, v takes (1 - dampening) g.
+
+    Args:
+        undecayed: those of the parameters whose weights do not decay.
     """
 
-    def __init__(self, parameters: Iterable[Parameter], recipe: OptimizerConfig) -> None:
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        recipe: SgdConfig,
+        undecayed: Iterable[Parameter] = (),
+    ) -> None:
         self._parameters = [parameter for parameter in parameters if parameter.requires_grad]
+        undecayed = set(undecayed)
+        self._decayed = [parameter not in undecayed for parameter in self._parameters]
         self._recipe = recipe
         self._velocities: dict[int, Tensor] = {}
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """All parameters, where those who unscale or clip gradients look for them."""
+        return [{"params": self._parameters}]
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -37,18 +53,19 @@ class SGD:
     def step(self, learning_rate: float) -> None:
         """One step along the current gradients."""
         momentum, weight_decay = self._recipe.momentum, self._recipe.weight_decay
+        taken = 1 - (self._recipe.dampening or 0)
         for index, parameter in enumerate(self._parameters):
             if parameter.grad is None:
                 continue
             gradient = parameter.grad
-            if weight_decay != 0:
+            if weight_decay != 0 and self._decayed[index]:
                 gradient = gradient.add(parameter, alpha=weight_decay)
             if momentum != 0:
                 velocity = self._velocities.get(index)
                 if velocity is None:
                     velocity = self._velocities[index] = gradient.clone()
                 else:
-                    velocity.mul_(momentum).add_(gradient)
+                    velocity.mul_(momentum).add_(gradient, alpha=taken)
                 if self._recipe.nesterov:
                     gradient = gradient.add(velocity, alpha=momentum)
                 else:

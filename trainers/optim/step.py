@@ -11,18 +11,18 @@ from torch.nn import functional
 
 from trainers.config.run import RunConfig
 from trainers.data.augment import normalize
-from trainers.optim.sgd import SGD
+from trainers.optim.optimizers import Optimizer
 
 
 def training_step(
     passes: Callable[[Tensor], Tensor],
-    optimizer: SGD,
+    optimizer: Optimizer,
     pixels: Tensor,
     labels: Tensor,
     learning_rate: float,
     config: RunConfig,
 ) -> tuple[Tensor, Tensor]:
-    """One step of SGD; the batch's mean loss and how many were right, both ().
+    """One step of the optimizer; the batch's mean loss and how many were right, both ().
 
     On a CPU no step is made from a loss that is not finite; a GPU would have to be waited for.
 

@@ -9,11 +9,15 @@ from torch import Tensor, nn
 
 from trainers.config.job import EpochMetrics, ProbeValue
 from trainers.config.run import RunConfig
-from trainers.optim.sgd import SGD
+from trainers.optim.optimizers import Optimizer
 
 
 def fits(
-    epoch: int, state: Mapping[str, Any], config: RunConfig, network: nn.Module, optimizer: SGD
+    epoch: int,
+    state: Mapping[str, Any],
+    config: RunConfig,
+    network: nn.Module,
+    optimizer: Optimizer,
 ) -> bool:
     """Whether training can go on from this state, which is said to be after `epoch` epochs."""
     diverged = state.get("diverged_epoch", 0)

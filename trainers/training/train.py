@@ -29,7 +29,7 @@ from trainers.data.loading import load, training_subset
 from trainers.errors import CheckpointError
 from trainers.evaluation.measure import evaluate
 from trainers.models.coefficients import learned_coefficients
-from trainers.optim.sgd import SGD
+from trainers.optim.optimizers import make_optimizer
 from trainers.optim.step import training_step
 from trainers.probes.measuring import Probing
 from trainers.probes.subject import Subject
@@ -89,7 +89,7 @@ class _Training:
         self.test_labels = torch.tensor(test_split.labels, device=self.device)
         self.network = build_network(job.config, job.device)
         self.passes = _passes(self.network, job, self.device)
-        self.optimizer = SGD(self.network.parameters(), job.config.training.optimizer)
+        self.optimizer = make_optimizer(self.network, job.config.training.optimizer)
         self.epochs: list[EpochMetrics] = []
         self.probed: list[ProbeValue] = []
         self.probing = Probing(self._subject()) if job.config.probes else None

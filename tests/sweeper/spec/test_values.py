@@ -15,6 +15,7 @@ from sweeper.spec.fault_policies import FaultPolicies
 from sweeper.spec.spec import Resources, spec_from_text
 from trainers.config.dataset import config_class
 from trainers.config.evaluations import EVALUATIONS
+from trainers.config.optimizers import OPTIMIZERS, SgdConfig
 from trainers.config.probes import PROBES
 from trainers.config.run import RunConfig
 from trainers.config.training import TrainingConfig
@@ -39,6 +40,7 @@ def parts_of_a_spec() -> set[type[BaseModel]]:
     waiting += [MODELS[name].options for name in MODELS.own]
     waiting += [config_class(name) for name in DATASETS.own]
     waiting += [EVALUATIONS[name].config for name in EVALUATIONS.own]
+    waiting += OPTIMIZERS.values()
     waiting += [PROBES[name].config for name in PROBES.own]
     while waiting:
         part = waiting.pop()
@@ -112,7 +114,9 @@ def test_true_has_the_three_spellings_of_yaml(written):
     (config,) = spec_from_text(
         f"{BASE}training: {{optimizer: {{nesterov: {written}}}}}\n", "s.yaml"
     ).configs
-    assert config.training.optimizer.nesterov is True
+    optimizer = config.training.optimizer
+    assert isinstance(optimizer, SgdConfig)
+    assert optimizer.nesterov is True
 
 
 ONE_VALUE = {

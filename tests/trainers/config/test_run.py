@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sweep_plugins import UnknownNameError
+from trainers.config.optimizers import OPTIMIZERS
 from trainers.config.run import RECIPE_VERSION, RunConfig
 from trainers.config.training import TrainingConfig
 from trainers.models.counting import write_counts
@@ -117,6 +118,15 @@ def test_run_id_does_not_depend_on_key_order() -> None:
         {"training": {"epochs": 3, "batch_size": 64, "lr_schedule": {"milestones": [1, 2]}}},
         {"training": {"epochs": 3, "batch_size": 64, "lr_schedule": {"milestones": ["1/2", 0.75]}}},
         {"training": {"epochs": 3, "batch_size": 64, "test_every": 1}},
+        {"training": {"epochs": 3, "batch_size": 64, "optimizer": "sgd"}},
+        {"training": {"epochs": 3, "batch_size": 64, "optimizer": {"dampening": 0}}},
+        {
+            "training": {
+                "epochs": 3,
+                "batch_size": 64,
+                "optimizer": {"decay_norms_and_biases": True},
+            }
+        },
         {"precision": "fp32"},
         {"recipe_version": RECIPE_VERSION, "trainer": "trainers.train:train"},
     ],
@@ -169,6 +179,10 @@ def test_every_field_that_affects_results_changes_the_run_id(small: Small) -> No
         training(optimizer={"momentum": 0.8}),
         training(optimizer={"weight_decay": 5e-4}),
         training(optimizer={"nesterov": True}),
+        training(optimizer={"dampening": 0.5}),
+        training(optimizer={"decay_norms_and_biases": False}),
+        *(training(optimizer=name) for name in OPTIMIZERS if name != "sgd"),
+        training(optimizer={"name": "adamw", "betas": [0.9, 0.99]}),
         training(lr_schedule={"gamma": 0.2}),
         training(lr_schedule={"milestones": [1, 3]}),
         training(lr_schedule={"milestones": [2]}),
@@ -345,7 +359,7 @@ def test_the_first_epoch_always_has_the_full_learning_rate() -> None:
         ({"training": {"epochs": 0}}, "training.epochs\n"),
         ({"training": {"epochs": True}}, "training.epochs\n"),
         ({"training": {"batch_size": 1}}, "training.batch_size\n"),
-        ({"training": {"optimizer": {"name": "adam"}}}, "sgd"),
+        ({"training": {"optimizer": {"name": "adams"}}}, "unknown optimizer 'adams'; .*'adam'"),
         ({"training": {"optimizer": {"lr": 0}}}, "training.optimizer.lr\n"),
         ({"training": {"optimizer": {"lr": float("inf")}}}, "training.optimizer.lr\n"),
         (

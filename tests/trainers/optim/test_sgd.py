@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainers.config.training import OptimizerConfig
+from trainers.config.optimizers import SgdConfig
 from trainers.optim.sgd import SGD
 
 RECIPES = [
@@ -36,7 +36,7 @@ def weights(network: nn.Module) -> list[Tensor]:
 @pytest.mark.parametrize("recipe", RECIPES, ids=str)
 def test_sgd_is_bit_identical_to_torchs(recipe: dict[str, Any]) -> None:
     ours, theirs = make_network(), make_network()
-    sgd = SGD(ours.parameters(), OptimizerConfig(**recipe))
+    sgd = SGD(ours.parameters(), SgdConfig(**recipe))
     reference = torch.optim.SGD(theirs.parameters(), lr=0.1, **recipe)
     for step in range(5):
         learning_rate = 0.1 / (step + 1)
@@ -60,7 +60,7 @@ def test_sgd_continues_from_torchs_optimizer_state() -> None:
     reference.step()
     ours = make_network()
     ours.load_state_dict(theirs.state_dict())
-    sgd = SGD(ours.parameters(), OptimizerConfig(**recipe))
+    sgd = SGD(ours.parameters(), SgdConfig(**recipe))
     sgd.load_state_dict(reference.state_dict())
     for network, optimizer in ((ours, sgd), (theirs, reference)):
         optimizer.zero_grad()
@@ -73,5 +73,5 @@ def test_sgd_continues_from_torchs_optimizer_state() -> None:
 def test_parameters_without_a_gradient_do_not_change() -> None:
     network = make_network()
     before = weights(network)
-    SGD(network.parameters(), OptimizerConfig(**RECIPES[0])).step(0.1)
+    SGD(network.parameters(), SgdConfig(**RECIPES[0])).step(0.1)
     assert all(map(torch.equal, weights(network), before))

@@ -18,7 +18,7 @@ from small_networks import NO_DATA, numbers
 from trainers.config.run import RunConfig
 from trainers.data.loading import load
 from trainers.errors import CheckpointError, TrainingStopped
-from trainers.optim.sgd import SGD
+from trainers.optim.optimizers import make_optimizer
 from trainers.run import evaluate_stored, run
 from trainers.storage import Folder, open_folder
 from trainers.training.checkpoint import Checkpoints, load_weights, save_weights
@@ -179,7 +179,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory, small: Small) -> Path:
 def test_a_whole_checkpoint_that_does_not_fit_is_seen(small: Small, stopped: Path) -> None:
     config = RunConfig.model_validate(small())
     network = build_network(config, "cpu")
-    optimizer = SGD(network.parameters(), config.training.optimizer)
+    optimizer = make_optimizer(network, config.training.optimizer)
 
     def seen_to_fit(change: Callable[[dict[str, Any]], object] = lambda content: None) -> bool:
         content = torch.load(stopped / "checkpoint-2.pt", weights_only=True)
