@@ -166,5 +166,5 @@ def _named_path(name: str, value: Any) -> ConfigPath:
     path = ConfigPath.parse(name)
     values = value if isinstance(value, list) else [value]
     is_name = values and all(isinstance(v, str) for v in values)
-    # A name alone excludes that model or dataset with whatever options.
-    return ConfigPath((*path, "name")) if name in NAMED and is_name else path
+    # A name alone excludes that model, dataset, ... with whatever options.
+    return ConfigPath((*path, "name")) if path in NAMED and is_name else path

@@ -105,7 +105,7 @@ def _given(data: dict[str, Any]) -> Iterator[tuple[SpecPath, bool]]:
 
 
 def _merged(before: Any, value: Any, path: SpecPath) -> Any:
-    if path[0] in NAMED and len(path) == 1:
+    if path in NAMED:
         before, value = _named(before), _named(value)
     if not isinstance(before, dict) or not isinstance(value, dict):
         return value

@@ -89,7 +89,7 @@ def _set(source: SpecSource, path: SpecPath, value: Any, option: str) -> None:
         if child is None:
             child = {}
             source.places[path[: position + 1]] = place
-        if isinstance(child, str) and position == 0 and key in NAMED:
+        if isinstance(child, str) and path[: position + 1] in NAMED:
             child = {"name": child}
         if not isinstance(child, dict):
             name = ".".join(map(str, path[: position + 1]))

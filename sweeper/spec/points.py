@@ -28,8 +28,10 @@ CONFIG_KEYS = (
 )  # fmt: skip
 """The keys of a spec that make up a run's config."""
 
-NAMED = ("model", "dataset")
-"""Keys whose value may be a name alone, short for {name: ...}."""
+NAMED = frozenset(
+    {("model",), ("dataset",), ("training", "optimizer"), ("training", "lr_schedule")}
+)
+"""Paths at which a name alone is short for {name: ...}."""
 
 DEEPEST_PATH = 8
 """Dots in the name of an axis: more than any config has, and few enough to follow them."""
@@ -137,6 +139,8 @@ class Point:
         here = self.data
         for depth, key in enumerate(parents):
             child = here.get(key, {})
+            if isinstance(child, str) and path[: depth + 1] in NAMED:
+                child = {"name": child}
             if not isinstance(child, dict):
                 inside = ".".join(path[: depth + 1])
                 raise ConfigError(
@@ -147,7 +151,7 @@ class Point:
         if path == ("model",) and not isinstance(value, (str, dict)):
             raise ConfigError(origin, _not_a_model(value))
         before = here.get(last)
-        if len(path) == 1 and last in NAMED and isinstance(value, str):
+        if path in NAMED and isinstance(value, str):
             value = {"name": value}
         if path == ("model",) and isinstance(before, dict) and "depth" in before:
             # Another model keeps the depth that was asked for, unless it brings its own.

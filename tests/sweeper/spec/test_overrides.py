@@ -289,3 +289,9 @@ def test_an_option_invalid_for_an_axis_value_is_blamed_on_the_override():
     message = refusal("dataset.subset=5000", text=DATASETS)
     assert message.startswith("--set dataset.subset=5000: ")
     assert "5000 exceeds digits" in message
+
+
+def test_an_option_is_set_inside_an_optimizer_that_is_a_name_alone():
+    text = "model: zerosnet\ndepth: 20\ndataset: digits\ntraining: {optimizer: adamw}\n"
+    (config,) = configs("training.optimizer.lr=0.5", text=text)
+    assert (config.training.optimizer.name, config.training.optimizer.lr) == ("adamw", 0.5)

@@ -114,6 +114,19 @@ def test_any_setting_can_be_an_axis():
     assert {c.training.lr_schedule.milestones for c in found} == {(80,), (80, 120)}
 
 
+def test_an_optimizer_may_be_a_name_alone_and_its_options_an_axis():
+    found = configs(
+        "training: {optimizer: adamw}\n"
+        "grid:\n  training.optimizer.betas: [[0.9, 0.99], [0.9, 0.999]]\n"
+    )
+    assert [c.training.optimizer.betas for c in found] == [(0.9, 0.99), (0.9, 0.999)]
+    assert {c.training.optimizer.name for c in found} == {"adamw"}
+    axis = "grid:\n  training.optimizer: [sgd, adam, {name: adam, lr: 0.1}]\n"
+    assert [c.training.optimizer.name for c in configs(axis)] == ["sgd", "adam", "adam"]
+    (left,) = configs(axis + "exclude: [{training.optimizer: adam}]\n")
+    assert left.training.optimizer.name == "sgd"
+
+
 def test_an_axis_leaves_sibling_settings_unchanged():
     found = configs(
         "training:\n  epochs: 3\n  optimizer: {momentum: 0.5}\n"
