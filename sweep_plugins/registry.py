@@ -9,10 +9,12 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from sweep_plugins.errors import PluginError, UnknownNameError, import_error
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 
@@ -136,6 +138,9 @@ class Registry(Mapping[str, T], Generic[T]):
 
 @cache
 def _entry_points() -> Any:
+    # Deferred, because a process without registries imports this package too.
+    from importlib.metadata import entry_points
+
     # Once for all registries: every installed package is looked at.
     return entry_points()
 

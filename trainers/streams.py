@@ -15,7 +15,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from typing_extensions import override
 
@@ -102,6 +102,39 @@ def guard_streams(*, working: bool = False) -> None:
     sys.stderr = _text(_Descriptor(2, telling=True, working=working), sys.stderr)
 
 
+def telling() -> TextIO:
+    """Where this process tells about the work, also while its descriptor 2 is a run's."""
+    return sys.stderr if _own is None else _own
+
+
+_own: TextIO | None = None
+
+
+def stream_on(number: int, stream: Any) -> TextIO:
+    """The stream, if it writes to this descriptor, else another that does; it keeps no line back.
+
+    Whatever else is in the place of stdout or stderr, such as a notebook's, stays as it is.
+    """
+    if not _is_on(number, stream):
+        if number not in _others:
+            _others[number] = _text(_Descriptor(number, telling=True, working=True), None)
+        stream = _others[number]
+    if not stream.line_buffering:
+        stream.reconfigure(line_buffering=True)
+    return cast(TextIO, stream)
+
+
+_others: dict[int, TextIO] = {}
+
+
+def _is_on(number: int, stream: Any) -> bool:
+    try:
+        # One that only stands for another, such as rich's, has its number.
+        return type(stream) is io.TextIOWrapper and stream.fileno() == number
+    except (OSError, ValueError):
+        return False
+
+
 def _text(raw: _Descriptor, before: TextIO | None) -> TextIO:
     errors = getattr(before, "errors", None) or "strict"
     return io.TextIOWrapper(
@@ -109,7 +142,7 @@ def _text(raw: _Descriptor, before: TextIO | None) -> TextIO:
         encoding=getattr(before, "encoding", None),
         # What the encoding lacks is shown by its number.
         errors="backslashreplace" if errors == "strict" else errors,
-        line_buffering=raw.fileno() == 2 or raw.isatty(),
+        line_buffering=raw.fileno() != 1 or raw.isatty(),
         write_through=getattr(before, "write_through", False),
     )
 
@@ -119,25 +152,36 @@ def working() -> Iterator[None]:
     """Nothing that is written to stdout or stderr inside the block ends it, or keeps it waiting.
 
     stderr stays so: who did not read while the work went on is not waited for at its end.
+    `telling` is a stream of its own in the block.
     """
+    global _own
     before = []
     for stream in (sys.stdout, sys.stderr):
         raw = getattr(getattr(stream, "buffer", None), "raw", None)
         if isinstance(raw, _Descriptor):
             before.append((stream, raw, raw.telling, raw.working))
             raw.telling = raw.working = True
+    was_own, duplicate = _own, None
+    if _is_on(2, sys.stderr):
+        duplicate = os.dup(2)
+        _own = _text(_Descriptor(duplicate, telling=True, working=True), sys.stderr)
+    else:
+        _own = sys.stderr
     try:
         yield
     finally:
-        for stream, raw, telling, was_working in before:
+        _own = was_own
+        if duplicate is not None:
+            os.close(duplicate)
+        for stream, raw, was_telling, was_working in before:
             stream.flush()
-            raw.telling = telling
+            raw.telling = was_telling
             raw.working = was_working or stream is sys.stderr
 
 
 def tell_at_once(text: str) -> None:
     """Write to stderr from a signal handler, where print is not safe."""
-    raw = getattr(getattr(sys.stderr, "buffer", None), "raw", None)
+    raw = getattr(getattr(telling(), "buffer", None), "raw", None)
     if isinstance(raw, _Descriptor):
         raw.write(text.encode())
     else:

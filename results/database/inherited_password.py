@@ -19,6 +19,11 @@ def keep() -> None:
     _kept = os.environ.pop("PGPASSWORD", _kept)
 
 
+def held() -> dict[str, str]:
+    """What was taken out of the environment, by the name of its variable."""
+    return {} if _kept is None else {"PGPASSWORD": _kept}
+
+
 def kept(service: str | None) -> str:
     """What libpq would have taken from PGPASSWORD; empty if nothing.
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from results.database.inherited_password import VARIABLES
+from results.database.inherited_password import VARIABLES, held
 from sweep_plugins.url_secrets import HOLDS_SECRET, holds_secret
+from sweep_plugins.variable_secrets import secret_values
 from sweeper.commands.options import is_sqlite, not_empty
 from sweeper.commands.output import format_runs, say
 from sweeper.errors import EXIT_SOME_FAILED, RequestError
@@ -134,6 +135,7 @@ def run_spec(spec: Spec, home: Home, where: Execution) -> None:
                 module_folders=_module_folders(spec.files, trainers),
                 compiles=any(config.compile for config in spec.configs),
                 without_variables=() if is_sqlite(home.database) else VARIABLES,
+                secrets=secret_values({"SWEEP_DB": home.database, **held()}),
                 stop_asked=lambda: stop.asked,
                 on_wait=lambda run_id, sentence: progress.running(1, {run_id: sentence}),
             )

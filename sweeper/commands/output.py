@@ -17,6 +17,7 @@ from sweep_plugins.plain_text import visible, visible_json
 from sweep_plugins.url_secrets import without_secrets
 from sweeper.errors import RequestError, ResourceError, SweepError
 from sweeper.permissions import usual_files
+from trainers.streams import telling
 
 _LACKS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE})
 """Reasons of a machine, which may pass; all others are about the place that was asked for."""
@@ -24,7 +25,7 @@ _LACKS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EP
 
 def say(text: str) -> None:
     """One line to stderr."""
-    print(visible(without_secrets(text)), file=sys.stderr, flush=True)
+    print(visible(without_secrets(text)), file=telling(), flush=True)
 
 
 def format_runs(count: int) -> str:

@@ -26,6 +26,7 @@ class ExecutorOptions:
         module_folders: where those that are not of an installed package are looked for, last.
         compiles: whether networks of the runs are compiled.
         without_variables: of the environment, which workers are not to have.
+        secrets: that no log of a run may show, in addition to those in the environment.
         stop_asked: whether the process was asked to stop: for tasks that run inside it, and
             while the executor starts.
         on_wait: called by tasks that run inside the process, with a run id and what it waits for.
@@ -40,6 +41,7 @@ class ExecutorOptions:
     module_folders: tuple[Path, ...] = ()
     compiles: bool = False
     without_variables: tuple[str, ...] = ()
+    secrets: frozenset[str] = frozenset()
     stop_asked: Callable[[], bool] = lambda: False
     on_wait: Callable[[str, str], None] = lambda run_id, sentence: None
 

@@ -11,6 +11,7 @@ from typing_extensions import override
 from sweeper.errors import ResourceError
 from sweeper.executors.base import Executor, ExecutorOptions
 from sweeper.executors.worker import Heartbeat, Outcome, Task, execute
+from sweeper.logs.capture import RunLogs
 from trainers.errors import TrainerError
 from trainers.run import prepare
 
@@ -30,6 +31,7 @@ class InlineExecutor(Executor):
         )
         self._tasks: list[Task] = []
         self._run_id = ""
+        self._logs = RunLogs(options.secrets, lambda sentence: options.on_wait("logs", sentence))
 
     @classmethod
     @override
@@ -73,7 +75,7 @@ class InlineExecutor(Executor):
             return []
         task = self._tasks.pop(0)
         self._run_id = task.run_id
-        return [execute(task, self._heartbeat)]
+        return [execute(task, self._heartbeat, self._logs)]
 
     @override
     def ask_to_stop(self) -> None:
@@ -86,3 +88,4 @@ class InlineExecutor(Executor):
     @override
     def close(self) -> None:
         self._tasks.clear()
+        self._logs.close()

@@ -21,6 +21,7 @@ from ray import cloudpickle
 
 if TYPE_CHECKING:
     from sweeper.executors.worker import Heartbeat, Outcome, Task
+    from sweeper.logs.capture import RunLogs
 
 PACKAGES = ("sweep_plugins", "results", "trainers", "sweeper")
 """Those of this project, each after those that it imports."""
@@ -50,13 +51,18 @@ class Slot:
         self._stopping = False
         self._heartbeat: Heartbeat | None = None
         self._problem = "it was not prepared"
+        self._logs: RunLogs | None = None
 
     def prepare(self, *preparation: Any) -> tuple[str, str, int, str]:
         """Node, host, process, and why no run can train here; empty if one can."""
         wanted = Preparation(*preparation)
-        for name in wanted.without:
-            os.environ.pop(name, None)
+        left_out = {name: os.environ.pop(name, "") for name in wanted.without}
         self._problem = _problem(wanted)
+        if not self._problem:
+            from sweep_plugins.variable_secrets import secret_values
+            from sweeper.logs.capture import RunLogs
+
+            self._logs = RunLogs(secret_values(left_out))
         node = ray.get_runtime_context().get_node_id()
         return node, socket.gethostname(), os.getpid(), self._problem
 
@@ -74,7 +80,7 @@ class Slot:
 
         # The request to stop may be there before the tasks are.
         heartbeat = self._heartbeat = Heartbeat(lambda: self._stopping)
-        return [execute(task, heartbeat) for task in tasks]
+        return [execute(task, heartbeat, self._logs) for task in tasks]
 
     @ray.method(concurrency_group="watch")  # type: ignore[untyped-decorator]
     def ask_to_stop(self) -> None:

@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from results.json_values import DEEPEST, is_too_deep
 from sweep_plugins import PluginError, UnknownNameError
 from sweeper.executors.failure_text import described, said_by, traceback_of
+from sweeper.logs.capture import RunLogs
 from trainers.config.job import EpochMetrics
 from trainers.errors import CheckpointError, ResultError, StorageError, TrainingStopped
 from trainers.run import evaluate_stored, run
@@ -193,8 +194,10 @@ def attempt_folders(run: Folder) -> list[Folder]:
     return [run.child(str(attempt)) for attempt in attempts]
 
 
-def execute(task: Task, heartbeat: Heartbeat) -> Finished | Raised | MachineFault | Stopped:
-    """Do the task.
+def execute(
+    task: Task, heartbeat: Heartbeat, logs: RunLogs | None = None
+) -> Finished | Raised | MachineFault | Stopped:
+    """Do the task; what an attempt writes meanwhile goes into its log, if `logs` are kept.
 
     Raises KeyboardInterrupt if the task was asked to stop and Control-C came again. Whatever else
     a trainer raises is an outcome: SystemExit ends no worker, and no driver that trains inline.
@@ -203,7 +206,8 @@ def execute(task: Task, heartbeat: Heartbeat) -> Finished | Raised | MachineFaul
     if task.umask is not None:
         os.umask(task.umask)
     try:
-        result = _execute(task, heartbeat)
+        with _log(task, logs):
+            result = _execute(task, heartbeat)
         if is_too_deep(result, _DEEPEST_RESULT):
             # Neither could it be sent to the driver, nor would that read it.
             raise ResultError(
@@ -215,6 +219,15 @@ def execute(task: Task, heartbeat: Heartbeat) -> Finished | Raised | MachineFaul
         if issubclass(type(error), KeyboardInterrupt) and heartbeat.is_asked_to_stop:
             raise
         return _failure(task, error, heartbeat)
+
+
+def _log(task: Task, logs: RunLogs | None) -> AbstractContextManager[None]:
+    if logs is None or task.attempt is None:
+        return nullcontext()
+    folder = run_folder(task.storage, task.run_id).child(str(task.attempt))
+    umask = os.umask(0)
+    os.umask(umask)
+    return logs.of(folder.location, umask)
 
 
 def _failure(

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from sweep_plugins.plain_text import LONGEST_ERROR, readable, shortened
+from trainers.streams import telling
 
 if TYPE_CHECKING:
     from results.records import OtherDriver, PendingRun
@@ -203,7 +204,7 @@ def make_progress() -> Progress:
     """
     able = os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
     live = able and sys.stdout.isatty() and sys.stderr.isatty()
-    return LiveProgress(sys.stderr) if live else Progress(sys.stderr)
+    return LiveProgress(telling()) if live else Progress(telling())
 
 
 def format_seconds(seconds: float) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from results.records import DatabaseIdentity
 from sweeper.errors import RequestError
 from sweeper.executors.worker import SENTINELS, attempt_folders, run_folder
+from sweeper.logs.files import is_of_log
 from sweeper.scheduling.storage_places import place_of
 from sweeper.spec.spec import Spec, spec_from_text
 from trainers.errors import StorageError
@@ -98,7 +99,7 @@ class RunStorage:
             return None  # of a driver that is gone, and perhaps its disk with it
 
     def tidy(self, run_id: str, attempt: int) -> None:
-        """Removes the run's checkpoints and interrupted attempts, if it can.
+        """Removes the run's checkpoints and all but the logs of interrupted attempts, if it can.
 
         The result of `attempt`, which stays, has replaced them.
         """
@@ -106,11 +107,23 @@ class RunStorage:
             run = open_folder(self.location).child(run_id)
             for folder in attempt_folders(run):
                 if not folder.location.endswith(f"/{attempt}"):
-                    folder.remove_all()
+                    _remove_but_log(folder)
             kept = run.child(str(attempt))
             for name in kept.names():
                 if name.lstrip(".").startswith("checkpoint-"):
                     kept.remove(name)
+
+
+def _remove_but_log(folder: Folder) -> None:
+    names = folder.names()
+    if not any(map(is_of_log, names)):
+        folder.remove_all()
+        return
+    for name in names:
+        if not is_of_log(name):
+            with suppress(StorageError):  # it is a folder
+                folder.remove(name)
+            folder.child(name).remove_all()
 
 
 def _no_spec(folder: Folder, name: str) -> RequestError:
