@@ -62,7 +62,8 @@ class StoredSweep:
 class Attempt:
     """One execution of a run; `provenance` is what the worker said of its machine, if it did.
 
-    `imported_from` is the name of the archive that says all of this, if one brought it.
+    `imported_from` is the name of the archive that says all of this, if one brought it. `storage`
+    is where the run's folder lies, and `last_lines` are those of the log of an attempt that failed.
     """
 
     run_id: str
@@ -73,6 +74,8 @@ class Attempt:
     error: str | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     imported_from: str | None = None
+    storage: str | None = None
+    last_lines: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

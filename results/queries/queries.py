@@ -174,9 +174,13 @@ class Queries(DatabaseClient):
     def attempt_rows(self, run_ids: Iterable[str]) -> list[Row]:
         """Every attempt of these runs, by run id and number; times in seconds since the epoch.
 
-        `imported_from` is the name of the archive that brought it.
+        `storage` is where its run's folder lies, and `imported_from` the name of the archive that
+        brought it.
         """
-        columns = ("run_id", "attempt", "state", "started_at", "finished_at", "error", "provenance")
+        columns = (
+            "run_id", "attempt", "state", "started_at", "finished_at", "error", "provenance",
+            "storage",
+        )  # fmt: skip
         query = select(
             *(attempts.c[name] for name in columns), imports.c.file.label("imported_from")
         ).outerjoin_from(attempts, imports)
@@ -184,6 +188,16 @@ class Queries(DatabaseClient):
             chosen = is_one_of(connection.dialect.name, attempts.c.run_id, sorted(set(run_ids)))
             ordered = query.where(chosen).order_by(attempts.c.run_id, attempts.c.attempt)
             return rows_as_dicts(connection.execute(ordered))
+
+    def attempts_of(self, id_prefix: str) -> tuple[str, str, list[Row]]:
+        """The id and the state of a run, and its attempts, as `attempt_rows` has them.
+
+        Raises UnknownRunError.
+        """
+        with self.view() as connection:
+            run_id = full_run_id(connection, id_prefix)
+            state = connection.scalar(select(runs.c.state).where(runs.c.run_id == run_id))
+        return run_id, str(state), self.attempt_rows([run_id])
 
     def spec_rows(self, sweeps: Sequence[str] = ()) -> list[Row]:
         """The newest spec of each of these sweeps, or of all.

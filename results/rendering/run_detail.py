@@ -13,7 +13,8 @@ def run_page(detail: dict[str, Any]) -> str:
     """Everything that `sweep show` says, section by section.
 
     Args:
-        detail: as returned by `Queries.run_detail`.
+        detail: as returned by `Queries.run_detail`. An attempt may have the key `last_lines`, those
+            of its log.
     """
     sections = [
         _facts(detail),
@@ -156,6 +157,9 @@ def _attempt(attempt: dict[str, Any]) -> str:
         lines.append(f"  error: {_shown(attempt['error'])}")
     if attempt["traceback"]:
         lines.append(_indented(shortened(attempt["traceback"], LONGEST_TRACEBACK).rstrip()))
+    if attempt.get("last_lines"):
+        lines.append("  the last lines that it wrote:")
+        lines += [f"  | {line}" for line in attempt["last_lines"]]
     return "\n".join(lines)
 
 

@@ -30,6 +30,7 @@ COMMANDS: Registry[Callable[..., Any]] = Registry(
         "compare": "sweeper.commands.compare:compare",
         "plot": "sweeper.commands.plot:plot",
         "show": "sweeper.commands.show:show",
+        "logs": "sweeper.commands.logs:logs",
         "export": "sweeper.commands.export:export",
         "import": "sweeper.commands.import_:import_",
         "db": "sweeper.commands.db:commands",

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sweeper.commands import options
+from sweeper.commands.last_words import LAST_LINES, last_words
 from sweeper.commands.matplotlib_settings import import_matplotlib
 from sweeper.commands.output import say, write_file, write_table
 from sweeper.errors import RequestError
@@ -76,6 +77,8 @@ def report(
     with Queries.open(options.home_at(home, db).database) as queries:
         if html is not None:
             import_matplotlib()
+            from dataclasses import asdict, replace
+
             from results.html_report import html_page
             from results.html_report.build import build_page
 
@@ -84,7 +87,13 @@ def report(
                 page = build_page(
                     queries, sweeps, groups, (down, along), test, where, metric or None, command
                 )
-            write_file(html_page(page).encode(), html)
+            failed = (asdict(each) for each in page.attempts if each.state == "failed")
+            said = last_words(failed, LAST_LINES)
+            attempts = [
+                replace(each, last_lines=said.get((each.run_id, each.attempt), ()))
+                for each in page.attempts
+            ]
+            write_file(html_page(replace(page, attempts=attempts)).encode(), html)
             say(f"{html}: {len(page.runs)} runs")
             return
         found: Any

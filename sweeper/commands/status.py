@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sweeper.commands import options
+from sweeper.commands.last_words import last_words
 from sweeper.commands.output import format_runs, say, write_table
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ def status(
 
     with Queries.open(options.home_at(home, db).database) as queries:
         found = queries.status(sweep)
+        failed = [failure.run_id for status in found for failure in status.failures]
+        attempts = queries.attempt_rows(failed[:_MOST_WITH_LINES]) if format != "json" else []
     if format == "json":
         write_table([asdict(status) for status in found], format, output)
         return
@@ -42,11 +46,14 @@ def status(
         for status in found
     ]
     write_table(rows, format, output, raw=raw)
+    # Of each run the newest attempt; they are sorted.
+    newest = {attempt["run_id"]: attempt for attempt in attempts}
+    said = last_words(newest.values(), _LAST_LINES)
     for status in found:
-        _tell(status)
+        _tell(status, said)
 
 
-def _tell(status: SweepStatus) -> None:
+def _tell(status: SweepStatus, said: dict[tuple[str, int], Sequence[str]]) -> None:
     """The drivers of a sweep, and the faults of its runs; a few lines, whatever its size."""
     if status.imported_from is not None:
         say(f"{status.sweep} came with {status.imported_from}, and never ran here")
@@ -58,6 +65,8 @@ def _tell(status: SweepStatus) -> None:
         times = f"{failure.attempts} attempt{'s' if failure.attempts != 1 else ''}"
         where = "failed elsewhere (imported)" if failure.imported else "failed"
         say(f"{where} {failure.run_id} ({failure.label}, {times}): {failure.error}")
+        for line in said.get((failure.run_id, failure.attempts), ()):
+            say(f"  | {line}")
     failed = {failure.run_id for failure in status.failures}
     alike: dict[tuple[str, str, str], list[Fault]] = {}
     for fault in status.faults:
@@ -75,3 +84,7 @@ def _tell(status: SweepStatus) -> None:
 
 
 _MOST_FAULTS = 20
+
+_MOST_WITH_LINES = 5
+
+_LAST_LINES = 3

@@ -24,17 +24,7 @@ CLOSE_SECONDS = 30.0
 
 SEND_SECONDS = 10.0
 
-_ROOT = str(Path(__file__).resolve().parents[2])
-
-# The process is nobody's child: a trainer may wait for all of its own, or end them.
-_PROGRAM = """
-import os, sys
-if os.fork():
-    os._exit(0)
-sys.path.insert(0, sys.argv[1])
-from sweeper.logs.writer import main
-main()
-"""
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 class RunLogs:
@@ -108,7 +98,8 @@ class RunLogs:
         """Start the process that writes the logs, with the streams of nobody."""
         ours, theirs = socket.socketpair()
         ours.settimeout(SEND_SECONDS)
-        command = [sys.executable, "-I", "-S", "-c", _PROGRAM, _ROOT, str(theirs.fileno())]
+        program = str(_ROOT / "sweeper" / "logs" / "__main__.py")
+        command = [sys.executable, "-I", "-S", program, str(_ROOT), str(theirs.fileno())]
         message = {"secrets": self._secrets, "path": [part for part in sys.path if part]}
         try:
             with theirs:

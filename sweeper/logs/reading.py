@@ -62,6 +62,16 @@ def without_time(line: str) -> str:
     return line[stamp.end() :] if stamp else line
 
 
+def attempt_folder(storage: Folder, run_id: str, attempt: int) -> Folder:
+    """Where an attempt of a run writes."""
+    return storage.child(run_id).child(str(attempt))
+
+
+def is_remote(storage: Folder) -> bool:
+    """Whether it is asked over a network, as far as its name says."""
+    return not storage.location.startswith(("/", "file://"))
+
+
 def last_lines(folder: Folder, count: int) -> list[str]:
     """The last lines of a log, without their times; none of one that has none."""
     lines = [without_time(line) for line in LogReader(folder).new_lines()]

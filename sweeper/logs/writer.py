@@ -145,9 +145,9 @@ class Writer:
         self._worker = None
 
 
-def main() -> None:
-    """The program: its arguments are a folder to import from, and the number of the socket."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
-        # They are for the worker, whose last words are to be kept.
-        signal.signal(number, signal.SIG_IGN)
-    Writer(socket.socket(fileno=int(sys.argv[2]))).serve()
+def main(number: int) -> None:
+    """Serve the worker at the other end of the socket with this number."""
+    for request in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        # It is for the worker, whose last words are to be kept.
+        signal.signal(request, signal.SIG_IGN)
+    Writer(socket.socket(fileno=number)).serve()

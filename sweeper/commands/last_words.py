@@ -1,0 +1,66 @@
+"""The last lines that attempts wrote, beside the reasons why they failed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from results.plain_text import shortened
+
+LAST_LINES = 20
+"""Where a run is shown in full; `sweep logs` shows all."""
+
+SECONDS = 5.0
+"""For all that is asked for: nobody waits longer for a storage that is away."""
+
+LONGEST = 500
+"""Characters of a line."""
+
+MOST_ATTEMPTS = 50
+
+_ENDED_BADLY = ("failed", "lost")
+
+
+def last_words(
+    attempts: Iterable[Mapping[str, Any]], lines: int
+) -> dict[tuple[str, int], Sequence[str]]:
+    """The last lines of those attempts that failed or were lost, by run id and number.
+
+    What cannot be read now is left out, and so are those after the first MOST_ATTEMPTS.
+
+    Args:
+        attempts: rows as those of `Queries.attempt_rows`.
+        lines: how many of each.
+    """
+    asked = [
+        attempt
+        for attempt in attempts
+        if attempt["state"] in _ENDED_BADLY
+        and attempt["storage"] is not None
+        and attempt["imported_from"] is None
+    ][:MOST_ATTEMPTS]
+    found: dict[tuple[str, int], Sequence[str]] = {}
+    if asked:
+        reading = threading.Thread(target=_read, args=(asked, lines, found), daemon=True)
+        reading.start()
+        reading.join(SECONDS)
+    return dict(found)
+
+
+def _read(
+    attempts: Iterable[Mapping[str, Any]],
+    count: int,
+    found: dict[tuple[str, int], Sequence[str]],
+) -> None:
+    from sweeper.logs.reading import attempt_folder, last_lines
+    from trainers.errors import StorageError
+    from trainers.storage import open_folder
+
+    for attempt in attempts:
+        run_id, number = attempt["run_id"], attempt["attempt"]
+        with suppress(StorageError):
+            folder = attempt_folder(open_folder(attempt["storage"]), run_id, number)
+            if lines := last_lines(folder, count):
+                found[run_id, number] = [shortened(line, LONGEST) for line in lines]
