@@ -5,12 +5,16 @@ import this project from, and the number of a socket.
 """
 
 import os
+import signal
 import sys
 
+for request in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+    # It is for the worker, whose last words are to be kept.
+    signal.signal(request, signal.SIG_IGN)
 if os.fork():
     os._exit(0)
 sys.path.insert(0, sys.argv[1])
 
-from sweeper.logs.writer import main
+from sweeper.logs.writer import main  # noqa: E402
 
 main(int(sys.argv[2]))

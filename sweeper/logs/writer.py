@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import selectors
-import signal
 import socket
 import sys
 import time
@@ -147,7 +146,4 @@ class Writer:
 
 def main(number: int) -> None:
     """Serve the worker at the other end of the socket with this number."""
-    for request in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
-        # It is for the worker, whose last words are to be kept.
-        signal.signal(request, signal.SIG_IGN)
     Writer(socket.socket(fileno=number)).serve()

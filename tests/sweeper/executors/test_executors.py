@@ -35,10 +35,13 @@ from sweeper.executors.worker import (
     Task,
     execute,
 )
+from sweeper.logs.reading import attempt_folder, last_lines
 from sweeper.spec.spec import Resources
 from trainers.config.run import RunConfig
 from trainers.config.trainers import BUILT_IN_TRAINER
 from trainers.errors import TrainingStopped
+from trainers.storage import open_folder
+from waiting import wait_until
 
 NOISE = {"noise": "gaussian", "std": 0.1}
 # Small enough that all executors of this file find room in one Ray, on two cores.
@@ -61,14 +64,19 @@ def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
 
 
 def make_task(
-    folder: Path, trainer: str = "quick", seed: int = 0, epochs: int = 1, **more: Any
+    folder: Path,
+    trainer: str = "quick",
+    seed: int = 0,
+    epochs: int = 1,
+    module: str = "fake_trainers",
+    **more: Any,
 ) -> Task:
     config = RunConfig.model_validate(
         {
             "model": {"name": "zerosnet", "depth": 8},
             "dataset": "digits",
             "training": {"epochs": epochs},
-            "trainer": f"fake_trainers:{trainer}",
+            "trainer": f"{module}:{trainer}",
             "seed": seed,
         }
     )
@@ -579,3 +587,29 @@ def test_a_task_that_waits_says_for_what_until_it_is_asked_to_stop() -> None:
     heartbeat.stop = True
     with pytest.raises(TrainingStopped):
         heartbeat.wait("the storage is still away")
+
+
+def wait_for_lines(task: Task, count: int) -> list[str]:
+    """The log of the task, as soon as it has so many."""
+    log = attempt_folder(open_folder(task.storage), task.run_id, 1)
+    return wait_until(lambda: lines if len(lines := last_lines(log, 100)) >= count else [])
+
+
+def test_what_a_task_writes_is_in_its_log(executor: Executor, tmp_path: Path) -> None:
+    tasks = []
+    for seed in range(2):
+        task = make_task(tmp_path, "talks", seed=seed, module="talking_trainers")
+        submit(executor, task)
+        wait_for(executor, 1)
+        tasks.append(task)
+    for task in tasks:
+        lines = wait_for_lines(task, 6)
+        assert lines[0] == f"print of seed {task.config['seed']}"
+
+
+def test_a_log_survives_the_worker_of_its_task(ray_executor: Any, tmp_path: Path) -> None:
+    task = make_task(tmp_path, "dies_once", module="talking_trainers")
+    submit(ray_executor, task)
+    (outcome,) = wait_for(ray_executor, 1)
+    assert isinstance(outcome, Lost)
+    assert wait_for_lines(task, 2) == ["attempt 1", "the last words"]

@@ -30,7 +30,7 @@ def tasks(tmp_path):
 def test_what_a_task_waits_for_is_told_while_it_waits(tasks, monkeypatch):
     told = []
 
-    def wait_for_storage(task, heartbeat):
+    def wait_for_storage(task, heartbeat, logs):
         heartbeat.wait("the storage is away")
         assert told[-1] == (task.run_id, "the storage is away")
         return Finished(task, {})
