@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 STALLED_SECONDS = 1.0
 """How long work waits for a reader that is there and does not read, as of a stopped terminal."""
 
+LOG_STALLED_SECONDS = 60.0
+"""The same of the log of a run, which is read as fast as a busy machine can."""
+
 _CHUNK_BYTES = select.PIPE_BUF
 """What a pipe takes whole once it takes anything."""
 
@@ -42,20 +45,22 @@ class _Descriptor(io.FileIO):
 
     Attributes:
         telling: whether what cannot be written is left out, and no error.
-        working: whether a reader that does not read is waited for STALLED_SECONDS at most.
+        working: whether a reader that does not read is waited for `patience` at most.
+        patience: in seconds.
     """
 
     def __init__(self, number: int, *, telling: bool, working: bool) -> None:
         super().__init__(number, "w", closefd=False)
         self.telling = telling
         self.working = working
+        self.patience = STALLED_SECONDS
         self._stalled = False
 
     @override
     def write(self, data: ReadableBuffer) -> int:
         view = memoryview(data).cast("B")
         if self.telling and self.working:
-            if not self._is_read(0.0 if self._stalled else STALLED_SECONDS):
+            if not self._is_read(0.0 if self._stalled else self.patience):
                 self._stalled = True
                 return len(view)
             self._stalled = False
@@ -110,11 +115,31 @@ def telling() -> TextIO:
 _own: TextIO | None = None
 
 
-def stream_on(number: int, stream: Any) -> TextIO:
-    """The stream, if it writes to this descriptor, else another that does; it keeps no line back.
+@contextmanager
+def writing_to_log() -> Iterator[None]:
+    """What is printed in the block goes to descriptors 1 and 2, line by line.
 
-    Whatever else is in the place of stdout or stderr, such as a notebook's, stays as it is.
+    Whatever stands in their place before, such as a notebook's streams, does so afterwards.
     """
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (_stream_on(n, each) for n, each in enumerate(before, start=1))
+    raws = [
+        raw
+        for stream in (sys.stdout, sys.stderr)
+        if isinstance(raw := stream.buffer.raw, _Descriptor)  # type: ignore[attr-defined]
+    ]
+    for raw in raws:
+        raw.patience = LOG_STALLED_SECONDS
+    try:
+        yield
+    finally:
+        for raw in raws:
+            raw.patience = STALLED_SECONDS
+        sys.stdout, sys.stderr = before
+
+
+def _stream_on(number: int, stream: Any) -> TextIO:
+    """The stream, if it writes to this descriptor, else another that does; it keeps no line."""
     if not _is_on(number, stream):
         if number not in _others:
             _others[number] = _text(_Descriptor(number, telling=True, working=True), None)

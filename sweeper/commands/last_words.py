@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from results.plain_text import shortened
+from sweep_plugins.plain_text import shortened
 
 LAST_LINES = 20
 """Where a run is shown in full; `sweep logs` shows all."""

@@ -224,7 +224,8 @@ def execute(
 def _log(task: Task, logs: RunLogs | None) -> AbstractContextManager[None]:
     if logs is None or task.attempt is None:
         return nullcontext()
-    folder = run_folder(task.storage, task.run_id).child(str(task.attempt))
+    with during("storage", StorageError):
+        folder = run_folder(task.storage, task.run_id).child(str(task.attempt))
     umask = os.umask(0)
     os.umask(umask)
     return logs.of(folder.location, umask)

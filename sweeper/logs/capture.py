@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep_plugins.variable_secrets import secret_values
-from trainers.streams import stream_on
+from trainers.streams import writing_to_log
 
 CLOSE_SECONDS = 30.0
 """How long the last lines may take to be written, which in a remote storage takes longest."""
@@ -44,7 +44,7 @@ class RunLogs:
         self._tell = tell
         self._writer: socket.socket | None = None
         self._saved: tuple[int, int] | None = None
-        self._streams: tuple[Any, Any] | None = None
+        self._streams: tuple[Any, ...] = ()
         self._flush_c_stdout = _c_stdout()
         self._process = os.getpid()
         self._start()
@@ -59,15 +59,18 @@ class RunLogs:
         """
         self._flush()
         pipe = self._send(folder, umask)
-        try:
-            if pipe is not None:
-                self._redirect(pipe)
+        if pipe is None:
             yield
-        finally:
-            self.restore()
+            return
+        with writing_to_log():
+            try:
+                self._redirect(pipe)
+                yield
+            finally:
+                self.restore()
 
     def restore(self) -> None:
-        """Give the process its own streams again; nothing if it has them."""
+        """Give the process its own descriptors again; nothing if it has them."""
         if self._saved is None:
             return
         self._flush()
@@ -78,8 +81,6 @@ class RunLogs:
         for duplicate in duplicates:
             with suppress(OSError):
                 os.close(duplicate)
-        if self._streams is not None:
-            sys.stdout, sys.stderr = self._streams
 
     def close(self) -> None:
         """Wait until what was written is kept."""
@@ -146,11 +147,11 @@ class RunLogs:
         os.dup2(pipe, 1)
         os.dup2(pipe, 2)
         os.close(pipe)
-        sys.stdout, sys.stderr = stream_on(1, sys.stdout), stream_on(2, sys.stderr)
 
     def _flush(self) -> None:
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(Exception):  # it may be one of the trainer's own
+        # The run may have put others in the place of those that it found.
+        for stream in {*self._streams, sys.stdout, sys.stderr}:
+            with suppress(Exception):
                 stream.flush()
         self._flush_c_stdout()
 

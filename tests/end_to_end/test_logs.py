@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from command_line import sweep
+from object_store import object_store
 from results.queries.queries import Queries
 from sweeper.home import Home
 from waiting import wait_until
@@ -30,12 +31,15 @@ WRITTEN = [
 ]  # fmt: skip
 
 
-def start(folder: Path, trainer: str, seeds: range, *options: str) -> tuple[WarmSweep, Path]:
+def start(
+    folder: Path, trainer: str, seeds: range, *options: str, **environment: str
+) -> tuple[WarmSweep, Path]:
     """A `sweep run` in a process of its own, and the file with its output."""
     (folder / "s.yaml").write_text(SPEC.format(trainer=trainer, seeds=list(seeds)))
     output = folder / "output"
     arguments = ["run", str(folder / "s.yaml"), "--home", str(folder / "home"), *options]
-    return WarmSweep([*arguments, "--executor", "inline"], output, os.environ), output
+    variables = {**os.environ, **environment}
+    return WarmSweep([*arguments, "--executor", "inline"], output, variables), output
 
 
 def runs(home: Path) -> dict[int, str]:
@@ -163,3 +167,23 @@ def test_the_log_of_a_killed_driver_is_kept_and_so_is_that_of_the_lost_attempt(t
     assert sweep("logs", *where, "--attempt", "1").stdout == "attempt 1\nthe last words\n"
     assert sorted(os.listdir(home / "runs" / run_id / "1")) == ["log-0.txt"]
     assert sweep("show", *where).stdout.count("| the last words") == 1
+
+
+@pytest.mark.slow
+def test_a_log_is_followed_from_an_object_store(tmp_path, monkeypatch):
+    with object_store() as store:
+        for name, value in store.environment.items():
+            monkeypatch.setenv(name, value)
+        driver, output = start(tmp_path, "waits", range(1), "--storage", f"{store.url}/runs")
+        home = tmp_path / "home"
+        wait_until(lambda: output.exists() and "1 running" in output.read_text())
+        shown = tmp_path / "shown"
+        arguments = ["logs", runs(home)[0], "--follow", "--home", str(home)]
+        follower = WarmSweep(arguments, shown, os.environ)
+        wait_until(lambda: shown.exists() and shown.read_text() == "begun\n")
+        (home / "data").mkdir(exist_ok=True)
+        (home / "data" / "go").touch()
+        assert driver.wait(120) == 0
+        assert follower.wait(120) == 0
+        assert shown.read_text() == "begun\ngone\n"
+        assert sweep("logs", runs(home)[0], "--home", str(home)).stdout == "begun\ngone\n"

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 WRITERS = {
     "sweeper/commands/output.py",  # all that commands say
     "sweeper/scheduling/progress.py",
+    "sweeper/logs/capture.py",  # which gives them to runs
     "sweeper/process_end.py",  # which flushes them
     "trainers/run.py",  # python -m trainers
     "trainers/streams.py",  # the streams themselves

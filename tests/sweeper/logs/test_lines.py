@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from results.plain_text import visible
+from sweep_plugins.plain_text import visible
 from sweeper.logs.lines import LONGEST_LINE, REDRAWN_SECONDS, Lines
 
 MOST = 1 << 20
