@@ -103,7 +103,7 @@ class Results:
             *("name", "description", "published", "created_at", "updated_at", "runs", "done"),
             "imported",
         )
-        return _frame(self._queries.sweep_rows(), columns)
+        return frame(self._queries.sweep_rows(), columns)
 
     def runs(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
         """One row a run: the keys of a run in JSON but its evaluations, then details, and `sweeps`.
@@ -113,7 +113,7 @@ class Results:
         """
         rows = self._queries.run_rows(_list(sweeps), where=_list(where), more_keys=_DETAILS)
         listed = [row | {"sweeps": sweeps_of(row)} for row in rows]
-        return _frame(listed, [*NAMED_KEYS, *_DETAILS, "sweeps"])
+        return frame(listed, [*NAMED_KEYS, *_DETAILS, "sweeps"])
 
     def epochs(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
         """One row an epoch of a done run, after columns of the run."""
@@ -168,7 +168,7 @@ class Results:
             known = run | {"sweeps": sweeps_of(run), "run_imported": run["imported"]}
             shared[run["run_id"]] = {key: known[key] for key in of_run}
         rows = [shared[row["run_id"]] | row for row in parts if row["run_id"] in shared]
-        return _frame(rows, ["run_id", *of_run, *own])
+        return frame(rows, ["run_id", *of_run, *own])
 
     def report(
         self, group_by: Texts, metrics: Texts | None = None, where: Texts = (), sweeps: Texts = ()
@@ -191,7 +191,7 @@ class Results:
             values = [group[key] for group in found.groups]
             kinds[key] = _DTYPE_OF[key] if key in NAMED_KEYS else _fitting_kind(values)
         columns = dict.fromkeys((*found.group_by, *kinds))
-        return _frame(found.groups, list(columns), kinds)
+        return frame(found.groups, list(columns), kinds)
 
 
 def _own(table: Table) -> list[str]:
@@ -211,12 +211,19 @@ def _fitting_kind(values: Sequence[Any]) -> str:
     return "float64" if types and types <= {int, float} else "object"
 
 
-def _frame(
-    rows: Sequence[dict[str, Any]], columns: Sequence[str], kinds: Mapping[str, str] = _DTYPE_OF
+def frame(
+    rows: Sequence[dict[str, Any]],
+    columns: Sequence[str],
+    kinds: Mapping[str, str] = _DTYPE_OF,
+    more_kinds: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """A frame of these columns, of these kinds or else float64, whether it has rows or not."""
+    """A frame of these columns, whether it has rows or not.
+
+    Their types are those of `more_kinds` or `kinds`, and else float64.
+    """
     import pandas as pd
 
+    kinds = {**kinds, **(more_kinds or {})}
     series = {}
     for name in columns:
         values = [row[name] for row in rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -15,7 +15,7 @@ from sweep_plugins.plain_text import visible
 from sweeper.commands import COMMANDS
 from sweeper.commands.options import home_in_use, refuse_secrets
 from sweeper.commands.output import say
-from sweeper.errors import Interrupted, ResourceError, SweepError, as_sweep_error
+from sweeper.errors import Interrupted, as_sweep_error
 from sweeper.permissions import private_files
 from trainers.streams import UnreadAnswerError, UnwrittenAnswerError
 
@@ -76,7 +76,8 @@ class _Commands(typer.core.TyperGroup):
         except (typer.Exit, typer.Abort, UnreadAnswerError, UnwrittenAnswerError):
             raise
         except Exception as error:
-            known = as_sweep_error(error) or _damage()
+            home = home_in_use()
+            known = as_sweep_error(error) or (home.damage() if home is not None else None)
             if known is None:
                 raise
             say(f"{'' if isinstance(known, Interrupted) else 'error: '}{known}")
@@ -91,29 +92,6 @@ class _Commands(typer.core.TyperGroup):
         name, listed, rest = super().resolve_command(ctx, args)
         command = COMMANDS[args[0]]
         return name, listed if args[0] in COMMANDS.own else _built(args[0], command), rest
-
-
-def _damage() -> SweepError | None:
-    """Corruption of the database, if that explains an unexpected error."""
-    home = home_in_use()
-    if home is None:
-        return None
-    from results.database.connect import connect
-    from results.database.integrity import find_corruption
-    from results.errors import DatabaseError, NoDatabaseError
-
-    try:
-        with closing(connect(home.database, "read")) as database:
-            found, shown = find_corruption(database), database.shown
-    except NoDatabaseError:
-        return None
-    except DatabaseError as error:
-        return as_sweep_error(error)
-    if found is None:
-        return None
-    return ResourceError(
-        f"{shown} is damaged: {found}; repair it by hand, or restore an older copy of the file"
-    )
 
 
 app = typer.Typer(

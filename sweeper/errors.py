@@ -1,6 +1,7 @@
 """Every error a user can see, and the exit code it ends with.
 
     SweepError
+    ├── RunsFailedError     1   all is done but for runs that failed
     ├── RequestError        2   the request is wrong: nothing was written
     │   └── SpecError       2   ... and the place in the spec is known
     ├── ResourceError       3   a database, storage, Ray, or a dataset is missing
@@ -20,6 +21,16 @@ class SweepError(Exception):
     """Base; the message is shown to the user as it is."""
 
     exit_code = EXIT_SOME_FAILED
+
+
+class RunsFailedError(SweepError):
+    """A sweep came to its end, and some of its runs failed or could not be evaluated."""
+
+    def __init__(self, sweep: str, failed: int, unmeasured: int) -> None:
+        parts = [(failed, "failed"), (unmeasured, "could not be evaluated")]
+        runs = ", ".join(f"{count} runs {what}" for count, what in parts if count)
+        super().__init__(f"{sweep}: {runs}; all others are done")
+        self.failed, self.unmeasured = failed, unmeasured
 
 
 class RequestError(SweepError):

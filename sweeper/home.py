@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from sweep_plugins.url_secrets import HOLDS_SECRET, holds_secret
-from sweeper.errors import RequestError
+from sweeper.errors import RequestError, ResourceError, SweepError, as_sweep_error
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,44 @@ class Home:
         )
 
     @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is a file."""
+        return is_sqlite(self.database)
+
+    @property
     def networks(self) -> Path:
         """Parameters and multiply-adds of the networks that were counted; see SWEEP_NETWORKS."""
         elsewhere = os.environ.get("SWEEP_NETWORKS")
         return _absolute(Path(elsewhere)) if elsewhere else self.folder / "networks.json"
 
+    def damage(self) -> SweepError | None:
+        """Corruption of the database, if that explains an unexpected error."""
+        from results.database.connect import connect
+        from results.database.integrity import find_corruption
+        from results.errors import DatabaseError, NoDatabaseError
+
+        try:
+            with closing(connect(self.database, "read")) as database:
+                found, shown = find_corruption(database), database.shown
+        except NoDatabaseError:
+            return None
+        except DatabaseError as error:
+            return as_sweep_error(error)
+        if found is None:
+            return None
+        return ResourceError(
+            f"{shown} is damaged: {found}; repair it by hand, or restore an older copy of the file"
+        )
+
     @property
     def data(self) -> Path:
         """Datasets that are not part of a package."""
         return self.folder / "data"
+
+
+def is_sqlite(database: str | None) -> bool:
+    """Whether this URL, or none, means a file: then PGPASSWORD is for something else."""
+    return database is None or database.startswith(("sqlite:", "sqlite+"))
 
 
 def expanded(path: Path) -> Path:

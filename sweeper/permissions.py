@@ -39,6 +39,9 @@ def umask_asked_for() -> int:
 @contextmanager
 def private_files() -> Iterator[None]:
     """What is made in the block is private, by this process and those that it starts."""
+    if _usual:  # it is already
+        yield
+        return
     before = os.umask(umask_asked_for())
     _usual.append(before)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,8 +12,11 @@ import typer
 
 from results.database.inherited_password import keep
 from sweep_plugins.url_secrets import HOLDS_SECRET, quotes_secret
-from sweeper.errors import RequestError, ResourceError
-from sweeper.home import Home, expanded
+from sweeper.commands.output import say
+from sweeper.errors import RequestError
+from sweeper.home import Home, expanded, is_sqlite
+from sweeper.settings.names import DEFAULTS, VARIABLES, option_of
+from sweeper.settings.resolve import Settings, resolve
 
 
 def not_empty(given: Any) -> str:
@@ -55,8 +58,14 @@ SetOption = Annotated[
     list[str], typer.Option("--set", metavar="PATH=VALUE", help="change the spec; repeatable")
 ]
 HomeOption = Annotated[
-    Path,
-    path_option("--home", "PATH", "folder for results, weights and data", envvar="SWEEP_HOME"),
+    Path | None,
+    path_option(
+        "--home",
+        "PATH",
+        "folder for results, weights and data",
+        envvar=VARIABLES["home"],
+        show_default=DEFAULTS["home"],
+    ),
 ]
 
 
@@ -83,7 +92,7 @@ DatabaseOption = Annotated[
     str | None,
     typer.Option(
         "--db",
-        envvar="SWEEP_DB",
+        envvar=VARIABLES["db"],
         show_envvar=True,
         metavar="URL",
         help="sqlite:///FILE or postgresql://USER@HOST/NAME; default: SQLite in the home",
@@ -95,7 +104,7 @@ StorageOption = Annotated[
     str | None,
     typer.Option(
         "--storage",
-        envvar="SWEEP_STORAGE",
+        envvar=VARIABLES["storage"],
         show_envvar=True,
         metavar="PATH_OR_URL",
         parser=not_empty,
@@ -129,37 +138,47 @@ RunsOption = Annotated[
     typer.Option("--run", metavar="RUN", help="only this run, by its id or the start of it"),
 ]
 
-DEFAULT_HOME = Path(".sweep")
+DEFAULT_HOME: Path | None = None
+"""Then `home_at` looks for one."""
 
 _used: Home | None = None
 
 
-def home_at(folder: Path, database: str | None, storage: str | None = None) -> Home:
-    """The home that the options name.
+def home_at(folder: Path | None, database: str | None, storage: str | None = None) -> Home:
+    """The home that the options name; as `settings_of`."""
+    return settings_of({"home": folder, "db": database, "storage": storage}).home
+
+
+def settings_of(
+    given: Mapping[str, Any], beside: Path | None = None, context: typer.Context | None = None
+) -> Settings:
+    """What holds for this command.
 
     The variables that may hold the database's password are taken out of the environment, so that
     no process started from here on, and nothing that prints an environment, has it.
+
+    Args:
+        given: the values of options; None for what was not given.
+        beside: the folder of the spec that the command reads.
+        context: knows what was typed, and what comes from a variable.
 
     Raises ResourceError if the current folder was deleted.
     """
     global _used
     os.environ.pop("SWEEP_DB", None)
-    if not is_sqlite(database):
+
+    def origin(name: str) -> str:
+        source = context.get_parameter_source(name) if context is not None else None
+        is_variable = source is not None and source.name == "ENVIRONMENT"
+        return VARIABLES[name] if is_variable else option_of(name)
+
+    settings = resolve(given, beside, origin)
+    if settings.file is not None and settings.file.parent != Path():
+        say(f"settings of {settings.file}")
+    _used = settings.home
+    if not _used.is_sqlite:
         keep()
-    try:
-        Path.cwd()
-    except OSError as error:
-        # Not only relative paths need it: torch cannot be loaded without.
-        raise ResourceError(
-            f"the current folder cannot be found ({error.strerror}); change to one that exists"
-        ) from None
-    _used = Home.at(folder, database, storage)
-    return _used
-
-
-def is_sqlite(database: str | None) -> bool:
-    """Whether this URL, or none, means a file: then PGPASSWORD is for something else."""
-    return database is None or database.startswith(("sqlite:", "sqlite+"))
+    return settings
 
 
 def home_in_use() -> Home | None:

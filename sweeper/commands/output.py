@@ -14,23 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from sweep_plugins.plain_text import visible, visible_json
-from sweep_plugins.url_secrets import without_secrets
 from sweeper.errors import RequestError, ResourceError, SweepError
 from sweeper.permissions import usual_files
-from trainers.streams import telling
+from sweeper.scheduling.progress import format_runs, say
+
+__all__ = [
+    "format_runs", "say", "unwritable", "write_file", "write_json", "write_table", "write_text",
+]  # fmt: skip
 
 _LACKS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE})
 """Reasons of a machine, which may pass; all others are about the place that was asked for."""
-
-
-def say(text: str) -> None:
-    """One line to stderr."""
-    print(visible(without_secrets(text)), file=telling(), flush=True)
-
-
-def format_runs(count: int) -> str:
-    """Such as "1 run" or "12 runs"."""
-    return f"{count} run{'' if count == 1 else 's'}"
 
 
 def write_text(text: str, output: Path | None, format: str = "table") -> None:  # noqa: A002

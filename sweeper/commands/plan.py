@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import Annotated, Any
+
+import typer
 
 from sweeper.commands import options
-from sweeper.commands.output import say, write_table
+from sweeper.commands.output import say, write_json, write_table, write_text
+from sweeper.errors import RequestError
 
 
 def plan(
+    context: typer.Context,
     spec: options.SpecArgument,
     changes: options.SetOption = [],  # noqa: B006
+    resolved: Annotated[
+        bool,
+        typer.Option(
+            "--resolved", help="the spec with all that holds of it, and where each value comes from"
+        ),
+    ] = False,
     home: options.HomeOption = options.DEFAULT_HOME,
     db: options.DatabaseOption = None,
     format: options.FormatOption = "table",  # noqa: A002
@@ -18,39 +29,36 @@ def plan(
     output: options.OutputOption = None,
 ) -> None:
     """Show what SPEC would run; changes no result."""
-    from results.errors import NoDatabaseError
-    from results.queries.queries import Queries
-    from sweeper.planning.cost import CostModel
     from sweeper.planning.meant_fractions import meant_fractions
-    from sweeper.planning.plan import plan_rows
     from sweeper.scheduling.progress import format_seconds
-    from sweeper.spec.spec import load_spec
-    from trainers.models.counting import read_counts, write_counts
+    from sweeper.spec.files import read_spec_file
+    from sweeper.sweep import Sweep
 
-    laboratory = options.home_at(home, db)
-    read_counts(laboratory.networks)
-    loaded = load_spec(spec, changes)
-    costs, stored = CostModel({}), {}
-    try:
-        with Queries.open(laboratory.database) as queries:
-            costs = CostModel.from_samples(queries.cost_samples(), device=loaded.resources.device)
-            ids = [config.run_id for config in loaded.configs]
-            stored = {row["run_id"]: row for row in queries.run_rows(run_ids=ids)}
-    except NoDatabaseError:
-        pass  # nothing has run yet
-    rows = plan_rows(loaded, stored, costs)
-    write_counts(laboratory.networks)
+    if resolved and format not in ("table", "json"):
+        raise RequestError(f"a resolved spec is shown as table (YAML) or json, not as {format!r}")
+    settings = options.settings_of({"home": home, "db": db}, spec.parent, context)
+    sweep = Sweep.of(read_spec_file(spec), changes, settings, " ".join(sys.argv))
+    if resolved:
+        from sweeper.planning.resolved import resolved as resolve
+
+        found = resolve(sweep.spec, settings)
+        if format == "json":
+            write_json(found.to_json(), output)
+        else:
+            write_text(found.to_yaml(), output)
+        return
+    rows, calibrated = sweep.plan_rows()
     write_table(rows if format == "json" else _planned(rows), format, output, raw=raw)
     todo = [r["estimated_seconds"] for r in rows if r["state"] not in ("done", "failed")]
     failed = sum(row["state"] == "failed" for row in rows)
     imported = sum(row["imported"] and row["state"] == "done" for row in rows)
     elsewhere = f" ({imported} imported)" if imported else ""
-    basis = "from finished runs" if costs.calibrated else "a guess: nothing has run here yet"
+    basis = "from finished runs" if calibrated else "a guess: nothing has run here yet"
     say(
         f"{len(rows)} runs, {len(rows) - len(todo) - failed} done{elsewhere}, {failed} failed; "
         f"{len(todo)} to train: {format_seconds(sum(todo))} of work on one slot ({basis})"
     )
-    if meant := meant_fractions(loaded.configs):
+    if meant := meant_fractions(sweep.spec.configs):
         say(meant)
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+
 from sweeper.commands import execution, options
 
 
 def run(
     spec: options.SpecArgument,
     changes: options.SetOption = [],  # noqa: B006 - typer copies it
-    executor: execution.ExecutorOption = "ray",
+    executor: execution.ExecutorOption = None,
     ray_address: execution.AddressOption = None,
     slots: execution.SlotsOption = None,
-    ray_dashboard: execution.DashboardOption = False,
-    grace: execution.GraceOption = execution.GRACE_SECONDS,
+    ray_dashboard: execution.DashboardOption = None,
+    grace: execution.GraceOption = None,
     storage: options.StorageOption = None,
     home: options.HomeOption = options.DEFAULT_HOME,
     db: options.DatabaseOption = None,
@@ -21,10 +23,12 @@ def run(
 
     After any interruption the same command goes on.
     """
-    from sweeper.spec.spec import load_spec
-    from trainers.models.counting import read_counts
+    from sweeper.spec.files import read_spec_file
+    from sweeper.sweep import Sweep
 
-    laboratory = options.home_at(home, db, storage)
-    read_counts(laboratory.networks)
-    where = execution.Execution(executor, ray_address, slots, ray_dashboard, grace)
-    execution.run_spec(load_spec(spec, changes), laboratory, where)
+    given = {
+        "home": home, "db": db, "storage": storage, "executor": executor, "slots": slots,
+        "ray_address": ray_address, "ray_dashboard": ray_dashboard, "grace": grace,
+    }  # fmt: skip
+    settings = options.settings_of(given, spec.parent)
+    execution.run(Sweep.of(read_spec_file(spec), changes, settings, " ".join(sys.argv)))

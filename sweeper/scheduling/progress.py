@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
-from sweep_plugins.plain_text import LONGEST_ERROR, readable, shortened
+from sweep_plugins.plain_text import LONGEST_ERROR, readable, shortened, visible
+from sweep_plugins.url_secrets import without_secrets
 from trainers.streams import telling
 
 if TYPE_CHECKING:
@@ -21,6 +22,16 @@ MOST_SECONDS_OF_SILENCE = 300.0
 """After which plain progress says how far it is, though nothing has changed."""
 
 _FOREVER = 1e10  # 317 years
+
+
+def say(text: str) -> None:
+    """One line to stderr, without secrets, and without what steers a terminal."""
+    print(visible(without_secrets(text)), file=telling(), flush=True)
+
+
+def format_runs(count: int) -> str:
+    """Such as "1 run" or "12 runs"."""
+    return f"{count} run{'' if count == 1 else 's'}"
 
 
 class Progress:

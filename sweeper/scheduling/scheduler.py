@@ -7,7 +7,6 @@ driver, and goes on from its newest checkpoint.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -50,8 +49,11 @@ def run_sweep(
     costs: CostModel,
     progress: Progress,
     stop: StopRequest,
+    command: str,
 ) -> Summary:
     """Bring the sweep to its end: after this, each of its runs is done, failed or cancelled.
+
+    Other drivers are told that this one's `command` works here.
 
     Raises:
         DriverBusyError: another process drives this database, and it is a SQLite file.
@@ -65,7 +67,7 @@ def run_sweep(
             raise interrupted(spec.name)
 
     storage = RunStorage(home.storage, spec.faults.unreachable.seconds, wait)
-    with store.driving(command=" ".join(sys.argv)):
+    with store.driving(command=command):
         storage.take_place(store.identity())
         store.writes_to(storage.location)
         with storage.sentinel() as sentinel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
@@ -37,7 +38,10 @@ class StopRequest:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Signals are requests inside the block. In the main thread only."""
+        """Signals are requests inside the block; in a thread other than the main one, none are."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         handlers: dict[int, Handler] = dict.fromkeys((signal.SIGINT, *ENDING), self._ask)
         before = _handle({**handlers, signal.SIGALRM: self._stop_now})
         try:

@@ -24,11 +24,13 @@ class SpecFile:
     Attributes:
         name: of the file, for messages; what it extends is named as this one is.
         folder: in which specs that it extends are looked for; None for none.
+        is_on_disk: whether `name` is the path of a file.
     """
 
     name: str
     text: str
     folder: Path | None = None
+    is_on_disk: bool = False
 
 
 def read_spec_file(path: Path) -> SpecFile:
@@ -41,7 +43,8 @@ def read_spec_file(path: Path) -> SpecFile:
     # A file name is bytes to the system, and need not be text.
     name = os.fsencode(path).decode("utf-8", "backslashreplace")
     text = read_file(path, name)
-    return SpecFile(name, text, path.parent if path.is_file() else Path())  # a pipe has no folder
+    on_disk = path.is_file()  # a pipe has no folder
+    return SpecFile(name, text, path.parent if on_disk else Path(), on_disk)
 
 
 def read_file(path: Path, name: str) -> str:

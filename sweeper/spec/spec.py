@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -94,6 +94,7 @@ class Spec:
         source: the name of its file.
         overrides: the "path=value" that were set on top of the text.
         files: the names of all files that it was read from, its own first.
+        merged: what it and all that it extends say, with what was set on top; not to be changed.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Spec:
     source: str
     overrides: tuple[str, ...]
     files: tuple[str, ...]
+    merged: SpecSource = field(compare=False, repr=False)
 
 
 def load_spec(path: Path, overrides: Sequence[str] = ()) -> Spec:
@@ -116,7 +118,7 @@ def load_spec(path: Path, overrides: Sequence[str] = ()) -> Spec:
         RequestError: the file is missing or too large.
         SpecError: anything in it, or in an override, is wrong; names file, line and column.
     """
-    return _spec(read_spec_file(path), tuple(overrides))
+    return read_spec(read_spec_file(path), overrides)
 
 
 def spec_from_text(
@@ -127,7 +129,27 @@ def spec_from_text(
     Args:
         stored: see `apply_override`.
     """
-    return _spec(SpecFile(source, text), tuple(overrides), stored=stored)
+    return read_spec(SpecFile(source, text), overrides, stored=stored)
+
+
+def read_spec(
+    file: SpecFile,
+    overrides: Sequence[str] = (),
+    beneath: Sequence[SpecSource] = (),
+    *,
+    stored: bool = False,
+) -> Spec:
+    """The same of a text and the folder that it is from.
+
+    Args:
+        beneath: what the spec is laid over, as over specs that it extends; it is not stored.
+        stored: see `apply_override`.
+    """
+    source, files = read_whole(file, beneath)
+    for override in overrides:
+        apply_override(source, override, stored=stored)
+    with source.placing_errors(), without_cycle_collection():
+        return _expanded(source, tuple(overrides), tuple(files))
 
 
 class _Layout(BaseModel):
@@ -150,14 +172,6 @@ class _Layout(BaseModel):
 # The keys of the config may hold anything here: they are checked later, point by point.
 _ANYTHING: dict[str, Any] = dict.fromkeys(CONFIG_KEYS, (Any, None))
 _WHOLE_LAYOUT = create_model("_WholeLayout", __base__=_Layout, **_ANYTHING)
-
-
-def _spec(file: SpecFile, overrides: tuple[str, ...], *, stored: bool = False) -> Spec:
-    source, files = read_whole(file)
-    for override in overrides:
-        apply_override(source, override, stored=stored)
-    with source.placing_errors(), without_cycle_collection():
-        return _expanded(source, overrides, tuple(files))
 
 
 def _expanded(source: SpecSource, overrides: tuple[str, ...], files: tuple[str, ...]) -> Spec:
@@ -187,6 +201,7 @@ def _expanded(source: SpecSource, overrides: tuple[str, ...], files: tuple[str, 
         source=source.name,
         overrides=overrides,
         files=files,
+        merged=source,
     )
 
 

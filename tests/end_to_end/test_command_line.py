@@ -424,7 +424,7 @@ def test_sigterm_ends_the_wait_for_a_locked_database(
         signal.raise_signal(signal.SIGTERM)
 
     monkeypatch.setattr("results.database.sqlite.BUSY_SECONDS", 0.01)
-    monkeypatch.setattr("sweeper.commands.execution.say", terminate)
+    monkeypatch.setattr("sweeper.scheduling.progress.say", terminate)
     with closing(sqlite3.connect(tmp_path / "sweep.db")) as other:
 
         def lock(*samples: object, **device: object) -> CostModel:

@@ -164,7 +164,7 @@ def test_a_bug_of_a_command_before_there_is_a_database_is_shown(tmp_path, monkey
     def fails(*_, **__):
         raise KeyError("ours")
 
-    monkeypatch.setattr("sweeper.spec.spec.load_spec", fails)
+    monkeypatch.setattr("sweeper.sweep.read_spec", fails)
     with pytest.raises(KeyError, match="ours"):
         sweep("plan", "quickstart", f"--home={tmp_path}")
 

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from sweeper.settings.file import read_settings
+from sweeper.settings.names import DEFAULTS
 from sweeper.spec import points, source, spec
 from sweeper.spec.fault_policies import Hung
 from sweeper.spec.spec import load_spec, spec_from_text
@@ -117,6 +119,15 @@ def test_the_documented_spec_that_extends_another_is_what_it_says() -> None:
     assert (first.epochs, first.batch_size) == (10, other.batch_size)
     assert first.optimizer == other.optimizer
     assert len(short.configs) * 3 == len(table.configs) * 2
+
+
+def test_the_documented_settings_file_is_valid(tmp_path: Path) -> None:
+    section = SPECS_PAGE.split("## sweep.toml\n")[1].split("\n## ")[0]
+    (block,) = re.findall(r"```toml\n(.*?)```", section, re.S)
+    (tmp_path / "sweep.toml").write_text(block)
+    found = read_settings(tmp_path / "sweep.toml")
+    assert found.values.keys() == DEFAULTS.keys()
+    assert found.resources is not None
 
 
 def test_the_documented_image_folder_example_is_valid() -> None:

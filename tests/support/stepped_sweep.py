@@ -65,6 +65,7 @@ class SteppedSweep:
                     CostModel({}),
                     Progress(io.StringIO()),
                     self.stop,
+                    "tests",
                 )
             except (Interrupted, KeyboardInterrupt, ResourceError, StorageError) as error:
                 self.error = error

@@ -22,7 +22,8 @@ set_forkserver_preload(
         "sweeper.program",
         "sweeper.commands.execution",
         "sweeper.executors.inline",
-        "sweeper.scheduling.scheduler",
+        "sweeper.scheduling.execution",
+        "sweeper.sweep",
         "trainers.training.train",
     ]
 )

@@ -127,6 +127,7 @@ class Laboratory:
                 CostModel({}),
                 Progress(self.log),
                 request,
+                "tests",
             )
 
     def folder(self, run_id: str, attempt: int) -> Path:

@@ -1,0 +1,189 @@
+"""A sweep from its spec to its outcome: what starts everything that works on it, and says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from results.database.inherited_password import VARIABLES, held
+from results.queries.queries import Queries
+from results.store.store import Store
+from sweep_plugins.url_secrets import HOLDS_SECRET, holds_secret
+from sweep_plugins.variable_secrets import secret_values
+from sweeper.errors import RequestError, RunsFailedError
+from sweeper.executors import EXECUTORS, Executor, ExecutorOptions
+from sweeper.home import Home
+from sweeper.planning.cost import CostModel
+from sweeper.planning.meant_fractions import meant_fractions
+from sweeper.scheduling.progress import Progress, format_runs
+from sweeper.scheduling.scheduler import interrupted, run_sweep
+from sweeper.scheduling.signals import StopRequest
+from sweeper.scheduling.summary import Summary
+from sweeper.spec.spec import Spec
+from trainers.config.trainers import TRAINERS
+from trainers.errors import StorageError
+from trainers.models.counting import write_counts
+from trainers.storage import open_folder
+from trainers.streams import working
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where and how to run.
+
+    Attributes:
+        executor: a name in EXECUTORS.
+        ray_address: of a cluster; None for this machine.
+        slots: at most this many runs at a time.
+        dashboard: also start Ray's web page.
+        grace: seconds that current epochs have to end after SIGTERM.
+        command: what others are told that this process does.
+    """
+
+    executor: str
+    ray_address: str | None
+    slots: int | None
+    dashboard: bool
+    grace: float
+    command: str
+
+
+@working()
+def execute(
+    spec: Spec,
+    home: Home,
+    where: Execution,
+    tell: Callable[[str], None],
+    progress: Progress,
+    stop: StopRequest,
+) -> None:
+    """Run the sweep, and tell the outcome in sentences.
+
+    Raises:
+        RequestError: the options contradict one another, or the storage cannot be used.
+        ResourceError, DatabaseError, StorageError: as `run_sweep`.
+        Interrupted: a signal asked to stop.
+        RunsFailedError: some runs failed.
+    """
+    # Whatever is wrong with the request is an error before anything is written.
+    trainers = frozenset(config.trainer for config in spec.configs)
+    _check(where, trainers)
+    try:
+        open_folder(home.storage)
+    except StorageError as error:
+        raise RequestError(f"--storage: {error}") from None
+    if meant := meant_fractions(spec.configs):
+        tell(meant)
+    for config in spec.configs:
+        _ = config.counts
+    write_counts(home.networks)
+
+    def wait(sentence: str) -> None:
+        tell(sentence)
+        if stop.asked:
+            raise interrupted(spec.name)
+
+    def start_executor() -> Executor:
+        tell(f"starting {where.executor} on {where.ray_address or 'this machine'}")
+        return EXECUTORS[where.executor].start(
+            ExecutorOptions(
+                spec.resources,
+                most_slots=where.slots,
+                address=where.ray_address,
+                dashboard=where.dashboard,
+                hung_seconds=spec.faults.hung.seconds,
+                trainers=trainers,
+                module_folders=_module_folders(spec.files, trainers),
+                compiles=any(config.compile for config in spec.configs),
+                without_variables=() if home.is_sqlite else VARIABLES,
+                secrets=secret_values({"SWEEP_DB": home.database, **held()}),
+                stop_asked=lambda: stop.asked,
+                on_wait=lambda run_id, sentence: progress.running(1, {run_id: sentence}),
+            )
+        )
+
+    retry_seconds = spec.faults.unreachable.seconds
+    try:
+        with (
+            stop.listening(),
+            Store.open(home.database, on_wait=wait, retry_seconds=retry_seconds) as store,
+        ):
+            samples = Queries.of(store).cost_samples()
+            costs = CostModel.from_samples(samples, device=spec.resources.device)
+            summary = run_sweep(
+                spec, store, home, start_executor, costs, progress, stop, where.command
+            )
+            counts, imported = store.counts(spec.name), store.imported(spec.name)
+        write_counts(home.networks)  # of runs of other sweeps, by whose times this one was planned
+    except KeyboardInterrupt:
+        raise interrupted(spec.name) from None
+    _summarize(spec, summary, counts, imported, tell)
+    if counts["failed"] or summary.unmeasured:
+        raise RunsFailedError(spec.name, counts["failed"], summary.unmeasured)
+
+
+def _check(where: Execution, trainers: frozenset[str]) -> None:
+    EXECUTORS.check(where.executor)
+    for trainer in trainers:
+        if trainer in TRAINERS:
+            TRAINERS.check(trainer)
+    if where.executor != "ray" and (where.ray_address is not None or where.dashboard):
+        raise RequestError(
+            f"--ray-address and --ray-dashboard need --executor ray, not {where.executor}"
+        )
+    if where.ray_address is not None and holds_secret(where.ray_address):
+        raise RequestError(
+            f"--ray-address {HOLDS_SECRET}: Ray reads its token from RAY_AUTH_TOKEN_PATH"
+        )
+    if where.ray_address is not None and where.ray_address.startswith("ray://"):
+        raise RequestError(
+            f"--ray-address {where.ray_address}: Ray Client is not supported; run the sweep on a"
+            " node of the cluster, by `ray job submit` if need be (docs/cluster.md)"
+        )
+    if where.ray_address is not None and where.dashboard:
+        raise RequestError("--ray-dashboard is for a local Ray; a cluster's head starts its own")
+
+
+def _module_folders(files: Sequence[str], trainers: frozenset[str]) -> tuple[Path, ...]:
+    """Where a user's own trainer may lie: beside the spec's files, or in the current folder.
+
+    Nowhere if there is none. Installed packages try to import others that need not be there, such
+    as numexpr: any file of that name in these folders would be run.
+    """
+    if all(trainer in TRAINERS for trainer in trainers):
+        return ()
+    here = Path.cwd()
+    return tuple(dict.fromkeys((*((here / file).parent for file in files), here)))
+
+
+def _summarize(
+    spec: Spec,
+    summary: Summary,
+    counts: dict[str, int],
+    imported: int,
+    tell: Callable[[str], None],
+) -> None:
+    done = f"{counts['done']} of {len(spec.configs)} runs done"
+    if imported:
+        done += f" ({imported} imported)"
+    if summary.nothing_to_do and not counts["failed"]:
+        tell(f"{spec.name}: {done} already; nothing to train")
+    else:
+        parts = [f"{summary.trained} trained now"]
+        if summary.adopted:
+            parts.append(f"{summary.adopted} adopted from an interrupted driver")
+        if summary.evaluated:
+            parts.append(f"{summary.evaluated} evaluated from stored weights")
+        tell(f"{spec.name}: {done} ({', '.join(parts)})")
+    change, again = summary.change, f"`sweep retry {spec.name}` queues them again"
+    for count, words, sentence in (
+        (summary.unmeasured, str, "finished runs could not be evaluated; the lines above say why"),
+        (change.requeued, format_runs, "cancelled before had been queued again"),
+        (counts["cancelled"], format_runs, f"cancelled: {again}"),
+        (change.removed, str, "runs left the sweep; their results stay"),
+        (counts["failed"], str, f"failed: `sweep status {spec.name}` says why; {again}"),
+    ):
+        if count:
+            tell(f"{words(count)} {sentence}")
+    tell(f"ask it: sweep report {spec.name} --group-by zero_stable")

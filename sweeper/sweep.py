@@ -1,0 +1,384 @@
+"""A sweep as an object, for notebooks and scripts: what the commands do, by the same code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+
+from results.database.inherited_password import keep
+from sweeper.errors import RequestError, SweepError, as_sweep_error
+from sweeper.home import Home, expanded, is_sqlite
+from sweeper.permissions import private_files
+from sweeper.settings.resolve import Settings, resolve
+from sweeper.spec.files import SpecFile, read_spec_file
+from sweeper.spec.plain_data import as_spec_file, as_text
+from sweeper.spec.spec import Spec, read_spec
+from trainers.models.counting import read_counts, write_counts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from results.frames import Results, Texts
+    from results.records import SweepStatus
+    from results.store.store import Store
+    from sweeper.scheduling.signals import StopRequest
+
+    AnySpec = str | os.PathLike[str] | Mapping[str, Any]
+
+
+class Options(TypedDict, total=False):
+    """As those of the commands. What is not given is looked for as the commands do."""
+
+    home: str | os.PathLike[str] | None
+    db: str | None
+    storage: str | os.PathLike[str] | None
+    executor: str | None
+    ray_address: str | None
+    ray_dashboard: bool | None
+    slots: int | None
+    grace: float | None
+
+
+class Sweep:
+    """A sweep that a spec describes, or that the database has.
+
+    A method raises an error of `sweeper.errors` where the command of its name ends with an exit
+    code. DataFrames have the units and types that `results.frames.Results` describes.
+
+    Attributes:
+        name: of the sweep.
+        spec: as it was read, with the config of every run.
+        settings: what holds, and where it comes from.
+    """
+
+    spec: Spec
+    settings: Settings
+
+    def __init__(
+        self,
+        spec: AnySpec,
+        *,
+        set: Iterable[str] | Mapping[str, Any] = (),  # noqa: A002 - the option's name
+        progress: bool = True,
+        **options: Unpack[Options],
+    ) -> None:
+        """Read and check a spec; nothing is written.
+
+        Args:
+            spec: a file, the name of a shipped spec, YAML as a text of several lines, or a dict.
+            set: changes of it: "path=value" as after `--set`, or a dict of values by path.
+            progress: whether to tell on stderr what happens.
+
+        Raises SpecError or RequestError for what is wrong.
+        """
+        with _known_errors():
+            file = _file_of(spec)
+            settings = _settings(options, file.folder if file.is_on_disk else None)
+            overrides = (
+                [f"{path}={as_text(value)}" for path, value in set.items()]
+                if (isinstance(set, Mapping))
+                else [set]
+                if isinstance(set, str)
+                else list(set)
+            )
+            self._read(file, overrides, settings, progress=progress)
+
+    @classmethod
+    def of(cls, file: SpecFile, overrides: Sequence[str], settings: Settings, command: str) -> Self:
+        """The sweep of a command of this name, whose options were resolved."""
+        sweep = cls.__new__(cls)
+        sweep._read(file, overrides, settings, command=command)
+        return sweep
+
+    @classmethod
+    def stored(
+        cls,
+        name: str | None = None,
+        *,
+        imported: bool = False,
+        progress: bool = True,
+        **options: Unpack[Options],
+    ) -> Self:
+        """A sweep that the database has, without its file.
+
+        Args:
+            name: None for the one that ran here last.
+            imported: also one that an archive brought, whose spec may name code to run.
+            progress: whether to tell on stderr what happens.
+        """
+        with _known_errors():
+            return cls.stored_with(name, _settings(options), imported=imported, progress=progress)
+
+    @classmethod
+    def stored_with(
+        cls,
+        name: str | None,
+        settings: Settings,
+        *,
+        imported: bool,
+        progress: bool = True,
+        command: str | None = None,
+    ) -> Self:
+        """As `stored`, with options that were resolved."""
+        from results.store.store import Store
+
+        with Store.open(settings.home.database, create=False) as store:
+            stored = store.stored_spec(name)
+        if stored.imported_from is not None and not imported:
+            raise RequestError(
+                f"{stored.name} came with {stored.imported_from} and never ran here: its spec is"
+                " somebody else's, and may name code that would run as you. Look at it with 'sweep"
+                f" show RUN', then: sweep resume {stored.name} --imported"
+            )
+        sweep = cls.__new__(cls)
+        file = SpecFile(stored.source, stored.text)
+        sweep._read(file, stored.overrides, settings, progress=progress, command=command)
+        return sweep
+
+    def _read(
+        self,
+        file: SpecFile,
+        overrides: Sequence[str],
+        settings: Settings,
+        *,
+        progress: bool = True,
+        command: str | None = None,
+    ) -> None:
+        self.settings = settings
+        self._home = settings.home
+        self._progress = progress
+        self._stop: StopRequest | None = None
+        read_counts(self._home.networks)
+        self.spec = read_spec(file, overrides, settings.beneath)
+        self.name = self.spec.name
+        # The arguments of somebody else's program may hold secrets, and others are told.
+        self._command = f"sweeper.run({self.name})" if command is None else command
+
+    def __repr__(self) -> str:
+        runs = len(self.spec.configs)
+        return f"<Sweep {self.name}: {runs} run{'' if runs == 1 else 's'}, in {self._home.folder}>"
+
+    def run(self) -> Self:
+        """Train, evaluate and store what the database lacks, as `sweep run`.
+
+        After any interruption the same call goes on. In the main thread, Control-C (in a notebook,
+        Interrupt) stops when the current epochs are done, and a second one at once.
+
+        Raises:
+            RunsFailedError: all is done but for runs that failed.
+            Interrupted: by Control-C, a signal or `stop`; what was done is kept.
+            ResourceError: such as a database that another driver works on, or no dataset.
+        """
+        from sweeper.scheduling.execution import Execution, execute
+        from sweeper.scheduling.progress import Progress, make_progress, say
+        from sweeper.scheduling.signals import StopRequest
+
+        given = self.settings.values
+        where = Execution(
+            given["executor"],
+            given["ray_address"],
+            given["slots"],
+            given["ray_dashboard"],
+            given["grace"],
+            self._command,
+        )
+        self._stop = StopRequest(given["grace"])
+        with _known_errors(self._home), private_files(), ExitStack() as stack:
+            tell: Callable[[str], None] = say if self._progress else _tell_nobody
+            if self._progress:
+                progress = make_progress()
+            else:
+                progress = Progress(stack.enter_context(open(os.devnull, "w")))
+            execute(self.spec, self._home, where, tell, progress, self._stop)
+        return self
+
+    def stop(self) -> None:
+        """Ask a `run` in another thread to stop when the current epochs are done."""
+        if self._stop is not None:
+            self._stop.asked = True
+
+    def plan_rows(self) -> tuple[list[dict[str, Any]], bool]:
+        """What would run, as JSON, and whether its times are estimated from finished runs."""
+        from results.errors import NoDatabaseError
+        from results.queries.queries import Queries
+        from sweeper.planning.cost import CostModel
+        from sweeper.planning.plan import plan_rows
+
+        costs, stored = CostModel({}), {}
+        try:
+            with Queries.open(self._home.database) as queries:
+                samples = queries.cost_samples()
+                costs = CostModel.from_samples(samples, device=self.spec.resources.device)
+                ids = [config.run_id for config in self.spec.configs]
+                stored = {row["run_id"]: row for row in queries.run_rows(run_ids=ids)}
+        except NoDatabaseError:
+            pass  # nothing has run yet
+        rows = plan_rows(self.spec, stored, costs)
+        write_counts(self._home.networks)
+        return rows, costs.calibrated
+
+    def plan(self) -> pd.DataFrame:
+        """What would run, as `sweep plan`: one row a run, with its state and `estimated_seconds`.
+
+        `settings` has what else varies among the runs, by path.
+        """
+        from results.frames import frame
+
+        with _known_errors(self._home), private_files():
+            rows, _ = self.plan_rows()
+            kinds = {"evaluations": "object", "settings": "object"}
+            return frame(rows, list(rows[0]), more_kinds=kinds)
+
+    def status(self) -> pd.DataFrame:
+        """How far it is, as `sweep status`: one row."""
+        from results.frames import frame
+
+        with _known_errors(self._home):
+            (found,) = self._ask_status()
+            row = {
+                "sweep": found.sweep,
+                "runs": found.runs,
+                **found.counts,
+                "imported": found.imported,
+                "train_seconds": found.train_seconds,
+                "rate_per_hour": found.rate_per_hour,
+                "seconds_left": found.seconds_left,
+            }
+            kinds = dict.fromkeys((*found.counts, "imported"), "Int64")
+            return frame([row], list(row), more_kinds=kinds)
+
+    def failures(self) -> pd.DataFrame:
+        """Why runs failed: one row for each that did."""
+        from results.frames import frame
+
+        with _known_errors(self._home):
+            (found,) = self._ask_status()
+            columns = ("run_id", "label", "attempts", "error", "imported")
+            rows = [{key: getattr(at, key) for key in columns} for at in found.failures]
+            kinds = {"label": "string", "error": "string"}
+            return frame(rows, columns, more_kinds=kinds)
+
+    def _ask_status(self) -> list[SweepStatus]:
+        from results.queries.queries import Queries
+
+        with Queries.open(self._home.database) as queries:
+            return queries.status(self.name)
+
+    def report(
+        self, group_by: Texts, metrics: Texts | None = None, where: Texts = ()
+    ) -> pd.DataFrame:
+        """Means and standard deviations over its runs, as `sweep report`; one row a group."""
+        with self.results() as lab:
+            return lab.report(group_by, metrics, where, self.name)
+
+    def runs(self, where: Texts = ()) -> pd.DataFrame:
+        """One row a run, as `results.frames.Results.runs`."""
+        with self.results() as lab:
+            return lab.runs(self.name, where)
+
+    def epochs(self, where: Texts = ()) -> pd.DataFrame:
+        """One row an epoch of a done run."""
+        with self.results() as lab:
+            return lab.epochs(self.name, where)
+
+    def evaluations(self, where: Texts = ()) -> pd.DataFrame:
+        """One row a measurement of a trained network."""
+        with self.results() as lab:
+            return lab.evaluations(self.name, where)
+
+    @contextmanager
+    def results(self) -> Iterator[Results]:
+        """The whole database, read only, in a `with` block."""
+        from results.frames import Results
+
+        with _known_errors(self._home), Results.open(self._home.database) as lab:
+            yield lab
+
+    def retry(self, *, failed: bool = False) -> int:
+        """Queue failed and cancelled runs again, or the `failed` alone; how many. Then `run`."""
+        with _known_errors(self._home), private_files(), self._store() as store:
+            return store.retry(self.name, None, only_failed=failed)
+
+    def cancel(self) -> int:
+        """Take all runs out of the queue, and stop those that train; how many these are."""
+        with _known_errors(self._home), private_files(), self._store() as store:
+            return store.cancel(self.name, None)
+
+    def _store(self) -> Store:
+        from results.store.store import Store
+
+        return Store.open(self._home.database, create=False)
+
+
+def run(
+    spec: AnySpec,
+    *,
+    set: Iterable[str] | Mapping[str, Any] = (),  # noqa: A002
+    progress: bool = True,
+    **options: Unpack[Options],
+) -> Sweep:
+    """Read a spec and run it: `Sweep(...).run()`."""
+    return Sweep(spec, set=set, progress=progress, **options).run()
+
+
+def resume(
+    name: str | None = None,
+    *,
+    imported: bool = False,
+    progress: bool = True,
+    **options: Unpack[Options],
+) -> Sweep:
+    """Continue a sweep without its file: `Sweep.stored(...).run()`."""
+    return Sweep.stored(name, imported=imported, progress=progress, **options).run()
+
+
+def _file_of(spec: AnySpec) -> SpecFile:
+    if isinstance(spec, Mapping) or (isinstance(spec, str) and "\n" in spec):
+        return as_spec_file(spec)
+    return read_spec_file(expanded(Path(spec)))
+
+
+def _settings(options: Mapping[str, Any], folder: Path | None = None) -> Settings:
+    from sweeper.settings.file import check_settings
+
+    settings = resolve(check_settings(options), folder, "{}=".format, _variables())
+    if not settings.home.is_sqlite:
+        keep()
+    return settings
+
+
+_taken: dict[str, str] = {}
+
+
+def _variables() -> dict[str, str]:
+    """Of the environment, out of which a database's URL that may hold a password is taken.
+
+    Every process that is started from here on would have it.
+    """
+    url = os.environ.get("SWEEP_DB")
+    if url is not None and not is_sqlite(url):
+        _taken["SWEEP_DB"] = os.environ.pop("SWEEP_DB")
+    elif url is not None:
+        _taken.clear()
+    return {**os.environ, **_taken}
+
+
+def _tell_nobody(sentence: str) -> None:
+    pass
+
+
+@contextmanager
+def _known_errors(home: Home | None = None) -> Iterator[None]:
+    """Errors of other packages become those of `sweeper.errors`."""
+    try:
+        yield
+    except SweepError:
+        raise
+    except Exception as error:
+        known = as_sweep_error(error) or (home.damage() if home is not None else None)
+        if known is None:
+            raise
+        raise known from error
