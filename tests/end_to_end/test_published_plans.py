@@ -23,6 +23,7 @@ from sweeper.cli import app
 from sweeper.spec.spec import Spec, load_spec
 from trainers.config.optimizers import SgdConfig
 from trainers.config.run import RunConfig
+from trainers.config.schedules.step_decay import StepDecayConfig
 
 SPECS = {path.stem: path for path in (Path(__file__).parents[2] / "specs").glob("*.yaml")}
 
@@ -163,6 +164,7 @@ def test_planned_runs_use_the_recipe_of_their_row(name):
         for run in runs_of(name, row):
             training, recipe = run.config.training, row.recipe
             assert isinstance(training.optimizer, SgdConfig)
+            assert isinstance(training.lr_schedule, StepDecayConfig)
             milestones = [float(part * training.epochs) for part in recipe.milestones]
             assert (training.epochs, training.optimizer.lr) == (recipe.epochs, recipe.lr)
             assert training.batch_size == recipe.batch_size

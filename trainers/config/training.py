@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from math import floor, inf
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from math import floor
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
 from sweep_plugins.schemes.exact_numbers import exact
 from trainers.config.frozen import Frozen
-from trainers.config.optimizers import LARGEST_RATE, OptimizerConfig, SgdConfig, parse_optimizer
+from trainers.config.optimizers import OptimizerConfig, SgdConfig, parse_optimizer
+from trainers.config.schedules import parse_schedule
+from trainers.config.schedules.base import ScheduleConfig
+from trainers.config.schedules.plateau import PlateauConfig
+from trainers.config.schedules.step_decay import StepDecayConfig
 from trainers.errors import ConfigError
-from trainers.methods.fractions import Number, Whole, exact
-
-
-class StepDecayConfig(Frozen):
-    """The learning rate is multiplied by gamma after each milestone.
-
-    Attributes:
-        milestones: numbers of finished epochs. A spec may also give a fraction of all epochs,
-            below 1 (1/2 of 160 is 80; rounded down, but not to 0). Those after one epoch, as 1/2
-            and 3/4 of 2, are one milestone.
-    """
-
-    name: Literal["step"] = "step"
-    milestones: tuple[Number, ...] = (0.5, 0.75)
-    gamma: Number = Field(default=0.1, gt=0)
-
-    @field_validator("milestones")
-    @classmethod
-    def _ascending(cls, milestones: tuple[float, ...]) -> tuple[float, ...]:
-        for milestone in milestones:
-            if milestone <= 0 or (milestone > 1 and milestone != int(milestone)):
-                raise ValueError(
-                    f"milestone {milestone:g} is neither a fraction of the epochs, between 0 and "
-                    "1, nor a whole number of epochs"
-                )
-        return milestones
+from trainers.methods.fractions import Whole, exact
 
 
 class TrainingConfig(Frozen):
@@ -54,46 +33,18 @@ class TrainingConfig(Frozen):
     optimizer: Annotated[SerializeAsAny[OptimizerConfig], BeforeValidator(parse_optimizer)] = (
         SgdConfig()
     )
-    lr_schedule: StepDecayConfig = StepDecayConfig()
+    lr_schedule: Annotated[SerializeAsAny[ScheduleConfig], BeforeValidator(parse_schedule)] = (
+        StepDecayConfig()
+    )
 
     @model_validator(mode="after")
-    def _milestones_in_epochs(self) -> TrainingConfig:
-        def finished(milestone: float) -> int:
-            # At least one epoch at the full rate, however few there are.
-            if milestone < 1:
-                return max(1, floor(exact(milestone) * self.epochs))
-            return int(milestone)
-
-        given = [finished(milestone) for milestone in self.lr_schedule.milestones]
-        if given != sorted(given):
-            raise ConfigError(
-                ("lr_schedule", "milestones"), f"milestones {given} (in epochs) do not ascend"
-            )
-        # After the last epoch none has an effect, and one more or less would be another run id.
-        epochs = tuple(
-            milestone
-            for before, milestone in pairwise([0, *given])
-            if milestone >= self.epochs or milestone != before
-        )
-        if epochs == self.lr_schedule.milestones:
-            return self
-        schedule = self.lr_schedule.model_copy(update={"milestones": epochs})
-        # A frozen model is completed when it is created.
-        object.__setattr__(self, "lr_schedule", schedule)
-        return self
-
-    @model_validator(mode="after")
-    def _rates_stay_in_range(self) -> TrainingConfig:
+    def _schedule_fits_epochs(self) -> TrainingConfig:
         try:
-            last = self.learning_rate(self.epochs)
-        except OverflowError:
-            last = inf
-        if last > LARGEST_RATE:
-            gamma = self.lr_schedule.gamma
-            raise ConfigError(
-                ("lr_schedule", "gamma"),
-                f"gamma {gamma:g} makes the learning rate grow beyond {LARGEST_RATE:g}",
-            )
+            fitted = self.lr_schedule.fitted(self.optimizer.lr, self.epochs)
+        except ConfigError as error:
+            raise ConfigError(("lr_schedule", *error.path), str(error)) from error
+        # A frozen model is completed when it is created.
+        object.__setattr__(self, "lr_schedule", fitted)
         return self
 
     @model_validator(mode="after")
@@ -112,7 +63,32 @@ class TrainingConfig(Frozen):
         """How many epochs have a test after them."""
         return -(-self.epochs // (self.test_every or 1))
 
-    def learning_rate(self, epoch: int) -> float:
-        """The learning rate of an epoch, counted from 1."""
-        passed = sum(milestone < epoch for milestone in self.lr_schedule.milestones)
-        return self.optimizer.lr * self.lr_schedule.gamma**passed
+    def validation_images(self, images: int) -> int:
+        """How many of the training images are left out of training."""
+        if not isinstance(self.lr_schedule, PlateauConfig):
+            return 0
+        return max(1, floor(exact(self.lr_schedule.validation) * images))
+
+    def steps(self, images: int) -> int:
+        """Steps of the optimizer in an epoch of so many images."""
+        return -(-images // self.batch_size)
+
+    def learning_rate(
+        self, epoch: int, step: int = 0, steps: int = 1, validations: Sequence[float] = ()
+    ) -> float:
+        """The learning rate of a step.
+
+        Args:
+            epoch: counted from 1.
+            step: of the optimizer within the epoch, counted from 0.
+            steps: in each epoch.
+            validations: what a plateau is found in, one for each finished epoch.
+        """
+        return self.lr_schedule.learning_rate(
+            self.optimizer.lr,
+            self.epochs,
+            epoch=epoch,
+            step=step,
+            steps=steps,
+            validations=validations,
+        )

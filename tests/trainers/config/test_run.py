@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from sweep_plugins import UnknownNameError
 from trainers.config.optimizers import OPTIMIZERS
 from trainers.config.run import RECIPE_VERSION, RunConfig
+from trainers.config.schedules.step_decay import StepDecayConfig
 from trainers.config.training import TrainingConfig
 from trainers.models.counting import write_counts
 
@@ -282,6 +283,7 @@ def test_milestones_are_resolved_to_epochs(
     training = TrainingConfig.model_validate(
         {"epochs": epochs, "lr_schedule": {"milestones": written}}
     )
+    assert isinstance(training.lr_schedule, StepDecayConfig)
     assert training.lr_schedule.milestones == resolved
 
 
