@@ -32,7 +32,7 @@ def measure(depth: int, precision: str) -> dict[str, Any]:
     from trainers.evaluation.measure import forward_batch
     from trainers.optim.compilation import compiled
     from trainers.run import prepare_torch
-    from trainers.training.train import build_network
+    from trainers.training.building import build_network
 
     prepare_torch(1)
     config = RunConfig.model_validate(

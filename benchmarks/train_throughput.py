@@ -56,7 +56,7 @@ def plain_loop(options: argparse.Namespace) -> Callable[[], None]:
 
     from trainers.config.run import RunConfig
     from trainers.data.loading import load, training_subset
-    from trainers.training.train import build_network
+    from trainers.training.building import build_network
 
     torch.set_num_threads(options.cores)
     config = RunConfig.model_validate(config_of(options, "fp32"))

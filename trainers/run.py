@@ -203,7 +203,7 @@ def evaluate_stored(
         StorageUnreachableError: no folder that can be reached has.
     """
     from trainers.training.checkpoint import load_weights
-    from trainers.training.train import evaluate_weights
+    from trainers.training.measuring import evaluate_weights
 
     prepare_torch(threads)
     job = _job(config, evaluations, data_dir=data_dir, device=device, heartbeat=heartbeat)

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from gpu.images import BATCH_SIZE, Batch
 from trainers.config.optimizers import SgdConfig
 from trainers.config.run import RunConfig
-from trainers.training.train import build_network
+from trainers.training.building import build_network
 
 
 class Pictures(Dataset[Any]):

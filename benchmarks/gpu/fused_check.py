@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from gpu.fused import fuse
 from gpu.images import Model, config_of
-from trainers.training.train import build_network
+from trainers.training.building import build_network
 
 _LAMBDAS = (-1.8, 1, -2)
 _IMAGES = 4

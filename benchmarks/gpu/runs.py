@@ -25,8 +25,9 @@ from trainers.config.run import RunConfig
 from trainers.data.augment import normalize
 from trainers.optim.optimizers import make_optimizer
 from trainers.optim.step import training_step
+from trainers.training.building import build_network
 from trainers.training.checkpoint import weights_sha256
-from trainers.training.train import STEPS_UNTIL_A_LOOK, build_network
+from trainers.training.train import STEPS_UNTIL_A_LOOK
 
 WARM_UP_STEPS = 3
 STREAMS = 32

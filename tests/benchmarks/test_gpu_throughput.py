@@ -38,13 +38,14 @@ from gpu.runs import EagerRun, Run, digest_after, fused_run, single_run
 from gpu.timing import Interval, images_per_second_together, measure
 from torch import nn
 
+import trainers.training.images
 import trainers.training.train
 from trainers.config.job import TrainingJob
 from trainers.config.optimizers import SgdConfig
 from trainers.config.run import Precision
 from trainers.data.loading import Split
 from trainers.optim.sgd import SGD
-from trainers.training.train import build_network
+from trainers.training.building import build_network
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "benchmarks" / "gpu_throughput.py"
@@ -78,7 +79,7 @@ def test_the_eager_lane_gives_the_trainers_weights(monkeypatch: pytest.MonkeyPat
     config = config_of(MODEL, "fp32")
     pixels, labels = noise_images(2 * BATCH_SIZE, config)
     split = Split(pixels.numpy(), labels.numpy())
-    monkeypatch.setattr(trainers.training.train, "load", lambda *_: (split, split))
+    monkeypatch.setattr(trainers.training.images, "load", lambda *_: (split, split))
     recipe = config.training.model_copy(update={"epochs": 1})
     one_epoch = config.model_copy(update={"training": recipe})
     trained = trainers.training.train.train(TrainingJob(one_epoch, (), Path("nowhere")))

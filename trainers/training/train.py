@@ -1,8 +1,8 @@
 """How one run trains: the papers' recipe, epoch by epoch, resumable at each.
 
-SGD with momentum and step decay on padded, cropped and flipped images (He et al. 2016; Lu et al.
-2018; Chen et al. 2022). Every draw comes from a generator keyed by (seed, purpose, epoch), so an
-epoch needs nothing of the ones before it but weights and momentum.
+SGD with momentum and step decay, unless the spec says otherwise (He et al. 2016; Lu et al. 2018;
+Chen et al. 2022). An epoch needs nothing of the ones before it but weights and the state of the
+optimizer.
 """
 
 from __future__ import annotations
@@ -13,48 +13,25 @@ from operator import itemgetter
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from trainers.config.evaluations import EvaluationConfig
-from trainers.config.job import (
-    EpochMetrics,
-    EvaluationResult,
-    ProbeValue,
-    TrainingJob,
-    TrainingResult,
-)
-from trainers.config.run import RunConfig
-from trainers.data.augment import crop_and_flip, draw, pad
-from trainers.data.loading import load, training_subset
-from trainers.errors import CheckpointError
-from trainers.evaluation.measure import evaluate
+from trainers.config.job import EpochMetrics, ProbeValue, TrainingJob, TrainingResult
 from trainers.models.coefficients import learned_coefficients
 from trainers.optim.optimizers import make_optimizer
 from trainers.optim.step import training_step
 from trainers.probes.measuring import Probing
 from trainers.probes.subject import Subject
 from trainers.rng import seeded_generator
-from trainers.training.checkpoint import Checkpoints, StoredWeights, save_weights, weights_sha256
-from trainers.training.fitting import fits, weights_fit
+from trainers.training.building import build_network
+from trainers.training.checkpoint import Checkpoints, save_weights, weights_sha256
+from trainers.training.fitting import fits
+from trainers.training.images import RunImages
 from trainers.training.learned_schemes import block_schemes
+from trainers.training.measuring import evaluation_result, finite, measure, passes_of
 
 STEPS_UNTIL_A_LOOK = 50
 """Steps on a GPU between checks that the loss is finite: each check synchronizes."""
-
-
-def build_network(config: RunConfig, device: str) -> nn.Module:
-    """The untrained network of a run, its weights drawn on the CPU from the run's seed."""
-    facts = config.dataset_facts
-    network = config.architecture.build(
-        config.model,
-        config.scheme,
-        channels=facts.channels,
-        classes=facts.classes,
-        generator=seeded_generator(config.seed, "initialisation"),
-    )
-    # Channels last is what both oneDNN and cuDNN are quickest at for 3x3 convolutions.
-    placed: nn.Module = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return placed
 
 
 def train(job: TrainingJob) -> TrainingResult:
@@ -78,17 +55,9 @@ class _Training:
         self.job = job
         self.config = job.config
         self.device = torch.device(job.device)
-        self.facts = job.config.dataset_facts
-        train_split, test_split = load(job.config.dataset.name, job.data_dir, self.facts)
-        train_split = training_subset(train_split, job.config.dataset.subset)
-        self.count = len(train_split)
-        self.padding = job.config.dataset.crop_padding
-        self.padded = pad(torch.tensor(train_split.images, device=self.device), self.padding)
-        self.labels = torch.tensor(train_split.labels, device=self.device)
-        self.test_images = torch.tensor(test_split.images, device=self.device)
-        self.test_labels = torch.tensor(test_split.labels, device=self.device)
+        self.images = RunImages(job.config, job.data_dir, self.device)
         self.network = build_network(job.config, job.device)
-        self.passes = _passes(self.network, job, self.device)
+        self.passes = passes_of(self.network, job, self.device)
         self.optimizer = make_optimizer(self.network, job.config.training.optimizer)
         self.epochs: list[EpochMetrics] = []
         self.probed: list[ProbeValue] = []
@@ -112,10 +81,10 @@ class _Training:
             device=self.device,
             network=self.network,
             copy=copy,
-            train_images=self.padded,
-            train_labels=self.labels,
-            test_images=self.test_images,
-            test_labels=self.test_labels,
+            train_images=self.images.padded,
+            train_labels=self.images.labels,
+            test_images=self.images.test_images,
+            test_labels=self.images.test_labels,
             heartbeat=self.job.heartbeat or (lambda: None),
             diverged=lambda: self.diverged_epoch is not None,
         )
@@ -183,7 +152,7 @@ class _Training:
             test_accuracy, test_loss = self._measure(None)
             if math.isfinite(test_loss) or epoch < self.config.training.epochs:
                 metrics["test_accuracy"] = test_accuracy
-                metrics["test_loss"] = _finite(test_loss)
+                metrics["test_loss"] = finite(test_loss)
             else:
                 # An unstable network may recover during training, but not after it.
                 self.diverged_epoch = epoch
@@ -197,34 +166,19 @@ class _Training:
         self, epoch: int, learning_rate: float
     ) -> tuple[float | None, float | None]:
         """Mean loss and accuracy (percent); stops at a loss that is not finite."""
-        seed, batch_size = self.config.seed, self.config.training.batch_size
-        order = torch.randperm(self.count, generator=seeded_generator(seed, "order", epoch))
-        offsets, flipped = draw(
-            self.count,
-            self.padding,
-            self.config.dataset.horizontal_flip,
-            crops=seeded_generator(seed, "crops", epoch),
-            flips=seeded_generator(seed, "flips", epoch),
-        )
-        order, offsets, flipped = (t.to(self.device) for t in (order, offsets, flipped))
         self.passes.train()
         if begin_epoch := getattr(self.network, "begin_epoch", None):
-            begin_epoch(lambda purpose: seeded_generator(seed, purpose, epoch))
+            begin_epoch(lambda purpose: seeded_generator(self.config.seed, purpose, epoch))
         total_loss = torch.zeros((), dtype=torch.float64, device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
         look_every = 1 if self.device.type == "cpu" else STEPS_UNTIL_A_LOOK
-        for step, start in enumerate(range(0, self.count, batch_size), start=1):
+        for step, batch in enumerate(self.images.batches(epoch), start=1):
             if self.job.heartbeat is not None:
                 self.job.heartbeat()
-            batch = slice(start, start + batch_size)
-            index = order[batch]
-            pixels = crop_and_flip(
-                self.padded, index, offsets[batch], flipped[batch], padding=self.padding
-            )
             loss, right = training_step(
-                self.passes, self.optimizer, pixels, self.labels[index], learning_rate, self.config
+                self.passes, self.optimizer, batch.pixels, batch.labels, learning_rate, self.config
             )
-            total_loss += loss.double() * len(index)
+            total_loss += loss.double() * len(batch.labels)
             correct += right
             # Once the sum is not finite it never is again.
             if step % look_every == 0 and not math.isfinite(float(total_loss)):
@@ -232,10 +186,12 @@ class _Training:
         if not math.isfinite(float(total_loss)):
             self.diverged_epoch = epoch
             return None, None
-        return float(total_loss) / self.count, 100 * int(correct) / self.count
+        return float(total_loss) / self.images.count, 100 * int(correct) / self.images.count
 
     def _measure(self, evaluation: EvaluationConfig | None) -> tuple[float, float]:
-        return _measure(self.passes, self.job, evaluation, self.test_images, self.test_labels)
+        return measure(
+            self.passes, self.job, evaluation, self.images.test_images, self.images.test_labels
+        )
 
     def result(self) -> TrainingResult:
         """The run's facts; stores the final weights."""
@@ -273,7 +229,7 @@ class _Training:
             "diverged": diverged,
             "diverged_epoch": self.diverged_epoch,
             "train_seconds": sum(metrics["seconds"] for metrics in self.epochs),
-            "images_per_second": self.count * len(whole) / whole_seconds if whole else None,
+            "images_per_second": self.images.count * len(whole) / whole_seconds if whole else None,
             "weights_sha256": weights_sha256(weights),
             "learned_coefficients": _finite_rows(learned_coefficients(self.network)),
             "epochs": self.epochs,
@@ -284,83 +240,5 @@ class _Training:
         }
 
 
-def evaluate_weights(job: TrainingJob, stored: StoredWeights) -> list[EvaluationResult]:
-    """Evaluate a network that was trained before, by its stored final weights.
-
-    Raises CheckpointError if they are not of this network.
-    """
-    if stored.diverged:
-        return [evaluation_result(evaluation, None) for evaluation in job.evaluations]
-    _, test_split = load(job.config.dataset.name, job.data_dir, job.config.dataset_facts)
-    device = torch.device(job.device)
-    network = build_network(job.config, job.device)
-    if not weights_fit(network, stored.weights):
-        raise CheckpointError(
-            f"the stored weights of run {job.config.run_id} have not the names, shapes and types of"
-            " its network's"
-        )
-    network.load_state_dict(stored.weights)
-    passes = _passes(network, job, device, to_train=False)
-    images = torch.tensor(test_split.images, device=device)
-    labels = torch.tensor(test_split.labels, device=device)
-    return [
-        evaluation_result(evaluation, _measure(passes, job, evaluation, images, labels))
-        for evaluation in job.evaluations
-    ]
-
-
-def _passes(
-    network: nn.Module, job: TrainingJob, device: torch.device, *, to_train: bool = True
-) -> nn.Module:
-    """What images go through: the network, or its compiled graphs."""
-    if not job.config.compile:
-        return network
-    from trainers.optim.compilation import compiled
-
-    return compiled(network, job.config, device, to_train=to_train, heartbeat=job.heartbeat)
-
-
-def _measure(
-    network: nn.Module,
-    job: TrainingJob,
-    evaluation: EvaluationConfig | None,
-    images: Tensor,
-    labels: Tensor,
-) -> tuple[float, float]:
-    """Accuracy (percent) and loss on the test images, clean for None."""
-    facts = job.config.dataset_facts
-    return evaluate(
-        network,
-        images,
-        labels,
-        facts.mean,
-        facts.std,
-        evaluation,
-        device=images.device,
-        precision=job.config.precision,
-        heartbeat=job.heartbeat,
-    )
-
-
-def evaluation_result(
-    evaluation: EvaluationConfig, measured: tuple[float, float] | None
-) -> EvaluationResult:
-    """As stored; None for a network that has diverged, of which nothing can be measured."""
-    accuracy, loss = measured if measured is not None else (None, None)
-    return {
-        "evaluation_id": evaluation.evaluation_id,
-        "name": evaluation.name,
-        "kind": evaluation.kind,
-        "level": evaluation.level,
-        "config": evaluation.config,
-        "accuracy": accuracy,
-        "loss": _finite(loss),
-    }
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
-
-
 def _finite_rows(rows: list[list[float]] | None) -> list[list[float | None]] | None:
-    return None if rows is None else [[_finite(value) for value in row] for row in rows]
+    return None if rows is None else [[finite(value) for value in row] for row in rows]

@@ -23,7 +23,7 @@ from trainers.models import MODELS
 from trainers.models.counting import count
 from trainers.run import evaluate_stored, run
 from trainers.storage import open_folder
-from trainers.training.train import build_network
+from trainers.training.building import build_network
 
 NOISE = [{"noise": "gaussian", "std": 0.3}]
 

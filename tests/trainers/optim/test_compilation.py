@@ -20,8 +20,8 @@ from trainers.errors import TrainerError, TrainingStopped
 from trainers.optim.compilation import CompiledNetwork, _turn, compiled
 from trainers.run import evaluate_stored, prepare, run
 from trainers.storage import open_folder
+from trainers.training.building import build_network
 from trainers.training.checkpoint import load_weights
-from trainers.training.train import build_network
 
 Small = Callable[..., dict[str, Any]]
 

@@ -18,7 +18,7 @@ from trainers.probes.condition_numbers import layer_names
 from trainers.probes.principal_angles import angles, median_angles, sample_by_class, stage_ends
 from trainers.probes.subject import Subject, Value
 from trainers.rng import seeded_generator
-from trainers.training.train import build_network
+from trainers.training.building import build_network
 
 
 def subject(

@@ -18,8 +18,8 @@ from trainers.probes.measuring import Probing
 from trainers.probes.subject import Value
 from trainers.run import run
 from trainers.storage import open_folder
+from trainers.training.building import build_network
 from trainers.training.learned_schemes import block_schemes
-from trainers.training.train import build_network
 
 Small = Callable[..., dict[str, Any]]
 

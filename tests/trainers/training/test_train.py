@@ -21,9 +21,9 @@ from trainers.errors import CheckpointError, TrainingStopped
 from trainers.optim.optimizers import make_optimizer
 from trainers.run import evaluate_stored, run
 from trainers.storage import Folder, open_folder
+from trainers.training.building import build_network
 from trainers.training.checkpoint import Checkpoints, load_weights, save_weights
 from trainers.training.fitting import fits
-from trainers.training.train import build_network
 
 Small = Callable[..., dict[str, Any]]
 
@@ -323,7 +323,7 @@ def test_the_best_epoch_is_the_first_of_equals(
 ) -> None:
     # A loss that is infinite midway is no divergence: the network recovers.
     measured = iter([(20.0, math.inf), (60.0, 1.5), (60.0, 1.25), (40.0, 2.5)])
-    monkeypatch.setattr("trainers.training.train.evaluate", lambda *_, **__: next(measured))
+    monkeypatch.setattr("trainers.training.measuring.evaluate", lambda *_, **__: next(measured))
     result = run(small(training={"epochs": 4, "batch_size": 64}), data_dir=NO_DATA)
     assert (result["best_test_accuracy"], result["best_epoch"]) == (60.0, 2)
     assert result["test_accuracy"] == 40.0

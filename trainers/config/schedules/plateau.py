@@ -54,7 +54,11 @@ class PlateauConfig(ScheduleConfig):
         bad = resting = reduced = 0
         for value in validations:
             # A loss that is not finite is no improvement.
-            if value < best * (1 - self.threshold) if lower else value > best * (1 + self.threshold):
+            if (
+                value < best * (1 - self.threshold)
+                if lower
+                else value > best * (1 + self.threshold)
+            ):
                 best, bad = value, 0
             else:
                 bad += 1

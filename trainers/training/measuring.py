@@ -1,0 +1,96 @@
+"""What a network of a run is worth on test images, while it trains and afterwards."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from trainers.config.evaluations import EvaluationConfig
+from trainers.config.job import EvaluationResult, TrainingJob
+from trainers.data.loading import load
+from trainers.errors import CheckpointError
+from trainers.evaluation.measure import evaluate
+from trainers.training.building import build_network
+from trainers.training.checkpoint import StoredWeights
+from trainers.training.fitting import weights_fit
+
+
+def evaluate_weights(job: TrainingJob, stored: StoredWeights) -> list[EvaluationResult]:
+    """Evaluate a network that was trained before, by its stored final weights.
+
+    Raises CheckpointError if they are not of this network.
+    """
+    if stored.diverged:
+        return [evaluation_result(evaluation, None) for evaluation in job.evaluations]
+    _, test_split = load(job.config.dataset.name, job.data_dir, job.config.dataset_facts)
+    device = torch.device(job.device)
+    network = build_network(job.config, job.device)
+    if not weights_fit(network, stored.weights):
+        raise CheckpointError(
+            f"the stored weights of run {job.config.run_id} have not the names, shapes and types of"
+            " its network's"
+        )
+    network.load_state_dict(stored.weights)
+    passes = passes_of(network, job, device, to_train=False)
+    images = torch.tensor(test_split.images, device=device)
+    labels = torch.tensor(test_split.labels, device=device)
+    return [
+        evaluation_result(evaluation, measure(passes, job, evaluation, images, labels))
+        for evaluation in job.evaluations
+    ]
+
+
+def passes_of(
+    network: nn.Module, job: TrainingJob, device: torch.device, *, to_train: bool = True
+) -> nn.Module:
+    """What images go through: the network, or its compiled graphs."""
+    if not job.config.compile:
+        return network
+    from trainers.optim.compilation import compiled
+
+    return compiled(network, job.config, device, to_train=to_train, heartbeat=job.heartbeat)
+
+
+def measure(
+    network: nn.Module,
+    job: TrainingJob,
+    evaluation: EvaluationConfig | None,
+    images: Tensor,
+    labels: Tensor,
+) -> tuple[float, float]:
+    """Accuracy (percent) and loss on the test images, clean for None."""
+    facts = job.config.dataset_facts
+    return evaluate(
+        network,
+        images,
+        labels,
+        facts.mean,
+        facts.std,
+        evaluation,
+        device=images.device,
+        precision=job.config.precision,
+        heartbeat=job.heartbeat,
+    )
+
+
+def evaluation_result(
+    evaluation: EvaluationConfig, measured: tuple[float, float] | None
+) -> EvaluationResult:
+    """As stored; None for a network that has diverged, of which nothing can be measured."""
+    accuracy, loss = measured if measured is not None else (None, None)
+    return {
+        "evaluation_id": evaluation.evaluation_id,
+        "name": evaluation.name,
+        "kind": evaluation.kind,
+        "level": evaluation.level,
+        "config": evaluation.config,
+        "accuracy": accuracy,
+        "loss": finite(loss),
+    }
+
+
+def finite(value: float | None) -> float | None:
+    """The value, or None for one that JSON has no word for."""
+    return value if value is not None and math.isfinite(value) else None
