@@ -41,7 +41,7 @@ def config_of(
     return {
         "model": {"name": "zerosnet", "depth": options.depth},
         "dataset": {"name": options.dataset, "subset": options.images},
-        "training": {"epochs": 1, "batch_size": BATCH_SIZE},
+        "training": {"epochs": 1, "batch_size": BATCH_SIZE, "optimizer": {"lr": 0.01}},
         "precision": precision,
         "compile": compiled,
         "seed": 0,
@@ -109,7 +109,7 @@ def sweep_trainer(
     training = _Training(TrainingJob(config, (), options.data_dir))
 
     def epoch() -> None:
-        training._train_on_all_images(1, learning_rate=0.01)
+        training._train_on_all_images(1)
 
     return epoch
 

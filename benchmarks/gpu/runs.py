@@ -24,7 +24,7 @@ from trainers.config.optimizers import SgdConfig
 from trainers.config.run import RunConfig
 from trainers.data.augment import normalize
 from trainers.optim.optimizers import make_optimizer
-from trainers.optim.step import training_step
+from trainers.optim.step import Steps
 from trainers.training.building import build_network
 from trainers.training.checkpoint import weights_sha256
 from trainers.training.train import STEPS_UNTIL_A_LOOK
@@ -43,7 +43,8 @@ class EagerRun:
         self._config = config
         self._device = data.padded.device
         self.network = build_network(config, str(self._device)).train()
-        self._optimizer = make_optimizer(self.network, config.training.optimizer)
+        optimizer = make_optimizer(self.network, config.training.optimizer)
+        self._training = Steps(self.network, optimizer, config)
         self._learning_rate = config.training.learning_rate(1)
         self._batches = batches(data, config, batches_a_gather=1)
         self._loss = torch.zeros((), device=self._device)
@@ -53,9 +54,8 @@ class EagerRun:
     def step(self) -> int:
         """Train one batch; how many images it had."""
         pixels, labels = next(self._batches)
-        self._loss, right = training_step(
-            self.network, self._optimizer, pixels, labels, self._learning_rate, self._config
-        )
+        self._loss, right = self._training.learn(pixels, labels)
+        self._training.step(self._learning_rate)
         self._correct += right
         self._steps += 1
         if self._steps % STEPS_UNTIL_A_LOOK == 0:

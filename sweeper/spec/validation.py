@@ -14,6 +14,8 @@ from trainers.config.dataset import DatasetConfig, config_class
 from trainers.config.optimizers import OptimizerConfig, optimizer_class
 from trainers.config.probes import PROBES
 from trainers.config.run import RunConfig
+from trainers.config.schedules import schedule_class
+from trainers.config.schedules.base import ScheduleConfig
 from trainers.errors import ConfigError
 from trainers.models import MODELS, ModelOptions
 
@@ -163,4 +165,6 @@ def _model_at(model: type[BaseModel] | None, path: SpecPath, data: Any) -> type[
             model = config_class(data["dataset"]["name"])
         if model is OptimizerConfig:
             model = optimizer_class(data["training"]["optimizer"])
+        if model is ScheduleConfig:
+            model = schedule_class(data["training"]["lr_schedule"])
     return model

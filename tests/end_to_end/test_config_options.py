@@ -12,6 +12,7 @@ from results.queries.config_options import CONFIG_OPTIONS
 from trainers.config.dataset import config_class
 from trainers.config.optimizers import OPTIMIZERS
 from trainers.config.run import RunConfig
+from trainers.config.schedules import SCHEDULES
 from trainers.data.datasets import DATASETS
 from trainers.models import MODELS
 
@@ -35,4 +36,6 @@ def test_every_option_of_a_run_of_ours_is_known_to_the_results() -> None:
         known |= set(paths(config_class(dataset), "dataset."))
     for optimizer in OPTIMIZERS.values():
         known |= set(paths(optimizer, "training.optimizer."))
+    for schedule in SCHEDULES.values():
+        known |= set(paths(schedule, "training.lr_schedule."))
     assert set(CONFIG_OPTIONS) == known

@@ -29,7 +29,9 @@ from trainers.models.counting import NetworkCounts, count
 RECIPE_VERSION = 1
 """Raised whenever the same config would give other numbers than before."""
 
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "ieee_fp32", "tf32", "bf16", "fp16"]
+"""fp32 is torch's float32, which leaves it to a GPU's convolutions to round what they multiply to
+TF32; ieee_fp32 rounds nothing to it, and tf32 matrix products too."""
 
 _MULTIPLY_ADDS_WORTH_A_LAYER = 4e10
 """Forward multiply-adds in whose training time a network's graph is compiled, for each layer of it:
@@ -127,6 +129,22 @@ class RunConfig(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _schedule_fits_images(self) -> RunConfig:
+        if not self.dataset_facts.estimated or self.dataset.subset:
+            if self.train_images < 1:
+                raise ConfigError(
+                    ("training", "lr_schedule", "validation"),
+                    "validation leaves no image to train on",
+                )
+            try:
+                self.training.lr_schedule.fit_steps(
+                    self.training.epochs, self.training.steps(self.train_images)
+                )
+            except ConfigError as error:
+                raise ConfigError(("training", "lr_schedule", *error.path), str(error)) from error
+        return self
+
+    @model_validator(mode="after")
     def _auto_is_decided(self) -> RunConfig:
         if self.compile == "auto":
             try:
@@ -191,7 +209,8 @@ class RunConfig(Frozen):
     @property
     def train_images(self) -> int:
         """Images in one epoch; an estimate where the dataset's facts are."""
-        return self.dataset.subset or self.dataset_facts.train_images
+        images = self.dataset.subset or self.dataset_facts.train_images
+        return images - self.training.validation_images(images)
 
     def to_json(self) -> dict[str, Any]:
         """The canonical form: what is None is left out, so a new option with a neutral None

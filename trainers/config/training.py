@@ -10,13 +10,13 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
 from sweep_plugins.schemes.exact_numbers import exact
 from trainers.config.frozen import Frozen
-from trainers.config.optimizers import OptimizerConfig, SgdConfig, parse_optimizer
+from trainers.config.optimizers import LARGEST_RATE, OptimizerConfig, SgdConfig, parse_optimizer
 from trainers.config.schedules import parse_schedule
 from trainers.config.schedules.base import ScheduleConfig
 from trainers.config.schedules.plateau import PlateauConfig
 from trainers.config.schedules.step_decay import StepDecayConfig
 from trainers.errors import ConfigError
-from trainers.methods.fractions import Whole, exact
+from trainers.methods.fractions import Number, Whole, exact
 
 
 class TrainingConfig(Frozen):
@@ -25,11 +25,28 @@ class TrainingConfig(Frozen):
     Attributes:
         test_every: test every n epochs, and after the last one; None for every epoch. Weights
             do not depend on it, the best test accuracy does.
+        batch_size: images of one forward pass, over which normalisation averages.
+        accumulation: batches whose gradients make one step of the optimizer; the last step of an
+            epoch has those that are left. Each image counts the same. None for 1.
+        clip_norm: the largest L2 norm that the gradient of a step has, of all parameters together;
+            None for any.
+        clip_value: the largest size of each of its entries; None for any.
+        label_smoothing: the part of a label that is spread over all classes (Szegedy et al. 2016).
+        mixup: alpha of the Beta(alpha, alpha) from which the share of one image in the mean of two
+            is drawn, once a batch (Zhang et al. 2018); None for no mixing.
+        ema_decay: how much of the running average of all weights a step keeps, which is what is
+            measured and stored; None to measure the weights themselves.
     """
 
     epochs: Whole = Field(default=160, ge=1, le=100_000)
     test_every: Whole | None = Field(default=None, ge=1)
     batch_size: Whole = Field(default=128, ge=2)
+    accumulation: Whole | None = Field(default=None, ge=1, le=1_000_000)
+    clip_norm: Number | None = Field(default=None, gt=0, le=LARGEST_RATE)
+    clip_value: Number | None = Field(default=None, gt=0, le=LARGEST_RATE)
+    label_smoothing: Number | None = Field(default=None, ge=0, lt=1)
+    mixup: Number | None = Field(default=None, ge=0, le=1000)
+    ema_decay: Number | None = Field(default=None, ge=0, lt=1)
     optimizer: Annotated[SerializeAsAny[OptimizerConfig], BeforeValidator(parse_optimizer)] = (
         SgdConfig()
     )
@@ -38,12 +55,23 @@ class TrainingConfig(Frozen):
     )
 
     @model_validator(mode="after")
+    def _one_name_for_what_changes_nothing(self) -> TrainingConfig:
+        # A frozen model is completed when it is created.
+        for key, neutral in (
+            ("accumulation", 1), ("label_smoothing", 0), ("mixup", 0), ("ema_decay", 0)
+        ):  # fmt: skip
+            if getattr(self, key) == neutral:
+                object.__setattr__(self, key, None)
+        if self.clip_norm is not None and self.clip_value is not None:
+            raise ConfigError("clip_value", "clip_value stands beside clip_norm: keep one")
+        return self
+
+    @model_validator(mode="after")
     def _schedule_fits_epochs(self) -> TrainingConfig:
         try:
             fitted = self.lr_schedule.fitted(self.optimizer.lr, self.epochs)
         except ConfigError as error:
             raise ConfigError(("lr_schedule", *error.path), str(error)) from error
-        # A frozen model is completed when it is created.
         object.__setattr__(self, "lr_schedule", fitted)
         return self
 
@@ -71,7 +99,7 @@ class TrainingConfig(Frozen):
 
     def steps(self, images: int) -> int:
         """Steps of the optimizer in an epoch of so many images."""
-        return -(-images // self.batch_size)
+        return -(-images // (self.batch_size * (self.accumulation or 1)))
 
     def learning_rate(
         self, epoch: int, step: int = 0, steps: int = 1, validations: Sequence[float] = ()

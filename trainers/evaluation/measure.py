@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from trainers.config.evaluations import EVALUATIONS, EvaluationConfig
 from trainers.config.run import Precision
 from trainers.data.augment import normalize
+from trainers.evaluation.precision import autocast
 
 EVALUATION_BATCH = 1_000
 """Images a batch. Fixed, because noise is drawn batch by batch: another number, other noise."""
@@ -81,7 +82,7 @@ def evaluate(
         config: None for clean images. The perturbation is fresh for each call, so that its noise
             does not depend on what was measured before.
         device: where to compute.
-        precision: "bf16" runs the network under autocast; the loss is computed in float32.
+        precision: what the network is computed in; the loss is in float32 whatever it is.
         heartbeat: called before each pass of a batch through the network.
 
     Raises:
@@ -100,7 +101,7 @@ def evaluate(
         if heartbeat is not None:
             heartbeat()
         inputs = normalize(pixels, mean, std).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        with autocast(device, precision):
             scores = torch.cat([network(part) for part in torch.split(inputs, at_once)])
         return scores.float()
 

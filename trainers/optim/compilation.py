@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from trainers.config.run import RunConfig
 from trainers.errors import TrainerError
 from trainers.evaluation.measure import forward_batch
+from trainers.evaluation.precision import autocast
 from trainers.optim.graph_folder import graph_folder, keep_headers_in
 
 _LOOK_AGAIN_SECONDS = 0.2
@@ -108,7 +109,7 @@ def require_compiler(device: str) -> None:
 def _pass(network: nn.Module, config: RunConfig, device: torch.device, count: int) -> Tensor:
     facts = config.dataset_facts
     blank = torch.zeros(count, facts.channels, facts.size, facts.size, device=device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+    with autocast(device, config.precision):
         logits: Tensor = network(blank.contiguous(memory_format=torch.channels_last))
     return logits.float()
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from trainers.config.probes import Runtime
 from trainers.data.augment import crop_and_flip, draw
 from trainers.optim.optimizers import make_optimizer
-from trainers.optim.step import training_step
+from trainers.optim.step import Steps
 from trainers.probes.subject import Meter, Subject, Value
 from trainers.rng import seeded_generator
 
@@ -63,7 +63,7 @@ def _training(subject: Subject, size: int, epoch: int) -> Callable[[], object]:
     """A step of training with `size` images: crops, forward and backward pass, and the update."""
     config, device = subject.config, subject.device
     network = subject.copy().train()
-    optimizer = make_optimizer(network, config.training.optimizer)
+    steps = Steps(network, make_optimizer(network, config.training.optimizer), config)
     _begin_epoch(network, config.seed, epoch)
     padding = config.dataset.crop_padding
     offsets, flipped = draw(
@@ -79,7 +79,8 @@ def _training(subject: Subject, size: int, epoch: int) -> Callable[[], object]:
 
     def step() -> None:
         pixels = crop_and_flip(subject.train_images, index, offsets, flipped, padding=padding)
-        training_step(network, optimizer, pixels, subject.train_labels[index], rate, config)
+        steps.learn(pixels, subject.train_labels[index])
+        steps.step(rate)
 
     return step
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from trainers.config.run import RunConfig
 from trainers.data.augment import normalize
 from trainers.evaluation.measure import evaluation_mode, forward_batch
+from trainers.evaluation.precision import autocast
 from trainers.rng import seeded_generator
 
 
@@ -61,11 +62,10 @@ class Subject:
     @contextmanager
     def measuring(self) -> Iterator[None]:
         """Evaluation mode, no gradients, the precision of the run; as before afterwards."""
-        bf16 = self.config.precision == "bf16"
         with (
             torch.no_grad(),
             evaluation_mode(self.network),
-            torch.autocast(self.device.type, torch.bfloat16, enabled=bf16),
+            autocast(self.device, self.config.precision),
         ):
             yield
 

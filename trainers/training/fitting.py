@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from trainers.config.job import EpochMetrics, ProbeValue
 from trainers.config.run import RunConfig
+from trainers.config.schedules.plateau import PlateauConfig
 from trainers.optim.optimizers import Optimizer
 
 
@@ -27,9 +28,20 @@ def fits(
         and optimizer.takes(state.get("optimizer"))
         and _are(state.get("epochs"), EpochMetrics.__required_keys__)
         and [metrics["epoch"] for metrics in state["epochs"]] == list(range(1, epoch + 1))
+        and _validated(state.get("validations", []), epoch, config, diverged)
         # A checkpoint of an older version has none, nor has its run.
         and _are(state.get("probes", []), ProbeValue.__required_keys__)
         and (diverged is None or diverged in range(1, epoch + 1))
+    )
+
+
+def _validated(found: object, epoch: int, config: RunConfig, diverged: object) -> bool:
+    """Whether there is a measurement for each epoch, where a plateau is looked for."""
+    expected = epoch if isinstance(config.training.lr_schedule, PlateauConfig) else 0
+    return (
+        isinstance(found, list)
+        and all(isinstance(value, float) for value in found)
+        and (len(found) == expected or diverged is not None)
     )
 
 

@@ -12,6 +12,7 @@ from trainers.config.job import EvaluationResult, TrainingJob
 from trainers.data.loading import load
 from trainers.errors import CheckpointError
 from trainers.evaluation.measure import evaluate
+from trainers.evaluation.precision import computing_in
 from trainers.training.building import build_network
 from trainers.training.checkpoint import StoredWeights
 from trainers.training.fitting import weights_fit
@@ -33,13 +34,14 @@ def evaluate_weights(job: TrainingJob, stored: StoredWeights) -> list[Evaluation
             " its network's"
         )
     network.load_state_dict(stored.weights)
-    passes = passes_of(network, job, device, to_train=False)
     images = torch.tensor(test_split.images, device=device)
     labels = torch.tensor(test_split.labels, device=device)
-    return [
-        evaluation_result(evaluation, measure(passes, job, evaluation, images, labels))
-        for evaluation in job.evaluations
-    ]
+    with computing_in(device, job.config.precision):
+        passes = passes_of(network, job, device, to_train=False)
+        return [
+            evaluation_result(evaluation, measure(passes, job, evaluation, images, labels))
+            for evaluation in job.evaluations
+        ]
 
 
 def passes_of(

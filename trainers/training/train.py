@@ -17,15 +17,18 @@ from torch import nn
 
 from trainers.config.evaluations import EvaluationConfig
 from trainers.config.job import EpochMetrics, ProbeValue, TrainingJob, TrainingResult
+from trainers.config.schedules.plateau import PlateauConfig
+from trainers.evaluation.precision import computing_in
 from trainers.models.coefficients import learned_coefficients
+from trainers.optim.averaging import WeightAverage
 from trainers.optim.optimizers import make_optimizer
-from trainers.optim.step import training_step
+from trainers.optim.step import Steps
 from trainers.probes.measuring import Probing
 from trainers.probes.subject import Subject
 from trainers.rng import seeded_generator
 from trainers.training.building import build_network
 from trainers.training.checkpoint import Checkpoints, save_weights, weights_sha256
-from trainers.training.fitting import fits
+from trainers.training.fitting import fits, weights_fit
 from trainers.training.images import RunImages
 from trainers.training.learned_schemes import block_schemes
 from trainers.training.measuring import evaluation_result, finite, measure, passes_of
@@ -38,14 +41,16 @@ def train(job: TrainingJob) -> TrainingResult:
     """Train one network from its newest checkpoint, or from the start, and evaluate it.
 
     Raises:
+        TrainerError: the device cannot compute in the run's precision.
         DatasetMissingError: the dataset is not on this machine.
         StorageError: a folder is full or cannot be reached.
         TrainingStopped: the job's on_epoch raised it.
     """
-    training = _Training(job)
-    training.resume()
-    training.run()
-    return training.result()
+    with computing_in(torch.device(job.device), job.config.precision):
+        training = _Training(job)
+        training.resume()
+        training.run()
+        return training.result()
 
 
 class _Training:
@@ -58,8 +63,17 @@ class _Training:
         self.images = RunImages(job.config, job.data_dir, self.device)
         self.network = build_network(job.config, job.device)
         self.passes = passes_of(self.network, job, self.device)
+        self.measured, self.measured_passes = self.network, self.passes
+        self.average: WeightAverage | None = None
+        if (decay := job.config.training.ema_decay) is not None:
+            self.measured = build_network(job.config, job.device)
+            self.average = WeightAverage(self.network, self.measured, decay)
+            self.measured_passes = passes_of(self.measured, job, self.device, to_train=False)
         self.optimizer = make_optimizer(self.network, job.config.training.optimizer)
+        self.stepping = Steps(self.passes, self.optimizer, job.config)
+        self.steps = job.config.training.steps(self.images.count)
         self.epochs: list[EpochMetrics] = []
+        self.validations: list[float] = []
         self.probed: list[ProbeValue] = []
         self.probing = Probing(self._subject()) if job.config.probes else None
         self.first_epoch = 1
@@ -95,14 +109,20 @@ class _Training:
             epoch, state = newest
             self.network.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
+            self.stepping.load_state_dict(state.get("scale", {}))
+            if self.average is not None:
+                self.measured.load_state_dict(state["average"])
             self.epochs = state["epochs"]
+            self.validations = state.get("validations", [])
             # A checkpoint of an older version has none, nor has its run.
             self.probed = state.get("probes", [])
             self.diverged_epoch = state["diverged_epoch"]
             self.first_epoch = epoch + 1
 
     def _fits(self, epoch: int, state: dict[str, Any]) -> bool:
-        return fits(epoch, state, self.config, self.network, self.optimizer)
+        averaged = self.average is None or weights_fit(self.measured, state.get("average"))
+        scaled = self.stepping.takes(state.get("scale", {}))
+        return averaged and scaled and fits(epoch, state, self.config, self.network, self.optimizer)
 
     def run(self) -> None:
         if self.first_epoch == 1:
@@ -124,18 +144,21 @@ class _Training:
             self.probed += self.probing.measure(epoch, last=last)
 
     def _state(self) -> dict[str, Any]:
+        average = {} if self.average is None else {"average": self.measured.state_dict()}
         return {
+            **average,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "scale": self.stepping.state_dict(),
             "epochs": self.epochs,
+            "validations": self.validations,
             "probes": self.probed,
             "diverged_epoch": self.diverged_epoch,
         }
 
     def _epoch(self, epoch: int) -> EpochMetrics:
-        learning_rate = self.config.training.learning_rate(epoch)
         started = time.perf_counter()
-        loss, accuracy = self._train_on_all_images(epoch, learning_rate)
+        loss, accuracy, learning_rate = self._train_on_all_images(epoch)
         seconds = time.perf_counter() - started
         metrics: EpochMetrics = {
             "epoch": epoch,
@@ -146,8 +169,10 @@ class _Training:
             "test_accuracy": None,
             "seconds": seconds,
         }
-        if self.diverged_epoch is None and not self._weights_are_finite():
+        if self.diverged_epoch is None and not self._can_go_on():
             self.diverged_epoch = epoch
+        if self.diverged_epoch is None:
+            self._validate()
         if self.diverged_epoch is None and self.config.training.is_tested(epoch):
             test_accuracy, test_loss = self._measure(None)
             if math.isfinite(test_loss) or epoch < self.config.training.epochs:
@@ -158,44 +183,65 @@ class _Training:
                 self.diverged_epoch = epoch
         return metrics
 
-    def _weights_are_finite(self) -> bool:
-        """The last step of an epoch may make them non-finite, and no loss follows to show that."""
-        return all(bool(weight.isfinite().all()) for weight in self.network.parameters())
+    def _can_go_on(self) -> bool:
+        """Whether weights still change, and are finite: no loss follows an epoch's last step."""
+        return not self.stepping.overflows and all(
+            bool(weight.isfinite().all()) for weight in self.network.parameters()
+        )
 
-    def _train_on_all_images(
-        self, epoch: int, learning_rate: float
-    ) -> tuple[float | None, float | None]:
-        """Mean loss and accuracy (percent); stops at a loss that is not finite."""
+    def _train_on_all_images(self, epoch: int) -> tuple[float | None, float | None, float]:
+        """Mean loss, accuracy (percent), and the learning rate of the last step.
+
+        Stops at a loss that is not finite.
+        """
         self.passes.train()
         if begin_epoch := getattr(self.network, "begin_epoch", None):
             begin_epoch(lambda purpose: seeded_generator(self.config.seed, purpose, epoch))
         total_loss = torch.zeros((), dtype=torch.float64, device=self.device)
-        correct = torch.zeros((), dtype=torch.int64, device=self.device)
+        # Of mixed images, each label counts by its share.
+        correct = torch.zeros((), dtype=torch.float64, device=self.device)
+        step, learning_rate = 0, self._learning_rate(epoch, 0)
         look_every = 1 if self.device.type == "cpu" else STEPS_UNTIL_A_LOOK
-        for step, batch in enumerate(self.images.batches(epoch), start=1):
+        for number, batch in enumerate(self.images.batches(epoch), start=1):
             if self.job.heartbeat is not None:
                 self.job.heartbeat()
-            loss, right = training_step(
-                self.passes, self.optimizer, batch.pixels, batch.labels, learning_rate, self.config
+            loss, right = self.stepping.learn(
+                batch.pixels, batch.labels, share=batch.share, mix=batch.mix
             )
+            if batch.ends_step:
+                learning_rate = self._learning_rate(epoch, step)
+                self.stepping.step(learning_rate)
+                if self.average is not None:
+                    self.average.update((epoch - 1) * self.steps + step)
+                step += 1
             total_loss += loss.double() * len(batch.labels)
             correct += right
             # Once the sum is not finite it never is again.
-            if step % look_every == 0 and not math.isfinite(float(total_loss)):
+            if number % look_every == 0 and not math.isfinite(float(total_loss)):
                 break
         if not math.isfinite(float(total_loss)):
             self.diverged_epoch = epoch
-            return None, None
-        return float(total_loss) / self.images.count, 100 * int(correct) / self.images.count
+            return None, None, learning_rate
+        count = self.images.count
+        return float(total_loss) / count, 100 * float(correct) / count, learning_rate
+
+    def _learning_rate(self, epoch: int, step: int) -> float:
+        return self.config.training.learning_rate(epoch, step, self.steps, self.validations)
+
+    def _validate(self) -> None:
+        """Notes what a plateau is found in."""
+        schedule = self.config.training.lr_schedule
+        if self.images.validation is not None and isinstance(schedule, PlateauConfig):
+            accuracy, loss = measure(self.measured_passes, self.job, None, *self.images.validation)
+            self.validations.append(loss if schedule.metric == "loss" else accuracy)
 
     def _measure(self, evaluation: EvaluationConfig | None) -> tuple[float, float]:
-        return measure(
-            self.passes, self.job, evaluation, self.images.test_images, self.images.test_labels
-        )
+        images = self.images.test_images, self.images.test_labels
+        return measure(self.measured_passes, self.job, evaluation, *images)
 
     def result(self) -> TrainingResult:
         """The run's facts; stores the final weights."""
-        weights = self.network.state_dict()
+        weights = self.measured.state_dict()
         diverged = self.diverged_epoch is not None
         if self.job.folder is not None:
             save_weights(self.job.folder, self.config.run_id, weights, diverged=diverged)
@@ -231,11 +277,11 @@ class _Training:
             "train_seconds": sum(metrics["seconds"] for metrics in self.epochs),
             "images_per_second": self.images.count * len(whole) / whole_seconds if whole else None,
             "weights_sha256": weights_sha256(weights),
-            "learned_coefficients": _finite_rows(learned_coefficients(self.network)),
+            "learned_coefficients": _finite_rows(learned_coefficients(self.measured)),
             "epochs": self.epochs,
             "evaluations": evaluations,
             "probes": self.probed,
-            "blocks": block_schemes(self.network),
+            "blocks": block_schemes(self.measured),
             "first_epoch": self.first_epoch,
         }
 

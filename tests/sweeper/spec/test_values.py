@@ -18,6 +18,7 @@ from trainers.config.evaluations import EVALUATIONS
 from trainers.config.optimizers import OPTIMIZERS, SgdConfig
 from trainers.config.probes import PROBES
 from trainers.config.run import RunConfig
+from trainers.config.schedules import SCHEDULES
 from trainers.config.training import TrainingConfig
 from trainers.data.datasets import DATASETS
 from trainers.methods.scheme_config import SchemeConfig
@@ -41,6 +42,7 @@ def parts_of_a_spec() -> set[type[BaseModel]]:
     waiting += [config_class(name) for name in DATASETS.own]
     waiting += [EVALUATIONS[name].config for name in EVALUATIONS.own]
     waiting += OPTIMIZERS.values()
+    waiting += SCHEDULES.values()
     waiting += [PROBES[name].config for name in PROBES.own]
     while waiting:
         part = waiting.pop()

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from sweep_plugins import UnknownNameError
 from trainers.config.optimizers import OPTIMIZERS
 from trainers.config.run import RECIPE_VERSION, RunConfig
+from trainers.config.schedules import SCHEDULES
 from trainers.config.schedules.step_decay import StepDecayConfig
 from trainers.config.training import TrainingConfig
 from trainers.models.counting import write_counts
@@ -120,6 +121,27 @@ def test_run_id_does_not_depend_on_key_order() -> None:
         {"training": {"epochs": 3, "batch_size": 64, "lr_schedule": {"milestones": ["1/2", 0.75]}}},
         {"training": {"epochs": 3, "batch_size": 64, "test_every": 1}},
         {"training": {"epochs": 3, "batch_size": 64, "optimizer": "sgd"}},
+        {"training": {"epochs": 3, "batch_size": 64, "lr_schedule": "step"}},
+        {"training": {"epochs": 3, "batch_size": 64, "lr_schedule": {"by": "epoch"}}},
+        {"training": {"epochs": 3, "batch_size": 64, "lr_schedule": {"by": "step"}}},
+        {
+            "training": {
+                "epochs": 3,
+                "batch_size": 64,
+                "lr_schedule": {"warmup_epochs": 0, "warmup_start": 1},
+            }
+        },
+        {
+            "training": {
+                "epochs": 3,
+                "batch_size": 64,
+                "accumulation": 1,
+                "label_smoothing": 0,
+                "mixup": 0,
+                "ema_decay": 0,
+                "clip_norm": None,
+            }
+        },
         {"training": {"epochs": 3, "batch_size": 64, "optimizer": {"dampening": 0}}},
         {
             "training": {
@@ -153,7 +175,7 @@ def test_every_field_that_affects_results_changes_the_run_id(small: Small) -> No
     variants: list[dict[str, Any]] = [
         {},
         {"seed": 1},
-        {"precision": "bf16"},
+        *({"precision": precision} for precision in ("ieee_fp32", "tf32", "bf16", "fp16")),
         {"trainer": "elsewhere:train"},
         {"scheme": {"lambda": 2}},
         {"scheme": {"alpha": [1 / 3, 5 / 9, 1 / 9], "beta": 1}},
@@ -187,6 +209,18 @@ def test_every_field_that_affects_results_changes_the_run_id(small: Small) -> No
         training(lr_schedule={"gamma": 0.2}),
         training(lr_schedule={"milestones": [1, 3]}),
         training(lr_schedule={"milestones": [2]}),
+        *(training(lr_schedule=name) for name in SCHEDULES if name != "step"),
+        training(lr_schedule={"name": "cosine", "by": "step"}),
+        training(lr_schedule={"warmup_epochs": 1}),
+        training(lr_schedule={"warmup_epochs": 1, "warmup_start": 0.2}),
+        training(lr_schedule={"warmup_epochs": 1, "by": "step"}),
+        training(lr_schedule={"warmup_steps": 2, "by": "step"}),
+        training(accumulation=2),
+        training(clip_norm=1),
+        training(clip_value=1),
+        training(label_smoothing=0.1),
+        training(mixup=0.2),
+        training(ema_decay=0.99),
     ]
     identities = [run_id(small(**variant)) for variant in variants]
     assert len(set(identities)) == len(variants)
@@ -335,7 +369,7 @@ def test_the_first_epoch_always_has_the_full_learning_rate() -> None:
         ({"seed": 2**53}, "\nseed\n"),
         ({"seed": True}, "\nseed\n"),
         ({"seed": 1.0}, "\nseed\n"),
-        ({"precision": "fp16"}, "'fp32' or 'bf16'"),
+        ({"precision": "fp61"}, "'fp32', 'ieee_fp32', 'tf32', 'bf16' or 'fp16'"),
         ({"recipe_version": 0}, "recipe_version 0 is not"),
         ({"trainer": "no colon"}, "\ntrainer\n"),
         ({"model": "zerosnet"}, "is not a model"),

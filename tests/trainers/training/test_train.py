@@ -408,7 +408,7 @@ def test_a_diverged_run_is_a_valid_result(small: Small, tmp_path: Path) -> None:
 def test_the_best_epoch_before_divergence_is_kept(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def rate(self: Any, epoch: int) -> float:
+    def rate(self: Any, epoch: int, *_: Any) -> float:
         return 0.1 if epoch == 1 else 1e12
 
     monkeypatch.setattr("trainers.config.run.TrainingConfig.learning_rate", rate)

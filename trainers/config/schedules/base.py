@@ -98,6 +98,16 @@ class ScheduleConfig(Frozen):
             raise ConfigError("min_lr", f"min_lr {least:g} is above the optimizer's lr, {lr:g}")
         return self
 
+    def fit_steps(self, epochs: int, steps: int) -> None:
+        """Raises ConfigError if the schedule does not fit the steps that each epoch has."""
+        total = epochs * steps
+        if self.warmup_steps and self.warmup_steps >= total:
+            raise ConfigError(
+                "warmup_steps",
+                f"warmup_steps {self.warmup_steps} leaves nothing of {total} steps in {epochs}"
+                " epochs",
+            )
+
     def learning_rate(
         self,
         lr: float,

@@ -83,6 +83,18 @@ class StepDecayConfig(ScheduleConfig):
         return self.model_copy(update={"milestones": milestones})
 
     @override
+    def fit_steps(self, epochs: int, steps: int) -> None:
+        """Milestones come after the warm-up."""
+        super().fit_steps(epochs, steps)
+        warmup = self.warmup_steps or 0
+        if self.milestones and self.milestones[0] * steps < warmup:
+            raise ConfigError(
+                "milestones",
+                f"milestone {self.milestones[0]:g} is inside the warm-up of {warmup} steps"
+                f" ({steps} in an epoch)",
+            )
+
+    @override
     def rate(self, lr: float, moment: Moment) -> float:
         """Piecewise constant."""
         passed = sum(m * moment.per_epoch <= moment.done for m in self.milestones)
