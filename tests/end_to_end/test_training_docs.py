@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from sweeper.spec.spec import spec_from_text
 from trainers.config.frozen import Frozen
 from trainers.config.optimizers import OPTIMIZERS, DecayingConfig
+from trainers.config.run import Precision
+from trainers.config.schedules import SCHEDULES
+from trainers.config.training import TrainingConfig
 
 PAGE = (Path(__file__).parents[2] / "docs" / "specs.md").read_text()
-SECTIONS = ["Optimizers"]
+SECTIONS = ["Optimizers", "Learning rates", "Steps, labels and averages"]
 BASE = "model: zerosnet\ndepth: 20\ndataset: digits\n"
 
 
@@ -43,3 +47,22 @@ def test_every_optimizer_is_documented_with_its_options() -> None:
     for name, row in rows.items():
         assert_documented(OPTIMIZERS[name], row, set(DecayingConfig.model_fields))
     assert_documented(OPTIMIZERS["sgd"], text, {"name", "lr", "momentum", "weight_decay"})
+
+
+def rows_of(heading: str) -> list[str]:
+    return re.findall(r"^\| `(\w+)` \|", section(heading), re.M)
+
+
+def test_every_schedule_is_documented_with_its_options() -> None:
+    assert rows_of("Learning rates") == ["lr_schedule", *SCHEDULES]
+    for schedule in SCHEDULES.values():
+        assert_documented(schedule, section("Learning rates"), {"name"})
+
+
+def test_every_other_option_of_a_recipe_is_documented() -> None:
+    whole = PAGE.split("## Axes")[0] + section("Steps, labels and averages")
+    assert set(TrainingConfig.model_fields) <= set(re.findall(r"(\w+):", whole))
+
+
+def test_every_precision_is_documented() -> None:
+    assert rows_of("Precision") == ["precision", *get_args(Precision)]

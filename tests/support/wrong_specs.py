@@ -965,10 +965,92 @@ HOSTILE: dict[str, Wrong] = {
         (4, 26),
         ["training.lr_schedule.gamma: 0 is not allowed:"],
     ),
-    "an unknown schedule": (
-        BASE + "training: {lr_schedule: {name: cosine}}\n",
+    "misspelt schedule": (
+        BASE + "training: {lr_schedule: {name: cosin}}\n",
         (4, 26),
-        ["training.lr_schedule.name: 'cosine' is not"],
+        ["unknown schedule 'cosin'; did you mean 'cosine'? (known: cosine, linear, one_cycle,"],
+    ),
+    "a list for a schedule": (
+        BASE + "training: {lr_schedule: [1, 2]}\n",
+        (4, 12),
+        ["training.lr_schedule: [1, 2] is no schedule: give its name"],
+    ),
+    "a number for a schedule's name": (
+        BASE + "training: {lr_schedule: {name: 1}}\n",
+        (4, 26),
+        ["1 is not the name of a schedule"],
+    ),
+    "unknown option of a schedule": (
+        BASE + "training:\n  lr_schedule:\n    name: cosine\n    eta_min: 0.1\n",
+        (7, 5),
+        ["unknown key 'eta_min' in training.lr_schedule", "by, min_lr, name, warmup_epochs"],
+    ),
+    "a least rate above the rate": (
+        BASE + "training: {lr_schedule: {name: linear, min_lr: 0.2}}\n",
+        (4, 40),
+        ["min_lr 0.2 is above the optimizer's lr, 0.1"],
+    ),
+    "a warm-up longer than the training": (
+        BASE + "training: {epochs: 5, lr_schedule: {name: cosine, warmup_epochs: 5}}\n",
+        (4, 51),
+        ["warmup_epochs 5 leaves nothing of 5 epochs"],
+    ),
+    "a warm-up of more steps than the training has": (
+        BASE + "training:\n  epochs: 2\n  batch_size: 100\n  accumulation: 2\n"
+        "  lr_schedule: {name: cosine, by: step, warmup_steps: 14}\n",
+        (8, 41),
+        ["warmup_steps 14 leaves nothing of 14 steps in 2 epochs"],
+    ),
+    "a warm-up of steps by epochs": (
+        BASE + "training: {lr_schedule: {name: cosine, warmup_steps: 5}}\n",
+        (4, 40),
+        ["warmup_steps needs by: step; or give warmup_epochs"],
+    ),
+    "two warm-ups": (
+        BASE + "training:\n  lr_schedule: {by: step, warmup_epochs: 1, warmup_steps: 5}\n",
+        (5, 45),
+        ["warmup_steps stands beside warmup_epochs: keep one"],
+    ),
+    "a milestone in the warm-up": (
+        BASE + "training: {lr_schedule: {milestones: [3, 80], warmup_epochs: 5}}\n",
+        (4, 26),
+        ["milestone 3 is inside the warm-up of 5 epochs"],
+    ),
+    "a milestone in the steps of the warm-up": (
+        BASE + "training: {lr_schedule: {milestones: [2], by: step, warmup_steps: 23}}\n",
+        (4, 26),
+        ["milestone 2 is inside the warm-up of 23 steps (11 in an epoch)"],
+    ),
+    "a validation split of everything": (
+        "model: zerosnet\ndepth: 20\ndataset: {name: digits, subset: 1}\n"
+        "training: {lr_schedule: plateau}\n",
+        (4, 12),
+        ["validation leaves no image to train on"],
+    ),
+    "three phases and no room": (
+        BASE + "training: {lr_schedule: {name: one_cycle, three_phase: true, pct_start: 1/2}}\n",
+        (4, 62),
+        ["pct_start 0.5 leaves no third phase"],
+    ),
+    "two ways to clip": (
+        BASE + "training: {clip_norm: 1, clip_value: 1}\n",
+        (4, 26),
+        ["clip_value stands beside clip_norm: keep one"],
+    ),
+    "a label that is all smoothed": (
+        BASE + "training: {label_smoothing: 1}\n",
+        (4, 12),
+        ["training.label_smoothing: 1 is not allowed: input should be less than 1"],
+    ),
+    "an average that keeps everything": (
+        BASE + "training: {ema_decay: 1}\n",
+        (4, 12),
+        ["training.ema_decay: 1 is not allowed: input should be less than 1"],
+    ),
+    "steps of no batch": (
+        BASE + "training: {accumulation: 0}\n",
+        (4, 12),
+        ["training.accumulation: 0 is not allowed"],
     ),
     "a milestone before the start": (
         BASE + "training: {lr_schedule: {milestones: [-1/2]}}\n",

@@ -108,6 +108,38 @@ def test_an_interrupted_compiled_run_is_bit_identical(
     assert numbers(train(small(), folder=second, earlier=[first])) == numbers(trained[0])
 
 
+def test_a_compiled_run_of_another_recipe_reuses_the_graphs_and_goes_on_to_the_same_bits(
+    small: Small, trained: tuple[dict[str, Any], Path], tmp_path: Path
+) -> None:
+    recipe = {
+        "epochs": 2,
+        "batch_size": 64,
+        "optimizer": {"name": "adamw", "decay_norms_and_biases": False},
+        "lr_schedule": {"name": "plateau", "warmup_epochs": 1, "by": "step"},
+        "accumulation": 2,
+        "clip_norm": 1,
+        "label_smoothing": 0.1,
+        "mixup": 0.4,
+        "ema_decay": 0.9,
+    }
+    config = small(training=recipe)
+    made = graphs_made()
+    whole = train(config)
+    assert graphs_made() == made  # averaged weights go through those of the others
+    plain = run(config, NOISE, data_dir=NO_DATA)
+    assert whole["epochs"][0]["train_loss"] == pytest.approx(
+        plain["epochs"][0]["train_loss"], rel=1e-2
+    )
+
+    def stop(metrics: Any) -> None:
+        raise TrainingStopped
+
+    first, second = (open_folder(tmp_path).child(name) for name in "12")
+    with pytest.raises(TrainingStopped):
+        train(config, folder=first, on_epoch=stop)
+    assert numbers(train(config, folder=second, earlier=[first])) == numbers(whole)
+
+
 def test_another_process_reuses_cached_graphs_bit_identically(
     small: Small, trained: tuple[dict[str, Any], Path], tmp_path: Path
 ) -> None:

@@ -39,7 +39,8 @@ class OneCycleConfig(ScheduleConfig):
         if self.three_phase and self.pct_start >= 0.5:
             raise ConfigError(
                 "pct_start",
-                f"pct_start {self.pct_start:g} leaves no room for three phases: below 1/2",
+                f"pct_start {self.pct_start:g} leaves no third phase: with three_phase it is below"
+                " 1/2",
             )
         return self
 
