@@ -206,10 +206,16 @@ def working() -> Iterator[None]:
 
 def tell_at_once(text: str) -> None:
     """Write to stderr from a signal handler, where print is not safe."""
-    raw = getattr(getattr(telling(), "buffer", None), "raw", None)
+    stream = telling()
+    raw = getattr(getattr(stream, "buffer", None), "raw", None)
     if isinstance(raw, _Descriptor):
         raw.write(text.encode())
-    else:
+        return
+    try:
+        # Such as a notebook's: its user does not see what descriptor 2 is told, which may be a log.
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError, RuntimeError):  # the signal came amid another write
         os.write(2, text.encode())
 
 
