@@ -175,6 +175,7 @@ class Sweep:
         from sweeper.scheduling.execution import Execution, execute
         from sweeper.scheduling.progress import Progress, make_progress, say
         from sweeper.scheduling.signals import StopRequest
+        from trainers.run import give_torch_back
 
         given = self.settings.values
         where = Execution(
@@ -192,6 +193,7 @@ class Sweep:
                 progress = make_progress()
             else:
                 progress = Progress(stack.enter_context(open(os.devnull, "w")))
+            stack.callback(give_torch_back)
             execute(self.spec, self._home, where, tell, progress, self._stop)
         return self
 

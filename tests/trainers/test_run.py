@@ -477,3 +477,28 @@ def test_torch_is_set_up_as_asked_last_before_its_import() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_torch_that_is_given_back_is_as_it_was() -> None:
+    program = (
+        "import torch\nfrom trainers.run import give_torch_back, prepare_torch\n"
+        "def settings():\n"
+        "    return (torch.get_num_threads(), torch.get_deterministic_debug_mode(),\n"
+        "            torch.utils.deterministic.fill_uninitialized_memory)\n"
+        "torch.set_num_threads(3)\nbefore = settings()\n"
+        "prepare_torch(1)\nprepare_torch(2)\nprint(settings() == (2, 2, False))\n"
+        "give_torch_back()\nprint(settings() == before)\n"
+        "give_torch_back()\nprepare_torch(1)\nprint(settings() == (1, 2, False))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("True\nTrue\nTrue\n", "")
+
+
+def test_torch_imported_after_it_was_given_back_is_as_ever() -> None:
+    program = (
+        "from trainers.run import give_torch_back, prepare_torch\n"
+        "prepare_torch(1)\ngive_torch_back()\nimport torch\n"
+        "print(torch.get_deterministic_debug_mode())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("0\n", "")
