@@ -40,6 +40,17 @@ _RECIPE = (
 )
 
 
+_IN_NO_PAPER = (
+    ("batches a step", "training.accumulation"),
+    ("gradients clipped by norm", "training.clip_norm"),
+    ("gradients clipped by value", "training.clip_value"),
+    ("label smoothing", "training.label_smoothing"),
+    ("mixup", "training.mixup"),
+    ("averaging of weights", "training.ema_decay"),
+)
+"""What no recipe of a paper has."""
+
+
 def differences(config: Config, row: PublishedRow) -> tuple[Difference, ...]:
     """The conditions of a run that are known not to be the row's.
 
@@ -77,6 +88,9 @@ def _recipe_differences(config: Config, row: PublishedRow) -> tuple[Difference, 
             _difference(name, ours.get(path), getattr(row.recipe, field))
             for name, path, field in _RECIPE
         ]
+        found += [_difference(name, ours.get(path), "none") for name, path in _IN_NO_PAPER]
+        if row.recipe.milestones is not None:
+            found.append(_difference("schedule", ours.get("training.lr_schedule.name"), "step"))
         found.append(_milestones(ours, row.recipe.milestones))
     return tuple(difference for difference in found if difference)
 

@@ -195,6 +195,8 @@ trainings = _some(
     batch_size=st.sampled_from([2, 128]),
     optimizer=_some(lr=numbers.filter(lambda n: n != -0.5), momentum=st.just(0.5)),
     lr_schedule=_some(milestones=st.just(["1/2", 0.75]), gamma=st.just(0.1)),
+    label_smoothing=st.just("1/10"),
+    accumulation=st.just(2),
 )
 probes = st.lists(
     st.sampled_from(

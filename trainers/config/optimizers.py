@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from sweep_plugins import UnknownNameError
 from trainers.config.frozen import Frozen
@@ -50,7 +50,9 @@ _NOT_OFFERED = {
 
 
 class OptimizerConfig(Frozen):
-    """One optimizer; subclasses add their options."""
+    """One optimizer; subclasses add their options, and are built when they are first asked for."""
+
+    model_config = ConfigDict(defer_build=True)
 
     name: str
     lr: Number = Field(gt=0, le=LARGEST_RATE)

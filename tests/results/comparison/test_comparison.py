@@ -710,6 +710,18 @@ def test_milestones_are_compared_as_fractions_of_the_epochs():
     )
 
 
+def test_options_that_no_paper_has_are_conditions_of_ours():
+    rows = finished("preresnet_alpha_table1")
+    for row in rows:
+        changes = {"lr_schedule": {"name": "cosine"}, "mixup": 0.2, "ema_decay": 0.99}
+        row["config"] = row["config"] | {"training": row["config"]["training"] | changes}
+    assert compare(rows, published_table("zerosnet/table1")).conditions == (
+        "mixup: 0.2 here, none in the paper",
+        "averaging of weights: 0.99 here, none in the paper",
+        "schedule: cosine here, step in the paper",
+    )
+
+
 @pytest.mark.parametrize(
     ("epochs", "milestones", "decays"),
     [

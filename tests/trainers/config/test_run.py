@@ -253,6 +253,29 @@ fractions_of_epochs = st.lists(
 ).map(lambda chosen: sorted(chosen, key=lambda f: float(Fraction(str(f)))))
 
 
+other_recipes = st.fixed_dictionaries(
+    {},
+    optional={
+        "optimizer": st.sampled_from(sorted(OPTIMIZERS)).map(
+            lambda name: {"name": name, "lr": "1/3"}
+        ),
+        "lr_schedule": st.fixed_dictionaries(
+            {"name": st.sampled_from(["cosine", "linear", "polynomial", "plateau", "one_cycle"])},
+            optional={
+                "by": st.sampled_from(["epoch", "step"]),
+                "warmup_epochs": st.just(0),
+                "warmup_start": st.just("1/3"),
+            },
+        ),
+        "accumulation": st.integers(1, 4),
+        "label_smoothing": st.sampled_from([0, "1/10"]),
+        "mixup": st.sampled_from([0, "1/3"]),
+        "ema_decay": st.sampled_from([0, 0.999]),
+        "clip_norm": st.sampled_from([None, 1]),
+    },
+)
+
+
 @st.composite
 def run_configs(draw: st.DrawFn) -> dict[str, Any]:
     stage_change = draw(st.sampled_from(["project", "restart"]))
@@ -279,8 +302,9 @@ def run_configs(draw: st.DrawFn) -> dict[str, Any]:
                 "weight_decay": draw(st.floats(0, 0.1)),
             },
             "lr_schedule": {"milestones": draw(fractions_of_epochs)},
+            **draw(other_recipes),
         },
-        "precision": draw(st.sampled_from(["fp32", "bf16"])),
+        "precision": draw(st.sampled_from(["fp32", "ieee_fp32", "tf32", "bf16", "fp16"])),
         "seed": draw(st.integers(0, 2**53 - 1)),
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from trainers.config.frozen import Frozen
 from trainers.errors import ConfigError
@@ -50,6 +50,8 @@ class ScheduleConfig(Frozen):
         warmup_epochs, warmup_steps: how long the warm-up lasts; one of them, or None for none.
         warmup_start: by what the rate is multiplied at the first epoch or step.
     """
+
+    model_config = ConfigDict(defer_build=True)  # built when it is first asked for
 
     name: str
     by: Literal["epoch", "step"] | None = None

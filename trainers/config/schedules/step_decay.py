@@ -67,7 +67,7 @@ class StepDecayConfig(ScheduleConfig):
             )
         # After the last epoch none has an effect, and one more or less would be another run id.
         milestones = tuple(
-            float(milestone)
+            milestone
             for before, milestone in pairwise([0, *given])
             if milestone >= epochs or milestone != before
         )
@@ -80,6 +80,8 @@ class StepDecayConfig(ScheduleConfig):
                 "gamma",
                 f"gamma {self.gamma:g} makes the learning rate grow beyond {LARGEST_RATE:g}",
             )
+        if milestones == self.milestones:
+            return self
         return self.model_copy(update={"milestones": milestones})
 
     @override
