@@ -126,7 +126,7 @@ def writing_to_log() -> Iterator[None]:
     raws = [
         raw
         for stream in (sys.stdout, sys.stderr)
-        if isinstance(raw := stream.buffer.raw, _Descriptor)  # type: ignore[attr-defined]
+        if isinstance(raw := getattr(stream.buffer, "raw", None), _Descriptor)  # none with -u
     ]
     for raw in raws:
         raw.patience = LOG_STALLED_SECONDS
