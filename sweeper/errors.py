@@ -28,7 +28,7 @@ class RunsFailedError(SweepError):
 
     def __init__(self, sweep: str, failed: int, unmeasured: int) -> None:
         parts = [(failed, "failed"), (unmeasured, "could not be evaluated")]
-        runs = ", ".join(f"{count} runs {what}" for count, what in parts if count)
+        runs = ", ".join(f"{n} run{'' if n == 1 else 's'} {what}" for n, what in parts if n)
         super().__init__(f"{sweep}: {runs}; all others are done")
         self.failed, self.unmeasured = failed, unmeasured
 

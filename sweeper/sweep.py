@@ -6,15 +6,16 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from results.database.inherited_password import keep
-from sweeper.errors import RequestError, SweepError, as_sweep_error
-from sweeper.home import Home, expanded, is_sqlite
+from sweeper.errors import SweepError, as_sweep_error
+from sweeper.home import Home, expanded
 from sweeper.permissions import private_files
-from sweeper.settings.resolve import Settings, resolve
+from sweeper.scheduling.stored_spec import stored_spec
+from sweeper.settings.arguments import Options, settings_of_arguments
+from sweeper.settings.resolve import Settings
 from sweeper.spec.files import SpecFile, read_spec_file
-from sweeper.spec.plain_data import as_spec_file, as_text
+from sweeper.spec.plain_data import as_spec_file, overrides_of
 from sweeper.spec.spec import Spec, read_spec
 from trainers.models.counting import read_counts, write_counts
 
@@ -27,19 +28,6 @@ if TYPE_CHECKING:
     from sweeper.scheduling.signals import StopRequest
 
     AnySpec = str | os.PathLike[str] | Mapping[str, Any]
-
-
-class Options(TypedDict, total=False):
-    """As those of the commands. What is not given is looked for as the commands do."""
-
-    home: str | os.PathLike[str] | None
-    db: str | None
-    storage: str | os.PathLike[str] | None
-    executor: str | None
-    ray_address: str | None
-    ray_dashboard: bool | None
-    slots: int | None
-    grace: float | None
 
 
 class Sweep:
@@ -76,15 +64,8 @@ class Sweep:
         """
         with _known_errors():
             file = _file_of(spec)
-            settings = _settings(options, file.folder if file.is_on_disk else None)
-            overrides = (
-                [f"{path}={as_text(value)}" for path, value in set.items()]
-                if (isinstance(set, Mapping))
-                else [set]
-                if isinstance(set, str)
-                else list(set)
-            )
-            self._read(file, overrides, settings, progress=progress)
+            settings = settings_of_arguments(options, file.folder if file.is_on_disk else None)
+            self._read(file, overrides_of(set), settings, progress=progress)
 
     @classmethod
     def of(cls, file: SpecFile, overrides: Sequence[str], settings: Settings, command: str) -> Self:
@@ -110,33 +91,11 @@ class Sweep:
             progress: whether to tell on stderr what happens.
         """
         with _known_errors():
-            return cls.stored_with(name, _settings(options), imported=imported, progress=progress)
-
-    @classmethod
-    def stored_with(
-        cls,
-        name: str | None,
-        settings: Settings,
-        *,
-        imported: bool,
-        progress: bool = True,
-        command: str | None = None,
-    ) -> Self:
-        """As `stored`, with options that were resolved."""
-        from results.store.store import Store
-
-        with Store.open(settings.home.database, create=False) as store:
-            stored = store.stored_spec(name)
-        if stored.imported_from is not None and not imported:
-            raise RequestError(
-                f"{stored.name} came with {stored.imported_from} and never ran here: its spec is"
-                " somebody else's, and may name code that would run as you. Look at it with 'sweep"
-                f" show RUN', then: sweep resume {stored.name} --imported"
-            )
-        sweep = cls.__new__(cls)
-        file = SpecFile(stored.source, stored.text)
-        sweep._read(file, stored.overrides, settings, progress=progress, command=command)
-        return sweep
+            settings = settings_of_arguments(options)
+            file, overrides = stored_spec(settings.home, name, imported=imported)
+            sweep = cls.__new__(cls)
+            sweep._read(file, overrides, settings, progress=progress)
+            return sweep
 
     def _read(
         self,
@@ -204,23 +163,11 @@ class Sweep:
 
     def plan_rows(self) -> tuple[list[dict[str, Any]], bool]:
         """What would run, as JSON, and whether its times are estimated from finished runs."""
-        from results.errors import NoDatabaseError
-        from results.queries.queries import Queries
-        from sweeper.planning.cost import CostModel
-        from sweeper.planning.plan import plan_rows
+        from sweeper.planning.plan import planned
 
-        costs, stored = CostModel({}), {}
-        try:
-            with Queries.open(self._home.database) as queries:
-                samples = queries.cost_samples()
-                costs = CostModel.from_samples(samples, device=self.spec.resources.device)
-                ids = [config.run_id for config in self.spec.configs]
-                stored = {row["run_id"]: row for row in queries.run_rows(run_ids=ids)}
-        except NoDatabaseError:
-            pass  # nothing has run yet
-        rows = plan_rows(self.spec, stored, costs)
+        found = planned(self.spec, self._home.database)
         write_counts(self._home.networks)
-        return rows, costs.calibrated
+        return found
 
     def plan(self) -> pd.DataFrame:
         """What would run, as `sweep plan`: one row a run, with its state and `estimated_seconds`.
@@ -273,22 +220,22 @@ class Sweep:
         self, group_by: Texts, metrics: Texts | None = None, where: Texts = ()
     ) -> pd.DataFrame:
         """Means and standard deviations over its runs, as `sweep report`; one row a group."""
-        with self.results() as lab:
+        with _known_errors(self._home), self.results() as lab:
             return lab.report(group_by, metrics, where, self.name)
 
     def runs(self, where: Texts = ()) -> pd.DataFrame:
         """One row a run, as `results.frames.Results.runs`."""
-        with self.results() as lab:
+        with _known_errors(self._home), self.results() as lab:
             return lab.runs(self.name, where)
 
     def epochs(self, where: Texts = ()) -> pd.DataFrame:
         """One row an epoch of a done run."""
-        with self.results() as lab:
+        with _known_errors(self._home), self.results() as lab:
             return lab.epochs(self.name, where)
 
     def evaluations(self, where: Texts = ()) -> pd.DataFrame:
         """One row a measurement of a trained network."""
-        with self.results() as lab:
+        with _known_errors(self._home), self.results() as lab:
             return lab.evaluations(self.name, where)
 
     @contextmanager
@@ -296,7 +243,9 @@ class Sweep:
         """The whole database, read only, in a `with` block."""
         from results.frames import Results
 
-        with _known_errors(self._home), Results.open(self._home.database) as lab:
+        with _known_errors():
+            lab = Results.open(self._home.database)
+        with lab:
             yield lab
 
     def retry(self, *, failed: bool = False) -> int:
@@ -341,31 +290,6 @@ def _file_of(spec: AnySpec) -> SpecFile:
     if isinstance(spec, Mapping) or (isinstance(spec, str) and "\n" in spec):
         return as_spec_file(spec)
     return read_spec_file(expanded(Path(spec)))
-
-
-def _settings(options: Mapping[str, Any], folder: Path | None = None) -> Settings:
-    from sweeper.settings.file import check_settings
-
-    settings = resolve(check_settings(options), folder, "{}=".format, _variables())
-    if not settings.home.is_sqlite:
-        keep()
-    return settings
-
-
-_taken: dict[str, str] = {}
-
-
-def _variables() -> dict[str, str]:
-    """Of the environment, out of which a database's URL that may hold a password is taken.
-
-    Every process that is started from here on would have it.
-    """
-    url = os.environ.get("SWEEP_DB")
-    if url is not None and not is_sqlite(url):
-        _taken["SWEEP_DB"] = os.environ.pop("SWEEP_DB")
-    elif url is not None:
-        _taken.clear()
-    return {**os.environ, **_taken}
 
 
 def _tell_nobody(sentence: str) -> None:

@@ -31,11 +31,13 @@ def resume(
     db: options.DatabaseOption = None,
 ) -> None:
     """Continue a sweep from the database, without its file."""
+    from sweeper.scheduling.stored_spec import stored_spec
     from sweeper.sweep import Sweep
 
     given = {
         "home": home, "db": db, "storage": storage, "executor": executor, "slots": slots,
         "ray_address": ray_address, "ray_dashboard": ray_dashboard, "grace": grace,
     }  # fmt: skip
-    settings, command = options.settings_of(given), " ".join(sys.argv)
-    execution.run(Sweep.stored_with(sweep, settings, imported=imported, command=command))
+    settings = options.settings_of(given)
+    file, overrides = stored_spec(settings.home, sweep, imported=imported)
+    execution.run(Sweep.of(file, overrides, settings, " ".join(sys.argv)))

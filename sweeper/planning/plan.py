@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from results.errors import NoDatabaseError
 from results.garbage_collection import without_cycle_collection
 from results.records import NewEvaluation, NewRun
 from results.run_columns import OF_SCHEME, RUN_KEYS
@@ -78,6 +79,24 @@ def new_evaluation(evaluation: EvaluationConfig) -> NewEvaluation:
         level=evaluation.level,
         config=evaluation.config,
     )
+
+
+def planned(spec: Spec, database: str) -> tuple[list[dict[str, Any]], bool]:
+    """`plan_rows` against this database, which need not exist yet.
+
+    Also whether the times are estimated from finished runs.
+    """
+    from results.queries.queries import Queries
+
+    costs, stored = CostModel({}), {}
+    try:
+        with Queries.open(database) as queries:
+            costs = CostModel.from_samples(queries.cost_samples(), device=spec.resources.device)
+            ids = [config.run_id for config in spec.configs]
+            stored = {row["run_id"]: row for row in queries.run_rows(run_ids=ids)}
+    except NoDatabaseError:
+        pass  # nothing has run yet
+    return plan_rows(spec, stored, costs), costs.calibrated
 
 
 def plan_rows(

@@ -1,6 +1,6 @@
 """`sweep.toml`: settings for all commands that are given in a folder, and for its specs.
 
-Imported only where there is such a file.
+Not imported by commands unless there is such a file.
 """
 
 from __future__ import annotations

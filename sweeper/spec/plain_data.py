@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import lru_cache
 from math import isfinite
@@ -34,6 +34,13 @@ def as_spec_file(spec: str | Mapping[str, Any]) -> SpecFile:
     if quotes_secret(text):
         raise RequestError(f"{name}: a URL {HOLDS_SECRET}")
     return SpecFile(name, text, Path())
+
+
+def overrides_of(changes: str | Iterable[str] | Mapping[str, Any]) -> list[str]:
+    """As after `--set`: of a dict of values by path, or of such texts."""
+    if isinstance(changes, Mapping):
+        return [f"{path}={as_text(value)}" for path, value in changes.items()]
+    return [changes] if isinstance(changes, str) else list(changes)
 
 
 def as_text(value: Any) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -102,3 +104,26 @@ def test_interrupt_stops_a_sweep_in_order_and_the_notebook_goes_on(folder: Path)
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
+
+
+def test_a_script_runs_sweeps_in_spawned_processes_and_needs_no_main_guard(folder: Path) -> None:
+    (folder / "s.yaml").write_text(SPEC.replace("400", "1"))
+    (folder / "work.py").write_text(
+        "import sweeper\n"
+        "def work(name):\n"
+        "    done = sweeper.run('s.yaml', set={'name': name}, executor='inline', home=name)\n"
+        "    print(name, done.status()['done'].item())\n"
+    )
+    (folder / "script.py").write_text(
+        "import multiprocessing\nfrom work import work\nwork('first')\n"
+        "if __name__ == '__main__':\n"
+        "    process = multiprocessing.get_context('spawn').Process(target=work, args=['second'])\n"
+        "    process.start()\n    process.join()\n    assert process.exitcode == 0\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=folder, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    # Spawning imports the script again, where the first sweep is done already.
+    assert done.stdout == "first 1\nfirst 1\nsecond 1\n"
+    assert done.stderr.count("first: 1 of 1 runs done (1 trained now)") == 1

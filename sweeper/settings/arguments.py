@@ -1,0 +1,58 @@
+"""Settings that Python code gives as arguments, in place of a command line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TypedDict, cast
+
+from results.database.inherited_password import keep
+from sweeper.home import is_sqlite
+from sweeper.settings.file import check_settings
+from sweeper.settings.names import VARIABLES
+from sweeper.settings.resolve import Settings, resolve
+
+
+class Options(TypedDict, total=False):
+    """As those of the commands. What is not given is looked for as the commands do."""
+
+    home: str | os.PathLike[str] | None
+    db: str | None
+    storage: str | os.PathLike[str] | None
+    executor: str | None
+    ray_address: str | None
+    ray_dashboard: bool | None
+    slots: int | None
+    grace: float | None
+
+
+def settings_of_arguments(options: Options, beside: Path | None = None) -> Settings:
+    """What holds for these arguments; None is one that was not given.
+
+    Args:
+        beside: the folder of a spec, where `sweep.toml` is looked for first.
+
+    Raises TypeError for an unknown name, RequestError for a wrong value.
+    """
+    given = check_settings(cast("dict[str, object]", options))
+    settings = resolve(given, beside, "{}=".format, _variables())
+    if not settings.home.is_sqlite:
+        keep()
+    return settings
+
+
+_taken: dict[str, str] = {}
+
+
+def _variables() -> dict[str, str]:
+    """Of the environment, out of which a database's URL that may hold a password is taken.
+
+    Every process that is started from here on would have it.
+    """
+    name = VARIABLES["db"]
+    url = os.environ.get(name)
+    if url is not None:
+        _taken.clear()
+        if not is_sqlite(url):
+            _taken[name] = os.environ.pop(name)
+    return {**os.environ, **_taken}
