@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 from typing_extensions import override
 
@@ -22,6 +24,7 @@ class InlineExecutor(Executor):
     `wait` returns when the task is over, whatever its timeout, so that there is never a note: what
     the task waits for is told meanwhile.
     A task that hangs or crashes does the same to the driver, and a cancelled one runs to its end.
+    From a breakpoint on, what it writes goes to the terminal and not into its log.
     """
 
     def __init__(self, options: ExecutorOptions) -> None:
@@ -75,7 +78,19 @@ class InlineExecutor(Executor):
             return []
         task = self._tasks.pop(0)
         self._run_id = task.run_id
-        return [execute(task, self._heartbeat, self._logs)]
+        before, sys.breakpointhook = sys.breakpointhook, self._debug
+        try:
+            return [execute(task, self._heartbeat, self._logs)]
+        finally:
+            sys.breakpointhook = before
+
+    def _debug(self, *arguments: Any, **more: Any) -> Any:
+        self._logs.restore()
+        if "PYTHONBREAKPOINT" in os.environ:
+            return sys.__breakpointhook__(*arguments, **more)
+        from pdb import Pdb
+
+        return Pdb().set_trace(sys._getframe().f_back)
 
     @override
     def ask_to_stop(self) -> None:

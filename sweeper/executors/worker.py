@@ -17,6 +17,7 @@ from results.json_values import DEEPEST, is_too_deep
 from sweep_plugins import PluginError, UnknownNameError
 from sweeper.executors.failure_text import described, said_by, traceback_of
 from sweeper.logs.capture import RunLogs
+from sweeper.permissions import PRIVATE
 from trainers.config.job import EpochMetrics
 from trainers.errors import CheckpointError, ResultError, StorageError, TrainingStopped
 from trainers.run import evaluate_stored, run
@@ -226,9 +227,7 @@ def _log(task: Task, logs: RunLogs | None) -> AbstractContextManager[None]:
         return nullcontext()
     with during("storage", StorageError):
         folder = run_folder(task.storage, task.run_id).child(str(task.attempt))
-    umask = os.umask(0)
-    os.umask(umask)
-    return logs.of(folder.location, umask)
+    return logs.of(folder.location, PRIVATE if task.umask is None else task.umask)
 
 
 def _failure(

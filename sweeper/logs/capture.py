@@ -64,7 +64,8 @@ class RunLogs:
             return
         with writing_to_log():
             try:
-                self._redirect(pipe)
+                with suppress(OSError):  # no descriptor is left, which the run has to find out
+                    self._redirect(pipe)
                 yield
             finally:
                 self.restore()
@@ -127,7 +128,10 @@ class RunLogs:
         for _ in range(2):
             if self._writer is None:
                 return None
-            reader, pipe = os.pipe()
+            try:
+                reader, pipe = os.pipe()
+            except OSError:
+                return None
             try:
                 socket.send_fds(self._writer, [message], [reader])
                 return pipe
@@ -142,15 +146,17 @@ class RunLogs:
         return None
 
     def _redirect(self, pipe: int) -> None:
-        self._streams = sys.stdout, sys.stderr
-        self._saved = os.dup(1), os.dup(2)
-        os.dup2(pipe, 1)
-        os.dup2(pipe, 2)
-        os.close(pipe)
+        try:
+            self._streams = sys.stdout, sys.stderr
+            self._saved = os.dup(1), os.dup(2)
+            os.dup2(pipe, 1)
+            os.dup2(pipe, 2)
+        finally:
+            os.close(pipe)
 
     def _flush(self) -> None:
         # The run may have put others in the place of those that it found.
-        for stream in {*self._streams, sys.stdout, sys.stderr}:
+        for stream in (*self._streams, sys.stdout, sys.stderr):
             with suppress(Exception):
                 stream.flush()
         self._flush_c_stdout()

@@ -155,6 +155,15 @@ def test_control_c_is_answered_on_the_drivers_stream_while_a_run_has_the_descrip
     assert [line[21:] for line in file.read_text().splitlines()] == ["before", "after"]
 
 
+def test_a_breakpoint_gives_the_run_the_terminal_back(tmp_path):
+    driver, output = start(tmp_path, "has_a_breakpoint", range(1), PYTHONBREAKPOINT="0")
+    assert driver.wait(120) == 0
+    assert "after\n" in output.read_text()
+    assert "before\n" not in output.read_text()
+    (file,) = (tmp_path / "home").glob("runs/*/1/log-0.txt")
+    assert file.read_text()[21:] == "before\n"
+
+
 def test_the_log_of_a_killed_driver_is_kept_and_so_is_that_of_the_lost_attempt(tmp_path):
     driver, _ = start(tmp_path, "dies_once", range(1))
     assert driver.wait(120) == -9

@@ -60,6 +60,14 @@ def is_asked_to_stop(job: TrainingJob) -> TrainingResult:
     return quick(job)
 
 
+def has_a_breakpoint(job: TrainingJob) -> TrainingResult:
+    """With a line before it, and one after it."""
+    print("before")
+    breakpoint()
+    print("after")
+    return quick(job)
+
+
 def never_ends_to_talk(job: TrainingJob) -> TrainingResult:
     """Writes what no disk should have to keep: for the seeds in order, lines, noise, one line."""
     if job.config.seed == 0:
