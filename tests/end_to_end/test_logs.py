@@ -159,7 +159,7 @@ def test_a_breakpoint_gives_the_run_the_terminal_back(tmp_path):
     driver, output = start(tmp_path, "has_a_breakpoint", range(1), PYTHONBREAKPOINT="0")
     assert driver.wait(120) == 0
     assert "after\n" in output.read_text()
-    assert "before\n" not in output.read_text()
+    assert "\nbefore\n" not in output.read_text()
     (file,) = (tmp_path / "home").glob("runs/*/1/log-0.txt")
     assert file.read_text()[21:] == "before\n"
 
