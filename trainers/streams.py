@@ -123,11 +123,7 @@ def writing_to_log() -> Iterator[None]:
     """
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (_stream_on(n, each) for n, each in enumerate(before, start=1))
-    raws = [
-        raw
-        for stream in (sys.stdout, sys.stderr)
-        if isinstance(raw := getattr(stream.buffer, "raw", None), _Descriptor)  # none with -u
-    ]
+    raws = [raw for stream in (sys.stdout, sys.stderr) if (raw := _raw(stream)) is not None]
     for raw in raws:
         raw.patience = LOG_STALLED_SECONDS
     try:
@@ -150,6 +146,11 @@ def _stream_on(number: int, stream: Any) -> TextIO:
 
 
 _others: dict[int, TextIO] = {}
+
+
+def _raw(stream: Any) -> _Descriptor | None:
+    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    return raw if isinstance(raw, _Descriptor) else None
 
 
 def _is_on(number: int, stream: Any) -> bool:
@@ -182,8 +183,7 @@ def working() -> Iterator[None]:
     global _own
     before = []
     for stream in (sys.stdout, sys.stderr):
-        raw = getattr(getattr(stream, "buffer", None), "raw", None)
-        if isinstance(raw, _Descriptor):
+        if (raw := _raw(stream)) is not None:
             before.append((stream, raw, raw.telling, raw.working))
             raw.telling = raw.working = True
     was_own, duplicate = _own, None
@@ -207,8 +207,7 @@ def working() -> Iterator[None]:
 def tell_at_once(text: str) -> None:
     """Write to stderr from a signal handler, where print is not safe."""
     stream = telling()
-    raw = getattr(getattr(stream, "buffer", None), "raw", None)
-    if isinstance(raw, _Descriptor):
+    if (raw := _raw(stream)) is not None:
         raw.write(text.encode())
         return
     try:
