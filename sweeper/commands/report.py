@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sweeper.commands import options
-from sweeper.commands.last_words import LAST_LINES, last_words
+from sweeper.commands.last_output import LAST_LINES, last_output
 from sweeper.commands.matplotlib_settings import import_matplotlib
 from sweeper.commands.output import say, write_file, write_table
 from sweeper.errors import RequestError
@@ -88,7 +88,7 @@ def report(
                     queries, sweeps, groups, (down, along), test, where, metric or None, command
                 )
             failed = (asdict(each) for each in page.attempts if each.state == "failed")
-            said = last_words(failed, LAST_LINES)
+            said = last_output(failed, LAST_LINES)
             attempts = [
                 replace(each, last_lines=said.get((each.run_id, each.attempt), ()))
                 for each in page.attempts

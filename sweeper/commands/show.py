@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sweeper.commands import options
-from sweeper.commands.last_words import LAST_LINES, last_words
+from sweeper.commands.last_output import LAST_LINES, last_output
 from sweeper.commands.output import write_json, write_text
 from sweeper.errors import RequestError
 
@@ -30,7 +30,7 @@ def show(
     with Queries.open(options.home_at(home, db).database) as queries:
         detail = queries.run_detail(run)
     history = detail["attempt_history"]
-    said = last_words(({**each, "run_id": detail["run_id"]} for each in history), LAST_LINES)
+    said = last_output(({**each, "run_id": detail["run_id"]} for each in history), LAST_LINES)
     for attempt in history:
         attempt["last_lines"] = said.get((detail["run_id"], attempt["attempt"]), [])
     if format == "json":

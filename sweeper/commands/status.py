@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sweeper.commands import options
-from sweeper.commands.last_words import last_words
+from sweeper.commands.last_output import last_output
 from sweeper.commands.output import format_runs, say, write_table
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def status(
     write_table(rows, format, output, raw=raw)
     # Of each run the newest attempt; they are sorted.
     newest = {attempt["run_id"]: attempt for attempt in attempts}
-    said = last_words(newest.values(), _LAST_LINES)
+    said = last_output(newest.values(), _LAST_LINES)
     for status in found:
         _tell(status, said)
 

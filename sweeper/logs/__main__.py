@@ -9,7 +9,7 @@ import signal
 import sys
 
 for request in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
-    # It is for the worker, whose last words are to be kept.
+    # It is for the worker, of which what it writes last is to be kept.
     signal.signal(request, signal.SIG_IGN)
 if os.fork():
     os._exit(0)

@@ -27,8 +27,8 @@ class Ring:
         self._lost = 0
 
     @property
-    def has_begun(self) -> bool:
-        """Whether the beginning is complete, so that what comes now may be left out again."""
+    def head_is_full(self) -> bool:
+        """Whether the beginning is complete: what comes now may be left out again."""
         return self._number > 0
 
     def write(self, lines: bytes) -> None:

@@ -51,7 +51,7 @@ class _Log:
             os.close(self.pipe)
             return False
         self._lines.feed(data, time.time())
-        if not self._ring.has_begun and self._lines.waiting >= HEAD_BYTES:
+        if not self._ring.head_is_full and self._lines.waiting >= HEAD_BYTES:
             self.flush()
         elif self.flush_at == float("inf"):
             self.flush_at = time.monotonic() + self._pause
@@ -96,20 +96,26 @@ class Writer:
             seconds = None if flush_at == float("inf") else flush_at - time.monotonic()
             for key, _ in self._selector.select(seconds):
                 if key.data is None:
-                    self._hear()
-                elif key.data.pipe in self._logs and not key.data.read():
-                    self._forget(key.data)
+                    self._receive()
+                elif key.data.pipe in self._logs:
+                    self._read(key.data)
             now = time.monotonic()
             for log in list(self._logs.values()):
                 if log.flush_at <= now:
                     log.flush()
         self._uploads.wait(UPLOADING_SECONDS)
 
+    def _read(self, log: _Log) -> None:
+        # When the worker waited for its end, everything may have been read already.
+        with suppress(BlockingIOError):
+            if not log.read():
+                self._forget(log)
+
     def _forget(self, log: _Log) -> None:
         self._selector.unregister(log.pipe)
         del self._logs[log.pipe]
 
-    def _hear(self) -> None:
+    def _receive(self) -> None:
         assert self._worker is not None
         try:
             data, pipes, _, _ = socket.recv_fds(self._worker, READ_BYTES, 64)
@@ -118,11 +124,11 @@ class Writer:
         self._pipes += pipes
         *messages, self._message = (self._message + data).split(b"\n")
         for message in messages:
-            self._obey(json.loads(message))
+            self._handle(json.loads(message))
         if not data:
-            self._let_go()
+            self._finish()
 
-    def _obey(self, message: dict[str, Any]) -> None:
+    def _handle(self, message: dict[str, Any]) -> None:
         if "secrets" in message:
             self._secrets = message["secrets"]
             sys.path += message["path"]
@@ -132,7 +138,7 @@ class Writer:
         log = self._logs[pipe] = _Log(pipe, Ring(place), self._secrets)
         self._selector.register(pipe, selectors.EVENT_READ, log)
 
-    def _let_go(self) -> None:
+    def _finish(self) -> None:
         """The worker has ended, or waits until what it wrote is kept."""
         assert self._worker is not None
         for log in list(self._logs.values()):

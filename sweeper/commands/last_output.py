@@ -23,7 +23,7 @@ MOST_ATTEMPTS = 50
 _ENDED_BADLY = ("failed", "lost")
 
 
-def last_words(
+def last_output(
     attempts: Iterable[Mapping[str, Any]], lines: int
 ) -> dict[tuple[str, int], Sequence[str]]:
     """The last lines of those attempts that failed or were lost, by run id and number.

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from sweeper.commands import last_output as module
+from sweeper.commands.last_output import last_output
+
+
+@pytest.fixture
+def attempt(tmp_path):
+    folder = tmp_path / "0123456789abcdef" / "2"
+    folder.mkdir(parents=True)
+    lines = [f"2026-01-02T03:04:05Z line {number}\n" for number in range(9)]
+    (folder / "log-0.txt").write_text("".join(lines) + f"2026-01-02T03:04:05Z {'x' * 9_000}\n")
+    return {
+        "run_id": "0123456789abcdef",
+        "attempt": 2,
+        "state": "failed",
+        "storage": str(tmp_path),
+        "imported_from": None,
+    }
+
+
+def test_the_last_lines_are_shortened(attempt):
+    (lines,) = last_output([attempt], 3).values()
+    assert lines[:2] == ["line 7", "line 8"]
+    assert len(lines[2]) < 600
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"state": "done"},
+        {"state": "running"},
+        {"storage": None},
+        {"imported_from": "archive.db"},
+        {"attempt": 1},
+        {"storage": "nosuchscheme://host/runs"},
+    ],
+)
+def test_of_others_there_are_none(attempt, change):
+    assert last_output([{**attempt, **change}], 3) == {}
+
+
+def test_nobody_waits_long_for_a_storage_that_is_away(attempt, monkeypatch):
+    monkeypatch.setattr(module, "SECONDS", 0.05)
+    monkeypatch.setattr("sweeper.logs.reading.last_lines", lambda *_: time.sleep(60))
+    started = time.monotonic()
+    assert last_output([attempt], 3) == {}
+    assert time.monotonic() - started < 30
