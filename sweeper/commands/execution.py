@@ -19,8 +19,7 @@ ExecutorOption = Annotated[
         "--executor",
         parser=not_empty,
         metavar="NAME",
-        show_default=DEFAULTS["executor"],
-        help="ray, or inline: no Ray at all",
+        help=f"ray, or inline: no Ray at all; default: {DEFAULTS['executor']}",
     ),
 ]
 AddressOption = Annotated[
@@ -48,8 +47,7 @@ GraceOption = Annotated[
         "--grace",
         metavar="SECONDS",
         min=0,
-        show_default=f"{DEFAULTS['grace']:g}",
-        help="after SIGTERM, time for the current epochs to end",
+        help=f"after SIGTERM, time for the current epochs to end; default: {DEFAULTS['grace']:g}",
     ),
 ]
 

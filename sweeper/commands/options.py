@@ -62,9 +62,8 @@ HomeOption = Annotated[
     path_option(
         "--home",
         "PATH",
-        "folder for results, weights and data",
+        f"folder for results, weights and data; default: {DEFAULTS['home']}",
         envvar=VARIABLES["home"],
-        show_default=DEFAULTS["home"],
     ),
 ]
 

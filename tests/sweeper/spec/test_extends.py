@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -422,3 +423,28 @@ def test_how_a_list_of_specs_is_divided_into_files_makes_no_difference(specs, cu
             assert type(chain) is type(flat)
             if not isinstance(chain, str):
                 assert chain[0] == flat[0]
+
+
+_ANY = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 20) | st.sampled_from(["a", "digits", "1/2", ""]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["name", "depth", "seed", "model.width", "x"]), inner)
+    ),
+    max_leaves=5,
+)
+_KEYS = st.sampled_from(
+    ["model", "scheme", "depth", "dataset", "training", "grid", "zip", "include", "exclude", "name"]
+)
+
+
+_NONSENSE = st.dictionaries(_KEYS, _ANY, max_size=4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(below=_NONSENSE, above=_NONSENSE)
+def test_nonsense_over_nonsense_is_an_error_of_the_spec(below, above):
+    own = json.dumps({**above, "extends": "b.yaml"})
+    text = f'{own}\n--- # extended: "b.yaml"\n{json.dumps(below)}\n'
+    with suppress(SpecError):
+        assert spec_from_text(text, "s.yaml").configs
