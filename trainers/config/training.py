@@ -34,8 +34,9 @@ class TrainingConfig(Frozen):
         label_smoothing: the part of a label that is spread over all classes (Szegedy et al. 2016).
         mixup: alpha of the Beta(alpha, alpha) from which the share of one image in the mean of two
             is drawn, once a batch (Zhang et al. 2018); None for no mixing.
-        ema_decay: how much of the running average of all weights a step keeps, which is what is
-            measured and stored; None to measure the weights themselves.
+        ema_decay: how much the weights after a step count in their exponential moving average, to
+            1 for those after the next; the average is what is measured and stored. None to measure
+            the weights themselves.
     """
 
     epochs: Whole = Field(default=160, ge=1, le=100_000)

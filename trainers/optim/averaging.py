@@ -9,10 +9,10 @@ from torch import nn
 class WeightAverage:
     """Keeps the weights of a network at the exponential moving average of another's.
 
-    After each step a = d a + (1 - d) w, where d is `decay`, and smaller in the first steps, so that
-    the random weights of the start are soon forgotten: (1 + n) / (10 + n) after n steps, if that is
-    less, as TensorFlow's has it. Running statistics of normalisation are averaged as weights are;
-    whole numbers, such as counts of batches, are copied.
+    After n steps it is the mean of the weights after each of them, of which one counts d times as
+    much as the one that follows, where d is `decay`: without the weights of the start, as Adam
+    corrects its averages (Kingma and Ba 2015, section 3). Running statistics of normalisation are
+    averaged as weights are; whole numbers, such as counts of batches, are copied.
 
     Args:
         network: the one that trains.
@@ -29,9 +29,10 @@ class WeightAverage:
     @torch.no_grad()
     def update(self, steps: int) -> None:
         """After a step that `steps` others came before."""
-        decay = min(self._decay, (1 + steps) / (10 + steps))
+        beyond = self._decay ** (steps + 1)
+        kept = (self._decay - beyond) / (1 - beyond)
         for ours, theirs in self._pairs:
             if ours.is_floating_point():
-                ours.lerp_(theirs, 1 - decay)
+                ours.lerp_(theirs, 1 - kept)
             else:
                 ours.copy_(theirs)
