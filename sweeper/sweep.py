@@ -135,6 +135,7 @@ class Sweep:
         from sweeper.scheduling.progress import Progress, make_progress, say
         from sweeper.scheduling.signals import StopRequest
         from trainers.run import give_torch_back
+        from trainers.streams import working
 
         given = self.settings.values
         where = Execution(
@@ -148,6 +149,8 @@ class Sweep:
         self._stop = StopRequest(given["grace"])
         with _known_errors(self._home), private_files(), ExitStack() as stack:
             tell: Callable[[str], None] = say if self._progress else _tell_nobody
+            # Before the progress, which keeps the stream on which it is shown.
+            stack.enter_context(working())
             if self._progress:
                 progress = make_progress()
             else:

@@ -29,6 +29,7 @@ class ExecutorOptions:
         secrets: that no log of a run may show, in addition to those in the environment.
         stop_asked: whether the process was asked to stop: for tasks that run inside it, and
             while the executor starts.
+        tell: called with a sentence for the user, about what the tasks have to do without.
         on_wait: called by tasks that run inside the process, with a run id and what it waits for.
     """
 
@@ -43,6 +44,7 @@ class ExecutorOptions:
     without_variables: tuple[str, ...] = ()
     secrets: frozenset[str] = frozenset()
     stop_asked: Callable[[], bool] = lambda: False
+    tell: Callable[[str], None] = lambda sentence: None
     on_wait: Callable[[str, str], None] = lambda run_id, sentence: None
 
 

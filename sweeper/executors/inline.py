@@ -34,7 +34,7 @@ class InlineExecutor(Executor):
         )
         self._tasks: list[Task] = []
         self._run_id = ""
-        self._logs = RunLogs(options.secrets, lambda sentence: options.on_wait("logs", sentence))
+        self._logs = RunLogs(options.secrets, options.tell)
 
     @classmethod
     @override

@@ -72,7 +72,8 @@ class LocalPlace:
     def close(self) -> None:
         """See Place."""
         if self._file >= 0:
-            os.close(self._file)
+            with suppress(OSError):  # of a network file system, whose disk is full
+                os.close(self._file)
             self._file = -1
 
     def _file_at(self, number: int) -> bytes:

@@ -25,7 +25,6 @@ from trainers.config.trainers import TRAINERS
 from trainers.errors import StorageError
 from trainers.models.counting import write_counts
 from trainers.storage import open_folder
-from trainers.streams import working
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,6 @@ class Execution:
     command: str
 
 
-@working()
 def execute(
     spec: Spec,
     home: Home,
@@ -99,6 +97,7 @@ def execute(
                 without_variables=() if home.is_sqlite else VARIABLES,
                 secrets=secret_values({"SWEEP_DB": home.database, **held()}),
                 stop_asked=lambda: stop.asked,
+                tell=tell,
                 on_wait=lambda run_id, sentence: progress.running(1, {run_id: sentence}),
             )
         )

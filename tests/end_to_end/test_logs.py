@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
+import select
 from pathlib import Path
 
 import pytest
@@ -144,6 +146,27 @@ def test_a_log_is_followed_until_its_run_ends(tmp_path):
     assert driver.wait(120) == 0
     assert follower.wait(120) == 0
     assert shown.read_text() == "begun\ngone\n"
+
+
+def test_the_bar_of_a_terminal_stays_on_it_while_a_run_has_the_descriptors(tmp_path):
+    terminal, end = pty.openpty()
+    home = tmp_path / "home"
+    (tmp_path / "s.yaml").write_text(SPEC.format(trainer="waits", seeds=[0]))
+    arguments = ["run", str(tmp_path / "s.yaml"), "--executor", "inline", "--home", str(home)]
+    variables = {**os.environ, "TERM": "xterm"}
+    driver = WarmSweep(arguments, Path(os.ttyname(end)), variables)
+    wait_until(lambda: list(home.glob("runs/*/1/log-0.txt")))
+    os.set_blocking(terminal, False)
+    os.read(terminal, 100_000)
+    # It is drawn again, ten times a second.
+    wait_until(lambda: select.select([terminal], [], [], 0)[0])
+    (home / "data").mkdir(exist_ok=True)
+    (home / "data" / "go").touch()
+    assert driver.wait(120) == 0
+    (file,) = home.glob("runs/*/1/log-0.txt")
+    assert [line[21:] for line in file.read_text().splitlines()] == ["begun", "gone"]
+    os.close(terminal)
+    os.close(end)
 
 
 def test_control_c_is_answered_on_the_drivers_stream_while_a_run_has_the_descriptors(tmp_path):
