@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from sweeper.errors import SweepError, as_sweep_error
+from sweeper.errors import RequestError, SweepError, as_sweep_error
 from sweeper.home import Home, expanded
 from sweeper.permissions import private_files
 from sweeper.scheduling.stored_spec import stored_spec
@@ -68,10 +68,22 @@ class Sweep:
             self._read(file, overrides_of(set), settings, progress=progress)
 
     @classmethod
-    def of(cls, file: SpecFile, overrides: Sequence[str], settings: Settings, command: str) -> Self:
-        """The sweep of a command of this name, whose options were resolved."""
+    def of(
+        cls,
+        file: SpecFile,
+        overrides: Sequence[str],
+        settings: Settings,
+        command: str,
+        *,
+        stored: bool = False,
+    ) -> Self:
+        """The sweep of a command of this name, whose options were resolved.
+
+        Args:
+            stored: whether the spec is as the database has it.
+        """
         sweep = cls.__new__(cls)
-        sweep._read(file, overrides, settings, command=command)
+        sweep._read(file, overrides, settings, command=command, stored=stored)
         return sweep
 
     @classmethod
@@ -94,7 +106,7 @@ class Sweep:
             settings = settings_of_arguments(options)
             file, overrides = stored_spec(settings.home, name, imported=imported)
             sweep = cls.__new__(cls)
-            sweep._read(file, overrides, settings, progress=progress)
+            sweep._read(file, overrides, settings, progress=progress, stored=True)
             return sweep
 
     def _read(
@@ -105,13 +117,22 @@ class Sweep:
         *,
         progress: bool = True,
         command: str | None = None,
+        stored: bool = False,
     ) -> None:
         self.settings = settings
         self._home = settings.home
         self._progress = progress
         self._stop: StopRequest | None = None
         read_counts(self._home.networks)
-        self.spec = read_spec(file, overrides, settings.beneath)
+        try:
+            self.spec = read_spec(file, overrides, settings.beneath, stored=stored)
+        except RequestError as error:
+            if not stored:
+                raise
+            raise RequestError(
+                f"{error}; so the sweep was stored by another version of sweep or of a plug-in:"
+                " correct its spec and name the file, sweep run FILE, which keeps what is done"
+            ) from error
         self.name = self.spec.name
         # The arguments of somebody else's program may hold secrets, and others are told.
         self._command = f"sweeper.run({self.name})" if command is None else command

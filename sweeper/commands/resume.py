@@ -40,4 +40,4 @@ def resume(
     }  # fmt: skip
     settings = options.settings_of(given)
     file, overrides = stored_spec(settings.home, sweep, imported=imported)
-    execution.run(Sweep.of(file, overrides, settings, " ".join(sys.argv)))
+    execution.run(Sweep.of(file, overrides, settings, " ".join(sys.argv), stored=True))

@@ -12,11 +12,11 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from sweep_plugins.schemes.exact_numbers import exact
 from sweep_plugins.url_secrets import HOLDS_SECRET, quotes_secret
 from sweeper.errors import RequestError
 from sweeper.spec.files import SpecFile
 from sweeper.spec.source import DEEPEST_NESTING, shortened
-from trainers.methods.fractions import exact, format_number
 
 _PLAIN = re.compile(r"[A-Za-z_/][\w./+@-]*(:[\w./@]+)?|[+-]?\d+/\d+", re.ASCII)
 _OTHER_THAN_TEXT = ("true", "false", "null")
@@ -51,8 +51,8 @@ def as_text(value: Any) -> str:
 def plain(value: Any, path: tuple[str, ...] = ()) -> Any:
     """The value as dicts, lists and scalars: of numpy's arrays and numbers, tuples, fractions.
 
-    A float stands for the number that `trainers.methods.fractions.exact` finds, as it does wherever
-    code gives one: 1 / 3 is a third.
+    A float stands for the number that `sweep_plugins.schemes.exact_numbers.exact` finds, as it does
+    wherever code gives one: 1 / 3 is a third.
 
     Raises RequestError for anything else.
     """
@@ -66,7 +66,7 @@ def plain(value: Any, path: tuple[str, ...] = ()) -> Any:
     if type(value) is float:
         if not isfinite(value) or exact(value) == exact(repr(value)):
             return value
-        return format_number(exact(value))
+        return str(exact(value))
     if isinstance(value, Fraction):
         return str(value)
     if isinstance(value, Mapping):

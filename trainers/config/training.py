@@ -16,7 +16,7 @@ from trainers.config.schedules.base import ScheduleConfig
 from trainers.config.schedules.plateau import PlateauConfig
 from trainers.config.schedules.step_decay import StepDecayConfig
 from trainers.errors import ConfigError
-from trainers.methods.fractions import Number, Whole, exact
+from trainers.methods.fractions import Number, Whole
 
 
 class TrainingConfig(Frozen):

@@ -10,10 +10,11 @@ from typing import Literal
 from pydantic import Field, field_validator
 from typing_extensions import override
 
+from sweep_plugins.schemes.exact_numbers import exact
 from trainers.config.optimizers import LARGEST_RATE
 from trainers.config.schedules.base import Moment, ScheduleConfig
 from trainers.errors import ConfigError
-from trainers.methods.fractions import Number, exact
+from trainers.methods.fractions import Number
 
 
 class StepDecayConfig(ScheduleConfig):
