@@ -1,33 +1,23 @@
-"""RunConfig: everything that decides a run's numbers, and nothing else.
-
-Its hash is the run's identity, so what does not change a result (resources, paths, the sweep's
-name, evaluations) has no place here.
-"""
+"""RunConfig: everything that decides the numbers of a run of image classification."""
 
 from __future__ import annotations
 
-import copy
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, SerializeAsAny, field_validator, model_validator
 
-from trainers.config.canonical import canonical, identity, json_value
-from trainers.config.dataset import DatasetConfig, parse_dataset
-from trainers.config.frozen import Frozen
+from trainers.config.dataset import DatasetConfig
 from trainers.config.probes import ProbedRun, Probes
+from trainers.config.trainer_run import TrainerRun
 from trainers.config.trainers import BUILT_IN_TRAINER, check_trainer
 from trainers.config.training import TrainingConfig
 from trainers.data.datasets import Dataset
 from trainers.errors import ConfigError, TrainerError
 from trainers.methods.booleans import boolean
-from trainers.methods.fractions import Whole
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS, Architecture, ModelOptions
 from trainers.models.counting import NetworkCounts, count
-
-RECIPE_VERSION = 1
-"""Raised whenever the same config would give other numbers than before."""
 
 Precision = Literal["fp32", "ieee_fp32", "tf32", "bf16", "fp16"]
 """fp32 is torch's float32, which leaves it to a GPU's convolutions to round what they multiply to
@@ -38,8 +28,8 @@ _MULTIPLY_ADDS_WORTH_A_LAYER = 4e10
 3 s on one core of a 2024 server, which trains 1.3e10 a second (benchmarks/compiling.py)."""
 
 
-class RunConfig(Frozen):
-    """The resolved config of one run.
+class RunConfig(TrainerRun):
+    """The resolved config of one run of image classification.
 
     Made from what a spec gives for one point of its grid; see DatasetConfig and SchemeConfig for
     the short forms. Raises pydantic.ValidationError, or UnknownNameError for a name that no
@@ -52,7 +42,6 @@ class RunConfig(Frozen):
             weight, but has to be there from the start: so it is part of a run's identity.
     """
 
-    recipe_version: Whole = RECIPE_VERSION
     trainer: Annotated[str, AfterValidator(check_trainer)] = Field(
         default=BUILT_IN_TRAINER, pattern=r"^\w+(\.\w+)*:\w+$|^[\w.-]+$"
     )
@@ -63,17 +52,6 @@ class RunConfig(Frozen):
     precision: Precision = "fp32"
     compile: Literal[True, "auto"] | None = None
     probes: Probes | None = None
-    seed: Whole = Field(ge=0, lt=2**53)
-
-    @field_validator("recipe_version")
-    @classmethod
-    def _recipe_is_known(cls, version: int) -> int:
-        if version != RECIPE_VERSION:
-            raise ConfigError(
-                "recipe_version",
-                f"recipe_version {version} is not {RECIPE_VERSION}, the one this version trains by",
-            )
-        return version
 
     @model_validator(mode="before")
     @classmethod
@@ -93,11 +71,6 @@ class RunConfig(Frozen):
         if not isinstance(data, dict) or not isinstance(data.get("name"), str):
             raise ValueError(f"{data!r} is not a model: give its name, or {{name: ...}}")
         return MODELS[data["name"]].options.model_validate(data)
-
-    @field_validator("dataset", mode="before")
-    @classmethod
-    def _config_of_the_dataset(cls, data: Any) -> DatasetConfig:
-        return parse_dataset(data)
 
     @field_validator("probes", mode="before")
     @classmethod
@@ -212,54 +185,14 @@ class RunConfig(Frozen):
         images = self.dataset.subset or self.dataset_facts.train_images
         return images - self.training.validation_images(images)
 
-    def to_json(self) -> dict[str, Any]:
-        """The canonical form: what is None is left out, so a new option with a neutral None
-        changes no identity.
-        """
-        return copy.deepcopy(self.shared_json())
-
-    def shared_json(self) -> dict[str, Any]:
-        """As `to_json`, with parts that other runs have too: not to be changed."""
-        return {
-            key: json_value(value)
-            for key in RunConfig.model_fields
-            if (value := getattr(self, key)) is not None
-        }
-
-    @cached_property
-    def run_id(self) -> str:
-        """16 hex digits of the SHA-256 over the canonical JSON (RFC 8785)."""
-        before, after = self._around_seed
-        return identity(before + canonical(self.seed) + after)
-
-    @cached_property
-    def _around_seed(self) -> tuple[bytes, bytes]:
-        """The canonical JSON before and after the value of the seed: keys in order, no spaces."""
-        given = [(key, value) for key in _KEYS if (value := getattr(self, key)) is not None]
-        items = [
-            f'"{key}":'.encode() + (b"" if key == "seed" else canonical(value))
-            for key, value in given
-        ]
-        position = [key for key, _ in given].index("seed") + 1
-        before, after = b",".join(items[:position]), b",".join([b"", *items[position:]])
-        return b"{" + before, after + b"}"
-
-    def with_seed(self, seed: int) -> RunConfig:
+    def with_seed(self, seed: int) -> Self:
         """The same training from another seed.
 
         Raises ValueError if it is no whole number from 0 to 2**53 - 1.
         """
-        if not (type(seed) is int and 0 <= seed < 2**53):
-            raise ValueError(f"seed {seed!r} is no whole number from 0 to 2**53 - 1")
-        # Known once, they are known to the copy too: they do not depend on the seed.
-        _ = self._around_seed, self._counted
-        copied = self.model_copy(update={"seed": seed})
-        copied.__dict__.pop("run_id", None)
-        return copied
+        _ = self._counted  # one list for both
+        return super().with_seed(seed)
 
 
 def _takes_a_scheme(model: str) -> bool:
     return MODELS.shipped(model).default_scheme is not None
-
-
-_KEYS = sorted(RunConfig.model_fields)

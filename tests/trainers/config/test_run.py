@@ -20,9 +20,10 @@ from pydantic import ValidationError
 
 from sweep_plugins import UnknownNameError
 from trainers.config.optimizers import OPTIMIZERS
-from trainers.config.run import RECIPE_VERSION, RunConfig
+from trainers.config.run import RunConfig
 from trainers.config.schedules import SCHEDULES
 from trainers.config.schedules.step_decay import StepDecayConfig
+from trainers.config.trainer_run import RECIPE_VERSION
 from trainers.config.training import TrainingConfig
 from trainers.models.counting import write_counts
 
