@@ -7,19 +7,15 @@ the column is known: in `results.run_columns` for a run's own, below for the oth
 from __future__ import annotations
 
 import json
-import re
+from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal, get_args
 
 from results.json_values import finite
 from sweep_plugins.plain_text import readable
 
-Unit = Literal["percent", "seconds", "images/s", "count"]
 Direction = Literal["higher", "lower"]
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
-
-METRIC_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:/@+\-\[\]]{0,99}")
-"""The names that a trainer may give to what it reports."""
 
 LARGEST_DECIMAL = 1e15
 """From here on numbers are written as 1.5e+300: a float has no more digits than 16 or 17."""
@@ -42,7 +38,7 @@ class Metric:
     name: str
     _: KW_ONLY
     label: str | None = None
-    unit: Unit | None = None
+    unit: str | None = None
     better: Direction | None = None
     decimals: int | None = None
     mean_decimals: int | None = 2
@@ -60,6 +56,23 @@ def metric_of_evaluation(name: str) -> Metric:
         decimals=2,
         diverged_is_worst=True,
     )
+
+
+DEFINED = ("better", "unit", "decimals", "label")
+"""What a trainer may say of a metric that it reports."""
+
+
+def metric_of_trainer(name: str, said: Iterable[Mapping[str, Any]]) -> Metric:
+    """A metric that trainers report under this name, by what they say of it.
+
+    What they contradict each other in is not known.
+    """
+    found: dict[str, Any] = {}
+    for key in DEFINED:
+        values = {definition[key] for definition in said if definition[key] is not None}
+        found[key] = values.pop() if len(values) == 1 else None
+    decimals = found["decimals"]
+    return Metric(name, **found, mean_decimals=decimals)
 
 
 def metric_of_config(path: str) -> Metric:

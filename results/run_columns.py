@@ -182,11 +182,11 @@ REPORTED = tuple(column for column in RUN_COLUMNS if column.reported is not None
 OF_SCHEME = tuple(column for column in RUN_COLUMNS if column.of_scheme)
 IDENTIFYING = tuple(column for column in RUN_COLUMNS if column.identifies)
 
-#: The keys of a run that can be named; its evaluations are named one by one.
+#: The keys of a run that can be named; its evaluations and metrics are named one by one.
 NAMED_KEYS = tuple(column.name for column in RUN_COLUMNS if column.key)
 
 #: The keys of a run in JSON, in order.
-RUN_KEYS = (*NAMED_KEYS, "evaluations")
+RUN_KEYS = (*NAMED_KEYS, "evaluations", "metrics")
 
 #: What follows the keys, the config among them, where one run is shown in full.
 DETAIL_KEYS = ("config", *(column.name for column in RUN_COLUMNS if not column.key))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
-import pkgutil
 import platform
 import re
 import socket
@@ -21,13 +21,18 @@ from typing import Any, NoReturn
 
 from typing_extensions import override
 
-from sweep_plugins import PluginError, import_error
+from sweep_plugins import import_error
 from sweep_plugins.plain_text import visible
 from trainers.config.evaluations import parse_evaluation
-from trainers.config.job import EpochMetrics, TrainingJob, TrainingResult
-from trainers.config.run import RunConfig
-from trainers.config.trainers import TRAINERS
+from trainers.config.job import EpochMetrics, TrainingJob
+from trainers.config.run import RunConfig, parse_run
+from trainers.config.trainer_run import TrainerRun
+from trainers.config.trainers import BUILT_IN_TRAINER
 from trainers.errors import CheckpointError, ResultError, TrainerError, UnfitFileError
+from trainers.own.declaration import Declaration, declaration_of
+from trainers.own.job import Job
+from trainers.own.loading import load_trainer
+from trainers.own.result import result_of
 from trainers.stages import during, stage_of
 from trainers.storage import Folder, open_folder
 from trainers.streams import working
@@ -119,6 +124,7 @@ def run(
     threads: int = 1,
     on_epoch: Callable[[EpochMetrics], None] | None = None,
     heartbeat: Callable[[], None] | None = None,
+    stop_asked: Callable[[], bool] | None = None,
 ) -> dict[str, Any]:
     """Train and evaluate one run; its result, which is also stored as `<folder>/result.json`.
 
@@ -126,9 +132,10 @@ def run(
     or by what it called.
 
     Args:
-        config: a RunConfig as JSON.
+        config: of any run, as JSON.
         evaluations: as a spec writes them.
         folder, earlier, device, data_dir, on_epoch, heartbeat: see TrainingJob.
+        stop_asked: whether the run should end at its next checkpoint.
         attempt: which execution of the run this is, from 1.
         threads: CPU threads.
 
@@ -144,28 +151,32 @@ def run(
 
     prepare_torch(threads)
     started = time.time()
-    job = _job(
-        config,
-        evaluations,
-        data_dir=data_dir,
-        device=device,
-        folder=folder,
-        earlier=tuple(earlier),
-        on_epoch=on_epoch,
-        heartbeat=heartbeat,
-    )
     with during("names", Exception):
-        trainer = _trainer(job.config.trainer)
-    trained = trainer(job)
-    if not isinstance(trained, Mapping):
-        raise ResultError(
-            f"trainer {job.config.trainer!r} returned {type(trained).__name__}, where a"
-            " TrainingResult is expected, which is a dict"
-        )
+        run = parse_run(config)
+        trainer = load_trainer(run.trainer)
+        where: dict[str, Any] = {
+            "evaluations": tuple(parse_evaluation(evaluation) for evaluation in evaluations),
+            "data_dir": data_dir,
+            "device": device,
+            "folder": folder,
+            "earlier": tuple(earlier),
+            "on_epoch": on_epoch,
+            "heartbeat": heartbeat,
+        }
+    job: TrainingJob | Job
+    if isinstance(run, RunConfig) and run.trainer == BUILT_IN_TRAINER:
+        trained = trainer(job := TrainingJob(run, **where))
+    else:
+        said = declaration_of(trainer)
+        options = _options(said, run)
+        job = Job(run, options, threads=threads, attempt=attempt, stop_asked=stop_asked, **where)
+        began = time.perf_counter()
+        returned = trainer(job)
+        trained = result_of(job, said, returned, time.perf_counter() - began)
     _require_asked_for(trained.get("evaluations"), job)
     result: dict[str, Any] = {
         "format": RESULT_FORMAT,
-        "run_id": job.config.run_id,
+        "run_id": run.run_id,
         "attempt": attempt,
         **trained,
         "provenance": {
@@ -179,26 +190,17 @@ def run(
     if folder is None:
         return dict(json.loads(_as_json(result)))
     stored = store_result(folder, result)
-    Checkpoints(job.config.run_id, folder).discard()
+    Checkpoints(run.run_id, folder).discard()
     return stored
 
 
-def _job(
-    config: dict[str, Any], evaluations: Sequence[dict[str, Any]], **where: Any
-) -> TrainingJob:
-    """The job of a config and evaluations that are plain data; `where` as in TrainingJob.
-
-    Raises as `run` does for what names, config or evaluations get wrong, in the stage "names".
-    """
-    with during("names", Exception):
-        return TrainingJob(
-            config=RunConfig.model_validate(config),
-            evaluations=tuple(parse_evaluation(evaluation) for evaluation in evaluations),
-            **where,
-        )
+def _options(said: Declaration, run: TrainerRun) -> Any:
+    """The options as the trainer declares them, or as a dict."""
+    given = copy.deepcopy(run.options or {})
+    return given if said.options is None else said.options.model_validate(given)
 
 
-def _require_asked_for(measured: Any, job: TrainingJob) -> None:
+def _require_asked_for(measured: Any, job: TrainingJob | Job) -> None:
     """Raises ResultError for an evaluation that is none of the job's; other nonsense is passed."""
     asked = {evaluation.evaluation_id for evaluation in job.evaluations}
     for found in measured if isinstance(measured, list) else ():
@@ -236,7 +238,14 @@ def evaluate_stored(
     from trainers.training.measuring import evaluate_weights
 
     prepare_torch(threads)
-    job = _job(config, evaluations, data_dir=data_dir, device=device, heartbeat=heartbeat)
+    with during("names", Exception):
+        job = TrainingJob(
+            config=RunConfig.model_validate(config),
+            evaluations=tuple(parse_evaluation(evaluation) for evaluation in evaluations),
+            data_dir=data_dir,
+            device=device,
+            heartbeat=heartbeat,
+        )
     with during("weights", CheckpointError):
         weights = load_weights(folders, job.config.run_id, weights_sha256)
     measured = [dict(result) for result in evaluate_weights(job, weights)]
@@ -321,7 +330,7 @@ def prepare(
             # Last, so that no file there stands in for a module of Python or of a package.
             sys.path.append(folder)
     for name in sorted(trainers):
-        _trainer(name)
+        load_trainer(name)
     if device.startswith("cuda"):
         _start(device, only_look="torch" not in sys.modules)
     if compiles:
@@ -350,23 +359,6 @@ def _start(device: str, *, only_look: bool) -> None:
             f"the spec asks for a GPU, and torch sees none on {here};"
             " --set resources.gpus=0 trains on the CPU"
         )
-
-
-def _trainer(name: str) -> Callable[[TrainingJob], TrainingResult]:
-    """Raises PluginError for one of a plug-in, and TrainerError for any other."""
-    known = name in TRAINERS
-    trainer: Callable[[TrainingJob], TrainingResult]
-    try:
-        trainer = TRAINERS[name] if known else pkgutil.resolve_name(name)
-    except (Exception, SystemExit) as error:  # importing it may do anything
-        if known and isinstance(error, PluginError):
-            raise
-        raise TrainerError(
-            f"trainer {name!r} cannot be imported on {socket.gethostname()}: {import_error(error)}"
-        ) from error
-    if not callable(trainer):
-        raise TrainerError(f"trainer {name!r} is no function: {trainer!r:.80}")
-    return trainer
 
 
 def provenance(device: str, threads: int) -> dict[str, Any]:

@@ -31,8 +31,8 @@ class Setting(NamedTuple):
     scheme and seed.
     """
 
-    model: str
-    dataset: str
+    model: str | None
+    dataset: str | None
     config: Mapping[str, Any]
 
 
@@ -58,6 +58,16 @@ def varied_keys(settings: Iterable[Setting]) -> list[str]:
         if len(set(zip(owners, values, strict=True))) > len(set(owners)):
             found.setdefault(_division(values), _KEY_AT.get(path, path))
     return list(found.values())
+
+
+def default_keys(settings: Iterable[Setting]) -> list[str]:
+    """The keys of a report that names none: what tells networks apart, and what else varies.
+
+    The trainer, where that is all that is known.
+    """
+    known = list(settings)
+    of_network = ["model", "scheme", "depth"] if any(s.model is not None for s in known) else []
+    return [*of_network, *varied_keys(known)] or ["trainer"]
 
 
 def stored_settings(

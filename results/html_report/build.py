@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from results.analysis import reports
 from results.analysis.pivot import pivot
 from results.analysis.replicates import identity
-from results.analysis.varied_keys import Setting, varied_keys
+from results.analysis.varied_keys import Setting, default_keys, varied_keys
 from results.comparison import compare_sweep
 from results.errors import ResultsError, UnknownPublishedTableError
 from results.figures import FIGURES, draw, possible, to_bytes
@@ -113,6 +113,8 @@ def _default_keys(selected: _Selected) -> list[str]:
         moduli = identity([row["zero_stable"], row["root_moduli"]])
         by_moduli.setdefault(moduli, set()).add(row["scheme"])
     settings = [Setting(row["model"], row["dataset"], row["config"]) for row in rows]
+    if all(row["model"] is None for row in rows):
+        return default_keys(settings)
     return [
         *(["model"] if len({row["model"] for row in rows}) > 1 else []),
         "zero_stable",

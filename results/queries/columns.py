@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
@@ -26,7 +27,8 @@ from sqlalchemy import (
 )
 from typing_extensions import override
 
-from results.metrics import metric_of_config, metric_of_evaluation
+from results.database.dialects import rows_as_dicts
+from results.metrics import DEFINED, metric_of_config, metric_of_evaluation, metric_of_trainer
 from results.queries.config_options import CONFIG_OPTIONS
 from results.queries.config_sql import NUMBER_TYPES, config_text, json_type
 from results.queries.row_columns import (
@@ -41,7 +43,7 @@ from results.queries.schemes import scheme_column, scheme_of
 from results.queries.selection import Selection
 from results.run_columns import COLUMN, NAMED_KEYS
 from results.schema.bounds import NUMBER
-from results.schema.tables import evaluations, runs
+from results.schema.tables import evaluations, metrics, runs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +77,12 @@ class StoredColumns(NamedColumns[StoredColumn]):
         self.evaluations = [evaluation.name for evaluation in selection.evaluations]
         self._ids = {e.name: e.evaluation_id for e in selection.evaluations}
 
+    @cached_property
+    def metrics(self) -> list[str]:
+        """The names that trainers reported numbers under."""
+        query = select(metrics.c.name).where(*self._selection.holds(metrics.c.run_id)).distinct()
+        return list(self._connection.execute(query.order_by(metrics.c.name)).scalars())
+
     @override
     def look_up(self, name: str) -> StoredColumn | None:
         if name not in self._found:
@@ -98,6 +106,8 @@ class StoredColumns(NamedColumns[StoredColumn]):
             return self._of_key(name)
         if name in self._ids:
             return _of_evaluation(name, self._ids[name])
+        if name in self.metrics:
+            return self._of_metric(name)
         path = name.split(".")
         if len(path) > DEEPEST_PATH or not all(map(can_be_named, path)):
             return None
@@ -119,6 +129,22 @@ class StoredColumns(NamedColumns[StoredColumn]):
             return StoredColumn(name, kind, measured, known, cast(stored, Text), _from_json)
         number = _in_bounds(stored) if kind == "number" else None
         return StoredColumn(name, kind, measured, known, stored, number=number)
+
+    def _of_metric(self, name: str) -> StoredColumn:
+        defined = select(*(metrics.c[key] for key in DEFINED)).where(
+            metrics.c.name == name, *self._selection.holds(metrics.c.run_id)
+        )
+        said = rows_as_dicts(self._connection.execute(defined.distinct()))
+        value = (
+            select(metrics.c.value)
+            .where(metrics.c.run_id == runs.c.run_id, metrics.c.name == name)
+            .correlate(runs)
+            .scalar_subquery()
+        )
+        number = _in_bounds(value)
+        return StoredColumn(
+            name, "number", True, metric_of_trainer(name, said), value, None, number
+        )
 
     def _of_path(self, name: str, path: Sequence[str]) -> StoredColumn | None:
         dialect = self._connection.dialect.name

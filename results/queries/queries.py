@@ -32,6 +32,7 @@ from results.schema.tables import (
     attempts,
     blocks,
     drivers,
+    epoch_metrics,
     epochs,
     imports,
     probes,
@@ -252,7 +253,8 @@ class Queries(DatabaseClient):
         """One run in full, by its id or a start of it that no other run shares.
 
         The keys of RUN_KEYS, those of DETAIL_KEYS (`results.run_columns`), `sweeps` (names),
-        `epoch_history` (one object an epoch), `blocks` and `probes` (as returned by `block_rows`
+        `epoch_history` (one object an epoch), `metric_history` (one object a value that the trainer
+        reported: `name`, `epoch`, `value`), `blocks` and `probes` (as returned by `block_rows`
         and `probe_rows`, without `run_id`),
         `attempt_history` (one object an attempt, with state, first_epoch, error, traceback, fault,
         storage, provenance, host and pid of the driver that had it last, and `imported_from`, the
@@ -267,6 +269,8 @@ class Queries(DatabaseClient):
             epoch_rows = list_parts(connection, selection, (), epochs.c.epoch)
             block_rows = list_parts(connection, selection, (), blocks.c.block)
             probe_rows = list_probes(connection, selection, ())
+            history = list_parts(connection, selection, (), epoch_metrics.c.name)
+            history.sort(key=lambda row: (row["name"], row["epoch"]))
             attempt_rows = rows_as_dicts(
                 connection.execute(
                     select(
@@ -282,7 +286,7 @@ class Queries(DatabaseClient):
                 )
             )
             specs = list_specs(connection, selection.order(connection)[run_id])
-        for item in (*epoch_rows, *block_rows, *probe_rows, *attempt_rows):
+        for item in (*epoch_rows, *history, *block_rows, *probe_rows, *attempt_rows):
             del item["run_id"]
         for item in (row, *attempt_rows, *specs):
             for key in ("created_at", "started_at", "finished_at"):
@@ -291,6 +295,7 @@ class Queries(DatabaseClient):
         return row | {
             "sweeps": [spec["name"] for spec in specs],
             "epoch_history": epoch_rows,
+            "metric_history": history,
             "blocks": block_rows,
             "probes": probe_rows,
             "attempt_history": attempt_rows,

@@ -9,13 +9,14 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from typing_extensions import override
 
 from results.errors import UnknownColumnError
 from results.json_values import leaves, storable
-from results.metrics import Metric, metric_of_config, metric_of_evaluation
+from results.metrics import Metric, metric_of_config, metric_of_evaluation, metric_of_trainer
 from results.queries.config_options import CONFIG_OPTIONS, ValueKind
 from results.records import RunRow
 from results.run_columns import COLUMN, NAMED_KEYS, RunColumn
@@ -64,12 +65,18 @@ ColumnT = TypeVar("ColumnT", bound=Named)
 class NamedColumns(ABC, Generic[ColumnT]):
     """The columns that some runs have.
 
-    A name is looked up among the run's keys first, then the evaluations, then the config: a path
-    of keys joined by dots. Keys that JSON has to escape, and those with a dot, cannot be named. An
-    option that a config may have is a column of runs without it too, in which it is null.
+    A name is looked up among the run's keys first, then the evaluations, then the metrics that
+    trainers reported, then the config: a path of keys joined by dots. Keys that JSON has to escape,
+    and those with a dot, cannot be named. An option that a config may have is a column of runs
+    without it too, in which it is null.
     """
 
     evaluations: list[str]
+
+    @property
+    @abstractmethod
+    def metrics(self) -> list[str]:
+        """The names that trainers reported numbers under."""
 
     @abstractmethod
     def look_up(self, name: str) -> ColumnT | None:
@@ -83,7 +90,7 @@ class NamedColumns(ABC, Generic[ColumnT]):
         """The column of this name; raises UnknownColumnError."""
         column = self.look_up(name)
         if column is None:
-            known = [*NAMED_KEYS, *self.evaluations, *self.config_kinds()]
+            known = [*NAMED_KEYS, *self.evaluations, *self.metrics, *self.config_kinds()]
             raise UnknownColumnError(name, known, purpose=purpose)
         return column
 
@@ -96,7 +103,8 @@ class NamedColumns(ABC, Generic[ColumnT]):
         if column is None or column.kind not in ("number", "empty"):
             keys = [key for key in NAMED_KEYS if COLUMN[key].numeric]
             paths = [path for path, kind in self.config_kinds().items() if kind == "number"]
-            raise UnknownColumnError(name, [*keys, *self.evaluations, *paths], purpose="metric")
+            known = [*keys, *self.evaluations, *self.metrics, *paths]
+            raise UnknownColumnError(name, known, purpose="metric")
         return column
 
     def config_kinds(self) -> dict[str, ValueKind]:
@@ -112,7 +120,7 @@ class NamedColumns(ABC, Generic[ColumnT]):
         return {
             path: kind_of_path(path, values.get(path, {}).values())
             for path in dict.fromkeys((*values, *CONFIG_OPTIONS))
-            if path not in NAMED_KEYS and path not in self.evaluations
+            if path not in NAMED_KEYS and path not in self.evaluations and path not in self.metrics
         }
 
 
@@ -125,6 +133,11 @@ class Columns(NamedColumns[Column]):
             dict.fromkeys(e["name"] for row in rows for e in row["evaluations"])
         )
 
+    @cached_property
+    def metrics(self) -> list[str]:
+        """The names that trainers reported numbers under."""
+        return sorted({metric["name"] for row in self._rows for metric in row["metrics"]})
+
     @override
     def look_up(self, name: str) -> Column | None:
         if name in NAMED_KEYS:
@@ -133,6 +146,10 @@ class Columns(NamedColumns[Column]):
         if name in self.evaluations:
             metric = metric_of_evaluation(name)
             return Column(name, "number", True, metric, lambda row: _accuracy(row, name))
+        if name in self.metrics:
+            said = [m for row in self._rows for m in row["metrics"] if m["name"] == name]
+            metric = metric_of_trainer(name, said)
+            return Column(name, "number", True, metric, lambda row: _reported(row, name))
         path = name.split(".")
         values = [value for row in self._rows for value in _at(row.get("config"), path)]
         if not values and name not in CONFIG_OPTIONS:
@@ -195,6 +212,10 @@ def _kind_of_value(value: Any) -> ValueKind:
 
 def _accuracy(row: RunRow, name: str) -> float | None:
     return next((e["accuracy"] for e in row["evaluations"] if e["name"] == name), None)
+
+
+def _reported(row: RunRow, name: str) -> float | None:
+    return next((m["value"] for m in row["metrics"] if m["name"] == name), None)
 
 
 def _at(config: Any, path: Sequence[str]) -> list[Any]:

@@ -21,7 +21,7 @@ from results.queries.schemes import scheme_column, scheme_of
 from results.queries.selection import Selection
 from results.records import RunRow
 from results.run_columns import COLUMN, NAMED_KEYS, RUN_KEYS
-from results.schema.tables import evaluations, probes, runs, sweep_specs, sweeps
+from results.schema.tables import evaluations, metrics, probes, runs, sweep_specs, sweeps
 
 _STORED: dict[str, ColumnElement[Any]] = {
     key: runs.c[COLUMN[key].stored] for key in NAMED_KEYS if key not in ("sweep", "scheme")
@@ -36,10 +36,11 @@ def list_runs(
 
     `evaluations` of a run are those that its sweeps ask for, in their order, with accuracy None
     until measured; if the selection names no sweep, those measured for sweeps of the past follow.
+    `metrics` are those that its trainer reported, by name.
     Raises UnknownColumnError and BadFilterError.
     """
     passing = passing_runs(connection, selection, where)
-    found_below = {"sweep": null(), "evaluations": null()}
+    found_below = {"sweep": null(), "evaluations": null(), "metrics": null()}
     columns = {"scheme": scheme_column(connection.dialect.name), **_STORED, **found_below}
     columns |= {key: runs.c[key] for key in more_keys}
     keys = dict.fromkeys((*RUN_KEYS, *more_keys))
@@ -54,6 +55,7 @@ def list_runs(
         for evaluation in selection.evaluations
     }
     measured = _measured(connection, selection, passing if where else None, known)
+    reported = _reported(connection, selection, passing if where else None)
 
     @cache
     def asked_for(sweep_ids: tuple[int, ...]) -> dict[str, None]:
@@ -71,6 +73,7 @@ def list_runs(
         run["scheme"] = scheme_of(run["scheme"])
         run["sweep"] = ",".join(selection.sweeps[sweep_id] for sweep_id in sweep_ids)
         run["evaluations"] = [found.get(key) or {**known[key], **_NOT_MEASURED} for key in ids]
+        run["metrics"] = reported.get(run_id, [])
         rows.append(run)
     return rows
 
@@ -209,4 +212,19 @@ def _measured(
                     "accuracy": accuracy,
                     "imported": import_id is not None,
                 }
+    return found
+
+
+def _reported(
+    connection: Connection, selection: Selection, passing: list[ColumnElement[bool]] | None
+) -> dict[str, list[dict[str, Any]]]:
+    """What trainers reported, by run id. Of all runs of the selection if `passing` is None."""
+    query = select(metrics)
+    if passing is None:
+        query = query.where(*selection.holds(metrics.c.run_id))
+    else:
+        query = query.join(runs, runs.c.run_id == metrics.c.run_id).where(*passing)
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows_as_dicts(connection.execute(query.order_by(metrics.c.run_id, metrics.c.name))):
+        found[row.pop("run_id")].append(row)
     return found

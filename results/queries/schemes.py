@@ -23,9 +23,9 @@ def scheme_column(dialect: str) -> ColumnElement[str]:
 
 
 @lru_cache(maxsize=1 << 16)
-def scheme_of(stored: str) -> str:
+def scheme_of(stored: str | None) -> str | None:
     """The label of what `scheme_column` gave."""
-    if not stored.lstrip().startswith("{"):
+    if stored is None or not stored.lstrip().startswith("{"):
         return stored
     try:
         return scheme_label(json.loads(stored))

@@ -14,6 +14,7 @@ from results.records import STATES, Failure, Fault, SweepStatus
 from results.schema.bounds import MOMENT, bounded
 from results.schema.tables import attempts, imports, runs, sweep_runs, sweeps
 from results.store.leases import Gone, holders
+from results.trainer_label import trainer_label
 from sweep_plugins.plain_text import LONGEST_ERROR, shortened
 
 
@@ -118,10 +119,12 @@ def _faults(connection: Connection, sweep_id: int) -> list[Fault]:
 def _named(connection: Connection) -> list[ColumnElement[Any]]:
     """The columns of a run by which it is called."""
     scheme = scheme_column(connection.dialect.name).label("scheme")
-    return [runs.c.run_id, runs.c.model, scheme, runs.c.depth, runs.c.seed]
+    return [runs.c.run_id, runs.c.model, scheme, runs.c.depth, runs.c.seed, runs.c.config]
 
 
 def _label(run: Any) -> str:
+    if run.model is None:
+        return f"{trainer_label(run.config)}, seed {run.seed}"
     return f"{run.model} ({scheme_of(run.scheme)}), depth {run.depth}, seed {run.seed}"
 
 

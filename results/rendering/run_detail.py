@@ -20,6 +20,7 @@ def run_page(detail: dict[str, Any]) -> str:
         _facts(detail),
         _config(detail),
         _epochs(detail["epoch_history"]),
+        _metrics(detail["metrics"], detail["metric_history"]),
         _evaluations(detail["evaluations"]),
         _blocks(detail["blocks"]),
         _probes(detail["run_id"], detail["probes"]),
@@ -76,6 +77,30 @@ def _epochs(history: list[dict[str, Any]]) -> str:
         for epoch in history
     ]
     return "\n".join([head, *lines])
+
+
+_MOST_VALUES = 8
+"""Of a metric at its epochs; of more, the first and the last half of these are shown."""
+
+
+def _metrics(metrics: list[dict[str, Any]], history: list[dict[str, Any]]) -> str:
+    """What the trainer reported: the value at the end, and those at its epochs."""
+    found: dict[str, list[dict[str, Any]]] = {metric["name"]: [] for metric in metrics}
+    for row in history:
+        found.setdefault(row["name"], []).append(row)
+    ends = {metric["name"]: metric for metric in metrics}
+    lines = []
+    for name, rows in found.items():
+        known = ends.get(name)
+        unit = f" {known['unit']}" if known and known["unit"] else ""
+        end = "-" if known is None else f"{_shown(known['value'])}{unit}"
+        values = [f"{row['epoch']}: {_shown(row['value'])}" for row in rows]
+        if len(values) > _MOST_VALUES:
+            half = _MOST_VALUES // 2
+            values = [*values[:half], "...", *values[-half:]]
+        lines.append([name, end, ", ".join(values)])
+    head = "metrics (at the end of the run; at its epochs)"
+    return "\n".join([head, *_aligned(lines)]) if lines else ""
 
 
 def _evaluations(evaluations: list[dict[str, Any]]) -> str:
@@ -148,6 +173,8 @@ def _attempt(attempt: dict[str, Any]) -> str:
         lines.append(f"  imported from {attempt['imported_from']}, which says of it:")
     if (attempt["first_epoch"] or 1) > 1:
         lines.append(f"  went on at epoch {attempt['first_epoch']} from a checkpoint")
+    elif attempt["first_epoch"] == 1 and attempt["attempt"] > 1:
+        lines.append("  began again at epoch 1: there was no checkpoint to go on from")
     lines += [
         f"  {key:<16} {value}"
         for key, value in (attempt["provenance"] or {}).items()

@@ -336,6 +336,7 @@ metrics = Table(
     Column("unit", Text),
     Column("decimals", Integer, CheckConstraint("decimals >= 0", name="decimals")),
     Column("label", Text),
+    Index(None, "name"),
     sqlite_with_rowid=False,
 )
 

@@ -17,7 +17,7 @@ from sqlalchemy import Column, Float, Table
 
 from results.errors import BadResultError
 from results.json_values import finite, storable
-from results.metrics import DIRECTIONS, METRIC_NAME
+from results.metrics import DIRECTIONS
 from results.run_columns import COLUMN, OF_SCHEME, REPORTED, RunColumn
 from results.schema.bounds import (
     LONGEST_NAME,
@@ -42,6 +42,7 @@ from results.schema.tables import (
     probes,
     runs,
 )
+from sweep_plugins.metric_name import METRIC_NAME, METRIC_NAME_RULE
 
 FORMAT = 1
 
@@ -237,8 +238,7 @@ class _Reader:
         if not METRIC_NAME.fullmatch(key):
             raise self.problem(
                 _brief(key),
-                "is no name of a metric: it begins with a letter and has at most 100 letters,"
-                " digits and _ . : / @ + - [ ]",
+                f"is no name of a metric: {METRIC_NAME_RULE}",
             )
         if key in COLUMN:
             raise self.problem(key, "is the name of something else that every run has")
@@ -265,6 +265,7 @@ def check_result(run_id: str, attempt: int, result: Any) -> CheckedResult:
     of the wrong kind.
     """
     reader = _Reader(run_id, result, "")
+    reader.values = _with_columns_among_metrics(reader.values)
     if reader.whole("format") != FORMAT:
         raise reader.problem("format", f"is {result['format']}, and {FORMAT} is what is read here")
     if reader.text("run_id") != run_id:
@@ -284,6 +285,16 @@ def check_result(run_id: str, attempt: int, result: Any) -> CheckedResult:
         provenance=provenance,
         first_epoch=first_epoch,
     )
+
+
+def _with_columns_among_metrics(result: dict[str, Any]) -> dict[str, Any]:
+    """The result with what it has under the name of a column, among its metrics, in its place."""
+    reported = result.get("metrics")
+    if not isinstance(reported, dict):
+        return result
+    columns = {c.name for c in REPORTED} & reported.keys() - result.keys()
+    others = {name: value for name, value in reported.items() if name not in columns}
+    return result | {name: reported[name] for name in columns} | {"metrics": others}
 
 
 def check_evaluations(run_id: str, evaluations: Sequence[Any]) -> list[CheckedEvaluation]:

@@ -35,7 +35,7 @@ def scheme_label(scheme: Mapping[str, Any]) -> str:
     return json.dumps(scheme, sort_keys=True, ensure_ascii=False)
 
 
-def label_in(config: Mapping[str, Any], otherwise: str) -> str:
+def label_in(config: Mapping[str, Any], otherwise: str | None) -> str | None:
     """The label of the scheme in a run's config; `otherwise` if that has none."""
     scheme = config.get("scheme")
     return scheme_label(scheme) if isinstance(scheme, dict) else otherwise

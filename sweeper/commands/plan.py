@@ -50,22 +50,30 @@ def plan(
     rows, calibrated = sweep.plan_rows()
     write_table(rows if format == "json" else _planned(rows), format, output, raw=raw)
     todo = [r["estimated_seconds"] for r in rows if r["state"] not in ("done", "failed")]
+    known = [seconds for seconds in todo if seconds is not None]
     failed = sum(row["state"] == "failed" for row in rows)
     imported = sum(row["imported"] and row["state"] == "done" for row in rows)
     elsewhere = f" ({imported} imported)" if imported else ""
     basis = "from finished runs" if calibrated else "a guess: nothing has run here yet"
+    work = f": {format_seconds(sum(known))} of work on one slot ({basis})" if known else ""
     say(
         f"{len(rows)} runs, {len(rows) - len(todo) - failed} done{elsewhere}, {failed} failed; "
-        f"{len(todo)} to train: {format_seconds(sum(todo))} of work on one slot ({basis})"
+        f"{len(todo)} to train{work}"
     )
     if meant := meant_fractions(sweep.spec.configs):
         say(meant)
 
 
 def _planned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """As columns; `settings` only where anything varies that the others do not show."""
-    varied = any(row["settings"] for row in rows)
-    columns = [column for column in _PLANNED if varied or column != "settings"]
+    """As columns; `settings` only where anything varies that the others do not show.
+
+    What is known of networks and datasets is left out where no run has one.
+    """
+    columns = [
+        column
+        for column in _PLANNED
+        if column not in _IF_ANY or any(row[_IF_ANY[column]] for row in rows)
+    ]
     return [{column: _cell(row, column) for column in columns} for row in rows]
 
 
@@ -82,6 +90,16 @@ def _said(value: Any) -> str:
         return f"[{', '.join(map(_said, value))}]"
     return exact_text(value) if isinstance(value, float) else str(value)
 
+
+_IF_ANY = {
+    "settings": "settings",
+    "dataset": "dataset",
+    "estimated_seconds": "estimated_seconds",
+    **dict.fromkeys(
+        ("model", "scheme", "depth", "root_moduli", "zero_stable", "parameters"), "model"
+    ),
+}
+"""Columns that are shown if any run has something in another."""
 
 _PLANNED = (
     "run_id", "state", "model", "scheme", "depth", "settings", "dataset", "seed",

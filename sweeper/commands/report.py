@@ -14,7 +14,6 @@ from sweeper.commands.matplotlib_settings import import_matplotlib
 from sweeper.commands.output import say, write_file, write_table
 from sweeper.errors import RequestError
 
-DEFAULT_GROUPS = ["model", "scheme", "depth"]
 """Whatever else varies among the runs follows, but for the seed."""
 
 
@@ -114,12 +113,11 @@ def report(
         else:
             from results.analysis import reports
             from results.analysis.pivot import pivot
-            from results.analysis.varied_keys import stored_settings, varied_keys
+            from results.analysis.varied_keys import default_keys, stored_settings
 
             keys = [*down, *along] or groups
             if not keys:
-                settings = stored_settings(queries, sweeps, where)
-                keys = [*DEFAULT_GROUPS, *varied_keys(settings)]
+                keys = default_keys(stored_settings(queries, sweeps, where))
             metrics = metric or (["test_accuracy"] if down else None)
             found = reports.report(queries, sweeps, keys, metrics, where)
             if down:

@@ -18,7 +18,7 @@ def specs(
     rows = []
     for name, path in shipped_specs().items():
         spec = load_spec(path)
-        datasets = {str(config.dataset.name) for config in spec.configs}
+        datasets = {str(c.dataset.name) for c in spec.configs if c.dataset is not None}
         rows.append(
             {
                 "name": name,

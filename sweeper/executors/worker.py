@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import time
@@ -303,7 +304,7 @@ def _execute(task: Task, heartbeat: Heartbeat) -> Any:
 
     def on_epoch(metrics: EpochMetrics) -> None:
         # After the last epoch little is left to do: the result is worth waiting for.
-        if metrics["epoch"] < task.config["training"]["epochs"]:
+        if metrics["epoch"] < (task.config.get("training") or {}).get("epochs", math.inf):
             heartbeat.stop_if_asked()
 
     return run(
@@ -314,6 +315,7 @@ def _execute(task: Task, heartbeat: Heartbeat) -> Any:
         attempt=task.attempt,
         on_epoch=on_epoch,
         heartbeat=heartbeat.beat,
+        stop_asked=lambda: heartbeat.is_asked_to_stop,
         **where,
     )
 

@@ -8,6 +8,7 @@ from statistics import median
 
 from results.records import CostSample
 from trainers.config.run import RunConfig
+from trainers.config.trainer_run import TrainerRun
 from trainers.errors import TrainerError
 
 UNCALIBRATED_RATE = 1.3e10
@@ -65,8 +66,13 @@ class CostModel:
         """Whether it is based on finished runs, not a guess."""
         return bool(self._timed)
 
-    def seconds(self, config: RunConfig, passes: int) -> float:
-        """Training, the tests on the way, and `passes` over the test images to evaluate."""
+    def seconds(self, config: TrainerRun, passes: int) -> float | None:
+        """Training, the tests on the way, and `passes` over the test images to evaluate.
+
+        None for a trainer whose work cannot be counted in images.
+        """
+        if not isinstance(config, RunConfig):
+            return None
         kind = next((kind for kind in _kinds(config) if kind in self._timed), None)
         rate = UNCALIBRATED_RATE if kind is None else self._rate(kind)
         epochs = config.training.epochs

@@ -17,6 +17,7 @@ from sweeper.spec.spec import Spec
 from trainers.config.canonical import json_value
 from trainers.config.evaluations import EvaluationConfig
 from trainers.config.run import RunConfig
+from trainers.config.trainer_run import TrainerRun
 from trainers.methods.scheme_config import SchemeConfig
 
 NOT_STORED = "new"
@@ -25,23 +26,30 @@ NOT_STORED = "new"
 _NOT_MEASURED: dict[str, Any] = {"accuracy": None, "imported": False}
 
 
-def new_run(config: RunConfig) -> NewRun:
+def new_run(config: TrainerRun) -> NewRun:
     """The run as the database keeps it, before it has trained."""
     return NewRun(config=config.shared_json(), **_facts(config))
 
 
-def _facts(config: RunConfig) -> dict[str, Any]:
+def _facts(config: TrainerRun) -> dict[str, Any]:
     """What is known of a run without training it; the keys of NewRun but for `config`."""
-    return {
+    facts = {
         "run_id": config.run_id,
+        "dataset": None if config.dataset is None else config.dataset.label,
+        "seed": config.seed,
+        "epochs": None if config.training is None else config.training.epochs,
+    }
+    if not isinstance(config, RunConfig):
+        return dict.fromkeys(_OF_NETWORK) | facts
+    return facts | {
         "model": config.model.name,
         "depth": config.model.depth,
-        "dataset": config.dataset.label,
-        "seed": config.seed,
         "parameters": config.parameters,
-        "epochs": config.training.epochs,
         **facts_of_scheme(config.scheme),
     }
+
+
+_OF_NETWORK = ("model", "scheme", "depth", "trainable", "parameters", *(c.name for c in OF_SCHEME))
 
 
 @lru_cache(maxsize=1 << 16)
@@ -64,7 +72,7 @@ def facts_of_scheme(config: SchemeConfig | None) -> dict[str, Any]:
     }
 
 
-def new_runs(configs: Iterable[RunConfig]) -> list[NewRun]:
+def new_runs(configs: Iterable[TrainerRun]) -> list[NewRun]:
     """`new_run` of each, quickly enough for a hundred thousand."""
     with without_cycle_collection():
         return [new_run(config) for config in configs]
@@ -118,6 +126,7 @@ def plan_rows(
         known = stored.get(facts["run_id"], {})
         row = unknown | {key: value for key, value in facts.items() if key in unknown}
         row |= {key: known[key] for key in unknown.keys() & known.keys() - facts.keys()}
+        row["metrics"] = known.get("metrics", [])
         row["sweep"] = spec.name
         row["state"] = known.get("state", NOT_STORED)
         row["attempts"] = known.get("attempts", 0)

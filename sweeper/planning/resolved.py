@@ -15,6 +15,7 @@ from sweeper.spec.source import SpecPath
 from sweeper.spec.spec import Spec
 from trainers.config.canonical import json_value
 from trainers.config.run import RunConfig
+from trainers.config.trainer_run import TrainerRun
 
 BY_DEFAULT = "default"
 
@@ -160,12 +161,12 @@ class _Filled:
         return place.file if place.line is None else f"{place.file}:{place.line}"
 
 
-def _shared_config(configs: Sequence[RunConfig]) -> dict[str, Any]:
+def _shared_config(configs: Sequence[TrainerRun]) -> dict[str, Any]:
     """What all of these have in common, as a spec would write it."""
     found: dict[str, Any] = {}
     for part in CONFIG_KEYS:
         if part in RunConfig.model_fields:
-            parts = [getattr(config, part) for config in configs]
+            parts = [getattr(config, part, None) for config in configs]
             distinct = {id(value): value for value in parts}  # many runs share one object
             shared = _common([json_value(value) for value in distinct.values()])
             if part == "scheme" and (len(distinct) > 1 or "learned" in (shared or ())):

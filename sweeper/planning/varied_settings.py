@@ -9,6 +9,7 @@ from pydantic_core import to_jsonable_python
 
 from results.json_values import leaves
 from trainers.config.run import RunConfig
+from trainers.config.trainer_run import TrainerRun
 
 #: Parts of a config that a plan shows anyway, or that say nothing by themselves.
 _SHOWN = {"recipe_version", "scheme", "seed", "model.name", "model.depth", "dataset.name"}
@@ -16,7 +17,7 @@ _SHOWN = {"recipe_version", "scheme", "seed", "model.name", "model.depth", "data
 Settings = dict[str, Any]
 
 
-def varying_settings(configs: Sequence[RunConfig]) -> list[Settings]:
+def varying_settings(configs: Sequence[TrainerRun]) -> list[Settings]:
     """For each config its settings that others do not share, by path (`training.epochs`).
 
     A model's options are compared among runs of that model. A setting that a run lacks is left
@@ -26,7 +27,7 @@ def varying_settings(configs: Sequence[RunConfig]) -> list[Settings]:
     columns: list[list[int]] = []
     noted: dict[int, Settings] = {}
     for part in RunConfig.model_fields.keys() - _SHOWN:
-        values = [getattr(config, part) for config in configs]
+        values = [getattr(config, part, None) for config in configs]
         distinct = {id(value): value for value in values}
         if len(distinct) > 1:
             noted |= _what_varies(part, distinct)

@@ -20,7 +20,9 @@ from sweeper.scheduling.progress import Progress, format_runs
 from sweeper.scheduling.scheduler import interrupted, run_sweep
 from sweeper.scheduling.signals import StopRequest
 from sweeper.scheduling.summary import Summary
+from sweeper.spec.own_trainer import module_folders
 from sweeper.spec.spec import Spec
+from trainers.config.run import RunConfig
 from trainers.config.trainers import TRAINERS
 from trainers.errors import StorageError
 from trainers.models.counting import write_counts
@@ -74,7 +76,8 @@ def execute(
     if meant := meant_fractions(spec.configs):
         tell(meant)
     for config in spec.configs:
-        _ = config.counts
+        if isinstance(config, RunConfig):
+            _ = config.counts
     write_counts(home.networks)
 
     def wait(sentence: str) -> None:
@@ -93,7 +96,7 @@ def execute(
                 hung_seconds=spec.faults.hung.seconds,
                 trainers=trainers,
                 module_folders=_module_folders(spec.files, trainers),
-                compiles=any(config.compile for config in spec.configs),
+                compiles=any(isinstance(c, RunConfig) and c.compile for c in spec.configs),
                 without_variables=() if home.is_sqlite else VARIABLES,
                 secrets=secret_values({"SWEEP_DB": home.database, **held()}),
                 stop_asked=lambda: stop.asked,
@@ -150,10 +153,7 @@ def _module_folders(files: Sequence[str], trainers: frozenset[str]) -> tuple[Pat
     Nowhere if there is none. Installed packages try to import others that need not be there, such
     as numexpr: any file of that name in these folders would be run.
     """
-    if all(trainer in TRAINERS for trainer in trainers):
-        return ()
-    here = Path.cwd()
-    return tuple(dict.fromkeys((*((here / file).parent for file in files), here)))
+    return () if all(trainer in TRAINERS for trainer in trainers) else module_folders(files)
 
 
 def _summarize(
@@ -185,4 +185,5 @@ def _summarize(
     ):
         if count:
             tell(f"{words(count)} {sentence}")
-    tell(f"ask it: sweep report {spec.name} --group-by zero_stable")
+    stable = any(isinstance(config, RunConfig) and config.scheme for config in spec.configs)
+    tell(f"ask it: sweep report {spec.name}{' --group-by zero_stable' if stable else ''}")

@@ -90,7 +90,7 @@ class Outcomes:
                 self.progress.taken(run_label(run))
                 continue
             self.summary.trained += 1
-            self.progress.finished(run_label(run), result["test_accuracy"])
+            self.progress.finished(run_label(run), result)
             self.storage.tidy(run_id, attempt)
 
     def _add_evaluations(self, run: PendingRun, task: Task, measured: Any) -> None:
@@ -106,7 +106,7 @@ class Outcomes:
             self._fail(run, task, lacking, "trainer_error")
             return
         self.summary.evaluated += 1
-        self.progress.finished(run_label(run), None)
+        self.progress.finished(run_label(run))
 
     def settle(self, outcome: Outcome, executor: Executor) -> None:
         """Store an outcome that is no result.
@@ -156,7 +156,7 @@ class Outcomes:
         if task.attempt is not None:
             by_result = self._adopt(task.run_id, task.attempt, label=run_label(run))
             if by_result == "done":
-                self.progress.finished(run_label(run), None)
+                self.progress.finished(run_label(run))
             if by_result is not None:
                 return
         times = self.backlog.met(run, fault, ended.node)

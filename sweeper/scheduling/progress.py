@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
+from results.metrics import shown
+from results.trainer_label import trainer_label
 from sweep_plugins.plain_text import LONGEST_ERROR, readable, shortened, visible
 from sweep_plugins.url_secrets import without_secrets
 from trainers.streams import telling
@@ -20,6 +22,8 @@ SECONDS_BETWEEN_PLAIN_LINES = 5.0
 
 MOST_SECONDS_OF_SILENCE = 300.0
 """After which plain progress says how far it is, though nothing has changed."""
+
+_METRICS_SHOWN = 3
 
 _FOREVER = 1e10  # 317 years
 
@@ -80,11 +84,10 @@ class Progress:
         self.done, self.failures = done, failed
         self._refresh()
 
-    def finished(self, label: str, test_accuracy: float | None) -> None:
-        """A run is done; percent, None if it has no accuracy."""
+    def finished(self, label: str, result: Mapping[str, Any] | None = None) -> None:
+        """A run is done, by this result; None: nothing is to be said of it."""
         self.done += 1
-        accuracy = "" if test_accuracy is None else f": test accuracy {test_accuracy:.2f} %"
-        self._event(f"done {label}{accuracy}")
+        self._event(f"done {label}{_in_short(result or {})}")
 
     def failed(self, label: str, run_id: str, error: str) -> None:
         """A run has failed and is not retried."""
@@ -205,7 +208,19 @@ def _on_a_line(text: str) -> str:
 
 def run_label(run: PendingRun) -> str:
     """Such as "zerosnet [1.5, -1, 0.5; 1] depth 20 cifar10 seed 0"."""
+    if run.model is None:
+        return f"{trainer_label(run.config)} seed {run.seed}"
     return f"{run.model} [{run.scheme}] depth {run.depth} {run.dataset} seed {run.seed}"
+
+
+def _in_short(result: Mapping[str, Any]) -> str:
+    """The test accuracy, or else the first metrics that the trainer reported."""
+    accuracy = result.get("test_accuracy")
+    if accuracy is not None:
+        return f": test accuracy {accuracy:.2f} %"
+    reported = list((result.get("metrics") or {}).items())[:_METRICS_SHOWN]
+    said = ", ".join(f"{name} {shown(value) or 'not finite'}" for name, value in reported)
+    return f": {said}" if said else ""
 
 
 def make_progress() -> Progress:

@@ -32,7 +32,8 @@ from sweeper.scheduling.run_storage import RunStorage
 from sweeper.scheduling.signals import StopRequest
 from sweeper.scheduling.summary import Summary
 from sweeper.spec.spec import Spec
-from trainers.config.run import RunConfig
+from trainers.config.run import parse_run
+from trainers.config.trainer_run import TrainerRun
 from trainers.errors import StorageError
 
 POLL_SECONDS = 0.5
@@ -147,18 +148,18 @@ class _Driver:
         known = self.estimates.get(run.run_id)
         if known is None:
             passes = sum(evaluation.passes for evaluation in self.spec.evaluations)
-            known = self.costs.seconds(self._config(run), passes)
+            known = self.costs.seconds(self._config(run), passes) or 0.0
             self.estimates[run.run_id] = known
         return known if run.state == "queued" else known / (run.epochs or 1)
 
     def _note_seconds(self, run: PendingRun, seconds: float) -> None:
         self.bundle_sizer.note(self._estimated_seconds(run), seconds)
 
-    def _config(self, run: PendingRun) -> RunConfig:
+    def _config(self, run: PendingRun) -> TrainerRun:
         if run.run_id in self.configs:
             return self.configs[run.run_id]
         try:
-            return RunConfig.model_validate(run.config)
+            return parse_run(run.config)
         except ValidationError as error:
             raise ResourceError(
                 f"the database is damaged: the config of run {run.run_id} is invalid"

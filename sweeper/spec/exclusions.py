@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sweeper.spec.points import NAMED, ConfigPath, Point, check_key, resolve
+from sweeper.spec.points import NAMED, ConfigPath, Point, check_key
 from sweeper.spec.source import SpecPath
 from trainers.config.run import RunConfig
+from trainers.config.trainer_run import TrainerRun
 from trainers.errors import ConfigError
 
 
@@ -22,7 +23,10 @@ class Exclusions:
     Raises ConfigError for an entry that is empty or has an unknown key.
     """
 
-    def __init__(self, entries: list[dict[str, Any]]) -> None:
+    def __init__(
+        self, entries: list[dict[str, Any]], resolve: Callable[[Point], TrainerRun]
+    ) -> None:
+        self._resolve = resolve
         self._entries = [
             [(name, _named_path(name, value), value) for name, value in entry.items()]
             for entry in entries
@@ -57,10 +61,10 @@ class Exclusions:
                         found[number] = found.get(number, 0) | 1 << index
         return {number: entries | others for number, entries in found.items()} | {None: others}
 
-    def _candidates(self, config: RunConfig) -> Iterator[int]:
+    def _candidates(self, config: TrainerRun) -> Iterator[int]:
         """The entries that may cover the point, in their order."""
         left = -1
-        for path, number in zip(_WHOLE_NUMBERS, (config.seed, config.model.depth), strict=True):
+        for path, number in zip(_WHOLE_NUMBERS, (config.seed, _depth(config)), strict=True):
             entries = self._by_number[path]
             left &= entries.get(number, entries[None])
         while left:
@@ -68,7 +72,7 @@ class Exclusions:
             yield lowest.bit_length() - 1
             left ^= lowest
 
-    def cover(self, point: Point, config: RunConfig) -> bool:
+    def cover(self, point: Point, config: TrainerRun) -> bool:
         """Whether an entry of `exclude` leaves out this point, whose config is given."""
         covered = False
         self._example = self._example or (point, config)
@@ -87,7 +91,7 @@ class Exclusions:
         path: ConfigPath,
         value: Any,
         point: Point,
-        config: RunConfig,
+        config: TrainerRun,
         surroundings: dict[str, str],
     ) -> bool:
         """Whether setting a value changes nothing.
@@ -101,7 +105,7 @@ class Exclusions:
             if path in _WHOLE_NUMBERS and type(alternative) is int:
                 # These have one form only, so that nothing need be resolved to compare them.
                 self._fits.add(key)
-                if alternative == (config.seed if path == ("seed",) else config.model.depth):
+                if alternative == (config.seed if path == ("seed",) else _depth(config)):
                     return True
                 continue
             if path[0] not in surroundings:
@@ -113,7 +117,7 @@ class Exclusions:
                 changed = point.copy()
                 try:
                     changed.set(path, alternative, ("exclude", *key))
-                    self._known[known] = resolve(changed) == config
+                    self._known[known] = self._resolve(changed) == config
                 except ConfigError as error:
                     self._unfit[unfit] = error
             if known not in self._known:
@@ -146,6 +150,10 @@ class Exclusions:
         for name, path, value in self._entries[index]:
             if self._example is not None and (index, name) not in self._fits:
                 self._unchanged((index, name), path, value, *self._example, {})
+
+
+def _depth(config: TrainerRun) -> int | None:
+    return config.model.depth if isinstance(config, RunConfig) else None
 
 
 _WHOLE_NUMBERS = (ConfigPath(("seed",)), ConfigPath(("model", "depth")))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from math import prod
 from typing import Any
 
-from sweeper.spec.points import ConfigPath, Point, resolve
+from sweeper.spec.points import ConfigPath, Point
 from sweeper.spec.source import SpecPath
-from trainers.config.run import RunConfig
+from trainers.config.trainer_run import TrainerRun
 
 Axis = tuple[tuple[str, ...], tuple[tuple[Any, ...], ...], tuple[SpecPath, ...]]
 """Names that move together, their values by position, and where each name's list stands."""
@@ -21,8 +21,11 @@ Choice = tuple[int, ...]
 class Grid:
     """Points are identified by their Choice, and made only when they are needed."""
 
-    def __init__(self, base: Point, axes: list[Axis]) -> None:
+    def __init__(
+        self, base: Point, axes: list[Axis], resolve: Callable[[Point], TrainerRun]
+    ) -> None:
         self._base = base
+        self._resolve = resolve
         self._axes = axes
         # A path comes before the paths inside it, so that `model` does not undo `model.width`.
         self._moving = sorted(
@@ -34,7 +37,7 @@ class Grid:
             key=lambda item: len(item[0]),
         )
         self._seeds = next((i for i, (names, _, _) in enumerate(axes) if names == ("seed",)), None)
-        self._known: dict[Choice, RunConfig] = {}
+        self._known: dict[Choice, TrainerRun] = {}
 
     def choices(self) -> Iterator[Choice]:
         """All of them, the last axis moving fastest."""
@@ -60,10 +63,10 @@ class Grid:
             point.set(path, values[position][within], (*places[within], position))
         return point
 
-    def config(self, choice: Choice) -> RunConfig:
-        """Raises ConfigError as `resolve`."""
+    def config(self, choice: Choice) -> TrainerRun:
+        """Raises ConfigError as `sweeper.spec.points.resolve`."""
         if self._seeds is None:
-            return resolve(self.point(choice))
+            return self._resolve(self.point(choice))
         # Runs that differ in their seed alone are resolved once.
         others = (*choice[: self._seeds], *choice[self._seeds + 1 :])
         (seed,) = self._axes[self._seeds][1][choice[self._seeds]]
@@ -72,6 +75,6 @@ class Grid:
                 return self._known[others].with_seed(seed)
             except ValueError:
                 pass  # resolving says what is wrong with it
-        config = resolve(self.point(choice))
+        config = self._resolve(self.point(choice))
         self._known[others] = config
         return config

@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from sweep_plugins import PluginError, UnknownNameError, did_you_mean
+from sweeper.spec.own_trainer import OwnTrainer, OwnTrainers
 from sweeper.spec.source import SpecPath
 from sweeper.spec.validation import explain, several_belong_in_grid
 from trainers.config.dataset import parse_dataset
 from trainers.config.run import RunConfig
+from trainers.config.trainer_run import TrainerRun
+from trainers.config.trainers import BUILT_IN_TRAINER, TRAINER_NAME, check_trainer
 from trainers.config.training import TrainingConfig
 from trainers.errors import ConfigError
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
+from trainers.own.declaration import PARTS
 
 CONFIG_KEYS = (
     "model", "scheme", "depth", "seed", "dataset", "training", "precision", "compile", "probes",
-    "trainer",
+    "trainer", "options",
 )  # fmt: skip
 """The keys of a spec that make up a run's config."""
+
+_OF_EVERY_RUN = frozenset({"trainer", "options", "source", "seed"})
 
 NAMED = frozenset(
     {("model",), ("dataset",), ("training", "optimizer"), ("training", "lr_schedule")}
@@ -38,6 +45,8 @@ DEEPEST_PATH = 8
 
 DEEPEST_NETWORK = 10_000
 """Layers; a deeper network is refused before its blocks are planned."""
+
+ConfigT = TypeVar("ConfigT", bound=TrainerRun)
 
 _LARGEST_WHOLE = 2**53 - 1
 """Larger whole numbers have no canonical JSON (RFC 8785): not every float can tell them apart."""
@@ -174,17 +183,78 @@ class Point:
         return path
 
 
-def resolve(point: Point) -> RunConfig:
+def resolve(point: Point, own: OwnTrainers) -> TrainerRun:
     """The point as a run's config. Raises ConfigError at the place of the value that is wrong."""
-    _check_model(point)
-    if "dataset" not in point.data:
-        raise ConfigError((), "the spec names no dataset: add, for example, dataset: cifar10")
-    if isinstance(point.data.get("scheme"), dict):
-        _check_scheme(point, point.data["scheme"])
+    name = point.data.get("trainer") or BUILT_IN_TRAINER
+    if name == BUILT_IN_TRAINER or not isinstance(name, str):
+        if point.data.get("options") is not None:
+            raise ConfigError(
+                point.place(("options",)),
+                "options are those of a trainer of your own: add trainer: module:function, or set"
+                " the model's options in model: {name: ..., ...}",
+            )
+        return _of_images(point, point.data)
+    if not re.match(TRAINER_NAME, name):
+        kind = RunConfig if "model" in point.data else TrainerRun
+        return _validated(point, kind, point.data)  # raises
+    trainer = _own_trainer(point, name, own)
+    given = point.data.get("options") or {}
+    if not isinstance(given, dict):
+        raise ConfigError(point.place(("options",)), f"options: {given!r:.80} is no mapping")
     try:
-        return RunConfig.model_validate(_with_known_parts(point.data))
+        options = trainer.options(given)
+    except ConfigError as error:
+        raise ConfigError(point.place(("options", *error.path)), str(error)) from None
+    data = {**point.data, "options": options, "source": trainer.source}
+    _check_parts(point, trainer)
+    if "model" in data:
+        return _of_images(point, data)
+    return _validated(point, TrainerRun, data)
+
+
+def _own_trainer(point: Point, name: str, own: OwnTrainers) -> OwnTrainer:
+    try:
+        check_trainer(name)
+        return own[name]
+    except (UnknownNameError, PluginError, ConfigError) as error:
+        raise ConfigError(point.place(("trainer",)), str(error)) from None
+
+
+def _check_parts(point: Point, trainer: OwnTrainer) -> None:
+    """Raises ConfigError unless the spec has the parts that the trainer uses, and no other."""
+    given = point.data.keys() - _OF_EVERY_RUN
+    uses = given & set(PARTS) if trainer.uses is None else trainer.uses
+    for part in PARTS:
+        if part in uses and part not in given and part != "training":
+            raise ConfigError(
+                point.place(("trainer",)), f"trainer {trainer.name} uses a {part}: add {part}: NAME"
+            )
+    if "model" in uses:
+        return
+    for key in sorted(given - uses, key=CONFIG_KEYS.index):
+        only_depth = key == "model" and point.data[key].keys() == {"depth"}
+        shown = "depth" if only_depth else key
+        raise ConfigError(
+            point.place((key,)),
+            f"{shown}: trainer {trainer.name} uses none; remove it, or give the trainer an option"
+            f" of that name: options: {{{shown}: ...}}",
+        )
+
+
+def _of_images(point: Point, data: dict[str, Any]) -> RunConfig:
+    _check_model(point)
+    if "dataset" not in data:
+        raise ConfigError((), "the spec names no dataset: add, for example, dataset: cifar10")
+    if isinstance(data.get("scheme"), dict):
+        _check_scheme(point, data["scheme"])
+    return _validated(point, RunConfig, data)
+
+
+def _validated(point: Point, kind: type[ConfigT], data: dict[str, Any]) -> ConfigT:
+    try:
+        return kind.model_validate(_with_known_parts(data))
     except ValidationError as error:
-        raise explain(error, RunConfig, point.data, relocate=point.place) from None
+        raise explain(error, kind, data, relocate=point.place) from None
 
 
 _PARTS: dict[str, Callable[[Any], BaseModel]] = {
@@ -256,7 +326,7 @@ def _not_a_model(value: Any) -> str:
     )
 
 
-def check_numbers(point: Point, config: RunConfig) -> None:
+def check_numbers(point: Point, config: TrainerRun) -> None:
     """Raises ConfigError if a number has no canonical form, for which the run has no id."""
     for path, number in _without_canonical_form(config.to_json(), ()):
         raise ConfigError(

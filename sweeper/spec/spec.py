@@ -26,6 +26,7 @@ from sweeper.spec.fault_policies import FaultPolicies
 from sweeper.spec.files import SpecFile, read_spec_file
 from sweeper.spec.grid import Axis, Grid
 from sweeper.spec.overrides import apply_override
+from sweeper.spec.own_trainer import OwnTrainers, module_folders
 from sweeper.spec.points import (
     CONFIG_KEYS,
     ConfigPath,
@@ -38,7 +39,7 @@ from sweeper.spec.points import (
 from sweeper.spec.source import EXTENDS, SpecPath, SpecSource
 from sweeper.spec.validation import explain
 from trainers.config.evaluations import EVALUATIONS, EvaluationConfig, key_of_kind, parse_evaluation
-from trainers.config.run import RunConfig
+from trainers.config.trainer_run import TrainerRun
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Number
 
@@ -100,7 +101,7 @@ class Spec:
     name: str
     description: str | None
     published: str | None
-    configs: tuple[RunConfig, ...]
+    configs: tuple[TrainerRun, ...]
     evaluations: tuple[EvaluationConfig, ...]
     resources: Resources
     faults: FaultPolicies
@@ -189,11 +190,13 @@ def _expanded(source: SpecSource, overrides: tuple[str, ...], files: tuple[str, 
             f"{name!r} is not a name for a sweep: add name: with letters, digits, '_', '-' and "
             "'.', at most 100, beginning with a letter or digit",
         )
+    with OwnTrainers(module_folders(files)) as own:
+        configs = _configs(source, layout, own)
     return Spec(
         name=name,
         description=layout.description,
         published=layout.published,
-        configs=_configs(source, layout),
+        configs=configs,
         evaluations=_evaluations(layout.evaluations),
         resources=layout.resources,
         faults=layout.faults,
@@ -224,19 +227,20 @@ def _evaluations(given: list[dict[str, Any]]) -> tuple[EvaluationConfig, ...]:
     return tuple(evaluations.values())
 
 
-def _configs(source: SpecSource, layout: _Layout) -> tuple[RunConfig, ...]:
+def _configs(source: SpecSource, layout: _Layout, own: OwnTrainers) -> tuple[TrainerRun, ...]:
     axes = axes_of(layout.grid, layout.zip, source.place)
     _check_count(axes, len(layout.include))
-    exclusions = Exclusions(layout.exclude)
+    resolved = partial(resolve, own=own)
+    exclusions = Exclusions(layout.exclude, resolved)
     base = Point.base({key: getattr(layout, key) for key in CONFIG_KEYS})
-    grid = Grid(base, axes)
+    grid = Grid(base, axes, resolved)
     # An invalid value is found before the product of all axes is expanded.
     for choice in grid.one_of_each():
         grid.config(choice)
-    included = [(point, resolve(point)) for point in _included(base, layout.include)]
-    configs: dict[str, RunConfig] = {}
+    included = [(point, resolved(point)) for point in _included(base, layout.include)]
+    configs: dict[str, TrainerRun] = {}
 
-    def add(config: RunConfig, point: Callable[[], Point]) -> None:
+    def add(config: TrainerRun, point: Callable[[], Point]) -> None:
         if layout.exclude and exclusions.cover(point(), config):
             return
         try:

@@ -18,6 +18,7 @@ from sweeper.spec import points, source, spec
 from sweeper.spec.fault_policies import Hung
 from sweeper.spec.spec import load_spec, spec_from_text
 from trainers.config.evaluations import parse_evaluation
+from trainers.config.run import RunConfig
 from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS
 
@@ -135,6 +136,7 @@ def test_the_documented_image_folder_example_is_valid() -> None:
     (block,) = re.findall(r"```yaml\n(.*?)```", section, re.S)
     text = f"model: preresnet\ndepth: 20\n{block}"
     (config,) = spec_from_text(text, "docs/specs.md").configs
+    assert isinstance(config, RunConfig)
     assert config.train_images == 20000
     with_defaults = text.replace("  mean: 0.5", "#").replace("  std: 0.5", "#")
     assert spec_from_text(with_defaults, "docs/specs.md").configs == (config,)

@@ -9,7 +9,7 @@ import os
 import random
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import mpmath
 import numpy as np
@@ -115,7 +115,8 @@ def test_zero_stability_is_decided_as_sympy_decides_it() -> None:
         together = cases[start : start + 200]
         listed = "".join(f"  - {{alpha: [{', '.join(c.written)}], beta: 0}}\n" for c in together)
         text = f"model: zerosnet\ndepth: 44\ndataset: digits\nzip:\n scheme:\n{listed}"
-        by_alpha = {c.scheme.fixed.alpha: c.scheme.fixed for c in spec_from_text(text, "s").configs}
+        configs: tuple[Any, ...] = spec_from_text(text, "s").configs
+        by_alpha = {c.scheme.fixed.alpha: c.scheme.fixed for c in configs}
         for case in together:
             planned = by_alpha[tuple(case.alpha)]
             directly = LinearMultistepScheme.of(case.written, 0)

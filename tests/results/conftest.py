@@ -160,6 +160,7 @@ class Make:
             "attempts": 1,
             "imported": False,
             "evaluations": [],
+            "metrics": [],
             "config": config,
         }
         assert changes.keys() <= row.keys()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
@@ -10,7 +11,7 @@ from pydantic import AfterValidator, Field, SerializeAsAny, field_validator, mod
 from trainers.config.dataset import DatasetConfig
 from trainers.config.probes import ProbedRun, Probes
 from trainers.config.trainer_run import TrainerRun
-from trainers.config.trainers import BUILT_IN_TRAINER, check_trainer
+from trainers.config.trainers import BUILT_IN_TRAINER, TRAINER_NAME, check_trainer
 from trainers.config.training import TrainingConfig
 from trainers.data.datasets import Dataset
 from trainers.errors import ConfigError, TrainerError
@@ -43,7 +44,7 @@ class RunConfig(TrainerRun):
     """
 
     trainer: Annotated[str, AfterValidator(check_trainer)] = Field(
-        default=BUILT_IN_TRAINER, pattern=r"^\w+(\.\w+)*:\w+$|^[\w.-]+$"
+        default=BUILT_IN_TRAINER, pattern=TRAINER_NAME
     )
     model: SerializeAsAny[ModelOptions]
     scheme: SchemeConfig | None = None
@@ -196,3 +197,16 @@ class RunConfig(TrainerRun):
 
 def _takes_a_scheme(model: str) -> bool:
     return MODELS.shipped(model).default_scheme is not None
+
+
+def parse_run(config: Mapping[str, Any]) -> TrainerRun:
+    """The config of any run, as a database keeps it.
+
+    Raises pydantic.ValidationError, or UnknownNameError for a name that no table has.
+    """
+    of_another = (
+        isinstance(config, Mapping)
+        and "model" not in config
+        and config.get("trainer", BUILT_IN_TRAINER) != BUILT_IN_TRAINER
+    )
+    return (TrainerRun if of_another else RunConfig).model_validate(config)

@@ -14,8 +14,8 @@ from pydantic import AfterValidator, Field, SerializeAsAny, field_validator
 
 from trainers.config.canonical import canonical, identity, json_value
 from trainers.config.dataset import DatasetConfig, parse_dataset
-from trainers.config.trainers import check_trainer
 from trainers.config.frozen import Frozen
+from trainers.config.trainers import TRAINER_NAME, check_trainer
 from trainers.config.training import TrainingConfig
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
@@ -35,9 +35,7 @@ class TrainerRun(Frozen):
     """
 
     recipe_version: Whole = RECIPE_VERSION
-    trainer: Annotated[str, AfterValidator(check_trainer)] = Field(
-        pattern=r"^\w+(\.\w+)*:\w+$|^[\w.-]+$"
-    )
+    trainer: Annotated[str, AfterValidator(check_trainer)] = Field(pattern=TRAINER_NAME)
     options: dict[str, Any] | None = None
     source: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     dataset: SerializeAsAny[DatasetConfig] | None = None

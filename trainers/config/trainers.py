@@ -21,6 +21,10 @@ TRAINERS: Registry[Callable[[Any], Any]] = Registry(
 """Functions from a TrainingJob to a TrainingResult (`trainers.config.job`)."""
 
 
+TRAINER_NAME = r"^\w+(\.\w+)*:\w+$|^[\w.-]+$"
+"""What a spec may say: a name, or "package.module:function"."""
+
+
 def check_trainer(name: str) -> str:
     """The name of a trainer, or "module:function", which is imported where a run trains.
 

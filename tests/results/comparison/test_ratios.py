@@ -26,7 +26,14 @@ def runs(state="done", **settings):
     """PreResNet20 and ZeroSNet20 as the spec has them, but for these parts of their configs."""
     rows = [asdict(new_run(config)) for config in SPEC.configs]
     for row in rows:
-        row |= {"sweep": "s", "state": state, "evaluations": [], "diverged": False, "attempts": 1}
+        row |= {
+            "sweep": "s",
+            "state": state,
+            "evaluations": [],
+            "metrics": [],
+            "diverged": False,
+            "attempts": 1,
+        }
         row["config"] |= settings
     return rows
 

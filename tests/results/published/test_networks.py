@@ -76,7 +76,7 @@ def config_of(row: PublishedRow, **changes: Any) -> RunConfig:
 
 
 def run_of(config: RunConfig) -> dict[str, Any]:
-    return {**asdict(new_run(config)), "state": "queued", "evaluations": []}
+    return {**asdict(new_run(config)), "state": "queued", "evaluations": [], "metrics": []}
 
 
 @pytest.mark.parametrize("name", NAMED)

@@ -31,7 +31,7 @@ _KEYS = """
     run_id sweep state model scheme depth dataset seed alpha beta trainable root_moduli
     max_root_modulus zero_stable consistent order parameters epochs test_accuracy
     best_test_accuracy train_accuracy generalization_gap diverged train_seconds
-    images_per_second attempts imported evaluations
+    images_per_second attempts imported evaluations metrics
 """
 KEYS = _KEYS.split()
 NOT_MEASURED = {"accuracy": None, "imported": False}
@@ -126,7 +126,13 @@ def test_plan_shows_stored_states_and_results(spec):
                 NOT_MEASURED | {"name": "gaussian[9]", "accuracy": 10.0},
             ],
         },
-        failed: {"run_id": failed, "state": "failed", "attempts": 3, "evaluations": []},
+        failed: {
+            "run_id": failed,
+            "state": "failed",
+            "attempts": 3,
+            "evaluations": [],
+            "metrics": [],
+        },
     }
     rows = rows_of(spec, stored)
     assert [row["state"] for row in rows] == ["done", "failed", "new"]

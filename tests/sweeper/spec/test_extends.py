@@ -19,6 +19,7 @@ from sweeper.spec.extending import DEEPEST_EXTENDING, read_whole
 from sweeper.spec.files import read_spec_file
 from sweeper.spec.source import LARGEST_FILE, SpecSource
 from sweeper.spec.spec import Spec, load_spec, spec_from_text
+from trainers.config.run import RunConfig
 
 BASE = """\
 name: base
@@ -60,7 +61,7 @@ def refused(text: str, **others: str) -> SpecError:
 
 
 def runs(spec: Spec) -> list[tuple[int, int]]:
-    return [(config.model.depth, config.seed) for config in spec.configs]
+    return [(c.model.depth, c.seed) for c in spec.configs if isinstance(c, RunConfig)]
 
 
 def whole(path: str) -> SpecSource:

@@ -13,6 +13,7 @@ from sweeper.errors import RequestError, SpecError
 from sweeper.spec.plain_data import WIDTH, as_spec_file, as_text, lines_of, plain
 from sweeper.spec.source import parse_spec, parse_value
 from sweeper.spec.spec import read_spec
+from trainers.config.run import RunConfig
 
 SCHEME = {"alpha": [1 / 3, Fraction(2, 3)]}
 SPEC = {
@@ -31,6 +32,7 @@ def test_a_dict_is_the_spec_that_it_says():
     spec = read_spec(as_spec_file(SPEC))
     assert (spec.name, spec.source, len(spec.configs)) == ("mine", "<dict>", 6)
     config = spec.configs[0]
+    assert isinstance(config, RunConfig)
     assert (config.model.depth, config.dataset.subset) == (8, 100)
     assert config.training.optimizer.lr == 0.05
     assert config.scheme.fixed.alpha == (Fraction(1, 3), Fraction(2, 3))

@@ -126,7 +126,7 @@ ONE_VALUE = {
     "depth": "[20, 32]",
     "precision": "[fp32, bf16]",
     "compile": "[true, false]",
-    "trainer": '["fake_trainers:quick", "fake_trainers:crash"]',
+    "trainer": '["fake_trainers:quick", "fake_trainers:paced"]',
     "model": "[zerosnet, preresnet]",
     "model.width": "[8, 16]",
     "model.stage_change": "[project, restart]",

@@ -37,6 +37,7 @@ def upgrade() -> None:
         " CONSTRAINT fk_metrics_run_id FOREIGN KEY(run_id) REFERENCES runs (run_id))"
         f"{WITHOUT_ROWID[dialect]}"
     )
+    connection.exec_driver_sql("CREATE INDEX ix_metrics_name ON metrics (name)")
     connection.exec_driver_sql(
         "CREATE TABLE epoch_metrics (run_id VARCHAR(16) NOT NULL,"
         f" name {NAME[dialect]} NOT NULL CONSTRAINT ck_epoch_metrics_named CHECK (name <> ''),"

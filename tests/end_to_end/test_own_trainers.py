@@ -1,0 +1,159 @@
+"""Trainers of one's own from an empty folder to a table, as docs/trainers.md shows them."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import databases
+from command_line import PROGRAM, sweep
+from waiting import wait_until
+
+PAGE = (Path(__file__).parents[2] / "docs" / "trainers.md").read_text()
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.M | re.S)
+FIT, DECLARED, RESUMED = (text for language, text in BLOCKS if language == "python")
+(SPEC,) = (text for language, text in BLOCKS if language == "yaml")
+(COMMANDS,) = (text for language, text in BLOCKS if language == "sh")
+(SHOWN,) = (text for language, text in BLOCKS if language == "")
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    """A folder with nothing but the example."""
+    monkeypatch.chdir(tmp_path)
+    Path("fit.py").write_text(FIT)
+    Path("fit.yaml").write_text(SPEC)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def forget_modules():
+    """Each test has modules of its own."""
+    path = list(sys.path)
+    yield
+    sys.path[:] = path
+    for name in ("fit", "mine"):
+        sys.modules.pop(name, None)
+
+
+def asked(*arguments: str) -> str:
+    said = sweep(*arguments)
+    assert said.exit_code == 0, said.stderr
+    return said.stdout
+
+
+def test_ten_lines_are_a_sweep_with_a_metric_of_their_own(lab):
+    said = [asked(*line.split()[1:]) for line in COMMANDS.splitlines()]
+    shown, table = (
+        [re.findall(r"[\w.]+", line) for line in text.splitlines()[:4]]
+        for text in (SHOWN, said[-1])
+    )
+    assert table[0] == shown[0] == ["options.alpha", "runs", "accuracy"]
+    for expected, found in zip(shown[2:], table[2:], strict=True):
+        assert found[:2] == expected[:2]
+        assert float(found[2]) == pytest.approx(float(expected[2]), abs=2)
+
+
+def test_a_metric_is_asked_for_as_any_other(lab):
+    asked("run", "fit.yaml", "--executor", "inline")
+    rows = json.loads(asked("plan", "fit.yaml", "--format", "json"))
+    values = {row["run_id"]: row["metrics"][0]["value"] for row in rows}
+    assert [row["metrics"][0]["name"] for row in rows] == ["accuracy"] * 4
+    limit = sorted(values.values())[1]
+    some = json.loads(asked("report", "fit", "--where", f"accuracy>{limit}", "--format", "json"))
+    assert sum(group["runs"] for group in some) == 2
+    named = ("report", "fit", "--metric", "accuracy", "--group-by", "seed", "--format", "json")
+    groups = json.loads(asked(*named))
+    assert [group["accuracy_min"] for group in groups] == [
+        min(values[row["run_id"]] for row in rows if row["seed"] == seed) for seed in (0, 1)
+    ]
+    by_value = json.loads(asked("report", "fit", "--group-by", "accuracy", "--format", "json"))
+    assert [group["accuracy"] for group in by_value] == sorted(values.values())
+    pivot = ("--rows", "options.alpha", "--columns", "seed", "--metric", "accuracy")
+    cells = json.loads(asked("report", "fit", *pivot, "--format", "json"))
+    assert sorted(cell["accuracy_mean"] for cell in cells) == sorted(values.values())
+    shown = asked("show", rows[0]["run_id"])
+    assert re.search(r"^  accuracy .*  1: \S+, 2: \S+, 3: \S+$", shown, re.M)
+    wrong = sweep("report", "fit", "--metric", "acuracy")
+    assert wrong.exit_code == 2
+    assert "unknown metric 'acuracy'; did you mean 'accuracy'?" in wrong.stderr
+
+
+def test_declared_metrics_say_what_they_are(lab):
+    Path("fit.py").write_text(DECLARED)
+    Path("fit.yaml").write_text("trainer: fit:train\noptions: {alpha: 0.25}\n")
+    asked("run", "fit.yaml", "--executor", "inline")
+    (row,) = json.loads(asked("plan", "fit.yaml", "--format", "json"))
+    assert row["metrics"] == [
+        {
+            "name": "accuracy",
+            "value": 50.25,
+            "better": "higher",
+            "unit": "percent",
+            "decimals": 2,
+            "label": None,
+        }
+    ]
+    assert "50.25" in asked("report", "fit")
+    Path("fit.yaml").write_text("trainer: fit:train\noptions: {alhpa: 0.25}\n")
+    wrong = sweep("run", "fit.yaml", "--executor", "inline")
+    assert wrong.exit_code == 2
+    assert "fit.yaml:2:11: trainer fit:train has no option 'alhpa'" in wrong.stderr
+
+
+SLOW = "import time\n\n" + RESUMED.replace(
+    "        job.report(", "        time.sleep(0.05)\n        job.report("
+)
+
+
+def killed_and_finished(code: str) -> tuple[list[object], str]:
+    """The metrics of a run whose driver is killed and started again, and what `show` says of it."""
+    Path("mine.py").write_text(code)
+    Path("mine.yaml").write_text("trainer: mine:train\noptions: {epochs: 40}\n")
+    command = [PROGRAM, "run", "mine.yaml", "--executor", "inline", "--home", "killed"]
+    driver = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    wait_until(lambda: Path("said").exists() and "epoch 12" in Path("said").read_text())
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    asked("run", "mine.yaml", "--executor", "inline", "--home", "killed")
+    rows = databases.content("sqlite:///killed/sweep.db")
+    (run,) = json.loads(asked("plan", "mine.yaml", "--home", "killed", "--format", "json"))
+    shown = asked("show", run["run_id"], "--home", "killed")
+    return [rows["metrics"], rows["epoch_metrics"]], shown
+
+
+def telling(code: str) -> str:
+    """The trainer, which also says in a file how far it is."""
+    return code.replace(
+        "        job.report(",
+        "        open('said', 'w').write(f'epoch {epoch}')\n        job.report(",
+    )
+
+
+def undisturbed(code: str) -> list[object]:
+    sys.modules.pop("mine", None)
+    Path("mine.py").write_text(code)
+    asked("run", "mine.yaml", "--executor", "inline", "--home", "whole")
+    rows = databases.content("sqlite:///whole/sweep.db")
+    assert len(rows["epoch_metrics"]) == 40
+    return [rows["metrics"], rows["epoch_metrics"]]
+
+
+def test_a_trainer_that_keeps_checkpoints_goes_on_to_the_same_bits(lab):
+    code = telling(SLOW)
+    found, shown = killed_and_finished(code)
+    assert found == undisturbed(code)
+    assert re.search(r"^attempt 2: done.*\n  went on at epoch 1\d from a checkpoint$", shown, re.M)
+
+
+def test_a_trainer_that_keeps_none_starts_again_and_says_so(lab):
+    code = telling(re.sub(r" +(if found|first, weights =|job.checkpoint).*\n", "", SLOW))
+    found, shown = killed_and_finished(code)
+    assert found == undisturbed(code)
+    assert re.search(r"^attempt 2: done.*\n  began again at epoch 1: there was no", shown, re.M)

@@ -1,0 +1,206 @@
+"""Trainers of one's own in a spec: what they declare, and what is wrong with them, before a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import sweeper.spec.own_trainer
+from sweeper.errors import Place, SpecError
+from sweeper.spec.spec import load_spec
+from trainers.config.run import RunConfig
+from trainers.config.trainer_run import TrainerRun
+
+PLAIN = "def train(job):\n    pass\n"
+
+DECLARED = """\
+from pydantic import BaseModel, Field
+
+from trainers.own import Reported, trainer
+
+
+class Deep(BaseModel):
+    rate: float = Field(default=0.5, gt=0)
+
+
+class Options(BaseModel):
+    depth: int = Field(default=2, ge=1)
+    kernel: str
+    deep: Deep = Deep()
+
+
+@trainer(options=Options, metrics={"f1": Reported(better="higher", decimals=3)})
+def train(job):
+    pass
+"""
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def load(spec: str, code: str = PLAIN, module: str = "mine.py"):
+    path = Path(module)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(code)
+    Path("own.yaml").write_text(spec)
+    return load_spec(Path("own.yaml"))
+
+
+def refused(spec: str, code: str = PLAIN) -> SpecError:
+    with pytest.raises(SpecError) as caught:
+        load(spec, code)
+    return caught.value
+
+
+def test_a_run_is_a_trainer_its_options_and_a_seed():
+    spec = load(
+        "trainer: mine:train\noptions: {depth: 3}\n"
+        "grid: {options.kernel: [rbf, linear], seed: [0, 1]}\n"
+    )
+    configs = [config.to_json() for config in spec.configs]
+    assert [config["options"] for config in configs] == [
+        {"depth": 3, "kernel": kernel} for kernel in ("rbf", "linear") for _ in range(2)
+    ]
+    assert [config["seed"] for config in configs] == [0, 1, 0, 1]
+    assert configs[0].keys() == {"recipe_version", "trainer", "options", "source", "seed"}
+    assert len({config.run_id for config in spec.configs}) == 4
+
+
+def test_options_get_the_defaults_that_the_trainer_declares():
+    (config,) = load("trainer: mine:train\noptions: {kernel: rbf}\n", DECLARED).configs
+    assert config.options == {"depth": 2, "kernel": "rbf", "deep": {"rate": 0.5}}
+
+
+def test_two_ways_of_writing_the_same_options_are_one_run():
+    wholly = "trainer: mine:train\noptions: {kernel: rbf, depth: 2, deep: {rate: 1/2}}\n"
+    (short,) = load("trainer: mine:train\noptions: {kernel: rbf}\n", DECLARED).configs
+    (whole,) = load(wholly.replace("1/2", "0.5"), DECLARED).configs
+    assert short.run_id == whole.run_id
+
+
+@pytest.mark.parametrize(
+    ("options", "place", "said"),
+    [
+        ("{kernal: rbf}", (2, 11), "no option 'kernal'; did you mean 'kernel'? (allowed: deep"),
+        ("{depth: 2}", (2, 1), "options.kernel is missing, which trainer mine:train needs"),
+        ("{kernel: rbf, depth: 0}", (2, 24), "options.depth: 0 is not allowed: Input should be"),
+        ("{kernel: rbf, deep: {rate: x}}", (2, 31), "options.deep.rate: 'x' is not allowed"),
+        ("{kernel: rbf, deep: {rat: 1}}", (2, 31), "no option 'rat'"),
+        ("[1, 2]", (2, 1), "options: [1, 2] is no mapping"),
+    ],
+)
+def test_a_wrong_option_is_an_error_at_its_place(options, place, said):
+    error = refused(f"trainer: mine:train\noptions: {options}\n", DECLARED)
+    assert said in str(error)
+    assert error.place == Place("own.yaml", *place)
+
+
+def test_a_wrong_value_of_an_axis_is_an_error_at_its_place():
+    error = refused(
+        "trainer: mine:train\noptions: {kernel: rbf}\ngrid:\n  options.depth: [1, 0]\n", DECLARED
+    )
+    assert (error.place.line, error.place.column) == (4, 22)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import nowhere\n", "ModuleNotFoundError: No module named 'nowhere'"),
+        ("raise RuntimeError('broken')\n", "RuntimeError: broken"),
+        ("def train(job)\n", "SyntaxError"),
+        ("import sys\nsys.exit(3)\n", "SystemExit: 3"),
+        ("import os\nprint('bye')\nos._exit(0)\n", "with exit code 0"),
+        ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n", "with signal 11"),
+        ("print('x' * 10_000_000, flush=True)\nraise ValueError\n", "ValueError"),
+        ("def other(job):\n    pass\n", "has no attribute 'train'"),
+        ("train = 3\n", "is no function: 3"),
+        ("def train():\n    pass\n", "cannot be called with a job alone"),
+        ("def train(job, more):\n    pass\n", "it is a function of one argument, def train(job)"),
+        (DECLARED.replace("options=Options", "options=int"), "no subclass of pydantic.BaseModel"),
+        (DECLARED.replace("options=Options", "uses=['modle']"), "can use model, dataset, training"),
+        (DECLARED.replace("options=Options", "sources=['none.py']"), "sources has 'none.py'"),
+    ],
+)
+def test_a_trainer_that_cannot_be_imported_is_an_error_at_its_name(code, said):
+    error = refused("name: own\ntrainer: mine:train\n", code)
+    assert said in str(error)
+    assert error.place == Place("own.yaml", 2, 1)
+
+
+def test_a_trainer_that_does_not_come_back_is_an_error(monkeypatch):
+    monkeypatch.setattr(sweeper.spec.own_trainer, "SECONDS", 0.3)
+    error = refused("trainer: mine:train\n", "import time\ntime.sleep(60)\n")
+    assert "importing it took over 0.3 s" in str(error)
+
+
+def test_reading_a_spec_imports_no_trainer_here(monkeypatch):
+    import sys
+
+    load("trainer: mine:train\n")
+    assert "mine" not in sys.modules
+
+
+def test_a_trainer_gets_the_parts_that_it_uses_and_no_others():
+    uses = "from trainers.own import trainer\n\n\n@trainer(uses=['dataset', 'training'])\n" + PLAIN
+    (config,) = load("trainer: mine:train\ndataset: digits\n", uses).configs
+    assert type(config) is TrainerRun
+    assert config.dataset is not None
+    assert config.dataset.name == "digits"
+    missing = refused("trainer: mine:train\n", uses)
+    assert "uses a dataset: add dataset: NAME" in str(missing)
+    more = refused("trainer: mine:train\ndataset: digits\nmodel: resnet\n", uses)
+    assert "model: trainer mine:train uses none" in str(more)
+    assert more.place == Place("own.yaml", 3, 1)
+
+
+def test_a_trainer_of_networks_gets_all_that_image_classification_has():
+    spec = "trainer: mine:train\nmodel: resnet\ndepth: 10\ndataset: digits\n"
+    (config,) = load(spec).configs
+    assert isinstance(config, RunConfig)
+    assert config.model.depth == 10
+    assert config.source is not None
+
+
+def test_options_without_a_trainer_of_ones_own_are_an_error():
+    error = refused("model: resnet\ndepth: 10\ndataset: digits\noptions: {x: 1}\n")
+    assert "options are those of a trainer of your own" in str(error)
+    assert error.place == Place("own.yaml", 4, 1)
+
+
+def test_other_code_is_another_run():
+    spec = "trainer: mine:train\n"
+    (before,) = load(spec).configs
+    (after,) = load(spec, PLAIN.replace("pass", "return {'f1': 1}")).configs
+    assert before.run_id != after.run_id
+    (again,) = load(spec).configs
+    assert again.run_id == before.run_id
+
+
+def test_every_module_of_a_package_is_its_code():
+    spec = "trainer: lab.fit:train\n"
+    Path("lab").mkdir()
+    Path("lab/__init__.py").write_text("")
+    Path("lab/layers.py").write_text("WIDTH = 1\n")
+    (before,) = load(spec, module="lab/fit.py").configs
+    Path("lab/layers.py").write_text("WIDTH = 2\n")
+    (after,) = load(spec, module="lab/fit.py").configs
+    assert before.run_id != after.run_id
+
+
+def test_files_that_a_trainer_names_are_its_code():
+    code = "from trainers.own import trainer\n\n\n@trainer(sources=['rates'])\n" + PLAIN
+    Path("rates").mkdir()
+    Path("rates/a.json").write_text("1")
+    (before,) = load("trainer: mine:train\n", code).configs
+    Path("rates/a.json").write_text("2")
+    (after,) = load("trainer: mine:train\n", code).configs
+    assert before.run_id != after.run_id
+
+
+def test_several_trainers_can_be_an_axis():
+    Path("other.py").write_text(PLAIN)
+    spec = load("options: {x: 1}\ngrid: {trainer: ['mine:train', 'other:train']}\n")
+    assert [config.trainer for config in spec.configs] == ["mine:train", "other:train"]

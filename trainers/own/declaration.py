@@ -1,0 +1,94 @@
+"""What a trainer says of itself before it trains: its options, what it uses, what it reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from trainers.errors import TrainerError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Part = Literal["model", "dataset", "training"]
+
+PARTS: tuple[Part, ...] = ("model", "dataset", "training")
+"""Of a run's config. With a model go its scheme, the dataset, training, precision and probes."""
+
+_ATTRIBUTE = "__sweep_trainer__"
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What is known of a metric that a trainer reports under a name of its own.
+
+    Attributes:
+        better: which values are the better ones; None: neither.
+        unit: of its numbers, such as "points".
+        decimals: that its numbers are shown with, at most 12; None: six significant digits.
+        label: what an axis calls it; None: its name will do.
+    """
+
+    better: Literal["higher", "lower"] | None = None
+    unit: str | None = None
+    decimals: int | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a trainer says of itself.
+
+    Attributes:
+        options: the pydantic model of its options; None: any.
+        uses: the parts of a config that it reads; None: those that a spec gives.
+        metrics: what is known of metrics that it reports; it may report others.
+        sources: files and folders beside its own that decide its results, relative to its file.
+    """
+
+    options: type[BaseModel] | None = None
+    uses: frozenset[Part] | None = None
+    metrics: Mapping[str, Reported] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+
+    def metrics_as_json(self) -> dict[str, dict[str, Any]]:
+        """What is known of the metrics, by name."""
+        return {name: asdict(metric) for name, metric in self.metrics.items()}
+
+
+def trainer(
+    *,
+    options: type[BaseModel] | None = None,
+    uses: Iterable[Part] = (),
+    metrics: Mapping[str, Reported] | None = None,
+    sources: Iterable[str] = (),
+) -> Callable[[FunctionT], FunctionT]:
+    """A decorator by which a function of a `Job` says what a `Declaration` holds.
+
+    A function without it trains as well: its options may then be any, and it gets the parts of a
+    config that a spec has. Raises TrainerError if what is said makes no sense.
+    """
+    used = frozenset(uses)
+    if not used <= set(PARTS):
+        raise TrainerError(
+            f"uses={sorted(map(str, used - set(PARTS)))}: a trainer can use {', '.join(PARTS)}"
+        )
+    said = Declaration(options, used, dict(metrics or {}), tuple(sources))
+    for name, metric in said.metrics.items():
+        if not isinstance(metric, Reported):
+            raise TrainerError(f"metrics[{name!r}] is {metric!r:.80}, and not a Reported(...)")
+
+    def decorated(function: FunctionT) -> FunctionT:
+        setattr(function, _ATTRIBUTE, said)
+        return function
+
+    return decorated
+
+
+def declaration_of(function: Any) -> Declaration:
+    """What the trainer says of itself; nothing, if it was not decorated."""
+    said = getattr(function, _ATTRIBUTE, None)
+    return said if isinstance(said, Declaration) else Declaration()

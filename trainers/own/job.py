@@ -1,0 +1,226 @@
+"""The job that somebody's own trainer gets: what to train, and what it can do with that."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweep_plugins.metric_name import METRIC_NAME, METRIC_NAME_RULE
+from sweep_plugins.plain_text import shortened
+from trainers.errors import TrainerError, TrainingStopped
+
+if TYPE_CHECKING:
+    from trainers.config.evaluations import EvaluationConfig
+    from trainers.config.job import EpochMetrics
+    from trainers.config.run import RunConfig
+    from trainers.config.trainer_run import TrainerRun
+    from trainers.storage import Folder
+
+Values = dict[str, float | None]
+"""Numbers by name; None: not finite."""
+
+_LARGEST = 1e75
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a trainer stored after so many finished epochs."""
+
+    epoch: int
+    state: Any
+
+
+class Job:
+    """One run to train, as its trainer sees it.
+
+    Attributes:
+        config: all that decides its result; `config.dataset`, `config.training` and `config.model`
+            where the trainer uses them.
+        options: its own: of the class that the trainer declares, or a dict.
+        seed: of every random draw. What draws by other means gives another result each time.
+        device: a torch device, such as "cpu" or "cuda".
+        threads: CPU threads that it may use.
+        data_dir: where datasets lie.
+        evaluations: what the sweep asks to measure of a network; a trainer may do it.
+        run_id, attempt: of the run, and which execution of it this is, from 1.
+        folder, earlier: where this attempt writes, and earlier ones wrote; None: nowhere.
+    """
+
+    def __init__(
+        self,
+        config: TrainerRun,
+        options: Any,
+        *,
+        data_dir: Path,
+        device: str = "cpu",
+        threads: int = 1,
+        attempt: int = 1,
+        evaluations: tuple[EvaluationConfig, ...] = (),
+        folder: Folder | None = None,
+        earlier: Sequence[Folder] = (),
+        on_epoch: Callable[[EpochMetrics], None] | None = None,
+        heartbeat: Callable[[], None] | None = None,
+        stop_asked: Callable[[], bool] | None = None,
+    ) -> None:
+        # An own trainer of images has all of it; another one knows what it declared.
+        self.config: RunConfig = config  # type: ignore[assignment]
+        self.options = options
+        self.seed = config.seed
+        self.run_id = config.run_id
+        self.data_dir = data_dir
+        self.device = device
+        self.threads = threads
+        self.attempt = attempt
+        self.evaluations = evaluations
+        self.folder = folder
+        self.earlier = tuple(earlier)
+        self.on_epoch = on_epoch
+        self.heartbeat = heartbeat
+        self.reported: dict[int, Values] = {}
+        self.first_epoch = 1
+        self.told_to_stop = False
+        self._stop_asked = stop_asked or (lambda: False)
+        self._is_tried = False
+
+    def report(
+        self, epoch: int, values: Mapping[str, float] | None = None, /, **metrics: float
+    ) -> None:
+        """Report numbers by name after an epoch, or after whatever the trainer counts by.
+
+        Names that are no words go into `values`: `job.report(3, {"val/loss": 0.1})`. A number that
+        is not finite counts as missing. The last value that was reported of a metric is the run's,
+        unless the trainer returns another. A second report of one epoch adds to the first.
+
+        Raises TrainerError for a name that no metric can have, or what is no number.
+        """
+        if isinstance(epoch, bool) or not _is_whole(epoch) or epoch < 0:
+            raise TrainerError(
+                f"job.report({epoch!r:.80}, ...): the epoch is a whole number from 0: the first"
+                " argument, before the metrics"
+            )
+        found = {
+            name: number_of(name, value) for name, value in {**(values or {}), **metrics}.items()
+        }
+        self.reported.setdefault(int(epoch), {}).update(found)
+        self.beat()
+
+    def beat(self) -> None:
+        """Say that the run makes progress, where that takes long between two reports.
+
+        A trainer that says nothing for long may be taken for hung, and its process be ended.
+        """
+        if self.heartbeat is not None:
+            self.heartbeat()
+
+    def checkpoint(self, epoch: int, state: Any) -> None:
+        """Store what is needed to go on after so many finished epochs, atomically.
+
+        `state` is made of tensors, numbers, texts, bytes, lists and dicts. What was reported so far
+        is stored with it. If the sweep was asked to stop, the run ends here, and goes on from here.
+
+        Raises TrainerError for a state that could not be read back.
+        """
+        self.beat()
+        if self.folder is not None:
+            content = {"state": state, "reported": _as_lists(self.reported)}
+            if not self._is_tried:
+                _require_readable(content)
+                self._is_tried = True
+            self._checkpoints().save(int(epoch), content)
+        if self._stop_asked():
+            raise TrainingStopped
+
+    def resume(self) -> Checkpoint | None:
+        """The newest checkpoint of any attempt at this run; None: start from the beginning.
+
+        What was reported up to then counts as reported.
+        """
+        if self.folder is None:
+            return None
+        found = self._checkpoints().newest(lambda epoch, state: _reported(state) is not None)
+        if found is None:
+            return None
+        epoch, content = found
+        self.reported = _reported(content) or {}
+        self.first_epoch = epoch + 1
+        return Checkpoint(epoch, content["state"])
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether the sweep was asked to stop: store a checkpoint, or return, and go on later.
+
+        A trainer that was told so and returns is not done: its run is queued again.
+        """
+        self.told_to_stop = self.told_to_stop or self._stop_asked()
+        return self.told_to_stop
+
+    def _checkpoints(self) -> Any:
+        from trainers.training.checkpoint import Checkpoints
+
+        assert self.folder is not None
+        return Checkpoints(self.run_id, self.folder, self.earlier)
+
+
+def number_of(name: str, value: Any) -> float | None:
+    """The number that was reported under this name; None if it is not finite.
+
+    Raises TrainerError for a name that no metric can have, or what is no number.
+    """
+    if not (isinstance(name, str) and METRIC_NAME.fullmatch(name)):
+        raise TrainerError(f"a metric cannot be called {name!r:.120}: {METRIC_NAME_RULE}")
+    try:
+        if isinstance(value, str | bytes | bool):
+            raise TypeError
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    except (TypeError, ValueError, RuntimeError):
+        raise TrainerError(
+            f"the metric {name} is {shortened(repr(value), 80)}, where a number is expected"
+        ) from None
+    if not math.isfinite(number):
+        return None
+    if abs(number) > _LARGEST:
+        raise TrainerError(f"the metric {name} is {number:g}, beyond {_LARGEST:g}")
+    return number
+
+
+def _is_whole(value: Any) -> bool:
+    try:
+        return bool(int(value) == value)
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def _as_lists(reported: Mapping[int, Values]) -> list[Any]:
+    return [[epoch, dict(values)] for epoch, values in reported.items()]
+
+
+def _reported(content: Mapping[str, Any]) -> dict[int, Values] | None:
+    """What a checkpoint says was reported; None if it is no checkpoint of a job."""
+    try:
+        return {int(epoch): dict(values) for epoch, values in content["reported"]}
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _require_readable(content: Any) -> None:
+    """Raises TrainerError for what could be stored and not be read, which would be noticed late."""
+    import io
+
+    import torch
+
+    buffer = io.BytesIO()
+    try:
+        torch.save(content, buffer)
+        buffer.seek(0)
+        torch.load(buffer, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise TrainerError(
+            "job.checkpoint: the state could not be read back: it may hold tensors, numbers, texts,"
+            " bytes, lists and dicts; of anything else store the bytes that pickle.dumps makes, or"
+            f" its state_dict() ({shortened(str(error).splitlines()[0], 200)})"
+        ) from error

@@ -1,0 +1,96 @@
+"""What somebody's own trainer reported and returned, as a run's result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from trainers.config.job import EpochMetrics, TrainingResult
+from trainers.errors import ResultError, TrainerError, TrainingStopped
+from trainers.own.declaration import Declaration
+from trainers.own.job import Job, Values, number_of
+
+_OF_EPOCH = tuple(key for key in EpochMetrics.__annotations__ if key != "epoch")
+_OF_RESULT = frozenset(TrainingResult.__annotations__)
+_MAY_BE_MISSING = frozenset({"probes", "blocks", "first_epoch"})
+_OF_EVERY_RUN = _OF_RESULT | set(_OF_EPOCH)
+_AT_THE_END = ("test_accuracy", "train_accuracy", "test_loss", "train_loss")
+
+
+def result_of(job: Job, said: Declaration, returned: Any, seconds: float) -> dict[str, Any]:
+    """The result of a job that took so many seconds, from what its trainer returned.
+
+    A name that every run has, such as test_accuracy, goes where the built-in trainer's goes; the
+    others are metrics of the trainer's own. What it neither reported nor returned is null.
+
+    Raises:
+        TrainingStopped: the trainer returned since it was told to stop.
+        ResultError: it returned something else than None or a dict, or what is no number.
+    """
+    if job.told_to_stop:
+        raise TrainingStopped
+    if returned is not None and not isinstance(returned, Mapping):
+        raise ResultError(
+            f"the trainer returned {type(returned).__name__}, where None or a dict is expected: of"
+            " numbers by name, or a TrainingResult"
+        )
+    given = dict(returned or {})
+    last: Values = {}
+    for epoch in sorted(job.reported):
+        last |= job.reported[epoch]
+    metrics = {name: value for name, value in last.items() if name not in _OF_EVERY_RUN}
+    for name, value in given.items():
+        if name not in _OF_RESULT:
+            try:
+                metrics[name] = number_of(name, value)
+            except TrainerError as error:
+                raise ResultError(f"the trainer returned what is no result: {error}") from error
+    epochs = _epochs(job.reported)
+    result: dict[str, Any] = dict.fromkeys(_OF_RESULT - _MAY_BE_MISSING)
+    result |= {"diverged": False, "train_seconds": seconds, "epochs": epochs, "evaluations": []}
+    result |= {name: last[name] for name in _AT_THE_END if name in last}
+    result |= _best(epochs)
+    result |= {"first_epoch": job.first_epoch}
+    result |= {name: value for name, value in given.items() if name in _OF_RESULT}
+    if result["generalization_gap"] is None:
+        result["generalization_gap"] = _gap(result["train_accuracy"], result["test_accuracy"])
+    history = [
+        {"epoch": epoch, "values": values}
+        for epoch in sorted(job.reported)
+        if (values := {n: v for n, v in job.reported[epoch].items() if n not in _OF_EPOCH})
+    ]
+    return result | {
+        "metrics": metrics,
+        "epoch_metrics": history,
+        "metric_definitions": {
+            name: known for name, known in said.metrics_as_json().items() if name in metrics
+        },
+    }
+
+
+def _epochs(reported: Mapping[int, Values]) -> list[dict[str, Any]]:
+    """The epochs at which something was reported that every trainer may have."""
+    rows = []
+    for epoch in sorted(reported):
+        typed = {name: reported[epoch][name] for name in _OF_EPOCH if name in reported[epoch]}
+        if typed and epoch < 1:
+            raise ResultError(
+                f"{next(iter(typed))} was reported for epoch {epoch}: epochs count from 1"
+            )
+        if typed:
+            rows.append({"epoch": epoch, **dict.fromkeys(_OF_EPOCH), **typed})
+    return rows
+
+
+def _best(epochs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The best test accuracy, and the first epoch that had it."""
+    tested = [row for row in epochs if row["test_accuracy"] is not None]
+    if not tested:
+        return {}
+    best = max(tested, key=lambda row: (row["test_accuracy"], -row["epoch"]))
+    return {"best_test_accuracy": best["test_accuracy"], "best_epoch": best["epoch"]}
+
+
+def _gap(train: Any, test: Any) -> float | None:
+    numbers = isinstance(train, int | float) and isinstance(test, int | float)
+    return train - test if numbers else None
