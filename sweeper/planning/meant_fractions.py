@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from sweep_plugins.schemes.exact_numbers import exact
 from trainers.config.run import RunConfig
+from trainers.config.trainer_run import TrainerRun
 
 _SHOWN = 3
 
@@ -13,14 +14,15 @@ _SIMPLE = 1000
 """Denominators below it are meant; few decimals of 16 digits are near such a fraction by chance."""
 
 
-def meant_fractions(configs: Iterable[RunConfig]) -> str | None:
+def meant_fractions(configs: Iterable[TrainerRun]) -> str | None:
     """A sentence about coefficients that round to the float of a fraction and are not it.
 
     What is decided exactly of them, such as zero stability, may be otherwise than of the fraction.
     None if there are none.
     """
     found: dict[str, str] = {}
-    schemes = {id(config.scheme): config.scheme for config in configs}
+    of_networks = (config for config in configs if isinstance(config, RunConfig))
+    schemes = {id(config.scheme): config.scheme for config in of_networks}
     for scheme in schemes.values():
         if scheme is None or scheme.fixed is None:
             continue

@@ -36,7 +36,7 @@ class Exclusions:
         self._unfit: dict[tuple[int, str, int, str], ConfigError] = {}
         self._fits: set[tuple[int, str]] = set()
         self._errors: dict[tuple[int, str], ConfigError] = {}
-        self._example: tuple[Point, RunConfig] | None = None
+        self._example: tuple[Point, TrainerRun] | None = None
         for index, entry in enumerate(entries):
             if not entry:
                 raise ConfigError(("exclude", index), "an empty entry would exclude every run")
