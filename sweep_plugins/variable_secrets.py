@@ -11,11 +11,13 @@ SHORTEST = 6
 """Characters: a shorter value, such as 1 or true, is a setting, and in too many words."""
 
 # Not the tokens of texts: TOKENIZERS_PARALLELISM, MAX_TOKENS.
-_NAME = re.compile(
+SECRET_NAME = (
     r"PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|TOKEN(?!S|IZ)"
-    r"|(?:API|ACCESS|PRIVATE|ACCOUNT|ENCRYPTION)_?KEY|(?<=_)(?:PWD|PASS|PAT)$",
-    re.IGNORECASE,
+    r"|(?:API|ACCESS|PRIVATE|ACCOUNT|ENCRYPTION)_?KEY"
 )
+"""A pattern of what is in the names of secrets, in either case."""
+
+_NAME = re.compile(rf"{SECRET_NAME}|(?<=_)(?:PWD|PASS|PAT)$", re.IGNORECASE)
 _ABOUT_ONE = re.compile(r"_(?:FILE|PATH|DIR|ID|NAME|MODE|URI|URL)$", re.IGNORECASE)
 _IN_URL = re.compile(r"//[^/@\s:\[]{0,100}:([^@\s]{1,500})@")
 

@@ -6,16 +6,13 @@ import copy
 import hashlib
 import json
 import os
-import platform
 import re
 import socket
-import subprocess
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -33,6 +30,7 @@ from trainers.own.declaration import Declaration, declaration_of
 from trainers.own.job import Job
 from trainers.own.loading import load_trainer
 from trainers.own.result import result_of
+from trainers.provenance.attempt import provenance
 from trainers.stages import during, stage_of
 from trainers.storage import Folder, open_folder
 from trainers.streams import working
@@ -359,54 +357,6 @@ def _start(device: str, *, only_look: bool) -> None:
             f"the spec asks for a GPU, and torch sees none on {here};"
             " --set resources.gpus=0 trains on the CPU"
         )
-
-
-def provenance(device: str, threads: int) -> dict[str, Any]:
-    """Where and with what a run was computed.
-
-    "torch" is None where nothing in this process has imported it, and with it the name of a GPU.
-    """
-    torch = sys.modules.get("torch")
-    name: str | None = platform.processor() or platform.machine()
-    if device.startswith("cuda"):
-        name = torch.cuda.get_device_name(device) if torch is not None else None
-    return {
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "device": device,
-        "device_name": name,
-        "threads": threads,
-        "python": platform.python_version(),
-        # A plain string: of torch's own class, unpickling it would import torch into the driver.
-        "torch": str(torch.__version__) if torch is not None else None,
-        "numpy": version("numpy"),
-        "git_commit": _git_commit(),
-    }
-
-
-@lru_cache(maxsize=1)
-def _git_commit() -> str | None:
-    """The commit of the checkout that this code runs from.
-
-    "+changes" is appended if this package was edited since. Outside of a checkout, what the
-    variable SWEEP_GIT_COMMIT says, as in an image; None without one.
-    """
-    here = Path(__file__).resolve().parent
-    try:
-        # Installed inside a repository of something else, git knows no such file.
-        _git(here, "ls-files", "--error-unmatch", str(Path(__file__).resolve()))
-        commit = _git(here, "rev-parse", "HEAD")
-        edited = _git(here, "status", "--porcelain", "--untracked-files=no", "--", str(here))
-    except (OSError, subprocess.SubprocessError):
-        return os.environ.get("SWEEP_GIT_COMMIT") or None
-    return f"{commit}+changes" if edited else commit
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-C", str(folder), *arguments],
-        check=True, capture_output=True, text=True, timeout=10,
-    ).stdout.strip()  # fmt: skip
 
 
 def _path(given: str) -> Path:

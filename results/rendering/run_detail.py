@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from results.provenance_text import fact_text
 from results.run_columns import OF_SCHEME, RUN_COLUMNS
 from sweep_plugins.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, shortened
 
@@ -176,9 +177,9 @@ def _attempt(attempt: dict[str, Any]) -> str:
     elif attempt["first_epoch"] == 1 and attempt["attempt"] > 1:
         lines.append("  began again at epoch 1: there was no checkpoint to go on from")
     lines += [
-        f"  {key:<16} {value}"
+        f"  {key:<16} {fact_text(value)}"
         for key, value in (attempt["provenance"] or {}).items()
-        if value is not None and key not in ("started_at", "finished_at", "first_epoch")
+        if value not in (None, [], {}) and key not in ("started_at", "finished_at", "first_epoch")
     ]
     if attempt["error"]:
         lines.append(f"  error: {_shown(attempt['error'])}")

@@ -6,16 +6,23 @@ import os
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from results.records import PendingRun
 from results.store.store import Store
+from sweep_plugins.plain_text import shortened
+from sweep_plugins.text_secrets import hide_secrets_of_command
 from sweeper.executors.worker import Task
 from sweeper.permissions import umask_asked_for
 from sweeper.scheduling.backlog import Backlog
 from sweeper.scheduling.lease_keeper import LeaseKeeper
 from sweeper.scheduling.run_storage import RunStorage
 from sweeper.spec.spec import Spec
+from trainers.provenance.repository import repositories
+
+_LONGEST_COMMAND = 2_000
 
 
 @dataclass
@@ -23,6 +30,7 @@ class Claims:
     """Claims runs, makes tasks of them, and keeps their leases.
 
     Attributes:
+        command: of this driver, kept with each attempt.
         running: by run id, what was submitted and has not come back.
         leases: to be entered while runs are claimed.
     """
@@ -33,11 +41,21 @@ class Claims:
     sentinel: str
     data_dir: Path
     backlog: Backlog
+    command: str
     running: dict[str, tuple[PendingRun, Task]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.leases = LeaseKeeper(self.store)
-        self._provenance = {"driver_host": socket.gethostname(), "driver_pid": os.getpid()}
+
+    @cached_property
+    def _provenance(self) -> dict[str, Any]:
+        """What an attempt has of its driver: the code beside it is looked at once, at the first."""
+        return {
+            "driver_host": socket.gethostname(),
+            "driver_pid": os.getpid(),
+            "command": shortened(hide_secrets_of_command(self.command), _LONGEST_COMMAND),
+            "repositories": repositories(self.spec.code_folders),
+        }
 
     def claim(self, bundle: Sequence[PendingRun], multiplier: int, device: str) -> list[Task]:
         """Tasks for those of the runs that no other driver has claimed."""

@@ -74,7 +74,9 @@ def run_sweep(
         with storage.sentinel() as sentinel:
             storage.keep_spec(spec)
             summary = Summary(save(store, spec))
-            driver = _Driver(spec, store, storage, sentinel, home, costs, progress, stop, summary)
+            driver = _Driver(
+                spec, store, storage, sentinel, home, costs, progress, stop, summary, command
+            )
             if driver.find_work():
                 driver.run(start_executor)
             return summary
@@ -107,6 +109,7 @@ class _Driver:
     progress: Progress
     stop: StopRequest
     summary: Summary
+    command: str
     estimates: dict[str, float] = field(default_factory=dict)
     others: list[OtherDriver] = field(default_factory=list)
     look_again_at: float = 0.0
@@ -117,7 +120,13 @@ class _Driver:
         self.bundle_sizer = BundleSizer()
         self.configs = {config.run_id: config for config in self.spec.configs}
         self.claims = Claims(
-            self.spec, self.store, self.storage, self.sentinel, self.home.data, self.backlog
+            self.spec,
+            self.store,
+            self.storage,
+            self.sentinel,
+            self.home.data,
+            self.backlog,
+            self.command,
         )
         self.outcomes = Outcomes(
             self.spec.faults,

@@ -40,6 +40,7 @@ class OwnTrainer:
         uses: the parts of a config that it asks for; None: those that the spec has.
         source: the SHA-256 of its code; None if there is none.
         files: that it consists of.
+        home: the folder that it lies in; None if there is no such code.
         metrics: what it says of those that it reports.
     """
 
@@ -48,6 +49,7 @@ class OwnTrainer:
         self.uses: frozenset[str] | None = None if said["uses"] is None else frozenset(said["uses"])
         self.source: str | None = said["source"]
         self.files: list[str] = said["files"]
+        self.home: Path | None = None if said["home"] is None else Path(said["home"])
         self.metrics: dict[str, Any] = said["metrics"]
         self._keys: list[str] | None = said["keys"]
         self._process = process
@@ -114,6 +116,10 @@ class OwnTrainers:
         if isinstance(found, ConfigError):
             raise found
         return found
+
+    def known(self) -> list[OwnTrainer]:
+        """Those that were described."""
+        return [found for found in self._known.values() if isinstance(found, OwnTrainer)]
 
     def _described(self, name: str) -> OwnTrainer:
         process = _Process(name)

@@ -95,6 +95,7 @@ class Spec:
         source: the name of its file.
         overrides: the "path=value" that were set on top of the text.
         files: the names of all files that it was read from, its own first.
+        code_folders: that hold the spec's files and the user's own trainers.
         merged: what it and all that it extends say, with what was set on top; not to be changed.
     """
 
@@ -109,6 +110,7 @@ class Spec:
     source: str
     overrides: tuple[str, ...]
     files: tuple[str, ...]
+    code_folders: tuple[Path, ...] = field(compare=False)
     merged: SpecSource = field(compare=False, repr=False)
 
 
@@ -192,6 +194,7 @@ def _expanded(source: SpecSource, overrides: tuple[str, ...], files: tuple[str, 
         )
     with OwnTrainers(module_folders(files)) as own:
         configs = _configs(source, layout, own)
+        homes = [trainer.home for trainer in own.known() if trainer.home is not None]
     return Spec(
         name=name,
         description=layout.description,
@@ -204,8 +207,14 @@ def _expanded(source: SpecSource, overrides: tuple[str, ...], files: tuple[str, 
         source=source.name,
         overrides=overrides,
         files=files,
+        code_folders=(*_folders(files), *homes),
         merged=source,
     )
+
+
+def _folders(files: Sequence[str]) -> list[Path]:
+    """Those of the files that are there: a spec may be a text."""
+    return [Path(file).resolve().parent for file in files if Path(file).is_file()]
 
 
 def _evaluations(given: list[dict[str, Any]]) -> tuple[EvaluationConfig, ...]:

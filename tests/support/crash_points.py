@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from trainers.run import prepare_torch, provenance, read_result, run
+from trainers.provenance.attempt import provenance
+from trainers.run import prepare_torch, read_result, run
 from trainers.storage import open_folder
 
 STEPS = ("mkdir", "fsync", "replace", "unlink")

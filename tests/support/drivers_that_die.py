@@ -47,6 +47,7 @@ import trainers.run
 import trainers.training.checkpoint
 import trainers.training.train
 from sweeper import cli
+from trainers.provenance.attempt import provenance
 
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{16}\.tmp")
 _MARK = re.compile(r"(?<=drivers/)[0-9a-f]{32}")
@@ -211,7 +212,7 @@ def main() -> None:
     fake_trainers.EPOCH_SECONDS = 0.0
     torch.zeros(1)
     trainers.run.prepare_torch(1)
-    trainers.run.provenance("cpu", 1)
+    provenance("cpu", 1)
     for line in sys.stdin:
         request = json.loads(line)
         end, points = in_a_fork(request, Path(request["log"]))

@@ -14,6 +14,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,8 @@ from sweep_plugins import UnknownNameError
 from trainers.config.job import TrainingJob, TrainingResult
 from trainers.config.trainers import BUILT_IN_TRAINER
 from trainers.errors import CheckpointError, ResultError, TrainerError
+from trainers.provenance.repository import git_commit
 from trainers.run import (
-    _git_commit,
     evaluate_stored,
     main,
     prepare,
@@ -104,11 +105,15 @@ def test_a_result_has_the_documented_keys(
 def test_provenance_names_host_device_and_versions(finished: tuple[Path, dict[str, Any]]) -> None:
     provenance = finished[1]["provenance"]
     assert set(provenance) == {
-        "host", "pid", "device", "device_name", "threads", "python", "torch", "numpy",
-        "git_commit", "started_at", "finished_at", "first_epoch",
+        "host", "pid", "device", "device_name", "cpu", "cuda", "nvidia_driver", "threads",
+        "python", "torch", "numpy", "git_commit", "packages", "started_at",
+        "finished_at", "first_epoch",
     }  # fmt: skip
     assert (provenance["device"], provenance["threads"], provenance["first_epoch"]) == ("cpu", 1, 1)
     assert provenance["python"] == ".".join(map(str, sys.version_info[:3]))
+    packages = provenance["packages"]
+    assert packages["torch"] == provenance["torch"].partition("+")[0]
+    assert {name: version(name) for name in packages} == packages
     assert provenance["started_at"] < provenance["finished_at"] <= time.time()
 
 
@@ -448,7 +453,7 @@ def test_without_git_the_commit_is_the_one_of_the_environment(
 ) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.setenv("SWEEP_GIT_COMMIT", variable)
-    assert _git_commit.__wrapped__() == commit
+    assert git_commit.__wrapped__() == commit
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ driver reads a spec without doing any of that itself.
 The process is given two descriptors. On the one it reads requests, on the other it answers, a line
 of JSON each. The first request is {"trainer": name, "folders": [...]}, answered by a description:
 {"uses": [...] or null, "keys": of its options or null, "metrics": {...}, "source": SHA-256 or null,
-"files": [...]}. Each later one is {"options": {...}}, answered by {"options": {...}} as the
-trainer's model writes them, or {"errors": [{"type", "loc", "msg"}, ...]}. An answer
-{"problem": sentence} ends the conversation.
+"files": [...], "home": the folder that it lies in, or null}. Each later one is {"options": {...}},
+answered by {"options": {...}} as the trainer's model writes them, or
+{"errors": [{"type", "loc", "msg"}, ...]}. An answer {"problem": sentence} ends the conversation.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _describe(name: str, folders: list[str]) -> tuple[Declaration, dict[str, Any
     """Raises ValueError with a sentence about what is wrong with the trainer."""
     from trainers.errors import TrainerError
     from trainers.own.loading import load_trainer
-    from trainers.own.source import source_of
+    from trainers.own.source import home_of, source_of
 
     # Last, so that no file there stands in for a module of Python or of a package.
     sys.path += [folder for folder in folders if folder not in sys.path]
@@ -67,6 +67,7 @@ def _describe(name: str, folders: list[str]) -> tuple[Declaration, dict[str, Any
         "metrics": said.metrics_as_json(),
         "source": source,
         "files": files,
+        "home": None if source is None else str(home_of(function)),
     }
 
 

@@ -50,6 +50,11 @@ def source_of(function: Any, sources: Iterable[str] = ()) -> tuple[str | None, l
     return _digest(found), sorted(found)
 
 
+def home_of(function: Any) -> Path:
+    """The folder of the file of a function that `source_of` knows the code of."""
+    return Path(str(sys.modules[function.__module__].__file__)).resolve().parent
+
+
 def _code(root: Path) -> Iterator[Path]:
     return (path for path in sorted(root.rglob("*.py")) if path.is_file())
 

@@ -1,0 +1,25 @@
+"""What an attempt says of its machine, packages and code, as short text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def fact_text(value: Any) -> str:
+    """A value of a provenance on one line; of changed code, the digest of what was changed."""
+    if isinstance(value, Mapping):
+        if "commit" in value:
+            return _repository(value)
+        return ", ".join(f"{name} {fact_text(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(fact_text, value))
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _repository(state: Mapping[str, Any]) -> str:
+    changed = state.get("diff_sha256")
+    return f"{state.get('repository')} at {state['commit'] or 'no commit'}" + (
+        f" with changes {str(changed)[:12]}" if changed else ""
+    )

@@ -1,0 +1,73 @@
+"""Where a run's numbers are from: what `sweep show` says of its machine, packages and code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from command_line import sweep
+
+TRAINER = "RATE = 1\n\n\ndef train(job):\n    job.report(1, f1=RATE * job.options['scale'])\n"
+SPEC = "trainer: scaled:train\noptions: {scale: 2}\ngrid: {seed: [0, 1]}\n"
+
+
+def asked(*arguments: str) -> str:
+    said = sweep(*arguments)
+    assert said.exit_code == 0, said.stderr
+    return said.stdout
+
+
+def git(*arguments: str) -> str:
+    who = ("-c", "user.name=a", "-c", "user.email=a@b.invalid")
+    return subprocess.run(
+        ["git", *who, *arguments], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def trained(*arguments: str) -> str:
+    """The standard error of a `sweep run` that imports the trainer anew."""
+    sys.modules.pop("scaled", None)
+    said = sweep("run", "scaled.yaml", "--executor", "inline", *arguments)
+    assert said.exit_code == 0, said.stderr
+    return said.stderr
+
+
+def runs() -> list[dict[str, object]]:
+    return json.loads(asked("plan", "scaled.yaml", "--format", "json"))
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    """A repository with a trainer and its spec."""
+    monkeypatch.chdir(tmp_path)
+    path = list(sys.path)
+    Path("scaled.py").write_text(TRAINER)
+    Path("scaled.yaml").write_text(SPEC)
+    Path(".gitignore").write_text(".sweep\n__pycache__\n")
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "x")
+    yield tmp_path
+    sys.path[:] = path
+    sys.modules.pop("scaled", None)
+
+
+def test_an_attempt_has_command_commit_changes_and_packages(lab):
+    Path("scaled.yaml").write_text(f"# changed\n{SPEC}")
+    trained("--slots", "1")
+    run = runs()[0]["run_id"]
+    detail = json.loads(asked("show", run, "--format", "json"))
+    (attempt,) = detail["attempt_history"]
+    found = attempt["provenance"]
+    assert found["command"].endswith("run scaled.yaml --executor inline --slots 1")
+    (state,) = found["repositories"]
+    assert (state["repository"], state["commit"]) == (lab.name, git("rev-parse", "HEAD"))
+    assert "\n+# changed\n" in state["diff"]
+    assert found["packages"]["pydantic"]
+    shown = asked("show", run)
+    assert f"{lab.name} at {state['commit']} with changes {state['diff_sha256'][:12]}\n" in shown
+    assert f"pydantic {found['packages']['pydantic']}" in shown

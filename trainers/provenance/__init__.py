@@ -1,0 +1,1 @@
+"""Where a run was computed, by which code and with which packages."""
