@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from results.provenance_text import fact_text
+from results.rendering.aligned import aligned
 from results.run_columns import OF_SCHEME, RUN_COLUMNS
 from sweep_plugins.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, shortened
 
@@ -101,7 +102,7 @@ def _metrics(metrics: list[dict[str, Any]], history: list[dict[str, Any]]) -> st
             values = [*values[:half], "...", *values[-half:]]
         lines.append([name, end, ", ".join(values)])
     head = "metrics (at the end of the run; at its epochs)"
-    return "\n".join([head, *_aligned(lines)]) if lines else ""
+    return "\n".join([head, *aligned(lines)]) if lines else ""
 
 
 def _evaluations(evaluations: list[dict[str, Any]]) -> str:
@@ -121,7 +122,7 @@ def _blocks(blocks: list[dict[str, Any]]) -> str:
     columns = ("block", *(c.name for c in OF_SCHEME if c.name != "max_root_modulus"))
     rows = [[_shown(block[name]) for name in columns] for block in blocks]
     head = "blocks (coefficients at the end of training, newest state first)"
-    return "\n".join([head, *_aligned([list(columns), *rows])])
+    return "\n".join([head, *aligned([list(columns), *rows])])
 
 
 _MOST_PROBE_LINES = 40
@@ -150,19 +151,10 @@ def _probes(run_id: str, probes: list[dict[str, Any]]) -> str:
         between = f"{_shown(min(values))} to {_shown(max(values))}" if values else "-"
         lines.append([*start, f"{len(rows)} layers", between])
     head = f"probes (of the last epoch; {len(probes)} values in all)"
-    text = [head, *_aligned(lines)]
+    text = [head, *aligned(lines)]
     if len(lines) - 1 < len(probes):
         text.append(f"  all of them: sweep show {run_id} --format json")
     return "\n".join(text)
-
-
-def _aligned(lines: list[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return [
-        "  "
-        + "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
 
 
 def _attempt(attempt: dict[str, Any]) -> str:

@@ -14,6 +14,10 @@ from sweeper.errors import RequestError
 
 def show(
     run: Annotated[str, typer.Argument(metavar="RUN", help="a run's id, or the start of it")],
+    diff: Annotated[
+        str | None,
+        typer.Option("--diff", metavar="OTHER", help="only what tells it apart from another run"),
+    ] = None,
     home: options.HomeOption = options.DEFAULT_HOME,
     db: options.DatabaseOption = None,
     format: Annotated[  # noqa: A002
@@ -22,12 +26,22 @@ def show(
     output: options.OutputOption = None,
 ) -> None:
     """One run in full: config, epochs, evaluations, blocks, probes, attempts, and its specs."""
+    from results.analysis.run_differences import run_differences
     from results.queries.queries import Queries
     from results.rendering.run_detail import run_page
+    from results.rendering.run_differences import differences_page
 
     if format not in ("table", "json"):
         raise RequestError(f"a run is shown as table or json, not as {format!r}")
     with Queries.open(options.home_at(home, db).database) as queries:
+        if diff is not None:
+            with queries.one_view():
+                found = run_differences(queries.run_detail(run), queries.run_detail(diff))
+            if format == "json":
+                write_json(found, output)
+            else:
+                write_text(differences_page(found), output)
+            return
         detail = queries.run_detail(run)
     history = detail["attempt_history"]
     said = last_output(({**each, "run_id": detail["run_id"]} for each in history), LAST_LINES)

@@ -71,3 +71,45 @@ def test_an_attempt_has_command_commit_changes_and_packages(lab):
     shown = asked("show", run)
     assert f"{lab.name} at {state['commit']} with changes {state['diff_sha256'][:12]}\n" in shown
     assert f"pydantic {found['packages']['pydantic']}" in shown
+
+
+def differences(run: str, other: str) -> dict[str, dict[str, list[object]]]:
+    found = json.loads(asked("show", run, "--diff", other, "--format", "json"))
+    assert [found.pop("run"), found.pop("other")] == [run, other]
+    return {
+        section: {row["key"]: [row["run"], row["other"]] for row in rows}
+        for section, rows in found.items()
+    }
+
+
+def test_two_runs_are_told_apart_by_what_differs_and_nothing_else(lab):
+    trained()
+    first, second = (row["run_id"] for row in runs())
+    assert differences(first, first) == dict.fromkeys(
+        ("config", "code", "environment", "results"), {}
+    )
+    found = differences(first, second)
+    assert (found["config"], found["code"], found["environment"]) == ({"seed": [0, 1]}, {}, {})
+    assert "f1" not in found["results"]
+    commit = git("rev-parse", "HEAD")
+    Path("scaled.py").write_text(TRAINER.replace("RATE = 1", "RATE = 3"))
+    trained("--slots", "1")
+    (edited,) = [row["run_id"] for row in runs() if row["seed"] == 0]
+    assert edited != first
+    found = differences(first, edited)
+    assert found["config"] == {}
+    assert found["code"].keys() == {"source", f"{lab.name}.diff_sha256"}
+    assert found["code"][f"{lab.name}.diff_sha256"][0] is None
+    assert found["environment"].keys() == {"command"}
+    assert found["results"]["f1"] == [2.0, 6.0]
+    shown = asked("show", first[:12], "--diff", edited[:12])
+    assert "config: the same\n\ncode\n" in shown
+    assert commit not in shown
+
+
+def test_a_run_that_is_not_there_is_told_apart_from_none(lab):
+    trained()
+    (first, _) = (row["run_id"] for row in runs())
+    wrong = sweep("show", first, "--diff", "ffffffffffff")
+    assert wrong.exit_code == 2
+    assert "ffffffffffff" in wrong.stderr

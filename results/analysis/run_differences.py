@@ -1,0 +1,73 @@
+"""In what two runs differ: their configs, code, environments and results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from results.json_values import leaves
+from results.run_columns import MEASURED
+
+SECTIONS = ("config", "code", "environment", "results")
+
+_MISSING = object()
+
+# What differs from one attempt to the next on one machine.
+_OF_ONE_ATTEMPT = frozenset(
+    {"pid", "driver_pid", "started_at", "finished_at", "first_epoch", "git_commit", "repositories"}
+)
+
+
+def run_differences(run: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """What differs between two runs, as returned by `Queries.run_detail`.
+
+    Besides `run` and `other`, their ids, one list for each of SECTIONS, of {"key", "run", "other"};
+    a value that one of them lacks is None. Code and environment are those of the last attempts.
+    """
+    compared = {
+        section: _differing(facts(run), facts(other))
+        for section, facts in zip(SECTIONS, (_config, _code, _environment, _results), strict=True)
+    }
+    return {"run": run["run_id"], "other": other["run_id"], **compared}
+
+
+def _differing(run: Mapping[str, Any], other: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"key": key, "run": run.get(key), "other": other.get(key)}
+        for key in dict.fromkeys([*run, *other])
+        if run.get(key, _MISSING) != other.get(key, _MISSING)
+    ]
+
+
+def _config(detail: Mapping[str, Any]) -> dict[str, Any]:
+    return leaves({key: value for key, value in detail["config"].items() if key != "source"})
+
+
+def _code(detail: Mapping[str, Any]) -> dict[str, Any]:
+    told = _told(detail)
+    found = {"source": detail["config"].get("source"), "git_commit": told.get("git_commit")}
+    for state in told.get("repositories") or ():
+        name = state["repository"]
+        found |= {
+            f"{name}.{key}": value
+            for key, value in state.items()
+            if key not in ("repository", "diff")
+        }
+    return found
+
+
+def _environment(detail: Mapping[str, Any]) -> dict[str, Any]:
+    return leaves({k: v for k, v in _told(detail).items() if k not in _OF_ONE_ATTEMPT})
+
+
+def _told(detail: Mapping[str, Any]) -> Mapping[str, Any]:
+    history = detail["attempt_history"]
+    return (history[-1]["provenance"] or {}) if history else {}
+
+
+def _results(detail: Mapping[str, Any]) -> dict[str, Any]:
+    found = {"state": detail["state"], "error": detail["error"]}
+    found |= {column.name: detail[column.name] for column in MEASURED if column.name in detail}
+    found |= {metric["name"]: metric["value"] for metric in detail["metrics"]}
+    found |= {each["name"]: each["accuracy"] for each in detail["evaluations"]}
+    return found
