@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from results.frames import Results, Texts
     from results.records import SweepStatus
     from results.store.store import Store
+    from sweeper.planning.edited_code import EditedTrainer
     from sweeper.scheduling.signals import StopRequest
 
     AnySpec = str | os.PathLike[str] | Mapping[str, Any]
@@ -50,6 +51,7 @@ class Sweep:
         spec: AnySpec,
         *,
         set: Iterable[str] | Mapping[str, Any] = (),  # noqa: A002 - the option's name
+        same_code: bool = False,
         progress: bool = True,
         **options: Unpack[Options],
     ) -> None:
@@ -58,6 +60,7 @@ class Sweep:
         Args:
             spec: a file, the name of a shipped spec, YAML as a text of several lines, or a dict.
             set: changes of it: "path=value" as after `--set`, or a dict of values by path.
+            same_code: accept results of trainers that were edited since, as `--same-code`.
             progress: whether to tell on stderr what happens.
 
         Raises SpecError or RequestError for what is wrong.
@@ -65,7 +68,8 @@ class Sweep:
         with _known_errors():
             file = _file_of(spec)
             settings = settings_of_arguments(options, file.folder if file.is_on_disk else None)
-            self._read(file, overrides_of(set), settings, progress=progress)
+            changes = overrides_of(set)
+            self._read(file, changes, settings, same_code=same_code, progress=progress)
 
     @classmethod
     def of(
@@ -75,6 +79,7 @@ class Sweep:
         settings: Settings,
         command: str,
         *,
+        same_code: bool = False,
         stored: bool = False,
     ) -> Self:
         """The sweep of a command of this name, whose options were resolved.
@@ -83,7 +88,7 @@ class Sweep:
             stored: whether the spec is as the database has it.
         """
         sweep = cls.__new__(cls)
-        sweep._read(file, overrides, settings, command=command, stored=stored)
+        sweep._read(file, overrides, settings, command=command, same_code=same_code, stored=stored)
         return sweep
 
     @classmethod
@@ -92,6 +97,7 @@ class Sweep:
         name: str | None = None,
         *,
         imported: bool = False,
+        same_code: bool = False,
         progress: bool = True,
         **options: Unpack[Options],
     ) -> Self:
@@ -100,13 +106,16 @@ class Sweep:
         Args:
             name: None for the one that ran here last.
             imported: also one that an archive brought, whose spec may name code to run.
+            same_code: see `Sweep`.
             progress: whether to tell on stderr what happens.
         """
         with _known_errors():
             settings = settings_of_arguments(options)
             file, overrides = stored_spec(settings.home, name, imported=imported)
             sweep = cls.__new__(cls)
-            sweep._read(file, overrides, settings, progress=progress, stored=True)
+            sweep._read(
+                file, overrides, settings, same_code=same_code, progress=progress, stored=True
+            )
             return sweep
 
     def _read(
@@ -117,6 +126,7 @@ class Sweep:
         *,
         progress: bool = True,
         command: str | None = None,
+        same_code: bool = False,
         stored: bool = False,
     ) -> None:
         self.settings = settings
@@ -133,6 +143,15 @@ class Sweep:
                 f"{error}; so the sweep was stored by another version of sweep or of a plug-in:"
                 " correct its spec and name the file, sweep run FILE, which keeps what is done"
             ) from error
+        self._same_code = same_code
+        self._accepted: list[str] = []
+        if same_code:
+            from sweeper.planning.edited_code import with_accepted_code
+
+            with private_files():
+                edited = self._edited_trainers()
+            self.spec = with_accepted_code(self.spec, edited)
+            self._accepted = [each.accepted() for each in edited]
         self.name = self.spec.name
         # The arguments of somebody else's program may hold secrets, and others are told.
         self._command = f"sweeper.run({self.name})" if command is None else command
@@ -177,8 +196,23 @@ class Sweep:
             else:
                 progress = Progress(stack.enter_context(open(os.devnull, "w")))
             stack.callback(give_torch_back)
+            for sentence in self.edits():
+                tell(sentence)
             execute(self.spec, self._home, where, tell, progress, self._stop)
         return self
+
+    def edits(self) -> list[str]:
+        """What it means for this sweep that trainers were edited since their runs were done."""
+        if self._same_code:
+            return self._accepted
+        return [edited.sentence() for edited in self._edited_trainers()]
+
+    def _edited_trainers(self) -> list[EditedTrainer]:
+        if all(config.source is None for config in self.spec.configs):
+            return []
+        from sweeper.planning.edited_code import edited_trainers
+
+        return edited_trainers(self.spec, self._home.database)
 
     def stop(self) -> None:
         """Ask a `run` in another thread to stop when the current epochs are done."""
@@ -292,22 +326,26 @@ def run(
     spec: AnySpec,
     *,
     set: Iterable[str] | Mapping[str, Any] = (),  # noqa: A002
+    same_code: bool = False,
     progress: bool = True,
     **options: Unpack[Options],
 ) -> Sweep:
     """Read a spec and run it: `Sweep(...).run()`."""
-    return Sweep(spec, set=set, progress=progress, **options).run()
+    return Sweep(spec, set=set, same_code=same_code, progress=progress, **options).run()
 
 
 def resume(
     name: str | None = None,
     *,
     imported: bool = False,
+    same_code: bool = False,
     progress: bool = True,
     **options: Unpack[Options],
 ) -> Sweep:
     """Continue a sweep without its file: `Sweep.stored(...).run()`."""
-    return Sweep.stored(name, imported=imported, progress=progress, **options).run()
+    return Sweep.stored(
+        name, imported=imported, same_code=same_code, progress=progress, **options
+    ).run()
 
 
 def _file_of(spec: AnySpec) -> SpecFile:

@@ -6,16 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from results.json_values import leaves
+from results.provenance import OF_CODE, OF_ONE_ATTEMPT
 from results.run_columns import MEASURED
 
 SECTIONS = ("config", "code", "environment", "results")
 
 _MISSING = object()
-
-# What differs from one attempt to the next on one machine.
-_OF_ONE_ATTEMPT = frozenset(
-    {"pid", "driver_pid", "started_at", "finished_at", "first_epoch", "git_commit", "repositories"}
-)
 
 
 def run_differences(run: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,7 +41,14 @@ def _config(detail: Mapping[str, Any]) -> dict[str, Any]:
 
 def _code(detail: Mapping[str, Any]) -> dict[str, Any]:
     told = _told(detail)
-    found = {"source": detail["config"].get("source"), "git_commit": told.get("git_commit")}
+    source = detail["config"].get("source")
+    accepted = (told.get("accepted_code") or {}).get(source)
+    found = {
+        "source": source,
+        "accepted_code": accepted,
+        "git_commit": told.get("git_commit"),
+        **((told.get("sources") or {}).get(accepted or source) or {}),
+    }
     for state in told.get("repositories") or ():
         name = state["repository"]
         found |= {
@@ -57,7 +60,7 @@ def _code(detail: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _environment(detail: Mapping[str, Any]) -> dict[str, Any]:
-    return leaves({k: v for k, v in _told(detail).items() if k not in _OF_ONE_ATTEMPT})
+    return leaves({k: v for k, v in _told(detail).items() if k not in OF_ONE_ATTEMPT | OF_CODE})
 
 
 def _told(detail: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -11,12 +11,11 @@ from results.analysis.pivot import Pivot
 from results.analysis.reports import Report
 from results.analysis.sort_keys import SortKey, sort_key
 from results.html_report.content import Attempt
-from results.provenance_text import fact_text
+from results.provenance import OF_ONE_ATTEMPT, fact_text
 from results.queries.row_columns import Columns
 from results.records import RunRow
 
-# What differs from one attempt to the next on one machine.
-_OF_ONE_ATTEMPT = ("command", "pid", "driver_pid", "started_at", "finished_at", "first_epoch")
+_NOT_SHOWN = OF_ONE_ATTEMPT | {"command", "sources"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ def environments(attempts: Sequence[Attempt]) -> list[Environment]:
         facts = {
             name: fact_text(value) if isinstance(value, dict | list) else value
             for name, value in attempt.provenance.items()
-            if value not in (None, [], {}) and name not in _OF_ONE_ATTEMPT
+            if value not in (None, [], {}) and name not in _NOT_SHOWN
         }
         if attempt.imported_from is not None:
             facts = {"imported_from": attempt.imported_from, **facts}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, select
 from results.database.base import Database, DatabaseClient
 from results.database.connect import connect
 from results.database.dialects import is_one_of, rows_as_dicts
+from results.queries import sources
 from results.queries.rows import (
     list_evaluations,
     list_parts,
@@ -301,6 +302,21 @@ class Queries(DatabaseClient):
             "attempt_history": attempt_rows,
             "sweep_specs": specs,
         }
+
+    def sources_of(self, trainer: str) -> list[str]:
+        """The `source` of the configs of a trainer's done runs, that of the newest run first."""
+        with self.view() as connection:
+            return sources.sources_of(connection, trainer)
+
+    def done_among(self, run_ids: Collection[str]) -> set[str]:
+        """Those of these runs that are done."""
+        with self.view() as connection:
+            return sources.done_among(connection, run_ids)
+
+    def files_of_source(self, run_ids: Sequence[str], source: str) -> dict[str, str] | None:
+        """The SHA-256 of the files of code that these runs had, by name; None if not known."""
+        with self.view() as connection:
+            return sources.files_of_source(connection, run_ids, source)
 
     def status(self, sweep: str | None = None) -> list[SweepStatus]:
         """How far `sweep` is, or every sweep: counts, failures, faults, drivers, rate, time left.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from results.provenance_text import fact_text
+from results.provenance import fact_text
 from results.rendering.aligned import aligned
 from results.run_columns import OF_SCHEME, RUN_COLUMNS
 from sweep_plugins.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, shortened
@@ -171,7 +171,8 @@ def _attempt(attempt: dict[str, Any]) -> str:
     lines += [
         f"  {key:<16} {fact_text(value)}"
         for key, value in (attempt["provenance"] or {}).items()
-        if value not in (None, [], {}) and key not in ("started_at", "finished_at", "first_epoch")
+        if value not in (None, [], {})
+        and key not in ("started_at", "finished_at", "first_epoch", "sources")
     ]
     if attempt["error"]:
         lines.append(f"  error: {_shown(attempt['error'])}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from results.analysis.run_differences import SECTIONS
-from results.provenance_text import fact_text
+from results.provenance import fact_text
 from results.rendering.aligned import aligned
 from sweep_plugins.plain_text import readable, shortened
 

@@ -57,6 +57,13 @@ EverySweepArgument = Annotated[
 SetOption = Annotated[
     list[str], typer.Option("--set", metavar="PATH=VALUE", help="change the spec; repeatable")
 ]
+SameCodeOption = Annotated[
+    bool,
+    typer.Option(
+        "--same-code",
+        help="accept results of trainers that were edited since, and say so in what trains now",
+    ),
+]
 HomeOption = Annotated[
     Path | None,
     path_option(

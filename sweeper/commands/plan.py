@@ -22,6 +22,7 @@ def plan(
             "--resolved", help="the spec with all that holds of it, and where each value comes from"
         ),
     ] = False,
+    same_code: options.SameCodeOption = False,
     home: options.HomeOption = options.DEFAULT_HOME,
     db: options.DatabaseOption = None,
     format: options.FormatOption = "table",  # noqa: A002
@@ -37,7 +38,8 @@ def plan(
     if resolved and format not in ("table", "json"):
         raise RequestError(f"a resolved spec is shown as table (YAML) or json, not as {format!r}")
     settings = options.settings_of({"home": home, "db": db}, spec.parent, context)
-    sweep = Sweep.of(read_spec_file(spec), changes, settings, " ".join(sys.argv))
+    command = " ".join(sys.argv)
+    sweep = Sweep.of(read_spec_file(spec), changes, settings, command, same_code=same_code)
     if resolved:
         from sweeper.planning.resolved import resolved as resolve
 
@@ -49,6 +51,8 @@ def plan(
         return
     rows, calibrated = sweep.plan_rows()
     write_table(rows if format == "json" else _planned(rows), format, output, raw=raw)
+    for sentence in sweep.edits():
+        say(sentence)
     todo = [r["estimated_seconds"] for r in rows if r["state"] not in ("done", "failed")]
     known = [seconds for seconds in todo if seconds is not None]
     failed = sum(row["state"] == "failed" for row in rows)

@@ -21,6 +21,7 @@ def resume(
             help="run SWEEP although an archive brought it: its spec may name code to run",
         ),
     ] = False,
+    same_code: options.SameCodeOption = False,
     executor: execution.ExecutorOption = None,
     ray_address: execution.AddressOption = None,
     slots: execution.SlotsOption = None,
@@ -40,4 +41,5 @@ def resume(
     }  # fmt: skip
     settings = options.settings_of(given)
     file, overrides = stored_spec(settings.home, sweep, imported=imported)
-    execution.run(Sweep.of(file, overrides, settings, " ".join(sys.argv), stored=True))
+    command = " ".join(sys.argv)
+    execution.run(Sweep.of(file, overrides, settings, command, same_code=same_code, stored=True))

@@ -10,6 +10,7 @@ from sweeper.commands import execution, options
 def run(
     spec: options.SpecArgument,
     changes: options.SetOption = [],  # noqa: B006 - typer copies it
+    same_code: options.SameCodeOption = False,
     executor: execution.ExecutorOption = None,
     ray_address: execution.AddressOption = None,
     slots: execution.SlotsOption = None,
@@ -31,4 +32,6 @@ def run(
         "ray_address": ray_address, "ray_dashboard": ray_dashboard, "grace": grace,
     }  # fmt: skip
     settings = options.settings_of(given, spec.parent)
-    execution.run(Sweep.of(read_spec_file(spec), changes, settings, " ".join(sys.argv)))
+    command = " ".join(sys.argv)
+    sweep = Sweep.of(read_spec_file(spec), changes, settings, command, same_code=same_code)
+    execution.run(sweep)

@@ -24,6 +24,9 @@ from trainers.provenance.repository import repositories
 
 _LONGEST_COMMAND = 2_000
 
+_MOST_FILES = 100
+"""Of a trainer; each attempt has their digests. Of one with more, an edit names no files."""
+
 
 @dataclass
 class Claims:
@@ -50,12 +53,21 @@ class Claims:
     @cached_property
     def _provenance(self) -> dict[str, Any]:
         """What an attempt has of its driver: the code beside it is looked at once, at the first."""
-        return {
+        told: dict[str, Any] = {
             "driver_host": socket.gethostname(),
             "driver_pid": os.getpid(),
             "command": shortened(hide_secrets_of_command(self.command), _LONGEST_COMMAND),
             "repositories": repositories(self.spec.code_folders),
         }
+        if sources := {
+            source: dict(files)
+            for source, files in self.spec.sources.items()
+            if len(files) <= _MOST_FILES
+        }:
+            told["sources"] = sources
+        if self.spec.accepted_code:
+            told["accepted_code"] = dict(self.spec.accepted_code)
+        return told
 
     def claim(self, bundle: Sequence[PendingRun], multiplier: int, device: str) -> list[Task]:
         """Tasks for those of the runs that no other driver has claimed."""

@@ -39,7 +39,7 @@ class OwnTrainer:
         name: as the spec gives it.
         uses: the parts of a config that it asks for; None: those that the spec has.
         source: the SHA-256 of its code; None if there is none.
-        files: that it consists of.
+        files: that it consists of, each with its SHA-256.
         home: the folder that it lies in; None if there is no such code.
         metrics: what it says of those that it reports.
     """
@@ -48,7 +48,7 @@ class OwnTrainer:
         self.name = name
         self.uses: frozenset[str] | None = None if said["uses"] is None else frozenset(said["uses"])
         self.source: str | None = said["source"]
-        self.files: list[str] = said["files"]
+        self.files: dict[str, str] = said["files"]
         self.home: Path | None = None if said["home"] is None else Path(said["home"])
         self.metrics: dict[str, Any] = said["metrics"]
         self._keys: list[str] | None = said["keys"]

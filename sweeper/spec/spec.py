@@ -8,7 +8,7 @@ leaves points out (`exclude`). An axis is any path into the config, such as `dep
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import prod
@@ -96,6 +96,9 @@ class Spec:
         overrides: the "path=value" that were set on top of the text.
         files: the names of all files that it was read from, its own first.
         code_folders: that hold the spec's files and the user's own trainers.
+        sources: the code of the user's own trainers: of each `source` of a config, the SHA-256 of
+            its files by name.
+        accepted_code: of each `source` that stands for other code, that code's own SHA-256.
         merged: what it and all that it extends say, with what was set on top; not to be changed.
     """
 
@@ -111,7 +114,9 @@ class Spec:
     overrides: tuple[str, ...]
     files: tuple[str, ...]
     code_folders: tuple[Path, ...] = field(compare=False)
+    sources: Mapping[str, Mapping[str, str]] = field(compare=False)
     merged: SpecSource = field(compare=False, repr=False)
+    accepted_code: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 def load_spec(path: Path, overrides: Sequence[str] = ()) -> Spec:
@@ -195,6 +200,7 @@ def _expanded(source: SpecSource, overrides: tuple[str, ...], files: tuple[str, 
     with OwnTrainers(module_folders(files)) as own:
         configs = _configs(source, layout, own)
         homes = [trainer.home for trainer in own.known() if trainer.home is not None]
+        sources = {t.source: t.files for t in own.known() if t.source is not None}
     return Spec(
         name=name,
         description=layout.description,
@@ -208,6 +214,7 @@ def _expanded(source: SpecSource, overrides: tuple[str, ...], files: tuple[str, 
         overrides=overrides,
         files=files,
         code_folders=(*_folders(files), *homes),
+        sources=sources,
         merged=source,
     )
 

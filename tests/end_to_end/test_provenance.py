@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -85,9 +86,7 @@ def differences(run: str, other: str) -> dict[str, dict[str, list[object]]]:
 def test_two_runs_are_told_apart_by_what_differs_and_nothing_else(lab):
     trained()
     first, second = (row["run_id"] for row in runs())
-    assert differences(first, first) == dict.fromkeys(
-        ("config", "code", "environment", "results"), {}
-    )
+    assert not any(differences(first, first).values())
     found = differences(first, second)
     assert (found["config"], found["code"], found["environment"]) == ({"seed": [0, 1]}, {}, {})
     assert "f1" not in found["results"]
@@ -98,7 +97,7 @@ def test_two_runs_are_told_apart_by_what_differs_and_nothing_else(lab):
     assert edited != first
     found = differences(first, edited)
     assert found["config"] == {}
-    assert found["code"].keys() == {"source", f"{lab.name}.diff_sha256"}
+    assert found["code"].keys() == {"source", "scaled.py", f"{lab.name}.diff_sha256"}
     assert found["code"][f"{lab.name}.diff_sha256"][0] is None
     assert found["environment"].keys() == {"command"}
     assert found["results"]["f1"] == [2.0, 6.0]
@@ -113,3 +112,64 @@ def test_a_run_that_is_not_there_is_told_apart_from_none(lab):
     wrong = sweep("show", first, "--diff", "ffffffffffff")
     assert wrong.exit_code == 2
     assert "ffffffffffff" in wrong.stderr
+
+
+def edit(text: str = "RATE = 3") -> None:
+    Path("scaled.py").write_text(TRAINER.replace("RATE = 1", text))
+
+
+def metric_of(run: str) -> float:
+    (metric,) = json.loads(asked("show", run, "--format", "json"))["metrics"]
+    return metric["value"]
+
+
+def test_an_edited_trainer_is_told_with_what_it_means(lab):
+    trained()
+    before = {row["run_id"] for row in runs()}
+    assert "edited" not in sweep("plan", "scaled.yaml").stderr
+    edit()
+    said = sweep("plan", "scaled.yaml").stderr
+    assert re.search(
+        r"^the code of trainer scaled:train was edited \(scaled.py\): 2 done under the earlier"
+        r" code \(\w{12}, now \w{12}\) are other runs now; --same-code accepts",
+        said,
+        re.M,
+    )
+    assert "was edited (scaled.py): 2 done" in trained()
+    after = {row["run_id"] for row in runs()}
+    assert not before & after
+    assert {metric_of(run) for run in after} == {6.0}
+    assert "edited" not in sweep("plan", "scaled.yaml").stderr
+    edit("RATE = 1")
+    assert {row["run_id"] for row in runs()} == before
+
+
+def test_results_of_earlier_code_are_accepted_knowingly(lab):
+    trained()
+    before = {row["run_id"] for row in runs()}
+    edit("RATE = 3  # faster")
+    Path("scaled.yaml").write_text(SPEC.replace("[0, 1]", "[0, 1, 2]"))
+    rows = json.loads(asked("plan", "scaled.yaml", "--same-code", "--format", "json"))
+    assert [row["state"] for row in rows] == ["done", "done", "new"]
+    said = trained("--same-code")
+    assert re.search(r"^--same-code: results of 2 accepted that trainer scaled:train", said, re.M)
+    assert "1 trained now" in said
+    (new,) = {row["run_id"] for row in rows} - before
+    detail = json.loads(asked("show", new, "--format", "json"))
+    earlier = detail["config"]["source"]
+    (real,) = detail["attempt_history"][-1]["provenance"]["sources"]
+    assert detail["attempt_history"][-1]["provenance"]["accepted_code"] == {earlier: real}
+    assert earlier != real
+    assert f"accepted_code    {earlier} {real}" in asked("show", new)
+    for run in before:
+        (attempt,) = json.loads(asked("show", run, "--format", "json"))["attempt_history"]
+        assert "accepted_code" not in attempt["provenance"]
+    assert "nothing to train" in trained("--same-code")
+    sys.modules.pop("scaled", None)
+    again = sweep("resume", "scaled", "--executor", "inline", "--same-code")
+    assert "nothing to train" in again.stderr
+
+
+def test_nothing_is_accepted_where_nothing_was_edited(lab):
+    assert "accepted" not in trained("--same-code")
+    assert "accepted" not in trained("--same-code")

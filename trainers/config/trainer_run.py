@@ -110,6 +110,13 @@ class TrainerRun(Frozen):
         copied.__dict__.pop("run_id", None)
         return copied
 
+    def with_source(self, source: str) -> Self:
+        """The same training by other code of its trainer, of this SHA-256."""
+        copied = self.model_copy(update={"source": source})
+        for known in ("run_id", "_around_seed"):
+            copied.__dict__.pop(known, None)
+        return copied
+
 
 @cache
 def _keys(config: type[TrainerRun]) -> list[str]:

@@ -6,8 +6,8 @@ driver reads a spec without doing any of that itself.
 The process is given two descriptors. On the one it reads requests, on the other it answers, a line
 of JSON each. The first request is {"trainer": name, "folders": [...]}, answered by a description:
 {"uses": [...] or null, "keys": of its options or null, "metrics": {...}, "source": SHA-256 or null,
-"files": [...], "home": the folder that it lies in, or null}. Each later one is {"options": {...}},
-answered by {"options": {...}} as the trainer's model writes them, or
+"files": {name: SHA-256}, "home": the folder that it lies in, or null}. Each later one is
+{"options": {...}}, answered by {"options": {...}} as the trainer's model writes them, or
 {"errors": [{"type", "loc", "msg"}, ...]}. An answer {"problem": sentence} ends the conversation.
 """
 

@@ -17,8 +17,8 @@ OWN_PACKAGES = frozenset({"trainers", "sweeper", "results", "sweep_plugins"})
 _MOST_BYTES = 2**28
 
 
-def source_of(function: Any, sources: Iterable[str] = ()) -> tuple[str | None, list[str]]:
-    """The SHA-256 of the code of a function's package, and the names of its files.
+def source_of(function: Any, sources: Iterable[str] = ()) -> tuple[str | None, dict[str, str]]:
+    """The SHA-256 of the code of a function's package, and that of each of its files by name.
 
     Of a module that is in no package, the module's file alone. `sources` are further files and
     folders, relative to the file; of a folder everything but caches counts. None, and no files,
@@ -29,10 +29,10 @@ def source_of(function: Any, sources: Iterable[str] = ()) -> tuple[str | None, l
     module = sys.modules.get(getattr(function, "__module__", None) or "")
     file = getattr(module, "__file__", None)
     if module is None or file is None:
-        return None, []
+        return None, {}
     top = module.__name__.partition(".")[0]
     if top in OWN_PACKAGES:
-        return None, []
+        return None, {}
     home = Path(file).resolve().parent
     package = getattr(sys.modules.get(top), "__path__", None)
     found: dict[str, Path] = {}
@@ -47,7 +47,7 @@ def source_of(function: Any, sources: Iterable[str] = ()) -> tuple[str | None, l
             raise TrainerError(f"sources has {given!r}, and there is no {place}")
         inside = _everything(place) if place.is_dir() else [place]
         found |= {os.path.relpath(path, home): path for path in inside}
-    return _digest(found), sorted(found)
+    return _digests(found)
 
 
 def home_of(function: Any) -> Path:
@@ -67,7 +67,8 @@ def _everything(root: Path) -> Iterator[Path]:
     )
 
 
-def _digest(files: dict[str, Path]) -> str:
+def _digests(files: dict[str, Path]) -> tuple[str, dict[str, str]]:
+    each: dict[str, str] = {}
     digest = hashlib.sha256()
     left = _MOST_BYTES
     for name, path in sorted(files.items()):
@@ -79,4 +80,5 @@ def _digest(files: dict[str, Path]) -> str:
                 " files that decide its results in sources, or move its package away from the data"
             )
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()
+        each[name] = hashlib.sha256(content).hexdigest()
+    return digest.hexdigest(), each

@@ -1,10 +1,15 @@
-"""What an attempt says of its machine, packages and code, as short text."""
+"""What an attempt says of its machine, packages and code: its keys, and their values as text."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from typing import Any
+
+OF_ONE_ATTEMPT = frozenset({"pid", "driver_pid", "started_at", "finished_at", "first_epoch"})
+"""What differs from one attempt to the next on one machine."""
+
+OF_CODE = frozenset({"git_commit", "repositories", "sources", "accepted_code"})
 
 
 def fact_text(value: Any) -> str:
