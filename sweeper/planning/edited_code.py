@@ -38,7 +38,7 @@ class EditedTrainer:
         """What the edit means for the sweep, and the way out."""
         return (
             f"the code of trainer {self.trainer} was edited{_named(self.changed)}:"
-            f" {self.done} done under the earlier code ({self.earlier[:12]}, now"
+            f" {_runs(self.done)} done under the earlier code ({self.earlier[:12]}, now"
             f" {self.source[:12]}) {'is another run' if self.done == 1 else 'are other runs'} now;"
             " --same-code accepts their results"
         )
@@ -46,9 +46,13 @@ class EditedTrainer:
     def accepted(self) -> str:
         """The same where the results were accepted."""
         return (
-            f"--same-code: results of {self.done} accepted that trainer {self.trainer} made under"
-            f" other code ({self.earlier[:12]}, now {self.source[:12]}){_named(self.changed)}"
+            f"--same-code: results of {_runs(self.done)} accepted that trainer {self.trainer} made"
+            f" under other code ({self.earlier[:12]}, now {self.source[:12]}){_named(self.changed)}"
         )
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'' if count == 1 else 's'}"
 
 
 def _named(changed: tuple[str, ...] | None) -> str:

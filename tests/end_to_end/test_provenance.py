@@ -78,7 +78,12 @@ def differences(run: str, other: str) -> dict[str, dict[str, list[object]]]:
     found = json.loads(asked("show", run, "--diff", other, "--format", "json"))
     assert [found.pop("run"), found.pop("other")] == [run, other]
     return {
-        section: {row["key"]: [row["run"], row["other"]] for row in rows}
+        section: {
+            row["key"]: [row["run"], row["other"]]
+            for row in rows
+            # Commands of this test share a process, which imports ever more.
+            if not row["key"].startswith("packages.")
+        }
         for section, rows in found.items()
     }
 
@@ -91,7 +96,7 @@ def test_two_runs_are_told_apart_by_what_differs_and_nothing_else(lab):
     assert (found["config"], found["code"], found["environment"]) == ({"seed": [0, 1]}, {}, {})
     assert "f1" not in found["results"]
     commit = git("rev-parse", "HEAD")
-    Path("scaled.py").write_text(TRAINER.replace("RATE = 1", "RATE = 3"))
+    Path("scaled.py").write_text(TRAINER.replace("RATE = 1", "RATE = 3.0"))
     trained("--slots", "1")
     (edited,) = [row["run_id"] for row in runs() if row["seed"] == 0]
     assert edited != first
@@ -114,7 +119,7 @@ def test_a_run_that_is_not_there_is_told_apart_from_none(lab):
     assert "ffffffffffff" in wrong.stderr
 
 
-def edit(text: str = "RATE = 3") -> None:
+def edit(text: str = "RATE = 3.0") -> None:
     Path("scaled.py").write_text(TRAINER.replace("RATE = 1", text))
 
 
@@ -130,12 +135,12 @@ def test_an_edited_trainer_is_told_with_what_it_means(lab):
     edit()
     said = sweep("plan", "scaled.yaml").stderr
     assert re.search(
-        r"^the code of trainer scaled:train was edited \(scaled.py\): 2 done under the earlier"
+        r"^the code of trainer scaled:train was edited \(scaled.py\): 2 runs done under the earlier"
         r" code \(\w{12}, now \w{12}\) are other runs now; --same-code accepts",
         said,
         re.M,
     )
-    assert "was edited (scaled.py): 2 done" in trained()
+    assert "was edited (scaled.py): 2 runs done" in trained()
     after = {row["run_id"] for row in runs()}
     assert not before & after
     assert {metric_of(run) for run in after} == {6.0}
@@ -152,7 +157,9 @@ def test_results_of_earlier_code_are_accepted_knowingly(lab):
     rows = json.loads(asked("plan", "scaled.yaml", "--same-code", "--format", "json"))
     assert [row["state"] for row in rows] == ["done", "done", "new"]
     said = trained("--same-code")
-    assert re.search(r"^--same-code: results of 2 accepted that trainer scaled:train", said, re.M)
+    assert re.search(
+        r"^--same-code: results of 2 runs accepted that trainer scaled:train", said, re.M
+    )
     assert "1 trained now" in said
     (new,) = {row["run_id"] for row in rows} - before
     detail = json.loads(asked("show", new, "--format", "json"))
