@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -32,7 +33,9 @@ def git(*arguments: str) -> str:
 def trained(*arguments: str) -> str:
     """The standard error of a `sweep run` that imports the trainer anew."""
     sys.modules.pop("scaled", None)
-    said = sweep("run", "scaled.yaml", "--executor", "inline", *arguments)
+    command = ("run", "scaled.yaml", "--executor", "inline", *arguments)
+    with mock.patch.object(sys, "argv", ["sweep", *command]):
+        said = sweep(*command)
     assert said.exit_code == 0, said.stderr
     return said.stderr
 
@@ -64,7 +67,7 @@ def test_an_attempt_has_command_commit_changes_and_packages(lab):
     detail = json.loads(asked("show", run, "--format", "json"))
     (attempt,) = detail["attempt_history"]
     found = attempt["provenance"]
-    assert found["command"].endswith("run scaled.yaml --executor inline --slots 1")
+    assert found["command"] == "sweep run scaled.yaml --executor inline --slots 1"
     (state,) = found["repositories"]
     assert (state["repository"], state["commit"]) == (lab.name, git("rev-parse", "HEAD"))
     assert "\n+# changed\n" in state["diff"]
