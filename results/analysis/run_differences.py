@@ -42,21 +42,26 @@ def _config(detail: Mapping[str, Any]) -> dict[str, Any]:
 def _code(detail: Mapping[str, Any]) -> dict[str, Any]:
     told = _told(detail)
     source = detail["config"].get("source")
-    accepted = (told.get("accepted_code") or {}).get(source)
+    accepted = _object(told.get("accepted_code")).get(source)
     found = {
         "source": source,
         "accepted_code": accepted,
         "git_commit": told.get("git_commit"),
-        **((told.get("sources") or {}).get(accepted or source) or {}),
+        **_object(_object(told.get("sources")).get(str(accepted or source))),
     }
-    for state in told.get("repositories") or ():
-        name = state["repository"]
+    repositories = told.get("repositories")
+    for state in map(_object, repositories if isinstance(repositories, list) else ()):
         found |= {
-            f"{name}.{key}": value
+            f"{state.get('repository')}.{key}": value
             for key, value in state.items()
             if key not in ("repository", "diff")
         }
     return found
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    """It, if it is an object: an archive may say anything of an attempt."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _environment(detail: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,7 +70,7 @@ def _environment(detail: Mapping[str, Any]) -> dict[str, Any]:
 
 def _told(detail: Mapping[str, Any]) -> Mapping[str, Any]:
     history = detail["attempt_history"]
-    return (history[-1]["provenance"] or {}) if history else {}
+    return _object(history[-1]["provenance"]) if history else {}
 
 
 def _results(detail: Mapping[str, Any]) -> dict[str, Any]:

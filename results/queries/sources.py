@@ -18,7 +18,7 @@ def sources_of(connection: Connection, trainer: str) -> list[str]:
     source = runs.c.config["source"].as_string().label("source")
     done = (
         select(source, runs.c.finished_at)
-        .where(runs.c.trainer == trainer, runs.c.state == "done")
+        .where(runs.c.config["trainer"].as_string() == trainer, runs.c.state == "done")
         .subquery("done")
     )
     newest = (
