@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from results.errors import NoDatabaseError
@@ -100,7 +100,7 @@ def _edited(
     return EditedTrainer(trainer, source, earlier, len(done), changed)
 
 
-def _changed(before: dict[str, str], now: dict[str, str]) -> tuple[str, ...]:
+def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
     names = sorted(before.keys() | now.keys())
     return tuple(name for name in names if before.get(name) != now.get(name))
 
