@@ -35,8 +35,12 @@ PLACES = {
     "imports": (5.9, 6.9),
     "metrics": (0.1, 5.9),
     "epoch_metrics": (5.9, 8.2),
+    "run_tags": (8.8, 8.2),
+    "run_notes": (8.8, 9.0),
+    "sweep_tags": (0.1, 7.6),
+    "sweep_notes": (0.1, 8.4),
 }
-SIZE = (11.6, 9.3)
+SIZE = (11.6, 10.1)
 
 
 def kind(column: Column[object]) -> str:

@@ -60,6 +60,21 @@ class NotTwoGroupsError(ResultsError):
         super().__init__(f"a test needs two groups, and among the done runs {problem}; {way_out}")
 
 
+class BadLabelError(ResultsError):
+    """What is no tag, or no note."""
+
+
+class UnknownLabelledError(ResultsError):
+    """A name that is neither a sweep's nor the start of one run's id."""
+
+    def __init__(self, name: str, sweeps: Iterable[str], no_run: Exception) -> None:
+        names = sorted(sweeps)
+        super().__init__(
+            f"no sweep is called {name!r}{did_you_mean(name, names)} (known: {listed(names)}),"
+            f" and as a run: {no_run}"
+        )
+
+
 class UnknownSweepError(ResultsError):
     """A sweep that the database does not hold; the message lists those it holds."""
 

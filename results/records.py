@@ -6,7 +6,7 @@ seconds since the epoch (UTC), parameters as counts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 STATES = ("queued", "running", "done", "failed", "cancelled")
@@ -206,6 +206,14 @@ class DriverStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What somebody wrote about a sweep, and when (seconds since the epoch)."""
+
+    text: str
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class SweepStatus:
     """The progress of a sweep, its drivers, faults and failures.
 
@@ -214,7 +222,7 @@ class SweepStatus:
     null when unknown; `results.queries.status` says how they are measured. `last_finished_at` is
     when the newest done or failed run finished. `imported` of its done runs were not trained here;
     `imported_from` is the archive's name, if one brought the sweep and nobody has run it here.
-    Faults, rate and times are of what ran here.
+    Faults, rate and times are of what ran here. `tags` and `notes` are the sweep's own.
     """
 
     sweep: str
@@ -229,6 +237,8 @@ class SweepStatus:
     last_finished_at: float | None
     imported: int = 0
     imported_from: str | None = None
+    tags: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,8 +185,11 @@ IDENTIFYING = tuple(column for column in RUN_COLUMNS if column.identifies)
 #: The keys of a run that can be named; its evaluations and metrics are named one by one.
 NAMED_KEYS = tuple(column.name for column in RUN_COLUMNS if column.key)
 
+#: What a filter or a group calls the key `tags`, of which a run may have several.
+TAG = RunColumn("tag", "text", "store", key=False)
+
 #: The keys of a run in JSON, in order.
-RUN_KEYS = (*NAMED_KEYS, "evaluations", "metrics")
+RUN_KEYS = (*NAMED_KEYS, "evaluations", "metrics", "tags")
 
 #: What follows the keys, the config among them, where one run is shown in full.
 DETAIL_KEYS = ("config", *(column.name for column in RUN_COLUMNS if not column.key))

@@ -15,7 +15,7 @@ from results.archive import merging_sweeps
 from results.archive.chosen import ARCHIVED
 from results.archive.decisions import Decision, decide
 from results.archive.merged import Conflict, ConflictKind, Counts, Difference, Merged
-from results.archive.merging_sweeps import NAMED_AT_ONCE
+from results.archive.merging_labels import NAMED_AT_ONCE, merge_labels_of_runs
 from results.archive.reading import Archive
 from results.database.dialects import insert_rows, is_one_of, rows_as_dicts
 from results.garbage_collection import without_cycle_collection
@@ -57,6 +57,8 @@ def merge(
     run's attempt is the one that made its result; a run that is done here gains none. A run that
     gains attempts has its faults counted from zero again.
 
+    Tags and notes that a run or a sweep here lacks are added, whatever its state.
+
     Measurements are matched by run and evaluation, evaluations by id, sweeps by name: what
     `merging_sweeps.merge_sweeps` says. `names` gives sweeps of the archive another name here.
 
@@ -78,6 +80,7 @@ def merge(
     for table in OF_RESULTS:
         if table is not evaluations:
             merging.rows_of_results(table)
+    merging.labels()
     other_specs = merging_sweeps.merge_sweeps(
         connection, archive, import_id, renamed, merging.counts
     )
@@ -263,6 +266,10 @@ class _Merging:
             self.counts[evaluations.name]["left_out"] += len(batch) - len(rows)
             among = evaluations.c.run_id.in_({row["run_id"] for row in rows})
             self._insert_missing(evaluations, rows, among, "measurement")
+
+    def labels(self) -> None:
+        others = {c.run_id for c in self.conflicts if c.kind == "config" and c.run_id is not None}
+        merge_labels_of_runs(self._connection, self._archive, others, self.counts)
 
     def _rows(self, table: Table, where: Any) -> list[Row]:
         query = select(table).where(where).order_by(*table.primary_key.columns)

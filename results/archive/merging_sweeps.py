@@ -9,14 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, insert, select, update
 
+from results.archive.merging_labels import NAMED_AT_ONCE, merge_labels_of_sweep
 from results.archive.reading import Archive
 from results.database.dialects import rows_as_dicts
 from results.records import Row
 from results.schema.tables import sweep_evaluations, sweep_runs, sweep_specs, sweeps
 from sweep_plugins.url_secrets import without_secrets
-
-NAMED_AT_ONCE = 1_000
-"""How many keys are named in one query: SQLite takes 32,766 parameters."""
 
 
 def names_here(archive: Archive, names: Mapping[str, str]) -> dict[str, str]:
@@ -75,6 +73,7 @@ def merge_sweeps(
             _merge_members(
                 connection, archive, table, row["id"], sweep_id, found is None, counts[table.name]
             )
+        merge_labels_of_sweep(connection, archive, row["id"], sweep_id, counts)
     return other_specs
 
 

@@ -31,6 +31,7 @@ from results.archive.chosen import ARCHIVED
 from results.database.integrity import compiled
 from results.schema.bounds import LONGEST_NAME, MOST_IN_JSON, RANGES
 from results.schema.tables import (
+    NOTES,
     attempts,
     epochs,
     imports,
@@ -43,6 +44,7 @@ _CHECKED: Final = [table for table in ARCHIVED if table is not imports]
 _LONG: Final = {
     *(sweep_specs.c.text, sweep_specs.c.description),
     *(runs.c.error, attempts.c.error, attempts.c.traceback),
+    *(table.c.text for table in NOTES),
 }
 _PATHS: Final = {sweep_specs.c.source, attempts.c.storage, runs.c.dataset, runs.c.scheme}
 _LONGEST_PATH = 10_000

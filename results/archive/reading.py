@@ -30,7 +30,15 @@ from results.records import Row
 from results.schema import revisions
 from results.schema.archive_note import ArchiveNote, archive_note, content_sha256, is_archive
 from results.schema.bounds import MOMENT
-from results.schema.tables import IMPORT_MARKS, attempts, evaluation_configs, runs, sweeps
+from results.schema.tables import (
+    IMPORT_MARKS,
+    TAGS,
+    attempts,
+    evaluation_configs,
+    runs,
+    sweeps,
+)
+from results.tag_name import problem_of_tag
 from sweep_plugins.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, shortened
 from sweep_plugins.url_secrets import without_secrets
 
@@ -107,6 +115,10 @@ class Archive:
         self.content_sha256 = content_sha256(self._connection)
         if self._note and self._note.content_sha256 != self.content_sha256:
             raise self.bad("its content was changed after it was written: copy it again")
+        for table in TAGS:
+            for tag in self._connection.scalars(select(table.c.tag).distinct()):
+                if (problem := problem_of_tag(tag)) is not None:
+                    raise self.bad(problem)
         if self._meaning is not None:
             self._check_configs(self._meaning)
 

@@ -31,6 +31,7 @@ from results.database.dialects import rows_as_dicts
 from results.metrics import DEFINED, metric_of_config, metric_of_evaluation, metric_of_trainer
 from results.queries.config_options import CONFIG_OPTIONS
 from results.queries.config_sql import NUMBER_TYPES, config_text, json_type
+from results.queries.memberships import memberships
 from results.queries.row_columns import (
     DEEPEST_PATH,
     Named,
@@ -41,7 +42,7 @@ from results.queries.row_columns import (
 )
 from results.queries.schemes import scheme_column, scheme_of
 from results.queries.selection import Selection
-from results.run_columns import COLUMN, NAMED_KEYS
+from results.run_columns import COLUMN, NAMED_KEYS, TAG
 from results.schema.bounds import NUMBER
 from results.schema.tables import evaluations, metrics, runs
 
@@ -102,6 +103,9 @@ class StoredColumns(NamedColumns[StoredColumn]):
         return list(self._connection.execute(query.distinct()).scalars())
 
     def _search(self, name: str) -> StoredColumn | None:
+        if name == TAG.name:
+            tags = memberships(name)
+            return StoredColumn(name, "text", False, TAG, tags.c.value, _or_none, memberships=tags)
         if name in NAMED_KEYS:
             return self._of_key(name)
         if name in self._ids:
@@ -173,9 +177,9 @@ def _of_evaluation(name: str, evaluation_id: str) -> StoredColumn:
     )
 
 
-def _or_none(sweep: str | None) -> str:
-    """As a run's `sweep` has it: empty if it is in none."""
-    return sweep or ""
+def _or_none(value: str | None) -> str:
+    """As a run's `sweep` has it: empty if it is in none; so it is with its tags."""
+    return value or ""
 
 
 def _in_bounds(number: ColumnElement[Any]) -> ColumnElement[float]:

@@ -4,7 +4,8 @@ A value is read as its column's kind. Numbers may be fractions. What a spec says
 last digit, and what was computed or measured with a relative tolerance of 1e-9, so that
 `max_root_modulus<=1` includes the schemes whose computed modulus is 1 but for rounding. Null equals
 only null; no ordering matches it. A run is in each of its sweeps: `sweep!=monday` are the runs that
-are not in monday, whatever else they are in, and `sweep=null` those in no sweep.
+are not in monday, whatever else they are in, and `sweep=null` those in no sweep. So it is with
+`tag`.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from sqlalchemy import BigInteger, ColumnElement, Float, Integer, and_, literal,
 from results.database.dialects import is_one_of
 from results.errors import BadFilterError
 from results.queries.columns import StoredColumn, StoredColumns
+from results.queries.memberships import memberships
 from results.queries.row_columns import Named
-from results.schema.tables import runs, sweep_runs, sweeps
+from results.schema.tables import runs
 
 _SYNTAX = re.compile(r"\s*(?P<name>.+?)\s*(?P<sign><=|>=|!=|=|<|>)\s*(?P<value>.*?)\s*", re.DOTALL)
 _ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {
@@ -229,7 +231,7 @@ def _compiled(
     dialect: str, columns: StoredColumns, column: StoredColumn, wanted: Filter
 ) -> ColumnElement[bool]:
     if column.memberships is not None:
-        return _is_member(wanted)
+        return _is_member(column, wanted)
     if column.decode is not None:
         stored = columns.stored_values(column)
         passing = {value for value in stored if wanted.accepts(column.value(value))}
@@ -251,12 +253,12 @@ def _compiled(
     }[wanted.sign]
 
 
-def _is_member(wanted: Filter) -> ColumnElement[bool]:
-    """Whether a run is in the sweep, be it among those asked for or not; null: in any."""
-    of_run = sweep_runs.c.run_id == runs.c.run_id
-    members = select(sweep_runs.c.run_id).join(sweeps).where(of_run).correlate(runs)
+def _is_member(column: StoredColumn, wanted: Filter) -> ColumnElement[bool]:
+    """Whether a run is in the sweep, be it among those asked for or not; null: in any. Or a tag."""
+    of_runs = memberships(column.name)
+    members = select(of_runs.c.run_id).where(of_runs.c.run_id == runs.c.run_id).correlate(runs)
     if wanted.wanted is not None:
-        members = members.where(sweeps.c.name == wanted.wanted)
+        members = members.where(of_runs.c.value == wanted.wanted)
     # Without a value to be in, "=" is to be in none.
     inside = (wanted.sign == "=") == (wanted.wanted is not None)
     return members.exists() if inside else ~members.exists()

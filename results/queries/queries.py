@@ -37,6 +37,7 @@ from results.schema.tables import (
     epochs,
     imports,
     probes,
+    run_notes,
     runs,
     sweep_runs,
     sweeps,
@@ -259,9 +260,10 @@ class Queries(DatabaseClient):
         and `probe_rows`, without `run_id`),
         `attempt_history` (one object an attempt, with state, first_epoch, error, traceback, fault,
         storage, provenance, host and pid of the driver that had it last, and `imported_from`, the
-        name of the archive that brought it), and `sweep_specs`
+        name of the archive that brought it), `sweep_specs`
         (the newest spec of each of its sweeps: name, version, source, overrides, created_at,
-        published, text). Points in time are ISO 8601, UTC. Raises UnknownRunError.
+        published, text), and `notes` (what people wrote about it: text, created_at).
+        Points in time are ISO 8601, UTC. Raises UnknownRunError.
         """
         with self.view() as connection:
             run_id = full_run_id(connection, id_prefix)
@@ -287,9 +289,12 @@ class Queries(DatabaseClient):
                 )
             )
             specs = list_specs(connection, selection.order(connection)[run_id])
+            written = select(run_notes.c.text, run_notes.c.created_at)
+            of_run = written.where(run_notes.c.run_id == run_id).order_by(run_notes.c.number)
+            notes = rows_as_dicts(connection.execute(of_run))
         for item in (*epoch_rows, *history, *block_rows, *probe_rows, *attempt_rows):
             del item["run_id"]
-        for item in (row, *attempt_rows, *specs):
+        for item in (row, *attempt_rows, *specs, *notes):
             for key in ("created_at", "started_at", "finished_at"):
                 if key in item:
                     item[key] = _iso(item[key])
@@ -301,6 +306,7 @@ class Queries(DatabaseClient):
             "probes": probe_rows,
             "attempt_history": attempt_rows,
             "sweep_specs": specs,
+            "notes": notes,
         }
 
     def sources_of(self, trainer: str) -> list[str]:

@@ -19,7 +19,7 @@ from results.json_values import leaves, storable
 from results.metrics import Metric, metric_of_config, metric_of_evaluation, metric_of_trainer
 from results.queries.config_options import CONFIG_OPTIONS, ValueKind
 from results.records import RunRow
-from results.run_columns import COLUMN, NAMED_KEYS, RunColumn
+from results.run_columns import COLUMN, NAMED_KEYS, TAG, RunColumn
 from results.schema.bounds import NUMBER
 
 # Each key is one more level of an expression, which SQLAlchemy compiles by recursion.
@@ -53,9 +53,11 @@ class Column(Named):
     read: Callable[[RunRow], Any]
 
     def values(self, row: RunRow) -> list[Any]:
-        """Those by which the run is grouped: one, but for the sweeps of a run."""
+        """Those by which the run is grouped: one, but for the sweeps and tags of a run."""
         if self.name == "sweep":
             return sweeps_of(row) or [""]
+        if self.name == TAG.name:
+            return list(row["tags"]) or [""]
         return [self.read(row)]
 
 
@@ -90,7 +92,7 @@ class NamedColumns(ABC, Generic[ColumnT]):
         """The column of this name; raises UnknownColumnError."""
         column = self.look_up(name)
         if column is None:
-            known = [*NAMED_KEYS, *self.evaluations, *self.metrics, *self.config_kinds()]
+            known = [*NAMED_KEYS, TAG.name, *self.evaluations, *self.metrics, *self.config_kinds()]
             raise UnknownColumnError(name, known, purpose=purpose)
         return column
 
@@ -117,10 +119,11 @@ class NamedColumns(ABC, Generic[ColumnT]):
             for path, value in leaves(config, can_be_named).items():
                 # One value of each kind is enough.
                 values.setdefault(path, {})[type(value).__name__] = value
+        taken = {*NAMED_KEYS, TAG.name, *self.evaluations, *self.metrics}
         return {
             path: kind_of_path(path, values.get(path, {}).values())
             for path in dict.fromkeys((*values, *CONFIG_OPTIONS))
-            if path not in NAMED_KEYS and path not in self.evaluations and path not in self.metrics
+            if path not in taken and path not in self.evaluations and path not in self.metrics
         }
 
 
@@ -140,6 +143,8 @@ class Columns(NamedColumns[Column]):
 
     @override
     def look_up(self, name: str) -> Column | None:
+        if name == TAG.name:
+            return Column(name, "text", False, TAG, lambda row: ",".join(row["tags"]))
         if name in NAMED_KEYS:
             known = COLUMN[name]
             return Column(name, kind_of_key(known), known.measured, known, lambda row: row[name])

@@ -17,10 +17,11 @@ from results.garbage_collection import without_cycle_collection
 from results.queries.columns import StoredColumns
 from results.queries.filters import compile_filters
 from results.queries.layer_order import layer_key, quantity_key
+from results.queries.memberships import memberships
 from results.queries.schemes import scheme_column, scheme_of
 from results.queries.selection import Selection
 from results.records import RunRow
-from results.run_columns import COLUMN, NAMED_KEYS, RUN_KEYS
+from results.run_columns import COLUMN, NAMED_KEYS, RUN_KEYS, TAG
 from results.schema.tables import evaluations, metrics, probes, runs, sweep_specs, sweeps
 
 _STORED: dict[str, ColumnElement[Any]] = {
@@ -36,11 +37,11 @@ def list_runs(
 
     `evaluations` of a run are those that its sweeps ask for, in their order, with accuracy None
     until measured; if the selection names no sweep, those measured for sweeps of the past follow.
-    `metrics` are those that its trainer reported, by name.
+    `metrics` are those that its trainer reported, by name; `tags` its own and those of its sweeps.
     Raises UnknownColumnError and BadFilterError.
     """
     passing = passing_runs(connection, selection, where)
-    found_below = {"sweep": null(), "evaluations": null(), "metrics": null()}
+    found_below = {"sweep": null(), "evaluations": null(), "metrics": null(), "tags": null()}
     columns = {"scheme": scheme_column(connection.dialect.name), **_STORED, **found_below}
     columns |= {key: runs.c[key] for key in more_keys}
     keys = dict.fromkeys((*RUN_KEYS, *more_keys))
@@ -55,6 +56,7 @@ def list_runs(
         for evaluation in selection.evaluations
     }
     measured = _measured(connection, selection, passing if where else None, known)
+    tags = _tags(connection, selection)
     reported = _reported(connection, selection, passing if where else None)
 
     @cache
@@ -74,8 +76,19 @@ def list_runs(
         run["sweep"] = ",".join(selection.sweeps[sweep_id] for sweep_id in sweep_ids)
         run["evaluations"] = [found.get(key) or {**known[key], **_NOT_MEASURED} for key in ids]
         run["metrics"] = reported.get(run_id, [])
+        run["tags"] = tags.get(run_id, [])
         rows.append(run)
     return rows
+
+
+def _tags(connection: Connection, selection: Selection) -> dict[str, list[str]]:
+    """The tags of each run that has any, sorted."""
+    found = memberships(TAG.name)
+    query = select(found.c.run_id, found.c.value).where(*selection.holds(found.c.run_id))
+    by_run: dict[str, list[str]] = defaultdict(list)
+    for run_id, tag in connection.execute(query):
+        by_run[run_id].append(tag)
+    return {run_id: sorted(tags) for run_id, tags in by_run.items()}
 
 
 @without_cycle_collection()

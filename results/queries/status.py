@@ -10,9 +10,17 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from results.queries.schemes import scheme_column, scheme_of
-from results.records import STATES, Failure, Fault, SweepStatus
+from results.records import STATES, Failure, Fault, Note, SweepStatus
 from results.schema.bounds import MOMENT, bounded
-from results.schema.tables import attempts, imports, runs, sweep_runs, sweeps
+from results.schema.tables import (
+    attempts,
+    imports,
+    runs,
+    sweep_notes,
+    sweep_runs,
+    sweep_tags,
+    sweeps,
+)
 from results.store.leases import Gone, holders
 from results.trainer_label import trainer_label
 from sweep_plugins.plain_text import LONGEST_ERROR, shortened
@@ -86,6 +94,21 @@ def sweep_status(
         last_finished_at=max(last_finished, default=None),
         imported=imported,
         imported_from=connection.scalar(archive),
+        tags=list(
+            connection.scalars(
+                select(sweep_tags.c.tag)
+                .where(sweep_tags.c.sweep_id == sweep_id)
+                .order_by(sweep_tags.c.tag)
+            )
+        ),
+        notes=[
+            Note(row.text, row.created_at)
+            for row in connection.execute(
+                select(sweep_notes)
+                .where(sweep_notes.c.sweep_id == sweep_id)
+                .order_by(sweep_notes.c.number)
+            )
+        ],
     )
 
 

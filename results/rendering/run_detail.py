@@ -20,6 +20,7 @@ def run_page(detail: dict[str, Any]) -> str:
     """
     sections = [
         _facts(detail),
+        _notes(detail["notes"]),
         _config(detail),
         _epochs(detail["epoch_history"]),
         _metrics(detail["metrics"], detail["metric_history"]),
@@ -42,6 +43,8 @@ def _facts(detail: dict[str, Any]) -> str:
     lines = [f"run {detail['run_id']} in {', '.join(detail['sweeps']) or 'no sweep'}"]
     if detail["imported"]:
         lines.append(f"  {'imported':<20} yes: it was not trained here")
+    if detail["tags"]:
+        lines.append(f"  {'tags':<20} {', '.join(detail['tags'])}")
     for key in _FACTS:
         if detail[key] is not None:
             lines.append(f"  {key:<20} {_shown(detail[key])}")
@@ -59,6 +62,10 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return shortened(str(value), LONGEST_ERROR)
+
+
+def _notes(notes: list[dict[str, Any]]) -> str:
+    return "\n".join(f"note of {note['created_at']}\n{_indented(note['text'])}" for note in notes)
 
 
 def _config(detail: dict[str, Any]) -> str:

@@ -12,11 +12,19 @@ from typing import Any
 from pydantic import BaseModel, FiniteFloat
 from sqlalchemy import Column, Connection, Float, MetaData, String, Table, func, inspect, select
 
-from results.schema.tables import IMPORT_MARKS, epoch_metrics, imports, metadata, metrics
+from results.schema.tables import (
+    IMPORT_MARKS,
+    NOTES,
+    TAGS,
+    epoch_metrics,
+    imports,
+    metadata,
+    metrics,
+)
 
 _ROWS_AT_ONCE = 1_000
 
-_LATER = frozenset({metrics, epoch_metrics})
+_LATER = frozenset({metrics, epoch_metrics, *TAGS, *NOTES})
 """Tables that schema 0004 did not have. They count where they have rows, so that an archive of that
 time has the hash that it had then."""
 

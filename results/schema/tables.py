@@ -351,6 +351,44 @@ epoch_metrics = Table(
     sqlite_with_rowid=False,
 )
 
+# Words that people give to runs and sweeps, to find and to group them by. A run has those of its
+# sweeps too.
+run_tags = Table(
+    "run_tags",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("tag", _ORDERED_TEXT, CheckConstraint("tag <> ''", name="named"), primary_key=True),
+)
+
+sweep_tags = Table(
+    "sweep_tags",
+    metadata,
+    Column("sweep_id", ForeignKey("sweeps.id"), primary_key=True),
+    Column("tag", _ORDERED_TEXT, CheckConstraint("tag <> ''", name="named"), primary_key=True),
+)
+
+# What people wrote about a run or a sweep, numbered from 1.
+run_notes = Table(
+    "run_notes",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("number", Integer, CheckConstraint("number >= 1", name="from_1"), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+sweep_notes = Table(
+    "sweep_notes",
+    metadata,
+    Column("sweep_id", ForeignKey("sweeps.id"), primary_key=True),
+    Column("number", Integer, CheckConstraint("number >= 1", name="from_1"), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+TAGS = (run_tags, sweep_tags)
+NOTES = (run_notes, sweep_notes)
+
 IMPORT_MARKS = frozenset(
     column
     for table in metadata.sorted_tables
@@ -362,7 +400,7 @@ IMPORT_MARKS = frozenset(
 OF_RESULTS = tuple(
     table
     for table in metadata.sorted_tables
-    if table not in (attempts, sweep_runs)
+    if table not in (attempts, sweep_runs, run_tags, run_notes)
     and any(key.column is runs.c.run_id for key in table.foreign_keys)
 )
 """What was measured of runs: only a done run has rows in them."""

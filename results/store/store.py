@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 
 from results.database.base import Database, DatabaseClient
 from results.database.connect import connect
-from results.errors import UnknownRunError
+from results.errors import BadLabelError, UnknownRunError
 from results.json_values import storable
 from results.records import (
     FAULTS,
@@ -30,11 +30,12 @@ from results.records import (
     SweepChange,
 )
 from results.schema.tables import evaluation_configs, runs, sweep_evaluations, sweep_runs
-from results.store import leases, sweeps, transitions
+from results.store import labels, leases, sweeps, transitions
 from results.store.driver import Driver
 from results.store.leases import LEASE_SECONDS, RENEW_SECONDS
 from results.store.pending import count_imported, count_runs, pending_runs
 from results.store.result_schema import check_evaluations, check_result
+from results.tag_name import problem_of_tag
 from sweep_plugins.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, one_line, shortened
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from results.archive.reading import Archive
 
 __all__ = ["LEASE_SECONDS", "RENEW_SECONDS", "Store"]
+
+LONGEST_NOTE = 10_000
+"""Characters."""
 
 
 class Store(DatabaseClient):
@@ -456,6 +460,49 @@ class Store(DatabaseClient):
             return len(cancelled)
 
         return self._database.write(apply, lambda c: sweeps.was_cancelled(c, cancelled))
+
+    def tag(self, name: str, tags: Sequence[str], *, remove: bool = False) -> tuple[str, list[str]]:
+        """Gives a sweep, or a run by the start of its id, these tags, or takes them away.
+
+        Returns the sweep's name or the run's id, and the tags that it has itself then. Of a sweep
+        and a run, the sweep is meant. Raises UnknownLabelledError, and BadLabelError for what is
+        no tag, with nothing changed.
+        """
+        for tag in tags:
+            if (problem := problem_of_tag(tag)) is not None:
+                raise BadLabelError(problem)
+        change = labels.remove_tags if remove else labels.add_tags
+
+        def apply(connection: Connection) -> tuple[str, list[str]]:
+            labelled = labels.find_labelled(connection, name)
+            if tags:
+                change(connection, labelled, tags)
+            return labelled.shown, labels.tags_of(connection, labelled)
+
+        # To change them twice is to change them once.
+        return self._database.write(apply, lambda c: False)
+
+    def note(self, name: str, text: str) -> str:
+        """Adds a note to a sweep or a run, as `tag` finds it; returns its name or id.
+
+        Raises UnknownLabelledError, and BadLabelError for an empty or endless one.
+        """
+        text = storable(text.strip())
+        if not text or len(text) > LONGEST_NOTE:
+            raise BadLabelError(
+                f"a note has 1 to {LONGEST_NOTE:,} characters, and this one {len(text):,}"
+            )
+        now = time.time()
+
+        def apply(connection: Connection) -> str:
+            labelled = labels.find_labelled(connection, name)
+            labels.add_note(connection, labelled, text, now)
+            return labelled.shown
+
+        return self._database.write(
+            apply,
+            lambda c: labels.has_note(c, labels.find_labelled(c, name), text, now),
+        )
 
     def merge(self, archive: Archive, names: Mapping[str, str] | None = None) -> Merged:
         """Adds what the database lacks of an archive; `results.archive.merging` has the rules.

@@ -31,6 +31,8 @@ COMMANDS: Registry[Callable[..., Any]] = Registry(
         "plot": "sweeper.commands.plot:plot",
         "show": "sweeper.commands.show:show",
         "logs": "sweeper.commands.logs:logs",
+        "tag": "sweeper.commands.tag:tag",
+        "note": "sweeper.commands.note:note",
         "export": "sweeper.commands.export:export",
         "import": "sweeper.commands.import_:import_",
         "db": "sweeper.commands.db:commands",

@@ -54,6 +54,10 @@ SweepsArgument = Annotated[
 EverySweepArgument = Annotated[
     str | None, typer.Argument(metavar="[SWEEP]", help="default: every sweep")
 ]
+SweepOrRunArgument = Annotated[
+    str,
+    typer.Argument(metavar="SWEEP|RUN", help="a sweep's name, or a run's id or the start of it"),
+]
 SetOption = Annotated[
     list[str], typer.Option("--set", metavar="PATH=VALUE", help="change the spec; repeatable")
 ]

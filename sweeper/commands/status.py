@@ -57,6 +57,10 @@ def _tell(status: SweepStatus, said: dict[tuple[str, int], Sequence[str]]) -> No
     """The drivers of a sweep, and the faults of its runs; a few lines, whatever its size."""
     if status.imported_from is not None:
         say(f"{status.sweep} came with {status.imported_from}, and never ran here")
+    if status.tags:
+        say(f"{status.sweep} has the tags {', '.join(status.tags)}")
+    for note in status.notes:
+        say(f"note on {status.sweep}: {note.text}")
     for driver in status.drivers:
         who = f"driver {driver.pid} on {driver.host}" if driver.pid else "an unknown driver"
         gone = "; it is gone, and the next `sweep run` takes them up" if driver.gone else ""

@@ -127,6 +127,7 @@ def plan_rows(
         row = unknown | {key: value for key, value in facts.items() if key in unknown}
         row |= {key: known[key] for key in unknown.keys() & known.keys() - facts.keys()}
         row["metrics"] = known.get("metrics", [])
+        row["tags"] = known.get("tags", [])
         row["sweep"] = spec.name
         row["state"] = known.get("state", NOT_STORED)
         row["attempts"] = known.get("attempts", 0)

@@ -161,6 +161,7 @@ class Make:
             "imported": False,
             "evaluations": [],
             "metrics": [],
+            "tags": [],
             "config": config,
         }
         assert changes.keys() <= row.keys()

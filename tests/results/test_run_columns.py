@@ -39,7 +39,7 @@ def test_the_keys_of_a_run_are_unchanged():
     said = """run_id sweep state model scheme depth dataset seed alpha beta trainable root_moduli
         max_root_modulus zero_stable consistent order parameters epochs test_accuracy
         best_test_accuracy train_accuracy generalization_gap diverged train_seconds
-        images_per_second attempts imported evaluations metrics"""
+        images_per_second attempts imported evaluations metrics tags"""
     assert list(RUN_KEYS) == said.split()
     details = """config best_epoch train_loss test_loss diverged_epoch weights_sha256
         learned_coefficients error created_at finished_at"""

@@ -1,4 +1,4 @@
-"""Runs of trainers that have no model, dataset or scheme, and metrics by name.
+"""Runs of trainers that have no model, dataset or scheme, metrics by name, tags and notes.
 
 What such a run has no use for is NULL from now on.
 """
@@ -17,7 +17,7 @@ EPOCH = {"sqlite": "INTEGER", "postgresql": "BIGINT"}
 
 
 def upgrade() -> None:
-    """Adds `metrics` and `epoch_metrics`, and lets the columns of a run be NULL."""
+    """Adds tables for metrics, tags and notes, and lets the columns of a run be NULL."""
     connection = op.get_bind()
     dialect = connection.dialect.name
     if dialect == "sqlite":
@@ -48,6 +48,25 @@ def upgrade() -> None:
         " CONSTRAINT fk_epoch_metrics_run_id FOREIGN KEY(run_id) REFERENCES runs (run_id))"
         f"{WITHOUT_ROWID[dialect]}"
     )
+    for of, key, kind in (
+        ("run", "run_id", "VARCHAR(16)"),
+        ("sweep", "sweep_id", "INTEGER"),
+    ):
+        refers = f"{of}s ({'run_id' if of == 'run' else 'id'})"
+        connection.exec_driver_sql(
+            f"CREATE TABLE {of}_tags ({key} {kind} NOT NULL,"
+            f" tag {NAME[dialect]} NOT NULL CONSTRAINT ck_{of}_tags_named CHECK (tag <> ''),"
+            f" CONSTRAINT pk_{of}_tags PRIMARY KEY ({key}, tag),"
+            f" CONSTRAINT fk_{of}_tags_{key} FOREIGN KEY({key}) REFERENCES {refers})"
+        )
+        connection.exec_driver_sql(
+            f"CREATE TABLE {of}_notes ({key} {kind} NOT NULL,"
+            f" number INTEGER NOT NULL CONSTRAINT ck_{of}_notes_from_1 CHECK (number >= 1),"
+            " text TEXT NOT NULL,"
+            " created_at FLOAT NOT NULL,"
+            f" CONSTRAINT pk_{of}_notes PRIMARY KEY ({key}, number),"
+            f" CONSTRAINT fk_{of}_notes_{key} FOREIGN KEY({key}) REFERENCES {refers})"
+        )
 
 
 def _make_optional_in_sqlite() -> None:
