@@ -206,6 +206,37 @@ class DriverStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Deleted:
+    """What deleting a sweep took, and would take: ids of runs.
+
+    `results` are the runs whose results went, `untried` those that nobody ever tried; `cancelled`
+    were to be tried again, and stay; `kept` are all that stay, of which others hold `shared`.
+    """
+
+    results: tuple[str, ...]
+    untried: tuple[str, ...]
+    cancelled: tuple[str, ...]
+    kept: tuple[str, ...]
+    shared: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRun:
+    """What the database knows of the files of a run.
+
+    `attempts` are (number, storage) of those that were made here: what an archive brought lies with
+    others. `has_weights`: its result has the SHA-256 of weights.
+    """
+
+    run_id: str
+    state: str
+    attempt: int
+    has_weights: bool
+    sweeps: tuple[str, ...]
+    attempts: tuple[tuple[int, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """What somebody wrote about a sweep, and when (seconds since the epoch)."""
 

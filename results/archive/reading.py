@@ -38,8 +38,8 @@ from results.schema.tables import (
     runs,
     sweeps,
 )
-from results.tag_name import problem_of_tag
 from sweep_plugins.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, shortened
+from sweep_plugins.tag_name import problem_of_tag
 from sweep_plugins.url_secrets import without_secrets
 
 _LOCAL = IMPORT_MARKS | {attempts.c.driver_id}

@@ -14,6 +14,7 @@ from results.database.base import Database, DatabaseClient
 from results.database.connect import connect
 from results.database.dialects import is_one_of, rows_as_dicts
 from results.queries import sources
+from results.queries.kept_runs import list_kept_runs
 from results.queries.rows import (
     list_evaluations,
     list_parts,
@@ -25,7 +26,7 @@ from results.queries.rows import (
 )
 from results.queries.selection import Selection, chosen_sweeps
 from results.queries.status import sweep_status
-from results.records import CostSample, Row, RunRow, SweepStatus
+from results.records import CostSample, KeptRun, Row, RunRow, SweepStatus
 from results.run_columns import DETAIL_KEYS
 from results.schema.bounds import MOMENT, bounded
 from results.schema.tables import (
@@ -337,6 +338,11 @@ class Queries(DatabaseClient):
                 sweep_status(connection, key, name, now, partial(self._database.gone, connection))
                 for key, name in names.items()
             ]
+
+    def kept_runs(self) -> list[KeptRun]:
+        """Every run that was tried here, by id, with where its attempts wrote."""
+        with self.view() as connection:
+            return list_kept_runs(connection)
 
     def cost_samples(self) -> list[CostSample]:
         """What training took so far, by kind of run and device, for estimating what it will.

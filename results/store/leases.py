@@ -43,10 +43,12 @@ def keep(connection: Connection, driver_id: int) -> bool:
     return kept.one_or_none() is not None
 
 
-def first_driver(connection: Connection) -> str:
-    """A digest of the first driver that the database had; there is one."""
+def first_driver(connection: Connection) -> str | None:
+    """A digest of the first driver that the database had; None if there was none."""
     first = select(drivers.c.host, drivers.c.pid, drivers.c.started_at).order_by(drivers.c.id)
-    row = connection.execute(first.limit(1)).one()
+    row = connection.execute(first.limit(1)).one_or_none()
+    if row is None:
+        return None
     return hashlib.sha256(repr(tuple(row)).encode()).hexdigest()[:16]
 
 

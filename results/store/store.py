@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -19,6 +19,7 @@ from results.json_values import storable
 from results.records import (
     FAULTS,
     DatabaseIdentity,
+    Deleted,
     DriverStatus,
     NewEvaluation,
     NewRun,
@@ -30,13 +31,13 @@ from results.records import (
     SweepChange,
 )
 from results.schema.tables import evaluation_configs, runs, sweep_evaluations, sweep_runs
-from results.store import labels, leases, sweeps, transitions
+from results.store import deleting, labels, leases, sweeps, transitions
 from results.store.driver import Driver
 from results.store.leases import LEASE_SECONDS, RENEW_SECONDS
 from results.store.pending import count_imported, count_runs, pending_runs
 from results.store.result_schema import check_evaluations, check_result
-from results.tag_name import problem_of_tag
 from sweep_plugins.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, one_line, shortened
+from sweep_plugins.tag_name import problem_of_tag
 
 if TYPE_CHECKING:
     from results.archive.merged import Merged
@@ -175,6 +176,13 @@ class Store(DatabaseClient):
             if driver_id != mine and not driver.gone
         ]
 
+    def alone(self, command: str) -> AbstractContextManager[None]:
+        """No driver works on the database while the `with` block runs.
+
+        Raises DriverBusyError at once if one does. `command` tells others what is running.
+        """
+        return self._database.alone(command)
+
     def writes_to(self, storage: str) -> None:
         """What this driver claims from now on is written there.
 
@@ -185,7 +193,15 @@ class Store(DatabaseClient):
     def identity(self) -> DatabaseIdentity:
         """What tells this database from others. Raises RuntimeError outside of `driving`."""
         self._driving()
+        known = self.known_identity()
+        assert known is not None, "this process is a driver"
+        return known
+
+    def known_identity(self) -> DatabaseIdentity | None:
+        """As `identity`, also outside of `driving`; None if no driver ever worked here."""
         first = self._database.read(leases.first_driver)
+        if first is None:
+            return None
         path = self._database.path
         if path is None:
             return DatabaseIdentity(first, "", None)
@@ -503,6 +519,26 @@ class Store(DatabaseClient):
             apply,
             lambda c: labels.has_note(c, labels.find_labelled(c, name), text, now),
         )
+
+    def to_delete(self, name: str, *, results: bool = False) -> Deleted:
+        """What `delete_sweep` would take; nothing is changed. Raises UnknownSweepError."""
+        return self._database.read(lambda c: deleting.to_delete(c, name, results=results))
+
+    def delete_sweep(self, name: str, *, results: bool = False) -> Deleted:
+        """Deletes a sweep: its name, the versions of its spec, its list of runs, tags and notes.
+
+        Its runs stay, but for those that nobody ever tried and that no other sweep holds; of those
+        that were tried and have no result, none stays queued. With `results`, all of its runs that
+        no other sweep holds are deleted with everything measured of them: the one exception to
+        "done is final". To be called inside of `alone`. Raises UnknownSweepError.
+        """
+        gone: list[Deleted] = []
+
+        def apply(connection: Connection) -> Deleted:
+            gone[:] = [deleting.delete_sweep(connection, name, results=results)]
+            return gone[0]
+
+        return self._database.write(apply, lambda c: not deleting.exists(c, name))
 
     def merge(self, archive: Archive, names: Mapping[str, str] | None = None) -> Merged:
         """Adds what the database lacks of an archive; `results.archive.merging` has the rules.

@@ -27,15 +27,13 @@ def place_of(storage: Folder, database: DatabaseIdentity) -> Folder:
     of another database's file is another one. Raises StorageError.
     """
     notes = storage.child(NOTES)
-    found = {name: _read(notes, name) for name in _names(notes)}
-    key = hashlib.sha256(json.dumps(database).encode()).hexdigest()[:16]
-    if (own := found.get(key)) is not None:
-        return _folder(storage, own[1])
-    for name, note in found.items():
-        if note is not None and _follows(database, note[0]):
-            _write(notes, key, database, note[1])
+    key = _key(database)
+    if (known := _known_place(notes, database)) is not None:
+        name, place = known
+        if name != key:
+            _write(notes, key, database, place)
             notes.remove(name)
-            return _folder(storage, note[1])
+        return _folder(storage, place)
     place = f"database-{key}"
     # First as one of several: of two that do this at once, neither or one has the storage itself.
     _write(notes, key, database, place)
@@ -43,6 +41,38 @@ def place_of(storage: Folder, database: DatabaseIdentity) -> Folder:
         place = ""
         _write(notes, key, database, place)
     return _folder(storage, place)
+
+
+def find_place(storage: Folder, database: DatabaseIdentity) -> Folder | None:
+    """As `place_of`, and nothing is written; None if the database has no place there yet.
+
+    A storage in which nobody ever took a place, by an older version, is that of every database that
+    wrote there. Raises StorageError.
+    """
+    notes = storage.child(NOTES)
+    if (known := _known_place(notes, database)) is not None:
+        return _folder(storage, known[1])
+    return None if _names(notes) else storage
+
+
+def is_place_of_another(name: str) -> bool:
+    """Whether a folder of this name, in a database's own place, is the place of another one."""
+    return name.startswith("database-")
+
+
+def _known_place(notes: Folder, database: DatabaseIdentity) -> tuple[str, str] | None:
+    """The name of its note, and its place; the note may be its former one, or that of its path."""
+    found = {name: _read(notes, name) for name in _names(notes)}
+    if (own := found.get(_key(database))) is not None:
+        return _key(database), own[1]
+    for name, note in found.items():
+        if note is not None and _follows(database, note[0]):
+            return name, note[1]
+    return None
+
+
+def _key(database: DatabaseIdentity) -> str:
+    return hashlib.sha256(json.dumps(database).encode()).hexdigest()[:16]
 
 
 def _follows(database: DatabaseIdentity, former: DatabaseIdentity) -> bool:

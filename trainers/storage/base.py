@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -43,6 +44,13 @@ class Folder(ABC):
 
         Those whose names are none of a Folder's are left out: something else has made them.
         A write that was killed midway may have left a file whose name begins with a dot.
+        """
+
+    @abstractmethod
+    def files(self) -> Iterator[tuple[str, int]]:
+        """Every file in it and in its folders: its path from here, with /, and its bytes.
+
+        No symbolic link is followed. Files that appear or vanish meanwhile may be left out.
         """
 
     @abstractmethod

@@ -53,6 +53,11 @@ class LocalFolder(Folder):
         return []
 
     @override
+    def files(self) -> Iterator[tuple[str, int]]:
+        with _asking(f"{self._path} cannot be listed"):
+            yield from _files_in(self._path, "")
+
+    @override
     def remove(self, name: str) -> None:
         path = self._path / checked(name)
         with _asking(f"{path} cannot be removed"):
@@ -66,6 +71,21 @@ class LocalFolder(Folder):
     @override
     def child(self, name: str) -> LocalFolder:
         return LocalFolder(self._path / checked(name))
+
+
+def _files_in(folder: Path, before: str) -> Iterator[tuple[str, int]]:
+    """Symbolic links are neither followed nor counted."""
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files_in(folder / entry.name, f"{before}{entry.name}/")
+        elif entry.is_file(follow_symlinks=False):
+            with suppress(FileNotFoundError):
+                yield f"{before}{entry.name}", entry.stat(follow_symlinks=False).st_size
 
 
 def _as_text(path: Path) -> str:

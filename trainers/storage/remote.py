@@ -104,6 +104,21 @@ class RemoteFolder(Folder):
             return [name for name in self._names(files) if is_name(name)]
 
     @override
+    def files(self) -> Iterator[tuple[str, int]]:
+        with self._asking(f"{self.location} cannot be listed") as files:
+            files.invalidate_cache()
+            try:
+                found = files.find(self._path, detail=True)
+            except FileNotFoundError:
+                return
+        start = self._path.strip("/")
+        for path, known in sorted(found.items()):
+            inside = path.strip("/").removeprefix(start).lstrip("/")
+            # Some stores list the folder itself, as an empty object.
+            if inside and not path.endswith("/"):
+                yield inside, int(known.get("size") or 0)
+
+    @override
     def remove(self, name: str) -> None:
         where = _join(self.location, checked(name))
         with self._asking(f"{where} cannot be removed") as files, suppress(FileNotFoundError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential
@@ -51,6 +51,10 @@ class RetryingFolder(Folder):
     @override
     def names(self) -> list[str]:
         return self._retry(self._folder.names)
+
+    @override
+    def files(self) -> Iterator[tuple[str, int]]:
+        return iter(self._retry(lambda: list(self._folder.files())))
 
     @override
     def remove(self, name: str) -> None:

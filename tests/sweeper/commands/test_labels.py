@@ -14,7 +14,7 @@ depth: 8
 dataset: {name: digits, subset: 64}
 training: {epochs: 1}
 trainer: fake_trainers:quick
-seed: [0, 1]
+grid: {seed: [0, 1]}
 """
 
 

@@ -105,6 +105,17 @@ def test_folders_can_be_nested(location: str) -> None:
 
 
 @every_kind
+def test_every_file_is_listed_with_its_size(location: str) -> None:
+    folder = open_folder(location)
+    assert list(folder.files()) == []
+    folder.write("b", b"12")
+    folder.child("a").child("1").write("c.pt", b"123")
+    folder.child("ab").write("d", b"")
+    assert sorted(folder.files()) == [("a/1/c.pt", 3), ("ab/d", 0), ("b", 2)]
+    assert list(folder.child("a").files()) == [("1/c.pt", 3)]
+
+
+@every_kind
 def test_a_folder_can_be_reopened_by_its_location(location: str) -> None:
     folder = open_folder(location + "/")
     folder.child("a").write("file", b"content")
