@@ -88,7 +88,7 @@ def lab(url, store, make):
 def test_the_runs_frame_has_one_row_per_run(lab):
     frame = lab.runs()
     assert types(frame) == RUNS
-    assert set(RUN_KEYS) - set(frame) == {"evaluations", "metrics"}
+    assert set(RUN_KEYS) - set(frame) == {"evaluations", "metrics", "tags"}
     assert frame["seed"].tolist() == [2, 1, 2**62]
     assert frame["sweep"].tolist() == ["a", "a,b", "b"]
     assert frame["zero_stable"].tolist() == [True, True, pd.NA]

@@ -24,7 +24,7 @@ def test_a_run_in_json_has_the_documented_keys_in_order(store, queries, make):
         "run_id, sweep, state, model, scheme, depth, dataset, seed, alpha, beta, trainable,"
         " root_moduli, max_root_modulus, zero_stable, consistent, order, parameters, epochs,"
         " test_accuracy, best_test_accuracy, train_accuracy, generalization_gap, diverged,"
-        " train_seconds, images_per_second, attempts, imported, evaluations, metrics"
+        " train_seconds, images_per_second, attempts, imported, evaluations, metrics, tags"
     )
     assert tuple(queries.run_rows(["s"], config=True)[0]) == (*RUN_KEYS, "config")
     assert queries.run_rows(["s"], config=True)[0]["config"] == make.run().config

@@ -78,11 +78,11 @@ def test_a_new_database_records_its_revision(store, url):
 
 
 SAID = {
-    "0002": "has schema 0002, which is from before the first release, .* knows 0004 to 0005;"
+    "0002": "has schema 0002, which is from before the first release, .* knows 0004 to 0006;"
     " nothing was changed. Bring it to 0004 with an earlier version of sweep",
-    "0099": "another version of sweep: its schema is 0099, and this one knows 0004 to 0005;"
+    "0099": "another version of sweep: its schema is 0099, and this one knows 0004 to 0006;"
     " nothing was changed. Install the newer version",
-    "abcdef": "another version of sweep: its schema is abcdef, and this one knows 0004 to 0005",
+    "abcdef": "another version of sweep: its schema is abcdef, and this one knows 0004 to 0006",
 }
 
 

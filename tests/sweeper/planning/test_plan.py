@@ -31,7 +31,7 @@ _KEYS = """
     run_id sweep state model scheme depth dataset seed alpha beta trainable root_moduli
     max_root_modulus zero_stable consistent order parameters epochs test_accuracy
     best_test_accuracy train_accuracy generalization_gap diverged train_seconds
-    images_per_second attempts imported evaluations metrics
+    images_per_second attempts imported evaluations metrics tags
 """
 KEYS = _KEYS.split()
 NOT_MEASURED = {"accuracy": None, "imported": False}
