@@ -33,6 +33,8 @@ class Metric:
         whole: whole numbers, whose mean has no decimals where it is whole too.
         diverged_is_worst: measured of the trained network, so that one that diverged has no value
             and ranks behind all others.
+        number: a number wherever it is not null; what stands at a path of the config may be
+            anything.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Metric:
     mean_decimals: int | None = 2
     whole: bool = False
     diverged_is_worst: bool = False
+    number: bool = False
 
 
 def metric_of_evaluation(name: str) -> Metric:
@@ -55,6 +58,7 @@ def metric_of_evaluation(name: str) -> Metric:
         better="higher",
         decimals=2,
         diverged_is_worst=True,
+        number=True,
     )
 
 
@@ -72,7 +76,7 @@ def metric_of_trainer(name: str, said: Iterable[Mapping[str, Any]]) -> Metric:
         values = {definition[key] for definition in said if definition[key] is not None}
         found[key] = values.pop() if len(values) == 1 else None
     decimals = found["decimals"]
-    return Metric(name, **found, mean_decimals=decimals)
+    return Metric(name, **found, mean_decimals=decimals, number=True)
 
 
 def metric_of_config(path: str) -> Metric:

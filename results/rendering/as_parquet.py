@@ -85,8 +85,7 @@ def _known_types(data: Tabular, described: Mapping[str, Metric]) -> dict[str, py
 def _kind(metric: Metric) -> str | None:
     if isinstance(metric, RunColumn):
         return metric.kind
-    # What has a unit holds numbers; a path into the config may hold anything.
-    return "number" if metric.unit else None
+    return "number" if metric.number else None
 
 
 def _unit(metric: Metric | None) -> dict[str, str] | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from results.analysis.imported import has_measurements_of_others
 from results.analysis.pivot import Pivot
 from results.analysis.reports import Report, columns_of
-from results.metrics import Metric, metric_of_evaluation
+from results.metrics import Metric, metric_of_evaluation, metric_of_trainer
 from results.run_columns import COLUMN, MEASURED
 
 #: Flat objects, such as those of `Queries.run_rows`; the keys are the columns.
@@ -22,9 +23,10 @@ def records(data: Tabular) -> list[dict[str, Any]]:
 
 
 class Flat(NamedTuple):
-    """Names of columns, and the records with each evaluation's accuracy in a column of its name.
+    """Names of columns, and the records with a column for each evaluation and each metric.
 
-    After those `measured_elsewhere` says whether an archive brought any to a run of here.
+    It has the name, and the accuracy or what the trainer reported. After those of evaluations
+    `measured_elsewhere` says whether an archive brought any to a run of here.
     Of a report without groups: its keys and `runs`. `described` is what is known of the numbers in
     a column, by its name.
     """
@@ -38,9 +40,12 @@ def flat_records(data: Tabular) -> Flat:
     """The records as the lines of one table."""
     flat = []
     evaluations: dict[str, Metric] = {}
+    said: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     names: dict[str, None] = {}
-    for record in records(data):
-        values = {key: value for key, value in record.items() if key != "evaluations"}
+    found = records(data)
+    measured = {e["name"] for record in found for e in record.get("evaluations") or ()}
+    for record in found:
+        values = {key: value for key, value in record.items() if key not in _MEASURED}
         for evaluation in record.get("evaluations") or ():
             name = evaluation["name"]
             values.setdefault(name, evaluation["accuracy"])
@@ -48,6 +53,10 @@ def flat_records(data: Tabular) -> Flat:
                 evaluations[name] = metric_of_evaluation(name)
         if record.get("evaluations"):
             values.setdefault("measured_elsewhere", has_measurements_of_others(record))
+        for metric in record.get("metrics") or ():
+            if metric["name"] not in measured:
+                values.setdefault(metric["name"], metric["value"])
+                said[metric["name"]].append(metric)
         flat.append(values)
         names |= dict.fromkeys(values)
     if not flat and isinstance(data, Report):
@@ -59,7 +68,11 @@ def flat_records(data: Tabular) -> Flat:
             c: data.described[metric] for metric in data.metrics for c in columns_of(metric)
         }
         return Flat(list(names), flat, {**data.described, **of_groups})
-    return Flat(list(names), flat, {**evaluations, **COLUMN, **_DEVIATIONS})
+    own = {name: metric_of_trainer(name, definitions) for name, definitions in said.items()}
+    return Flat(list(names), flat, {**own, **evaluations, **COLUMN, **_DEVIATIONS})
 
+
+_MEASURED = ("evaluations", "metrics")
+"""Keys of a run that hold objects, each of which is a column of its own here."""
 
 _DEVIATIONS = {f"{column.name}_std": column for column in MEASURED}

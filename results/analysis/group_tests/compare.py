@@ -56,8 +56,9 @@ def compare_groups(
     """Compares the done runs of the two values of `by`.
 
     `rows` come from `Queries.run_rows` with `config=True`. `by` is a run key or dotted config
-    path; runs where it is null are left out. `metrics` are numeric run keys, config paths or
-    evaluation names; by default test_accuracy and every evaluation.
+    path; runs where it is null are left out. `metrics` are numeric run keys, config paths, names
+    of evaluations or of what trainers reported; by default test_accuracy, unless no run has one
+    and a trainer reported others, every evaluation, and all that trainers reported.
 
     Each metric is compared at two levels. Over networks, each network (runs that differ in
     nothing but the seed) is one value, its mean over seeds: this is the level for claims about
@@ -68,7 +69,7 @@ def compare_groups(
     Raises UnknownColumnError and NotTwoGroupsError.
     """
     columns = Columns(rows)
-    names = ["test_accuracy", *columns.evaluations] if metrics is None else metrics
+    names = _by_default(rows, columns) if metrics is None else metrics
     measures = [columns.metric(name) for name in dict.fromkeys(names)]
     groups = split_in_two(rows, by)
     strata = find_strata(groups)
@@ -87,6 +88,11 @@ def compare_groups(
         sentences=tuple(wording.sentence(*pair, groups) for pair in pairs),
         notes=tuple(wording.notes([over_networks for over_networks, _ in pairs], groups, strata)),
     )
+
+
+def _by_default(rows: Sequence[RunRow], columns: Columns) -> list[str]:
+    of_others = columns.metrics and all(row["test_accuracy"] is None for row in rows)
+    return [*([] if of_others else ["test_accuracy"]), *columns.evaluations, *columns.metrics]
 
 
 def _row(c: Comparison, values: tuple[Any, Any]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from results.analysis.group_tests.strata import Factor, Strata
 from results.analysis.imported import note_about
 from results.analysis.rank_correlation import RankCorrelation
 from results.analysis.statistics import Interval
-from results.metrics import Metric, counted
+from results.metrics import Metric, counted, decimal
+from sweep_plugins.plain_text import readable
 
 _FEW_SEEDS = 3
 _LISTED = 6
@@ -26,7 +27,7 @@ def sentence(over_networks: Comparison, over_runs: Comparison, groups: TwoGroups
     metric = over_networks.metric
     decisive = over_networks if over_networks.verdict else over_runs
     first, second = _names(groups)
-    unit = " %" if metric.unit == "percent" else ""
+    unit = " %" if metric.unit == "percent" else _unit(metric)
     means = (
         f"{metric.name}: {second} {_spread(over_runs.second, metric)}{unit}"
         f" ({counted(over_runs.second.ranked, 'run')} of"
@@ -69,6 +70,12 @@ def notes(comparisons: Sequence[Comparison], groups: TwoGroups, strata: Strata) 
     falling = [c.metric.name for c in comparisons if c.metric.better == "lower"]
     if falling:
         found.append(f"Less is better in {' and '.join(falling)}, and AUC counts it so.")
+    unknown = [c.metric.name for c in comparisons if c.metric.number and not c.metric.better]
+    if unknown:
+        found.append(
+            f"Whether more or less is better in {' and '.join(unknown)} its trainer does not say:"
+            " AUC counts more as better."
+        )
     if any(c.largest_modulus or c.next_modulus for c in comparisons):
         found.append(
             "rho is Spearman's correlation with the largest root modulus; rho next that with the"
@@ -109,7 +116,7 @@ def _names(groups: TwoGroups) -> tuple[str, str]:
 
 
 def _findings(c: Comparison) -> list[str]:
-    points = " points" if c.metric.unit == "percent" else ""
+    points = " points" if c.metric.unit == "percent" else _unit(c.metric)
     found = []
     if c.difference is not None:
         text = f"difference over {c.level} {_number(c.difference, c.metric)}{points}"
@@ -229,8 +236,19 @@ def _estimate(value: float | None, interval: Interval | None, metric: Metric | N
 
 
 def _number(value: float, metric: Metric | None = None) -> str:
-    """Two decimals for percent and what has no unit, four digits for metrics of any size."""
-    return f"{value:.2f}" if metric is None or metric.unit == "percent" else f"{value:.4g}"
+    """Two decimals for percent and what is no metric, those that a trainer asked for, or four digits
+    for metrics of any size.
+    """
+    if metric is not None and metric.number and metric.decimals is not None:
+        return decimal(value, metric.decimals)
+    if metric is None or metric.unit == "percent":
+        return f"{value:.2f}"
+    return f"{value:.4g}"
+
+
+def _unit(metric: Metric) -> str:
+    """Of what a trainer reported; the units of other columns are in the docs."""
+    return f" {readable(metric.unit)}" if metric.number and metric.unit else ""
 
 
 def _p_pair(p: float | None, adjusted: float | None) -> str:
