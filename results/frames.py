@@ -10,7 +10,7 @@ from results.analysis.imported import MARKS
 from results.queries.queries import Queries
 from results.queries.row_columns import sweeps_of
 from results.run_columns import IDENTIFYING, NAMED_KEYS, RUN_COLUMNS, Kind
-from results.schema.tables import blocks, epochs, probes
+from results.schema.tables import blocks, epoch_metrics, epochs, metrics, probes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,12 +50,12 @@ _DTYPE_OF = (
     | dict.fromkeys(
         (
             "evaluation_id", "evaluation", "kind", "name", "description", "published", "probe",
-            "quantity", "layer",
+            "quantity", "layer", "metric", "better", "unit", "label",
         ),
         "string",
     )
     | {"sweeps": "object", "run_imported": "boolean"}
-    | dict.fromkeys(("epoch", "runs", "done", "block"), "Int64")
+    | dict.fromkeys(("epoch", "runs", "done", "block", "decimals"), "Int64")
     | {"updated_at": "datetime64[us, UTC]"}
 )  # fmt: skip
 
@@ -109,11 +109,40 @@ class Results:
         """One row a run: the keys of a run in JSON but its evaluations, then details, and `sweeps`.
 
         The details are best_epoch, train_loss, test_loss, diverged_epoch, weights_sha256,
-        created_at and finished_at.
+        created_at and finished_at. Each metric that a trainer reported under a name of its own is a
+        column of that name, after all others.
         """
         rows = self._queries.run_rows(_list(sweeps), where=_list(where), more_keys=_DETAILS)
-        listed = [row | {"sweeps": sweeps_of(row)} for row in rows]
-        return frame(listed, [*NAMED_KEYS, *_DETAILS, "sweeps"])
+        columns = dict.fromkeys((*NAMED_KEYS, *_DETAILS, "sweeps"))
+        known = {m["name"] for row in rows for m in row["metrics"]} - columns.keys()
+        none = dict.fromkeys(sorted(known))
+        listed = [
+            none
+            | {m["name"]: m["value"] for m in row["metrics"]}
+            | row
+            | {"sweeps": sweeps_of(row)}
+            for row in rows
+        ]
+        return frame(listed, [*columns, *none], more_kinds=dict.fromkeys(none, "float64"))
+
+    def metrics(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
+        """One row a metric that a trainer reported under its own name, after columns of the run.
+
+        `metric` is its name, `value` what it was at the end of the run (NaN where it was not
+        finite); `better`, `unit`, `decimals` and `label` are what the trainer said of it.
+        """
+        own = ("metric", *_own(metrics)[1:])
+        return self._of_parts(self._queries.metric_rows, sweeps, where, (*_OF_RUN, "imported"), own)
+
+    def epoch_metrics(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
+        """One row a value of such a metric at an epoch, after columns of the run.
+
+        `epoch` is what the trainer counts by.
+        """
+        own = ("metric", *_own(epoch_metrics)[1:])
+        return self._of_parts(
+            self._queries.epoch_metric_rows, sweeps, where, (*_OF_RUN, "imported"), own
+        )
 
     def epochs(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
         """One row an epoch of a done run, after columns of the run."""
@@ -185,7 +214,10 @@ class Results:
             None if metrics is None else _list(metrics),
             _list(where),
         )
-        kinds = dict.fromkeys(("runs", "diverged", "unfinished", *MARKS), "Int64")
+        counts = ["runs", "diverged", "unfinished", *MARKS]
+        if any("not_finite" in group for group in found.groups):
+            counts.append("not_finite")
+        kinds = dict.fromkeys(counts, "Int64")
         kinds |= {name: "float64" for m in found.metrics for name in reports.columns_of(m)}
         for key in found.group_by:
             values = [group[key] for group in found.groups]

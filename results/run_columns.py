@@ -194,5 +194,8 @@ RUN_KEYS = (*NAMED_KEYS, "evaluations", "metrics", "tags")
 #: What follows the keys, the config among them, where one run is shown in full.
 DETAIL_KEYS = ("config", *(column.name for column in RUN_COLUMNS if not column.key))
 
+#: The metric of a figure or a test that names none.
+DEFAULT_METRIC = "test_accuracy"
+
 #: The metrics of a report that names none, in addition to the evaluations.
 DEFAULT_METRICS = tuple(column.name for column in RUN_COLUMNS if column.by_default)

@@ -296,6 +296,16 @@ class Sweep:
         with _known_errors(self._home), self.results() as lab:
             return lab.evaluations(self.name, where)
 
+    def metrics(self, where: Texts = ()) -> pd.DataFrame:
+        """One row a metric that a trainer reported under a name of its own, at the run's end."""
+        with _known_errors(self._home), self.results() as lab:
+            return lab.metrics(self.name, where)
+
+    def epoch_metrics(self, where: Texts = ()) -> pd.DataFrame:
+        """One row a value of such a metric at an epoch."""
+        with _known_errors(self._home), self.results() as lab:
+            return lab.epoch_metrics(self.name, where)
+
     @contextmanager
     def results(self) -> Iterator[Results]:
         """The whole database, read only, in a `with` block."""

@@ -29,6 +29,7 @@ from results.analysis.statistics import Summary, summary
 from results.queries.columns import StoredColumn
 from results.queries.selection import Selection
 from results.schema.tables import evaluations, imports, runs
+from results.schema.tables import metrics as reported
 
 #: What a group has in common: its keys as they are stored.
 Keys = tuple[Any, ...]
@@ -86,15 +87,17 @@ _MOMENTS = len(fields(Moments))
 class Group:
     """How many runs are done, diverged and imported among these, and not done; moments.
 
-    `measured_elsewhere` are runs that were trained here and have measurements from an archive.
-    `moments` are of the done runs, by the name of the metric; one that no run has a value of is
-    missing.
+    `measured_elsewhere` are runs that were trained here and have measurements from an archive;
+    `not_finite` done runs whose trainer reported a number that is not finite for one of the
+    metrics. `moments` are of the done runs, by the name of the metric; one that no run has a value
+    of is missing.
     """
 
     done: int
     diverged: int
     imported: int
     measured_elsewhere: int
+    not_finite: int
     unfinished: int
     moments: dict[str, Moments]
 
@@ -110,8 +113,8 @@ def read_groups(
 
     A run that has several values of a key, as it may be in several sweeps, is in several groups.
     """
-    elsewhere = _measured_elsewhere(connection, metrics)
-    grouped = _GroupedRuns(connection, selection, filters, keys, elsewhere)
+    counted = _measured_elsewhere(connection, metrics), _not_finite(metrics)
+    grouped = _GroupedRuns(connection, selection, filters, keys, *counted)
     of_runs = [metric for metric in metrics if metric.evaluation_id is None]
     measured = [metric for metric in metrics if metric.evaluation_id is not None]
     at_first = [*of_runs, *measured] if grouped.by_run else of_runs
@@ -141,8 +144,8 @@ def all_runs(
 
     Unlike the groups by a key with several values, it has each run once.
     """
-    elsewhere = _measured_elsewhere(connection, metrics)
-    groups = _GroupedRuns(connection, selection, filters, (), elsewhere).groups(())
+    counted = _measured_elsewhere(connection, metrics), _not_finite(metrics)
+    groups = _GroupedRuns(connection, selection, filters, (), *counted).groups(())
     return groups[()]
 
 
@@ -160,6 +163,15 @@ def _measured_elsewhere(
     return and_(runs.c.imported.is_(False), runs.c.run_id.in_(brought))
 
 
+def _not_finite(metrics: Sequence[StoredColumn]) -> ColumnElement[bool]:
+    """Whether the run's trainer reported a number that is not finite for one of these metrics."""
+    names = [metric.name for metric in metrics if metric.reported]
+    if not names:
+        return literal(False)
+    null = select(reported.c.run_id).where(reported.c.value.is_(None), reported.c.name.in_(names))
+    return runs.c.run_id.in_(null)
+
+
 class _GroupedRuns:
     """Runs, and how they are grouped: each query has a table with the columns key_0, key_1, ..."""
 
@@ -170,11 +182,15 @@ class _GroupedRuns:
         filters: Sequence[ColumnElement[bool]],
         keys: Sequence[StoredColumn],
         measured_elsewhere: ColumnElement[bool],
+        not_finite: ColumnElement[bool],
     ) -> None:
         self._connection = connection
         self._selection = selection
         self._filters = filters
-        self._measured_elsewhere = measured_elsewhere
+        self._counted = (
+            measured_elsewhere.label("measured_elsewhere"),
+            not_finite.label("not_finite"),
+        )
         self._keys = [key.sql.label(f"key_{i}") for i, key in enumerate(keys)]
         self._memberships = [key.memberships for key in keys if key.memberships is not None]
 
@@ -196,6 +212,7 @@ class _GroupedRuns:
             func.count().filter(done, table.c.diverged),
             func.count().filter(done, table.c.imported),
             func.count().filter(done, table.c.measured_elsewhere),
+            func.count().filter(done, table.c.not_finite),
             func.count().filter(~done),
         ]
         keys, numbers = self._keys_in(table), _numbers_in(table, metrics)
@@ -204,8 +221,10 @@ class _GroupedRuns:
         for row in self._connection.execute(query):
             stored, counted, values = _cut(row, len(keys), len(counts))
             moments = dict(_named(metrics, values))
-            done_runs, diverged, imported, elsewhere, unfinished = counted
-            groups[stored] = Group(done_runs, diverged, imported, elsewhere, unfinished, moments)
+            done_runs, diverged, imported, elsewhere, not_finite, unfinished = counted
+            groups[stored] = Group(
+                done_runs, diverged, imported, elsewhere, not_finite, unfinished, moments
+            )
         return groups
 
     def moments(
@@ -269,8 +288,7 @@ class _GroupedRuns:
             accuracies = dict(zip(names, _numbers_in(by_run, measured), strict=True))
         known = (accuracies.get(metric.name, metric.number) for metric in metrics)
         numbers = [case((done, number)) for number in known if number is not None]
-        elsewhere = self._measured_elsewhere.label("measured_elsewhere")
-        facts = (done.label("done"), runs.c.diverged, runs.c.imported, elsewhere)
+        facts = (done.label("done"), runs.c.diverged, runs.c.imported, *self._counted)
         query = select(*self._keys, *facts, *_numbered(numbers))
         query = query.select_from(self._joined(table))
         # Otherwise SQLite takes an index that has the order of the groups, and fetches the runs

@@ -37,8 +37,10 @@ class Report:
 
     A group has the keys of `group_by`, then `runs` (done), `diverged`, `unfinished`, `imported` and
     `measured_elsewhere` (counts; one that is a key already is left out), then `<metric>_mean`,
-    `_std` (n - 1, None for one run), `_min` and `_max` for every metric. `described` says what is
-    known of the numbers of each key and metric, by its name.
+    `_std` (n - 1, None for one run), `_min` and `_max` for every metric. Where trainers reported
+    one of the metrics, `not_finite` follows the counts: runs that have a number that is not finite
+    for it, which stays out of its statistics. `described` says what is known of the numbers of each
+    key and metric, by its name.
 
     `runs` are the done runs in all groups, each counted once: grouped by sweep, a run is in the
     group of each of its sweeps. `unfinished` are the runs of the selection that are
@@ -103,6 +105,8 @@ def report(
         entry["unfinished"] = sum(part.unfinished for part in parts)
         entry.setdefault("imported", sum(part.imported for part in parts))
         entry["measured_elsewhere"] = sum(part.measured_elsewhere for part in parts)
+        if any(column.reported for column in measures):
+            entry.setdefault("not_finite", sum(part.not_finite for part in parts))
         for column in measures:
             name = column.name
             samples = [part.moments[name] for part in parts if name in part.moments]

@@ -105,7 +105,10 @@ _EPOCHS: Final = {
     probes.c.epoch: 0,
     attempts.c.first_epoch: 0,
 }
-"""Columns with an epoch of a run, and the first that it may be."""
+"""Columns with an epoch of a run, and the first that it may be.
+
+Those of `epoch_metrics` have no last: there it is whatever a trainer counts by.
+"""
 
 
 @cache

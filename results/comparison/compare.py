@@ -18,6 +18,7 @@ from results.errors import UnknownColumnError
 from results.metrics import counted
 from results.published import PublishedRow, PublishedTable
 from results.records import RunRow
+from results.trainer_label import trainer_label
 
 if TYPE_CHECKING:
     from results.queries.queries import Queries
@@ -203,6 +204,8 @@ def _unmatched(runs: Sequence[RunRow], table: PublishedTable) -> str:
 
 def _network_of(run: RunRow, telling: Iterable[str]) -> str:
     """A run's network, with those of its options that tell the table's networks apart."""
+    if run["model"] is None:
+        return trainer_label(run["config"])
     model = run["config"].get("model", {})
     options = written({name: model[name] for name in telling if name in model})
     scheme = None if run["scheme"] == "none" else run["scheme"]

@@ -32,7 +32,7 @@ def fits(run: RunRow, row: PublishedRow) -> bool:
     if not same_variant(run["config"], wanted):
         return False
     if wanted.learned is not None or run["trainable"]:
-        learned: str | None = run["config"]["scheme"].get("learned")
+        learned: str | None = (run["config"].get("scheme") or {}).get("learned")
         return learned == wanted.learned
     if wanted.alpha is None:
         return True

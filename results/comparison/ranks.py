@@ -49,8 +49,8 @@ def _agreement(lines: Sequence[ComparedRow], depth: int | None) -> RankAgreement
         tau=tau.tau if tau else None,
         p_value=tau.p if tau else None,
     )
-    measured = COLUMN.get(row.metric)
-    sign = -1 if measured is not None and measured.better == "lower" else 1
+    known = COLUMN.get(row.metric) or (lines[0].ours and lines[0].ours.reported)
+    sign = -1 if known and known.better == "lower" else 1
     stable = [i for i, line in enumerate(lines) if line.published.zero_stable is True]
     unstable = [i for i, line in enumerate(lines) if line.published.zero_stable is False]
     if not stable or not unstable:

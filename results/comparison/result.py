@@ -10,7 +10,7 @@ from results.comparison.agreement import RankAgreement
 from results.comparison.options import written
 from results.comparison.training_differences import Difference
 from results.json_values import finite
-from results.metrics import decimal
+from results.metrics import Metric, decimal
 from results.published import Network, PublishedRow, PublishedTable
 
 State = Literal["compared", "unfinished", "missing", "not comparable"]
@@ -24,8 +24,9 @@ class Ours:
     `mean` and `std` (n - 1) over `runs` values; for what follows from the network alone the one
     value, `runs` being the runs that share it. Of these `imported` came with an archive, and
     `measured_elsewhere` others have the measurement from one. `root_moduli` and `zero_stable` of
-    their scheme. `config` is that of one of them; values of measurements are of runs that differ in
-    the seed alone.
+    their scheme. `reported` says what is known of a metric that is not the run's but its trainer's
+    own. `config` is that of one of them; values of measurements are of runs that differ in the seed
+    alone.
     """
 
     mean: float
@@ -36,6 +37,7 @@ class Ours:
     datasets: tuple[str, ...]
     root_moduli: tuple[float, ...] | None = None
     zero_stable: bool | None = None
+    reported: Metric | None = None
     config: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
 
 

@@ -15,6 +15,7 @@ from results.comparison.matching import UNTRAINED_METRICS, chosen_group, varied_
 from results.comparison.options import written
 from results.comparison.result import ComparedRow, Ours, State
 from results.comparison.training_differences import Difference, network_differences
+from results.metrics import metric_of_trainer
 from results.published import PublishedRow
 from results.records import RunRow
 
@@ -37,7 +38,8 @@ def compare_row(
         return _without_value("missing", row, _to_add(row))
     if row.metric in UNTRAINED_METRICS:
         return _untrained(row, runs)
-    if row.quantity is None and row.evaluation is None and not any(row.metric in r for r in runs):
+    known = any(row.metric in run or row.metric in _reported(run) for run in runs)
+    if row.quantity is None and row.evaluation is None and not known:
         return _without_value("not comparable", row, f"runs have no {row.metric}")
     suitable = [run for run in runs if _measurable(run, row, probed)]
     if row.quantity is not None and not suitable:
@@ -196,7 +198,7 @@ def _values(row: PublishedRow, runs: Sequence[RunRow], accuracy: str, probed: Pr
         if row.quantity is not None:
             value = probed[run["run_id"]]
         elif row.evaluation is None:
-            value = run[key]
+            value = run[key] if key in run else _reported(run).get(key)
         else:
             value = next((e["accuracy"] for e in _evaluations(run, row)), None)
         if value is not None:
@@ -204,11 +206,16 @@ def _values(row: PublishedRow, runs: Sequence[RunRow], accuracy: str, probed: Pr
             measured.append(run)
         elif run["diverged"]:
             without["diverged"] += 1
-        elif row.quantity is not None:
+        elif row.quantity is not None or key in _reported(run):
             without["not finite"] += 1
         else:
             waiting["not measured yet"] += 1
     return _Values(values, measured, waiting, without)
+
+
+def _reported(run: RunRow) -> dict[str, float | None]:
+    """What its trainer reported, by name."""
+    return {metric["name"]: metric["value"] for metric in run.get("metrics", ())}
 
 
 def _evaluations(run: RunRow, row: PublishedRow) -> list[Mapping[str, float | None]]:
@@ -223,12 +230,14 @@ def _ours(row: PublishedRow, runs: Sequence[RunRow], values: Sequence[float]) ->
     summary = summarize(values)
     assert summary.mean is not None
     moduli = runs[0]["root_moduli"]
+    said = [m for run in runs for m in run.get("metrics", ()) if m["name"] == row.metric]
     return Ours(
         mean=summary.mean,
         std=summary.std,
         runs=len(runs),
         **marks_of(runs, [row.evaluation] if row.evaluation else []),
         datasets=tuple(dict.fromkeys(run["dataset"] for run in runs)),
+        reported=metric_of_trainer(row.metric, said) if said else None,
         root_moduli=tuple(moduli) if moduli else None,
         zero_stable=runs[0]["zero_stable"],
         config=runs[0]["config"],

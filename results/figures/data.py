@@ -12,7 +12,8 @@ from results.figures.replicates import ReplicateGroup, replicate_groups
 from results.queries.row_columns import Column, Columns
 from results.records import RunRow
 
-#: run_id, epoch, learning_rate, train_loss, train_accuracy, test_loss, test_accuracy, seconds.
+#: run_id, epoch, learning_rate, train_loss, train_accuracy, test_loss, test_accuracy, seconds; or
+#: run_id, epoch, and a metric that the trainer reported then, by its name.
 EpochRow = Mapping[str, Any]
 
 #: run_id, probe, quantity, epoch, layer, value.

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from results.errors import FigureDataError, UnknownFigureError
 from results.figures.data import EpochRow, ProbeRow, Selection, Undrawable, select
 from results.records import RunRow
+from results.run_columns import DEFAULT_METRIC
 from sweep_plugins import PluginError, Registry
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-DEFAULT_METRIC = "test_accuracy"
 
 
 class _Module(Protocol):
@@ -85,9 +84,11 @@ def draw(
     """The figure of this name, from the done runs among `rows`.
 
     `rows` are as returned by `Queries.run_rows`, with `config` and `learned_coefficients`; `epochs`
-    have `run_id`, `epoch`, `train_accuracy` and `test_accuracy`; `probes` are as returned by
+    have `run_id`, `epoch`, accuracies and losses, or what a trainer reported (`epoch_rows`);
+    `probes` are as returned by
     `Queries.probe_rows`, or those of them that are to be shown. `metric` is a numeric run key,
-    config path or evaluation name.
+    config path, or name of an evaluation, of what a trainer reported, or of a further number that
+    the rows were asked for.
 
     Raises UnknownFigureError, PluginError, UnknownColumnError for the metric, and FigureDataError
     if the runs lack what the figure shows.

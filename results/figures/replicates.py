@@ -14,6 +14,7 @@ from results.analysis.statistics import summarize
 from results.json_values import leaves
 from results.queries.row_columns import Column
 from results.records import RunRow
+from sweep_plugins.schemes.exact_text import exact_text
 
 #: Config paths that a run has as columns, as it has its scheme: groups are distinguished by them.
 _KNOWN = ("seed", "model.name", "model.depth", "dataset.name")
@@ -68,11 +69,14 @@ class ReplicateGroup:
     """One network with one training recipe: its runs differ in their seed only.
 
     `setting` has the config paths, with their values, that tell this group from others of the same
-    model, scheme, depth and dataset; the same paths for all groups of a selection.
+    model, scheme, depth and dataset; the same paths for all groups of a selection. `own` is whether
+    they are runs of a trainer that names no model: then `model` is the trainer, and `scheme` the
+    setting in words.
     """
 
     runs: tuple[RunRow, ...]
     setting: tuple[tuple[str, Any], ...] = ()
+    own: bool = False
 
     model = _Shared[str]()
     scheme = _Shared[str]()
@@ -130,14 +134,24 @@ def replicate_groups(rows: Iterable[RunRow]) -> list[ReplicateGroup]:
         columns = (first["model"], first["scheme"], first["depth"], first["dataset"])
         alike[columns].append(_settings(first))
     paths = sorted({path for settings in alike.values() for path in _differing(settings)})
-    groups = [
-        ReplicateGroup(
-            tuple(sorted(runs, key=lambda run: (run["seed"], run["run_id"]))),
-            tuple((path, _settings(runs[0]).get(path)) for path in paths),
-        )
-        for runs in members
-    ]
+    groups = []
+    for runs in members:
+        ordered = tuple(sorted(runs, key=lambda run: (run["seed"], run["run_id"])))
+        setting = tuple((path, _settings(runs[0]).get(path)) for path in paths)
+        own = runs[0]["model"] is None
+        groups.append(_of_trainer(ordered, setting) if own else ReplicateGroup(ordered, setting))
     return sorted(groups, key=_order)
+
+
+def _of_trainer(runs: Sequence[RunRow], setting: Sequence[tuple[str, Any]]) -> ReplicateGroup:
+    trainer = str((runs[0].get("config") or {}).get("trainer"))
+    words = [
+        f"{path.rsplit('.', 1)[-1]} {exact_text(value) if isinstance(value, float) else value}"
+        for path, value in setting
+        if value is not None and path != "trainer"
+    ]
+    names = {"model": trainer, "scheme": ", ".join(words) or trainer}
+    return ReplicateGroup(tuple(run | names for run in runs), own=True)
 
 
 def _settings(row: RunRow) -> dict[str, Any]:

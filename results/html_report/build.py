@@ -13,15 +13,24 @@ from results.analysis.varied_keys import Setting, default_keys, varied_keys
 from results.comparison import compare_sweep
 from results.errors import ResultsError, UnknownPublishedTableError
 from results.figures import FIGURES, draw, possible, to_bytes
+from results.figures.epoch_rows import default_metric, epoch_values
 from results.figures.probe_rows import probe_values
 from results.html_report.content import Attempt, CaptionedTable, Figure, Page, Section, StoredSweep
 from results.published import published_table
 from results.queries.queries import Queries
 from results.records import RunRow
+from results.run_columns import DEFAULT_METRIC
 from sweep_plugins import PluginError
 
 MOST_RUNS = 20_000
 """A page lists every run; with more than this, browsers are slow to show it."""
+
+
+_MOST_METRICS = 6
+"""So many metrics that trainers reported have figures of their own on a page."""
+
+_OF_METRICS = ("accuracy_by_scheme", "training_curves")
+"""The figures that are drawn of each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,14 @@ def build_page(
         test: a key with two values; its tests become a section.
         command: by which the page was made, as the page says it.
     """
-    rows = queries.run_rows(sweeps, where=where, config=True, learned_coefficients=True)
+    rows = queries.run_rows(
+        sweeps,
+        where=where,
+        config=True,
+        learned_coefficients=True,
+        metrics=metrics or (),
+        keys=[*groups, *pivoted[0], *pivoted[1]],
+    )
     if len(rows) > MOST_RUNS:
         raise ResultsError(
             f"--html lists every run, and these are {len(rows)}; name a sweep, or use --where, to"
@@ -65,7 +81,7 @@ def build_page(
     if test is not None:
         sections.append(_test(test, metrics, rows))
     sections += _comparisons(selected)
-    figures = _figures(selected)
+    figures = _figures(selected, metrics)
     if figures.figures:
         sections.append(figures)
     status = {found.sweep: found for found in queries.status(None)}
@@ -154,17 +170,35 @@ def _comparisons(selected: _Selected) -> list[Section]:
     return sections
 
 
-def _figures(selected: _Selected) -> Section:
-    queries, sweeps, where = selected.queries, selected.sweeps, selected.where
+def _figures(selected: _Selected, metrics: Sequence[str] | None) -> Section:
+    queries, sweeps, where, rows = selected.queries, selected.sweeps, selected.where, selected.rows
     probes, left_out = probe_values(queries, sweeps, where)
-    epochs = queries.epoch_rows(sweeps, where=where)
-    reasons = possible(selected.rows, epochs, probes)
+    first = default_metric(rows)
+    reported = {metric["name"] for row in rows for metric in row["metrics"]}
+    others = [name for name in metrics or sorted(reported) if name in reported - {first}]
+    epochs = epoch_values(queries, sweeps, where, [first, *others[:_MOST_METRICS]])
+    reasons = possible(rows, epochs, probes, metric=first)
     figures = [
-        Figure(FIGURES[name].title, to_bytes(draw(name, selected.rows, epochs, probes), "svg"))
+        Figure(
+            FIGURES[name].title if first == DEFAULT_METRIC else f"{FIGURES[name].title}: {first}",
+            to_bytes(draw(name, rows, epochs, probes, metric=first), "svg"),
+        )
         for name, reason in reasons.items()
         if reason is None
     ]
+    for metric in others[:_MOST_METRICS]:
+        found = possible(rows, epochs, probes, metric=metric)
+        figures += [
+            Figure(
+                f"{FIGURES[name].title}: {metric}",
+                to_bytes(draw(name, rows, epochs, probes, metric=metric), "svg"),
+            )
+            for name in _OF_METRICS
+            if found[name] is None
+        ]
     absent = [f"No {name}: {reason}." for name, reason in reasons.items() if reason is not None]
+    if len(others) > _MOST_METRICS:
+        absent.append(f"No figures of {', '.join(others[_MOST_METRICS:])}: sweep plot draws them.")
     if left_out is not None:
         absent.append(f"{left_out[0].upper()}{left_out[1:]}.")
     return Section("Figures", text=absent, figures=figures)

@@ -18,7 +18,8 @@ from results.rendering.text_table import text_table
 _LISTED = (
     "run_id", "sweep", "state", "model", "scheme", "depth", "dataset", "seed", "zero_stable",
     "root_moduli", "parameters", "epochs", "test_accuracy", "best_test_accuracy",
-    "train_accuracy", "generalization_gap", "diverged", "evaluations", "metrics", "attempts", "imported",
+    "train_accuracy", "generalization_gap", "diverged", "evaluations", "metrics", "attempts",
+    "imported",
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Float,
@@ -31,6 +32,15 @@ from results.database.dialects import rows_as_dicts
 from results.metrics import DEFINED, metric_of_config, metric_of_evaluation, metric_of_trainer
 from results.queries.config_options import CONFIG_OPTIONS
 from results.queries.config_sql import NUMBER_TYPES, config_text, json_type
+from results.queries.further_numbers import (
+    OF_RUN,
+    Probed,
+    evaluation_of,
+    listed,
+    loss_of,
+    metric_of,
+    probed,
+)
 from results.queries.memberships import memberships
 from results.queries.row_columns import (
     DEEPEST_PATH,
@@ -44,7 +54,7 @@ from results.queries.schemes import scheme_column, scheme_of
 from results.queries.selection import Selection
 from results.run_columns import COLUMN, NAMED_KEYS, TAG
 from results.schema.bounds import NUMBER
-from results.schema.tables import evaluations, metrics, runs
+from results.schema.tables import evaluations, metrics, probes, runs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +64,8 @@ class StoredColumn(Named):
     `decode` makes a value of what that query returns; None if it is the value already. `number`
     gives a numeric column as a float. `evaluation_id` is set if it is the accuracy of that
     evaluation. `memberships` is set if a run may have several values: rows of run_id and value, a
-    run without any having none.
+    run without any having none. `in_rows` is whether run rows have it without being asked to, and
+    `reported` whether trainers reported it under this name.
     """
 
     sql: ColumnElement[Any]
@@ -62,6 +73,8 @@ class StoredColumn(Named):
     number: ColumnElement[float] | None = None
     evaluation_id: str | None = None
     memberships: FromClause | None = None
+    in_rows: bool = True
+    reported: bool = False
 
     def value(self, stored: Any) -> Any:
         """The value that a query gave as `stored`."""
@@ -112,12 +125,24 @@ class StoredColumns(NamedColumns[StoredColumn]):
             return _of_evaluation(name, self._ids[name])
         if name in self.metrics:
             return self._of_metric(name)
+        if name in OF_RUN:
+            return self._of_key(name, in_rows=False)
+        if (evaluation := evaluation_of(name)) in self._ids:
+            return _further(name, _measured(evaluations.c.loss, self._ids[evaluation]))
         path = name.split(".")
-        if len(path) > DEEPEST_PATH or not all(map(can_be_named, path)):
-            return None
-        return self._of_path(name, path)
+        found = None
+        if len(path) <= DEEPEST_PATH and all(map(can_be_named, path)):
+            found = self._of_path(name, path)
+        return self._of_probe(name) if found is None else found
 
-    def _of_key(self, name: str) -> StoredColumn:
+    @override
+    def further_numbers(self) -> list[str]:
+        found = select(probes.c.probe, probes.c.quantity, probes.c.layer).distinct()
+        known = self._connection.execute(found.where(*self._selection.holds(probes.c.run_id)))
+        losses = map(loss_of, self.evaluations)
+        return [*OF_RUN, *losses, *listed(Probed(*row) for row in known)]
+
+    def _of_key(self, name: str, *, in_rows: bool = True) -> StoredColumn:
         known = COLUMN[name]
         kind, measured = kind_of_key(known), known.measured
         if name == "sweep":
@@ -132,7 +157,7 @@ class StoredColumns(NamedColumns[StoredColumn]):
         if kind == "list":
             return StoredColumn(name, kind, measured, known, cast(stored, Text), _from_json)
         number = _in_bounds(stored) if kind == "number" else None
-        return StoredColumn(name, kind, measured, known, stored, number=number)
+        return StoredColumn(name, kind, measured, known, stored, number=number, in_rows=in_rows)
 
     def _of_metric(self, name: str) -> StoredColumn:
         defined = select(*(metrics.c[key] for key in DEFINED)).where(
@@ -147,8 +172,32 @@ class StoredColumns(NamedColumns[StoredColumn]):
         )
         number = _in_bounds(value)
         return StoredColumn(
-            name, "number", True, metric_of_trainer(name, said), value, None, number
+            name,
+            "number",
+            True,
+            metric_of_trainer(name, said),
+            value,
+            number=number,
+            reported=True,
         )
+
+    def _of_probe(self, name: str) -> StoredColumn | None:
+        wanted = probed(name)
+        if wanted is None:
+            return None
+        these = [probes.c[key] == value for key, value in wanted._asdict().items()]
+        some = select(literal(1)).where(*these, *self._selection.holds(probes.c.run_id)).limit(1)
+        if self._connection.scalar(some) is None:
+            return None
+        last = (
+            select(probes.c.value)
+            .where(probes.c.run_id == runs.c.run_id, *these)
+            .order_by(probes.c.epoch.desc())
+            .limit(1)
+            .correlate(runs)
+            .scalar_subquery()
+        )
+        return _further(name, last)
 
     def _of_path(self, name: str, path: Sequence[str]) -> StoredColumn | None:
         dialect = self._connection.dialect.name
@@ -165,16 +214,26 @@ class StoredColumns(NamedColumns[StoredColumn]):
 
 
 def _of_evaluation(name: str, evaluation_id: str) -> StoredColumn:
-    accuracy = (
-        select(evaluations.c.accuracy)
-        .where(evaluations.c.run_id == runs.c.run_id, evaluations.c.evaluation_id == evaluation_id)
-        .correlate(runs)
-        .scalar_subquery()
-    )
+    accuracy = _measured(evaluations.c.accuracy, evaluation_id)
     metric = metric_of_evaluation(name)
     return StoredColumn(
         name, "number", True, metric, accuracy, number=accuracy, evaluation_id=evaluation_id
     )
+
+
+def _measured(value: Column[float], evaluation_id: str) -> ColumnElement[float]:
+    """What the evaluation measured of a run."""
+    return (
+        select(value)
+        .where(evaluations.c.run_id == runs.c.run_id, evaluations.c.evaluation_id == evaluation_id)
+        .correlate(runs)
+        .scalar_subquery()
+    )
+
+
+def _further(name: str, value: ColumnElement[float]) -> StoredColumn:
+    number = _in_bounds(value)
+    return StoredColumn(name, "number", True, metric_of(name), value, number=number, in_rows=False)
 
 
 def _or_none(value: str | None) -> str:

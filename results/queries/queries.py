@@ -16,7 +16,9 @@ from results.database.dialects import is_one_of, rows_as_dicts
 from results.queries import sources
 from results.queries.kept_runs import list_kept_runs
 from results.queries.rows import (
+    add_numbers,
     list_evaluations,
+    list_metrics,
     list_parts,
     list_probes,
     list_runs,
@@ -37,6 +39,7 @@ from results.schema.tables import (
     epoch_metrics,
     epochs,
     imports,
+    metrics,
     probes,
     run_notes,
     runs,
@@ -98,6 +101,8 @@ class Queries(DatabaseClient):
         config: bool = False,
         learned_coefficients: bool = False,
         more_keys: Sequence[str] = (),
+        metrics: Sequence[str] = (),
+        keys: Sequence[str] = (),
     ) -> list[RunRow]:
         """The runs of these sweeps, or of the whole database, as JSON objects (RUN_KEYS).
 
@@ -109,8 +114,10 @@ class Queries(DatabaseClient):
 
         `run_ids` keeps only these runs (unknown ones are left out), `where` those that pass all
         filters (`results.queries.filters`). `config`, `learned_coefficients` and `more_keys`, other
-        columns of `runs`, add these keys at the end. In the order of the sweeps; runs in no sweep
-        come last.
+        columns of `runs`, add these keys at the end. `metrics` and `keys` are what the rows will be
+        asked for by `results.queries.row_columns`: if any of them are given, `numbers` has those
+        that no other key has, by name (`results.queries.further_numbers`).
+        In the order of the sweeps; runs in no sweep come last.
 
         Raises UnknownSweepError, UnknownColumnError and BadFilterError.
         """
@@ -118,7 +125,10 @@ class Queries(DatabaseClient):
         more += more_keys
         with self.view() as connection:
             selection = Selection(connection, sweeps, run_ids)
-            return list_runs(connection, selection, where, more)
+            rows = list_runs(connection, selection, where, more)
+            if metrics or keys:
+                add_numbers(connection, selection, rows, metrics, keys)
+            return rows
 
     def epoch_rows(self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()) -> list[Row]:
         """The epochs of the runs that `run_rows` gives for the same arguments, in its order.
@@ -157,6 +167,32 @@ class Queries(DatabaseClient):
         """
         with self.view() as connection:
             return list_probes(connection, Selection(connection, sweeps), where, probes)
+
+    def metric_rows(self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()) -> list[Row]:
+        """What trainers reported under names of their own, of the runs that `run_rows` gives.
+
+        Keys: `run_id`, `metric` (its name), `value` (at the end of the run; None: not finite), and
+        what the trainer said of it: `better`, `unit`, `decimals`, `label`. In the order of the
+        runs, of each by name. Raises as `run_rows`.
+        """
+        with self.view() as connection:
+            return list_metrics(connection, Selection(connection, sweeps), where, metrics)
+
+    def epoch_metric_rows(
+        self,
+        sweeps: Sequence[str] = (),
+        *,
+        where: Sequence[str] = (),
+        metrics: Iterable[str] | None = None,
+    ) -> list[Row]:
+        """The same at each epoch, or at whatever the trainer counts by; of these `metrics` only.
+
+        Keys: `run_id`, `metric`, `epoch`, `value` (None: not finite). In the order of the runs, of
+        each by name and epoch. Raises as `run_rows`.
+        """
+        with self.view() as connection:
+            selection = Selection(connection, sweeps)
+            return list_metrics(connection, selection, where, epoch_metrics, metrics)
 
     def count_probes(self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()) -> int:
         """How many rows `probe_rows` gives for the same arguments; raises as it does."""

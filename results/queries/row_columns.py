@@ -1,5 +1,6 @@
-"""What one can name in run rows: keys of a run, evaluations, and paths into its config.
+"""What one can name in run rows: keys of a run, evaluations, metrics, and paths into its config.
 
+Of further numbers (`results.queries.further_numbers`) those that the rows were asked for.
 `results.queries.columns` finds the same columns in the database.
 """
 
@@ -18,6 +19,7 @@ from results.errors import UnknownColumnError
 from results.json_values import leaves, storable
 from results.metrics import Metric, metric_of_config, metric_of_evaluation, metric_of_trainer
 from results.queries.config_options import CONFIG_OPTIONS, ValueKind
+from results.queries.further_numbers import metric_of
 from results.records import RunRow
 from results.run_columns import COLUMN, NAMED_KEYS, TAG, RunColumn
 from results.schema.bounds import NUMBER
@@ -48,9 +50,10 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Column(Named):
-    """The value as `read` finds it in the run's row."""
+    """The value as `read` finds it in the run's row; `reported` if trainers named it."""
 
     read: Callable[[RunRow], Any]
+    reported: bool = False
 
     def values(self, row: RunRow) -> list[Any]:
         """Those by which the run is grouped: one, but for the sweeps and tags of a run."""
@@ -68,8 +71,9 @@ class NamedColumns(ABC, Generic[ColumnT]):
     """The columns that some runs have.
 
     A name is looked up among the run's keys first, then the evaluations, then the metrics that
-    trainers reported, then the config: a path of keys joined by dots. Keys that JSON has to escape,
-    and those with a dot, cannot be named. An option that a config may have is a column of runs
+    trainers reported, then the losses of `results.queries.further_numbers`, then the config, a path
+    of keys joined by dots, and last what probes measured. Keys that JSON has to escape, and those
+    with a dot, cannot be named. An option that a config may have is a column of runs
     without it too, in which it is null.
     """
 
@@ -79,6 +83,10 @@ class NamedColumns(ABC, Generic[ColumnT]):
     @abstractmethod
     def metrics(self) -> list[str]:
         """The names that trainers reported numbers under."""
+
+    @abstractmethod
+    def further_numbers(self) -> list[str]:
+        """Losses, and what probes measured: names to choose from."""
 
     @abstractmethod
     def look_up(self, name: str) -> ColumnT | None:
@@ -92,7 +100,8 @@ class NamedColumns(ABC, Generic[ColumnT]):
         """The column of this name; raises UnknownColumnError."""
         column = self.look_up(name)
         if column is None:
-            known = [*NAMED_KEYS, TAG.name, *self.evaluations, *self.metrics, *self.config_kinds()]
+            measured = (*self.evaluations, *self.metrics, *self.further_numbers())
+            known = [*NAMED_KEYS, TAG.name, *measured, *self.config_kinds()]
             raise UnknownColumnError(name, known, purpose=purpose)
         return column
 
@@ -105,7 +114,7 @@ class NamedColumns(ABC, Generic[ColumnT]):
         if column is None or column.kind not in ("number", "empty"):
             keys = [key for key in NAMED_KEYS if COLUMN[key].numeric]
             paths = [path for path, kind in self.config_kinds().items() if kind == "number"]
-            known = [*keys, *self.evaluations, *self.metrics, *paths]
+            known = [*keys, *self.evaluations, *self.metrics, *self.further_numbers(), *paths]
             raise UnknownColumnError(name, known, purpose="metric")
         return column
 
@@ -141,6 +150,14 @@ class Columns(NamedColumns[Column]):
         """The names that trainers reported numbers under."""
         return sorted({metric["name"] for row in self._rows for metric in row["metrics"]})
 
+    @cached_property
+    def _further(self) -> dict[str, None]:
+        return dict.fromkeys(name for row in self._rows[:1] for name in row.get("numbers", ()))
+
+    @override
+    def further_numbers(self) -> list[str]:
+        return list(self._further)
+
     @override
     def look_up(self, name: str) -> Column | None:
         if name == TAG.name:
@@ -154,7 +171,9 @@ class Columns(NamedColumns[Column]):
         if name in self.metrics:
             said = [m for row in self._rows for m in row["metrics"] if m["name"] == name]
             metric = metric_of_trainer(name, said)
-            return Column(name, "number", True, metric, lambda row: _reported(row, name))
+            return Column(name, "number", True, metric, lambda row: _reported(row, name), True)
+        if name in self._further:
+            return Column(name, "number", True, metric_of(name), lambda row: row["numbers"][name])
         path = name.split(".")
         values = [value for row in self._rows for value in _at(row.get("config"), path)]
         if not values and name not in CONFIG_OPTIONS:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Subquery, and_, func, null, select
+from sqlalchemy import Column, ColumnElement, Connection, Subquery, Table, and_, func, null, select
 
 from results.database.dialects import ROWS_AT_ONCE, rows_as_dicts
 from results.garbage_collection import without_cycle_collection
@@ -91,6 +91,29 @@ def _tags(connection: Connection, selection: Selection) -> dict[str, list[str]]:
     return {run_id: sorted(tags) for run_id, tags in by_run.items()}
 
 
+def add_numbers(
+    connection: Connection,
+    selection: Selection,
+    rows: Iterable[RunRow],
+    metrics: Sequence[str],
+    keys: Sequence[str],
+) -> None:
+    """Gives the rows `numbers`: what these names stand for and no other key of a row has.
+
+    Raises UnknownColumnError, also for a metric that is no number.
+    """
+    columns = StoredColumns(connection, selection)
+    named = [*map(columns.metric, metrics), *map(columns.find, keys)]
+    further = {column.name: column.sql for column in named if not column.in_rows}
+    found: dict[str, dict[str, Any]] = {}
+    if further:
+        query = select(runs.c.run_id, *further.values()).where(*selection.holds(runs.c.run_id))
+        for run_id, *values in connection.execute(query):
+            found[run_id] = dict(zip(further, values, strict=True))
+    for row in rows:
+        row["numbers"] = found.get(row["run_id"], dict.fromkeys(further))
+
+
 @without_cycle_collection()
 def list_parts(
     connection: Connection,
@@ -134,6 +157,28 @@ def list_probes(
 def _probe_key(row: dict[str, Any]) -> tuple[Any, ...]:
     """Where a row of `probes` stands among those of its run."""
     return (row["probe"], quantity_key(row["quantity"]), row["epoch"], layer_key(row["layer"]))
+
+
+def list_metrics(
+    connection: Connection,
+    selection: Selection,
+    where: Sequence[str],
+    table: Table,
+    names: Iterable[str] | None = None,
+) -> list[dict[str, Any]]:
+    """What `metrics` or `epoch_metrics` has of the runs that pass the filters, in their order.
+
+    Of metrics of these names, or of all; of each run by name and epoch. `metric` is the name.
+    """
+    named = [] if names is None else [table.c.name.in_(sorted(names))]
+    rows = list_parts(connection, selection, where, table.c.name, *named, key=_metric_key)
+    return [
+        {"metric" if key == "name" else key: value for key, value in row.items()} for row in rows
+    ]
+
+
+def _metric_key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return (row["name"], row.get("epoch", 0))
 
 
 def list_evaluations(

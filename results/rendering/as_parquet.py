@@ -79,7 +79,7 @@ def _known_types(data: Tabular, described: Mapping[str, Metric]) -> dict[str, py
         of_metrics = [column for metric in data.metrics for column in columns_of(metric)]
         found |= dict.fromkeys(of_metrics, pyarrow.float64())
         found |= {f"{metric}_best": pyarrow.bool_() for metric in data.metrics}
-    return found | {name: pyarrow.int64() for name in ("runs", "unfinished")}
+    return found | {name: pyarrow.int64() for name in ("runs", "unfinished", "not_finite")}
 
 
 def _kind(metric: Metric) -> str | None:

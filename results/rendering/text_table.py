@@ -87,7 +87,7 @@ def _shown_column(
     return column
 
 
-_COUNTED = ("diverged", "unfinished", *MARKS)
+_COUNTED = ("diverged", "not_finite", "unfinished", *MARKS)
 """What a report's groups count, and a table shows where there is any."""
 
 
@@ -224,7 +224,8 @@ def _spread(group: dict[str, Any], metric: Metric) -> str | None:
 
 
 def _counted(group: dict[str, Any], name: str) -> bool:
-    return not isinstance(group[name], bool) and bool(group[name])
+    value = group.get(name)
+    return not isinstance(value, bool) and bool(value)
 
 
 def _numeric(values: Sequence[Any]) -> bool:

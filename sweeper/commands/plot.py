@@ -20,8 +20,14 @@ def plot(
         list[str], typer.Argument(metavar="[FIGURE]...", help="default: all that its runs can give")
     ] = [],  # noqa: B006
     metric: Annotated[
-        str, typer.Option("--metric", metavar="NAME", help="of the figures that show one")
-    ] = "test_accuracy",
+        str | None,
+        typer.Option(
+            "--metric",
+            metavar="NAME",
+            help="of the figures that show one, and of training curves; default: test_accuracy, or"
+            " what the trainer reported",
+        ),
+    ] = None,
     quantity: Annotated[
         list[str],
         typer.Option("--quantity", metavar="NAME", help="of the probes: these quantities only"),
@@ -40,6 +46,7 @@ def plot(
     """Draw figures: accuracy by scheme, size and noise, training curves, roots, probes."""
     from results.analysis.imported import note_about
     from results.figures import FIGURES, FORMATS, draw, possible, save
+    from results.figures.epoch_rows import default_metric, epoch_values
     from results.figures.probe_rows import probe_values
     from results.queries.queries import Queries
     from sweeper.spec.spec import SWEEP_NAME
@@ -50,8 +57,15 @@ def plot(
         raise RequestError(f"{sweep!r} gives no name to a folder: choose one with --output")
     import_matplotlib()
     with Queries.open(options.home_at(home, db).database) as queries, queries.one_view():
-        rows = queries.run_rows([sweep], where=where, config=True, learned_coefficients=True)
-        epochs = queries.epoch_rows([sweep], where=where)
+        rows = queries.run_rows(
+            [sweep],
+            where=where,
+            config=True,
+            learned_coefficients=True,
+            metrics=[] if metric is None else [metric],
+        )
+        metric = metric or default_metric(rows)
+        epochs = epoch_values(queries, [sweep], where, [metric])
         needed = not figures or any(FIGURES[name].uses_probes for name in figures)
         probes, left_out = (
             probe_values(queries, [sweep], where, quantity, layer) if needed else ([], None)

@@ -100,7 +100,7 @@ def report(
         if test is not None:
             from results.analysis.group_tests import compare_groups
 
-            rows_of_runs = queries.run_rows(sweeps, where=where, config=True)
+            rows_of_runs = queries.run_rows(sweeps, where=where, config=True, metrics=metric)
             tested = compare_groups(rows_of_runs, test, metric or None)
             if format in ("json", "csv", "parquet"):
                 found = tested.rows()

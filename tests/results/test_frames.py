@@ -262,3 +262,33 @@ def test_pandas_is_loaded_with_the_first_frame(sqlite_url):
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert found.stdout.split() == ["False", "False", "True"]
+
+
+METRICS = OF_RUN | {
+    "imported": FLAG, "metric": TEXT, "value": NUMBER, "better": TEXT, "unit": TEXT,
+    "decimals": WHOLE, "label": TEXT,
+}  # fmt: skip
+EPOCH_METRICS = OF_RUN | {"imported": FLAG, "metric": TEXT, "epoch": WHOLE, "value": NUMBER}
+
+
+def test_metrics_of_trainers_are_frames_and_columns_of_runs(url, store, make):
+    make.save(store, "s", make.runs(3))
+    said = {"f1": {"better": "higher", "unit": "points", "decimals": 3, "label": "F1 score"}}
+    make.finish(store, make.run(1), metric_definitions=said, **make.metrics(f1=0.5, recall=None))
+    make.finish(store, make.run(2), **make.metrics(epochs=11, f1=0.25))
+    with results.open(url) as lab:
+        runs = lab.runs("s")
+        assert types(runs) == RUNS | {"f1": NUMBER, "recall": NUMBER}
+        assert runs["f1"].tolist()[:2] == [0.5, 0.25]
+        assert runs["recall"].isna().all()
+        assert types(lab.runs("s", where="seed=3")) == RUNS
+        frame = lab.metrics("s")
+        assert types(frame) == METRICS
+        assert frame["metric"].tolist() == ["f1", "recall", "f1"]
+        assert frame["value"].isna().tolist() == [False, True, False]
+        assert frame["unit"].tolist() == ["points", pd.NA, pd.NA]
+        history = lab.epoch_metrics("s", "f1<0.3")
+        assert types(history) == EPOCH_METRICS
+        assert history["epoch"].tolist() == list(range(1, 12))
+        assert set(history["value"]) == {0.25}
+        assert types(lab.epoch_metrics(where="seed=3")) == EPOCH_METRICS

@@ -72,6 +72,11 @@ def report(
         entry.setdefault("imported", sum(1 for row in done if row["imported"]))
         shown = {column.name for column in measures}
         entry["measured_elsewhere"] = sum(has_measurements_of_others(row, shown) for row in done)
+        if own := {column.name for column in measures if column.reported}:
+            null = [
+                any(m["value"] is None and m["name"] in own for m in row["metrics"]) for row in done
+            ]
+            entry.setdefault("not_finite", sum(null))
         for column in measures:
             summary = asdict(summarize(column.read(row) for row in done))
             entry |= {f"{column.name}_{name}": summary[name] for name in STATISTICS}

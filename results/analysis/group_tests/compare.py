@@ -15,6 +15,7 @@ from results.analysis.imported import MARKS
 from results.json_values import finite
 from results.queries.row_columns import Columns
 from results.records import RunRow
+from results.run_columns import DEFAULT_METRIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,8 @@ def compare_groups(
 
 
 def _by_default(rows: Sequence[RunRow], columns: Columns) -> list[str]:
-    of_others = columns.metrics and all(row["test_accuracy"] is None for row in rows)
-    return [*([] if of_others else ["test_accuracy"]), *columns.evaluations, *columns.metrics]
+    of_others = columns.metrics and all(row[DEFAULT_METRIC] is None for row in rows)
+    return [*([] if of_others else [DEFAULT_METRIC]), *columns.evaluations, *columns.metrics]
 
 
 def _row(c: Comparison, values: tuple[Any, Any]) -> dict[str, Any]:

@@ -236,8 +236,8 @@ def _estimate(value: float | None, interval: Interval | None, metric: Metric | N
 
 
 def _number(value: float, metric: Metric | None = None) -> str:
-    """Two decimals for percent and what is no metric, those that a trainer asked for, or four digits
-    for metrics of any size.
+    """Two decimals for percent and what is no metric, or those that a trainer asked for; else four
+    digits, for metrics of any size.
     """
     if metric is not None and metric.number and metric.decimals is not None:
         return decimal(value, metric.decimals)

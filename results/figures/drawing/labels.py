@@ -94,6 +94,8 @@ def _scheme_text(group: ReplicateGroup) -> str:
 
 def scheme_axis_label(groups: Sequence[ReplicateGroup]) -> str:
     """What the labels of `group_labels` are."""
+    if any(group.own for group in groups):
+        return "Setting"
     if any(group.scheme == NO_SCHEME for group in groups):
         return "Network"
     return "Root moduli" if all(group.root_moduli is not None for group in groups) else "Scheme"
@@ -145,7 +147,8 @@ _Parts = list[tuple[str, Any]]
 
 def _parts(group: ReplicateGroup, by: Sequence[str], apart_from: Collection[str] = ()) -> _Parts:
     setting = [part for part in group.setting if part[0] not in apart_from]
-    return [*((name, getattr(group, name)) for name in by), *setting]
+    known = ((name, getattr(group, name)) for name in by)
+    return [*((name, value) for name, value in known if value is not None), *setting]
 
 
 def _varying(parts: Sequence[_Parts]) -> set[str]:

@@ -55,7 +55,7 @@ def draw_legend(figure: FigureBase, keys: Sequence[Key], columns: int) -> None:
 
 def stability_keys(groups: Iterable[ReplicateGroup]) -> list[Key]:
     """One entry for each kind of network among the groups."""
-    shown = {look_of(group.zero_stable) for group in groups}
+    shown = {look_of(group.zero_stable) for group in groups if not group.own}
     return [
         Key(look.name, Line2D([], [], linestyle="none", **look.marks))
         for look in LOOKS

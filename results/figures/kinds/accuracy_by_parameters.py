@@ -50,6 +50,8 @@ def collect(selection: Selection) -> Data:
     """Raises Undrawable."""
     groups = selection.groups
     selection.check_metric(groups)
+    if any(group.parameters is None for group in groups):
+        raise Undrawable("not every run says how many parameters its network has")
     if len({group.parameters for group in groups}) < 2:
         raise Undrawable(
             f"all networks have {groups[0].parameters:,} parameters; train another depth or width"

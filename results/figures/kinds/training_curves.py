@@ -1,10 +1,10 @@
-"""Accuracy by epoch, one panel for each network, with the band of its seeds."""
+"""Accuracy, loss or another metric by epoch, one panel a network, with the band of its seeds."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,7 +12,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from results.figures.data import Selection, Undrawable, check_fits
-from results.figures.drawing.labels import common_text, facets, group_labels, scheme_note
+from results.figures.drawing.labels import (
+    common_text,
+    facets,
+    group_labels,
+    metric_label,
+    scheme_note,
+)
 from results.figures.drawing.legend import Key, diverged_key, stability_keys
 from results.figures.drawing.marks import band_key, draw_band, draw_diverged
 from results.figures.drawing.notes import left_out, not_shown, seeds
@@ -20,15 +26,27 @@ from results.figures.drawing.page import open_page, small_multiples, title_heigh
 from results.figures.drawing.style import BLACK, COLUMN, PALE, WIDE, look_of
 from results.figures.drawing.text import shortened
 from results.figures.replicates import Course, ReplicateGroup, Sample
+from results.queries.row_columns import Column
 
 _MOST_PANELS = 36
 _TRAIN = (0, (3, 1.2))
 
 
+class Shown(NamedTuple):
+    """What of an epoch is drawn: its value in test, the same in training if there is one, the name
+    of the axis, and what one value is called.
+    """
+
+    test: str
+    train: str | None
+    label: str
+    noun: str
+
+
 @dataclass(frozen=True)
 class Curve:
-    """One group's accuracies by epoch, in percent: of the runs that did not diverge together, and
-    the test accuracy of each run that did.
+    """One group's values by epoch: of the runs that did not diverge together, and in test of each
+    run that did.
     """
 
     group: ReplicateGroup
@@ -43,6 +61,7 @@ class Data:
     """One curve for each network; `without_epochs` counts the runs that stored none."""
 
     selection: Selection
+    shown: Shown
     curves: list[Curve]
     without_epochs: int
 
@@ -52,26 +71,40 @@ def collect(selection: Selection) -> Data:
     if not selection.epochs:
         raise Undrawable("there are no epochs of these runs")
     check_fits(len(selection.groups), _MOST_PANELS, "networks")
+    shown = _shown_by(selection.metric)
     curves = []
     for facet in facets(selection.groups):
         for group in facet.groups:
-            curve = _curve(group, facet.title, selection)
+            curve = _curve(group, facet.title, selection, shown)
             if curve.test or curve.train or any(curve.diverged):
                 curves.append(curve)
     if not curves:
-        raise Undrawable("no epoch of a done run has an accuracy")
-    return Data(selection, curves, len(selection.groups) - len(curves))
+        raise Undrawable(f"no epoch of a done run has {shown.noun}")
+    return Data(selection, shown, curves, len(selection.groups) - len(curves))
 
 
-def _curve(group: ReplicateGroup, condition: str, selection: Selection) -> Curve:
+def _shown_by(metric: Column) -> Shown:
+    """Losses if the metric is one, what the trainer reported under its name, or else accuracies."""
+    if metric.reported:
+        return Shown(metric.name, None, metric_label(metric.metric), f"a value of {metric.name}")
+    if metric.name in ("train_loss", "test_loss"):
+        return Shown("test_loss", "train_loss", "Loss", "a loss")
+    return Shown("test_accuracy", "train_accuracy", "Accuracy (%)", "an accuracy")
+
+
+def _curve(group: ReplicateGroup, condition: str, selection: Selection, shown: Shown) -> Curve:
     def course(name: str) -> Course:
         epochs = {run["run_id"]: selection.epochs.get(run["run_id"], ()) for run in group.runs}
         return group.by_place(
-            {run: {row["epoch"]: row[name] for row in rows} for run, rows in epochs.items()}
+            {
+                run: {row["epoch"]: row[name] for row in rows if name in row}
+                for run, rows in epochs.items()
+            }
         )
 
-    test, train = course("test_accuracy"), course("train_accuracy")
-    return Curve(group, condition, test.finished, train.finished, test.diverged)
+    test = course(shown.test)
+    train = course(shown.train).finished if shown.train else {}
+    return Curve(group, condition, test.finished, train, test.diverged)
 
 
 def plot(data: Data) -> Figure:
@@ -97,7 +130,7 @@ def plot(data: Data) -> Figure:
         wide=wide,
         panel_height=(1.75 if columns == 1 else 1.1) + title_height(lines),
         legend=stability_keys(groups)
-        + _line_keys(banded=banded, others=others)
+        + _line_keys(data.shown, banded=banded, others=others)
         + diverged_key(groups),
         notes=[
             common_text(groups),
@@ -107,7 +140,7 @@ def plot(data: Data) -> Figure:
             *not_shown(groups, selection),
         ],
         x_label="Epoch",
-        y_label="Accuracy (%)",
+        y_label=data.shown.label,
     )
     for axes, curve, title in zip(page.panels, data.curves, titles, strict=True):
         axes.set_title(title)
@@ -119,15 +152,19 @@ def plot(data: Data) -> Figure:
     return page.finish()
 
 
-def _line_keys(*, banded: bool, others: bool) -> list[Key]:
-    keys = [
-        Key("test", Line2D([], [], color=BLACK)),
-        Key("training", Line2D([], [], color=BLACK, linestyle=_TRAIN, linewidth=0.8)),
-    ]
+def _line_keys(shown: Shown, *, banded: bool, others: bool) -> list[Key]:
+    keys, of_test = [], ""
+    if shown.train:
+        of_test = ", test"
+        keys = [
+            Key("test", Line2D([], [], color=BLACK)),
+            Key("training", Line2D([], [], color=BLACK, linestyle=_TRAIN, linewidth=0.8)),
+        ]
     if banded:
-        keys.append(band_key("band of the seeds, test"))
+        keys.append(band_key(f"band of the seeds{of_test}"))
     if others:
-        keys.append(Key("the other schemes, test", Line2D([], [], color=PALE, linewidth=0.8)))
+        other = Line2D([], [], color=PALE, linewidth=0.8)
+        keys.append(Key(f"the other schemes{of_test}", other))
     return keys
 
 

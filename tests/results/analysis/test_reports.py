@@ -16,6 +16,7 @@ from results.analysis.group_statistics import Moments, summary_of
 from results.analysis.statistics import summarize
 from results.errors import BadFilterError, UnknownColumnError, UnknownSweepError
 from results.json_values import to_json
+from results.queries.further_numbers import OF_RUN
 from results.queries.queries import Queries
 from results.store.store import Store
 from stored_rows import evaluation_id, replace_rows
@@ -495,8 +496,8 @@ def answer(ask):
     except BadFilterError as error:
         return str(error)
     except UnknownColumnError as error:
-        # Paths are listed as they are found, in no certain order.
-        return error.name, set(error.known)
+        # Paths are listed as they are found, in no certain order; rows do not know losses.
+        return error.name, {n for n in error.known if n not in OF_RUN and not n.endswith(".loss")}
 
 
 def some_rows(make):

@@ -119,7 +119,14 @@ def fill(store, url, make):
     store.save_sweep(
         "two", "a: 2", "two.yaml", [], None, [make.run(7), make.run(3)], [make.evaluation(3)]
     )
-    make.finish(store, make.run(1), evaluations=[make.measured(evaluations[1], 71.5)])
+    make.finish(
+        store,
+        make.run(1),
+        evaluations=[make.measured(evaluations[1], 71.5)],
+        metric_definitions={"f1": {"better": "higher", "unit": "é", "decimals": 3, "label": "F"}},
+        # A trainer may count steps, of which there are more than epochs.
+        **make.metrics(epochs=5, f1=1 / 3, Recall=1e-300, nan=None),
+    )
     lose(store, make.run(2))
     make.finish(
         store,

@@ -95,3 +95,36 @@ def test_a_comparison_without_a_compared_row_is_left_out(store, make, page):
         "s", "name: s", "s.yaml", [], None, make.runs(1), [], published="newton/table9"
     )
     assert [section.heading for section in page().sections] == ["Report"]
+
+
+def test_a_page_has_figures_of_what_trainers_reported(store, make, page):
+    make.save(store, "s", make.runs(2))
+    for run in make.runs(2):
+        make.finish(store, run, **make.metrics(f1=0.5, recall=0.25))
+    captions = [figure.caption for section in page().sections for figure in section.figures]
+    assert {"Training curves", "Training curves: f1", "Training curves: recall"} <= set(captions)
+    assert "Accuracy by scheme: f1" in captions
+    named = page(metrics=["recall", "test_loss"])
+    captions = [figure.caption for section in named.sections for figure in section.figures]
+    assert "Training curves: recall" in captions
+    assert "Training curves: f1" not in captions
+    assert "f1" in html_page(named)
+
+
+def test_a_page_of_a_trainer_without_an_accuracy_shows_what_it_reported(store, make, page):
+    make.save(store, "s", make.runs(2))
+    for run in make.runs(2):
+        nothing = dict.fromkeys(("test_accuracy", "best_test_accuracy", "generalization_gap"))
+        make.finish(store, run, epochs=[], **nothing, **make.metrics(f1=0.5))
+    captions = [figure.caption for section in page().sections for figure in section.figures]
+    assert "Training curves: f1" in captions
+    assert "Training curves" not in captions
+
+
+def test_a_page_can_be_grouped_by_a_loss(store, make, page):
+    make.save(store, "s", make.runs(2))
+    for run in make.runs(2):
+        make.finish(store, run, test_loss=float(run.seed))
+    found = page(groups=["test_loss"])
+    assert [group["test_loss"] for group in found.sections[0].tables[0].data.groups] == [1.0, 2.0]
+    assert html_page(found)

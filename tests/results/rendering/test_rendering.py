@@ -658,3 +658,22 @@ def test_importing_rendering_loads_no_format_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_metrics_of_trainers_are_columns_with_their_unit_and_decimals(make):
+    said = {"name": "f1", "better": "higher", "unit": "points", "decimals": 3, "label": None}
+    none = dict.fromkeys(("better", "unit", "decimals", "label"))
+    rows = [
+        make.row(1, metrics=[{**said, "value": 0.51234}, {**none, "name": "b", "value": None}]),
+        make.row(2),
+    ]
+    (first, second) = csv.DictReader(io.StringIO(render(rows, "csv")))
+    assert (first["f1"], first["b"], second["f1"]) == ("0.51234", "", "")
+    assert "metrics" not in first
+    table = render(rows, "table").splitlines()
+    assert table[0].split()[-2:] == ["f1", "b"]
+    assert "0.512" in table[2]
+    assert "0.5123" not in table[2]
+    schema = pyarrow.parquet.read_schema(io.BytesIO(render(rows, "parquet")))
+    assert [str(schema.field(name).type) for name in ("f1", "b")] == ["double", "double"]
+    assert schema.field("f1").metadata[b"unit"] == b"points"

@@ -91,3 +91,72 @@ def test_training_curves_need_an_accuracy(networks):
 def test_training_curves_of_too_many_networks_are_refused(networks):
     rows = networks.grid(37, seeds=1)
     assert "37 networks" in possible(rows, networks.epochs(rows))["training_curves"]
+
+
+def reported(rows, name, *values, better="higher", label=None, unit=None):
+    """Rows that end with this metric, and its values by epoch."""
+    said = {"name": name, "better": better, "unit": unit, "decimals": None, "label": label}
+    ended = [row | {"metrics": [{**said, "value": values[-1]}]} for row in rows]
+    epochs = [
+        {"run_id": row["run_id"], "epoch": epoch, name: value + row["seed"]}
+        for row in rows
+        for epoch, value in enumerate(values, start=1)
+    ]
+    return ended, epochs
+
+
+def test_a_metric_of_the_trainer_is_drawn_by_epoch_with_its_label(networks, said):
+    rows, epochs = reported(networks.runs(90, 94), "f1", 1.0, 2.0, 4.0, label="F1 score (points)")
+    figure = draw("training_curves", rows, [*networks.epochs(rows), *epochs], metric="f1")
+    (axes,) = figure.axes
+    assert line(axes, "test") == [(1, 1.5), (2, 2.5), (3, 4.5)]
+    assert "training" not in {one.get_label() for one in axes.lines}
+    shown = said(figure)
+    assert "F1 score (points)" in shown
+    assert "band of the seeds" in shown
+    assert "Accuracy" not in shown
+    assert ", test" not in shown
+
+
+def test_runs_of_a_trainer_without_networks_are_drawn_by_their_settings(networks, said):
+    nothing = dict.fromkeys(
+        ("model", "scheme", "depth", "dataset", "alpha", "beta", "root_moduli", "zero_stable",
+         "max_root_modulus", "parameters", "epochs"),
+    )  # fmt: skip
+    rows = [
+        row | nothing | {"config": {"trainer": "fit:train", "options": {"alpha": alpha}}}
+        for alpha in (0.1, 0.25)
+        for row in networks.runs(None, None, diverged=False)
+    ]
+    rows, epochs = reported(rows, "f1", 0.5, 0.75)
+    for name in ("training_curves", "accuracy_by_scheme"):
+        figure = draw(name, rows, epochs, metric="f1")
+        shown = said(figure)
+        assert "alpha 0.1" in shown
+        assert "alpha 0.25" in shown
+        assert "None" not in shown
+        assert "no fixed scheme" not in shown
+    reasons = possible(rows, epochs, metric="f1")
+    assert [name for name, reason in reasons.items() if reason is None] == [
+        "accuracy_by_scheme",
+        "training_curves",
+    ]
+
+
+def test_losses_are_drawn_where_one_is_the_metric(networks, said):
+    rows = [row | {"numbers": {"test_loss": 0.5}} for row in networks.runs(90)]
+    epochs = [
+        row | {"test_loss": 1 / row["epoch"], "train_loss": 2 / row["epoch"]}
+        for row in networks.epochs(rows)
+    ]
+    figure = draw("training_curves", rows, epochs, metric="test_loss")
+    (axes,) = figure.axes
+    assert line(axes, "test") == [(1, 1), (2, 0.5), (3, 1 / 3), (4, 0.25)]
+    assert line(axes, "training")[:2] == [(1, 2), (2, 1)]
+    assert "Loss" in said(figure)
+
+
+def test_a_metric_that_no_epoch_has_is_the_reason_why_nothing_is_drawn(networks):
+    rows, _ = reported(networks.runs(90), "f1", 0.5)
+    reason = possible(rows, networks.epochs(rows), metric="f1")["training_curves"]
+    assert reason == "no epoch of a done run has a value of f1"
