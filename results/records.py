@@ -206,18 +206,17 @@ class DriverStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted:
-    """What deleting a sweep took, and would take: ids of runs.
+class Deletion:
+    """What deleting a sweep does to its runs, by their ids.
 
-    `results` are the runs whose results went, `untried` those that nobody ever tried; `cancelled`
-    were to be tried again, and stay; `kept` are all that stay, of which others hold `shared`.
+    `shared` are those that other sweeps hold, `untried` those that nobody ever tried, which go with
+    the sweep, and `own` all others. Of these, `cancelled` are without a result.
     """
 
-    results: tuple[str, ...]
-    untried: tuple[str, ...]
-    cancelled: tuple[str, ...]
-    kept: tuple[str, ...]
     shared: tuple[str, ...]
+    untried: tuple[str, ...]
+    own: tuple[str, ...]
+    cancelled: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,8 +218,14 @@ class PostgresDatabase(Database):
     @contextmanager
     @override
     def alone(self, command: str) -> Iterator[None]:
-        with self._locked("alone"):
-            yield
+        with self._locked("alone") as lock:
+            # If its connection is lost, a driver may start: nothing is written before it is held
+            # again.
+            self._lock = lock
+            try:
+                yield
+            finally:
+                self._lock = None
 
     @contextmanager
     def _locked(self, use: Literal["shared", "alone"]) -> Iterator[PostgresDriverLock]:

@@ -14,7 +14,6 @@ from results.database.base import Database, DatabaseClient
 from results.database.connect import connect
 from results.database.dialects import is_one_of, rows_as_dicts
 from results.queries import sources
-from results.queries.kept_runs import list_kept_runs
 from results.queries.rows import (
     add_numbers,
     list_evaluations,
@@ -28,7 +27,7 @@ from results.queries.rows import (
 )
 from results.queries.selection import Selection, chosen_sweeps
 from results.queries.status import sweep_status
-from results.records import CostSample, KeptRun, Row, RunRow, SweepStatus
+from results.records import CostSample, DatabaseIdentity, KeptRun, Row, RunRow, SweepStatus
 from results.run_columns import DETAIL_KEYS
 from results.schema.bounds import MOMENT, bounded
 from results.schema.tables import (
@@ -46,6 +45,8 @@ from results.schema.tables import (
     sweep_runs,
     sweeps,
 )
+from results.store.kept_runs import list_kept_runs
+from results.store.leases import identity_of
 from results.store.sweeps import full_run_id
 
 _REFERENCES = frozenset({attempts.c.driver_id, attempts.c.import_id})
@@ -374,6 +375,10 @@ class Queries(DatabaseClient):
                 sweep_status(connection, key, name, now, partial(self._database.gone, connection))
                 for key, name in names.items()
             ]
+
+    def identity(self) -> DatabaseIdentity | None:
+        """What tells this database from others; None if no driver ever worked on it."""
+        return identity_of(self._database)
 
     def kept_runs(self) -> list[KeptRun]:
         """Every run that was tried here, by id, with where its attempts wrote."""

@@ -27,6 +27,12 @@ _NOTHING = {
 }
 
 
+def require_format(format: str) -> None:  # noqa: A002
+    """Raises UnknownFormatError."""
+    if format not in FORMATS:
+        raise UnknownFormatError(format, FORMATS)
+
+
 def render(
     data: Tabular,
     format: str,  # noqa: A002
@@ -52,8 +58,7 @@ def render(
 
     Raises UnknownFormatError.
     """
-    if format not in FORMATS:
-        raise UnknownFormatError(format, FORMATS)
+    require_format(format)
     if format == "csv":
         return as_csv(data, raw=raw)
     if format in _EXACT:

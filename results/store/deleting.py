@@ -1,4 +1,4 @@
-"""Deleting a sweep, and with a second word its results: the one place where a done run can go.
+"""Deleting a sweep, and runs with their results: the one place where a done run can go.
 
 Each function works inside a transaction of the caller, `results.store.store.Store`.
 """
@@ -6,12 +6,11 @@ Each function works inside a transaction of the caller, `results.store.store.Sto
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from sqlalchemy import Connection, delete, select, update
 
-from results.database.dialects import is_one_of
-from results.records import Deleted
+from results.records import Deletion, KeptRun
 from results.schema.tables import (
     OF_RESULTS,
     attempts,
@@ -25,6 +24,7 @@ from results.schema.tables import (
     sweep_tags,
     sweeps,
 )
+from results.store.kept_runs import among, list_kept_runs
 from results.store.sweeps import find_sweep
 
 
@@ -33,8 +33,10 @@ def exists(connection: Connection, name: str) -> bool:
     return connection.scalar(select(sweeps.c.id).where(sweeps.c.name == name)) is not None
 
 
-def to_delete(connection: Connection, name: str, *, results: bool) -> Deleted:
-    """What `delete_sweep` would take. Raises UnknownSweepError."""
+def to_delete(
+    connection: Connection, name: str, run_ids: Collection[str] | None = None
+) -> Deletion:
+    """What `delete_sweep` would do, or would with these runs. Raises UnknownSweepError."""
     sweep_id = find_sweep(connection, name)
     others = sweep_runs.alias("others")
     elsewhere = (
@@ -45,47 +47,80 @@ def to_delete(connection: Connection, name: str, *, results: bool) -> Deleted:
     rows = connection.execute(
         select(runs.c.run_id, runs.c.state, runs.c.attempt, elsewhere.label("shared"))
         .join(sweep_runs, sweep_runs.c.run_id == runs.c.run_id)
-        .where(sweep_runs.c.sweep_id == sweep_id)
+        .where(sweep_runs.c.sweep_id == sweep_id, among(connection, sweep_runs.c.run_id, run_ids))
         .order_by(sweep_runs.c.position)
     ).all()
-    own = [row for row in rows if not row.shared]
+    alone = [row for row in rows if not row.shared]
     # What an archive brought has attempts that count, too.
-    untried = [row.run_id for row in own if row.attempt == 0]
-    tried = [row for row in own if row.attempt > 0]
-    shared = [row.run_id for row in rows if row.shared]
-    return Deleted(
-        results=tuple(row.run_id for row in tried if results),
-        untried=tuple(untried),
-        cancelled=tuple(
-            row.run_id for row in tried if not results and row.state in ("queued", "running")
-        ),
-        kept=(*shared, *(row.run_id for row in tried if not results)),
-        shared=tuple(shared),
+    own = [row for row in alone if row.attempt > 0]
+    return Deletion(
+        shared=tuple(row.run_id for row in rows if row.shared),
+        untried=tuple(row.run_id for row in alone if row.attempt == 0),
+        own=tuple(row.run_id for row in own),
+        cancelled=tuple(row.run_id for row in own if row.state in ("queued", "running")),
     )
 
 
-def delete_sweep(connection: Connection, name: str, *, results: bool) -> Deleted:
-    """Deletes it as `Store.delete_sweep` says; what that took."""
+def delete_sweep(connection: Connection, name: str) -> Deletion:
+    """Deletes it as `Store.delete_sweep` says; what that did."""
     sweep_id = find_sweep(connection, name)
-    taken = to_delete(connection, name, results=results)
+    done = to_delete(connection, name)
     for table in (sweep_runs, sweep_evaluations, sweep_specs, sweep_tags, sweep_notes):
         connection.execute(delete(table).where(table.c.sweep_id == sweep_id))
     connection.execute(delete(sweeps).where(sweeps.c.id == sweep_id))
-    _delete_runs(connection, (*taken.results, *taken.untried))
-    among = is_one_of(connection.dialect.name, runs.c.run_id, taken.cancelled)
-    connection.execute(update(runs).where(among).values(state="cancelled"))
+    _delete_rows(connection, done.untried)
+    open_runs = among(connection, runs.c.run_id, done.cancelled)
+    connection.execute(update(runs).where(open_runs).values(state="cancelled"))
     # Of drivers that are gone: nobody else can have any.
-    left = is_one_of(connection.dialect.name, attempts.c.run_id, taken.cancelled)
+    left = among(connection, attempts.c.run_id, done.cancelled)
     connection.execute(
         update(attempts)
         .where(attempts.c.state == "running", left)
         .values(state="cancelled", finished_at=time.time())
     )
-    return taken
+    return done
 
 
-def _delete_runs(connection: Connection, run_ids: Sequence[str]) -> None:
-    """With everything that was measured of them."""
+def delete_runs(
+    connection: Connection,
+    sweep: str,
+    run_ids: Collection[str],
+    remove_files: Callable[[str], None],
+) -> tuple[str, ...]:
+    """Deletes those of these runs that only this sweep holds; which. Files first."""
+    _lock(connection, run_ids)
+    own = to_delete(connection, sweep, run_ids).own
+    for run_id in own:
+        remove_files(run_id)
+    connection.execute(delete(sweep_runs).where(among(connection, sweep_runs.c.run_id, own)))
+    _delete_rows(connection, own)
+    return own
+
+
+def are_deleted(connection: Connection, run_ids: Collection[str]) -> bool:
+    """Whether none of these runs is there any more."""
+    found = select(runs.c.run_id).where(among(connection, runs.c.run_id, run_ids))
+    return connection.execute(found).first() is None
+
+
+def clear(connection: Connection, run: KeptRun, remove_files: Callable[[], None]) -> bool:
+    """Removes files of a run, if all that is known of it is still true; whether it is."""
+    _lock(connection, [run.run_id])
+    if list_kept_runs(connection, [run.run_id]) != [run]:
+        return False
+    remove_files()
+    return True
+
+
+def _lock(connection: Connection, run_ids: Collection[str]) -> None:
+    """Nobody can claim these runs, nor put them into a sweep, until the transaction ends."""
+    # On SQLite the whole file is locked already. Elsewhere a row that refers to one of these locks
+    # it, too, and waits.
+    locked = select(runs.c.run_id).where(among(connection, runs.c.run_id, run_ids))
+    connection.execute(locked.order_by(runs.c.run_id).with_for_update()).all()
+
+
+def _delete_rows(connection: Connection, run_ids: Sequence[str]) -> None:
+    """With everything that was measured of the runs."""
     for table in (*OF_RESULTS, run_tags, run_notes, attempts, runs):
-        among = is_one_of(connection.dialect.name, table.c.run_id, run_ids)
-        connection.execute(delete(table).where(among))
+        connection.execute(delete(table).where(among(connection, table.c.run_id, run_ids)))

@@ -11,11 +11,13 @@ run of the driver that it ends. All other writes about a run check the attempt's
 from __future__ import annotations
 
 import hashlib
+import socket
 from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, update
 
-from results.records import DriverStatus, Orphan
+from results.database.base import Database
+from results.records import DatabaseIdentity, DriverStatus, Orphan
 from results.schema.tables import attempts, drivers, runs, sweep_runs
 
 LEASE_SECONDS = 60.0
@@ -43,7 +45,17 @@ def keep(connection: Connection, driver_id: int) -> bool:
     return kept.one_or_none() is not None
 
 
-def first_driver(connection: Connection) -> str | None:
+def identity_of(database: Database) -> DatabaseIdentity | None:
+    """What tells this database from others; None if no driver ever worked on it."""
+    first = database.read(_first_driver)
+    if first is None:
+        return None
+    if database.path is None:
+        return DatabaseIdentity(first, "", None)
+    return DatabaseIdentity(first, socket.gethostname(), str(database.path))
+
+
+def _first_driver(connection: Connection) -> str | None:
     """A digest of the first driver that the database had; None if there was none."""
     first = select(drivers.c.host, drivers.c.pid, drivers.c.started_at).order_by(drivers.c.id)
     row = connection.execute(first.limit(1)).one_or_none()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -19,8 +18,9 @@ from results.json_values import storable
 from results.records import (
     FAULTS,
     DatabaseIdentity,
-    Deleted,
+    Deletion,
     DriverStatus,
+    KeptRun,
     NewEvaluation,
     NewRun,
     Orphan,
@@ -193,19 +193,9 @@ class Store(DatabaseClient):
     def identity(self) -> DatabaseIdentity:
         """What tells this database from others. Raises RuntimeError outside of `driving`."""
         self._driving()
-        known = self.known_identity()
+        known = leases.identity_of(self._database)
         assert known is not None, "this process is a driver"
         return known
-
-    def known_identity(self) -> DatabaseIdentity | None:
-        """As `identity`, also outside of `driving`; None if no driver ever worked here."""
-        first = self._database.read(leases.first_driver)
-        if first is None:
-            return None
-        path = self._database.path
-        if path is None:
-            return DatabaseIdentity(first, "", None)
-        return DatabaseIdentity(first, socket.gethostname(), str(path))
 
     @property
     def _driver_id(self) -> int | None:
@@ -520,25 +510,50 @@ class Store(DatabaseClient):
             lambda c: labels.has_note(c, labels.find_labelled(c, name), text, now),
         )
 
-    def to_delete(self, name: str, *, results: bool = False) -> Deleted:
-        """What `delete_sweep` would take; nothing is changed. Raises UnknownSweepError."""
-        return self._database.read(lambda c: deleting.to_delete(c, name, results=results))
+    def to_delete(self, name: str) -> Deletion:
+        """What `delete_sweep` would do; nothing is changed. Raises UnknownSweepError."""
+        return self._database.read(lambda c: deleting.to_delete(c, name))
 
-    def delete_sweep(self, name: str, *, results: bool = False) -> Deleted:
+    def delete_sweep(self, name: str) -> Deletion:
         """Deletes a sweep: its name, the versions of its spec, its list of runs, tags and notes.
 
         Its runs stay, but for those that nobody ever tried and that no other sweep holds; of those
-        that were tried and have no result, none stays queued. With `results`, all of its runs that
-        no other sweep holds are deleted with everything measured of them: the one exception to
-        "done is final". To be called inside of `alone`. Raises UnknownSweepError.
+        that were tried and have no result, none stays queued. To be called inside of `alone`.
+        Raises UnknownSweepError.
         """
-        gone: list[Deleted] = []
+        gone: list[Deletion] = []
 
-        def apply(connection: Connection) -> Deleted:
-            gone[:] = [deleting.delete_sweep(connection, name, results=results)]
+        def apply(connection: Connection) -> Deletion:
+            gone[:] = [deleting.delete_sweep(connection, name)]
             return gone[0]
 
         return self._database.write(apply, lambda c: not deleting.exists(c, name))
+
+    def delete_runs(
+        self, sweep: str, run_ids: Collection[str], remove_files: Callable[[str], None]
+    ) -> int:
+        """Deletes those of these runs that `sweep` and no other holds; returns how many.
+
+        All that was measured of them goes, the one exception to "done is final", after
+        `remove_files` was called with each of them. Meanwhile nobody can claim them, or put them
+        into another sweep. If it raises, all rows stay. To be called inside of `alone`. Raises
+        UnknownSweepError.
+        """
+        gone: list[str] = []
+
+        def apply(connection: Connection) -> int:
+            gone[:] = deleting.delete_runs(connection, sweep, run_ids, remove_files)
+            return len(gone)
+
+        return self._database.write(apply, lambda c: deleting.are_deleted(c, gone))
+
+    def clear(self, run: KeptRun, remove_files: Callable[[], None]) -> bool:
+        """Calls `remove_files` if all that is known of the run is still true; says whether it is.
+
+        Meanwhile nobody can claim the run, or put it into a sweep.
+        """
+        # What is removed twice is removed.
+        return self._database.write(lambda c: deleting.clear(c, run, remove_files), lambda c: False)
 
     def merge(self, archive: Archive, names: Mapping[str, str] | None = None) -> Merged:
         """Adds what the database lacks of an archive; `results.archive.merging` has the rules.

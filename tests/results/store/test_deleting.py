@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 
 from results.errors import UnknownSweepError
 from results.schema.tables import OF_RESULTS, attempts, runs
+from results.store.store import Store
 
 RESULTS = {table.name for table in (*OF_RESULTS, attempts, runs)}
 
@@ -30,7 +34,7 @@ def filled(store, make):
 def test_without_results_all_that_was_measured_stays(filled, store, content):
     before = content()
     taken = store.delete_sweep("a")
-    assert (taken.results, taken.untried) == ((), ())
+    assert (taken.own, taken.untried) == ((filled[0], filled[1]), ())
     assert taken.cancelled == (filled[1],)
     assert taken.shared == (filled[2],)
     after = content()
@@ -41,11 +45,14 @@ def test_without_results_all_that_was_measured_stays(filled, store, content):
     assert store.counts("b") == {"queued": 1, "running": 0, "done": 1, "failed": 0, "cancelled": 0}
 
 
-def test_with_results_everything_goes_of_runs_that_no_other_sweep_holds(
-    filled, store, queries, content
-):
-    assert store.to_delete("a", results=True).results == (filled[0], filled[1])
-    store.delete_sweep("a", results=True)
+def test_everything_goes_of_runs_that_no_other_sweep_holds(filled, store, queries, content):
+    assert store.to_delete("a").own == (filled[0], filled[1])
+    gone = []
+    assert store.delete_runs("a", filled, gone.append) == 2
+    assert gone == [filled[0], filled[1]]
+    # So far the sweep is there, with what is left of it.
+    assert [row["run_id"] for row in queries.run_rows(["a"])] == [filled[2]]
+    store.delete_sweep("a")
     assert [row["run_id"] for row in queries.run_rows()] == filled[2:]
     for name, found in content().items():
         if name in RESULTS or name.startswith("run_"):
@@ -61,7 +68,7 @@ def test_runs_that_nobody_tried_go_with_their_last_sweep(filled, store, queries)
 
 
 def test_done_is_still_final_for_everything_else(filled, store, plain):
-    store.delete_sweep("a", results=True)
+    store.delete_runs("a", filled, lambda run_id: None)
     with pytest.raises(Exception, match="a done run is final"), plain.begin() as connection:
         connection.execute(runs.update().values(attempt=9))
 
@@ -69,5 +76,59 @@ def test_done_is_still_final_for_everything_else(filled, store, plain):
 def test_an_unknown_sweep_changes_nothing(filled, store, content):
     before = content()
     with pytest.raises(UnknownSweepError, match="'c'"):
-        store.delete_sweep("c", results=True)
+        store.delete_sweep("c")
     assert content() == before
+
+
+def test_rows_stay_of_runs_whose_files_cannot_be_removed(filled, store, content):
+    before = content()
+
+    def fail(run_id):
+        if run_id == filled[1]:
+            raise OSError("away")
+
+    with pytest.raises(OSError, match="away"):
+        store.delete_runs("a", filled, fail)
+    assert content() == before
+
+
+def test_files_go_only_while_a_run_is_as_it_was_listed(filled, store, queries, make):
+    kept = {run.run_id: run for run in queries.kept_runs()}
+    gone = []
+    assert store.clear(kept[filled[1]], lambda: gone.append("queued"))
+    store.claim(filled[1], provenance={})
+    assert not store.clear(kept[filled[1]], lambda: gone.append("claimed"))
+    # One that another sweep took up.
+    make.save(store, "c", make.runs(1))
+    assert not store.clear(kept[filled[0]], lambda: gone.append("held"))
+    assert store.clear(kept[filled[2]], lambda: gone.append("done"))
+    assert gone == ["queued", "done"]
+
+
+def test_nobody_takes_a_run_up_while_its_files_go(filled, store, queries, make, url):
+    """Neither by a claim nor for another sweep: both wait until the files are gone."""
+    (run,) = [run for run in queries.kept_runs() if run.run_id == filled[1]]
+    order = []
+
+    def claim():
+        with Store.open(url) as other:
+            order.append(("claimed", other.claim(run.run_id, provenance={})))
+
+    def hold():
+        with Store.open(url) as other:
+            make.save(other, "c", make.runs(2))
+            order.append(("held", None))
+
+    threads = [threading.Thread(target=work) for work in (claim, hold)]
+
+    def remove_files():
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)
+        order.append(("removed", None))
+
+    assert store.clear(run, remove_files)
+    for thread in threads:
+        thread.join()
+    assert order[0] == ("removed", None)
+    assert sorted(order[1:]) == [("claimed", 2), ("held", None)]
