@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
 from sweeper.commands import options
-from sweeper.commands.output import say, write_table
+from sweeper.commands.output import format_runs, say, write_table
+
+if TYPE_CHECKING:
+    from results.records import KeptRun, Row
+    from sweeper.housekeeping.places import Places
 
 
 def du(
@@ -17,43 +24,59 @@ def du(
     from results.queries.queries import Queries
     from sweeper.housekeeping import usage
     from sweeper.housekeeping.kinds import KINDS
+    from sweeper.housekeeping.places import find_places
 
     laboratory = options.home_at(home, db, storage)
     with Queries.open(laboratory.database) as queries:
-        kept = queries.kept_runs()
-    found = usage.usage_of_runs(kept, usage.storages_of(kept, laboratory.storage), say)
-    rows = [
+        kept, identity = queries.kept_runs(), queries.identity()
+    places = find_places(kept, laboratory.storage, identity)
+    found, attempts = usage.usage_of_runs(kept, places.found)
+    kinds = [kind.name for kind in KINDS]
+    rows: list[Row] = [
         {
             "sweep": one.name,
             "runs": one.runs,
-            **{kind: one.sizes[kind] for kind in KINDS},
+            **{kind: one.sizes[kind] for kind in kinds},
             "total": one.total,
         }
         for one in found
     ]
     of_home = usage.usage_of_home(laboratory)
-    empty = dict.fromkeys(KINDS)
+    empty = dict.fromkeys(kinds)
     rows += [
         {"sweep": f"({name})", "runs": None, **empty, "total": size}
         for name, size in of_home.items()
     ]
-    total = sum(row["total"] for row in rows)
+    total = sum(one.total for one in found) + sum(of_home.values())
     if format == "table":
         for row in rows:
-            row |= {k: readable(row[k]) for k in (*KINDS, "total") if row[k] is not None}
+            row |= {k: readable(row[k]) for k in (*kinds, "total") if row[k] is not None}
     write_table(rows, format, output)
     if any(one.name == usage.SEVERAL for one in found):
         say(f"runs that sweeps share count once, as {usage.SEVERAL}")
     if not laboratory.is_sqlite:
         say("the database is a server's, which knows its size")
+    say_what_is_away(places, kept, attempts)
     say(f"{readable(total)} in all")
+
+
+def say_what_is_away(
+    places: Places, kept: Sequence[KeptRun], found: Collection[tuple[str, int]]
+) -> None:
+    """Which storages were not looked at; `found` as `Places.missing` has it."""
+    for error in places.unreachable.values():
+        say(f"not looked at: {error}")
+    for where, runs in places.missing(kept, found).items():
+        say(f"{where} has nothing of {format_runs(runs)} that wrote there; is its disk mounted?")
+    for where in sorted(places.of_others):
+        say(f"not looked at: {where} belongs to other databases")
 
 
 def readable(size: int) -> str:
     """A number of bytes with a unit."""
     number = float(size)
     for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000:
+        if number < 999.5:
             return f"{number:.3g} {unit}"
         number /= 1000
     return f"{number:,.4g} TB"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sweeper.commands import options
-from sweeper.commands.du import readable
+from sweeper.commands.du import readable, say_what_is_away
 from sweeper.commands.output import format_runs, say, write_table
 
 if TYPE_CHECKING:
@@ -31,60 +31,78 @@ def gc(
 
     Results and logs stay. With --yes it is removed.
     """
-    from results.errors import DriverBusyError
     from results.queries.queries import Queries
+    from results.rendering.formats import require_format
     from results.store.store import Store
-    from sweeper.housekeeping.collecting import find_garbage, remove
-    from sweeper.scheduling.storage_places import find_place
-    from trainers.storage import open_folder
+    from sweeper.housekeeping import collecting
+    from sweeper.housekeeping.places import find_places
 
+    require_format(format)
     laboratory = options.home_at(home, db, storage)
-    with ExitStack() as stack:
-        store = stack.enter_context(Store.open(laboratory.database, create=False))
-        queries = stack.enter_context(Queries.open(laboratory.database))
-        try:
-            # No driver may take a run up while the weights of those that no sweep holds go.
-            stack.enter_context(store.alone(" ".join(sys.argv)))
-            unheld = True
-        except DriverBusyError:
-            unheld = False
-            say("a driver is at work: runs that no sweep holds are left alone until it has ended")
+    with Store.open(laboratory.database, create=False) as store:
+        queries = Queries.of(store)
         kept = queries.kept_runs()
-        identity = store.known_identity()
-        place = None if identity is None else find_place(open_folder(laboratory.storage), identity)
-        found: list[Garbage] = []
-        if place is not None:
-            found = list(find_garbage(kept, place, unheld=unheld))
-            others = {w for run in kept for _, w in run.attempts if w not in (None, place.location)}
-            for other in sorted(map(str, others)):
-                say(f"not looked at: {other}; --storage names it")
-            if yes:
-                for garbage in found:
-                    remove(place, garbage)
-    _report(found, format, output, removed=yes)
+        places = find_places(kept, laboratory.storage, queries.identity())
+        attempts = collecting.list_attempts(kept, places.found)
+        seen = {(run_id, each.attempt) for run_id in attempts for each in attempts[run_id]}
+        say_what_is_away(places, kept, seen)
+        found = list(collecting.find_garbage(kept, attempts))
+        if not yes:
+            _report(found, format, output, removed=False)
+            return
+        collection = collecting.Collection(store, " ".join(sys.argv))
+        try:
+            collection.remove(found)
+        finally:
+            _report(collection.removed, format, output, removed=True)
+            if collection.is_driven:
+                say("a driver is at work: what no sweep holds was left alone until it has ended")
+            if collection.changed:
+                say(f"{format_runs(collection.changed)} left alone, which changed meanwhile")
 
 
 def _report(found: Sequence[Garbage], format: str, output: Path | None, *, removed: bool) -> None:  # noqa: A002
-    rows = [
-        {
-            "run_id": garbage.run_id,
-            "attempt": garbage.attempt,
-            "reason": garbage.reason,
-            "files": len(garbage.files),
-            "bytes": garbage.size,
-        }
-        for garbage in found
-    ]
-    write_table(rows, format, output)
-    ended = {garbage.run_id for garbage in found if garbage.ends_evaluations}
+    if found or format != "table":
+        write_table(_summary(found) if format == "table" else _rows(found), format, output)
+    ended = {garbage.run.run_id for garbage in found if garbage.ends_evaluations}
     if ended:
         verb = "can no longer be measured" if removed else "could no longer be measured"
         say(f"{format_runs(len(ended))} in no sweep {verb} by new evaluations; results stay")
     total = readable(sum(garbage.size for garbage in found))
     files = sum(len(garbage.files) for garbage in found)
-    if not found:
-        say("nothing can go")
-    elif removed:
-        say(f"{total} removed, {files} files")
-    else:
+    if removed:
+        say(f"{total} removed, {files} files" if found else "nothing was removed")
+    elif found:
         say(f"{total} can go, {files} files: --yes removes them")
+    else:
+        say("nothing can go")
+
+
+def _rows(found: Sequence[Garbage]) -> list[dict[str, Any]]:
+    return [
+        {
+            "run_id": garbage.run.run_id,
+            "attempt": garbage.attempt,
+            "reason": garbage.reason,
+            "files": len(garbage.files),
+            "bytes": garbage.size,
+            "folder": garbage.folder.location,
+        }
+        for garbage in found
+    ]
+
+
+def _summary(found: Sequence[Garbage]) -> list[dict[str, Any]]:
+    """By reason: a line a run would be more than anybody reads."""
+    by_reason: dict[str, list[Garbage]] = defaultdict(list)
+    for garbage in found:
+        by_reason[garbage.reason].append(garbage)
+    return [
+        {
+            "reason": reason,
+            "runs": len({garbage.run.run_id for garbage in those}),
+            "files": sum(len(garbage.files) for garbage in those),
+            "size": readable(sum(garbage.size for garbage in those)),
+        }
+        for reason, those in by_reason.items()
+    ]

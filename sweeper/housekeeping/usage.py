@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,9 +11,8 @@ from results.archive.writing import is_archive_file
 from results.database.url import SqliteAddress, parse_address
 from results.records import KeptRun
 from sweeper.home import Home
-from sweeper.housekeeping.kinds import Kind, kind_of
-from sweeper.scheduling.storage_places import is_place_of_another
-from trainers.errors import StorageError
+from sweeper.housekeeping.kinds import OTHER, kind_of
+from sweeper.scheduling.storage_places import Place, is_place_of_another
 from trainers.storage import open_folder
 
 SEVERAL = "(several sweeps)"
@@ -28,7 +27,7 @@ class Usage:
 
     name: str
     runs: int = 0
-    sizes: Counter[Kind] = field(default_factory=Counter)
+    sizes: Counter[str] = field(default_factory=Counter)
 
     @property
     def total(self) -> int:
@@ -36,45 +35,43 @@ class Usage:
         return sum(self.sizes.values())
 
 
-def storages_of(kept: Sequence[KeptRun], named: str) -> list[str]:
-    """Where these runs wrote, and the named storage, unless the database has its place inside."""
-    wrote = {where for run in kept for _, where in run.attempts if where is not None}
-    inside = any(where.startswith(f"{named}/") for where in wrote)
-    return sorted(wrote if inside else wrote | {named})
-
-
 def usage_of_runs(
-    kept: Sequence[KeptRun], storages: Sequence[str], tell: Callable[[str], None]
-) -> list[Usage]:
-    """The space that runs take in these storages, each file once.
+    kept: Sequence[KeptRun], places: Sequence[Place]
+) -> tuple[list[Usage], set[tuple[str, int]]]:
+    """The space that runs take in these places, and which attempts have files, (run id, number).
 
-    A run that several sweeps hold counts for none of them, but among those SEVERAL. UNKNOWN are
-    runs that the database does not know.
+    The largest sweep comes first. A run that several sweeps hold counts for none of them, but among
+    those SEVERAL. UNKNOWN are runs that the database does not know. What is another database's
+    place is left out.
+
+    Raises StorageError.
 
     Args:
         kept: every run of the database.
-        storages: locations; those where other databases have their places in it are left out.
-        tell: called with a sentence about a storage that cannot be read.
     """
     owner = {run.run_id: _owner(run) for run in kept}
     names = dict.fromkeys(name for run in kept for name in run.sweeps)
     found = {name: Usage(name) for name in (*names, SEVERAL, NONE, UNKNOWN, REST)}
-    seen: dict[str, set[str]] = defaultdict(set)
-    for storage in storages:
-        try:
-            for path, size in open_folder(storage).files():
-                run_id, _, inside = path.partition("/")
-                if is_place_of_another(run_id):
-                    continue
-                whose = owner.get(run_id) or (UNKNOWN if _is_run(run_id) else REST)
-                found[whose].sizes[kind_of(inside.rpartition("/")[2])] += size
-                if whose != REST:
-                    seen[whose].add(run_id)
-        except StorageError as error:
-            tell(f"not counted: {error}")
-    for whose, run_ids in seen.items():
+    runs: dict[str, set[str]] = defaultdict(set)
+    attempts: set[tuple[str, int]] = set()
+    for place in places:
+        for path, size in place.folder.files():
+            run_id, _, rest = path.partition("/")
+            if is_place_of_another(run_id):
+                continue
+            whose = owner.get(run_id) or (UNKNOWN if _is_run(run_id) else REST)
+            if whose == REST:
+                found[REST].sizes[OTHER] += size
+                continue
+            number, _, inside = rest.partition("/")
+            found[whose].sizes[kind_of(inside).name] += size
+            runs[whose].add(run_id)
+            if number.isdecimal():
+                attempts.add((run_id, int(number)))
+    for whose, run_ids in runs.items():
         found[whose].runs = len(run_ids)
-    return [usage for usage in found.values() if usage.total or usage.name in names]
+    sweeps = sorted((found.pop(name) for name in names), key=lambda usage: -usage.total)
+    return [*sweeps, *(usage for usage in found.values() if usage.total)], attempts
 
 
 def _owner(run: KeptRun) -> str:

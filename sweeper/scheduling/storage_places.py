@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 from results.records import DatabaseIdentity
 from trainers.errors import UnfitFileError
@@ -16,6 +17,8 @@ from trainers.storage import Folder
 
 NOTES = "databases"
 """The folder of the storage with a note of each database; of the name of its digest."""
+
+_ONE_OF_SEVERAL = "database-"
 
 _LARGEST_NOTE = 2**20
 
@@ -34,7 +37,7 @@ def place_of(storage: Folder, database: DatabaseIdentity) -> Folder:
             _write(notes, key, database, place)
             notes.remove(name)
         return _folder(storage, place)
-    place = f"database-{key}"
+    place = f"{_ONE_OF_SEVERAL}{key}"
     # First as one of several: of two that do this at once, neither or one has the storage itself.
     _write(notes, key, database, place)
     if _names(notes) == [key]:
@@ -43,7 +46,14 @@ def place_of(storage: Folder, database: DatabaseIdentity) -> Folder:
     return _folder(storage, place)
 
 
-def find_place(storage: Folder, database: DatabaseIdentity) -> Folder | None:
+class Place(NamedTuple):
+    """A folder with the runs of a database; `is_noted`: which no other database wrote into."""
+
+    folder: Folder
+    is_noted: bool
+
+
+def find_place(storage: Folder, database: DatabaseIdentity) -> Place | None:
     """As `place_of`, and nothing is written; None if the database has no place there yet.
 
     A storage in which nobody ever took a place, by an older version, is that of every database that
@@ -51,13 +61,19 @@ def find_place(storage: Folder, database: DatabaseIdentity) -> Folder | None:
     """
     notes = storage.child(NOTES)
     if (known := _known_place(notes, database)) is not None:
-        return _folder(storage, known[1])
-    return None if _names(notes) else storage
+        return Place(_folder(storage, known[1]), True)
+    return None if _names(notes) else Place(storage, False)
 
 
 def is_place_of_another(name: str) -> bool:
     """Whether a folder of this name, in a database's own place, is the place of another one."""
-    return name.startswith("database-")
+    return name.startswith(_ONE_OF_SEVERAL)
+
+
+def storage_of(location: str) -> str:
+    """The storage in which a database has its place at this location."""
+    start, _, name = location.rpartition("/")
+    return start if name.startswith(_ONE_OF_SEVERAL) else location
 
 
 def _known_place(notes: Folder, database: DatabaseIdentity) -> tuple[str, str] | None:

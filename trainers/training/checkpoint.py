@@ -199,7 +199,17 @@ def _save(folder: Folder, name: str, content: dict[str, Any]) -> None:
     folder.write(_digest_of(name), hashlib.sha256(data).hexdigest().encode())
 
 
-def _load(folder: Folder, name: str) -> dict[str, Any]:
+def has_whole_weights(folder: Folder) -> bool:
+    """Whether the folder of an attempt has weights as they were stored. Raises StorageError."""
+    try:
+        _read(folder, WEIGHTS_FILE)
+    except CheckpointError:
+        return False
+    return True
+
+
+def _read(folder: Folder, name: str) -> bytes:
+    """Raises CheckpointError if the file is not as its SHA-256 says."""
     where = _place(folder, name)
     try:
         data = folder.read(name)
@@ -208,6 +218,11 @@ def _load(folder: Folder, name: str) -> dict[str, Any]:
         raise CheckpointError(f"{where} is missing or incomplete ({error})") from error
     if hashlib.sha256(data).hexdigest().encode() != expected:
         raise CheckpointError(f"{where} is damaged: its SHA-256 is not the stored one")
+    return data
+
+
+def _load(folder: Folder, name: str) -> dict[str, Any]:
+    where, data = _place(folder, name), _read(folder, name)
     import torch
 
     try:
