@@ -41,8 +41,8 @@ def delete(
             found = find_results(store, laboratory.storage, sweep)
             shared = len(store.to_delete(sweep).shared)
             say(
-                f"{format_runs(len(found.runs))} of {sweep} would be deleted, {found.done} done, with"
-                f" all that was measured; {found.files} files, {readable(found.size)}, would go"
+                f"with {sweep} would go all that was measured of {format_runs(len(found.runs))},"
+                f" {found.done} done, and {found.files} files, {readable(found.size)}"
             )
             if shared:
                 say(f"{format_runs(shared)} would stay, in other sweeps")
