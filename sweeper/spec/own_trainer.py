@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -28,8 +28,14 @@ _PROGRAM = "import sys; sys.path[:] = {path!r}; from trainers.own.describe impor
 
 def module_folders(files: Sequence[str]) -> tuple[Path, ...]:
     """Where a user's own trainer may lie: beside the spec's files, or in the current folder."""
-    here = Path.cwd()
-    return tuple(dict.fromkeys((*((here / file).parent for file in files), here)))
+    return tuple(dict.fromkeys(_absolute(*(Path(file).parent for file in files), Path())))
+
+
+def _absolute(*folders: Path) -> Iterator[Path]:
+    """All but relative ones if the current folder is gone."""
+    for folder in folders:
+        with suppress(OSError):
+            yield Path(os.path.abspath(folder))
 
 
 class OwnTrainer:
@@ -139,7 +145,7 @@ class _Process:
         requests, self._requests = os.pipe()
         self._answers, answers = os.pipe()
         self._rest = b""
-        program = _PROGRAM.format(path=[os.path.abspath(entry) for entry in sys.path])
+        program = _PROGRAM.format(path=[str(folder) for folder in _absolute(*map(Path, sys.path))])
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", program, str(requests), str(answers)],

@@ -35,16 +35,16 @@ def result_of(job: Job, said: Declaration, returned: Any, seconds: float) -> dic
             " numbers by name, or a TrainingResult"
         )
     given = dict(returned or {})
+    for name in _AT_THE_END:
+        if given.get(name) is not None:
+            given[name] = _returned(name, given[name])
     last: Values = {}
     for epoch in sorted(job.reported):
         last |= job.reported[epoch]
     metrics = {name: value for name, value in last.items() if name not in _OF_EVERY_RUN}
     for name, value in given.items():
         if name not in _OF_RESULT:
-            try:
-                metrics[name] = number_of(name, value)
-            except TrainerError as error:
-                raise ResultError(f"the trainer returned what is no result: {error}") from error
+            metrics[name] = _returned(name, value)
     epochs = _epochs(job.reported)
     result: dict[str, Any] = dict.fromkeys(_OF_RESULT - _MAY_BE_MISSING)
     result |= {"diverged": False, "train_seconds": seconds, "epochs": epochs, "evaluations": []}
@@ -66,6 +66,13 @@ def result_of(job: Job, said: Declaration, returned: Any, seconds: float) -> dic
             name: known for name, known in said.metrics_as_json().items() if name in metrics
         },
     }
+
+
+def _returned(name: Any, value: Any) -> float | None:
+    try:
+        return number_of(name, value)
+    except TrainerError as error:
+        raise ResultError(f"the trainer returned what is no result: {error}") from error
 
 
 def _epochs(reported: Mapping[int, Values]) -> list[dict[str, Any]]:

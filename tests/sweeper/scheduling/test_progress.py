@@ -9,6 +9,8 @@ from results.records import OtherDriver
 from sweeper.scheduling import progress
 from sweeper.scheduling.progress import LiveProgress, Progress, format_seconds, make_progress
 
+RESULT = {"test_accuracy": 90.0}
+
 
 class Clock:
     def __init__(self) -> None:
@@ -51,7 +53,7 @@ def test_plain_progress_begins_and_ends_with_counts(plain, stream, clock):
 def test_plain_progress_reports_the_end_even_after_an_interrupt(plain, stream):
     def interrupted():
         with plain.following("mine", done=0, total=3):
-            plain.finished("a", 90.0)
+            plain.finished("a", RESULT)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -64,7 +66,7 @@ def test_progress_counts_include_rate_and_time_left(plain, clock):
         assert plain.counts() == "10 of 30 done, 0 running, 0 failed"
         plain.running(2)
         clock.now += 30
-        plain.finished("a", 90.0)
+        plain.finished("a", RESULT)
         plain.failed("b", "12ab", "ValueError")
         # Two of the twenty in half a minute: four a minute, and eighteen more to come.
         assert plain.counts() == "11 of 30 done, 2 running, 1 failed, 4.0 a minute, 4:30 left"
@@ -74,7 +76,7 @@ def test_plain_progress_prints_few_lines_for_quick_runs(plain, stream, clock):
     with plain.following("mine", done=0, total=100):
         for number in range(100):
             clock.now += 0.1
-            plain.finished(f"run {number}", 90.0)
+            plain.finished(f"run {number}", RESULT)
     shown = [line for line in lines(stream) if "; done " in line]
     assert [line.rpartition("; ")[2] for line in shown] == [
         "done run 0: test accuracy 90.00 %",
@@ -93,7 +95,7 @@ def test_plain_progress_tells_at_once_that_runs_have_started_and_then_what_chang
         assert lines(stream)[1:] == ["mine: 1 of 9 done, 1 running, 0 failed"]
         clock.now += 1
         plain.running(2)
-        plain.finished("a", 90.0)
+        plain.finished("a", RESULT)
         assert lines(stream)[2].endswith("; done a: test accuracy 90.00 %")
         clock.now += 4
         plain.running(3)
@@ -112,7 +114,7 @@ def test_plain_progress_tells_at_once_that_runs_have_started_and_then_what_chang
 
 def test_progress_prints_every_failure_and_retry(plain, stream):
     with plain.following("mine", done=0, total=9):
-        plain.finished("a", 90.0)
+        plain.finished("a", RESULT)
         for number in range(3):
             plain.failed(f"b{number}", "12ab", "ValueError: no")
             plain.again(f"c{number}", "node died")
@@ -175,7 +177,7 @@ def test_live_progress_prints_failures_and_survives_markup():
     live = LiveProgress(stream)
     with live.following("mine", done=1, total=3):
         live.running(1)
-        live.finished("quiet", 90.0)
+        live.finished("quiet", RESULT)
         live.failed("lambda [red]x[/]", "12ab", "KeyError: '[/nothing]'")
         live.again("d", "node died")
     text = stream.getvalue()
