@@ -176,6 +176,10 @@ class DatabaseError(ResultsError):
     """The database cannot be opened, read or written, or is no sweep database."""
 
 
+class DatabaseURLError(DatabaseError):
+    """That is no URL of a SQLite file or a Postgres database."""
+
+
 class NoDatabaseError(DatabaseError):
     """There is no database at that place, and it was not to be created."""
 

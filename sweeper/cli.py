@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 import typer.core
@@ -104,8 +104,26 @@ app = typer.Typer(
 )
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"sweep {version('multistep-sweep')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _sweep() -> None:
+def _sweep(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_tell_version,
+            is_eager=True,
+            help="Show the version and exit.",
+        ),
+    ] = False,
+) -> None:
     """Train grids of multistep residual networks, anywhere Ray runs, and ask what they show."""
 
 

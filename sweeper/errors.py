@@ -73,12 +73,14 @@ class Interrupted(SweepError):  # noqa: N818 - not an error of the program, but 
 
 def as_sweep_error(error: Exception) -> SweepError | None:
     """The error of another package as one of these; None for one that is a defect of ours."""
-    from results.errors import DatabaseError, ResultsError
+    from results.errors import DatabaseError, DatabaseURLError, ResultsError
     from sweep_plugins import PluginError, UnknownNameError
     from trainers.errors import DatasetMissingError, StorageError, TrainerError
 
     if isinstance(error, SweepError):
         return error
+    if isinstance(error, DatabaseURLError):
+        return RequestError(str(error))
     if isinstance(error, (DatabaseError, DatasetMissingError, StorageError)):
         return ResourceError(str(error))
     if isinstance(error, (ResultsError, TrainerError, UnknownNameError, PluginError)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sweep_plugins.url_secrets import HOLDS_SECRET, holds_secret
@@ -20,6 +20,7 @@ class Home:
         database: SQLAlchemy URL.
         storage: absolute path or fsspec URL; one folder for each run, and in it one for each
             attempt.
+        options: with which a command finds it again, each after a space.
 
     Raises RequestError for a path such as ~no_such_user.
     """
@@ -27,9 +28,16 @@ class Home:
     folder: Path
     database: str
     storage: str
+    options: str = field(default="", compare=False)
 
     @classmethod
-    def at(cls, folder: Path, database: str | None = None, storage: str | None = None) -> Home:
+    def at(
+        cls,
+        folder: Path,
+        database: str | None = None,
+        storage: str | None = None,
+        options: str = "",
+    ) -> Home:
         """The home in this folder, with database and storage in it unless they are named."""
         from results.database.url import sqlite_url
         from trainers.errors import StorageError
@@ -50,6 +58,7 @@ class Home:
             absolute,
             database or sqlite_url(absolute / "sweep.db"),
             storage or str(absolute / "runs"),
+            options,
         )
 
     @property

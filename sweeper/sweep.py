@@ -185,6 +185,7 @@ class Sweep:
             given["ray_dashboard"],
             given["grace"],
             self._command,
+            self.settings.typed(),
         )
         self._stop = StopRequest(given["grace"])
         with _known_errors(self._home), private_files(), ExitStack() as stack:
@@ -192,7 +193,7 @@ class Sweep:
             # Before the progress, which keeps the stream on which it is shown.
             stack.enter_context(working())
             if self._progress:
-                progress = make_progress()
+                progress = make_progress(self._home.options)
             else:
                 progress = Progress(stack.enter_context(open(os.devnull, "w")))
             stack.callback(give_torch_back)

@@ -126,6 +126,8 @@ def _shared_by_all_processes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SWEEP_HOME", "SWEEP_DB", "SWEEP_STORAGE", "RAY_ADDRESS"):
         monkeypatch.delenv(name, raising=False)
+    if variables := sys.modules.get("sweeper.settings.variables"):
+        monkeypatch.setattr(variables, "_taken", {})
 
 
 @pytest.fixture(scope="session")

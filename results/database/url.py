@@ -14,7 +14,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from results.database.inherited_password import kept
-from results.errors import DatabaseError
+from results.errors import DatabaseURLError
 from sweep_plugins.url_secrets import HOLDS_SECRET, holds_secret
 
 _SQLITE = ("sqlite", "sqlite+pysqlite")
@@ -28,7 +28,7 @@ _SECRET_OPTIONS = (
 )
 _EXAMPLES = (
     "write sqlite:///relative.db, sqlite:////absolute.db or"
-    " postgresql+psycopg://user:password@host:5432/database"
+    " postgresql://user:password@host:5432/database"
 )
 _SPECIAL = "special characters in a name or password are percent-encoded, as in %40 for @"
 _NOT_REPEATED = "it is not repeated here, as it may hold a password"
@@ -78,20 +78,20 @@ class PostgresAddress:
 def parse_address(url: str) -> SqliteAddress | PostgresAddress:
     """What a database URL names.
 
-    Raises DatabaseError for anything but SQLite files and Postgres databases. No part of a URL
+    Raises DatabaseURLError for anything but SQLite files and Postgres databases. No part of a URL
     that is not understood is repeated in the message: it may be a password. For the same reason
     a URL that can be read in more than one way is refused.
     """
     scheme, separator, rest = url.partition("://")
     if not separator:
-        raise DatabaseError(f"that is not a database URL ({_NOT_REPEATED}); {_EXAMPLES}")
+        raise DatabaseURLError(f"that is not a database URL ({_NOT_REPEATED}); {_EXAMPLES}")
     if scheme in _SQLITE:
         return _sqlite(rest)
     if scheme in _POSTGRES:
         return _postgres(url)
     # A scheme has no place for a secret, unless the whole is no URL as we know them.
     named = f" {scheme!r}" if re.fullmatch(r"[a-z]+(\+[a-z0-9]+)?", scheme) else ""
-    raise DatabaseError(f"unsupported database{named}; {_EXAMPLES}")
+    raise DatabaseURLError(f"unsupported database{named}; {_EXAMPLES}")
 
 
 def sqlite_url(path: Path) -> str:
@@ -104,11 +104,13 @@ def _sqlite(rest: str) -> SqliteAddress:
     encoded, question, _ = encoded.partition("?")
     path = unquote(encoded, errors="surrogateescape")  # file names need not be UTF-8
     if authority or not slash or path in ("", ":memory:") or "\0" in path:
-        raise DatabaseError(f"the SQLite URL names no file; {_EXAMPLES}")
+        raise DatabaseURLError(f"the SQLite URL names no file; {_EXAMPLES}")
     if holds_secret(path):
-        raise DatabaseError(f"the SQLite URL {HOLDS_SECRET}: a file has no password; {_EXAMPLES}")
+        raise DatabaseURLError(
+            f"the SQLite URL {HOLDS_SECRET}: a file has no password; {_EXAMPLES}"
+        )
     if question:
-        raise DatabaseError(
+        raise DatabaseURLError(
             f"the URL of {path} has options after '?', which are not taken (in a file's name it"
             f" is %3F); {_EXAMPLES}"
         )
@@ -116,24 +118,26 @@ def _sqlite(rest: str) -> SqliteAddress:
         # Two names of one file must share one driver lock.
         return SqliteAddress(Path(path).expanduser().resolve())
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, unknown ~user
-        raise DatabaseError(f"{path} names no file: {error}; check --db") from None
+        raise DatabaseURLError(f"{path} names no file: {error}; check --db") from None
 
 
 def _postgres(text: str) -> PostgresAddress:
     if text.count("@") > 1:
-        raise DatabaseError(f"the Postgres URL has more than one '@' ({_NOT_REPEATED}): {_SPECIAL}")
+        raise DatabaseURLError(
+            f"the Postgres URL has more than one '@' ({_NOT_REPEATED}): {_SPECIAL}"
+        )
     url = _parsed(text)
     if url is None or ("@" in text and url.username is None) or not _plausible(url):
-        raise DatabaseError(
+        raise DatabaseURLError(
             f"the Postgres URL cannot be read ({_NOT_REPEATED}); {_EXAMPLES}; {_SPECIAL}"
         )
     if not url.database:
-        raise DatabaseError(f"the Postgres URL names no database after the host; {_EXAMPLES}")
+        raise DatabaseURLError(f"the Postgres URL names no database after the host; {_EXAMPLES}")
     credentials = {"password": url.password or ""}
     for name in _SECRET_OPTIONS:
         given = url.query.get(name)
         if isinstance(given, tuple) or (given and credentials.get(name)):
-            raise DatabaseError(f"the Postgres URL has its {name} more than once")
+            raise DatabaseURLError(f"the Postgres URL has its {name} more than once")
         credentials[name] = given or credentials.get(name, "")
     service = url.query.get("service")
     if not credentials["password"]:

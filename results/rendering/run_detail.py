@@ -26,7 +26,7 @@ def run_page(detail: dict[str, Any]) -> str:
         _metrics(detail["metrics"], detail["metric_history"]),
         _evaluations(detail["evaluations"]),
         _blocks(detail["blocks"]),
-        _probes(detail["run_id"], detail["probes"]),
+        _probes(detail["probes"]),
         *(_attempt(attempt) for attempt in detail["attempt_history"]),
         *(_spec(spec) for spec in detail["sweep_specs"]),
     ]
@@ -136,7 +136,7 @@ _MOST_PROBE_LINES = 40
 """Of a quantity in more layers, the summary gives least and greatest instead of each value."""
 
 
-def _probes(run_id: str, probes: list[dict[str, Any]]) -> str:
+def _probes(probes: list[dict[str, Any]]) -> str:
     """The last epoch's value of each quantity in each layer, or where they lie between."""
     if not probes:
         return ""
@@ -160,7 +160,7 @@ def _probes(run_id: str, probes: list[dict[str, Any]]) -> str:
     head = f"probes (of the last epoch; {len(probes)} values in all)"
     text = [head, *aligned(lines)]
     if len(lines) - 1 < len(probes):
-        text.append(f"  all of them: sweep show {run_id} --format json")
+        text.append("  all of them: --format json")
     return "\n".join(text)
 
 

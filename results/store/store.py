@@ -91,7 +91,7 @@ class Store(DatabaseClient):
         on_wait: Callable[[str], None] | None = None,
         retry_seconds: float | None = None,
     ) -> Self:
-        """Opens `sqlite:///path` or `postgresql+psycopg://user:password@host/database`.
+        """Opens `sqlite:///path` or `postgresql://user:password@host/database`.
 
         With `create`, what is missing is made: the SQLite file, its folder, and the tables. A
         Postgres connection that is lost later is waited for `retry_seconds` (300 if None),

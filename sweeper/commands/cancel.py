@@ -22,7 +22,12 @@ def cancel(
 
     if sweep is None and not runs:
         raise RequestError("cancel what? Name a sweep, or runs with --run RUN")
-    with Store.open(options.home_at(home, db).database, create=False) as store:
+    laboratory = options.home_at(home, db)
+    with Store.open(laboratory.database, create=False) as store:
         count = store.cancel(sweep, runs or None)
-    again = f"; `sweep retry {sweep or '--run RUN'}` queues them again" if count else ""
+    again = (
+        f"; `sweep retry {sweep or '--run RUN'}{laboratory.options}` queues them again"
+        if count
+        else ""
+    )
     say(f"{format_runs(count)} cancelled{again}")

@@ -110,5 +110,9 @@ def rebuild(
     for sweep in found:
         for problem in sweep.refused:
             say(problem)
-        rest = "" if sweep.done == sweep.runs else f"; the rest: sweep resume {sweep.sweep}"
+        rest = (
+            ""
+            if sweep.done == sweep.runs
+            else f"; the rest: sweep resume {sweep.sweep}{laboratory.options}"
+        )
         say(f"{sweep.sweep}: {sweep.done} of {sweep.runs} runs done{rest}")

@@ -17,6 +17,7 @@ from sweeper.errors import RequestError
 from sweeper.home import Home, expanded, is_sqlite
 from sweeper.settings.names import DEFAULTS, VARIABLES, option_of
 from sweeper.settings.resolve import Settings, resolve
+from sweeper.settings.variables import of_environment
 
 
 def not_empty(given: Any) -> str:
@@ -159,9 +160,7 @@ def home_at(folder: Path | None, database: str | None, storage: str | None = Non
     return settings_of({"home": folder, "db": database, "storage": storage}).home
 
 
-def settings_of(
-    given: Mapping[str, Any], beside: Path | None = None, context: typer.Context | None = None
-) -> Settings:
+def settings_of(given: Mapping[str, Any], beside: Path | None = None) -> Settings:
     """What holds for this command.
 
     The variables that may hold the database's password are taken out of the environment, so that
@@ -170,16 +169,16 @@ def settings_of(
     Args:
         given: the values of options; None for what was not given.
         beside: the folder of the spec that the command reads.
-        context: knows what was typed, and what comes from a variable.
 
     Raises ResourceError if the current folder was deleted.
     """
     global _used
-    os.environ.pop("SWEEP_DB", None)
+    variables = of_environment()
 
     def origin(name: str) -> str:
-        source = context.get_parameter_source(name) if context is not None else None
-        is_variable = source is not None and source.name == "ENVIRONMENT"
+        # The options take the variables' values as their own.
+        said = variables.get(VARIABLES.get(name, ""), "")
+        is_variable = str(given[name]) == os.path.expanduser(said)
         return VARIABLES[name] if is_variable else option_of(name)
 
     settings = resolve(given, beside, origin)

@@ -13,7 +13,6 @@ from sweeper.errors import RequestError
 
 
 def plan(
-    context: typer.Context,
     spec: options.SpecArgument,
     changes: options.SetOption = [],  # noqa: B006
     resolved: Annotated[
@@ -37,7 +36,7 @@ def plan(
 
     if resolved and format not in ("table", "json"):
         raise RequestError(f"a resolved spec is shown as table (YAML) or json, not as {format!r}")
-    settings = options.settings_of({"home": home, "db": db}, spec.parent, context)
+    settings = options.settings_of({"home": home, "db": db}, spec.parent)
     command = " ".join(sys.argv)
     sweep = Sweep.of(read_spec_file(spec), changes, settings, command, same_code=same_code)
     if resolved:

@@ -22,7 +22,8 @@ def retry(
     """Queue failed and cancelled runs again. A running driver takes them up by itself."""
     from results.store.store import Store
 
-    with Store.open(options.home_at(home, db).database, create=False) as store:
+    laboratory = options.home_at(home, db)
+    with Store.open(laboratory.database, create=False) as store:
         count = store.retry(sweep, runs or None, only_failed=failed)
-    go_on = f"sweep resume {sweep}" if sweep else "sweep resume"
+    go_on = f"sweep resume{f' {sweep}' if sweep else ''}{laboratory.options}"
     say(f"{format_runs(count)} queued again" + (f"; to train: {go_on}" if count else ""))

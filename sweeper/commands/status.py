@@ -84,7 +84,7 @@ def _tell(status: SweepStatus, said: dict[tuple[str, int], Sequence[str]]) -> No
         others = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
         say(f"{kind} {times}: {first.run_id} ({first.label}){others}{where}: {reason}")
     if len(alike) > _MOST_FAULTS:
-        say(f"... and {len(alike) - _MOST_FAULTS} more: sweep status --format json")
+        say(f"... and {len(alike) - _MOST_FAULTS} more: --format json")
 
 
 _MOST_FAULTS = 20

@@ -11,13 +11,13 @@ from results.queries.queries import Queries
 from results.store.store import Store
 from sweep_plugins.url_secrets import HOLDS_SECRET, holds_secret
 from sweep_plugins.variable_secrets import secret_values
-from sweeper.errors import RequestError, RunsFailedError
+from sweeper.errors import Interrupted, RequestError, RunsFailedError
 from sweeper.executors import EXECUTORS, Executor, ExecutorOptions
 from sweeper.home import Home
 from sweeper.planning.cost import CostModel
 from sweeper.planning.meant_fractions import meant_fractions
 from sweeper.scheduling.progress import Progress, format_runs
-from sweeper.scheduling.scheduler import interrupted, run_sweep
+from sweeper.scheduling.scheduler import STOPPED, run_sweep
 from sweeper.scheduling.signals import StopRequest
 from sweeper.scheduling.summary import Summary
 from sweeper.spec.own_trainer import module_folders
@@ -40,6 +40,7 @@ class Execution:
         dashboard: also start Ray's web page.
         grace: seconds that current epochs have to end after SIGTERM.
         command: what others are told that this process does.
+        options: that were typed, as a command that goes on takes them again.
     """
 
     executor: str
@@ -48,6 +49,7 @@ class Execution:
     dashboard: bool
     grace: float
     command: str
+    options: str = ""
 
 
 def execute(
@@ -83,7 +85,7 @@ def execute(
     def wait(sentence: str) -> None:
         tell(sentence)
         if stop.asked:
-            raise interrupted(spec.name)
+            raise Interrupted(STOPPED)
 
     def start_executor() -> Executor:
         tell(f"starting {where.executor} on {where.ray_address or 'this machine'}")
@@ -118,9 +120,11 @@ def execute(
             )
             counts, imported = store.counts(spec.name), store.imported(spec.name)
         write_counts(home.networks)  # of runs of other sweeps, by whose times this one was planned
-    except KeyboardInterrupt:
-        raise interrupted(spec.name) from None
-    _summarize(spec, summary, counts, imported, tell)
+    except (KeyboardInterrupt, Interrupted):
+        raise Interrupted(
+            f"{STOPPED}. To continue: sweep resume {spec.name}{where.options}"
+        ) from None
+    _summarize(spec, summary, counts, imported, home.options, tell)
     if counts["failed"] or summary.unmeasured:
         raise RunsFailedError(spec.name, counts["failed"], summary.unmeasured)
 
@@ -161,6 +165,7 @@ def _summarize(
     summary: Summary,
     counts: dict[str, int],
     imported: int,
+    options: str,
     tell: Callable[[str], None],
 ) -> None:
     done = f"{counts['done']} of {len(spec.configs)} runs done"
@@ -175,15 +180,17 @@ def _summarize(
         if summary.evaluated:
             parts.append(f"{summary.evaluated} evaluated from stored weights")
         tell(f"{spec.name}: {done} ({', '.join(parts)})")
-    change, again = summary.change, f"`sweep retry {spec.name}` queues them again"
+    change, again = summary.change, f"`sweep retry {spec.name}{options}` queues them again"
     for count, words, sentence in (
         (summary.unmeasured, str, "finished runs could not be evaluated; the lines above say why"),
         (change.requeued, format_runs, "cancelled before had been queued again"),
         (counts["cancelled"], format_runs, f"cancelled: {again}"),
         (change.removed, str, "runs left the sweep; their results stay"),
-        (counts["failed"], str, f"failed: `sweep status {spec.name}` says why; {again}"),
+        (counts["failed"], str, f"failed: `sweep status {spec.name}{options}` says why; {again}"),
     ):
         if count:
             tell(f"{words(count)} {sentence}")
-    stable = any(isinstance(config, RunConfig) and config.scheme for config in spec.configs)
-    tell(f"ask it: sweep report {spec.name}{' --group-by zero_stable' if stable else ''}")
+    if counts["done"]:
+        stable = any(isinstance(config, RunConfig) and config.scheme for config in spec.configs)
+        keys = " --group-by zero_stable" if stable else ""
+        tell(f"ask it: sweep report {spec.name}{keys}{options}")

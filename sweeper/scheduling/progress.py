@@ -41,8 +41,10 @@ def format_runs(count: int) -> str:
 class Progress:
     """Counts of one sweep as lines of text, for logs and pipes."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, options: str = "") -> None:
+        """On this stream, for a home that commands need these options to find."""
         self._stream = stream
+        self._options = options
         self._name = "sweep"
         self._last_event_at = 0.0
         self._shown: tuple[int, int, int] | None = None  # before the first run has started
@@ -92,7 +94,7 @@ class Progress:
     def failed(self, label: str, run_id: str, error: str) -> None:
         """A run has failed and is not retried."""
         self.failures += 1
-        self._event(f"FAILED {label}: {error} (sweep show {run_id})", important=True)
+        self._event(f"FAILED {label}: {error} (sweep show {run_id}{self._options})", important=True)
 
     def again(self, label: str, reason: str) -> None:
         """A run is tried again, for this reason."""
@@ -118,8 +120,9 @@ class Progress:
 
         Rate and time left are those since the block was entered.
         """
-        text = f"{self.done} of {self.total} done, {self.active} running, {self.failures} failed"
         settled = self.done + self.failures
+        active = min(self.active, self.total - settled)  # which was counted before the last ended
+        text = f"{self.done} of {self.total} done, {active} running, {self.failures} failed"
         finished, elapsed = settled - self._settled_before, time.monotonic() - self._started
         if finished and elapsed:
             rate = finished / elapsed
@@ -167,8 +170,8 @@ class Progress:
 class LiveProgress(Progress):
     """A bar with counts, rewritten in place by rich."""
 
-    def __init__(self, stream: TextIO) -> None:
-        super().__init__(stream)
+    def __init__(self, stream: TextIO, options: str = "") -> None:
+        super().__init__(stream, options)
         from rich.console import Console
 
         self._console = Console(file=stream)
@@ -223,14 +226,14 @@ def _in_short(result: Mapping[str, Any]) -> str:
     return f": {said}" if said else ""
 
 
-def make_progress() -> Progress:
+def make_progress(options: str = "") -> Progress:
     """Live if both stdout and stderr are a terminal; on stderr, since stdout is for tables.
 
     And if the terminal can go back in a line: where it cannot, rich shows nothing until the end.
     """
     able = os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
     live = able and sys.stdout.isatty() and sys.stderr.isatty()
-    return LiveProgress(telling()) if live else Progress(telling())
+    return (LiveProgress if live else Progress)(telling(), options)
 
 
 def format_seconds(seconds: float) -> str:

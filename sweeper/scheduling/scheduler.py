@@ -41,6 +41,8 @@ POLL_SECONDS = 0.5
 OTHERS_SECONDS = 5.0
 """How often a driver with nothing left to claim looks for runs that other drivers released."""
 
+STOPPED = "stopped; what was done is kept"
+
 
 def run_sweep(
     spec: Spec,
@@ -65,7 +67,7 @@ def run_sweep(
     def wait(sentence: str) -> None:
         progress.waiting(sentence)
         if stop.asked:
-            raise interrupted(spec.name)
+            raise Interrupted(STOPPED)
 
     storage = RunStorage(home.storage, spec.faults.unreachable.seconds, wait)
     with store.driving(command=command):
@@ -189,7 +191,7 @@ class _Driver:
             # Without a database, the next driver finds out what was running.
             with suppress(DatabaseError, StorageError, Interrupted):
                 self.outcomes.give_back("interrupted", "stopped by a signal", "stopped")
-            raise interrupted(self.spec.name) from None
+            raise Interrupted(STOPPED) from None
         except StorageError:
             # Results cannot be read now. The next driver adopts them, or queues the runs again.
             raise
@@ -202,7 +204,7 @@ class _Driver:
                 self.outcomes.give_back("lost", "the driver stopped on an error", "driver_lost")
             raise
         if self.asked_to_stop:
-            raise interrupted(self.spec.name)
+            raise Interrupted(STOPPED)
 
     def _loop(self, executor: Executor) -> None:
         finished: list[Finished] = []
@@ -263,8 +265,3 @@ class _Driver:
         unmeasured = sum(run.state == "done" for run in self.backlog)
         unmeasured += sum(task.attempt is None for _, task in self.claims.running.values())
         return counts["done"] - unmeasured, counts["failed"]
-
-
-def interrupted(sweep: str) -> Interrupted:
-    """The error of a command that a signal stopped while it worked on the sweep."""
-    return Interrupted(f"stopped; what was done is kept. To continue: sweep resume {sweep}")

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TypedDict, cast
 
 from results.database.inherited_password import keep
-from sweeper.home import is_sqlite
 from sweeper.settings.file import check_settings
-from sweeper.settings.names import VARIABLES
 from sweeper.settings.resolve import Settings, resolve
+from sweeper.settings.variables import of_environment
 
 
 class Options(TypedDict, total=False):
@@ -35,24 +34,7 @@ def settings_of_arguments(options: Options, beside: Path | None = None) -> Setti
     Raises TypeError for an unknown name, RequestError for a wrong value.
     """
     given = check_settings(cast("dict[str, object]", options))
-    settings = resolve(given, beside, "{}=".format, _variables())
+    settings = resolve(given, beside, "{}=".format, of_environment())
     if not settings.home.is_sqlite:
         keep()
     return settings
-
-
-_taken: dict[str, str] = {}
-
-
-def _variables() -> dict[str, str]:
-    """Of the environment, out of which a database's URL that may hold a password is taken.
-
-    Every process that is started from here on would have it.
-    """
-    name = VARIABLES["db"]
-    url = os.environ.get(name)
-    if url is not None:
-        _taken.clear()
-        if not is_sqlite(url):
-            _taken[name] = os.environ.pop(name)
-    return {**os.environ, **_taken}

@@ -7,6 +7,7 @@ before the default.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -42,7 +43,26 @@ class Settings:
     @property
     def home(self) -> Home:
         """Where things lie. Raises RequestError as Home does."""
-        return Home.at(Path(self.values["home"]), self.values["db"], self.values["storage"])
+        given = self.values
+        typed = self.typed("home", "db")
+        return Home.at(Path(given["home"]), given["db"], given["storage"], typed)
+
+    def typed(self, *names: str) -> str:
+        """Those of these settings that were options of a command, or of all, to be typed again.
+
+        Such as " --home elsewhere"; each after a space.
+        """
+        words = []
+        for name in names or self.values:
+            if self.origins[name] == option_of(name):
+                match self.values[name]:
+                    case True:
+                        words.append(option_of(name))
+                    case False:
+                        words.append(option_of(f"no_{name}"))
+                    case value:
+                        words += [option_of(name), str(value)]
+        return "".join(f" {shlex.quote(word)}" for word in words)
 
     @property
     def beneath(self) -> tuple[SpecSource, ...]:

@@ -184,7 +184,7 @@ def test_paper_specs_use_the_papers_recipe(name, spec):
     for config in loaded.configs:
         training = config.training
         assert training.batch_size == 128
-        assert training.optimizer.model_dump() == {
+        assert training.optimizer.model_dump(exclude_none=True) == {
             "name": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "nesterov": False,
         }  # fmt: skip
         # Half and three quarters of 160, 300 or 500 epochs.

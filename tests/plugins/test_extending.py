@@ -232,7 +232,7 @@ BROKEN = {
     "A dataset": "plankton.yaml:4:1: dataset: plug-in sweep-example 1.0 (sweep.datasets: plankton",
     "An evaluation": "plankton.yaml:7:6: plug-in sweep-example 1.0 (sweep.evaluations: salt_",
     "A probe": "plankton.yaml:9:5: probes.0: plug-in sweep-example 1.0 (sweep.probes: weight_norms",
-    "A trainer": "plug-in sweep-example 1.0 (sweep.trainers: nearest_mean",
+    "A trainer": "plankton.yaml:11:35: plug-in sweep-example 1.0 (sweep.trainers: nearest_mean",
     "An executor": "plug-in sweep-example 1.0 (sweep.executors: background",
 }
 

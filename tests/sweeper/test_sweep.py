@@ -137,7 +137,7 @@ def test_arguments_come_before_variables_and_these_before_the_file(monkeypatch, 
 def test_a_database_url_that_may_hold_a_password_leaves_the_environment_and_still_counts(
     monkeypatch,
 ):
-    monkeypatch.setattr("sweeper.settings.arguments._taken", {})
+    monkeypatch.setattr("sweeper.settings.variables._taken", {})
     monkeypatch.setenv("SWEEP_DB", "postgresql://me:hunter2@nowhere/lab")
     for _ in range(2):
         sweep = sweeper.Sweep(SPEC)

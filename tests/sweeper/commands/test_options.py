@@ -49,10 +49,10 @@ def test_a_password_in_the_arguments_is_refused(arguments, tmp_path):
         (["status"], URL, 3, "postgresql://me@127.0.0.1:1/lab"),
         (["status", "--db", "postgresql://me@127.0.0.1:1/lab"], URL, 3, "me@127.0.0.1:1/lab"),
         (["status", "--db", "sqlite:///a@b:c.db"], URL, 3, "a@b:c.db"),
-        (["status", "--db", "sqlite:///me:hunter2@host/a.db"], URL, 3, "looks like a password"),
-        (["status", "--db", "sqlite:///a.db%3Ftoken=hunter2"], URL, 3, "looks like a password"),
+        (["status", "--db", "sqlite:///me:hunter2@host/a.db"], URL, 2, "looks like a password"),
+        (["status", "--db", "sqlite:///a.db%3Ftoken=hunter2"], URL, 2, "looks like a password"),
         (["show", "--", "--db"], URL, 3, "me@127.0.0.1:1/lab"),
-        (["status", "--db", "me:hunter2@ url"], URL, 3, "not a database URL"),
+        (["status", "--db", "me:hunter2@ url"], URL, 2, "not a database URL"),
     ],
     ids=["variable", "no password", "SQLite", "a password", "a token", "after --", "no URL"],
 )

@@ -175,7 +175,7 @@ def test_progress_counts_a_run_without_accuracy_as_done(plain, stream):
 def test_live_progress_prints_failures_and_survives_markup():
     stream = io.StringIO()
     live = LiveProgress(stream)
-    with live.following("mine", done=1, total=3):
+    with live.following("mine", done=1, total=4):
         live.running(1)
         live.finished("quiet", RESULT)
         live.failed("lambda [red]x[/]", "12ab", "KeyError: '[/nothing]'")
@@ -184,7 +184,7 @@ def test_live_progress_prints_failures_and_survives_markup():
     assert "FAILED lambda [red]x[/]: KeyError: '[/nothing]' (sweep show 12ab)" in text
     assert "trying d again: node died" in text
     assert "quiet" not in text
-    assert "2 of 3 done, 1 running, 1 failed" in text
+    assert "2 of 4 done, 1 running, 1 failed" in text
 
 
 @pytest.mark.parametrize(
@@ -230,3 +230,18 @@ def test_a_terminal_that_cannot_go_back_gets_plain_lines(term, monkeypatch):
 )
 def test_seconds_are_formatted_as_readable_durations(seconds, shown):
     assert format_seconds(seconds) == shown
+
+
+def test_progress_counts_no_run_as_running_that_has_ended(plain):
+    with plain.following("mine", done=0, total=2):
+        plain.running(2)
+        plain.finished("a", RESULT)
+        plain.finished("b", RESULT)
+        assert plain.counts().startswith("2 of 2 done, 0 running, 0 failed")
+
+
+def test_a_failure_says_the_command_with_the_options_that_find_its_home(stream, clock):
+    progress = Progress(stream, " --home elsewhere")
+    with progress.following("mine", done=0, total=2):
+        progress.failed("a", "12ab", "ValueError")
+    assert "(sweep show 12ab --home elsewhere)" in stream.getvalue()

@@ -522,7 +522,7 @@ def test_sigterm_ends_the_sweep_after_the_current_epoch(lab: Laboratory) -> None
             signal.raise_signal(signal.SIGTERM)
         return None
 
-    with stop.listening(), pytest.raises(Interrupted, match="sweep resume small"):
+    with stop.listening(), pytest.raises(Interrupted, match="what was done is kept"):
         lab.run(SPEC.replace("quick", "paced"), before=ask, stop=stop)
     assert sorted(lab.states()) == ["done", "queued", "queued", "queued"]
     stopped = lab.detail(lab.ran[1].run_id)["attempt_history"]
@@ -587,7 +587,7 @@ def test_control_c_queues_running_runs_again(lab: Laboratory) -> None:
             raise KeyboardInterrupt
         return None
 
-    with pytest.raises(Interrupted, match="sweep resume small"):
+    with pytest.raises(Interrupted, match="what was done is kept"):
         lab.run(before=interrupt_third)
     assert sorted(lab.states()) == ["done", "done", "queued", "queued"]
     assert lab.run().trained == 2
@@ -984,7 +984,7 @@ def test_a_signal_ends_the_wait_for_an_unreachable_storage(
     monkeypatch.setattr(LocalFolder, "read", unreachable)
     stop = StopRequest(grace=0)
     stop.asked = True
-    with pytest.raises(Interrupted, match="sweep resume small"):
+    with pytest.raises(Interrupted, match="what was done is kept"):
         lab.run(stop=stop)
     assert f"{folder}/result.json" in lab.log.getvalue()
     assert lab.detail(run_id)["state"] == "running"
