@@ -35,12 +35,13 @@ PLACES = {
     "imports": (5.9, 6.9),
     "metrics": (0.1, 5.9),
     "epoch_metrics": (5.9, 8.2),
+    "files": (5.9, 9.3),
     "run_tags": (8.8, 8.2),
     "run_notes": (8.8, 9.0),
     "sweep_tags": (0.1, 7.6),
     "sweep_notes": (0.1, 8.4),
 }
-SIZE = (11.6, 10.1)
+SIZE = (11.6, 10.3)
 
 
 def kind(column: Column[object]) -> str:

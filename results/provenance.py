@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-OF_ONE_ATTEMPT = frozenset({"pid", "driver_pid", "started_at", "finished_at", "first_epoch"})
+OF_ONE_ATTEMPT = frozenset(
+    {"pid", "driver_pid", "started_at", "finished_at", "first_epoch", "files_left_out"}
+)
 """What differs from one attempt to the next on one machine."""
 
 OF_CODE = frozenset({"git_commit", "repositories", "sources", "accepted_code"})

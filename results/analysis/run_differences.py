@@ -78,4 +78,5 @@ def _results(detail: Mapping[str, Any]) -> dict[str, Any]:
     found |= {column.name: detail[column.name] for column in MEASURED if column.name in detail}
     found |= {metric["name"]: metric["value"] for metric in detail["metrics"]}
     found |= {each["name"]: each["accuracy"] for each in detail["evaluations"]}
+    found |= {f"files.{each['path']}": each["sha256"] for each in detail["files"]}
     return found

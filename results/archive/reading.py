@@ -35,9 +35,11 @@ from results.schema.tables import (
     TAGS,
     attempts,
     evaluation_configs,
+    files,
     runs,
     sweeps,
 )
+from sweep_plugins.file_path import problem_of_path
 from sweep_plugins.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, shortened
 from sweep_plugins.tag_name import problem_of_tag
 from sweep_plugins.url_secrets import without_secrets
@@ -119,6 +121,9 @@ class Archive:
             for tag in self._connection.scalars(select(table.c.tag).distinct()):
                 if (problem := problem_of_tag(tag)) is not None:
                     raise self.bad(problem)
+        for path in self._connection.scalars(select(files.c.path).distinct()):
+            if (problem := problem_of_path(path)) is not None:
+                raise self.bad(f"the path {path!r:.120} of a file: {problem}")
         if self._meaning is not None:
             self._check_configs(self._meaning)
 

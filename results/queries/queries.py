@@ -37,6 +37,7 @@ from results.schema.tables import (
     drivers,
     epoch_metrics,
     epochs,
+    files,
     imports,
     metrics,
     probes,
@@ -230,6 +231,16 @@ class Queries(DatabaseClient):
             ordered = query.where(chosen).order_by(attempts.c.run_id, attempts.c.attempt)
             return rows_as_dicts(connection.execute(ordered))
 
+    def file_rows(self, run_ids: Iterable[str]) -> list[Row]:
+        """The files that these runs keep, by run id and path.
+
+        Keys: `run_id`, `path` (relative, with /), `size` (bytes), `sha256`.
+        """
+        with self.view() as connection:
+            chosen = is_one_of(connection.dialect.name, files.c.run_id, sorted(set(run_ids)))
+            ordered = select(files).where(chosen).order_by(files.c.run_id, files.c.path)
+            return rows_as_dicts(connection.execute(ordered))
+
     def attempts_of(self, id_prefix: str) -> tuple[str, str, list[Row]]:
         """The id and the state of a run, and its attempts, as `attempt_rows` has them.
 
@@ -295,7 +306,7 @@ class Queries(DatabaseClient):
         The keys of RUN_KEYS, those of DETAIL_KEYS (`results.run_columns`), `sweeps` (names),
         `epoch_history` (one object an epoch), `metric_history` (one object a value that the trainer
         reported: `name`, `epoch`, `value`), `blocks` and `probes` (as returned by `block_rows`
-        and `probe_rows`, without `run_id`),
+        and `probe_rows`, without `run_id`), `files` (that it keeps, as `file_rows` has them),
         `attempt_history` (one object an attempt, with state, first_epoch, error, traceback, fault,
         storage, provenance, host and pid of the driver that had it last, and `imported_from`, the
         name of the archive that brought it), `sweep_specs`
@@ -311,6 +322,7 @@ class Queries(DatabaseClient):
             block_rows = list_parts(connection, selection, (), blocks.c.block)
             probe_rows = list_probes(connection, selection, ())
             history = list_parts(connection, selection, (), epoch_metrics.c.name)
+            kept = list_parts(connection, selection, (), files.c.path)
             history.sort(key=lambda row: (row["name"], row["epoch"]))
             attempt_rows = rows_as_dicts(
                 connection.execute(
@@ -330,7 +342,7 @@ class Queries(DatabaseClient):
             written = select(run_notes.c.text, run_notes.c.created_at)
             of_run = written.where(run_notes.c.run_id == run_id).order_by(run_notes.c.number)
             notes = rows_as_dicts(connection.execute(of_run))
-        for item in (*epoch_rows, *history, *block_rows, *probe_rows, *attempt_rows):
+        for item in (*epoch_rows, *history, *kept, *block_rows, *probe_rows, *attempt_rows):
             del item["run_id"]
         for item in (row, *attempt_rows, *specs, *notes):
             for key in ("created_at", "started_at", "finished_at"):
@@ -342,6 +354,7 @@ class Queries(DatabaseClient):
             "metric_history": history,
             "blocks": block_rows,
             "probes": probe_rows,
+            "files": kept,
             "attempt_history": attempt_rows,
             "sweep_specs": specs,
             "notes": notes,

@@ -27,6 +27,7 @@ def run_page(detail: dict[str, Any]) -> str:
         _evaluations(detail["evaluations"]),
         _blocks(detail["blocks"]),
         _probes(detail["probes"]),
+        _files(detail["run_id"], detail["files"]),
         *(_attempt(attempt) for attempt in detail["attempt_history"]),
         *(_spec(spec) for spec in detail["sweep_specs"]),
     ]
@@ -161,6 +162,21 @@ def _probes(probes: list[dict[str, Any]]) -> str:
     text = [head, *aligned(lines)]
     if len(lines) - 1 < len(probes):
         text.append("  all of them: --format json")
+    return "\n".join(text)
+
+
+_MOST_FILES = 40
+
+
+def _files(run_id: str, files: list[dict[str, Any]]) -> str:
+    """What the run keeps, with sizes and SHA-256; of many, the first of them."""
+    if not files:
+        return ""
+    head = f"files ({len(files)}, {sum(file['size'] for file in files):,} bytes)"
+    lines = [[f["path"], f"{f['size']:,} bytes", f["sha256"]] for f in files[:_MOST_FILES]]
+    text = [head, *aligned(lines)]
+    if len(files) > _MOST_FILES:
+        text.append(f"  {len(files) - _MOST_FILES} more: sweep files {run_id}")
     return "\n".join(text)
 
 

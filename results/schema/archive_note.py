@@ -17,6 +17,7 @@ from results.schema.tables import (
     NOTES,
     TAGS,
     epoch_metrics,
+    files,
     imports,
     metadata,
     metrics,
@@ -24,7 +25,7 @@ from results.schema.tables import (
 
 _ROWS_AT_ONCE = 1_000
 
-_LATER = frozenset({metrics, epoch_metrics, *TAGS, *NOTES})
+_LATER = frozenset({metrics, epoch_metrics, files, *TAGS, *NOTES})
 """Tables that schema 0004 did not have. They count where they have rows, so that an archive of that
 time has the hash that it had then."""
 

@@ -351,6 +351,19 @@ epoch_metrics = Table(
     sqlite_with_rowid=False,
 )
 
+# What a trainer left in `job.files`: where it lay there, with /, its bytes, and their SHA-256 by
+# which they are found in the storage.
+files = Table(
+    "files",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("path", _ORDERED_TEXT, CheckConstraint("path <> ''", name="named"), primary_key=True),
+    Column("size", _INTEGER_64, CheckConstraint("size >= 0", name="bytes"), nullable=False),
+    Column(
+        "sha256", String(64), CheckConstraint("length(sha256) = 64", name="digest"), nullable=False
+    ),
+)
+
 # Words that people give to runs and sweeps, to find and to group them by. A run has those of its
 # sweeps too.
 run_tags = Table(

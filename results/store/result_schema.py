@@ -24,6 +24,7 @@ from results.schema.bounds import (
     LONGEST_SCHEME,
     MOST_BLOCKS,
     MOST_DECIMALS,
+    MOST_FILES,
     MOST_METRIC_VALUES,
     MOST_METRICS,
     NUMBER,
@@ -38,20 +39,24 @@ from results.schema.tables import (
     epochs,
     evaluation_configs,
     evaluations,
+    files,
     metrics,
     probes,
     runs,
 )
+from sweep_plugins.file_path import problem_of_path
 from sweep_plugins.metric_name import METRIC_NAME, METRIC_NAME_RULE
 
 FORMAT = 1
 
 _ID = re.compile("[0-9a-f]{16}")
+_SHA256 = re.compile("[0-9a-f]{64}")
 _EPOCH_NUMBERS = tuple(column for column in epochs.columns if isinstance(column.type, Float))
 _PROBE_KEYS = frozenset(probes.c.keys()) - {"run_id"}
 _BLOCK_KEYS = frozenset(blocks.c.keys()) - {"run_id"}
 _DEFINITION_KEYS = frozenset({"better", "unit", "decimals", "label"})
 _EPOCH_METRIC_KEYS = frozenset({"epoch", "values"})
+_FILE_KEYS = frozenset(files.c.keys()) - {"run_id"}
 
 # What the columns hold on every database.
 _MOST = 2**63 - 1
@@ -258,8 +263,8 @@ class _Reader:
 def check_result(run_id: str, attempt: int, result: Any) -> CheckedResult:
     """The content of `result.json` for this attempt, as rows.
 
-    `probes`, `blocks`, `metrics` and what belongs to these may be missing: older versions, and
-    trainers that measure none of it, have none.
+    `probes`, `blocks`, `metrics`, `files` and what belongs to these may be missing: older
+    versions, and trainers that have none of it, say none.
 
     Raises BadResultError if it belongs to another run or attempt, lacks a key, or has a value
     of the wrong kind.
@@ -397,12 +402,35 @@ def _epoch_metrics(reader: _Reader) -> list[dict[str, Any]]:
     return rows
 
 
+def _files(reader: _Reader) -> list[dict[str, Any]]:
+    rows = []
+    seen: set[str] = set()
+    found = reader.objects("files") if "files" in reader.values else []
+    if len(found) > MOST_FILES:
+        raise reader.problem(
+            "files", f"has {len(found):,} items, where at most {MOST_FILES:,} are kept"
+        )
+    for item in found:
+        item.only(_FILE_KEYS)
+        path = item.some_text("path")
+        if (problem := problem_of_path(path)) is not None:
+            raise item.problem("path", f"is {_brief(path)}: {problem}")
+        item.once("path", path, seen)
+        sha256 = item.some_text("sha256")
+        if not _SHA256.fullmatch(sha256):
+            raise item.problem("sha256", f"is {_brief(sha256)}, not 64 hex digits")
+        size = item.whole("size")
+        rows.append({"run_id": reader.run_id, "path": path, "size": size, "sha256": sha256})
+    return rows
+
+
 _ROWS: dict[Table, Callable[[_Reader], list[dict[str, Any]]]] = {
     epochs: _epochs,
     probes: _probes,
     blocks: _blocks,
     metrics: _metrics,
     epoch_metrics: _epoch_metrics,
+    files: _files,
 }
 
 

@@ -1,4 +1,4 @@
-"""Runs of trainers that have no model, dataset or scheme, metrics by name, tags and notes.
+"""Runs of trainers that have no model, dataset or scheme, metrics by name, files, tags and notes.
 
 What such a run has no use for is NULL from now on.
 """
@@ -13,11 +13,11 @@ down_revision = "0005"
 OPTIONAL = ("model", "scheme", "depth", "dataset", "trainable", "parameters", "epochs")
 NAME = {"sqlite": "VARCHAR", "postgresql": 'VARCHAR COLLATE "C"'}
 WITHOUT_ROWID = {"sqlite": " WITHOUT ROWID", "postgresql": ""}
-EPOCH = {"sqlite": "INTEGER", "postgresql": "BIGINT"}
+WIDE = {"sqlite": "INTEGER", "postgresql": "BIGINT"}
 
 
 def upgrade() -> None:
-    """Adds tables for metrics, tags and notes, and lets the columns of a run be NULL."""
+    """Adds tables for metrics, files, tags and notes, and lets the columns of a run be NULL."""
     connection = op.get_bind()
     dialect = connection.dialect.name
     if dialect == "sqlite":
@@ -41,12 +41,20 @@ def upgrade() -> None:
     connection.exec_driver_sql(
         "CREATE TABLE epoch_metrics (run_id VARCHAR(16) NOT NULL,"
         f" name {NAME[dialect]} NOT NULL CONSTRAINT ck_epoch_metrics_named CHECK (name <> ''),"
-        f" epoch {EPOCH[dialect]} NOT NULL"
+        f" epoch {WIDE[dialect]} NOT NULL"
         " CONSTRAINT ck_epoch_metrics_from_0 CHECK (epoch >= 0),"
         " value FLOAT,"
         " CONSTRAINT pk_epoch_metrics PRIMARY KEY (run_id, name, epoch),"
         " CONSTRAINT fk_epoch_metrics_run_id FOREIGN KEY(run_id) REFERENCES runs (run_id))"
         f"{WITHOUT_ROWID[dialect]}"
+    )
+    connection.exec_driver_sql(
+        "CREATE TABLE files (run_id VARCHAR(16) NOT NULL,"
+        f" path {NAME[dialect]} NOT NULL CONSTRAINT ck_files_named CHECK (path <> ''),"
+        f" size {WIDE[dialect]} NOT NULL CONSTRAINT ck_files_bytes CHECK (size >= 0),"
+        " sha256 VARCHAR(64) NOT NULL CONSTRAINT ck_files_digest CHECK (length(sha256) = 64),"
+        " CONSTRAINT pk_files PRIMARY KEY (run_id, path),"
+        " CONSTRAINT fk_files_run_id FOREIGN KEY(run_id) REFERENCES runs (run_id))"
     )
     for of, key, kind in (
         ("run", "run_id", "VARCHAR(16)"),
