@@ -6,8 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+FILES_LEFT_OUT = "files_left_out"
+"""Its key for sentences about files that the run wrote and does not keep."""
+
 OF_ONE_ATTEMPT = frozenset(
-    {"pid", "driver_pid", "started_at", "finished_at", "first_epoch", "files_left_out"}
+    {"pid", "driver_pid", "started_at", "finished_at", "first_epoch", FILES_LEFT_OUT}
 )
 """What differs from one attempt to the next on one machine."""
 
@@ -30,3 +33,9 @@ def _repository(state: Mapping[str, Any]) -> str:
     return f"{state.get('repository')} at {state['commit'] or 'no commit'}" + (
         f" with changes {str(changed)[:12]}" if changed else ""
     )
+
+
+def files_left_out(provenance: Any) -> list[str]:
+    """Why files that the run wrote are not kept; an archive may say anything of an attempt."""
+    told = provenance.get(FILES_LEFT_OUT) if isinstance(provenance, Mapping) else None
+    return [text for text in told if isinstance(text, str)] if isinstance(told, list) else []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+MOST_FILES = 10_000
+"""That a run keeps."""
+
 LONGEST_PATH = 1_000
 """Characters."""
 

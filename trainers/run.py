@@ -21,12 +21,14 @@ from typing_extensions import override
 from sweep_plugins import import_error
 from sweep_plugins.plain_text import visible
 from trainers.config.evaluations import parse_evaluation
+from trainers.config.file_limits import FileLimits
 from trainers.config.job import EpochMetrics, TrainingJob
 from trainers.config.run import RunConfig, parse_run
 from trainers.config.trainer_run import TrainerRun
 from trainers.config.trainers import BUILT_IN_TRAINER
 from trainers.errors import CheckpointError, ResultError, TrainerError, UnfitFileError
 from trainers.own.declaration import Declaration, declaration_of
+from trainers.own.files import KeptFile, RunFiles
 from trainers.own.job import Job
 from trainers.own.loading import load_trainer
 from trainers.own.result import result_of
@@ -123,6 +125,7 @@ def run(
     on_epoch: Callable[[EpochMetrics], None] | None = None,
     heartbeat: Callable[[], None] | None = None,
     stop_asked: Callable[[], bool] | None = None,
+    file_limits: FileLimits | None = None,
 ) -> dict[str, Any]:
     """Train and evaluate one run; its result, which is also stored as `<folder>/result.json`.
 
@@ -136,6 +139,7 @@ def run(
         stop_asked: whether the run should end at its next checkpoint.
         attempt: which execution of the run this is, from 1.
         threads: CPU threads.
+        file_limits: of the files that it keeps.
 
     Raises:
         TrainerError: the trainer cannot be imported.
@@ -161,27 +165,37 @@ def run(
             "on_epoch": on_epoch,
             "heartbeat": heartbeat,
         }
-    job: TrainingJob | Job
+    kept: list[KeptFile] = []
+    left_out: list[str] = []
     if isinstance(run, RunConfig) and run.trainer == BUILT_IN_TRAINER:
-        trained = trainer(job := TrainingJob(run, **where))
+        job = TrainingJob(run, **where)
+        trained = trainer(job)
+        _require_asked_for(trained.get("evaluations"), job)
     else:
         said = declaration_of(trainer)
-        options = _options(said, run)
-        job = Job(run, options, threads=threads, attempt=attempt, stop_asked=stop_asked, **where)
-        began = time.perf_counter()
-        returned = trainer(job)
-        trained = result_of(job, said, returned, time.perf_counter() - began)
-    _require_asked_for(trained.get("evaluations"), job)
+        where |= {"threads": threads, "attempt": attempt, "stop_asked": stop_asked}
+        files = RunFiles(folder, earlier, file_limits, heartbeat or (lambda: None))
+        try:
+            own = Job(run, _options(said, run), files=files, **where)
+            began = time.perf_counter()
+            returned = trainer(own)
+            trained = result_of(own, said, returned, time.perf_counter() - began)
+            _require_asked_for(trained.get("evaluations"), own)
+            kept, left_out = files.keep()
+        finally:
+            files.remove_scratch()
     result: dict[str, Any] = {
         "format": RESULT_FORMAT,
         "run_id": run.run_id,
         "attempt": attempt,
         **trained,
+        **({"files": kept} if kept else {}),
         "provenance": {
             **provenance(device, threads),
             "started_at": started,
             "finished_at": time.time(),
             "first_epoch": trained.get("first_epoch", 1),
+            **({"files_left_out": left_out} if left_out else {}),
         },
     }
     result.pop("first_epoch", None)

@@ -30,10 +30,11 @@ class CaptionedTable:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """An SVG document; the caption is also its text for screen readers."""
+    """A picture; the caption is also its text for screen readers."""
 
     caption: str
-    svg: bytes
+    content: bytes
+    media_type: str = "image/svg+xml"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from results.provenance import fact_text
+from results.provenance import FILES_LEFT_OUT, fact_text, files_left_out
 from results.rendering.aligned import aligned
 from results.run_columns import OF_SCHEME, RUN_COLUMNS
 from sweep_plugins.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, shortened
@@ -27,7 +27,7 @@ def run_page(detail: dict[str, Any]) -> str:
         _evaluations(detail["evaluations"]),
         _blocks(detail["blocks"]),
         _probes(detail["probes"]),
-        _files(detail["run_id"], detail["files"]),
+        _files(detail),
         *(_attempt(attempt) for attempt in detail["attempt_history"]),
         *(_spec(spec) for spec in detail["sweep_specs"]),
     ]
@@ -168,16 +168,19 @@ def _probes(probes: list[dict[str, Any]]) -> str:
 _MOST_FILES = 40
 
 
-def _files(run_id: str, files: list[dict[str, Any]]) -> str:
-    """What the run keeps, with sizes and SHA-256; of many, the first of them."""
-    if not files:
+def _files(detail: dict[str, Any]) -> str:
+    """What the run keeps, with sizes and SHA-256; of many, the first. And what it does not keep."""
+    files, history = detail["files"], detail["attempt_history"]
+    left_out = files_left_out(history[-1]["provenance"]) if history else []
+    if not files and not left_out:
         return ""
-    head = f"files ({len(files)}, {sum(file['size'] for file in files):,} bytes)"
-    lines = [[f["path"], f"{f['size']:,} bytes", f["sha256"]] for f in files[:_MOST_FILES]]
-    text = [head, *aligned(lines)]
-    if len(files) > _MOST_FILES:
-        text.append(f"  {len(files) - _MOST_FILES} more: sweep files {run_id}")
-    return "\n".join(text)
+    text = [f"files ({len(files)}, {sum(file['size'] for file in files):,} bytes)"]
+    shown = files[:_MOST_FILES]
+    if shown:
+        text += aligned([[f["path"], f"{f['size']:,} bytes", f["sha256"]] for f in shown])
+    if len(files) > len(shown):
+        text.append(f"  {len(files) - len(shown)} more: sweep files {detail['run_id']}")
+    return "\n".join([*text, *(f"  not kept: {sentence}" for sentence in left_out)])
 
 
 def _attempt(attempt: dict[str, Any]) -> str:
@@ -195,7 +198,7 @@ def _attempt(attempt: dict[str, Any]) -> str:
         f"  {key:<16} {fact_text(value)}"
         for key, value in (attempt["provenance"] or {}).items()
         if value not in (None, [], {})
-        and key not in ("started_at", "finished_at", "first_epoch", "sources")
+        and key not in ("started_at", "finished_at", "first_epoch", "sources", FILES_LEFT_OUT)
     ]
     if attempt["error"]:
         lines.append(f"  error: {_shown(attempt['error'])}")

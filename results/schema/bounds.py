@@ -55,9 +55,6 @@ MOST_METRICS = 10_000
 MOST_METRIC_VALUES = 1_000_000
 """Values of metrics at its epochs or steps."""
 
-MOST_FILES = 10_000
-"""That a run keeps."""
-
 MOST_DECIMALS = 12
 """That a metric may ask to be shown with."""
 

@@ -24,7 +24,6 @@ from results.schema.bounds import (
     LONGEST_SCHEME,
     MOST_BLOCKS,
     MOST_DECIMALS,
-    MOST_FILES,
     MOST_METRIC_VALUES,
     MOST_METRICS,
     NUMBER,
@@ -44,7 +43,7 @@ from results.schema.tables import (
     probes,
     runs,
 )
-from sweep_plugins.file_path import problem_of_path
+from sweep_plugins.file_path import MOST_FILES, problem_of_path
 from sweep_plugins.metric_name import METRIC_NAME, METRIC_NAME_RULE
 
 FORMAT = 1

@@ -31,6 +31,7 @@ COMMANDS: Registry[Callable[..., Any]] = Registry(
         "plot": "sweeper.commands.plot:plot",
         "show": "sweeper.commands.show:show",
         "logs": "sweeper.commands.logs:logs",
+        "files": "sweeper.commands.files:files",
         "du": "sweeper.commands.du:du",
         "gc": "sweeper.commands.gc:gc",
         "delete": "sweeper.commands.delete:delete",

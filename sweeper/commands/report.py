@@ -12,6 +12,7 @@ from sweeper.commands import options
 from sweeper.commands.last_output import LAST_LINES, last_output
 from sweeper.commands.matplotlib_settings import import_matplotlib
 from sweeper.commands.output import say, write_file, write_table
+from sweeper.commands.pictures import section_of_files
 from sweeper.errors import RequestError
 
 """Whatever else varies among the runs follows, but for the seed."""
@@ -73,7 +74,8 @@ def report(
         )
     if html is not None and (output is not None or format != "table"):
         raise RequestError("--html FILE writes a page: --format and --output are for one table")
-    with Queries.open(options.home_at(home, db).database) as queries:
+    laboratory = options.home_at(home, db)
+    with Queries.open(laboratory.database) as queries:
         if html is not None:
             import_matplotlib()
             from dataclasses import asdict, replace
@@ -86,13 +88,18 @@ def report(
                 page = build_page(
                     queries, sweeps, groups, (down, along), test, where, metric or None, command
                 )
+                kept = queries.file_rows([run["run_id"] for run in page.runs])
             failed = (asdict(each) for each in page.attempts if each.state == "failed")
             said = last_output(failed, LAST_LINES)
             attempts = [
                 replace(each, last_lines=said.get((each.run_id, each.attempt), ()))
                 for each in page.attempts
             ]
-            write_file(html_page(replace(page, attempts=attempts)).encode(), html)
+            page = replace(page, attempts=attempts)
+            found_files = section_of_files(kept, attempts, laboratory.storage)
+            if found_files is not None:
+                page = replace(page, sections=[*page.sections, found_files])
+            write_file(html_page(page).encode(), html)
             say(f"{html}: {len(page.runs)} runs")
             return
         found: Any

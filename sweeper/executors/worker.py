@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -19,6 +19,7 @@ from sweep_plugins import PluginError, UnknownNameError
 from sweeper.executors.failure_text import described, said_by, traceback_of
 from sweeper.logs.capture import RunLogs
 from sweeper.permissions import PRIVATE
+from trainers.config.file_limits import FileLimits
 from trainers.config.job import EpochMetrics
 from trainers.errors import CheckpointError, ResultError, StorageError, TrainingStopped
 from trainers.run import evaluate_stored, run
@@ -56,6 +57,7 @@ class Task:
         umask: of the process while it does the task; None for what it has.
         avoid: nodes where it was lost before.
         retry_seconds: for how long an operation on unreachable storage is tried again.
+        file_limits: of the files that it keeps.
     """
 
     run_id: str
@@ -73,6 +75,7 @@ class Task:
     umask: int | None = None
     avoid: frozenset[str] = frozenset()
     retry_seconds: float = 0.0
+    file_limits: FileLimits = field(default_factory=FileLimits)
 
 
 @dataclass(frozen=True)
@@ -313,6 +316,7 @@ def _execute(task: Task, heartbeat: Heartbeat) -> Any:
         folder=folder,
         earlier=[earlier for earlier in folders if earlier.location != folder.location],
         attempt=task.attempt,
+        file_limits=task.file_limits,
         on_epoch=on_epoch,
         heartbeat=heartbeat.beat,
         stop_asked=lambda: heartbeat.is_asked_to_stop,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from sweeper.logs.files import is_of_log
+from trainers.own.files import SCRATCH, STORED
 from trainers.run import RESULT_FILE
 from trainers.training.checkpoint import WEIGHTS_FILE
 
@@ -40,10 +41,15 @@ def _begins(start: str) -> Callable[[str], bool]:
     return lambda path: path.removeprefix(".").startswith(start)
 
 
+def _is_of_files(path: str) -> bool:
+    return path.startswith(f"{SCRATCH}/") or _begins(STORED)(path)
+
+
 KINDS: Final = (
     Kind("checkpoints", _begins("checkpoint-"), frozenset({DONE, LOST, UNHELD})),
     Kind("weights", _begins(WEIGHTS_FILE), frozenset({LOST, UNHELD})),
     Kind("results", _begins(RESULT_FILE), frozenset({LOST})),
+    Kind("files", _is_of_files, frozenset({LOST})),
     Kind("logs", is_of_log, frozenset()),
     Kind(OTHER, lambda path: True, frozenset({LOST})),
 )

@@ -121,7 +121,12 @@ class _Filled:
             if given.get(key):
                 self._add((key,), given[key])
             given.pop(key, None)
-        for key, model in (("resources", self._spec.resources), ("faults", self._spec.faults)):
+        execution = {
+            "resources": self._spec.resources,
+            "files": self._spec.file_limits,
+            "faults": self._spec.faults,
+        }
+        for key, model in execution.items():
             self._add((key,), given.get(key, _MISSING), model.model_dump(mode="json"))
         return self._data, self._origins
 

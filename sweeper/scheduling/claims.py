@@ -111,4 +111,5 @@ class Claims:
             avoid=self.backlog.avoided(run),
             umask=umask_asked_for(),
             retry_seconds=self.spec.faults.unreachable.seconds,
+            file_limits=self.spec.file_limits,
         )

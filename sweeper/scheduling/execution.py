@@ -183,6 +183,11 @@ def _summarize(
     change, again = summary.change, f"`sweep retry {spec.name}{options}` queues them again"
     for count, words, sentence in (
         (summary.unmeasured, str, "finished runs could not be evaluated; the lines above say why"),
+        (
+            summary.left_out,
+            format_runs,
+            "did not keep all of job.files: `sweep files RUN` says why",
+        ),
         (change.requeued, format_runs, "cancelled before had been queued again"),
         (counts["cancelled"], format_runs, f"cancelled: {again}"),
         (change.removed, str, "runs left the sweep; their results stay"),

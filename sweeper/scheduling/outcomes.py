@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from results.errors import BadResultError
+from results.provenance import files_left_out
 from results.records import PendingRun
 from results.store.store import Store
 from sweeper.errors import ResourceError
@@ -91,7 +92,14 @@ class Outcomes:
                 continue
             self.summary.trained += 1
             self.progress.finished(run_label(run), result)
+            self._tell_left_out(run_label(run), result)
             self.storage.tidy(run_id, attempt)
+
+    def _tell_left_out(self, label: str, result: Mapping[str, Any]) -> None:
+        """Say which of its files a run does not keep, if it has not kept all."""
+        if left_out := files_left_out(result["provenance"]):
+            self.summary.left_out += 1
+            self.progress.left_out(label, left_out[0], first=self.summary.left_out == 1)
 
     def _add_evaluations(self, run: PendingRun, task: Task, measured: Any) -> None:
         try:
@@ -225,6 +233,7 @@ class Outcomes:
         except (BadResultError, ResultError) as error:
             reason = str(error)
         else:
+            self._tell_left_out(label or f"run {run_id}", result)
             self.storage.tidy(run_id, attempt)
             self.summary.adopted += 1
             return "done"

@@ -96,6 +96,10 @@ class Progress:
         self.failures += 1
         self._event(f"FAILED {label}: {error} (sweep show {run_id}{self._options})", important=True)
 
+    def left_out(self, label: str, what: str, *, first: bool) -> None:
+        """A run does not keep a file that it wrote; the `first` of a sweep is always told."""
+        self._event(f"not kept of {label}: {what}", important=first)
+
     def again(self, label: str, reason: str) -> None:
         """A run is tried again, for this reason."""
         self._event(f"trying {label} again: {reason}", important=True)

@@ -15,6 +15,7 @@ from sweeper.logs.files import is_of_log
 from sweeper.scheduling.storage_places import place_of
 from sweeper.spec.spec import Spec, spec_from_text
 from trainers.errors import StorageError
+from trainers.own.files import SCRATCH
 from trainers.run import read_result
 from trainers.storage import Folder, open_folder
 
@@ -112,6 +113,8 @@ class RunStorage:
             for name in kept.names():
                 if name.lstrip(".").startswith("checkpoint-"):
                     kept.remove(name)
+                elif name == SCRATCH:
+                    kept.child(name).remove_all()
 
 
 def _remove_but_log(folder: Folder) -> None:

@@ -18,6 +18,7 @@ class Summary:
         evaluated: done runs that got evaluations they lacked.
         failed: runs that failed now.
         unmeasured: done runs that could not be evaluated.
+        left_out: runs that finished now, and do not keep all the files that they wrote.
     """
 
     change: SweepChange
@@ -26,6 +27,7 @@ class Summary:
     evaluated: int = 0
     failed: int = 0
     unmeasured: int = 0
+    left_out: int = 0
 
     @property
     def nothing_to_do(self) -> bool:

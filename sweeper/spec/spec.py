@@ -39,6 +39,7 @@ from sweeper.spec.points import (
 from sweeper.spec.source import EXTENDS, SpecPath, SpecSource
 from sweeper.spec.validation import explain
 from trainers.config.evaluations import EVALUATIONS, EvaluationConfig, key_of_kind, parse_evaluation
+from trainers.config.file_limits import FileLimits
 from trainers.config.trainer_run import TrainerRun
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Number
@@ -91,6 +92,7 @@ class Spec:
         configs: one for each run, in the order of the spec, none twice.
         evaluations: what to measure of each trained network.
         faults: what is done when something goes wrong with a run.
+        file_limits: how much each run may keep of what it writes into its folder of files.
         text: of it and of what it extends, so that it can be read without any file.
         source: the name of its file.
         overrides: the "path=value" that were set on top of the text.
@@ -109,6 +111,7 @@ class Spec:
     evaluations: tuple[EvaluationConfig, ...]
     resources: Resources
     faults: FaultPolicies
+    file_limits: FileLimits
     text: str
     source: str
     overrides: tuple[str, ...]
@@ -175,6 +178,7 @@ class _Layout(BaseModel):
     evaluations: list[dict[str, Any]] = []
     resources: Resources = Resources()
     faults: FaultPolicies = FaultPolicies()
+    files: FileLimits = FileLimits()
 
 
 # The keys of the config may hold anything here: they are checked later, point by point.
@@ -209,6 +213,7 @@ def _expanded(source: SpecSource, overrides: tuple[str, ...], files: tuple[str, 
         evaluations=_evaluations(layout.evaluations),
         resources=layout.resources,
         faults=layout.faults,
+        file_limits=layout.files,
         text=source.text,
         source=source.name,
         overrides=overrides,

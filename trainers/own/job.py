@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sweep_plugins.metric_name import METRIC_NAME, METRIC_NAME_RULE
 from sweep_plugins.plain_text import shortened
 from trainers.errors import TrainerError, TrainingStopped
+from trainers.own.files import RunFiles
 
 if TYPE_CHECKING:
     from trainers.config.evaluations import EvaluationConfig
@@ -64,6 +65,7 @@ class Job:
         on_epoch: Callable[[EpochMetrics], None] | None = None,
         heartbeat: Callable[[], None] | None = None,
         stop_asked: Callable[[], bool] | None = None,
+        files: RunFiles | None = None,
     ) -> None:
         # An own trainer of images has all of it; another one knows what it declared.
         self.config: RunConfig = config  # type: ignore[assignment]
@@ -84,6 +86,7 @@ class Job:
         self.told_to_stop = False
         self._stop_asked = stop_asked or (lambda: False)
         self._is_tried = False
+        self._files = files or RunFiles(folder, self.earlier)
 
     def report(
         self, epoch: int, values: Mapping[str, float] | None = None, /, **metrics: float
@@ -119,34 +122,49 @@ class Job:
         """Store what is needed to go on after so many finished epochs, atomically.
 
         `state` is made of tensors, numbers, texts, bytes, lists and dicts. What was reported so far
-        is stored with it. If the sweep was asked to stop, the run ends here, and goes on from here.
+        is stored with it, and so is what lies in `files`. If the sweep was asked to stop, the run
+        ends here, and goes on from here.
 
         Raises TrainerError for a state that could not be read back.
         """
         self.beat()
         if self.folder is not None:
             content = {"state": state, "reported": _as_lists(self.reported)}
+            content["files"] = self._files.store_with_checkpoint(int(epoch))
             if not self._is_tried:
                 _require_readable(content)
                 self._is_tried = True
             self._checkpoints().save(int(epoch), content)
+            self._files.forget_before(int(epoch))
         if self._stop_asked():
             raise TrainingStopped
 
     def resume(self) -> Checkpoint | None:
         """The newest checkpoint of any attempt at this run; None: start from the beginning.
 
-        What was reported up to then counts as reported.
+        What was reported up to then counts as reported, and `files` has what lay there then.
         """
         if self.folder is None:
             return None
-        found = self._checkpoints().newest(lambda epoch, state: _reported(state) is not None)
+        found = self._checkpoints().newest(
+            lambda epoch, content: (
+                _reported(content) is not None and self._files.restore(content.get("files"))
+            )
+        )
         if found is None:
             return None
         epoch, content = found
         self.reported = _reported(content) or {}
         self.first_epoch = epoch + 1
         return Checkpoint(epoch, content["state"])
+
+    @property
+    def files(self) -> Path:
+        """A folder to write into: what lies there when the run has ended is kept with it.
+
+        In folders of any depth. It is empty at first, or has what `resume` brought back.
+        """
+        return self._files.scratch
 
     @property
     def should_stop(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from pathlib import Path
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -64,6 +65,11 @@ class Folder(ABC):
     @abstractmethod
     def child(self, name: str) -> Folder:
         """A folder in this one."""
+
+    @property
+    def path(self) -> Path | None:
+        """Where it lies on a disk of this machine; None if it is elsewhere."""
+        return None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.location!r})"

@@ -68,6 +68,11 @@ class LocalFolder(Folder):
         with _asking(f"{self._path} cannot be removed"), suppress(FileNotFoundError):
             shutil.rmtree(self._path)
 
+    @property
+    @override
+    def path(self) -> Path:
+        return self._path
+
     @override
     def child(self, name: str) -> LocalFolder:
         return LocalFolder(self._path / checked(name))

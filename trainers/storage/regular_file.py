@@ -21,20 +21,22 @@ _KINDS = {
 
 
 @contextmanager
-def open_regular(path: Path, most: int | None = None) -> Iterator[BinaryIO]:
+def open_regular(path: Path, most: int | None = None, *, follow: bool = True) -> Iterator[BinaryIO]:
     """The file at `path`, for reading, or the one that a link there leads to.
 
     A pipe would be waited for without an end, and a device such as /dev/zero be read without one.
 
     Args:
         most: bytes that it may have; None for any number.
+        follow: whether the file may be a link to another one.
 
     Raises:
         OSError: it cannot be opened.
         UnfitFileError: it is no regular file, or too large a one.
     """
     # A pipe is opened at once, without a writer; a regular file is read as ever.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    descriptor = os.open(path, flags)
     problem = unfit(os.fstat(descriptor), most)
     if problem is not None:
         os.close(descriptor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential
@@ -63,6 +64,11 @@ class RetryingFolder(Folder):
     @override
     def remove_all(self) -> None:
         self._retry(self._folder.remove_all)
+
+    @property
+    @override
+    def path(self) -> Path | None:
+        return self._folder.path
 
     @override
     def child(self, name: str) -> RetryingFolder:

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 WEIGHTS_FILE = "weights.pt"
 _NAME = re.compile(r"checkpoint-(\d+)\.pt")
 _HALF_WRITTEN = re.compile(r"\.checkpoint-.*\.tmp")
-_KEPT = 2
+
+KEPT = 2
+"""So many checkpoints are kept while a run trains."""
+
+OF_FILES = "checkpoint-file-"
+"""What the name of a file begins with that is stored with a checkpoint; then comes its SHA-256."""
 
 
 class Checkpoints:
@@ -47,7 +52,7 @@ class Checkpoints:
         content = {"run_id": self._run_id, "epoch": epoch, "state": state}
         _save(self._folder, f"checkpoint-{epoch}.pt", content)
         for old, name in _checkpoints(self._folder):
-            if old <= epoch - _KEPT:
+            if old <= epoch - KEPT:
                 _remove(self._folder, name)
 
     def newest(
@@ -93,7 +98,7 @@ class Checkpoints:
         for _, name in _checkpoints(self._folder):
             _remove(self._folder, name)
         for name in self._folder.names():
-            if _HALF_WRITTEN.fullmatch(name):
+            if name.startswith(OF_FILES) or _HALF_WRITTEN.fullmatch(name):
                 self._folder.remove(name)
 
 

@@ -22,7 +22,8 @@ def test_du_counts_each_file_once(lab: Lab) -> None:
             128,
         )
         assert rows[name]["total"] == sum(
-            rows[name][kind] for kind in ("checkpoints", "weights", "results", "logs", "other")
+            rows[name][kind]
+            for kind in ("checkpoints", "weights", "results", "files", "logs", "other")
         )
     database = sum(
         path.stat().st_size

@@ -1,0 +1,122 @@
+"""What the page of a report shows of the files that its runs keep."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from results.html_report.content import Attempt, Section
+    from results.records import Row
+
+SECONDS = 5.0
+"""For all that are shown: nobody waits longer for a storage that is away."""
+
+MOST_PICTURES = 100
+MOST_BYTES = 20_000_000
+MOST_LISTED = 500
+MOST_SENTENCES = 20
+
+_Picture = tuple[str, bytes, str]
+"""Its caption, content and media type."""
+
+
+def section_of_files(
+    rows: Sequence[Row], attempts: Iterable[Attempt], storage: str
+) -> Section | None:
+    """A list of the files, with those of them that are pictures; None if there is nothing to say.
+
+    Args:
+        rows: as those of `Queries.file_rows`.
+        attempts: of the runs.
+        storage: where files may lie that are not where an attempt wrote.
+    """
+    from dataclasses import asdict
+
+    from results.html_report.content import CaptionedTable, Figure, Section
+
+    last = {attempt.run_id: attempt for attempt in sorted(attempts, key=lambda each: each.attempt)}
+    text = list(_left_out(last.values()))
+    if not rows and not text:
+        return None
+    known = {run_id: asdict(attempt) for run_id, attempt in last.items()}
+    pictures, unshown = _pictures(rows, known, storage)
+    if unshown:
+        text.append(f"Pictures that are not shown: {unshown}. `sweep files RUN` lists all files.")
+    listed = [
+        {"run": row["run_id"], "path": row["path"], "bytes": row["size"]}
+        for row in rows[:MOST_LISTED]
+    ]
+    notes = [f"and {len(rows) - MOST_LISTED} more"] if len(rows) > MOST_LISTED else []
+    figures = [Figure(caption, content, media_type) for caption, content, media_type in pictures]
+    tables = [CaptionedTable("Files that runs keep", listed, notes=notes)] if rows else []
+    return Section("Files", text=text, tables=tables, figures=figures)
+
+
+def _left_out(attempts: Iterable[Attempt]) -> Iterable[str]:
+    from results.provenance import files_left_out
+
+    count = 0
+    for attempt in attempts:
+        if told := files_left_out(attempt.provenance):
+            count += 1
+            if count <= MOST_SENTENCES:
+                yield f"Not kept of run {attempt.run_id}: {'; '.join(told)}."
+    if count > MOST_SENTENCES:
+        yield f"So are files of {count - MOST_SENTENCES} more runs."
+
+
+def _pictures(
+    rows: Iterable[Row], attempts: Mapping[str, Mapping[str, Any]], storage: str
+) -> tuple[list[_Picture], int]:
+    """As many as are shown, and how many more there are."""
+    from sweeper.run_files.pictures import may_be_picture
+
+    found = [row for row in rows if may_be_picture(row["path"], row["size"])]
+    found = [row for row in found if row["run_id"] in attempts]
+    chosen: list[Row] = []
+    room = MOST_BYTES
+    for row in found:
+        room -= row["size"]
+        if room < 0 or len(chosen) == MOST_PICTURES:
+            break
+        chosen.append(row)
+    pictures: list[_Picture] = []
+    if chosen:
+        reading = threading.Thread(
+            target=_read, args=(chosen, attempts, storage, pictures), daemon=True
+        )
+        reading.start()
+        reading.join(SECONDS)
+    shown = list(pictures)
+    return shown, len(found) - len(shown)
+
+
+def _read(
+    rows: Sequence[Row],
+    attempts: Mapping[str, Mapping[str, Any]],
+    storage: str,
+    pictures: list[_Picture],
+) -> None:
+    from sweeper.errors import ResourceError
+    from sweeper.run_files.pictures import media_type_of
+    from sweeper.run_files.reading import content_of, folders_of
+    from trainers.errors import StorageError
+
+    of_runs: dict[str, list[Any]] = defaultdict(list)
+    for row in rows:
+        of_runs[row["run_id"]].append(row)
+    for run_id, files in of_runs.items():
+        try:
+            folders = folders_of(attempts[run_id], storage)
+        except StorageError:
+            continue
+        for file in files:
+            try:
+                content = content_of(file, folders)
+            except ResourceError:
+                continue
+            if (media_type := media_type_of(content)) is not None:
+                pictures.append((f"{run_id}: {file['path']}", content, media_type))
