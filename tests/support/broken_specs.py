@@ -42,6 +42,9 @@ KEYS = [
     "evaluations",
     "resources",
     "faults",
+    "files",
+    "max_bytes",
+    "max_count",
     "epochs",
     "batch_size",
     "optimizer",
@@ -247,6 +250,7 @@ sound_specs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "probes": probes,
         "evaluations": evaluations,
         "resources": st.just({"cpus": 2, "gpus": "1/4"}),
+        "files": st.just({"max_bytes": "1.5GiB", "max_count": 3}),
         "faults": st.just({"hung": {"seconds": 60}, "worker_lost": {"attempts": 2}}),
     },
 )

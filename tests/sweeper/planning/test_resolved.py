@@ -25,7 +25,7 @@ def test_a_resolved_spec_is_the_same_sweep(name):
     text = resolved(spec, resolve({})).to_yaml()
     again = spec_from_text(text, "resolved.yaml")
     assert [config.run_id for config in again.configs] == [c.run_id for c in spec.configs]
-    same = ("name", "description", "published", "evaluations", "resources", "faults")
+    same = ("name", "description", "published", "evaluations", "resources", "faults", "file_limits")
     assert [getattr(again, key) for key in same] == [getattr(spec, key) for key in same]
     shown, _, _ = text.partition("\n# what else holds")
     assert max(map(len, shown.splitlines())) <= 80

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 import sweeper.spec.spec
 from results.store.store import Store
 from saved_specs import save_spec
+from sweeper.errors import SpecError
 from sweeper.spec.points import resolve
 from sweeper.spec.spec import load_spec, spec_from_text
 from trainers.methods.multistep import zerosnet
@@ -459,3 +460,22 @@ def test_expanding_and_saving_a_spec_again_adds_nothing(grid, overrides):
         change = save_spec(store, third)
         assert (change.added, change.removed, change.spec_changed) == (0, 0, False)
         assert change.already_known == len(first.configs)
+
+
+def test_how_many_files_are_kept_is_no_part_of_a_run() -> None:
+    text = "model: preresnet\ndepth: 8\ndataset: digits\n"
+    plain, bounded = (
+        spec_from_text(text + more, "s.yaml")
+        for more in ("", "files: {max_bytes: 1.5GiB, max_count: 0}")
+    )
+    assert (plain.file_limits.max_bytes, plain.file_limits.max_count) == (100_000_000, 1_000)
+    assert (bounded.file_limits.max_bytes, bounded.file_limits.max_count) == (3 * 2**29, 0)
+    assert plain.configs == bounded.configs
+
+
+@pytest.mark.parametrize("size", ["many", "-1", "true", "[1]", "2TiB", ".nan"])
+def test_a_size_that_is_none_is_an_error_at_its_place(size: str) -> None:
+    text = f"model: preresnet\nfiles: {{max_bytes: {size}}}\n"
+    problem = "^s.yaml:2:9: files.max_bytes: .* is no size: a number of bytes up to a TiB"
+    with pytest.raises(SpecError, match=problem):
+        spec_from_text(text, "s.yaml")

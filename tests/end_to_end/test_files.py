@@ -1,0 +1,245 @@
+"""Files that trainers leave in job.files, as docs/files.md shows them, and through the commands."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from command_line import sweep
+from results.queries.queries import Queries
+
+PAGE = (Path(__file__).parents[2] / "docs" / "files.md").read_text()
+BLOCKS = dict(re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.M | re.S))
+
+SEVERAL = """
+import os
+from pathlib import Path
+
+SVG = "<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
+GROWING = "<!DOCTYPE svg [<!ENTITY a 'aa'>]><svg>&a;</svg>"
+
+
+def train(job):
+    files = job.files
+    files.joinpath("picture.svg").write_text(SVG)
+    files.joinpath("growing.svg").write_text(GROWING)
+    files.joinpath("text.png").write_text("no picture")
+    files.joinpath("<b>name.txt").write_text("1")
+    files.joinpath("large").write_bytes(bytes(job.options["large"]))
+    files.joinpath("link").symlink_to("/etc/passwd")
+    job.report(1, f1=0.5)
+    if job.options["fails"]:
+        raise ValueError("after its files")
+"""
+
+SPEC = """
+trainer: several:train
+files: {max_bytes: 1kB}
+options: {large: 2000, fails: false}
+include: [{seed: 0}, {seed: 1, options.fails: true}]
+"""
+
+
+class Lab:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ids: dict[str, str] = {}
+        self.said = ""
+
+    def ask(self, *arguments: str, code: int = 0, home: str = "home"):
+        done = sweep(*arguments, "--home", str(self.folder / home), folder=self.folder)
+        assert done.exit_code == code, done.stderr + done.stdout
+        return done
+
+    def json(self, *arguments: str, home: str = "home"):
+        return json.loads(self.ask(*arguments, "--format", "json", home=home).stdout)
+
+    def run(self, spec: str, code: int = 0, **options: str) -> list[str]:
+        more = [part for name, value in options.items() for part in (f"--{name}", value)]
+        self.said = self.ask("run", spec, "--executor", "inline", *more, code=code).stderr
+        with Queries.open(f"sqlite:///{self.folder}/home/sweep.db") as queries:
+            return [row["run_id"] for row in queries.run_rows([Path(spec).stem])]
+
+    def blob(self, file: dict, run_id: str) -> Path:
+        return self.folder / "home" / "runs" / run_id / "1" / f"file-{file['sha256']}"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A home with the run of the documentation, and two that write what cannot be kept."""
+    made = Lab(tmp_path_factory.mktemp("files"))
+    (made.folder / "fit.py").write_text(BLOCKS["python"])
+    (made.folder / "fit.yaml").write_text(BLOCKS["yaml"])
+    (made.folder / "several.py").write_text(SEVERAL)
+    (made.folder / "several.yaml").write_text(SPEC)
+    path = list(sys.path)
+    (made.ids["documented"],) = made.run("fit.yaml")
+    made.ids["done"], made.ids["failed"] = made.run("several.yaml", code=1)
+    yield made
+    sys.path[:] = path
+    for name in ("fit", "several"):
+        sys.modules.pop(name, None)
+
+
+def test_the_documented_commands_list_fetch_and_show_files(lab):
+    run_id = lab.ids["documented"]
+    files = lab.json("files", run_id[:6])
+    assert [file["path"] for file in files] == ["fit.png", "tables/residuals.csv"]
+    for line in BLOCKS["sh"].splitlines()[1:]:
+        lab.ask(*line.replace("'", "").replace("RUN", run_id).split()[1:])
+    for file in files:
+        content = (lab.folder / "here" / file["path"]).read_bytes()
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (
+            file["size"],
+            file["sha256"],
+        )
+        assert content == lab.blob(file, run_id).read_bytes()
+    picture = base64.b64encode((lab.folder / "here" / "fit.png").read_bytes()).decode()
+    page = (lab.folder / "page.html").read_text()
+    assert f'alt="{run_id}: fit.png" src="data:image/png;base64,{picture}"' in page
+    assert "tables/residuals.csv" in page
+    detail = lab.json("show", run_id)
+    assert detail["files"] == files
+    shown = lab.ask("show", run_id).stdout
+    assert re.search(rf"^  tables/residuals.csv +[\d,]+ bytes +{files[1]['sha256']}$", shown, re.M)
+    left = sorted(path.name for path in (lab.folder / "home" / "runs" / run_id / "1").iterdir())
+    assert left == sorted([f"file-{file['sha256']}" for file in files] + ["result.json"])
+
+
+def test_what_is_not_kept_is_said_everywhere(lab):
+    run_id = lab.ids["done"]
+    large = "large: it has 2,000 bytes, and files.max_bytes is 1,000 for all of a run"
+    assert re.search(rf"not kept of several:train.*seed 0: {large}", lab.said)
+    assert "1 run did not keep all of job.files: `sweep files RUN` says why" in lab.said
+    said = lab.ask("files", run_id)
+    assert said.stderr.splitlines() == [
+        f"not kept: {large}",
+        "not kept: link: it is a symbolic link",
+    ]
+    assert "large" not in said.stdout
+    assert f"\n  not kept: {large}\n" in lab.ask("show", run_id).stdout
+    lab.ask("report", "several", "--html", "several.html")
+    page = (lab.folder / "several.html").read_text()
+    assert f"Not kept of run {run_id}: {large}; link: it is a symbolic link." in page
+
+
+def test_of_pictures_those_are_shown_that_are_safe(lab):
+    lab.ask("report", "several", "--html", "several.html")
+    page = (lab.folder / "several.html").read_text()
+    run_id = lab.ids["done"]
+    assert f'alt="{run_id}: picture.svg" src="data:image/svg+xml;base64,' in page
+    assert "<script" not in page
+    assert "<b>name" not in page
+    assert f"{run_id}: growing.svg" not in page
+    assert f"{run_id}: text.png" not in page
+    assert "Pictures that are not shown: 2. `sweep files RUN` lists all files." in page
+
+
+def test_a_failed_run_keeps_no_files_and_says_so(lab):
+    run_id = lab.ids["failed"]
+    said = lab.ask("files", run_id)
+    assert said.stderr == (
+        f"run {run_id} keeps no files; it is failed, and files are kept of a done run\n"
+    )
+    folder = lab.folder / "home" / "runs" / run_id / "1"
+    assert not folder.exists() or not list(folder.glob("file*"))
+
+
+def test_a_pattern_that_no_file_has_is_an_error(lab):
+    said = lab.ask("files", lab.ids["documented"], "fti.png", code=2).stderr
+    assert "keeps no file 'fti.png'; did you mean 'fit.png'?" in said
+    said = lab.ask("files", lab.ids["documented"], "--output", "x", "--format", "json", code=2)
+    assert "--format is for the list" in said.stderr
+    assert not (lab.folder / "x").exists()
+
+
+def test_nothing_of_the_users_is_replaced_or_left(lab, tmp_path):
+    run_id, output = lab.ids["documented"], tmp_path / "out"
+    output.mkdir()
+    fetch = ("files", run_id, "--output", str(output))
+    (output / "fit.png").write_text("mine")
+    said = lab.ask(*fetch, code=2).stderr
+    assert f"{output} has something else in the place of fit.png: " in said
+    assert [path.name for path in output.iterdir()] == ["fit.png"]
+    assert (output / "fit.png").read_text() == "mine"
+    (output / "fit.png").unlink()
+    # Neither is a link written through, nor one that leads out of the folder.
+    (output / "fit.png").symlink_to(tmp_path / "elsewhere")
+    assert "something else" in lab.ask(*fetch, code=2).stderr
+    (output / "fit.png").unlink()
+    (tmp_path / "outside").mkdir()
+    (output / "tables").symlink_to(tmp_path / "outside")
+    assert "in the place of tables/residuals.csv: " in lab.ask(*fetch, code=2).stderr
+    assert list((tmp_path / "outside").iterdir()) == []
+    (output / "tables").unlink()
+    assert lab.ask(*fetch).stderr == f"{output}: files written: 2\n"
+    assert lab.ask(*fetch).stderr == f"{output}: files written: 0; there already: 2\n"
+
+
+def test_a_damaged_or_missing_file_is_said_and_the_others_are_written(lab, tmp_path):
+    run_id, output = lab.ids["documented"], tmp_path / "out"
+    first, second = lab.json("files", run_id)
+    blob = lab.blob(first, run_id)
+    whole = blob.read_bytes()
+    try:
+        blob.write_bytes(whole[::-1])
+        said = lab.ask("files", run_id, "--output", str(output), code=3).stderr
+        assert f"fit.png cannot be read: {blob} is damaged: it has another SHA-256" in said
+        assert f"error: 1 of 2 files cannot be read; written to {output}: 1; it trained on " in said
+        assert not (output / first["path"]).exists()
+        assert (output / second["path"]).is_file()
+        page = lab.folder / "damaged.html"
+        lab.ask("report", "fit", "--html", str(page))
+        assert "Pictures that are not shown: 1." in page.read_text()
+        blob.unlink()
+        said = lab.ask("files", run_id, "--output", str(output), code=3).stderr
+        assert f"fit.png cannot be read: it is not in {blob.parent}\n" in said
+    finally:
+        blob.write_bytes(whole)
+
+
+def test_files_are_known_to_an_archive_and_fetched_where_their_folders_lie(lab, tmp_path):
+    run_id = lab.ids["documented"]
+    lab.ask("export", "--output", str(tmp_path / "archive.db"))
+    lab.ask("import", str(tmp_path / "archive.db"), home="other")
+    assert lab.json("files", run_id, home="other") == lab.json("files", run_id)
+    fetch = ("files", run_id, "--output", str(tmp_path / "out"))
+    said = lab.ask(*fetch, code=3, home="other").stderr
+    assert "; the run came with archive.db, and its files stayed where it trained\n" in said
+    there = lab.folder / "home" / "runs"
+    said = lab.ask(*fetch, "--storage", str(there), home="other").stderr
+    assert said == f"{tmp_path}/out: files written: 2\n"
+
+
+def test_a_lost_database_knows_the_files_again(lab, tmp_path):
+    home = tmp_path / "copy"
+    shutil.copytree(lab.folder / "home", home)
+    for path in (*home.glob("sweep.db*"), home / "runs" / "specs" / "several.json"):
+        path.unlink(missing_ok=True)
+    done = sweep("db", "rebuild", "--home", str(home), folder=lab.folder)
+    assert done.exit_code == 0, done.stderr
+    listed = sweep("files", lab.ids["documented"], "--home", str(home), "--format", "json")
+    assert json.loads(listed.stdout) == lab.json("files", lab.ids["documented"])
+
+
+def test_files_of_a_remote_storage_are_fetched_from_there(lab, tmp_path):
+    storage = f"memory://{tmp_path.name}/runs"
+    (lab.folder / "remote.yaml").write_text("trainer: fit:train\noptions: {degree: 1}\n")
+    (run_id,) = lab.run("remote.yaml", storage=storage)
+    said = lab.ask("files", run_id, "--output", str(tmp_path / "out")).stderr
+    assert said == f"{tmp_path}/out: files written: 2\n"
+    assert not (lab.folder / "home" / "runs" / run_id).exists()
+
+
+def test_du_counts_files_and_gc_keeps_them(lab):
+    lab.ask("gc", "--yes")
+    rows = {row["sweep"]: row for row in lab.json("du")}
+    size = sum(file["size"] for file in lab.json("files", lab.ids["documented"]))
+    assert rows["fit"]["files"] == size
