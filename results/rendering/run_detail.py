@@ -179,7 +179,7 @@ def _files(detail: dict[str, Any]) -> str:
     if shown:
         text += aligned([[f["path"], f"{f['size']:,} bytes", f["sha256"]] for f in shown])
     if len(files) > len(shown):
-        text.append(f"  {len(files) - len(shown)} more: sweep files {detail['run_id']}")
+        text.append(f"  {len(files) - len(shown)} more: --format json")
     return "\n".join([*text, *(f"  not kept: {sentence}" for sentence in left_out)])
 
 

@@ -45,7 +45,7 @@ def files(
     with Queries.open(laboratory.database) as queries, queries.one_view():
         run_id, state, attempts = queries.attempts_of(run)
         rows = queries.file_rows([run_id])
-    found = _chosen(run_id, rows, patterns)
+    found = _chosen(run_id, rows, patterns, laboratory.options)
     if output is None:
         write_table(
             [{k: row[k] for k in ("path", "size", "sha256")} for row in found], format, None
@@ -60,7 +60,7 @@ def files(
             say(f"not kept: {sentence}")
 
 
-def _chosen(run_id: str, rows: Sequence[Row], patterns: Sequence[str]) -> list[Row]:
+def _chosen(run_id: str, rows: Sequence[Row], patterns: Sequence[str], where: str) -> list[Row]:
     """Those whose path, or a folder of it, one of the patterns names.
 
     Raises RequestError for a pattern that none has.
@@ -74,8 +74,8 @@ def _chosen(run_id: str, rows: Sequence[Row], patterns: Sequence[str]) -> list[R
             known = [row["path"] for row in rows]
             hint = did_you_mean(pattern, known)
             raise RequestError(
-                f"run {run_id} keeps no file {pattern!r}{hint}; `sweep files {run_id}` lists those"
-                f" that it keeps ({len(known)})"
+                f"run {run_id} keeps no file {pattern!r}{hint}; `sweep files {run_id}{where}` lists"
+                f" those that it keeps ({len(known)})"
             )
         chosen |= found
     return [row for row in rows if row["path"] in chosen]

@@ -186,7 +186,7 @@ def _summarize(
         (
             summary.left_out,
             format_runs,
-            "did not keep all of job.files: `sweep files RUN` says why",
+            f"did not keep all of job.files: `sweep files RUN{options}` says why",
         ),
         (change.requeued, format_runs, "cancelled before had been queued again"),
         (counts["cancelled"], format_runs, f"cancelled: {again}"),

@@ -35,7 +35,7 @@ def test_probes_of_many_layers_are_shown_by_their_range(page, make):
     assert "feature_norms norm 1 30 layers 0.5 to 15" in lines
     assert "feature_norms cosine 1 30 layers -" in lines
     assert "feature_norms loss 1 - 2" in lines
-    assert f"all of them: sweep show {RUN} --format json" in lines
+    assert "all of them: --format json" in lines
 
 
 def test_probes_that_are_all_shown_refer_to_no_other_output(page, make):

@@ -41,7 +41,7 @@ def test_of_very_many_files_the_first_are_shown(store, queries, make):
     many = [{"path": f"{number:03}", "size": 1, "sha256": A} for number in range(100)]
     make.finish(store, make.run(1), files=many)
     page = run_page(queries.run_detail(RUN))
-    assert f"  60 more: sweep files {RUN}\n" in page
+    assert "  60 more: --format json\n" in page
     assert "\n  039 " in page
     assert "\n  040 " not in page
 
