@@ -39,6 +39,7 @@ class Lab:
         self.folder = folder
         self.home = folder / home
         self.runs = self.home / "runs"
+        self.remote = folder / "remote"
         self._db = db
 
     @property
