@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from drivers import Sweep
 
 
 class End(NamedTuple):
-    """What a `sweep run` came to.
+    """What a `sweep` came to.
 
     Attributes:
         code: its exit code, or minus the number of the signal that killed it.
@@ -26,7 +27,7 @@ class End(NamedTuple):
 
 
 class ForkedSweeps:
-    """Runs `sweep run SPEC` with the inline executor, in forks of one process that has torch."""
+    """Runs `sweep` in forks of one process that has torch."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -47,6 +48,28 @@ class ForkedSweeps:
         largest_file: int | None = None,
         log: Path | None = None,
     ) -> End:
+        """`sweep run` of its spec with the inline executor, as `ask` has it."""
+        return self.ask(
+            ["run", str(sweep.spec), "--executor", "inline"],
+            home,
+            db,
+            die_at=die_at,
+            fail_at=fail_at,
+            largest_file=largest_file,
+            log=log,
+        )
+
+    def ask(
+        self,
+        arguments: Sequence[str],
+        home: Path,
+        db: str,
+        *,
+        die_at: str | None = None,
+        fail_at: str | None = None,
+        largest_file: int | None = None,
+        log: Path | None = None,
+    ) -> End:
         """Returns when it has ended.
 
         Args:
@@ -57,7 +80,7 @@ class ForkedSweeps:
         """
         log = log or home.parent / f"{home.name}.log"
         request = {
-            "arguments": ["run", str(sweep.spec), "--executor", "inline"],
+            "arguments": list(arguments),
             "home": str(home),
             "db": db,
             "log": str(log),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
 import pytest
 
-from results.errors import UnknownSweepError
+import databases
+from results.errors import DriverBusyError, UnknownSweepError
 from results.schema.tables import OF_RESULTS, attempts, runs
 from results.store.store import Store
 
@@ -132,3 +134,22 @@ def test_nobody_takes_a_run_up_while_its_files_go(filled, store, queries, make, 
         thread.join()
     assert order[0] == ("removed", None)
     assert sorted(order[1:]) == [("claimed", 2), ("held", None)]
+
+
+def test_a_driver_that_starts_while_the_lock_was_lost_is_not_overlooked(postgres_url, make):
+    with Store.open(postgres_url) as store, Store.open(postgres_url) as other:
+        make.save(store, "a", make.runs(1))
+        with store.alone("sweep gc"):
+            end_sessions_of_drivers(postgres_url)
+            with other.driving(), pytest.raises(DriverBusyError):
+                store.delete_sweep("a")
+            store.delete_sweep("a")
+
+
+def end_sessions_of_drivers(url):
+    """Their locks go with them."""
+    with databases.plain_engine(url).begin() as connection:
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            f" WHERE application_name LIKE 'sweep driver {os.getpid()} on%%'"
+        )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from command_line import sweep
 from laboratories import CHECKPOINT, WEIGHTS, Lab
+from results.records import KeptRun
 from results.store.store import Store
 from trainers.storage.local import LocalFolder
 
@@ -235,3 +239,45 @@ def test_a_collection_that_was_cut_short_has_removed_garbage_only(
         for seed in (0, 1, 2):
             lab.put(seed, 1, *CHECKPOINT)
         assert lab.files() == whole
+
+
+def test_a_run_that_another_sweep_takes_up_meanwhile_keeps_its_weights(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.ask("delete", "b")
+    run_id = lab.ids()[2]
+    clear = Store.clear
+
+    def after_others(store: Store, run: KeptRun, remove_files: Callable[[], None]) -> bool:
+        if not run.sweeps:
+            # No driver can, as long as such files go, but an import may.
+            spec = lab.spec("d", [2])
+            assert "sweep gc" in lab.ask("run", spec, "--executor", "inline", code=3)[1]
+            with sqlite3.connect(lab.home / "sweep.db") as connection:
+                connection.execute("INSERT INTO sweep_runs VALUES (1, ?, 9)", (run_id,))
+        return clear(store, run, remove_files)
+
+    monkeypatch.setattr(Store, "clear", after_others)
+    monkeypatch.setattr(sys, "argv", ["sweep", "gc"])
+    said = lab.ask("gc", "--yes")[1]
+    assert said.endswith("1 run left alone, which changed meanwhile\n")
+    assert {f"{run_id}/1/{name}" for name in (*WEIGHTS, *CHECKPOINT)} < lab.files()
+    assert "128 B removed" in lab.ask("gc", "--yes")[1]
+    assert {f"{run_id}/1/{name}" for name in WEIGHTS} < lab.files()
+
+
+def test_a_format_that_there_is_not_removes_nothing(lab: Lab) -> None:
+    before = lab.files()
+    assert "jsn" in lab.ask("gc", "--yes", "--format", "jsn", code=2)[1]
+    assert lab.files() == before
+
+
+def test_results_are_deleted_only_when_said_twice(lab: Lab) -> None:
+    before = lab.files()
+    said = lab.ask("delete", "a", "--results")[1]
+    assert "with a would go all that was measured of 1 run, 1 done, and 5 files, " in said
+    assert "1 run would stay, in other sweeps" in said
+    assert "nothing was deleted; --results --yes deletes it for good" in said
+    assert "--yes is for --results" in lab.ask("delete", "a", "--yes", code=2)[1]
+    assert lab.files() == before
+    assert len(lab.json("status")) == 2
