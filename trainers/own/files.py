@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
 import tempfile
 import weakref
@@ -67,32 +68,30 @@ class RunFiles:
         self._earlier = tuple(earlier)
         self._limits = limits or FileLimits()
         self._beat = beat
-        self._scratch: Path | None = None
-        self._remove: Callable[[], object] = lambda: None
         self._left_out_before: dict[str, str] = {}
         self._stored: set[str] = set()
         self._with_checkpoints: dict[str, int] = {}
+        self._is_made = False
+        # Known before it is made, since a process that the trainer forks may be the first to ask.
+        beside = None if folder is None else folder.path
+        name = f"sweep-files-{secrets.token_hex(8)}"
+        self._scratch = Path(tempfile.gettempdir(), name) if beside is None else beside / SCRATCH
+        _remove(self._scratch)  # of a process that was killed
+        # What is forked ends too, and is not to take the folder with it.
+        self._remove = weakref.finalize(self, _remove_if_mine, self._scratch, os.getpid())
 
     @property
     def scratch(self) -> Path:
         """The folder to write into, which is made when it is first asked for."""
-        if self._scratch is None:
-            beside = None if self._folder is None else self._folder.path
-            if beside is None:
-                path = Path(tempfile.mkdtemp(prefix="sweep-files-"))
-            else:
-                path = beside / SCRATCH
-                shutil.rmtree(path, ignore_errors=True)  # of a process that was killed
-                path.mkdir(parents=True)
-            self._scratch = path
-            # A process that the trainer forks ends too, and is not to take the folder with it.
-            self._remove = weakref.finalize(self, _remove_if_mine, path, os.getpid())
+        if not self._is_made:
+            self._scratch.parent.mkdir(parents=True, exist_ok=True)
+            self._scratch.mkdir(mode=0o700, exist_ok=True)
+            self._is_made = True
         return self._scratch
 
     def remove_scratch(self) -> None:
         """Remove the folder that was written into."""
         self._remove()
-        self._scratch = None
 
     def keep(self) -> tuple[list[KeptFile], list[str]]:
         """Store what the run keeps; that, by path, and sentences about what it does not keep.
@@ -150,7 +149,7 @@ class RunFiles:
         """What was stored, by path, and why other files were not."""
         kept: list[KeptFile] = []
         left_out: dict[str, str] = {}
-        if self._scratch is None or self._folder is None:
+        if self._folder is None or not (self._is_made or os.path.lexists(self._scratch)):
             return kept, left_out
         found = list(islice(_found(self._scratch), _MOST_LOOKED_AT + 1))
         if len(found) > _MOST_LOOKED_AT:
@@ -176,7 +175,6 @@ class RunFiles:
 
     def _read(self, path: str, room: int) -> tuple[bytes | None, str | None]:
         """The content of a file that may have so many bytes, or why it has none."""
-        assert self._scratch is not None
         try:
             with open_regular(self._scratch / path, follow=False) as file:
                 size = os.fstat(file.fileno()).st_size
@@ -255,4 +253,11 @@ def _on_a_line(path: str) -> str:
 
 def _remove_if_mine(path: Path, process: int) -> None:
     if os.getpid() == process:
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Whatever a trainer has put there, as far as it can be removed."""
+    if path.is_symlink():
+        path.unlink(missing_ok=True)
+    shutil.rmtree(path, ignore_errors=True)

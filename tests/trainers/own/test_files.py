@@ -143,6 +143,7 @@ def test_a_folder_that_a_trainer_replaced_is_said(folder, tmp_path, replaced):
     assert files.keep() == ([], ["job.files: it is no folder any more"])
     files.remove_scratch()
     assert (tmp_path / "other" / "file").exists()
+    assert not os.path.lexists(scratch)
 
 
 def test_very_many_sentences_are_cut(folder, monkeypatch):
@@ -258,14 +259,23 @@ def test_a_checkpoint_that_names_another_place_brings_nothing(folder, path):
     assert not RunFiles(folder.child("2"), [folder]).restore(stored)
 
 
-def test_a_fork_that_ends_takes_no_folder_along(folder):
+def test_what_a_fork_wrote_is_kept_and_stays_when_it_ends(folder):
     files = RunFiles(folder)
-    scratch = files.scratch
     child = os.fork()
     if child == 0:
+        (files.scratch / "a").write_text("from a fork")
         files.remove_scratch()
         os._exit(0)
     os.waitpid(child, 0)
-    assert scratch.is_dir()
+    (files.scratch / "b").write_text("from its parent")
+    assert kept_of(files) == {"a": 11, "b": 15}
     files.remove_scratch()
-    assert not scratch.exists()
+    assert not files._scratch.exists()
+
+
+def test_a_new_attempt_begins_with_nothing_of_a_process_that_was_killed(folder):
+    killed = RunFiles(folder)
+    (killed.scratch / "left").touch()
+    new = RunFiles(folder)
+    assert list(new.scratch.iterdir()) == []
+    killed.remove_scratch()
