@@ -10,7 +10,7 @@ from results.analysis.imported import MARKS
 from results.queries.queries import Queries
 from results.queries.row_columns import sweeps_of
 from results.run_columns import IDENTIFYING, NAMED_KEYS, RUN_COLUMNS, Kind
-from results.schema.tables import blocks, epoch_metrics, epochs, metrics, probes
+from results.schema.tables import blocks, epoch_metrics, epochs, files, metrics, probes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,11 +51,12 @@ _DTYPE_OF = (
         (
             "evaluation_id", "evaluation", "kind", "name", "description", "published", "probe",
             "quantity", "layer", "metric", "better", "unit", "label",
+            "path", "sha256",
         ),
         "string",
     )
     | {"sweeps": "object", "run_imported": "boolean"}
-    | dict.fromkeys(("epoch", "runs", "done", "block", "decimals"), "Int64")
+    | dict.fromkeys(("epoch", "runs", "done", "block", "decimals", "size"), "Int64")
     | {"updated_at": "datetime64[us, UTC]"}
 )  # fmt: skip
 
@@ -143,6 +144,14 @@ class Results:
         return self._of_parts(
             self._queries.epoch_metric_rows, sweeps, where, (*_OF_RUN, "imported"), own
         )
+
+    def files(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
+        """One row a file that a run keeps, after columns of the run.
+
+        `path` is where its trainer wrote it in job.files, `size` its bytes.
+        """
+        of_run = (*_OF_RUN, "imported")
+        return self._of_parts(self._queries.file_rows, sweeps, where, of_run, _own(files))
 
     def epochs(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
         """One row an epoch of a done run, after columns of the run."""

@@ -12,6 +12,7 @@ Errors of the other packages are mapped to these in one place, `as_sweep_error`.
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 
 EXIT_SOME_FAILED = 1
@@ -69,6 +70,16 @@ class Interrupted(SweepError):  # noqa: N818 - not an error of the program, but 
     """Stopped by a signal; everything that was done is kept."""
 
     exit_code = 130
+
+
+_LACKS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE})
+"""Reasons of a machine, which may pass; all others are about the place that was asked for."""
+
+
+def unwritable(place: object, error: OSError) -> SweepError:
+    """What to raise from an error of writing to `place`."""
+    kind = ResourceError if error.errno in _LACKS else RequestError
+    return kind(f"{place} cannot be written: {error.strerror}")
 
 
 def as_sweep_error(error: Exception) -> SweepError | None:

@@ -172,7 +172,7 @@ class Sweep:
             ResourceError: such as a database that another driver works on, or no dataset.
         """
         from sweeper.scheduling.execution import Execution, execute
-        from sweeper.scheduling.progress import Progress, make_progress, say
+        from sweeper.scheduling.progress import Progress, make_progress
         from sweeper.scheduling.signals import StopRequest
         from trainers.run import give_torch_back
         from trainers.streams import working
@@ -189,7 +189,7 @@ class Sweep:
         )
         self._stop = StopRequest(given["grace"])
         with _known_errors(self._home), private_files(), ExitStack() as stack:
-            tell: Callable[[str], None] = say if self._progress else _tell_nobody
+            tell = _teller(self._progress)
             # Before the progress, which keeps the stream on which it is shown.
             stack.enter_context(working())
             if self._progress:
@@ -307,6 +307,22 @@ class Sweep:
         with _known_errors(self._home), self.results() as lab:
             return lab.epoch_metrics(self.name, where)
 
+    def files(self, where: Texts = ()) -> pd.DataFrame:
+        """One row a file that a run keeps, with `path`, `size` in bytes and `sha256`."""
+        with _known_errors(self._home), self.results() as lab:
+            return lab.files(self.name, where)
+
+    def fetch_files(
+        self, run: str, folder: str | os.PathLike[str], patterns: Sequence[str] = ()
+    ) -> None:
+        """Write files that a run keeps into a folder, as `sweep files RUN PATTERN... --output`."""
+        from sweeper.run_files.fetching import fetch
+        from sweeper.run_files.listing import list_files
+
+        with _known_errors(self._home):
+            tell = _teller(self._progress)
+            fetch(list_files(self._home, run, patterns), self._home, expanded(Path(folder)), tell)
+
     @contextmanager
     def results(self) -> Iterator[Results]:
         """The whole database, read only, in a `with` block."""
@@ -365,8 +381,11 @@ def _file_of(spec: AnySpec) -> SpecFile:
     return read_spec_file(expanded(Path(spec)))
 
 
-def _tell_nobody(sentence: str) -> None:
-    pass
+def _teller(aloud: bool) -> Callable[[str], None]:
+    """What sentences for the user are told by."""
+    from sweeper.scheduling.progress import say
+
+    return say if aloud else lambda sentence: None
 
 
 @contextmanager

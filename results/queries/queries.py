@@ -231,15 +231,21 @@ class Queries(DatabaseClient):
             ordered = query.where(chosen).order_by(attempts.c.run_id, attempts.c.attempt)
             return rows_as_dicts(connection.execute(ordered))
 
-    def file_rows(self, run_ids: Iterable[str]) -> list[Row]:
-        """The files that these runs keep, by run id and path.
+    def file_rows(
+        self,
+        sweeps: Sequence[str] = (),
+        *,
+        where: Sequence[str] = (),
+        run_ids: Iterable[str] | None = None,
+    ) -> list[Row]:
+        """The files that the runs keep which `run_rows` gives for the same arguments.
 
-        Keys: `run_id`, `path` (relative, with /), `size` (bytes), `sha256`.
+        Keys: `run_id`, `path` (relative, with /), `size` (bytes), `sha256`. In the order of the
+        runs, of each by path. Raises as `run_rows`.
         """
         with self.view() as connection:
-            chosen = is_one_of(connection.dialect.name, files.c.run_id, sorted(set(run_ids)))
-            ordered = select(files).where(chosen).order_by(files.c.run_id, files.c.path)
-            return rows_as_dicts(connection.execute(ordered))
+            selection = Selection(connection, sweeps, run_ids)
+            return list_parts(connection, selection, where, files.c.path)
 
     def attempts_of(self, id_prefix: str) -> tuple[str, str, list[Row]]:
         """The id and the state of a run, and its attempts, as `attempt_rows` has them.

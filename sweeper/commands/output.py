@@ -6,7 +6,6 @@ terminal.
 
 from __future__ import annotations
 
-import errno
 import json
 import sys
 from collections.abc import Sequence
@@ -14,16 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from sweep_plugins.plain_text import visible, visible_json
-from sweeper.errors import RequestError, ResourceError, SweepError
+from sweeper.errors import unwritable
 from sweeper.permissions import usual_files
 from sweeper.scheduling.progress import format_runs, say
 
 __all__ = [
     "format_runs", "say", "unwritable", "write_file", "write_json", "write_table", "write_text",
 ]  # fmt: skip
-
-_LACKS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE})
-"""Reasons of a machine, which may pass; all others are about the place that was asked for."""
 
 
 def write_text(text: str, output: Path | None, format: str = "table") -> None:  # noqa: A002
@@ -56,12 +52,6 @@ def write_file(content: bytes, output: Path) -> None:
                 write_atomically(output.resolve(), content)
     except OSError as error:
         raise unwritable(f"--output {output}", error) from error
-
-
-def unwritable(place: object, error: OSError) -> SweepError:
-    """What to raise from an error of writing to `place`."""
-    kind = ResourceError if error.errno in _LACKS else RequestError
-    return kind(f"{place} cannot be written: {error.strerror}")
 
 
 def write_table(

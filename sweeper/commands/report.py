@@ -88,7 +88,7 @@ def report(
                 page = build_page(
                     queries, sweeps, groups, (down, along), test, where, metric or None, command
                 )
-                kept = queries.file_rows([run["run_id"] for run in page.runs])
+                kept = queries.file_rows(sweeps, where=where)
             failed = (asdict(each) for each in page.attempts if each.state == "failed")
             said = last_output(failed, LAST_LINES)
             attempts = [

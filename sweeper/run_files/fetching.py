@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from sweep_plugins.file_path import problem_of_path
-from sweeper.errors import RequestError, ResourceError
+from sweeper.errors import RequestError, ResourceError, unwritable
+from sweeper.home import Home
 from sweeper.permissions import usual_files
-from sweeper.run_files.reading import content_of
+from sweeper.run_files.listing import KeptFiles
+from sweeper.run_files.reading import content_of, folders_of
 from trainers.own.files import KeptFile
-from trainers.storage import Folder
 from trainers.storage.atomic_write import write_atomically
 
 _MOST_NAMED = 5
@@ -28,56 +29,72 @@ class Fetched:
     same: int = 0
 
 
-def fetch(
-    files: Sequence[KeptFile],
-    folders: Sequence[Folder],
-    output: Path,
-    tell: Callable[[str], None],
-) -> Fetched:
+def fetch(kept: KeptFiles, home: Home, output: Path, tell: Callable[[str], None]) -> Fetched:
     """Write files into the folder `output`, each atomically; what is there with it stays.
 
     Args:
-        folders: where the files may lie.
         tell: called with a sentence about each file that cannot be read.
 
     Raises:
-        RequestError: something else is in the place of a file; nothing was written.
-        ResourceError: some files cannot be read; the others were written.
-        OSError: the folder cannot be written.
+        RequestError: something else is in the place of a file, and nothing was written; or the
+            folder cannot be written.
+        ResourceError: some files cannot be read, and the others were written.
     """
-    output = output.resolve()
+    files, attempt = kept.files, kept.attempt
+    if not files or attempt is None:
+        return Fetched()
+    fetched = Fetched()
+    missing = 0
+    try:
+        output = output.resolve()
+        there = _there(files, output)
+        folders = folders_of(attempt, home.storage)
+        for file in files:
+            if there[file["path"]] == "same":
+                fetched.same += 1
+                continue
+            try:
+                content = content_of(file, folders)
+            except ResourceError as error:
+                tell(str(error))
+                missing += 1
+                continue
+            with usual_files():
+                write_atomically(output / file["path"], content)
+            fetched.written += 1
+    except OSError as error:
+        raise unwritable(output, error) from error
+    if missing:
+        raise ResourceError(
+            f"{missing} of {len(files)} files cannot be read; written to {output}:"
+            f" {fetched.written}{_elsewhere(attempt)}"
+        )
+    return fetched
+
+
+def _there(files: Sequence[KeptFile], output: Path) -> dict[str, str]:
+    """What is in the place of each file. Raises RequestError if something else is."""
     there = {file["path"]: _what_is_there(output, file) for file in files}
-    if others := [path for path, what in there.items() if what == "other"]:
+    others = [path for path, what in there.items() if what == "other"]
+    if others:
         more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
         raise RequestError(
             f"{output} has something else in the place of {', '.join(others[:_MOST_NAMED])}{more}:"
             " name another folder, or move it away"
         )
-    fetched = Fetched()
-    missing = 0
-    for file in files:
-        if there[file["path"]] == "same":
-            fetched.same += 1
-            continue
-        try:
-            content = content_of(file, folders)
-        except ResourceError as error:
-            tell(str(error))
-            missing += 1
-            continue
-        with usual_files():
-            write_atomically(output / file["path"], content)
-        fetched.written += 1
-    if missing:
-        raise ResourceError(
-            f"{missing} of {len(files)} files cannot be read; written to {output}:"
-            f" {fetched.written}"
-        )
-    return fetched
+    return there
 
 
-def _what_is_there(output: Path, file: KeptFile) -> Literal["nothing", "same", "other"]:
-    """In the place of a file; a link that leads out of the folder is something else."""
+def _elsewhere(attempt: Mapping[str, Any]) -> str:
+    """Where the files may be, if they are not here."""
+    if (archive := attempt["imported_from"]) is not None:
+        return f"; the run came with {archive}, and its files stayed where it trained"
+    host = (attempt["provenance"] or {}).get("host")
+    return f"; it trained on {host}" if isinstance(host, str) else ""
+
+
+def _what_is_there(output: Path, file: KeptFile) -> str:
+    """ "nothing", the "same" or an "other" one; a link that leads out of the folder is another."""
     path = output / file["path"]
     if problem_of_path(file["path"]) or not path.parent.resolve().is_relative_to(output):
         return "other"

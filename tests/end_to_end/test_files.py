@@ -8,12 +8,15 @@ import json
 import re
 import shutil
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
 
+import sweeper
 from command_line import sweep
 from results.queries.queries import Queries
+from sweeper.errors import RequestError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "files.md").read_text()
 BLOCKS = dict(re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.M | re.S))
@@ -243,3 +246,18 @@ def test_du_counts_files_and_gc_keeps_them(lab):
     rows = {row["sweep"]: row for row in lab.json("du")}
     size = sum(file["size"] for file in lab.json("files", lab.ids["documented"]))
     assert rows["fit"]["files"] == size
+
+
+def test_from_python_files_are_a_frame_and_are_fetched(lab, tmp_path):
+    with chdir(lab.folder):
+        found = sweeper.Sweep.stored("several", home="home", progress=False)
+        frame = found.files("seed=0")
+        assert set(frame["run_id"]) == {lab.ids["done"]}
+        assert frame["path"].tolist() == [
+            file["path"] for file in lab.json("files", lab.ids["done"])
+        ]
+        found.fetch_files(lab.ids["done"], tmp_path, ["*.svg"])
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["growing.svg", "picture.svg"]
+        (tmp_path / "growing.svg").write_text("mine")
+        with pytest.raises(RequestError, match=r"something else in the place of growing\.svg"):
+            found.fetch_files(lab.ids["done"], tmp_path)

@@ -268,6 +268,7 @@ METRICS = OF_RUN | {
     "imported": FLAG, "metric": TEXT, "value": NUMBER, "better": TEXT, "unit": TEXT,
     "decimals": WHOLE, "label": TEXT,
 }  # fmt: skip
+FILES = OF_RUN | {"imported": FLAG, "path": TEXT, "size": WHOLE, "sha256": TEXT}
 EPOCH_METRICS = OF_RUN | {"imported": FLAG, "metric": TEXT, "epoch": WHOLE, "value": NUMBER}
 
 
@@ -292,3 +293,16 @@ def test_metrics_of_trainers_are_frames_and_columns_of_runs(url, store, make):
         assert history["epoch"].tolist() == list(range(1, 12))
         assert set(history["value"]) == {0.25}
         assert types(lab.epoch_metrics(where="seed=3")) == EPOCH_METRICS
+
+
+def test_files_of_runs_are_a_frame(url, store, make):
+    make.save(store, "s", make.runs(2))
+    kept = [{"path": path, "size": 2**40, "sha256": "a" * 64} for path in ("b.png", "a.png")]
+    make.finish(store, make.run(2), files=kept)
+    with results.open(url) as lab:
+        frame = lab.files("s")
+        assert types(frame) == FILES
+        assert frame["path"].tolist() == ["a.png", "b.png"]
+        assert frame["size"].sum() == 2**41
+        assert set(frame["seed"]) == {make.run(2).seed}
+        assert types(lab.files("s", "seed=1")) == FILES

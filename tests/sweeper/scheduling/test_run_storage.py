@@ -19,5 +19,7 @@ def test_files_stay_and_what_a_killed_worker_left_goes(tmp_path: Path) -> None:
         for name in (*kept, *left):
             (folder / name).touch()
     RunStorage(str(tmp_path), 0.0, lambda sentence: None).tidy(RUN, 2)
-    found = {attempt: sorted(p.name for p in (tmp_path / RUN / attempt).iterdir()) for attempt in "12"}
+    found = {
+        attempt: sorted(p.name for p in (tmp_path / RUN / attempt).iterdir()) for attempt in "12"
+    }
     assert found == {"1": ["log-0.txt"], "2": kept}

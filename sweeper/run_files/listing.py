@@ -1,0 +1,70 @@
+"""Which files a run keeps, and where they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+from typing import Any
+
+from results.provenance import files_left_out
+from results.queries.queries import Queries
+from results.records import Row
+from sweep_plugins import did_you_mean
+from sweeper.errors import RequestError
+from sweeper.home import Home
+
+
+@dataclass(frozen=True)
+class KeptFiles:
+    """The files of a run, or some of them.
+
+    Attributes:
+        state: of the run.
+        attempt: that made its result, as `Queries.attempt_rows` has it; None if there was none.
+        files: by path, as `Queries.file_rows` has them.
+    """
+
+    run_id: str
+    state: str
+    attempt: Row | None
+    files: list[Any]
+
+    @property
+    def left_out(self) -> list[str]:
+        """Sentences about files that the run wrote and does not keep."""
+        return [] if self.attempt is None else files_left_out(self.attempt["provenance"])
+
+
+def list_files(home: Home, run: str, patterns: Sequence[str] = ()) -> KeptFiles:
+    """The files of a run whose path, or a folder of it, one of the patterns names; or all.
+
+    Args:
+        run: its id, or a start of it that no other has.
+        patterns: paths, in which *, ? and [...] stand for other characters.
+
+    Raises UnknownRunError, and RequestError for a pattern that no file has.
+    """
+    with Queries.open(home.database) as queries, queries.one_view():
+        run_id, state, attempts = queries.attempts_of(run)
+        rows = queries.file_rows(run_ids=[run_id])
+    for pattern in patterns:
+        if not any(_matches(row["path"], pattern) for row in rows):
+            hint = did_you_mean(pattern, [row["path"] for row in rows])
+            raise RequestError(
+                f"run {run_id} keeps no file {pattern!r}{hint}; `sweep files"
+                f" {run_id}{home.options}` lists those that it keeps ({len(rows)})"
+            )
+    chosen = [
+        row
+        for row in rows
+        if not patterns or any(_matches(row["path"], pattern) for pattern in patterns)
+    ]
+    return KeptFiles(run_id, state, attempts[-1] if attempts else None, chosen)
+
+
+def _matches(path: str, pattern: str) -> bool:
+    parts = PurePosixPath(path)
+    named = map(str, (parts, *parts.parents[:-1]))
+    return any(fnmatchcase(each, pattern.rstrip("/")) for each in named)
