@@ -7,15 +7,26 @@ the column is known: in `results.run_columns` for a run's own, below for the oth
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal, get_args
 
 from results.json_values import finite
 from sweep_plugins.plain_text import readable
+from sweep_plugins.schemes.rounded_label import rounded_label
 
 Direction = Literal["higher", "lower"]
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
+
+SCHEME = "scheme"
+"""The column of labels of schemes."""
+
+_DIGITS = 4
+"""Significant digits of a mean without a number of decimals."""
+
+_MOST_DECIMALS = 8
+"""Smaller numbers are written as 1.5e-9."""
 
 LARGEST_DECIMAL = 1e15
 """From here on numbers are written as 1.5e+300: a float has no more digits than 16 or 17."""
@@ -29,7 +40,8 @@ class Metric:
         label: what an axis calls it, with its unit; None: its name will do.
         better: which values are the better ones; None: neither, as with a seed.
         decimals: of one value; None: six significant digits.
-        mean_decimals: of a mean and a standard deviation; None: four significant digits.
+        mean_decimals: of a mean and a standard deviation; None: four significant digits of the
+            mean, but no fewer than it has before the point, and as many decimals of the other.
         whole: whole numbers, whose mean has no decimals where it is whole too.
         diverged_is_worst: measured of the trained network, so that one that diverged has no value
             and ranks behind all others.
@@ -69,14 +81,26 @@ DEFINED = ("better", "unit", "decimals", "label")
 def metric_of_trainer(name: str, said: Iterable[Mapping[str, Any]]) -> Metric:
     """A metric that trainers report under this name, by what they say of it.
 
-    What they contradict each other in is not known.
+    What they contradict each other in is not known. Percent have two decimals, as elsewhere, unless
+    a trainer says another number.
     """
     found: dict[str, Any] = {}
     for key in DEFINED:
         values = {definition[key] for definition in said if definition[key] is not None}
         found[key] = values.pop() if len(values) == 1 else None
-    decimals = found["decimals"]
-    return Metric(name, **found, mean_decimals=decimals, number=True)
+    if found["decimals"] is None and found["unit"] == "percent":
+        found["decimals"] = 2
+    if found["unit"] is not None:
+        unit = "%" if found["unit"] == "percent" else found["unit"]
+        label = found["label"] or name
+        found["label"] = label if unit in label else f"{label} ({unit})"
+    return Metric(
+        name,
+        **found,
+        mean_decimals=found["decimals"],
+        diverged_is_worst=found["better"] is not None,
+        number=True,
+    )
 
 
 def metric_of_config(path: str) -> Metric:
@@ -87,7 +111,7 @@ def metric_of_config(path: str) -> Metric:
 def shown(value: Any, metric: Metric | None = None) -> str | None:
     """A value of a column as every table shows it; None if it is null.
 
-    Numbers have the decimals of `metric`, or else six digits.
+    Numbers have the decimals of `metric`, or else six digits, also in the label of a scheme.
     """
     value = finite(value)
     if value is None:
@@ -102,7 +126,8 @@ def shown(value: Any, metric: Metric | None = None) -> str | None:
         if metric is not None and metric.decimals is not None:
             return decimal(value, metric.decimals)
         return f"{value:z.6g}" if abs(value) < 1e6 else decimal(value, 1)
-    return readable(str(value))
+    text = readable(str(value))
+    return rounded_label(text) if metric is not None and metric.name == SCHEME else text
 
 
 def decimal(value: float, decimals: int) -> str:
@@ -121,9 +146,11 @@ def mean_shown(mean: float, metric: Metric) -> str:
     """A finite mean of the metric."""
     if metric.whole and mean == int(mean) and abs(mean) < LARGEST_DECIMAL:
         return str(int(mean))
-    if metric.mean_decimals is None:
-        return f"{mean:z.4g}"
-    return decimal(mean, metric.mean_decimals)
+    if metric.mean_decimals is not None:
+        return decimal(mean, metric.mean_decimals)
+    if 10**_DIGITS <= abs(mean) < LARGEST_DECIMAL:
+        return f"{mean:.0f}"
+    return f"{mean:z.{_DIGITS}g}"
 
 
 def spread_shown(mean: float | None, std: float | None, metric: Metric) -> str | None:
@@ -134,4 +161,13 @@ def spread_shown(mean: float | None, std: float | None, metric: Metric) -> str |
     text = mean_shown(mean, metric)
     if std is None or (std == 0 and metric.whole):
         return text
-    return f"{text} ± {mean_shown(std, metric)}"
+    return f"{text} ± {_std_shown(mean, std, metric)}"
+
+
+def _std_shown(mean: float, std: float, metric: Metric) -> str:
+    """To the decimal place where the digits of the mean end; two digits if it ends before."""
+    if metric.mean_decimals is not None or mean == 0 or abs(mean) >= LARGEST_DECIMAL:
+        return mean_shown(std, metric)
+    decimals = max(0, _DIGITS - 1 - math.floor(math.log10(abs(mean))))
+    text = decimal(std, decimals)
+    return text if decimals <= _MOST_DECIMALS and (std == 0 or float(text)) else f"{std:.2g}"

@@ -112,6 +112,14 @@ def _accuracy(name: str, label: str, **more: Any) -> RunColumn:
     )
 
 
+def _loss(name: str, label: str) -> RunColumn:
+    return _result(
+        name, "number",
+        label=label, better="lower", mean_decimals=None, diverged_is_worst=True, key=False,
+        on_page=False,
+    )  # fmt: skip
+
+
 #: In the order of the keys in JSON. `sweep` is the only one that the table `runs` does not have.
 RUN_COLUMNS = (
     RunColumn("run_id", "text", "store"),
@@ -153,8 +161,8 @@ RUN_COLUMNS = (
         label="Generalization gap (points)", unit="percent", better="lower", decimals=2,
         diverged_is_worst=True, by_default=True,
     ),
-    _result("train_loss", "number", better="lower", key=False, on_page=False),
-    _result("test_loss", "number", better="lower", key=False, on_page=False),
+    _loss("train_loss", "Training loss"),
+    _loss("test_loss", "Test loss"),
     _result("diverged", "flag", reported="always", reproducible=True),
     _result("diverged_epoch", "whole", key=False),
     _result(

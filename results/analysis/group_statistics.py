@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -94,12 +94,12 @@ class Group:
     """
 
     done: int
+    unfinished: int
     diverged: int
     imported: int
-    measured_elsewhere: int
-    not_finite: int
-    unfinished: int
     moments: dict[str, Moments]
+    measured_elsewhere: int = 0
+    not_finite: int = 0
 
 
 def read_groups(
@@ -113,8 +113,8 @@ def read_groups(
 
     A run that has several values of a key, as it may be in several sweeps, is in several groups.
     """
-    counted = _measured_elsewhere(connection, metrics), _not_finite(metrics)
-    grouped = _GroupedRuns(connection, selection, filters, keys, *counted)
+    counted = _counted(connection, metrics)
+    grouped = _GroupedRuns(connection, selection, filters, keys, counted)
     of_runs = [metric for metric in metrics if metric.evaluation_id is None]
     measured = [metric for metric in metrics if metric.evaluation_id is not None]
     at_first = [*of_runs, *measured] if grouped.by_run else of_runs
@@ -144,18 +144,26 @@ def all_runs(
 
     Unlike the groups by a key with several values, it has each run once.
     """
-    counted = _measured_elsewhere(connection, metrics), _not_finite(metrics)
-    groups = _GroupedRuns(connection, selection, filters, (), *counted).groups(())
+    counted = _counted(connection, metrics)
+    groups = _GroupedRuns(connection, selection, filters, (), counted).groups(())
     return groups[()]
 
 
-def _measured_elsewhere(
+def _counted(
     connection: Connection, metrics: Sequence[StoredColumn]
-) -> ColumnElement[bool]:
+) -> dict[str, ColumnElement[bool]]:
+    """What `Group` counts where it may be true of a run; elsewhere a query is quicker without."""
+    counted = {}
+    # Most databases have no imports, and it takes a look at every measurement.
+    if connection.scalar(select(imports.c.id).limit(1)) is not None:
+        counted["measured_elsewhere"] = _measured_elsewhere(metrics)
+    if names := [metric.name for metric in metrics if metric.reported]:
+        counted["not_finite"] = _not_finite(names)
+    return counted
+
+
+def _measured_elsewhere(metrics: Sequence[StoredColumn]) -> ColumnElement[bool]:
     """Whether a run was trained here and has measurements of these metrics from an archive."""
-    # Asked first, because most databases have none, and it takes a look at every measurement.
-    if connection.scalar(select(imports.c.id).limit(1)) is None:
-        return literal(False)
     ids = [metric.evaluation_id for metric in metrics if metric.evaluation_id is not None]
     brought = select(evaluations.c.run_id).where(
         evaluations.c.import_id.is_not(None), evaluations.c.evaluation_id.in_(ids)
@@ -163,11 +171,8 @@ def _measured_elsewhere(
     return and_(runs.c.imported.is_(False), runs.c.run_id.in_(brought))
 
 
-def _not_finite(metrics: Sequence[StoredColumn]) -> ColumnElement[bool]:
-    """Whether the run's trainer reported a number that is not finite for one of these metrics."""
-    names = [metric.name for metric in metrics if metric.reported]
-    if not names:
-        return literal(False)
+def _not_finite(names: Sequence[str]) -> ColumnElement[bool]:
+    """Whether the run's trainer reported a number that is not finite under one of these names."""
     null = select(reported.c.run_id).where(reported.c.value.is_(None), reported.c.name.in_(names))
     return runs.c.run_id.in_(null)
 
@@ -181,16 +186,12 @@ class _GroupedRuns:
         selection: Selection,
         filters: Sequence[ColumnElement[bool]],
         keys: Sequence[StoredColumn],
-        measured_elsewhere: ColumnElement[bool],
-        not_finite: ColumnElement[bool],
+        counted: Mapping[str, ColumnElement[bool]],
     ) -> None:
         self._connection = connection
         self._selection = selection
         self._filters = filters
-        self._counted = (
-            measured_elsewhere.label("measured_elsewhere"),
-            not_finite.label("not_finite"),
-        )
+        self._counted = [condition.label(name) for name, condition in counted.items()]
         self._keys = [key.sql.label(f"key_{i}") for i, key in enumerate(keys)]
         self._memberships = [key.memberships for key in keys if key.memberships is not None]
 
@@ -207,24 +208,21 @@ class _GroupedRuns:
         """The groups, with the moments of these metrics; of evaluations only `by_run`."""
         table = self._runs(metrics)
         done = table.c.done
-        counts: list[ColumnElement[int]] = [
-            func.count().filter(done),
-            func.count().filter(done, table.c.diverged),
-            func.count().filter(done, table.c.imported),
-            func.count().filter(done, table.c.measured_elsewhere),
-            func.count().filter(done, table.c.not_finite),
-            func.count().filter(~done),
-        ]
+        counts: dict[str, ColumnElement[int]] = {
+            "done": func.count().filter(done),
+            "unfinished": func.count().filter(~done),
+        }
+        counts |= {
+            name: func.count().filter(done, table.c[name])
+            for name in ("diverged", "imported", *(column.name for column in self._counted))
+        }
         keys, numbers = self._keys_in(table), _numbers_in(table, metrics)
-        query = _around(keys, numbers, self._centers(metrics), counts)
+        query = _around(keys, numbers, self._centers(metrics), list(counts.values()))
         groups = {}
         for row in self._connection.execute(query):
             stored, counted, values = _cut(row, len(keys), len(counts))
             moments = dict(_named(metrics, values))
-            done_runs, diverged, imported, elsewhere, not_finite, unfinished = counted
-            groups[stored] = Group(
-                done_runs, diverged, imported, elsewhere, not_finite, unfinished, moments
-            )
+            groups[stored] = Group(**dict(zip(counts, counted, strict=True)), moments=moments)
         return groups
 
     def moments(

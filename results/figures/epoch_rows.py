@@ -1,39 +1,50 @@
-"""What is known of each epoch, for training curves, and which metric is drawn if none is named."""
+"""What is known of each epoch, for training curves: no more of it than can be drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from results.figures.data import EpochRow
-from results.records import RunRow
-from results.run_columns import DEFAULT_METRIC
 
 if TYPE_CHECKING:
     from results.queries.queries import Queries
 
+MOST_ROWS = 200_000
+"""Some 100 MB of memory. 36 panels of 5 seeds, each as many points wide as a page, have fewer."""
+
 
 def epoch_values(
-    queries: Queries, sweeps: Sequence[str], where: Sequence[str], metrics: Iterable[str]
-) -> list[EpochRow]:
-    """The epochs of these runs, and those of these `metrics` that their trainers reported."""
-    named = queries.epoch_metric_rows(sweeps, where=where, metrics=metrics)
-    return [
-        *queries.epoch_rows(sweeps, where=where),
-        *(
-            {"run_id": row["run_id"], "epoch": row["epoch"], row["metric"]: row["value"]}
-            for row in named
-        ),
-    ]
+    queries: Queries, sweeps: Sequence[str], where: Sequence[str]
+) -> tuple[list[EpochRow], str | None]:
+    """The epochs of these runs; of more than MOST_ROWS some, evenly, and a sentence that says so.
 
-
-def default_metric(rows: Iterable[RunRow]) -> str:
-    """The test accuracy, unless no run has one and a trainer reported other metrics.
-
-    Then the first by name, of those of which it says which values are better, if there are any.
+    Whether runs have them or not, those chosen are the same for all.
     """
-    rows = list(rows)
-    reported: dict[str, Any] = {m["name"]: m["better"] for row in rows for m in row["metrics"]}
-    if not reported or any(row[DEFAULT_METRIC] is not None for row in rows):
-        return DEFAULT_METRIC
-    return min(reported, key=lambda name: (reported[name] is None, name))
+    every = _every(queries.count_epochs(sweeps, where=where))
+    return [*queries.epoch_rows(sweeps, where=where, every=every)], _said(every, "epochs")
+
+
+def metric_values(
+    queries: Queries, sweeps: Sequence[str], where: Sequence[str], metric: str
+) -> tuple[list[EpochRow], str | None]:
+    """The same of a metric that trainers reported by name; nothing of any other."""
+    every = _every(queries.count_epochs(sweeps, where=where, metric=metric))
+    rows = queries.epoch_metric_rows(sweeps, where=where, metrics=[metric], every=every)
+    values = [
+        {"run_id": row["run_id"], "epoch": row["epoch"], metric: row["value"]} for row in rows
+    ]
+    return values, _said(every, f"epochs with {metric}")
+
+
+def _every(count: int) -> int:
+    return -(-count // MOST_ROWS) or 1
+
+
+def _said(every: int, what: str) -> str | None:
+    if every == 1:
+        return None
+    return (
+        f"training curves are drawn of one in {every} {what}: all are more than the {MOST_ROWS:,}"
+        " values that are read; choose runs with --where for more"
+    )

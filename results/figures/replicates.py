@@ -138,20 +138,20 @@ def replicate_groups(rows: Iterable[RunRow]) -> list[ReplicateGroup]:
     for runs in members:
         ordered = tuple(sorted(runs, key=lambda run: (run["seed"], run["run_id"])))
         setting = tuple((path, _settings(runs[0]).get(path)) for path in paths)
-        own = runs[0]["model"] is None
-        groups.append(_of_trainer(ordered, setting) if own else ReplicateGroup(ordered, setting))
-    return sorted(groups, key=_order)
+        groups.append(ReplicateGroup(ordered, setting))
+    return [_named(group) if group.model is None else group for group in sorted(groups, key=_order)]
 
 
-def _of_trainer(runs: Sequence[RunRow], setting: Sequence[tuple[str, Any]]) -> ReplicateGroup:
-    trainer = str((runs[0].get("config") or {}).get("trainer"))
+def _named(group: ReplicateGroup) -> ReplicateGroup:
+    """The group of another trainer, with names in place of a model and a scheme."""
+    trainer = str((group.runs[0].get("config") or {}).get("trainer"))
     words = [
         f"{path.rsplit('.', 1)[-1]} {exact_text(value) if isinstance(value, float) else value}"
-        for path, value in setting
+        for path, value in group.setting
         if value is not None and path != "trainer"
     ]
     names = {"model": trainer, "scheme": ", ".join(words) or trainer}
-    return ReplicateGroup(tuple(run | names for run in runs), own=True)
+    return ReplicateGroup(tuple(run | names for run in group.runs), own=True)
 
 
 def _settings(row: RunRow) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from results.analysis.varied_keys import Setting, default_keys, varied_keys
 from results.comparison import compare_sweep
 from results.errors import ResultsError, UnknownPublishedTableError
 from results.figures import FIGURES, draw, possible, to_bytes
-from results.figures.epoch_rows import default_metric, epoch_values
+from results.figures.epoch_rows import epoch_values, metric_values
 from results.figures.probe_rows import probe_values
 from results.html_report.content import Attempt, CaptionedTable, Figure, Page, Section, StoredSweep
 from results.published import published_table
@@ -27,10 +27,12 @@ MOST_RUNS = 20_000
 
 
 _MOST_METRICS = 6
-"""So many metrics that trainers reported have figures of their own on a page."""
+"""So many metrics have figures of their own on a page: those asked for, or all reported."""
 
-_OF_METRICS = ("accuracy_by_scheme", "training_curves")
-"""The figures that are drawn of each of them."""
+_OF_METRICS = {"accuracy_by_scheme": False, "training_curves": True}
+"""The figures that are drawn of each of them, and whether of what is known of epochs."""
+
+_LOSSES = ("train_loss", "test_loss")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def build_page(
         config=True,
         learned_coefficients=True,
         metrics=metrics or (),
-        keys=[*groups, *pivoted[0], *pivoted[1]],
+        keys=[*groups, *pivoted[0], *pivoted[1], *([] if test is None else [test])],
     )
     if len(rows) > MOST_RUNS:
         raise ResultsError(
@@ -116,7 +118,8 @@ def _tables(
     down, along = pivoted
     if not down:
         return Section("Report", tables=[by_keys])
-    found = pivot(report([*down, *along], metrics or ["test_accuracy"]), down, along)
+    shown = metrics or [selected.queries.default_metric(selected.sweeps, where=selected.where)]
+    found = pivot(report([*down, *along], shown), down, along)
     caption = f"{', '.join(down)} by {', '.join(along)}"
     return Section("Report", tables=[by_keys, CaptionedTable(caption, found, runs=selected.rows)])
 
@@ -173,10 +176,12 @@ def _comparisons(selected: _Selected) -> list[Section]:
 def _figures(selected: _Selected, metrics: Sequence[str] | None) -> Section:
     queries, sweeps, where, rows = selected.queries, selected.sweeps, selected.where, selected.rows
     probes, left_out = probe_values(queries, sweeps, where)
-    first = default_metric(rows)
+    first = queries.default_metric(sweeps, where=where)
     reported = {metric["name"] for row in rows for metric in row["metrics"]}
-    others = [name for name in metrics or sorted(reported) if name in reported - {first}]
-    epochs = epoch_values(queries, sweeps, where, [first, *others[:_MOST_METRICS]])
+    others = [name for name in dict.fromkeys(metrics or sorted(reported)) if name != first]
+    known, thinned = epoch_values(queries, sweeps, where)
+    of_first, also_thinned = metric_values(queries, sweeps, where, first)
+    epochs = [*known, *of_first]
     reasons = possible(rows, epochs, probes, metric=first)
     figures = [
         Figure(
@@ -187,18 +192,21 @@ def _figures(selected: _Selected, metrics: Sequence[str] | None) -> Section:
         if reason is None
     ]
     for metric in others[:_MOST_METRICS]:
+        # One after the other, as each may have as many values as there is room for.
+        of_metric, _ = metric_values(queries, sweeps, where, metric)
+        epochs = [*known, *of_metric]
         found = possible(rows, epochs, probes, metric=metric)
         figures += [
             Figure(
                 f"{FIGURES[name].title}: {metric}",
                 to_bytes(draw(name, rows, epochs, probes, metric=metric), "svg"),
             )
-            for name in _OF_METRICS
-            if found[name] is None
+            for name, of_epochs in _OF_METRICS.items()
+            if found[name] is None and (metric in reported or metric in _LOSSES or not of_epochs)
         ]
     absent = [f"No {name}: {reason}." for name, reason in reasons.items() if reason is not None]
     if len(others) > _MOST_METRICS:
         absent.append(f"No figures of {', '.join(others[_MOST_METRICS:])}: sweep plot draws them.")
-    if left_out is not None:
-        absent.append(f"{left_out[0].upper()}{left_out[1:]}.")
+    for sentence in filter(None, (left_out, thinned, also_thinned)):
+        absent.append(f"{sentence[0].upper()}{sentence[1:]}.")
     return Section("Figures", text=absent, figures=figures)

@@ -112,7 +112,9 @@ class StoredColumns(NamedColumns[StoredColumn]):
 
     def stored_values(self, column: StoredColumn) -> list[Any]:
         """The different values of the column, as stored."""
-        query = select(column.sql).select_from(runs).where(*self._selection.holds(runs.c.run_id))
+        of_runs = runs if column.memberships is None else column.memberships
+        query = select(column.sql).select_from(of_runs)
+        query = query.where(*self._selection.holds(of_runs.c.run_id))
         return list(self._connection.execute(query.distinct()).scalars())
 
     def _search(self, name: str) -> StoredColumn | None:

@@ -1,11 +1,11 @@
 """Filters such as `depth>=32`, `zero_stable=true`, `training.optimizer.lr!=1/10`, `beta=null`.
 
-A value is read as its column's kind. Numbers may be fractions. What a spec says is compared to the
-last digit, and what was computed or measured with a relative tolerance of 1e-9, so that
-`max_root_modulus<=1` includes the schemes whose computed modulus is 1 but for rounding. Null equals
-only null; no ordering matches it. A run is in each of its sweeps: `sweep!=monday` are the runs that
-are not in monday, whatever else they are in, and `sweep=null` those in no sweep. So it is with
-`tag`.
+A value is read as its column's kind; yes and no are true and false. Numbers may be fractions. What
+a spec says is compared to the last digit, and what was computed or measured with a relative
+tolerance of 1e-9, so that `max_root_modulus<=1` includes the schemes whose computed modulus is 1
+but for rounding. Null equals only null; no ordering matches it. A run is in each of its sweeps:
+`sweep!=monday` are the runs that are not in monday, whatever else they are in, and `sweep=null`
+those in no sweep. So it is with `tag`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ _ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+# As specs and JSON write them, and as tables show them.
+_FLAGS = {"true": True, "false": False, "yes": True, "no": False}
 _SHAPE = "write KEY=VALUE with one of = != < <= > >="
 TOLERANCE = 1e-9
 """Of numbers that were computed or measured, relative."""
@@ -125,11 +127,11 @@ def _value(text: str, column: Named, written: str) -> Any:
     if not written:
         raise BadFilterError(text, "it has no value", _SHAPE)
     if column.kind == "bool":
-        if written not in ("true", "false"):
+        if written not in _FLAGS:
             raise BadFilterError(
                 text, f"{written!r} is no value of {column.name}", "use true, false or null"
             )
-        return written == "true"
+        return _FLAGS[written]
     if column.kind == "number":
         number = _number(written)
         if number is None:

@@ -14,6 +14,7 @@ from results.database.base import Database, DatabaseClient
 from results.database.connect import connect
 from results.database.dialects import is_one_of, rows_as_dicts
 from results.queries import sources
+from results.queries.default_metric import default_metric
 from results.queries.rows import (
     add_numbers,
     list_evaluations,
@@ -132,14 +133,17 @@ class Queries(DatabaseClient):
                 add_numbers(connection, selection, rows, metrics, keys)
             return rows
 
-    def epoch_rows(self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()) -> list[Row]:
+    def epoch_rows(
+        self, sweeps: Sequence[str] = (), *, where: Sequence[str] = (), every: int = 1
+    ) -> list[Row]:
         """The epochs of the runs that `run_rows` gives for the same arguments, in its order.
 
         Keys: `run_id`, `epoch`, `learning_rate`, `train_loss`, `train_accuracy`, `test_loss`,
-        `test_accuracy`, `seconds`. Raises as `run_rows`.
+        `test_accuracy`, `seconds`. One epoch in `every`, the last among them. Raises as `run_rows`.
         """
         with self.view() as connection:
-            return list_parts(connection, Selection(connection, sweeps), where, epochs.c.epoch)
+            selection = Selection(connection, sweeps)
+            return list_parts(connection, selection, where, epochs.c.epoch, every=every)
 
     def evaluation_rows(
         self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()
@@ -186,15 +190,43 @@ class Queries(DatabaseClient):
         *,
         where: Sequence[str] = (),
         metrics: Iterable[str] | None = None,
+        every: int = 1,
     ) -> list[Row]:
         """The same at each epoch, or at whatever the trainer counts by; of these `metrics` only.
 
         Keys: `run_id`, `metric`, `epoch`, `value` (None: not finite). In the order of the runs, of
-        each by name and epoch. Raises as `run_rows`.
+        each by name and epoch; one epoch in `every`, the last among them. Raises as `run_rows`.
         """
         with self.view() as connection:
             selection = Selection(connection, sweeps)
-            return list_metrics(connection, selection, where, epoch_metrics, metrics)
+            return list_metrics(connection, selection, where, epoch_metrics, metrics, every)
+
+    def count_epochs(
+        self,
+        sweeps: Sequence[str] = (),
+        *,
+        where: Sequence[str] = (),
+        metric: str | None = None,
+    ) -> int:
+        """How many rows `epoch_rows` gives, or `epoch_metric_rows` of this metric.
+
+        Raises as they do.
+        """
+        table = epochs if metric is None else epoch_metrics
+        named = [] if metric is None else [epoch_metrics.c.name == metric]
+        with self.view() as connection:
+            passing = passing_runs(connection, Selection(connection, sweeps), where)
+            of_runs = select(func.count()).select_from(table.join(runs)).where(*passing, *named)
+            return int(connection.execute(of_runs).scalar_one())
+
+    def default_metric(self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()) -> str:
+        """The metric that is shown of the runs that `run_rows` gives, if none is named.
+
+        Raises as `run_rows`.
+        """
+        with self.view() as connection:
+            passing = passing_runs(connection, Selection(connection, sweeps), where)
+            return default_metric(connection, passing)
 
     def count_probes(self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()) -> int:
         """How many rows `probe_rows` gives for the same arguments; raises as it does."""

@@ -20,6 +20,7 @@ from results.queries.layer_order import layer_key, quantity_key
 from results.queries.memberships import memberships
 from results.queries.schemes import scheme_column, scheme_of
 from results.queries.selection import Selection
+from results.queries.thinning import one_epoch_in
 from results.records import RunRow
 from results.run_columns import COLUMN, NAMED_KEYS, RUN_KEYS, TAG
 from results.schema.tables import evaluations, metrics, probes, runs, sweep_specs, sweeps
@@ -122,13 +123,16 @@ def list_parts(
     then: Column[Any],
     *further: ColumnElement[bool],
     key: Callable[[dict[str, Any]], Any] | None = None,
+    every: int = 1,
 ) -> list[dict[str, Any]]:
     """The rows of a table of results, of the runs that pass the filters, in the order of the runs.
 
     The table is that of the column `then`, by which the rows of a run are ordered, and after that
-    by `key`. `further` are conditions on them.
+    by `key`. `further` are conditions on them. Of rows with an epoch those of one epoch in `every`.
     """
     passing = [*passing_runs(connection, selection, where), *further]
+    if every > 1:
+        passing.append(one_epoch_in(every, then.table.c.epoch, passing))
     query = select(then.table).join(runs, runs.c.run_id == then.table.c.run_id).where(*passing)
     by_run: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows_as_dicts(connection.execute(query.order_by(then))):
@@ -165,13 +169,16 @@ def list_metrics(
     where: Sequence[str],
     table: Table,
     names: Iterable[str] | None = None,
+    every: int = 1,
 ) -> list[dict[str, Any]]:
     """What `metrics` or `epoch_metrics` has of the runs that pass the filters, in their order.
 
     Of metrics of these names, or of all; of each run by name and epoch. `metric` is the name.
     """
     named = [] if names is None else [table.c.name.in_(sorted(names))]
-    rows = list_parts(connection, selection, where, table.c.name, *named, key=_metric_key)
+    rows = list_parts(
+        connection, selection, where, table.c.name, *named, key=_metric_key, every=every
+    )
     return [
         {"metric" if key == "name" else key: value for key, value in row.items()} for row in rows
     ]

@@ -9,7 +9,7 @@ from typing import Any
 from results.analysis.imported import MARKS, imported_note
 from results.analysis.pivot import Pivot, PivotCell
 from results.analysis.reports import Report
-from results.metrics import Metric, counted, shown, spread_shown
+from results.metrics import SCHEME, Metric, counted, shown, spread_shown
 from results.rendering.apart import shown_apart
 from results.rendering.tabular import Rows, Tabular, flat_records
 from sweep_plugins.plain_text import readable
@@ -76,6 +76,8 @@ def _shown_column(
     name: str, records: Sequence[dict[str, Any]], metric: Metric | None
 ) -> list[str | None]:
     """A column as text. Most have few different values, each of which is rounded once."""
+    if name == SCHEME:
+        return shown_apart([record.get(name) for record in records], metric)
     known: dict[tuple[type, Any], str | None] = {}
     column = []
     for value in (record.get(name) for record in records):
@@ -193,13 +195,17 @@ def _pivot_note(pivot: Pivot, best: str) -> str:
     if counts := {cell.group["runs"] for cell in cells}:
         runs += f", {' to '.join(map(str, sorted({min(counts), max(counts)})))} a cell"
     mean = "mean ± std (n-1)"
-    diverged = sum(c.group["diverged"] for c in cells if _counted(c.group, "diverged"))
+    diverged, not_finite = (
+        sum(c.group[name] for c in cells if _counted(c.group, name))
+        for name in ("diverged", "not_finite")
+    )
     return _sentence(
         runs,
         _several(pivot),
         f"{pivot.metrics[0]}, {mean}" if len(pivot.metrics) == 1 else mean,
         f"best of each column {best}" if any(cell.best for cell in cells) else "",
         f"{counted(diverged, 'run')} diverged" if diverged else "",
+        f"{counted(not_finite, 'run')} with a number that is not finite" if not_finite else "",
         _partial(pivot.unfinished),
         imported_note(pivot.imported, pivot.measured_elsewhere),
     )

@@ -8,6 +8,7 @@ import typer
 
 from sweeper.commands import options
 from sweeper.commands.output import write_json, write_table
+from sweeper.commands.unmatched import say_unmatched
 from sweeper.errors import RequestError
 
 
@@ -46,6 +47,8 @@ def compare(
                 f" ({', '.join(PUBLISHED)})"
             )
         found = comparison.compare_sweep(queries, sweep, published_table(name), where, accuracy)
+        if all(row.state == "missing" for row in found.compared) and not found.unmatched:
+            say_unmatched(queries, [sweep], where)
     if format == "json":
         write_json(found.to_json(), output)
     elif format in ("csv", "parquet"):

@@ -10,6 +10,7 @@ import typer
 from sweeper.commands import options
 from sweeper.commands.matplotlib_settings import import_matplotlib
 from sweeper.commands.output import say, unwritable, write_text
+from sweeper.commands.unmatched import say_unmatched
 from sweeper.errors import RequestError
 from sweeper.permissions import usual_files
 
@@ -46,13 +47,13 @@ def plot(
     """Draw figures: accuracy by scheme, size and noise, training curves, roots, probes."""
     from results.analysis.imported import note_about
     from results.figures import FIGURES, FORMATS, draw, possible, save
-    from results.figures.epoch_rows import default_metric, epoch_values
+    from results.figures.epoch_rows import epoch_values, metric_values
     from results.figures.probe_rows import probe_values
     from results.queries.queries import Queries
     from sweeper.spec.spec import SWEEP_NAME
 
     if format not in FORMATS:
-        raise RequestError(f"--format {format!r}: one of {', '.join(FORMATS)}")
+        raise RequestError(f"--format {format!r}: it must be one of {', '.join(FORMATS)}")
     if output is None and not SWEEP_NAME.fullmatch(sweep):
         raise RequestError(f"{sweep!r} gives no name to a folder: choose one with --output")
     import_matplotlib()
@@ -64,14 +65,18 @@ def plot(
             learned_coefficients=True,
             metrics=[] if metric is None else [metric],
         )
-        metric = metric or default_metric(rows)
-        epochs = epoch_values(queries, [sweep], where, [metric])
+        if not rows:
+            say_unmatched(queries, [sweep], where)
+        metric = metric or queries.default_metric([sweep], where=where)
+        epochs, thinned = epoch_values(queries, [sweep], where)
+        reported, also_thinned = metric_values(queries, [sweep], where, metric)
+        epochs += reported
         needed = not figures or any(FIGURES[name].uses_probes for name in figures)
         probes, left_out = (
             probe_values(queries, [sweep], where, quantity, layer) if needed else ([], None)
         )
-    if left_out is not None:
-        say(left_out)
+    for sentence in filter(None, (left_out, thinned, also_thinned)):
+        say(sentence)
     if note := note_about(rows):
         say(note)
     wanted = list(figures)

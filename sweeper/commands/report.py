@@ -13,9 +13,8 @@ from sweeper.commands.last_output import LAST_LINES, last_output
 from sweeper.commands.matplotlib_settings import import_matplotlib
 from sweeper.commands.output import say, write_file, write_table
 from sweeper.commands.pictures import section_of_files
+from sweeper.commands.unmatched import say_unmatched
 from sweeper.errors import RequestError
-
-"""Whatever else varies among the runs follows, but for the seed."""
 
 
 def report(
@@ -46,7 +45,12 @@ def report(
         ),
     ] = None,
     gap: Annotated[
-        bool, typer.Option("--gap", help="generalization gap by root moduli (ZeroSNet, Table 7)")
+        bool,
+        typer.Option(
+            "--gap",
+            help="generalization gap by root moduli (ZeroSNet, Table 7), of test_accuracy or the"
+            " --metric",
+        ),
     ] = False,
     where: options.WhereOption = [],  # noqa: B006
     metric: options.MetricOption = [],  # noqa: B006
@@ -62,6 +66,7 @@ def report(
 ) -> None:
     """Mean +- standard deviation over runs; accuracies in percent, of the last epoch."""
     from results.queries.queries import Queries
+    from results.run_columns import DEFAULT_METRIC
 
     groups, down, along = options.keys_of(group_by), options.keys_of(rows), options.keys_of(columns)
     if bool(down) != bool(along):
@@ -82,6 +87,7 @@ def report(
 
             from results.html_report import html_page
             from results.html_report.build import build_page
+            from results.metrics import counted
 
             command = " ".join(["sweep", *sys.argv[1:]])
             with queries.one_view():
@@ -100,23 +106,38 @@ def report(
             if found_files is not None:
                 page = replace(page, sections=[*page.sections, found_files])
             write_file(html_page(page).encode(), html)
-            say(f"{html}: {len(page.runs)} runs")
+            say(f"{html}: {counted(len(page.runs), 'run')}")
+            if not page.runs:
+                say_unmatched(queries, sweeps, where)
             return
         found: Any
         notes: list[str] = []
         if test is not None:
             from results.analysis.group_tests import compare_groups
 
-            rows_of_runs = queries.run_rows(sweeps, where=where, config=True, metrics=metric)
+            rows_of_runs = queries.run_rows(
+                sweeps, where=where, config=True, metrics=metric, keys=[test]
+            )
+            if not rows_of_runs:
+                say_unmatched(queries, sweeps, where)
             tested = compare_groups(rows_of_runs, test, metric or None)
             if format in ("json", "csv", "parquet"):
                 found = tested.rows()
             else:
                 found, notes = tested.table(), [*tested.sentences, *tested.notes]
         elif gap:
-            from results.analysis.generalization_gap import gap_by_moduli
+            from results.analysis.generalization_gap import gap_by_moduli, trained_with
 
-            found = gap_by_moduli(queries.run_rows(sweeps, where=where, config=True))
+            if len(metric) > 1:
+                raise RequestError("--gap is a table of one --metric, such as test_loss")
+            tested = metric[0] if metric else DEFAULT_METRIC
+            both = [trained_with(tested), tested]
+            rows_of_runs = queries.run_rows(sweeps, where=where, config=True, metrics=both)
+            found = gap_by_moduli(rows_of_runs, tested)
+            if not rows_of_runs:
+                say_unmatched(queries, sweeps, where)
+            elif not found:
+                say("no gap by root moduli: no done run has a network with a fixed scheme")
         else:
             from results.analysis import reports
             from results.analysis.pivot import pivot
@@ -124,9 +145,14 @@ def report(
 
             keys = [*down, *along] or groups
             if not keys:
-                keys = default_keys(stored_settings(queries, sweeps, where))
-            metrics = metric or (["test_accuracy"] if down else None)
+                settings = stored_settings(queries, sweeps, where)
+                keys = default_keys(settings or stored_settings(queries, sweeps))
+            metrics = metric or None
+            if down and not metrics:
+                metrics = [queries.default_metric(sweeps, where=where)]
             found = reports.report(queries, sweeps, keys, metrics, where)
+            if not found.runs and not found.unfinished:
+                say_unmatched(queries, sweeps, where)
             if down:
                 found = pivot(found, down, along)
         write_table(found, format, output, notes=notes, raw=raw)

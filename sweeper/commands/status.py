@@ -33,11 +33,13 @@ def status(
     if format == "json":
         write_table([asdict(status) for status in found], format, output)
         return
+    # Few sweeps have any, and the table fits a narrow terminal without.
+    cancelled = format in ("csv", "parquet") or any(s.counts["cancelled"] for s in found)
     rows = [
         {
             "sweep": status.sweep,
             "runs": status.runs,
-            **status.counts,
+            **{state: n for state, n in status.counts.items() if state != "cancelled" or cancelled},
             "imported": status.imported,
             "train_seconds": status.train_seconds,
             "rate_per_hour": status.rate_per_hour,

@@ -254,6 +254,8 @@ class _Training:
             (metrics["test_accuracy"], metrics["epoch"])
             for metrics in self.epochs
             if metrics["test_accuracy"] is not None
+            # Where a network diverged it named no class: the accuracy is none that it had.
+            and not (diverged and metrics["test_loss"] is None)
         ]
         # The first of equals.
         best, best_epoch = max(tested, key=itemgetter(0), default=(None, None))

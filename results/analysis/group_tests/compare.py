@@ -9,7 +9,7 @@ from typing import Any
 
 from results.analysis.group_tests import wording
 from results.analysis.group_tests.comparison import Comparison, adjust_for_several, compare, judge
-from results.analysis.group_tests.samples import LEVELS, Level, split_in_two, units
+from results.analysis.group_tests.samples import LEVELS, Level, sample, split_in_two
 from results.analysis.group_tests.strata import find_strata
 from results.analysis.imported import MARKS
 from results.json_values import finite
@@ -37,10 +37,10 @@ class GroupTest:
         """Everything as plain JSON values, one flat object for each metric and level.
 
         Keys: `metric`, `level`; for both groups (1 and 2) `group1`, the value of the key, then
-        `n1, diverged1, imported1, measured_elsewhere1, mean1, std1, low1, high1`; `difference, low,
-        high` (of the means); Welch's `t, df, p, p_holm`; Mann-Whitney's `u, u_p, u_p_holm,
-        u_method`; Hedges' `g, g_low, g_high`; `auc, auc_low, auc_high`; Spearman's `rho1, rho1_p,
-        rho1_n` with the largest and `rho2, rho2_p, rho2_n` with the second largest modulus;
+        `n1, diverged1, not_finite1, imported1, measured_elsewhere1, mean1, std1, low1, high1`;
+        `difference, low, high` (of the means); Welch's `t, df, p, p_holm`; Mann-Whitney's `u, u_p,
+        u_p_holm, u_method`; Hedges' `g, g_low, g_high`; `auc, auc_low, auc_high`; Spearman's `rho1,
+        rho1_p, rho1_n` with the largest and `rho2, rho2_p, rho2_n` with the second largest modulus;
         `within, strata, strata_agreeing`; `needed, verdict, why`. What cannot be computed is None,
         and `verdict` is so on the level that does not decide. See `Comparison` for what each is.
         """
@@ -48,7 +48,7 @@ class GroupTest:
 
     def table(self) -> list[dict[str, str]]:
         """The same for reading: a few columns of rounded text."""
-        return [wording.table_row(c, self.by, self.values) for c in self.comparisons]
+        return wording.table(self.comparisons, self.by, self.values)
 
 
 def compare_groups(
@@ -78,8 +78,8 @@ def compare_groups(
     for level in LEVELS:
         found = []
         for column in measures:
-            first, second = (units(networks, column, level) for networks in groups.networks)
-            found.append(compare(column.metric, level, first, second, strata))
+            first, second = (sample(networks, column, level) for networks in groups.networks)
+            found.append(compare(column.metric, level, groups.noun, (first, second), strata))
         by_level[level] = adjust_for_several(found)
     pairs = [judge(*pair) for pair in zip(by_level["networks"], by_level["runs"], strict=True)]
     return GroupTest(
@@ -100,7 +100,7 @@ def _row(c: Comparison, values: tuple[Any, Any]) -> dict[str, Any]:
     row: dict[str, Any] = {"metric": c.metric.name, "level": c.level}
     for number, value, group in zip((1, 2), values, (c.first, c.second), strict=True):
         row[f"group{number}"] = value
-        row |= _fields(group, n="n", diverged="diverged", to=str(number))
+        row |= _fields(group, n="n", diverged="diverged", not_finite="not_finite", to=str(number))
         row |= _fields(group, **{mark: mark for mark in MARKS}, to=str(number))
         row |= _fields(group, mean="mean", std="std", to=str(number))
         row |= _fields(group.interval, low="low", high="high", to=str(number))

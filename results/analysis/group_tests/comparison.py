@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from results.analysis.group_tests.samples import Level, Unit
+from results.analysis.group_tests.samples import Level, Sample, Unit
 from results.analysis.group_tests.strata import Strata, WithinDifference, difference_within
 from results.analysis.imported import marks_of
 from results.analysis.rank_correlation import RankCorrelation, spearman
@@ -35,12 +35,14 @@ class GroupSummary:
     """One group's metric. `n` networks or runs have a value and enter `mean`, `std` (n - 1) and
     `interval` (95 %, of the mean); `ranked` enter rank statistics, diverged ones too; `diverged`
     count those with a run that diverged. Of all their runs, `imported` came with an archive, and
-    `measured_elsewhere` others have the metric from one.
+    `measured_elsewhere` others have the metric from one. `not_finite` runs of the group have no
+    value, because it was not finite.
     """
 
     n: int
     ranked: int
     diverged: int
+    not_finite: int
     imported: int
     measured_elsewhere: int
     mean: float | None
@@ -52,6 +54,7 @@ class GroupSummary:
 class Comparison:
     """What tells the two groups apart in one metric; what cannot be computed is None.
 
+    `units` is what people call those of the level: "networks", "settings" or "runs".
     `difference` is the second mean minus the first. `auc` is the probability that a unit of the
     second group is better, ties half. `largest_modulus` correlates the metric with the largest
     root modulus; `next_modulus` with the second largest, over the units whose largest is 1.
@@ -66,6 +69,7 @@ class Comparison:
 
     metric: Metric
     level: Level
+    units: str
     first: GroupSummary
     second: GroupSummary
     difference: float | None
@@ -84,9 +88,13 @@ class Comparison:
 
 
 def compare(
-    metric: Metric, level: Level, first: Sequence[Unit], second: Sequence[Unit], strata: Strata
+    metric: Metric, level: Level, noun: str, groups: tuple[Sample, Sample], strata: Strata
 ) -> Comparison:
-    """Everything about one metric, but adjusted p values and the verdict."""
+    """Everything about one metric, but adjusted p values and the verdict.
+
+    `noun` is what people call a network.
+    """
+    first, second = (group.units for group in groups)
     values_1, values_2 = _values(first), _values(second)
     ranked_1, ranked_2 = _ranked(first), _ranked(second)
     mean_1, mean_2 = summarize(values_1).mean, summarize(values_2).mean
@@ -99,8 +107,9 @@ def compare(
     return Comparison(
         metric=metric,
         level=level,
-        first=_summary(first, metric),
-        second=_summary(second, metric),
+        units=f"{noun}s" if level == "networks" else level,
+        first=_summary(groups[0], metric),
+        second=_summary(groups[1], metric),
         difference=None if mean_1 is None or mean_2 is None else mean_2 - mean_1,
         welch=welch,
         effect=hedges_g(values_1, values_2),
@@ -143,7 +152,7 @@ def _judged(c: Comparison) -> Comparison:
     if least > SIGNIFICANCE:
         few = (
             f"even groups that do not overlap give Mann-Whitney p = {least:.2g} with {n_1} and"
-            f" {n_2} {c.level}"
+            f" {n_2} {c.units}"
         )
         return replace(c, verdict="too few", why=f"{few}; {c.why}" if c.why else few)
     adjusted = c.welch_holm
@@ -162,13 +171,15 @@ def _lacking(first: Sequence[Unit], second: Sequence[Unit]) -> str:
     return "no t test: no spread in either group"
 
 
-def _summary(units: Sequence[Unit], metric: Metric) -> GroupSummary:
+def _summary(sample: Sample, metric: Metric) -> GroupSummary:
+    units = sample.units
     values = _values(units)
     found = summarize(values)
     return GroupSummary(
         n=len(values),
         ranked=len(units),
         diverged=sum(unit.diverged for unit in units),
+        not_finite=sample.not_finite,
         **marks_of((row for unit in units for row in unit.rows), {metric.name}),
         mean=found.mean,
         std=found.std,

@@ -45,6 +45,12 @@ class TwoGroups:
         return f"{self.by}={written(self.values[0])}", f"{self.by}={written(self.values[1])}"
 
     @property
+    def noun(self) -> str:
+        """What seeds alone do not tell apart: a network, or a setting of other trainers."""
+        rows = (row for networks in self.networks for runs in networks for row in runs)
+        return "setting" if any(row["model"] is None for row in rows) else "network"
+
+    @property
     def runs(self) -> tuple[int, int]:
         """How many runs each group has."""
         return sum(map(len, self.networks[0])), sum(map(len, self.networks[1]))
@@ -72,6 +78,17 @@ class Unit:
         """The scheme's root moduli, largest first; None where they are not known."""
         moduli: list[float] | None = self.rows[0]["root_moduli"]
         return moduli
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One group's networks or runs that have a value or a rank, in one metric.
+
+    `not_finite` of its done runs have a number that is not finite instead.
+    """
+
+    units: Sequence[Unit]
+    not_finite: int
 
 
 def split_in_two(rows: Sequence[RunRow], by: str) -> TwoGroups:
@@ -111,14 +128,18 @@ def split_in_two(rows: Sequence[RunRow], by: str) -> TwoGroups:
     )
 
 
-def units(networks: Sequence[Runs], column: Column, level: Level) -> list[Unit]:
+def sample(networks: Sequence[Runs], column: Column, level: Level) -> Sample:
     """The networks, each averaged over its seeds, or the runs; those without any value left out.
 
     Where a diverged run is worst in ranks, a network is so as soon as one of its runs diverged.
     """
     members = networks if level == "networks" else [[row] for runs in networks for row in runs]
     found = [_unit(runs, column) for runs in members]
-    return [unit for unit in found if unit.ranked is not None]
+    reported = (metric for runs in networks for row in runs for metric in row["metrics"])
+    return Sample(
+        units=[unit for unit in found if unit.ranked is not None],
+        not_finite=sum(m["name"] == column.name and m["value"] is None for m in reported),
+    )
 
 
 def _but_for_rounding(value: Any) -> Any:
@@ -136,6 +157,11 @@ def written(value: Any) -> str:
 def _unit(rows: Runs, column: Column) -> Unit:
     value = summarize(column.read(row) for row in rows).mean
     ranked = value
-    if column.metric.diverged_is_worst and any(row["diverged"] for row in rows):
+    if column.metric.diverged_is_worst and any(_is_worst(row, column) for row in rows):
         ranked = math.inf if column.metric.better == "lower" else -math.inf
     return Unit(rows, value, ranked)
+
+
+def _is_worst(row: RunRow, column: Column) -> bool:
+    """Whether it diverged; with a value of a trainer's own metric it ranks by that."""
+    return bool(row["diverged"]) and not (column.reported and column.read(row) is not None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence, Set
+from dataclasses import replace
 from typing import Any
 
 from results.analysis.group_tests.comparison import Comparison, GroupSummary
@@ -12,7 +13,7 @@ from results.analysis.group_tests.strata import Factor, Strata
 from results.analysis.imported import note_about
 from results.analysis.rank_correlation import RankCorrelation
 from results.analysis.statistics import Interval
-from results.metrics import Metric, counted, decimal
+from results.metrics import Metric, counted, mean_shown, spread_shown
 from sweep_plugins.plain_text import readable
 
 _FEW_SEEDS = 3
@@ -31,8 +32,8 @@ def sentence(over_networks: Comparison, over_runs: Comparison, groups: TwoGroups
     means = (
         f"{metric.name}: {second} {_spread(over_runs.second, metric)}{unit}"
         f" ({counted(over_runs.second.ranked, 'run')} of"
-        f" {counted(over_networks.second.ranked, 'network')}{_diverged(over_runs.second)}), {first}"
-        f" {_spread(over_runs.first, metric)}{unit}"
+        f" {counted(over_networks.second.ranked, groups.noun)}{_diverged(over_runs.second)}),"
+        f" {first} {_spread(over_runs.first, metric)}{unit}"
         f" ({over_runs.first.ranked} of {over_networks.first.ranked}{_diverged(over_runs.first)})"
     )
     return "; ".join([means, *_findings(decisive)]) + f". {_verdict(decisive)}"
@@ -41,17 +42,18 @@ def sentence(over_networks: Comparison, over_runs: Comparison, groups: TwoGroups
 def notes(comparisons: Sequence[Comparison], groups: TwoGroups, strata: Strata) -> list[str]:
     """What has to be known to read the test; `comparisons` are those over networks."""
     first, second = groups.labels
-    counts = len(groups.networks[0]), len(groups.networks[1])
+    noun, counts = groups.noun, (len(groups.networks[0]), len(groups.networks[1]))
+    what = "scheme" if noun == "network" else noun
     found = [
         f"Differences are {second} minus {first}. AUC is the probability that one of {second}"
         f" does better than one of {first}, ties half, with Newcombe's score interval.",
-        "Level networks: each network counts once, by its mean over seeds"
-        f" ({counts[0]} and {counts[1]} networks); only this level bears on schemes. Level runs:"
-        " every run counts; seeds of one network are not independent samples of schemes, so"
-        " these p values are too small and intervals too narrow for claims about schemes.",
-        "The networks were chosen, not drawn at random: p says how often such a difference would"
-        f" come up among {sum(counts)} networks if {groups.by} did not matter, not how the next"
-        " scheme will do.",
+        f"Level {noun}s: each {noun} counts once, by its mean over seeds"
+        f" ({counts[0]} and {counts[1]} {noun}s); only this level bears on {what}s. Level runs:"
+        f" every run counts; seeds of one {noun} are not independent samples of {what}s, so"
+        f" these p values are too small and intervals too narrow for claims about {what}s.",
+        f"The {noun}s were chosen, not drawn at random: p says how often such a difference would"
+        f" come up among {sum(counts)} {noun}s if {groups.by} did not matter, not how the next"
+        f" {what} will do.",
     ]
     if len(comparisons) > 1:
         found.append(
@@ -61,10 +63,10 @@ def notes(comparisons: Sequence[Comparison], groups: TwoGroups, strata: Strata) 
     seeds = [len(runs) for networks in groups.networks for runs in networks]
     if few := sum(count < _FEW_SEEDS for count in seeds):
         found.append(
-            f"{few} of {len(seeds)} networks have fewer than {_FEW_SEEDS} seeds: their means are"
+            f"{few} of {len(seeds)} {noun}s have fewer than {_FEW_SEEDS} seeds: their means are"
             " uncertain, and by how much can hardly be known."
         )
-    found += _left_out(groups)
+    found += _left_out(comparisons, groups)
     found += _imported(groups, {c.metric.name for c in comparisons})
     found += _mixed(groups, strata)
     falling = [c.metric.name for c in comparisons if c.metric.better == "lower"]
@@ -73,8 +75,8 @@ def notes(comparisons: Sequence[Comparison], groups: TwoGroups, strata: Strata) 
     unknown = [c.metric.name for c in comparisons if c.metric.number and not c.metric.better]
     if unknown:
         found.append(
-            f"Whether more or less is better in {' and '.join(unknown)} its trainer does not say:"
-            " AUC counts more as better."
+            f"Whether more or less is better in {' and '.join(unknown)} is not known: AUC counts"
+            " more as better."
         )
     if any(c.largest_modulus or c.next_modulus for c in comparisons):
         found.append(
@@ -84,13 +86,25 @@ def notes(comparisons: Sequence[Comparison], groups: TwoGroups, strata: Strata) 
     return found
 
 
-def table_row(c: Comparison, by: str, values: tuple[Any, Any]) -> dict[str, str]:
+def table(
+    comparisons: Sequence[Comparison], by: str, values: tuple[Any, Any]
+) -> list[dict[str, str]]:
+    """The comparisons as rounded text, without what no run here can have."""
+    rows = [_table_row(c, by, values) for c in comparisons]
+    empty = {key for key in (_RHO, _RHO_NEXT) if all(row[key] == "-" for row in rows)}
+    return [{key: text for key, text in row.items() if key not in empty} for row in rows]
+
+
+_RHO, _RHO_NEXT = "rho (p)", "rho next (p)"
+
+
+def _table_row(c: Comparison, by: str, values: tuple[Any, Any]) -> dict[str, str]:
     """One comparison as rounded text; "-" for what cannot be computed."""
     welch, ranked, effect = c.welch, c.mann_whitney, c.effect
     interval = welch.interval if welch else None
     return {
         "metric": c.metric.name,
-        "level": c.level,
+        "level": c.units,
         f"{by}={written(values[0])}": f"{_spread(c.first, c.metric)} ({c.first.ranked})",
         f"{by}={written(values[1])}": f"{_spread(c.second, c.metric)} ({c.second.ranked})",
         "difference [95 % CI]": _estimate(c.difference, interval, c.metric),
@@ -98,8 +112,8 @@ def table_row(c: Comparison, by: str, values: tuple[Any, Any]) -> dict[str, str]
         "Mann-Whitney p (Holm)": _p_pair(ranked.p if ranked else None, c.mann_whitney_holm),
         "Hedges g": f"{effect.g:.2f}" if effect else "-",
         "AUC [95 % CI]": _estimate(c.auc.value, c.auc.interval) if c.auc else "-",
-        "rho (p)": _correlation(c.largest_modulus),
-        "rho next (p)": _correlation(c.next_modulus),
+        _RHO: _correlation(c.largest_modulus),
+        _RHO_NEXT: _correlation(c.next_modulus),
         "verdict": c.verdict or "-",
     }
 
@@ -119,7 +133,7 @@ def _findings(c: Comparison) -> list[str]:
     points = " points" if c.metric.unit == "percent" else _unit(c.metric)
     found = []
     if c.difference is not None:
-        text = f"difference over {c.level} {_number(c.difference, c.metric)}{points}"
+        text = f"difference over {c.units} {_number(c.difference, c.metric)}{points}"
         if c.welch:
             low, high = c.welch.interval
             text += f", 95 % CI {_number(low, c.metric)} to {_number(high, c.metric)}"
@@ -145,30 +159,42 @@ def _verdict(c: Comparison) -> str:
     if c.verdict == "differ":
         return f"The groups differ{because}."
     if c.verdict == "too few":
-        text = f"Too few {c.level} to tell{because}"
+        text = f"Too few {c.units} to tell{because}"
     else:
         text = f"Not enough to tell them apart{because}"
     if c.needed is not None and c.needed > min(c.first.n, c.second.n):
         text += (
-            f"; if the difference is as large as it looks, about {c.needed} {c.level} a group"
+            f"; if the difference is as large as it looks, about {c.needed} {c.units} a group"
             " would show it (80 % power)"
         )
     return f"{text}."
 
 
-def _left_out(groups: TwoGroups) -> list[str]:
+def _left_out(comparisons: Sequence[Comparison], groups: TwoGroups) -> list[str]:
     found = []
     diverged = [
         sum(bool(row["diverged"]) for runs in networks for row in runs)
         for networks in groups.networks
     ]
     if sum(diverged):
-        found.append(
+        text = (
             f"Diverged: {diverged[1]} of {counted(groups.runs[1], 'run')} with {groups.labels[1]},"
-            f" {diverged[0]} of {groups.runs[0]} with {groups.labels[0]}. Without an accuracy they"
-            " are left out of means, intervals, Welch and g, which flatters their group; in"
-            " ranks (Mann-Whitney, AUC, rho) a diverged run, or a network with one, is worst."
+            f" {diverged[0]} of {groups.runs[0]} with {groups.labels[0]}. Without a value they are"
+            " left out of means, intervals, Welch and g, which flatters their group"
         )
+        if any(c.metric.diverged_is_worst for c in comparisons):
+            text += (
+                f"; in ranks (Mann-Whitney, AUC, rho) a diverged run, or a {groups.noun} with one,"
+                " is worst"
+            )
+        found.append(f"{text}.")
+    found += [
+        f"{c.metric.name} is not finite in {c.second.not_finite} of"
+        f" {counted(groups.runs[1], 'run')} with {groups.labels[1]}, {c.first.not_finite} of"
+        f" {groups.runs[0]} with {groups.labels[0]}; they have no value."
+        for c in comparisons
+        if c.first.not_finite or c.second.not_finite
+    ]
     if groups.without_value:
         found.append(f"{counted(groups.without_value, 'run')} left out: {groups.by} is null.")
     if groups.in_both:
@@ -199,9 +225,13 @@ def _mixed(groups: TwoGroups, strata: Strata) -> list[str]:
         found.append(
             f"The runs also differ in {_factors(strata.crossed)}, which widens the spread, and"
             ' biases the difference if the groups have other shares of them. "Within strata"'
-            " compares only networks that agree in all of it; for tests on one value use --where,"
-            f" such as --where '{factor.name}={written(factor.values[0])}'. A scheme that occurs"
-            " with several values counts several times."
+            f" compares only {groups.noun}s that agree in all of it; for tests on one value use"
+            f" --where, such as --where '{factor.name}={written(factor.values[0])}'."
+            + (
+                " A scheme that occurs with several values counts several times."
+                if groups.noun == "network"
+                else ""
+            )
         )
     return found
 
@@ -220,10 +250,7 @@ def _diverged(group: GroupSummary) -> str:
 
 
 def _spread(group: GroupSummary, metric: Metric) -> str:
-    if group.mean is None:
-        return "-"
-    mean = _number(group.mean, metric)
-    return mean if group.std is None else f"{mean} ± {_number(group.std, metric)}"
+    return spread_shown(group.mean, group.std, _as_tested(metric)) or "-"
 
 
 def _estimate(value: float | None, interval: Interval | None, metric: Metric | None = None) -> str:
@@ -239,11 +266,12 @@ def _number(value: float, metric: Metric | None = None) -> str:
     """Two decimals for percent and what is no metric, or those that a trainer asked for; else four
     digits, for metrics of any size.
     """
-    if metric is not None and metric.number and metric.decimals is not None:
-        return decimal(value, metric.decimals)
-    if metric is None or metric.unit == "percent":
-        return f"{value:.2f}"
-    return f"{value:.4g}"
+    return f"{value:.2f}" if metric is None else mean_shown(value, _as_tested(metric))
+
+
+def _as_tested(metric: Metric) -> Metric:
+    known = metric.number or metric.unit == "percent"
+    return replace(metric, mean_decimals=metric.decimals if known else None, whole=False)
 
 
 def _unit(metric: Metric) -> str:

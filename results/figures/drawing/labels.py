@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -14,6 +14,7 @@ from results.figures.drawing.text import differing, distinct, drawable, shorten,
 from results.figures.replicates import ReplicateGroup
 from results.metrics import Metric, decimal
 from sweep_plugins.schemes.exact_text import exact_text
+from sweep_plugins.schemes.rounded_label import rounded_labels
 
 _LONGEST_MODULI = 4
 _LEAST_PREFIX = 20.0
@@ -46,12 +47,14 @@ def group_labels(
     """
     known = {(group.model, group.scheme): group for group in groups}
     several_models = len({group.model for group in groups}) > 1
-    texts = {key: _scheme_text(group) for key, group in known.items()}
+    schemes = rounded_labels(group.scheme for group in known.values())
+    texts = {key: _scheme_text(group, schemes) for key, group in known.items()}
     counts = Counter((model if several_models else "", text) for (model, _), text in texts.items())
     exact: dict[tuple[str, str], str] = {}
     for key, text in texts.items():
         prefix = key[0] if several_models else ""
-        exact[key] = drawable(f"{text} ({key[1]})" if counts[prefix, text] > 1 else text)
+        of_scheme = f"{text} ({schemes[key[1]]})"
+        exact[key] = drawable(of_scheme if counts[prefix, text] > 1 else text)
 
     def label(key: tuple[str, str], text: str, cut: Callable[[str, float], str]) -> str:
         model, scheme = key
@@ -85,11 +88,11 @@ def _fitted(prefix: str, text: str, limit: float, cut: Callable[[str, float], st
     return f"{shorten(prefix, room)} {text}"
 
 
-def _scheme_text(group: ReplicateGroup) -> str:
+def _scheme_text(group: ReplicateGroup, schemes: Mapping[str, str]) -> str:
     if group.root_moduli is not None:
         return moduli_text(group.root_moduli)
     names = {"k": "learned kₙ", "lambda": "learned λₙ"}
-    return names.get(str(group.learned), group.scheme)
+    return names.get(str(group.learned), schemes[group.scheme])
 
 
 def scheme_axis_label(groups: Sequence[ReplicateGroup]) -> str:

@@ -88,6 +88,9 @@ def draw_lines(
 def draw_band(axes: Axes, places: Sequence[float], points: Sequence[Sample], look: Look) -> None:
     """The range of the seeds."""
     low, high = [point.low for point in points], [point.high for point in points]
+    if len(places) == 1:
+        axes.vlines(places, low, high, color=look.color, alpha=0.2, linewidth=5.0, zorder=2)
+        return
     axes.fill_between(places, low, high, color=look.color, alpha=0.2, linewidth=0, zorder=2)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from results.analysis.imported import note_about
 from results.figures.data import Selection
+from results.figures.drawing.text import drawable
 from results.figures.replicates import ReplicateGroup
 from results.metrics import counted
 from results.queries.row_columns import Column
@@ -33,8 +34,12 @@ def seeds(counts: set[int]) -> str:
 
 
 def not_shown(groups: Sequence[ReplicateGroup], selection: Selection) -> list[str]:
-    """Diverged and imported runs of these groups, and runs that are not done."""
+    """Diverged and imported runs of these groups, and runs without a number or not done."""
     notes = []
+    name = selection.metric.name
+    reported = (m for group in groups for run in group.runs for m in run["metrics"])
+    if not_finite := sum(m["name"] == name and m["value"] is None for m in reported):
+        notes.append(drawable(f"{name} is not finite in {counted(not_finite, 'run')}"))
     diverged = sum(group.diverged for group in groups)
     if diverged:
         notes.append(f"{diverged} of {sum(len(group.runs) for group in groups)} runs diverged")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -54,6 +55,10 @@ class Curve:
     test: dict[int, Sample]
     train: dict[int, Sample]
     diverged: list[dict[int, float]]
+
+    def all(self) -> Iterable[Collection[int]]:
+        """The epochs of which something is known, for each line."""
+        return (self.test, self.train, *self.diverged)
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,8 @@ def plot(data: Data) -> Figure:
     selection = data.selection
     groups = [curve.group for curve in data.curves]
     columns, wide = small_multiples(Counter(curve.condition for curve in data.curves).values())
-    others = len({curve.condition for curve in data.curves}) < len(data.curves)
+    alone = all(len(curve.test) < 2 for curve in data.curves)
+    others = not alone and len({curve.condition for curve in data.curves}) < len(data.curves)
     room = (WIDE if wide else COLUMN) * 72 / columns - 24
     labels = group_labels(groups, room, stacked=True)
     conditions = shortened([curve.condition for curve in data.curves], room)
@@ -122,20 +128,20 @@ def plot(data: Data) -> Figure:
     ]
     lines = 1 + max(title.count("\n") for title in titles)
     finished = {len(group.runs) - group.diverged for group in groups} - {0}
-    banded = finished != {1}
-    band = f"band: least to greatest of {seeds(finished)}"
+    banded = bool(finished - {1})
+    spread = f"line: mean, band: least to greatest of {seeds(finished)}" if banded else ""
     page = open_page(
         len(data.curves),
         columns=columns,
         wide=wide,
         panel_height=(1.75 if columns == 1 else 1.1) + title_height(lines),
         legend=stability_keys(groups)
-        + _line_keys(data.shown, banded=banded, others=others)
+        + _line_keys(data, banded=banded, others=others)
         + diverged_key(groups),
         notes=[
             common_text(groups),
             scheme_note(groups),
-            f"line: mean, {band}" if banded else "one seed each",
+            "one seed each" if finished == {1} else spread,
             left_out(data.without_epochs, "networks without epochs"),
             *not_shown(groups, selection),
         ],
@@ -148,13 +154,28 @@ def plot(data: Data) -> Figure:
             if other is not curve and other.condition == curve.condition:
                 _draw_mean(axes, other.test, color=PALE, linewidth=0.5, zorder=1)
         _draw_curve(axes, curve)
-    page.panels[0].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+    _set_limits(page.panels[0], data.curves)
     return page.finish()
 
 
-def _line_keys(shown: Shown, *, banded: bool, others: bool) -> list[Key]:
+def _set_limits(axes: Axes, curves: Sequence[Curve]) -> None:
+    """Whole epochs as ticks, and room around points that all have one epoch, or one value."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+    epochs = {epoch for curve in curves for known in curve.all() for epoch in known}
+    if len(epochs) == 1:
+        (only,) = epochs
+        axes.set_xlim(only - 1, only + 1)
+        axes.set_xticks([only])
+    low, high = axes.dataLim.intervaly
+    if low == high:
+        room = abs(low) / 10 or 1.0
+        axes.set_ylim(low - room, high + room)
+
+
+def _line_keys(data: Data, *, banded: bool, others: bool) -> list[Key]:
+    """Entries for what is drawn of these curves."""
     keys, of_test = [], ""
-    if shown.train:
+    if any(curve.train for curve in data.curves):
         of_test = ", test"
         keys = [
             Key("test", Line2D([], [], color=BLACK)),
@@ -164,7 +185,8 @@ def _line_keys(shown: Shown, *, banded: bool, others: bool) -> list[Key]:
         keys.append(band_key(f"band of the seeds{of_test}"))
     if others:
         other = Line2D([], [], color=PALE, linewidth=0.8)
-        keys.append(Key(f"the other schemes{of_test}", other))
+        what = "settings" if any(curve.group.own for curve in data.curves) else "schemes"
+        keys.append(Key(f"the other {what}{of_test}", other))
     return keys
 
 
@@ -182,6 +204,10 @@ def _draw_curve(axes: Axes, curve: Curve) -> None:
         axes.plot([epochs[-1]], [last], linestyle="none", zorder=5, clip_on=False, **look.marks)
     if curve.train:
         dashed = {"linestyle": _TRAIN, "linewidth": 0.8}
-        _draw_mean(axes, curve.train, color=look.color, **dashed, label="training", zorder=3)
+        # One point makes no line.
+        mark = {"marker": "_", "markersize": 8.0} if len(curve.train) == 1 else {}
+        _draw_mean(
+            axes, curve.train, color=look.color, **dashed, **mark, label="training", zorder=3
+        )
     for run in filter(None, curve.diverged):
         draw_diverged(axes, list(run), list(run.values()), look)

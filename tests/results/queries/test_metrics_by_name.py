@@ -98,7 +98,7 @@ def test_two_groups_are_tested_in_any_of_them(store, queries, make):
     assert test.sentences[0].startswith("f1: zero stable 1.600 ± 0.100 points (3 runs of 3")
     assert "difference over networks 1.000 points" in test.sentences[0]
     assert "Less is better in f1 and train_loss, and AUC counts it so." in test.notes
-    unknown = "Whether more or less is better in feature_norms.norm@block1 its trainer does not say"
+    unknown = "Whether more or less is better in feature_norms.norm@block1 is not known"
     assert any(note.startswith(unknown) for note in test.notes)
     by_default = compare_groups(queries.run_rows([name], config=True), "zero_stable")
     assert {row["metric"] for row in by_default.rows()} == {"test_accuracy", "f1", "other"}

@@ -1,0 +1,54 @@
+"""Why no run passes some filters, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import literal, select
+
+from results.analysis.sort_keys import sort_key
+from results.errors import listed
+from results.metrics import shown
+from results.queries.columns import StoredColumn, StoredColumns
+from results.queries.filters import Filter, compile_filters, read_filters
+from results.queries.queries import Queries
+from results.queries.selection import Selection
+from results.schema.tables import runs
+from sweep_plugins import did_you_mean
+
+_LISTED = 40
+
+
+def unmatched(queries: Queries, sweeps: Sequence[str], where: Sequence[str]) -> list[str]:
+    """A sentence for each filter that no run of these sweeps passes, with what runs have there.
+
+    Or one sentence if only all of them together keep none. Raises as `Queries.run_rows`.
+    """
+    with queries.view() as connection:
+        selection = Selection(connection, sweeps)
+        columns = StoredColumns(connection, selection)
+        some = select(literal(1)).select_from(runs).where(*selection.holds(runs.c.run_id)).limit(1)
+        found = [
+            f"no run has {text.strip()}{_there(columns, column, wanted)}"
+            for text, (column, wanted) in zip(where, read_filters(where, columns.find), strict=True)
+            if connection.scalar(
+                some.where(*compile_filters(connection.dialect.name, columns, [text]))
+            )
+            is None
+        ]
+    if where and not found:
+        found = [f"no run passes all of {', '.join(where)}, though each of them is true of some"]
+    return found
+
+
+def _there(columns: StoredColumns, column: StoredColumn, wanted: Filter) -> str:
+    """What is meant, perhaps, and what runs have: of many numbers the least and the greatest."""
+    values = {sort_key(v): v for v in map(column.value, columns.stored_values(column))}
+    ordered = [values[key] for key in sorted(values) if values[key] not in (None, "")]
+    # Texts as they have to be written, with all their digits.
+    texts = [v if isinstance(v, str) else str(shown(v, column.metric)) for v in ordered]
+    if column.kind == "number" and len(texts) > _LISTED:
+        return f" (known: {texts[0]} to {texts[-1]})"
+    meant = did_you_mean(str(wanted.wanted), texts) if column.kind == "text" else ""
+    several = column.kind in ("text", "list") and any("," in text for text in texts)
+    return f"{meant} (known: {listed(list(map(repr, texts)) if several else texts)})"
