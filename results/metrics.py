@@ -166,8 +166,8 @@ def spread_shown(mean: float | None, std: float | None, metric: Metric) -> str |
 
 def _std_shown(mean: float, std: float, metric: Metric) -> str:
     """To the decimal place where the digits of the mean end; two digits if it ends before."""
-    if metric.mean_decimals is not None or mean == 0 or abs(mean) >= LARGEST_DECIMAL:
+    if metric.mean_decimals is not None or 0 in (mean, std) or abs(mean) >= LARGEST_DECIMAL:
         return mean_shown(std, metric)
     decimals = max(0, _DIGITS - 1 - math.floor(math.log10(abs(mean))))
     text = decimal(std, decimals)
-    return text if decimals <= _MOST_DECIMALS and (std == 0 or float(text)) else f"{std:.2g}"
+    return text if decimals <= _MOST_DECIMALS and float(text) else f"{std:.2g}"

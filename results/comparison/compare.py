@@ -17,6 +17,7 @@ from results.comparison.training_differences import Difference
 from results.errors import UnknownColumnError
 from results.metrics import counted
 from results.published import PublishedRow, PublishedTable
+from results.queries.further_numbers import OF_RUN
 from results.records import RunRow
 from results.trainer_label import trainer_label
 
@@ -38,7 +39,8 @@ def compare(
 ) -> Comparison:
     """Each row of `table` with the runs that reproduce it.
 
-    `rows` come from `Queries.run_rows(..., config=True)`. A run belongs to a published row by
+    `rows` come from `Queries.run_rows(..., config=True)`, asked for the losses of the table if it
+    has any. A run belongs to a published row by
     model, depth, scheme and the options that tell the row's network from others of these
     (`results.comparison.matching.fits`). If there are runs on any of the table's datasets, it
     belongs by dataset too; otherwise runs on whatever dataset are held against the table, and the
@@ -96,7 +98,10 @@ def compare_sweep(
     `queries.one_view()`. Raises as `Queries.run_rows`, and as `compare`.
     """
     needed = probes_needed(table)
-    rows = queries.run_rows([sweep], where=where, config=True, learned_coefficients=True)
+    losses = [name for name in OF_RUN if any(row.metric == name for row in table.rows)]
+    rows = queries.run_rows(
+        [sweep], where=where, config=True, learned_coefficients=True, metrics=losses
+    )
     probes = queries.probe_rows([sweep], where=where, probes=needed) if needed else []
     return compare(rows, table, accuracy=accuracy, probes=probes)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from results.comparison.agreement import RankAgreement
 from results.comparison.options import written
 from results.comparison.training_differences import Difference
 from results.json_values import finite
-from results.metrics import Metric, decimal
+from results.metrics import Metric, decimal, spread_shown
 from results.published import Network, PublishedRow, PublishedTable
+from results.run_columns import COLUMN
 
 State = Literal["compared", "unfinished", "missing", "not comparable"]
 STATES: tuple[State, ...] = ("compared", "unfinished", "missing", "not comparable")
@@ -234,29 +235,37 @@ class Comparison:
 
 def _summary(row: ComparedRow) -> dict[str, Any]:
     published, ours = row.published, row.ours
+    metric = _known(row)
     within = {True: "yes", False: "no", None: "unknown"}[row.within]
     return {
-        "published": _mean(published.metric, published),
-        "here": _mean(published.metric, ours) if ours else None,
-        "difference": _difference(published.metric, row.difference, row.joint_uncertainty),
+        "published": _mean(metric, published),
+        "here": _mean(metric, ours) if ours else None,
+        "difference": _difference(metric, row.difference, row.joint_uncertainty),
         "within": within if row.state == "compared" else None,
         "state": row.state,
     }
 
 
-def _mean(metric: str, found: PublishedRow | Ours) -> str:
-    if metric == "parameters":
+def _known(row: ComparedRow) -> Metric:
+    """How numbers of the row are written."""
+    name = row.published.metric
+    metric = (row.ours and row.ours.reported) or COLUMN.get(name) or Metric(name)
+    return metric if name == "parameters" else replace(metric, whole=False)
+
+
+def _mean(metric: Metric, found: PublishedRow | Ours) -> str:
+    if metric.name == "parameters":
         return f"{found.mean:,.0f}"
-    if metric == "max_root_modulus" and found.root_moduli is not None:
+    if metric.name == "max_root_modulus" and found.root_moduli is not None:
         return ", ".join(decimal(modulus, 2) for modulus in found.root_moduli)
-    text = f"{found.mean:.2f}" if found.std is None else f"{found.mean:.2f} ± {found.std:.2f}"
+    text = str(spread_shown(found.mean, found.std, metric))
     return text if found.runs is None else f"{text} (n={found.runs})"
 
 
-def _difference(metric: str, difference: float | None, uncertainty: float | None) -> str | None:
+def _difference(metric: Metric, difference: float | None, uncertainty: float | None) -> str | None:
     if difference is None:
         return None
-    if metric == "parameters":
+    if metric.name == "parameters":
         return f"{difference:+,.0f}"
-    text = f"{round(difference, 2) + 0.0:+.2f}"  # + 0.0 makes -0.0 positive
-    return text if uncertainty is None else f"{text} ± {uncertainty:.2f}"
+    text = str(spread_shown(difference, uncertainty, metric))
+    return text if text.startswith("-") else f"+{text}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from results.analysis.imported import marks_of
 from results.analysis.replicates import by_network
@@ -38,7 +38,7 @@ def compare_row(
         return _without_value("missing", row, _to_add(row))
     if row.metric in UNTRAINED_METRICS:
         return _untrained(row, runs)
-    known = any(row.metric in run or row.metric in _reported(run) for run in runs)
+    known = any(row.metric in _numbers(run) for run in runs)
     if row.quantity is None and row.evaluation is None and not known:
         return _without_value("not comparable", row, f"runs have no {row.metric}")
     suitable = [run for run in runs if _measurable(run, row, probed)]
@@ -198,7 +198,7 @@ def _values(row: PublishedRow, runs: Sequence[RunRow], accuracy: str, probed: Pr
         if row.quantity is not None:
             value = probed[run["run_id"]]
         elif row.evaluation is None:
-            value = run[key] if key in run else _reported(run).get(key)
+            value = _numbers(run).get(key)
         else:
             value = next((e["accuracy"] for e in _evaluations(run, row)), None)
         if value is not None:
@@ -206,16 +206,17 @@ def _values(row: PublishedRow, runs: Sequence[RunRow], accuracy: str, probed: Pr
             measured.append(run)
         elif run["diverged"]:
             without["diverged"] += 1
-        elif row.quantity is not None or key in _reported(run):
+        elif row.quantity is not None or (key not in run and key in _numbers(run)):
             without["not finite"] += 1
         else:
             waiting["not measured yet"] += 1
     return _Values(values, measured, waiting, without)
 
 
-def _reported(run: RunRow) -> dict[str, float | None]:
-    """What its trainer reported, by name."""
-    return {metric["name"]: metric["value"] for metric in run.get("metrics", ())}
+def _numbers(run: RunRow) -> Mapping[str, Any]:
+    """What is known of the run by name: what its trainer reported, its losses, its own keys."""
+    reported = {metric["name"]: metric["value"] for metric in run.get("metrics", ())}
+    return ChainMap(run, run.get("numbers", {}), reported)
 
 
 def _evaluations(run: RunRow, row: PublishedRow) -> list[Mapping[str, float | None]]:

@@ -31,7 +31,7 @@ def metric_values(
     """The same of a metric that trainers reported by name; nothing of any other."""
     every = _every(queries.count_epochs(sweeps, where=where, metric=metric))
     rows = queries.epoch_metric_rows(sweeps, where=where, metrics=[metric], every=every)
-    values = [
+    values: list[EpochRow] = [
         {"run_id": row["run_id"], "epoch": row["epoch"], metric: row["value"]} for row in rows
     ]
     return values, _said(every, f"epochs with {metric}")

@@ -21,4 +21,4 @@ def default_metric(connection: Connection, passing: Sequence[ColumnElement[bool]
     if not reported or connection.scalar(select(measured).where(measured, *passing).limit(1)):
         return DEFAULT_METRIC
     judged = {name for name, better in reported if better is not None}
-    return min(judged or {name for name, _ in reported})
+    return str(min(judged or {name for name, _ in reported}))

@@ -64,7 +64,8 @@ class _Texts:
 
     def only(self, places: Sequence[int]) -> _Texts:
         return _Texts(
-            *([found[j] for j in places] for found in (self.headers, self.columns)),
+            headers=[self.headers[j] for j in places],
+            columns=[self.columns[j] for j in places],
             right=[self.right[j] for j in places],
             bold=[self.bold[j] for j in places],
         )

@@ -120,11 +120,11 @@ def report(
             )
             if not rows_of_runs:
                 say_unmatched(queries, sweeps, where)
-            tested = compare_groups(rows_of_runs, test, metric or None)
+            groups_test = compare_groups(rows_of_runs, test, metric or None)
             if format in ("json", "csv", "parquet"):
-                found = tested.rows()
+                found = groups_test.rows()
             else:
-                found, notes = tested.table(), [*tested.sentences, *tested.notes]
+                found, notes = groups_test.table(), [*groups_test.sentences, *groups_test.notes]
         elif gap:
             from results.analysis.generalization_gap import gap_by_moduli, trained_with
 

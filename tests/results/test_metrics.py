@@ -11,6 +11,7 @@ from results.metrics import (
     mean_shown,
     metric_of_config,
     metric_of_evaluation,
+    metric_of_trainer,
     shown,
     spread_shown,
 )
@@ -63,6 +64,42 @@ def test_a_standard_deviation_is_shown_if_there_is_one():
     assert spread_shown(90.0, 0.0, parameters) == "90"
     assert spread_shown(None, None, accuracy) is None
     assert spread_shown(math.inf, math.nan, accuracy) is None
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "text"),
+    [
+        (85.2612, 0.97589, "85.26 ± 0.98"),
+        (7_433_892.4, 31_556.7, "7433892 ± 31557"),
+        (0.000123456, 0.0000123, "0.0001235 ± 0.0000123"),
+        (0.1, 0.0, "0.1 ± 0"),
+        (0.0, 0.123456, "0 ± 0.1235"),
+        (85.0, 0.0001, "85 ± 0.0001"),
+        (1.5e-9, 2e-10, "1.5e-09 ± 2e-10"),
+        (1e300, 1e299, "1e+300 ± 1e+299"),
+    ],
+)
+def test_a_standard_deviation_ends_where_the_digits_of_its_mean_do(mean, std, text):
+    assert spread_shown(mean, std, LR) == text
+
+
+def test_what_a_trainer_says_of_its_metric_is_how_it_is_shown():
+    said = {"better": "lower", "unit": "nats", "decimals": 3, "label": None}
+    loss = metric_of_trainer("val/loss", [said])
+    assert (loss.label, loss.better) == ("val/loss (nats)", "lower")
+    assert (shown(1.23456, loss), spread_shown(1.23456, 0.5, loss)) == ("1.235", "1.235 ± 0.500")
+    percent = dict.fromkeys(said) | {"unit": "percent", "label": "Accuracy"}
+    accuracy = metric_of_trainer("accuracy", [percent])
+    assert (accuracy.label, shown(61.239, accuracy)) == ("Accuracy (%)", "61.24")
+    nothing = metric_of_trainer("tokens", [dict.fromkeys(said)])
+    assert (nothing.label, nothing.better, mean_shown(7_433_892.4, nothing)) == (
+        None,
+        None,
+        "7433892",
+    )
+    # Of what trainers contradict each other in nothing is known.
+    both = metric_of_trainer("val/loss", [said, said | {"better": "higher"}])
+    assert (both.better, both.unit) == (None, "nats")
 
 
 def test_readable_text_is_one_line_without_control_characters():
