@@ -431,10 +431,10 @@ class Queries(DatabaseClient):
         """What tells this database from others; None if no driver ever worked on it."""
         return identity_of(self._database)
 
-    def kept_runs(self) -> list[KeptRun]:
-        """Every run that was tried here, by id, with where its attempts wrote."""
+    def kept_runs(self, run_ids: Collection[str] | None = None) -> list[KeptRun]:
+        """Every run that was tried here, or those among these, by id, with where it wrote."""
         with self.view() as connection:
-            return list_kept_runs(connection)
+            return list_kept_runs(connection, run_ids)
 
     def cost_samples(self) -> list[CostSample]:
         """What training took so far, by kind of run and device, for estimating what it will.

@@ -15,8 +15,8 @@ def run_page(detail: dict[str, Any]) -> str:
     """Everything that `sweep show` says, section by section.
 
     Args:
-        detail: as returned by `Queries.run_detail`. An attempt may have the key `last_lines`, those
-            of its log.
+        detail: as returned by `Queries.run_detail`; it may have the key `weights_kept`, and an
+            attempt the key `last_lines`, those of its log.
     """
     sections = [
         _facts(detail),
@@ -46,6 +46,8 @@ def _facts(detail: dict[str, Any]) -> str:
         lines.append(f"  {'imported':<20} yes: it was not trained here")
     if detail["tags"]:
         lines.append(f"  {'tags':<20} {', '.join(detail['tags'])}")
+    if detail.get("weights_kept") is False:
+        lines.append(f"  {'weights':<20} none is kept: nothing more can be measured of it")
     for key in _FACTS:
         if detail[key] is not None:
             lines.append(f"  {key:<20} {_shown(detail[key])}")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sweeper.commands import options
+from sweeper.commands.kept_weights import are_weights_kept
 from sweeper.commands.last_output import LAST_LINES, last_output
 from sweeper.commands.output import write_json, write_text
 from sweeper.errors import RequestError
@@ -33,7 +34,8 @@ def show(
 
     if format not in ("table", "json"):
         raise RequestError(f"a run is shown as table or json, not as {format!r}")
-    with Queries.open(options.home_at(home, db).database) as queries:
+    laboratory = options.home_at(home, db)
+    with Queries.open(laboratory.database) as queries:
         if diff is not None:
             with queries.one_view():
                 found = run_differences(queries.run_detail(run), queries.run_detail(diff))
@@ -43,6 +45,8 @@ def show(
                 write_text(differences_page(found), output)
             return
         detail = queries.run_detail(run)
+        kept, identity = queries.kept_runs([detail["run_id"]]), queries.identity()
+    detail["weights_kept"] = are_weights_kept(kept[0], laboratory, identity) if kept else None
     history = detail["attempt_history"]
     said = last_output(({**each, "run_id": detail["run_id"]} for each in history), LAST_LINES)
     for attempt in history:

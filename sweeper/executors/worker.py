@@ -135,6 +135,14 @@ class Stopped:
 
 
 @dataclass(frozen=True)
+class WeightsGone:
+    """The weights that were to be evaluated are nowhere, or are damaged; every storage was read."""
+
+    task: Task
+    error: str
+
+
+@dataclass(frozen=True)
 class LostInBundle:
     """Its worker was lost with several tasks, any of which may have been the cause."""
 
@@ -142,7 +150,7 @@ class LostInBundle:
     reason: str
 
 
-Outcome = Finished | Raised | MachineFault | Lost | LostInBundle | Stopped
+Outcome = Finished | Raised | MachineFault | WeightsGone | Lost | LostInBundle | Stopped
 
 
 class Heartbeat:
@@ -201,7 +209,7 @@ def attempt_folders(run: Folder) -> list[Folder]:
 
 def execute(
     task: Task, heartbeat: Heartbeat, logs: RunLogs | None = None
-) -> Finished | Raised | MachineFault | Stopped:
+) -> Finished | Raised | MachineFault | WeightsGone | Stopped:
     """Do the task; what an attempt writes meanwhile goes into its log, if `logs` are kept.
 
     Raises KeyboardInterrupt if the task was asked to stop and Control-C came again. Whatever else
@@ -236,7 +244,7 @@ def _log(task: Task, logs: RunLogs | None) -> AbstractContextManager[None]:
 
 def _failure(
     task: Task, error: BaseException, heartbeat: Heartbeat
-) -> Raised | MachineFault | Stopped:
+) -> Raised | MachineFault | WeightsGone | Stopped:
     """The outcome of a task that raised this."""
     kind: Literal["trainer_error", "out_of_memory"] = "trainer_error"
     # Its class may be a trainer's, and do anything when it is looked at.
@@ -248,6 +256,8 @@ def _failure(
                 return MachineFault(task, said_by(error), "dataset_missing")
             case "storage":
                 return MachineFault(task, said_by(error), "storage")
+            case "weights":
+                return WeightsGone(task, said_by(error))
             case "names" if missing := _missing_plugin(error):
                 return MachineFault(task, missing, "plugin_missing")
         if is_out_of_memory(error):

@@ -125,8 +125,9 @@ def execute(
             f"{STOPPED}. To continue: sweep resume {spec.name}{where.options}"
         ) from None
     _summarize(spec, summary, counts, imported, home.options, tell)
-    if counts["failed"] or summary.unmeasured:
-        raise RunsFailedError(spec.name, counts["failed"], summary.unmeasured)
+    unmeasured = summary.unmeasured + summary.without_weights
+    if counts["failed"] or unmeasured:
+        raise RunsFailedError(spec.name, counts["failed"], unmeasured)
 
 
 def _check(where: Execution, trainers: frozenset[str]) -> None:
@@ -183,6 +184,13 @@ def _summarize(
     change, again = summary.change, f"`sweep retry {spec.name}{options}` queues them again"
     for count, words, sentence in (
         (summary.unmeasured, str, "finished runs could not be evaluated; the lines above say why"),
+        (
+            summary.without_weights,
+            str,
+            "finished runs could not be evaluated, as no weights of them are kept; their results"
+            f" stay. `sweep delete {spec.name}{options} --results` and this command train"
+            " them again",
+        ),
         (
             summary.left_out,
             format_runs,

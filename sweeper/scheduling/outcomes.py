@@ -22,6 +22,7 @@ from sweeper.executors.worker import (
     Raised,
     Stopped,
     Task,
+    WeightsGone,
 )
 from sweeper.scheduling.backlog import Backlog
 from sweeper.scheduling.claims import Claims
@@ -131,6 +132,12 @@ class Outcomes:
                     self.backlog.put_back(run, alone=True)
             case Stopped():
                 self._release(task, "interrupted", "stopped by a signal", "stopped")
+            case WeightsGone(error=error):
+                self.not_evaluated.add(task.run_id)
+                self.progress.without_weights(
+                    run_label(run), error, first=not self.summary.without_weights
+                )
+                self.summary.without_weights += 1
             case MachineFault(kind="dataset_missing" | "plugin_missing", error=error):
                 self._release(task, "interrupted", first_sentence(error), "stopped")
                 raise ResourceError(error)

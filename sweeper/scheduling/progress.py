@@ -96,6 +96,10 @@ class Progress:
         self.failures += 1
         self._event(f"FAILED {label}: {error} (sweep show {run_id}{self._options})", important=True)
 
+    def without_weights(self, label: str, error: str, *, first: bool) -> None:
+        """A run cannot be evaluated; the `first` of a sweep is always told."""
+        self._event(f"not evaluated: {label}: {error}", important=first)
+
     def left_out(self, label: str, what: str, *, first: bool) -> None:
         """A run does not keep a file that it wrote; the `first` of a sweep is always told."""
         self._event(f"not kept of {label}: {what}", important=first)

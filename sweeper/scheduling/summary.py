@@ -18,6 +18,7 @@ class Summary:
         evaluated: done runs that got evaluations they lacked.
         failed: runs that failed now.
         unmeasured: done runs that could not be evaluated.
+        without_weights: others that could not, as their weights are gone.
         left_out: runs that finished now, and do not keep all the files that they wrote.
     """
 
@@ -27,11 +28,17 @@ class Summary:
     evaluated: int = 0
     failed: int = 0
     unmeasured: int = 0
+    without_weights: int = 0
     left_out: int = 0
 
     @property
     def nothing_to_do(self) -> bool:
         """Whether every run was done before."""
         return not (
-            self.adopted or self.trained or self.evaluated or self.failed or self.unmeasured
+            self.adopted
+            or self.trained
+            or self.evaluated
+            or self.failed
+            or self.unmeasured
+            or self.without_weights
         )

@@ -135,7 +135,8 @@ def load_weights(
         try:
             content = _load(folder, WEIGHTS_FILE)
         except CheckpointError as error:
-            reasons.append(str(error))
+            is_there = not isinstance(error.__cause__, FileNotFoundError)
+            reasons.append(str(error) if is_there else f"none in {folder.location}")
             continue
         except StorageError as error:
             unread = error
@@ -157,8 +158,8 @@ def load_weights(
     if unread is not None:
         raise unread
     raise CheckpointError(
-        f"run {run_id} has no stored weights ({'; '.join(reasons) or 'no folder of it exists'}); "
-        "evaluations can only be added to a run whose folder is kept"
+        f"run {run_id} has no stored weights ({'; '.join(reasons) or 'no folder of it exists'}),"
+        " which new evaluations are measured with"
     )
 
 

@@ -281,3 +281,32 @@ def test_results_are_deleted_only_when_said_twice(lab: Lab) -> None:
     assert "--yes is for --results" in lab.ask("delete", "a", "--yes", code=2)[1]
     assert lab.files() == before
     assert len(lab.json("status")) == 2
+
+
+def test_a_run_whose_weights_went_says_so_when_it_is_asked_for_more(lab: Lab) -> None:
+    run_id = lab.ids()[2]
+    assert lab.json("show", run_id)["weights_kept"] is True
+    assert "none is kept" not in lab.ask("show", run_id)[0]
+    lab.ask("delete", "b")
+    lab.ask("gc", "--yes")
+    spec = lab.spec("b", [1, 2], "evaluations: [{noise: gaussian, std: 0.2}]\n")
+    said = lab.ask("run", spec, "--executor", "inline", code=1)[1]
+    assert f"none in {lab.runs}/{run_id}/1" in said
+    sentence = (
+        "2 finished runs could not be evaluated, as no weights of them are kept; their results"
+        " stay. `sweep delete b"
+    )
+    assert sentence in said
+    assert lab.json("show", run_id)["weights_kept"] is False
+    assert "none is kept: nothing more can be measured of it" in lab.ask("show", run_id)[0]
+    # What it says helps.
+    lab.ask("delete", "b", "--results", "--yes")
+    assert "1 trained now" in lab.ask("run", spec, "--executor", "inline", code=1)[1]
+    (row,) = [row for row in lab.rows() if row["seed"] == 2]
+    assert [evaluation["accuracy"] for evaluation in row["evaluations"]] == [42.0]
+
+
+def test_weights_that_may_be_in_a_storage_that_is_away_are_not_called_gone(spread: Lab) -> None:
+    run_id = spread.ids()[2]
+    spread.remote.rename(spread.folder / "elsewhere")
+    assert spread.json("show", run_id)["weights_kept"] is None

@@ -797,7 +797,7 @@ def test_evaluations_added_later_need_no_training(lab: Laboratory) -> None:
 def test_evaluations_without_stored_weights_are_reported(lab: Laboratory) -> None:
     lab.run()  # the fake trainer keeps no weights
     summary = lab.run(SPEC + "  - {noise: constant, value: 0.3}\n")
-    assert (summary.failed, summary.unmeasured) == (0, 4)
+    assert (summary.failed, summary.unmeasured, summary.without_weights) == (0, 0, 4)
     assert "no stored weights" in lab.log.getvalue()
     assert lab.states() == ["done"] * 4
 

@@ -1,0 +1,43 @@
+"""Whether the weights of a run that is shown are there still."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from sweeper.commands.last_output import SECONDS
+
+if TYPE_CHECKING:
+    from results.records import DatabaseIdentity, KeptRun
+    from sweeper.home import Home
+
+
+def are_weights_kept(run: KeptRun, home: Home, identity: DatabaseIdentity | None) -> bool | None:
+    """Whether any storage of the run has weights of it.
+
+    None if it never had any, trained elsewhere, or a storage that may have them cannot be read now.
+    """
+    if run.state != "done" or not run.has_weights:
+        return None
+    found: list[bool] = []
+    looking = threading.Thread(target=_look, args=(run, home, identity, found), daemon=True)
+    looking.start()
+    looking.join(SECONDS)
+    return found[0] if found else None
+
+
+def _look(run: KeptRun, home: Home, identity: DatabaseIdentity | None, found: list[bool]) -> None:
+    from sweeper.housekeeping.kinds import kind_of
+    from sweeper.housekeeping.places import find_places
+    from trainers.errors import StorageError
+
+    with suppress(StorageError):
+        places = find_places([run], home.storage, identity)
+        for place in places.found:
+            for path, _ in place.folder.child(run.run_id).files():
+                if kind_of(path.partition("/")[2]).name == "weights":
+                    found.append(True)
+                    return
+        if not places.unreachable and not places.empty:
+            found.append(False)
