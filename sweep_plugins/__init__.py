@@ -7,6 +7,7 @@ coefficients of schemes (`schemes`).
 
 from sweep_plugins.errors import (
     PluginError,
+    SourceError,
     UnknownNameError,
     did_you_mean,
     import_error,
@@ -17,6 +18,7 @@ from sweep_plugins.registry import Registry
 __all__ = [
     "PluginError",
     "Registry",
+    "SourceError",
     "UnknownNameError",
     "did_you_mean",
     "import_error",

@@ -2,8 +2,9 @@
 
 UnknownNameError    a name that no registry has
 PluginError         a package whose name for something is taken, or that cannot be imported
+SourceError         code whose files cannot be told
 
-Both are ValueErrors, so that pydantic places them where the name stands in a config.
+All are ValueErrors, so that pydantic places them where the name stands in a config.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ class UnknownNameError(ValueError):
 
 class PluginError(ValueError):
     """An installed package breaks a rule of plug-ins; the message names it and its entry point."""
+
+
+class SourceError(ValueError):
+    """The files of a trainer's or a plug-in's code are not there, or are too many."""
 
 
 def import_error(error: BaseException) -> str:

@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from sweep_plugins.errors import PluginError, UnknownNameError, import_error
+from sweep_plugins.errors import PluginError, SourceError, UnknownNameError, import_error
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
+    from sweep_plugins.source import Code
 
 T = TypeVar("T")
 
@@ -68,6 +70,24 @@ class Registry(Mapping[str, T], Generic[T]):
         """
         point = self._point(name)
         return _package(point) if point else None
+
+    def code(self, name: str) -> Code | None:
+        """The code of the plug-in that brings this name; None for what ships with us.
+
+        Of the package of its entry point, with the files and folders that the entry names as
+        `sources`, relative to the module. The plug-in is imported.
+
+        Raises UnknownNameError and PluginError.
+        """
+        if name in self.own or (point := self._point(name)) is None:
+            return None
+        from sweep_plugins.source import code_of
+
+        sources = getattr(self[name], "sources", ())
+        try:
+            return code_of(point.module, sources)
+        except SourceError as error:
+            raise PluginError(f"{_described(point)}: {error}") from error
 
     def shipped(self, name: str) -> T:
         """The built-in entry of this name, even if a plugin takes the name. Raises KeyError."""

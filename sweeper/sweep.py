@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from results.frames import Results, Texts
     from results.records import SweepStatus
     from results.store.store import Store
-    from sweeper.planning.edited_code import EditedTrainer
     from sweeper.scheduling.signals import StopRequest
 
     AnySpec = str | os.PathLike[str] | Mapping[str, Any]
@@ -60,7 +59,7 @@ class Sweep:
         Args:
             spec: a file, the name of a shipped spec, YAML as a text of several lines, or a dict.
             set: changes of it: "path=value" as after `--set`, or a dict of values by path.
-            same_code: accept results of trainers that were edited since, as `--same-code`.
+            same_code: accept results of code that was edited since, as `--same-code`.
             progress: whether to tell on stderr what happens.
 
         Raises SpecError or RequestError for what is wrong.
@@ -149,8 +148,7 @@ class Sweep:
             from sweeper.planning.edited_code import with_accepted_code
 
             with private_files():
-                edited = self._edited_trainers()
-            self.spec = with_accepted_code(self.spec, edited)
+                edited, self.spec = with_accepted_code(self.spec, self._home.database)
             self._accepted = [each.accepted() for each in edited]
         self.name = self.spec.name
         # The arguments of somebody else's program may hold secrets, and others are told.
@@ -203,17 +201,12 @@ class Sweep:
         return self
 
     def edits(self) -> list[str]:
-        """What it means for this sweep that trainers were edited since their runs were done."""
-        if self._same_code:
+        """What it means for this sweep that code was edited since its runs were done."""
+        if self._same_code or not self.spec.code:
             return self._accepted
-        return [edited.sentence() for edited in self._edited_trainers()]
+        from sweeper.planning.edited_code import edited_code
 
-    def _edited_trainers(self) -> list[EditedTrainer]:
-        if all(config.source is None for config in self.spec.configs):
-            return []
-        from sweeper.planning.edited_code import edited_trainers
-
-        return edited_trainers(self.spec, self._home.database)
+        return [edited.sentence() for edited in edited_code(self.spec, self._home.database)]
 
     def stop(self) -> None:
         """Ask a `run` in another thread to stop when the current epochs are done."""

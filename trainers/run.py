@@ -14,19 +14,21 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from typing_extensions import override
 
 from sweep_plugins import import_error
 from sweep_plugins.plain_text import visible
-from trainers.config.evaluations import parse_evaluation
+from trainers.config.evaluations import stored_evaluation
 from trainers.config.file_limits import FileLimits
 from trainers.config.job import EpochMetrics, TrainingJob
 from trainers.config.run import RunConfig, parse_run
 from trainers.config.trainer_run import TrainerRun
 from trainers.config.trainers import BUILT_IN_TRAINER
 from trainers.errors import CheckpointError, ResultError, TrainerError, UnfitFileError
+from trainers.own.code import require_code
 from trainers.own.declaration import Declaration, declaration_of
 from trainers.own.files import KeptFile, RunFiles
 from trainers.own.job import Job
@@ -157,7 +159,7 @@ def run(
         run = parse_run(config)
         trainer = load_trainer(run.trainer)
         where: dict[str, Any] = {
-            "evaluations": tuple(parse_evaluation(evaluation) for evaluation in evaluations),
+            "evaluations": tuple(stored_evaluation(evaluation) for evaluation in evaluations),
             "data_dir": data_dir,
             "device": device,
             "folder": folder,
@@ -253,7 +255,7 @@ def evaluate_stored(
     with during("names", Exception):
         job = TrainingJob(
             config=RunConfig.model_validate(config),
-            evaluations=tuple(parse_evaluation(evaluation) for evaluation in evaluations),
+            evaluations=tuple(stored_evaluation(evaluation) for evaluation in evaluations),
             data_dir=data_dir,
             device=device,
             heartbeat=heartbeat,
@@ -322,6 +324,7 @@ def prepare(
     device: str = "cpu",
     threads: int = 1,
     module_folders: Iterable[Path] = (),
+    code: Mapping[str, str] = MappingProxyType({}),
     compiles: bool = False,
 ) -> None:
     """Do once, before a process has its first run, what would fail every run if it failed.
@@ -331,10 +334,13 @@ def prepare(
         device: a torch device; started if a trainer has imported torch.
         threads: CPU threads.
         module_folders: where trainers that are not of an installed package are looked for, last.
+        code: the SHA-256 of that of trainers and plug-ins, by kind and name, that will be used.
         compiles: whether networks will be compiled.
 
-    Raises TrainerError: a trainer cannot be imported, the device does not start, or no network can
-    be compiled.
+    Raises:
+        TrainerError: a trainer cannot be imported, some code is other code here, the device does
+            not start, or no network can be compiled.
+        PluginError, UnknownNameError: a plug-in is not there, or cannot be imported.
     """
     prepare_torch(threads)
     for folder in map(str, module_folders):
@@ -343,6 +349,7 @@ def prepare(
             sys.path.append(folder)
     for name in sorted(trainers):
         load_trainer(name)
+    require_code(code)
     if device.startswith("cuda"):
         _start(device, only_look="torch" not in sys.modules)
     if compiles:

@@ -36,19 +36,27 @@ def _differing(run: Mapping[str, Any], other: Mapping[str, Any]) -> list[dict[st
 
 
 def _config(detail: Mapping[str, Any]) -> dict[str, Any]:
-    return leaves({key: value for key, value in detail["config"].items() if key != "source"})
+    return leaves({k: v for k, v in detail["config"].items() if k not in ("source", "plugins")})
 
 
 def _code(detail: Mapping[str, Any]) -> dict[str, Any]:
     told = _told(detail)
-    source = detail["config"].get("source")
-    accepted = _object(told.get("accepted_code")).get(source)
-    found = {
-        "source": source,
-        "accepted_code": accepted,
-        "git_commit": told.get("git_commit"),
-        **_object(_object(told.get("sources")).get(str(accepted or source))),
+    accepted = _object(told.get("accepted_code"))
+    files = _object(told.get("sources"))
+    plugins = _object(detail["config"].get("plugins"))
+    trained_by = {
+        f"trainer {detail['config'].get('trainer')}": detail["config"].get("source"),
+        **plugins,
+        **accepted,
     }
+    found = {
+        "source": detail["config"].get("source"),
+        **plugins,
+        **{f"accepted_code.{name}": sha256 for name, sha256 in accepted.items()},
+        "git_commit": told.get("git_commit"),
+    }
+    for sha256 in trained_by.values():
+        found |= _object(files.get(str(sha256)))
     repositories = told.get("repositories")
     for state in map(_object, repositories if isinstance(repositories, list) else ()):
         found |= {

@@ -40,14 +40,18 @@ def varied_keys(settings: Iterable[Setting]) -> list[str]:
     """The keys in which these differ, other than model, depth, scheme and seed.
 
     `dataset`, run keys and paths into the config. A model's options are compared among runs of
-    that model, and a dataset's among runs of that dataset. Of several that divide the runs in the
-    same way, as epochs and the milestones that follow from them, only the first is named.
+    that model, a dataset's among runs of that dataset, and the code of plug-ins among runs with the
+    same. Of several that divide the runs in the same way, as epochs and the milestones that follow
+    from them, only the first is named.
     """
     known = list(settings)
     flat = [_leaves(setting.config) for setting in known]
-    among = {
+    among: dict[str, Sequence[str | None]] = {
         "model": [setting.model for setting in known],
         "dataset": [setting.dataset for setting in known],
+        "plugins": [
+            json.dumps([s.model, s.dataset, s.config.get("probes")], sort_keys=True) for s in known
+        ],
     }
     found: dict[tuple[int, ...], str] = {}
     if len(set(among["dataset"])) > 1:

@@ -398,10 +398,23 @@ class Queries(DatabaseClient):
             "notes": notes,
         }
 
-    def sources_of(self, trainer: str) -> list[str]:
-        """The `source` of the configs of a trainer's done runs, that of the newest run first."""
+    def codes_of(self, trainer: str) -> list[tuple[str | None, dict[str, str]]]:
+        """`source` and `plugins` in the configs of a trainer's done runs, the newest run's first.
+
+        None, and nothing, of configs without them.
+        """
         with self.view() as connection:
-            return sources.sources_of(connection, trainer)
+            return sources.codes_of(connection, trainer)
+
+    def sources_of_evaluation(self, kind: str) -> list[str | None]:
+        """The SHA-256 of the code of each version of a plug-in's evaluation; None: not known."""
+        with self.view() as connection:
+            return sources.sources_of_evaluation(connection, kind)
+
+    def measured_among(self, evaluation_id: str, run_ids: Collection[str]) -> set[str]:
+        """Those of these runs that have this evaluation."""
+        with self.view() as connection:
+            return sources.measured_among(connection, evaluation_id, run_ids)
 
     def done_among(self, run_ids: Collection[str]) -> set[str]:
         """Those of these runs that are done."""

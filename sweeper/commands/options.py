@@ -66,7 +66,7 @@ SameCodeOption = Annotated[
     bool,
     typer.Option(
         "--same-code",
-        help="accept results of trainers that were edited since, and say so in what trains now",
+        help="accept results of code that was edited since, and say so in what trains now",
     ),
 ]
 HomeOption = Annotated[

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -23,6 +23,8 @@ class ExecutorOptions:
         dashboard: also start the executor's web page, on the loopback interface.
         hung_seconds: a task without a heartbeat for this long is killed, and comes out as Lost.
         trainers: those of the runs, which each worker imports before its first task.
+        code: the SHA-256 of that of trainers and plug-ins of the runs, by kind and name, which a
+            worker has to have as well.
         module_folders: where those that are not of an installed package are looked for, last.
         compiles: whether networks of the runs are compiled.
         without_variables: of the environment, which workers are not to have.
@@ -39,6 +41,7 @@ class ExecutorOptions:
     dashboard: bool = False
     hung_seconds: float = float("inf")
     trainers: frozenset[str] = frozenset()
+    code: Mapping[str, str] = field(default_factory=dict)
     module_folders: tuple[Path, ...] = ()
     compiles: bool = False
     without_variables: tuple[str, ...] = ()

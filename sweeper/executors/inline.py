@@ -46,6 +46,7 @@ class InlineExecutor(Executor):
                 device=resources.device,
                 threads=resources.threads,
                 module_folders=options.module_folders,
+                code=options.code,
                 compiles=options.compiles,
             )
         except TrainerError as error:

@@ -110,6 +110,7 @@ class RayExecutor(Executor):
         self._preparation = Preparation(
             as_plain_data(own_code()),
             options.trainers,
+            dict(options.code),
             options.module_folders,
             options.compiles,
             options.resources.device,

@@ -32,11 +32,13 @@ class Preparation(NamedTuple):
 
     Attributes:
         code: the driver's OwnCode, as plain data.
+        named: of what runs name: the SHA-256 of the code of trainers and plug-ins.
         without: variables that are not to be in its environment.
     """
 
     code: dict[str, Any]
     trainers: frozenset[str]
+    named: dict[str, str]
     module_folders: tuple[Path, ...]
     compiles: bool
     device: str
@@ -107,6 +109,7 @@ def _problem(wanted: Preparation) -> str:
             device=wanted.device,
             threads=wanted.threads,
             module_folders=wanted.module_folders,
+            code=wanted.named,
             compiles=wanted.compiles,
         )
     except TrainerError as error:

@@ -16,7 +16,7 @@ from sweep_plugins import PluginError, UnknownNameError
 from sweeper.planning.plan import facts_of_scheme
 from trainers.config.canonical import identity_of_json
 from trainers.config.dataset import parse_dataset
-from trainers.config.evaluations import EVALUATIONS, KEYS, parse_evaluation
+from trainers.config.evaluations import EVALUATIONS, KEYS, stored_evaluation
 from trainers.methods.scheme_config import SchemeConfig
 
 _Row = dict[str, Any]
@@ -62,7 +62,7 @@ def check_evaluation(row: _Row) -> None:
     config, name = row["config"], row["name"]
     _check_identity("evaluation", row["evaluation_id"], config)
     try:
-        known = parse_evaluation(config)
+        known = stored_evaluation(config)
         expected = {"name": known.name, "kind": known.kind, "level": known.level}
     except (ValueError, TypeError, RecursionError):
         kinds = [config[key] for key in KEYS if key in config]

@@ -12,7 +12,10 @@ from trainers.config.run import RunConfig
 from trainers.config.trainer_run import TrainerRun
 
 #: Parts of a config that a plan shows anyway, or that say nothing by themselves.
-_SHOWN = {"recipe_version", "scheme", "seed", "model.name", "model.depth", "dataset.name"}
+_SHOWN = {
+    *("recipe_version", "source", "plugins"),
+    *("scheme", "seed", "model.name", "model.depth", "dataset.name"),
+}
 
 Settings = dict[str, Any]
 

@@ -97,6 +97,7 @@ def execute(
                 dashboard=where.dashboard,
                 hung_seconds=spec.faults.hung.seconds,
                 trainers=trainers,
+                code=spec.code,
                 module_folders=_module_folders(spec.files, trainers),
                 compiles=any(isinstance(c, RunConfig) and c.compile for c in spec.configs),
                 without_variables=() if home.is_sqlite else VARIABLES,

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from sweep_plugins import did_you_mean
 from sweep_plugins.plain_text import one_line, shortened
+from sweep_plugins.source import Code
 from trainers.errors import ConfigError
 
 SECONDS = 120.0
@@ -44,18 +45,18 @@ class OwnTrainer:
     Attributes:
         name: as the spec gives it.
         uses: the parts of a config that it asks for; None: those that the spec has.
-        source: the SHA-256 of its code; None if there is none.
-        files: that it consists of, each with its SHA-256.
-        home: the folder that it lies in; None if there is no such code.
+        code: its files; None for one of this project.
         metrics: what it says of those that it reports.
     """
 
     def __init__(self, name: str, process: _Process, said: Mapping[str, Any]) -> None:
         self.name = name
         self.uses: frozenset[str] | None = None if said["uses"] is None else frozenset(said["uses"])
-        self.source: str | None = said["source"]
-        self.files: dict[str, str] = said["files"]
-        self.home: Path | None = None if said["home"] is None else Path(said["home"])
+        self.code = (
+            None
+            if said["code"] is None
+            else Code(said["code"]["sha256"], said["code"]["files"], Path(said["code"]["home"]))
+        )
         self.metrics: dict[str, Any] = said["metrics"]
         self._keys: list[str] | None = said["keys"]
         self._process = process

@@ -18,6 +18,7 @@ from sweeper.spec.own_trainer import OwnTrainer, OwnTrainers
 from sweeper.spec.source import SpecPath
 from sweeper.spec.validation import explain, several_belong_in_grid
 from trainers.config.dataset import parse_dataset
+from trainers.config.plugin_code import plugins_of
 from trainers.config.run import RunConfig
 from trainers.config.trainer_run import TrainerRun
 from trainers.config.trainers import BUILT_IN_TRAINER, TRAINER_NAME, check_trainer
@@ -184,7 +185,16 @@ class Point:
 
 
 def resolve(point: Point, own: OwnTrainers) -> TrainerRun:
-    """The point as a run's config. Raises ConfigError at the place of the value that is wrong."""
+    """The point as a run's config. Raises ConfigError at the place of the value that is wrong.
+
+    Raises PluginError if files are missing that a plug-in names.
+    """
+    config = _resolved(point, own)
+    plugins = plugins_of(config)
+    return config.with_code(config.code | plugins) if plugins else config
+
+
+def _resolved(point: Point, own: OwnTrainers) -> TrainerRun:
     name = point.data.get("trainer") or BUILT_IN_TRAINER
     if name == BUILT_IN_TRAINER or not isinstance(name, str):
         if point.data.get("options") is not None:
@@ -205,7 +215,8 @@ def resolve(point: Point, own: OwnTrainers) -> TrainerRun:
         options = trainer.options(given)
     except ConfigError as error:
         raise ConfigError(point.place(("options", *error.path)), str(error)) from None
-    data = {**point.data, "options": options, "source": trainer.source}
+    source = None if trainer.code is None else trainer.code.sha256
+    data = {**point.data, "options": options, "source": source}
     _check_parts(point, trainer)
     if "model" in data:
         return _of_images(point, data)

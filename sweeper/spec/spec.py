@@ -8,7 +8,7 @@ leaves points out (`exclude`). An axis is any path into the config, such as `dep
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import prod
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from results.garbage_collection import without_cycle_collection
 from sweep_plugins import PluginError, UnknownNameError
+from sweep_plugins.source import Code
 from sweeper.spec.axes import axes_of
 from sweeper.spec.exclusions import Exclusions
 from sweeper.spec.extending import read_whole
@@ -40,6 +41,7 @@ from sweeper.spec.source import EXTENDS, SpecPath, SpecSource
 from sweeper.spec.validation import explain
 from trainers.config.evaluations import EVALUATIONS, EvaluationConfig, key_of_kind, parse_evaluation
 from trainers.config.file_limits import FileLimits
+from trainers.config.plugin_code import plugin_code
 from trainers.config.trainer_run import TrainerRun
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Number
@@ -97,10 +99,10 @@ class Spec:
         source: the name of its file.
         overrides: the "path=value" that were set on top of the text.
         files: the names of all files that it was read from, its own first.
-        code_folders: that hold the spec's files and the user's own trainers.
-        sources: the code of the user's own trainers: of each `source` of a config, the SHA-256 of
-            its files by name.
-        accepted_code: of each `source` that stands for other code, that code's own SHA-256.
+        code: the SHA-256 of that of the user's own trainers and plug-ins, by kind and name.
+        code_folders: that hold the spec's files and this code.
+        sources: of the SHA-256 of each code, those of its files by name.
+        accepted_code: what of `code` stands in for other code, which the configs name.
         merged: what it and all that it extends say, with what was set on top; not to be changed.
     """
 
@@ -116,6 +118,7 @@ class Spec:
     source: str
     overrides: tuple[str, ...]
     files: tuple[str, ...]
+    code: Mapping[str, str] = field(compare=False)
     code_folders: tuple[Path, ...] = field(compare=False)
     sources: Mapping[str, Mapping[str, str]] = field(compare=False)
     merged: SpecSource = field(compare=False, repr=False)
@@ -203,14 +206,17 @@ def _expanded(source: SpecSource, overrides: tuple[str, ...], files: tuple[str, 
         )
     with OwnTrainers(module_folders(files)) as own:
         configs = _configs(source, layout, own)
-        homes = [trainer.home for trainer in own.known() if trainer.home is not None]
-        sources = {t.source: t.files for t in own.known() if t.source is not None}
+        used = {config.trainer for config in configs}
+        known = {t.name: t.code for t in own.known() if t.name in used}
+    evaluations = _evaluations(layout.evaluations)
+    code = {f"trainer {name}": each for name, each in known.items() if each is not None}
+    code |= _code_of_plugins(configs, evaluations)
     return Spec(
         name=name,
         description=layout.description,
         published=layout.published,
         configs=configs,
-        evaluations=_evaluations(layout.evaluations),
+        evaluations=evaluations,
         resources=layout.resources,
         faults=layout.faults,
         file_limits=layout.files,
@@ -218,8 +224,9 @@ def _expanded(source: SpecSource, overrides: tuple[str, ...], files: tuple[str, 
         source=source.name,
         overrides=overrides,
         files=files,
-        code_folders=(*_folders(files), *homes),
-        sources=sources,
+        code={name: each.sha256 for name, each in code.items()},
+        code_folders=(*_folders(files), *(each.home for each in code.values())),
+        sources={each.sha256: each.files for each in code.values()},
         merged=source,
     )
 
@@ -229,6 +236,14 @@ def _folders(files: Sequence[str]) -> list[Path]:
     return [Path(file).resolve().parent for file in files if Path(file).is_file()]
 
 
+def _code_of_plugins(
+    configs: Iterable[TrainerRun], evaluations: Iterable[EvaluationConfig]
+) -> dict[str, Code]:
+    names = {name: None for config in configs for name in config.plugins or ()}
+    names |= {f"evaluation {e.kind}": None for e in evaluations if e.source is not None}
+    return {name: code for name in names if (code := plugin_code(name)) is not None}
+
+
 def _evaluations(given: list[dict[str, Any]]) -> tuple[EvaluationConfig, ...]:
     evaluations: dict[str, EvaluationConfig] = {}
     for index, entry in enumerate(given):
@@ -236,6 +251,8 @@ def _evaluations(given: list[dict[str, Any]]) -> tuple[EvaluationConfig, ...]:
         key = key_of_kind(entry)
         try:
             evaluation = parse_evaluation(entry)
+            if (code := EVALUATIONS.code(evaluation.kind)) is not None:
+                evaluation = evaluation.with_source(code.sha256)
         except ValidationError as error:
             kind = entry.get(key)
             known = EVALUATIONS[kind].config if kind in list(EVALUATIONS) else None

@@ -168,9 +168,10 @@ def test_results_of_earlier_code_are_accepted_knowingly(lab):
     detail = json.loads(asked("show", new, "--format", "json"))
     earlier = detail["config"]["source"]
     (real,) = detail["attempt_history"][-1]["provenance"]["sources"]
-    assert detail["attempt_history"][-1]["provenance"]["accepted_code"] == {earlier: real}
+    accepted = detail["attempt_history"][-1]["provenance"]["accepted_code"]
+    assert accepted == {"trainer scaled:train": real}
     assert earlier != real
-    assert f"accepted_code    {earlier} {real}" in asked("show", new)
+    assert f"accepted_code    trainer scaled:train {real}" in asked("show", new)
     for run in before:
         (attempt,) = json.loads(asked("show", run, "--format", "json"))["attempt_history"]
         assert "accepted_code" not in attempt["provenance"]

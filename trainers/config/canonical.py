@@ -15,6 +15,9 @@ from typing import Any
 import rfc8785
 from pydantic import BaseModel
 
+SHA256 = "^[0-9a-f]{64}$"
+"""A pattern: of the code that decides a result, where a config has that."""
+
 
 def json_value(value: Any) -> Any:
     """A field of a config as JSON; what several configs share is one object, not to be changed."""

@@ -9,16 +9,25 @@ found by name, so that planning does not.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    model_validator,
+)
 
 from sweep_plugins import Registry
 from sweep_plugins.schemes.exact_numbers import exact, to_float
-from trainers.config.canonical import canonical, identity
+from trainers.config.canonical import SHA256, canonical, identity
 from trainers.errors import ConfigError
 from trainers.methods.booleans import Boolean
 from trainers.methods.fractions import Number, Whole
@@ -47,6 +56,9 @@ Step = Annotated[Number, Field(gt=0, le=1)]
 KEYS = ("noise", "attack")
 """An entry of a spec has one of them, whose value is the kind: {noise: gaussian, ...}."""
 
+SOURCE = "plugin_source"
+"""The key of a stored config that has the SHA-256 of the code of a plug-in's evaluation."""
+
 
 class EvaluationConfig(BaseModel, ABC):
     """Base of the configs: frozen, no unknown keys, equal configs have equal names and ids.
@@ -55,6 +67,19 @@ class EvaluationConfig(BaseModel, ABC):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    _source: str | None = PrivateAttr(default=None)
+
+    @property
+    def source(self) -> str | None:
+        """The SHA-256 of the plug-in's code that measures it; None for what ships with us."""
+        return self._source
+
+    def with_source(self, source: str | None) -> Self:
+        """The same, measured by the plug-in's code of this SHA-256."""
+        copied = self.model_copy()
+        copied._source = source
+        return copied
 
     @property
     def kind(self) -> str:
@@ -79,8 +104,9 @@ class EvaluationConfig(BaseModel, ABC):
 
     @property
     def config(self) -> dict[str, Any]:
-        """All that decides the result, ready for JSON; `parse_evaluation` reads it back."""
-        return self.model_dump(mode="json")
+        """All that decides the result, ready for JSON; `stored_evaluation` reads it back."""
+        given = self.model_dump(mode="json")
+        return given if self._source is None else given | {SOURCE: self._source}
 
     @property
     def evaluation_id(self) -> str:
@@ -272,10 +298,13 @@ class Evaluation:
         config: the class that a spec's keys are validated by.
         perturbation: "module:function"; called with a config, the function returns a fresh
             `trainers.evaluation.measure.Perturb`. A name, because the module may need torch.
+        sources: of a plug-in, files and folders that decide its results in addition to the modules
+            of its package; relative to the file that it is in.
     """
 
     config: type[EvaluationConfig]
     perturbation: str
+    sources: tuple[str, ...] = ()
 
 
 EVALUATIONS: Registry[Evaluation] = Registry(
@@ -313,3 +342,15 @@ def parse_evaluation(data: Mapping[str, Any]) -> EvaluationConfig:
     """
     kind = getattr(_Kind.model_validate(data), key_of_kind(data))
     return EVALUATIONS[kind].config.model_validate(data)
+
+
+def stored_evaluation(config: Mapping[str, Any]) -> EvaluationConfig:
+    """An evaluation as a database keeps it: as `parse_evaluation`, and by which code of a plug-in.
+
+    Raises as that does, and ValueError for what is no SHA-256.
+    """
+    source = config.get(SOURCE)
+    if source is not None and not (isinstance(source, str) and re.fullmatch(SHA256, source)):
+        raise ValueError(f"{SOURCE}: {source!r:.80} is no SHA-256")
+    given = {key: value for key, value in config.items() if key != SOURCE}
+    return parse_evaluation(given).with_source(source)

@@ -190,10 +190,13 @@ class Probe:
         config: the class that a spec's options are validated by.
         meter: "module:function"; called with a config and a `trainers.probes.subject.Subject`, the
             function returns a `trainers.probes.subject.Meter`. A name, because it needs torch.
+        sources: of a plug-in, files and folders that decide its results in addition to the modules
+            of its package; relative to the file that it is in.
     """
 
     config: type[ProbeConfig]
     meter: str
+    sources: tuple[str, ...] = ()
 
 
 PROBES: Registry[Probe] = Registry(

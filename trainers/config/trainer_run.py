@@ -7,12 +7,13 @@ name, evaluations) has no place here.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from functools import cache, cached_property
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, SerializeAsAny, field_validator
 
-from trainers.config.canonical import canonical, identity, json_value
+from trainers.config.canonical import SHA256, canonical, identity, json_value
 from trainers.config.dataset import DatasetConfig, parse_dataset
 from trainers.config.frozen import Frozen
 from trainers.config.trainers import TRAINER_NAME, check_trainer
@@ -31,13 +32,16 @@ class TrainerRun(Frozen):
         trainer: its name, or "module:function".
         options: its own, as the trainer's class of options writes them, or as the spec gives them.
         source: the SHA-256 of its code; None for the code of this project.
+        plugins: the SHA-256 of the code of each plug-in whose name the config has, such as
+            "model plain"; None if there are none.
         dataset, training: for a trainer that asks for them.
     """
 
     recipe_version: Whole = RECIPE_VERSION
     trainer: Annotated[str, AfterValidator(check_trainer)] = Field(pattern=TRAINER_NAME)
     options: dict[str, Any] | None = None
-    source: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    source: str | None = Field(default=None, pattern=SHA256)
+    plugins: dict[str, Annotated[str, Field(pattern=SHA256)]] | None = None
     dataset: SerializeAsAny[DatasetConfig] | None = None
     training: TrainingConfig | None = None
     seed: Whole = Field(ge=0, lt=2**53)
@@ -57,10 +61,10 @@ class TrainerRun(Frozen):
     def _config_of_the_dataset(cls, data: Any) -> DatasetConfig | None:
         return None if data is None else parse_dataset(data)
 
-    @field_validator("options", mode="before")
+    @field_validator("options", "plugins", mode="before")
     @classmethod
-    def _no_options_are_none(cls, given: Any) -> Any:
-        # One form for no options: the one that is left out of the identity.
+    def _nothing_is_none(cls, given: Any) -> Any:
+        # One form for nothing: the one that is left out of the identity.
         return None if given == {} else given
 
     def to_json(self) -> dict[str, Any]:
@@ -110,9 +114,18 @@ class TrainerRun(Frozen):
         copied.__dict__.pop("run_id", None)
         return copied
 
-    def with_source(self, source: str) -> Self:
-        """The same training by other code of its trainer, of this SHA-256."""
-        copied = self.model_copy(update={"source": source})
+    @property
+    def code(self) -> dict[str, str]:
+        """The SHA-256 of the code of its trainer and of its plug-ins, by kind and name."""
+        of_trainer = {} if self.source is None else {f"trainer {self.trainer}": self.source}
+        return of_trainer | (self.plugins or {})
+
+    def with_code(self, code: Mapping[str, str]) -> Self:
+        """The same training by other code, as `code` has it; what that lacks is not known."""
+        trainer = f"trainer {self.trainer}"
+        plugins = {name: sha256 for name, sha256 in code.items() if name != trainer}
+        update = {"source": code.get(trainer), "plugins": plugins or None}
+        copied = self.model_copy(update=update)
         for known in ("run_id", "_around_seed"):
             copied.__dict__.pop(known, None)
         return copied

@@ -34,6 +34,8 @@ class Dataset:
             A name, "module:function", is imported when the dataset is read, so that planning needs
             no library that reads files.
         estimated: whether the counts are guesses, which what is read may contradict.
+        sources: of a plug-in, files and folders that decide its results in addition to the modules
+            of its package; relative to the file that it is in.
     """
 
     classes: int
@@ -47,6 +49,7 @@ class Dataset:
     horizontal_flip: bool
     read: str | Callable[[Path], tuple[Split, Split]]
     estimated: bool = False
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,11 @@ class DescribedDataset:
     Attributes:
         config: a subclass of `trainers.config.dataset.DatasetConfig`, whose `facts` are the
             Dataset; or its name, "module:class".
+        sources: as a Dataset's.
     """
 
     config: str | type
+    sources: tuple[str, ...] = ()
 
 
 _MNIST = Dataset(

@@ -54,6 +54,8 @@ class Architecture:
             (ConfigError, with the key of the option, if not).
         learns_coefficients: whether its blocks learn coefficients of their own, without a scheme
             that says so.
+        sources: of a plug-in, files and folders that decide its results in addition to the modules
+            of its package; relative to the file that it is in.
 
     A network is a torch.nn.Module from images (N, channels, H, W) to logits (N, classes), most
     simply a subclass of `trainers.models.network.Network`. It has `blocks`, an nn.ModuleList in
@@ -75,6 +77,7 @@ class Architecture:
     default_scheme: Any = None
     complete: Callable[[Any, Any], ModelOptions] = _as_given
     learns_coefficients: bool = False
+    sources: tuple[str, ...] = ()
 
     def build(
         self,

@@ -5,8 +5,8 @@ driver reads a spec without doing any of that itself.
 
 The process is given two descriptors. On the one it reads requests, on the other it answers, a line
 of JSON each. The first request is {"trainer": name, "folders": [...]}, answered by a description:
-{"uses": [...] or null, "keys": of its options or null, "metrics": {...}, "source": SHA-256 or null,
-"files": {name: SHA-256}, "home": the folder that it lies in, or null}. Each later one is
+{"uses": [...] or null, "keys": of its options or null, "metrics": {...}, "code": a
+`sweep_plugins.source.Code`, or null}. Each later one is
 {"options": {...}}, answered by {"options": {...}} as the trainer's model writes them, or
 {"errors": [{"type", "loc", "msg"}, ...]}. An answer {"problem": sentence} ends the conversation.
 """
@@ -17,6 +17,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, Literal
 
 from trainers.own.declaration import Declaration, declaration_of
@@ -49,15 +50,15 @@ def main() -> None:
 def _describe(name: str, folders: list[str]) -> tuple[Declaration, dict[str, Any]]:
     """Raises ValueError with a sentence about what is wrong with the trainer."""
     from trainers.errors import TrainerError
+    from trainers.own.code import code_of_trainer
     from trainers.own.loading import load_trainer
-    from trainers.own.source import home_of, source_of
 
     # Last, so that no file there stands in for a module of Python or of a package.
     sys.path += [folder for folder in folders if folder not in sys.path]
     try:
         function = load_trainer(name)
         said = declaration_of(function)
-        source, files = source_of(function, said.sources)
+        code = code_of_trainer(function)
         keys = None if said.options is None else sorted(_fields(said.options))
     except TrainerError as error:
         raise ValueError(str(error)) from error
@@ -65,9 +66,7 @@ def _describe(name: str, folders: list[str]) -> tuple[Declaration, dict[str, Any
         "uses": None if said.uses is None else sorted(said.uses),
         "keys": keys,
         "metrics": said.metrics_as_json(),
-        "source": source,
-        "files": files,
-        "home": None if source is None else str(home_of(function)),
+        "code": None if code is None else asdict(code) | {"home": str(code.home)},
     }
 
 

@@ -1,6 +1,10 @@
-"""Runs of trainers whose code was another, in both kinds of database."""
+"""Runs and evaluations whose code was another, in both kinds of database."""
 
 from __future__ import annotations
+
+from dataclasses import asdict
+
+from results.records import NewEvaluation
 
 OLD, NEW = "a" * 64, "b" * 64
 
@@ -15,9 +19,40 @@ def test_done_runs_are_found_by_the_code_of_their_trainer(make, store, queries):
     for run in made[:3]:
         make.finish(store, run, provenance={"sources": files, "first_epoch": 1})
     ids = [run.run_id for run in made]
-    assert queries.sources_of("fit:train") == [NEW, OLD]
-    assert queries.sources_of("other:train") == []
+    assert queries.codes_of("fit:train") == [(NEW, {}), (OLD, {})]
+    assert queries.codes_of("other:train") == []
     assert queries.done_among([*ids, "0" * 16]) == set(ids[:3])
     assert queries.done_among([]) == set()
     assert queries.files_of_source(ids[3:] + ids[:1], OLD) == files[OLD]
     assert queries.files_of_source(ids, NEW) is None
+
+
+def test_code_of_plugins_is_found_with_that_of_the_trainer(make, store, queries):
+    codes = [(None, {}), (None, {"model a b": OLD}), (NEW, {"model a b": OLD, 'probe "é': NEW})]
+    made = []
+    for number, (source, plugins) in enumerate(codes, start=1):
+        code = {"source": source, "plugins": plugins}
+        config = {"seed": number, "trainer": "t", **{k: v for k, v in code.items() if v}}
+        made.append(make.run(number, config=config))
+    make.save(store, "s", made)
+    for run in made:
+        make.finish(store, run)
+    assert queries.codes_of("t") == codes[::-1]
+
+
+def test_measurements_are_found_by_the_code_of_their_evaluation(make, store, queries):
+    of_code = [
+        NewEvaluation(digit * 16, "mine[1]", "mine", 1.0, {"noise": "mine", **code})
+        for digit, code in (("1", {}), ("2", {"plugin_source": OLD}))
+    ]
+    made = make.runs(2)
+    make.save(store, "s", made, of_code)
+    for run in made:
+        make.finish(store, run)
+    store.add_evaluations(made[0].run_id, [dict(asdict(of_code[1]), accuracy=50.0, loss=1.0)])
+    assert sorted(queries.sources_of_evaluation("mine"), key=str) == [None, OLD]
+    assert queries.sources_of_evaluation("other") == []
+    ids = [run.run_id for run in made]
+    assert queries.measured_among("2" * 16, ids) == {ids[0]}
+    assert queries.measured_among("2" * 16, ids[1:]) == set()
+    assert queries.measured_among("1" * 16, ids) == set()
