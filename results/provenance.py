@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,14 @@ OF_ONE_ATTEMPT = frozenset(
 OF_CODE = frozenset({"git_commit", "repositories", "sources", "accepted_code"})
 
 
+_DIGEST = re.compile(r"\b([0-9a-f]{12})(?:[0-9a-f]{28}|[0-9a-f]{52})\b")
+
+
+def short_digests(text: str) -> str:
+    """The text with the first 12 digits of each SHA-256, and of each commit of Git."""
+    return _DIGEST.sub(r"\1", text)
+
+
 def fact_text(value: Any) -> str:
     """A value of a provenance on one line; of changed code, the digest of what was changed."""
     if isinstance(value, Mapping):
@@ -29,10 +38,12 @@ def fact_text(value: Any) -> str:
 
 
 def _repository(state: Mapping[str, Any]) -> str:
-    changed = state.get("diff_sha256")
-    return f"{state.get('repository')} at {state['commit'] or 'no commit'}" + (
-        f" with changes {str(changed)[:12]}" if changed else ""
-    )
+    text = f"{state.get('repository')} at {state['commit'] or 'no commit'}"
+    if changed := state.get("diff_sha256"):
+        text += f" with changes {str(changed)[:12]}"
+    if isinstance(untracked := state.get("untracked"), list):
+        text += f", untracked: {', '.join(map(str, untracked))}"
+    return text
 
 
 def files_left_out(provenance: Any) -> list[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 from pydantic import ValidationError
@@ -22,6 +24,7 @@ from sweeper.permissions import PRIVATE
 from trainers.config.file_limits import FileLimits
 from trainers.config.job import EpochMetrics
 from trainers.errors import CheckpointError, ResultError, StorageError, TrainingStopped
+from trainers.provenance.attempt import provenance
 from trainers.run import evaluate_stored, run
 from trainers.stages import during, stage_of
 from trainers.storage import Folder, open_folder
@@ -93,7 +96,11 @@ class Finished:
 
 @dataclass(frozen=True)
 class Raised:
-    """The trainer raised, whatever it was; the worker is still running."""
+    """The trainer raised, whatever it was; the worker is still running.
+
+    Attributes:
+        provenance: what the worker says of itself, as of a run that is done.
+    """
 
     node: ClassVar[str] = ""
     task: Task
@@ -101,6 +108,7 @@ class Raised:
     traceback: str
     kind: Literal["trainer_error", "out_of_memory"] = "trainer_error"
     host: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -120,6 +128,7 @@ class Lost:
     """The worker vanished before it returned an outcome, or was killed without a heartbeat."""
 
     traceback: ClassVar[str | None] = None
+    provenance: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     task: Task
     reason: str
     kind: Loss = "worker_lost"
@@ -262,7 +271,11 @@ def _failure(
                 return MachineFault(task, missing, "plugin_missing")
         if is_out_of_memory(error):
             kind = "out_of_memory"
-    return Raised(task, described(error), traceback_of(error), kind, socket.gethostname())
+    told: dict[str, Any] = {}
+    with suppress(Exception):  # what it asks may have been changed by the trainer
+        told = json.loads(json.dumps(provenance(task.device, task.threads)))
+    here = socket.gethostname()
+    return Raised(task, described(error), traceback_of(error), kind, here, told)
 
 
 def _missing_plugin(error: BaseException) -> str | None:

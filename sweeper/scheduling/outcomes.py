@@ -10,6 +10,7 @@ from typing import Any, Literal
 from results.errors import BadResultError
 from results.provenance import files_left_out
 from results.records import PendingRun
+from results.schema.bounds import problem_inside
 from results.store.store import Store
 from sweeper.errors import ResourceError
 from sweeper.executors import Executor
@@ -184,7 +185,9 @@ class Outcomes:
         )
         if alone:
             error += "; it had the machine to itself"
-        where = {"host": ended.host} if ended.host else None
+        where = {"host": ended.host} if ended.host else {}
+        if problem_inside(ended.provenance) is None:
+            where = {**where, **ended.provenance}
         if alone or times >= self.faults.attempts(fault):
             self._fail(run, task, error, fault, ended.traceback, where)
             return
@@ -202,7 +205,7 @@ class Outcomes:
         error: str,
         fault: Fault,
         traceback: str | None = None,
-        where: dict[str, str] | None = None,
+        where: Mapping[str, Any] | None = None,
     ) -> None:
         if task.attempt is None:
             self.not_evaluated.add(task.run_id)

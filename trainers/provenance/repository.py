@@ -16,6 +16,12 @@ from sweep_plugins.text_secrets import hide_secrets
 LONGEST_DIFF = 16_000
 """Characters that are kept of changes: each attempt has them."""
 
+MOST_UNTRACKED = 50
+_LONGEST_NAME = 200
+
+_NO_CODE = ("__pycache__/", "*.pyc", ".sweep/")
+"""What is in many a folder, whether Git was told to ignore it or not."""
+
 _SECONDS = 10.0
 
 _SECRET_FILES = (
@@ -48,7 +54,8 @@ def repositories(folders: Iterable[Path]) -> list[dict[str, Any]]:
 
     Of each `repository` (the name of its folder), `commit` (None before the first), and, if tracked
     files were changed, `diff` against it and `diff_sha256` of that whole text. A diff is shortened
-    to LONGEST_DIFF, and secrets in it are hidden.
+    to LONGEST_DIFF, and secrets in it are hidden. `untracked` has the names of files, and of whole
+    folders, that are neither tracked nor ignored, and at most MOST_UNTRACKED of them.
     """
     found: dict[str, dict[str, Any]] = {}
     for folder in dict.fromkeys(folders):
@@ -74,7 +81,19 @@ def _state(top: Path) -> dict[str, Any]:
     if diff:
         state["diff_sha256"] = hashlib.sha256(diff.encode(errors="replace")).hexdigest()
         state["diff"] = shortened(diff, LONGEST_DIFF, hide_secrets)
+    if untracked := _untracked(top):
+        state["untracked"] = untracked
     return state
+
+
+def _untracked(top: Path) -> list[str]:
+    unlisted = [f"--exclude={pattern}" for pattern in _NO_CODE]
+    whole_folders = ("--directory", "--no-empty-directory")
+    told = _git(top, "ls-files", "--others", "--exclude-standard", *unlisted, *whole_folders, "-z")
+    names = [shortened(hide_secrets(name), _LONGEST_NAME) for name in told.split("\0") if name]
+    if len(names) > MOST_UNTRACKED:
+        names[MOST_UNTRACKED:] = [f"and {len(names) - MOST_UNTRACKED} more"]
+    return names
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trainers.provenance.repository import LONGEST_DIFF, repositories
+from trainers.provenance.repository import LONGEST_DIFF, MOST_UNTRACKED, repositories
 
 
 def git(*arguments: str) -> str:
@@ -94,3 +94,27 @@ def test_no_program_that_the_repository_names_is_started(repository):
     Path("code/fit.py").write_text("rate = 2\n")
     assert "+rate = 2" in repositories([repository])[0]["diff"]
     assert not Path("started").exists()
+
+
+def test_files_that_git_does_not_know_are_named(repository):
+    Path(".gitignore").write_text("ignored\n")
+    commit()
+    Path("ignored").write_text("x")
+    Path("new é.py").write_text("x")
+    Path(".sweep").mkdir()
+    Path(".sweep/sweep.db").write_text("x")
+    Path("code/__pycache__").mkdir()
+    Path("code/__pycache__/fit.pyc").write_text("x")
+    Path("data").mkdir()
+    (state,) = repositories([repository / "code"])
+    assert state["untracked"] == ["new é.py"]
+    for number in range(100):
+        Path(f"data/{number}").write_text("x")
+    (state,) = repositories([repository])
+    assert state["untracked"] == ["data/", "new é.py"]
+    for number in range(MOST_UNTRACKED):
+        Path(f"z{number}-password=hunter2").write_text("x")
+    (state,) = repositories([repository])
+    assert len(state["untracked"]) == MOST_UNTRACKED + 1
+    assert state["untracked"][-1] == "and 2 more"
+    assert "hunter2" not in str(state)
