@@ -185,6 +185,9 @@ def _files(detail: dict[str, Any]) -> str:
     return "\n".join([*text, *(f"  not kept: {sentence}" for sentence in left_out)])
 
 
+_WIDTH = 80
+
+
 def _attempt(attempt: dict[str, Any]) -> str:
     until = attempt["finished_at"] or "now"
     lines = [
@@ -197,7 +200,7 @@ def _attempt(attempt: dict[str, Any]) -> str:
     elif attempt["first_epoch"] == 1 and attempt["attempt"] > 1:
         lines.append("  began again at epoch 1: there was no checkpoint to go on from")
     lines += [
-        f"  {key:<16} {fact_text(value)}"
+        _fact(key, fact_text(value))
         for key, value in (attempt["provenance"] or {}).items()
         if value not in (None, [], {})
         and key not in ("started_at", "finished_at", "first_epoch", "sources", FILES_LEFT_OUT)
@@ -210,6 +213,19 @@ def _attempt(attempt: dict[str, Any]) -> str:
         lines.append("  the last lines that it wrote:")
         lines += [f"  | {line}" for line in attempt["last_lines"]]
     return "\n".join(lines)
+
+
+def _fact(key: str, text: str) -> str:
+    """The fact on as many lines as it needs, none of which ends inside of an item of a list."""
+    begin, lines = f"  {key:<16} ", [""]
+    for item in text.split(", "):
+        longer = f"{lines[-1]}, {item}" if lines[-1] else item
+        if lines[-1] and len(begin) + len(longer) + 1 > _WIDTH:
+            lines[-1] += ","
+            longer = item
+            lines.append("")
+        lines[-1] = longer
+    return begin + f"\n{' ' * len(begin)}".join(lines)
 
 
 def _spec(spec: dict[str, Any]) -> str:
