@@ -74,8 +74,8 @@ class Registry(Mapping[str, T], Generic[T]):
     def code(self, name: str) -> Code | None:
         """The code of the plug-in that brings this name; None for what ships with us.
 
-        Of the package of its entry point, with the files and folders that the entry names as
-        `sources`, relative to the module. The plug-in is imported.
+        The module of its entry point and what the entry names as `sources`, relative to that; or
+        else the module's whole package. The plug-in is imported.
 
         Raises UnknownNameError and PluginError.
         """
@@ -85,7 +85,7 @@ class Registry(Mapping[str, T], Generic[T]):
 
         sources = getattr(self[name], "sources", ())
         try:
-            return code_of(point.module, sources)
+            return code_of(point.module, sources, whole_package=not sources)
         except SourceError as error:
             raise PluginError(f"{_described(point)}: {error}") from error
 

@@ -34,8 +34,8 @@ class Code:
     home: Path = field(compare=False)
 
 
-def code_of(module: str, sources: Iterable[str] = ()) -> Code | None:
-    """The code of an imported module: all modules of its package, or, in none, its file.
+def code_of(module: str, sources: Iterable[str] = (), *, whole_package: bool = True) -> Code | None:
+    """The code of an imported module: all modules of its package, or its file alone.
 
     A package is the outermost one that has an `__init__`; of folders without any, the outermost.
     `sources` are further files and folders, relative to the module's file; of a folder everything
@@ -48,37 +48,37 @@ def code_of(module: str, sources: Iterable[str] = ()) -> Code | None:
     imported = sys.modules.get(module)
     if imported is None:
         return None
-    key = (module, tuple(sources))
+    key = (module, tuple(sources), whole_package)
     known = _known.get(key)
     if known is None or known[0] is not imported:
-        known = _known[key] = imported, _code_of(imported, key[1])
+        known = _known[key] = imported, _code_of(imported, *key[1:])
     return known[1]
 
 
-_known: dict[tuple[str, tuple[str, ...]], tuple[ModuleType, Code | None]] = {}
+_known: dict[tuple[str, tuple[str, ...], bool], tuple[ModuleType, Code | None]] = {}
 
 
-def _code_of(module: ModuleType, sources: tuple[str, ...]) -> Code | None:
+def _code_of(module: ModuleType, sources: tuple[str, ...], whole_package: bool) -> Code | None:
     file = getattr(module, "__file__", None)
-    if file is None or module.__name__.partition(".")[0] in OWN_PACKAGES:
+    of_this_project = module.__name__.partition(".")[0] in OWN_PACKAGES
+    if file is None or Path(file).suffix != ".py" or of_this_project:
         return None
-    if Path(file).suffix in _COMPILED:
-        return None
-    home = Path(file).resolve().parent
+    folder = Path(file).parent
     found: dict[str, Path] = {}
-    if package := _package_of(module.__name__):
+    package = _package_of(module.__name__) if whole_package else None
+    if package is not None:
         place = package.__name__.replace(".", "/")
         for root in map(Path, package.__path__):
             found |= {f"{place}/{path.relative_to(root)}": path for path in _modules_in(root)}
     else:
         found[Path(file).name] = Path(file)
     for given in sources:
-        place_of_it = home / given
-        if not place_of_it.exists():
-            raise SourceError(f"sources has {given!r}, and there is no {place_of_it}")
-        inside = _files_in(place_of_it) if place_of_it.is_dir() else [place_of_it]
-        found |= {os.path.relpath(path, home): path for path in inside}
-    return _digested(found, home)
+        named = folder / given
+        if not named.exists():
+            raise SourceError(f"sources has {given!r}, and there is no {named}")
+        inside = _files_in(named) if named.is_dir() else [named]
+        found |= {os.path.relpath(path, folder): path for path in inside}
+    return _digested(found, folder.resolve())
 
 
 def _package_of(name: str) -> ModuleType | None:

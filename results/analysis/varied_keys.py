@@ -101,9 +101,9 @@ def _leaves(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _place(path: str) -> tuple[bool, str]:
-    """Keys of a run come first."""
-    return path not in _KEY_AT, path
+def _place(path: str) -> tuple[bool, bool, str]:
+    """Keys of a run come first, and digests of code, which mostly follow from others, last."""
+    return path.split(".")[0] in ("source", "plugins"), path not in _KEY_AT, path
 
 
 def _division(values: Sequence[Any]) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from results.errors import NoDatabaseError
 from results.queries.queries import Queries
@@ -39,20 +40,26 @@ class Edited:
 
     def sentence(self) -> str:
         """What the edit means for the sweep, and the way out."""
-        begin = f"the code of {self._names} was edited{self._files}: {self._results} done under the"
-        begin += f" earlier code ({self._digests})"
+        begin = f"the code of {self._names} was edited{self._files}: {self._results}"
+        one = self.done == 1
         if self._of_evaluation:
-            are = "is another one" if self.done == 1 else "are other ones"
-        else:
-            are = "is another run" if self.done == 1 else "are other runs"
-        its = "its result" if self.done == 1 else "their results"
-        return f"{begin} {are} now; --same-code accepts {its}"
+            return (
+                f"{begin} by the earlier code ({self._digests}) {'stays' if one else 'stay'}, and"
+                f" {'is' if one else 'are'} made again by this one; --same-code accepts"
+                f" {'it' if one else 'them'} instead"
+            )
+        return (
+            f"{begin} done under the earlier code ({self._digests})"
+            f" {'is another run' if one else 'are other runs'} now; --same-code accepts"
+            f" {'its result' if one else 'their results'}"
+        )
 
     def accepted(self) -> str:
         """The same where the results were accepted."""
+        results = self._results if self._of_evaluation else f"results of {self._results}"
         return (
-            f"--same-code: results of {self._results} accepted that {self._names} made under other"
-            f" code ({self._digests}){self._files}"
+            f"--same-code: {results} accepted that {self._names} made under other code"
+            f" ({self._digests}){self._files}"
         )
 
     @property
@@ -61,7 +68,8 @@ class Edited:
 
     @property
     def _names(self) -> str:
-        return " and ".join(self.now)
+        *others, last = self.now
+        return f"{', '.join(others)} and {last}" if others else last
 
     @property
     def _results(self) -> str:
@@ -111,11 +119,26 @@ def _look(spec: Spec, database: str, *, accept: bool) -> tuple[list[Edited], Spe
             measured, evaluations = _edited_evaluations(queries, spec)
     except NoDatabaseError:
         return [], spec
-    edited = [*runs, *measured]
+    edited = [*_together(runs), *measured]
     if accept:
         now = {name: sha256 for each in edited for name, sha256 in each.now.items()}
         spec = replace(spec, evaluations=evaluations, accepted_code={**spec.accepted_code, **now})
     return edited, spec
+
+
+def _together(edited: Sequence[Edited]) -> list[Edited]:
+    """One for each edit: runs by different plug-ins of one package were edited together."""
+    found: dict[Any, Edited] = {}
+    for each in edited:
+        edit = (frozenset(each.earlier.values()), frozenset(each.now.values()), each.changed)
+        known = found.setdefault(edit, Edited({}, {}, 0, each.changed))
+        found[edit] = replace(
+            known,
+            now={**known.now, **each.now},
+            earlier={**known.earlier, **each.earlier},
+            done=known.done + each.done,
+        )
+    return list(found.values())
 
 
 def _edited_runs(queries: Queries, spec: Spec) -> tuple[list[Edited], tuple[TrainerRun, ...]]:

@@ -298,8 +298,8 @@ class Evaluation:
         config: the class that a spec's keys are validated by.
         perturbation: "module:function"; called with a config, the function returns a fresh
             `trainers.evaluation.measure.Perturb`. A name, because the module may need torch.
-        sources: of a plug-in, files and folders that decide its results in addition to the modules
-            of its package; relative to the file that it is in.
+        sources: of a plug-in, the files and folders that decide its results, relative to its own
+            file, which is one of them; empty for all modules of its package.
     """
 
     config: type[EvaluationConfig]

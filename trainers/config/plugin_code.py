@@ -43,7 +43,8 @@ def plugin_code(kind_and_name: str) -> Code | None:
 def _named(config: TrainerRun) -> Iterator[tuple[Registry[Any], str]]:
     if isinstance(config, RunConfig):
         yield MODELS, config.model.name
-        for probe in config.probes or ():
-            yield PROBES, probe.probe
     if config.dataset is not None:
         yield DATASETS, config.dataset.name
+    if isinstance(config, RunConfig):
+        for probe in config.probes or ():
+            yield PROBES, probe.probe

@@ -190,8 +190,8 @@ class Probe:
         config: the class that a spec's options are validated by.
         meter: "module:function"; called with a config and a `trainers.probes.subject.Subject`, the
             function returns a `trainers.probes.subject.Meter`. A name, because it needs torch.
-        sources: of a plug-in, files and folders that decide its results in addition to the modules
-            of its package; relative to the file that it is in.
+        sources: of a plug-in, the files and folders that decide its results, relative to its own
+            file, which is one of them; empty for all modules of its package.
     """
 
     config: type[ProbeConfig]

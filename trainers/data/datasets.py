@@ -34,8 +34,8 @@ class Dataset:
             A name, "module:function", is imported when the dataset is read, so that planning needs
             no library that reads files.
         estimated: whether the counts are guesses, which what is read may contradict.
-        sources: of a plug-in, files and folders that decide its results in addition to the modules
-            of its package; relative to the file that it is in.
+        sources: of a plug-in, the files and folders that decide its results, relative to its own
+            file, which is one of them; empty for all modules of its package.
     """
 
     classes: int

@@ -54,8 +54,8 @@ class Architecture:
             (ConfigError, with the key of the option, if not).
         learns_coefficients: whether its blocks learn coefficients of their own, without a scheme
             that says so.
-        sources: of a plug-in, files and folders that decide its results in addition to the modules
-            of its package; relative to the file that it is in.
+        sources: of a plug-in, the files and folders that decide its results, relative to its own
+            file, which is one of them; empty for all modules of its package.
 
     A network is a torch.nn.Module from images (N, channels, H, W) to logits (N, classes), most
     simply a subclass of `trainers.models.network.Network`. It has `blocks`, an nn.ModuleList in
