@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,23 @@ def write_project(folder: Path) -> None:
                 (folder / path).write_text(text)
     toml = "\n".join(example.toml for example in EXAMPLES.values())
     (folder / "pyproject.toml").write_text(toml)
+
+
+def write_installed(folder: Path) -> None:
+    """The same as an installer leaves it in a folder on Python's path, without waiting for one."""
+    write_project(folder)
+    points = tomllib.loads((folder / "pyproject.toml").read_text())["project"]["entry-points"]
+    metadata = folder / "sweep_example-1.0.dist-info"
+    metadata.mkdir()
+    metadata.joinpath("METADATA").write_text(
+        "Metadata-Version: 2.1\nName: sweep-example\nVersion: 1.0\n"
+    )
+    metadata.joinpath("entry_points.txt").write_text(
+        "".join(
+            f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in entries.items())
+            for group, entries in points.items()
+        )
+    )
 
 
 def write_specs(folder: Path) -> None:

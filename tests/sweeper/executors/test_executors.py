@@ -163,7 +163,7 @@ def test_an_exception_in_a_task_is_returned_as_an_outcome(
     assert outcome.reason == "RuntimeError: seed 1 is odd"
     assert "fake_trainers.py" in outcome.traceback
     assert outcome.kind == "trainer_error"
-    assert outcome.host == socket.gethostname()
+    assert outcome.host == outcome.provenance["host"] == socket.gethostname()
 
 
 @pytest.mark.parametrize(
@@ -405,20 +405,31 @@ def test_workers_import_their_trainers_before_the_first_task(
         assert outcome.result["provenance"]["torch"] is not None
 
 
+UNFIT = [
+    (
+        replace(A_QUARTER_CORE, trainers=frozenset({"no_such_module:train"})),
+        r"^trainer 'no_such_module:train' cannot be imported on",
+    ),
+    (
+        replace(A_QUARTER_CORE, code={"trainer fake_trainers:quick": "0" * 64}),
+        r"^the code of trainer fake_trainers:quick on \S+ \(\w{12}, in /\S+\) is not what the sweep"
+        r" was planned with \(0{12}\): every machine needs the same, and a process that",
+    ),
+]
+"""What a worker is asked to have and has not, and what it says."""
+
+
 @pytest.mark.ray
 def test_a_worker_in_which_no_run_could_train_is_given_none(
     ray_executor: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its trainers cannot be imported, or it has other code than the driver."""
-    trainers = frozenset({"no_such_module:train"})
-    missing = replace(A_QUARTER_CORE, most_slots=1, trainers=trainers)
-    with (
-        pytest.raises(
-            ResourceError, match=r"^trainer 'no_such_module:train' cannot be imported on"
-        ),
-        EXECUTORS["ray"].start(missing) as started,
-    ):
-        submit(started, make_task(tmp_path))
+    """Its trainers cannot be imported, or are others, or it has other code than the driver."""
+    for lacking, said in UNFIT:
+        with (
+            pytest.raises(ResourceError, match=said),
+            EXECUTORS["ray"].start(replace(lacking, most_slots=1)) as started,
+        ):
+            submit(started, make_task(tmp_path))
     here = own_code()
     other = replace(here, sha256="0" * 64, versions={**here.versions, "numpy": "0.1"})
     monkeypatch.setattr("sweeper.executors.ray.own_code", lambda: other)
@@ -431,11 +442,10 @@ def test_a_worker_in_which_no_run_could_train_is_given_none(
         submit(started, make_task(tmp_path))
 
 
-def test_inline_imports_trainers_before_it_takes_a_task(tmp_path: Path) -> None:
-    with pytest.raises(ResourceError, match=r"^trainer 'no_such_module:train' cannot be imported"):
-        EXECUTORS["inline"].start(
-            replace(A_QUARTER_CORE, trainers=frozenset({"no_such_module:train"}))
-        )
+@pytest.mark.parametrize(("lacking", "said"), UNFIT)
+def test_inline_takes_no_task_without_the_trainers(lacking: ExecutorOptions, said: str) -> None:
+    with pytest.raises(ResourceError, match=said):
+        EXECUTORS["inline"].start(lacking)
 
 
 @pytest.mark.ray

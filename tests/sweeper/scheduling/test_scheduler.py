@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import platform
 import shutil
 import signal
+import socket
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -395,6 +397,29 @@ def test_the_spec_can_allow_a_second_attempt_after_a_trainer_error(lab: Laborato
     text = SPEC.replace("quick", "odd_seeds_raise") + "faults: {trainer_error: {attempts: 2}}"
     assert lab.run(text).failed == 2
     assert len(lab.ran) == 6
+
+
+def test_what_the_worker_says_of_itself_is_kept_with_what_failed(lab: Laboratory) -> None:
+    def far_too_deep(task: Task) -> Outcome | None:
+        outcome = execute(task, Heartbeat())
+        if isinstance(outcome, Raised) and task.config["seed"] == 3:
+            deep: Any = []
+            for _ in range(500):
+                deep = [deep]
+            return replace(outcome, provenance={"deep": deep})
+        return outcome
+
+    text = SPEC.replace("quick", "odd_seeds_raise") + "faults: {trainer_error: {attempts: 2}}"
+    assert lab.run(text, before=far_too_deep).failed == 2
+    for row in (row for row in lab.rows() if row["state"] == "failed"):
+        for attempt in lab.detail(row["run_id"])["attempt_history"]:
+            told = attempt["provenance"]
+            assert told["host"] == socket.gethostname()
+            assert "deep" not in told
+            if row["seed"] == 1:
+                assert told["python"] == platform.python_version()
+                assert "pydantic" in told["packages"]
+                assert told["device"] == "cpu"
 
 
 def test_out_of_memory_is_retried_with_double_resources_then_alone(
