@@ -116,6 +116,7 @@ class BadResultError(ResultsError):
 
     def __init__(self, run_id: str, problem: str) -> None:
         self.run_id = run_id
+        self.problem = problem
         super().__init__(f"the result of run {run_id} is malformed: {problem}")
 
 

@@ -31,7 +31,7 @@ from trainers.errors import CheckpointError, ResultError, TrainerError, UnfitFil
 from trainers.own.code import require_code
 from trainers.own.declaration import Declaration, declaration_of
 from trainers.own.files import KeptFile, RunFiles
-from trainers.own.job import Job
+from trainers.own.job import Job, Values
 from trainers.own.loading import load_trainer
 from trainers.own.result import result_of
 from trainers.provenance.attempt import provenance
@@ -125,6 +125,7 @@ def run(
     device: str = "cpu",
     threads: int = 1,
     on_epoch: Callable[[EpochMetrics], None] | None = None,
+    on_report: Callable[[int, Values, int], None] | None = None,
     heartbeat: Callable[[], None] | None = None,
     stop_asked: Callable[[], bool] | None = None,
     file_limits: FileLimits | None = None,
@@ -138,6 +139,7 @@ def run(
         config: of any run, as JSON.
         evaluations: as a spec writes them.
         folder, earlier, device, data_dir, on_epoch, heartbeat: see TrainingJob.
+        on_report: see Job.
         stop_asked: whether the run should end at its next checkpoint.
         attempt: which execution of the run this is, from 1.
         threads: CPU threads.
@@ -176,6 +178,7 @@ def run(
     else:
         said = declaration_of(trainer)
         where |= {"threads": threads, "attempt": attempt, "stop_asked": stop_asked}
+        where["on_report"] = on_report
         files = RunFiles(folder, earlier, file_limits, heartbeat or (lambda: None))
         try:
             own = Job(run, _options(said, run), files=files, **where)

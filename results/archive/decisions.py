@@ -128,7 +128,8 @@ def _joined(
         new_attempts=new,
         completed_attempts=completed,
         attempts_already_here=len(tried) - len(new) - len(completed),
-        epochs="inserted",
+        # What both reported so far of a run that neither finished may be of different attempts.
+        epochs="inserted" if done else "left_out",
         evaluations=done,
     )
 

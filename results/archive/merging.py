@@ -23,6 +23,7 @@ from results.json_values import storable
 from results.records import Row
 from results.schema.tables import (
     OF_RESULTS,
+    REPORTED_LIVE,
     attempts,
     epochs,
     evaluation_configs,
@@ -50,7 +51,7 @@ def merge(
       of them. A different result in the archive is a conflict.
     - Running here: its driver holds it; it is left alone, and a conflict if the archive has news.
     - Else, done in the archive: given that result with all that was measured of it. Not done
-      there either: keeps its state here.
+      there either: keeps its state here, and what it reported so far.
 
     An attempt is the same if its run, its start and what both know of its provenance agree.
     Attempts that are not known here are added after those that are, with new numbers, and a
@@ -238,6 +239,10 @@ class _Merging:
         # Of a run that was trained here, nothing counts but what was measured here.
         inserted = {*self._epochs["inserted"], *(bare & self._imported_before)}
         already_here = set(known) - bare
+        if table in REPORTED_LIVE:
+            # A result from elsewhere replaces what its run reported here, as one from here does.
+            of = is_one_of(self._connection.dialect.name, table.c.run_id, self.adopted)
+            self._connection.execute(delete(table).where(of))
         tally = self.counts[table.name]
         names, parts = self._archive.tuples(table)
         run_id = names.index("run_id")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, and_, exists, or_, select
 
-from results.schema.tables import OF_RESULTS, attempts, runs, sweep_specs, sweeps
+from results.schema.tables import OF_RESULTS, REPORTED_LIVE, attempts, runs, sweep_specs, sweeps
 
 
 def contradictions(connection: Connection) -> Iterator[str]:
@@ -16,11 +16,14 @@ def contradictions(connection: Connection) -> Iterator[str]:
         yield f"sweep {name!a} has no spec"
     yield from _of_attempts(connection)
     for table in OF_RESULTS:
+        live = table in REPORTED_LIVE
         query = select(runs.c.run_id, runs.c.state).where(
-            runs.c.state != "done", exists().where(table.c.run_id == runs.c.run_id)
+            runs.c.attempt == 0 if live else runs.c.state != "done",
+            exists().where(table.c.run_id == runs.c.run_id),
         )
+        without = "and was never tried" if live else "and not done"
         for run_id, state in connection.execute(query):
-            yield f"{table.name} has rows of run {run_id}, which is {state}, and not done"
+            yield f"{table.name} has rows of run {run_id}, which is {state}, {without}"
 
 
 def _of_attempts(connection: Connection) -> Iterator[str]:

@@ -416,7 +416,11 @@ OF_RESULTS = tuple(
     if table not in (attempts, sweep_runs, run_tags, run_notes)
     and any(key.column is runs.c.run_id for key in table.foreign_keys)
 )
-"""What was measured of runs: only a done run has rows in them."""
+"""What was measured of runs: only a done run has rows in them, but for REPORTED_LIVE."""
+
+REPORTED_LIVE = (epochs, epoch_metrics)
+"""What is stored while a run trains, too. A run that is not done has what its newest attempts
+reported so far; its result replaces all of it."""
 
 # Done is final, also for writes that bypass the store.
 _DONE_IS_FINAL = {

@@ -33,6 +33,7 @@ from results.schema.bounds import (
     problem_inside,
 )
 from results.schema.tables import (
+    REPORTED_LIVE,
     blocks,
     epoch_metrics,
     epochs,
@@ -304,6 +305,17 @@ def _with_columns_among_metrics(result: dict[str, Any]) -> dict[str, Any]:
 def check_evaluations(run_id: str, evaluations: Sequence[Any]) -> list[CheckedEvaluation]:
     """Evaluations measured after the run was done, as rows; raises BadResultError."""
     return _evaluations(_Reader(run_id, {"evaluations": list(evaluations)}, ""))
+
+
+def check_epochs(
+    run_id: str, of_run: Sequence[Any], by_name: Sequence[Any]
+) -> dict[Table, list[dict[str, Any]]]:
+    """Rows of REPORTED_LIVE, from what a result has as `epochs` and `epoch_metrics`.
+
+    Raises BadResultError.
+    """
+    reader = _Reader(run_id, {"epochs": list(of_run), "epoch_metrics": list(by_name)}, "")
+    return {table: _ROWS[table](reader) for table in REPORTED_LIVE}
 
 
 def _epochs(reader: _Reader) -> list[dict[str, Any]]:

@@ -31,10 +31,11 @@ from results.records import (
     SweepChange,
 )
 from results.schema.tables import evaluation_configs, runs, sweep_evaluations, sweep_runs
-from results.store import deleting, labels, leases, sweeps, transitions
+from results.store import deleting, labels, leases, live, sweeps, transitions
 from results.store.driver import Driver
 from results.store.leases import LEASE_SECONDS, RENEW_SECONDS
 from results.store.pending import count_imported, count_runs, pending_runs
+from results.store.report_schema import CheckedReport
 from results.store.result_schema import check_evaluations, check_result
 from sweep_plugins.plain_text import LONGEST_ERROR, LONGEST_TRACEBACK, one_line, shortened
 from sweep_plugins.tag_name import problem_of_tag
@@ -56,6 +57,9 @@ class Store(DatabaseClient):
 
     Done is final. A done run's row, epochs, measurements, values of probes and blocks are never
     changed and never removed; only evaluations that it lacks are added.
+
+    Of a run that is not done, there are the epochs that its newest attempts reported. Its result
+    replaces them.
 
     Claiming is compare-and-set. A run goes from queued to running in one statement that succeeds
     for one caller only, and raises the run's attempt number by one. Attempt numbers only rise.
@@ -295,17 +299,20 @@ class Store(DatabaseClient):
         *,
         fault: str | None = None,
         provenance: Mapping[str, Any] | None = None,
+        report: CheckedReport | None = None,
     ) -> bool:
         """Gives a run back unfinished: running -> queued; the attempt ends as `outcome`.
 
         `outcome` is "lost" (the worker vanished) or "interrupted" (it was stopped); `error` says
         why in one line, `fault`, one of FAULTS, in one word. `provenance` is added to that of
-        the claim. False if fenced off. Raises ValueError for another outcome or fault.
+        the claim, and `report` to what it reported. False if fenced off. Raises ValueError for
+        another outcome or fault.
         """
         if outcome not in ("lost", "interrupted"):
             raise ValueError(f"outcome {outcome!r}: 'lost' or 'interrupted' is expected")
         reason = None if error is None else _reason(error)
-        return self._leave(run_id, attempt, {"state": outcome, "error": reason}, fault, provenance)
+        end = {"state": outcome, "error": reason}
+        return self._leave(run_id, attempt, end, fault, provenance, report)
 
     def fail(
         self,
@@ -316,17 +323,18 @@ class Store(DatabaseClient):
         *,
         fault: str | None = None,
         provenance: Mapping[str, Any] | None = None,
+        report: CheckedReport | None = None,
     ) -> bool:
         """Ends a run that cannot succeed: running -> failed, with the reason in one line.
 
-        `fault` and `provenance` as in `release`. False if fenced off. Raises ValueError for an
-        unknown fault.
+        `fault`, `provenance` and `report` as in `release`. False if fenced off. Raises ValueError
+        for an unknown fault.
         """
         reason = _reason(error) or "no reason was given"
         if traceback is not None:
             traceback = shortened(traceback, LONGEST_TRACEBACK)
         end = {"state": "failed", "error": reason, "traceback": traceback}
-        return self._leave(run_id, attempt, end, fault, provenance)
+        return self._leave(run_id, attempt, end, fault, provenance, report)
 
     def _leave(
         self,
@@ -335,15 +343,25 @@ class Store(DatabaseClient):
         end: Mapping[str, Any],
         fault: str | None,
         provenance: Mapping[str, Any] | None,
+        report: CheckedReport | None,
     ) -> bool:
         if fault is not None and fault not in FAULTS:
             raise ValueError(f"fault {fault!r}: one of {', '.join(FAULTS)} is expected")
         now, mine = time.time(), self._driver_id
         end = {"finished_at": now, "fault": fault, **end}
         return self._database.write(
-            lambda c: transitions.leave(c, run_id, attempt, mine, end, provenance or {}),
+            lambda c: transitions.leave(c, run_id, attempt, mine, end, provenance or {}, report),
             lambda c: transitions.left(c, run_id, attempt, end["state"], now),
         )
+
+    def report(self, reports: Sequence[CheckedReport]) -> set[str]:
+        """Adds what running runs have reported so far; the ids of those not fenced off.
+
+        What earlier attempts of a run reported stays up to where its newest one goes on.
+        """
+        mine = self._driver_id
+        # To write them twice is to write them once.
+        return self._database.write(lambda c: live.store(c, reports, mine), lambda c: False)
 
     def commit(self, run_id: str, attempt: int, result: Mapping[str, Any]) -> bool:
         """Ends a run with its result: running -> done, with all that was measured of it.

@@ -14,8 +14,9 @@ from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, insert, 
 
 from results.json_values import as_stored
 from results.schema.tables import IS_LAST_ATTEMPT, attempts, evaluation_configs, evaluations, runs
-from results.store import leases, sweeps
+from results.store import leases, live, sweeps
 from results.store.driver import Driver
+from results.store.report_schema import CheckedReport
 from results.store.result_schema import CheckedEvaluation, CheckedResult
 
 
@@ -135,6 +136,7 @@ def finish(
         ends,
     )
     connection.execute(update(runs).where(runs.c.run_id == of_run), columns)
+    live.remove(connection, [run_id for run_id, _, _ in fit])
     for table in fit[0][2].rows:
         rows = [row for _, _, checked in fit for row in checked.rows[table]]
         if rows:
@@ -156,11 +158,13 @@ def leave(
     driver_id: int | None,
     end: Mapping[str, Any],
     provenance: Mapping[str, Any],
+    report: CheckedReport | None = None,
 ) -> bool:
     """Ends an attempt, if the run still runs under it and this driver; says whether it did.
 
     `end` are columns of the attempt: its new state, which is the run's too if that is "failed";
-    else the run is queued again. `provenance` is added to what the attempt has.
+    else the run is queued again. `provenance` is added to what the attempt has, and `report` to
+    what it reported.
     """
     of_attempt = (attempts.c.run_id == run_id, attempts.c.attempt == attempt)
     held = (
@@ -181,6 +185,8 @@ def leave(
     told = {**known, **provenance}
     ended = update(attempts).where(*of_attempt)
     connection.execute(ended.values(provenance=told, **facts_of(told), **end))
+    if report is not None:
+        live.write(connection, report)
     failed = {key: end[key] for key in ("state", "finished_at", "error")}
     columns = failed if end["state"] == "failed" else {"state": "queued"}
     connection.execute(update(runs).where(runs.c.run_id == run_id).values(columns))

@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from sweeper.executors.reporting import Report
 from sweeper.executors.worker import Outcome, Task
 from sweeper.spec.spec import Resources
+
+MOST_VALUES = 10_000
+"""Numbers that the driver takes at a time of what running tasks report."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,14 @@ class Executor(ABC):
     def notes(self) -> dict[str, str]:
         """What is being waited for: by running tasks, by run id, or by the executor itself."""
         return {}
+
+    def reports(self) -> list[Report]:
+        """What running tasks have reported since the last call, oldest first; may be nothing.
+
+        Called from another thread than the rest. Takes as much as MOST_VALUES at a time, and leaves
+        the rest with the tasks, whose outcomes bring what was not taken.
+        """
+        return []
 
     @abstractmethod
     def ask_to_stop(self) -> None:

@@ -11,7 +11,8 @@ from typing import Any, Self
 from typing_extensions import override
 
 from sweeper.errors import ResourceError
-from sweeper.executors.base import Executor, ExecutorOptions
+from sweeper.executors.base import MOST_VALUES, Executor, ExecutorOptions
+from sweeper.executors.reporting import Report
 from sweeper.executors.worker import Heartbeat, Outcome, Task, execute
 from sweeper.logs.capture import RunLogs
 from trainers.errors import TrainerError
@@ -92,6 +93,11 @@ class InlineExecutor(Executor):
         from pdb import Pdb
 
         return Pdb().set_trace(sys._getframe().f_back)
+
+    @override
+    def reports(self) -> list[Report]:
+        report = self._heartbeat.take_report(MOST_VALUES)
+        return [] if report is None else [report]
 
     @override
     def ask_to_stop(self) -> None:

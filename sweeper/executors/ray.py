@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from ray.exceptions import OutOfMemoryError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweeper.errors import ResourceError, SweepError
-from sweeper.executors.base import Executor, ExecutorOptions
+from sweeper.executors.base import MOST_VALUES, Executor, ExecutorOptions
 from sweeper.executors.own_code import as_plain_data, own_code
 from sweeper.executors.ray_calls import RayCalls
 from sweeper.executors.ray_connection import (
@@ -43,7 +43,9 @@ from sweeper.executors.ray_connection import (
 from sweeper.executors.ray_folder import RayFolder
 from sweeper.executors.ray_slots import require_room, slots_of_node
 from sweeper.executors.ray_worker import Preparation, Slot
+from sweeper.executors.reporting import Report
 from sweeper.executors.worker import (
+    Finished,
     Loss,
     Lost,
     LostInBundle,
@@ -119,6 +121,7 @@ class RayExecutor(Executor):
         )
         self._workers: list[_Worker] = []
         self._ended: list[Outcome] = []
+        self._reports: deque[Report] = deque()
         self._nodes: dict[str, int] = {}
         self._unfit: dict[str, tuple[str, str]] = {}  # host and problem, by node
         self._check_at = self._checked_at = 0.0
@@ -317,6 +320,9 @@ class RayExecutor(Executor):
             no_memory = isinstance(error, OutOfMemoryError) or "running low on memory" in str(error)
             kind: Loss = "out_of_memory" if no_memory else "worker_lost"
             return self._lost(worker, _reason(error), kind)
+        if not all(isinstance(outcome, Finished) for outcome in outcomes):
+            # What a run had reported by then is on its way.
+            self._read_heartbeat(worker, time.monotonic())
         worker.tasks, worker.outcomes, worker.heartbeat = (), None, None
         # After an error on a GPU, a process may fail whatever it does next, or keep its memory.
         raised = any(isinstance(outcome, Raised) for outcome in outcomes)
@@ -327,6 +333,7 @@ class RayExecutor(Executor):
 
     def _lost(self, worker: _Worker, reason: str, kind: Loss) -> list[Outcome]:
         """Ends the worker; the outcomes of its tasks."""
+        self._read_heartbeat(worker, time.monotonic())
         self._end(worker)
         if len(worker.tasks) > 1:
             return [LostInBundle(task, reason) for task in worker.tasks]
@@ -389,27 +396,12 @@ class RayExecutor(Executor):
         if worker.start is not None and worker.beats < 0:
             worker.last_beat_at = now  # it waits for resources
 
-        def ask() -> Any:
-            return worker.actor.heartbeat.remote()
-
-        def answer() -> Any:
-            if not ray.wait([worker.heartbeat], timeout=0)[0]:
-                return None
-            return ray.get(worker.heartbeat)
-
-        if worker.heartbeat is not None:
-            try:
-                answered = self._call(answer, RayError)
-            except RayError:  # comes out as the outcome of the task
-                worker.heartbeat = None
-            else:
-                if answered is not None:
-                    worker.heartbeat = None
-                    beats, worker.note = answered
-                    if beats != worker.beats:
-                        worker.beats, worker.last_beat_at = beats, now
+        self._read_heartbeat(worker, now)
         if worker.heartbeat is None:
-            worker.heartbeat = self._call(ask)
+            # While nobody stores what has arrived, the rest waits where it is.
+            share = MOST_VALUES // len(self._workers) + 1
+            most = share if len(self._reports) < 2 * len(self._workers) else 0
+            worker.heartbeat = self._call(lambda: worker.actor.heartbeat.remote(most))
         silent = now - worker.last_beat_at
         if silent > self._hung_seconds:
             reason = f"no heartbeat for {silent:.0f} s"
@@ -417,6 +409,30 @@ class RayExecutor(Executor):
                 self._ended += self._lost(worker, reason, "hung")
             else:
                 self._failed_start(worker, f"{reason} while it imported what trains")
+
+    def _read_heartbeat(self, worker: _Worker, now: float) -> None:
+        """Notes what a worker has answered, if it has."""
+
+        def answer() -> Any:
+            if not ray.wait([worker.heartbeat], timeout=0)[0]:
+                return None
+            return ray.get(worker.heartbeat)
+
+        if worker.heartbeat is None:
+            return
+        try:
+            answered = self._call(answer, RayError)
+        except RayError:  # comes out as the outcome of the task
+            worker.heartbeat = None
+            return
+        if answered is None:
+            return
+        worker.heartbeat = None
+        beats, worker.note, report = answered
+        if report is not None:
+            self._reports.append(report)
+        if beats != worker.beats:
+            worker.beats, worker.last_beat_at = beats, now
 
     def _end(self, worker: _Worker) -> None:
         self._call(lambda: ray.kill(worker.actor, no_restart=True))
@@ -433,6 +449,14 @@ class RayExecutor(Executor):
             return {"the cluster": "no worker has started yet; others may use its CPUs and GPUs"}
         notes = {w.tasks[0].run_id: w.note for w in self._workers if w.tasks and w.note}
         return {f"host {host}": problem for host, problem in self._unfit.values()} | notes
+
+    @override
+    def reports(self) -> list[Report]:
+        found: list[Report] = []
+        with suppress(IndexError):
+            while True:
+                found.append(self._reports.popleft())
+        return found
 
     @override
     def ask_to_stop(self) -> None:

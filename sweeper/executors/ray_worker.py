@@ -20,6 +20,7 @@ import ray
 from ray import cloudpickle
 
 if TYPE_CHECKING:
+    from sweeper.executors.reporting import Report
     from sweeper.executors.worker import Heartbeat, Outcome, Task
     from sweeper.logs.capture import RunLogs
 
@@ -69,10 +70,12 @@ class Slot:
         return node, socket.gethostname(), os.getpid(), self._problem
 
     @ray.method(concurrency_group="watch")  # type: ignore[untyped-decorator]
-    def heartbeat(self) -> tuple[int, str]:
-        """How many beats so far, and what the task waits for."""
+    def heartbeat(self, most: int) -> tuple[int, str, Report | None]:
+        """How many beats so far, what the task waits for, and at most so many reported values."""
         heartbeat = self._heartbeat
-        return (heartbeat.count, heartbeat.note) if heartbeat else (0, "")
+        if heartbeat is None:
+            return 0, "", None
+        return heartbeat.count, heartbeat.note, heartbeat.take_report(most)
 
     def execute(self, tasks: Sequence[Task]) -> list[Outcome]:
         """One after the other."""

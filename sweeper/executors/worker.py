@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from results.json_values import DEEPEST, is_too_deep
 from sweep_plugins import PluginError, UnknownNameError
 from sweeper.executors.failure_text import described, said_by, traceback_of
+from sweeper.executors.reporting import ALL, Report, Reporting
 from sweeper.logs.capture import RunLogs
 from sweeper.permissions import PRIVATE
 from trainers.config.file_limits import FileLimits
@@ -100,6 +101,7 @@ class Raised:
 
     Attributes:
         provenance: what the worker says of itself, as of a run that is done.
+        report: what the run had reported, and the driver not taken yet.
     """
 
     node: ClassVar[str] = ""
@@ -109,6 +111,7 @@ class Raised:
     kind: Literal["trainer_error", "out_of_memory"] = "trainer_error"
     host: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    report: Report | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,7 @@ class Lost:
 
     traceback: ClassVar[str | None] = None
     provenance: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    report: ClassVar[Report | None] = None
     task: Task
     reason: str
     kind: Loss = "worker_lost"
@@ -138,9 +142,10 @@ class Lost:
 
 @dataclass(frozen=True)
 class Stopped:
-    """The worker stopped as asked, after storing a checkpoint."""
+    """The worker stopped as asked, after storing a checkpoint; `report` as of Raised."""
 
     task: Task
+    report: Report | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -169,6 +174,7 @@ class Heartbeat:
         count: of beats so far; it grows while the task makes progress.
         note: what it waits for; empty if nothing.
         stop: set to True to stop the task at its next epoch.
+        reporting: what it reports, while it trains.
     """
 
     def __init__(
@@ -179,6 +185,7 @@ class Heartbeat:
         self.count = 0
         self.note = ""
         self.stop = False
+        self.reporting: Reporting | None = None
         self._stop_asked = stop_asked or (lambda: False)
         self._on_wait = on_wait or (lambda sentence: None)
 
@@ -197,6 +204,14 @@ class Heartbeat:
     def is_asked_to_stop(self) -> bool:
         """Whether the task should stop at its next epoch."""
         return self.stop or self._stop_asked()
+
+    def take_report(self, most: int) -> Report | None:
+        """What the task has reported so far, of at most so many values; None: nothing new.
+
+        Of one that has just begun nothing: it may be over before that is stored.
+        """
+        reporting = self.reporting
+        return None if reporting is None or reporting.is_young else reporting.take(most)
 
     def stop_if_asked(self) -> None:
         """Beats; raises TrainingStopped if asked to stop."""
@@ -227,6 +242,7 @@ def execute(
     started = time.perf_counter()
     if task.umask is not None:
         os.umask(task.umask)
+    heartbeat.reporting = None if task.attempt is None else Reporting(task.run_id, task.attempt)
     try:
         with _log(task, logs):
             result = _execute(task, heartbeat)
@@ -240,7 +256,14 @@ def execute(
         # Not isinstance, which may ask the error itself.
         if issubclass(type(error), KeyboardInterrupt) and heartbeat.is_asked_to_stop:
             raise
-        return _failure(task, error, heartbeat)
+        outcome = _failure(task, error, heartbeat)
+        if not isinstance(outcome, Raised | Stopped):
+            return outcome
+        reporting = heartbeat.reporting
+        return replace(outcome, report=None if reporting is None else reporting.take(ALL))
+    finally:
+        # All of it is in the result, or in the outcome.
+        heartbeat.reporting = None
 
 
 def _log(task: Task, logs: RunLogs | None) -> AbstractContextManager[None]:
@@ -328,7 +351,11 @@ def _execute(task: Task, heartbeat: Heartbeat) -> Any:
             raise
     folder = home.child(str(task.attempt))
 
+    reporting = heartbeat.reporting
+    assert reporting is not None, "it is an attempt"
+
     def on_epoch(metrics: EpochMetrics) -> None:
+        reporting.add_metrics(metrics)
         # After the last epoch little is left to do: the result is worth waiting for.
         if metrics["epoch"] < (task.config.get("training") or {}).get("epochs", math.inf):
             heartbeat.stop_if_asked()
@@ -341,6 +368,7 @@ def _execute(task: Task, heartbeat: Heartbeat) -> Any:
         attempt=task.attempt,
         file_limits=task.file_limits,
         on_epoch=on_epoch,
+        on_report=reporting.add,
         heartbeat=heartbeat.beat,
         stop_asked=lambda: heartbeat.is_asked_to_stop,
         **where,

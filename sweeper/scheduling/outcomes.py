@@ -14,6 +14,7 @@ from results.schema.bounds import problem_inside
 from results.store.store import Store
 from sweeper.errors import ResourceError
 from sweeper.executors import Executor
+from sweeper.executors.reporting import Report
 from sweeper.executors.worker import (
     Finished,
     Lost,
@@ -28,6 +29,7 @@ from sweeper.executors.worker import (
 from sweeper.scheduling.backlog import Backlog
 from sweeper.scheduling.claims import Claims
 from sweeper.scheduling.progress import Progress, run_label
+from sweeper.scheduling.report_keeper import ReportKeeper
 from sweeper.scheduling.run_storage import RunStorage
 from sweeper.scheduling.summary import Summary
 from sweeper.spec.fault_policies import Fault, FaultPolicies
@@ -50,6 +52,7 @@ class Outcomes:
     """Stores the outcomes of tasks, and puts runs that are to be tried again into the backlog.
 
     Attributes:
+        reports: what running runs have reported, and those that end without a result.
         note_seconds: is called with each run and the seconds that it took on its slot.
         not_evaluated: ids of done runs that could not be evaluated.
     """
@@ -61,6 +64,7 @@ class Outcomes:
     backlog: Backlog
     progress: Progress
     summary: Summary
+    reports: ReportKeeper
     note_seconds: Callable[[PendingRun, float], None]
     not_evaluated: set[str] = field(default_factory=set)
 
@@ -126,13 +130,14 @@ class Outcomes:
         if outcome.task.run_id not in self.claims.running:
             return  # it was taken over while it arrived, or is stored already
         run, task = self.claims.forget(outcome.task.run_id)
+        self.reports.flush()
         match outcome:
             case LostInBundle(reason=reason):
                 reason = f"lost with the other runs of its bundle: {reason}"
                 if self._release(task, "lost", reason, None):
                     self.backlog.put_back(run, alone=True)
-            case Stopped():
-                self._release(task, "interrupted", "stopped by a signal", "stopped")
+            case Stopped(report=report):
+                self._release(task, "interrupted", "stopped by a signal", "stopped", report)
             case WeightsGone(error=error):
                 self.not_evaluated.add(task.run_id)
                 self.progress.without_weights(
@@ -189,11 +194,17 @@ class Outcomes:
         if problem_inside(ended.provenance) is None:
             where = {**where, **ended.provenance}
         if alone or times >= self.faults.attempts(fault):
-            self._fail(run, task, error, fault, ended.traceback, where)
+            self._fail(run, task, error, fault, ended.traceback, where, ended.report)
             return
         if task.attempt is not None:
             self.store.release(
-                task.run_id, task.attempt, "lost", error, fault=fault, provenance=where
+                task.run_id,
+                task.attempt,
+                "lost",
+                error,
+                fault=fault,
+                provenance=where,
+                report=self.reports.checked(ended.report),
             )
         self.backlog.put_back(run)
         self.progress.again(run_label(run), error)
@@ -206,12 +217,19 @@ class Outcomes:
         fault: Fault,
         traceback: str | None = None,
         where: Mapping[str, Any] | None = None,
+        report: Report | None = None,
     ) -> None:
         if task.attempt is None:
             self.not_evaluated.add(task.run_id)
             self.summary.unmeasured += 1
         elif self.store.fail(
-            task.run_id, task.attempt, error, traceback, fault=fault, provenance=where
+            task.run_id,
+            task.attempt,
+            error,
+            traceback,
+            fault=fault,
+            provenance=where,
+            report=self.reports.checked(report),
         ):
             self.summary.failed += 1
         else:
@@ -219,13 +237,21 @@ class Outcomes:
             return
         self.progress.failed(run_label(run), task.run_id, error)
 
-    def _release(self, task: Task, outcome: str, reason: str, fault: str | None) -> bool:
+    def _release(
+        self,
+        task: Task,
+        outcome: str,
+        reason: str,
+        fault: str | None,
+        report: Report | None = None,
+    ) -> bool:
         """Queue the run again, unless its attempt has a result; whether it was queued."""
         if task.attempt is None:
             return True
         if self._adopt(task.run_id, task.attempt):
             return False
-        self.store.release(task.run_id, task.attempt, outcome, reason, fault=fault)
+        checked = self.reports.checked(report)
+        self.store.release(task.run_id, task.attempt, outcome, reason, fault=fault, report=checked)
         return True
 
     def _adopt(

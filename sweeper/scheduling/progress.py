@@ -112,6 +112,11 @@ class Progress:
         """The run was cancelled, or another driver has taken it over."""
         self._event(f"cancelled or taken over: {label}", important=True)
 
+    def refused(self, run_id: str, problem: str) -> None:
+        """What the run reports while it trains cannot be stored."""
+        text = f"what run {run_id} reports is not stored before it ends: {problem}"
+        self._event(text, important=True)
+
     def others(self, drivers: Sequence[OtherDriver]) -> None:
         """All that is left to do is with these drivers."""
         text = ", ".join(f"{d.runs} with {d.host} (process {d.pid})" for d in drivers)

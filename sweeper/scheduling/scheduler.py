@@ -28,6 +28,7 @@ from sweeper.scheduling.bundles import BundleSizer
 from sweeper.scheduling.claims import Claims
 from sweeper.scheduling.outcomes import Outcomes, first_sentence
 from sweeper.scheduling.progress import Progress, run_label
+from sweeper.scheduling.report_keeper import ReportKeeper
 from sweeper.scheduling.run_storage import RunStorage
 from sweeper.scheduling.signals import StopRequest
 from sweeper.scheduling.summary import Summary
@@ -130,6 +131,7 @@ class _Driver:
             self.backlog,
             self.command,
         )
+        self.reports = ReportKeeper(self.store, self.progress.refused)
         self.outcomes = Outcomes(
             self.spec.faults,
             self.store,
@@ -138,6 +140,7 @@ class _Driver:
             self.backlog,
             self.progress,
             self.summary,
+            self.reports,
             self._note_seconds,
         )
 
@@ -184,6 +187,7 @@ class _Driver:
             with (
                 self.claims.leases,
                 start_executor() as executor,
+                self.reports.following(executor),
                 self.progress.following(self.spec.name, done, len(self.spec.configs), failed),
             ):
                 self._loop(executor)

@@ -48,6 +48,8 @@ class Job:
         evaluations: what the sweep asks to measure of a network; a trainer may do it.
         run_id, attempt: of the run, and which execution of it this is, from 1.
         folder, earlier: where this attempt writes, and earlier ones wrote; None: nowhere.
+        on_report: called with each reported epoch, all its values, and the epoch from which on
+            this attempt replaces what earlier ones reported.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Job:
         folder: Folder | None = None,
         earlier: Sequence[Folder] = (),
         on_epoch: Callable[[EpochMetrics], None] | None = None,
+        on_report: Callable[[int, Values, int], None] | None = None,
         heartbeat: Callable[[], None] | None = None,
         stop_asked: Callable[[], bool] | None = None,
         files: RunFiles | None = None,
@@ -80,11 +83,13 @@ class Job:
         self.folder = folder
         self.earlier = tuple(earlier)
         self.on_epoch = on_epoch
+        self.on_report = on_report
         self.heartbeat = heartbeat
         self.reported: dict[int, Values] = {}
         self.first_epoch = 1
         self.told_to_stop = False
         self._stop_asked = stop_asked or (lambda: False)
+        self._replaces_from = 0
         self._is_tried = False
         self._files = files or RunFiles(folder, self.earlier)
 
@@ -107,7 +112,11 @@ class Job:
         found = {
             name: number_of(name, value) for name, value in {**(values or {}), **metrics}.items()
         }
-        self.reported.setdefault(int(epoch), {}).update(found)
+        # In place of the old one: another thread may be reading that.
+        all_of_it = {**self.reported.get(int(epoch), {}), **found}
+        self.reported[int(epoch)] = all_of_it
+        if self.on_report is not None:
+            self.on_report(int(epoch), all_of_it, self._replaces_from)
         self.beat()
 
     def beat(self) -> None:
@@ -155,6 +164,7 @@ class Job:
             return None
         epoch, content = found
         self.reported = _reported(content) or {}
+        self._replaces_from = max(self.reported, default=-1) + 1
         self.first_epoch = epoch + 1
         return Checkpoint(epoch, content["state"])
 

@@ -26,6 +26,7 @@ from results.archive.reading import open_archive
 from results.database.connect import connect
 from results.errors import BadArchiveError, DatabaseError
 from results.queries.queries import Queries
+from results.store.report_schema import check_report
 from results.store.store import Store
 
 OTHER_WEIGHTS = "cd" * 32
@@ -830,3 +831,47 @@ def test_a_trigger_refuses_updates_of_a_done_run(store, url, make):
     make.finish(store, make.run(1))
     with closing(connect(url, "write")) as database, pytest.raises(DatabaseError, match="final"):
         database.write(lambda c: c.execute(text("UPDATE runs SET attempt = 9")), lambda c: False)
+
+
+def report(store, run, attempt=1, **values):
+    """Its first two epochs, while it runs."""
+    epochs = [{"epoch": epoch, "values": values} for epoch in (1, 2)]
+    told = {"run_id": run.run_id, "attempt": attempt, "first": 0, "epochs": epochs}
+    assert store.report([check_report(told)])
+
+
+def reported(queries, run):
+    detail = queries.run_detail(run.run_id)
+    accuracies = {row["test_accuracy"] for row in detail["epoch_history"]}
+    return accuracies, {row["value"] for row in detail["metric_history"]}
+
+
+def test_what_an_unfinished_run_reported_comes_with_it(store, other, make, take, there):
+    running, failed = make.runs(2)
+    make.save(store, "s", [running, failed])
+    for run in (running, failed):
+        store.claim(run.run_id, provenance={})
+        report(store, run, test_accuracy=40.0, f1=0.25)
+    store.fail(failed.run_id, 1, "ValueError: no", None)
+    assert take().counts["epochs"].inserted == 4
+    assert [row["state"] for row in there.run_rows()] == ["queued", "failed"]
+    for run in (running, failed):
+        assert reported(there, run) == ({40.0}, {0.25})
+    again = take()
+    assert not again.changed
+    assert again.counts["epochs"].left_out == 4
+
+
+def test_what_a_run_reported_here_stays_until_it_has_a_result(store, other, make, take, there):
+    run = make.run()
+    for place, accuracy in ((store, 40.0), (other, 60.0)):
+        make.save(place, "s", [run])
+        place.claim(run.run_id, provenance={"host": str(accuracy)})
+        report(place, run, test_accuracy=accuracy, f1=accuracy / 100, g=1.0)
+    assert take().counts["epochs"].left_out == 2
+    assert reported(there, run) == ({60.0}, {0.6, 1.0})
+    other.fail(run.run_id, 1, "ValueError: no", None)
+    store.commit(run.run_id, 1, make.result(run.run_id) | make.metrics(f1=0.5))
+    take()
+    assert there.run_rows()[0]["state"] == "done"
+    assert reported(there, run) == ({45.0, 90.0}, {0.5})

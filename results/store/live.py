@@ -1,0 +1,62 @@
+"""Rows of runs that are not done: what their newest attempts have reported so far.
+
+Each function works inside a transaction of the caller, `results.store.store.Store`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, select
+
+from results.database.dialects import is_one_of, upsert
+from results.schema.tables import IS_LAST_ATTEMPT, REPORTED_LIVE, attempts, runs
+from results.store.report_schema import CheckedReport
+
+
+def store(
+    connection: Connection, reports: Sequence[CheckedReport], driver_id: int | None
+) -> set[str]:
+    """Writes the reports of runs that are not fenced off; the ids of these runs."""
+    held = (
+        select(runs.c.run_id, runs.c.attempt)
+        .join(attempts, IS_LAST_ATTEMPT)
+        .where(
+            runs.c.run_id.in_({report.run_id for report in reports}),
+            runs.c.state == "running",
+            attempts.c.driver_id.is_not_distinct_from(driver_id),
+        )
+        .order_by(runs.c.run_id)
+        .with_for_update()
+    )
+    known = {tuple(row) for row in connection.execute(held)}
+    fit = [report for report in reports if (report.run_id, report.attempt) in known]
+    write(connection, *fit)
+    return {report.run_id for report in fit}
+
+
+def write(connection: Connection, *reports: CheckedReport) -> None:
+    """The same of runs that the caller has found to be this driver's."""
+    for report in reports:
+        if report.begins:
+            remove(connection, [report.run_id], report.first)
+    for table in REPORTED_LIVE:
+        if rows := [row for report in reports for row in report.rows[table]]:
+            _write(connection, table, rows)
+
+
+def remove(connection: Connection, run_ids: Collection[str], first: int | None = None) -> None:
+    """Removes all that these runs have reported, from the epoch `first` on if that is given."""
+    for table in REPORTED_LIVE:
+        among = is_one_of(connection.dialect.name, table.c.run_id, run_ids)
+        later = [] if first is None else [table.c.epoch >= first]
+        connection.execute(delete(table).where(among, *later))
+
+
+def _write(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """An epoch that is there already is as it was reported last."""
+    key = list(table.primary_key)
+    insert = upsert(connection, table)
+    changed = {c.name: insert.excluded[c.name] for c in table.columns if not c.primary_key}
+    connection.execute(insert.on_conflict_do_update(index_elements=key, set_=changed), rows)
