@@ -138,7 +138,7 @@ class Results:
     def epoch_metrics(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
         """One row a value of such a metric at an epoch, after columns of the run.
 
-        `epoch` is what the trainer counts by.
+        `epoch` is what the trainer counts by. Runs that are not done are as in `epochs`.
         """
         own = ("metric", *_own(epoch_metrics)[1:])
         return self._of_parts(
@@ -154,7 +154,11 @@ class Results:
         return self._of_parts(self._queries.file_rows, sweeps, where, of_run, _own(files))
 
     def epochs(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
-        """One row an epoch of a done run, after columns of the run."""
+        """One row an epoch of a done run, after columns of the run.
+
+        Of runs that are not done what they reported so far, if a filter is about `state`: such as
+        "state=running".
+        """
         of_run = (*_OF_RUN, "imported")
         return self._of_parts(self._queries.epoch_rows, sweeps, where, of_run, _own(epochs))
 

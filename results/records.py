@@ -173,6 +173,38 @@ class Failure:
     error: str
     attempts: int
     imported: bool = False
+    finished_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunningRun:
+    """A run that is running now, and what it has reported so far.
+
+    `epochs` are those that it is to have, if it is of a trainer that says so; `epoch` is the last
+    that it reported, and `values` the last of each metric (None: not finite). `seconds` is how long
+    its attempt has been running, by the database's clock.
+    """
+
+    run_id: str
+    label: str
+    attempt: int
+    seconds: float
+    epochs: int | None
+    epoch: int | None
+    values: dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """How far a run is. `reported` has the values of each epoch by name; None: not finite."""
+
+    run_id: str
+    label: str
+    state: str
+    attempt: int
+    epochs: int | None
+    error: str | None
+    reported: dict[int, dict[str, float | None]]
 
 
 @dataclass(frozen=True, slots=True)

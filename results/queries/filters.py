@@ -77,6 +77,15 @@ def read_filters(
     return [_read(text, find) for text in where]
 
 
+def names_state(where: Sequence[str]) -> bool:
+    """Whether one of these texts is about the state of runs.
+
+    Then what unfinished runs reported so far counts, which nobody else is to take for results.
+    """
+    found = (_SYNTAX.fullmatch(text) for text in where)
+    return any(read is not None and read["name"] == "state" for read in found)
+
+
 def close_to(number: float) -> tuple[float, float]:
     """The least and the greatest float that are equal to `number` within TOLERANCE."""
     margin = abs(number) * TOLERANCE

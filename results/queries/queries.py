@@ -17,6 +17,7 @@ from results.queries import sources
 from results.queries.default_metric import default_metric
 from results.queries.rows import (
     add_numbers,
+    list_epochs,
     list_evaluations,
     list_metrics,
     list_parts,
@@ -28,7 +29,17 @@ from results.queries.rows import (
 )
 from results.queries.selection import Selection, chosen_sweeps
 from results.queries.status import sweep_status
-from results.records import CostSample, DatabaseIdentity, KeptRun, Row, RunRow, SweepStatus
+from results.queries.watching import run_progress, running_runs
+from results.records import (
+    CostSample,
+    DatabaseIdentity,
+    KeptRun,
+    Row,
+    RunningRun,
+    RunProgress,
+    RunRow,
+    SweepStatus,
+)
 from results.run_columns import DETAIL_KEYS
 from results.schema.bounds import MOMENT, bounded
 from results.schema.tables import (
@@ -138,12 +149,13 @@ class Queries(DatabaseClient):
     ) -> list[Row]:
         """The epochs of the runs that `run_rows` gives for the same arguments, in its order.
 
+        Of runs that are not done, whose last attempt reported them, only if a filter is about
+        `state`: such as "state=running".
         Keys: `run_id`, `epoch`, `learning_rate`, `train_loss`, `train_accuracy`, `test_loss`,
         `test_accuracy`, `seconds`. One epoch in `every`, the last among them. Raises as `run_rows`.
         """
         with self.view() as connection:
-            selection = Selection(connection, sweeps)
-            return list_parts(connection, selection, where, epochs.c.epoch, every=every)
+            return list_epochs(connection, Selection(connection, sweeps), where, every)
 
     def evaluation_rows(
         self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()
@@ -195,7 +207,8 @@ class Queries(DatabaseClient):
         """The same at each epoch, or at whatever the trainer counts by; of these `metrics` only.
 
         Keys: `run_id`, `metric`, `epoch`, `value` (None: not finite). In the order of the runs, of
-        each by name and epoch; one epoch in `every`, the last among them. Raises as `run_rows`.
+        each by name and epoch; one epoch in `every`, the last among them. Of runs that are not done
+        as `epoch_rows`. Raises as `run_rows`.
         """
         with self.view() as connection:
             selection = Selection(connection, sweeps)
@@ -439,6 +452,23 @@ class Queries(DatabaseClient):
                 sweep_status(connection, key, name, now, partial(self._database.gone, connection))
                 for key, name in names.items()
             ]
+
+    def running(self, sweep: str) -> list[RunningRun]:
+        """The runs of a sweep that are running now, with what they have reported so far.
+
+        Those that have been running longest come first. Raises UnknownSweepError.
+        """
+        with self.view() as connection:
+            (key,) = chosen_sweeps(connection, [sweep])
+            return running_runs(connection, key, self._database.now(connection))
+
+    def progress_of(self, id_prefix: str, since: int = 0) -> RunProgress:
+        """How far a run is, and what it reported of the epochs from `since` on.
+
+        Raises UnknownRunError.
+        """
+        with self.view() as connection:
+            return run_progress(connection, full_run_id(connection, id_prefix), since)
 
     def identity(self) -> DatabaseIdentity | None:
         """What tells this database from others; None if no driver ever worked on it."""

@@ -14,8 +14,10 @@ from sqlalchemy import Column, ColumnElement, Connection, Subquery, Table, and_,
 
 from results.database.dialects import ROWS_AT_ONCE, rows_as_dicts
 from results.garbage_collection import without_cycle_collection
+from results.metrics import DEFINED
 from results.queries.columns import StoredColumns
-from results.queries.filters import compile_filters
+from results.queries.filters import compile_filters, names_state
+from results.queries.latest import latest_values
 from results.queries.layer_order import layer_key, quantity_key
 from results.queries.memberships import memberships
 from results.queries.schemes import scheme_column, scheme_of
@@ -23,7 +25,7 @@ from results.queries.selection import Selection
 from results.queries.thinning import one_epoch_in
 from results.records import RunRow
 from results.run_columns import COLUMN, NAMED_KEYS, RUN_KEYS, TAG
-from results.schema.tables import evaluations, metrics, probes, runs, sweep_specs, sweeps
+from results.schema.tables import epochs, evaluations, metrics, probes, runs, sweep_specs, sweeps
 
 _STORED: dict[str, ColumnElement[Any]] = {
     key: runs.c[COLUMN[key].stored] for key in NAMED_KEYS if key not in ("sweep", "scheme")
@@ -38,7 +40,9 @@ def list_runs(
 
     `evaluations` of a run are those that its sweeps ask for, in their order, with accuracy None
     until measured; if the selection names no sweep, those measured for sweeps of the past follow.
-    `metrics` are those that its trainer reported, by name; `tags` its own and those of its sweeps.
+    `metrics` are those that its trainer reported, by name: of a run that is not done, those that it
+    has reported last, if a filter is about the state of runs. `tags` are its own and those of its
+    sweeps.
     Raises UnknownColumnError and BadFilterError.
     """
     passing = passing_runs(connection, selection, where)
@@ -59,6 +63,8 @@ def list_runs(
     measured = _measured(connection, selection, passing if where else None, known)
     tags = _tags(connection, selection)
     reported = _reported(connection, selection, passing if where else None)
+    if names_state(where):
+        reported |= _reported_so_far(connection, passing)
 
     @cache
     def asked_for(sweep_ids: tuple[int, ...]) -> dict[str, None]:
@@ -80,6 +86,21 @@ def list_runs(
         run["tags"] = tags.get(run_id, [])
         rows.append(run)
     return rows
+
+
+def _reported_so_far(
+    connection: Connection, passing: list[ColumnElement[bool]]
+) -> dict[str, list[dict[str, Any]]]:
+    """As `_reported`, of runs that are not done: nothing is known of the metrics themselves."""
+    found = latest_values(connection, [*passing, runs.c.state != "done"])
+    return {
+        run_id: [
+            {"name": name, "value": value, **dict.fromkeys(DEFINED)}
+            for name, value in latest.values.items()
+            if name not in COLUMN
+        ]
+        for run_id, latest in found.items()
+    }
 
 
 def _tags(connection: Connection, selection: Selection) -> dict[str, list[str]]:
@@ -143,6 +164,21 @@ def list_parts(
     return [row for run_id in selection.order(connection) for row in by_run.get(run_id, ())]
 
 
+def list_epochs(
+    connection: Connection, selection: Selection, where: Sequence[str], every: int = 1
+) -> list[dict[str, Any]]:
+    """The epochs of the runs that pass the filters, in their order; `every` as in `list_parts`.
+
+    Of runs that are not done only if a filter is about their state.
+    """
+    further = _results_unless_asked(where)
+    return list_parts(connection, selection, where, epochs.c.epoch, *further, every=every)
+
+
+def _results_unless_asked(where: Sequence[str]) -> list[ColumnElement[bool]]:
+    return [] if names_state(where) else [runs.c.state == "done"]
+
+
 def list_probes(
     connection: Connection,
     selection: Selection,
@@ -173,9 +209,12 @@ def list_metrics(
 ) -> list[dict[str, Any]]:
     """What `metrics` or `epoch_metrics` has of the runs that pass the filters, in their order.
 
-    Of metrics of these names, or of all; of each run by name and epoch. `metric` is the name.
+    Of metrics of these names, or of all; of each run by name and epoch. `metric` is the name. Of
+    runs that are not done only if a filter is about their state.
     """
-    named = [] if names is None else [table.c.name.in_(sorted(names))]
+    named = _results_unless_asked(where)
+    if names is not None:
+        named.append(table.c.name.in_(sorted(names)))
     rows = list_parts(
         connection, selection, where, table.c.name, *named, key=_metric_key, every=every
     )

@@ -55,14 +55,25 @@ def sweep_status(
         if row.last is not None:
             last_finished.append(row.last)
     failed = (
-        select(*_named(connection), runs.c.error, runs.c.attempt, runs.c.imported)
+        select(
+            *naming_columns(connection),
+            runs.c.error,
+            runs.c.attempt,
+            runs.c.imported,
+            bounded(runs.c.finished_at).label("ended_at"),
+        )
         .join(sweep_runs)
         .where(of_sweep, runs.c.state == "failed")
         .order_by(sweep_runs.c.position)
     )
     failures = [
         Failure(
-            row.run_id, _label(row), shortened(row.error, LONGEST_ERROR), row.attempt, row.imported
+            row.run_id,
+            label_of(row),
+            shortened(row.error, LONGEST_ERROR),
+            row.attempt,
+            row.imported,
+            row.ended_at,
         )
         for row in connection.execute(failed)
     ]
@@ -115,7 +126,7 @@ def sweep_status(
 def _faults(connection: Connection, sweep_id: int) -> list[Fault]:
     rows = connection.execute(
         select(
-            *_named(connection),
+            *naming_columns(connection),
             attempts.c.fault,
             attempts.c.error,
             attempts.c.host,
@@ -134,18 +145,19 @@ def _faults(connection: Connection, sweep_id: int) -> list[Fault]:
     for row in rows:
         alike.setdefault((row.run_id, row.fault), []).append(row)
     return [
-        Fault(run_id, _label(found[-1]), kind, len(found), found[-1].error, found[-1].host)
+        Fault(run_id, label_of(found[-1]), kind, len(found), found[-1].error, found[-1].host)
         for (run_id, kind), found in alike.items()
     ]
 
 
-def _named(connection: Connection) -> list[ColumnElement[Any]]:
+def naming_columns(connection: Connection) -> list[ColumnElement[Any]]:
     """The columns of a run by which it is called."""
     scheme = scheme_column(connection.dialect.name).label("scheme")
     return [runs.c.run_id, runs.c.model, scheme, runs.c.depth, runs.c.seed, runs.c.config]
 
 
-def _label(run: Any) -> str:
+def label_of(run: Any) -> str:
+    """What a row with `naming_columns` is called."""
     if run.model is None:
         return f"{trainer_label(run.config)}, seed {run.seed}"
     return f"{run.model} ({scheme_of(run.scheme)}), depth {run.depth}, seed {run.seed}"

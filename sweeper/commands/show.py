@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import shutil
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +14,11 @@ from sweeper.commands import options
 from sweeper.commands.kept_weights import are_weights_kept
 from sweeper.commands.last_output import LAST_LINES, last_output
 from sweeper.commands.output import write_json, write_text
+from sweeper.commands.watching import EVERY_SECONDS, EveryOption
 from sweeper.errors import RequestError
+
+if TYPE_CHECKING:
+    from results.queries.queries import Queries
 
 
 def show(
@@ -19,6 +27,10 @@ def show(
         str | None,
         typer.Option("--diff", metavar="OTHER", help="only what tells it apart from another run"),
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="its epochs as they come, until it ends")
+    ] = False,
+    every: EveryOption = EVERY_SECONDS,
     home: options.HomeOption = options.DEFAULT_HOME,
     db: options.DatabaseOption = None,
     format: Annotated[  # noqa: A002
@@ -34,8 +46,15 @@ def show(
 
     if format not in ("table", "json"):
         raise RequestError(f"a run is shown as table or json, not as {format!r}")
+    if watch and (diff is not None or format != "table" or output is not None):
+        raise RequestError(
+            "--watch shows epochs as they come: leave out --diff, --format and --output"
+        )
     laboratory = options.home_at(home, db)
     with Queries.open(laboratory.database) as queries:
+        if watch:
+            _follow(queries, run, every)
+            return
         if diff is not None:
             with queries.one_view():
                 found = run_differences(queries.run_detail(run), queries.run_detail(diff))
@@ -55,3 +74,18 @@ def show(
         write_json(detail, output)
     else:
         write_text(run_page(detail), output)
+
+
+def _follow(queries: Queries, run: str, every: float) -> None:
+    """Each epoch on a line, until the run ends or Control-C."""
+    from sweeper.commands.watched import EpochLines
+
+    shown = EpochLines(shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
+    with suppress(KeyboardInterrupt):
+        while True:
+            progress = queries.progress_of(run, shown.since)
+            if lines := shown.new_lines(progress):
+                write_text("\n".join(lines) + "\n", None)
+            if progress.state not in ("queued", "running"):
+                return
+            time.sleep(every)

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from sweeper.commands import options
 from sweeper.commands.last_output import last_output
 from sweeper.commands.output import format_runs, say, write_table
+from sweeper.commands.watching import EVERY_SECONDS, EveryOption
+from sweeper.errors import RequestError
 
 if TYPE_CHECKING:
+    from results.queries.queries import Queries
     from results.records import Fault, SweepStatus
 
 
 def status(
     sweep: options.EverySweepArgument = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="go on showing it, with the runs that are running")
+    ] = False,
+    every: EveryOption = EVERY_SECONDS,
+    metric: Annotated[
+        list[str],
+        typer.Option("--metric", metavar="NAME", help="with --watch: last values of these metrics"),
+    ] = [],  # noqa: B006
     home: options.HomeOption = options.DEFAULT_HOME,
     db: options.DatabaseOption = None,
     format: options.FormatOption = "table",  # noqa: A002
@@ -26,6 +39,12 @@ def status(
 
     from results.queries.queries import Queries
 
+    if watch:
+        if format != "table" or output is not None:
+            raise RequestError("--watch shows a sweep as it runs: leave out --format and --output")
+        with Queries.open(options.home_at(home, db).database) as queries:
+            _watch(queries, sweep, every, metric)
+        return
     with Queries.open(options.home_at(home, db).database) as queries:
         found = queries.status(sweep)
         failed = [failure.run_id for status in found for failure in status.failures]
@@ -53,6 +72,35 @@ def status(
     said = last_output(newest.values(), _LAST_LINES)
     for status in found:
         _tell(status, said)
+
+
+def _watch(queries: Queries, sweep: str | None, every: float, metrics: Sequence[str]) -> None:
+    """One sweep, or all that have something left to do."""
+    from sweeper.commands.watched import Watched, watched_lines
+    from sweeper.commands.watching import Look, watch
+
+    followed: set[str] = set()
+
+    def look(width: int, height: int) -> Look:
+        with queries.one_view():
+            found = [
+                Watched(status, queries.running(status.sweep)) for status in queries.status(sweep)
+            ]
+        if sweep is None and found:
+            # Those that end while they are watched are shown to the end.
+            followed.update(one.status.sweep for one in found if not one.is_over)
+            found = [one for one in found if one.status.sweep in followed] or found[-1:]
+        lines: list[str] = []
+        # Of a sweep there are some lines besides those of its runs.
+        most_runs = max(1, height // max(1, len(found)) - _LINES_WITHOUT_RUNS)
+        for one in found:
+            lines += ["", *watched_lines(one, width, most_runs, metrics)]
+        return Look(lines[1:], all(one.is_over for one in found), [one.what for one in found])
+
+    watch(look, every)
+
+
+_LINES_WITHOUT_RUNS = 9
 
 
 def _tell(status: SweepStatus, said: dict[tuple[str, int], Sequence[str]]) -> None:
