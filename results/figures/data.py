@@ -32,10 +32,13 @@ def check_fits(count: int, most: int, what: str, way_out: str = "choose some wit
 
 @dataclass(frozen=True)
 class Selection:
-    """The groups of the done runs; how many runs are not done; epochs and probes of all runs."""
+    """The groups of the done runs; those that are not done; epochs and probes of all runs.
+
+    `not_done` are rows.
+    """
 
     groups: list[ReplicateGroup]
-    unfinished: int
+    not_done: Sequence[RunRow]
     metric: Column
     test_accuracy: Column
     epoch_rows: Iterable[EpochRow]
@@ -50,6 +53,13 @@ class Selection:
     def epochs(self) -> dict[str, list[EpochRow]]:
         """Epochs by run id, in order."""
         return _by_run(sorted(self.epoch_rows, key=lambda row: row["epoch"]))
+
+    @cached_property
+    def so_far(self) -> list[ReplicateGroup]:
+        """Where no run is done: the groups of those that have reported an epoch."""
+        if self.groups:
+            return []
+        return replicate_groups(row for row in self.not_done if row["run_id"] in self.epochs)
 
     @cached_property
     def probes(self) -> dict[str, list[ProbeRow]]:
@@ -76,7 +86,7 @@ def select(
     done = [row for row in rows if row["state"] == "done"]
     return Selection(
         groups=replicate_groups(done),
-        unfinished=len(rows) - len(done),
+        not_done=[row for row in rows if row["state"] != "done"],
         metric=columns.metric(metric),
         test_accuracy=columns.metric("test_accuracy"),
         epoch_rows=epochs,

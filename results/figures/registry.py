@@ -36,11 +36,13 @@ class FigureKind:
         module: draws it, and says at its top what it shows; a name, because it needs matplotlib. A
             plug-in of one file says __name__.
         uses_probes: whether it shows what probes measured.
+        of_unfinished: whether it can also show what unfinished runs have reported so far.
     """
 
     title: str
     module: str
     uses_probes: bool = False
+    of_unfinished: bool = False
 
     def load(self) -> _Module:
         """Import its module, which imports matplotlib."""
@@ -60,7 +62,9 @@ FIGURES: Registry[FigureKind] = Registry(
         "accuracy_by_noise": FigureKind(
             "Accuracy against noise", "results.figures.kinds.accuracy_by_noise"
         ),
-        "training_curves": FigureKind("Training curves", "results.figures.kinds.training_curves"),
+        "training_curves": FigureKind(
+            "Training curves", "results.figures.kinds.training_curves", of_unfinished=True
+        ),
         "roots": FigureKind("Characteristic roots", "results.figures.kinds.roots"),
         "lambda_line": FigureKind("ZeroSNet(λ)", "results.figures.kinds.lambda_line"),
         "learned_coefficients": FigureKind(
@@ -81,7 +85,8 @@ def draw(
     *,
     metric: str = DEFAULT_METRIC,
 ) -> Figure:
-    """The figure of this name, from the done runs among `rows`.
+    """The figure of this name, from the done runs among `rows`; training curves of others if
+    none is done.
 
     `rows` are as returned by `Queries.run_rows`, with `config` and `learned_coefficients`; `epochs`
     have `run_id`, `epoch`, accuracies and losses, or what a trainer reported (`epoch_rows`);
@@ -131,6 +136,7 @@ def possible(
 
 
 def _collect(name: str, selection: Selection) -> Any:
-    if not selection.groups:
+    kind = FIGURES[name]
+    if not selection.groups and not (kind.of_unfinished and selection.so_far):
         raise Undrawable("no run is done")
-    return FIGURES[name].load().collect(selection)
+    return kind.load().collect(selection)

@@ -54,7 +54,8 @@ from results.queries.schemes import scheme_column, scheme_of
 from results.queries.selection import Selection
 from results.run_columns import COLUMN, NAMED_KEYS, TAG
 from results.schema.bounds import NUMBER
-from results.schema.tables import evaluations, metrics, probes, runs
+from results.schema.tables import epoch_metrics, evaluations, metrics, probes, runs
+from sweep_plugins.metric_name import METRIC_NAME
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,7 +126,7 @@ class StoredColumns(NamedColumns[StoredColumn]):
             return self._of_key(name)
         if name in self._ids:
             return _of_evaluation(name, self._ids[name])
-        if name in self.metrics:
+        if name in self.metrics or self._is_reported_so_far(name):
             return self._of_metric(name)
         if name in OF_RUN:
             return self._of_key(name, in_rows=False)
@@ -160,6 +161,18 @@ class StoredColumns(NamedColumns[StoredColumn]):
             return StoredColumn(name, kind, measured, known, cast(stored, Text), _from_json)
         number = _in_bounds(stored) if kind == "number" else None
         return StoredColumn(name, kind, measured, known, stored, number=number, in_rows=in_rows)
+
+    def _is_reported_so_far(self, name: str) -> bool:
+        """Whether a run that is not done has reported a metric of this name."""
+        of_run = select(literal(1)).where(
+            epoch_metrics.c.run_id == runs.c.run_id, epoch_metrics.c.name == name
+        )
+        unfinished = (runs.c.state != "done", runs.c.attempt > 0)
+        query = select(literal(1)).select_from(runs).where(*unfinished, of_run.exists())
+        held = query.where(*self._selection.holds(runs.c.run_id)).limit(1)
+        return METRIC_NAME.fullmatch(name) is not None and (
+            self._connection.scalar(held) is not None
+        )
 
     def _of_metric(self, name: str) -> StoredColumn:
         defined = select(*(metrics.c[key] for key in DEFINED)).where(

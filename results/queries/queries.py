@@ -15,6 +15,7 @@ from results.database.connect import connect
 from results.database.dialects import is_one_of, rows_as_dicts
 from results.queries import sources
 from results.queries.default_metric import default_metric
+from results.queries.latest import Latest, latest_values
 from results.queries.rows import (
     add_numbers,
     list_epochs,
@@ -469,6 +470,12 @@ class Queries(DatabaseClient):
         """
         with self.view() as connection:
             return run_progress(connection, full_run_id(connection, id_prefix), since)
+
+    def latest(self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()) -> dict[str, Latest]:
+        """What the runs that are not done have reported last, by run id; raises as `run_rows`."""
+        with self.view() as connection:
+            passing = passing_runs(connection, Selection(connection, sweeps), where)
+            return latest_values(connection, [*passing, runs.c.state != "done"])
 
     def identity(self) -> DatabaseIdentity | None:
         """What tells this database from others; None if no driver ever worked on it."""

@@ -141,7 +141,9 @@ def report(
         else:
             from results.analysis import reports
             from results.analysis.pivot import pivot
+            from results.analysis.so_far import NOTE, values_so_far
             from results.analysis.varied_keys import default_keys, stored_settings
+            from results.queries.filters import names_state
 
             keys = [*down, *along] or groups
             if not keys:
@@ -155,4 +157,8 @@ def report(
                 say_unmatched(queries, sweeps, where)
             if down:
                 found = pivot(found, down, along)
+            elif not found.runs and names_state(where):
+                so_far = values_so_far(queries, sweeps, keys, metrics, where)
+                if so_far:
+                    found, notes = so_far, [NOTE]
         write_table(found, format, output, notes=notes, raw=raw)

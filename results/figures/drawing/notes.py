@@ -45,8 +45,9 @@ def not_shown(groups: Sequence[ReplicateGroup], selection: Selection) -> list[st
         notes.append(f"{diverged} of {sum(len(group.runs) for group in groups)} runs diverged")
     if imported := note_about(run for group in groups for run in group.runs):
         notes.append(imported)
-    if selection.unfinished:
-        many = selection.unfinished
+    if selection.so_far:
+        notes.append("none of these runs is done: what they reported so far")
+    elif many := len(selection.not_done):
         notes.append(f"{many} {'run is' if many == 1 else 'runs are'} not done and left out")
     return notes
 

@@ -75,17 +75,18 @@ def collect(selection: Selection) -> Data:
     """Raises Undrawable."""
     if not selection.epochs:
         raise Undrawable("there are no epochs of these runs")
-    check_fits(len(selection.groups), _MOST_PANELS, "networks")
+    groups = selection.groups or selection.so_far
+    check_fits(len(groups), _MOST_PANELS, "networks")
     shown = _shown_by(selection.metric)
     curves = []
-    for facet in facets(selection.groups):
+    for facet in facets(groups):
         for group in facet.groups:
             curve = _curve(group, facet.title, selection, shown)
             if curve.test or curve.train or any(curve.diverged):
                 curves.append(curve)
     if not curves:
         raise Undrawable(f"no epoch of a done run has {shown.noun}")
-    return Data(selection, shown, curves, len(selection.groups) - len(curves))
+    return Data(selection, shown, curves, len(groups) - len(curves))
 
 
 def _shown_by(metric: Column) -> Shown:
