@@ -86,6 +86,11 @@ def names_state(where: Sequence[str]) -> bool:
     return any(read is not None and read["name"] == "state" for read in found)
 
 
+def results_unless_asked(where: Sequence[str]) -> list[ColumnElement[bool]]:
+    """The condition that a run is done, unless one of these texts is about the state of runs."""
+    return [] if names_state(where) else [runs.c.state == "done"]
+
+
 def close_to(number: float) -> tuple[float, float]:
     """The least and the greatest float that are equal to `number` within TOLERANCE."""
     margin = abs(number) * TOLERANCE

@@ -15,6 +15,7 @@ from results.database.connect import connect
 from results.database.dialects import is_one_of, rows_as_dicts
 from results.queries import sources
 from results.queries.default_metric import default_metric
+from results.queries.filters import names_state, results_unless_asked
 from results.queries.latest import Latest, latest_values
 from results.queries.rows import (
     add_numbers,
@@ -230,6 +231,7 @@ class Queries(DatabaseClient):
         named = [] if metric is None else [epoch_metrics.c.name == metric]
         with self.view() as connection:
             passing = passing_runs(connection, Selection(connection, sweeps), where)
+            passing += results_unless_asked(where)
             of_runs = select(func.count()).select_from(table.join(runs)).where(*passing, *named)
             return int(connection.execute(of_runs).scalar_one())
 
@@ -240,7 +242,7 @@ class Queries(DatabaseClient):
         """
         with self.view() as connection:
             passing = passing_runs(connection, Selection(connection, sweeps), where)
-            return default_metric(connection, passing)
+            return default_metric(connection, passing, so_far=names_state(where))
 
     def count_probes(self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()) -> int:
         """How many rows `probe_rows` gives for the same arguments; raises as it does."""

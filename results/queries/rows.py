@@ -16,7 +16,7 @@ from results.database.dialects import ROWS_AT_ONCE, rows_as_dicts
 from results.garbage_collection import without_cycle_collection
 from results.metrics import DEFINED
 from results.queries.columns import StoredColumns
-from results.queries.filters import compile_filters, names_state
+from results.queries.filters import compile_filters, names_state, results_unless_asked
 from results.queries.latest import latest_values
 from results.queries.layer_order import layer_key, quantity_key
 from results.queries.memberships import memberships
@@ -171,12 +171,8 @@ def list_epochs(
 
     Of runs that are not done only if a filter is about their state.
     """
-    further = _results_unless_asked(where)
+    further = results_unless_asked(where)
     return list_parts(connection, selection, where, epochs.c.epoch, *further, every=every)
-
-
-def _results_unless_asked(where: Sequence[str]) -> list[ColumnElement[bool]]:
-    return [] if names_state(where) else [runs.c.state == "done"]
 
 
 def list_probes(
@@ -212,7 +208,7 @@ def list_metrics(
     Of metrics of these names, or of all; of each run by name and epoch. `metric` is the name. Of
     runs that are not done only if a filter is about their state.
     """
-    named = _results_unless_asked(where)
+    named = results_unless_asked(where)
     if names is not None:
         named.append(table.c.name.in_(sorted(names)))
     rows = list_parts(
