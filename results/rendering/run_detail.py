@@ -172,8 +172,9 @@ _MOST_FILES = 40
 
 def _files(detail: dict[str, Any]) -> str:
     """What the run keeps, with sizes and SHA-256; of many, the first. And what it does not keep."""
-    files, history = detail["files"], detail["attempt_history"]
-    left_out = files_left_out(history[-1]["provenance"]) if history else []
+    files = detail["files"]
+    made_it = [attempt for attempt in detail["attempt_history"] if attempt["state"] == "done"]
+    left_out = files_left_out(made_it[-1]["provenance"]) if made_it else []
     if not files and not left_out:
         return ""
     text = [f"files ({len(files)}, {sum(file['size'] for file in files):,} bytes)"]

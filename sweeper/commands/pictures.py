@@ -37,11 +37,11 @@ def section_of_files(
 
     from results.html_report.content import CaptionedTable, Figure, Section
 
-    last = {attempt.run_id: attempt for attempt in sorted(attempts, key=lambda each: each.attempt)}
-    text = list(_left_out(last.values()))
+    made_it = {attempt.run_id: attempt for attempt in attempts if attempt.state == "done"}
+    text = list(_left_out(made_it.values()))
     if not rows and not text:
         return None
-    known = {run_id: asdict(attempt) for run_id, attempt in last.items()}
+    known = {run_id: asdict(attempt) for run_id, attempt in made_it.items()}
     pictures, unshown = _pictures(rows, known, storage)
     if unshown:
         text.append(f"Pictures that are not shown: {unshown}. `sweep files RUN` lists all files.")

@@ -22,7 +22,7 @@ class KeptFiles:
 
     Attributes:
         state: of the run.
-        attempt: that made its result, as `Queries.attempt_rows` has it; None if there was none.
+        attempt: that made its result, as `Queries.attempt_rows` has it; None if there is none.
         files: by path, as `Queries.file_rows` has them.
     """
 
@@ -61,7 +61,8 @@ def list_files(home: Home, run: str, patterns: Sequence[str] = ()) -> KeptFiles:
         for row in rows
         if not patterns or any(_matches(row["path"], pattern) for pattern in patterns)
     ]
-    return KeptFiles(run_id, state, attempts[-1] if attempts else None, chosen)
+    made_it = [attempt for attempt in attempts if attempt["state"] == "done"]
+    return KeptFiles(run_id, state, made_it[-1] if made_it else None, chosen)
 
 
 def _matches(path: str, pattern: str) -> bool:

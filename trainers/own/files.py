@@ -73,9 +73,7 @@ class RunFiles:
         self._with_checkpoints: dict[str, int] = {}
         self._is_made = False
         # Known before it is made, since a process that the trainer forks may be the first to ask.
-        beside = None if folder is None else folder.path
-        name = f"sweep-files-{secrets.token_hex(8)}"
-        self._scratch = Path(tempfile.gettempdir(), name) if beside is None else beside / SCRATCH
+        self._scratch = _place_beside(folder)
         _remove(self._scratch)  # of a process that was killed
         # What is forked ends too, and is not to take the folder with it.
         self._remove = weakref.finalize(self, _remove_if_mine, self._scratch, os.getpid())
@@ -189,6 +187,14 @@ class RunFiles:
         return content, None
 
 
+def _place_beside(folder: Folder | None) -> Path:
+    """In the attempt's folder, or for one that is not on a disk, among temporary files."""
+    beside = None if folder is None else folder.path
+    if beside is not None:
+        return beside / SCRATCH
+    return Path(tempfile.gettempdir(), f"sweep-files-{secrets.token_hex(8)}")
+
+
 def read_stored(folder: Folder, prefix: str, file: KeptFile) -> bytes:
     """The content of a file that was stored in this folder.
 
@@ -260,4 +266,5 @@ def _remove(path: Path) -> None:
     """Whatever a trainer has put there, as far as it can be removed."""
     if path.is_symlink():
         path.unlink(missing_ok=True)
-    shutil.rmtree(path, ignore_errors=True)
+    elif path.exists():
+        shutil.rmtree(path, ignore_errors=True)
