@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --numprocesses
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-hosts test-hostile test-fast test-faults coverage fuzz lint clean
+.PHONY: help install quickstart test test-hosts test-hostile test-long test-fast test-faults coverage fuzz lint clean
 
 help:            ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ quickstart: install   ## train 30 small networks on handwritten digits and repor
 	$(BIN)/sweep report quickstart --group-by zero_stable
 
 test: lint   ## lint, then all tests but those with a target of their own, three files at a time
-	$(PYTEST) 3 -m 'not (hosts or hostile or (faults and ray))'
+	$(PYTEST) 3 -m 'not (hosts or hostile or long or (faults and ray))'
 
 test-hosts: install   ## as root: clusters and services on several hosts, which are network namespaces
 	@test "$$(id -u)" = 0 || { echo 'network namespaces take root: sudo make test-hosts' >&2; exit 1; }
@@ -38,8 +38,11 @@ test-hosts: install   ## as root: clusters and services on several hosts, which 
 test-hostile: install   ## hostile surroundings, hostile data, and Ray's processes killed
 	$(PYTEST) 3 -m 'hostile or (faults and ray)' tests/hostile tests/faults
 
+test-long: install   ## graphs compiled by a C++ compiler, the benchmark of GPUs on the CPU, notebooks with Ray
+	$(PYTEST) 3 -m long tests/trainers/optim tests/benchmarks tests/end_to_end
+
 test-fast: install   ## the tests that need no Ray, Postgres or compiler, and no patience
-	CXX=/dev/null $(PYTEST) 2 -m 'not (ray or postgres or compile or faults or hosts or hostile or slow)'
+	CXX=/dev/null $(PYTEST) 2 -m 'not (ray or postgres or compile or faults or hosts or hostile or slow or long)'
 
 coverage: install   ## the whole test suite, and which lines and branches of the packages it reaches
 	$(BIN)/coverage erase

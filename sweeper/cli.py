@@ -14,7 +14,7 @@ from sweep_plugins import PluginError
 from sweep_plugins.plain_text import visible
 from sweeper.commands import COMMANDS
 from sweeper.commands.options import home_in_use, refuse_secrets
-from sweeper.commands.output import say
+from sweeper.commands.output import say, write_text
 from sweeper.errors import Interrupted, as_sweep_error
 from sweeper.permissions import private_files
 from trainers.streams import UnreadAnswerError, UnwrittenAnswerError
@@ -108,7 +108,7 @@ def _tell_version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
-        typer.echo(f"sweep {version('multistep-sweep')}")
+        write_text(f"sweep {version('multistep-sweep')}\n", None)
         raise typer.Exit
 
 

@@ -47,6 +47,8 @@ from trainers.data.loading import Split
 from trainers.optim.sgd import SGD
 from trainers.training.building import build_network
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "benchmarks" / "gpu_throughput.py"
 CPU = torch.device("cpu")

@@ -12,6 +12,7 @@ import socket
 import sqlite3
 import subprocess
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -496,6 +497,10 @@ def test_import_renames_each_of_several_sweeps(home: Path, tmp_path: Path) -> No
     assert {status["sweep"] for status in ask(tmp_path / "new", "status")} == {"first", "third"}
 
 
+def test_the_version_is_that_of_the_package() -> None:
+    assert sweep("--version").stdout == f"sweep {version('multistep-sweep')}\n"
+
+
 def test_status_names_drivers_and_the_first_20_faults(tmp_path: Path) -> None:
     seeds = SPEC.replace("seed: [0, 1]", f"seed: {list(range(6))}")
     (tmp_path / "lost.yaml").write_text(seeds.replace("quick", "loses_its_dataset"))
@@ -526,7 +531,7 @@ def test_status_names_drivers_and_the_first_20_faults(tmp_path: Path) -> None:
     assert said[3].endswith(" on node-4: signal 9")
     # 24 runs, one of which was also stopped.
     assert len(said) == 1 + 20 + 1
-    assert said[-1] == "... and 3 more: sweep status --format json"
+    assert said[-1] == "... and 3 more: --format json"
 
 
 @pytest.mark.parametrize("option", [("--ray-address", "somewhere:1"), ("--ray-dashboard",)])

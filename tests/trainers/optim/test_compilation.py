@@ -30,6 +30,7 @@ NOISE = [{"noise": "gaussian", "std": 0.3}]
 
 pytestmark = [
     pytest.mark.compile,
+    pytest.mark.long,
     pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler"),
     # torch's compiler warns of its own deprecated parts.
     pytest.mark.filterwarnings("ignore"),

@@ -12,6 +12,8 @@ import pytest
 import archives
 from command_line import finished_home, sweep
 
+pytestmark = pytest.mark.hostile
+
 SPEC = """
 name: damaged
 published: zerosnet/table3
