@@ -55,3 +55,13 @@ def take_place_of_depth(data: dict[str, Any], key: str, value: Any) -> None:
         data["model"] = {name: at for name, at in model.items() if name != "depth"}
     elif key == "model" and isinstance(value, dict) and "depth" in value:
         data.pop("depth", None)
+
+
+def drop_options_of_another_trainer(data: dict[str, Any], trainer: Any) -> None:
+    """Options are those of their trainer: another one starts without, and without axes of them."""
+    if data.get("trainer") in (None, trainer):
+        return  # options that stand without a trainer are for whoever adds one
+    data.pop("options", None)
+    for group in groups_of(data):
+        for axis in [axis for axis in group if ConfigPath.parse(axis)[0] == "options"]:
+            del group[axis]

@@ -2,7 +2,7 @@
 
 Mappings are merged key by key; anything else replaces what was there, and null removes it. Some
 mappings are one value and replaced as a whole: `zip`, a `scheme`, and a mapping whose `name` is
-another one.
+another one. The `options` of another trainer are dropped.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from sweeper.spec.axis_edits import (
     axes_in,
     drop_axes_inside,
     drop_axis,
+    drop_options_of_another_trainer,
     groups_of,
     take_place_of_depth,
 )
@@ -45,6 +46,8 @@ def merge(layers: Sequence[SpecSource]) -> SpecSource:
 
 def _lay_over(merged: SpecSource, data: dict[str, Any]) -> None:
     below = merged.data
+    if "trainer" in data:
+        drop_options_of_another_trainer(below, data["trainer"])
     removed = _replace_axes(below, data)
     _fix_axes(merged, data)
     for key, value in data.items():

@@ -148,6 +148,37 @@ def test_another_model_keeps_the_depth_and_the_same_one_its_options():
     assert (deeper.model.depth, deeper.model.width) == (20, 4)
 
 
+OWN = """\
+trainer: mine:train
+options: {depth: 3, rates: {first: 1}}
+grid: {options.kernel: [rbf, linear], seed: [0, 1]}
+"""
+
+
+def merged(text: str) -> dict[str, Any]:
+    Path("own.yaml").write_text(OWN)
+    Path("child.yaml").write_text(f"extends: own.yaml\n{text}")
+    return whole("child.yaml").data
+
+
+def test_another_trainer_keeps_none_of_the_options_nor_axes_of_them():
+    other = merged("trainer: mine:fit\noptions: {rates: {second: 2}}\n")
+    assert other["options"] == {"rates": {"second": 2}}
+    assert other["grid"] == {"seed": [0, 1]}
+    own_axis = merged("trainer: mine:fit\ngrid: {options.width: [1, 2]}\n")
+    assert own_axis["grid"] == {"seed": [0, 1], "options.width": [1, 2]}
+    assert "options" not in merged("trainer: null\nmodel: resnet\n")
+
+
+def test_the_same_trainer_keeps_its_options():
+    same = merged("trainer: mine:train\noptions: {rates: {second: 2}}\n")
+    assert same["options"] == {"depth": 3, "rates": {"first": 1, "second": 2}}
+    assert same["grid"] == {"options.kernel": ["rbf", "linear"], "seed": [0, 1]}
+    Path("parts.yaml").write_text("options: {depth: 3}\n")
+    Path("child.yaml").write_text("extends: parts.yaml\ntrainer: mine:train\n")
+    assert whole("child.yaml").data["options"] == {"depth": 3}
+
+
 def test_null_brings_back_the_default():
     spec = child("extends: base.yaml\ntraining: {optimizer: {momentum: null}, epochs: null}\n")
     training = spec.configs[0].training
