@@ -1,4 +1,4 @@
-"""The names that a trainer may give to what it reports."""
+"""The names that a trainer may give to what it reports, and how much that may be."""
 
 from __future__ import annotations
 
@@ -9,3 +9,20 @@ METRIC_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:/@+\-\[\]]{0,99}")
 METRIC_NAME_RULE = (
     "a metric's name begins with a letter and has at most 100 letters, digits and _ . : / @ + - [ ]"
 )
+
+NAMES_OF_EVERY_RUN = frozenset(
+    (
+        "alpha", "attempts", "beta", "consistent", "created_at", "dataset", "depth", "epochs",
+        "error", "finished_at", "imported", "max_root_modulus", "model", "order", "root_moduli",
+        "run_id", "scheme", "seed", "state", "sweep", "trainable", "zero_stable",
+    )
+)  # fmt: skip
+"""What a run has whoever trains it, which no metric can be called."""
+
+MOST_METRICS = 10_000
+"""Names of metrics that one run reports."""
+
+MOST_METRIC_VALUES = 1_000_000
+"""Values of metrics at its epochs or steps."""
+
+LARGEST_EPOCH = 2**63 - 1

@@ -50,11 +50,6 @@ MOST_BLOCKS = 100_000
 LONGEST_NAME = 1_000
 """Characters of a name: of a host, an evaluation, a layer."""
 
-MOST_METRICS = 10_000
-"""Names of metrics that one run reports."""
-MOST_METRIC_VALUES = 1_000_000
-"""Values of metrics at its epochs or steps."""
-
 MOST_DECIMALS = 12
 """That a metric may ask to be shown with."""
 

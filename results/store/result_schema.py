@@ -24,8 +24,6 @@ from results.schema.bounds import (
     LONGEST_SCHEME,
     MOST_BLOCKS,
     MOST_DECIMALS,
-    MOST_METRIC_VALUES,
-    MOST_METRICS,
     NUMBER,
     PERCENT,
     RANGES,
@@ -45,7 +43,12 @@ from results.schema.tables import (
     runs,
 )
 from sweep_plugins.file_path import MOST_FILES, problem_of_path
-from sweep_plugins.metric_name import METRIC_NAME, METRIC_NAME_RULE
+from sweep_plugins.metric_name import (
+    METRIC_NAME,
+    METRIC_NAME_RULE,
+    MOST_METRIC_VALUES,
+    MOST_METRICS,
+)
 
 FORMAT = 1
 

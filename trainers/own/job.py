@@ -6,16 +6,23 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
-from sweep_plugins.metric_name import METRIC_NAME, METRIC_NAME_RULE
-from sweep_plugins.plain_text import shortened
+from sweep_plugins.metric_name import (
+    LARGEST_EPOCH,
+    METRIC_NAME,
+    METRIC_NAME_RULE,
+    MOST_METRIC_VALUES,
+    MOST_METRICS,
+    NAMES_OF_EVERY_RUN,
+)
+from sweep_plugins.plain_text import one_line, shortened
+from trainers.config.job import EpochMetrics, TrainingResult
 from trainers.errors import TrainerError, TrainingStopped
 from trainers.own.files import RunFiles
 
 if TYPE_CHECKING:
     from trainers.config.evaluations import EvaluationConfig
-    from trainers.config.job import EpochMetrics
     from trainers.config.run import RunConfig
     from trainers.config.trainer_run import TrainerRun
     from trainers.storage import Folder
@@ -24,6 +31,15 @@ Values = dict[str, float | None]
 """Numbers by name; None: not finite."""
 
 _LARGEST = 1e75
+
+OF_EPOCH = tuple(key for key in EpochMetrics.__annotations__ if key != "epoch")
+"""What every trainer may report at an epoch, in a place of its own."""
+
+OF_RESULT = frozenset(TrainingResult.__annotations__)
+
+_OF_ANOTHER = "that is something else that every run has"
+
+_NOT_AT_EPOCHS = NAMES_OF_EVERY_RUN | (OF_RESULT - set(OF_EPOCH))
 
 
 @dataclass(frozen=True)
@@ -88,13 +104,19 @@ class Job:
         self.reported: dict[int, Values] = {}
         self.first_epoch = 1
         self.told_to_stop = False
+        self._names: set[str] = set()
+        self._values = 0
         self._stop_asked = stop_asked or (lambda: False)
         self._replaces_from = 0
         self._is_tried = False
         self._files = files or RunFiles(folder, self.earlier)
 
     def report(
-        self, epoch: int, values: Mapping[str, float] | None = None, /, **metrics: float
+        self,
+        epoch: SupportsIndex,
+        values: Mapping[str, SupportsFloat] | None = None,
+        /,
+        **metrics: SupportsFloat,
     ) -> None:
         """Report numbers by name after an epoch, or after whatever the trainer counts by.
 
@@ -102,22 +124,35 @@ class Job:
         is not finite counts as missing. The last value that was reported of a metric is the run's,
         unless the trainer returns another. A second report of one epoch adds to the first.
 
-        Raises TrainerError for a name that no metric can have, or what is no number.
+        Raises TrainerError for a name that no metric can have, what is no number, more than
+        MOST_METRICS names, and more than MOST_METRIC_VALUES values.
         """
-        if isinstance(epoch, bool) or not _is_whole(epoch) or epoch < 0:
-            raise TrainerError(
-                f"job.report({epoch!r:.80}, ...): the epoch is a whole number from 0: the first"
-                " argument, before the metrics"
-            )
+        number = _epoch(epoch, f"job.report({epoch!r:.80}, ...)", "the first argument, before all")
         found = {
             name: number_of(name, value) for name, value in {**(values or {}), **metrics}.items()
         }
+        for name in found.keys() & _NOT_AT_EPOCHS:
+            raise TrainerError(
+                f"a metric at an epoch cannot be called {name}: "
+                + ("return it, as it is of the whole run" if name in OF_RESULT else _OF_ANOTHER)
+            )
+        self._count(found)
         # In place of the old one: another thread may be reading that.
-        all_of_it = {**self.reported.get(int(epoch), {}), **found}
-        self.reported[int(epoch)] = all_of_it
+        all_of_it = {**self.reported.get(number, {}), **found}
+        self.reported[number] = all_of_it
         if self.on_report is not None:
-            self.on_report(int(epoch), all_of_it, self._replaces_from)
+            self.on_report(number, all_of_it, self._replaces_from)
         self.beat()
+
+    def _count(self, found: Values) -> None:
+        self._names |= found.keys()
+        self._values += len(found)
+        if len(self._names) > MOST_METRICS or self._values > MOST_METRIC_VALUES:
+            raise TrainerError(
+                f"job.report: {len(self._names):,} metrics with {self._values:,} values by now,"
+                f" where a run may have {MOST_METRICS:,} with {MOST_METRIC_VALUES:,}: report less"
+                " often, or write a file"
+            )
 
     def beat(self) -> None:
         """Say that the run makes progress, where that takes long between two reports.
@@ -127,7 +162,7 @@ class Job:
         if self.heartbeat is not None:
             self.heartbeat()
 
-    def checkpoint(self, epoch: int, state: Any) -> None:
+    def checkpoint(self, epoch: SupportsIndex, state: Any) -> None:
         """Store what is needed to go on after so many finished epochs, atomically.
 
         `state` is made of tensors, numbers, texts, bytes, lists and dicts. What was reported so far
@@ -136,15 +171,16 @@ class Job:
 
         Raises TrainerError for a state that could not be read back.
         """
+        number = _epoch(epoch, f"job.checkpoint({epoch!r:.80}, ...)", "how many are finished")
         self.beat()
         if self.folder is not None:
             content = {"state": state, "reported": _as_lists(self.reported)}
-            content["files"] = self._files.store_with_checkpoint(int(epoch))
+            content["files"] = self._files.store_with_checkpoint(number)
             if not self._is_tried:
                 _require_readable(content)
                 self._is_tried = True
-            self._checkpoints().save(int(epoch), content)
-            self._files.forget_before(int(epoch))
+            self._checkpoints().save(number, content)
+            self._files.forget_before(number)
         if self._stop_asked():
             raise TrainingStopped
 
@@ -165,6 +201,9 @@ class Job:
         epoch, content = found
         self.reported = _reported(content) or {}
         self._replaces_from = max(self.reported, default=-1) + 1
+        self._names, self._values = set(), 0
+        for values in self.reported.values():
+            self._count(values)
         self.first_epoch = epoch + 1
         return Checkpoint(epoch, content["state"])
 
@@ -216,11 +255,15 @@ def number_of(name: str, value: Any) -> float | None:
     return number
 
 
-def _is_whole(value: Any) -> bool:
+def _epoch(value: Any, call: str, which: str) -> int:
+    """The epoch as a plain number. Raises TrainerError for what is none."""
     try:
-        return bool(int(value) == value)
-    except (TypeError, ValueError, OverflowError):
-        return False
+        # Of numpy's and torch's numbers, too.
+        if not isinstance(value, bool) and int(value) == value and 0 <= value <= LARGEST_EPOCH:
+            return int(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        pass
+    raise TrainerError(f"{call}: the epoch is a whole number from 0 to {LARGEST_EPOCH:,}: {which}")
 
 
 def _as_lists(reported: Mapping[int, Values]) -> list[Any]:
@@ -250,5 +293,5 @@ def _require_readable(content: Any) -> None:
         raise TrainerError(
             "job.checkpoint: the state could not be read back: it may hold tensors, numbers, texts,"
             " bytes, lists and dicts; of anything else store the bytes that pickle.dumps makes, or"
-            f" its state_dict() ({shortened(str(error).splitlines()[0], 200)})"
+            f" its state_dict() ({shortened(one_line(str(error)) or type(error).__name__, 200)})"
         ) from error

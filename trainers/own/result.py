@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from trainers.config.job import EpochMetrics, TrainingResult
+from sweep_plugins.metric_name import MOST_METRICS, NAMES_OF_EVERY_RUN
 from trainers.errors import ResultError, TrainerError, TrainingStopped
 from trainers.own.declaration import Declaration
-from trainers.own.job import Job, Values, number_of
+from trainers.own.job import OF_EPOCH, OF_RESULT, Job, Values, number_of
 
-_OF_EPOCH = tuple(key for key in EpochMetrics.__annotations__ if key != "epoch")
-_OF_RESULT = frozenset(TrainingResult.__annotations__)
 _MAY_BE_MISSING = frozenset({"probes", "blocks", "first_epoch"})
-_OF_EVERY_RUN = _OF_RESULT | set(_OF_EPOCH)
+_OF_EVERY_RUN = OF_RESULT | set(OF_EPOCH)
 _AT_THE_END = ("test_accuracy", "train_accuracy", "test_loss", "train_loss")
 
 
@@ -43,21 +41,25 @@ def result_of(job: Job, said: Declaration, returned: Any, seconds: float) -> dic
         last |= job.reported[epoch]
     metrics = {name: value for name, value in last.items() if name not in _OF_EVERY_RUN}
     for name, value in given.items():
-        if name not in _OF_RESULT:
+        if name not in OF_RESULT:
             metrics[name] = _returned(name, value)
+    if len(metrics) > MOST_METRICS:
+        raise ResultError(
+            f"the trainer has {len(metrics):,} metrics, where a run may have {MOST_METRICS:,}"
+        )
     epochs = _epochs(job.reported)
-    result: dict[str, Any] = dict.fromkeys(_OF_RESULT - _MAY_BE_MISSING)
+    result: dict[str, Any] = dict.fromkeys(OF_RESULT - _MAY_BE_MISSING)
     result |= {"diverged": False, "train_seconds": seconds, "epochs": epochs, "evaluations": []}
     result |= {name: last[name] for name in _AT_THE_END if name in last}
     result |= _best(epochs)
     result |= {"first_epoch": job.first_epoch}
-    result |= {name: value for name, value in given.items() if name in _OF_RESULT}
+    result |= {name: value for name, value in given.items() if name in OF_RESULT}
     if result["generalization_gap"] is None:
         result["generalization_gap"] = _gap(result["train_accuracy"], result["test_accuracy"])
     history = [
         {"epoch": epoch, "values": values}
         for epoch in sorted(job.reported)
-        if (values := {n: v for n, v in job.reported[epoch].items() if n not in _OF_EPOCH})
+        if (values := {n: v for n, v in job.reported[epoch].items() if n not in OF_EPOCH})
     ]
     return result | {
         "metrics": metrics,
@@ -69,6 +71,11 @@ def result_of(job: Job, said: Declaration, returned: Any, seconds: float) -> dic
 
 
 def _returned(name: Any, value: Any) -> float | None:
+    if name in NAMES_OF_EVERY_RUN:
+        raise ResultError(
+            f"the trainer returned {name}, which is something else that every run has: give the"
+            " metric another name"
+        )
     try:
         return number_of(name, value)
     except TrainerError as error:
@@ -79,13 +86,13 @@ def _epochs(reported: Mapping[int, Values]) -> list[dict[str, Any]]:
     """The epochs at which something was reported that every trainer may have."""
     rows = []
     for epoch in sorted(reported):
-        typed = {name: reported[epoch][name] for name in _OF_EPOCH if name in reported[epoch]}
+        typed = {name: reported[epoch][name] for name in OF_EPOCH if name in reported[epoch]}
         if typed and epoch < 1:
             raise ResultError(
                 f"{next(iter(typed))} was reported for epoch {epoch}: epochs count from 1"
             )
         if typed:
-            rows.append({"epoch": epoch, **dict.fromkeys(_OF_EPOCH), **typed})
+            rows.append({"epoch": epoch, **dict.fromkeys(OF_EPOCH), **typed})
     return rows
 
 
