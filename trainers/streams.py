@@ -15,7 +15,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO
 
 from typing_extensions import override
 
@@ -97,14 +97,18 @@ def guard_streams(*, working: bool = False) -> None:
     """
     # For stdout one that cannot be written, since an answer there would be lost.
     for number, mode in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, mode)  # takes the lowest number that is free
+        _open_if_closed(number, mode)
     if sys.stdin is None:
         sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout = _text(_Descriptor(1, telling=working, working=working), sys.stdout)
     sys.stderr = _text(_Descriptor(2, telling=True, working=working), sys.stderr)
+
+
+def _open_if_closed(number: int, mode: int) -> None:
+    try:
+        os.fstat(number)
+    except OSError:
+        os.open(os.devnull, mode)  # takes the lowest number that is free
 
 
 def telling() -> TextIO:
@@ -121,9 +125,11 @@ def writing_to_log() -> Iterator[None]:
 
     Whatever stands in their place before, such as a notebook's streams, does so afterwards.
     """
-    before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (_stream_on(n, each) for n, each in enumerate(before, start=1))
-    raws = [raw for stream in (sys.stdout, sys.stderr) if (raw := _raw(stream)) is not None]
+    before = sys.stdin, sys.stdout, sys.stderr
+    # Streams of its own, since whoever writes in the block may close them.
+    sys.stdout, sys.stderr = (_stream_of_log(n, each) for n, each in enumerate(before[1:], start=1))
+    streams = (sys.stdout, sys.stderr, *before[1:])
+    raws = [raw for stream in streams if (raw := _raw(stream)) is not None]
     for raw in raws:
         raw.patience = LOG_STALLED_SECONDS
     try:
@@ -131,21 +137,23 @@ def writing_to_log() -> Iterator[None]:
     finally:
         for raw in raws:
             raw.patience = STALLED_SECONDS
-        sys.stdout, sys.stderr = before
+        _open_if_closed(0, os.O_RDONLY)
+        sys.stdin, sys.stdout, sys.stderr = before
+        if getattr(sys.stdin, "closed", False):
+            sys.stdin = open(0, closefd=False)  # noqa: SIM115
 
 
-def _stream_on(number: int, stream: Any) -> TextIO:
-    """The stream, if it writes to this descriptor, else another that does; it keeps no line."""
-    if not _is_on(number, stream):
-        if number not in _others:
-            _others[number] = _text(_Descriptor(number, telling=True, working=True), None)
-        stream = _others[number]
-    if not stream.line_buffering:
-        stream.reconfigure(line_buffering=True)
-    return cast(TextIO, stream)
+def _stream_of_log(number: int, before: Any) -> TextIO:
+    """A stream that keeps no line, as the one that was on this descriptor before."""
+    found = _of_log.get(number)
+    if found is None or found.closed:
+        raw = _Descriptor(number, telling=True, working=True)
+        found = _of_log[number] = _text(raw, before if _is_on(number, before) else None)
+        found.reconfigure(line_buffering=True)
+    return found
 
 
-_others: dict[int, TextIO] = {}
+_of_log: dict[int, io.TextIOWrapper] = {}
 
 
 def _raw(stream: Any) -> _Descriptor | None:
@@ -161,7 +169,7 @@ def _is_on(number: int, stream: Any) -> bool:
         return False
 
 
-def _text(raw: _Descriptor, before: TextIO | None) -> TextIO:
+def _text(raw: _Descriptor, before: TextIO | None) -> io.TextIOWrapper:
     errors = getattr(before, "errors", None) or "strict"
     return io.TextIOWrapper(
         io.BufferedWriter(raw),

@@ -1,0 +1,177 @@
+"""What somebody's code changes of its process, undone after it: the next run has the process too.
+
+What it leaves inside of modules, such as another function in the place of one of theirs, stays: a
+package that it imports may have good reasons for that.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
+
+_LIMITS = tuple(
+    getattr(resource, f"RLIMIT_{name}")
+    for name in ("AS", "CPU", "DATA", "FSIZE", "NOFILE", "STACK")
+    if hasattr(resource, f"RLIMIT_{name}")
+)
+
+_SIGNALS = tuple(
+    number
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+    if number < 32  # none that is for real-time programs
+)
+
+
+@contextmanager
+def undone_afterwards(may_set_timer: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """The process is after the block as it was before: its folder, variables, signals and the like.
+
+    A process that is forked in the block ends with it.
+
+    Args:
+        may_set_timer: whether the process itself may have set the timer of SIGALRM meanwhile.
+    """
+    process = os.getpid()
+    with ExitStack() as undone:
+        for part in (_folder, _variables, _signals, _limits, _interpreter, _libraries):
+            undone.callback(_unless_it_fails, part())
+        undone.callback(_unless_it_fails, _timer(may_set_timer))
+        try:
+            yield
+        finally:
+            if os.getpid() != process:
+                _end_fork()
+
+
+def _unless_it_fails(undo: Callable[[], object]) -> None:
+    with suppress(Exception):  # such as a folder that is not there any more
+        undo()
+
+
+def _end_fork() -> None:
+    """End this process, which began as a copy of the one that runs go on in."""
+    error = sys.exc_info()[1]
+    with suppress(BaseException):
+        if error is not None:
+            traceback.print_exception(error)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(0 if error is None else 1)
+
+
+def _folder() -> Callable[[], object]:
+    umask = os.umask(0o077)
+    os.umask(umask)
+    try:
+        folder = os.getcwd()
+    except OSError:
+        return lambda: os.umask(umask)
+
+    def undo() -> None:
+        os.umask(umask)
+        os.chdir(folder)
+
+    return undo
+
+
+def _variables() -> Callable[[], object]:
+    before = dict(os.environ)
+
+    def undo() -> None:
+        now = dict(os.environ)
+        for name in now.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before.items() - now.items())
+
+    return undo
+
+
+def _signals() -> Callable[[], object]:
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    # Only the main thread can set handlers, so another one has changed none.
+    handlers: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+
+    def undo() -> None:
+        for number, handler in handlers.items():
+            # None is one of C code, which Python cannot set again.
+            if handler is not None and signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    return undo
+
+
+def _timer(may_set_timer: Callable[[], bool]) -> Callable[[], object]:
+    was_set = signal.getitimer(signal.ITIMER_REAL)[0] > 0
+
+    def undo() -> None:
+        if not was_set and not may_set_timer():
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    return undo
+
+
+def _limits() -> Callable[[], object]:
+    before = {kind: resource.getrlimit(kind) for kind in _LIMITS}
+
+    def undo() -> None:
+        for kind, limit in before.items():
+            if resource.getrlimit(kind) != limit:
+                # What the process has taken from itself for good, it cannot have again.
+                with suppress(ValueError, OSError):
+                    resource.setrlimit(kind, (limit[0], resource.getrlimit(kind)[1]))
+
+    return undo
+
+
+def _interpreter() -> Callable[[], object]:
+    modules, path, filters = dict(sys.modules), list(sys.path), list(warnings.filters)
+    recursion = sys.getrecursionlimit()
+
+    def undo() -> None:
+        sys.setrecursionlimit(recursion)
+        for name in modules.keys() - sys.modules.keys():  # it has removed them
+            sys.modules[name] = modules[name]
+        sys.path += [entry for entry in path if entry not in sys.path]
+        # A package that is imported meanwhile may well leave out warnings of its own.
+        new = [found for found in warnings.filters if found not in filters]
+        for found in (found for found in new if found[0] == "error"):
+            warnings.filters.remove(found)  # type: ignore[attr-defined]
+
+    return undo
+
+
+def _libraries() -> Callable[[], object]:
+    """Settings of numpy and torch by which others' numbers would change."""
+    undone: list[Callable[[], object]] = []
+    if (numpy := sys.modules.get("numpy")) is not None:
+        errors = numpy.geterr()
+        undone.append(lambda: numpy.seterr(**errors))
+    if (torch := sys.modules.get("torch")) is not None:
+        undone.append(_torch(torch))
+    return lambda: [undo() for undo in undone]
+
+
+def _torch(torch: Any) -> Callable[[], object]:
+    dtype, grad = torch.get_default_dtype(), torch.is_grad_enabled()
+    device, precision = torch.get_default_device(), torch.get_float32_matmul_precision()
+
+    def undo() -> None:
+        torch.set_default_dtype(dtype)
+        torch.set_grad_enabled(grad)
+        if torch.get_default_device() != device:
+            torch.set_default_device(device)
+        if torch.get_float32_matmul_precision() != precision:
+            torch.set_float32_matmul_precision(precision)
+
+    return undo
