@@ -24,7 +24,14 @@ from sweeper.logs.capture import RunLogs
 from sweeper.permissions import PRIVATE
 from trainers.config.file_limits import FileLimits
 from trainers.config.job import EpochMetrics
-from trainers.errors import CheckpointError, ResultError, StorageError, TrainingStopped
+from trainers.errors import (
+    CheckpointError,
+    ResultError,
+    StorageError,
+    StorageFullError,
+    StorageUnreachableError,
+    TrainingStopped,
+)
 from trainers.provenance.attempt import provenance
 from trainers.run import evaluate_stored, run
 from trainers.stages import during, stage_of
@@ -286,7 +293,7 @@ def _failure(
         match stage_of(error):
             case "dataset":
                 return MachineFault(task, said_by(error), "dataset_missing")
-            case "storage":
+            case "storage" if not _is_of_its_own_folder(error, task):
                 return MachineFault(task, said_by(error), "storage")
             case "weights":
                 return WeightsGone(task, said_by(error))
@@ -299,6 +306,17 @@ def _failure(
         told = json.loads(json.dumps(provenance(task.device, task.threads)))
     here = socket.gethostname()
     return Raised(task, described(error), traceback_of(error), kind, here, told)
+
+
+def _is_of_its_own_folder(error: BaseException, task: Task) -> bool:
+    """Whether what cannot be used is what the run itself has put where its files should be."""
+    if task.attempt is None or isinstance(error, (StorageFullError, StorageUnreachableError)):
+        return False
+    try:
+        run = run_folder(task.storage, task.run_id)
+        return str(task.attempt) in run.names()
+    except StorageError:
+        return False
 
 
 def _missing_plugin(error: BaseException) -> str | None:

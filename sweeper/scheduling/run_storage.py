@@ -14,7 +14,7 @@ from sweeper.executors.worker import SENTINELS, attempt_folders, run_folder
 from sweeper.logs.files import is_of_log
 from sweeper.scheduling.storage_places import place_of
 from sweeper.spec.spec import Spec, spec_from_text
-from trainers.errors import StorageError
+from trainers.errors import ResultError, StorageError, StorageUnreachableError
 from trainers.own.files import SCRATCH
 from trainers.run import read_result
 from trainers.storage import Folder, open_folder
@@ -91,9 +91,19 @@ class RunStorage:
     def result(
         self, run_id: str, attempt: int, storage: str | None = None
     ) -> dict[str, Any] | None:
-        """The result an interrupted attempt had stored, here or in another `storage`."""
+        """The result an interrupted attempt had stored, here or in another `storage`.
+
+        Raises ResultError for what is none, as where the attempt has left a file for its folder.
+        """
         if storage in (None, self.location):
-            return read_result(self._folder.child(run_id).child(str(attempt)), run_id)
+            run = self._folder.child(run_id)
+            try:
+                return read_result(run.child(str(attempt)), run_id)
+            except StorageUnreachableError:
+                raise
+            except StorageError as error:
+                run.names()  # else it is the storage that cannot be used, by any run
+                raise ResultError(str(error)) from error
         try:
             return read_result(run_folder(str(storage), run_id).child(str(attempt)), run_id)
         except StorageError:

@@ -14,7 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from trainers.errors import CheckpointError, StorageError, UnfitFileError
+from trainers.errors import (
+    CheckpointError,
+    StorageError,
+    StorageUnreachableError,
+    UnfitFileError,
+)
 from trainers.storage import Folder
 
 if TYPE_CHECKING:
@@ -75,7 +80,10 @@ class Checkpoints:
             try:
                 found += [(epoch, folder, name) for epoch, name in _checkpoints(folder)]
             except StorageError as error:
-                unread = error
+                # Of an earlier attempt that has left something else in the place of its folder
+                # there is nothing to read.
+                if folder is self._folder or isinstance(error, StorageUnreachableError):
+                    unread = error
         for epoch, folder, name in sorted(found, key=lambda item: item[0], reverse=True):
             try:
                 content = _load(folder, name)
