@@ -10,12 +10,16 @@ from sweeper.spec.fault_policies import Fault
 
 _MOST_AT_ONCE = 64
 
+_SUSPICIOUS = 2
+"""Drivers that have ended while they had a run, from which on it comes last."""
+
 
 class Backlog:
     """Longest first, so that the last slot waits least; among equals in the order of the spec.
 
     Runs that found too little memory need several slots. They come last, when slots are idle
     anyway: to clear slots for them earlier would leave these empty until the last one is free.
+    So do runs during which their driver has ended more than once: they may be why it did.
 
     Args:
         seconds: what a run is estimated to take.
@@ -38,7 +42,11 @@ class Backlog:
 
     def add(self, pending: Iterable[PendingRun]) -> None:
         """Runs as the database has them, with the faults that it counts."""
-        for run in sorted(pending, key=self._seconds, reverse=True):
+
+        def order(run: PendingRun) -> tuple[bool, float]:
+            return run.faults.get("driver_lost", 0) >= _SUSPICIOUS, -self._seconds(run)
+
+        for run in sorted(pending, key=order):
             # Faults of training do not count against evaluating the stored weights.
             self._met[run.run_id] = Counter(run.faults if run.state == "queued" else {})
             self._put(run, first=False)
