@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Literal
 
 from sweep_plugins.errors import SourceError
 
@@ -19,6 +20,9 @@ _MOST_BYTES = 2**28
 _COMPILED = frozenset({".pyc", ".pyo"})
 
 
+What = Literal["all", "modules"]
+
+
 @dataclass(frozen=True)
 class Code:
     """The files that a trainer or a plug-in consists of.
@@ -27,11 +31,15 @@ class Code:
         sha256: of all of them: of their names and contents, whatever else they have.
         files: the SHA-256 of each, by name.
         home: the folder of the file that it was named in.
+        paths: where each file lies, by name.
+        folders: all of which counts, or all Python modules of which do.
     """
 
     sha256: str
     files: Mapping[str, str]
     home: Path = field(compare=False)
+    paths: Mapping[str, Path] = field(compare=False, default_factory=dict)
+    folders: Mapping[Path, What] = field(compare=False, default_factory=dict)
 
 
 def code_of(module: str, sources: Iterable[str] = (), *, whole_package: bool = True) -> Code | None:
@@ -65,10 +73,12 @@ def _code_of(module: ModuleType, sources: tuple[str, ...], whole_package: bool) 
         return None
     folder = Path(file).parent
     found: dict[str, Path] = {}
+    folders: dict[Path, What] = {}
     package = _package_of(module.__name__) if whole_package else None
     if package is not None:
         place = package.__name__.replace(".", "/")
         for root in map(Path, package.__path__):
+            folders[root] = "modules"
             found |= {f"{place}/{path.relative_to(root)}": path for path in _modules_in(root)}
     else:
         found[Path(file).name] = Path(file)
@@ -76,9 +86,33 @@ def _code_of(module: ModuleType, sources: tuple[str, ...], whole_package: bool) 
         named = folder / given
         if not named.exists():
             raise SourceError(f"sources has {given!r}, and there is no {named}")
-        inside = _files_in(named) if named.is_dir() else [named]
+        inside: Iterable[Path] = [named]
+        if named.is_dir():
+            folders[named] = "all"
+            inside = _files_in(named)
         found |= {os.path.relpath(path, folder): path for path in inside}
-    return _digested(found, folder.resolve())
+    return _digested(found, folders, folder.resolve())
+
+
+def is_as_it_was(files: Mapping[str, str], folders: Mapping[str, str]) -> bool:
+    """Whether files, by path, still have these SHA-256, and folders hold no others.
+
+    Args:
+        folders: as those of a `Code`.
+    """
+    for folder, what in folders.items():
+        inside = _files_in(Path(folder)) if what == "all" else _modules_in(Path(folder))
+        if not all(str(path) in files for path in inside):
+            return False
+    try:
+        return all(sha256_of(Path(path)) == sha256 for path, sha256 in files.items())
+    except OSError:
+        return False
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's content. Raises OSError."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _package_of(name: str) -> ModuleType | None:
@@ -103,7 +137,7 @@ def _files_in(root: Path) -> Iterator[Path]:
             yield path
 
 
-def _digested(files: Mapping[str, Path], home: Path) -> Code:
+def _digested(files: dict[str, Path], folders: dict[Path, What], home: Path) -> Code:
     each: dict[str, str] = {}
     digest = hashlib.sha256()
     left = _MOST_BYTES
@@ -117,4 +151,4 @@ def _digested(files: Mapping[str, Path], home: Path) -> Code:
             )
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
         each[name] = hashlib.sha256(content).hexdigest()
-    return Code(digest.hexdigest(), each, home)
+    return Code(digest.hexdigest(), each, home, files, folders)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from results.errors import BadResultError, DatabaseError
-from results.schema.bounds import MOST_METRIC_VALUES
 from results.store.report_schema import CheckedReport, check_report
 from results.store.store import Store
+from sweep_plugins.metric_name import MOST_METRIC_VALUES
 from sweeper.errors import Interrupted
 from sweeper.executors import Executor
 from sweeper.executors.base import MOST_VALUES

@@ -6,35 +6,50 @@ driver reads a spec without doing any of that itself.
 The process is given two descriptors. On the one it reads requests, on the other it answers, a line
 of JSON each. The first request is {"trainer": name, "folders": [...]}, answered by a description:
 {"uses": [...] or null, "keys": of its options or null, "metrics": {...}, "code": a
-`sweep_plugins.source.Code`, or null}. Each later one is
+`sweep_plugins.source.Code`, or null, "imported": see `_imported`}. Each later one is
 {"options": {...}}, answered by {"options": {...}} as the trainer's model writes them, or
 {"errors": [{"type", "loc", "msg"}, ...]}. An answer {"problem": sentence} ends the conversation.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
+import sysconfig
 from collections.abc import Callable
-from dataclasses import asdict
+from importlib.abc import MetaPathFinder
+
+# By their own names, as a trainer's code may put others into the module.
+from json import dumps, loads
+from pathlib import Path
 from typing import Any, Literal
 
+from typing_extensions import override
+
+from sweep_plugins.source import Code
 from trainers.own.declaration import Declaration, declaration_of
 
 
 def main() -> None:
     """Answer until the requests end."""
     requests, answers = (int(number) for number in sys.argv[1:3])
+    # Not for what the trainer starts, which may live longer than this process.
+    for number in (requests, answers):
+        os.set_inheritable(number, False)
+    # Else an edit within the same second would not be seen.
+    sys.dont_write_bytecode = True
+    process = os.getpid()
     with os.fdopen(requests, encoding="utf-8") as asked, os.fdopen(answers, "w") as told:
 
         def answer(said: dict[str, Any]) -> None:
-            told.write(json.dumps(said, allow_nan=False) + "\n")
+            if os.getpid() != process:
+                os._exit(0)  # the trainer has forked this process
+            told.write(dumps(said, allow_nan=False) + "\n")
             told.flush()
 
         resolve: Callable[[dict[str, Any]], dict[str, Any]] | None = None
         for line in asked:
-            request = json.loads(line)
+            request = loads(line)
             if resolve is None:
                 try:
                     said, description = _describe(request["trainer"], request["folders"])
@@ -47,6 +62,17 @@ def main() -> None:
                 answer(resolve(request["options"]))
 
 
+class _NotFound(MetaPathFinder):
+    """Finds nothing, and notes what nobody else has found either."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    @override
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
+        self.names.add(fullname.partition(".")[0])
+
+
 def _describe(name: str, folders: list[str]) -> tuple[Declaration, dict[str, Any]]:
     """Raises ValueError with a sentence about what is wrong with the trainer."""
     from trainers.errors import TrainerError
@@ -55,6 +81,8 @@ def _describe(name: str, folders: list[str]) -> tuple[Declaration, dict[str, Any
 
     # Last, so that no file there stands in for a module of Python or of a package.
     sys.path += [folder for folder in folders if folder not in sys.path]
+    missing = _NotFound()
+    sys.meta_path.append(missing)
     try:
         function = load_trainer(name)
         said = declaration_of(function)
@@ -66,8 +94,39 @@ def _describe(name: str, folders: list[str]) -> tuple[Declaration, dict[str, Any
         "uses": None if said.uses is None else sorted(said.uses),
         "keys": keys,
         "metrics": said.metrics_as_json(),
-        "code": None if code is None else asdict(code) | {"home": str(code.home)},
+        "code": None if code is None else _as_plain_data(code),
+        "imported": _imported(code, missing.names),
     }
+
+
+def _as_plain_data(code: Code) -> dict[str, Any]:
+    return {"sha256": code.sha256, "files": dict(code.files), "home": str(code.home)}
+
+
+def _imported(code: Code | None, missing: set[str]) -> dict[str, Any]:
+    """What the description follows from, as far as it may change while a driver lives.
+
+    {"files": {path: SHA-256}, "folders": {path: what of it counts}, "names": of top modules whose
+    files are among these, or which were looked for and not found}.
+    """
+    from sweep_plugins.source import OWN_PACKAGES, sha256_of
+
+    files = {} if code is None else {str(code.paths[name]): of for name, of in code.files.items()}
+    folders = {} if code is None else {str(path): what for path, what in code.folders.items()}
+    installed = tuple({f"{path}{os.sep}" for path in sysconfig.get_paths().values()})
+    names = set(missing)
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        top = name.partition(".")[0]
+        if not isinstance(file, str) or top in OWN_PACKAGES or file.startswith(installed):
+            continue
+        if file not in files:
+            try:
+                files[file] = sha256_of(Path(file))
+            except OSError:
+                continue  # it only says so, as torch._ops does
+        names.add(top)
+    return {"files": files, "folders": folders, "names": sorted(names - {"__main__"})}
 
 
 def _fields(options: Any) -> list[str]:
@@ -91,22 +150,58 @@ def _resolver(said: Declaration) -> Callable[[dict[str, Any]], dict[str, Any]]:
     # Pydantic's own default ignores unknown keys, by which a misspelt one says nothing.
     extra: Literal["forbid"] | None = None if "extra" in model.model_config else "forbid"
 
+    def written(given: dict[str, Any]) -> Any:
+        options = model.model_validate(given, extra=extra)
+        return loads(
+            dumps(
+                options.model_dump(
+                    mode="json", by_alias=True, exclude_computed_fields=True, warnings=False
+                ),
+                allow_nan=False,
+            )
+        )
+
     def resolve(given: dict[str, Any]) -> dict[str, Any]:
         try:
-            options = model.model_validate(given, extra=extra)
+            plain = written(given)
         except ValidationError as error:
             found = error.errors(include_url=False, include_context=False, include_input=False)
             return _errors(*((item["type"], item["loc"], item["msg"]) for item in found))
+        except (TypeError, ValueError, RecursionError) as error:
+            return _errors(("no_json", (), f"they have no JSON form ({_text(error)})"))
         except Exception as error:  # a validator of theirs may raise anything
-            return _errors(("raised", (), f"{type(error).__name__}: {error}"))
+            return _errors(("raised", (), _text(error)))
+        # Each run reads what is written here, which has to be the same options again.
         try:
-            plain = options.model_dump(mode="json", by_alias=True)
-            json.dumps(plain, allow_nan=False)
+            for source in (given, plain):
+                if (again := written(source)) != plain:
+                    return _errors(("changing", (), f"{_difference(plain, again)} {_CHANGING}"))
         except Exception as error:
-            return _errors(("no_json", (), f"they have no JSON form ({error})"))
+            return _errors(("changing", (), f"its defaults cannot be read: {_text(error)}"))
         return {"options": plain}
 
     return resolve
+
+
+_CHANGING = (
+    "when they are read a second time, as each run does: defaults and validators of the trainer's"
+    " model have to leave as they are what the model itself has written"
+)
+
+
+def _difference(before: Any, after: Any) -> str:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in (*before, *after):
+            if key not in after or key not in before or before[key] != after[key]:
+                return f"{key} changes from {before.get(key)!r:.40} to {after.get(key)!r:.40}"
+    return "they change"
+
+
+def _text(error: Exception) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
 
 
 def _errors(*found: tuple[str, tuple[Any, ...], str]) -> dict[str, Any]:

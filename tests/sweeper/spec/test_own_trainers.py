@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import sweeper.spec.own_trainer
+import sweeper.spec.describing
 from sweeper.errors import Place, SpecError
+from sweeper.spec.describing import DescribingProcess
 from sweeper.spec.spec import load_spec
 from trainers.config.run import RunConfig
 from trainers.config.trainer_run import TrainerRun
@@ -36,9 +37,29 @@ def train(job):
 """
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """One for all, so that a trainer which several tests have is imported once."""
+    return tmp_path_factory.mktemp("own")
+
+
 @pytest.fixture(autouse=True)
-def in_a_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def in_a_folder(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+
+
+@pytest.fixture
+def described(monkeypatch):
+    """The names of trainers that a process was started for."""
+    names = []
+    started = DescribingProcess.__init__
+
+    def start(process, name, path):
+        names.append(name)
+        started(process, name, path)
+
+    monkeypatch.setattr(DescribingProcess, "__init__", start)
+    return names
 
 
 def load(spec: str, code: str = PLAIN, module: str = "mine.py"):
@@ -131,7 +152,7 @@ def test_a_trainer_that_cannot_be_imported_is_an_error_at_its_name(code, said):
 
 
 def test_a_trainer_that_does_not_come_back_is_an_error(monkeypatch):
-    monkeypatch.setattr(sweeper.spec.own_trainer, "SECONDS", 0.3)
+    monkeypatch.setattr(sweeper.spec.describing, "SECONDS", 0.3)
     error = refused("trainer: mine:train\n", "import time\ntime.sleep(60)\n")
     assert "importing it took over 0.3 s" in str(error)
 
@@ -204,3 +225,122 @@ def test_several_trainers_can_be_an_axis():
     Path("other.py").write_text(PLAIN)
     spec = load("options: {x: 1}\ngrid: {trainer: ['mine:train', 'other:train']}\n")
     assert [config.trainer for config in spec.configs] == ["mine:train", "other:train"]
+
+
+CHANGING = """\
+from random import random
+
+from pydantic import BaseModel, Field, computed_field, field_validator
+
+from trainers.own import trainer
+
+
+class Options(BaseModel):
+    percent: float = 50
+    key: float = {default}
+
+    @field_validator("percent")
+    @classmethod
+    def _fraction(cls, percent):
+        return {percent}
+
+    @computed_field
+    def double(self) -> float:
+        return 2 * self.percent
+
+
+@trainer(options=Options)
+def train(job):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("default", "percent", "said"),
+    [
+        ("Field(default_factory=random)", "percent", "key changes from 0."),
+        ("0", "percent / 100", "percent changes from 0.5 to 0.005 when they are read a second"),
+        ("'none'", "percent", "its defaults cannot be read: ValidationError: 1 validation error"),
+        ("None", "1 / 0", "ZeroDivisionError"),
+        ("float('nan')", "percent", "they have no JSON form"),
+    ],
+)
+def test_options_that_a_run_would_read_as_others_are_an_error(default, percent, said):
+    code = CHANGING.format(default=default, percent=percent)
+    error = refused("trainer: mine:train\noptions: {percent: 50}\n", code)
+    assert said in str(error)
+    assert error.place == Place("own.yaml", 2, 1)
+
+
+def test_what_a_model_computes_of_its_options_is_no_option():
+    code = CHANGING.format(default="0.5", percent="percent")
+    (config,) = load("trainer: mine:train\n", code).configs
+    assert config.options == {"percent": 50.0, "key": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("options.x", ".nan", PLAIN),
+        ("options.x", "9007199254740993", PLAIN),
+        ("options.x", f"1{'0' * 400}", PLAIN),
+        ("options.deep.rate", ".inf", DECLARED),
+    ],
+)
+def test_numbers_that_json_lacks_are_an_error_at_their_place(name, value, code):
+    spec = f"trainer: mine:train\noptions: {{kernel: rbf}}\ngrid: {{{name}: [0.5, {value}]}}\n"
+    assert refused(spec, code).place.line == (3 if code == PLAIN else 2)
+
+
+@pytest.mark.parametrize("value", ["2026-01-01", "!!binary aGk=", "{1: 2}", "!!set {a}"])
+def test_options_that_are_no_json_are_an_error_at_their_place(value):
+    assert refused(f"trainer: mine:train\noptions: {{x: {value}}}\n").place.line == 2
+
+
+def test_a_trainer_that_is_as_it_was_is_not_imported_again(described, tmp_path, monkeypatch):
+    for name in ("labs", "labs/deep"):
+        Path(name).mkdir()
+        Path(f"{name}/__init__.py").write_text("")
+    Path("labs/deep/layers.py").write_text("WIDTH = 1\n")
+    spec = "trainer: labs.fit:train\ngrid: {options.kernel: [rbf, linear]}\n"
+    first = load(spec, DECLARED, "labs/fit.py").configs
+    assert load(spec, DECLARED, "labs/fit.py").configs == first
+    assert described == ["labs.fit:train"]
+    # Other options are asked for, of the same code.
+    assert load(f"options: {{depth: 3}}\n{spec}", DECLARED, "labs/fit.py").configs != first
+    assert described == 2 * ["labs.fit:train"]
+    Path("labs/deep/layers.py").write_text("WIDTH = 2\n")
+    assert load(spec, DECLARED, "labs/fit.py").configs[0].source != first[0].source
+    assert len(described) == 3
+    Path("labs/deep/more.py").write_text("")
+    assert load(spec, DECLARED, "labs/fit.py").configs[0].source != first[0].source
+    assert len(described) == 4
+
+
+def test_a_helper_that_appears_or_changes_is_seen(described):
+    code = "try:\n    from beside import train\nexcept ImportError:\n" + PLAIN.replace(
+        "def", "    def"
+    ).replace("    pass", "        pass")
+    load("trainer: mine:train\n", code)
+    Path("beside.py").write_text("def train():\n    pass\n")
+    assert "cannot be called with a job alone" in str(refused("trainer: mine:train\n", code))
+    Path("beside.py").write_text(PLAIN)
+    assert load("trainer: mine:train\n", code).configs
+    Path("beside.py").write_text(PLAIN.replace("job", "sweep_job"))
+    assert load("trainer: mine:train\n", code).configs
+    assert len(described) == 4
+    Path("beside.py").unlink()
+
+
+def test_specs_in_other_folders_share_a_trainer_that_is_in_none_of_them(
+    described, tmp_path, monkeypatch
+):
+    for number in range(3):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        assert load("trainer: wrong_trainers:train\noptions: {kind: right0}\n").configs
+    assert described == ["wrong_trainers:train"]
+    Path("wrong_trainers.py").write_text(PLAIN)  # the first one is found first all the same
+    assert load("trainer: wrong_trainers:train\noptions: {kind: right0}\n").configs
+    assert described == ["wrong_trainers:train"]

@@ -1,0 +1,109 @@
+"""The process that imports a spec's own trainer, and answers what the trainer says of itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from sweep_plugins.plain_text import one_line, shortened
+from trainers.errors import ConfigError
+
+SECONDS = 120.0
+"""That a trainer may take to be imported, or to look at options."""
+
+_LOOK_SECONDS = 0.5
+"""How often it is looked whether the process lives: what it started may hold the pipe open."""
+
+_LARGEST_ANSWER = 2**26
+
+_SHOWN = 300
+
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from trainers.own.describe import main; main()"
+
+
+class DescribingProcess:
+    """What it prints is kept for an error alone.
+
+    Args:
+        name: of the trainer.
+        path: where it looks for modules.
+    """
+
+    def __init__(self, name: str, path: list[str]) -> None:
+        self._name = name
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 (it is closed by `end`)
+        requests, self._requests = os.pipe()
+        self._answers, answers = os.pipe()
+        self._rest = b""
+        os.set_blocking(self._requests, False)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _PROGRAM.format(path=path), str(requests), str(answers)],
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=self._output,
+                pass_fds=(requests, answers),
+                start_new_session=True,
+            )
+        finally:
+            os.close(requests)
+            os.close(answers)
+
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer. Raises ConfigError if there is none."""
+        left = (json.dumps(request) + "\n").encode()
+        deadline = time.monotonic() + SECONDS
+        while b"\n" not in self._rest:
+            seconds = deadline - time.monotonic()
+            if seconds <= 0:
+                raise ConfigError((), f"trainer {self._name}: importing it took over {SECONDS:g} s")
+            wanted = [self._requests] if left else []
+            there, room, _ = select.select([self._answers], wanted, [], min(seconds, _LOOK_SECONDS))
+            if room:
+                with suppress(BrokenPipeError):
+                    left = left[os.write(self._requests, left[:4096]) :]
+            if there and not (part := os.read(self._answers, 1 << 16)):
+                raise ConfigError((), self._death())
+            if there:
+                self._rest += part
+            elif not room and self._process.poll() is not None:
+                raise ConfigError((), self._death())
+            if len(self._rest) > _LARGEST_ANSWER:
+                raise ConfigError((), f"trainer {self._name} says more of itself than can be read")
+        line, _, self._rest = self._rest.partition(b"\n")
+        try:
+            answer: dict[str, Any] = json.loads(line)
+            if not isinstance(answer, dict):
+                raise ValueError
+        except (ValueError, RecursionError):
+            raise ConfigError(
+                (),
+                f"trainer {self._name}: what is imported with it writes to descriptors that others"
+                " have opened, so that it cannot be described",
+            ) from None
+        return answer
+
+    def _death(self) -> str:
+        code = self._process.wait()
+        how = f"exit code {code}" if code >= 0 else f"signal {-code}"
+        self._output.seek(0)
+        lines = self._output.read(1 << 20).decode(errors="replace").strip().splitlines()
+        last = f": {shortened(one_line(lines[-1]), _SHOWN)}" if lines else ""
+        return f"trainer {self._name} ended the process that imported it, with {how}{last}"
+
+    def end(self) -> None:
+        """At once, with all that the import has started."""
+        os.close(self._requests)
+        os.close(self._answers)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, 9)
+        self._process.wait()
+        self._output.close()
