@@ -39,7 +39,7 @@ def finished_home(folder: Path, spec: str) -> Path:
 
 
 def sweep_process(
-    *arguments: str, folder: Path | None = None, **environment: str
+    *arguments: str, folder: Path | None = None, seconds: float = 240, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """In a process of its own: what only one shows, such as what its imports do."""
     return subprocess.run(
@@ -47,6 +47,6 @@ def sweep_process(
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=seconds,
         env={**os.environ, **environment},
     )

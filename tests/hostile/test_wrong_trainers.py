@@ -1,0 +1,148 @@
+"""Trainers that are wrong in every way: each fails its own run, with a sentence, and no other."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from command_line import sweep, sweep_process
+from results.queries.queries import Queries
+from sweep_plugins.plain_text import visible
+from sweeper.home import Home
+from warm_sweep import WarmSweep
+from wrong_trainers import DEADLY, DONE, SURVIVED
+
+pytestmark = [pytest.mark.hostile, pytest.mark.timeout(900)]
+
+SPEC = """
+name: wrong
+trainer: wrong_trainers:train
+grid: {{options.kind: {kinds}}}
+faults: {{worker_lost: {{attempts: 2}}, out_of_memory: {{attempts: 1}}}}
+"""
+
+
+def with_right_ones(kinds: list[str]) -> list[str]:
+    """The kinds, and a right run before each fourth of them, and at the end."""
+    mixed = []
+    for number, kind in enumerate(kinds):
+        if number % 4 == 0:
+            mixed.append(f"right{number}")
+        mixed.append(kind)
+    return [*mixed, f"right{len(kinds)}"]
+
+
+def run(folder: Path, kinds: list[str], *, on_ray: bool = False) -> tuple[int, str]:
+    """The exit code of a sweep of these kinds, and what it said."""
+    (folder / "s.yaml").write_text(SPEC.format(kinds=json.dumps(kinds)))
+    arguments = ["run", str(folder / "s.yaml"), "--home", str(folder / "home")]
+    if on_ray:
+        done = sweep_process(*arguments, "--slots", "2", seconds=800)
+        return done.returncode, done.stderr
+    log = folder / "said"
+    driver = WarmSweep([*arguments, "--executor", "inline"], log, os.environ)
+    return driver.wait(300), log.read_text()
+
+
+def details(home: Path) -> dict[str, dict[str, Any]]:
+    """All that is stored of each run, by its kind."""
+    with Queries.open(Home.at(home).database) as queries:
+        found = [queries.run_detail(row["run_id"]) for row in queries.run_rows()]
+    return {run["config"]["options"]["kind"]: run for run in found}
+
+
+def values(run: dict[str, Any]) -> dict[str, float | None]:
+    return {metric["name"]: metric["value"] for metric in run["metrics"]}
+
+
+def check(home: Path, kinds: list[str]) -> None:
+    """Each run has ended as its kind says."""
+    found = details(home)
+    problems = []
+    for kind, run in found.items():
+        said = {**SURVIVED, **DEADLY}.get(kind, (None, None))[1]
+        if kind.startswith("right"):
+            number = float(kind.removeprefix("right"))
+            expected = {"number": number, "found_changed": 0.0, "loss": 1 / (number + 1)}
+            if run["state"] != "done" or values(run) != expected:
+                problems.append((kind, run["state"], run["error"], values(run)))
+        elif said is None:
+            if run["state"] != "done" or values(run).get("score") != 1.0:
+                problems.append((kind, run["state"], run["error"], values(run)))
+        elif run["state"] != "failed" or not re.search(said, run["error"]):
+            problems.append((kind, run["state"], run["error"]))
+        elif len(run["error"]) > 2_200 or run["metrics"]:
+            problems.append((kind, len(run["error"]), run["metrics"]))
+    assert problems == []
+    assert values(found["returns_nan_and_infinity"]) == {"score": 1.0, "loss": None}
+    last = values(found["leaves_a_daemon_that_reports"])
+    assert last == {"score": 1.0}  # and nothing of what it reported afterwards
+
+
+def asked(home: Path, *arguments: str, code: int = 0) -> str:
+    done = sweep(*arguments, "--home", str(home))
+    assert done.exit_code == code, done.stderr
+    assert visible(done.stdout) == done.stdout
+    return done.stdout
+
+
+def test_each_wrong_trainer_fails_its_own_run_inline(tmp_path: Path) -> None:
+    kinds = with_right_ones([*SURVIVED, *DONE])
+    code, said = run(tmp_path, kinds)
+    home = tmp_path / "home"
+    check(home, kinds)
+    assert code == 1
+    assert "Traceback" not in said
+    assert visible(said) == said
+    for command in (("status", "wrong"), ("report", "wrong"), ("du",)):
+        asked(home, *command)
+    groups = json.loads(asked(home, "report", "wrong", "--format", "json"))
+    assert {group["options.kind"] for group in groups} == set(kinds) - SURVIVED.keys()
+    for run_id in sorted(run["run_id"] for run in details(home).values())[::8]:
+        asked(home, "show", run_id)
+        asked(home, "logs", run_id, "--tail", "5")
+
+
+@pytest.mark.ray
+def test_each_wrong_trainer_fails_its_own_run_on_ray(tmp_path: Path) -> None:
+    # None of the runs that end their worker takes one along that is handed over with it.
+    kinds = with_right_ones([*DEADLY, *SURVIVED, *DONE])
+    code, said = run(tmp_path, kinds, on_ray=True)
+    check(tmp_path / "home", kinds)
+    assert code == 1
+    assert "Traceback" not in said
+    for kind, found in details(tmp_path / "home").items():
+        # Of those that are lost with others none is to blame yet: no fault.
+        faults = [attempt["fault"] for attempt in found["attempt_history"]]
+        assert faults.count("worker_lost") == (2 if kind in DEADLY else 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("ends_with_0", 0),
+        ("ends_with_1", 1),
+        ("reads_address_0", -signal.SIGSEGV),
+        ("aborts", -signal.SIGABRT),
+        ("kills_itself", -signal.SIGKILL),
+    ],
+)
+def test_an_inline_sweep_whose_process_a_run_ends_goes_on_with_the_others(
+    tmp_path: Path, kind: str, code: int
+) -> None:
+    kinds = [kind, "right0", "right1"]
+    for attempt in (1, 2, 3):
+        ended, _ = run(tmp_path, kinds)
+        assert ended == code
+        found = details(tmp_path / "home")
+        assert len(found[kind]["attempt_history"]) == attempt
+        done = {name for name in kinds if found[name]["state"] == "done"}
+        # From the third time on it comes last.
+        assert done == ({"right0", "right1"} if attempt == 3 else set())
+        assert all(values(found[name])["found_changed"] == 0 for name in done)
