@@ -241,7 +241,7 @@ def test_whatever_a_trainer_returns_fails_its_own_run_and_the_next_goes_on(
     assert "weights_sha256 has 2,000 characters" in said[5]
     assert "set is not JSON serializable" in said[6]
     assert "a metric cannot be called b'bytes'" in said[7]
-    assert "the metric run_id is 'of another', where a number" in said[8]
+    assert "returned run_id, which is something else that every run has" in said[8]
     assert "train_seconds is 1e+308, where a number from 0" in said[9]
     assert "'0000000000000000' that it was not asked for" in said[10]
     assert "returned str, where None or a dict is expected" in said[11]
