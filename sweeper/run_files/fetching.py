@@ -33,12 +33,12 @@ def fetch(kept: KeptFiles, home: Home, output: Path, tell: Callable[[str], None]
     """Write files into the folder `output`, each atomically; what is there with it stays.
 
     Args:
-        tell: called with a sentence about each file that cannot be read.
+        tell: called with a sentence about each file that cannot be read or written.
 
     Raises:
         RequestError: something else is in the place of a file, and nothing was written; or the
             folder cannot be written.
-        ResourceError: some files cannot be read, and the others were written.
+        ResourceError: some files could not be, and the others were written.
     """
     files, attempt = kept.files, kept.attempt
     if not files or attempt is None:
@@ -59,14 +59,20 @@ def fetch(kept: KeptFiles, home: Home, output: Path, tell: Callable[[str], None]
                 tell(str(error))
                 missing += 1
                 continue
+            path = output / file["path"]
+            if os.path.lexists(path):
+                # Made meanwhile; or two names are one here, as where the case of letters is none.
+                tell(f"{file['path']} is not written: something is in its place by now")
+                missing += 1
+                continue
             with usual_files():
-                write_atomically(output / file["path"], content)
+                write_atomically(path, content)
             fetched.written += 1
     except OSError as error:
         raise unwritable(output, error) from error
     if missing:
         raise ResourceError(
-            f"{missing} of {len(files)} files cannot be read; written to {output}:"
+            f"{missing} of {len(files)} files could not be written to {output}; written:"
             f" {fetched.written}{_elsewhere(attempt)}"
         )
     return fetched

@@ -16,7 +16,10 @@ import pytest
 import sweeper
 from command_line import sweep
 from results.queries.queries import Queries
-from sweeper.errors import RequestError
+from sweeper.errors import RequestError, ResourceError
+from sweeper.home import Home
+from sweeper.run_files.fetching import fetch
+from sweeper.run_files.listing import list_files
 
 PAGE = (Path(__file__).parents[2] / "docs" / "files.md").read_text()
 BLOCKS = dict(re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.M | re.S))
@@ -191,11 +194,12 @@ def test_a_damaged_or_missing_file_is_said_and_the_others_are_written(lab, tmp_p
     first, second = lab.json("files", run_id)
     blob = lab.blob(first, run_id)
     whole = blob.read_bytes()
+    told_after: list[str] = []
     try:
         blob.write_bytes(whole[::-1])
         said = lab.ask("files", run_id, "--output", str(output), code=3).stderr
         assert f"fit.png cannot be read: {blob} is damaged: it has another SHA-256" in said
-        assert f"error: 1 of 2 files cannot be read; written to {output}: 1; it trained on " in said
+        assert f"error: 1 of 2 files could not be written to {output}; written: 1; it " in said
         assert not (output / first["path"]).exists()
         assert (output / second["path"]).is_file()
         page = lab.folder / "damaged.html"
@@ -204,6 +208,18 @@ def test_a_damaged_or_missing_file_is_said_and_the_others_are_written(lab, tmp_p
         blob.unlink()
         said = lab.ask("files", run_id, "--output", str(output), code=3).stderr
         assert f"fit.png cannot be read: it is not in {blob.parent}\n" in said
+        # What is made in the meantime is not replaced.
+        kept = list_files(Home.at(lab.folder / "home"), run_id)
+
+        def make(sentence: str) -> None:
+            (tmp_path / "late" / second["path"]).parent.mkdir(parents=True)
+            (tmp_path / "late" / second["path"]).write_text(sentence)
+
+        told = iter([make, told_after.append])
+        with pytest.raises(ResourceError, match="2 of 2 files could not be written"):
+            fetch(kept, Home.at(lab.folder / "home"), tmp_path / "late", lambda s: next(told)(s))
+        assert told_after == [f"{second['path']} is not written: something is in its place by now"]
+        assert "cannot be read" in (tmp_path / "late" / second["path"]).read_text()
     finally:
         blob.write_bytes(whole)
 
