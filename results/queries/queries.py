@@ -295,6 +295,13 @@ class Queries(DatabaseClient):
             selection = Selection(connection, sweeps, run_ids)
             return list_parts(connection, selection, where, files.c.path)
 
+    def count_files(self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()) -> int:
+        """How many rows `file_rows` gives for the same arguments; raises as it does."""
+        with self.view() as connection:
+            passing = passing_runs(connection, Selection(connection, sweeps), where)
+            of_runs = select(func.count()).select_from(files.join(runs)).where(*passing)
+            return int(connection.execute(of_runs).scalar_one())
+
     def attempts_of(self, id_prefix: str) -> tuple[str, str, list[Row]]:
         """The id and the state of a run, and its attempts, as `attempt_rows` has them.
 

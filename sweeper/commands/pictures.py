@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from results.html_report.content import Attempt, Section
-    from results.records import Row
+    from results.queries.queries import Queries
+    from results.records import Row, RunRow
 
 SECONDS = 5.0
 """For all that are shown: nobody waits longer for a storage that is away."""
@@ -19,17 +20,36 @@ MOST_BYTES = 20_000_000
 MOST_LISTED = 500
 MOST_SENTENCES = 20
 
+MOST_LOOKED_AT = 20_000
+"""Files among which pictures are looked for."""
+
+_RUNS_AT_ONCE = 100
+
 _Picture = tuple[str, bytes, str]
 """Its caption, content and media type."""
 
 
+def files_of_runs(
+    queries: Queries, sweeps: Sequence[str], where: Sequence[str], runs: Sequence[RunRow]
+) -> tuple[list[Row], int]:
+    """The files of the first of these runs, and how many all of them have."""
+    count = queries.count_files(sweeps, where=where)
+    rows: list[Row] = []
+    run_ids = [run["run_id"] for run in runs]
+    for start in range(0, len(run_ids) if count else 0, _RUNS_AT_ONCE):
+        rows += queries.file_rows(run_ids=run_ids[start : start + _RUNS_AT_ONCE])
+        if len(rows) >= MOST_LOOKED_AT:
+            break
+    return rows, count
+
+
 def section_of_files(
-    rows: Sequence[Row], attempts: Iterable[Attempt], storage: str
+    rows: Sequence[Row], count: int, attempts: Iterable[Attempt], storage: str
 ) -> Section | None:
     """A list of the files, with those of them that are pictures; None if there is nothing to say.
 
     Args:
-        rows: as those of `Queries.file_rows`.
+        rows, count: as `files_of_runs` gives them.
         attempts: of the runs.
         storage: where files may lie that are not where an attempt wrote.
     """
@@ -44,12 +64,15 @@ def section_of_files(
     known = {run_id: asdict(attempt) for run_id, attempt in made_it.items()}
     pictures, unshown = _pictures(rows, known, storage)
     if unshown:
-        text.append(f"Pictures that are not shown: {unshown}. `sweep files RUN` lists all files.")
+        least = "at least " if count > len(rows) else ""
+        text.append(
+            f"Pictures that are not shown: {least}{unshown}. `sweep files RUN` lists all files."
+        )
     listed = [
         {"run": row["run_id"], "path": row["path"], "bytes": row["size"]}
         for row in rows[:MOST_LISTED]
     ]
-    notes = [f"and {len(rows) - MOST_LISTED} more"] if len(rows) > MOST_LISTED else []
+    notes = [f"and {count - MOST_LISTED:,} more"] if count > MOST_LISTED else []
     figures = [Figure(caption, content, media_type) for caption, content, media_type in pictures]
     tables = [CaptionedTable("Files that runs keep", listed, notes=notes)] if rows else []
     return Section("Files", text=text, tables=tables, figures=figures)

@@ -12,7 +12,7 @@ from sweeper.commands import options
 from sweeper.commands.last_output import LAST_LINES, last_output
 from sweeper.commands.matplotlib_settings import import_matplotlib
 from sweeper.commands.output import say, write_file, write_table
-from sweeper.commands.pictures import section_of_files
+from sweeper.commands.pictures import files_of_runs, section_of_files
 from sweeper.commands.unmatched import say_unmatched
 from sweeper.errors import RequestError
 
@@ -94,7 +94,7 @@ def report(
                 page = build_page(
                     queries, sweeps, groups, (down, along), test, where, metric or None, command
                 )
-                kept = queries.file_rows(sweeps, where=where)
+                kept = files_of_runs(queries, sweeps, where, page.runs)
             failed = (asdict(each) for each in page.attempts if each.state == "failed")
             said = last_output(failed, LAST_LINES)
             attempts = [
@@ -102,7 +102,7 @@ def report(
                 for each in page.attempts
             ]
             page = replace(page, attempts=attempts)
-            found_files = section_of_files(kept, attempts, laboratory.storage)
+            found_files = section_of_files(*kept, attempts, laboratory.storage)
             if found_files is not None:
                 page = replace(page, sections=[*page.sections, found_files])
             write_file(html_page(page).encode(), html)

@@ -31,6 +31,8 @@ def done(store, make):
 def test_files_come_back_by_path(done, queries):
     assert queries.run_detail(RUN)["files"] == KEPT
     assert queries.file_rows(run_ids=[RUN, "f" * 16]) == [{"run_id": RUN, **file} for file in KEPT]
+    assert queries.count_files(["s"]) == 2
+    assert queries.count_files(where=["depth=1"]) == 0
     page = run_page(queries.run_detail(RUN)).splitlines()
     at = page.index("files (2, 1,099,511,627,776 bytes)")
     assert page[at + 1].split() == ["plots/a.png", "1,099,511,627,776", "bytes", A]
