@@ -55,7 +55,7 @@ _DTYPE_OF = (
         ),
         "string",
     )
-    | {"sweeps": "object", "run_imported": "boolean"}
+    | {"sweeps": "object", "tags": "object", "run_imported": "boolean"}
     | dict.fromkeys(("epoch", "runs", "done", "block", "decimals", "size"), "Int64")
     | {"updated_at": "datetime64[us, UTC]"}
 )  # fmt: skip
@@ -107,14 +107,15 @@ class Results:
         return frame(self._queries.sweep_rows(), columns)
 
     def runs(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
-        """One row a run: the keys of a run in JSON but its evaluations, then details, and `sweeps`.
+        """One row a run: the keys of a run in JSON but its evaluations, then details, then lists.
 
+        The lists are `sweeps`, and `tags`, its own and those of its sweeps.
         The details are best_epoch, train_loss, test_loss, diverged_epoch, weights_sha256,
         created_at and finished_at. Each metric that a trainer reported under a name of its own is a
         column of that name, after all others.
         """
         rows = self._queries.run_rows(_list(sweeps), where=_list(where), more_keys=_DETAILS)
-        columns = dict.fromkeys((*NAMED_KEYS, *_DETAILS, "sweeps"))
+        columns = dict.fromkeys((*NAMED_KEYS, *_DETAILS, "sweeps", "tags"))
         known = {m["name"] for row in rows for m in row["metrics"]} - columns.keys()
         none = dict.fromkeys(sorted(known))
         listed = [

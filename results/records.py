@@ -269,8 +269,9 @@ class KeptRun:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What somebody wrote about a sweep, and when (seconds since the epoch)."""
+    """What somebody wrote about a sweep, its number, and when (seconds since the epoch)."""
 
+    number: int
     text: str
     created_at: float
 

@@ -94,7 +94,7 @@ def build_page(
         command=command,
         database=queries.shown,
         sweeps=[
-            StoredSweep(spec, found.counts, found.failures, found.imported)
+            StoredSweep(spec, found.counts, found.failures, found.imported, found.tags, found.notes)
             for spec in specs
             for found in [status[spec["name"]]]
         ],

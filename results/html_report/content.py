@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from results.records import Failure, RunRow
+from results.records import Failure, Note, RunRow
 from results.rendering.tabular import Tabular
 
 
@@ -50,13 +50,15 @@ class Section:
 @dataclass(frozen=True, slots=True)
 class StoredSweep:
     """A sweep as the database has it: its newest spec, a row of `Queries.spec_rows`; its runs by
-    state; failures; how many of its done runs were imported.
+    state; failures; how many of its done runs were imported; its own tags and notes.
     """
 
     spec: Mapping[str, Any]
     counts: Mapping[str, int]
     failures: Sequence[Failure] = ()
     imported: int = 0
+    tags: Sequence[str] = ()
+    notes: Sequence[Note] = ()
 
 
 @dataclass(frozen=True, slots=True)

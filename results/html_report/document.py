@@ -73,10 +73,12 @@ def _rows(caption: str, rows: Sequence[dict[str, Any]], row_ids: Sequence[str] =
 
 
 def _sweeps(page: Page) -> ShownTable:
+    any_tags = any(sweep.tags for sweep in page.sweeps)
     rows = [
         {"sweep": s.spec["name"], "runs": sum(s.counts.values())}
         | {state: s.counts.get(state, 0) for state in STATES}
         | {"imported": s.imported, "spec": f"{s.spec['source']}, version {s.spec['version']}"}
+        | ({"tags": ", ".join(s.tags)} if any_tags else {})
         for s in page.sweeps
     ]
     return _rows("Runs by state", rows)
@@ -133,8 +135,11 @@ def _runs(page: Page, machines: Sequence[Environment]) -> ShownTable:
     placed = [(attempt, machine) for machine in machines for attempt in machine.attempts]
     # The attempt that counts is the last one.
     last = {a.run_id: m.number for a, m in sorted(placed, key=lambda pair: pair[0].attempt)}
+    any_tags = any(run["tags"] for run in page.runs)
     rows = [
-        {key: run[key] for key in _LISTED} | {"environment": last.get(run["run_id"])}
+        {key: run[key] for key in _LISTED}
+        | {"environment": last.get(run["run_id"])}
+        | ({"tags": ", ".join(run["tags"])} if any_tags else {})
         for run in page.runs
     ]
     return _rows("Runs, with their ids", rows, [f"run-{run['run_id']}" for run in page.runs])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Self, cast
@@ -60,6 +61,7 @@ from results.schema.tables import (
     sweep_runs,
     sweeps,
 )
+from results.store import labels
 from results.store.kept_runs import list_kept_runs
 from results.store.leases import identity_of
 from results.store.sweeps import full_run_id
@@ -372,7 +374,7 @@ class Queries(DatabaseClient):
         storage, provenance, host and pid of the driver that had it last, and `imported_from`, the
         name of the archive that brought it), `sweep_specs`
         (the newest spec of each of its sweeps: name, version, source, overrides, created_at,
-        published, text), and `notes` (what people wrote about it: text, created_at).
+        published, text), and `notes` (what people wrote about it: number, text, created_at).
         Points in time are ISO 8601, UTC. Raises UnknownRunError.
         """
         with self.view() as connection:
@@ -400,7 +402,7 @@ class Queries(DatabaseClient):
                 )
             )
             specs = list_specs(connection, selection.order(connection)[run_id])
-            written = select(run_notes.c.text, run_notes.c.created_at)
+            written = select(run_notes.c.number, run_notes.c.text, run_notes.c.created_at)
             of_run = written.where(run_notes.c.run_id == run_id).order_by(run_notes.c.number)
             notes = rows_as_dicts(connection.execute(of_run))
         for item in (*epoch_rows, *history, *kept, *block_rows, *probe_rows, *attempt_rows):
@@ -420,6 +422,21 @@ class Queries(DatabaseClient):
             "sweep_specs": specs,
             "notes": notes,
         }
+
+    def labels_of(self, name: str) -> tuple[str, list[str], list[Row]]:
+        """The name of a sweep, or the id of a run by the start of it, its own tags, and its notes.
+
+        A note has `number`, `text` and `created_at` (ISO 8601, UTC). Raises UnknownLabelledError.
+        """
+        with self.view() as connection:
+            found = labels.find_labelled(connection, name)
+            notes = [asdict(note) for note in labels.notes_of(connection, found)]
+            tags = labels.tags_of(connection, found)
+        return (
+            found.shown,
+            tags,
+            [note | {"created_at": _iso(note["created_at"])} for note in notes],
+        )
 
     def codes_of(self, trainer: str) -> list[tuple[str | None, dict[str, str]]]:
         """`source` and `plugins` in the configs of a trainer's done runs, the newest run's first.

@@ -113,7 +113,7 @@ def sweep_status(
             )
         ),
         notes=[
-            Note(row.text, row.created_at)
+            Note(row.number, row.text, row.created_at)
             for row in connection.execute(
                 select(sweep_notes)
                 .where(sweep_notes.c.sweep_id == sweep_id)

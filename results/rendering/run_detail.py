@@ -68,7 +68,10 @@ def _shown(value: Any) -> str:
 
 
 def _notes(notes: list[dict[str, Any]]) -> str:
-    return "\n".join(f"note of {note['created_at']}\n{_indented(note['text'])}" for note in notes)
+    return "\n".join(
+        f"note {note['number']}, of {note['created_at']}\n{_indented(note['text'])}"
+        for note in notes
+    )
 
 
 def _config(detail: dict[str, Any]) -> str:

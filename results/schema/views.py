@@ -29,6 +29,13 @@ NAMES = (
 _REPEATED = tuple(column for column in RUN_COLUMNS if column.repeated)
 
 
+_TAGS = (
+    "SELECT rt.tag FROM run_tags rt WHERE rt.run_id = r.run_id"
+    " UNION SELECT st.tag FROM sweep_tags st JOIN sweep_runs sr ON sr.sweep_id = st.sweep_id"
+    " WHERE sr.run_id = r.run_id"
+)
+
+
 def create_views(connection: Connection) -> None:
     """Makes the views; they must not exist."""
     for statement in view_statements(connection.dialect.name):
@@ -135,12 +142,14 @@ def _runs_flat(dialect: str) -> str:
             "(SELECT group_concat(name, ',') FROM (SELECT s.name AS name FROM sweep_runs sr"
             " JOIN sweeps s ON s.id = sr.sweep_id WHERE sr.run_id = r.run_id ORDER BY s.id))"
         )
+        tags = f"(SELECT group_concat(tag, ',') FROM (SELECT tag FROM ({_TAGS}) ORDER BY tag))"
     else:
         precision = _said("precision")
         sweeps = (
             "(SELECT string_agg(s.name, ',' ORDER BY s.id) FROM sweep_runs sr"
             " JOIN sweeps s ON s.id = sr.sweep_id WHERE sr.run_id = r.run_id)"
         )
+        tags = f"(SELECT string_agg(tag, ',' ORDER BY tag) FROM ({_TAGS}) AS t)"
     of_config = {
         "dataset": [f"{whole('dataset.subset')} AS dataset_subset"],
         "parameters": [f"{precision} AS precision"],
@@ -155,7 +164,7 @@ def _runs_flat(dialect: str) -> str:
     return f"""
 CREATE VIEW runs_flat AS
 SELECT
-    r.run_id, {sweeps} AS sweeps, r.state,
+    r.run_id, {sweeps} AS sweeps, {tags} AS tags, r.state,
     {", ".join(planned)},
     {_of_run(c for c in _measured() if c.kind not in ("text", "list"))},
     r.attempt AS attempts, r.imported, i.file AS imported_from, a.host, a.device, a.git_commit,

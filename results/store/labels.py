@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, delete, func, insert, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, delete, false, func, insert, select
 
 from results.database.dialects import upsert
 from results.errors import UnknownLabelledError, UnknownRunError
+from results.records import Note
 from results.schema.tables import run_notes, run_tags, runs, sweep_notes, sweep_tags, sweeps
 from results.store.sweeps import full_run_id
 
@@ -45,9 +46,15 @@ def find_labelled(connection: Connection, name: str) -> Labelled:
     except UnknownRunError as error:
         known = connection.scalars(select(sweeps.c.name))
         raise UnknownLabelledError(name, known, error) from None
-    # It cannot be deleted meanwhile.
-    connection.execute(select(runs.c.run_id).where(runs.c.run_id == run_id).with_for_update())
     return Labelled(run_id, run_id, run_tags, run_notes)
+
+
+def hold_labelled(connection: Connection, name: str) -> Labelled:
+    """As `find_labelled`; a run cannot be deleted until the transaction ends."""
+    found = find_labelled(connection, name)
+    this = runs.c.run_id == found.key if found.tags is run_tags else false()
+    connection.execute(select(runs.c.run_id).where(this).with_for_update())
+    return found
 
 
 def add_tags(connection: Connection, labelled: Labelled, tags: Sequence[str]) -> None:
@@ -76,6 +83,20 @@ def add_note(connection: Connection, labelled: Labelled, text: str, now: float) 
     number = connection.execute(last).scalar_one() + 1
     row = {labelled.column: labelled.key, "number": number, "text": text, "created_at": now}
     connection.execute(insert(table).values(row))
+
+
+def notes_of(connection: Connection, labelled: Labelled) -> list[Note]:
+    """Its own notes, in their order."""
+    table = labelled.notes
+    query = select(table).where(labelled.is_in(table)).order_by(table.c.number)
+    return [Note(row.number, row.text, row.created_at) for row in connection.execute(query)]
+
+
+def remove_note(connection: Connection, labelled: Labelled, number: int) -> bool:
+    """The others keep their numbers. Whether there was one of this number."""
+    table = labelled.notes
+    this = delete(table).where(labelled.is_in(table), table.c.number == number)
+    return connection.execute(this).rowcount > 0
 
 
 def has_note(connection: Connection, labelled: Labelled, text: str, now: float) -> bool:

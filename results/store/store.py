@@ -498,7 +498,7 @@ class Store(DatabaseClient):
         change = labels.remove_tags if remove else labels.add_tags
 
         def apply(connection: Connection) -> tuple[str, list[str]]:
-            labelled = labels.find_labelled(connection, name)
+            labelled = labels.hold_labelled(connection, name)
             if tags:
                 change(connection, labelled, tags)
             return labelled.shown, labels.tags_of(connection, labelled)
@@ -519,7 +519,7 @@ class Store(DatabaseClient):
         now = time.time()
 
         def apply(connection: Connection) -> str:
-            labelled = labels.find_labelled(connection, name)
+            labelled = labels.hold_labelled(connection, name)
             labels.add_note(connection, labelled, text, now)
             return labelled.shown
 
@@ -527,6 +527,26 @@ class Store(DatabaseClient):
             apply,
             lambda c: labels.has_note(c, labels.find_labelled(c, name), text, now),
         )
+
+    def remove_note(self, name: str, number: int) -> str:
+        """Removes the note of this number of a sweep or a run; returns its name or id.
+
+        Raises UnknownLabelledError, and BadLabelError if there is none, with nothing changed.
+        """
+
+        def apply(connection: Connection) -> str:
+            labelled = labels.hold_labelled(connection, name)
+            if not labels.remove_note(connection, labelled, number):
+                known = [str(note.number) for note in labels.notes_of(connection, labelled)]
+                has = f"its notes have the numbers {', '.join(known)}" if known else "it has none"
+                raise BadLabelError(f"{labelled.shown} has no note {number}; {has}")
+            return labelled.shown
+
+        def applied(connection: Connection) -> bool:
+            left = labels.notes_of(connection, labels.hold_labelled(connection, name))
+            return number not in [note.number for note in left]
+
+        return self._database.write(apply, applied)
 
     def to_delete(self, name: str) -> Deletion:
         """What `delete_sweep` would do; nothing is changed. Raises UnknownSweepError."""

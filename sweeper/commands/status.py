@@ -110,7 +110,7 @@ def _tell(status: SweepStatus, said: dict[tuple[str, int], Sequence[str]]) -> No
     if status.tags:
         say(f"{status.sweep} has the tags {', '.join(status.tags)}")
     for note in status.notes:
-        say(f"note on {status.sweep}: {note.text}")
+        say(f"note {note.number} on {status.sweep}: {note.text}")
     for driver in status.drivers:
         who = f"driver {driver.pid} on {driver.host}" if driver.pid else "an unknown driver"
         gone = "; it is gone, and the next `sweep run` takes them up" if driver.gone else ""

@@ -34,7 +34,7 @@ RUNS = {
     "diverged": FLAG, "train_seconds": NUMBER, "images_per_second": NUMBER, "attempts": WHOLE,
     "imported": FLAG,
     "best_epoch": WHOLE, "train_loss": NUMBER, "test_loss": NUMBER, "diverged_epoch": WHOLE,
-    "weights_sha256": TEXT, "created_at": MOMENT, "finished_at": MOMENT, "sweeps": "object",
+    "weights_sha256": TEXT, "created_at": MOMENT, "finished_at": MOMENT, "sweeps": "object", "tags": "object",
 }  # fmt: skip
 EPOCHS = OF_RUN | {
     "imported": FLAG, "epoch": WHOLE, "learning_rate": NUMBER, "train_loss": NUMBER,
@@ -88,7 +88,7 @@ def lab(url, store, make):
 def test_the_runs_frame_has_one_row_per_run(lab):
     frame = lab.runs()
     assert types(frame) == RUNS
-    assert set(RUN_KEYS) - set(frame) == {"evaluations", "metrics", "tags"}
+    assert set(RUN_KEYS) - set(frame) == {"evaluations", "metrics"}
     assert frame["seed"].tolist() == [2, 1, 2**62]
     assert frame["sweep"].tolist() == ["a", "a,b", "b"]
     assert frame["zero_stable"].tolist() == [True, True, pd.NA]

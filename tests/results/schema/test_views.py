@@ -16,6 +16,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "database.md"
 RUNS_FLAT = [
     "run_id",
     "sweeps",
+    "tags",
     "state",
     "model",
     "scheme",
@@ -205,7 +206,7 @@ def test_runs_flat_matches_the_runs(store, queries, make, look):
     rows = {row["run_id"]: row for row in look("SELECT * FROM runs_flat")}
     details = {run_id: queries.run_detail(run_id) for run_id in rows}
     assert len(rows) == 4
-    otherwise = {"sweeps", "alpha", "root_moduli", "created_at", "finished_at"}
+    otherwise = {"sweeps", "tags", "alpha", "root_moduli", "created_at", "finished_at"}
     for run_id, row in rows.items():
         for name in row.keys() & details[run_id].keys() - otherwise:
             assert row[name] == details[run_id][name], name

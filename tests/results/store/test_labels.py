@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from results.analysis.reports import report
+from results.archive import parquet
 from results.archive.reading import open_archive
 from results.archive.writing import export
 from results.errors import BadArchiveError, BadLabelError, UnknownLabelledError
+from results.frames import Results
 from results.queries.queries import Queries
 from results.store.store import LONGEST_NOTE, Store
 
@@ -150,3 +153,92 @@ def test_an_archive_with_what_is_no_tag_is_refused(store, queries, make, plain, 
     archive = exported(queries, tmp_path / "archive.db")
     with pytest.raises(BadArchiveError, match="'two words' is no tag"), open_archive(archive):
         pass
+
+
+def test_notes_are_taken_away_by_their_numbers(labelled, store, queries, content):
+    for text in ("first", "second", "third"):
+        store.note("a", text)
+    assert store.remove_note("a", 2) == "a"
+    assert [(note.number, note.text) for note in queries.status("a")[0].notes] == [
+        (1, "first"),
+        (3, "third"),
+    ]
+    before = content()
+    with pytest.raises(BadLabelError, match="a has no note 2; its notes have the numbers 1, 3"):
+        store.remove_note("a", 2)
+    with pytest.raises(BadLabelError, match="has no note 1; it has none"):
+        store.remove_note(labelled[0].run_id, 1)
+    assert content() == before
+    store.note("a", "fourth")
+    shown, tags, notes = queries.labels_of("a")
+    assert (shown, tags) == ("a", ["base"])
+    assert [(note["number"], note["text"]) for note in notes] == [
+        (1, "first"),
+        (3, "third"),
+        (4, "fourth"),
+    ]
+
+
+def test_tags_are_in_the_flat_view(labelled, plain):
+    with plain.connect() as connection:
+        query = "SELECT run_id, tags FROM runs_flat ORDER BY run_id"
+        found = {int(row[0], 16): row[1] for row in connection.exec_driver_sql(query)}
+    assert found == {1: "base", 2: "base,odd", 3: "base", 4: "odd"}
+
+
+def test_tags_are_in_the_frame_of_runs(labelled, queries):
+    frame = Results(queries).runs()
+    assert dict(zip(frame["run_id"].map(lambda r: int(r, 16)), frame["tags"], strict=True)) == {
+        1: ["base"],
+        2: ["base", "odd"],
+        3: ["base"],
+        4: ["odd"],
+    }
+
+
+def test_tags_and_notes_are_in_parquet(labelled, store, queries, tmp_path):
+    store.note("a", "of the sweep")
+    store.note(labelled[0].run_id, "of the run")
+    with queries.view() as connection:
+        parquet.export(connection, tmp_path / "parquet")
+
+    def table(name):
+        return pq.read_table(tmp_path / "parquet" / f"{name}.parquet").to_pylist()
+
+    assert table("sweep_tags") == [{"sweep": "a", "tag": "base"}]
+    assert [row["tag"] for row in table("run_tags")] == ["base", "odd", "odd"]
+    assert [(row["sweep"], row["text"]) for row in table("sweep_notes")] == [("a", "of the sweep")]
+    assert [(row["run_id"], row["text"]) for row in table("run_notes")] == [
+        (labelled[0].run_id, "of the run")
+    ]
+
+
+def test_two_databases_that_import_each_other_have_the_same_labels(store, queries, make, tmp_path):
+    """Whatever numbers their notes had, and in whatever order they were written."""
+    runs = make.runs(3)
+    url = f"sqlite:///{tmp_path}/other.db"
+    with Store.open(url) as other, Queries.open(url) as theirs:
+        for one, name, mine in ((store, "here", runs[:2]), (other, "there", runs[1:])):
+            make.save(one, "a", mine)
+            one.tag("a", [name, "both"])
+            one.tag(runs[1].run_id, [f"run-{name}"])
+            for number in range(2):
+                one.note("a", f"{name} {number}")
+                one.note(runs[1].run_id, f"{name} {number} of the run")
+        other.remove_note("a", 1)
+        for source, target, name in ((queries, other, "1"), (theirs, store, "2")):
+            with open_archive(exported(source, tmp_path / f"{name}.db")) as archive:
+                target.merge(archive)
+                assert not target.merge(archive).changed
+
+        def labels(queries, name):
+            _, tags, notes = queries.labels_of(name)
+            numbers = [note["number"] for note in notes]
+            assert numbers == sorted(set(numbers))
+            return tags, {(note["text"], note["created_at"]) for note in notes}
+
+        for name in ("a", runs[1].run_id):
+            assert labels(queries, name) == labels(theirs, name)
+        assert {text for text, _ in labels(queries, "a")[1]} == {"here 0", "here 1", "there 1"}
+        assert labels(queries, "a")[0] == ["both", "here", "there"]
+        assert len(labels(queries, runs[1].run_id)[1]) == 4

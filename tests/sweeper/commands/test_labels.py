@@ -36,7 +36,7 @@ def test_tags_and_notes_on_the_command_line(tmp_path: Path, monkeypatch) -> None
     assert ask("note", run_id, "look \x1b[31mhere")[1] == f"noted on {run_id}\n"
     ask("note", "labelled", "all of it")
     said = ask("status")[1]
-    assert "labelled has the tags base\nnote on labelled: all of it\n" in said
+    assert "labelled has the tags base\nnote 1 on labelled: all of it\n" in said
     shown = ask("show", run_id)[0]
     assert "tags                 base, odd" in shown
     assert "  look \\x1b[31mhere" in shown
@@ -48,3 +48,17 @@ def test_tags_and_notes_on_the_command_line(tmp_path: Path, monkeypatch) -> None
     assert len(one.splitlines()) == 2
     assert "is no tag" in ask("tag", "labelled", "two words", code=2)[1]
     assert "no sweep is called 'nobody'" in ask("note", "nobody", "x", code=2)[1]
+    ask("note", "labelled", "second")
+    listed = ask("note", "labelled")[0].splitlines()
+    assert [line.split(": ", 1)[1] for line in listed] == ["all of it", "second"]
+    assert [line.partition(", ")[0] for line in listed] == ["1", "2"]
+    assert ask("note", "labelled", "--remove", "1")[1] == "note 1 on labelled is removed\n"
+    assert "has no note 1" in ask("note", "labelled", "--remove", "1", code=2)[1]
+    assert "not both" in ask("note", "labelled", "x", "--remove", "2", code=2)[1]
+    assert ask("tag", "labelled")[0] == "labelled: base\n"
+    assert "--remove takes tags" in ask("tag", "labelled", "--remove", code=2)[1]
+    ask("report", "--html", "page.html")
+    page = Path("page.html").read_text()
+    assert "<h3>Notes on labelled</h3>" in page
+    assert 'class="written">second</dd>' in page
+    assert "base, odd" in page
