@@ -34,7 +34,8 @@ RUNS = {
     "diverged": FLAG, "train_seconds": NUMBER, "images_per_second": NUMBER, "attempts": WHOLE,
     "imported": FLAG,
     "best_epoch": WHOLE, "train_loss": NUMBER, "test_loss": NUMBER, "diverged_epoch": WHOLE,
-    "weights_sha256": TEXT, "created_at": MOMENT, "finished_at": MOMENT, "sweeps": "object", "tags": "object",
+    "weights_sha256": TEXT, "created_at": MOMENT, "finished_at": MOMENT, "sweeps": "object",
+    "tags": "object",
 }  # fmt: skip
 EPOCHS = OF_RUN | {
     "imported": FLAG, "epoch": WHOLE, "learning_rate": NUMBER, "train_loss": NUMBER,
