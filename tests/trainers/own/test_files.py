@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from sweep_plugins.file_path import problem_of_path
 from trainers.config.file_limits import FileLimits
 from trainers.config.trainer_run import TrainerRun
 from trainers.errors import UnfitFileError
@@ -279,3 +284,41 @@ def test_a_new_attempt_begins_with_nothing_of_a_process_that_was_killed(folder):
     new = RunFiles(folder)
     assert list(new.scratch.iterdir()) == []
     killed.remove_scratch()
+
+
+names = st.binary(min_size=1, max_size=8).filter(
+    lambda name: not {b"/", b"\0"} & {bytes([byte]) for byte in name} and name not in (b".", b"..")
+)
+trees = st.dictionaries(st.lists(names, min_size=1, max_size=3).map(tuple), st.binary(max_size=9))
+
+
+@settings(max_examples=40, deadline=None)
+@given(trees, st.integers(0, 40), st.integers(0, 6))
+def test_whatever_is_written_is_kept_within_its_bounds_or_said(tree, most_bytes, most_count):
+    with TemporaryDirectory() as top:
+        folder = open_folder(Path(top) / "1")
+        files = RunFiles(folder, limits=FileLimits(max_bytes=most_bytes, max_count=most_count))
+        written: dict[str, bytes] = {}
+        for parts, content in tree.items():
+            path = Path(files.scratch, *map(os.fsdecode, parts))
+            with suppress(FileExistsError, NotADirectoryError, IsADirectoryError):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+                written["/".join(map(os.fsdecode, parts))] = content
+        kept, left_out = files.keep()
+        assert sum(file["size"] for file in kept) <= most_bytes
+        assert len(kept) <= most_count
+        assert all(problem_of_path(file["path"]) is None for file in kept)
+        assert {file["path"] for file in kept} <= written.keys()
+        for file in kept:
+            assert read_stored(folder, STORED, file) == written[file["path"]]
+        # A folder whose name cannot be kept is one sentence, however much is in it.
+        assert bool(left_out) == (len(kept) < len(written))
+        stored = files.store_with_checkpoint(1)
+        later = RunFiles(open_folder(Path(top) / "2"), [folder])
+        assert later.restore(stored)
+        for file in kept:
+            assert (later.scratch / file["path"]).read_bytes() == written[file["path"]]
+        files.remove_scratch()
+        later.remove_scratch()
+        assert not any("files" in names for _, names, _ in os.walk(top))
