@@ -16,8 +16,8 @@ MARK = "*"
 _GAPS = ("   ", "  ")
 _BOLD, _PLAIN = "\033[1m", "\033[0m"
 
-# Of a header: never between the digits of gaussian[0.3].
-_WORD = re.compile(r".+?(?:(?<=[_,])(?=\S)|(?<=\.)(?=[^\W\d])| +|$)")
+# Of a header, which is not broken inside of brackets, as in gaussian[0.3].
+_WORD = re.compile(r".+?(?:(?:(?<=[_,])(?=\S)|(?<=\.)(?=[^\W\d])| +)(?![^\[\]]*\])|$)")
 
 
 def as_table(table: TextTable, *, width: int | None = None, bold: bool = False) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from results.metrics import metric_of_trainer, shown
 from results.provenance import FILES_LEFT_OUT, fact_text, files_left_out
 from results.rendering.aligned import aligned
 from results.run_columns import OF_SCHEME, RUN_COLUMNS
@@ -107,9 +108,11 @@ def _metrics(metrics: list[dict[str, Any]], history: list[dict[str, Any]]) -> st
     lines = []
     for name, rows in found.items():
         known = ends.get(name)
-        unit = f" {known['unit']}" if known and known["unit"] else ""
-        end = "-" if known is None else f"{_shown(known['value'])}{unit}"
-        values = [f"{row['epoch']}: {_shown(row['value'])}" for row in rows]
+        metric = metric_of_trainer(name, [known] if known else [])
+        unit = f" {'%' if metric.unit == 'percent' else metric.unit}" if metric.unit else ""
+        end = shown(known["value"], metric) if known else None
+        end = "-" if end is None else f"{end}{unit}"
+        values = [f"{row['epoch']}: {shown(row['value'], metric) or '-'}" for row in rows]
         if len(values) > _MOST_VALUES:
             half = _MOST_VALUES // 2
             values = [*values[:half], "...", *values[-half:]]

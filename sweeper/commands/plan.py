@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from results.metrics import counted
 from sweeper.commands import options
 from sweeper.commands.output import say, write_json, write_table, write_text
 from sweeper.errors import RequestError
@@ -60,8 +61,8 @@ def plan(
     basis = "from finished runs" if calibrated else "a guess: nothing has run here yet"
     work = f": {format_seconds(sum(known))} of work on one slot ({basis})" if known else ""
     say(
-        f"{len(rows)} runs, {len(rows) - len(todo) - failed} done{elsewhere}, {failed} failed; "
-        f"{len(todo)} to train{work}"
+        f"{counted(len(rows), 'run')}, {len(rows) - len(todo) - failed} done{elsewhere},"
+        f" {failed} failed; {len(todo)} to train{work}"
     )
     if meant := meant_fractions(sweep.spec.configs):
         say(meant)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pyarrow.parquet
@@ -15,9 +16,11 @@ import pytest
 
 import results
 from command_line import sweep
+from results.comparison.compare import compare_sweep
 from results.figures import possible
 from results.figures.epoch_rows import epoch_values, metric_values
 from results.html_report.build import build_page
+from results.published import Network, PublishedRow, published_table
 from results.queries.queries import Queries
 from results.store.store import Store
 
@@ -267,6 +270,30 @@ def test_the_gap_of_a_loss_is_positive_where_testing_is_worse(lab, ask):
         assert (said.exit_code, problem in said.stderr) == (2, True)
 
 
+def test_a_published_table_of_a_loss_or_of_an_own_metric_is_compared(lab, make):
+    row = PublishedRow(
+        label="stable", metric="val/loss", mean=3.0, std=0.5, resolution=0.01, depth=20, runs=3,
+        dataset="digits", network=Network(model="zerosnet"), zero_stable=True,
+    )  # fmt: skip
+    table = published_table("zerosnet/table3")
+    metrics = ("val/loss", "test_loss", "f1")
+    printed = replace(table, rows=tuple(replace(row, metric=name) for name in metrics))
+    where = ["zero_stable=false", "depth=20"]
+    found = compare_sweep(lab.queries, "s", printed, where)
+    assert [line.ours.mean for line in found.compared] == pytest.approx([3.005] * 3)
+    cells = found.summary_rows()
+    assert [line["here"] for line in cells] == [
+        "3.005 ± 0.007 (n=2)", "3.005 ± 0.007 (n=2)", "3.005 ± 0.007 (n=2)",
+    ]  # fmt: skip
+    assert cells[0]["difference"].startswith("+0.005 ± ")
+    of_others = replace(printed, rows=(replace(row, metric="f2"),))
+    (line,) = compare_sweep(lab.queries, "s", of_others, where).compared
+    assert (line.state, line.note) == ("not comparable", "runs have no f2")
+    broken = compare_sweep(lab.queries, "broken", replace(printed, rows=(
+        replace(row, depth=32),)), ["zero_stable=false"])  # fmt: skip
+    assert "no run has a finite val/loss: 1 not finite" in broken.compared[0].note
+
+
 @pytest.mark.parametrize(
     ("filters", "sentence"),
     [
@@ -281,3 +308,10 @@ def test_filters_that_keep_nothing_say_what_there_is(lab, filters, sentence):
     said = sweep("report", "s", "--db", lab.url, *(f"--where={text}" for text in filters))
     assert said.exit_code == 0
     assert sentence in said.stderr
+
+
+def test_a_status_names_states_that_no_run_has_only_to_programs(lab):
+    people, programs = (
+        sweep("status", "s", "--db", lab.url, "--format", name).stdout for name in ("table", "csv")
+    )
+    assert ("cancelled" in people, "cancelled" in programs) == (False, True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -95,9 +95,14 @@ def _scheme_text(group: ReplicateGroup, schemes: Mapping[str, str]) -> str:
     return names.get(str(group.learned), schemes[group.scheme])
 
 
+def nouns(groups: Iterable[ReplicateGroup]) -> str:
+    """What groups are: networks, or settings of other trainers."""
+    return "settings" if any(group.own for group in groups) else "networks"
+
+
 def scheme_axis_label(groups: Sequence[ReplicateGroup]) -> str:
     """What the labels of `group_labels` are."""
-    if any(group.own for group in groups):
+    if nouns(groups) == "settings":
         return "Setting"
     if any(group.scheme == NO_SCHEME for group in groups):
         return "Network"

@@ -18,6 +18,7 @@ from results.figures.drawing.labels import (
     facets,
     group_labels,
     metric_label,
+    nouns,
     scheme_note,
 )
 from results.figures.drawing.legend import Key, diverged_key, stability_keys
@@ -76,7 +77,7 @@ def collect(selection: Selection) -> Data:
     if not selection.epochs:
         raise Undrawable("there are no epochs of these runs")
     groups = selection.groups or selection.so_far
-    check_fits(len(groups), _MOST_PANELS, "networks")
+    check_fits(len(groups), _MOST_PANELS, nouns(groups))
     shown = _shown_by(selection.metric)
     curves = []
     for facet in facets(groups):
@@ -143,7 +144,7 @@ def plot(data: Data) -> Figure:
             common_text(groups),
             scheme_note(groups),
             "one seed each" if finished == {1} else spread,
-            left_out(data.without_epochs, "networks without epochs"),
+            left_out(data.without_epochs, f"{nouns(groups)} without epochs"),
             *not_shown(groups, selection),
         ],
         x_label="Epoch",
@@ -186,7 +187,8 @@ def _line_keys(data: Data, *, banded: bool, others: bool) -> list[Key]:
         keys.append(band_key(f"band of the seeds{of_test}"))
     if others:
         other = Line2D([], [], color=PALE, linewidth=0.8)
-        what = "settings" if any(curve.group.own for curve in data.curves) else "schemes"
+        noun = nouns(curve.group for curve in data.curves)
+        what = noun if noun == "settings" else "schemes"
         keys.append(Key(f"the other {what}{of_test}", other))
     return keys
 

@@ -91,6 +91,33 @@ def test_a_clear_difference_is_summarized_in_one_sentence(networks):
     assert (only(test)["verdict"], only(test, "runs")["verdict"]) == ("differ", None)
 
 
+def test_runs_of_trainers_without_networks_are_of_settings(networks):
+    rows = networks(False, LOW, model=None) + networks(True, HIGH, model=None)
+    test = compare_groups(rows, "zero_stable", ["test_accuracy"])
+    assert "(18 runs of 6 settings)" in test.sentences[0]
+    assert "difference over settings" in test.sentences[0]
+    assert [row["level"] for row in test.table()] == ["settings", "runs"]
+    assert not any("network" in text for text in (*test.sentences, *test.notes))
+    assert [row["level"] for row in test.rows()] == ["networks", "runs"], "as programs know it"
+
+
+def test_an_own_metric_of_a_diverged_run_is_worst_unless_it_has_a_value(networks):
+    def told(value, better):
+        metric = {"name": "f1", "value": value, "unit": None, "decimals": None, "label": None}
+        return {"metrics": [metric | {"better": better}], "diverged": value is None or value < 0}
+
+    for better, auc in (("lower", 1), ("higher", 0.5), (None, 0.5)):
+        rows = networks(False, [[80]], **told(None, better))
+        rows += networks(False, [[80]], **told(-1.0, better))
+        rows += networks(True, [[80]], **told(-2.0, better))
+        row = only(compare_groups(rows, "zero_stable", ["f1"]), metric="f1")
+        assert (row["n1"], row["not_finite1"]) == (1, 1)
+        if better is not None:
+            assert row["auc"] == auc
+        else:
+            assert row["auc"] == 0, "nobody knows what is worst"
+
+
 def test_an_unclear_difference_reports_the_sample_size_needed_to_show_it(networks):
     rows = networks(False, [[80], [82], [84], [86]]) + networks(True, [[82], [84], [86], [88]])
     test = compare_groups(rows, "zero_stable", ["test_accuracy"])

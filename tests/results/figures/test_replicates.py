@@ -116,6 +116,18 @@ def test_long_schemes_are_labelled_by_the_coefficient_in_which_they_differ(netwo
     assert [label.split(",")[0] for label in labels.values()] == ["…0.3", "…0.30000000000000004"]
 
 
+def test_settings_of_other_trainers_are_in_the_order_of_their_values(networks):
+    nothing = dict.fromkeys(("model", "scheme", "depth", "dataset", "alpha", "root_moduli"))
+    rows = [
+        row | nothing | {"config": {"trainer": "fit:train", "options": {"width": width}}}
+        for width in (16, 8, 128)
+        for row in networks.runs(90)
+    ]
+    groups = replicate_groups(rows)
+    assert [group.scheme for group in groups] == ["width 8", "width 16", "width 128"]
+    assert {group.model for group in groups} == {"fit:train"}
+
+
 def test_a_network_without_a_scheme_is_named_by_its_model(networks):
     nothing = dict.fromkeys(("alpha", "beta", "root_moduli", "max_root_modulus", "zero_stable"))
     (row,) = networks.runs(80)

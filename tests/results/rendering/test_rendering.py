@@ -151,6 +151,61 @@ def test_a_narrow_terminal_wraps_headers_but_not_values(make, width):
     assert max(map(len, text.splitlines())) < max(map(len, render(found, "table").splitlines()))
 
 
+@pytest.mark.parametrize("width", [60, 80])
+def test_what_is_wider_than_a_terminal_becomes_several_tables_with_the_same_keys(make, width):
+    found = many_metrics(make)
+    lines = render(found, "table", width=width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert len([line for line in lines if line.startswith("1.00, 0.33, 0.33")]) > 1
+    for name in found.metrics:
+        if "[" in name:
+            assert sum(line.count(name) for line in lines) == 1, "not broken inside of brackets"
+    for value in values_of(found):
+        assert sum(line.count(value) for line in lines) == 1
+
+
+def test_rows_of_several_tables_are_told_apart_by_the_first_columns_that_do():
+    def heads(rows):
+        lines = render(rows, "table", width=60).splitlines()
+        return [lines[i - 1].split()[:2] for i, line in enumerate(lines) if line[:1] == "─"]
+
+    wide = {f"column{n}": "x" * 20 for n in range(4)}
+    pairs = [{"a": 1, "b": b, **wide} for b in (1, 2)]
+    assert heads(pairs) == [["a", "b"]] * 2
+    long = [{"a": "y" * 45, "b": b, **wide} for b in (1, 2)]
+    assert {head[0] for head in heads(long)} == {"b"}
+    # Nothing tells them apart, and nothing fits: one table, which the terminal breaks.
+    assert len(heads([{"a": "z" * 70, "b": 1}] * 2)) == 1
+
+
+def test_headers_are_wrapped_between_words_and_no_more_than_their_cells_need():
+    row = {"difference [95 % CI]": "0.30 [-52.58, 53.19]", "rate_per_hour": 1, "gaussian[0.3]": 2}
+    head = render([row], "table", width=45).splitlines()
+    assert "difference [95 % CI]   rate_per_   gaussian[0.3]" not in head
+    assert any("difference [95 % CI]" in line for line in head)
+    assert any("gaussian[0.3]" in line for line in head)
+    assert any(line.endswith("per_  gaussian[0.3]") or "hour" in line for line in head)
+
+
+def test_sentences_below_a_table_are_wrapped_between_words():
+    text = render([{"a": 1}], "table", width=30, notes=["words " * 20])
+    assert max(map(len, text.splitlines())) <= 30
+    assert text.count("words") == 20
+
+
+def test_long_numbers_of_schemes_are_rounded_unless_two_would_look_alike(make):
+    third, long = "0.3333333333333333, 1; 1", "-1111111111111111/10000000000000000, 1; 1"
+    rows = [make.row(n, scheme=scheme) for n, scheme in enumerate((third, long), start=1)]
+    text = render(report(rows, ["scheme"], ["depth"]), "table")
+    assert [line.split("   ")[0] for line in text.splitlines()[2:4]] == [
+        "-0.111111, 1; 1",
+        "0.333333, 1; 1",
+    ]
+    near = make.row(3, scheme="0.3333333333333334, 1; 1")
+    assert third in render(report([rows[0], near], ["scheme"], ["depth"]), "table")
+    assert third in render([rows[0], near], "table")
+
+
 def test_a_table_that_fits_is_not_wrapped(rows):
     found = report(rows, ["zero_stable"], ["test_accuracy"])
     assert render(found, "table", width=100) == render(found, "table")

@@ -333,6 +333,17 @@ def test_the_best_epoch_is_the_first_of_equals(
     assert not result["diverged"]
 
 
+def test_an_accuracy_without_a_loss_is_not_the_best_of_a_run_that_diverges(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = iter([(0.0, math.inf), (0.0, math.nan)])
+    monkeypatch.setattr("trainers.training.measuring.evaluate", lambda *_, **__: next(measured))
+    result = run(small(training={"epochs": 2, "batch_size": 64}), data_dir=NO_DATA)
+    assert (result["diverged"], result["diverged_epoch"]) == (True, 2)
+    assert (result["best_test_accuracy"], result["best_epoch"]) == (None, None)
+    assert result["epochs"][0]["test_accuracy"] == 0.0
+
+
 def test_training_learns_the_digits(small: Small) -> None:
     result = train(
         small(

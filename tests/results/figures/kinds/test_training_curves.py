@@ -80,6 +80,16 @@ def test_a_network_whose_runs_all_diverged_has_no_mean_and_no_seeds(networks, sa
     assert "seed" not in said(figure)
 
 
+def test_one_epoch_is_a_point_with_one_tick_and_no_line_of_others(networks, said):
+    rows = [*networks.runs(90, 90), *networks.runs(90, 90, **UNSTABLE)]
+    figure = draw("training_curves", rows, networks.epochs(rows, count=1))
+    axes = figure.axes[0]
+    assert axes.get_xticks().tolist() == [1]
+    assert "other schemes" not in said(figure)
+    low, high = axes.get_ylim()
+    assert high - low > 0.5
+
+
 def test_training_curves_need_an_accuracy(networks):
     rows = networks.runs(90)
     epochs = [row | dict.fromkeys(("test_accuracy", "train_accuracy"))
