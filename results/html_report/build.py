@@ -185,7 +185,7 @@ def _figures(selected: _Selected, metrics: Sequence[str] | None) -> Section:
     reasons = possible(rows, epochs, probes, metric=first)
     figures = [
         Figure(
-            FIGURES[name].title if first == DEFAULT_METRIC else f"{FIGURES[name].title}: {first}",
+            _caption(name, first),
             to_bytes(draw(name, rows, epochs, probes, metric=first), "svg"),
         )
         for name, reason in reasons.items()
@@ -198,7 +198,7 @@ def _figures(selected: _Selected, metrics: Sequence[str] | None) -> Section:
         found = possible(rows, epochs, probes, metric=metric)
         figures += [
             Figure(
-                f"{FIGURES[name].title}: {metric}",
+                _caption(name, metric),
                 to_bytes(draw(name, rows, epochs, probes, metric=metric), "svg"),
             )
             for name, of_epochs in _OF_METRICS.items()
@@ -210,3 +210,12 @@ def _figures(selected: _Selected, metrics: Sequence[str] | None) -> Section:
     for sentence in filter(None, (left_out, thinned, also_thinned)):
         absent.append(f"{sentence[0].upper()}{sentence[1:]}.")
     return Section("Figures", text=absent, figures=figures)
+
+
+def _caption(figure: str, metric: str) -> str:
+    """Such as "Accuracy by scheme", "val/loss by scheme" or "Training curves: val/loss"."""
+    title = FIGURES[figure].title
+    if metric == DEFAULT_METRIC:
+        return title
+    rest = title.removeprefix("Accuracy")
+    return f"{title}: {metric}" if rest == title else f"{metric}{rest}"

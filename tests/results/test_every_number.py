@@ -209,7 +209,7 @@ def test_the_page_has_it(lab):
     assert report.tables[0].data.metrics == tuple(wanted)
     assert test.text[0].startswith("gaussian[0.1].loss: zero stable 5")
     captions = [figure.caption for figure in figures.figures]
-    assert "Accuracy by scheme: gaussian[0.1].loss" in captions
+    assert "gaussian[0.1].loss by scheme" in captions
     assert "Training curves: gaussian[0.1].loss" not in captions, "there is no loss at epochs"
 
 

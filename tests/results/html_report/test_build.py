@@ -103,7 +103,7 @@ def test_a_page_has_figures_of_what_trainers_reported(store, make, page):
         make.finish(store, run, **make.metrics(f1=0.5, recall=0.25))
     captions = [figure.caption for section in page().sections for figure in section.figures]
     assert {"Training curves", "Training curves: f1", "Training curves: recall"} <= set(captions)
-    assert "Accuracy by scheme: f1" in captions
+    assert "f1 by scheme" in captions
     named = page(metrics=["recall", "test_loss"])
     captions = [figure.caption for section in named.sections for figure in section.figures]
     assert "Training curves: recall" in captions
