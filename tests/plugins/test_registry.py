@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,6 +64,25 @@ def test_plugins_are_listed_without_import_and_imported_when_used(
     assert isinstance(found, FunctionType)
     assert found() == "theirs"
     assert names["theirs"] is found
+
+
+def test_the_code_of_a_plugin_is_its_files(install: Install) -> None:
+    code = "class Entry:\n    sources = ('table.txt',)\n\n\ndef theirs(): ...\nmore = Entry()\n"
+    install("example-one", "theirs = example_one:theirs\nmore = example_one:more", code)
+    names: Registry[object] = Registry("function", GROUP, {"ours": ours})
+    assert names.code("ours") is None
+    assert "example_one" not in sys.modules
+    found = names.code("theirs")
+    assert found is not None
+    assert found.files == {"example_one.py": hashlib.sha256(code.encode()).hexdigest()}
+    with pytest.raises(PluginError, match=r"example-one 1\.0 .*sources has 'table.txt', and there"):
+        names.code("more")
+    (found.home / "table.txt").write_text("1")
+    more = names.code("more")
+    assert more is not None
+    assert more.files.keys() == {"example_one.py", "table.txt"}
+    with pytest.raises(UnknownNameError):
+        names.code("none")
 
 
 def test_built_in_entries_can_be_imported_lazily() -> None:

@@ -347,10 +347,14 @@ def parse_evaluation(data: Mapping[str, Any]) -> EvaluationConfig:
 def stored_evaluation(config: Mapping[str, Any]) -> EvaluationConfig:
     """An evaluation as a database keeps it: as `parse_evaluation`, and by which code of a plug-in.
 
-    Raises as that does, and ValueError for what is no SHA-256.
+    Raises as that does, and ValueError for what is no SHA-256, or has one and ships with us.
     """
     source = config.get(SOURCE)
-    if source is not None and not (isinstance(source, str) and re.fullmatch(SHA256, source)):
+    known = parse_evaluation({key: value for key, value in config.items() if key != SOURCE})
+    if source is None:
+        return known
+    if not (isinstance(source, str) and re.fullmatch(SHA256, source)):
         raise ValueError(f"{SOURCE}: {source!r:.80} is no SHA-256")
-    given = {key: value for key, value in config.items() if key != SOURCE}
-    return parse_evaluation(given).with_source(source)
+    if known.kind in EVALUATIONS.own:
+        raise ValueError(f"{SOURCE}: evaluation {known.kind} is of no plug-in")
+    return known.with_source(source)

@@ -164,6 +164,11 @@ def test_an_evaluation_of_another_config_under_its_id_is_refused(measured):
         ({"noise": "of_a_plugin", "p": 1}, "of_a_plugin[1]", "gaussian", False),
         ({"noise": "of_a_plugin", "p": 1}, "test_accuracy", "of_a_plugin", False),
         ({"noise": "gaussian", "of": "another version"}, "gaussian[0.1]", "gaussian", False),
+        ({"noise": "of_a_plugin", "plugin_source": "a" * 64}, "of_a_plugin", "of_a_plugin", True),
+        (
+            {"noise": "gaussian", "std": 0.1, "seed": 1, "plugin_source": "a" * 64},
+            *("gaussian[0.1]", "gaussian", False),
+        ),
         ({"p": 1}, "p", "p", False),
         ({}, "", "", False),
     ],

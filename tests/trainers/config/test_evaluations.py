@@ -2,6 +2,7 @@ import hashlib
 import json
 import math
 import pkgutil
+from typing import ClassVar, Literal
 
 import pytest
 import rfc8785
@@ -10,14 +11,18 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sweep_plugins import UnknownNameError
+from trainers.config.canonical import identity_of_json
 from trainers.config.evaluations import (
     EVALUATIONS,
     ConstantNoise,
+    Evaluation,
+    EvaluationConfig,
     FastGradientSign,
     GaussianNoise,
     ProjectedGradientDescent,
     UniformNoise,
     parse_evaluation,
+    stored_evaluation,
 )
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -202,6 +207,35 @@ def test_evaluation_configs_round_trip_through_json(data):
     assert type(again) is type(evaluation)
     assert again.evaluation_id == evaluation.evaluation_id
     assert math.isfinite(evaluation.level)
+
+
+class Blur(EvaluationConfig):
+    noise: Literal["blur"] = "blur"
+    name: ClassVar[str] = "blur"
+    level: ClassVar[float] = 1.0
+
+
+def test_the_code_of_a_plugin_is_part_of_its_evaluations_identity(monkeypatch):
+    monkeypatch.setitem(EVALUATIONS._known, "blur", Evaluation(Blur, "lab:blur"))
+    plain = parse_evaluation({"noise": "blur"})
+    assert plain.config == {"noise": "blur"}
+    one, other = (plain.with_source(digit * 64) for digit in "ab")
+    assert plain.source is None
+    assert one.config == {"noise": "blur", "plugin_source": "a" * 64}
+    assert len({plain.evaluation_id, one.evaluation_id, other.evaluation_id}) == 3
+    assert one.evaluation_id == identity_of_json(one.config)
+    assert one != other
+    for each in (plain, one, other):
+        again = stored_evaluation(json.loads(json.dumps(each.config)))
+        assert again == each
+        assert again.evaluation_id == each.evaluation_id
+    assert one.with_source(None) == plain
+    with pytest.raises(ValueError, match="plugin_source: 'x' is no SHA-256"):
+        stored_evaluation({"noise": "blur", "plugin_source": "x"})
+    with pytest.raises(ValueError, match="evaluation gaussian is of no plug-in"):
+        stored_evaluation({"noise": "gaussian", "std": 0.1, "plugin_source": "a" * 64})
+    with pytest.raises(ValueError, match="plugin_source"):
+        parse_evaluation(one.config)
 
 
 @pytest.mark.parametrize(

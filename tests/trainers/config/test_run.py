@@ -574,3 +574,23 @@ def test_auto_refuses_a_network_that_cannot_be_counted(
     monkeypatch.setattr("trainers.models.building.measure", fails)
     with pytest.raises(ValidationError, match=r"'zerosnet' cannot be built .*: no such layer"):
         RunConfig.model_validate({**small(), "compile": "auto"})
+
+
+def test_the_code_of_plugins_changes_the_run_id_where_there_is_any(small: Small) -> None:
+    plain = RunConfig.model_validate(small())
+    assert run_id({**small(), "plugins": {}}) == plain.run_id
+    assert "plugins" not in plain.to_json()
+    code = {"model mine": "a" * 64, "probe mine": "b" * 64}
+    by_plugins = plain.with_code(code)
+    assert by_plugins.to_json()["plugins"] == by_plugins.code == code
+    assert by_plugins.run_id != plain.run_id
+    assert RunConfig.model_validate(by_plugins.to_json()).run_id == by_plugins.run_id
+    # In whatever order they are found.
+    assert plain.with_code(dict(reversed(code.items()))).run_id == by_plugins.run_id
+    assert by_plugins.with_seed(5).run_id == run_id({**small(seed=5), "plugins": code})
+    assert by_plugins.with_code({}) == plain
+    trained = plain.with_code({**code, f"trainer {plain.trainer}": "c" * 64})
+    assert (trained.source, trained.plugins) == ("c" * 64, code)
+    for wrong in ({"model mine": "a"}, {"model mine": None}, ["a" * 64]):
+        with pytest.raises(ValueError, match="plugins"):
+            RunConfig.model_validate({**small(), "plugins": wrong})
