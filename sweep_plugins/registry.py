@@ -51,6 +51,7 @@ class Registry(Mapping[str, T], Generic[T]):
         self._subclass_of = subclass_of
         self._unknown = unknown
         self._known: dict[str, T] = {}
+        self._code: dict[str, Code | None] = {}
 
     def __getitem__(self, name: str) -> T:
         """Raises UnknownNameError, and PluginError if the name's package breaks a rule."""
@@ -79,11 +80,19 @@ class Registry(Mapping[str, T], Generic[T]):
 
         Raises UnknownNameError and PluginError.
         """
-        if name in self.own or (point := self._point(name)) is None:
+        if name in self.own:
             return None
+        if name not in self._code:
+            self._code[name] = self._find_code(name)
+        return self._code[name]
+
+    def _find_code(self, name: str) -> Code | None:
+        # Deferred, because most runs use no plug-in.
         from sweep_plugins.source import code_of
 
-        sources = getattr(self[name], "sources", ())
+        point, sources = self._point(name), getattr(self[name], "sources", ())
+        if point is None:
+            return None
         try:
             return code_of(point.module, sources, whole_package=not sources)
         except SourceError as error:

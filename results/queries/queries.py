@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -438,23 +438,26 @@ class Queries(DatabaseClient):
             [note | {"created_at": _iso(note["created_at"])} for note in notes],
         )
 
-    def codes_of(self, trainer: str) -> list[tuple[str | None, dict[str, str]]]:
-        """`source` and `plugins` in the configs of a trainer's done runs, the newest run's first.
+    def done_by_other_code(
+        self, trainer: str, code: Mapping[str, Any], models: Collection[str | None]
+    ) -> list[tuple[str, dict[str, Any]]]:
+        """The done runs of a trainer and these models whose configs do not have this code.
 
-        None, and nothing, of configs without them.
+        Their ids and configs, the newest first. `code` has `source` and `plugins` as the config
+        does, or None.
         """
         with self.view() as connection:
-            return sources.codes_of(connection, trainer)
+            return sources.done_by_other_code(connection, trainer, code, models)
 
     def sources_of_evaluation(self, kind: str) -> list[str | None]:
         """The SHA-256 of the code of each version of a plug-in's evaluation; None: not known."""
         with self.view() as connection:
             return sources.sources_of_evaluation(connection, kind)
 
-    def measured_among(self, evaluation_id: str, run_ids: Collection[str]) -> set[str]:
-        """Those of these runs that have this evaluation."""
+    def measured_among(self, kind: str, run_ids: Collection[str]) -> set[tuple[str, str]]:
+        """What these runs have of evaluations of this kind: ids of run and evaluation."""
         with self.view() as connection:
-            return sources.measured_among(connection, evaluation_id, run_ids)
+            return sources.measured_among(connection, kind, run_ids)
 
     def done_among(self, run_ids: Collection[str]) -> set[str]:
         """Those of these runs that are done."""

@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, or_, select
 
 from results.database.dialects import is_one_of
+from results.json_values import to_json
 from results.queries.config_sql import config_text
 from results.schema.tables import IS_LAST_ATTEMPT, attempts, evaluation_configs, evaluations, runs
 
 _MOST_ASKED = 100
 
 
-def codes_of(connection: Connection, trainer: str) -> list[tuple[str | None, dict[str, str]]]:
-    """`source` and `plugins` of the done runs of this trainer, those of the newest run first."""
+def done_by_other_code(
+    connection: Connection,
+    trainer: str,
+    code: Mapping[str, Any],
+    models: Collection[str | None],
+) -> list[tuple[str, dict[str, Any]]]:
+    """The done runs of this trainer and of one of these models, but for those by this code.
+
+    Their ids and configs, the newest first. `code` is what their configs are not to have under
+    these keys, as JSON; None for nothing.
+    """
     dialect = connection.dialect.name
-    done = (
-        select(
-            config_text(dialect, ["source"]).label("source"),
-            config_text(dialect, ["plugins"]).label("plugins"),
-            runs.c.finished_at,
-        )
-        .where(runs.c.config["trainer"].as_string() == trainer, runs.c.state == "done")
-        .subquery("done")
-    )
-    newest = (
-        select(done.c.source, done.c.plugins)
-        .group_by(done.c.source, done.c.plugins)
-        .order_by(func.max(done.c.finished_at).desc(), done.c.source, done.c.plugins)
-    )
-    return [
-        (json.loads(source or "null"), json.loads(plugins or "{}"))
-        for source, plugins in connection.execute(newest)
+    differ = [
+        config_text(dialect, [key]).is_distinct_from(None if value is None else to_json(value))
+        for key, value in code.items()
     ]
+    done = (
+        select(runs.c.run_id, runs.c.config)
+        .where(runs.c.config["trainer"].as_string() == trainer, runs.c.state == "done")
+        .where(or_(*(runs.c.model.is_not_distinct_from(model) for model in models)))
+        .where(or_(*differ))
+        .order_by(runs.c.finished_at.desc(), runs.c.run_id)
+    )
+    return [(run_id, config) for run_id, config in connection.execute(done)]
 
 
 def done_among(connection: Connection, run_ids: Collection[str]) -> set[str]:
@@ -53,12 +56,16 @@ def sources_of_evaluation(connection: Connection, kind: str) -> list[str | None]
 
 
 def measured_among(
-    connection: Connection, evaluation_id: str, run_ids: Collection[str]
-) -> set[str]:
-    """Those of these runs that have this evaluation."""
+    connection: Connection, kind: str, run_ids: Collection[str]
+) -> set[tuple[str, str]]:
+    """What these runs have of evaluations of this kind: ids of run and evaluation."""
     named = is_one_of(connection.dialect.name, evaluations.c.run_id, run_ids)
-    of_it = evaluations.c.evaluation_id == evaluation_id
-    return set(connection.execute(select(evaluations.c.run_id).where(named, of_it)).scalars())
+    found = (
+        select(evaluations.c.run_id, evaluations.c.evaluation_id)
+        .join(evaluation_configs)
+        .where(named, evaluation_configs.c.kind == kind)
+    )
+    return {(run_id, evaluation_id) for run_id, evaluation_id in connection.execute(found)}
 
 
 def files_of_source(

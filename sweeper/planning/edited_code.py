@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,11 +10,10 @@ from typing import Any
 from results.errors import NoDatabaseError
 from results.queries.queries import Queries
 from sweeper.spec.spec import Spec
+from trainers.config.canonical import SHA256, identity_of_json
 from trainers.config.evaluations import EvaluationConfig
+from trainers.config.run import RunConfig
 from trainers.config.trainer_run import TrainerRun
-
-_MOST_VERSIONS = 50
-"""Of the code of a run; older ones than the 50 newest are not looked for."""
 
 _MOST_NAMED = 5
 
@@ -153,30 +153,47 @@ def _edited_runs(queries: Queries, spec: Spec) -> tuple[list[Edited], tuple[Trai
         code = dict(items)
         earlier, done = _earlier_code(queries, trainer, code, configs)
         if done:
-            found.append(_edited(queries, spec, code, earlier, done, len(done)))
+            found.append(_edited(queries, spec, code, earlier, done))
             accepted |= {config.run_id: config.with_code(earlier) for config in configs}
     return found, tuple(accepted.get(config.run_id, config) for config in spec.configs)
 
 
 def _earlier_code(
     queries: Queries, trainer: str, code: Code, configs: Sequence[TrainerRun]
-) -> tuple[Code, set[str]]:
+) -> tuple[Code, list[str]]:
     """The code under which most of these runs are done that are not under theirs, and their ids."""
-    best: tuple[Code, set[str]] = {}, set()
-    known = [
-        plugins if source is None else {f"trainer {trainer}": source} | plugins
-        for source, plugins in queries.codes_of(trainer)
-    ]
-    fit = [each for each in known if each != code and each.keys() <= code.keys()]
-    if not fit:
-        return best
-    done_now = queries.done_among([config.run_id for config in configs])
-    left = [config for config in configs if config.run_id not in done_now]
-    for earlier in fit[:_MOST_VERSIONS]:
-        done = queries.done_among([config.with_code(earlier).run_id for config in left])
-        if len(done) > len(best[1]):
-            best = earlier, done
-    return best
+    left = {config.run_id for config in configs}
+    left -= queries.done_among(left)
+    if not left:
+        return {}, []
+    of_now = {key: configs[0].shared_json().get(key) for key in ("source", "plugins")}
+    found: dict[frozenset[tuple[str, str]], list[str]] = {}
+    models = {config.model.name if isinstance(config, RunConfig) else None for config in configs}
+    for run_id, config in queries.done_by_other_code(trainer, of_now, models):
+        earlier = _code_in(config)
+        if earlier is not None and _identity({**config, **of_now}) in left:
+            found.setdefault(frozenset(earlier.items()), []).append(run_id)
+    # Of equally many, the newest.
+    earlier_items, done = max(found.items(), key=lambda item: len(item[1]), default=((), []))
+    return dict(earlier_items), done
+
+
+def _code_in(config: Mapping[str, Any]) -> dict[str, str] | None:
+    """As `TrainerRun.code`, of a config as a database has it; None for what is no such code."""
+    source, plugins = config.get("source"), config.get("plugins") or {}
+    of_trainer = {} if source is None else {f"trainer {config.get('trainer')}": source}
+    if not isinstance(plugins, dict):
+        return None
+    code = of_trainer | plugins
+    fine = all(isinstance(sha256, str) and re.fullmatch(SHA256, sha256) for sha256 in code.values())
+    return code if fine else None
+
+
+def _identity(config: Mapping[str, Any]) -> str | None:
+    try:
+        return identity_of_json({key: value for key, value in config.items() if value is not None})
+    except (ValueError, RecursionError):  # what an archive brought may be anything
+        return None
 
 
 def _edited_evaluations(
@@ -190,48 +207,46 @@ def _edited_evaluations(
         if source is None:
             continue
         alike = [e for e in spec.evaluations if e.kind == kind]
-        best: tuple[str | None, list[str]] = None, []
-        for earlier in queries.sources_of_evaluation(kind)[:_MOST_VERSIONS]:
-            measured = _measured(queries, alike, earlier, ids) if earlier != source else []
-            if len(measured) > len(best[1]):
-                best = earlier, measured
-        earlier, measured = best
+        earlier, measured = _earlier_source(queries, kind, alike, ids)
         if measured:
             name = f"evaluation {kind}"
             before = {} if earlier is None else {name: earlier}
-            code = {name: source}
-            found.append(_edited(queries, spec, code, before, set(measured), len(measured)))
+            found.append(_edited(queries, spec, {name: source}, before, measured))
             accepted[kind] = earlier
     return found, tuple(
         e.with_source(accepted[e.kind]) if e.kind in accepted else e for e in spec.evaluations
     )
 
 
-def _measured(
-    queries: Queries,
-    evaluations: Sequence[EvaluationConfig],
-    source: str | None,
-    run_ids: Collection[str],
-) -> list[str]:
-    """The run of each measurement that there is by this code, and is not by the present one."""
-    return [
-        run_id
+def _earlier_source(
+    queries: Queries, kind: str, evaluations: Sequence[EvaluationConfig], run_ids: Collection[str]
+) -> tuple[str | None, list[str]]:
+    """The code of most measurements that are not there by the present one, and the run of each."""
+    known = {
+        each.with_source(source).evaluation_id: (each.evaluation_id, source)
+        for source in queries.sources_of_evaluation(kind)
         for each in evaluations
-        for run_id in queries.measured_among(each.with_source(source).evaluation_id, run_ids)
-        - queries.measured_among(each.evaluation_id, run_ids)
-    ]
+    }
+    measured = queries.measured_among(kind, run_ids)
+    found: dict[str | None, list[str]] = {}
+    for run_id, evaluation_id in measured:
+        of_now, source = known.get(evaluation_id, (evaluation_id, None))
+        if (run_id, of_now) not in measured:
+            found.setdefault(source, []).append(run_id)
+    return max(found.items(), key=lambda item: (len(item[1]), item[0] or ""), default=(None, []))
 
 
 def _edited(
-    queries: Queries, spec: Spec, code: Code, earlier: Code, run_ids: Collection[str], done: int
+    queries: Queries, spec: Spec, code: Code, earlier: Code, results: Sequence[str]
 ) -> Edited:
+    """What differs between the two. `results` are the run of each result under the earlier code."""
     now = {name: sha256 for name, sha256 in code.items() if earlier.get(name) != sha256}
     before = {name: earlier[name] for name in now if name in earlier}
     changed: set[str] = set()
     for name, sha256 in now.items():
         files = spec.sources.get(sha256)
-        known = queries.files_of_source(sorted(run_ids), before.get(name, ""))
+        known = queries.files_of_source(sorted(results), before.get(name, ""))
         if files is None or known is None:
-            return Edited(now, before, done, None)
+            return Edited(now, before, len(results), None)
         changed |= {file for file in {*files, *known} if files.get(file) != known.get(file)}
-    return Edited(now, before, done, tuple(sorted(changed)))
+    return Edited(now, before, len(results), tuple(sorted(changed)))

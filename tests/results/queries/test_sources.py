@@ -19,8 +19,11 @@ def test_done_runs_are_found_by_the_code_of_their_trainer(make, store, queries):
     for run in made[:3]:
         make.finish(store, run, provenance={"sources": files, "first_epoch": 1})
     ids = [run.run_id for run in made]
-    assert queries.codes_of("fit:train") == [(NEW, {}), (OLD, {})]
-    assert queries.codes_of("other:train") == []
+    models = {made[0].model}
+    by_other = queries.done_by_other_code("fit:train", {"source": NEW, "plugins": None}, models)
+    assert by_other == [(run.run_id, run.config) for run in made[1::-1]]
+    assert not queries.done_by_other_code("other:train", {"source": NEW}, models)
+    assert not queries.done_by_other_code("fit:train", {"source": NEW}, {None})
     assert queries.done_among([*ids, "0" * 16]) == set(ids[:3])
     assert queries.done_among([]) == set()
     assert queries.files_of_source(ids[3:] + ids[:1], OLD) == files[OLD]
@@ -37,7 +40,11 @@ def test_code_of_plugins_is_found_with_that_of_the_trainer(make, store, queries)
     make.save(store, "s", made)
     for run in made:
         make.finish(store, run)
-    assert queries.codes_of("t") == codes[::-1]
+    models = {None, made[0].model}
+    for now, run in zip(codes, made, strict=True):
+        code = {"source": now[0], "plugins": now[1] or None}
+        found = queries.done_by_other_code("t", code, models)
+        assert found == [(r.run_id, r.config) for r in reversed(made) if r is not run]
 
 
 def test_measurements_are_found_by_the_code_of_their_evaluation(make, store, queries):
@@ -53,6 +60,6 @@ def test_measurements_are_found_by_the_code_of_their_evaluation(make, store, que
     assert sorted(queries.sources_of_evaluation("mine"), key=str) == [None, OLD]
     assert queries.sources_of_evaluation("other") == []
     ids = [run.run_id for run in made]
-    assert queries.measured_among("2" * 16, ids) == {ids[0]}
-    assert queries.measured_among("2" * 16, ids[1:]) == set()
-    assert queries.measured_among("1" * 16, ids) == set()
+    assert queries.measured_among("mine", ids) == {(ids[0], "2" * 16)}
+    assert queries.measured_among("mine", ids[1:]) == set()
+    assert queries.measured_among("other", ids) == set()
