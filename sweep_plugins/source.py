@@ -51,7 +51,8 @@ def code_of(module: str, sources: Iterable[str] = (), *, whole_package: bool = T
 
     A process has the code that it imported: later edits of the files change no answer.
 
-    Raises SourceError if one of `sources` is not there, or all of it is more than 256 MiB.
+    Raises SourceError if one of `sources` is not there, if a file cannot be read, or all of it is
+    more than 256 MiB.
     """
     imported = sys.modules.get(module)
     if imported is None:
@@ -68,8 +69,9 @@ _known: dict[tuple[str, tuple[str, ...], bool], tuple[ModuleType, Code | None]] 
 
 def _code_of(module: ModuleType, sources: tuple[str, ...], whole_package: bool) -> Code | None:
     file = getattr(module, "__file__", None)
-    of_this_project = module.__name__.partition(".")[0] in OWN_PACKAGES
-    if file is None or Path(file).suffix != ".py" or of_this_project:
+    if file is None or module.__name__.partition(".")[0] in OWN_PACKAGES:
+        return None
+    if Path(file).suffix != ".py" or not Path(file).is_file():
         return None
     folder = Path(file).parent
     found: dict[str, Path] = {}
@@ -142,13 +144,16 @@ def _digested(files: dict[str, Path], folders: dict[Path, What], home: Path) -> 
     digest = hashlib.sha256()
     left = _MOST_BYTES
     for name, path in sorted(files.items()):
-        content = path.read_bytes()
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise SourceError(f"its code cannot be read: {error}") from error
         left -= len(content)
         if left < 0:
             raise SourceError(
                 f"its code has more than {_MOST_BYTES >> 20} MiB ({path}): move its package away"
                 " from the data, and name the files that decide results in sources"
             )
-        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+        digest.update(os.fsencode(f"{name}\0{len(content)}\0") + content)
         each[name] = hashlib.sha256(content).hexdigest()
     return Code(digest.hexdigest(), each, home, files, folders)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import py_compile
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sweep_plugins import SourceError
+from sweep_plugins import SourceError, source
 from sweep_plugins.source import Code, code_of
 
 PINNED = "62d909799cb7147a4840c93d0103d62bcdfc669030aaee865bad70ecda4e1d2d"
@@ -115,10 +117,34 @@ def test_a_process_has_the_code_that_it_imported(write: Write, tmp_path: Path) -
     assert code() != found
 
 
-def test_what_has_no_source_has_no_code(write: Write, tmp_path: Path) -> None:
+def test_what_has_no_source_has_no_code(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write({"bare.py": "A = 1\n"})
     py_compile.compile(str(tmp_path / "bare.py"), cfile=str(tmp_path / "bare.pyc"))
     (tmp_path / "bare.py").unlink()
+    with zipfile.ZipFile(tmp_path / "packed.zip", "w") as archive:
+        archive.writestr("packed/__init__.py", "")
+        archive.writestr("packed/fit.py", "")
+    monkeypatch.syspath_prepend(tmp_path / "packed.zip")
     import_module("bare")
-    for module in ("bare", "math", "trainers.errors", "never_imported"):
+    import_module("packed.fit")
+    for module in ("bare", "packed.fit", "sys", "trainers.errors", "never_imported"):
         assert code_of(module) is None
+
+
+def test_code_that_cannot_be_hashed_is_an_error(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write({**FILES, "lab/\udcff.py": ""})  # a name in no encoding
+    assert code().files.keys() == {*FILES, "lab/\udcff.py"}
+    monkeypatch.setattr(source, "_MOST_BYTES", 3)
+    write({})
+    with pytest.raises(SourceError, match=r"^its code has more than .* MiB \(/.*\): move"):
+        code()
+    monkeypatch.undo()
+    monkeypatch.setattr(Path, "read_bytes", mock.Mock(side_effect=PermissionError(13, "Denied")))
+    monkeypatch.syspath_prepend(tmp_path)
+    write({})
+    with pytest.raises(SourceError, match=r"^its code cannot be read: .*Denied"):
+        code()
