@@ -103,13 +103,17 @@ def are_deleted(connection: Connection, run_ids: Collection[str]) -> bool:
     return connection.execute(found).first() is None
 
 
-def clear(connection: Connection, run: KeptRun, remove_files: Callable[[], None]) -> bool:
-    """Removes files of a run, if all that is known of it is still true; whether it is."""
-    _lock(connection, [run.run_id])
-    if list_kept_runs(connection, [run.run_id]) != [run]:
-        return False
-    remove_files()
-    return True
+def clear(
+    connection: Connection, kept: Sequence[KeptRun], remove_files: Callable[[KeptRun], None]
+) -> list[KeptRun]:
+    """Removes files of those of these runs of which all that is known is still true; which."""
+    run_ids = [run.run_id for run in kept]
+    _lock(connection, run_ids)
+    now = set(list_kept_runs(connection, run_ids))
+    unchanged = [run for run in kept if run in now]
+    for run in unchanged:
+        remove_files(run)
+    return unchanged
 
 
 def _lock(connection: Connection, run_ids: Collection[str]) -> None:

@@ -585,13 +585,17 @@ class Store(DatabaseClient):
 
         return self._database.write(apply, lambda c: deleting.are_deleted(c, gone))
 
-    def clear(self, run: KeptRun, remove_files: Callable[[], None]) -> bool:
-        """Calls `remove_files` if all that is known of the run is still true; says whether it is.
+    def clear(
+        self, kept: Sequence[KeptRun], remove_files: Callable[[KeptRun], None]
+    ) -> list[KeptRun]:
+        """Calls `remove_files` with each of these runs that is still as it says; returns those.
 
-        Meanwhile nobody can claim the run, or put it into a sweep.
+        Meanwhile nobody can claim these runs, or put them into a sweep.
         """
         # What is removed twice is removed.
-        return self._database.write(lambda c: deleting.clear(c, run, remove_files), lambda c: False)
+        return self._database.write(
+            lambda c: deleting.clear(c, kept, remove_files), lambda c: False
+        )
 
     def merge(self, archive: Archive, names: Mapping[str, str] | None = None) -> Merged:
         """Adds what the database lacks of an archive; `results.archive.merging` has the rules.

@@ -49,8 +49,7 @@ def du(
     ]
     total = sum(one.total for one in found) + sum(of_home.values())
     if format == "table":
-        for row in rows:
-            row |= {k: readable(row[k]) for k in (*kinds, "total") if row[k] is not None}
+        rows = _for_a_screen(rows, kinds)
     write_table(rows, format, output)
     if any(one.name == usage.SEVERAL for one in found):
         say(f"runs that sweeps share count once, as {usage.SEVERAL}")
@@ -58,6 +57,17 @@ def du(
         say("the database is a server's, which knows its size")
     say_what_is_away(places, kept, attempts)
     say(f"{readable(total)} in all")
+
+
+def _for_a_screen(rows: Sequence[Row], kinds: Sequence[str]) -> list[Row]:
+    """With units, the total first, and without what nobody has."""
+    used = [kind for kind in kinds if any(row[kind] for row in rows if row["runs"])]
+    return [
+        {"sweep": row["sweep"], "runs": row["runs"] or None, "total": readable(row["total"])}
+        | {kind: readable(row[kind]) if row["runs"] else None for kind in used}
+        for row in rows
+        if row["total"] or row["sweep"][0] != "("
+    ]
 
 
 def say_what_is_away(

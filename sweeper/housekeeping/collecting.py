@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
 
 from results.errors import DriverBusyError
@@ -24,6 +23,9 @@ from trainers.run import RESULT_FILE, read_result
 from trainers.storage import Folder
 from trainers.storage.base import is_name
 from trainers.training.checkpoint import WEIGHTS_FILE, has_whole_weights
+
+AT_ONCE = 20
+"""Runs whose files go in one transaction, for which others wait."""
 
 
 @dataclass(frozen=True)
@@ -183,17 +185,18 @@ class Collection:
             self._remove_all(unheld)
 
     def _remove_all(self, found: Iterable[Garbage]) -> None:
-        for run, of_run in groupby(found, key=lambda each: each.run):
-            garbage = list(of_run)
-            if self._store.clear(run, partial(_remove_each, garbage)):
-                self.removed += garbage
-            else:
-                self.changed += 1
+        by_run = {run: list(those) for run, those in groupby(found, key=lambda each: each.run)}
 
+        def remove_files(run: KeptRun) -> None:
+            for each in by_run[run]:
+                _remove(each)
 
-def _remove_each(garbage: Sequence[Garbage]) -> None:
-    for each in garbage:
-        _remove(each)
+        runs = list(by_run)
+        for start in range(0, len(runs), AT_ONCE):
+            batch = runs[start : start + AT_ONCE]
+            cleared = self._store.clear(batch, remove_files)
+            self.removed += [each for run in cleared for each in by_run[run]]
+            self.changed += len(batch) - len(cleared)
 
 
 def _remove(garbage: Garbage) -> None:

@@ -9,16 +9,13 @@ from results.queries.queries import Queries
 from results.records import Deletion, KeptRun
 from results.store.store import Store
 from sweeper.errors import ResourceError
-from sweeper.housekeeping.collecting import list_attempts
+from sweeper.housekeeping.collecting import AT_ONCE, list_attempts
 from sweeper.housekeeping.places import Places, find_places
 from sweeper.scheduling.progress import format_runs
 from sweeper.scheduling.run_storage import SPECS
 from sweeper.scheduling.storage_places import Place
 from trainers.storage import Folder
 from trainers.storage.base import is_name
-
-_AT_ONCE = 20
-"""Runs whose files and rows go in one transaction, for which others wait."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +95,8 @@ def delete_sweep(
                 for folder in found.folders.get(run_id, ()):
                     folder.remove_all()
 
-            for start in range(0, len(found.runs), _AT_ONCE):
-                batch = found.runs[start : start + _AT_ONCE]
+            for start in range(0, len(found.runs), AT_ONCE):
+                batch = found.runs[start : start + AT_ONCE]
                 deleted += store.delete_runs(name, batch, remove_files)
         return store.delete_sweep(name), deleted
 

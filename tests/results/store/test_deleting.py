@@ -97,14 +97,19 @@ def test_rows_stay_of_runs_whose_files_cannot_be_removed(filled, store, content)
 def test_files_go_only_while_a_run_is_as_it_was_listed(filled, store, queries, make):
     kept = {run.run_id: run for run in queries.kept_runs()}
     gone = []
-    assert store.clear(kept[filled[1]], lambda: gone.append("queued"))
+
+    def cleared(*numbers):
+        gone.clear()
+        found = store.clear([kept[filled[n]] for n in numbers], lambda run: gone.append(run))
+        assert found == gone
+        return [filled.index(run.run_id) for run in found]
+
+    assert cleared(0, 1, 2) == [0, 1, 2]
     store.claim(filled[1], provenance={})
-    assert not store.clear(kept[filled[1]], lambda: gone.append("claimed"))
+    assert cleared(0, 1, 2) == [0, 2]
     # One that another sweep took up.
     make.save(store, "c", make.runs(1))
-    assert not store.clear(kept[filled[0]], lambda: gone.append("held"))
-    assert store.clear(kept[filled[2]], lambda: gone.append("done"))
-    assert gone == ["queued", "done"]
+    assert cleared(0, 1, 2) == [2]
 
 
 def test_nobody_takes_a_run_up_while_its_files_go(filled, store, queries, make, url):
@@ -123,13 +128,13 @@ def test_nobody_takes_a_run_up_while_its_files_go(filled, store, queries, make, 
 
     threads = [threading.Thread(target=work) for work in (claim, hold)]
 
-    def remove_files():
+    def remove_files(run):
         for thread in threads:
             thread.start()
         time.sleep(0.3)
         order.append(("removed", None))
 
-    assert store.clear(run, remove_files)
+    assert store.clear([run], remove_files) == [run]
     for thread in threads:
         thread.join()
     assert order[0] == ("removed", None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -248,14 +248,16 @@ def test_a_run_that_another_sweep_takes_up_meanwhile_keeps_its_weights(
     run_id = lab.ids()[2]
     clear = Store.clear
 
-    def after_others(store: Store, run: KeptRun, remove_files: Callable[[], None]) -> bool:
-        if not run.sweeps:
+    def after_others(
+        store: Store, kept: Sequence[KeptRun], remove_files: Callable[[KeptRun], None]
+    ) -> list[KeptRun]:
+        if not kept[0].sweeps:
             # No driver can, as long as such files go, but an import may.
             spec = lab.spec("d", [2])
             assert "sweep gc" in lab.ask("run", spec, "--executor", "inline", code=3)[1]
             with sqlite3.connect(lab.home / "sweep.db") as connection:
                 connection.execute("INSERT INTO sweep_runs VALUES (1, ?, 9)", (run_id,))
-        return clear(store, run, remove_files)
+        return clear(store, kept, remove_files)
 
     monkeypatch.setattr(Store, "clear", after_others)
     monkeypatch.setattr(sys, "argv", ["sweep", "gc"])
@@ -291,7 +293,7 @@ def test_a_run_whose_weights_went_says_so_when_it_is_asked_for_more(lab: Lab) ->
     lab.ask("gc", "--yes")
     spec = lab.spec("b", [1, 2], "evaluations: [{noise: gaussian, std: 0.2}]\n")
     said = lab.ask("run", spec, "--executor", "inline", code=1)[1]
-    assert f"none in {lab.runs}/{run_id}/1" in said
+    assert "has no stored weights" in said
     sentence = (
         "2 finished runs could not be evaluated, as no weights of them are kept; their results"
         " stay. `sweep delete b"
