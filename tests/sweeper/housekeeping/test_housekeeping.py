@@ -14,6 +14,7 @@ from command_line import sweep
 from laboratories import CHECKPOINT, WEIGHTS, Lab
 from results.records import KeptRun
 from results.store.store import Store
+from sweeper.commands.du import readable
 from trainers.storage.local import LocalFolder
 
 
@@ -312,3 +313,21 @@ def test_weights_that_may_be_in_a_storage_that_is_away_are_not_called_gone(sprea
     run_id = spread.ids()[2]
     spread.remote.rename(spread.folder / "elsewhere")
     assert spread.json("show", run_id)["weights_kept"] is None
+
+
+def test_du_fits_a_terminal(lab: Lab) -> None:
+    lines = lab.ask("du")[0].splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split()[:3] == ["sweep", "runs", "total"]
+    # What nobody has is left out: no trainer wrote any other file.
+    assert "other" not in lines[0]
+    assert {row["sweep"] for row in lab.json("du")} > {"(archives)", "(data)"}
+    assert "(archives)" not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [(0, "0 B"), (999, "999 B"), (999_400, "999 kB"), (999_600, "1 MB"), (5e15, "5,000 TB")],
+)
+def test_sizes_have_units(size: int, shown: str) -> None:
+    assert readable(size) == shown
