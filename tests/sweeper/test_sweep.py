@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +187,7 @@ def test_control_c_stops_in_order_and_raises(monkeypatch, capsys):
     sweep = sweeper.Sweep(SPEC | {"trainer": "fake_trainers:light"}, home="h")
     light, before = fake_trainers.light, signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patched:
-        patched.setattr(fake_trainers, "light", lambda job: asks(job, light))
+        patched.setattr(fake_trainers, "light", wraps(light)(lambda job: asks(job, light)))
         with pytest.raises(Interrupted, match="To continue: sweep resume mine"):
             sweep.run()
     assert signal.getsignal(signal.SIGINT) is before
@@ -204,6 +205,7 @@ def test_it_runs_in_other_threads_where_stop_stops_it(monkeypatch):
     sweep = sweeper.Sweep(SPEC | {"trainer": "fake_trainers:light"}, progress=False)
     light, caught = fake_trainers.light, []
 
+    @wraps(light)
     def stopped(job):
         sweep.stop()
         return light(job)
@@ -229,6 +231,7 @@ def test_two_of_one_process_do_not_work_on_one_database(monkeypatch):
     sweep, errors = sweeper.Sweep(SPEC, progress=False), []
     quick = fake_trainers.quick
 
+    @wraps(quick)
     def also(job):
         with pytest.raises(ResourceError, match="another driver works on") as caught:
             sweeper.run(SPEC | {"name": "other"}, progress=False)
