@@ -41,9 +41,9 @@ def group_labels(
 ) -> dict[tuple[str, str], str]:
     """Labels of at most `limit` points by (model, scheme): root moduli, or else the scheme.
 
-    The model is named where there are several, on a line of its own if `stacked`; the scheme too
-    where moduli alone do not tell it, of long ones the part that tells them apart. A network that
-    follows no scheme is named by its model.
+    The model is named where there are several, and the scheme, in brackets, where moduli alone do
+    not tell it; both on lines of their own if `stacked`. Of long ones it is the part that tells them
+    apart. A network that follows no scheme is named by its model.
     """
     known = {(group.model, group.scheme): group for group in groups}
     several_models = len({group.model for group in groups}) > 1
@@ -51,18 +51,24 @@ def group_labels(
     texts = {key: _scheme_text(group, schemes) for key, group in known.items()}
     counts = Counter((model if several_models else "", text) for (model, _), text in texts.items())
     exact: dict[tuple[str, str], str] = {}
+    between = "\n" if stacked else " "
     for key, text in texts.items():
         prefix = key[0] if several_models else ""
-        of_scheme = f"{text} ({schemes[key[1]]})"
-        exact[key] = drawable(of_scheme if counts[prefix, text] > 1 else text)
+        exact[key] = drawable(text)
+        if counts[prefix, text] > 1:
+            scheme = f"({drawable(schemes[key[1]])})"
+            both = f"{exact[key]}{between}{scheme}"
+            # Of both in one line there would be little to see.
+            exact[key] = both if stacked or width(both) <= limit else scheme
 
     def label(key: tuple[str, str], text: str, cut: Callable[[str, float], str]) -> str:
         model, scheme = key
         if scheme == NO_SCHEME:
             return shorten(drawable(model), limit)
         prefix = drawable(model) if several_models else ""
-        if stacked and prefix:
-            return f"{shorten(prefix, limit)}\n{cut(text, limit)}"
+        if stacked:
+            lines = [shorten(prefix, limit)] if prefix else []
+            return "\n".join([*lines, *(cut(line, limit) for line in text.split("\n"))])
         return _fitted(prefix, text, limit, cut)
 
     labels = {key: label(key, text, shorten) for key, text in exact.items()}

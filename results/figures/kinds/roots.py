@@ -96,6 +96,7 @@ def plot(data: Data) -> Figure:
         notes=[
             "circle: modulus 1",
             scheme_note(data.groups) if not together else f"{len(data.groups)} schemes",
+            "n×: n equal roots" if any(map(_has_multiple, data.groups)) else "",
             left_out(data.without, "schemes that are learned or unknown"),
         ],
         x_label="Real part",
@@ -109,6 +110,10 @@ def plot(data: Data) -> Figure:
             _draw_roots(axes, group)
         _frame(axes, groups)
     return page.finish()
+
+
+def _has_multiple(group: ReplicateGroup) -> bool:
+    return any(count > 1 for _, count in characteristic_roots(_exact_alpha(group)))
 
 
 def _draw_roots(axes: Axes, group: ReplicateGroup) -> None:

@@ -74,7 +74,8 @@ def test_a_root_is_marked_as_repeated_if_it_is(networks, shown, alpha, repeated)
     rows = networks.runs(90, alpha=alpha, beta=1)
     rows[0]["config"]["scheme"]["alpha"] = list(alpha)
     figure = draw("roots", rows)
-    assert [t.get_text() for t in shown(figure) if "×" in t.get_text()] == repeated
+    assert [t.get_text() for t in shown(figure) if t.get_text().endswith("×")] == repeated
+    assert any("n×: n equal roots" in t.get_text() for t in shown(figure)) == bool(repeated)
     moduli = multistep.LinearMultistepScheme.of(alpha, 1).root_moduli
     assert sorted(map(abs, drawn(figure.axes[0]))) == sorted(set(moduli))
 
