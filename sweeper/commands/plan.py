@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from results.metrics import counted
 from sweeper.commands import options
 from sweeper.commands.output import say, write_json, write_table, write_text
 from sweeper.errors import RequestError
@@ -30,6 +29,7 @@ def plan(
     output: options.OutputOption = None,
 ) -> None:
     """Show what SPEC would run; changes no result."""
+    from results.metrics import counted
     from sweeper.planning.meant_fractions import meant_fractions
     from sweeper.scheduling.progress import format_seconds
     from sweeper.spec.files import read_spec_file

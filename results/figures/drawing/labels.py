@@ -42,8 +42,8 @@ def group_labels(
     """Labels of at most `limit` points by (model, scheme): root moduli, or else the scheme.
 
     The model is named where there are several, and the scheme, in brackets, where moduli alone do
-    not tell it; both on lines of their own if `stacked`. Of long ones it is the part that tells them
-    apart. A network that follows no scheme is named by its model.
+    not tell it; both on lines of their own if `stacked`. Of long ones it is the part that differs.
+    A network that follows no scheme is named by its model.
     """
     known = {(group.model, group.scheme): group for group in groups}
     several_models = len({group.model for group in groups}) > 1
