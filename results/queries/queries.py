@@ -54,6 +54,7 @@ from results.schema.tables import (
     epochs,
     files,
     imports,
+    metadata,
     metrics,
     probes,
     run_notes,
@@ -509,6 +510,17 @@ class Queries(DatabaseClient):
     def identity(self) -> DatabaseIdentity | None:
         """What tells this database from others; None if no driver ever worked on it."""
         return identity_of(self._database)
+
+    def size(self) -> int | None:
+        """The bytes of the tables and their indexes; None of a file, which its disk knows."""
+        with self.view() as connection:
+            if connection.dialect.name == "sqlite":
+                return None
+            sizes = [
+                connection.scalar(select(func.pg_total_relation_size(func.to_regclass(name))))
+                for name in metadata.tables
+            ]
+            return sum(int(size) for size in sizes if size)
 
     def kept_runs(self, run_ids: Collection[str] | None = None) -> list[KeptRun]:
         """Every run that was tried here, or those among these, by id, with where it wrote."""

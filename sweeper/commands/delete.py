@@ -57,7 +57,8 @@ def delete(
     if done.shared:
         say(f"{_stay(len(done.shared))}, in other sweeps")
     if done.own:
-        say(f"{_stay(len(done.own))}, in no sweep; `sweep gc` frees the space of their weights")
+        frees = f"`sweep gc{laboratory.options}` frees the space of their weights"
+        say(f"{_stay(len(done.own))}, in no sweep; {frees}")
     if done.untried:
         say(f"{format_runs(len(done.untried))} that nobody had tried went with it")
     if done.cancelled:

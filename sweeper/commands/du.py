@@ -28,7 +28,7 @@ def du(
 
     laboratory = options.home_at(home, db, storage)
     with Queries.open(laboratory.database) as queries:
-        kept, identity = queries.kept_runs(), queries.identity()
+        kept, identity, size = queries.kept_runs(), queries.identity(), queries.size()
     places = find_places(kept, laboratory.storage, identity)
     found, attempts = usage.usage_of_runs(kept, places.found)
     kinds = [kind.name for kind in KINDS]
@@ -41,7 +41,7 @@ def du(
         }
         for one in found
     ]
-    of_home = usage.usage_of_home(laboratory)
+    of_home = usage.usage_of_home(laboratory, size)
     empty = dict.fromkeys(kinds)
     rows += [
         {"sweep": f"({name})", "runs": None, **empty, "total": size}
@@ -53,8 +53,6 @@ def du(
     write_table(rows, format, output)
     if any(one.name == usage.SEVERAL for one in found):
         say(f"runs that sweeps share count once, as {usage.SEVERAL}")
-    if not laboratory.is_sqlite:
-        say("the database is a server's, which knows its size")
     say_what_is_away(places, kept, attempts)
     say(f"{readable(total)} in all")
 

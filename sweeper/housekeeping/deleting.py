@@ -141,8 +141,11 @@ def _forget_spec(store: Store, storage: str, name: str, tell: Callable[[str], No
     file = f"{name}.json"
     if not is_name(file):
         return  # no driver has ever kept it
-    _, places = _look(store, storage)
+    kept, places = _look(store, storage)
+    wrote = {where for run in kept for _, where in run.attempts}
     for error in places.unreachable.values():
         tell(f"{error}; the spec of {name} stays there, if it is there")
     for place in places.found:
-        place.folder.child(SPECS).remove(file)
+        # Another database's may have the same name.
+        if place.is_noted or place.folder.location in wrote:
+            place.folder.child(SPECS).remove(file)

@@ -84,10 +84,14 @@ def _is_run(name: str) -> bool:
     return len(name) == 16 and set(name) <= set("0123456789abcdef")
 
 
-def usage_of_home(home: Home) -> dict[str, int]:
-    """The bytes of what is no run's: the database, archives and backups in the home, and data."""
+def usage_of_home(home: Home, database: int | None) -> dict[str, int]:
+    """The bytes of what is no run's: the database, archives and backups in the home, and data.
+
+    Args:
+        database: the bytes of one that is no file.
+    """
     address = parse_address(home.database)
-    found = {"database": 0, "archives": 0, "data": 0}
+    found = {"database": database or 0, "archives": 0, "data": 0}
     own: set[Path] = set()
     if isinstance(address, SqliteAddress):
         path = Path(address.path)

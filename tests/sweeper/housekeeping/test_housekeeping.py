@@ -160,7 +160,7 @@ def test_deleting_a_sweep_keeps_results_and_shared_runs(lab: Lab) -> None:
     before, files = {row["run_id"]: row for row in lab.rows()}, lab.files()
     said = lab.ask("delete", "a")[1]
     assert "a is deleted\n" in said
-    assert "1 run stays, in other sweeps\n1 run stays, in no sweep; `sweep gc` frees" in said
+    assert "1 run stays, in other sweeps\n1 run stays, in no sweep; `sweep gc --home" in said
     assert {row["run_id"] for row in lab.rows()} == before.keys()
     assert lab.files() == files
     assert [one["sweep"] for one in lab.json("status")] == ["b"]

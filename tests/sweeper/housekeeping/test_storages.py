@@ -158,7 +158,8 @@ def test_on_postgres(tmp_path: Path, postgres_url: str) -> None:
     lab.run("b", [1, 2])
     for seed in (0, 1, 2):
         lab.put(seed, 1, *WEIGHTS, *CHECKPOINT)
-    assert "the database is a server's" in lab.ask("du")[1]
+    sizes = {row["sweep"]: row["total"] for row in lab.json("du")}
+    assert sizes["(database)"] > 100_000
     assert "384 B removed, 6 files" in lab.ask("gc", "--yes")[1]
     lab.ask("delete", "b")
     assert "128 B removed" in lab.ask("gc", "--yes")[1]
@@ -168,3 +169,15 @@ def test_on_postgres(tmp_path: Path, postgres_url: str) -> None:
     lab.ask("delete", "a", "--results", "--yes")
     assert {row["seed"] for row in lab.rows()} == {2}
     assert sorted(path.name for path in lab.runs.iterdir() if path.name in ids.values()) == [ids[2]]
+
+
+def test_a_database_that_nobody_ran_a_sweep_on_takes_nothing_of_others(lab: Lab) -> None:
+    lab.ask("export", "--output", "archive.db")
+    theirs = f"sqlite:///{lab.folder}/theirs.db"
+    lab.ask("import", "archive.db", "--db", theirs)
+    before = {path for path in lab.runs.rglob("*") if path.is_file()}
+    lab.ask("gc", "--yes", "--db", theirs)
+    lab.ask("delete", "a", "--results", "--yes", "--db", theirs)
+    lab.ask("delete", "b", "--db", theirs)
+    assert lab.ask("status", "--db", theirs, "--format", "json")[0].strip() == "[]"
+    assert {path for path in lab.runs.rglob("*") if path.is_file()} == before
