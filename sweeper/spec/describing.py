@@ -61,7 +61,8 @@ class DescribingProcess:
         """The answer. Raises ConfigError if there is none."""
         left = (json.dumps(request) + "\n").encode()
         deadline = time.monotonic() + SECONDS
-        while b"\n" not in self._rest:
+        told, parts = 0, [self._rest]
+        while b"\n" not in parts[-1]:
             seconds = deadline - time.monotonic()
             if seconds <= 0:
                 raise ConfigError((), f"trainer {self._name}: importing it took over {SECONDS:g} s")
@@ -70,15 +71,14 @@ class DescribingProcess:
             if room:
                 with suppress(BrokenPipeError):
                     left = left[os.write(self._requests, left[:4096]) :]
-            if there and not (part := os.read(self._answers, 1 << 16)):
-                raise ConfigError((), self._death())
             if there:
-                self._rest += part
-            elif not room and self._process.poll() is not None:
+                parts.append(os.read(self._answers, 1 << 16))
+                told += len(parts[-1])
+            if (there and not parts[-1]) or (not there and self._process.poll() is not None):
                 raise ConfigError((), self._death())
-            if len(self._rest) > _LARGEST_ANSWER:
+            if told > _LARGEST_ANSWER:
                 raise ConfigError((), f"trainer {self._name} says more of itself than can be read")
-        line, _, self._rest = self._rest.partition(b"\n")
+        line, _, self._rest = b"".join(parts).partition(b"\n")
         try:
             answer: dict[str, Any] = json.loads(line)
             if not isinstance(answer, dict):

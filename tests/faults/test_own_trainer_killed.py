@@ -102,4 +102,6 @@ def test_runs_of_killed_workers_end_with_the_same_bits(spec: Path, tmp_path: Pat
     # A worker that was killed as well may have been given the run before that was known.
     went_on = r"^attempt [23]: done.*\n  went on at epoch \d+ from a checkpoint$"
     assert re.search(went_on, shown[0], re.M), shown[0]
-    assert re.search(r"^attempt [23]: done.*\n  began again at epoch 1: there was no", shown[1], re.M)
+    assert re.search(
+        r"^attempt [23]: done.*\n  began again at epoch 1: there was no", shown[1], re.M
+    )

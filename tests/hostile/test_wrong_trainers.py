@@ -4,85 +4,29 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from command_line import sweep, sweep_process
-from results.queries.queries import Queries
 from sweep_plugins.plain_text import visible
-from sweeper.home import Home
 from warm_sweep import WarmSweep
+from wrong_runs import check, details, values, with_right_ones, write_spec
 from wrong_trainers import DEADLY, DONE, SURVIVED
 
 pytestmark = [pytest.mark.hostile, pytest.mark.timeout(900)]
 
-SPEC = """
-name: wrong
-trainer: wrong_trainers:train
-grid: {{options.kind: {kinds}}}
-faults: {{worker_lost: {{attempts: 2}}, out_of_memory: {{attempts: 1}}}}
-"""
-
-
-def with_right_ones(kinds: list[str]) -> list[str]:
-    """The kinds, and a right run before each fourth of them, and at the end."""
-    mixed = []
-    for number, kind in enumerate(kinds):
-        if number % 4 == 0:
-            mixed.append(f"right{number}")
-        mixed.append(kind)
-    return [*mixed, f"right{len(kinds)}"]
-
 
 def run(folder: Path, kinds: list[str], *, on_ray: bool = False) -> tuple[int, str]:
     """The exit code of a sweep of these kinds, and what it said."""
-    (folder / "s.yaml").write_text(SPEC.format(kinds=json.dumps(kinds)))
-    arguments = ["run", str(folder / "s.yaml"), "--home", str(folder / "home")]
+    arguments = ["run", str(write_spec(folder, kinds)), "--home", str(folder / "home")]
     if on_ray:
         done = sweep_process(*arguments, "--slots", "2", seconds=800)
         return done.returncode, done.stderr
     log = folder / "said"
     driver = WarmSweep([*arguments, "--executor", "inline"], log, os.environ)
     return driver.wait(300), log.read_text()
-
-
-def details(home: Path) -> dict[str, dict[str, Any]]:
-    """All that is stored of each run, by its kind."""
-    with Queries.open(Home.at(home).database) as queries:
-        found = [queries.run_detail(row["run_id"]) for row in queries.run_rows()]
-    return {run["config"]["options"]["kind"]: run for run in found}
-
-
-def values(run: dict[str, Any]) -> dict[str, float | None]:
-    return {metric["name"]: metric["value"] for metric in run["metrics"]}
-
-
-def check(home: Path, kinds: list[str]) -> None:
-    """Each run has ended as its kind says."""
-    found = details(home)
-    problems = []
-    for kind, run in found.items():
-        said = {**SURVIVED, **DEADLY}.get(kind, (None, None))[1]
-        if kind.startswith("right"):
-            number = float(kind.removeprefix("right"))
-            expected = {"number": number, "found_changed": 0.0, "loss": 1 / (number + 1)}
-            if run["state"] != "done" or values(run) != expected:
-                problems.append((kind, run["state"], run["error"], values(run)))
-        elif said is None:
-            if run["state"] != "done" or values(run).get("score") != 1.0:
-                problems.append((kind, run["state"], run["error"], values(run)))
-        elif run["state"] != "failed" or not re.search(said, run["error"]):
-            problems.append((kind, run["state"], run["error"]))
-        elif len(run["error"]) > 2_200 or run["metrics"]:
-            problems.append((kind, len(run["error"]), run["metrics"]))
-    assert problems == []
-    assert values(found["returns_nan_and_infinity"]) == {"score": 1.0, "loss": None}
-    last = values(found["leaves_a_daemon_that_reports"])
-    assert last == {"score": 1.0}  # and nothing of what it reported afterwards
 
 
 def asked(home: Path, *arguments: str, code: int = 0) -> str:
@@ -97,6 +41,10 @@ def test_each_wrong_trainer_fails_its_own_run_inline(tmp_path: Path) -> None:
     code, said = run(tmp_path, kinds)
     home = tmp_path / "home"
     check(home, kinds)
+    found = details(home)
+    assert values(found["returns_nan_and_infinity"]) == {"score": 1.0, "loss": None}
+    # Nothing that the thread reported after the end of its run.
+    assert values(found["leaves_a_daemon_that_reports"]) == {"score": 1.0}
     assert code == 1
     assert "Traceback" not in said
     assert visible(said) == said

@@ -38,12 +38,16 @@ DEADLY: dict[str, tuple[Wrong, str]] = {}
 DONE: dict[str, Wrong] = {}
 """Kinds that do harm, or look as if, and have a result all the same: a score of 1."""
 
-_STARTED_IN = os.getcwd()
-_STARTED_WITH = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)}
+_before: dict[str, Any] = {}
+"""What the first run of this process has found."""
 
 
 def train(job: Job) -> Any:
     """What the kind of its options says."""
+    if not _before:
+        signals = (signal.SIGTERM, signal.SIGUSR1)
+        _before.update(folder=os.getcwd(), handlers={n: signal.getsignal(n) for n in signals})
+        _before["timer"] = signal.getitimer(signal.ITIMER_REAL)[0] > 0
     kind = job.options["kind"]
     if kind.startswith("right"):
         return right(job)
@@ -62,9 +66,9 @@ def right(job: Job) -> dict[str, float]:
 def changes() -> list[str]:
     """What another run has left behind in this process."""
     found = []
-    if os.getcwd() != _STARTED_IN:
+    if os.getcwd() != _before["folder"]:
         found.append("folder")
-    found += [f"signal {n}" for n, was in _STARTED_WITH.items() if signal.getsignal(n) != was]
+    found += [f"signal {n}" for n, was in _before["handlers"].items() if signal.getsignal(n) != was]
     if "LEFT_BY_A_RUN" in os.environ:
         found.append("environment")
     if "numpy" not in sys.modules:
@@ -79,7 +83,7 @@ def changes() -> list[str]:
         found.append("recursion limit")
     if any(action == "error" and line == 7_777 for action, _, _, _, line in warnings.filters):
         found.append("warnings")
-    if signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0):
+    if signal.getitimer(signal.ITIMER_REAL)[0] > 0 and not _before["timer"]:
         found.append("timer")
     if signal.SIGUSR2 in signal.pthread_sigmask(signal.SIG_BLOCK, ()) and _in_main_thread():
         found.append("blocked signal")

@@ -9,6 +9,7 @@ import pytest
 import sweeper.spec.describing
 from sweeper.errors import Place, SpecError
 from sweeper.spec.describing import DescribingProcess
+from sweeper.spec.descriptions import Descriptions
 from sweeper.spec.spec import load_spec
 from trainers.config.run import RunConfig
 from trainers.config.trainer_run import TrainerRun
@@ -52,6 +53,7 @@ def in_a_folder(folder, monkeypatch):
 def described(monkeypatch):
     """The names of trainers that a process was started for."""
     names = []
+    monkeypatch.setattr("sweeper.spec.own_trainer.DESCRIPTIONS", Descriptions())
     started = DescribingProcess.__init__
 
     def start(process, name, path):
