@@ -28,15 +28,15 @@ def are_weights_kept(run: KeptRun, home: Home, identity: DatabaseIdentity | None
 
 
 def _look(run: KeptRun, home: Home, identity: DatabaseIdentity | None, found: list[bool]) -> None:
-    from sweeper.housekeeping.kinds import kind_of
     from sweeper.housekeeping.places import find_places
     from trainers.errors import StorageError
+    from trainers.training.checkpoint import WEIGHTS_FILE
 
     with suppress(StorageError):
         places = find_places([run], home.storage, identity)
         for place in places.found:
             for path, _ in place.folder.child(run.run_id).files():
-                if kind_of(path.partition("/")[2]).name == "weights":
+                if path.partition("/")[2] == WEIGHTS_FILE:
                     found.append(True)
                     return
         if not places.unreachable and not places.empty:
