@@ -187,19 +187,20 @@ class Collection:
     def _remove_all(self, found: Iterable[Garbage]) -> None:
         by_run = {run: list(those) for run, those in groupby(found, key=lambda each: each.run)}
 
-        def remove_files(run: KeptRun) -> None:
+        def remove_of(run: KeptRun) -> None:
             for each in by_run[run]:
-                _remove(each)
+                remove_files(each)
 
         runs = list(by_run)
         for start in range(0, len(runs), AT_ONCE):
             batch = runs[start : start + AT_ONCE]
-            cleared = self._store.clear(batch, remove_files)
+            cleared = self._store.clear(batch, remove_of)
             self.removed += [each for run in cleared for each in by_run[run]]
             self.changed += len(batch) - len(cleared)
 
 
-def _remove(garbage: Garbage) -> None:
+def remove_files(garbage: Garbage) -> None:
+    """Removes it, and the attempt's folder if nothing is left in it. Raises StorageError."""
     for path, _ in garbage.files:
         *folders, name = path.split("/")
         inner = garbage.folder
