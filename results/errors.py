@@ -25,14 +25,25 @@ def listed(names: Sequence[str]) -> str:
 
 
 class UnknownColumnError(ResultsError):
-    """A column that the runs do not have; the message lists those they have."""
+    """A column that the runs do not have; the message lists those they have.
 
-    def __init__(self, name: str, known: Iterable[str], *, purpose: str = "column") -> None:
+    `others` may be meant as well, but are not listed; `known` has them too.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        known: Iterable[str],
+        *,
+        purpose: str = "column",
+        others: Iterable[str] = (),
+    ) -> None:
         self.name = name
-        self.known = list(known)
+        had = list(dict.fromkeys(known))
+        self.known = list(dict.fromkeys((*had, *others)))
         super().__init__(
             f"unknown {purpose} {name!r}{did_you_mean(name, self.known)}"
-            f" (known: {', '.join(self.known) or 'none'})"
+            f" (known: {', '.join(had) or 'none'})"
         )
 
 

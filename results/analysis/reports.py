@@ -15,6 +15,7 @@ from results.analysis.group_statistics import (
     summary_of,
 )
 from results.analysis.sort_keys import sort_key
+from results.errors import ResultsError
 from results.metrics import Metric
 from results.queries.columns import StoredColumn, StoredColumns
 from results.queries.filters import compile_filters
@@ -22,6 +23,9 @@ from results.queries.queries import Queries
 from results.queries.selection import Selection
 from results.run_columns import COLUMN, DEFAULT_METRICS
 from results.schema.tables import runs
+
+_COUNTS = ("runs", "unfinished", "measured_elsewhere")
+"""What every group has; another count gives way to a key of its name."""
 
 STATISTICS = ("mean", "std", "min", "max")
 
@@ -77,7 +81,8 @@ def report(
 
     A filter on a measured value cannot rule out a run that has not been measured, so such runs
     count as unfinished. Groups are sorted by their keys: false before true, numbers by size,
-    lists by their items, null last. Raises UnknownSweepError, UnknownColumnError, BadFilterError.
+    lists by their items, null last. Raises UnknownSweepError, UnknownColumnError, BadFilterError,
+    and ResultsError for a key with the name of something else in a group.
     """
     with queries.view() as connection:
         selection = Selection(connection, sweeps)
@@ -88,6 +93,7 @@ def report(
             metrics = [*_by_default(connection, selection, columns.metrics)]
             metrics += [*columns.evaluations, *columns.metrics]
         measures = [columns.metric(name) for name in dict.fromkeys(metrics)]
+        _check_names(keys, measures)
         found = read_groups(connection, selection, filters, keys, measures)
         several = any(key.memberships is not None for key in keys)
         everything = (
@@ -124,6 +130,17 @@ def report(
         imported=sum(group.imported for group in everything),
         measured_elsewhere=sum(group.measured_elsewhere for group in everything),
     )
+
+
+def _check_names(keys: Sequence[StoredColumn], measures: Sequence[StoredColumn]) -> None:
+    """Raises ResultsError where a group would have two values of one name."""
+    taken = {*_COUNTS, *(name for column in measures for name in columns_of(column.name))}
+    for key in keys:
+        if key.name in taken:
+            raise ResultsError(
+                f"no report can be grouped by {key.name!r}: it has something else of this name;"
+                " group by another key, or name other metrics"
+            )
 
 
 def _same_values(groups: Iterable[Keys], columns: Sequence[StoredColumn]) -> list[list[Keys]]:

@@ -100,9 +100,9 @@ class NamedColumns(ABC, Generic[ColumnT]):
         """The column of this name; raises UnknownColumnError."""
         column = self.look_up(name)
         if column is None:
-            measured = (*self.evaluations, *self.metrics, *self.further_numbers())
-            known = [*NAMED_KEYS, TAG.name, *measured, *self.config_kinds()]
-            raise UnknownColumnError(name, known, purpose=purpose)
+            paths = self.config_kinds(options=False)
+            known = self._known([*NAMED_KEYS, TAG.name], paths)
+            raise UnknownColumnError(name, known, purpose=purpose, others=CONFIG_OPTIONS)
         return column
 
     def metric(self, name: str) -> ColumnT:
@@ -113,15 +113,21 @@ class NamedColumns(ABC, Generic[ColumnT]):
         column = self.look_up(name)
         if column is None or column.kind not in ("number", "empty"):
             keys = [key for key in NAMED_KEYS if COLUMN[key].numeric]
-            paths = [path for path, kind in self.config_kinds().items() if kind == "number"]
-            known = [*keys, *self.evaluations, *self.metrics, *self.further_numbers(), *paths]
-            raise UnknownColumnError(name, known, purpose="metric")
+            kinds = self.config_kinds(options=False).items()
+            paths = [path for path, kind in kinds if kind == "number"]
+            others = [path for path, kind in CONFIG_OPTIONS.items() if kind == "number"]
+            known = self._known(keys, paths)
+            raise UnknownColumnError(name, known, purpose="metric", others=others)
         return column
 
-    def config_kinds(self) -> dict[str, ValueKind]:
+    def _known(self, keys: Iterable[str], paths: Iterable[str]) -> list[str]:
+        """What these runs have that others have not comes first."""
+        return [*self.evaluations, *self.metrics, *keys, *self.further_numbers(), *paths]
+
+    def config_kinds(self, *, options: bool = True) -> dict[str, ValueKind]:
         """Every path that can be named, with what its values are: reads every config.
 
-        Those that some run has come first.
+        Those that some run has come first; then `options` that a run may have.
         """
         values: dict[str, dict[str, Any]] = {}
         for config in self.configs():
@@ -131,7 +137,7 @@ class NamedColumns(ABC, Generic[ColumnT]):
         taken = {*NAMED_KEYS, TAG.name, *self.evaluations, *self.metrics}
         return {
             path: kind_of_path(path, values.get(path, {}).values())
-            for path in dict.fromkeys((*values, *CONFIG_OPTIONS))
+            for path in dict.fromkeys((*values, *(CONFIG_OPTIONS if options else ())))
             if path not in taken and path not in self.evaluations and path not in self.metrics
         }
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import reference_report
 from results.analysis.group_tests import compare_groups
 from results.analysis.reports import report
-from results.errors import UnknownColumnError
+from results.errors import ResultsError, UnknownColumnError
 from results.rendering import render
 
 NUMBERS = itertools.count(1)
@@ -129,6 +129,31 @@ def test_a_name_that_nobody_reported_lists_those_that_were(store, queries, make)
             ask("feature_norms.norm@blok1")
         with pytest.raises(UnknownColumnError):
             ask("gaussian[0.2].loss")
+
+
+@pytest.mark.parametrize("name", ["runs", "unfinished", "measured_elsewhere", "f1_mean", "f1_std"])
+def test_no_report_has_two_values_of_one_name(store, queries, make, name):
+    make.save(store, "s", [make.run(1)])
+    make.finish(store, make.run(1), **make.metrics(**{name: 7.0, "f1": 0.5}))
+    with pytest.raises(ResultsError, match=f"no report can be grouped by '{name}'"):
+        report(queries, ["s"], [name], ["f1"])
+    (group,) = report(queries, ["s"], ["model"], [name, "f1"]).groups
+    assert (group[f"{name}_mean"], group["f1_mean"], group["runs"]) == (7, 0.5, 1)
+
+
+def test_a_wrong_name_lists_what_was_measured_first_and_no_option_that_no_run_has(
+    store, queries, make
+):
+    name = stored(store, make, [(0.5,) * 5])
+    for purpose, asked in (("column", (["f2"],)), ("metric", (["model"], ["f2"]))):
+        with pytest.raises(UnknownColumnError) as caught:
+            report(queries, [name], *asked)
+        first = "run_id" if purpose == "column" else "depth"
+        assert f"(known: gaussian[0.1], f1, recall@10, {first}, " in str(caught.value)
+        assert "training.epochs" in str(caught.value)
+        assert "training.label_smoothing" not in str(caught.value)
+    with pytest.raises(UnknownColumnError, match=r"did you mean 'training\.label_smoothing'"):
+        report(queries, [name], ["training.label_smothing"])
 
 
 def test_runs_with_numbers_that_are_not_finite_are_counted(store, queries, make):
