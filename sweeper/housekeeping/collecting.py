@@ -24,7 +24,7 @@ from trainers.storage import Folder
 from trainers.storage.base import is_name
 from trainers.training.checkpoint import WEIGHTS_FILE, has_whole_weights
 
-AT_ONCE = 20
+AT_ONCE = 10
 """Runs whose files go in one transaction, for which others wait."""
 
 
