@@ -66,3 +66,15 @@ def test_errors_and_tracebacks_without_an_end_are_cut(store, queries, make, plai
     assert len(page) < 110_000
     (status,) = queries.status("s")
     assert len(status.failures[0].error) < 2_100
+
+
+def test_packages_are_shown_on_lines_that_end_between_two(page):
+    packages = {f"package{number}": f"{number}.0.1" for number in range(20)}
+    lines = page(provenance={"first_epoch": 1, "packages": packages})
+    start = next(i for i, line in enumerate(lines) if line.startswith("  packages"))
+    told = [line for line in lines[start:] if "package" in line]
+    assert len(told) > 3
+    assert all(len(line) <= 80 for line in told)
+    assert " ".join("".join(told).split()).replace("packages ", "", 1) == ", ".join(
+        f"{name} {version}" for name, version in packages.items()
+    )
