@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal, get_args
@@ -93,7 +94,8 @@ def metric_of_trainer(name: str, said: Iterable[Mapping[str, Any]]) -> Metric:
     if found["unit"] is not None:
         unit = "%" if found["unit"] == "percent" else found["unit"]
         label = found["label"] or name
-        found["label"] = label if unit in label else f"{label} ({unit})"
+        said = re.search(rf"(?<!\w){re.escape(unit)}(?!\w)", label)
+        found["label"] = label if said else f"{label} ({unit})"
     return Metric(
         name,
         **found,

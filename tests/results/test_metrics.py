@@ -91,6 +91,9 @@ def test_what_a_trainer_says_of_its_metric_is_how_it_is_shown():
     percent = dict.fromkeys(said) | {"unit": "percent", "label": "Accuracy"}
     accuracy = metric_of_trainer("accuracy", [percent])
     assert (accuracy.label, shown(61.239, accuracy)) == ("Accuracy (%)", "61.24")
+    for label, shown_label in (("Time (s)", "Time (s)"), ("Loss", "Loss (s)"), ("s", "s")):
+        said_of = dict.fromkeys(said) | {"unit": "s", "label": label}
+        assert metric_of_trainer("time", [said_of]).label == shown_label
     nothing = metric_of_trainer("tokens", [dict.fromkeys(said)])
     assert (nothing.label, nothing.better, mean_shown(7_433_892.4, nothing)) == (
         None,

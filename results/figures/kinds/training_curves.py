@@ -28,6 +28,7 @@ from results.figures.drawing.page import open_page, small_multiples, title_heigh
 from results.figures.drawing.style import BLACK, COLUMN, PALE, WIDE, look_of
 from results.figures.drawing.text import shortened
 from results.figures.replicates import Course, ReplicateGroup, Sample
+from results.metrics import counted
 from results.queries.row_columns import Column
 
 _MOST_PANELS = 36
@@ -145,6 +146,7 @@ def plot(data: Data) -> Figure:
             scheme_note(groups),
             "one seed each" if finished == {1} else spread,
             left_out(data.without_epochs, f"{nouns(groups)} without epochs"),
+            _not_finite(data),
             *not_shown(groups, selection),
         ],
         x_label="Epoch",
@@ -158,6 +160,16 @@ def plot(data: Data) -> Figure:
         _draw_curve(axes, curve)
     _set_limits(page.panels[0], data.curves)
     return page.finish()
+
+
+def _not_finite(data: Data) -> str:
+    """How many values have no point; it is only known of what trainers report by name."""
+    if not data.selection.metric.reported:
+        return ""
+    runs = (run["run_id"] for curve in data.curves for run in curve.group.runs)
+    rows = (row for run_id in runs for row in data.selection.epochs.get(run_id, ()))
+    count = sum(row.get(data.shown.test, 0) is None for row in rows)
+    return f"{counted(count, 'value')} at epochs not finite" if count else ""
 
 
 def _set_limits(axes: Axes, curves: Sequence[Curve]) -> None:

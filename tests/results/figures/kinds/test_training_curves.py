@@ -128,6 +128,14 @@ def test_a_metric_of_the_trainer_is_drawn_by_epoch_with_its_label(networks, said
     assert ", test" not in shown
 
 
+def test_values_that_are_not_finite_are_counted_and_not_drawn(networks, said):
+    rows, epochs = reported(networks.runs(90), "f1", 1.0, 2.0, 4.0)
+    epochs[1]["f1"] = None
+    figure = draw("training_curves", rows, epochs, metric="f1")
+    assert line(figure.axes[0], "test") == [(1, 1), (3, 4)]
+    assert "1 value at epochs not finite" in said(figure)
+
+
 def test_runs_of_a_trainer_without_networks_are_drawn_by_their_settings(networks, said):
     nothing = dict.fromkeys(
         ("model", "scheme", "depth", "dataset", "alpha", "beta", "root_moduli", "zero_stable",
