@@ -94,8 +94,8 @@ def metric_of_trainer(name: str, said: Iterable[Mapping[str, Any]]) -> Metric:
     if found["unit"] is not None:
         unit = "%" if found["unit"] == "percent" else found["unit"]
         label = found["label"] or name
-        said = re.search(rf"(?<!\w){re.escape(unit)}(?!\w)", label)
-        found["label"] = label if said else f"{label} ({unit})"
+        has_unit = re.search(rf"(?<!\w){re.escape(unit)}(?!\w)", label)
+        found["label"] = label if has_unit else f"{label} ({unit})"
     return Metric(
         name,
         **found,
