@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -24,8 +24,9 @@ def as_table(table: TextTable, *, width: int | None = None, bold: bool = False) 
     """The table with its notes; None sets no limit to its width.
 
     To fit `width` characters headers are wrapped, then columns stand closer, and at last there are
-    several tables below each other, all with the first columns. No value is cut. With `bold` the
-    best of a column is in bold type (ANSI), else marked with MARK.
+    several tables below each other, all with the columns that tell rows apart, or with numbers of
+    the rows. No value is cut. With `bold` the best of a column is in bold type (ANSI), else marked
+    with MARK.
     """
     texts = _Texts.of(table, bold)
     parts = ["\n".join(_lines(part, width)) for part in _parts(texts, table.keys, width)]
@@ -70,6 +71,16 @@ class _Texts:
             bold=[self.bold[j] for j in places],
         )
 
+    def numbered(self) -> _Texts:
+        """With the numbers of the rows as first column."""
+        count = len(self.columns[0]) if self.columns else 0
+        return _Texts(
+            headers=["#", *self.headers],
+            columns=[[str(number) for number in range(1, count + 1)], *self.columns],
+            right=[True, *self.right],
+            bold=[(), *self.bold],
+        )
+
     def wrapped(self) -> _Texts:
         """With headers no wider than their cells, or than their longest word."""
         found = zip(self.headers, self.columns, strict=True)
@@ -103,7 +114,15 @@ def _parts(texts: _Texts, keys: int, width: int | None) -> list[_Texts]:
     widths = texts.wrapped().widths()
     if _total(widths) <= width:
         return [texts]
-    for first in [[*range(keys)]] if keys else _telling(texts.columns):
+    choices = [[*range(keys)]] if keys else [*_telling(texts.columns)]
+    found = _parted(texts, choices, width)
+    return found or _parted(texts.numbered(), [[0]], width) or [texts]
+
+
+def _parted(texts: _Texts, choices: Iterable[list[int]], width: int) -> list[_Texts]:
+    """Several tables that fit, each with the first of these choices of columns that allows it."""
+    widths = texts.wrapped().widths()
+    for first in choices:
         others = [j for j in range(len(widths)) if j not in first]
         if any(_total([widths[i] for i in [*first, j]]) > width for j in others):
             continue
@@ -113,7 +132,7 @@ def _parts(texts: _Texts, keys: int, width: int | None) -> list[_Texts]:
                 parts.append([*first])
             parts[-1].append(j)
         return [texts.only(part) for part in parts]
-    return [texts]
+    return []
 
 
 def _telling(columns: Sequence[Sequence[str]]) -> Iterator[list[int]]:

@@ -52,9 +52,9 @@ def render(
     apostrophe before it in CSV, unless it is `raw`.
 
     The others are for reading: `mean ± std` to 2 decimals, the best of a pivot table's columns
-    in bold type, and `notes`, which are sentences, below the table. A table wraps its headers to
-    fit `width` characters, and grows beyond it before it cuts a value; None sets no limit. Only
-    if `bold` is set may it have ANSI codes; else the best are marked "*".
+    in bold type, and `notes`, which are sentences, below the table. To fit `width` characters a
+    table wraps its headers or becomes several, and it grows beyond them before it cuts a value;
+    None sets no limit. Only if `bold` is set may it have ANSI codes; else the best are marked "*".
 
     Raises UnknownFormatError.
     """

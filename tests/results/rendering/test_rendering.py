@@ -174,7 +174,9 @@ def test_rows_of_several_tables_are_told_apart_by_the_first_columns_that_do():
     assert heads(pairs) == [["a", "b"]] * 2
     long = [{"a": "y" * 45, "b": b, **wide} for b in (1, 2)]
     assert {head[0] for head in heads(long)} == {"b"}
-    # Nothing tells them apart, and nothing fits: one table, which the terminal breaks.
+    keys = [{"a": b, "c": "v" * 40, "d": b, "e": "w" * 40} for b in (1, 1)]
+    assert heads(keys) == [["#", "a"], ["#", "e"]]
+    # Nothing fits: one table, which the terminal breaks.
     assert len(heads([{"a": "z" * 70, "b": 1}] * 2)) == 1
 
 
