@@ -15,7 +15,7 @@ from results.comparison.matching import UNTRAINED_METRICS, chosen_group, varied_
 from results.comparison.options import written
 from results.comparison.result import ComparedRow, Ours, State
 from results.comparison.training_differences import Difference, network_differences
-from results.metrics import metric_of_trainer
+from results.metrics import counted, metric_of_trainer
 from results.published import PublishedRow
 from results.records import RunRow
 
@@ -145,11 +145,13 @@ def _trained(
         lack = f"the runs lack the evaluation {row.evaluation}: add it"
         return _without_value("missing", row, lack)
     values, measured, waiting, without = found
-    other = f"{left_out} runs under other settings left out" if left_out else None
+    other = f"{counted(left_out, 'run')} under other settings left out" if left_out else None
     if not values and waiting:
         return _without_value("unfinished", row, _counts(waiting), other)
     if not values:
         none = f"all {without['diverged']} runs diverged, and have no {row.metric}"
+        if without["diverged"] == 1:
+            none = f"its run diverged, and has no {row.metric}"
         if without["not finite"]:
             none = f"no run has a finite {row.metric}: {_counts(without)}"
         return _without_value("not comparable", row, none, other)

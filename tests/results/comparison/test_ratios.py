@@ -181,14 +181,14 @@ def test_runs_without_the_probe_do_not_hide_those_with_it():
     found = compare([bare, pre, zero], TABLE, probes=values(pre, 8.0) + values(zero, 10.0))
     first = line(found, "PreResNet20, training, batch size 128")
     assert first.ours.mean == 8.0
-    assert first.note == f"{WHY}; 1 runs under other settings left out"
+    assert first.note == f"{WHY}; 1 run under other settings left out"
     assert len(found.ratios) == 6
 
 
 @pytest.mark.parametrize(
     ("diverged", "reason"),
     [
-        (True, "all 1 runs diverged, and have no runtime"),
+        (True, "its run diverged, and has no runtime"),
         (False, "no run has a finite runtime: 1 not finite"),
     ],
 )
