@@ -94,7 +94,7 @@ class Registry(Mapping[str, T], Generic[T]):
         if point is None:
             return None
         try:
-            return code_of(point.module, sources, whole_package=not sources)
+            return code_of(point.module, sources)
         except SourceError as error:
             raise PluginError(f"{_described(point)}: {error}") from error
 

@@ -42,12 +42,12 @@ class Code:
     folders: Mapping[Path, What] = field(compare=False, default_factory=dict)
 
 
-def code_of(module: str, sources: Iterable[str] = (), *, whole_package: bool = True) -> Code | None:
-    """The code of an imported module: all modules of its package, or its file alone.
+def code_of(module: str, sources: Iterable[str] = ()) -> Code | None:
+    """The code of an imported module: its file and `sources`, or else all modules of its package.
 
     A package is the outermost one that has an `__init__`; of folders without any, the outermost.
-    `sources` are further files and folders, relative to the module's file; of a folder everything
-    but caches counts. None for what is of this project, or was not read from a source file.
+    `sources` are files and folders, relative to the module's file; of a folder everything but
+    caches counts. None for what is of this project, or was not read from a source file.
 
     A process has the code that it imported: later edits of the files change no answer.
 
@@ -57,17 +57,17 @@ def code_of(module: str, sources: Iterable[str] = (), *, whole_package: bool = T
     imported = sys.modules.get(module)
     if imported is None:
         return None
-    key = (module, tuple(sources), whole_package)
+    key = (module, tuple(sources))
     known = _known.get(key)
     if known is None or known[0] is not imported:
-        known = _known[key] = imported, _code_of(imported, *key[1:])
+        known = _known[key] = imported, _code_of(imported, key[1])
     return known[1]
 
 
-_known: dict[tuple[str, tuple[str, ...], bool], tuple[ModuleType, Code | None]] = {}
+_known: dict[tuple[str, tuple[str, ...]], tuple[ModuleType, Code | None]] = {}
 
 
-def _code_of(module: ModuleType, sources: tuple[str, ...], whole_package: bool) -> Code | None:
+def _code_of(module: ModuleType, sources: tuple[str, ...]) -> Code | None:
     file = getattr(module, "__file__", None)
     if file is None or module.__name__.partition(".")[0] in OWN_PACKAGES:
         return None
@@ -76,7 +76,7 @@ def _code_of(module: ModuleType, sources: tuple[str, ...], whole_package: bool) 
     folder = Path(file).parent
     found: dict[str, Path] = {}
     folders: dict[Path, What] = {}
-    package = _package_of(module.__name__) if whole_package else None
+    package = None if sources else _package_of(module.__name__)
     if package is not None:
         place = package.__name__.replace(".", "/")
         for root in map(Path, package.__path__):

@@ -47,9 +47,9 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
     forget()
 
 
-def code(module: str = "lab.plain", *sources: str, whole_package: bool = True) -> Code:
+def code(module: str = "lab.plain", *sources: str) -> Code:
     import_module(module)
-    found = code_of(module, sources, whole_package=whole_package)
+    found = code_of(module, sources)
     assert found is not None
     return found
 
@@ -84,18 +84,18 @@ def test_when_and_how_files_came_there_changes_nothing(
     assert code().sha256 == PINNED
 
 
-def test_sources_are_added_to_the_package_or_stand_in_for_it(write: Write) -> None:
+def test_sources_stand_in_for_the_package(write: Write) -> None:
     write({**FILES, "lab/table.json": "1", "lab/data/__pycache__/a.pyc": "", "lab/data/b": ""})
     more = code("lab.plain", "table.json", "data")
-    assert more.files.keys() == {*FILES, "table.json", "data/b"}
-    alone = code("lab.plain", "table.json", whole_package=False)
+    assert more.files.keys() == {"plain.py", "table.json", "data/b"}
+    alone = code("lab.plain", "table.json")
     assert alone.files.keys() == {"plain.py", "table.json"}
-    itself = code("lab.plain", str(Path(sys.path[0]) / "lab/plain.py"), whole_package=False)
+    itself = code("lab.plain", str(Path(sys.path[0]) / "lab/plain.py"))
     assert itself.files.keys() == {"plain.py"}
     write({"lab/deep/more.py": "B = 3\n"})
-    assert code("lab.plain", "table.json", whole_package=False) == alone
+    assert code("lab.plain", "table.json") == alone
     write({"lab/table.json": "2"})
-    assert code("lab.plain", "table.json", whole_package=False) != alone
+    assert code("lab.plain", "table.json") != alone
     with pytest.raises(SourceError, match=r"^sources has 'no such', and there is no /.*/no such$"):
         code("lab.plain", "no such")
 

@@ -46,7 +46,8 @@ class Declaration:
         options: the pydantic model of its options; None: any.
         uses: the parts of a config that it reads; None: those that a spec gives.
         metrics: what is known of metrics that it reports; it may report others.
-        sources: files and folders beside its own that decide its results, relative to its file.
+        sources: the files and folders that decide its results besides its own file, relative to
+            that; without any, all modules of its package do.
     """
 
     options: type[BaseModel] | None = None
