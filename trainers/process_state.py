@@ -1,7 +1,7 @@
 """What somebody's code changes of its process, undone after it: the next run has the process too.
 
-What it leaves inside of modules, such as another function in the place of one of theirs, stays: a
-package that it imports may have good reasons for that.
+What it puts into other packages' modules, such as another `torch.save`, stays: a package that it
+imports may have good reasons for that.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from os import getpid
 from typing import Any
 
 _LIMITS = tuple(
@@ -22,6 +23,13 @@ _LIMITS = tuple(
     for name in ("AS", "CPU", "DATA", "FSIZE", "NOFILE", "STACK")
     if hasattr(resource, f"RLIMIT_{name}")
 )
+
+_OF_PYTHON = (
+    "builtins", "hashlib", "io", "json", "json.decoder", "json.encoder", "os", "pickle",
+    "posixpath", "shutil", "socket", "sqlite3", "sqlite3.dbapi2", "struct", "subprocess",
+    "tempfile", "threading", "time",
+)  # fmt: skip
+"""Modules whose functions do the work around a run."""
 
 _SIGNALS = tuple(
     number
@@ -39,15 +47,15 @@ def undone_afterwards(may_set_timer: Callable[[], bool] = lambda: False) -> Iter
     Args:
         may_set_timer: whether the process itself may have set the timer of SIGALRM meanwhile.
     """
-    process = os.getpid()
+    process = getpid()
     with ExitStack() as undone:
-        for part in (_folder, _variables, _signals, _limits, _interpreter, _libraries):
+        for part in (_folder, _variables, _signals, _limits, _interpreter, _libraries, _functions):
             undone.callback(_unless_it_fails, part())
         undone.callback(_unless_it_fails, _timer(may_set_timer))
         try:
             yield
         finally:
-            if os.getpid() != process:
+            if getpid() != process:
                 _end_fork()
 
 
@@ -140,13 +148,27 @@ def _interpreter() -> Callable[[], object]:
 
     def undo() -> None:
         sys.setrecursionlimit(recursion)
-        for name in modules.keys() - sys.modules.keys():  # it has removed them
-            sys.modules[name] = modules[name]
-        sys.path += [entry for entry in path if entry not in sys.path]
-        # A package that is imported meanwhile may well leave out warnings of its own.
-        new = [found for found in warnings.filters if found not in filters]
-        for found in (found for found in new if found[0] == "error"):
-            warnings.filters.remove(found)  # type: ignore[attr-defined]
+        sys.modules.update(modules)  # it may have removed some, and imported these anew
+        if sys.path != path:
+            sys.path += [entry for entry in path if entry not in sys.path]
+        if warnings.filters != filters:
+            # A package that is imported meanwhile may well leave out warnings of its own.
+            new = [found for found in warnings.filters if found not in filters]
+            for found in (found for found in new if found[0] == "error"):
+                warnings.filters.remove(found)  # type: ignore[attr-defined]
+
+    return undo
+
+
+def _functions() -> Callable[[], object]:
+    modules = [sys.modules[name] for name in _OF_PYTHON if name in sys.modules]
+    before = [(vars(module), dict(vars(module))) for module in modules]
+
+    def undo() -> None:
+        for now, then in before:
+            for name, value in then.items() if now != then else ():
+                if now.get(name) is not value and callable(value):
+                    now[name] = value
 
     return undo
 

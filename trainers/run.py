@@ -12,7 +12,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -187,7 +186,6 @@ def run(
             began = time.perf_counter()
             with undone_afterwards(may_set_timer=stop_asked or (lambda: False)):
                 returned = trainer(own)
-            _require_json()
             trained = result_of(own, said, returned, time.perf_counter() - began)
             _require_asked_for(trained.get("evaluations"), own)
             kept, left_out = files.keep()
@@ -213,24 +211,6 @@ def run(
     stored = store_result(folder, result)
     Checkpoints(run.run_id, folder).discard()
     return stored
-
-
-def _require_json() -> None:
-    """Raises TrainerError if the trainer has spoilt Python's json; later runs have it mended."""
-    sample = {"é": [0.5, None, True]}
-    with suppress(Exception):
-        if json.dumps(sample) == _SAMPLE_AS_JSON and json.loads(_SAMPLE_AS_JSON) == sample:
-            return
-    for module, parts in _PARTS_OF_JSON:
-        vars(module).update(parts)
-    raise TrainerError(
-        "the trainer has changed Python's json, by which results are written and read: give its own"
-        " code another function, and leave those of the module as they are"
-    )
-
-
-_SAMPLE_AS_JSON = r'{"\u00e9": [0.5, null, true]}'
-_PARTS_OF_JSON = [(module, dict(vars(module))) for module in (json, json.encoder, json.decoder)]
 
 
 def _options(said: Declaration, run: TrainerRun) -> Any:

@@ -10,7 +10,7 @@ from wrong_runs import check, with_right_ones, write_spec
 KINDS = (
     "raises", "raises_what_has_no_text", "calls_sys_exit_0", "raises_keyboard_interrupt",
     "recurses_without_end", "returns_an_object", "is_a_generator", "reports_a_name_with_sql",
-    "reports_a_name_that_is_a_column", "returns_100_000_metrics", "breaks_json",
+    "reports_a_name_that_is_a_column", "returns_100_000_metrics", "replaces_functions_of_python",
     "makes_a_folder_of_its_result", "forks_and_both_return", "changes_the_folder",
     "removes_its_attempt", "changes_umask_and_limits", "sets_variables", "ignores_signals",
 )  # fmt: skip

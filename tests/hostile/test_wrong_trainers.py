@@ -13,7 +13,7 @@ from command_line import sweep, sweep_process
 from sweep_plugins.plain_text import visible
 from warm_sweep import WarmSweep
 from wrong_runs import check, details, values, with_right_ones, write_spec
-from wrong_trainers import DEADLY, DONE, SURVIVED
+from wrong_trainers import DEADLY, DONE, DONE_BY_WORKERS, SURVIVED
 
 pytestmark = [pytest.mark.hostile, pytest.mark.timeout(900)]
 
@@ -60,7 +60,7 @@ def test_each_wrong_trainer_fails_its_own_run_inline(tmp_path: Path) -> None:
 @pytest.mark.ray
 def test_each_wrong_trainer_fails_its_own_run_on_ray(tmp_path: Path) -> None:
     # None of the runs that end their worker takes one along that is handed over with it.
-    kinds = with_right_ones([*DEADLY, *SURVIVED, *DONE])
+    kinds = with_right_ones([*DEADLY, *SURVIVED, *DONE, *DONE_BY_WORKERS])
     code, said = run(tmp_path, kinds, on_ray=True)
     check(tmp_path / "home", kinds)
     assert code == 1

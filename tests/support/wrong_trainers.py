@@ -6,6 +6,7 @@ Modules that cannot even be imported are texts of the tests' own: this one is.
 from __future__ import annotations
 
 import atexit
+import builtins
 import ctypes
 import decimal
 import json
@@ -14,6 +15,7 @@ import os
 import resource
 import shutil
 import signal
+import sqlite3
 import sys
 import threading
 import time
@@ -52,7 +54,7 @@ def train(job: Job) -> Any:
     if kind.startswith("right"):
         return right(job)
     found = SURVIVED.get(kind) or DEADLY.get(kind)
-    return found[0](job) if found else DONE[kind](job)
+    return found[0](job) if found else (DONE | DONE_BY_WORKERS)[kind](job)
 
 
 def right(job: Job) -> dict[str, float]:
@@ -324,12 +326,6 @@ def pretends_to_be_another_run(job: Job) -> Any:
     return {"run_id": "0" * 16}
 
 
-@survived(r"changed Python's json")
-def breaks_json(job: Job) -> Any:
-    json.dumps = lambda *args, **more: "{}"
-    json.loads = lambda *args, **more: {}
-
-
 # What ends its process
 
 
@@ -568,6 +564,26 @@ def clears_the_modules(job: Job) -> Any:
 def makes_warnings_errors(job: Job) -> Any:
     warnings.filterwarnings("error", lineno=7_777)
     return ONE
+
+
+@done
+def replaces_functions_of_python(job: Job) -> Any:
+    json.dumps = json.loads = shutil.rmtree = None  # type: ignore[assignment]
+    sqlite3.connect = sqlite3.dbapi2.connect = None  # type: ignore[assignment]
+    builtins.print = None  # type: ignore[assignment]
+    del json.load
+    return ONE
+
+
+def stops_the_clock(job: Job) -> Any:
+    """Which other threads of an inline sweep would meet, so that it is for workers alone."""
+    time.time = time.monotonic = time.perf_counter = time.sleep = None  # type: ignore[assignment]
+    os.replace = os.fsync = os.open = os.getpid = None  # type: ignore[assignment]
+    threading.Thread = None  # type: ignore[assignment,misc]
+    return ONE
+
+
+DONE_BY_WORKERS: dict[str, Wrong] = {"stops_the_clock": stops_the_clock}
 
 
 @done

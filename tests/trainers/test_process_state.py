@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 import os
 import resource
 import signal
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -73,11 +76,22 @@ def test_what_was_removed_of_modules_and_paths_is_there_again() -> None:
     path, filters = list(sys.path), list(warnings.filters)
     with undone_afterwards():
         sys.modules.clear()
+        assert importlib.import_module("json") is not json
         sys.path.clear()
         warnings.simplefilter("error", category=SyntaxWarning)
     assert sys.modules["os"] is os
+    assert sys.modules["json"] is json
     assert set(sys.path) == set(path)
     assert list(warnings.filters) == filters
+
+
+def test_functions_of_python_are_those_that_they_were() -> None:
+    dumps, clock = json.dumps, time.time
+    with undone_afterwards():
+        json.dumps = time.time = None  # type: ignore[assignment]
+        del json.loads
+    assert (json.dumps, time.time) == (dumps, clock)
+    assert json.loads("1") == 1
 
 
 def test_settings_of_numpy_and_torch_are_as_before() -> None:
