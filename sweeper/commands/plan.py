@@ -31,6 +31,7 @@ def plan(
     """Show what SPEC would run; changes no result."""
     from results.metrics import counted
     from sweeper.planning.meant_fractions import meant_fractions
+    from sweeper.planning.replaced_keys import replaced_keys
     from sweeper.scheduling.progress import format_seconds
     from sweeper.spec.files import read_spec_file
     from sweeper.sweep import Sweep
@@ -64,8 +65,9 @@ def plan(
         f"{counted(len(rows), 'run')}, {len(rows) - len(todo) - failed} done{elsewhere},"
         f" {failed} failed; {len(todo)} to train{work}"
     )
-    if meant := meant_fractions(sweep.spec.configs):
-        say(meant)
+    read = sweep.spec
+    for sentence in filter(None, (meant_fractions(read.configs), replaced_keys(read.merged))):
+        say(sentence)
 
 
 def _planned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
