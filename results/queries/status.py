@@ -175,7 +175,9 @@ class AttemptSpan(NamedTuple):
 
 
 def rate_per_hour(spans: Iterable[AttemptSpan]) -> float | None:
-    """Runs ended an hour in the newest batch, or None while that is unknown.
+    """Runs done an hour in the newest batch, or None while that is unknown.
+
+    Failed ones count for nothing, since most fail at once.
 
     A pause in which nothing starts or ends, and which no run of usual length explains, is a clock
     that was set or a machine that slept. It counts as long as such a run might take.
@@ -192,15 +194,16 @@ def rate_per_hour(spans: Iterable[AttemptSpan]) -> float | None:
             active_until = max(active_until, span.finished_at or 0.0)
         else:
             active_until = max(active_until, span.started_at)
-    ended = [(span.started_at, span.finished_at or 0.0) for span in batch if _has_ended(span)]
-    if not ended:
+    ended = [span for span in batch if _has_ended(span)]
+    done = [(s.started_at, s.finished_at or 0.0) for s in ended if s.state == "done"]
+    if not done:
         return None
-    usual = median(max(0.0, end - start) for start, end in ended)
-    last = max(end for _, end in ended)
-    moments = sorted({span.started_at for span in batch} | {end for _, end in ended})
+    usual = median(max(0.0, end - start) for start, end in done)
+    last = max(span.finished_at or 0.0 for span in ended)
+    moments = sorted({s.started_at for s in batch} | {s.finished_at or 0.0 for s in ended})
     longest = max(IDLE_SECONDS, _LONG * usual)
     seconds = sum(min(b - a, longest) for a, b in pairwise(moments) if b <= last)
-    return len(ended) * 3600.0 / seconds if seconds > 0 else None
+    return len(done) * 3600.0 / seconds if seconds > 0 else None
 
 
 _LONG = 10

@@ -48,11 +48,12 @@ class Progress:
         self._name = "sweep"
         self._last_event_at = 0.0
         self._shown: tuple[int, int, int] | None = None  # before the first run has started
+        self._last_counts: tuple[int, int, int] | None = None  # if the last line says no more
         self.total = 0
         self.done = 0
         self.failures = 0
         self.active = 0
-        self._settled_before = 0
+        self._done_before = 0
         self._started = 0.0
         self._notes: dict[str, str] = {}
         self._others = ""
@@ -66,7 +67,7 @@ class Progress:
             done, failed: of the `total` runs, before.
         """
         self.total, self.done, self.failures = total, done, failed
-        self._settled_before = done + failed
+        self._done_before = done
         self._started = time.monotonic()
         with self._display(name):
             yield
@@ -131,13 +132,14 @@ class Progress:
     def counts(self) -> str:
         """Such as "12 of 30 done, 2 running, 0 failed, 14.1 a minute, 1:17 left".
 
-        Rate and time left are those since the block was entered.
+        Rate and time left are those of runs that were done since the block was entered: most that
+        fail do so at once.
         """
         settled = self.done + self.failures
         active = min(self.active, self.total - settled)  # which was counted before the last ended
         text = f"{self.done} of {self.total} done, {active} running, {self.failures} failed"
-        finished, elapsed = settled - self._settled_before, time.monotonic() - self._started
-        if finished and elapsed:
+        finished, elapsed = self.done - self._done_before, time.monotonic() - self._started
+        if finished > 0 and elapsed:
             rate = finished / elapsed
             left = format_seconds((self.total - settled) / rate)
             text += f", {60 * rate:.1f} a minute, {left} left"
@@ -151,7 +153,8 @@ class Progress:
         try:
             yield
         finally:
-            self._line(self.counts())
+            if self._last_counts != (self.done, self.failures, self.active):
+                self._say_counts()
 
     def _refresh(self) -> None:
         """The counts may have changed."""
@@ -159,12 +162,13 @@ class Progress:
         if self._shown is None:
             if self.active:
                 self._shown = counts
-                self._line(self.counts())  # and the first event as well, however soon it comes
+                self._say_counts()  # and the first event as well, however soon it comes
             return
         silence = time.monotonic() - max(self._last_event_at, self._started)
         enough = SECONDS_BETWEEN_PLAIN_LINES if self._shown != counts else MOST_SECONDS_OF_SILENCE
         if silence >= enough:
             self._say(self.counts())
+            self._last_counts = counts
 
     def _event(self, text: str, *, important: bool = False) -> None:
         # A line for each of thousands of quick runs would bury the failures.
@@ -176,7 +180,12 @@ class Progress:
         self._shown = (self.done, self.failures, self.active)
         self._line(text)
 
+    def _say_counts(self) -> None:
+        self._line(self.counts())
+        self._last_counts = (self.done, self.failures, self.active)
+
     def _line(self, text: str) -> None:
+        self._last_counts = None
         print(_on_a_line(f"{self._name}: {text}"), file=self._stream, flush=True)
 
 

@@ -112,7 +112,7 @@ def test_a_run_is_found_by_a_prefix_of_its_id(store, queries, make):
     with pytest.raises(UnknownRunError, match=r"ambiguous.*abc0000000000000, abd0000000000000"):
         queries.run_detail("ab")
     for bad in ("ff", "", "%", "_bc", ids[0] + "0"):
-        with pytest.raises(UnknownRunError, match="no run has an id that starts with"):
+        with pytest.raises(UnknownRunError, match="no run here has an id that starts with"):
             queries.run_detail(bad)
 
 
@@ -223,10 +223,18 @@ def test_the_rate_survives_a_clock_that_is_set():
 
 
 def test_a_long_run_does_not_end_a_batch():
-    spans = [AttemptSpan("done", 0.0, 1000.0), AttemptSpan("failed", 1010.0, 2000.0)]
+    spans = [AttemptSpan("done", 0.0, 1000.0), AttemptSpan("done", 1010.0, 2000.0)]
     assert rate_per_hour(spans) == pytest.approx(3.6)
     spans = [AttemptSpan("running", 0.0, None), AttemptSpan("done", 500.0, 1000.0)]
     assert rate_per_hour(spans) == pytest.approx(3.6)
+
+
+def test_the_rate_is_that_of_runs_that_are_done():
+    quick = [AttemptSpan("failed", t, t + 0.01) for t in range(100)]
+    assert rate_per_hour(quick) is None
+    assert rate_per_hour([*quick, AttemptSpan("done", 0.0, 1000.0)]) == pytest.approx(3.6)
+    slow = AttemptSpan("failed", 1000.0, 2000.0)
+    assert rate_per_hour([AttemptSpan("done", 0.0, 1000.0), slow]) == pytest.approx(1.8)
 
 
 def test_seconds_left_follows_from_remaining_runs_and_rate():

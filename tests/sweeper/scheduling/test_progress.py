@@ -68,8 +68,29 @@ def test_progress_counts_include_rate_and_time_left(plain, clock):
         clock.now += 30
         plain.finished("a", RESULT)
         plain.failed("b", "12ab", "ValueError")
-        # Two of the twenty in half a minute: four a minute, and eighteen more to come.
-        assert plain.counts() == "11 of 30 done, 2 running, 1 failed, 4.0 a minute, 4:30 left"
+        # One of the twenty in half a minute: two a minute, and eighteen more to come.
+        assert plain.counts() == "11 of 30 done, 2 running, 1 failed, 2.0 a minute, 9:00 left"
+
+
+def test_failures_alone_have_no_rate(plain, clock):
+    with plain.following("mine", done=10, total=30, failed=1):
+        clock.now += 0.01
+        plain.failed("b", "12ab", "ValueError")
+        assert plain.counts() == "10 of 30 done, 0 running, 2 failed"
+
+
+def test_plain_progress_does_not_end_with_the_line_that_it_has_just_printed(plain, stream, clock):
+    with plain.following("mine", done=1, total=9):
+        plain.running(1)
+    assert lines(stream)[1:] == ["mine: 1 of 9 done, 1 running, 0 failed"]
+    with plain.following("mine", done=1, total=9):
+        clock.now += 5
+        plain.running(2)
+        plain.running(0)
+    assert [line.partition(" done, ")[2] for line in lines(stream)[-2:]] == [
+        "2 running, 0 failed",
+        "0 running, 0 failed",
+    ]
 
 
 def test_plain_progress_prints_few_lines_for_quick_runs(plain, stream, clock):
