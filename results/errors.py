@@ -116,8 +116,9 @@ class UnknownRunError(ResultsError):
             )
         else:
             message = (
-                f"no run has an id that starts with {run_id!r}: ids are 16 hex digits, as"
-                " 'sweep plan' and 'sweep export' print them"
+                f"no run here has an id that starts with {run_id!r}: 'sweep report --group-by"
+                " run_id' lists them, and one that 'sweep plan' calls new is here once 'sweep run'"
+                " has begun its sweep"
             )
         super().__init__(message)
 
@@ -195,10 +196,17 @@ class DatabaseURLError(DatabaseError):
 class NoDatabaseError(DatabaseError):
     """There is no database at that place, and it was not to be created."""
 
-    def __init__(self, path: object) -> None:
-        super().__init__(
-            f"there is no database at {path}: 'sweep run SPEC' creates it; check --db and --home"
-        )
+    def __init__(self, path: object, rescued: object | None = None) -> None:
+        """`rescued` is a copy of one that was lost, beside it."""
+        if rescued is None:
+            way_out = "'sweep run SPEC' creates it; check --db and --home"
+        else:
+            way_out = f"'sweep db restore {rescued}' puts back what was saved of one that was lost"
+        super().__init__(f"there is no database at {path}: {way_out}")
+
+
+class DamagedDatabaseError(DatabaseError):
+    """A file is no whole SQLite database."""
 
 
 class BackupError(ResultsError):
@@ -209,10 +217,12 @@ class DatabaseGoneError(DatabaseError):
     """A database file is no longer what this process opened: nothing that it writes would be found.
 
     `problem` says what happened, as the end of a sentence. `rescued` is a copy of all that the
-    process had of it, if there is one.
+    process had of it, if there is one. `with_folder`: all else in its folder is gone as well.
     """
 
-    def __init__(self, path: object, problem: str, rescued: object | None) -> None:
+    def __init__(
+        self, path: object, problem: str, rescued: object | None, *, with_folder: bool = False
+    ) -> None:
         self.rescued = rescued
         if rescued is None:
             way_out = "put a backup there with 'sweep db restore', or move what is there away"
@@ -220,9 +230,13 @@ class DatabaseGoneError(DatabaseError):
             way_out = (
                 f"all that was in it is in {rescued}, and 'sweep db restore {rescued}' puts it back"
             )
+        what, where = problem, "the storage"
+        if with_folder:
+            what = f"{problem} with its whole folder"
+            where = "a storage outside of that folder, if there is one"
         super().__init__(
-            f"{path} {problem} while it was in use; {way_out}. Finished runs are also in the"
-            " storage, from where 'sweep db rebuild' fills a database"
+            f"{path} {what} while it was in use; {way_out}. Finished runs are also in {where}, from"
+            " where 'sweep db rebuild' fills a database"
         )
 
 

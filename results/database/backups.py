@@ -9,15 +9,24 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+
+from sqlalchemy import Connection
 
 from results.database.connect import open_unchecked
 from results.database.open_file import sidecars
-from results.database.sqlite import BUSY_SECONDS, copy_whole, foreign_errors, writer_lock
+from results.database.sqlite import (
+    BUSY_SECONDS,
+    copy_whole,
+    foreign_errors,
+    unsound,
+    writer_lock,
+)
 from results.database.sqlite_lock import driver_lock
 from results.database.url import SqliteAddress, parse_address, sqlite_url
-from results.errors import BackupError
+from results.errors import BackupError, DamagedDatabaseError
 from results.schema import revisions
 from results.schema.archive_note import is_archive
 
@@ -48,7 +57,13 @@ def restore(url: str, source: Path) -> Path | None:
         raise BackupError(f"{source} is the database itself: name a backup of it")
     if not source.is_file():
         raise BackupError(f"{source} is no file: name what 'sweep db backup' wrote")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _require_whole(source)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BackupError(
+            f"the folder {path.parent} cannot be made ({error.strerror}): check --home and --db"
+        ) from error
     with driver_lock(path, "sweep db restore"), writer_lock(path, BUSY_SECONDS):
         staged = path.with_name(f".{path.name}.restored")
         staged.unlink(missing_ok=True)
@@ -74,7 +89,26 @@ def _file(url: str) -> Path:
     return address.path
 
 
+def _require_whole(source: Path) -> None:
+    """Before anything is made for it."""
+    with suppress(DamagedDatabaseError), _opened(source) as connection:
+        if unsound(connection) is None:
+            return
+    raise BackupError(f"{source} is no whole SQLite database: name what 'sweep db backup' wrote")
+
+
 def _copy(source: Path, target: Path) -> None:
+    with _opened(source) as connection:
+        try:
+            with foreign_errors(target, source):
+                copy_whole(connection, target)
+        except OSError as error:
+            raise BackupError(f"{target} cannot be written ({error.strerror})") from error
+
+
+@contextmanager
+def _opened(source: Path) -> Iterator[Connection]:
+    """Raises BackupError for what is no sweep database, DatabaseError if it cannot be read."""
     with (
         closing(open_unchecked(sqlite_url(source), "read")) as database,
         database.reading() as connection,
@@ -87,11 +121,7 @@ def _copy(source: Path, target: Path) -> None:
             raise BackupError(
                 f"{source} is an archive: 'sweep import' adds its sweeps to the database"
             )
-        try:
-            with foreign_errors(target, source):
-                copy_whole(connection, target)
-        except OSError as error:
-            raise BackupError(f"{target} cannot be written ({error.strerror})") from error
+        yield connection
 
 
 def _move_aside(path: Path) -> Path | None:

@@ -25,6 +25,7 @@ class OpenFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._folder = _identity(path.parent)
         self._descriptor = _hold(path)
         self._beside: dict[str, Identity] = {}
         self._largest = os.fstat(self._descriptor).st_size
@@ -37,6 +38,11 @@ class OpenFile:
     def is_named(self) -> bool:
         """Whether the file under the name is the one that was opened."""
         return _identity(self._path) == _identity(self._descriptor)
+
+    @property
+    def has_its_folder(self) -> bool:
+        """Whether the folder of that name is still the one in which the file was opened."""
+        return _identity(self._path.parent) == self._folder
 
     def problem(self) -> str | None:
         """What has happened to the file, as the end of a sentence; None if nothing has.

@@ -14,6 +14,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from urllib.parse import quote
 
@@ -28,11 +29,17 @@ from results.database.retry import RetryPolicy
 from results.database.sqlite_lock import driver_lock, is_driven, open_lock, try_lock
 from results.database.text_escaping import escape_text
 from results.database.url import SqliteAddress
-from results.errors import DatabaseError, DatabaseGoneError, NoDatabaseError
+from results.errors import (
+    DamagedDatabaseError,
+    DatabaseError,
+    DatabaseGoneError,
+    NoDatabaseError,
+)
 from results.json_values import to_json
 from results.schema.tables import drivers
 
 BUSY_SECONDS = 10.0
+_RESCUED = ".rescued-"
 SOURCE = "source"
 """The schema of the tables that a new file is filled from."""
 
@@ -118,14 +125,15 @@ class SqliteDatabase(Database):
         if self._gone is None and self._file is not None:
             problem = self._file.problem()
             if problem is not None:
-                self._gone = DatabaseGoneError(self.path, problem, self._rescue())
+                lost = not self._file.has_its_folder  # before another is made for the rescued copy
+                self._gone = DatabaseGoneError(self.path, problem, self._rescue(), with_folder=lost)
         if self._gone is not None:
             raise self._gone
 
     def _rescue(self) -> Path | None:
         """A copy, beside the file, of all that this process has of it; None if it has nothing."""
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        target = self.path.with_name(f"{self.path.name}.rescued-{stamp}")
+        target = self.path.with_name(f"{self.path.name}{_RESCUED}{stamp}")
         with suppress(OSError, SQLAlchemyError, sqlite3.Error, DatabaseError):
             target.parent.mkdir(parents=True, exist_ok=True)
             with self._engine.connect() as connection:
@@ -437,6 +445,9 @@ class _LockedError(DatabaseError):
 def _error(path: Path, error: object) -> DatabaseError:
     if _code(error).startswith(_OF_LOCKS):
         return _LockedError(path)
+    for start, meaning in _DAMAGES.items():
+        if _code(error).startswith(start):
+            return DamagedDatabaseError(f"{path} {meaning.format(error=error)}")
     for start, meaning in _MEANINGS.items():
         if _code(error).startswith(start):
             return DatabaseError(f"{path} {meaning.format(error=error)}")
@@ -448,8 +459,12 @@ _OF_LOCKS = ("SQLITE_BUSY", "SQLITE_LOCKED")
 _OF_WRITING = ("SQLITE_CONSTRAINT", "SQLITE_FULL", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_WRITE")
 """What can only be about a file that is written, and not about its source."""
 
-_MEANINGS = {
+_DAMAGES = {
     "SQLITE_NOTADB": "is not a SQLite database: check --db, or choose another file",
+    "SQLITE_CORRUPT": "is damaged ({error}): 'sweep db restore' puts a backup in its place; without"
+    " one, move it away, and 'sweep db rebuild' fills another from the storage",
+}
+_MEANINGS = {
     "SQLITE_CANTOPEN": "cannot be opened: check that it is a file, and your rights to it",
     "SQLITE_READONLY": "cannot be written: check your rights to it and to its folder",
     "SQLITE_FULL": "cannot grow: the disk is full; nothing of this change was kept",
@@ -466,12 +481,14 @@ def _require_place(path: Path, *, create: bool) -> None:
         for file in (path, *sidecars(path)):
             if file.exists() and not file.is_file():
                 # A pipe would be waited for without an end.
+                move = "" if file == path else "move it away, or "
                 raise DatabaseError(
-                    f"{path} cannot be opened: {file} is no file, but a pipe or the like; move it"
-                    " away, or name another database with --db"
+                    f"{path} cannot be opened: {file} is no file, but a pipe or the like;"
+                    f" {move}name another database with --db"
                 )
         if not create and not path.exists():
-            raise NoDatabaseError(path)
+            copies = path.parent.glob(f"{escape(path.name)}{_RESCUED}*")
+            raise NoDatabaseError(path, max(copies, default=None))
     except OSError as error:
         raise DatabaseError(f"{path} cannot be reached ({error.strerror})") from error
     if create and not path.parent.is_dir():
@@ -479,5 +496,5 @@ def _require_place(path: Path, *, create: bool) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DatabaseError(
-                f"the folder {path.parent} cannot be made ({error.strerror}): check --db"
+                f"the folder {path.parent} cannot be made ({error.strerror}): check --home and --db"
             ) from error

@@ -125,6 +125,20 @@ def test_what_is_no_backup_changes_nothing(case: str, path: Path, make: Any) -> 
     assert not list(path.parent.glob(".*"))
 
 
+def test_no_folder_is_made_for_what_cannot_be_put_there(path: Path, make: Any) -> None:
+    save(path, make, "a", 1)
+    page = path.with_name("page.html")
+    page.write_text("<html>")
+    elsewhere = path.parent / "elsewhere" / "sweep.db"
+    with pytest.raises(
+        BackupError, match=f"{page} is no whole .*name what 'sweep db backup' wrote"
+    ):
+        backups.restore(url_of(elsewhere), page)
+    assert not elsewhere.parent.exists()
+    with pytest.raises(BackupError, match=r"page.html cannot be made .*: check --home and --db"):
+        backups.restore(url_of(page / "sweep.db"), path)
+
+
 @pytest.mark.parametrize("call", [backups.backup, backups.restore])
 def test_a_server_has_tools_of_its_own(call: Any, tmp_path: Path) -> None:
     with pytest.raises(BackupError, match="pg_dump"):

@@ -14,9 +14,9 @@ import pytest
 
 from results.database import backups
 from results.database.base import Database
-from results.database.connect import open_unchecked
+from results.database.connect import connect, open_unchecked
 from results.database.open_file import OpenFile
-from results.errors import DatabaseGoneError
+from results.errors import DamagedDatabaseError, DatabaseGoneError, NoDatabaseError
 from results.queries.queries import Queries
 from results.store.store import Store
 
@@ -103,6 +103,30 @@ def test_no_commit_to_a_file_that_is_gone_is_believed(what: str, path: Path, mak
     with Queries.open(f"sqlite:///{path}") as queries:
         (status,) = queries.status("a")
     assert (status.runs, status.counts["running"]) == (300, 1)
+
+
+def test_what_went_with_the_whole_folder_is_not_promised(path: Path, make: Any) -> None:
+    with open_store(path) as store:
+        fill(store, make)
+        path.parent.rename(path.parent.with_name("moved"))
+        said = "was moved away with its whole folder .* a storage outside of that folder"
+        with pytest.raises(DatabaseGoneError, match=said) as caught:
+            claim(store, make, 1)
+    rescued = caught.value.rescued
+    for purpose in ("read", "write"):
+        with pytest.raises(NoDatabaseError, match=f"'sweep db restore {rescued}' puts back"):
+            connect(f"sqlite:///{path}", purpose)
+
+
+def test_the_message_about_a_damaged_database_says_what_to_do(path: Path, make: Any) -> None:
+    with open_store(path) as store:
+        fill(store, make)
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (path.stat().st_size - 8192))
+    said = f"{path} is damaged .*'sweep db restore' .* 'sweep db rebuild'"
+    with pytest.raises(DamagedDatabaseError, match=said):
+        connect(f"sqlite:///{path}", "read")
 
 
 def test_the_file_that_has_the_name_now_is_left_as_it_was_put(path: Path, make: Any) -> None:

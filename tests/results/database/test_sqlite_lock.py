@@ -129,7 +129,9 @@ def test_a_pipe_in_the_place_of_a_database_is_not_waited_for(tmp_path, suffix):
     pipe.unlink(missing_ok=True)
     os.mkfifo(pipe)
     for purpose in ("create", "write", "read"):
-        with pytest.raises(DatabaseError, match=f"{pipe} is no file, but a pipe or the like; move"):
+        way_out = "move it away, or name another" if suffix else "name another"
+        said = f"{pipe} is no file, but a pipe or the like; {way_out} database"
+        with pytest.raises(DatabaseError, match=said):
             connect(f"sqlite:///{database}", purpose)
 
 
