@@ -53,11 +53,11 @@ class Place:
 
 
 class SpecError(RequestError):
-    """A spec is wrong at a known place."""
+    """A spec is wrong at a known place; the message alone is without it."""
 
     def __init__(self, place: Place, message: str) -> None:
         super().__init__(f"{place}: {message}")
-        self.place = place
+        self.place, self.message = place, message
 
 
 class ResourceError(SweepError):

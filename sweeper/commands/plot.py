@@ -56,6 +56,9 @@ def plot(
         raise RequestError(f"--format {format!r}: it must be one of {', '.join(FORMATS)}")
     if output is None and not SWEEP_NAME.fullmatch(sweep):
         raise RequestError(f"{sweep!r} gives no name to a folder: choose one with --output")
+    folder = output or Path("figures") / sweep
+    if folder.exists() and not folder.is_dir():
+        raise RequestError(f"--output {folder} is no folder: name one for the figures")
     import_matplotlib()
     with Queries.open(options.home_at(home, db).database) as queries, queries.one_view():
         rows = queries.run_rows(
@@ -87,7 +90,6 @@ def plot(
             if reason is not None:
                 say(f"no {name}: {reason}")
     drawn = [(name, draw(name, rows, epochs, probes, metric=metric)) for name in wanted]
-    folder = output or Path("figures") / sweep
     try:
         with usual_files():
             folder.mkdir(parents=True, exist_ok=True)

@@ -195,7 +195,8 @@ def _find_head(address: str) -> tuple[str, int]:
         raise ConnectionError(f"{address} is no address of a cluster, which is HOST:PORT")
     host, port = _split(found)
     if reason := unreachable(host, port):
-        raise ConnectionError(f"nothing answers at {found} ({reason})")
+        read = "" if address in (found, "auto") else f", as which Ray reads {address}"
+        raise ConnectionError(f"nothing answers at {found}{read} ({reason})")
     return host, port
 
 

@@ -41,7 +41,7 @@ def axes_of(
         places: list[SpecPath] = []
         for name, values in group.items():
             place: SpecPath = where if where[0] == "grid" else (*where, name)
-            _check_axis(place, name, values)
+            _check_axis(place, name, values, place_of)
             config_path = ConfigPath.parse(name)
             if config_path in seen:
                 first = place_of(seen[config_path])
@@ -62,15 +62,21 @@ def axes_of(
     return axes
 
 
-def _check_axis(place: SpecPath, name: str, values: list[Any]) -> None:
+def _check_axis(
+    place: SpecPath, name: str, values: list[Any], place_of: Callable[[SpecPath], Place]
+) -> None:
     check_key(place, name, "cannot be an axis")
     if not values:
         raise ConfigError(place, f"axis {name!r} is empty: give it values, or remove it")
     if place[0] == "grid":
         # As JSON, since 1 == True in Python, but not to a spec.
-        seen: set[str] = set()
+        seen: dict[str, int] = {}
         for index, value in enumerate(values):
             text = json.dumps(value, sort_keys=True)
             if text in seen:
-                raise ConfigError((*place, index), f"{value!r} is twice in axis {name!r}")
-            seen.add(text)
+                first = place_of((*place, seen[text]))
+                raise ConfigError(
+                    (*place, index),
+                    f"{value!r} is twice in axis {name!r}: it is already at {first}; keep one",
+                )
+            seen[text] = index

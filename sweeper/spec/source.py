@@ -143,9 +143,12 @@ def parse_spec(text: str, name: str) -> SpecSource:
 
 
 def parse_value(text: str, name: str) -> Any:
-    """One value in YAML, as after `--set path=`."""
-    node = _compose(text, name)
-    return None if node is None else _Reader(name).read(node, (), 0)
+    """One value in YAML, as after `--set path=`. Raises SpecError, without line and column."""
+    try:
+        node = _compose(text, name)
+        return None if node is None else _Reader(name).read(node, (), 0)
+    except SpecError as error:
+        raise SpecError(Place(name), error.message) from None
 
 
 def _compose(text: str, name: str) -> Node | None:

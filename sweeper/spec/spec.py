@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from results.garbage_collection import without_cycle_collection
 from sweep_plugins import PluginError, UnknownNameError
 from sweep_plugins.source import Code
+from sweeper.errors import Place
 from sweeper.spec.axes import axes_of
 from sweeper.spec.exclusions import Exclusions
 from sweeper.spec.extending import read_whole
@@ -37,7 +38,7 @@ from sweeper.spec.points import (
     check_set_once,
     resolve,
 )
-from sweeper.spec.source import EXTENDS, SpecPath, SpecSource
+from sweeper.spec.source import EXTENDS, SpecPath, SpecSource, refusal
 from sweeper.spec.validation import explain
 from trainers.config.evaluations import EVALUATIONS, EvaluationConfig, key_of_kind, parse_evaluation
 from trainers.config.file_limits import FileLimits
@@ -199,11 +200,14 @@ def _expanded(source: SpecSource, overrides: tuple[str, ...], files: tuple[str, 
         raise explain(error, _WHOLE_LAYOUT, given) from None
     name = Path(source.name).stem if layout.name is None else layout.name
     if not SWEEP_NAME.fullmatch(name):
-        raise ConfigError(
-            ("name",),
-            f"{name!r} is not a name for a sweep: add name: with letters, digits, '_', '-' and "
-            "'.', at most 100, beginning with a letter or digit",
+        of_file = layout.name is None
+        message = (
+            f"{name!r} is not a name for a sweep: {'add name: with' if of_file else 'use'} letters,"
+            " digits, '_', '-' and '.', at most 100, beginning with a letter or digit"
         )
+        if of_file:
+            raise refusal(Place(source.name), message)
+        raise ConfigError(("name",), message)
     with OwnTrainers(module_folders(files)) as own:
         configs = _configs(source, layout, own)
         used = {config.trainer for config in configs}

@@ -232,4 +232,4 @@ def test_a_spec_file_name_of_invalid_utf8_is_shown_and_refused(somewhere):
     Path(path).write_text(SPEC)
     said = sweep("run", path, "--executor", "inline")
     assert said.exit_code == 2
-    assert said.stderr.startswith("error: \\xff\\xfe.yaml:2:1: '\\\\xff\\\\xfe' is not a name")
+    assert said.stderr.startswith("error: \\xff\\xfe.yaml: '\\\\xff\\\\xfe' is not a name")

@@ -245,7 +245,7 @@ MISTAKES: dict[str, Wrong] = {
     "duplicate value in an axis": (
         BASE + "grid:\n  seed: [0, 1,\n   0]\n",
         (6, 4),
-        ["0 is twice in axis 'seed'"],
+        ["0 is twice in axis 'seed': it is already at ", ":5:10; keep one"],
     ),
     "duplicate scheme in an axis": (
         BASE + "grid:\n  scheme:\n    - {alpha: [1], beta: 1}\n    - {beta: 1, alpha: [1]}\n",
@@ -440,7 +440,7 @@ MISTAKES: dict[str, Wrong] = {
     "name with a slash": (
         BASE + "name: a/b\n",
         (4, 1),
-        ["'a/b' is not a name for a sweep", "letters, digits"],
+        ["'a/b' is not a name for a sweep: use letters, digits"],
     ),
     "name that leads out": (BASE + "name: ../x\n", (4, 1), ["'../x' is not a name"]),
     "empty name": (BASE + "name: ''\n", (4, 1), ["'' is not a name"]),
@@ -1458,42 +1458,42 @@ HOSTILE: dict[str, Wrong] = {
     "a name that is an absolute path": (
         BASE + "name: /etc/sweep\n",
         (4, 1),
-        ["'/etc/sweep' is not a name for a sweep: add"],
+        ["'/etc/sweep' is not a name for a sweep: use letters"],
     ),
     "a name that is a home": (
         BASE + "name: '~'\n",
         (4, 1),
-        ["'~' is not a name for a sweep: add name: with"],
+        ["'~' is not a name for a sweep: use letters"],
     ),
     "a name that leads out and in again": (
         BASE + "name: ../home/runs\n",
         (4, 1),
-        ["'../home/runs' is not a name for a sweep: add"],
+        ["'../home/runs' is not a name for a sweep: use letters"],
     ),
     "a name of two dots": (
         BASE + "name: '..'\n",
         (4, 1),
-        ["'..' is not a name for a sweep: add name:"],
+        ["'..' is not a name for a sweep: use letters"],
     ),
     "a hidden name": (
         BASE + "name: .hidden\n",
         (4, 1),
-        ["'.hidden' is not a name for a sweep: add"],
+        ["'.hidden' is not a name for a sweep: use letters"],
     ),
     "a name that looks like an option": (
         BASE + "name: --db\n",
         (4, 1),
-        ["'--db' is not a name for a sweep: add name:"],
+        ["'--db' is not a name for a sweep: use letters"],
     ),
     "a name in two lines": (
         BASE + 'name: "a\\nb"\n',
         (4, 1),
-        ["'a\\nb' is not a name for a sweep: add name:"],
+        ["'a\\nb' is not a name for a sweep: use letters"],
     ),
     "a name that moves the cursor": (
         BASE + 'name: "\\e[2J"\n',
         (4, 1),
-        ["'\\x1b[2J' is not a name for a sweep: add"],
+        ["'\\x1b[2J' is not a name for a sweep: use letters"],
     ),
     "a name that reads backwards": (
         BASE + 'name: "\\u202egnp.exe"\n',
@@ -1503,17 +1503,17 @@ HOSTILE: dict[str, Wrong] = {
     "a name in Cyrillic": (
         BASE + "name: ключ\n",
         (4, 1),
-        ["'ключ' is not a name for a sweep: add name:"],
+        ["'ключ' is not a name for a sweep: use letters"],
     ),
     "a name with a space": (
         BASE + "name: my sweep\n",
         (4, 1),
-        ["'my sweep' is not a name for a sweep: add"],
+        ["'my sweep' is not a name for a sweep: use letters"],
     ),
     "a name with a percent sign": (
         BASE + "name: '%s%n'\n",
         (4, 1),
-        ["'%s%n' is not a name for a sweep: add name:"],
+        ["'%s%n' is not a name for a sweep: use letters"],
     ),
     "a name that is a list": (
         BASE + "name: [a]\n",

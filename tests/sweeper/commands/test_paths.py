@@ -90,6 +90,23 @@ def test_an_unknown_users_folder_is_refused_by_its_name(home):
     assert said.stderr.startswith("error: ~no_such_user/x is no path: ")
 
 
+def test_a_file_is_no_folder_for_figures(home, tmp_path):
+    (tmp_path / "page.html").touch()
+    said = sweep("plot", "s", "roots", f"--output={tmp_path}/page.html", f"--home={home}")
+    assert said.exit_code == 2
+    assert (
+        said.stderr
+        == f"error: --output {tmp_path}/page.html is no folder: name one for the figures\n"
+    )
+
+
+def test_a_home_that_is_a_file_is_named(tmp_path):
+    (tmp_path / "s.yaml").write_text(SPEC)
+    said = sweep("run", f"{tmp_path}/s.yaml", "--executor=inline", f"--home={tmp_path}/s.yaml")
+    assert said.exit_code == 3
+    assert "s.yaml cannot be made (File exists): check --home and --db" in said.stderr
+
+
 @pytest.mark.parametrize(
     "command",
     [
