@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,15 +35,13 @@ def running(number: int = 1, **more: Any) -> RunningRun:
 
 
 def test_a_sweep_has_its_counts_its_rate_and_its_running_runs() -> None:
+    """As docs/watching.md shows it."""
+    page = (Path(__file__).parents[3] / "docs" / "watching.md").read_text()
+    (block,) = re.findall(r"^```\n(.*?)^```$", page, re.M | re.S)
     runs = [running(1), running(2, epoch=None, values={}, attempt=2)]
-    assert watched_lines(Watched(status(), runs), WIDE, LONG) == [
-        "s: 12 of 30 done, 2 running, 16 queued",
-        "################------------------------  40 % 2.0 a minute, 9:00 left",
-        "",
-        "run                              epoch  test_accuracy  train_loss  running  left",
-        "00000000  zerosnet (1...seed 1  40/160          91.25        0.25     1:00  3:00",
-        "00000000  zerosnet (1...seed 2   -/160              -           -     1:00     -",
-    ]
+    lines = watched_lines(Watched(status(), runs), WIDE, LONG)
+    assert lines == block.splitlines()
+    assert max(map(len, lines)) == WIDE
 
 
 @pytest.mark.parametrize("width", [1, 5, 12, 20, 30, 40, 60, 79, 80, 100, 200])
