@@ -40,7 +40,7 @@ name: fashion
 model: zerosnet
 depth: 8
 dataset: {name: fashion_mnist, subset: 1000}
-training: {epochs: 8}
+training: {epochs: 6}
 grid: {scheme: [{lambda: 10}], seed: [0, 1]}
 """
 WITHOUT = """
@@ -167,7 +167,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=["rows", "nothing", "fashion"])
     parser.add_argument("--seconds", type=float, default=8.0, help="of each kind of rows")
-    parser.add_argument("--runs", type=int, default=1000, help="that do nothing")
+    parser.add_argument("--runs", type=int, default=500, help="that do nothing")
     parser.add_argument("--turns", type=int, default=3)
     chosen = parser.parse_args()
     parts = chosen.only or ["rows", "nothing", "fashion"]

@@ -15,6 +15,7 @@ from results.errors import DriverBusyError, UnknownRunError, UnknownSweepError
 from results.queries.queries import Queries
 from results.records import DatabaseIdentity, PendingRun
 from results.schema.tables import metadata
+from results.store.report_schema import CheckedReport
 from results.store.result_schema import check_result
 from results.store.store import Store
 from run_model import Model, RefusedError
@@ -296,10 +297,11 @@ class CheckedStore:
         *,
         fault: str | None = None,
         provenance: Mapping[str, Any] | None = None,
+        report: CheckedReport | None = None,
     ) -> bool:
         return self._compare(
             lambda: self._store.release(
-                run_id, attempt, outcome, error, fault=fault, provenance=provenance
+                run_id, attempt, outcome, error, fault=fault, provenance=provenance, report=report
             ),
             lambda: self._model.release(self.me, run_id, attempt, outcome, fault),
         )
@@ -313,10 +315,11 @@ class CheckedStore:
         *,
         fault: str | None = None,
         provenance: Mapping[str, Any] | None = None,
+        report: CheckedReport | None = None,
     ) -> bool:
         return self._compare(
             lambda: self._store.fail(
-                run_id, attempt, error, traceback, fault=fault, provenance=provenance
+                run_id, attempt, error, traceback, fault=fault, provenance=provenance, report=report
             ),
             lambda: self._model.fail(self.me, run_id, attempt, fault),
         )
