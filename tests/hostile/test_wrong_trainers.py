@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import databases
 from command_line import sweep, sweep_process
 from sweep_plugins.plain_text import visible
 from warm_sweep import WarmSweep
@@ -45,6 +46,8 @@ def test_each_wrong_trainer_fails_its_own_run_inline(tmp_path: Path) -> None:
     assert values(found["returns_nan_and_infinity"]) == {"score": 1.0, "loss": None}
     # Nothing that the thread reported after the end of its run.
     assert values(found["leaves_a_daemon_that_reports"]) == {"score": 1.0}
+    assert not [row for row in databases.content(f"sqlite:///{home}/sweep.db")["epoch_metrics"]
+                if "'late'" in row]  # fmt: skip
     assert code == 1
     assert "Traceback" not in said
     assert visible(said) == said

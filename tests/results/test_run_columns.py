@@ -26,6 +26,7 @@ from results.run_columns import (
 )
 from results.schema.tables import blocks, runs
 from results.store.result_schema import check_result
+from sweep_plugins.metric_name import NAMES_OF_EVERY_RUN
 from trainers.config.job import BlockScheme, TrainingResult
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +56,10 @@ def test_run_columns_are_unique_with_consistent_flags():
         assert column.wide <= (column.kind == "whole"), column.name
         assert column.measured <= (column.reported is not None), column.name
         assert column.kind != "percent" or column.unit == "percent", column.name
+
+
+def test_no_metric_can_be_called_what_a_run_has_whoever_trains_it():
+    assert {column.name for column in RUN_COLUMNS if not column.reported} == NAMES_OF_EVERY_RUN
 
 
 def test_the_runs_table_has_exactly_the_run_columns_and_store_columns():

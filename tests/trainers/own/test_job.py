@@ -86,6 +86,43 @@ def test_an_epoch_is_a_whole_number(epoch):
         job_in().report(epoch, f1=1)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("run_id", "that is something else that every run has"),
+        ("depth", "that is something else that every run has"),
+        ("parameters", "return it, as it is of the whole run"),
+        ("best_test_accuracy", "return it, as it is of the whole run"),
+    ],
+)
+def test_a_name_that_every_run_has_is_refused_where_it_is_reported(name, said):
+    with pytest.raises(TrainerError, match=f"cannot be called {name}: {said}"):
+        job_in().report(1, {name: 1.0})
+
+
+@pytest.mark.parametrize("name", ["run_id", "state", "alpha"])
+def test_a_name_that_every_run_has_is_refused_where_it_is_returned(name):
+    with pytest.raises(ResultError, match=f"returned {name}, which is something else that every"):
+        result(job_in(), {name: 1.0})
+
+
+def test_more_metrics_than_are_stored_are_refused_where_they_are_reported(tmp_path, monkeypatch):
+    monkeypatch.setattr("trainers.own.job.MOST_METRICS", 3)
+    monkeypatch.setattr("trainers.own.job.MOST_METRIC_VALUES", 6)
+    job = job_in(open_folder(tmp_path))
+    job.report(1, a=1, b=2, c=3)
+    with pytest.raises(TrainerError, match="4 metrics with 4 values by now, where a run may"):
+        job.report(2, d=1)
+    job = job_in(open_folder(tmp_path))
+    job.report(1, a=1, b=2, c=3)
+    job.checkpoint(1, {})
+    again = job_in(open_folder(tmp_path))
+    again.resume()
+    again.report(2, a=1, b=2, c=3)
+    with pytest.raises(TrainerError, match="3 metrics with 7 values by now"):
+        again.report(3, a=1)
+
+
 @pytest.mark.parametrize("returned", [3, "text", [1], object()])
 def test_what_is_neither_nothing_nor_a_dict_is_no_result(returned):
     with pytest.raises(ResultError, match="where None or a dict is expected"):
