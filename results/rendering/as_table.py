@@ -6,7 +6,7 @@ import re
 import textwrap
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import accumulate, chain, zip_longest
 
 from results.rendering.text_table import TextTable
 
@@ -25,8 +25,8 @@ def as_table(table: TextTable, *, width: int | None = None, bold: bool = False) 
 
     To fit `width` characters headers are wrapped, then columns stand closer, and at last there are
     several tables below each other, all with the columns that tell rows apart, or with numbers of
-    the rows. No value is cut. With `bold` the best of a column is in bold type (ANSI), else marked
-    with MARK.
+    the rows; sentences that do not fit even so are wrapped. No value is cut. With `bold` the best
+    of a column is in bold type (ANSI), else marked with MARK.
     """
     texts = _Texts.of(table, bold)
     parts = ["\n".join(_lines(part, width)) for part in _parts(texts, table.keys, width)]
@@ -81,6 +81,33 @@ class _Texts:
             bold=[(), *self.bold],
         )
 
+    def folded(self, room: int, first: Container[int]) -> _Texts:
+        """With cells wrapped to this width in all columns but the first, as rows of their own."""
+        cells = [
+            [
+                [cell] if j in first or _width(cell) <= room else _wrapped(cell, room)
+                for cell in column
+            ]
+            for j, column in enumerate(self.columns)
+        ]
+        rows = [[*zip_longest(*row, fillvalue="")] for row in zip(*cells, strict=True)]
+        heights = [*map(len, rows)]
+        starts = [*accumulate(heights, initial=0)]
+        return replace(
+            self,
+            columns=[*zip(*chain(*rows), strict=True)],
+            bold=[{starts[i] for i in range(len(heights)) if i in places} for places in self.bold],
+        )
+
+    def without_empty_rows(self) -> _Texts:
+        """Without those that `folded` has made for cells of other columns; none is in bold."""
+        kept = [i for i, row in enumerate(zip(*self.columns, strict=True)) if any(row)]
+        return replace(
+            self,
+            columns=[[cells[i] for i in kept] for cells in self.columns],
+            bold=[{new for new, i in enumerate(kept) if i in places} for places in self.bold],
+        )
+
     def wrapped(self) -> _Texts:
         """With headers no wider than their cells, or than their longest word."""
         found = zip(self.headers, self.columns, strict=True)
@@ -115,8 +142,20 @@ def _parts(texts: _Texts, keys: int, width: int | None) -> list[_Texts]:
     if _total(widths) <= width:
         return [texts]
     choices = [[*range(keys)]] if keys else [*_telling(texts.columns)]
-    found = _parted(texts, choices, width)
-    return found or _parted(texts.numbered(), [[0]], width) or [texts]
+    found = _parted(texts, choices, width) or _parted(texts.numbered(), [[0]], width)
+    return found or _folded(texts, choices, width) or [texts]
+
+
+def _folded(texts: _Texts, choices: Iterable[list[int]], width: int) -> list[_Texts]:
+    """Several tables that fit since their sentences are wrapped."""
+    widths = texts.wrapped().widths()
+    for first in choices:
+        room = width - sum(widths[j] + len(_GAPS[-1]) for j in first)
+        if room >= width // 2:
+            folded = texts.folded(room, first)
+            if parts := _parted(folded, [first], width):
+                return [part.without_empty_rows() for part in parts]
+    return []
 
 
 def _parted(texts: _Texts, choices: Iterable[list[int]], width: int) -> list[_Texts]:

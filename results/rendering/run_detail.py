@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from results.metrics import metric_of_trainer, shown
@@ -196,10 +197,9 @@ _WIDTH = 80
 
 
 def _attempt(attempt: dict[str, Any]) -> str:
-    until = attempt["finished_at"] or "now"
-    lines = [
-        f"attempt {attempt['attempt']}: {attempt['state']}, {attempt['started_at']} to {until}"
-    ]
+    since, until = _to_the_second(attempt["started_at"]), attempt["finished_at"]
+    until = "now" if until is None else _to_the_second(until)
+    lines = [f"attempt {attempt['attempt']}: {attempt['state']}, {since} to {until}"]
     if attempt["imported_from"] is not None:
         lines.append(f"  imported from {attempt['imported_from']}, which says of it:")
     if (attempt["first_epoch"] or 1) > 1:
@@ -237,12 +237,17 @@ def _fact(key: str, text: str) -> str:
 
 def _spec(spec: dict[str, Any]) -> str:
     lines = [
-        f"sweep {spec['name']} asks for it: version {spec['version']} of its spec, from"
-        f" {spec['source']}, {spec['created_at']}"
+        f"sweep {spec['name']} asks for it: version {spec['version']} of {spec['source']},"
+        f" {_to_the_second(spec['created_at'])}"
     ]
     lines += [f"  --set {override}" for override in spec["overrides"]]
     lines.append(_indented(spec["text"].rstrip()))
     return "\n".join(lines)
+
+
+def _to_the_second(moment: str) -> str:
+    """An ISO time without its fraction of a second, with which a line is longer than a terminal."""
+    return re.sub(r"\.\d+", "", moment)
 
 
 def _indented(text: str) -> str:

@@ -23,6 +23,8 @@ from reference_report import report
 from results.analysis.pivot import pivot
 from results.errors import ResultsError, UnknownFormatError
 from results.rendering import FORMATS, render, write
+from results.rendering.as_table import as_table
+from results.rendering.text_table import text_table
 
 READ_BY_PEOPLE = ("table", "markdown", "latex", "html")
 
@@ -206,6 +208,21 @@ def test_long_numbers_of_schemes_are_rounded_unless_two_would_look_alike(make):
     near = make.row(3, scheme="0.3333333333333334, 1; 1")
     assert third in render(report([rows[0], near], ["scheme"], ["depth"]), "table")
     assert third in render([rows[0], near], "table")
+
+
+def test_a_sentence_that_is_wider_than_a_terminal_is_wrapped_between_words():
+    note = "no such run; to add: zerosnet {alpha: [3.75, -4.0, 1.25], beta: -0.5}, depth 32"
+    rows = [
+        {"row": "32 layers", "published": 77.55, "note": note},
+        {"row": "44 layers", "published": 78.5, "note": "here"},
+    ]
+    shown = as_table(text_table(rows), width=60).splitlines()
+    assert shown[shown.index("") + 3 :] == [
+        "32 layers   no such run; to add: zerosnet {alpha: [3.75,",
+        "            -4.0, 1.25], beta: -0.5}, depth 32",
+        "44 layers   here",
+    ]
+    assert shown[2:4] == ["32 layers       77.55", "44 layers        78.5"]
 
 
 def test_a_table_that_fits_is_not_wrapped(rows):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from results.rendering.run_detail import run_page
@@ -22,6 +24,16 @@ def page(store, queries, make):
         return run_page(queries.run_detail(RUN)).splitlines()
 
     return render
+
+
+def test_the_lines_with_times_fit_a_terminal(page):
+    lines = page()
+    (attempt,) = (line for line in lines if line.startswith("attempt 1: done, "))
+    (spec,) = (line for line in lines if line.startswith("sweep s asks for it: version 1 of "))
+    moment = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00"
+    assert re.fullmatch(f"attempt 1: done, {moment} to {moment}", attempt)
+    assert re.search(f", {moment}$", spec)
+    assert len(attempt) <= 80
 
 
 def test_probes_of_many_layers_are_shown_by_their_range(page, make):
