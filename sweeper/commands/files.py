@@ -37,10 +37,10 @@ def files(
         raise RequestError("--output FOLDER writes the files: --format is for the list of them")
     laboratory = options.home_at(home, db, storage)
     found = list_files(laboratory, run, patterns)
-    if output is None:
+    if output is None and (found.files or format != "table"):
         shown = [{key: row[key] for key in ("path", "size", "sha256")} for row in found.files]
         write_table(shown, format, None)
-    elif found.files:
+    elif output is not None and found.files:
         fetched = fetch(found, laboratory, output, say)
         there = f"; there already: {fetched.same}" if fetched.same else ""
         say(f"{output}: files written: {fetched.written}{there}")

@@ -154,6 +154,8 @@ def test_a_failed_run_keeps_no_files_and_says_so(lab):
     assert said.stderr == (
         f"run {run_id} keeps no files; it is failed, and files are kept of a done run\n"
     )
+    assert said.stdout == ""
+    assert lab.ask("files", run_id, "--format", "json").stdout == "[]\n"
     folder = lab.folder / "home" / "runs" / run_id / "1"
     assert not folder.exists() or not list(folder.glob("file*"))
 
