@@ -250,7 +250,7 @@ def test_set_overrides_the_spec_and_resume_remembers_it(tmp_path: Path) -> None:
         (
             ["plot", "tiny", "roots", "--output", "/dev/null"],
             2,
-            "/dev/null cannot be written: File exists",
+            "--output /dev/null is no folder",
         ),
         (["status", "--home", "~no_such_user/x"], 2, "~no_such_user/x is no path"),
         (["report", "--nonsense"], 2, "--nonsense"),
