@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
@@ -471,6 +472,14 @@ _MEANINGS = {
     "SQLITE_CONSTRAINT": "refused a change, and kept nothing of it: {error}",
 }
 """By the start of SQLite's own name of an error."""
+
+
+def _is_no_file(path: Path) -> bool:
+    """Whether something else than a file is there: asked once, since a journal comes and goes."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _require_place(path: Path, *, create: bool) -> None:
