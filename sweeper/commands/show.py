@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +12,7 @@ from sweeper.commands import options
 from sweeper.commands.kept_weights import are_weights_kept
 from sweeper.commands.last_output import LAST_LINES, last_output
 from sweeper.commands.output import write_json, write_text
-from sweeper.commands.watching import EVERY_SECONDS, EveryOption
+from sweeper.commands.watching import EVERY_SECONDS, EveryOption, columns
 from sweeper.errors import RequestError
 
 if TYPE_CHECKING:
@@ -80,7 +78,7 @@ def _follow(queries: Queries, run: str, every: float) -> None:
     """Each epoch on a line, until the run ends or Control-C."""
     from sweeper.commands.watched import EpochLines
 
-    shown = EpochLines(shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
+    shown = EpochLines(columns())
     with suppress(KeyboardInterrupt):
         while True:
             progress = queries.progress_of(run, shown.since)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -40,6 +41,11 @@ class Look(NamedTuple):
     lines: Sequence[str]
     is_over: bool
     what: object
+
+
+def columns() -> int | None:
+    """Of the terminal; None where stdout is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def watch(look: Callable[[int, int], Look], every: float) -> None:

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 WRITERS = {
     "sweeper/commands/output.py",  # all that commands say
+    "sweeper/commands/watching.py",  # in place, each line made visible
     "sweeper/scheduling/progress.py",
     "sweeper/logs/capture.py",  # which gives them to runs
     "sweeper/process_end.py",  # which flushes them
