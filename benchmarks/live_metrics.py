@@ -49,6 +49,9 @@ from dataclasses import replace
 from sweeper.scheduling.report_keeper import ReportKeeper
 ReportKeeper.following = lambda *_: nullcontext()
 """
+WITH = """
+from sweeper.scheduling.report_keeper import ReportKeeper
+"""
 TIMED = """
 import atexit, sys, time
 from results.store.store import Store
@@ -141,7 +144,7 @@ def time_rows(seconds: float, folder: Path) -> None:
 
 def time_nothing(runs: int, turns: int) -> None:
     spec = NOTHING.format(seeds=list(range(runs)))
-    found: dict[str, list[tuple[float, float]]] = {WITHOUT: [], "": []}
+    found: dict[str, list[tuple[float, float]]] = {WITHOUT: [], WITH: []}
     for _ in range(turns):
         for before, times in found.items():
             seconds, used, _, done = sweep(before, spec)
@@ -149,7 +152,7 @@ def time_nothing(runs: int, turns: int) -> None:
             times.append((runs / seconds, 1000 * used / runs))
     for before, times in found.items():
         rate, used = (statistics.median(values) for values in zip(*times, strict=True))
-        kind = "not looked at" if before else "looked at"
+        kind = "looked at" if before == WITH else "not looked at"
         print(f"runs that do nothing, {kind}: {rate:.0f} a second, {used:.2f} ms of processor time")
 
 
