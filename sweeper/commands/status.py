@@ -39,6 +39,8 @@ def status(
 
     from results.queries.queries import Queries
 
+    if metric and not watch:
+        raise RequestError("--metric is of what --watch shows: add --watch, or leave it out")
     if watch:
         if format != "table" or output is not None:
             raise RequestError("--watch shows a sweep as it runs: leave out --format and --output")

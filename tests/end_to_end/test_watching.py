@@ -227,6 +227,7 @@ def test_what_is_watched_has_no_other_form(sweep_with_watchers):
     assert "leave out --format and --output" in said.stderr
     assert sweep("show", "f", "--watch", "--diff", "e", *where).exit_code == 2
     assert sweep("status", "unheard", "--watch", *where).exit_code == 2
+    assert sweep("status", "--metric", "f1", *where).exit_code == 2
     # Over already: shown once.
     assert sweep("status", "--watch", *where).stdout.count("s: 1 of 2 done") == 1
 
