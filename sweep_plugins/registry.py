@@ -72,6 +72,14 @@ class Registry(Mapping[str, T], Generic[T]):
         point = self._point(name)
         return _package(point) if point else None
 
+    def module(self, name: str) -> str | None:
+        """The module that the entry point of this name is in; None for what ships with us.
+
+        Raises UnknownNameError, and PluginError if the name is taken.
+        """
+        point = self._point(name)
+        return None if point is None else point.module
+
     def code(self, name: str) -> Code | None:
         """The code of the plug-in that brings this name; None for what ships with us.
 

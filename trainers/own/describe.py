@@ -86,7 +86,7 @@ def _describe(name: str, folders: list[str]) -> tuple[Declaration, dict[str, Any
     try:
         function = load_trainer(name)
         said = declaration_of(function)
-        code = code_of_trainer(function)
+        code = code_of_trainer(name, function)
         keys = None if said.options is None else sorted(_fields(said.options))
     except TrainerError as error:
         raise ValueError(str(error)) from error
