@@ -15,6 +15,8 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import lru_cache
+from operator import attrgetter
 from os import getpid
 from typing import Any
 
@@ -175,20 +177,64 @@ def _functions() -> Callable[[], object]:
 
 def _libraries() -> Callable[[], object]:
     """Settings of numpy and torch by which others' numbers would change."""
-    undone: list[Callable[[], object]] = []
-    if (numpy := sys.modules.get("numpy")) is not None:
-        errors = numpy.geterr()
-        undone.append(lambda: numpy.seterr(**errors))
-    if (torch := sys.modules.get("torch")) is not None:
-        undone.append(_torch(torch))
-    return lambda: [undo() for undo in undone]
+    _note_imports()
+    before = {
+        name: settings(sys.modules[name])
+        for name, settings in _SETTINGS.items()
+        if name in sys.modules
+    }
+
+    def undo() -> None:
+        for name in _SETTINGS:
+            # What the code itself was the first to import is as it was then.
+            if as_before := before.get(name, _as_imported.get(name)):
+                _unless_it_fails(as_before)
+
+    return undo
+
+
+_as_imported: dict[str, Callable[[], object]] = {}
+"""What undoes all changes of a library since it was imported, by its name."""
+
+
+@lru_cache(maxsize=1)
+def _note_imports() -> None:
+    from wrapt import register_post_import_hook
+
+    def note(library: Any) -> None:
+        _as_imported[library.__name__] = _SETTINGS[library.__name__](library)
+
+    for name in _SETTINGS:
+        if name not in sys.modules:
+            register_post_import_hook(note, name)
+
+
+def _numpy(numpy: Any) -> Callable[[], object]:
+    errors = numpy.geterr()
+    return lambda: numpy.seterr(**errors)
+
+
+_BACKENDS_OF_TORCH = (
+    "cudnn.enabled", "cudnn.deterministic", "cudnn.allow_tf32", "mkldnn.enabled",
+    "cuda.matmul.allow_fp16_reduced_precision_reduction",
+    "cuda.matmul.allow_bf16_reduced_precision_reduction",
+)  # fmt: skip
 
 
 def _torch(torch: Any) -> Callable[[], object]:
     dtype, grad = torch.get_default_dtype(), torch.is_grad_enabled()
     device, precision = torch.get_default_device(), torch.get_float32_matmul_precision()
+    backends: dict[str, bool] = {}
+    for name in _BACKENDS_OF_TORCH:
+        with suppress(AttributeError, RuntimeError):  # this torch has no such
+            backends[name] = attrgetter(name)(torch.backends)
 
     def undo() -> None:
+        for name, value in backends.items():
+            around, _, last = name.rpartition(".")
+            with suppress(RuntimeError):  # what was set by torch's newer names for the same
+                if attrgetter(name)(torch.backends) != value:
+                    setattr(attrgetter(around)(torch.backends), last, value)
         torch.set_default_dtype(dtype)
         torch.set_grad_enabled(grad)
         if torch.get_default_device() != device:
@@ -197,3 +243,7 @@ def _torch(torch: Any) -> Callable[[], object]:
             torch.set_float32_matmul_precision(precision)
 
     return undo
+
+
+_SETTINGS: dict[str, Callable[[Any], Callable[[], object]]] = {"numpy": _numpy, "torch": _torch}
+"""What takes down the settings of a library, and gives what brings them back."""

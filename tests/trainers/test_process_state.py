@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import signal
+import subprocess
 import sys
 import time
 import warnings
@@ -125,3 +126,25 @@ def test_a_fork_ends_with_the_block(raises: bool, tmp_path: Path) -> None:
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == (1 if raises else 0)
     assert not beyond.exists()
+
+
+def test_a_library_that_a_run_is_the_first_to_import_is_as_imported_afterwards() -> None:
+    program = """
+from trainers.process_state import undone_afterwards
+with undone_afterwards():
+    pass
+with undone_afterwards():
+    import torch
+    torch.set_default_dtype(torch.float64)
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
+    torch.backends.mkldnn.enabled = False
+now = torch.backends
+assert torch.get_default_dtype() == torch.float32
+assert (now.cudnn.allow_tf32, now.cudnn.deterministic, now.mkldnn.enabled) == (True, False, True)
+now.cudnn.allow_tf32 = False
+with undone_afterwards():
+    now.cudnn.allow_tf32 = True
+assert now.cudnn.allow_tf32 is False
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
