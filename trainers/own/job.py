@@ -35,6 +35,11 @@ _LARGEST = 1e75
 OF_EPOCH = tuple(key for key in EpochMetrics.__annotations__ if key != "epoch")
 """What every trainer may report at an epoch, in a place of its own."""
 
+_OF_EPOCH = frozenset(OF_EPOCH)
+
+_LAST_EPOCH = 2**31 - 1
+"""At which there can be one of these."""
+
 OF_RESULT = frozenset(TrainingResult.__annotations__)
 
 _OF_ANOTHER = "that is something else that every run has"
@@ -124,8 +129,9 @@ class Job:
         is not finite counts as missing. The last value that was reported of a metric is the run's,
         unless the trainer returns another. A second report of one epoch adds to the first.
 
-        Raises TrainerError for a name that no metric can have, what is no number, more than
-        MOST_METRICS names, and more than MOST_METRIC_VALUES values.
+        Raises TrainerError for a name that no metric can have, what is no number, an accuracy that
+        is no percent, a name that every run has before epoch 1, more than MOST_METRICS names, and
+        more than MOST_METRIC_VALUES values.
         """
         number = _epoch(epoch, f"job.report({epoch!r:.80}, ...)", "the first argument, before all")
         found = {
@@ -136,6 +142,8 @@ class Job:
                 f"a metric at an epoch cannot be called {name}: "
                 + ("return it, as it is of the whole run" if name in OF_RESULT else _OF_ANOTHER)
             )
+        for name in found.keys() & _OF_EPOCH:
+            _require_storable(number, name, found[name])
         self._count(found)
         # In place of the old one: another thread may be reading that.
         all_of_it = {**self.reported.get(number, {}), **found}
@@ -253,6 +261,21 @@ def number_of(name: str, value: Any) -> float | None:
     if abs(number) > _LARGEST:
         raise TrainerError(f"the metric {name} is {number:g}, beyond {_LARGEST:g}")
     return number
+
+
+def _require_storable(epoch: int, name: str, value: float | None) -> None:
+    """Raises TrainerError for what every run has and this one cannot, before it trains in vain."""
+    if not 1 <= epoch <= _LAST_EPOCH:
+        raise TrainerError(
+            f"{name} was reported for epoch {epoch}: epochs count from 1 to {_LAST_EPOCH:,}, but"
+            " for metrics of your own"
+        )
+    if value is None:
+        return
+    if name.endswith("_accuracy") and not 0 <= value <= 100:
+        raise TrainerError(f"{name} is {value:g}, where percent from 0 to 100 are expected")
+    if name == "seconds" and value < 0:
+        raise TrainerError(f"{name} is {value:g}, where at least 0 is expected")
 
 
 def _epoch(value: Any, call: str, which: str) -> int:

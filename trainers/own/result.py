@@ -87,10 +87,6 @@ def _epochs(reported: Mapping[int, Values]) -> list[dict[str, Any]]:
     rows = []
     for epoch in sorted(reported):
         typed = {name: reported[epoch][name] for name in OF_EPOCH if name in reported[epoch]}
-        if typed and epoch < 1:
-            raise ResultError(
-                f"{next(iter(typed))} was reported for epoch {epoch}: epochs count from 1"
-            )
         if typed:
             rows.append({"epoch": epoch, **dict.fromkeys(OF_EPOCH), **typed})
     return rows

@@ -100,7 +100,26 @@ def test_a_name_that_every_run_has_is_refused_where_it_is_reported(name, said):
         job_in().report(1, {name: 1.0})
 
 
-@pytest.mark.parametrize("name", ["run_id", "state", "alpha"])
+@pytest.mark.parametrize(
+    ("epoch", "values", "said"),
+    [
+        (0, {"train_loss": 1.0}, "train_loss was reported for epoch 0: epochs count from 1"),
+        (2**31, {"test_accuracy": 1}, "was reported for epoch 2147483648: epochs count from 1"),
+        (1, {"test_accuracy": 101}, "test_accuracy is 101, where percent from 0 to 100 are"),
+        (1, {"train_accuracy": -1}, "train_accuracy is -1, where percent from 0 to 100 are"),
+        (1, {"seconds": -1}, "seconds is -1, where at least 0 is expected"),
+    ],
+)
+def test_what_every_run_has_is_refused_at_once_where_it_could_not_be_stored(epoch, values, said):
+    with pytest.raises(TrainerError, match=said):
+        job_in().report(epoch, values, f1=0.5)
+    job = job_in()
+    job.report(0, accuracy=101.0)
+    job.report(1, test_accuracy=100, train_loss=math.nan)
+    assert result(job)["metrics"] == {"accuracy": 101.0}
+
+
+@pytest.mark.parametrize("name", ["run_id", "state", "alpha", "tag"])
 def test_a_name_that_every_run_has_is_refused_where_it_is_returned(name):
     with pytest.raises(ResultError, match=f"returned {name}, which is something else that every"):
         result(job_in(), {name: 1.0})
