@@ -130,7 +130,8 @@ class Outcomes:
         if outcome.task.run_id not in self.claims.running:
             return  # it was taken over while it arrived, or is stored already
         run, task = self.claims.forget(outcome.task.run_id)
-        self.reports.flush()
+        while self.reports.flush():
+            pass  # nothing that this run reported is taken once it has ended
         match outcome:
             case LostInBundle(reason=reason):
                 reason = f"lost with the other runs of its bundle: {reason}"

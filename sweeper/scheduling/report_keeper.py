@@ -71,8 +71,10 @@ class ReportKeeper:
             ended.set()
             thread.join(timeout=2.0)  # it may be waiting for an unreachable database
 
-    def flush(self) -> None:
+    def flush(self) -> bool:
         """Store what there is now, in one transaction; none if there is nothing.
+
+        Whether there was anything: of much, there may be more.
 
         Raises DatabaseError and Interrupted as the store does; the next call stores it then.
         """
@@ -101,6 +103,7 @@ class ReportKeeper:
                 known.rows += one.size
             for _ in range(looked_at):
                 self._waiting.popleft()
+            return looked_at > 0
 
     def checked(self, report: Report | None) -> CheckedReport | None:
         """The report as rows; None for none, and for one that cannot be stored."""

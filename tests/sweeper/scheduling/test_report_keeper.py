@@ -141,9 +141,10 @@ def test_a_transaction_has_a_bounded_number_of_values(
     executor.told = [told(A, 1, 2, 3), told(B, 1, 2), told(A, 4), told(B, *range(3, 20))]
     asked = executor.asked
     for _ in range(3):
-        keeper.flush()
+        assert keeper.flush()
     assert made == [[A, B], [A], [B]]
     assert executor.asked == asked + 1  # what waits here first
+    assert not keeper.flush()
     assert (stored(A), stored(B)) == ([1, 2, 3, 4], list(range(1, 20)))
 
 
