@@ -20,8 +20,18 @@ def split(text: str) -> tuple[str, dict[str, str]]:
     """The spec's own text, and the others' by name."""
     own, *rest = _HEADER.split(f"{text}\n" if "--- # extended: " in text else text)
     return own, {
-        json.loads(name): document for name, document in zip(rest[::2], rest[1::2], strict=True)
+        _name_in(header): document for header, document in zip(rest[::2], rest[1::2], strict=True)
     }
+
+
+def _name_in(header: str) -> str:
+    """As it is written, where an editor or an archive has put what is no text of JSON."""
+    try:
+        name: str = json.loads(header)
+        name.encode()
+    except ValueError:
+        return header
+    return name
 
 
 def join(own: str, others: Mapping[str, str]) -> str:

@@ -392,6 +392,13 @@ def test_documents_are_split_as_they_were_joined(own, others):
         assert text.rstrip("\n") == others[name].rstrip("\n")
 
 
+def test_a_document_whose_name_is_no_json_is_an_error_of_the_spec():
+    for name in ('"\\q"', '"\\ud800"'):
+        text = f"extends: base.yaml\n--- # extended: {name}\nseed: 1\n"
+        with pytest.raises(SpecError, match=r"there is no 'base.yaml' among the shipped specs"):
+            spec_from_text(text, "child.yaml")
+
+
 _LEAF = st.one_of(st.none(), st.integers(0, 9), st.lists(st.integers(0, 9), max_size=2))
 _TRAINING = st.dictionaries(
     st.sampled_from(["epochs", "optimizer", "batch_size"]),
