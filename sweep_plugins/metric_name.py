@@ -14,7 +14,7 @@ NAMES_OF_EVERY_RUN = frozenset(
     (
         "alpha", "attempts", "beta", "consistent", "created_at", "dataset", "depth", "epochs",
         "error", "finished_at", "imported", "max_root_modulus", "model", "order", "root_moduli",
-        "run_id", "scheme", "seed", "state", "sweep", "trainable", "zero_stable",
+        "run_id", "scheme", "seed", "state", "sweep", "tag", "trainable", "zero_stable",
     )
 )  # fmt: skip
 """What a run has whoever trains it, which no metric can be called."""

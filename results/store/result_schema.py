@@ -18,7 +18,7 @@ from sqlalchemy import Column, Float, Table
 from results.errors import BadResultError
 from results.json_values import finite, storable
 from results.metrics import DIRECTIONS
-from results.run_columns import COLUMN, OF_SCHEME, REPORTED, RunColumn
+from results.run_columns import COLUMN, OF_SCHEME, REPORTED, TAG, RunColumn
 from results.schema.bounds import (
     LONGEST_NAME,
     LONGEST_SCHEME,
@@ -248,7 +248,7 @@ class _Reader:
                 _brief(key),
                 f"is no name of a metric: {METRIC_NAME_RULE}",
             )
-        if key in COLUMN:
+        if key in COLUMN or key == TAG.name:
             raise self.problem(key, "is the name of something else that every run has")
         return key
 
