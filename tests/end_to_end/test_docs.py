@@ -74,6 +74,12 @@ def test_links_in_the_docs_have_targets(document: Path) -> None:
             assert (document.parent / target).exists(), target
 
 
+def test_every_page_is_in_the_list_of_pages() -> None:
+    pages = (ROOT / "docs" / "README.md").read_text()
+    for page in (ROOT / "docs").glob("*.md"):
+        assert page.name == "README.md" or f"]({page.name})" in pages, page.name
+
+
 def test_the_file_tree_in_the_readme_matches_the_repository() -> None:
     tree = (ROOT / "README.md").read_text().split("```")[-2]
     folder, named = "", set()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from command_line import sweep
 from sweeper.errors import RequestError, SpecError
+from sweeper.settings.arguments import Options
 from sweeper.settings.file import LARGEST_FILE, check_settings, read_settings
 from sweeper.settings.names import DEFAULTS
 from sweeper.settings.resolve import resolve
@@ -35,6 +36,10 @@ def test_without_a_file_the_defaults_hold():
     assert found.values == DEFAULTS
     assert set(found.origins.values()) == {"default"}
     assert found.file is None
+
+
+def test_python_takes_every_setting():
+    assert set(Options.__annotations__) == set(DEFAULTS)
 
 
 def test_an_argument_comes_before_a_variable_and_that_before_the_file():
