@@ -1,4 +1,7 @@
-"""What one run is given, and what it gives back: the contract between a trainer and its caller."""
+"""What a run of image classification is given, and what it gives back.
+
+The contract between the built-in trainer and its caller; `trainers.own` is that of all others.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +77,7 @@ class BlockScheme(TypedDict):
 
 
 class TrainingResult(TypedDict):
-    """What a trainer returns. Accuracies in percent, times in seconds.
+    """What the built-in trainer returns, and others may. Accuracies in percent, times in seconds.
 
     test_accuracy, train_accuracy, test_loss, train_loss and generalization_gap (training minus
     test accuracy) are the last epoch's. A network that diverged has null there. `blocks` is null

@@ -18,7 +18,8 @@ TRAINERS: Registry[Callable[[Any], Any]] = Registry(
     {BUILT_IN_TRAINER: "trainers.training.train:train"},
     instance_of=FunctionType,
 )
-"""Functions from a TrainingJob to a TrainingResult (`trainers.config.job`)."""
+"""Functions of a job: the built-in one of a `trainers.config.job.TrainingJob`, all others of a
+`trainers.own.Job`."""
 
 
 TRAINER_NAME = r"^\w+(\.\w+)*:\w+$|^[\w.-]+$"

@@ -28,7 +28,8 @@ class Reported:
     Attributes:
         better: which values are the better ones; None: neither.
         unit: of its numbers, such as "points".
-        decimals: that its numbers are shown with, at most 12; None: six significant digits.
+        decimals: that its numbers are shown with, at most 12; None: two for percent, and otherwise
+            six significant digits, of a mean four.
         label: what an axis calls it; None: its name will do.
     """
 

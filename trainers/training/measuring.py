@@ -1,4 +1,4 @@
-"""What a network of a run is worth on test images, while it trains and afterwards."""
+"""Accuracy and loss of a run's network, while it trains and afterwards."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def measure(
     images: Tensor,
     labels: Tensor,
 ) -> tuple[float, float]:
-    """Accuracy (percent) and loss on the test images, clean for None."""
+    """Accuracy (percent) and loss on these images, clean for None."""
     facts = job.config.dataset_facts
     return evaluate(
         network,
