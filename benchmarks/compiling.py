@@ -31,7 +31,7 @@ def measure(depth: int, precision: str) -> dict[str, Any]:
     from trainers.config.run import RunConfig
     from trainers.evaluation.measure import forward_batch
     from trainers.optim.compilation import compiled
-    from trainers.run import prepare_torch
+    from trainers.torch_setup import prepare_torch
     from trainers.training.building import build_network
 
     prepare_torch(1)

@@ -33,7 +33,7 @@ def main() -> int:
     from gpu.mps import MpsUnavailableError
     from gpu.report import Report, machine
 
-    from trainers.run import prepare_torch
+    from trainers.torch_setup import prepare_torch
 
     device = torch.device(options.device)
     if device.type == "cuda" and not torch.cuda.is_available():

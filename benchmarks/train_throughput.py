@@ -101,7 +101,7 @@ def sweep_trainer(
     """One epoch of this project's trainer, without the test that follows it."""
     from trainers.config.job import TrainingJob
     from trainers.config.run import RunConfig
-    from trainers.run import prepare_torch
+    from trainers.torch_setup import prepare_torch
     from trainers.training.train import _Training
 
     prepare_torch(threads)

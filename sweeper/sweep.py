@@ -172,8 +172,8 @@ class Sweep:
         from sweeper.scheduling.execution import Execution, execute
         from sweeper.scheduling.progress import Progress, make_progress
         from sweeper.scheduling.signals import StopRequest
-        from trainers.run import give_torch_back
         from trainers.streams import working
+        from trainers.torch_setup import give_torch_back
 
         given = self.settings.values
         where = Execution(

@@ -14,7 +14,7 @@ find_own_modules_first()
 refuse_overwritten_files()
 
 # Only now is it sure whose modules these will import.
-from trainers.run import main  # noqa: E402
+from trainers.command import main  # noqa: E402
 from trainers.streams import exit_code  # noqa: E402
 
 sys.exit(exit_code(main))

@@ -17,7 +17,7 @@ from gpu.images import PRECISIONS, Model, TrainingSet, config_of, noise_images
 from gpu.runs import Run, digest_after, single_run, synchronize
 from gpu.timing import Interval, images_per_second_together, measure
 from trainers.config.run import Precision
-from trainers.run import prepare_torch
+from trainers.torch_setup import prepare_torch
 
 _TOGETHER_SECONDS = 120.0
 _ANSWER_SECONDS = 300.0

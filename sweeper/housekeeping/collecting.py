@@ -19,7 +19,7 @@ from results.store.store import Store
 from sweeper.housekeeping.kinds import DONE, LOST, UNHELD, Reason, kind_of
 from sweeper.scheduling.storage_places import Place
 from trainers.errors import ResultError
-from trainers.run import RESULT_FILE, read_result
+from trainers.result_file import RESULT_FILE, read_result
 from trainers.storage import Folder
 from trainers.storage.base import is_name
 from trainers.training.checkpoint import WEIGHTS_FILE, has_whole_weights

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from sweeper.logs.files import is_of_log
 from trainers.own.files import SCRATCH, STORED
-from trainers.run import RESULT_FILE
+from trainers.result_file import RESULT_FILE
 from trainers.training.checkpoint import WEIGHTS_FILE
 
 Reason = Literal["checkpoints of a done run", "an attempt that lost", "of a run in no sweep"]

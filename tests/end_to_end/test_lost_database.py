@@ -100,7 +100,7 @@ def test_a_rebuild_takes_attempts_by_their_numbers_and_leaves_out_what_is_malfor
 
 
 def rewrite(folder: Path, result: dict[str, object]) -> None:
-    from trainers.run import store_result
+    from trainers.result_file import store_result
     from trainers.storage import open_folder
 
     store_result(open_folder(folder), result)

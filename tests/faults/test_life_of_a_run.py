@@ -39,7 +39,7 @@ from sweeper.home import Home
 from sweeper.scheduling.bundles import BundleSizer
 from sweeper.spec.spec import Spec, spec_from_text
 from trainers.config.evaluations import parse_evaluation
-from trainers.run import store_result
+from trainers.result_file import store_result
 from trainers.storage import open_folder
 
 COMMON = "model: zerosnet\ndataset: digits\ndepth: 8\ntraining: {epochs: 2}\n"

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from trainers.provenance.attempt import provenance
-from trainers.run import prepare_torch, read_result, run
+from trainers.result_file import read_result
+from trainers.run import run
 from trainers.storage import open_folder
+from trainers.torch_setup import prepare_torch
 
 STEPS = ("mkdir", "fsync", "replace", "unlink")
 """Functions of `os`, through which every change of a folder on disk goes."""

@@ -45,9 +45,10 @@ import sweeper.scheduling.scheduler  # noqa: F401
 import trainers.models.building
 import trainers.run
 import trainers.training.checkpoint
-import trainers.training.train
+import trainers.training.train  # noqa: F401
 from sweeper import cli
 from trainers.provenance.attempt import provenance
+from trainers.torch_setup import prepare_torch
 
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{16}\.tmp")
 _MARK = re.compile(r"(?<=drivers/)[0-9a-f]{32}")
@@ -211,7 +212,7 @@ def main() -> None:
     # These sweeps meet their faults at a step, and not at a moment.
     fake_trainers.EPOCH_SECONDS = 0.0
     torch.zeros(1)
-    trainers.run.prepare_torch(1)
+    prepare_torch(1)
     provenance("cpu", 1)
     for line in sys.stdin:
         request = json.loads(line)

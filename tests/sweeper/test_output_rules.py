@@ -15,7 +15,7 @@ WRITERS = {
     "sweeper/logs/capture.py",  # which gives them to runs
     "sweeper/process_end.py",  # which flushes them
     "trainers/process_state.py",  # flushes those of a fork, which it ends
-    "trainers/run.py",  # python -m trainers
+    "trainers/command.py",  # python -m trainers
     "trainers/streams.py",  # the streams themselves
 }
 

@@ -24,18 +24,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sweep_plugins import UnknownNameError
+from trainers.command import main
 from trainers.config.job import TrainingJob, TrainingResult
 from trainers.config.trainers import BUILT_IN_TRAINER
 from trainers.errors import CheckpointError, ResultError, TrainerError
 from trainers.provenance.repository import git_commit
-from trainers.run import (
-    evaluate_stored,
-    main,
-    prepare,
-    read_result,
-    run,
-    store_result,
-)
+from trainers.result_file import read_result, store_result
+from trainers.run import evaluate_stored, prepare, run
 from trainers.storage import open_folder
 
 Small = Callable[..., dict[str, Any]]
@@ -477,7 +472,7 @@ def test_torch_is_set_up_when_a_trainer_imports_it_and_not_imported_before(
 
 def test_torch_is_set_up_as_asked_last_before_its_import() -> None:
     program = (
-        "from trainers.run import prepare_torch\nfor threads in (1, 2, 2, 1):\n"
+        "from trainers.torch_setup import prepare_torch\nfor threads in (1, 2, 2, 1):\n"
         "    prepare_torch(threads)\nimport torch\nprint(torch.get_num_threads())"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
@@ -486,7 +481,7 @@ def test_torch_is_set_up_as_asked_last_before_its_import() -> None:
 
 def test_torch_that_is_given_back_is_as_it_was() -> None:
     program = (
-        "import torch\nfrom trainers.run import give_torch_back, prepare_torch\n"
+        "import torch\nfrom trainers.torch_setup import give_torch_back, prepare_torch\n"
         "def settings():\n"
         "    return (torch.get_num_threads(), torch.get_deterministic_debug_mode(),\n"
         "            torch.utils.deterministic.fill_uninitialized_memory)\n"
@@ -501,7 +496,7 @@ def test_torch_that_is_given_back_is_as_it_was() -> None:
 
 def test_torch_imported_after_it_was_given_back_is_as_ever() -> None:
     program = (
-        "from trainers.run import give_torch_back, prepare_torch\n"
+        "from trainers.torch_setup import give_torch_back, prepare_torch\n"
         "prepare_torch(1)\ngive_torch_back()\nimport torch\n"
         "print(torch.get_deterministic_debug_mode())"
     )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from results.records import STATES, KeptRun
 from sweeper.housekeeping.collecting import find_garbage, list_attempts, remove_files
 from sweeper.scheduling.storage_places import Place
-from trainers.run import store_result
+from trainers.result_file import store_result
 from trainers.storage import open_folder
 
 RUN = "0123456789abcdef"

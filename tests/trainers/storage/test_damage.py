@@ -16,7 +16,8 @@ import pytest
 from trainers.config.job import EpochMetrics
 from trainers.config.run import RunConfig
 from trainers.errors import StorageUnreachableError, TrainingStopped
-from trainers.run import read_result, run, store_result
+from trainers.result_file import read_result, store_result
+from trainers.run import run
 from trainers.storage import Folder, open_folder
 from trainers.storage.local import LocalFolder
 from trainers.training.checkpoint import Checkpoints
