@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from sweeper.executors.reporting import Report
-from sweeper.executors.worker import Outcome, Task
+from sweeper.executors.tasks import Outcome, Task
 from sweeper.spec.spec import Resources
 
 MOST_VALUES = 10_000

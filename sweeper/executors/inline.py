@@ -12,8 +12,10 @@ from typing_extensions import override
 
 from sweeper.errors import ResourceError
 from sweeper.executors.base import MOST_VALUES, Executor, ExecutorOptions
+from sweeper.executors.heartbeat import Heartbeat
 from sweeper.executors.reporting import Report
-from sweeper.executors.worker import Heartbeat, Outcome, Task, execute
+from sweeper.executors.tasks import Outcome, Task
+from sweeper.executors.worker import execute
 from sweeper.logs.capture import RunLogs
 from trainers.errors import TrainerError
 from trainers.run import prepare

@@ -44,7 +44,7 @@ from sweeper.executors.ray_folder import RayFolder
 from sweeper.executors.ray_slots import require_room, slots_of_node
 from sweeper.executors.ray_worker import Preparation, Slot
 from sweeper.executors.reporting import Report
-from sweeper.executors.worker import (
+from sweeper.executors.tasks import (
     Finished,
     Loss,
     Lost,

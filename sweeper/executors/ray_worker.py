@@ -20,8 +20,9 @@ import ray
 from ray import cloudpickle
 
 if TYPE_CHECKING:
+    from sweeper.executors.heartbeat import Heartbeat
     from sweeper.executors.reporting import Report
-    from sweeper.executors.worker import Heartbeat, Outcome, Task
+    from sweeper.executors.tasks import Outcome, Task
     from sweeper.logs.capture import RunLogs
 
 PACKAGES = ("sweep_plugins", "results", "trainers", "sweeper")
@@ -81,7 +82,8 @@ class Slot:
         """One after the other."""
         if self._problem:
             raise RuntimeError(self._problem)  # they were handed over before it was known
-        from sweeper.executors.worker import Heartbeat, execute
+        from sweeper.executors.heartbeat import Heartbeat
+        from sweeper.executors.worker import execute
 
         # The request to stop may be there before the tasks are.
         heartbeat = self._heartbeat = Heartbeat(lambda: self._stopping)

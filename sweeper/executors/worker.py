@@ -7,22 +7,21 @@ import math
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from dataclasses import replace
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from results.json_values import DEEPEST, is_too_deep
 from sweep_plugins import PluginError, UnknownNameError
 from sweeper.executors.failure_text import described, said_by, traceback_of
-from sweeper.executors.reporting import ALL, Report, Reporting
+from sweeper.executors.heartbeat import Heartbeat
+from sweeper.executors.reporting import ALL, Reporting
+from sweeper.executors.run_folders import SENTINELS, attempt_folders, run_folder
+from sweeper.executors.tasks import Finished, MachineFault, Raised, Stopped, Task, WeightsGone
 from sweeper.logs.capture import RunLogs
 from sweeper.permissions import PRIVATE
-from trainers.config.file_limits import FileLimits
 from trainers.config.job import EpochMetrics
 from trainers.errors import (
     CheckpointError,
@@ -38,204 +37,8 @@ from trainers.stages import during, stage_of
 from trainers.storage import Folder, open_folder
 from trainers.training.out_of_memory import is_out_of_memory
 
-SENTINELS = "drivers"
-"""The folder of the storage that holds a sentinel of each driver at work.
-
-A sentinel is a file whose name, unlike any other, is its content. A worker that does not find it
-there sees another folder under the same name as the driver.
-"""
-
-
 # Of what it holds, the deepest are the evaluations' configs, which have levels of their own.
 _DEEPEST_RESULT = DEEPEST + 3
-
-
-@dataclass(frozen=True)
-class Task:
-    """Plain data for a worker: one run to train, or stored weights to evaluate.
-
-    Attributes:
-        config: a RunConfig as JSON.
-        evaluations: as a spec writes them.
-        storage: where runs are kept, a path or URL; holds a folder for each run, which holds one
-            for each attempt.
-        earlier_storages: others that may hold earlier attempts of this run.
-        sentinel: the file to find among the SENTINELS of the storage; None for any storage.
-        attempt: the attempt to train as, or None to evaluate the stored weights.
-        threads: CPU threads.
-        multiplier: how many times the resources of one slot it gets.
-        weights_sha256: of the stored weights to evaluate; None if it is not known.
-        umask: of the process while it does the task; None for what it has.
-        avoid: nodes where it was lost before.
-        retry_seconds: for how long an operation on unreachable storage is tried again.
-        file_limits: of the files that it keeps.
-    """
-
-    run_id: str
-    attempt: int | None
-    config: dict[str, Any]
-    evaluations: tuple[dict[str, Any], ...]
-    storage: str
-    data_dir: Path
-    device: str
-    threads: int
-    sentinel: str | None = None
-    earlier_storages: tuple[str, ...] = ()
-    weights_sha256: str | None = None
-    multiplier: int = 1
-    umask: int | None = None
-    avoid: frozenset[str] = frozenset()
-    retry_seconds: float = 0.0
-    file_limits: FileLimits = field(default_factory=FileLimits)
-
-
-@dataclass(frozen=True)
-class Finished:
-    """The task was done: a run's result, or the list of its evaluations.
-
-    Attributes:
-        seconds: from its start to its end, on the worker; None if it was not measured.
-    """
-
-    task: Task
-    result: Any
-    seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Raised:
-    """The trainer raised, whatever it was; the worker is still running.
-
-    Attributes:
-        provenance: what the worker says of itself, as of a run that is done.
-        report: what the run had reported, and the driver not taken yet.
-    """
-
-    node: ClassVar[str] = ""
-    task: Task
-    reason: str
-    traceback: str
-    kind: Literal["trainer_error", "out_of_memory"] = "trainer_error"
-    host: str = ""
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    report: Report | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True)
-class MachineFault:
-    """Neither this task nor any other can be done on the worker's machine: something is missing."""
-
-    task: Task
-    error: str
-    kind: Literal["dataset_missing", "plugin_missing", "storage"]
-
-
-Loss = Literal["worker_lost", "hung", "out_of_memory"]
-
-
-@dataclass(frozen=True)
-class Lost:
-    """The worker vanished before it returned an outcome, or was killed without a heartbeat."""
-
-    traceback: ClassVar[str | None] = None
-    provenance: ClassVar[Mapping[str, Any]] = MappingProxyType({})
-    report: ClassVar[Report | None] = None
-    task: Task
-    reason: str
-    kind: Loss = "worker_lost"
-    host: str = ""
-    node: str = ""
-
-
-@dataclass(frozen=True)
-class Stopped:
-    """The worker stopped as asked, after storing a checkpoint; `report` as of Raised."""
-
-    task: Task
-    report: Report | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True)
-class WeightsGone:
-    """The weights that were to be evaluated are nowhere, or are damaged; every storage was read."""
-
-    task: Task
-    error: str
-
-
-@dataclass(frozen=True)
-class LostInBundle:
-    """Its worker was lost with several tasks, any of which may have been the cause."""
-
-    task: Task
-    reason: str
-
-
-Outcome = Finished | Raised | MachineFault | WeightsGone | Lost | LostInBundle | Stopped
-
-
-class Heartbeat:
-    """The heartbeat of a task, read and stopped from another thread.
-
-    Attributes:
-        count: of beats so far; it grows while the task makes progress.
-        note: what it waits for; empty if nothing.
-        stop: set to True to stop the task at its next epoch.
-        reporting: what it reports, while it trains.
-    """
-
-    def __init__(
-        self,
-        stop_asked: Callable[[], bool] | None = None,
-        on_wait: Callable[[str], None] | None = None,
-    ) -> None:
-        self.count = 0
-        self.note = ""
-        self.stop = False
-        self.reporting: Reporting | None = None
-        self._stop_asked = stop_asked or (lambda: False)
-        self._on_wait = on_wait or (lambda sentence: None)
-
-    def beat(self) -> None:
-        """The task is alive, and waits for nothing."""
-        self.count += 1
-        self.note = ""
-
-    def wait(self, sentence: str) -> None:
-        """The task waits for what the sentence says. Raises TrainingStopped if asked to stop."""
-        self.stop_if_asked()
-        self.note = sentence
-        self._on_wait(sentence)
-
-    @property
-    def is_asked_to_stop(self) -> bool:
-        """Whether the task should stop at its next epoch."""
-        return self.stop or self._stop_asked()
-
-    def take_report(self, most: int) -> Report | None:
-        """What the task has reported so far, of at most so many values; None: nothing new.
-
-        Of one that has just begun nothing: it may be over before that is stored.
-        """
-        reporting = self.reporting
-        return None if reporting is None or reporting.is_young else reporting.take(most)
-
-    def stop_if_asked(self) -> None:
-        """Beats; raises TrainingStopped if asked to stop."""
-        self.beat()
-        if self.is_asked_to_stop:
-            raise TrainingStopped
-
-
-def run_folder(storage: str, run_id: str) -> Folder:
-    """Where the attempts of a run write, each in a folder of its own."""
-    return open_folder(storage, retry_seconds=0).child(run_id)
-
-
-def attempt_folders(run: Folder) -> list[Folder]:
-    """The folders of all attempts of a run so far, the newest first."""
-    attempts = sorted((int(name) for name in run.names() if name.isdecimal()), reverse=True)
-    return [run.child(str(attempt)) for attempt in attempts]
 
 
 def execute(

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from sweeper.errors import ResourceError
-from sweeper.executors.worker import attempt_folders, run_folder
+from sweeper.executors.run_folders import attempt_folders, run_folder
 from trainers.errors import StorageError
 from trainers.own.files import STORED, KeptFile, read_stored
 from trainers.storage import Folder

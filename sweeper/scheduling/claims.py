@@ -14,7 +14,7 @@ from results.records import PendingRun
 from results.store.store import Store
 from sweep_plugins.plain_text import shortened
 from sweep_plugins.text_secrets import hide_secrets_of_command
-from sweeper.executors.worker import Task
+from sweeper.executors.tasks import Task
 from sweeper.permissions import umask_asked_for
 from sweeper.scheduling.backlog import Backlog
 from sweeper.scheduling.lease_keeper import LeaseKeeper

@@ -15,7 +15,7 @@ from results.store.store import Store
 from sweeper.errors import ResourceError
 from sweeper.executors import Executor
 from sweeper.executors.reporting import Report
-from sweeper.executors.worker import (
+from sweeper.executors.tasks import (
     Finished,
     Lost,
     LostInBundle,

@@ -10,7 +10,7 @@ from typing import Any
 
 from results.records import DatabaseIdentity
 from sweeper.errors import RequestError
-from sweeper.executors.worker import SENTINELS, attempt_folders, run_folder
+from sweeper.executors.run_folders import SENTINELS, attempt_folders, run_folder
 from sweeper.logs.files import is_of_log
 from sweeper.scheduling.storage_places import place_of
 from sweeper.spec.spec import Spec, spec_from_text

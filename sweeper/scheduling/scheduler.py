@@ -19,7 +19,7 @@ from results.records import OtherDriver, PendingRun, SweepChange
 from results.store.store import Store
 from sweeper.errors import Interrupted, ResourceError
 from sweeper.executors import Executor
-from sweeper.executors.worker import Finished
+from sweeper.executors.tasks import Finished
 from sweeper.home import Home
 from sweeper.planning.cost import CostModel
 from sweeper.planning.plan import new_evaluation, new_runs

@@ -34,7 +34,7 @@ from results.records import FAULTS
 from run_model import RefusedError
 from saved_specs import save_spec
 from stepped_sweep import SteppedLeaseKeeper, SteppedSweep
-from sweeper.executors.worker import Finished, Lost, MachineFault, Outcome, Raised, Task
+from sweeper.executors.tasks import Finished, Lost, MachineFault, Outcome, Raised, Task
 from sweeper.home import Home
 from sweeper.scheduling.bundles import BundleSizer
 from sweeper.spec.spec import Spec, spec_from_text

@@ -11,7 +11,7 @@ from checked_store import CheckedStore
 from results.errors import DriverBusyError
 from sweeper.errors import Interrupted, ResourceError
 from sweeper.executors.base import Executor, ExecutorOptions
-from sweeper.executors.worker import Lost, LostInBundle, Outcome, Stopped, Task
+from sweeper.executors.tasks import Lost, LostInBundle, Outcome, Stopped, Task
 from sweeper.home import Home
 from sweeper.planning.cost import CostModel
 from sweeper.scheduling.lease_keeper import LeaseKeeper

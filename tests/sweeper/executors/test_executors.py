@@ -20,12 +20,12 @@ from sweep_plugins import UnknownNameError
 from sweeper.errors import Interrupted, ResourceError
 from sweeper.executors import EXECUTORS, Executor, ExecutorOptions, ray_connection
 from sweeper.executors.failure_text import said_by
+from sweeper.executors.heartbeat import Heartbeat
 from sweeper.executors.own_code import own_code
 from sweeper.executors.ray_calls import RayCalls
-from sweeper.executors.worker import (
-    SENTINELS,
+from sweeper.executors.run_folders import SENTINELS
+from sweeper.executors.tasks import (
     Finished,
-    Heartbeat,
     Lost,
     LostInBundle,
     MachineFault,
@@ -33,8 +33,8 @@ from sweeper.executors.worker import (
     Raised,
     Stopped,
     Task,
-    execute,
 )
+from sweeper.executors.worker import execute
 from sweeper.logs.reading import attempt_folder, last_lines
 from sweeper.spec.spec import Resources
 from trainers.config.run import RunConfig

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from sweeper.executors import reporting
+from sweeper.executors.heartbeat import Heartbeat
 from sweeper.executors.reporting import ALL, Reporting
-from sweeper.executors.worker import Heartbeat, Raised, Stopped, Task, execute
+from sweeper.executors.tasks import Raised, Stopped, Task
+from sweeper.executors.worker import execute
 from trainers.config.trainer_run import TrainerRun
 from trainers.own.job import Job
 

@@ -12,7 +12,7 @@ import pytest
 import ray
 
 from sweeper.executors import EXECUTORS, ExecutorOptions
-from sweeper.executors.worker import Finished, Task
+from sweeper.executors.tasks import Finished, Task
 from sweeper.spec.spec import Resources
 from trainers.config.run import RunConfig
 

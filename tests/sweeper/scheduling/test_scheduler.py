@@ -25,18 +25,18 @@ from results.store.store import Store
 from saved_specs import save_spec
 from sweeper.errors import Interrupted, ResourceError
 from sweeper.executors import Executor, ExecutorOptions
+from sweeper.executors.heartbeat import Heartbeat
 from sweeper.executors.inline import InlineExecutor
-from sweeper.executors.worker import (
+from sweeper.executors.tasks import (
     Finished,
-    Heartbeat,
     Lost,
     LostInBundle,
     MachineFault,
     Outcome,
     Raised,
     Task,
-    execute,
 )
+from sweeper.executors.worker import execute
 from sweeper.home import Home
 from sweeper.planning.cost import CostModel
 from sweeper.scheduling.lease_keeper import LeaseKeeper
