@@ -64,7 +64,7 @@ class Grid:
         return point
 
     def config(self, choice: Choice) -> TrainerRun:
-        """Raises ConfigError as `sweeper.spec.points.resolve`."""
+        """Raises ConfigError as `sweeper.spec.run_configs.resolve`."""
         if self._seeds is None:
             return self._resolve(self.point(choice))
         # Runs that differ in their seed alone are resolved once.

@@ -29,15 +29,8 @@ from sweeper.spec.files import SpecFile, read_spec_file
 from sweeper.spec.grid import Axis, Grid
 from sweeper.spec.overrides import apply_override
 from sweeper.spec.own_trainer import OwnTrainers, module_folders
-from sweeper.spec.points import (
-    CONFIG_KEYS,
-    ConfigPath,
-    Point,
-    check_key,
-    check_numbers,
-    check_set_once,
-    resolve,
-)
+from sweeper.spec.points import CONFIG_KEYS, ConfigPath, Point, check_key, check_set_once
+from sweeper.spec.run_configs import check_numbers, resolve
 from sweeper.spec.source import EXTENDS, SpecPath, SpecSource, refusal
 from sweeper.spec.validation import explain
 from trainers.config.evaluations import EVALUATIONS, EvaluationConfig, key_of_kind, parse_evaluation

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from sweeper.settings.file import read_settings
 from sweeper.settings.names import DEFAULTS
-from sweeper.spec import points, source, spec
+from sweeper.spec import run_configs, source, spec
 from sweeper.spec.fault_policies import Hung
 from sweeper.spec.spec import load_spec, spec_from_text
 from trainers.config.evaluations import parse_evaluation
@@ -197,7 +197,7 @@ def test_documented_spec_limits_match_the_code() -> None:
         (source.MOST_VALUES, "keys and values"),
         (source.DEEPEST_NESTING, "levels"),
         (spec.MOST_RUNS, "runs"),
-        (points.DEEPEST_NETWORK, "layers"),
+        (run_configs.DEEPEST_NETWORK, "layers"),
     ):
         assert f"{number:,} {what}" in " ".join(limits.split())
     least = Hung.model_json_schema()["properties"]["seconds"]["minimum"]

@@ -10,7 +10,7 @@ import pytest
 
 import sweeper.spec.exclusions
 import sweeper.spec.grid
-import sweeper.spec.points
+import sweeper.spec.run_configs
 import sweeper.spec.spec
 from sweeper import cli
 from sweeper.errors import SpecError
@@ -59,7 +59,7 @@ def resolved(monkeypatch):
         points.append(point)
         return resolve(point, own)
 
-    resolve = sweeper.spec.points.resolve
+    resolve = sweeper.spec.run_configs.resolve
     monkeypatch.setattr(sweeper.spec.spec, "resolve", counted)
     return points
 

@@ -16,7 +16,7 @@ import sweeper.spec.spec
 from results.store.store import Store
 from saved_specs import save_spec
 from sweeper.errors import SpecError
-from sweeper.spec.points import resolve
+from sweeper.spec.run_configs import resolve
 from sweeper.spec.spec import load_spec, spec_from_text
 from trainers.methods.multistep import zerosnet
 from trainers.methods.scheme_config import SchemeConfig
