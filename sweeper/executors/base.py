@@ -10,7 +10,7 @@ from typing import Self
 
 from sweeper.executors.reporting import Report
 from sweeper.executors.tasks import Outcome, Task
-from sweeper.spec.spec import Resources
+from sweeper.spec.resources import Resources
 
 MOST_VALUES = 10_000
 """Numbers that the driver takes at a time of what running tasks report."""

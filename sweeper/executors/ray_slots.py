@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sweeper.errors import ResourceError
-from sweeper.spec.spec import Resources
+from sweeper.spec.resources import Resources
 
 WORKER_BYTES = 512 * 2**20
 """Memory that no worker does without: that of a process with torch and a small network."""

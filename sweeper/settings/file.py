@@ -20,8 +20,8 @@ from sweep_plugins.url_secrets import HOLDS_SECRET, holds_secret, quotes_secret
 from sweeper.errors import Place, RequestError
 from sweeper.home import expanded
 from sweeper.settings.names import DEFAULTS
+from sweeper.spec.resources import Resources
 from sweeper.spec.source import SpecPath, SpecSource, in_one_line, refusal
-from sweeper.spec.spec import Resources
 from sweeper.spec.validation import explain
 from trainers.errors import ConfigError
 

@@ -15,7 +15,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from results.garbage_collection import without_cycle_collection
 from sweep_plugins import PluginError, UnknownNameError
@@ -30,6 +30,7 @@ from sweeper.spec.grid import Axis, Grid
 from sweeper.spec.overrides import apply_override
 from sweeper.spec.own_trainer import OwnTrainers, module_folders
 from sweeper.spec.points import CONFIG_KEYS, ConfigPath, Point, check_key, check_set_once
+from sweeper.spec.resources import Resources
 from sweeper.spec.run_configs import check_numbers, resolve
 from sweeper.spec.source import EXTENDS, SpecPath, SpecSource, refusal
 from sweeper.spec.validation import explain
@@ -38,45 +39,11 @@ from trainers.config.file_limits import FileLimits
 from trainers.config.plugin_code import plugin_code
 from trainers.config.trainer_run import TrainerRun
 from trainers.errors import ConfigError
-from trainers.methods.fractions import Number
 
 MOST_RUNS = 250_000
 """Points of one spec; refused before anything is expanded."""
 
 SWEEP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-
-
-class Resources(BaseModel):
-    """What one run needs of a machine; never part of its identity.
-
-    Attributes:
-        cpus: cores, and as many CPU threads (rounded down, at least one).
-        gpus: GPUs, also a fraction of one; 0 trains on the CPU.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    cpus: Number = Field(default=1, ge=0.001, le=4096)
-    gpus: Number = Field(default=0, ge=0, le=1024)
-
-    @field_validator("gpus")
-    @classmethod
-    def _whole_gpus_or_a_fraction_of_one(cls, gpus: float) -> float:
-        if gpus > 1 and gpus != int(gpus):
-            raise ValueError(f"{gpus:g} is neither a fraction of one GPU nor a whole number")
-        if 0 < gpus < 0.001:
-            raise ValueError(f"{gpus:g} is less than the smallest fraction of a GPU, 0.001")
-        return gpus
-
-    @property
-    def device(self) -> str:
-        """The kind of torch device that a run trains on."""
-        return "cuda" if self.gpus else "cpu"
-
-    @property
-    def threads(self) -> int:
-        """CPU threads of one run."""
-        return max(1, int(self.cpus))
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from sweeper.executors.tasks import (
 )
 from sweeper.executors.worker import execute
 from sweeper.logs.reading import attempt_folder, last_lines
-from sweeper.spec.spec import Resources
+from sweeper.spec.resources import Resources
 from trainers.config.run import RunConfig
 from trainers.config.trainers import BUILT_IN_TRAINER
 from trainers.errors import TrainingStopped

@@ -7,7 +7,7 @@ import pytest
 from sweeper.executors import ExecutorOptions, inline
 from sweeper.executors.inline import InlineExecutor
 from sweeper.executors.tasks import Finished, Task
-from sweeper.spec.spec import Resources
+from sweeper.spec.resources import Resources
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from sweeper.executors import machine_limits
 from sweeper.executors.machine_limits import usable_cpus, usable_memory
 from sweeper.executors.ray_slots import WORKER_BYTES, slots_of_node
-from sweeper.spec.spec import Resources
+from sweeper.spec.resources import Resources
 
 MACHINE_BYTES = 64 * 2**30
 UNLIMITED_V1 = str(2**63 - 4096)

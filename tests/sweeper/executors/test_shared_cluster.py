@@ -13,7 +13,7 @@ import ray
 
 from sweeper.executors import EXECUTORS, ExecutorOptions
 from sweeper.executors.tasks import Finished, Task
-from sweeper.spec.spec import Resources
+from sweeper.spec.resources import Resources
 from trainers.config.run import RunConfig
 
 

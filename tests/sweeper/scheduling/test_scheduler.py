@@ -44,7 +44,8 @@ from sweeper.scheduling.progress import Progress
 from sweeper.scheduling.scheduler import run_sweep
 from sweeper.scheduling.signals import StopRequest
 from sweeper.scheduling.summary import Summary
-from sweeper.spec.spec import Resources, spec_from_text
+from sweeper.spec.resources import Resources
+from sweeper.spec.spec import spec_from_text
 from trainers.errors import StorageError, StorageUnreachableError
 from trainers.run import run as train_one
 from trainers.storage import open_folder

@@ -12,7 +12,8 @@ from pydantic.fields import FieldInfo
 
 from sweeper.errors import SpecError
 from sweeper.spec.fault_policies import FaultPolicies
-from sweeper.spec.spec import Resources, spec_from_text
+from sweeper.spec.resources import Resources
+from sweeper.spec.spec import spec_from_text
 from trainers.config.dataset import config_class
 from trainers.config.evaluations import EVALUATIONS
 from trainers.config.optimizers import OPTIMIZERS, SgdConfig

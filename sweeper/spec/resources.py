@@ -1,0 +1,40 @@
+"""What one run needs of a machine."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from trainers.methods.fractions import Number
+
+
+class Resources(BaseModel):
+    """What one run needs of a machine; never part of its identity.
+
+    Attributes:
+        cpus: cores, and as many CPU threads (rounded down, at least one).
+        gpus: GPUs, also a fraction of one; 0 trains on the CPU.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cpus: Number = Field(default=1, ge=0.001, le=4096)
+    gpus: Number = Field(default=0, ge=0, le=1024)
+
+    @field_validator("gpus")
+    @classmethod
+    def _whole_gpus_or_a_fraction_of_one(cls, gpus: float) -> float:
+        if gpus > 1 and gpus != int(gpus):
+            raise ValueError(f"{gpus:g} is neither a fraction of one GPU nor a whole number")
+        if 0 < gpus < 0.001:
+            raise ValueError(f"{gpus:g} is less than the smallest fraction of a GPU, 0.001")
+        return gpus
+
+    @property
+    def device(self) -> str:
+        """The kind of torch device that a run trains on."""
+        return "cuda" if self.gpus else "cpu"
+
+    @property
+    def threads(self) -> int:
+        """CPU threads of one run."""
+        return max(1, int(self.cpus))
