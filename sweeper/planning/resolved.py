@@ -9,10 +9,11 @@ from typing import Any
 from sweeper.settings.names import DEFAULTS
 from sweeper.settings.resolve import Settings
 from sweeper.spec.axis_edits import axes_in
-from sweeper.spec.plain_data import WIDTH, as_text, lines_of
+from sweeper.spec.plain_data import as_text
 from sweeper.spec.points import CONFIG_KEYS, NAMED, ConfigPath
 from sweeper.spec.source import SpecPath
 from sweeper.spec.spec import Spec
+from sweeper.spec.yaml_text import WIDTH, lines_of
 from trainers.config.canonical import json_value
 from trainers.config.run import RunConfig
 from trainers.config.trainer_run import TrainerRun

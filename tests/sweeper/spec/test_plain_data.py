@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweeper.errors import RequestError, SpecError
-from sweeper.spec.plain_data import WIDTH, as_spec_file, as_text, lines_of, plain
+from sweeper.spec.plain_data import as_spec_file, as_text, plain
 from sweeper.spec.source import parse_spec, parse_value
 from sweeper.spec.spec import read_spec
+from sweeper.spec.yaml_text import WIDTH, lines_of
 from trainers.config.run import RunConfig
 
 SCHEME = {"alpha": [1 / 3, Fraction(2, 3)]}
