@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sweeper.commands.last_output import SECONDS
+from sweeper.commands.bounded_reading import read_within_seconds
 
 if TYPE_CHECKING:
     from results.records import DatabaseIdentity, KeptRun
@@ -21,9 +20,7 @@ def are_weights_kept(run: KeptRun, home: Home, identity: DatabaseIdentity | None
     if run.state != "done" or not run.has_weights:
         return None
     found: list[bool] = []
-    looking = threading.Thread(target=_look, args=(run, home, identity, found), daemon=True)
-    looking.start()
-    looking.join(SECONDS)
+    read_within_seconds(_look, run, home, identity, found)
     return found[0] if found else None
 
 

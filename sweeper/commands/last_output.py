@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from sweep_plugins.plain_text import shortened
+from sweeper.commands.bounded_reading import read_within_seconds
 
 LAST_LINES = 20
 """Where a run is shown in full; `sweep logs` shows all."""
-
-SECONDS = 5.0
-"""For all that is asked for: nobody waits longer for a storage that is away."""
 
 LONGEST = 500
 """Characters of a line."""
@@ -43,9 +40,7 @@ def last_output(
     ][:MOST_ATTEMPTS]
     found: dict[tuple[str, int], Sequence[str]] = {}
     if asked:
-        reading = threading.Thread(target=_read, args=(asked, lines, found), daemon=True)
-        reading.start()
-        reading.join(SECONDS)
+        read_within_seconds(_read, asked, lines, found)
     return dict(found)
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from sweeper.commands.bounded_reading import read_within_seconds
 
 if TYPE_CHECKING:
     from results.html_report.content import Attempt, Section
     from results.queries.queries import Queries
     from results.records import Row, RunRow
-
-SECONDS = 5.0
-"""For all that are shown: nobody waits longer for a storage that is away."""
 
 MOST_PICTURES = 100
 MOST_BYTES = 20_000_000
@@ -108,11 +106,7 @@ def _pictures(
         chosen.append(row)
     pictures: list[_Picture] = []
     if chosen:
-        reading = threading.Thread(
-            target=_read, args=(chosen, attempts, storage, pictures), daemon=True
-        )
-        reading.start()
-        reading.join(SECONDS)
+        read_within_seconds(_read, chosen, attempts, storage, pictures)
     shown = list(pictures)
     return shown, len(found) - len(shown)
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from sweeper.commands import last_output as module
+from sweeper.commands import bounded_reading
 from sweeper.commands.last_output import last_output
 
 
@@ -45,7 +45,7 @@ def test_of_others_there_are_none(attempt, change):
 
 
 def test_nobody_waits_long_for_a_storage_that_is_away(attempt, monkeypatch):
-    monkeypatch.setattr(module, "SECONDS", 0.05)
+    monkeypatch.setattr(bounded_reading, "SECONDS", 0.05)
     monkeypatch.setattr("sweeper.logs.reading.last_lines", lambda *_: time.sleep(60))
     started = time.monotonic()
     assert last_output([attempt], 3) == {}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from results.html_report.content import Attempt
-from sweeper.commands import pictures
+from sweeper.commands import bounded_reading, pictures
 from sweeper.run_files.pictures import LARGEST_PICTURE, may_be_picture, media_type_of
 from trainers.own.files import STORED
 
@@ -74,7 +74,7 @@ def test_a_page_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_no_page_waits_for_a_storage_that_is_away(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(pictures, "SECONDS", 0.0)
+    monkeypatch.setattr(bounded_reading, "SECONDS", 0.0)
     monkeypatch.setattr(pictures, "_read", lambda *arguments: __import__("time").sleep(0.2))
     attempt = Attempt("0" * 16, 1, "done", 0.0, 1.0, storage=str(tmp_path), provenance={})
     row = {"run_id": "0" * 16, "path": "a.png", "size": 1, "sha256": "a" * 64}
