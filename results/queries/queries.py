@@ -15,6 +15,7 @@ from results.database.base import Database, DatabaseClient
 from results.database.connect import connect
 from results.database.dialects import is_one_of, rows_as_dicts
 from results.queries import sources
+from results.queries.costs import cost_samples
 from results.queries.default_metric import default_metric
 from results.queries.filters import names_state, results_unless_asked
 from results.queries.latest import Latest, latest_values
@@ -27,11 +28,11 @@ from results.queries.rows import (
     list_probes,
     list_runs,
     list_specs,
-    newest_specs,
     passing_runs,
 )
 from results.queries.selection import Selection, chosen_sweeps
 from results.queries.status import sweep_status
+from results.queries.sweeps import list_sweeps
 from results.queries.watching import run_progress, running_runs
 from results.records import (
     CostSample,
@@ -44,9 +45,8 @@ from results.records import (
     SweepStatus,
 )
 from results.run_columns import DETAIL_KEYS
-from results.schema.bounds import MOMENT, bounded
+from results.schema.bounds import MOMENT
 from results.schema.tables import (
-    IS_LAST_ATTEMPT,
     attempts,
     blocks,
     drivers,
@@ -59,8 +59,6 @@ from results.schema.tables import (
     probes,
     run_notes,
     runs,
-    sweep_runs,
-    sweeps,
 )
 from results.store import labels
 from results.store.kept_runs import list_kept_runs
@@ -331,33 +329,8 @@ class Queries(DatabaseClient):
         epoch), `runs` and `done` (counts), `imported` (whether an archive brought it, and nobody
         ran it here since).
         """
-        counted = (
-            select(
-                sweep_runs.c.sweep_id,
-                func.count().label("runs"),
-                func.count().filter(runs.c.state == "done").label("done"),
-            )
-            .join(runs, runs.c.run_id == sweep_runs.c.run_id)
-            .group_by(sweep_runs.c.sweep_id)
-            .subquery("counted")
-        )
-        newest = newest_specs()
-        query = (
-            select(
-                sweeps.c.name,
-                newest.c.description,
-                newest.c.published,
-                sweeps.c.created_at,
-                sweeps.c.updated_at,
-                func.coalesce(counted.c.runs, 0).label("runs"),
-                func.coalesce(counted.c.done, 0).label("done"),
-                sweeps.c.import_id.is_not(None).label("imported"),
-            )
-            .join(newest, newest.c.sweep_id == sweeps.c.id)
-            .outerjoin(counted, counted.c.sweep_id == sweeps.c.id)
-        )
         with self.view() as connection:
-            return rows_as_dicts(connection.execute(query.order_by(sweeps.c.id)))
+            return list_sweeps(connection)
 
     def published_name(self, sweep: str) -> str | None:
         """The published table that the sweep's newest spec names; raises UnknownSweepError."""
@@ -532,48 +505,7 @@ class Queries(DatabaseClient):
 
         Means over the done runs that neither diverged nor were resumed, nor imported.
         """
-        kind = [runs.c.config[key].as_string().label(key) for key in ("precision", "compile")]
-        keys = (
-            runs.c.model,
-            runs.c.depth,
-            runs.c.parameters,
-            runs.c.dataset,
-            runs.c.epochs,
-            attempts.c.host,
-            attempts.c.device,
-        )
-        grouped = (
-            select(
-                *keys,
-                *kind,
-                func.count().label("runs"),
-                func.avg(bounded(runs.c.train_seconds)).label("train_seconds"),
-                func.avg(bounded(runs.c.images_per_second)).label("images_per_second"),
-                func.min(runs.c.run_id).label("example"),
-            )
-            .join(attempts, IS_LAST_ATTEMPT)
-            .where(
-                runs.c.state == "done",
-                runs.c.diverged.is_(False),
-                runs.c.imported.is_(False),
-                bounded(runs.c.train_seconds).is_not(None),
-                func.coalesce(attempts.c.first_epoch, 1) <= 1,
-            )
-            # By its name: the same expression twice would have two sets of parameters.
-            .group_by(*keys, *(column.name for column in kind))
-            .subquery("grouped")
-        )
-        query = (
-            select(
-                *(c for c in grouped.c if c.name not in ("example", "precision", "compile")),
-                runs.c.config,
-            )
-            .join(runs, runs.c.run_id == grouped.c.example)
-            .order_by(grouped.c.model, grouped.c.depth, grouped.c.example)
-        )
-        return self._database.read(
-            lambda c: [CostSample(**row) for row in rows_as_dicts(c.execute(query))]
-        )
+        return self._database.read(cost_samples)
 
 
 def _iso(seconds: float | None) -> str | None:
