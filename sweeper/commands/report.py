@@ -141,7 +141,7 @@ def report(
         else:
             from results.analysis import reports
             from results.analysis.pivot import pivot
-            from results.analysis.so_far import NOTE, values_so_far
+            from results.analysis.unfinished import NOTE, values_so_far
             from results.analysis.varied_keys import default_keys, stored_settings
             from results.queries.filters import names_state
 

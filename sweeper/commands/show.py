@@ -76,7 +76,7 @@ def show(
 
 def _follow(queries: Queries, run: str, every: float) -> None:
     """Each epoch on a line, until the run ends or Control-C."""
-    from sweeper.commands.watched import EpochLines
+    from sweeper.commands.progress_lines import EpochLines
 
     shown = EpochLines(columns())
     with suppress(KeyboardInterrupt):

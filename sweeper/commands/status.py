@@ -78,7 +78,7 @@ def status(
 
 def _watch(queries: Queries, sweep: str | None, every: float, metrics: Sequence[str]) -> None:
     """One sweep, or all that have something left to do."""
-    from sweeper.commands.watched import Watched, watched_lines
+    from sweeper.commands.progress_lines import Watched, watched_lines
     from sweeper.commands.watching import Look, watch
 
     followed: set[str] = set()

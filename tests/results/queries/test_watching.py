@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from results.analysis import reports
-from results.analysis.so_far import values_so_far
+from results.analysis.unfinished import values_so_far
 from results.errors import UnknownColumnError
 from results.figures import FIGURES, possible
 from results.frames import Results

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-import sweeper.spec.describing
+import sweeper.spec.describing_process
 from sweeper.errors import Place, SpecError
-from sweeper.spec.describing import DescribingProcess
-from sweeper.spec.descriptions import Descriptions
+from sweeper.spec.describing_process import DescribingProcess
+from sweeper.spec.description_cache import Descriptions
 from sweeper.spec.spec import load_spec
 from trainers.config.run import RunConfig
 from trainers.config.trainer_run import TrainerRun
@@ -154,7 +154,7 @@ def test_a_trainer_that_cannot_be_imported_is_an_error_at_its_name(code, said):
 
 
 def test_a_trainer_that_does_not_come_back_is_an_error(monkeypatch):
-    monkeypatch.setattr(sweeper.spec.describing, "SECONDS", 0.3)
+    monkeypatch.setattr(sweeper.spec.describing_process, "SECONDS", 0.3)
     error = refused("trainer: mine:train\n", "import time\ntime.sleep(60)\n")
     assert "importing it took over 0.3 s" in str(error)
 

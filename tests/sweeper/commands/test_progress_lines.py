@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from results.records import STATES, Failure, RunningRun, RunProgress, SweepStatus
-from sweeper.commands.watched import EpochLines, Watched, watched_lines
+from sweeper.commands.progress_lines import EpochLines, Watched, watched_lines
 
 WIDE, LONG = 80, 10
 
