@@ -8,13 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Float, Table
+from sqlalchemy import Table
 
 from results.errors import BadResultError
-from results.schema.tables import epochs
-from results.store.result_schema import check_epochs
+from results.store.result_schema import EPOCH_NUMBERS, check_epochs
 
-_OF_EPOCH = tuple(column.name for column in epochs.columns if isinstance(column.type, Float))
+_OF_EPOCH = tuple(column.name for column in EPOCH_NUMBERS)
 
 
 @dataclass(frozen=True, slots=True)

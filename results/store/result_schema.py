@@ -35,7 +35,9 @@ from sweep_plugins.metric_name import MOST_METRIC_VALUES, MOST_METRICS
 FORMAT = 1
 
 _SHA256 = re.compile("[0-9a-f]{64}")
-_EPOCH_NUMBERS = tuple(column for column in epochs.columns if isinstance(column.type, Float))
+EPOCH_NUMBERS = tuple(column for column in epochs.columns if isinstance(column.type, Float))
+"""What every run may have at an epoch."""
+
 _PROBE_KEYS = frozenset(probes.c.keys()) - {"run_id"}
 _BLOCK_KEYS = frozenset(blocks.c.keys()) - {"run_id"}
 _DEFINITION_KEYS = frozenset({"better", "unit", "decimals", "label"})
@@ -128,7 +130,7 @@ def _epochs(reader: ObjectReader) -> list[dict[str, Any]]:
             "run_id": reader.run_id,
             "epoch": item.whole("epoch", 1, LARGEST_INTEGER),
         }
-        row |= {column.name: item.number_of(column) for column in _EPOCH_NUMBERS}
+        row |= {column.name: item.number_of(column) for column in EPOCH_NUMBERS}
         item.once("epoch", row["epoch"], seen)
         rows.append(row)
     return rows
