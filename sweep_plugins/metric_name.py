@@ -26,3 +26,7 @@ MOST_METRIC_VALUES = 1_000_000
 """Values of metrics at its epochs or steps."""
 
 LARGEST_EPOCH = 2**63 - 1
+
+LARGEST_NUMBER = 1e75
+"""On either side of 0. Float32 ends at 3.4e38; statistics take fourth powers of deviations, and a
+million of these have a sum that is a number still."""

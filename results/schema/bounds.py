@@ -15,6 +15,7 @@ from sqlalchemy import Column, ColumnElement, Float, case
 from results.json_values import DEEPEST, is_too_deep
 from results.run_columns import COLUMN
 from results.schema.tables import metadata
+from sweep_plugins.metric_name import LARGEST_NUMBER
 
 
 class Range(NamedTuple):
@@ -28,9 +29,8 @@ class Range(NamedTuple):
         return isinstance(value, int | float) and self.low <= value <= self.high
 
 
-NUMBER = Range(-1e75, 1e75)
-"""Of a number of which no more is known. Float32 ends at 3.4e38; statistics take fourth powers of
-deviations, and a million of these have a sum that is a number still."""
+NUMBER = Range(-LARGEST_NUMBER, LARGEST_NUMBER)
+"""Of a number of which no more is known."""
 
 PERCENT = Range(0, 100)
 SECONDS = Range(0, 1e10)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 from sweep_plugins.metric_name import (
     LARGEST_EPOCH,
+    LARGEST_NUMBER,
     METRIC_NAME,
     METRIC_NAME_RULE,
     MOST_METRIC_VALUES,
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 Values = dict[str, float | None]
 """Numbers by name; None: not finite."""
-
-_LARGEST = 1e75
 
 OF_EPOCH = tuple(key for key in EpochMetrics.__annotations__ if key != "epoch")
 """What every trainer may report at an epoch, in a place of its own."""
@@ -258,8 +257,8 @@ def number_of(name: str, value: Any) -> float | None:
         ) from None
     if not math.isfinite(number):
         return None
-    if abs(number) > _LARGEST:
-        raise TrainerError(f"the metric {name} is {number:g}, beyond {_LARGEST:g}")
+    if abs(number) > LARGEST_NUMBER:
+        raise TrainerError(f"the metric {name} is {number:g}, beyond {LARGEST_NUMBER:g}")
     return number
 
 
