@@ -245,9 +245,9 @@ def _spec(spec: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _to_the_second(moment: str) -> str:
+def _to_the_second(moment: str | None) -> str:
     """An ISO time without its fraction of a second, with which a line is longer than a terminal."""
-    return re.sub(r"\.\d+", "", moment)
+    return "unknown" if moment is None else re.sub(r"\.\d+", "", moment)
 
 
 def _indented(text: str) -> str:

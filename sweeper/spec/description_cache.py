@@ -38,14 +38,13 @@ class Description:
     Attributes:
         said: see `trainers.own.describe`.
         installed: the search path up to the last folder of installed packages.
-        places: of modules that are not installed, the folder that each was found in first; None:
-            in none.
+        places: of modules that are not installed, the folders that have something of each's name.
         answers: to options, as JSON.
     """
 
     said: dict[str, Any]
     installed: list[str]
-    places: dict[str, str | None]
+    places: dict[str, list[str]]
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def holds(self, search: Sequence[str]) -> bool:
@@ -94,13 +93,13 @@ def _installed(search: Sequence[str]) -> list[str]:
     return list(search[: last + 1])
 
 
-def _places(names: Iterable[str], search: Sequence[str]) -> dict[str, str | None]:
-    places: dict[str, str | None] = dict.fromkeys(names)
+def _places(names: Iterable[str], search: Sequence[str]) -> dict[str, list[str]]:
+    # Not the first alone: what is there may be no module, or a folder that a later module hides.
+    places: dict[str, list[str]] = {name: [] for name in names}
     for folder in search:
         if folder in _OF_PACKAGES:
             continue
         with suppress(OSError):
-            for name in {entry.partition(".")[0] for entry in os.listdir(folder)}:
-                if name in places and places[name] is None:
-                    places[name] = folder
+            for name in places.keys() & {entry.partition(".")[0] for entry in os.listdir(folder)}:
+                places[name].append(folder)
     return places

@@ -69,9 +69,14 @@ class Terminal:
     def __init__(self, arguments: list[str], columns: int, lines: int) -> None:
         self._terminal, inside = pty.openpty()
         termios.tcsetwinsize(inside, (lines, columns))
+        # pytest-xdist has a width of its own, and who started the tests may ignore Control-C.
+        env = {
+            name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")
+        }
         self.process = subprocess.Popen(
             [PROGRAM, *arguments], stdin=inside, stdout=inside, stderr=inside,
-            start_new_session=True, env={**os.environ, "TERM": "xterm"},
+            start_new_session=True, env={**env, "TERM": "xterm"},
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )  # fmt: skip
         os.close(inside)
 

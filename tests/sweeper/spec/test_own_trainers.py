@@ -345,4 +345,17 @@ def test_specs_in_other_folders_share_a_trainer_that_is_in_none_of_them(
     assert described == ["wrong_trainers:train"]
     Path("wrong_trainers.py").write_text(PLAIN)  # the first one is found first all the same
     assert load("trainer: wrong_trainers:train\noptions: {kind: right0}\n").configs
-    assert described == ["wrong_trainers:train"]
+
+
+def test_a_trainer_of_the_same_name_in_another_folder_is_another(tmp_path, monkeypatch):
+    # What is found first under the name is no module.
+    monkeypatch.syspath_prepend(tmp_path / "earlier")
+    (tmp_path / "earlier").mkdir()
+    (tmp_path / "earlier" / "mine.yaml").write_text("")
+    (tmp_path / "earlier" / "mine").mkdir()
+    sources = set()
+    for number, code in enumerate((PLAIN, PLAIN.replace("job", "sweep_job"))):
+        (tmp_path / str(number)).mkdir()
+        monkeypatch.chdir(tmp_path / str(number))
+        sources.add(load("trainer: mine:train\n", code).configs[0].source)
+    assert len(sources) == 2
