@@ -44,14 +44,11 @@ training: {epochs: 6}
 grid: {scheme: [{lambda: 10}], seed: [0, 1]}
 """
 WITHOUT = """
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from contextlib import nullcontext
 from sweeper.scheduling.report_keeper import ReportKeeper
 ReportKeeper.following = lambda *_: nullcontext()
 """
-WITH = """
-from sweeper.scheduling.report_keeper import ReportKeeper
-"""
+WITH = ""
 TIMED = """
 import atexit, sys, time
 from results.store.store import Store
