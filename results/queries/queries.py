@@ -19,20 +19,17 @@ from results.queries.costs import cost_samples
 from results.queries.default_metric import default_metric
 from results.queries.filters import names_state, results_unless_asked
 from results.queries.latest import Latest, latest_values
-from results.queries.rows import (
-    add_numbers,
+from results.queries.parts import (
     list_epochs,
     list_evaluations,
     list_metrics,
     list_parts,
     list_probes,
-    list_runs,
-    list_specs,
-    passing_runs,
 )
+from results.queries.rows import add_numbers, list_runs, passing_runs
 from results.queries.selection import Selection, chosen_sweeps
 from results.queries.status import sweep_status
-from results.queries.sweeps import list_sweeps
+from results.queries.sweeps import list_specs, list_sweeps
 from results.queries.watching import run_progress, running_runs
 from results.records import (
     CostSample,

@@ -1,13 +1,15 @@
-"""The sweeps that a database has."""
+"""The sweeps that a database has, with the newest spec of each."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, select
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Subquery, and_, func, select
 
 from results.database.dialects import rows_as_dicts
-from results.queries.rows import newest_specs
 from results.records import Row
-from results.schema.tables import runs, sweep_runs, sweeps
+from results.schema.tables import runs, sweep_runs, sweep_specs, sweeps
 
 
 def list_sweeps(connection: Connection) -> list[Row]:
@@ -38,3 +40,30 @@ def list_sweeps(connection: Connection) -> list[Row]:
         .outerjoin(counted, counted.c.sweep_id == sweeps.c.id)
     )
     return rows_as_dicts(connection.execute(query.order_by(sweeps.c.id)))
+
+
+def list_specs(connection: Connection, sweep_ids: Iterable[int]) -> list[dict[str, Any]]:
+    """The newest spec of each sweep, in the order given.
+
+    Keys: `name`, `version`, `source`, `overrides`, `created_at`, `published`, `text`.
+    """
+    newest = newest_specs()
+    columns = ("version", "source", "overrides", "created_at", "published", "text")
+    query = select(sweeps.c.id, sweeps.c.name, *(newest.c[name] for name in columns)).join(
+        newest, newest.c.sweep_id == sweeps.c.id
+    )
+    found = {row.pop("id"): row for row in rows_as_dicts(connection.execute(query))}
+    return [found[sweep_id] for sweep_id in sweep_ids if sweep_id in found]
+
+
+def newest_specs() -> Subquery:
+    """The newest version of every sweep's spec."""
+    versions = (
+        select(sweep_specs.c.sweep_id, func.max(sweep_specs.c.version).label("version"))
+        .group_by(sweep_specs.c.sweep_id)
+        .subquery("versions")
+    )
+    is_newest = and_(
+        versions.c.sweep_id == sweep_specs.c.sweep_id, versions.c.version == sweep_specs.c.version
+    )
+    return select(sweep_specs).join(versions, is_newest).subquery("newest")
