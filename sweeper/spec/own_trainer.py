@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -101,13 +101,13 @@ class OwnTrainers:
         self._search = search_path(folders)
         self._known: dict[str, OwnTrainer | ConfigError] = {}
         self._processes: dict[str, DescribingProcess] = {}
-        self._ends = ExitStack()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._ends.close()
+        for process in self._processes.values():
+            process.end()
 
     def __getitem__(self, name: str) -> OwnTrainer:
         """Raises ConfigError if it cannot be imported within SECONDS, or is no trainer."""
@@ -130,10 +130,12 @@ class OwnTrainers:
 
     def _described(self, name: str) -> dict[str, Any]:
         process = self._processes[name] = DescribingProcess(name, self._search)
-        self._ends.callback(process.end)
         said = process.ask({"trainer": name, "folders": self._folders})
         if "problem" in said:
             raise ConfigError((), said["problem"])
+        if said["keys"] is None:
+            # Nobody will ask it for options; each of many trainers may have imported torch.
+            self._processes.pop(name).end()
         return said
 
     def _ask(self, name: str, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import sweeper.spec.describing_process
 from sweeper.errors import Place, SpecError
 from sweeper.spec.describing_process import DescribingProcess
 from sweeper.spec.description_cache import Descriptions
+from sweeper.spec.own_trainer import OwnTrainers
 from sweeper.spec.spec import load_spec
 from trainers.config.run import RunConfig
 from trainers.config.trainer_run import TrainerRun
@@ -317,6 +318,16 @@ def test_a_trainer_that_is_as_it_was_is_not_imported_again(described, tmp_path, 
     Path("labs/deep/more.py").write_text("")
     assert load(spec, DECLARED, "labs/fit.py").configs[0].source != first[0].source
     assert len(described) == 4
+
+
+def test_a_trainer_that_nothing_can_be_asked_of_keeps_no_process(described, tmp_path):
+    (tmp_path / "plain.py").write_text(PLAIN)
+    (tmp_path / "declared.py").write_text(DECLARED)
+    with OwnTrainers([tmp_path]) as own:
+        assert own["plain:train"].options({"any": 1}) == {"any": 1}
+        assert own["declared:train"].options({"kernel": "a"})["depth"] == 2
+        assert list(own._processes) == ["declared:train"]
+    assert described == ["plain:train", "declared:train"]
 
 
 def test_a_helper_that_appears_or_changes_is_seen(described):
