@@ -19,6 +19,9 @@ NAMES_OF_EVERY_RUN = frozenset(
 )  # fmt: skip
 """What a run has whoever trains it, which no metric can be called."""
 
+MOST_DECIMALS = 12
+"""That a metric may ask to be shown with."""
+
 MOST_METRICS = 10_000
 """Names of metrics that one run reports."""
 

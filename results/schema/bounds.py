@@ -50,9 +50,6 @@ MOST_BLOCKS = 100_000
 LONGEST_NAME = 1_000
 """Characters of a name: of a host, an evaluation, a layer."""
 
-MOST_DECIMALS = 12
-"""That a metric may ask to be shown with."""
-
 MOST_IN_JSON = 1_000_000
 """Characters of texts, plus values, in JSON that may hold anything."""
 

@@ -16,7 +16,7 @@ from sqlalchemy import Float, Table
 from results.json_values import storable
 from results.metrics import DIRECTIONS
 from results.run_columns import OF_SCHEME, REPORTED
-from results.schema.bounds import MOST_DECIMALS, NUMBER
+from results.schema.bounds import NUMBER
 from results.schema.tables import (
     REPORTED_LIVE,
     blocks,
@@ -30,7 +30,7 @@ from results.schema.tables import (
 )
 from results.store.object_reader import LARGEST_INTEGER, ObjectReader, brief
 from sweep_plugins.file_path import MOST_FILES, problem_of_path
-from sweep_plugins.metric_name import MOST_METRIC_VALUES, MOST_METRICS
+from sweep_plugins.metric_name import MOST_DECIMALS, MOST_METRIC_VALUES, MOST_METRICS
 
 FORMAT = 1
 

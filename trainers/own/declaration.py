@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from sweep_plugins.metric_name import METRIC_NAME, MOST_DECIMALS, NAMES_OF_EVERY_RUN
 from trainers.errors import TrainerError
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 class Reported:
     """What is known of a metric that a trainer reports under a name of its own.
 
+    Raises TrainerError for what could not be stored with a result.
+
     Attributes:
         better: which values are the better ones; None: neither.
         unit: of its numbers, such as "points".
@@ -37,6 +40,31 @@ class Reported:
     unit: str | None = None
     decimals: int | None = None
     label: str | None = None
+
+    def __post_init__(self) -> None:
+        for key, fine, expected in (
+            ("better", self.better in (None, "higher", "lower"), "'higher', 'lower' or None"),
+            ("unit", _is_short(self.unit), _SHORT),
+            ("decimals", _are_decimals(self.decimals), f"None or 0 to {MOST_DECIMALS}"),
+            ("label", _is_short(self.label), _SHORT),
+        ):
+            if not fine:
+                value = repr(getattr(self, key))
+                raise TrainerError(f"Reported({key}={value:.80}): {expected} is expected")
+
+
+_LONGEST = 100
+"""Characters of a unit, and of a label."""
+
+_SHORT = f"None or text of 1 to {_LONGEST} characters"
+
+
+def _is_short(text: object) -> bool:
+    return text is None or (isinstance(text, str) and 0 < len(text) <= _LONGEST)
+
+
+def _are_decimals(count: object) -> bool:
+    return count is None or (type(count) is int and 0 <= count <= MOST_DECIMALS)
 
 
 @dataclass(frozen=True)
@@ -82,6 +110,8 @@ def trainer(
     for name, metric in said.metrics.items():
         if not isinstance(metric, Reported):
             raise TrainerError(f"metrics[{name!r}] is {metric!r:.80}, and not a Reported(...)")
+        if not METRIC_NAME.fullmatch(str(name)) or name in NAMES_OF_EVERY_RUN:
+            raise TrainerError(f"metrics has {name!r}, which no metric can be called")
 
     def decorated(function: FunctionT) -> FunctionT:
         setattr(function, _ATTRIBUTE, said)
