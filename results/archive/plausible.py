@@ -107,8 +107,12 @@ _EPOCHS: Final = {
 }
 """Columns with an epoch of a run, and the first that it may be.
 
-Those of `epoch_metrics` have no last: there it is whatever a trainer counts by.
+Those of `epoch_metrics` have no last: there it is whatever a trainer counts by. So it is here for
+trainers of somebody's own, which may count steps.
 """
+
+_BUILT_IN_TRAINER: Final = "trainers.train:train"
+"""As configs have it that say which trainer, and those that say none."""
 
 
 @cache
@@ -118,7 +122,9 @@ def _beyond_the_end(column: Column[Any]) -> str:
     # A run that was found whole goes on after its last epoch.
     last = runs.c.epochs + (1 if column is attempts.c.first_epoch else 0)
     of_runs = runs if table is runs else table.join(runs, runs.c.run_id == table.c.run_id)
-    outside = and_(column.is_not(None), or_(column < _EPOCHS[column], column > last))
+    trainer = func.coalesce(runs.c.config["trainer"].as_string(), _BUILT_IN_TRAINER)
+    after_last = and_(column > last, trainer == _BUILT_IN_TRAINER)
+    outside = and_(column.is_not(None), or_(column < _EPOCHS[column], after_last))
     query = select(table.c.run_id, column, runs.c.epochs).select_from(of_runs)
     return compiled(query.where(outside).limit(1))
 

@@ -319,6 +319,18 @@ IMPLAUSIBLE = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("table", ["epochs", "attempts"])
+def test_trainers_of_ones_own_may_count_steps_as_epochs(path, table):
+    archives.change(path, _in("runs", "config = json_set(config, '$.trainer', 'mine:train')"))
+    what = "epoch = 300" if table == "epochs" else "first_epoch = 300"
+    archives.change(path, _in(table, what, _of(DONE) + (" AND epoch = 2" * (table == "epochs"))))
+    archives.make_ordinary(path)
+    with open_archive(path):
+        pass
+    archives.change(path, _in("runs", "config = json_remove(config, '$.trainer')"))
+    refused(path, "is 300 of run 0+1, which has 2 epochs")
+
+
 @pytest.mark.parametrize(("statement", "problem"), IMPLAUSIBLE)
 def test_content_that_no_training_gives_is_refused_with_its_place(path, statement, problem):
     archives.change(path, statement)
