@@ -16,7 +16,7 @@ from itertools import groupby
 from results.errors import DriverBusyError
 from results.records import KeptRun
 from results.store.store import Store
-from sweeper.housekeeping.kinds import DONE, LOST, UNHELD, Reason, kind_of
+from sweeper.housekeeping.kinds import DONE, IN_NO_SWEEP, LOST, Reason, kind_of
 from sweeper.scheduling.storage_places import Place
 from trainers.errors import ResultError
 from trainers.result_file import RESULT_FILE, read_result
@@ -107,7 +107,7 @@ def find_garbage(
 
 
 def _of_run(run: KeptRun, attempts: Sequence[AttemptFiles]) -> Iterator[Garbage]:
-    is_done, reason = run.state == "done", DONE if run.sweeps else UNHELD
+    is_done, reason = run.state == "done", DONE if run.sweeps else IN_NO_SWEEP
     lost = [each for each in attempts if is_done and each.attempt < run.attempt]
     chosen = [found for each in lost if (found := _chosen(run, each, LOST))]
     if chosen and any(_is_whole(run, each.folder) for each in attempts if each not in lost):
@@ -115,7 +115,7 @@ def _of_run(run: KeptRun, attempts: Sequence[AttemptFiles]) -> Iterator[Garbage]
     else:
         lost = []
     results = {each.attempt for each in attempts if RESULT_FILE in dict(each.files)}
-    if reason == UNHELD or (is_done and run.attempt in results):
+    if reason == IN_NO_SWEEP or (is_done and run.attempt in results):
         for each in attempts:
             if each not in lost and (found := _chosen(run, each, reason)):
                 yield found
@@ -143,7 +143,7 @@ def _chosen(run: KeptRun, attempt: AttemptFiles, reason: Reason) -> Garbage | No
         tuple(files),
         run,
         reason,
-        ends_evaluations=weights and reason == UNHELD and run.state == "done",
+        ends_evaluations=weights and reason == IN_NO_SWEEP and run.state == "done",
     )
 
 
@@ -173,8 +173,8 @@ class Collection:
 
         Raises StorageError.
         """
-        self._remove_all(each for each in found if each.reason != UNHELD)
-        if not (unheld := [each for each in found if each.reason == UNHELD]):
+        self._remove_all(each for each in found if each.reason != IN_NO_SWEEP)
+        if not (unheld := [each for each in found if each.reason == IN_NO_SWEEP]):
             return
         with ExitStack() as stack:
             try:

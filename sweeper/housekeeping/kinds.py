@@ -15,7 +15,7 @@ Reason = Literal["checkpoints of a done run", "an attempt that lost", "of a run 
 
 DONE: Final[Reason] = "checkpoints of a done run"
 LOST: Final[Reason] = "an attempt that lost"
-UNHELD: Final[Reason] = "of a run in no sweep"
+IN_NO_SWEEP: Final[Reason] = "of a run in no sweep"
 
 
 OTHER: Final = "other"
@@ -46,8 +46,8 @@ def _is_of_files(path: str) -> bool:
 
 
 KINDS: Final = (
-    Kind("checkpoints", _begins("checkpoint-"), frozenset({DONE, LOST, UNHELD})),
-    Kind("weights", _begins(WEIGHTS_FILE), frozenset({LOST, UNHELD})),
+    Kind("checkpoints", _begins("checkpoint-"), frozenset({DONE, LOST, IN_NO_SWEEP})),
+    Kind("weights", _begins(WEIGHTS_FILE), frozenset({LOST, IN_NO_SWEEP})),
     Kind("results", _begins(RESULT_FILE), frozenset({LOST})),
     Kind("files", _is_of_files, frozenset({LOST})),
     Kind("logs", is_of_log, frozenset()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sweeper.housekeeping.kinds import DONE, LOST, UNHELD, kind_of
+from sweeper.housekeeping.kinds import DONE, IN_NO_SWEEP, LOST, kind_of
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,7 @@ from sweeper.housekeeping.kinds import DONE, LOST, UNHELD, kind_of
         ("file-" + "a" * 64, "files", {LOST}),
         (".file-" + "a" * 64 + ".0.tmp", "files", {LOST}),
         ("files/checkpoint-1.pt", "files", {LOST}),
-        ("checkpoint-file-" + "a" * 64, "checkpoints", {DONE, LOST, UNHELD}),
+        ("checkpoint-file-" + "a" * 64, "checkpoints", {DONE, LOST, IN_NO_SWEEP}),
         ("result.json", "results", {LOST}),
         ("filename", "other", {LOST}),
     ],
