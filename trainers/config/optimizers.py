@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from sweep_plugins import UnknownNameError
 from trainers.config.frozen import Frozen
+from trainers.config.named import class_named, options_given
 from trainers.errors import ConfigError
 from trainers.methods.booleans import Boolean
 from trainers.methods.fractions import Number
@@ -263,15 +263,11 @@ def optimizer_class(given: Mapping[str, Any]) -> type[OptimizerConfig]:
 
     Raises ConfigError if their name is that of no optimizer, or of one that is not fit.
     """
-    name = given.get("name", "sgd")
-    if not isinstance(name, str):
-        raise ConfigError("name", f"{name!r} is not the name of an optimizer")
-    if name in _UNFIT:
+    name = given.get("name")
+    if isinstance(name, str) and name in _UNFIT:
         known = ", ".join(sorted(OPTIMIZERS))
         raise ConfigError("name", f"optimizer {name!r} {_UNFIT[name]} (known: {known})")
-    if name not in OPTIMIZERS:
-        raise ConfigError("name", str(UnknownNameError("optimizer", name, OPTIMIZERS)))
-    return OPTIMIZERS[name]
+    return class_named("an optimizer", given, "sgd", OPTIMIZERS)
 
 
 def parse_optimizer(given: Any) -> OptimizerConfig:
@@ -284,8 +280,5 @@ def parse_optimizer(given: Any) -> OptimizerConfig:
     """
     if isinstance(given, OptimizerConfig):
         return given
-    if isinstance(given, str):
-        given = {"name": given}
-    if not isinstance(given, dict):
-        raise ValueError(f"{given!r} is no optimizer: give its name, or {{name: ..., lr: ...}}")
-    return optimizer_class(given).model_validate(given)
+    options = options_given("an optimizer", given, "lr: ...")
+    return optimizer_class(options).model_validate(options)

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sweep_plugins import UnknownNameError
+from trainers.config.named import class_named, options_given
 from trainers.config.schedules.base import ScheduleConfig
 from trainers.config.schedules.falling import CosineConfig, LinearConfig, PolynomialConfig
 from trainers.config.schedules.one_cycle import OneCycleConfig
 from trainers.config.schedules.plateau import PlateauConfig
 from trainers.config.schedules.step_decay import StepDecayConfig
-from trainers.errors import ConfigError
 
 SCHEDULES: Mapping[str, type[ScheduleConfig]] = {
     "step": StepDecayConfig,
@@ -30,12 +29,7 @@ SCHEDULES: Mapping[str, type[ScheduleConfig]] = {
 
 def schedule_class(given: Mapping[str, Any]) -> type[ScheduleConfig]:
     """What validates these options. Raises ConfigError if their name is that of no schedule."""
-    name = given.get("name", "step")
-    if not isinstance(name, str):
-        raise ConfigError("name", f"{name!r} is not the name of a schedule")
-    if name not in SCHEDULES:
-        raise ConfigError("name", str(UnknownNameError("schedule", name, SCHEDULES)))
-    return SCHEDULES[name]
+    return class_named("a schedule", given, "step", SCHEDULES)
 
 
 def parse_schedule(given: Any) -> ScheduleConfig:
@@ -48,8 +42,5 @@ def parse_schedule(given: Any) -> ScheduleConfig:
     """
     if isinstance(given, ScheduleConfig):
         return given
-    if isinstance(given, str):
-        given = {"name": given}
-    if not isinstance(given, dict):
-        raise ValueError(f"{given!r} is no schedule: give its name, or {{name: ..., ...}}")
-    return schedule_class(given).model_validate(given)
+    options = options_given("a schedule", given, "...")
+    return schedule_class(options).model_validate(options)
