@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from sweep_plugins.url_secrets import without_secrets
-from sweep_plugins.variable_secrets import SECRET_NAME, secret_values
-
-HIDDEN = "***"
+from sweep_plugins.variable_secrets import HIDDEN, SECRET_NAME, without_values
 
 # What is assigned to a name like that of a secret; to the end of its line, as YAML needs no quotes.
 _ASSIGNED = re.compile(
@@ -32,8 +30,7 @@ def hide_secrets(text: str, variables: Mapping[str, str] = os.environ) -> str:
     PASSWORD, private keys, and tokens of well-known forms. What is no secret may be hidden too.
     """
     text = without_secrets(_KEY_BLOCK.sub(rf"\1 {HIDDEN} ", text))
-    for value in sorted(secret_values(variables), key=len, reverse=True):
-        text = text.replace(value, HIDDEN)
+    text = without_values(text, variables)
     return _KNOWN_FORM.sub(HIDDEN, _ASSIGNED.sub(rf"\1 {HIDDEN}", text))
 
 

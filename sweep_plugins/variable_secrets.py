@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, unquote
 
+HIDDEN = "***"
+
 SHORTEST = 6
 """Characters: a shorter value, such as 1 or true, is a setting, and in too many words."""
 
@@ -35,6 +37,13 @@ def secret_values(variables: Mapping[str, str]) -> frozenset[str]:
             found.update(_IN_URL.findall(value))
     spellings = {spelt for value in found for spelt in (value, unquote(value), quote(value, ""))}
     return frozenset(value for value in spellings if len(value) >= SHORTEST)
+
+
+def without_values(text: str, variables: Mapping[str, str]) -> str:
+    """The text without any of `secret_values`."""
+    for value in sorted(secret_values(variables), key=len, reverse=True):
+        text = text.replace(value, HIDDEN)
+    return text
 
 
 def _is_file(value: str) -> bool:
