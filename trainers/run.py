@@ -23,8 +23,9 @@ from trainers.errors import CheckpointError, ResultError, TrainerError
 from trainers.own.code import require_code
 from trainers.own.declaration import Declaration, declaration_of
 from trainers.own.files import KeptFile, RunFiles
-from trainers.own.job import Job, Values
+from trainers.own.job import Job
 from trainers.own.loading import load_trainer
+from trainers.own.reported import Values
 from trainers.own.result import result_of
 from trainers.process_state import undone_afterwards
 from trainers.provenance.attempt import provenance

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from trainers.own.job import Values, number_of
+from trainers.own.reported import Values, number_of
 
 Report = dict[str, Any]
 """What a driver takes at once, as `results.store.report_schema` reads it: `run_id`, `attempt`,

@@ -2,48 +2,32 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
-from sweep_plugins.metric_name import (
-    LARGEST_EPOCH,
-    LARGEST_NUMBER,
-    METRIC_NAME,
-    METRIC_NAME_RULE,
-    MOST_METRIC_VALUES,
-    MOST_METRICS,
-    NAMES_OF_EVERY_RUN,
-)
+from sweep_plugins.metric_name import MOST_METRIC_VALUES, MOST_METRICS
 from sweep_plugins.plain_text import one_line, shortened
-from trainers.config.job import EpochMetrics, TrainingResult
+from trainers.config.job import EpochMetrics
 from trainers.errors import TrainerError, TrainingStopped
 from trainers.own.files import RunFiles
+from trainers.own.reported import (
+    NOT_AT_EPOCHS,
+    OF_ANOTHER,
+    OF_EPOCH,
+    OF_RESULT,
+    Values,
+    epoch_number,
+    number_of,
+    require_storable,
+)
 
 if TYPE_CHECKING:
     from trainers.config.evaluations import EvaluationConfig
     from trainers.config.run import RunConfig
     from trainers.config.trainer_run import TrainerRun
     from trainers.storage import Folder
-
-Values = dict[str, float | None]
-"""Numbers by name; None: not finite."""
-
-OF_EPOCH = tuple(key for key in EpochMetrics.__annotations__ if key != "epoch")
-"""What every trainer may report at an epoch, in a place of its own."""
-
-_OF_EPOCH = frozenset(OF_EPOCH)
-
-_LAST_EPOCH = 2**31 - 1
-"""At which there can be one of these."""
-
-OF_RESULT = frozenset(TrainingResult.__annotations__)
-
-_OF_ANOTHER = "that is something else that every run has"
-
-_NOT_AT_EPOCHS = NAMES_OF_EVERY_RUN | (OF_RESULT - set(OF_EPOCH))
 
 
 @dataclass(frozen=True)
@@ -132,17 +116,19 @@ class Job:
         is no percent, a name that every run has before epoch 1, more than MOST_METRICS names, and
         more than MOST_METRIC_VALUES values.
         """
-        number = _epoch(epoch, f"job.report({epoch!r:.80}, ...)", "the first argument, before all")
+        number = epoch_number(
+            epoch, f"job.report({epoch!r:.80}, ...)", "the first argument, before all"
+        )
         found = {
             name: number_of(name, value) for name, value in {**(values or {}), **metrics}.items()
         }
-        for name in found.keys() & _NOT_AT_EPOCHS:
+        for name in found.keys() & NOT_AT_EPOCHS:
             raise TrainerError(
                 f"a metric at an epoch cannot be called {name}: "
-                + ("return it, as it is of the whole run" if name in OF_RESULT else _OF_ANOTHER)
+                + ("return it, as it is of the whole run" if name in OF_RESULT else OF_ANOTHER)
             )
-        for name in found.keys() & _OF_EPOCH:
-            _require_storable(number, name, found[name])
+        for name in found.keys() & set(OF_EPOCH):
+            require_storable(number, name, found[name])
         self._count(found)
         # In place of the old one: another thread may be reading that.
         all_of_it = {**self.reported.get(number, {}), **found}
@@ -178,7 +164,7 @@ class Job:
 
         Raises TrainerError for a state that could not be read back.
         """
-        number = _epoch(epoch, f"job.checkpoint({epoch!r:.80}, ...)", "how many are finished")
+        number = epoch_number(epoch, f"job.checkpoint({epoch!r:.80}, ...)", "how many are finished")
         self.beat()
         if self.folder is not None:
             content = {"state": state, "reported": _as_lists(self.reported)}
@@ -236,56 +222,6 @@ class Job:
 
         assert self.folder is not None
         return Checkpoints(self.run_id, self.folder, self.earlier)
-
-
-def number_of(name: str, value: Any) -> float | None:
-    """The number that was reported under this name; None if it is not finite.
-
-    Raises TrainerError for a name that no metric can have, or what is no number.
-    """
-    if not (isinstance(name, str) and METRIC_NAME.fullmatch(name)):
-        raise TrainerError(f"a metric cannot be called {name!r:.120}: {METRIC_NAME_RULE}")
-    try:
-        if isinstance(value, str | bytes | bool):
-            raise TypeError
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    except (TypeError, ValueError, RuntimeError):
-        raise TrainerError(
-            f"the metric {name} is {shortened(repr(value), 80)}, where a number is expected"
-        ) from None
-    if not math.isfinite(number):
-        return None
-    if abs(number) > LARGEST_NUMBER:
-        raise TrainerError(f"the metric {name} is {number:g}, beyond {LARGEST_NUMBER:g}")
-    return number
-
-
-def _require_storable(epoch: int, name: str, value: float | None) -> None:
-    """Raises TrainerError for what every run has and this one cannot, before it trains in vain."""
-    if not 1 <= epoch <= _LAST_EPOCH:
-        raise TrainerError(
-            f"{name} was reported for epoch {epoch}: epochs count from 1 to {_LAST_EPOCH:,}, but"
-            " for metrics of your own"
-        )
-    if value is None:
-        return
-    if name.endswith("_accuracy") and not 0 <= value <= 100:
-        raise TrainerError(f"{name} is {value:g}, where percent from 0 to 100 are expected")
-    if name == "seconds" and value < 0:
-        raise TrainerError(f"{name} is {value:g}, where at least 0 is expected")
-
-
-def _epoch(value: Any, call: str, which: str) -> int:
-    """The epoch as a plain number. Raises TrainerError for what is none."""
-    try:
-        # Of numpy's and torch's numbers, too.
-        if not isinstance(value, bool) and int(value) == value and 0 <= value <= LARGEST_EPOCH:
-            return int(value)
-    except (TypeError, ValueError, OverflowError, RuntimeError):
-        pass
-    raise TrainerError(f"{call}: the epoch is a whole number from 0 to {LARGEST_EPOCH:,}: {which}")
 
 
 def _as_lists(reported: Mapping[int, Values]) -> list[Any]:

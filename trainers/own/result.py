@@ -8,7 +8,8 @@ from typing import Any
 from sweep_plugins.metric_name import MOST_METRICS, NAMES_OF_EVERY_RUN
 from trainers.errors import ResultError, TrainerError, TrainingStopped
 from trainers.own.declaration import Declaration
-from trainers.own.job import OF_EPOCH, OF_RESULT, Job, Values, number_of
+from trainers.own.job import Job
+from trainers.own.reported import OF_EPOCH, OF_RESULT, Values, number_of
 
 _MAY_BE_MISSING = frozenset({"probes", "blocks", "first_epoch"})
 _OF_EVERY_RUN = OF_RESULT | set(OF_EPOCH)
