@@ -11,8 +11,10 @@ import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+import sweep_plugins
 from sweep_plugins.plain_text import one_line, shortened
 from trainers.errors import ConfigError
 
@@ -26,7 +28,16 @@ _LARGEST_ANSWER = 2**26
 
 _SHOWN = 300
 
-_PROGRAM = "import sys; sys.path[:] = {path!r}; from trainers.own.describe import main; main()"
+# Our packages come first, whatever is called like them where the trainer is looked for.
+_PROGRAM = """
+import sys
+sys.path[:] = {path!r}
+import results, sweep_plugins, sweeper, trainers
+from trainers.own.describe import main
+del sys.path[0]
+main()
+"""
+_OURS = str(Path(sweep_plugins.__path__[0]).absolute().parent)
 
 
 class DescribingProcess:
@@ -46,7 +57,13 @@ class DescribingProcess:
         os.set_blocking(self._requests, False)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM.format(path=path), str(requests), str(answers)],
+                [
+                    sys.executable,
+                    "-c",
+                    _PROGRAM.format(path=[_OURS, *path]),
+                    str(requests),
+                    str(answers),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=self._output,

@@ -138,10 +138,17 @@ def test_signals_are_heard_while_a_head_does_not_answer(
     nothing_claimed(home)
 
 
-def test_a_trainer_that_cannot_be_imported_fails_no_run(nodes: RayNodes, tmp_path: Path) -> None:
-    spec, home = write_spec(tmp_path, "no_such_module:train"), tmp_path / "home"
-    said = ended(start("run", spec, "--home", home, "--ray-address", nodes.address), 60, 3)
-    assert "error: trainer 'no_such_module:train' cannot be imported on" in said
+def test_a_trainer_that_workers_cannot_import_fails_no_run(nodes: RayNodes, tmp_path: Path) -> None:
+    (tmp_path / "driver").mkdir()
+    (tmp_path / "driver" / "driver_only.py").write_text("def train(job):\n    pass\n")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], str(tmp_path / "driver")]),
+    }
+    spec, home = write_spec(tmp_path, "driver_only:train"), tmp_path / "home"
+    run = start("run", spec, "--home", home, "--ray-address", nodes.address, env=environment)
+    said = ended(run, 60, 3)
+    assert "error: trainer 'driver_only:train' cannot be imported on" in said
     nothing_claimed(home)
 
 

@@ -153,7 +153,7 @@ VARIABLES = [
     Row("umask is nonsense", "SWEEP_UMASK=rw $RUN", 2, "SWEEP_UMASK=rw"),
     Row("umask takes everything", "umask 777; $RUN"),
     Row("storage has a key", "SWEEP_STORAGE=s3:/key:x@bucket $RUN", 2, "looks like a password"),
-    Row("database is nonsense", "SWEEP_DB=nonsense $RUN", 3, "not a database URL"),
+    Row("database is nonsense", "SWEEP_DB=nonsense $RUN", 2, "not a database URL"),
     Row("almost no variables", "env -i SWEEP_HOME=$SWEEP_HOME PYTHONPATH=$PYTHONPATH $RUN"),
 ]
 STREAMS = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
+from copy import copy
 from typing import Any
 
 from fake_trainers import quick
@@ -15,7 +15,9 @@ def hostile(job: TrainingJob) -> Any:
     """Raises, or returns nonsense, or a result that is right and has hostile names in it."""
     rng = random.Random(job.config.seed)
     # Its accuracy is 50 and the seed.
-    result: Any = quick(replace(job, config=job.config.model_copy(update={"seed": 0})))
+    first = copy(job)
+    vars(first)["config"] = job.config.model_copy(update={"seed": 0})
+    result: Any = quick(first)
     result["learned_coefficients"] = [[1.0, None]]
     result["probes"] = [
         {"probe": "p", "quantity": "q", "epoch": 1, "layer": "", "value": 0.5},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from copy import copy
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,7 +55,9 @@ def _noted(trainer: Callable[[TrainingJob], TrainingResult], job: TrainingJob) -
 
     job.data_dir.mkdir(parents=True, exist_ok=True)
     note(0)
-    return trainer(replace(job, on_epoch=on_epoch))
+    told = copy(job)
+    vars(told)["on_epoch"] = on_epoch
+    return trainer(told)
 
 
 def read_notes(data: Path) -> list[Note]:
