@@ -143,7 +143,7 @@ class Registry(Mapping[str, T], Generic[T]):
         return points[0]
 
     def _points(self) -> list[EntryPoint]:
-        return list(_entry_points().select(group=self.group))
+        return _points_of(self.group)
 
     def added(self) -> list[str]:
         """The names that plug-ins bring, sorted, none twice."""
@@ -180,6 +180,11 @@ def _entry_points() -> Any:
 
     # Once for all registries: every installed package is looked at.
     return entry_points()
+
+
+@cache
+def _points_of(group: str) -> list[EntryPoint]:
+    return list(_entry_points().select(group=group))
 
 
 def _package(point: EntryPoint) -> str:

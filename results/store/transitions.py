@@ -7,7 +7,7 @@ they lock the run first, so that they wait for such a commit to end.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, insert, select, update
@@ -96,8 +96,12 @@ def finish(
     results: Sequence[tuple[str, int, CheckedResult]],
     now: float,
     driver_id: int | None,
+    reported: Collection[str] = (),
 ) -> set[str]:
-    """running -> done, with all that was measured, for those that are not fenced off; their ids."""
+    """running -> done, with all that was measured, for those that are not fenced off; their ids.
+
+    `reported` are runs of which this driver has written what they reported so far.
+    """
     held = (
         select(runs.c.run_id, runs.c.attempt, attempts.c.provenance)
         .join(attempts, IS_LAST_ATTEMPT)
@@ -136,7 +140,13 @@ def finish(
         ends,
     )
     connection.execute(update(runs).where(runs.c.run_id == of_run), columns)
-    live.remove(connection, [run_id for run_id, _, _ in fit])
+    # A first attempt has rows only if its driver wrote some. Asked for now, under the runs' locks.
+    if has_rows := [
+        run_id
+        for run_id, attempt, _ in fit
+        if attempt > 1 or driver_id is None or run_id in reported
+    ]:
+        live.remove(connection, has_rows)
     for table in fit[0][2].rows:
         rows = [row for _, _, checked in fit for row in checked.rows[table]]
         if rows:

@@ -31,11 +31,13 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         metadata.joinpath("entry_points.txt").write_text(f"[{GROUP}]\n{entry_points}\n")
         tmp_path.joinpath(f"{module}.py").write_text(code)
         registry._entry_points.cache_clear()
+        registry._points_of.cache_clear()
 
     before = set(sys.modules)
     monkeypatch.syspath_prepend(tmp_path)
     yield put
     registry._entry_points.cache_clear()
+    registry._points_of.cache_clear()
     for name in set(sys.modules) - before:
         del sys.modules[name]
 

@@ -6,12 +6,15 @@ import os
 import platform
 import socket
 import sys
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
 from trainers.provenance.distributions import imported_distributions
 from trainers.provenance.machine import cpu_name, nvidia_driver
 from trainers.provenance.repository import git_commit
+
+_version = cache(version)
 
 
 def provenance(device: str, threads: int) -> dict[str, Any]:
@@ -39,7 +42,7 @@ def provenance(device: str, threads: int) -> dict[str, Any]:
         "python": platform.python_version(),
         # A plain string: of torch's own class, unpickling it would import torch into the driver.
         "torch": str(torch.__version__) if torch is not None else None,
-        "numpy": version("numpy"),
+        "numpy": _version("numpy"),
         "git_commit": git_commit(),
         "packages": imported_distributions(),
     }
