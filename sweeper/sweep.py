@@ -230,7 +230,7 @@ class Sweep:
 
         with _known_errors(self._home), private_files():
             rows, _ = self.plan_rows()
-            kinds = {"evaluations": "object", "settings": "object"}
+            kinds = dict.fromkeys(("evaluations", "settings", "metrics"), "object")
             return frame(rows, list(rows[0]), more_kinds=kinds)
 
     def status(self) -> pd.DataFrame:

@@ -82,6 +82,15 @@ def test_a_sweep_is_planned_run_and_asked_as_dataframes(capsys):
         assert list(lab.sweeps()["name"]) == ["mine"]
 
 
+def test_a_sweep_of_own_metrics_is_planned_before_and_after(tmp_path):
+    Path("own.py").write_text("def train(job):\n    job.report(1, f1=job.options['k'])\n")
+    spec = {"name": "own", "trainer": "own:train", "grid": {"options.k": [1, 2]}}
+    sweep = sweeper.Sweep(spec, executor="inline", progress=False)
+    assert list(sweep.plan()["state"]) == ["new"] * 2
+    planned = sweep.run().plan()
+    assert [row[0]["value"] for row in planned["metrics"]] == [1, 2]
+
+
 def test_it_stores_what_the_command_stores():
     Path("mine.yaml").write_text(json.dumps(SPEC))
     assert command("run", "mine.yaml", "--home", "a").exit_code == 0

@@ -12,6 +12,13 @@ from sweep_plugins import PluginError, import_error
 from trainers.config.trainers import TRAINERS
 from trainers.errors import TrainerError
 
+_NO_FUNCTIONS: tuple[tuple[Callable[[Any], bool], str], ...] = (
+    (inspect.isclass, "a class"),
+    (inspect.iscoroutinefunction, "an async function"),
+    (inspect.isgeneratorfunction, "a generator"),
+    (inspect.isasyncgenfunction, "an async generator"),
+)
+
 
 def load_trainer(name: str) -> Callable[[Any], Any]:
     """The trainer of this name.
@@ -30,6 +37,9 @@ def load_trainer(name: str) -> Callable[[Any], Any]:
         ) from error
     if not callable(found):
         raise TrainerError(f"trainer {name!r} is no function: {found!r:.80}")
+    for is_one, what in _NO_FUNCTIONS:
+        if is_one(found):
+            raise TrainerError(f"trainer {name!r} is {what}, where def train(job) is expected")
     try:
         inspect.signature(found).bind(None)
     except (TypeError, ValueError) as error:

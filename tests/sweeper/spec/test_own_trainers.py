@@ -141,6 +141,12 @@ def test_a_wrong_value_of_an_axis_is_an_error_at_its_place():
         ("print('x' * 10_000_000, flush=True)\nraise ValueError\n", "ValueError"),
         ("def other(job):\n    pass\n", "has no attribute 'train'"),
         ("train = 3\n", "is no function: 3"),
+        ("async def train(job):\n    pass\n", "'mine:train' is an async function, where"),
+        ("def train(job):\n    yield 1\n", "'mine:train' is a generator, where"),
+        (
+            "class train:\n    def __init__(self, job):\n        pass\n",
+            "'mine:train' is a class, where",
+        ),
         ("def train():\n    pass\n", "cannot be called with a job alone"),
         ("def train(job, more):\n    pass\n", "it is a function of one argument, def train(job)"),
         (DECLARED.replace("options=Options", "options=int"), "no subclass of pydantic.BaseModel"),
