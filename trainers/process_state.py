@@ -93,13 +93,13 @@ def _folder() -> Callable[[], object]:
 
 
 def _variables() -> Callable[[], object]:
-    before = dict(os.environ)
+    before = dict(os.environb)
 
     def undo() -> None:
-        now = dict(os.environ)
+        now = dict(os.environb)
         for name in now.keys() - before.keys():
-            del os.environ[name]
-        os.environ.update(before.items() - now.items())
+            del os.environb[name]
+        os.environb.update(before.items() - now.items())
 
     return undo
 
@@ -144,8 +144,15 @@ def _limits() -> Callable[[], object]:
     return undo
 
 
+_modules: dict[str, Any] = {}
+"""Those of the last block; thousands, of which few runs change any."""
+
+
 def _interpreter() -> Callable[[], object]:
-    modules, path, filters = dict(sys.modules), list(sys.path), list(warnings.filters)
+    global _modules
+    if _modules != sys.modules:
+        _modules = dict(sys.modules)
+    modules, path, filters = _modules, list(sys.path), list(warnings.filters)
     recursion = sys.getrecursionlimit()
 
     def undo() -> None:
