@@ -6,18 +6,17 @@
   transactions of 10,000 values, as a driver does at most every 2 s;
 - runs that do nothing, inline: the processor time of a `sweep run` with and without what looks for
   their reports;
-- a Fashion-MNIST sweep, inline: which share of its time the transactions took.
+- a Fashion-MNIST sweep, inline: which share of its time the transactions took;
+- a driver alone: runs of 2 s of which 2,000 end each second, as far as it follows, each of which
+  reports ten epochs a second with three values, compared with runs that report nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import resource
+import io
 import sqlite3
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -25,16 +24,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-NOTHING = """
-name: nothing
-model: zerosnet
-depth: 8
-dataset: digits
-trainer: no_op:one_epoch
-training: {{epochs: 1}}
-grid: {{scheme: [{{lambda: 10}}], seed: {seeds}}}
-"""
+from no_op_sweep import Timed, no_op_spec, timed_sweep
+
 FASHION = """
 name: fashion
 model: zerosnet
@@ -64,9 +55,10 @@ def tell():
     print("REPORTS", len(told), sum(n for _, n in told), sum(s for s, _ in told))
 atexit.register(tell)
 """
-START = "from sweeper.program import main; main()"
 _RUNS = 50
 _AT_ONCE = 10_000
+_SIMULATED_RATE = 2_000
+_SIMULATED_SECONDS = 2.0
 
 
 def rows_a_second(url: str, seconds: float) -> dict[str, float]:
@@ -103,30 +95,35 @@ def rows_a_second(url: str, seconds: float) -> dict[str, float]:
     return found
 
 
-def sweep(before: str, spec: str) -> tuple[float, float, str, int]:
-    """Seconds from the first claim to the last commit, processor seconds, output, and runs."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "s.yaml").write_text(spec)
-        arguments = ["run", "s.yaml", "--home", "home", "--executor", "inline"]
-        path = os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH"))))
-        used = _processor_seconds()
-        done = subprocess.run(
-            [sys.executable, "-c", before + START, *arguments],
-            cwd=folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True,
+def simulated(runs: int, epochs_a_second: float, folder: Path) -> tuple[float, float]:
+    """Runs a second, and the driver's processor seconds, where 2,000 runs would end a second."""
+    from simulated_executor import SimulatedExecutor
+
+    from results.store.store import Store
+    from sweeper.home import Home
+    from sweeper.planning.cost import CostModel
+    from sweeper.scheduling.progress import Progress
+    from sweeper.scheduling.scheduler import run_sweep
+    from sweeper.scheduling.signals import StopRequest
+    from sweeper.spec.spec import load_spec
+
+    (folder / "nothing.yaml").write_text(no_op_spec(runs))
+    spec, home = load_spec(folder / "nothing.yaml", []), Home.at(folder / "home")
+    slots = int(_SIMULATED_SECONDS * _SIMULATED_RATE)
+    with Store.open(home.database) as store:
+        used = time.process_time()
+        run_sweep(
+            spec, store, home,
+            lambda: SimulatedExecutor(slots, _SIMULATED_SECONDS, epochs_a_second),
+            CostModel({}), Progress(io.StringIO()), StopRequest(grace=0), "benchmark",
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        used = _processor_seconds() - used
-        connection = sqlite3.connect(folder / "home" / "sweep.db")
-        runs, first, last = connection.execute(
+        used = time.process_time() - used
+    with sqlite3.connect(folder / "home" / "sweep.db") as connection:
+        done, first, last = connection.execute(
             "SELECT count(*), min(started_at), max(finished_at) FROM attempts WHERE state = 'done'"
         ).fetchone()
-        return last - first, used, done.stdout, runs
-
-
-def _processor_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    assert done == runs
+    return runs / (last - first - _SIMULATED_SECONDS), used
 
 
 def time_rows(seconds: float, folder: Path) -> None:
@@ -140,44 +137,61 @@ def time_rows(seconds: float, folder: Path) -> None:
 
 
 def time_nothing(runs: int, turns: int) -> None:
-    spec = NOTHING.format(seeds=list(range(runs)))
-    found: dict[str, list[tuple[float, float]]] = {WITHOUT: [], WITH: []}
+    spec = no_op_spec(runs, "one_epoch")
+    found: dict[str, list[Timed]] = {WITHOUT: [], WITH: []}
     for _ in range(turns):
         for before, times in found.items():
-            seconds, used, _, done = sweep(before, spec)
-            assert done == runs
-            times.append((runs / seconds, 1000 * used / runs))
+            times.append(timed_sweep(spec, before=before))
     for before, times in found.items():
-        rate, used = (statistics.median(values) for values in zip(*times, strict=True))
+        rate = statistics.median(timed.rate for timed in times)
+        used = statistics.median(timed.processor_milliseconds for timed in times)
         kind = "looked at" if before == WITH else "not looked at"
         print(f"runs that do nothing, {kind}: {rate:.0f} a second, {used:.2f} ms of processor time")
 
 
 def time_fashion() -> None:
-    seconds, _, output, runs = sweep(TIMED, FASHION)
-    (line,) = (line for line in output.splitlines() if line.startswith("REPORTS"))
+    timed = timed_sweep(FASHION, before=TIMED)
+    (line,) = (line for line in timed.output.splitlines() if line.startswith("REPORTS"))
     transactions, rows, spent = line.split()[1:]
     print(
-        f"Fashion-MNIST: {runs} runs in {seconds:.1f} s; {transactions} transactions with"
-        f" {rows} rows took {1000 * float(spent):.1f} ms: {100 * float(spent) / seconds:.3f} %"
+        f"Fashion-MNIST: {timed.runs} runs in {timed.seconds:.1f} s; {transactions} transactions"
+        f" with {rows} rows took {1000 * float(spent):.1f} ms:"
+        f" {100 * float(spent) / timed.seconds:.3f} %"
     )
+
+
+def time_simulated(runs: int, turns: int) -> None:
+    found: dict[float, list[tuple[float, float]]] = {0.0: [], 10.0: []}
+    for _ in range(turns):
+        for epochs_a_second, times in found.items():
+            with tempfile.TemporaryDirectory() as folder:
+                times.append(simulated(runs, epochs_a_second, Path(folder)))
+    for epochs_a_second, times in found.items():
+        rate, used = (statistics.median(values) for values in zip(*times, strict=True))
+        kind = f"{epochs_a_second:.0f} epochs a second each" if epochs_a_second else "no reports"
+        print(f"simulated runs, {kind}: {rate:.0f} a second, {used:.1f} s of processor time")
+
+
+PARTS = ("rows", "nothing", "fashion", "simulated")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--only", nargs="+", choices=["rows", "nothing", "fashion"])
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--seconds", type=float, default=8.0, help="of each kind of rows")
     parser.add_argument("--runs", type=int, default=500, help="that do nothing")
+    parser.add_argument("--simulated-runs", type=int, default=10_000)
     parser.add_argument("--turns", type=int, default=3)
     chosen = parser.parse_args()
-    parts = chosen.only or ["rows", "nothing", "fashion"]
-    if "rows" in parts:
+    if "rows" in chosen.only:
         with tempfile.TemporaryDirectory() as folder:
             time_rows(chosen.seconds, Path(folder))
-    if "nothing" in parts:
+    if "nothing" in chosen.only:
         time_nothing(chosen.runs, chosen.turns)
-    if "fashion" in parts:
+    if "fashion" in chosen.only:
         time_fashion()
+    if "simulated" in chosen.only:
+        time_simulated(chosen.simulated_runs, chosen.turns)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -31,34 +30,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-SPEC = """
-name: nothing
-model: zerosnet
-depth: 8
-dataset: digits
-trainer: no_op:nothing
-training: {{epochs: 1}}
-grid: {{scheme: [{{lambda: 10}}], seed: {seeds}}}
-"""
+from no_op_sweep import no_op_spec, timed_sweep
 
 
 def sweep(trials: int, folder: Path) -> float:
     """Seconds from the first claim to the last commit."""
-    (folder / "nothing.yaml").write_text(SPEC.format(seeds=list(range(trials))))
-    program = str(Path(sys.executable).with_name("sweep"))
-    path = os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH"))))
-    done = subprocess.run(
-        [program, "run", "nothing.yaml", "--home", "home"],
-        cwd=folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    connection = sqlite3.connect(folder / "home" / "sweep.db")
-    finished, first, last = connection.execute(
-        "SELECT count(*), min(started_at), max(finished_at) FROM attempts WHERE state = 'done'"
-    ).fetchone()
-    assert finished == trials, done.stderr
-    return float(last - first)
+    return timed_sweep(no_op_spec(trials), executor="ray").seconds
 
 
 def pool(trials: int, folder: Path) -> float:

@@ -1,0 +1,105 @@
+"""An executor whose runs take time and nothing else, so that only the driver's work is left."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, Self, cast
+
+from no_op import nothing
+from typing_extensions import override
+
+from sweeper.executors.base import MOST_VALUES, Executor, ExecutorOptions
+from sweeper.executors.reporting import Report
+from sweeper.executors.tasks import Finished, Outcome, Task
+from trainers.config.run import parse_run
+
+VALUES = {"loss": 0.5, "f1": 0.75, "auc": 0.9}
+
+
+class SimulatedExecutor(Executor):
+    """So many slots, on each of which a run ends after `seconds`.
+
+    Args:
+        epochs_a_second: that each running run reports, with three values each.
+    """
+
+    def __init__(self, slots: int, seconds: float, epochs_a_second: float) -> None:
+        self._slots, self._seconds, self._epochs_a_second = slots, seconds, epochs_a_second
+        self._running: deque[tuple[float, list[Task]]] = deque()
+        self._reported: dict[str, int] = {}
+
+    @classmethod
+    @override
+    def start(cls, options: ExecutorOptions) -> Self:
+        raise NotImplementedError("it is made by its constructor")
+
+    @property
+    @override
+    def device(self) -> str:
+        return "cpu"
+
+    @override
+    def limit(self, tasks: int) -> None:
+        pass
+
+    @override
+    def has_room(self, multiplier: int = 1) -> bool:
+        return len(self._running) < self._slots
+
+    @override
+    def submit(self, tasks: Sequence[Task]) -> None:
+        self._running.append((time.monotonic(), list(tasks)))
+
+    @override
+    def wait(self, timeout: float) -> list[Outcome]:
+        if self._running:
+            left = self._running[0][0] + self._seconds - time.monotonic()
+            time.sleep(max(0.0, min(left, timeout)))
+        ended: list[Outcome] = []
+        now = time.monotonic()
+        while self._running and self._running[0][0] + self._seconds <= now:
+            _, tasks = self._running.popleft()
+            ended += [self._finished(task) for task in tasks]
+        return ended
+
+    @override
+    def reports(self) -> list[Report]:
+        if not self._epochs_a_second:
+            return []
+        now, values = time.monotonic(), 0
+        reports: list[Report] = []
+        for began, tasks in list(self._running):
+            for task in tasks:
+                last = self._reported.get(task.run_id, 0)
+                newest = int((now - began) * self._epochs_a_second)
+                if newest <= last:
+                    continue
+                epochs = [{"epoch": n, "values": VALUES} for n in range(last + 1, newest + 1)]
+                self._reported[task.run_id] = newest
+                values += len(epochs) * len(VALUES)
+                if values > MOST_VALUES:
+                    return reports
+                reports.append(
+                    {"run_id": task.run_id, "attempt": task.attempt, "first": 1, "epochs": epochs}
+                )
+        return reports
+
+    @override
+    def ask_to_stop(self) -> None:
+        pass
+
+    @override
+    def kill(self, run_id: str) -> None:
+        pass
+
+    @override
+    def close(self) -> None:
+        self._running.clear()
+
+    def _finished(self, task: Task) -> Finished:
+        trained = nothing(cast(Any, SimpleNamespace(config=parse_run(task.config))))
+        result = {"format": 1, "run_id": task.run_id, "attempt": task.attempt, **trained}
+        return Finished(task, {**result, "provenance": {"device": "cpu"}}, self._seconds)
