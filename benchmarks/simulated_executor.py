@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, Self, cast
@@ -12,9 +11,8 @@ from no_op import nothing
 from typing_extensions import override
 
 from sweeper.executors.base import MOST_VALUES, Executor, ExecutorOptions
-from sweeper.executors.reporting import Report
+from sweeper.executors.reporting import YOUNG_SECONDS, Report
 from sweeper.executors.tasks import Finished, Outcome, Task
-from trainers.config.run import parse_run
 
 VALUES = {"loss": 0.5, "f1": 0.75, "auc": 0.9}
 
@@ -24,11 +22,19 @@ class SimulatedExecutor(Executor):
 
     Args:
         epochs_a_second: that each running run reports, with three values each.
+        young_seconds: how long a run has to run before anybody looks at its reports.
     """
 
-    def __init__(self, slots: int, seconds: float, epochs_a_second: float) -> None:
+    def __init__(
+        self,
+        slots: int,
+        seconds: float,
+        epochs_a_second: float,
+        young_seconds: float = YOUNG_SECONDS,
+    ) -> None:
         self._slots, self._seconds, self._epochs_a_second = slots, seconds, epochs_a_second
-        self._running: deque[tuple[float, list[Task]]] = deque()
+        self._young_seconds = young_seconds
+        self._running: list[tuple[float, list[Task]]] = []
         self._reported: dict[str, int] = {}
 
     @classmethod
@@ -56,23 +62,19 @@ class SimulatedExecutor(Executor):
     @override
     def wait(self, timeout: float) -> list[Outcome]:
         if self._running:
-            left = self._running[0][0] + self._seconds - time.monotonic()
+            left = min(map(self._end, self._running)) - time.monotonic()
             time.sleep(max(0.0, min(left, timeout)))
-        ended: list[Outcome] = []
         now = time.monotonic()
-        while self._running and self._running[0][0] + self._seconds <= now:
-            _, tasks = self._running.popleft()
-            ended += [self._finished(task) for task in tasks]
-        return ended
+        ended = [bundle for bundle in self._running if self._end(bundle) <= now]
+        self._running = [bundle for bundle in self._running if self._end(bundle) > now]
+        return [self._finished(task) for _, tasks in ended for task in tasks]
 
     @override
     def reports(self) -> list[Report]:
-        if not self._epochs_a_second:
-            return []
         now, values = time.monotonic(), 0
         reports: list[Report] = []
         for began, tasks in list(self._running):
-            for task in tasks:
+            for task in tasks if now - began >= self._young_seconds else ():
                 last = self._reported.get(task.run_id, 0)
                 newest = int((now - began) * self._epochs_a_second)
                 if newest <= last:
@@ -99,7 +101,11 @@ class SimulatedExecutor(Executor):
     def close(self) -> None:
         self._running.clear()
 
+    def _end(self, bundle: tuple[float, list[Task]]) -> float:
+        began, tasks = bundle
+        return began + len(tasks) * self._seconds
+
     def _finished(self, task: Task) -> Finished:
-        trained = nothing(cast(Any, SimpleNamespace(config=parse_run(task.config))))
+        trained = nothing(cast(Any, SimpleNamespace(config=SimpleNamespace(parameters=0))))
         result = {"format": 1, "run_id": task.run_id, "attempt": task.attempt, **trained}
         return Finished(task, {**result, "provenance": {"device": "cpu"}}, self._seconds)
