@@ -21,7 +21,7 @@ from sweeper.scheduling.progress import Progress, format_runs
 from sweeper.scheduling.scheduler import STOPPED, run_sweep
 from sweeper.scheduling.signals import StopRequest
 from sweeper.scheduling.summary import Summary
-from sweeper.spec.own_trainer import module_folders
+from sweeper.spec.own_trainers.own_trainer import module_folders
 from sweeper.spec.spec import Spec
 from trainers.config.run import RunConfig
 from trainers.config.trainers import TRAINERS

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from sweep_plugins import PluginError, UnknownNameError
-from sweeper.spec.own_trainer import OwnTrainer, OwnTrainers
+from sweeper.spec.own_trainers.own_trainer import OwnTrainer, OwnTrainers
 from sweeper.spec.points import CONFIG_KEYS, Point, not_a_model
 from sweeper.spec.source import SpecPath
 from sweeper.spec.validation import explain

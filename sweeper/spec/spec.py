@@ -28,7 +28,7 @@ from sweeper.spec.fault_policies import FaultPolicies
 from sweeper.spec.files import SpecFile, read_spec_file
 from sweeper.spec.grid import Axis, Grid
 from sweeper.spec.overrides import apply_override
-from sweeper.spec.own_trainer import OwnTrainers, module_folders
+from sweeper.spec.own_trainers.own_trainer import OwnTrainers, module_folders
 from sweeper.spec.points import CONFIG_KEYS, ConfigPath, Point, check_key, check_set_once
 from sweeper.spec.resources import Resources
 from sweeper.spec.run_configs import check_numbers, resolve

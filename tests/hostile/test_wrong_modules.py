@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import sweeper.spec.describing_process
+import sweeper.spec.own_trainers.describing_process
 from command_line import sweep
 
 pytestmark = pytest.mark.hostile
@@ -55,7 +55,7 @@ READ = {
 
 
 def planned(folder: Path, code: str, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
-    monkeypatch.setattr(sweeper.spec.describing_process, "SECONDS", 6.0)
+    monkeypatch.setattr(sweeper.spec.own_trainers.describing_process, "SECONDS", 6.0)
     (folder / "mine.py").write_text(code + TRAIN)
     (folder / "s.yaml").write_text("name: s\ntrainer: mine:train\n")
     monkeypatch.chdir(folder)

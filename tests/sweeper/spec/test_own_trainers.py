@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-import sweeper.spec.describing_process
+import sweeper.spec.own_trainers.describing_process
 from sweeper.errors import Place, SpecError
-from sweeper.spec.describing_process import DescribingProcess
-from sweeper.spec.description_cache import Descriptions
-from sweeper.spec.own_trainer import OwnTrainers
+from sweeper.spec.own_trainers.describing_process import DescribingProcess
+from sweeper.spec.own_trainers.description_cache import Descriptions
+from sweeper.spec.own_trainers.own_trainer import OwnTrainers
 from sweeper.spec.spec import load_spec
 from trainers.config.run import RunConfig
 from trainers.config.trainer_run import TrainerRun
@@ -54,7 +54,7 @@ def in_a_folder(folder, monkeypatch):
 def described(monkeypatch):
     """The names of trainers that a process was started for."""
     names = []
-    monkeypatch.setattr("sweeper.spec.own_trainer.DESCRIPTIONS", Descriptions())
+    monkeypatch.setattr("sweeper.spec.own_trainers.own_trainer.DESCRIPTIONS", Descriptions())
     started = DescribingProcess.__init__
 
     def start(process, name, path):
@@ -161,7 +161,7 @@ def test_a_trainer_that_cannot_be_imported_is_an_error_at_its_name(code, said):
 
 
 def test_a_trainer_that_does_not_come_back_is_an_error(monkeypatch):
-    monkeypatch.setattr(sweeper.spec.describing_process, "SECONDS", 0.3)
+    monkeypatch.setattr(sweeper.spec.own_trainers.describing_process, "SECONDS", 0.3)
     error = refused("trainer: mine:train\n", "import time\ntime.sleep(60)\n")
     assert "importing it took over 0.3 s" in str(error)
 

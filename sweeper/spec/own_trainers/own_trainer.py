@@ -12,8 +12,13 @@ from typing import Any, Self
 from sweep_plugins import did_you_mean
 from sweep_plugins.plain_text import one_line, shortened
 from sweep_plugins.source import Code
-from sweeper.spec.describing_process import DescribingProcess
-from sweeper.spec.description_cache import DESCRIPTIONS, Description, absolute, search_path
+from sweeper.spec.own_trainers.describing_process import DescribingProcess
+from sweeper.spec.own_trainers.description_cache import (
+    DESCRIPTIONS,
+    Description,
+    absolute,
+    search_path,
+)
 from trainers.errors import ConfigError
 
 _SHOWN = 300

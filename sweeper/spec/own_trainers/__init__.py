@@ -1,0 +1,1 @@
+"""A spec's own trainers, and what each says of itself before anything runs."""
