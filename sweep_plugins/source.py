@@ -5,22 +5,24 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
 
 from sweep_plugins.errors import SourceError
-
-OWN_PACKAGES = frozenset({"trainers", "sweeper", "results", "sweep_plugins"})
-"""What is of this project has a version of its own, RECIPE_VERSION, which says what changed."""
+from sweep_plugins.local_imports import with_local_imports
+from sweep_plugins.module_files import (
+    OWN_PACKAGES,
+    What,
+    file_of,
+    files_in,
+    files_of,
+    modules_in,
+    names_in,
+)
 
 _MOST_BYTES = 2**28
-_COMPILED = frozenset({".pyc", ".pyo"})
-
-
-What = Literal["all", "modules"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Code:
         home: the folder of the file that it was named in.
         paths: where each file lies, by name.
         folders: all of which counts, or all Python modules of which do.
+        beside: the folders that its imports were looked for in, and the names of all modules there.
     """
 
     sha256: str
@@ -40,23 +43,31 @@ class Code:
     home: Path = field(compare=False)
     paths: Mapping[str, Path] = field(compare=False, default_factory=dict)
     folders: Mapping[Path, What] = field(compare=False, default_factory=dict)
+    beside: Mapping[Path, frozenset[str]] = field(compare=False, default_factory=dict)
 
 
 def code_of(module: str, sources: Iterable[str] = ()) -> Code | None:
-    """The code of an imported module: its file and `sources`, or else all modules of its package.
+    """The code of an imported module: its file and `sources`; or else all of it that lies together.
 
-    A package is the outermost one that has an `__init__`; of folders without any, the outermost.
+    That is all modules of its package, or its file if it is in none, and whatever these import
+    that lies beside the package or the file, anywhere in their text. A package is the outermost one
+    that has an `__init__`; of folders without any, the outermost. Of an installed one nothing
+    beside it counts.
+
     `sources` are files and folders, relative to the module's file; of a folder everything but
-    caches counts. None for what is of this project, or was not read from a source file.
+    caches counts. A module without source is the file that it was loaded from: a binary, bytecode,
+    an archive. None for what is of this project.
 
     A process has the code that it imported: later edits of the files change no answer.
 
-    Raises SourceError if one of `sources` is not there, if a file cannot be read, or all of it is
-    more than 256 MiB.
+    Raises SourceError if the module was loaded from no file, one of `sources` is not there, a file
+    cannot be read, or all of it is more than 256 MiB.
     """
+    if module.partition(".")[0] in OWN_PACKAGES:
+        return None
     imported = sys.modules.get(module)
     if imported is None:
-        return None
+        raise SourceError(f"{module} is not among the modules that were imported")
     key = (module, tuple(sources))
     known = _known.get(key)
     if known is None or known[0] is not imported:
@@ -64,26 +75,22 @@ def code_of(module: str, sources: Iterable[str] = ()) -> Code | None:
     return known[1]
 
 
-_known: dict[tuple[str, tuple[str, ...]], tuple[ModuleType, Code | None]] = {}
+_known: dict[tuple[str, tuple[str, ...]], tuple[ModuleType, Code]] = {}
 
 
-def _code_of(module: ModuleType, sources: tuple[str, ...]) -> Code | None:
-    file = getattr(module, "__file__", None)
-    if file is None or module.__name__.partition(".")[0] in OWN_PACKAGES:
-        return None
-    if Path(file).suffix != ".py" or not Path(file).is_file():
-        return None
-    folder = Path(file).parent
+def _code_of(module: ModuleType, sources: tuple[str, ...]) -> Code:
+    file = file_of(module)
+    folder = file.parent
     found: dict[str, Path] = {}
     folders: dict[Path, What] = {}
-    package = None if sources else _package_of(module.__name__)
-    if package is not None:
-        place = package.__name__.replace(".", "/")
-        for root in map(Path, package.__path__):
-            folders[root] = "modules"
-            found |= {f"{place}/{path.relative_to(root)}": path for path in _modules_in(root)}
+    beside: Mapping[Path, frozenset[str]] = {}
+    if not sources:
+        modules, beside = with_local_imports(files_of(module))
+        for each in modules:
+            found |= each.files
+            folders |= dict.fromkeys(each.folders, "modules")
     else:
-        found[Path(file).name] = Path(file)
+        found[file.name] = file
     for given in sources:
         named = folder / given
         if not named.exists():
@@ -91,19 +98,23 @@ def _code_of(module: ModuleType, sources: tuple[str, ...]) -> Code | None:
         inside: Iterable[Path] = [named]
         if named.is_dir():
             folders[named] = "all"
-            inside = _files_in(named)
+            inside = files_in(named)
         found |= {os.path.relpath(path, folder): path for path in inside}
-    return _digested(found, folders, folder.resolve())
+    return _digested(found, folders, beside, folder.resolve())
 
 
-def is_as_it_was(files: Mapping[str, str], folders: Mapping[str, str]) -> bool:
+def is_as_it_was(
+    files: Mapping[str, str], folders: Mapping[str, str], beside: Mapping[str, Iterable[str]]
+) -> bool:
     """Whether files, by path, still have these SHA-256, and folders hold no others.
 
     Args:
-        folders: as those of a `Code`.
+        folders, beside: as those of a `Code`.
     """
+    if any(names_in(Path(folder)) != set(names) for folder, names in beside.items()):
+        return False
     for folder, what in folders.items():
-        inside = _files_in(Path(folder)) if what == "all" else _modules_in(Path(folder))
+        inside = files_in(Path(folder)) if what == "all" else modules_in(Path(folder))
         if not all(str(path) in files for path in inside):
             return False
     try:
@@ -117,29 +128,12 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _package_of(name: str) -> ModuleType | None:
-    """What a module is part of, or is: packages of others may lie beside it in a namespace."""
-    parts = name.split(".")
-    around = (sys.modules.get(".".join(parts[:length])) for length in range(1, len(parts) + 1))
-    packages = [each for each in around if each is not None and hasattr(each, "__path__")]
-    whole = (each for each in packages if getattr(each, "__file__", None) is not None)
-    return next(whole, packages[0] if packages else None)
-
-
-def _modules_in(root: Path) -> Iterator[Path]:
-    return (path for path in _files_in(root) if path.suffix == ".py")
-
-
-def _files_in(root: Path) -> Iterator[Path]:
-    """All but what was compiled, and what is hidden, such as the copies that editors keep."""
-    for path in root.rglob("*"):
-        inside = path.relative_to(root).parts
-        hidden = any(part == "__pycache__" or part.startswith(".") for part in inside)
-        if not hidden and path.suffix not in _COMPILED and path.is_file():
-            yield path
-
-
-def _digested(files: dict[str, Path], folders: dict[Path, What], home: Path) -> Code:
+def _digested(
+    files: dict[str, Path],
+    folders: dict[Path, What],
+    beside: Mapping[Path, frozenset[str]],
+    home: Path,
+) -> Code:
     each: dict[str, str] = {}
     digest = hashlib.sha256()
     left = _MOST_BYTES
@@ -156,4 +150,4 @@ def _digested(files: dict[str, Path], folders: dict[Path, What], home: Path) -> 
             )
         digest.update(os.fsencode(f"{name}\0{len(content)}\0") + content)
         each[name] = hashlib.sha256(content).hexdigest()
-    return Code(digest.hexdigest(), each, home, files, folders)
+    return Code(digest.hexdigest(), each, home, files, folders, beside)

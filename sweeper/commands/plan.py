@@ -30,8 +30,7 @@ def plan(
 ) -> None:
     """Show what SPEC would run; changes no result."""
     from results.metrics import counted
-    from sweeper.planning.meant_fractions import meant_fractions
-    from sweeper.planning.replaced_keys import replaced_keys
+    from sweeper.planning.remarks import remarks
     from sweeper.scheduling.progress import format_seconds
     from sweeper.spec.files import read_spec_file
     from sweeper.sweep import Sweep
@@ -65,8 +64,7 @@ def plan(
         f"{counted(len(rows), 'run')}, {len(rows) - len(todo) - failed} done{elsewhere},"
         f" {failed} failed; {len(todo)} to train{work}"
     )
-    read = sweep.spec
-    for sentence in filter(None, (meant_fractions(read.configs), replaced_keys(read.merged))):
+    for sentence in remarks(sweep.spec):
         say(sentence)
 
 

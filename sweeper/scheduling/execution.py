@@ -15,8 +15,7 @@ from sweeper.errors import Interrupted, RequestError, RunsFailedError
 from sweeper.executors import EXECUTORS, Executor, ExecutorOptions
 from sweeper.home import Home
 from sweeper.planning.cost import CostModel
-from sweeper.planning.meant_fractions import meant_fractions
-from sweeper.planning.replaced_keys import replaced_keys
+from sweeper.planning.remarks import remarks
 from sweeper.scheduling.progress import Progress, format_runs
 from sweeper.scheduling.scheduler import STOPPED, run_sweep
 from sweeper.scheduling.signals import StopRequest
@@ -76,7 +75,7 @@ def execute(
         open_folder(home.storage)
     except StorageError as error:
         raise RequestError(f"--storage: {error}") from None
-    for sentence in filter(None, (meant_fractions(spec.configs), replaced_keys(spec.merged))):
+    for sentence in remarks(spec):
         tell(sentence)
     for config in spec.configs:
         if isinstance(config, RunConfig):

@@ -63,6 +63,7 @@ class Spec:
         code: the SHA-256 of that of the user's own trainers and plug-ins, by kind and name.
         code_folders: that hold the spec's files and this code.
         sources: of the SHA-256 of each code, those of its files by name.
+        uncounted: by trainer, files that it imports and that do not count as its code.
         accepted_code: what of `code` stands in for other code, which the configs name.
         merged: what it and all that it extends say, with what was set on top; not to be changed.
     """
@@ -82,6 +83,7 @@ class Spec:
     code: Mapping[str, str] = field(compare=False)
     code_folders: tuple[Path, ...] = field(compare=False)
     sources: Mapping[str, Mapping[str, str]] = field(compare=False)
+    uncounted: Mapping[str, tuple[str, ...]] = field(compare=False)
     merged: SpecSource = field(compare=False, repr=False)
     accepted_code: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -171,9 +173,9 @@ def _expanded(source: SpecSource, overrides: tuple[str, ...], files: tuple[str, 
     with OwnTrainers(module_folders(files)) as own:
         configs = _configs(source, layout, own)
         used = {config.trainer for config in configs}
-        known = {t.name: t.code for t in own.known() if t.name in used}
+        known = [trainer for trainer in own.known() if trainer.name in used]
     evaluations = _evaluations(layout.evaluations)
-    code = {f"trainer {name}": each for name, each in known.items() if each is not None}
+    code = {f"trainer {each.name}": each.code for each in known if each.code is not None}
     code |= _code_of_plugins(configs, evaluations)
     return Spec(
         name=name,
@@ -191,6 +193,7 @@ def _expanded(source: SpecSource, overrides: tuple[str, ...], files: tuple[str, 
         code={name: each.sha256 for name, each in code.items()},
         code_folders=(*_folders(files), *(each.home for each in code.values())),
         sources={each.sha256: each.files for each in code.values()},
+        uncounted={each.name: each.uncounted for each in known if each.uncounted},
         merged=source,
     )
 

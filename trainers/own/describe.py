@@ -6,7 +6,8 @@ driver reads a spec without doing any of that itself.
 The process is given two descriptors. On the one it reads requests, on the other it answers, a line
 of JSON each. The first request is {"trainer": name, "folders": [...]}, answered by a description:
 {"uses": [...] or null, "keys": of its options or null, "metrics": {...}, "code": a
-`sweep_plugins.source.Code`, or null, "imported": see `_imported`}. Each later one is
+`sweep_plugins.source.Code`, or null, "uncounted": see `_uncounted`, "imported": see `_imported`}.
+Each later one is
 {"options": {...}}, answered by {"options": {...}} as the trainer's model writes them, or
 {"errors": [{"type", "loc", "msg"}, ...]}. An answer {"problem": sentence} ends the conversation.
 """
@@ -14,9 +15,9 @@ of JSON each. The first request is {"trainer": name, "folders": [...]}, answered
 from __future__ import annotations
 
 import os
+import re
 import sys
-import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.abc import MetaPathFinder
 
 # By their own names, as a trainer's code may put others into the module.
@@ -81,6 +82,7 @@ def _describe(name: str, folders: list[str]) -> tuple[Declaration, dict[str, Any
 
     # Last, so that no file there stands in for a module of Python or of a package.
     sys.path += [folder for folder in folders if folder not in sys.path]
+    before = frozenset(sys.modules)
     missing = _NotFound()
     sys.meta_path.append(missing)
     try:
@@ -95,6 +97,7 @@ def _describe(name: str, folders: list[str]) -> tuple[Declaration, dict[str, Any
         "keys": keys,
         "metrics": said.metrics_as_json(),
         "code": None if code is None else _as_plain_data(code),
+        "uncounted": [] if code is None else _uncounted(code, before),
         "imported": _imported(code, missing.names),
     }
 
@@ -103,30 +106,61 @@ def _as_plain_data(code: Code) -> dict[str, Any]:
     return {"sha256": code.sha256, "files": dict(code.files), "home": str(code.home)}
 
 
+def _own_modules() -> Iterator[tuple[str, str]]:
+    """Name and file of each module that was imported and may be edited while a driver lives."""
+    from sweep_plugins.module_files import OWN_PACKAGES, is_installed
+
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        ours = name.partition(".")[0] in OWN_PACKAGES
+        # Some only say that they have a file, as torch._ops does.
+        if isinstance(file, str) and not (ours or is_installed(file)) and os.path.isfile(file):
+            yield name, file
+
+
+def _uncounted(code: Code, before: frozenset[str]) -> list[str]:
+    """Files that the trainer has imported and that do not count as its code.
+
+    Of packages of which nothing counts, their folders.
+    """
+    counted = {os.path.realpath(path) for path in code.paths.values()}
+    found = set()
+    for name, file in _own_modules():
+        if name in before or os.path.realpath(file) in counted:
+            continue
+        top = getattr(sys.modules.get(name.partition(".")[0]), "__file__", None) or file
+        folder = os.path.join(os.path.realpath(os.path.dirname(top)), "")
+        is_package = os.path.basename(top).startswith("__init__.")
+        whole = is_package and not any(path.startswith(folder) for path in counted)
+        found.add(folder if whole else file)
+    return sorted(found)
+
+
 def _imported(code: Code | None, missing: set[str]) -> dict[str, Any]:
     """What the description follows from, as far as it may change while a driver lives.
 
-    {"files": {path: SHA-256}, "folders": {path: what of it counts}, "names": of top modules whose
-    files are among these, or which were looked for and not found}.
+    {"files": {path: SHA-256}, "folders": {path: what of it counts}, "beside": {path: names of the
+    modules there}, "names": of top modules whose files are among these, or which were looked for
+    and not found}.
     """
-    from sweep_plugins.source import OWN_PACKAGES, sha256_of
+    from sweep_plugins.source import sha256_of
 
     files = {} if code is None else {str(code.paths[name]): of for name, of in code.files.items()}
     folders = {} if code is None else {str(path): what for path, what in code.folders.items()}
-    installed = tuple({f"{path}{os.sep}" for path in sysconfig.get_paths().values()})
+    beside = {} if code is None else {str(path): sorted(of) for path, of in code.beside.items()}
     names = set(missing)
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        top = name.partition(".")[0]
-        if not isinstance(file, str) or top in OWN_PACKAGES or file.startswith(installed):
-            continue
+    for name, file in _own_modules():
         if file not in files:
-            try:
-                files[file] = sha256_of(Path(file))
-            except OSError:
-                continue  # it only says so, as torch._ops does
-        names.add(top)
-    return {"files": files, "folders": folders, "names": sorted(names - {"__main__"})}
+            files[file] = sha256_of(Path(file))
+        names.add(name.partition(".")[0])
+    if code is not None:
+        names |= {re.split(r"[./]", name)[0] for name in code.files}
+    return {
+        "files": files,
+        "folders": folders,
+        "beside": beside,
+        "names": sorted(names - {"__main__", ""}),
+    }
 
 
 def _fields(options: Any) -> list[str]:

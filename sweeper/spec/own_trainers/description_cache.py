@@ -53,7 +53,7 @@ class Description:
         return (
             _installed(search) == self.installed
             and _places(self.places, search) == self.places
-            and is_as_it_was(imported["files"], imported["folders"])
+            and is_as_it_was(imported["files"], imported["folders"], imported["beside"])
         )
 
     def note(self, options: str, answer: dict[str, Any]) -> None:

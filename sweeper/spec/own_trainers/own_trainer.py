@@ -36,6 +36,7 @@ class OwnTrainer:
         name: as the spec gives it.
         uses: the parts of a config that it asks for; None: those that the spec has.
         code: its files; None for one of this project.
+        uncounted: files, and folders of packages, that it imports and that are not its code.
         metrics: what it says of those that it reports.
         said: all of it, see `trainers.own.describe`.
     """
@@ -54,6 +55,7 @@ class OwnTrainer:
             if said["code"] is None
             else Code(said["code"]["sha256"], said["code"]["files"], Path(said["code"]["home"]))
         )
+        self.uncounted: tuple[str, ...] = tuple(said["uncounted"])
         self.metrics: dict[str, Any] = said["metrics"]
         self._keys: list[str] | None = said["keys"]
         self._description = description

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import py_compile
+import zipfile
 from pathlib import Path
 
 import pytest
 
 import sweeper.spec.own_trainers.describing_process
 from sweeper.errors import Place, SpecError
+from sweeper.planning.uncounted_imports import uncounted_imports
 from sweeper.spec.own_trainers.describing_process import DescribingProcess
 from sweeper.spec.own_trainers.description_cache import Descriptions
 from sweeper.spec.own_trainers.own_trainer import OwnTrainers
@@ -228,6 +231,76 @@ def test_files_that_a_trainer_names_are_its_code():
     Path("rates/a.json").write_text("2")
     (after,) = load("trainer: mine:train\n", code).configs
     assert before.run_id != after.run_id
+
+
+def test_what_is_imported_and_does_not_count_is_known(described, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "library")
+    for name, text in {
+        "library/tool/__init__.py": "import tool.deep",
+        "library/tool/deep.py": "",
+        "library/single.py": "",
+        "library/site-packages/installed.py": "",
+        "own/beside.py": "",
+        "own/dynamic.py": "",
+        "own/__init__.py": "",
+    }.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text)
+    code = """\
+import importlib, sys
+import tool, single
+sys.path.append("library/site-packages")
+import installed
+from own import beside
+beside = importlib.import_module("own.dynamic")
+from trainers.own import trainer
+
+
+@trainer(sources={sources})
+def train(job):
+    pass
+"""
+    spec = "trainer: own.fit:train\n"
+    library = [f"{tmp_path}/library/single.py", f"{tmp_path}/library/tool/"]
+    own = [f"{tmp_path}/own/{name}.py" for name in ("__init__", "beside", "dynamic")]
+    for sources, uncounted in (
+        ("[]", library),
+        ("['beside.py']", [*library, own[0], own[2]]),
+        ("['.', '../library']", []),
+    ):
+        for _ in range(2):
+            found = load(spec, code.replace("{sources}", sources), "own/fit.py").uncounted
+            assert found == ({"own.fit:train": tuple(uncounted)} if uncounted else {})
+    assert len(described) == 3
+    (sentence,) = uncounted_imports({"m:f": [f"/x/{number}.py" for number in range(7)]})
+    assert (
+        "imports /x/0.py, /x/1.py, /x/2.py, /x/3.py, /x/4.py and 2 more, which do not" in sentence
+    )
+
+
+def test_a_trainer_without_source_is_described_by_the_file_that_it_is_in(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("source.py").write_text(PLAIN)
+    py_compile.compile("source.py", cfile="bare.pyc")
+    with zipfile.ZipFile("packed.zip", "w") as archive:
+        archive.writestr("packed/__init__.py", PLAIN)
+    monkeypatch.syspath_prepend(tmp_path / "packed.zip")
+    Path("own.yaml").write_text("grid: {trainer: ['bare:train', 'packed:train']}\n")
+    before = load_spec(Path("own.yaml"))
+    assert [list(files) for files in before.sources.values()] == [["bare.pyc"], ["packed.zip"]]
+    assert all(config.source for config in before.configs)
+    with zipfile.ZipFile("packed.zip", "a") as archive:
+        archive.writestr("packed/more.py", "")
+    after = load_spec(Path("own.yaml"))
+    assert after.configs[0] == before.configs[0]
+    assert after.configs[1].source != before.configs[1].source
+
+
+def test_a_trainer_of_no_file_is_an_error_at_its_name():
+    error = refused("trainer: builtins:print\n")
+    assert "the trainer in builtins: builtins was not loaded from a file" in str(error)
+    assert error.place == Place("own.yaml", 1, 1)
 
 
 def test_several_trainers_can_be_an_axis():
