@@ -12,6 +12,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
 from results.metrics import Metric
+from sweep_plugins.metric_name import why_no_metric
 
 #: "whole" and "number" are whole and other numbers, "percent" numbers from 0 to 100, "numbers"
 #: lists of numbers, "list" lists of anything, "time" points in time in seconds since the epoch.
@@ -201,6 +202,15 @@ RUN_KEYS = (*NAMED_KEYS, "evaluations", "metrics", "tags")
 
 #: What follows the keys, the config among them, where one run is shown in full.
 DETAIL_KEYS = ("config", *(column.name for column in RUN_COLUMNS if not column.key))
+
+
+def problem_of_metric(name: str) -> str | None:
+    """Why nothing of a run beside these columns can have this name; None if it can."""
+    if name in COLUMN or name == TAG.name:
+        return "is the name of something else that every run has"
+    why_not = why_no_metric(name)
+    return None if why_not is None else f"is no name of a metric: {why_not}"
+
 
 #: The metric of a figure or a test that names none.
 DEFAULT_METRIC = "test_accuracy"

@@ -27,6 +27,7 @@ from results.database.url import sqlite_url
 from results.errors import ArchiveError, BadArchiveError, DatabaseError
 from results.garbage_collection import without_cycle_collection
 from results.records import Row
+from results.run_columns import problem_of_metric
 from results.schema import revisions
 from results.schema.archive_note import ArchiveNote, archive_note, content_sha256, is_archive
 from results.schema.bounds import MOMENT
@@ -34,8 +35,10 @@ from results.schema.tables import (
     IMPORT_MARKS,
     TAGS,
     attempts,
+    epoch_metrics,
     evaluation_configs,
     files,
+    metrics,
     runs,
     sweeps,
 )
@@ -121,6 +124,10 @@ class Archive:
             for tag in self._connection.scalars(select(table.c.tag).distinct()):
                 if (problem := problem_of_tag(tag)) is not None:
                     raise self.bad(problem)
+        for table in (metrics, epoch_metrics):
+            for name in self._connection.scalars(select(table.c.name).distinct()):
+                if (problem := problem_of_metric(name)) is not None:
+                    raise self.bad(f"{table.c.name}: {name!r:.120} {problem}")
         for path in self._connection.scalars(select(files.c.path).distinct()):
             if (problem := problem_of_path(path)) is not None:
                 raise self.bad(f"the path {path!r:.120} of a file: {problem}")

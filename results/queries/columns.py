@@ -55,7 +55,7 @@ from results.queries.selection import Selection
 from results.run_columns import COLUMN, NAMED_KEYS, TAG
 from results.schema.bounds import NUMBER
 from results.schema.tables import epoch_metrics, evaluations, metrics, probes, runs
-from sweep_plugins.metric_name import METRIC_NAME
+from sweep_plugins.metric_name import why_no_metric
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,15 +164,15 @@ class StoredColumns(NamedColumns[StoredColumn]):
 
     def _is_reported_so_far(self, name: str) -> bool:
         """Whether a run that is not done has reported a metric of this name."""
+        if why_no_metric(name) is not None:
+            return False
         of_run = select(literal(1)).where(
             epoch_metrics.c.run_id == runs.c.run_id, epoch_metrics.c.name == name
         )
         unfinished = (runs.c.state != "done", runs.c.attempt > 0)
         query = select(literal(1)).select_from(runs).where(*unfinished, of_run.exists())
         held = query.where(*self._selection.holds(runs.c.run_id)).limit(1)
-        return METRIC_NAME.fullmatch(name) is not None and (
-            self._connection.scalar(held) is not None
-        )
+        return self._connection.scalar(held) is not None
 
     def _of_metric(self, name: str) -> StoredColumn:
         defined = select(*(metrics.c[key] for key in DEFINED)).where(

@@ -11,7 +11,7 @@ from sqlalchemy import Column
 
 from results.errors import BadResultError
 from results.json_values import finite
-from results.run_columns import COLUMN, TAG, RunColumn
+from results.run_columns import RunColumn, problem_of_metric
 from results.schema.bounds import (
     LONGEST_NAME,
     LONGEST_SCHEME,
@@ -23,7 +23,6 @@ from results.schema.bounds import (
     problem_inside,
 )
 from results.schema.tables import runs
-from sweep_plugins.metric_name import METRIC_NAME, METRIC_NAME_RULE
 
 _ID = re.compile("[0-9a-f]{16}")
 
@@ -197,13 +196,8 @@ class ObjectReader:
 
     def metric_name(self, key: str) -> str:
         """The key, if a trainer may give this name to what it reports."""
-        if not METRIC_NAME.fullmatch(key):
-            raise self.problem(
-                brief(key),
-                f"is no name of a metric: {METRIC_NAME_RULE}",
-            )
-        if key in COLUMN or key == TAG.name:
-            raise self.problem(key, "is the name of something else that every run has")
+        if (problem := problem_of_metric(key)) is not None:
+            raise self.problem(brief(key)[1:-1], problem)
         return key
 
     def once(self, key: str, value: Any, seen: set[Any]) -> None:

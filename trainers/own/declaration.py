@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from sweep_plugins.metric_name import METRIC_NAME, MOST_DECIMALS, NAMES_OF_EVERY_RUN
+from sweep_plugins.metric_name import MOST_DECIMALS, NAMES_OF_EVERY_RUN, why_no_metric
 from trainers.errors import TrainerError
+from trainers.own.reported import OF_ANOTHER
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -110,8 +111,11 @@ def trainer(
     for name, metric in said.metrics.items():
         if not isinstance(metric, Reported):
             raise TrainerError(f"metrics[{name!r}] is {metric!r:.80}, and not a Reported(...)")
-        if not METRIC_NAME.fullmatch(str(name)) or name in NAMES_OF_EVERY_RUN:
-            raise TrainerError(f"metrics has {name!r}, which no metric can be called")
+        why_not = OF_ANOTHER if name in NAMES_OF_EVERY_RUN else why_no_metric(name)
+        if why_not is not None:
+            raise TrainerError(
+                f"metrics has {name!r:.120}, which no metric can be called: {why_not}"
+            )
 
     def decorated(function: FunctionT) -> FunctionT:
         setattr(function, _ATTRIBUTE, said)

@@ -8,9 +8,8 @@ from typing import Any
 from sweep_plugins.metric_name import (
     LARGEST_EPOCH,
     LARGEST_NUMBER,
-    METRIC_NAME,
-    METRIC_NAME_RULE,
     NAMES_OF_EVERY_RUN,
+    why_no_metric,
 )
 from sweep_plugins.plain_text import shortened
 from trainers.config.job import EpochMetrics, TrainingResult
@@ -40,8 +39,8 @@ def number_of(name: str, value: Any) -> float | None:
 
     Raises TrainerError for a name that no metric can have, or what is no number.
     """
-    if not (isinstance(name, str) and METRIC_NAME.fullmatch(name)):
-        raise TrainerError(f"a metric cannot be called {name!r:.120}: {METRIC_NAME_RULE}")
+    if (why_not := why_no_metric(name)) is not None:
+        raise TrainerError(f"a metric cannot be called {name!r:.120}: {why_not}")
     try:
         if isinstance(value, str | bytes | bool):
             raise TypeError

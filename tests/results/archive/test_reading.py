@@ -206,6 +206,14 @@ def _of(run_id):
     return f"run_id = '{run_id}'"
 
 
+def _metric(table, name):
+    epoch = ", epoch" if table == "epoch_metrics" else ""
+    return (
+        f"INSERT INTO {table} (run_id, name{epoch}, value)"
+        f" VALUES ('{DONE}', '{name}'{', 1' if epoch else ''}, 0.5)"
+    )
+
+
 BROKEN = [
     (_in("runs", "test_accuracy = 140", _of(DONE)), "test_accuracy is 140.*0+1', and the rule is"),
     (_in("runs", "state = 'finished'", _of(FAILED)), "state is 'finished' .*, and the rule is"),
@@ -314,6 +322,8 @@ IMPLAUSIBLE = [
     (_in("evaluation_configs", "level = 1e80"), "evaluation_configs.level is"),
     (_in("sweeps", "updated_at = 1e12"), "sweeps.updated_at is"),
     (_in("sweep_specs", "text = printf('%.5000000c', 'x')"), "sweep_specs.text has a text of more"),
+    (_metric("metrics", "training.lr"), "metrics.name: 'training.lr' is no name of a metric"),
+    (_metric("epoch_metrics", "seed"), "epoch_metrics.name: 'seed' is the name of something else"),
     # A megabyte of file, or a gigabyte of memory, whichever is read.
     (_in("sweep_specs", "text = printf('%.70000000c', 'x')"), "string or blob too big"),
 ]  # fmt: skip

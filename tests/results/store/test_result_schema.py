@@ -165,6 +165,7 @@ def test_metrics_of_epochs_are_a_row_a_value(read):
     [
         ({"metrics": {"run_id; drop table runs": 1.0}}, "is no name of a metric"),
         ({"metrics": {"": 1.0}}, "is no name of a metric"),
+        ({"metrics": {"options.lr": 1.0}}, "metrics.options.lr is no name .* hide options.lr of"),
         ({"metrics": {"seed": 1.0}}, "metrics.seed is the name of something else"),
         ({"metrics": {"f1": "good"}}, "metrics.f1 is 'good', where a number or null"),
         ({"metrics": {"f1": True}}, "metrics.f1 is True, where a number or null"),

@@ -31,7 +31,7 @@ def test_what_no_result_could_have_of_a_metric_is_refused_where_it_is_said(
         Reported(**said)
 
 
-@pytest.mark.parametrize("name", ["val loss", "", "run_id", "tag", 5])
+@pytest.mark.parametrize("name", ["val loss", "", "run_id", "tag", 5, "options.depth"])
 def test_no_metric_is_declared_that_none_can_be_called(name: Any) -> None:
     with pytest.raises(TrainerError, match="which no metric can be called"):
         trainer(metrics={name: Reported()})

@@ -65,6 +65,8 @@ def test_what_is_not_finite_is_null(value):
         ("run_id; drop table runs", 1, "cannot be called 'run_id; drop table runs'"),
         ("", 1, "cannot be called ''"),
         ("x" * 101, 1, "has at most 100 letters"),
+        ("training.lr", 1, "it would hide training.lr of the config, .*: call it training/lr, say"),
+        ("source", 1, "it would hide source of the config, .*: call it source_, say"),
         ("f1", "good", "the metric f1 is 'good', where a number is expected"),
         ("f1", None, "the metric f1 is None"),
         ("f1", True, "the metric f1 is True"),
