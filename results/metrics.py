@@ -14,6 +14,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal, get_args
 
 from results.json_values import finite
+from results.provenance import short_digests
 from sweep_plugins.plain_text import readable
 from sweep_plugins.schemes.rounded_label import rounded_label
 
@@ -48,6 +49,7 @@ class Metric:
             and ranks behind all others.
         number: a number wherever it is not null; what stands at a path of the config may be
             anything.
+        digest: no numbers, but the SHA-256 of code: texts of 64 hex digits.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Metric:
     whole: bool = False
     diverged_is_worst: bool = False
     number: bool = False
+    digest: bool = False
 
 
 def metric_of_evaluation(name: str) -> Metric:
@@ -106,14 +109,16 @@ def metric_of_trainer(name: str, said: Iterable[Mapping[str, Any]]) -> Metric:
 
 
 def metric_of_config(path: str) -> Metric:
-    """The numbers at this path of the config, which may be of any size."""
-    return Metric(path, mean_decimals=None)
+    """The numbers at this path of the config, which may be of any size, or the digests."""
+    of_code = path == "source" or path.startswith("plugins.")
+    return Metric(path, mean_decimals=None, digest=of_code)
 
 
 def shown(value: Any, metric: Metric | None = None) -> str | None:
     """A value of a column as every table shows it; None if it is null.
 
-    Numbers have the decimals of `metric`, or else six digits, also in the label of a scheme.
+    Numbers have the decimals of `metric`, or else six digits, also in the label of a scheme. Of a
+    digest there are the first digits.
     """
     value = finite(value)
     if value is None:
@@ -129,6 +134,8 @@ def shown(value: Any, metric: Metric | None = None) -> str | None:
             return decimal(value, metric.decimals)
         return f"{value:z.6g}" if abs(value) < 1e6 else decimal(value, 1)
     text = readable(str(value))
+    if metric is not None and metric.digest:
+        return short_digests(text)
     return rounded_label(text) if metric is not None and metric.name == SCHEME else text
 
 

@@ -45,8 +45,9 @@ def _there(columns: StoredColumns, column: StoredColumn, wanted: Filter) -> str:
     """What is meant, perhaps, and what runs have: of many numbers the least and the greatest."""
     values = {sort_key(v): v for v in map(column.value, columns.stored_values(column))}
     ordered = [values[key] for key in sorted(values) if values[key] not in (None, "")]
-    # Texts as they have to be written, with all their digits.
-    texts = [v if isinstance(v, str) else str(shown(v, column.metric)) for v in ordered]
+    # Texts as they have to be written, with all their digits; of a digest the first are enough.
+    cut = column.metric.digest
+    texts = [v if isinstance(v, str) and not cut else str(shown(v, column.metric)) for v in ordered]
     if column.kind == "number" and len(texts) > _LISTED:
         return f" (known: {texts[0]} to {texts[-1]})"
     meant = did_you_mean(str(wanted.wanted), texts) if column.kind == "text" else ""

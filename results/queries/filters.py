@@ -5,7 +5,8 @@ a spec says is compared to the last digit, and what was computed or measured wit
 tolerance of 1e-9, so that `max_root_modulus<=1` includes the schemes whose computed modulus is 1
 but for rounding. Null equals only null; no ordering matches it. A run is in each of its sweeps:
 `sweep!=monday` are the runs that are not in monday, whatever else they are in, and `sweep=null`
-those in no sweep. So it is with `tag`.
+those in no sweep. So it is with `tag`. The start of a digest of code stands for the one digest
+that begins so.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ import math
 import operator
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, ColumnElement, Float, Integer, and_, literal, not_, or_, select
 
 from results.database.dialects import is_one_of
-from results.errors import BadFilterError
+from results.errors import BadFilterError, listed
 from results.queries.columns import StoredColumn, StoredColumns
 from results.queries.memberships import memberships
 from results.queries.row_columns import Named
@@ -235,7 +236,9 @@ def compile_filters(
     "sqlite" or "postgresql". Raises BadFilterError and UnknownColumnError.
     """
     found = []
-    for column, wanted in read_filters(where, columns.find):
+    for text, (column, wanted) in zip(where, read_filters(where, columns.find), strict=True):
+        if column.metric.digest:
+            wanted = _of_whole_digest(text, columns, column, wanted)
         passes = _compiled(dialect, columns, column, wanted)
         if unfinished_pass and column.measured:
             passes = or_(runs.c.state != "done", passes)
@@ -267,6 +270,24 @@ def _compiled(
         ">": column.sql > greatest,
         ">=": column.sql >= least,
     }[wanted.sign]
+
+
+def _of_whole_digest(
+    text: str, columns: StoredColumns, column: StoredColumn, wanted: Filter
+) -> Filter:
+    """The filter with the digest that begins with what it has; as it is where none does."""
+    start = str(wanted.wanted)
+    known = map(column.value, columns.stored_values(column))
+    found = sorted(d for d in known if isinstance(d, str) and d.startswith(start))
+    if wanted.wanted is None or not found or start in found:
+        return wanted
+    if len(found) > 1:
+        raise BadFilterError(
+            text,
+            f"several values of {column.name} begin with {start!r}",
+            f"give more digits of one of {listed(found)}",
+        )
+    return replace(wanted, wanted=found[0])
 
 
 def _is_member(column: StoredColumn, wanted: Filter) -> ColumnElement[bool]:

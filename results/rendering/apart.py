@@ -29,6 +29,11 @@ def shown_apart(values: Sequence[Any], metric: Metric | None) -> list[str | None
 
 
 def _apart(known: dict[Any, Any], metric: Metric | None) -> dict[Any, str | None]:
+    if metric is not None and metric.digest:
+        for digits in range(13, 65):
+            texts = {key: value and str(value)[:digits] for key, value in known.items()}
+            if len(set(texts.values())) == len(texts):
+                return texts
     for more in _precisions(metric):
         texts = {key: _written(value, more) for key, value in known.items()}
         if len(set(texts.values())) == len(texts):

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import pytest
+
+from results.analysis.reports import report
+from results.analysis.unmatched import unmatched
+from results.errors import BadFilterError
 from results.records import NewEvaluation
+from results.rendering import render
 
 OLD, NEW = "a" * 64, "b" * 64
 
@@ -63,3 +69,42 @@ def test_measurements_are_found_by_the_code_of_their_evaluation(make, store, que
     assert queries.measured_among("mine", ids) == {(ids[0], "2" * 16)}
     assert queries.measured_among("mine", ids[1:]) == set()
     assert queries.measured_among("other", ids) == set()
+
+
+def test_the_start_of_a_digest_stands_for_the_one_that_begins_so(make, store, queries):
+    codes = [OLD, "ab" * 32, NEW]
+    made = [
+        make.run(number, config={"seed": number, "source": code, "plugins": {"model a": code}})
+        for number, code in enumerate(codes, start=1)
+    ]
+    make.save(store, "s", made)
+    make.save(store, "others", [make.run(4, config={"seed": 4, "source": "bc" * 32})])
+
+    def kept(*where, sweeps=("s",)):
+        return [row["seed"] for row in queries.run_rows(sweeps, where=where)]
+
+    assert kept("source=b") == kept(f"source={NEW}") == kept("plugins.model a=bbb") == [3]
+    assert kept("source!=aa") == [2, 3]
+    assert kept("source=c") == []
+    assert unmatched(queries, ["s"], ["source=c"]) == [
+        "no run has source=c (known: aaaaaaaaaaaa, abababababab, bbbbbbbbbbbb)"
+    ]
+    with pytest.raises(BadFilterError, match=r"several values of source begin with 'a'; give more"):
+        kept("source=a")
+    with pytest.raises(BadFilterError, match=rf"of one of {NEW}, {'bc' * 32}$"):
+        kept("source=b", sweeps=())
+
+
+def test_tables_for_people_have_the_first_digits_of_code(make, store, queries):
+    code = {"source": OLD, "plugins": {"model a": NEW}}
+    make.save(store, "s", [make.run(1, config={"seed": 1, **code})])
+    make.finish(store, make.run(1))
+    found = report(queries, ["s"], ["source", "plugins.model a"], ["test_accuracy"])
+    for format in ("table", "markdown", "latex", "html"):  # noqa: A001
+        shown = render(found, format)
+        assert OLD[:12] in shown
+        assert NEW[:12] in shown
+        assert OLD[:13] not in shown
+    for format in ("json", "csv"):  # noqa: A001
+        assert OLD in render(found, format)
+        assert NEW in render(found, format)

@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 
 from results.analysis.sort_keys import sort_key
-from results.metrics import shown
+from results.metrics import metric_of_config, shown
 from results.rendering.apart import shown_apart
 from results.run_columns import COLUMN
 
 MODULI = COLUMN["root_moduli"]
+CODE = metric_of_config("source")
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,9 @@ MODULI = COLUMN["root_moduli"]
         ([1e300, 1e-300, 0.0], MODULI.__class__("m", "number", "plan", decimals=2),
          ["1e+300", "1e-300", "0"]),
         ([True, "yes", 1, "1", None, "-"], None, ["true", '"yes"', "1", '"1"', None, '"-"']),
+        (["ab" * 32, "cd" * 32, None], CODE, ["ab" * 6, "cd" * 6, None]),
+        (["ab" * 31 + "cd", "ab" * 32, "ef" * 32], CODE, ["ab" * 31 + "c", "ab" * 31 + "a",
+         "ef" * 6]),
         (["a  b", "a b"], None, ['"a  b"', '"a b"']),
     ],
 )  # fmt: skip
