@@ -229,8 +229,8 @@ class Results:
             _list(where),
         )
         counts = ["runs", "diverged", "unfinished", *MARKS]
-        if any("not_finite" in group for group in found.groups):
-            counts.append("not_finite")
+        further = ("not_finite", "code_versions")
+        counts += [n for n in further if any(n in group for group in found.groups)]
         kinds = dict.fromkeys(counts, "Int64")
         kinds |= {name: "float64" for m in found.metrics for name in reports.columns_of(m)}
         for key in found.group_by:

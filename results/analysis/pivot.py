@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from results.analysis.reports import Report
@@ -41,6 +41,8 @@ class Pivot:
     unfinished: int
     imported: int = 0
     measured_elsewhere: int = 0
+    states: Mapping[str, int] = field(default_factory=dict)
+    code_versions: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def groups(self) -> list[dict[str, Any]]:
@@ -93,6 +95,8 @@ def pivot(report: Report, rows: Sequence[str], columns: Sequence[str]) -> Pivot:
         unfinished=report.unfinished,
         imported=report.imported,
         measured_elsewhere=report.measured_elsewhere,
+        states=report.states,
+        code_versions=report.code_versions,
     )
 
 

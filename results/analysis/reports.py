@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from results.analysis.code_versions import codes_of_groups, versions
 from results.analysis.group_statistics import (
     Keys,
     all_runs,
@@ -15,6 +16,7 @@ from results.analysis.group_statistics import (
     summary_of,
 )
 from results.analysis.sort_keys import sort_key
+from results.analysis.unfinished import unfinished_by_state
 from results.errors import ResultsError
 from results.metrics import Metric
 from results.queries.columns import StoredColumn, StoredColumns
@@ -26,6 +28,9 @@ from results.schema.tables import runs
 
 _COUNTS = ("runs", "unfinished", "measured_elsewhere")
 """What every group has; another count gives way to a key of its name."""
+
+_OF_SINGLE_RUNS = ("run_id", "state")
+"""Keys by which also groups are listed that have no done run."""
 
 STATISTICS = ("mean", "std", "min", "max")
 
@@ -43,13 +48,16 @@ class Report:
     `measured_elsewhere` (counts; one that is a key already is left out), then `<metric>_mean`,
     `_std` (n - 1, None for one run), `_min` and `_max` for every metric. Where trainers reported
     one of the metrics, `not_finite` follows the counts: runs that have a number that is not finite
-    for it, which stays out of its statistics. `described` says what is known of the numbers of each
-    key and metric, by its name.
+    for it, which stays out of its statistics. Where a group has runs by several versions of the
+    code of one trainer or plug-in, `code_versions` says for each how many there are. `described`
+    says what is known of the numbers of each key and metric, by its name.
 
     `runs` are the done runs in all groups, each counted once: grouped by sweep, a run is in the
-    group of each of its sweeps. `unfinished` are the runs of the selection that are
-    not done, also those whose group has no done run and is therefore not listed: while it is not
-    0, the report is a partial one. `imported` of the done runs were not trained here, and
+    group of each of its sweeps. `unfinished` are the runs of the selection that are not done, and
+    `states` counts them by state: while there are any, the report is a partial one. A group that
+    has no other runs is listed in a report by run_id or by state alone. `code_versions` has the
+    greatest number of versions in one group, where there are several, by the key which tells them
+    apart, such as "source". `imported` of the done runs were not trained here, and
     `measured_elsewhere` others have measurements that an archive brought.
     """
 
@@ -61,6 +69,8 @@ class Report:
     unfinished: int
     imported: int = 0
     measured_elsewhere: int = 0
+    states: Mapping[str, int] = field(default_factory=dict)
+    code_versions: Mapping[str, int] = field(default_factory=dict)
 
 
 def report(
@@ -99,11 +109,16 @@ def report(
         everything = (
             [all_runs(connection, selection, filters, measures)] if several else found.values()
         )
+        unfinished = sum(group.unfinished for group in everything)
+        states = unfinished_by_state(connection, selection, filters) if unfinished else {}
+        codes = codes_of_groups(connection, selection, filters, keys)
     groups = []
+    mixed: list[dict[str, int]] = []
+    lists_all = any(key.name in _OF_SINGLE_RUNS for key in keys)
     for stored in _same_values(found, keys):
         parts = [found[part] for part in stored]
         done = sum(part.done for part in parts)
-        if not done:
+        if not done and not lists_all:
             continue
         entry = {c.name: c.value(part) for c, part in zip(keys, stored[0], strict=True)}
         entry["runs"] = done
@@ -120,15 +135,24 @@ def report(
             values = (getattr(summary, statistic) for statistic in STATISTICS)
             entry |= zip(columns_of(name), values, strict=True)
         groups.append(entry)
+        mixed.append(versions(code for part in stored for code in codes.get(part, ())))
+    if any(mixed):
+        for entry, of_group in zip(groups, mixed, strict=True):
+            entry.setdefault("code_versions", max(of_group.values(), default=1))
     return Report(
         group_by=tuple(column.name for column in keys),
         metrics=tuple(column.name for column in measures),
         described={column.name: column.metric for column in (*keys, *measures)},
         groups=groups,
         runs=sum(group.done for group in everything),
-        unfinished=sum(group.unfinished for group in everything),
+        unfinished=unfinished,
         imported=sum(group.imported for group in everything),
         measured_elsewhere=sum(group.measured_elsewhere for group in everything),
+        states=states,
+        code_versions={
+            key: max(of_group.get(key, 0) for of_group in mixed)
+            for key in sorted({key for of_group in mixed for key in of_group}, reverse=True)
+        },
     )
 
 

@@ -108,4 +108,5 @@ def _content(data: Tabular) -> dict[str, Any]:
         "unfinished": data.unfinished,
         "imported": data.imported,
         "measured_elsewhere": data.measured_elsewhere,
+        "code_versions": data.code_versions,
     }

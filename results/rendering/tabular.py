@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from results.analysis.imported import has_measurements_of_others
 from results.analysis.pivot import Pivot
 from results.analysis.reports import Report, columns_of
-from results.metrics import Metric, metric_of_evaluation, metric_of_trainer
+from results.metrics import Metric, metric_of_config, metric_of_evaluation, metric_of_trainer
 from results.run_columns import COLUMN, MEASURED
 
 #: Flat objects, such as those of `Queries.run_rows`; the keys are the columns.
@@ -69,7 +69,8 @@ def flat_records(data: Tabular) -> Flat:
         }
         return Flat(list(names), flat, {**data.described, **of_groups})
     own = {name: metric_of_trainer(name, definitions) for name, definitions in said.items()}
-    return Flat(list(names), flat, {**own, **evaluations, **COLUMN, **_DEVIATIONS})
+    of_config = {name: metric_of_config(name) for name in names}
+    return Flat(list(names), flat, {**of_config, **own, **evaluations, **COLUMN, **_DEVIATIONS})
 
 
 _MEASURED = ("evaluations", "metrics")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from results.analysis.imported import MARKS, imported_note
 from results.analysis.pivot import Pivot, PivotCell
 from results.analysis.reports import Report
+from results.analysis.unfinished import left_out
 from results.metrics import SCHEME, Metric, counted, shown, spread_shown
 from results.rendering.apart import shown_apart
 from results.rendering.tabular import Rows, Tabular, flat_records
@@ -76,7 +78,7 @@ def _shown_column(
     name: str, records: Sequence[dict[str, Any]], metric: Metric | None
 ) -> list[str | None]:
     """A column as text. Most have few different values, each of which is rounded once."""
-    if name == SCHEME:
+    if name == SCHEME or (metric is not None and metric.digest):
         return shown_apart([record.get(name) for record in records], metric)
     known: dict[tuple[type, Any], str | None] = {}
     column = []
@@ -118,9 +120,10 @@ def _of_report(report: Report) -> TextTable:
                 counted(report.runs, "run"),
                 _several(report),
                 "mean ± std (n-1)",
-                _partial(report.unfinished),
+                _partial(report.states),
                 imported_note(report.imported, report.measured_elsewhere),
             ),
+            *_mixed(report, "add --group-by {}"),
         ),
     )
 
@@ -151,7 +154,7 @@ def _of_pivot(pivot: Pivot, best: str) -> TextTable:
             for leaf, (metric, j) in enumerate(leaves)
             if (cell := line[j]) is not None and metric in cell.best
         ),
-        notes=(_pivot_note(pivot, best),),
+        notes=(_pivot_note(pivot, best), *_mixed(pivot, "add {} to --rows or --columns")),
     )
 
 
@@ -206,7 +209,7 @@ def _pivot_note(pivot: Pivot, best: str) -> str:
         f"best of each column {best}" if any(cell.best for cell in cells) else "",
         f"{counted(diverged, 'run')} diverged" if diverged else "",
         f"{counted(not_finite, 'run')} with a number that is not finite" if not_finite else "",
-        _partial(pivot.unfinished),
+        _partial(pivot.states),
         imported_note(pivot.imported, pivot.measured_elsewhere),
     )
 
@@ -221,8 +224,19 @@ def _several(data: Report | Pivot) -> str:
     return "a run of several sweeps counts in each" if more else ""
 
 
-def _partial(unfinished: int) -> str:
-    return f"PARTIAL: {unfinished} not done yet and left out" if unfinished else ""
+def _partial(states: Mapping[str, int]) -> str:
+    return f"PARTIAL: {left_out(states)}" if states else ""
+
+
+def _mixed(data: Report | Pivot, way_out: str) -> list[str]:
+    """That groups have runs before and after edits of somebody's code, and how to tell them."""
+    notes = []
+    for key, count in data.code_versions.items():
+        _, _, plugin = key.partition(".")
+        what = f"the code of {plugin}" if plugin else "the trainer's code"
+        told = way_out.format(shlex.quote(key))
+        notes.append(f"groups mix {count} versions of {what}: {told}")
+    return notes
 
 
 def _spread(group: dict[str, Any], metric: Metric) -> str | None:

@@ -141,7 +141,7 @@ def report(
         else:
             from results.analysis import reports
             from results.analysis.pivot import pivot
-            from results.analysis.unfinished import NOTE, values_so_far
+            from results.analysis.unfinished import values_so_far
             from results.analysis.varied_keys import default_keys, stored_settings
             from results.queries.filters import names_state
 
@@ -158,7 +158,9 @@ def report(
             if down:
                 found = pivot(found, down, along)
             elif not found.runs and names_state(where):
+                # What tells them from all the others, where no keys are named.
+                keys = groups or default_keys(stored_settings(queries, sweeps))
                 so_far = values_so_far(queries, sweeps, keys, metrics, where)
-                if so_far:
-                    found, notes = so_far, [NOTE]
+                if so_far.rows:
+                    found, notes = so_far.rows, [so_far.note]
         write_table(found, format, output, notes=notes, raw=raw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import product
@@ -62,7 +63,7 @@ def report(
     groups = []
     for group in sorted(members):
         done = [row for row, _ in members[group] if row["state"] == "done"]
-        if not done:
+        if not done and not {"run_id", "state"} & {column.name for column in keys}:
             continue
         names = (column.name for column in keys)
         entry: dict[str, Any] = dict(zip(names, members[group][0][1], strict=True))
@@ -82,6 +83,7 @@ def report(
             entry |= {f"{column.name}_{name}": summary[name] for name in STATISTICS}
         groups.append(entry)
     finished = sum(row["state"] == "done" for row in selected)
+    states = Counter(row["state"] for row in selected if row["state"] != "done")
     return Report(
         group_by=tuple(column.name for column in keys),
         metrics=tuple(column.name for column in measures),
@@ -95,6 +97,7 @@ def report(
             for row in selected
             if row["state"] == "done"
         ),
+        states=states,
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -29,7 +30,7 @@ class TwoGroups:
 
     `networks` has each group's runs by network, that is runs that differ in their seed alone.
     `without_value`, `in_both` and `unfinished` count the runs left out: the key is null, the run is
-    in two groups, as it may be in two sweeps, or it is not done yet.
+    in two groups, as it may be in two sweeps, or it is not done: these by state.
     """
 
     by: str
@@ -37,7 +38,7 @@ class TwoGroups:
     networks: tuple[Sequence[Runs], Sequence[Runs]]
     without_value: int
     in_both: int
-    unfinished: int
+    unfinished: Mapping[str, int]
 
     @property
     def labels(self) -> tuple[str, str]:
@@ -124,7 +125,7 @@ def split_in_two(rows: Sequence[RunRow], by: str) -> TwoGroups:
         networks=(by_network(alone[0]), by_network(alone[1])),
         without_value=len(done) - len(first.keys() | second.keys()),
         in_both=len(in_both),
-        unfinished=len(rows) - len(done),
+        unfinished=Counter(row["state"] for row in rows if row["state"] != "done"),
     )
 
 

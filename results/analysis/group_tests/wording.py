@@ -13,6 +13,7 @@ from results.analysis.group_tests.strata import Factor, Strata
 from results.analysis.imported import note_about
 from results.analysis.rank_correlation import RankCorrelation
 from results.analysis.statistics import Interval
+from results.analysis.unfinished import left_out
 from results.metrics import Metric, counted, mean_shown, spread_shown
 from sweep_plugins.plain_text import readable
 
@@ -203,7 +204,7 @@ def _left_out(comparisons: Sequence[Comparison], groups: TwoGroups) -> list[str]
             f" {groups.labels[1]}: the groups of a test share none."
         )
     if groups.unfinished:
-        found.append(f"PARTIAL: {counted(groups.unfinished, 'run')} not done yet and left out.")
+        found.append(f"PARTIAL: {left_out(groups.unfinished)}.")
     return found
 
 

@@ -351,10 +351,11 @@ def test_seeds_can_define_groups(networks):
 def test_runs_not_done_and_runs_without_the_key_are_left_out_and_counted(networks):
     rows = networks(False, LOW) + networks(True, HIGH)
     rows += networks(None, [[10.0]]) + networks(True, [[10.0, 11.0]], state="queued")
+    rows += networks(True, [[10.0]], state="failed")
     test = compare_groups(rows, "zero_stable")
     assert only(test)["mean2"] == pytest.approx(91.5)
     assert "1 run left out: zero_stable is null." in test.notes
-    assert "PARTIAL: 2 runs not done yet and left out." in test.notes
+    assert "PARTIAL: 2 not done yet, 1 failed: left out." in test.notes
 
 
 def test_networks_with_few_seeds_are_counted_in_a_note(networks):

@@ -14,6 +14,7 @@ import reference_report
 from results.analysis import reports
 from results.analysis.group_statistics import Moments, summary_of
 from results.analysis.statistics import summarize
+from results.analysis.unfinished import left_out
 from results.errors import BadFilterError, UnknownColumnError, UnknownSweepError
 from results.json_values import to_json
 from results.queries.further_numbers import OF_RUN
@@ -77,6 +78,54 @@ def test_a_report_with_unfinished_runs_is_marked_partial(report, make):
     assert report(rows, ["depth"], where=["test_accuracy>89"]).unfinished == 2
     assert report(rows, ["depth"], where=["depth=32"]).unfinished == 1
     assert report(rows, ["depth"], where=["state=done"]).unfinished == 0
+
+
+@pytest.mark.parametrize("key", ["run_id", "state"])
+def test_a_report_by_run_or_state_lists_runs_that_are_not_done(report, make, key):
+    rows = [make.row(1), make.row(2, state="failed", test_accuracy=None)]
+    listed = report(rows, [key]).groups
+    assert [group[key] for group in listed] == [rows[0][key], rows[1][key]]
+    failed = listed[1]
+    assert (failed["runs"], failed["unfinished"], failed["test_accuracy_mean"]) == (0, 1, None)
+    assert [group["depth"] for group in report(rows, ["depth"]).groups] == [32]
+
+
+def test_unfinished_runs_are_counted_by_state(report, make):
+    rows = [make.row(n, sweep="s,t", test_accuracy=None, state=state) for n, state in enumerate(
+        ["failed", "queued", "failed", "cancelled", "running"]
+    )]  # fmt: skip
+    states = {"queued": 1, "running": 1, "failed": 2, "cancelled": 1}
+    for keys in (["sweep"], ["depth"]):
+        assert report(rows, keys).states == states
+    assert left_out(states) == "2 not done yet, 2 failed, 1 cancelled: left out"
+    assert report(rows, [], where=["state=failed"]).states == {"failed": 2}
+    assert left_out({"failed": 2}) == "2 failed and left out"
+
+
+def test_groups_say_how_many_versions_of_code_they_mix(report, make):
+    """Of one trainer or plug-in: two trainers are no two versions."""
+
+    def row(number, trainer, source, **more):
+        code = {"trainer": trainer} | ({"source": source * 64} if source else {})
+        return make.row(number, config={"seed": number, **code, **more})
+
+    plain = {"plugins": {"model plain": "c" * 64}}
+    rows = [
+        row(1, "fit:train", "a"), row(2, "fit:train", "b", **plain), row(3, "fit:train", None),
+        row(4, "other:train", "c"),
+    ]  # fmt: skip
+    found = report(rows, ["depth"], ["seed"])
+    assert found.code_versions == {"source": 3}
+    assert [group["code_versions"] for group in found.groups] == [3]
+    by_trainer = report(rows, ["trainer"], ["seed"])
+    assert [group["code_versions"] for group in by_trainer.groups] == [3, 1]
+    assert "code_versions" not in report(rows, ["source"]).groups[0]
+    assert report(rows, ["depth"], where=["trainer=other:train"]).code_versions == {}
+    edited = {"plugins": {"model plain": "d" * 64}}
+    rows = [row(5, "t", None, **plain), row(6, "t", None, **edited, sweep="s"), make.row(7)]
+    for keys in (["model"], ["sweep"], []):
+        assert report(rows, keys).code_versions == {"plugins.model plain": 2}
+    assert report([*rows[::2], row(8, "fit:train", "a")], []).code_versions == {}
 
 
 def test_groups_sort_by_value_with_null_last(report, make):

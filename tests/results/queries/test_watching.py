@@ -95,15 +95,22 @@ def test_a_metric_that_no_done_run_has_is_no_unknown_name(watched):
 
 def test_the_last_values_of_unfinished_runs_are_rows(watched):
     where = ["state=running"]
-    found = values_so_far(watched, ["s"], ["depth"], None, where)
+    found, note = values_so_far(watched, ["s"], ["depth"], None, where)
+    assert note == "none of these runs is done: the last values that each reported"
     assert found[0] == {
         "run_id": RUNNING, "depth": 32, "seed": 2, "state": "running", "epoch": 3, "f1": 0.75,
         "late": None, "test_accuracy": 30.0, "test_accuracy_5": 1.0, "train_loss": 0.25,
     }  # fmt: skip
     assert (found[1]["run_id"], found[1]["epoch"], found[1]["f1"]) == (SILENT, None, None)
-    (failed,) = values_so_far(watched, [], ["seed"], ["f1"], ["state=failed"])
-    assert failed == {"run_id": FAILED, "seed": 4, "state": "failed", "epoch": 1, "f1": 0.1}
-    assert values_so_far(watched, [], [], None, ["state=queued"]) == []
+    (failed,) = values_so_far(watched, [], ["seed"], ["f1"], ["state=failed"]).rows
+    assert failed == {
+        "run_id": FAILED, "seed": 4, "state": "failed", "epoch": 1, "f1": 0.1,
+        "error": "ValueError: no",
+    }  # fmt: skip
+    assert values_so_far(watched, [], [], None, ["state=queued"]).rows == []
+    silent, note = values_so_far(watched, [], [], None, [f"run_id={SILENT}"])
+    assert silent == [{"run_id": SILENT, "seed": 3, "state": "running", "epoch": None}]
+    assert note == "none of these runs is done, and none has reported anything"
 
 
 def test_training_curves_are_drawn_of_runs_none_of_which_is_done(watched):

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import termios
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pyarrow.parquet
@@ -50,6 +51,21 @@ def test_a_report_renders_as_a_text_table(rows):
         "yes           1.00, 0.33, 0.33      2            1    86.00 ± 0.71              80.00",
         "3 runs; mean ± std (n-1); PARTIAL: 1 not done yet and left out",
     ]
+
+
+def test_a_table_says_that_groups_mix_versions_of_code(rows):
+    code = {"source": 2, "plugins.model a b": 3}
+    mixed = replace(report(rows, ["zero_stable", "depth"], ["test_accuracy"]), code_versions=code)
+    for data, way_out in (
+        (mixed, "add --group-by {}"),
+        (pivot(mixed, ["zero_stable"], ["depth"]), "add {} to --rows or --columns"),
+    ):
+        assert render(data, "table").splitlines()[-2:] == [
+            f"groups mix 2 versions of the trainer's code: {way_out.format('source')}",
+            "groups mix 3 versions of the code of model a b:"
+            f" {way_out.format(repr('plugins.model a b'))}",
+        ]
+        assert json.loads(parquet_of(data).schema.metadata[b"sweep"])["code_versions"] == code
 
 
 def test_number_format_follows_the_column_not_its_name(make):
