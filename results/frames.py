@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from results.analysis import reports
@@ -61,12 +62,25 @@ _DTYPE_OF = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """The options of runs, by path, and the types of their columns."""
+
+    by_run: Mapping[str, dict[str, Any]]
+    kinds: dict[str, str]
+
+    def of(self, run_id: str) -> dict[str, Any]:
+        """Those of one run; None of those that only others have."""
+        return {**dict.fromkeys(self.kinds), **self.by_run.get(run_id, {})}
+
+
 class Results:
     """A results database, read only. Close it, or use it with `with`.
 
     Accuracies are percent, times seconds, parameters counts. Text, whole numbers and flags have
     pandas' nullable types; other numbers are float64, NaN where the database has null; lists are
-    Python lists; points in time are UTC.
+    Python lists; points in time are UTC. Every frame but those of sweeps and of reports has the
+    options of trainers of one's own, such as "options.alpha", after the columns of their runs.
 
     A run is one row, whatever sweeps share it: `sweep` names them joined by commas, `sweeps` is
     their list, so that `frame.explode("sweeps").groupby("sweeps")` counts it in each. A filter such
@@ -111,10 +125,12 @@ class Results:
 
         The lists are `sweeps`, and `tags`, its own and those of its sweeps.
         The details are best_epoch, train_loss, test_loss, diverged_epoch, weights_sha256,
-        created_at and finished_at. Each metric that a trainer reported under a name of its own is a
-        column of that name, after all others.
+        created_at and finished_at. Last come a column for each option of a trainer of one's own,
+        such as "options.alpha", and one for each metric that such a trainer reported, by its name.
         """
-        rows = self._queries.run_rows(_list(sweeps), where=_list(where), more_keys=_DETAILS)
+        with self._queries.one_view():
+            rows = self._queries.run_rows(_list(sweeps), where=_list(where), more_keys=_DETAILS)
+            options = self._options(sweeps, where)
         columns = dict.fromkeys((*NAMED_KEYS, *_DETAILS, "sweeps", "tags"))
         known = {m["name"] for row in rows for m in row["metrics"]} - columns.keys()
         none = dict.fromkeys(sorted(known))
@@ -123,9 +139,11 @@ class Results:
             | {m["name"]: m["value"] for m in row["metrics"]}
             | row
             | {"sweeps": sweeps_of(row)}
+            | options.of(row["run_id"])
             for row in rows
         ]
-        return frame(listed, [*columns, *none], more_kinds=dict.fromkeys(none, "float64"))
+        kinds = options.kinds | dict.fromkeys(none, "float64")
+        return frame(listed, [*columns, *options.kinds, *none], more_kinds=kinds)
 
     def metrics(self, sweeps: Texts = (), where: Texts = ()) -> pd.DataFrame:
         """One row a metric that a trainer reported under its own name, after columns of the run.
@@ -206,12 +224,22 @@ class Results:
         with self._queries.one_view():
             runs = self._queries.run_rows(_list(sweeps), where=_list(where))
             parts = ask(_list(sweeps), where=_list(where))
+            options = self._options(sweeps, where)
         shared = {}
         for run in runs:
             known = run | {"sweeps": sweeps_of(run), "run_imported": run["imported"]}
-            shared[run["run_id"]] = {key: known[key] for key in of_run}
+            shared[run["run_id"]] = {key: known[key] for key in of_run} | options.of(run["run_id"])
         rows = [shared[row["run_id"]] | row for row in parts if row["run_id"] in shared]
-        return frame(rows, ["run_id", *of_run, *own])
+        return frame(rows, ["run_id", *of_run, *options.kinds, *own], more_kinds=options.kinds)
+
+    def _options(self, sweeps: Texts, where: Texts) -> _Options:
+        by_run = self._queries.options(_list(sweeps), where=_list(where))
+        columns = dict.fromkeys(path for options in by_run.values() for path in options)
+        kinds = {
+            path: _fitting_kind([options.get(path) for options in by_run.values()])
+            for path in columns
+        }
+        return _Options(by_run, kinds)
 
     def report(
         self, group_by: Texts, metrics: Texts | None = None, where: Texts = (), sweeps: Texts = ()
@@ -251,6 +279,8 @@ def _list(texts: Texts) -> list[str]:
 
 def _fitting_kind(values: Sequence[Any]) -> str:
     types = {type(value) for value in values if value is not None}
+    if any(type(value) is int and abs(value) >= 2**63 for value in values):
+        return "object"
     for kind, fitting in (("boolean", {bool}), ("Int64", {int}), ("string", {str})):
         if types == fitting:
             return kind

@@ -11,16 +11,21 @@ from results.html_report.content import CaptionedTable, Page
 from results.html_report.provenance import Environment, environments, runs_of_groups
 from results.html_report.tables import ShownTable
 from results.html_report.templating import moment, rendered
+from results.json_values import leaves
 from results.records import STATES
 from results.rendering.apart import shown_apart
 from results.rendering.text_table import text_table
 
-_LISTED = (
-    "run_id", "sweep", "state", "model", "scheme", "depth", "dataset", "seed", "zero_stable",
-    "root_moduli", "parameters", "epochs", "test_accuracy", "best_test_accuracy",
+_LISTED_FIRST = ("run_id", "sweep", "state", "model", "scheme", "depth", "dataset", "seed")
+
+_LISTED_LAST = (
+    "zero_stable", "root_moduli", "parameters", "epochs", "test_accuracy", "best_test_accuracy",
     "train_accuracy", "generalization_gap", "diverged", "evaluations", "metrics", "attempts",
     "imported",
 )  # fmt: skip
+
+_LISTED = (*_LISTED_FIRST, *_LISTED_LAST)
+"""Of each run, with the options of trainers of one's own between the two parts."""
 
 
 def html_page(page: Page) -> str:
@@ -66,10 +71,15 @@ def _groups(table: CaptionedTable) -> list[tuple[str, list[str]]]:
     ]
 
 
-def _rows(caption: str, rows: Sequence[dict[str, Any]], row_ids: Sequence[str] = ()) -> ShownTable:
+def _rows(
+    caption: str,
+    rows: Sequence[dict[str, Any]],
+    row_ids: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> ShownTable:
     """Rows as a table; ids of runs and numbers of environments lead to these."""
     leads = {"run": "#run-", "environment": "#environment-"}
-    return ShownTable(caption, text_table(rows), "none", row_ids, leads)
+    return ShownTable(caption, text_table(rows, notes), "none", row_ids, leads)
 
 
 def _sweeps(page: Page) -> ShownTable:
@@ -136,10 +146,20 @@ def _runs(page: Page, machines: Sequence[Environment]) -> ShownTable:
     # The attempt that counts is the last one.
     last = {a.run_id: m.number for a, m in sorted(placed, key=lambda pair: pair[0].attempt)}
     any_tags = any(run["tags"] for run in page.runs)
+    options = [leaves({"options": run.get("config", {}).get("options", {})}) for run in page.runs]
+    none = dict.fromkeys(path for of_run in options for path in of_run)
+    empty = [key for key in _LISTED if all(run[key] is None for run in page.runs)]
     rows = [
-        {key: run[key] for key in _LISTED}
+        {key: run[key] for key in _LISTED_FIRST if key not in empty}
+        | {**none, **of_run}
+        | {key: run[key] for key in _LISTED_LAST if key not in empty}
         | {"environment": last.get(run["run_id"])}
         | ({"tags": ", ".join(run["tags"])} if any_tags else {})
-        for run in page.runs
+        for run, of_run in zip(page.runs, options, strict=True)
     ]
-    return _rows("Runs, with their ids", rows, [f"run-{run['run_id']}" for run in page.runs])
+    return _rows(
+        "Runs, with their ids",
+        rows,
+        [f"run-{run['run_id']}" for run in page.runs],
+        [f"Columns without any value are left out: {', '.join(empty)}."] if rows and empty else [],
+    )

@@ -26,7 +26,7 @@ from results.queries.parts import (
     list_parts,
     list_probes,
 )
-from results.queries.rows import add_numbers, list_runs, passing_runs
+from results.queries.rows import add_numbers, list_options, list_runs, passing_runs
 from results.queries.selection import Selection, chosen_sweeps
 from results.queries.status import sweep_status
 from results.queries.sweeps import list_specs, list_sweeps
@@ -143,6 +143,17 @@ class Queries(DatabaseClient):
             if metrics or keys:
                 add_numbers(connection, selection, rows, metrics, keys)
             return rows
+
+    def options(
+        self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()
+    ) -> dict[str, dict[str, Any]]:
+        """The options of the runs that `run_rows` gives for the same arguments, by run id.
+
+        Such as {"options.alpha": 0.1, "options.net.depth": 2}; runs without any are missing. Raises
+        as `run_rows`.
+        """
+        with self.view() as connection:
+            return list_options(connection, Selection(connection, sweeps), where)
 
     def epoch_rows(
         self, sweeps: Sequence[str] = (), *, where: Sequence[str] = (), every: int = 1

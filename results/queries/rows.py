@@ -5,6 +5,7 @@ Each function works inside a view of the caller, `results.queries.queries.Querie
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -14,8 +15,10 @@ from sqlalchemy import ColumnElement, Connection, null, select
 
 from results.database.dialects import ROWS_AT_ONCE, rows_as_dicts
 from results.garbage_collection import without_cycle_collection
+from results.json_values import leaves
 from results.metrics import DEFINED
 from results.queries.columns import StoredColumns
+from results.queries.config_sql import config_text
 from results.queries.filters import compile_filters, names_state
 from results.queries.latest import latest_values
 from results.queries.memberships import memberships
@@ -109,6 +112,23 @@ def _tags(connection: Connection, selection: Selection) -> dict[str, list[str]]:
     for run_id, tag in connection.execute(query):
         by_run[run_id].append(tag)
     return {run_id: sorted(tags) for run_id, tags in by_run.items()}
+
+
+def list_options(
+    connection: Connection, selection: Selection, where: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """The options of the runs that pass the filters and have any, by run id and by path.
+
+    Such as {"0123456789abcdef": {"options.alpha": 0.1, "options.net.depth": 2}}.
+    """
+    options = config_text(connection.dialect.name, ["options"])
+    query = select(runs.c.run_id, options).where(
+        *passing_runs(connection, selection, where), options.is_not(None)
+    )
+    return {
+        run_id: leaves({"options": json.loads(text)})
+        for run_id, text in connection.execute(query.order_by(runs.c.run_id))
+    }
 
 
 def add_numbers(

@@ -102,6 +102,39 @@ def test_the_runs_frame_has_one_row_per_run(lab):
     assert age.between(pd.Timedelta(0), pd.Timedelta("10 min")).all()
 
 
+def test_frames_have_the_options_of_trainers(url, store, make):
+    """After the columns of the run, in each frame of runs or of what was measured of them."""
+    options = [
+        {"alpha": 0.1, "net": {"depth": 2, "norm": True}},
+        {"alpha": 1, "mode": "fast", "layers": [4, 2], "huge": 2**70},
+        None,
+    ]
+    runs = [
+        make.run(number, config={"seed": number} | ({"options": given} if given else {}))
+        for number, given in enumerate(options, start=1)
+    ]
+    make.save(store, "s", runs)
+    for run in runs:
+        make.finish(store, run, **make.metrics(f1=0.5))
+    added = {
+        "options.alpha": NUMBER, "options.net.depth": WHOLE, "options.net.norm": FLAG,
+        "options.mode": TEXT, "options.layers": "object", "options.huge": "object",
+    }  # fmt: skip
+    with results.open(url) as lab:
+        frame = lab.runs("s")
+        assert types(frame) == RUNS | added | {"f1": NUMBER}
+        assert list(frame)[-len(added) - 1 :] == [*added, "f1"]
+        assert frame["options.alpha"].tolist()[:2] == [0.1, 1]
+        assert frame["options.net.depth"].tolist() == [2, pd.NA, pd.NA]
+        assert frame["options.huge"].tolist() == [None, 2**70, None]
+        some = {name: added[name] for name in list(added)[:3]}
+        assert types(lab.epochs(where="seed=1")) == EPOCHS | some
+        assert list(lab.metrics("s", "options.mode=fast"))[-10:-6] == [
+            "options.alpha", "options.mode", "options.layers", "options.huge",
+        ]  # fmt: skip
+        assert types(lab.runs(where="seed=3")) == RUNS | {"f1": NUMBER}
+
+
 def test_the_epochs_frame_has_one_row_per_epoch(lab):
     frame = lab.epochs("b")
     assert types(frame) == EPOCHS

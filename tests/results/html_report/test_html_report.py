@@ -256,6 +256,24 @@ def test_an_attempt_that_is_running_has_no_end_in_the_html_report(rows):
     assert "1970-01-01 00:33:20 UTC" not in cells
 
 
+def test_runs_are_listed_with_their_options_and_without_empty_columns(make):
+    nothing = dict.fromkeys(("model", "scheme", "depth", "dataset", "test_accuracy"))
+    runs = [
+        make.row(1, **nothing, config={"options": {"net": {"width": 7}, "mode": "fast"}}),
+        make.row(2, **nothing, config={"options": {"net": {"width": 9}}}),
+    ]
+    found = Document(html_page(bare(runs=runs)))
+    assert found.texts("th")[-20:][:6] == [
+        "run_id", "sweep", "state", "seed", "options.net.width", "options.mode",
+    ]  # fmt: skip
+    assert {"7", "9", "fast"} <= set(found.texts("td"))
+    said = "Columns without any value are left out: model, scheme, depth, dataset, test_accuracy."
+    assert said in found.texts("p")
+    some = Document(html_page(bare(runs=[*runs, make.row(3)])))
+    assert "test_accuracy" in some.texts("th")
+    assert not any("left out" in text for text in some.texts("p"))
+
+
 def test_the_html_report_shows_spec_overrides_command_and_time(page):
     found = Document(html_page(page))
     assert "name: s\n\ngrid: {}\n" in found.texts("pre")
