@@ -170,3 +170,43 @@ def test_a_trainer_that_keeps_none_starts_again_and_says_so(lab):
     found, shown = killed_and_finished(code)
     assert found == undisturbed(code)
     assert re.search(r"^attempt 2: done.*\n  began again at epoch 1: there was no", shown, re.M)
+
+
+FAILING = """
+def train(job):
+    if job.options["alpha"] > 1:
+        raise ValueError("alpha is too large")
+    job.report(1, f1=job.options["alpha"])
+"""
+
+
+def test_runs_that_failed_are_listed_and_versions_of_code_told_apart(lab):
+    Path("mine.py").write_text(FAILING)
+    Path("mine.yaml").write_text("trainer: mine:train\ngrid: {options.alpha: [0.5, 1, 2]}\n")
+    assert sweep("run", "mine.yaml", "--executor", "inline").exit_code == 1
+    assert "2 runs; mean ± std (n-1); PARTIAL: 1 failed and left out" in asked("report", "mine")
+    (failed,) = json.loads(asked("report", "--where", "state=failed", "--format", "json"))
+    assert (failed["options.alpha"], failed["error"]) == (2, "ValueError: alpha is too large")
+    wrong = sweep("show", "zz")
+    assert "'sweep report --group-by run_id' lists them" in wrong.stderr
+    listed = json.loads(asked("report", "--group-by", "run_id,state", "--format", "json"))
+    assert sorted((g["state"], g["runs"]) for g in listed) == [
+        ("done", 1), ("done", 1), ("failed", 0)
+    ]  # fmt: skip
+    assert failed["run_id"] in [group["run_id"] for group in listed]
+
+    Path("mine.py").write_text(f"{FAILING}# edited\n")
+    sys.modules.pop("mine")
+    assert sweep("run", "mine.yaml", "--executor", "inline").exit_code == 1
+    by_alpha = ("report", "--group-by", "options.alpha")
+    assert asked(*by_alpha).endswith(
+        "groups mix 2 versions of the trainer's code: add --group-by source\n"
+    )
+    groups = json.loads(asked(*by_alpha, "--format", "json"))
+    assert [group["code_versions"] for group in groups] == [2, 2]
+    told_apart = asked(*by_alpha, "--group-by", "source")
+    assert "versions" not in told_apart
+    digests = set(re.findall(r" ([0-9a-f]{12}) ", told_apart))
+    assert len(digests) == 2
+    for digest in digests:
+        assert "2 runs;" in asked(*by_alpha, "--where", f"source={digest[:7]}")

@@ -224,6 +224,13 @@ def test_each_number_links_to_its_runs(page, rows):
     assert text[open_list:].startswith("<details open>"), "links lead into it"
 
 
+def test_the_page_says_that_groups_mix_versions_of_code(rows):
+    mixed = replace(report(rows, ["depth"], ["test_accuracy"]), code_versions={"source": 2})
+    section = Section("s", tables=[CaptionedTable("By depth", mixed)])
+    said = Document(html_page(bare(sections=[section]))).texts("p")
+    assert "groups mix 2 versions of the trainer's code: add --group-by source" in said
+
+
 def test_runs_not_in_the_report_are_not_linked(page, rows):
     text = html_page(replace(page, runs=rows[:1]))
     assert f'href="#run-{rows[0]["run_id"]}"' in text
