@@ -27,21 +27,22 @@ PLACES = {
     "evaluation_configs": (0.1, 4.0),
     "runs": (5.9, 0.1),
     "attempts": (8.8, 0.1),
-    "drivers": (8.8, 3.3),
-    "epochs": (8.8, 4.7),
+    "code_states": (8.8, 3.6),
+    "drivers": (8.8, 4.4),
+    "epochs": (8.8, 5.8),
     "evaluations": (3.0, 4.4),
-    "probes": (8.8, 6.6),
+    "probes": (8.8, 7.6),
     "blocks": (3.0, 5.9),
     "imports": (5.9, 6.9),
     "metrics": (0.1, 5.9),
     "epoch_metrics": (5.9, 8.2),
     "files": (5.9, 9.3),
-    "run_tags": (8.8, 8.2),
-    "run_notes": (8.8, 9.0),
+    "run_tags": (8.8, 9.0),
+    "run_notes": (8.8, 9.75),
     "sweep_tags": (0.1, 7.6),
     "sweep_notes": (0.1, 8.4),
 }
-SIZE = (11.6, 10.3)
+SIZE = (11.6, 10.8)
 
 
 def kind(column: Column[object]) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from results.json_values import to_json
 
 FILES_LEFT_OUT = "files_left_out"
 """Its key for sentences about files that the run wrote and does not keep."""
@@ -16,6 +20,41 @@ OF_ONE_ATTEMPT = frozenset(
 """What differs from one attempt to the next on one machine."""
 
 OF_CODE = frozenset({"git_commit", "repositories", "sources", "accepted_code"})
+
+_OF_CODE_STATE = frozenset({"repositories", "sources", "accepted_code", "packages"})
+"""What is long, and the same of many attempts: the database has it once for each content."""
+
+
+class CodeState(NamedTuple):
+    """A row of `code_states`: what is said of code, under the SHA-256 of its JSON."""
+
+    sha256: str
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A provenance in the parts that the database keeps: of the attempt alone, and of the code."""
+
+    own: dict[str, Any]
+    code: CodeState | None
+
+    @property
+    def code_sha256(self) -> str | None:
+        """The key of `code`."""
+        return None if self.code is None else self.code.sha256
+
+
+def in_parts(provenance: Mapping[str, Any]) -> Told:
+    """The provenance in its parts; together they are the whole."""
+    content = {key: value for key, value in provenance.items() if key in _OF_CODE_STATE}
+    own = {key: value for key, value in provenance.items() if key not in _OF_CODE_STATE}
+    return Told(own, CodeState(digest(content), content) if content else None)
+
+
+def digest(content: Any) -> str:
+    """The SHA-256 of this as the database stores it, 64 hex digits."""
+    return hashlib.sha256(to_json(content).encode()).hexdigest()
 
 
 _DIGEST = re.compile(r"\b([0-9a-f]{12})(?:[0-9a-f]{28}|[0-9a-f]{52})\b")

@@ -9,7 +9,9 @@ from sqlalchemy import JSON, Column, Connection, Select, Table, literal, null, s
 
 from results.errors import UnknownSweepError
 from results.schema.tables import (
+    CODE_OF_ATTEMPTS,
     attempts,
+    code_states,
     drivers,
     evaluation_configs,
     evaluations,
@@ -88,6 +90,9 @@ class Chosen:
             ]
             own = select(sweeps.c.import_id).where(sweeps.c.id.in_(self._numbers))
             return imports.c.id.in_(own.union(*brought))
+        if table is code_states:
+            tried = [select(c).where(attempts.c.run_id.in_(members)) for c in CODE_OF_ATTEMPTS]
+            return code_states.c.sha256.in_(tried[0].union(*tried[1:]))
         if table is not evaluation_configs:
             return table.c.run_id.in_(members)
         asked_for = select(sweep_evaluations.c.evaluation_id).where(

@@ -12,6 +12,7 @@ from typing import Literal
 from results.archive.merged import Conflict, ConflictKind, Difference
 from results.records import Row
 from results.run_columns import RUN_COLUMNS
+from results.schema.tables import CODE_OF_ATTEMPTS
 
 RESULT = tuple(column.name for column in RUN_COLUMNS if column.reproducible)
 """Columns in which two trainings of one run agree. Times, say, always differ."""
@@ -145,10 +146,19 @@ def _find(attempt: Row, among: Sequence[Row]) -> Row | None:
             continue
         if attempt["state"] == "done" != other["state"] and other["error"] != STILL_RUNNING:
             continue
-        ours, theirs = other["provenance"], attempt["provenance"]
-        if all(ours[key] == theirs[key] for key in ours.keys() & theirs.keys()):
+        if _agree(other["provenance"], attempt["provenance"]) and _agree(
+            _code_of(other), _code_of(attempt)
+        ):
             return other
     return None
+
+
+def _agree(ours: Row, theirs: Row) -> bool:
+    return all(ours[key] == theirs[key] for key in ours.keys() & theirs.keys())
+
+
+def _code_of(attempt: Row) -> Row:
+    return {c.name: attempt[c.name] for c in CODE_OF_ATTEMPTS if attempt[c.name] is not None}
 
 
 def _closed(attempt: Row, exported_at: float) -> Row:

@@ -15,6 +15,7 @@ from results.archive import merging_sweeps
 from results.archive.chosen import ARCHIVED
 from results.archive.decisions import Decision, decide
 from results.archive.merged import Conflict, ConflictKind, Counts, Difference, Merged
+from results.archive.merging_code import CodeStates
 from results.archive.merging_labels import NAMED_AT_ONCE, merge_labels_of_runs
 from results.archive.reading import Archive
 from results.database.dialects import insert_rows, is_one_of, rows_as_dicts
@@ -25,6 +26,7 @@ from results.schema.tables import (
     OF_RESULTS,
     REPORTED_LIVE,
     attempts,
+    code_states,
     epochs,
     evaluation_configs,
     evaluations,
@@ -82,6 +84,7 @@ def merge(
         if table is not evaluations:
             merging.rows_of_results(table)
     merging.labels()
+    merging.code_states.count_the_others()
     other_specs = merging_sweeps.merge_sweeps(
         connection, archive, import_id, renamed, merging.counts
     )
@@ -134,6 +137,7 @@ class _Merging:
             evaluations: {"import_id": import_id},
         }
         self.counts: dict[str, Counter[str]] = {table.name: Counter() for table in _BROUGHT}
+        self.code_states = CodeStates(connection, archive, self.counts[code_states.name])
         self.conflicts: list[Conflict] = []
         self.adopted: list[str] = []
         self.queued: list[str] = []
@@ -217,8 +221,10 @@ class _Merging:
 
     def _write(self, decisions: list[tuple[str, Decision]]) -> None:
         self._insert(runs, [d.row for _, d in decisions if d.fate == "inserted" and d.row])
-        self._insert(attempts, [row for _, d in decisions for row in d.new_attempts])
+        new = [row for _, d in decisions for row in d.new_attempts]
         completed = [row for _, d in decisions for row in d.completed_attempts]
+        self.code_states.bring([*new, *completed])
+        self._insert(attempts, new)
         self._update(attempts, completed)
         self.counts["attempts"]["completed"] += len(completed)
         # What went wrong elsewhere says little about these machines: faults are counted from here.

@@ -6,7 +6,16 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, and_, exists, or_, select
 
-from results.schema.tables import OF_RESULTS, REPORTED_LIVE, attempts, runs, sweep_specs, sweeps
+from results.provenance import digest
+from results.schema.tables import (
+    OF_RESULTS,
+    REPORTED_LIVE,
+    attempts,
+    code_states,
+    runs,
+    sweep_specs,
+    sweeps,
+)
 
 
 def contradictions(connection: Connection) -> Iterator[str]:
@@ -15,6 +24,10 @@ def contradictions(connection: Connection) -> Iterator[str]:
     for (name,) in connection.execute(select(sweeps.c.name).where(without_spec)):
         yield f"sweep {name!a} has no spec"
     yield from _of_attempts(connection)
+    stated = connection.execute(select(code_states), execution_options={"yield_per": 100})
+    for sha256, content in stated:
+        if digest(content) != sha256:
+            yield f"code_states.content is not what has the SHA-256 {sha256}"
     for table in OF_RESULTS:
         live = table in REPORTED_LIVE
         query = select(runs.c.run_id, runs.c.state).where(

@@ -15,6 +15,7 @@ from results.database.base import Database, DatabaseClient
 from results.database.connect import connect
 from results.database.dialects import is_one_of, rows_as_dicts
 from results.queries import sources
+from results.queries.code_states import add_code_states
 from results.queries.costs import cost_samples
 from results.queries.default_metric import default_metric
 from results.queries.filters import names_state, results_unless_asked
@@ -44,6 +45,7 @@ from results.records import (
 from results.run_columns import DETAIL_KEYS
 from results.schema.bounds import MOMENT
 from results.schema.tables import (
+    CODE_OF_ATTEMPTS,
     attempts,
     blocks,
     drivers,
@@ -281,12 +283,16 @@ class Queries(DatabaseClient):
             "storage",
         )  # fmt: skip
         query = select(
-            *(attempts.c[name] for name in columns), imports.c.file.label("imported_from")
+            *(attempts.c[name] for name in columns),
+            *CODE_OF_ATTEMPTS,
+            imports.c.file.label("imported_from"),
         ).outerjoin_from(attempts, imports)
         with self.view() as connection:
             chosen = is_one_of(connection.dialect.name, attempts.c.run_id, sorted(set(run_ids)))
             ordered = query.where(chosen).order_by(attempts.c.run_id, attempts.c.attempt)
-            return rows_as_dicts(connection.execute(ordered))
+            rows = rows_as_dicts(connection.execute(ordered))
+            add_code_states(connection, rows)
+        return rows
 
     def file_rows(
         self,
@@ -383,6 +389,7 @@ class Queries(DatabaseClient):
                     .order_by(attempts.c.attempt)
                 )
             )
+            add_code_states(connection, attempt_rows)
             specs = list_specs(connection, selection.order(connection)[run_id])
             written = select(run_notes.c.number, run_notes.c.text, run_notes.c.created_at)
             of_run = written.where(run_notes.c.run_id == run_id).order_by(run_notes.c.number)

@@ -10,7 +10,14 @@ from sqlalchemy import Connection, or_, select
 from results.database.dialects import is_one_of
 from results.json_values import to_json
 from results.queries.config_sql import config_text
-from results.schema.tables import IS_LAST_ATTEMPT, attempts, evaluation_configs, evaluations, runs
+from results.schema.tables import (
+    IS_LAST_ATTEMPT,
+    attempts,
+    code_states,
+    evaluation_configs,
+    evaluations,
+    runs,
+)
 
 _MOST_ASKED = 100
 
@@ -72,14 +79,17 @@ def files_of_source(
     connection: Connection, run_ids: Sequence[str], source: str
 ) -> dict[str, str] | None:
     """The digests of the files of this code by name; None if the first of these runs say none."""
-    told = connection.execute(
-        select(attempts.c.provenance)
+    of_runs = (
+        select(attempts.c.driver_code)
         .select_from(runs)
         .join(attempts, IS_LAST_ATTEMPT)
         .where(runs.c.run_id.in_(run_ids[:_MOST_ASKED]))
     )
-    for provenance in told.scalars():
-        known: Any = (provenance or {}).get("sources")
+    told = connection.execute(
+        select(code_states.c.content).where(code_states.c.sha256.in_(of_runs))
+    )
+    for content in told.scalars():
+        known: Any = content.get("sources")
         files = known.get(source) if isinstance(known, dict) else None
         if isinstance(files, dict):
             return files

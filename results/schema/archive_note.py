@@ -10,12 +10,14 @@ from math import nan
 from typing import Any
 
 from pydantic import BaseModel, FiniteFloat
-from sqlalchemy import Column, Connection, Float, MetaData, String, Table, func, inspect, select
+from sqlalchemy import Column, Connection, Float, MetaData, String, Table, exists, inspect, select
 
 from results.schema.tables import (
+    CODE_OF_ATTEMPTS,
     IMPORT_MARKS,
     NOTES,
     TAGS,
+    code_states,
     epoch_metrics,
     files,
     imports,
@@ -25,9 +27,9 @@ from results.schema.tables import (
 
 _ROWS_AT_ONCE = 1_000
 
-_LATER = frozenset({metrics, epoch_metrics, files, *TAGS, *NOTES})
+_LATER = frozenset({metrics, epoch_metrics, files, code_states, *TAGS, *NOTES})
 """Tables that schema 0004 did not have. They count where they have rows, so that an archive of that
-time has the hash that it had then."""
+time has the hash that it had then; and so do the columns that refer to them."""
 
 #: When it was written (seconds since the epoch, UTC), and the hash of its content, so that what
 #: was damaged on its way is not taken for what was measured.
@@ -54,9 +56,12 @@ def is_archive(connection: Connection) -> bool:
 def content_sha256(connection: Connection) -> str:
     """The SHA-256 of every row of a SQLite database, 64 hex digits."""
     found = hashlib.sha256()
+    empty = {table for table in _LATER if connection.scalar(select(~exists().select_from(table)))}
     for table, columns in _HASHED:
-        if table in _LATER and connection.scalar(select(func.count()).select_from(table)) == 0:
+        if table in empty:
             continue
+        if code_states in empty:
+            columns = [column for column in columns if column not in CODE_OF_ATTEMPTS]
         found.update(table.name.encode())
         key = ", ".join(f'"{column.name}"' for column in table.primary_key)
         names = ", ".join(f'"{column.name}"' for column in columns)

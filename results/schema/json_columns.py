@@ -10,7 +10,14 @@ from sqlalchemy import Column
 
 from results.run_columns import OF_SCHEME, RUN_COLUMNS, Kind
 from results.schema.bounds import LONGEST_SCHEME, is_plain, problem_inside
-from results.schema.tables import attempts, blocks, evaluation_configs, runs, sweep_specs
+from results.schema.tables import (
+    attempts,
+    blocks,
+    code_states,
+    evaluation_configs,
+    runs,
+    sweep_specs,
+)
 
 _OBJECT: TypeAdapter[Any] = TypeAdapter(dict[str, Any])
 _NUMBERS_OR_NULLS: TypeAdapter[Any] = TypeAdapter(list[float | None])
@@ -28,6 +35,7 @@ JSON_KINDS: dict[Column[Any], TypeAdapter[Any]] = {
     evaluation_configs.c.config: _OBJECT,
     runs.c.config: _OBJECT,
     attempts.c.provenance: _OBJECT,
+    code_states.c.content: _OBJECT,
     sweep_specs.c.overrides: TypeAdapter(list[str]),
     **{runs.c[c.name]: _OF_RUNS[c.kind] for c in RUN_COLUMNS if c.kind in _OF_RUNS},
     **{blocks.c[c.name]: _NUMBERS_OR_NULLS for c in OF_SCHEME if c.kind == "numbers"},

@@ -222,6 +222,20 @@ drivers = Table(
     Column("ended_at", Float),
 )
 
+# What is said of code, once for each content: the state of repositories, digests of source files,
+# versions of packages. The key is the SHA-256 of the content.
+code_states = Table(
+    "code_states",
+    metadata,
+    Column(
+        "sha256",
+        String(64),
+        CheckConstraint("length(sha256) = 64", name="digest"),
+        primary_key=True,
+    ),
+    _json("content", nullable=False),
+)
+
 _IS_RUNNING = text("state = 'running'")
 
 attempts = Table(
@@ -244,6 +258,9 @@ attempts = Table(
     Column("fault", Text),
     Column("storage", Text),
     _import_id(),
+    # Code as its driver saw it, and as its worker did; with `provenance` all that is known.
+    Column("driver_code", ForeignKey("code_states.sha256")),
+    Column("worker_code", ForeignKey("code_states.sha256")),
     CheckConstraint(
         "state IN ('running', 'done', 'failed', 'lost', 'interrupted', 'cancelled')", name="state"
     ),
@@ -261,6 +278,8 @@ attempts = Table(
         postgresql_where=_IS_RUNNING,
     ),
 )
+
+CODE_OF_ATTEMPTS = (attempts.c.driver_code, attempts.c.worker_code)
 
 IS_LAST_ATTEMPT = and_(attempts.c.run_id == runs.c.run_id, attempts.c.attempt == runs.c.attempt)
 """Whether a row of `attempts` is the newest of a row of `runs`."""

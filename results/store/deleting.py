@@ -24,6 +24,7 @@ from results.schema.tables import (
     sweep_tags,
     sweeps,
 )
+from results.store.code_states import code_states_of, remove_unused_code_states
 from results.store.kept_runs import among, list_kept_runs
 from results.store.sweeps import find_sweep
 
@@ -126,5 +127,7 @@ def _lock(connection: Connection, run_ids: Collection[str]) -> None:
 
 def _delete_rows(connection: Connection, run_ids: Sequence[str]) -> None:
     """With everything that was measured of the runs."""
+    code = code_states_of(connection, run_ids)
     for table in (*OF_RESULTS, run_tags, run_notes, attempts, runs):
         connection.execute(delete(table).where(among(connection, table.c.run_id, run_ids)))
+    remove_unused_code_states(connection, code)

@@ -15,6 +15,7 @@ from sqlalchemy import Float, Table
 
 from results.json_values import storable
 from results.metrics import DIRECTIONS
+from results.provenance import Told, in_parts
 from results.run_columns import OF_SCHEME, REPORTED
 from results.schema.bounds import NUMBER
 from results.schema.tables import (
@@ -60,7 +61,7 @@ class CheckedResult:
     columns: dict[str, Any]
     rows: dict[Table, list[dict[str, Any]]]
     evaluations: list[CheckedEvaluation]
-    provenance: dict[str, Any]
+    told: Told
     first_epoch: int | None
 
 
@@ -91,7 +92,7 @@ def check_result(run_id: str, attempt: int, result: Any) -> CheckedResult:
         columns=columns,
         rows={table: read(reader) for table, read in _ROWS.items()},
         evaluations=_evaluations(reader),
-        provenance=provenance,
+        told=in_parts(provenance),
         first_epoch=first_epoch,
     )
 

@@ -15,6 +15,7 @@ from results.database.base import Database, DatabaseClient
 from results.database.connect import connect
 from results.errors import BadLabelError, UnknownRunError
 from results.json_values import storable
+from results.provenance import in_parts
 from results.records import (
     FAULTS,
     DatabaseIdentity,
@@ -280,16 +281,16 @@ class Store(DatabaseClient):
 
     def claim_all(self, run_ids: Sequence[str], *, provenance: Mapping[str, Any]) -> dict[str, int]:
         """As `claim`, of several in one transaction; the attempts of those that were claimed."""
-        now = time.time()
+        now, told = time.time(), in_parts(provenance)
         driver = self._driver
         taken: dict[str, int] = {}
 
         def apply(connection: Connection) -> dict[str, int]:
             nonlocal taken
-            taken = transitions.claim(connection, run_ids, provenance, now, driver)
+            taken = transitions.claim(connection, run_ids, told, now, driver)
             return taken
 
-        return self._database.write(apply, lambda c: transitions.claimed(c, taken, provenance, now))
+        return self._database.write(apply, lambda c: transitions.claimed(c, taken, told, now))
 
     def release(
         self,
@@ -348,10 +349,10 @@ class Store(DatabaseClient):
     ) -> bool:
         if fault is not None and fault not in FAULTS:
             raise ValueError(f"fault {fault!r}: one of {', '.join(FAULTS)} is expected")
-        now, mine = time.time(), self._driver_id
+        now, mine, told = time.time(), self._driver_id, in_parts(provenance or {})
         end = {"finished_at": now, "fault": fault, **end}
         return self._database.write(
-            lambda c: transitions.leave(c, run_id, attempt, mine, end, provenance or {}, report),
+            lambda c: transitions.leave(c, run_id, attempt, mine, end, told, report),
             lambda c: transitions.left(c, run_id, attempt, end["state"], now),
         )
 
@@ -416,7 +417,7 @@ class Store(DatabaseClient):
             nonlocal finished
             before = {run_id: attempt - 1 for run_id, attempt, _ in checked}
             fit = transitions.count_attempts(connection, before)
-            transitions.claim(connection, fit, {}, now, driver)
+            transitions.claim(connection, fit, in_parts({}), now, driver)
             finished = transitions.finish(
                 connection, [one for one in checked if one[0] in fit], now, driver.id
             )

@@ -13,8 +13,10 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, insert, select, update
 
 from results.json_values import as_stored
+from results.provenance import Told
 from results.schema.tables import IS_LAST_ATTEMPT, attempts, evaluation_configs, evaluations, runs
 from results.store import leases, live, sweeps
+from results.store.code_states import keep_code_states
 from results.store.driver import Driver
 from results.store.report_schema import CheckedReport
 from results.store.result_schema import CheckedEvaluation, CheckedResult
@@ -23,7 +25,7 @@ from results.store.result_schema import CheckedEvaluation, CheckedResult
 def claim(
     connection: Connection,
     run_ids: Sequence[str],
-    provenance: Mapping[str, Any],
+    told: Told,
     now: float,
     driver: Driver | None,
 ) -> dict[str, int]:
@@ -45,13 +47,15 @@ def claim(
         .returning(runs.c.run_id, runs.c.attempt)
     ).all()
     if taken:
+        keep_code_states(connection, [told])
         common = {
             "state": "running",
             "started_at": now,
-            "provenance": dict(provenance),
+            "provenance": told.own,
+            "driver_code": told.code_sha256,
             "driver_id": None if driver is None else driver.id,
             "storage": None if driver is None else driver.storage,
-            **facts_of(provenance),
+            **facts_of(told.own),
         }
         connection.execute(
             insert(attempts),
@@ -79,16 +83,14 @@ def count_attempts(connection: Connection, before: Mapping[str, int]) -> list[st
     return fit
 
 
-def claimed(
-    connection: Connection, taken: Mapping[str, int], provenance: Mapping[str, Any], now: float
-) -> bool:
+def claimed(connection: Connection, taken: Mapping[str, int], told: Told, now: float) -> bool:
     """Whether `claim`, which gave `taken`, took place."""
     if not taken:
         return True  # nothing changed either way
     run_id, attempt = next(iter(taken.items()))  # all of them or none: checking one is enough
     made = _attempt(connection, run_id, attempt)
-    asked = (now, as_stored(dict(provenance)))
-    return made is not None and (made.started_at, made.provenance) == asked
+    asked = (now, as_stored(told.own), told.code_sha256)
+    return made is not None and (made.started_at, made.provenance, made.driver_code) == asked
 
 
 def finish(
@@ -117,9 +119,10 @@ def finish(
     fit = [result for result in results if result[:2] in known]
     if not fit:
         return set()
+    keep_code_states(connection, [checked.told for _, _, checked in fit])
     ends, columns = [], []
     for run_id, attempt, checked in fit:
-        told = {**known[run_id, attempt], **checked.provenance}
+        own = {**known[run_id, attempt], **checked.told.own}
         ends.append(
             {
                 "of_run": run_id,
@@ -127,8 +130,9 @@ def finish(
                 "state": "done",
                 "finished_at": now,
                 "first_epoch": checked.first_epoch,
-                "provenance": told,
-                **facts_of(told),
+                "provenance": own,
+                "worker_code": checked.told.code_sha256,
+                **facts_of(own),
             }
         )
         columns.append({"of_run": run_id, "state": "done", "finished_at": now, **checked.columns})
@@ -167,13 +171,13 @@ def leave(
     attempt: int,
     driver_id: int | None,
     end: Mapping[str, Any],
-    provenance: Mapping[str, Any],
+    told: Told,
     report: CheckedReport | None = None,
 ) -> bool:
     """Ends an attempt, if the run still runs under it and this driver; says whether it did.
 
     `end` are columns of the attempt: its new state, which is the run's too if that is "failed";
-    else the run is queued again. `provenance` is added to what the attempt has, and `report` to
+    else the run is queued again. What is `told` is added to what the attempt has, and `report` to
     what it reported.
     """
     of_attempt = (attempts.c.run_id == run_id, attempts.c.attempt == attempt)
@@ -192,9 +196,11 @@ def leave(
     known = connection.execute(held).scalar_one_or_none()
     if known is None:
         return False
-    told = {**known, **provenance}
+    keep_code_states(connection, [told])
+    own = {**known, **told.own}
     ended = update(attempts).where(*of_attempt)
-    connection.execute(ended.values(provenance=told, **facts_of(told), **end))
+    said = {"provenance": own, "worker_code": told.code_sha256, **facts_of(own)}
+    connection.execute(ended.values({**said, **end}))
     if report is not None:
         live.write(connection, report)
     failed = {key: end[key] for key in ("state", "finished_at", "error")}

@@ -19,6 +19,7 @@ from sqlalchemy import select, text
 import databases
 from results.database.base import Database
 from results.errors import DriverBusyError, UnknownRunError, UnknownSweepError
+from results.provenance import in_parts
 from results.records import FAULTS, Orphan
 from results.schema.tables import attempts, drivers
 from results.store import leases, transitions
@@ -446,7 +447,9 @@ def test_a_takeover_waits_for_a_claim_in_progress_and_finds_its_run(postgres_url
                 assert leases.keep(connection, first_id)
                 thread.start()
                 wait_until(lambda: is_blocked(second))
-                assert transitions.claim(connection, [RUN], {}, 1.0, first._driver) == {RUN: 1}
+                assert transitions.claim(connection, [RUN], in_parts({}), 1.0, first._driver) == {
+                    RUN: 1
+                }
                 assert found == []
 
             first._database.write(claim_slowly, lambda connection: False)

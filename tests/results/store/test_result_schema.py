@@ -71,7 +71,7 @@ def require_storable(checked: CheckedResult) -> None:
                 assert len(value) <= LONGEST_NAME
             else:
                 json.loads(to_json(value))
-    json.loads(to_json(checked.provenance))
+    json.loads(to_json([checked.told.own, checked.told.code]))
 
 
 @settings(max_examples=120)
@@ -118,7 +118,7 @@ def test_a_result_is_read_with_little_stack_left(make):
     def deep(calls: int) -> CheckedResult:
         return deep(calls - 1) if calls else check_result(RUN, 1, result)
 
-    assert deep(sys.getrecursionlimit() - 300).provenance == {"note": nested(48)}
+    assert deep(sys.getrecursionlimit() - 300).told.own == {"note": nested(48)}
 
 
 def test_every_number_of_a_result_has_a_bound(make):

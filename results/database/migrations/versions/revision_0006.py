@@ -1,6 +1,7 @@
 """Runs of trainers that have no model, dataset or scheme, metrics by name, files, tags and notes.
 
-What such a run has no use for is NULL from now on.
+What such a run has no use for is NULL from now on. What attempts say of code is stored once; those
+from before said next to nothing of it, and stay as they are.
 """
 
 import re
@@ -17,7 +18,7 @@ WIDE = {"sqlite": "INTEGER", "postgresql": "BIGINT"}
 
 
 def upgrade() -> None:
-    """Adds tables for metrics, files, tags and notes, and lets the columns of a run be NULL."""
+    """Adds tables for metrics, files, code and labels, and lets the columns of a run be NULL."""
     connection = op.get_bind()
     dialect = connection.dialect.name
     if dialect == "sqlite":
@@ -56,6 +57,17 @@ def upgrade() -> None:
         " CONSTRAINT pk_files PRIMARY KEY (run_id, path),"
         " CONSTRAINT fk_files_run_id FOREIGN KEY(run_id) REFERENCES runs (run_id))"
     )
+    connection.exec_driver_sql(
+        "CREATE TABLE code_states (sha256 VARCHAR(64) NOT NULL"
+        " CONSTRAINT ck_code_states_digest CHECK (length(sha256) = 64),"
+        " content JSON NOT NULL,"
+        " CONSTRAINT pk_code_states PRIMARY KEY (sha256))"
+    )
+    for column in ("driver_code", "worker_code"):
+        connection.exec_driver_sql(
+            f"ALTER TABLE attempts ADD COLUMN {column} VARCHAR(64)"
+            f" CONSTRAINT fk_attempts_{column} REFERENCES code_states (sha256)"
+        )
     for of, key, kind in (
         ("run", "run_id", "VARCHAR(16)"),
         ("sweep", "sweep_id", "INTEGER"),

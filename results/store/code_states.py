@@ -1,0 +1,43 @@
+"""What attempts say of code, stored once for each content, for as long as an attempt refers to it.
+
+Each function works inside a transaction of the caller, `results.store.store.Store`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, delete, or_, select
+
+from results.database.dialects import is_one_of
+from results.provenance import Told
+from results.schema.tables import CODE_OF_ATTEMPTS, attempts, code_states
+from results.store.sweeps import insert_missing
+
+
+def keep_code_states(connection: Connection, told: Iterable[Told]) -> None:
+    """Stores what was told of code, unless it is there."""
+    new = {each.code.sha256: each.code for each in told if each.code is not None}
+    if not new:
+        return
+    # It nearly always is, and is long: asked for by its key, it need not be sent again.
+    known = select(code_states.c.sha256).where(code_states.c.sha256.in_(new))
+    for sha256 in connection.scalars(known):
+        del new[sha256]
+    # In one order everywhere, so that no two transactions wait for each other.
+    insert_missing(connection, code_states, [new[key]._asdict() for key in sorted(new)])
+
+
+def code_states_of(connection: Connection, run_ids: Sequence[str]) -> list[str]:
+    """What the attempts of these runs refer to."""
+    of_runs = is_one_of(connection.dialect.name, attempts.c.run_id, run_ids)
+    found = connection.execute(select(*CODE_OF_ATTEMPTS).where(of_runs).distinct())
+    return sorted({sha256 for row in found for sha256 in row if sha256 is not None})
+
+
+def remove_unused_code_states(connection: Connection, among: Sequence[str]) -> None:
+    """Removes those of these that no attempt refers to."""
+    of_any = or_(*(column == code_states.c.sha256 for column in CODE_OF_ATTEMPTS))
+    used = select(attempts.c.run_id).where(of_any).exists()
+    these = is_one_of(connection.dialect.name, code_states.c.sha256, among)
+    connection.execute(delete(code_states).where(these, ~used))
