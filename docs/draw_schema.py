@@ -27,8 +27,8 @@ PLACES = {
     "evaluation_configs": (0.1, 4.0),
     "runs": (5.9, 0.1),
     "attempts": (8.8, 0.1),
-    "code_states": (8.8, 3.6),
-    "drivers": (8.8, 4.4),
+    "drivers": (8.8, 3.6),
+    "code_states": (8.8, 5.05),
     "epochs": (8.8, 5.8),
     "evaluations": (3.0, 4.4),
     "probes": (8.8, 7.6),
@@ -42,7 +42,7 @@ PLACES = {
     "sweep_tags": (0.1, 7.6),
     "sweep_notes": (0.1, 8.4),
 }
-SIZE = (11.6, 10.8)
+SIZE = (11.8, 10.8)
 
 
 def kind(column: Column[object]) -> str:

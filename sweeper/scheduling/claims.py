@@ -25,7 +25,7 @@ from trainers.provenance.repository import repositories
 _LONGEST_COMMAND = 2_000
 
 _MOST_FILES = 100
-"""Of a trainer or plug-in; each attempt has their digests. Of more, an edit names none."""
+"""Of a trainer or plug-in, whose digests are kept. Of more, an edit names none."""
 
 
 @dataclass

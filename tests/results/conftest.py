@@ -17,7 +17,21 @@ from results.queries.queries import Queries
 from results.records import NewEvaluation, NewRun
 from results.store.store import Store
 
-PROVENANCE = {"host": "node-1", "pid": 7, "device": "cpu"}
+PROVENANCE = {
+    "host": "node-1",
+    "pid": 7,
+    "device": "cpu",
+    "repositories": [{"repository": "lab", "commit": "0" * 40, "diff": "+é\n"}],
+    "sources": {"1" * 64: {"fit.py": "2" * 64}},
+}
+SAID_AT_THE_END = {
+    "host": "node-1",
+    "pid": 7,
+    "device": "cpu",
+    "python": "3.11",
+    "packages": {"numpy": "2.4", "torch": "2.15"},
+    "first_epoch": 1,
+}
 
 
 class Make:
@@ -107,7 +121,7 @@ class Make:
                 for epoch in (1, 2)
             ],
             "evaluations": [],
-            "provenance": {**PROVENANCE, "python": "3.11", "first_epoch": 1},
+            "provenance": dict(SAID_AT_THE_END),
         }
         return result | changes
 

@@ -14,7 +14,7 @@ from sweep_plugins.plain_text import shortened
 from sweep_plugins.text_secrets import hide_secrets
 
 LONGEST_DIFF = 16_000
-"""Characters that are kept of changes: each attempt has them."""
+"""Characters that are kept of changes."""
 
 MOST_UNTRACKED = 50
 _LONGEST_NAME = 200

@@ -40,6 +40,8 @@ def test_databases_written_by_the_store_are_sound(filled, url):
         ("DELETE FROM sweep_specs", "sweep 'one' has no spec"),
         ("UPDATE attempts SET provenance = '[1]' WHERE state = 'running'", "attempts.provenance"),
         ("UPDATE sweep_specs SET overrides = '[1]'", "sweep_specs.overrides is"),
+        ("UPDATE code_states SET content = '[1]'", "code_states.content is '[1]'"),
+        ("UPDATE code_states SET content = '{\"a\": 1}'", "code_states.content is not what has"),
     ],
 )  # fmt: skip
 def test_corruption_that_violates_no_constraint_is_found(filled, url, plain, statement, says):

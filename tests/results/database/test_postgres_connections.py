@@ -61,6 +61,7 @@ class Work:
 
 # Values that come back from a column of JSON otherwise than they went in.
 ODD = {"host": "nöde\0", "nan": float("nan"), "pair": (1, 2), 3: "\udc80"}
+ODD["packages"] = dict(ODD)
 
 
 def measured(make):

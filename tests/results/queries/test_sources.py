@@ -23,7 +23,8 @@ def test_done_runs_are_found_by_the_code_of_their_trainer(make, store, queries):
     make.save(store, "s", made)
     files = {OLD: {"fit.py": "1" * 64}}
     for run in made[:3]:
-        make.finish(store, run, provenance={"sources": files, "first_epoch": 1})
+        store.claim(run.run_id, provenance={"sources": files})
+        store.commit(run.run_id, 1, make.result(run.run_id))
     ids = [run.run_id for run in made]
     models = {made[0].model}
     by_other = queries.done_by_other_code("fit:train", {"source": NEW, "plugins": None}, models)
