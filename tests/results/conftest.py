@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -121,7 +122,7 @@ class Make:
                 for epoch in (1, 2)
             ],
             "evaluations": [],
-            "provenance": dict(SAID_AT_THE_END),
+            "provenance": copy.deepcopy(SAID_AT_THE_END),
         }
         return result | changes
 
