@@ -5,6 +5,15 @@ no display is needed.
 """
 
 from results.figures.drawing.files import FORMATS, save, to_bytes
-from results.figures.registry import FIGURES, FigureKind, draw, possible
+from results.figures.registry import FIGURES, FigureKind, draw, possible, shown_metric
 
-__all__ = ["FIGURES", "FORMATS", "FigureKind", "draw", "possible", "save", "to_bytes"]
+__all__ = [
+    "FIGURES",
+    "FORMATS",
+    "FigureKind",
+    "draw",
+    "possible",
+    "save",
+    "shown_metric",
+    "to_bytes",
+]

@@ -11,6 +11,7 @@ from typing import Any
 from results.figures.replicates import ReplicateGroup, replicate_groups
 from results.queries.row_columns import Column, Columns
 from results.records import RunRow
+from results.run_columns import DEFAULT_METRIC
 
 #: run_id, epoch, learning_rate, train_loss, train_accuracy, test_loss, test_accuracy, seconds; or
 #: run_id, epoch, and a metric that the trainer reported then, by its name.
@@ -18,6 +19,14 @@ EpochRow = Mapping[str, Any]
 
 #: run_id, probe, quantity, epoch, layer, value.
 ProbeRow = Mapping[str, Any]
+
+
+_LOSSES = ("train_loss", "test_loss")
+
+
+def at_epochs(metric: Column) -> str:
+    """What is drawn by epoch for this metric: itself, or accuracies where no epoch can have it."""
+    return metric.name if metric.reported or metric.name in _LOSSES else DEFAULT_METRIC
 
 
 class Undrawable(Exception):  # noqa: N818 - a reason, which becomes an error once it has a name
@@ -48,6 +57,13 @@ class Selection:
         """Raises Undrawable if no run of these groups has a value of the metric."""
         if not any(group.values(self.metric) for group in groups):
             raise Undrawable(f"no done run has a value of {self.metric.name}")
+
+    @property
+    def networks(self) -> bool:
+        """Whether any run is one of a network."""
+        return not all(group.own for group in self.groups) or any(
+            row["model"] is not None for row in self.not_done
+        )
 
     @cached_property
     def epochs(self) -> dict[str, list[EpochRow]]:

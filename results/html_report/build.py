@@ -12,7 +12,7 @@ from results.analysis.replicates import identity
 from results.analysis.varied_keys import Setting, default_keys, varied_keys
 from results.comparison import compare_sweep
 from results.errors import ResultsError, UnknownPublishedTableError
-from results.figures import FIGURES, draw, possible, to_bytes
+from results.figures import FIGURES, draw, possible, shown_metric, to_bytes
 from results.figures.epoch_rows import epoch_values, metric_values
 from results.figures.probe_rows import probe_values
 from results.html_report.content import Attempt, CaptionedTable, Figure, Page, Section, StoredSweep
@@ -29,10 +29,8 @@ MOST_RUNS = 20_000
 _MOST_METRICS = 6
 """So many metrics have figures of their own on a page: those asked for, or all reported."""
 
-_OF_METRICS = {"accuracy_by_scheme": False, "training_curves": True}
-"""The figures that are drawn of each of them, and whether of what is known of epochs."""
-
-_LOSSES = ("train_loss", "test_loss")
+_OF_METRICS = ("accuracy_by_scheme", "training_curves")
+"""The figures that are drawn of each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +183,7 @@ def _figures(selected: _Selected, metrics: Sequence[str] | None) -> Section:
     reasons = possible(rows, epochs, probes, metric=first)
     figures = [
         Figure(
-            _caption(name, first),
+            _caption(name, first, rows),
             to_bytes(draw(name, rows, epochs, probes, metric=first), "svg"),
         )
         for name, reason in reasons.items()
@@ -198,11 +196,11 @@ def _figures(selected: _Selected, metrics: Sequence[str] | None) -> Section:
         found = possible(rows, epochs, probes, metric=metric)
         figures += [
             Figure(
-                _caption(name, metric),
+                _caption(name, metric, rows),
                 to_bytes(draw(name, rows, epochs, probes, metric=metric), "svg"),
             )
-            for name, of_epochs in _OF_METRICS.items()
-            if found[name] is None and (metric in reported or metric in _LOSSES or not of_epochs)
+            for name in _OF_METRICS
+            if found[name] is None and shown_metric(name, rows, metric) == metric
         ]
     absent = [f"No {name}: {reason}." for name, reason in reasons.items() if reason is not None]
     if len(others) > _MOST_METRICS:
@@ -212,9 +210,11 @@ def _figures(selected: _Selected, metrics: Sequence[str] | None) -> Section:
     return Section("Figures", text=absent, figures=figures)
 
 
-def _caption(figure: str, metric: str) -> str:
-    """Such as "Accuracy by scheme", "val/loss by scheme" or "Training curves: val/loss"."""
+def _caption(figure: str, metric: str, rows: Sequence[RunRow]) -> str:
+    """Such as "Accuracy by scheme", "val/loss by setting" or "Training curves: val/loss"."""
     title = FIGURES[figure].title
+    if all(row["model"] is None for row in rows):
+        title = title.replace("scheme", "setting")
     if metric == DEFAULT_METRIC:
         return title
     rest = title.removeprefix("Accuracy")

@@ -26,7 +26,7 @@ def plot(
             "--metric",
             metavar="NAME",
             help="of the figures that show one, and of training curves; default: test_accuracy, or"
-            " what the trainer reported",
+            " what the trainer reported; another one is part of a file's name",
         ),
     ] = None,
     quantity: Annotated[
@@ -46,7 +46,7 @@ def plot(
 ) -> None:
     """Draw figures: accuracy by scheme, size and noise, training curves, roots, probes."""
     from results.analysis.imported import note_about
-    from results.figures import FIGURES, FORMATS, draw, possible, save
+    from results.figures import FIGURES, FORMATS, draw, possible, save, shown_metric
     from results.figures.epoch_rows import epoch_values, metric_values
     from results.figures.probe_rows import probe_values
     from results.queries.queries import Queries
@@ -70,7 +70,8 @@ def plot(
         )
         if not rows:
             say_unmatched(queries, [sweep], where)
-        metric = metric or queries.default_metric([sweep], where=where)
+        by_default = queries.default_metric([sweep], where=where)
+        metric = metric or by_default
         epochs, thinned = epoch_values(queries, [sweep], where)
         reported, also_thinned = metric_values(queries, [sweep], where, metric)
         epochs += reported
@@ -94,6 +95,10 @@ def plot(
         with usual_files():
             folder.mkdir(parents=True, exist_ok=True)
             for name, figure in drawn:
+                shown = shown_metric(name, rows, metric)
+                if shown != shown_metric(name, rows, by_default):
+                    # No metric that a trainer reports has a comma in its name.
+                    name = f"{name}-{shown}".replace("/", ",")
                 path = folder / f"{name}.{format}"
                 save(figure, path)
                 write_text(f"{path}\n", None)

@@ -165,7 +165,7 @@ def test_a_report_of_running_runs_has_their_last_values(sweep_with_watchers):
     }  # fmt: skip
     assert second["epoch"] is None
     assert "0 runs; mean" in seen["report"]
-    assert seen["plot"] == "figures/s/training_curves.png\n"
+    assert seen["plot"] == "figures/s/training_curves-loss.png\n"
 
 
 def test_a_run_is_followed_until_it_ends(sweep_with_watchers):

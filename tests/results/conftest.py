@@ -6,7 +6,7 @@ import contextlib
 import copy
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,13 @@ class Make:
 
     def runs(self, count: int) -> list[NewRun]:
         return [self.run(number) for number in range(1, count + 1)]
+
+    def own_run(self, number: int, seed: int = 0, **options: Any) -> NewRun:
+        """Of a trainer that has options and no network."""
+        config = {"trainer": "fit:train", "options": options, "seed": seed}
+        kept = ("run_id", "config", "seed")
+        nothing = {f.name: None for f in fields(NewRun) if f.name not in kept}
+        return self.run(number, **{**nothing, "seed": seed, "config": config})
 
     def evaluation(self, number: int = 1, **changes: Any) -> NewEvaluation:
         level = number / 10

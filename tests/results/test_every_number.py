@@ -197,9 +197,25 @@ def test_a_figure_names_it_with_its_unit_and_counts_what_is_not_finite(lab, tmp_
         done = sweep("plot", of, kind, "--metric", "val/loss", "--format", "svg", "--db", lab.url,
                      "--output", str(tmp_path))  # fmt: skip
         assert done.exit_code == 0, done.stderr
-        svg = (tmp_path / f"{kind}.svg").read_text()
+        svg = (tmp_path / f"{kind}-val,loss.svg").read_text()
         assert "Validation loss (nats)" in svg
         assert ("val/loss is not finite in" in svg) == (of == "broken")
+
+
+def test_figures_of_another_metric_are_other_files(lab, tmp_path):
+    kinds = ("accuracy_by_scheme", "training_curves", "roots")
+    common = ("plot", "s", *kinds, "--format", "svg", "--db", lab.url, "--output", str(tmp_path))
+    for metric in ((), ("--metric", "f1"), ("--metric", "gaussian[0.1].loss")):
+        assert sweep(*common, *metric).exit_code == 0
+    assert {path.stem for path in tmp_path.iterdir()} == {
+        *kinds,
+        "accuracy_by_scheme-f1",
+        "training_curves-f1",
+        "accuracy_by_scheme-gaussian[0.1].loss",
+    }
+    named = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    assert sweep(*common, "--metric", "test_accuracy").exit_code == 0
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == named
 
 
 def test_the_page_has_it(lab):

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from results.figures.data import Selection, Undrawable, check_fits
+from results.figures.data import Selection, Undrawable, at_epochs, check_fits
 from results.figures.drawing.labels import (
     common_text,
     facets,
@@ -30,6 +30,7 @@ from results.figures.drawing.text import shortened
 from results.figures.replicates import Course, ReplicateGroup, Sample
 from results.metrics import counted
 from results.queries.row_columns import Column
+from results.run_columns import DEFAULT_METRIC
 
 _MOST_PANELS = 36
 _TRAIN = (0, (3, 1.2))
@@ -75,11 +76,11 @@ class Data:
 
 def collect(selection: Selection) -> Data:
     """Raises Undrawable."""
+    shown = _shown_by(selection.metric)
     if not selection.epochs:
-        raise Undrawable("there are no epochs of these runs")
+        raise Undrawable(_lacking(selection.metric, shown))
     groups = selection.groups or selection.so_far
     check_fits(len(groups), _MOST_PANELS, nouns(groups))
-    shown = _shown_by(selection.metric)
     curves = []
     for facet in facets(groups):
         for group in facet.groups:
@@ -87,7 +88,7 @@ def collect(selection: Selection) -> Data:
             if curve.test or curve.train or any(curve.diverged):
                 curves.append(curve)
     if not curves:
-        raise Undrawable(f"no epoch of a done run has {shown.noun}")
+        raise Undrawable(_lacking(selection.metric, shown))
     return Data(selection, shown, curves, len(groups) - len(curves))
 
 
@@ -95,9 +96,15 @@ def _shown_by(metric: Column) -> Shown:
     """Losses if the metric is one, what the trainer reported under its name, or else accuracies."""
     if metric.reported:
         return Shown(metric.name, None, metric_label(metric.metric), f"a value of {metric.name}")
-    if metric.name in ("train_loss", "test_loss"):
+    if at_epochs(metric) != DEFAULT_METRIC:
         return Shown("test_loss", "train_loss", "Loss", "a loss")
     return Shown("test_accuracy", "train_accuracy", "Accuracy (%)", "an accuracy")
+
+
+def _lacking(metric: Column, shown: Shown) -> str:
+    """Why there is no curve."""
+    of_run = "" if metric.name in shown else f"{metric.name} is one number a run, and "
+    return f"{of_run}no epoch of these runs has {shown.noun}"
 
 
 def _curve(group: ReplicateGroup, condition: str, selection: Selection, shown: Shown) -> Curve:

@@ -12,7 +12,7 @@ from results.errors import (
     UnknownColumnError,
     UnknownFigureError,
 )
-from results.figures import FIGURES, draw, possible
+from results.figures import FIGURES, draw, possible, shown_metric
 
 NAMES = [
     "accuracy_by_scheme",
@@ -75,7 +75,7 @@ def test_reasons_for_an_impossible_figure_say_what_is_missing(networks):
             "every kind of noise was measured at one level (gaussian, constant); a line needs 2"
             " or more"
         ),
-        "training_curves": "there are no epochs of these runs",
+        "training_curves": "no epoch of these runs has an accuracy",
         "roots": None,
         "lambda_line": "all runs have λ = -1.8; a line needs two or more",
         "learned_coefficients": (
@@ -83,6 +83,39 @@ def test_reasons_for_an_impossible_figure_say_what_is_missing(networks):
         ),
         "probes": "no done run has values of probes (ask for them under 'probes')",
     }
+
+
+def test_runs_without_a_network_are_told_of_no_figure_of_networks(networks):
+    own = [row | {"model": None, "scheme": None} for row in networks.runs(90, 91)]
+    assert possible(own) == {
+        "accuracy_by_scheme": None,
+        "training_curves": "no epoch of these runs has an accuracy",
+        "roots": None,
+    }
+    assert {*possible([*own, *networks.runs(80)])} == {*NAMES}
+    failed = [row | {"state": "failed"} for row in own]
+    assert {*possible(failed)} == {"accuracy_by_scheme", "training_curves"}
+    assert {*possible([*failed, *networks.runs(80)])} == {*NAMES}
+
+
+def test_the_reason_for_no_curves_names_what_epochs_cannot_have(networks):
+    rows = [row | {"numbers": {"test_loss": 0.5}} for row in networks.runs(90)]
+    for metric, reason in {
+        "training.optimizer.lr": "training.optimizer.lr is one number a run, and no epoch of these"
+        " runs has an accuracy",
+        "train_accuracy": "no epoch of these runs has an accuracy",
+        "test_loss": "no epoch of these runs has a loss",
+    }.items():
+        assert possible(rows, metric=metric)["training_curves"] == reason
+
+
+def test_a_figure_is_of_the_metric_that_it_shows(networks):
+    rows = networks.runs(90, noise={"gaussian[0.1]": [80]})
+    rows = [row | {"numbers": {"train_loss": 0.5}} for row in rows]
+    assert shown_metric("accuracy_by_scheme", rows, "gaussian[0.1]") == "gaussian[0.1]"
+    assert shown_metric("training_curves", rows, "gaussian[0.1]") == "test_accuracy"
+    assert shown_metric("training_curves", rows, "train_loss") == "train_loss"
+    assert shown_metric("roots", rows, "gaussian[0.1]") is None
 
 
 def test_unfinished_runs_give_no_figure(networks):

@@ -121,6 +121,20 @@ def test_a_page_of_a_trainer_without_an_accuracy_shows_what_it_reported(store, m
     assert "Training curves" not in captions
 
 
+def test_a_page_of_runs_without_networks_says_nothing_of_their_figures(store, make, page):
+    runs = [make.own_run(number, alpha=number / 10) for number in (1, 2)]
+    make.save(store, "s", runs)
+    for run in runs:
+        nothing = dict.fromkeys(("test_accuracy", "best_test_accuracy", "generalization_gap"))
+        make.finish(store, run, epochs=[], **nothing, **make.metrics(f1=0.5))
+    figures = page().sections[-1]
+    assert [figure.caption for figure in figures.figures] == [
+        "f1 by setting",
+        "Training curves: f1",
+    ]
+    assert not figures.text
+
+
 def test_a_page_can_be_grouped_by_a_loss(store, make, page):
     make.save(store, "s", make.runs(2))
     for run in make.runs(2):

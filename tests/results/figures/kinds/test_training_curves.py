@@ -95,7 +95,7 @@ def test_training_curves_need_an_accuracy(networks):
     epochs = [row | dict.fromkeys(("test_accuracy", "train_accuracy"))
               for row in networks.epochs(rows)]  # fmt: skip
     reason = possible(rows, epochs)["training_curves"]
-    assert reason == "no epoch of a done run has an accuracy"
+    assert reason == "no epoch of these runs has an accuracy"
 
 
 def test_training_curves_of_too_many_networks_are_refused(networks):
@@ -177,4 +177,4 @@ def test_losses_are_drawn_where_one_is_the_metric(networks, said):
 def test_a_metric_that_no_epoch_has_is_the_reason_why_nothing_is_drawn(networks):
     rows, _ = reported(networks.runs(90), "f1", 0.5)
     reason = possible(rows, networks.epochs(rows), metric="f1")["training_curves"]
-    assert reason == "no epoch of a done run has a value of f1"
+    assert reason == "no epoch of these runs has a value of f1"
