@@ -5,9 +5,9 @@ Errors of SQLite and SQLAlchemy are turned into these in one place, `results.dat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from sweep_plugins import UnknownNameError, did_you_mean
+from sweep_plugins import UnknownNameError, did_you_mean, path_to
 
 _LISTED = 40
 
@@ -41,8 +41,10 @@ class UnknownColumnError(ResultsError):
         self.name = name
         had = list(dict.fromkeys(known))
         self.known = list(dict.fromkeys((*had, *others)))
+        # A path that ends in the name helps nobody whose runs have no value there.
+        near = [path for path in self.known if path in had or path_to(name, [path]) is None]
         super().__init__(
-            f"unknown {purpose} {name!r}{did_you_mean(name, self.known)}"
+            f"unknown {purpose} {name!r}{did_you_mean(name, near)}"
             f" (known: {', '.join(had) or 'none'})"
         )
 
@@ -55,19 +57,9 @@ class BadFilterError(ResultsError):
 
 
 class NotTwoGroupsError(ResultsError):
-    """A test between two groups of done runs by a key that has not exactly two values among them.
+    """A test between two groups of done runs by a key that has not two values among them."""
 
-    `counts` are the runs of each value found, which the message lists.
-    """
-
-    def __init__(self, by: str, counts: Mapping[str, int]) -> None:
-        found = [f"{v} ({n} {'run' if n == 1 else 'runs'})" for v, n in counts.items()]
-        if len(found) > 2:
-            problem = f"{by} has {len(found)} values: {listed(found)}"
-            way_out = f"leave out all but two, as with --where '{by}!={[*counts][-1]}'"
-        else:
-            problem = f"{by} has {f'one value: {found[0]}' if found else 'none'}"
-            way_out = "name more sweeps, drop a --where, or test another key"
+    def __init__(self, problem: str, way_out: str) -> None:
         super().__init__(f"a test needs two groups, and among the done runs {problem}; {way_out}")
 
 

@@ -11,7 +11,9 @@ from sweep_plugins.errors import (
     UnknownNameError,
     did_you_mean,
     import_error,
+    meaning,
     nearest,
+    path_to,
 )
 from sweep_plugins.registry import Registry
 
@@ -22,5 +24,7 @@ __all__ = [
     "UnknownNameError",
     "did_you_mean",
     "import_error",
+    "meaning",
     "nearest",
+    "path_to",
 ]

@@ -17,15 +17,35 @@ _LONGEST = 2_000
 """Characters of the text of a foreign exception."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like this one, if any is near."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return found[0] if found else None
+def path_to(name: str, known: Iterable[str]) -> str | None:
+    """The shortest of the known dotted paths that end in this name, such as options.lr for lr."""
+    ending = (path for path in known if path.endswith(f".{name}"))
+    return min(ending, key=lambda path: path.count("."), default=None)
+
+
+def nearest(name: str, known: Iterable[str], *, alike: float = 0.6) -> str | None:
+    """What is meant: a path that ends in this name, what is most like it, or what begins with it.
+
+    `alike` is how near it has to be: 1 is equal, 0 has nothing in common.
+    """
+    names = list(known)
+    found = path_to(name, names)
+    if found is None:
+        # One of two letters may be wrong, which are then half alike.
+        cutoff = 0.5 if len(name) == 2 else alike
+        found = next(iter(difflib.get_close_matches(name, names, n=1, cutoff=cutoff)), None)
+    if found is None and name:
+        found = min((n for n in names if n.startswith(name)), key=len, default=None)
+    return found
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name: "; did you mean 'resnet'?", or nothing."""
-    found = nearest(name, known)
+    return meaning(nearest(name, known))
+
+
+def meaning(found: str | None) -> str:
+    """The same with what is meant, if that is known."""
     return f"; did you mean {found!r}?" if found else ""
 
 

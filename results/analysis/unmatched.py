@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import literal, select
 
+from results.analysis.reports import Report
 from results.analysis.sort_keys import sort_key
 from results.errors import listed
 from results.metrics import shown
@@ -14,7 +15,7 @@ from results.queries.filters import Filter, compile_filters, read_filters
 from results.queries.queries import Queries
 from results.queries.selection import Selection
 from results.schema.tables import runs
-from sweep_plugins import did_you_mean
+from sweep_plugins import did_you_mean, meaning, path_to
 
 _LISTED = 40
 
@@ -41,6 +42,21 @@ def unmatched(queries: Queries, sweeps: Sequence[str], where: Sequence[str]) -> 
     return found
 
 
+def without_values(queries: Queries, found: Report, sweeps: Sequence[str]) -> list[str]:
+    """A sentence for each key and metric of a report that is null throughout, with what is meant.
+
+    Of those that are the end of a path, as of an option of a trainer.
+    """
+    names = [key for key in found.group_by if all(group[key] is None for group in found.groups)]
+    names += [m for m in found.metrics if all(group[f"{m}_mean"] is None for group in found.groups)]
+    if not names or not found.groups:
+        return []
+    with queries.view() as connection:
+        paths = StoredColumns(connection, Selection(connection, sweeps)).set_paths()
+    meant = {name: path for name in names if (path := path_to(name, paths)) is not None}
+    return [f"no run has a value of {name}{meaning(path)}" for name, path in meant.items()]
+
+
 def _there(columns: StoredColumns, column: StoredColumn, wanted: Filter) -> str:
     """What is meant, perhaps, and what runs have: of many numbers the least and the greatest."""
     values = {sort_key(v): v for v in map(column.value, columns.stored_values(column))}
@@ -50,6 +66,9 @@ def _there(columns: StoredColumns, column: StoredColumn, wanted: Filter) -> str:
     texts = [v if isinstance(v, str) and not cut else str(shown(v, column.metric)) for v in ordered]
     if column.kind == "number" and len(texts) > _LISTED:
         return f" (known: {texts[0]} to {texts[-1]})"
-    meant = did_you_mean(str(wanted.wanted), texts) if column.kind == "text" else ""
+    if not ordered:
+        meant = meaning(path_to(column.name, columns.set_paths()))
+    else:
+        meant = did_you_mean(str(wanted.wanted), texts) if column.kind == "text" else ""
     several = column.kind in ("text", "list") and any("," in text for text in texts)
     return f"{meant} (known: {listed(list(map(repr, texts)) if several else texts)})"

@@ -100,8 +100,7 @@ class NamedColumns(ABC, Generic[ColumnT]):
         """The column of this name; raises UnknownColumnError."""
         column = self.look_up(name)
         if column is None:
-            paths = self.config_kinds(options=False)
-            known = self._known([*NAMED_KEYS, TAG.name], paths)
+            known = self._known([*NAMED_KEYS, TAG.name], self.set_paths())
             raise UnknownColumnError(name, known, purpose=purpose, others=CONFIG_OPTIONS)
         return column
 
@@ -119,6 +118,10 @@ class NamedColumns(ABC, Generic[ColumnT]):
             known = self._known(keys, paths)
             raise UnknownColumnError(name, known, purpose="metric", others=others)
         return column
+
+    def set_paths(self) -> list[str]:
+        """The paths of what the configs say, without options that none of them has."""
+        return list(self.config_kinds(options=False))
 
     def _known(self, keys: Iterable[str], paths: Iterable[str]) -> list[str]:
         """What these runs have that others have not comes first."""

@@ -142,6 +142,7 @@ def report(
             from results.analysis import reports
             from results.analysis.pivot import pivot
             from results.analysis.unfinished import values_so_far
+            from results.analysis.unmatched import without_values
             from results.analysis.varied_keys import default_keys, stored_settings
             from results.queries.filters import names_state
 
@@ -155,6 +156,8 @@ def report(
             found = reports.report(queries, sweeps, keys, metrics, where)
             if not found.runs and not found.unfinished:
                 say_unmatched(queries, sweeps, where)
+            for sentence in without_values(queries, found, sweeps):
+                say(sentence)
             if down:
                 found = pivot(found, down, along)
             elif not found.runs and names_state(where):

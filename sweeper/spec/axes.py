@@ -8,7 +8,7 @@ from typing import Any
 
 from sweeper.errors import Place
 from sweeper.spec.grid import Axis
-from sweeper.spec.points import ConfigPath, check_key, check_set_once
+from sweeper.spec.points import ConfigPath, Suggest, check_key, check_set_once
 from sweeper.spec.source import SpecPath
 from trainers.errors import ConfigError
 
@@ -17,6 +17,7 @@ def axes_of(
     grid: dict[str, list[Any]],
     zipped: dict[str, list[Any]] | list[dict[str, list[Any]]],
     place_of: Callable[[SpecPath], Place],
+    suggest: Suggest,
 ) -> list[Axis]:
     """The axes of a spec's `grid` and `zip`, in the order in which they vary.
 
@@ -41,7 +42,8 @@ def axes_of(
         places: list[SpecPath] = []
         for name, values in group.items():
             place: SpecPath = where if where[0] == "grid" else (*where, name)
-            _check_axis(place, name, values, place_of)
+            check_key(place, name, "cannot be an axis", suggest)
+            _check_values(place, name, values, place_of)
             config_path = ConfigPath.parse(name)
             if config_path in seen:
                 first = place_of(seen[config_path])
@@ -62,10 +64,9 @@ def axes_of(
     return axes
 
 
-def _check_axis(
+def _check_values(
     place: SpecPath, name: str, values: list[Any], place_of: Callable[[SpecPath], Place]
 ) -> None:
-    check_key(place, name, "cannot be an axis")
     if not values:
         raise ConfigError(place, f"axis {name!r} is empty: give it values, or remove it")
     if place[0] == "grid":

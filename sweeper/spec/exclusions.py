@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sweeper.spec.points import NAMED, ConfigPath, Point, check_key
+from sweeper.spec.points import NAMED, ConfigPath, Point, Suggest, check_key
 from sweeper.spec.source import SpecPath
 from trainers.config.run import RunConfig
 from trainers.config.trainer_run import TrainerRun
@@ -24,7 +24,10 @@ class Exclusions:
     """
 
     def __init__(
-        self, entries: list[dict[str, Any]], resolve: Callable[[Point], TrainerRun]
+        self,
+        entries: list[dict[str, Any]],
+        resolve: Callable[[Point], TrainerRun],
+        suggest: Suggest,
     ) -> None:
         self._resolve = resolve
         self._entries = [
@@ -41,7 +44,8 @@ class Exclusions:
             if not entry:
                 raise ConfigError(("exclude", index), "an empty entry would exclude every run")
             for name in entry:
-                check_key(("exclude", index, name), name, "is not a key of the config")
+                place = ("exclude", index, name)
+                check_key(place, name, "is not a key of the config", suggest)
         self._by_number = {path: self._index(path) for path in _WHOLE_NUMBERS}
 
     def _index(self, path: ConfigPath) -> dict[int | None, int]:

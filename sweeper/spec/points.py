@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweep_plugins import did_you_mean
+from sweep_plugins import meaning
 from sweeper.spec.source import SpecPath
 from sweeper.spec.validation import several_belong_in_grid
 from trainers.errors import ConfigError
@@ -23,6 +23,9 @@ NAMED = frozenset(
 )
 """Paths at which a name alone is short for {name: ...}."""
 
+Suggest = Callable[[str, Sequence[str]], str | None]
+"""What is meant by a key that is none of these, if anything is known."""
+
 DEEPEST_PATH = 8
 """Dots in the name of an axis: more than any config has, and few enough to follow them."""
 
@@ -37,13 +40,13 @@ class ConfigPath(tuple[str, ...]):
         return cls(("model", *keys) if keys[0] == "depth" else keys)
 
 
-def check_key(place: SpecPath, name: str, what: str) -> None:
+def check_key(place: SpecPath, name: str, what: str, suggest: Suggest) -> None:
     """Raises ConfigError unless the dotted `name` starts with a key of the config."""
     first = name.split(".")[0]
     if name.count(".") > DEEPEST_PATH:
         raise ConfigError(place, f"{name!r} {what}: no key of the config is nested so deep")
     if first not in CONFIG_KEYS:
-        hint = did_you_mean(first, CONFIG_KEYS)
+        hint = meaning(suggest(name, CONFIG_KEYS))
         raise ConfigError(
             place, f"{name!r} {what}{hint} (it starts with one of {', '.join(CONFIG_KEYS)})"
         )

@@ -29,10 +29,18 @@ from sweeper.spec.files import SpecFile, read_spec_file
 from sweeper.spec.grid import Axis, Grid
 from sweeper.spec.overrides import apply_override
 from sweeper.spec.own_trainers.own_trainer import OwnTrainers, module_folders
-from sweeper.spec.points import CONFIG_KEYS, ConfigPath, Point, check_key, check_set_once
+from sweeper.spec.points import (
+    CONFIG_KEYS,
+    ConfigPath,
+    Point,
+    Suggest,
+    check_key,
+    check_set_once,
+)
 from sweeper.spec.resources import Resources
 from sweeper.spec.run_configs import check_numbers, resolve
 from sweeper.spec.source import EXTENDS, SpecPath, SpecSource, refusal
+from sweeper.spec.suggestions import suggestion
 from sweeper.spec.validation import explain
 from trainers.config.evaluations import EVALUATIONS, EvaluationConfig, key_of_kind, parse_evaluation
 from trainers.config.file_limits import FileLimits
@@ -159,7 +167,7 @@ def _expanded(source: SpecSource, overrides: tuple[str, ...], files: tuple[str, 
     try:
         layout = _WHOLE_LAYOUT.model_validate(given)
     except ValidationError as error:
-        raise explain(error, _WHOLE_LAYOUT, given) from None
+        raise explain(error, _WHOLE_LAYOUT, given, suggest=_suggest(source)) from None
     name = Path(source.name).stem if layout.name is None else layout.name
     if not SWEEP_NAME.fullmatch(name):
         of_file = layout.name is None
@@ -233,16 +241,17 @@ def _evaluations(given: list[dict[str, Any]]) -> tuple[EvaluationConfig, ...]:
 
 
 def _configs(source: SpecSource, layout: _Layout, own: OwnTrainers) -> tuple[TrainerRun, ...]:
-    axes = axes_of(layout.grid, layout.zip, source.place)
+    suggest = _suggest(source)
+    axes = axes_of(layout.grid, layout.zip, source.place, suggest)
     _check_count(axes, len(layout.include))
     resolved = partial(resolve, own=own)
-    exclusions = Exclusions(layout.exclude, resolved)
+    exclusions = Exclusions(layout.exclude, resolved, suggest)
     base = Point.base({key: getattr(layout, key) for key in CONFIG_KEYS})
     grid = Grid(base, axes, resolved)
     # An invalid value is found before the product of all axes is expanded.
     for choice in grid.one_of_each():
         grid.config(choice)
-    included = [(point, resolved(point)) for point in _included(base, layout.include)]
+    included = [(point, resolved(point)) for point in _included(base, layout.include, suggest)]
     configs: dict[str, TrainerRun] = {}
 
     def add(config: TrainerRun, point: Callable[[], Point]) -> None:
@@ -267,6 +276,10 @@ def _configs(source: SpecSource, layout: _Layout, own: OwnTrainers) -> tuple[Tra
     return tuple(configs.values())
 
 
+def _suggest(source: SpecSource) -> Suggest:
+    return partial(suggestion, data=source.data)
+
+
 def _check_count(axes: list[Axis], included: int) -> None:
     count = prod(len(values) for _, values, _ in axes) + included
     if count > MOST_RUNS:
@@ -278,11 +291,11 @@ def _check_count(axes: list[Axis], included: int) -> None:
         )
 
 
-def _included(base: Point, include: list[dict[str, Any]]) -> Iterator[Point]:
+def _included(base: Point, include: list[dict[str, Any]], suggest: Suggest) -> Iterator[Point]:
     for index, entry in enumerate(include):
         point = base.copy()
         for name in entry:
-            check_key(("include", index, name), name, "is not a key of the config")
+            check_key(("include", index, name), name, "is not a key of the config", suggest)
         places: dict[str, SpecPath] = {name: ("include", index, name) for name in entry}
         check_set_once({name: [value] for name, value in entry.items()}, places.__getitem__)
         for name in sorted(entry, key=lambda name: len(ConfigPath.parse(name))):

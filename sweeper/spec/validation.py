@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from sweep_plugins import did_you_mean
+from results.queries.config_options import CONFIG_OPTIONS
+from sweep_plugins import meaning, nearest
 from sweeper.spec.source import SpecPath, shortened
 from trainers.config.dataset import DatasetConfig, config_class
 from trainers.config.optimizers import OptimizerConfig, optimizer_class
@@ -27,6 +28,7 @@ def explain(
     *,
     prefix: SpecPath = (),
     relocate: Callable[[SpecPath], SpecPath] | None = None,
+    suggest: Callable[[str, Sequence[str]], str | None] = nearest,
 ) -> ConfigError:
     """The first problem of `error`, with the path of its value in the spec.
 
@@ -35,6 +37,7 @@ def explain(
         data: what was validated.
         prefix: where `data` stands in the spec.
         relocate: turns a path in `data` into one in the spec, where the two differ.
+        suggest: what is meant by an unknown key at the top of `data`, of which these are allowed.
     """
     problem = min(
         error.errors(include_url=False), key=lambda p: _usefulness(p, _real_path(p["loc"], data))
@@ -46,7 +49,7 @@ def explain(
         around = path[: -len(reason.path)] if path[-len(reason.path) :] == reason.path else path
         path = (*around, *reason.path)
     place = relocate(path) if relocate else (*prefix, *path)
-    message = _message(problem, reason, path, model, data)
+    message = _message(problem, reason, path, model, data, suggest)
     return ConfigError(place, message + _several_values(model, path, data, prefix))
 
 
@@ -83,6 +86,7 @@ def _message(
     path: SpecPath,
     model: type[BaseModel] | None,
     data: Any,
+    suggest: Callable[[str, Sequence[str]], str | None],
 ) -> str:
     name = _shown(path)
     if isinstance(reason, ConfigError):
@@ -94,9 +98,10 @@ def _message(
     if problem["type"] == "extra_forbidden":
         key = str(path[-1])
         allowed = _allowed_keys(model, path[:-1], data)
-        hint = did_you_mean(key, allowed)
-        known = f" (allowed: {', '.join(allowed)})" if allowed else ""
         where = ".".join(map(str, path[:-1]))
+        inside = [option for option in CONFIG_OPTIONS if option.startswith(f"{where}.")]
+        hint = meaning(nearest(key, [*allowed, *inside]) if where else suggest(key, allowed))
+        known = f" (allowed: {', '.join(allowed)})" if allowed else ""
         return f"unknown key {key!r}{f' in {where}' if where else ''}{hint}{known}"
     if problem["type"] == "missing":
         return f"{name} is missing"

@@ -1210,7 +1210,7 @@ HOSTILE: dict[str, Wrong] = {
     "an axis of names": (
         BASE + "grid:\n  name: [a, b]\n",
         (5, 3),
-        ["'name' cannot be an axis (it starts with one"],
+        ["'name' cannot be an axis; did you mean 'model.name'? (it starts with one"],
     ),
     "an axis of resources": (
         BASE + "grid:\n  resources.cpus: [1, 2]\n",
