@@ -122,4 +122,4 @@ def test_every_code_block_of_the_analysis_page_runs(
             exec(last, names)
             continue
         assert result is None or len(result) > 0, last
-    assert "zero stable 51" in capsys.readouterr().out
+    assert "test_accuracy: 51" in capsys.readouterr().out

@@ -126,7 +126,7 @@ def test_tests_take_it_as_metric_and_as_key(ask, name, better):
 def test_words_of_a_test_say_what_is_better(lab):
     said = sweep("report", "s", "--test", "zero_stable", "--db", lab.url,
                  *(f"--metric={name}" for name in NUMBERS)).stdout  # fmt: skip
-    assert "val/loss: zero stable 13.605 ± 0.693 nats (4 runs of 2 networks)" in said
+    assert "val/loss: 13.605 ± 0.693 nats with zero_stable=true (4 runs of 2 networks)" in said
     assert "Less is better in val/loss and test_loss and gaussian[0.1].loss, and AUC" in said
     assert (
         "Whether more or less is better in tokens and feature_norms.norm@block1 is not known"
@@ -223,7 +223,7 @@ def test_the_page_has_it(lab):
     page = build_page(lab.queries, ["broken"], [], ([], []), "zero_stable", [], wanted, "sweep")
     report, test, figures = page.sections
     assert report.tables[0].data.metrics == tuple(wanted)
-    assert test.text[0].startswith("gaussian[0.1].loss: zero stable 5")
+    assert test.text[0].startswith("gaussian[0.1].loss: 5")
     captions = [figure.caption for figure in figures.figures]
     assert "gaussian[0.1].loss by scheme" in captions
     assert "Training curves: gaussian[0.1].loss" not in captions, "there is no loss at epochs"

@@ -36,7 +36,8 @@ class GroupTest:
     def rows(self) -> list[dict[str, Any]]:
         """Everything as plain JSON values, one flat object for each metric and level.
 
-        Keys: `metric`, `level`; for both groups (1 and 2) `group1`, the value of the key, then
+        Keys: `metric`, `level` ("networks" or "runs"), `units`, what those of the level are called;
+        for both groups (1 and 2) `group1`, the value of the key, then
         `n1, diverged1, not_finite1, imported1, measured_elsewhere1, mean1, std1, low1, high1`;
         `difference, low, high` (of the means); Welch's `t, df, p, p_holm`; Mann-Whitney's `u, u_p,
         u_p_holm, u_method`; Hedges' `g, g_low, g_high`; `auc, auc_low, auc_high`; Spearman's `rho1,
@@ -47,8 +48,9 @@ class GroupTest:
         return [_row(comparison, self.values) for comparison in self.comparisons]
 
     def table(self) -> list[dict[str, str]]:
-        """The same for reading: a few columns of rounded text."""
-        return wording.table(self.comparisons, self.by, self.values)
+        """The same for reading: rounded text, one line a statistic of each metric."""
+        pairs = list(zip(self.comparisons[::2], self.comparisons[1::2], strict=True))
+        return wording.table(pairs, self.by, self.values)
 
 
 def compare_groups(
@@ -97,7 +99,7 @@ def _by_default(rows: Sequence[RunRow], columns: Columns) -> list[str]:
 
 
 def _row(c: Comparison, values: tuple[Any, Any]) -> dict[str, Any]:
-    row: dict[str, Any] = {"metric": c.metric.name, "level": c.level}
+    row: dict[str, Any] = {"metric": c.metric.name, "level": c.level, "units": c.units}
     for number, value, group in zip((1, 2), values, (c.first, c.second), strict=True):
         row[f"group{number}"] = value
         row |= _fields(group, n="n", diverged="diverged", not_finite="not_finite", to=str(number))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from results.analysis.group_tests.not_two_groups import not_two_groups
 from results.analysis.replicates import by_network, identity
 from results.analysis.sort_keys import sort_key
 from results.analysis.statistics import summarize
-from results.errors import NotTwoGroupsError
+from results.json_values import written
 from results.queries.row_columns import Column, Columns
 from results.records import RunRow
 
@@ -97,7 +97,8 @@ def split_in_two(rows: Sequence[RunRow], by: str) -> TwoGroups:
 
     Raises UnknownColumnError, and NotTwoGroupsError unless there are exactly two values.
     """
-    column = Columns(rows).find(by)
+    columns = Columns(rows)
+    column = columns.find(by)
     done = [row for row in rows if row["state"] == "done"]
     members: dict[str, dict[str, RunRow]] = {}
     values: dict[str, Any] = {}
@@ -110,15 +111,14 @@ def split_in_two(rows: Sequence[RunRow], by: str) -> TwoGroups:
                 members.setdefault(key, {})[row["run_id"]] = row
     order = sorted(members, key=lambda key: sort_key(values[key]))
     if len(order) != 2:
-        raise NotTwoGroupsError(
-            column.name, {written(values[key]): len(members[key]) for key in order}
-        )
+        counted_values = [(values[key], len(members[key])) for key in order]
+        raise not_two_groups(column, counted_values, columns, done)
     first, second = (members[key] for key in order)
     in_both = first.keys() & second.keys()
     alone = [[g[run_id] for run_id in g if run_id not in in_both] for g in (first, second)]
-    counts = {written(values[key]): len(runs) for key, runs in zip(order, alone, strict=True)}
     if not all(alone):
-        raise NotTwoGroupsError(column.name, {v: n for v, n in counts.items() if n})
+        left = [(values[key], len(g)) for key, g in zip(order, alone, strict=True) if g]
+        raise not_two_groups(column, left, columns, done)
     return TwoGroups(
         by=column.name,
         values=(values[order[0]], values[order[1]]),
@@ -148,11 +148,6 @@ def _but_for_rounding(value: Any) -> Any:
     if isinstance(value, list):
         return [_but_for_rounding(item) for item in value]
     return float(f"{value:.12g}") if isinstance(value, float) else value
-
-
-def written(value: Any) -> str:
-    """A value as `--where` reads it."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _unit(rows: Runs, column: Column) -> Unit:

@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from results.analysis.group_tests.comparison import Comparison, GroupSummary
-from results.analysis.group_tests.samples import TwoGroups, written
+from results.analysis.group_tests.samples import TwoGroups
 from results.analysis.group_tests.strata import Factor, Strata
 from results.analysis.imported import note_about
 from results.analysis.rank_correlation import RankCorrelation
 from results.analysis.statistics import Interval
 from results.analysis.unfinished import left_out
+from results.json_values import written
 from results.metrics import Metric, counted, mean_shown, spread_shown
 from sweep_plugins.plain_text import readable
 
@@ -28,13 +29,13 @@ def sentence(over_networks: Comparison, over_runs: Comparison, groups: TwoGroups
     """
     metric = over_networks.metric
     decisive = over_networks if over_networks.verdict else over_runs
-    first, second = _names(groups)
+    first, second = groups.labels
     unit = " %" if metric.unit == "percent" else _unit(metric)
     means = (
-        f"{metric.name}: {second} {_spread(over_runs.second, metric)}{unit}"
+        f"{metric.name}: {_spread(over_runs.second, metric)}{unit} with {second}"
         f" ({counted(over_runs.second.ranked, 'run')} of"
         f" {counted(over_networks.second.ranked, groups.noun)}{_diverged(over_runs.second)}),"
-        f" {first} {_spread(over_runs.first, metric)}{unit}"
+        f" {_spread(over_runs.first, metric)}{unit} with {first}"
         f" ({over_runs.first.ranked} of {over_networks.first.ranked}{_diverged(over_runs.first)})"
     )
     return "; ".join([means, *_findings(decisive)]) + f". {_verdict(decisive)}"
@@ -88,29 +89,50 @@ def notes(comparisons: Sequence[Comparison], groups: TwoGroups, strata: Strata) 
 
 
 def table(
-    comparisons: Sequence[Comparison], by: str, values: tuple[Any, Any]
+    pairs: Sequence[tuple[Comparison, Comparison]], by: str, values: tuple[Any, Any]
 ) -> list[dict[str, str]]:
-    """The comparisons as rounded text, without what no run here can have."""
-    rows = [_table_row(c, by, values) for c in comparisons]
-    empty = {key for key in (_RHO, _RHO_NEXT) if all(row[key] == "-" for row in rows)}
-    return [{key: text for key, text in row.items() if key not in empty} for row in rows]
+    """The comparisons of each metric as rounded text, one line a statistic, one column a level.
+
+    Without what no run here can have.
+    """
+    several = len(pairs) > 1
+    found = [[_statistics(c, by, values, several=several) for c in pair] for pair in pairs]
+    both = [texts for levels in found for texts in levels]
+    empty = {key for key in (_RHO, _RHO_NEXT) if all(texts[key] == "-" for texts in both)}
+    return [
+        {"metric": pair[0].metric.name, "statistic": key}
+        | {c.units: texts[key] for c, texts in zip(pair, levels, strict=True)}
+        for pair, levels in zip(pairs, found, strict=True)
+        for key in levels[0]
+        if key not in empty
+    ]
 
 
 _RHO, _RHO_NEXT = "rho (p)", "rho next (p)"
 
 
-def _table_row(c: Comparison, by: str, values: tuple[Any, Any]) -> dict[str, str]:
-    """One comparison as rounded text; "-" for what cannot be computed."""
+def _statistics(
+    c: Comparison, by: str, values: tuple[Any, Any], *, several: bool
+) -> dict[str, str]:
+    """One comparison as rounded text; "-" for what cannot be computed.
+
+    With adjusted p values in brackets if there are several metrics.
+    """
     welch, ranked, effect = c.welch, c.mann_whitney, c.effect
     interval = welch.interval if welch else None
+    holm = " (Holm)" if several else ""
+
+    def p(raw: float | None, adjusted: float | None) -> str:
+        if raw is None or adjusted is None:
+            return "-"
+        return f"{_p_text(raw)} ({_p_text(adjusted)})" if several else _p_text(raw)
+
     return {
-        "metric": c.metric.name,
-        "level": c.units,
         f"{by}={written(values[0])}": f"{_spread(c.first, c.metric)} ({c.first.ranked})",
         f"{by}={written(values[1])}": f"{_spread(c.second, c.metric)} ({c.second.ranked})",
         "difference [95 % CI]": _estimate(c.difference, interval, c.metric),
-        "Welch p (Holm)": _p_pair(welch.p if welch else None, c.welch_holm),
-        "Mann-Whitney p (Holm)": _p_pair(ranked.p if ranked else None, c.mann_whitney_holm),
+        f"Welch p{holm}": p(welch.p if welch else None, c.welch_holm),
+        f"Mann-Whitney p{holm}": p(ranked.p if ranked else None, c.mann_whitney_holm),
         "Hedges g": f"{effect.g:.2f}" if effect else "-",
         "AUC [95 % CI]": _estimate(c.auc.value, c.auc.interval) if c.auc else "-",
         _RHO: _correlation(c.largest_modulus),
@@ -121,13 +143,6 @@ def _table_row(c: Comparison, by: str, values: tuple[Any, Any]) -> dict[str, str
 
 def _correlation(found: RankCorrelation | None) -> str:
     return "-" if found is None else f"{found.rho:.2f} ({_p_text(found.p)})"
-
-
-def _names(groups: TwoGroups) -> tuple[str, str]:
-    if all(isinstance(value, bool) for value in groups.values):
-        return "not", groups.by.replace("_", " ")
-    first, second = (f"{groups.by} {written(value)}" for value in groups.values)
-    return first, second
 
 
 def _findings(c: Comparison) -> list[str]:
@@ -278,12 +293,6 @@ def _as_tested(metric: Metric) -> Metric:
 def _unit(metric: Metric) -> str:
     """Of what a trainer reported; the units of other columns are in the docs."""
     return f" {readable(metric.unit)}" if metric.number and metric.unit else ""
-
-
-def _p_pair(p: float | None, adjusted: float | None) -> str:
-    if p is None or adjusted is None:
-        return "-"
-    return f"{_p_text(p)} ({_p_text(adjusted)})"
 
 
 def _adjusted(p: float, adjusted: float | None) -> str:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from results.analysis.group_tests import compare_groups
 from results.analysis.two_samples import area_under_curve, mann_whitney_test, welch_test
 from results.errors import NotTwoGroupsError, UnknownColumnError
+from results.rendering.as_table import as_table
+from results.rendering.text_table import text_table
 
 LOW = [[79.0, 80.0, 81.0], [80.0, 81.0, 82.0], [81.0, 82.0, 83.0], [80.0, 82.0, 84.0]]
 HIGH = [[88.0 + n, 89.0 + n, 90.0 + n] for n in range(6)]
@@ -84,9 +86,10 @@ def test_a_clear_difference_is_summarized_in_one_sentence(networks):
     rows = networks(False, LOW) + networks(True, HIGH)
     test = compare_groups(rows, "zero_stable", ["test_accuracy"])
     assert test.sentences == (
-        "test_accuracy: zero stable 91.50 ± 1.95 % (18 runs of 6 networks), not 81.25 ± 1.42 %"
-        " (12 of 4); difference over networks 10.25 points, 95 % CI 8.16 to 12.34; Welch"
-        " p = 4e-06; Mann-Whitney p = 0.0095; AUC 1.00 (0.63 to 1.00). The groups differ.",
+        "test_accuracy: 91.50 ± 1.95 % with zero_stable=true (18 runs of 6 networks), 81.25 ± 1.42"
+        " % with zero_stable=false (12 of 4); difference over networks 10.25 points, 95 % CI 8.16"
+        " to 12.34; Welch p = 4e-06; Mann-Whitney p = 0.0095; AUC 1.00 (0.63 to 1.00). The groups"
+        " differ.",
     )
     assert (only(test)["verdict"], only(test, "runs")["verdict"]) == ("differ", None)
 
@@ -96,9 +99,10 @@ def test_runs_of_trainers_without_networks_are_of_settings(networks):
     test = compare_groups(rows, "zero_stable", ["test_accuracy"])
     assert "(18 runs of 6 settings)" in test.sentences[0]
     assert "difference over settings" in test.sentences[0]
-    assert [row["level"] for row in test.table()] == ["settings", "runs"]
+    assert all([*row] == ["metric", "statistic", "settings", "runs"] for row in test.table())
     assert not any("network" in text for text in (*test.sentences, *test.notes))
     assert [row["level"] for row in test.rows()] == ["networks", "runs"], "as programs know it"
+    assert [row["units"] for row in test.rows()] == ["settings", "runs"]
 
 
 def test_an_own_metric_of_a_diverged_run_is_worst_unless_it_has_a_value(networks):
@@ -316,7 +320,8 @@ def test_any_key_with_two_values_defines_the_groups(networks):
     test = compare_groups(rows, "depth", ["test_accuracy"])
     assert test.values == (20, 110)
     assert only(test)["difference"] == pytest.approx(-10.25)
-    assert "depth 110 81.25 ± 1.42 % (12 runs of 4 networks), depth 20" in test.sentences[0]
+    said = "81.25 ± 1.42 % with depth=110 (12 runs of 4 networks), 91.50 ± 1.95 % with depth=20 ("
+    assert said in test.sentences[0]
 
 
 def test_schemes_in_both_groups_are_compared_within_the_same_scheme(make):
@@ -339,7 +344,7 @@ def test_config_paths_and_text_columns_can_define_groups(networks, make):
     rows = networks(True, LOW, model="zerosnet") + networks(True, HIGH, model="preresnet")
     test = compare_groups(rows, "model")
     assert test.values == ("preresnet", "zerosnet")
-    assert "model preresnet" in test.sentences[0]
+    assert "with model=preresnet" in test.sentences[0]
 
 
 def test_seeds_can_define_groups(networks):
@@ -376,16 +381,17 @@ def test_the_notes_explain_networks_versus_runs_and_p_values(networks):
     ("by", "said"),
     [
         ("model", "model has one value: zerosnet (3 runs)"),
-        ("max_root_modulus", "max_root_modulus has none"),
+        ("max_root_modulus", "max_root_modulus has no value"),
         ("depth", "depth has 3 values: 20 (1 run), 32 (1 run), 44 (1 run)"),
         ("alpha", "--where 'alpha!=[3.0]'"),
-        ("depth", "--where 'depth!=44'"),
+        ("depth", "leave out all but two with --where, such as --where 'depth<=32', or test"),
         ("model", "name more sweeps, drop a --where, or test another key"),
+        ("epochs", "epochs has no value; did you mean 'training.epochs'?"),
     ],
 )
 def test_comparing_other_than_two_groups_is_an_error(make, by, said):
     rows = [
-        make.row(n, depth=depth, alpha=[float(n)], max_root_modulus=None)
+        make.row(n, depth=depth, alpha=[float(n)], max_root_modulus=None, epochs=None)
         for n, depth in ((1, 20), (2, 32), (3, 44))
     ]
     rows.append(make.row(4, state="queued", model="preresnet", depth=110))
@@ -422,28 +428,47 @@ def test_a_group_comparison_can_be_pickled(networks):
 
 
 def test_the_printed_table_shows_the_comparison_rounded(networks):
-    test = compare_groups(networks(False, LOW) + networks(True, HIGH), "zero_stable")
-    over_networks, over_runs = test.table()
-    assert over_networks == {
-        "metric": "test_accuracy",
-        "level": "networks",
+    rows = networks(False, LOW) + networks(True, HIGH)
+    alone = compare_groups(rows, "zero_stable", ["test_accuracy"]).table()
+    assert {row["metric"] for row in alone} == {"test_accuracy"}
+    assert {row["statistic"]: row["networks"] for row in alone} == {
         "zero_stable=false": "81.25 ± 0.96 (4)",
         "zero_stable=true": "91.50 ± 1.87 (6)",
         "difference [95 % CI]": "10.25 [8.16, 12.34]",
-        "Welch p (Holm)": "4e-06 (4e-06)",
-        "Mann-Whitney p (Holm)": "0.0095 (0.0095)",
+        "Welch p": "4e-06",
+        "Mann-Whitney p": "0.0095",
         "Hedges g": "5.82",
         "AUC [95 % CI]": "1.00 [0.63, 1.00]",
         "verdict": "differ",
     }
-    assert over_runs.keys() == over_networks.keys()
-    assert over_runs["verdict"] == "-"
+    assert [alone[i]["runs"] for i in (0, -1)] == ["81.25 ± 1.42 (12)", "-"]
+    assert max(map(len, as_table(text_table(alone)).splitlines())) <= 80
+    both = compare_groups(rows, "zero_stable", ["test_accuracy", "train_seconds"]).table()
+    assert [row["metric"] for row in both] == ["test_accuracy"] * 8 + ["train_seconds"] * 8
+    assert both[4]["statistic"] == "Mann-Whitney p (Holm)"
+    assert both[4]["networks"] == "0.0095 (0.019)"
 
 
 def test_the_printed_table_has_no_difference_to_a_group_that_diverged(networks):
     rows = networks(False, [[None] * 3] * 4) + networks(True, HIGH)
-    over_networks, _ = compare_groups(rows, "zero_stable", ["test_accuracy"]).table()
-    assert over_networks["difference [95 % CI]"] == "-"
+    found = compare_groups(rows, "zero_stable", ["test_accuracy"]).table()
+    assert {row["statistic"]: row["networks"] for row in found}["difference [95 % CI]"] == "-"
+
+
+def test_what_was_measured_is_no_key_to_split_by_and_a_few_of_its_values_are_said(networks):
+    rows = networks(False, LOW, beta=1.0) + networks(True, HIGH, beta=2.0)
+    with pytest.raises(NotTwoGroupsError) as caught:
+        compare_groups(rows, "test_accuracy")
+    assert str(caught.value).endswith(
+        "test_accuracy has 14 values, from 79.00 to 95.00; test a key that has two values, such as"
+        " zero_stable"
+    )
+    rows = [row | {"seed": n} for n, row in enumerate(rows)]
+    with pytest.raises(NotTwoGroupsError, match=r"30 values, from 0 to 29; leave .* 'seed<=1', or"):
+        compare_groups(rows, "seed")
+    rows = [row | {"dataset": f"{n:02}"} for n, row in enumerate(rows)]
+    with pytest.raises(NotTwoGroupsError, match=r"05 \(1 run\), and 24 more; .* 'dataset!=29', or"):
+        compare_groups(rows, "dataset")
 
 
 ACCURACIES = st.lists(

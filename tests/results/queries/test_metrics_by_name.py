@@ -95,7 +95,9 @@ def test_two_groups_are_tested_in_any_of_them(store, queries, make):
     rows = queries.run_rows([name], config=True, metrics=wanted)
     test = compare_groups(rows, "zero_stable", wanted)
     assert [row["difference"] for row in test.rows()] == [pytest.approx(1)] * 6
-    assert test.sentences[0].startswith("f1: zero stable 1.600 ± 0.100 points (3 runs of 3")
+    assert test.sentences[0].startswith(
+        "f1: 1.600 ± 0.100 points with zero_stable=true (3 runs of 3"
+    )
     assert "difference over networks 1.000 points" in test.sentences[0]
     assert "Less is better in f1 and train_loss, and AUC counts it so." in test.notes
     unknown = "Whether more or less is better in feature_norms.norm@block1 is not known"
