@@ -49,7 +49,8 @@ MOST_METRICS = 10_000
 MOST_METRIC_VALUES = 1_000_000
 """Values of metrics at its epochs or steps."""
 
-LARGEST_EPOCH = 2**63 - 1
+LARGEST_EPOCH = 2**63 - 2
+"""The one after it, from which a run goes on, is a number of every database too."""
 
 LARGEST_NUMBER = 1e75
 """On either side of 0. Float32 ends at 3.4e38; statistics take fourth powers of deviations, and a

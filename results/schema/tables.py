@@ -246,7 +246,7 @@ attempts = Table(
     Column("state", String, nullable=False),
     Column("started_at", Float, nullable=False),
     Column("finished_at", Float),
-    Column("first_epoch", Integer),
+    Column("first_epoch", _INTEGER_64),
     Column("error", Text),
     Column("traceback", Text),
     _json("provenance", nullable=False),

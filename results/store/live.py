@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import BigInteger, Connection, Table, delete, literal, select
 
 from results.database.dialects import is_one_of, upsert
 from results.schema.tables import IS_LAST_ATTEMPT, REPORTED_LIVE, attempts, runs
@@ -50,7 +50,8 @@ def remove(connection: Connection, run_ids: Collection[str], first: int | None =
     """Removes all that these runs have reported, from the epoch `first` on if that is given."""
     for table in REPORTED_LIVE:
         among = is_one_of(connection.dialect.name, table.c.run_id, run_ids)
-        later = [] if first is None else [table.c.epoch >= first]
+        # Of a trainer that counts beyond what an epoch of every run may be.
+        later = [] if first is None else [table.c.epoch >= literal(first, BigInteger)]
         connection.execute(delete(table).where(among, *later))
 
 

@@ -87,7 +87,7 @@ def check_result(run_id: str, attempt: int, result: Any) -> CheckedResult:
     first_epoch = provenance.get("first_epoch")
     if first_epoch is not None:
         origin = ObjectReader(run_id, provenance, "provenance")
-        first_epoch = origin.whole("first_epoch", most=LARGEST_INTEGER)
+        first_epoch = origin.whole("first_epoch")
     return CheckedResult(
         columns=columns,
         rows={table: read(reader) for table, read in _ROWS.items()},

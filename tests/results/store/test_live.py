@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import databases
 from results.errors import BadResultError
 from results.store.report_schema import check_report
+from sweep_plugins.metric_name import LARGEST_EPOCH
 
 RUN = f"{1:016x}"
 TYPED = {"train_loss": 0.5, "test_accuracy": 80.0}
@@ -161,6 +162,15 @@ anything = st.recursive(
 def test_whatever_a_worker_sends_is_checked_or_refused(told):
     with suppress(BadResultError):
         check_report(told)
+
+
+def test_a_run_goes_on_from_whatever_its_trainer_counts_to(running, queries, make):
+    last = LARGEST_EPOCH
+    assert running.report([report([last], f1=0.5), report([], first=last + 1)]) == {RUN}
+    assert values(queries) == {("f1", last): 0.5}
+    told = {"host": "here", "first_epoch": last + 1}
+    assert running.commit(RUN, 1, make.result(RUN, 1, provenance=told))
+    assert queries.run_detail(RUN)["attempt_history"][0]["first_epoch"] == last + 1
 
 
 def test_a_store_takes_rows_of_many_runs_at_once(store, make):

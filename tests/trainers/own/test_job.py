@@ -177,6 +177,16 @@ def test_a_checkpoint_comes_back_with_what_was_reported(tmp_path):
     assert result(second)["first_epoch"] == 3
 
 
+def test_a_checkpoint_may_have_any_number_that_the_next_one_can_follow(tmp_path):
+    job = job_in(open_folder(tmp_path))
+    with pytest.raises(TrainerError, match=r"job.checkpoint\(9223372036854775807, ...\): the"):
+        job.checkpoint(2**63 - 1, {})
+    job.report(2**63 - 2, loss=1.0)
+    job.checkpoint(2**63 - 2, {})
+    assert job.resume() == Checkpoint(2**63 - 2, {})
+    assert result(job)["first_epoch"] == 2**63 - 1
+
+
 class Odd:
     pass
 

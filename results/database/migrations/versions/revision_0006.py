@@ -1,7 +1,8 @@
 """Runs of trainers that have no model, dataset or scheme, metrics by name, files, tags and notes.
 
 What such a run has no use for is NULL from now on. What attempts say of code is stored once; those
-from before said next to nothing of it, and stay as they are.
+from before said next to nothing of it, and stay as they are. Trainers of
+somebody's own may count beyond 32 bits.
 """
 
 import re
@@ -26,6 +27,7 @@ def upgrade() -> None:
     else:
         for column in OPTIONAL:
             connection.exec_driver_sql(f"ALTER TABLE runs ALTER COLUMN {column} DROP NOT NULL")
+        connection.exec_driver_sql("ALTER TABLE attempts ALTER COLUMN first_epoch TYPE BIGINT")
     connection.exec_driver_sql(
         "CREATE TABLE metrics (run_id VARCHAR(16) NOT NULL,"
         f" name {NAME[dialect]} NOT NULL CONSTRAINT ck_metrics_named CHECK (name <> ''),"
