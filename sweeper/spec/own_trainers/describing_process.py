@@ -10,12 +10,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import sweep_plugins
 from sweep_plugins.plain_text import one_line, shortened
+from sweeper.errors import ResourceError
 from trainers.errors import ConfigError
 
 SECONDS = 120.0
@@ -41,21 +42,40 @@ _OURS = str(Path(sweep_plugins.__path__[0]).absolute().parent)
 
 
 class DescribingProcess:
-    """What it prints is kept for an error alone.
+    """A context manager: the process and all that its import has started end with the block.
+
+    What it prints is kept for an error alone.
 
     Args:
         name: of the trainer.
         path: where it looks for modules.
+
+    Raises ResourceError if this machine starts no process for it.
     """
 
     def __init__(self, name: str, path: list[str]) -> None:
         self._name = name
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115 (it is closed by `end`)
-        requests, self._requests = os.pipe()
-        self._answers, answers = os.pipe()
         self._rest = b""
-        os.set_blocking(self._requests, False)
-        try:
+        with ExitStack() as started:
+            try:
+                self._start(path, started)
+            except OSError as error:
+                raise ResourceError(
+                    f"trainer {name}: no process can be started that imports it: {error.strerror}"
+                ) from error
+            self._ends = started.pop_all()
+
+    def _start(self, path: list[str], started: ExitStack) -> None:
+        output = tempfile.TemporaryFile()  # noqa: SIM115
+        self._output = started.enter_context(output)
+        with ExitStack() as of_process:
+            requests, self._requests = os.pipe()
+            of_process.callback(os.close, requests)
+            started.callback(os.close, self._requests)
+            self._answers, answers = os.pipe()
+            of_process.callback(os.close, answers)
+            started.callback(os.close, self._answers)
+            os.set_blocking(self._requests, False)
             self._process = subprocess.Popen(
                 [
                     sys.executable,
@@ -70,19 +90,33 @@ class DescribingProcess:
                 pass_fds=(requests, answers),
                 start_new_session=True,
             )
-        finally:
-            os.close(requests)
-            os.close(answers)
+            started.callback(self._kill)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """At once; a second time it does nothing."""
+        self._ends.close()
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, 9)
+        self._process.wait()
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer. Raises ConfigError if there is none."""
+        """The answer. Raises ConfigError if there is none; then there is nothing more to ask."""
         left = (json.dumps(request) + "\n").encode()
         deadline = time.monotonic() + SECONDS
         told, parts = 0, [self._rest]
         while b"\n" not in parts[-1]:
             seconds = deadline - time.monotonic()
             if seconds <= 0:
-                raise ConfigError((), f"trainer {self._name}: importing it took over {SECONDS:g} s")
+                what = "importing it" if "trainer" in request else "looking at its options"
+                raise ConfigError((), f"trainer {self._name}: {what} took over {SECONDS:g} s")
             wanted = [self._requests] if left else []
             there, room, _ = select.select([self._answers], wanted, [], min(seconds, _LOOK_SECONDS))
             if room:
@@ -115,12 +149,3 @@ class DescribingProcess:
         lines = self._output.read(1 << 20).decode(errors="replace").strip().splitlines()
         last = f": {shortened(one_line(lines[-1]), _SHOWN)}" if lines else ""
         return f"trainer {self._name} ended the process that imported it, with {how}{last}"
-
-    def end(self) -> None:
-        """At once, with all that the import has started."""
-        os.close(self._requests)
-        os.close(self._answers)
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, 9)
-        self._process.wait()
-        self._output.close()

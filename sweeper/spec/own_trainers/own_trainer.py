@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +20,9 @@ from sweeper.spec.own_trainers.description_cache import (
     search_path,
 )
 from trainers.errors import ConfigError
+
+MOST_PROCESSES = 8
+"""Each may have imported torch."""
 
 _SHOWN = 300
 
@@ -99,25 +102,30 @@ class OwnTrainer:
 class OwnTrainers:
     """The trainers that a spec names, each described when it is asked for.
 
-    A context manager: the processes that describe them end with the block. `folders` are where
-    modules are looked for that no package has.
+    A context manager: the processes that describe them end with the block at the latest, and
+    MOST_PROCESSES live at a time. `folders` are where modules are looked for that no package has.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = list(map(str, folders))
         self._search = search_path(folders)
         self._known: dict[str, OwnTrainer | ConfigError] = {}
-        self._processes: dict[str, DescribingProcess] = {}
+        self._processes: dict[str, DescribingProcess] = {}  # the one that was asked last comes last
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for process in self._processes.values():
-            process.end()
+        with ExitStack() as stack:
+            for process in self._processes.values():
+                stack.enter_context(process)
+        self._processes.clear()
 
     def __getitem__(self, name: str) -> OwnTrainer:
-        """Raises ConfigError if it cannot be imported within SECONDS, or is no trainer."""
+        """Raises ConfigError if it cannot be imported within SECONDS, or is no trainer.
+
+        Raises ResourceError if no process can be started that imports it.
+        """
         if name not in self._known:
             try:
                 description = DESCRIPTIONS.find(name, self._search)
@@ -136,14 +144,15 @@ class OwnTrainers:
         return [found for found in self._known.values() if isinstance(found, OwnTrainer)]
 
     def _described(self, name: str) -> dict[str, Any]:
-        process = self._processes[name] = DescribingProcess(name, self._search)
-        said = process.ask({"trainer": name, "folders": self._folders})
-        if "problem" in said:
-            raise ConfigError((), said["problem"])
-        if said["keys"] is None:
-            # Nobody will ask it for options; each of many trainers may have imported torch.
-            self._processes.pop(name).end()
-        return said
+        with ExitStack() as stack:
+            process = stack.enter_context(DescribingProcess(name, self._search))
+            said = process.ask({"trainer": name, "folders": self._folders})
+            if "problem" in said:
+                raise ConfigError((), said["problem"])
+            if said["keys"] is not None:  # nobody asks the others for options
+                self._keep(name, process)
+                stack.pop_all()
+            return said
 
     def _ask(self, name: str, request: Mapping[str, Any]) -> dict[str, Any]:
         if name not in self._processes:
@@ -152,4 +161,14 @@ class OwnTrainers:
                 raise ConfigError(
                     (), f"trainer {name} was edited while the spec was read; read it again"
                 )
-        return self._processes[name].ask(request)
+        with ExitStack() as stack:
+            process = stack.enter_context(self._processes.pop(name))
+            answer = process.ask(request)
+            self._keep(name, process)
+            stack.pop_all()
+        return answer
+
+    def _keep(self, name: str, process: DescribingProcess) -> None:
+        self._processes[name] = process
+        if len(self._processes) > MOST_PROCESSES:
+            self._processes.pop(next(iter(self._processes))).end()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import py_compile
 import zipfile
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 import sweeper.spec.own_trainers.describing_process
-from sweeper.errors import Place, SpecError
+from sweeper.errors import Place, ResourceError, SpecError
 from sweeper.planning.uncounted_imports import uncounted_imports
 from sweeper.spec.own_trainers.describing_process import DescribingProcess
 from sweeper.spec.own_trainers.description_cache import Descriptions
@@ -17,6 +19,7 @@ from sweeper.spec.own_trainers.own_trainer import OwnTrainers
 from sweeper.spec.spec import load_spec
 from trainers.config.run import RunConfig
 from trainers.config.trainer_run import TrainerRun
+from trainers.errors import ConfigError
 
 PLAIN = "def train(job):\n    pass\n"
 
@@ -407,6 +410,50 @@ def test_a_trainer_that_nothing_can_be_asked_of_keeps_no_process(described, tmp_
         assert own["declared:train"].options({"kernel": "a"})["depth"] == 2
         assert list(own._processes) == ["declared:train"]
     assert described == ["plain:train", "declared:train"]
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_of_many_trainers_few_processes_live(described, tmp_path, monkeypatch):
+    monkeypatch.setattr("sweeper.spec.own_trainers.own_trainer.MOST_PROCESSES", 1)
+    before = open_files()
+    for name in ("first", "second"):
+        (tmp_path / f"{name}.py").write_text(DECLARED)
+    with OwnTrainers([tmp_path]) as own:
+        for depth, name in ((1, "first"), (2, "second"), (2, "first"), (2, "second")):
+            options = own[f"{name}:train"].options({"kernel": "a", "depth": depth})
+            assert options["depth"] == depth
+            (process,) = own._processes.values()
+    assert process._process.returncode == -9
+    assert open_files() == before
+    assert described == ["first:train", "second:train", "first:train"]
+
+
+def test_a_process_that_does_not_start_leaves_nothing_open(monkeypatch):
+    said = mock.Mock(side_effect=BlockingIOError(11, "Resource temporarily unavailable"))
+    monkeypatch.setattr("subprocess.Popen", said)
+    Path("never.py").write_text(PLAIN)
+    Path("own.yaml").write_text("trainer: never:train\n")
+    before = open_files()
+    with pytest.raises(ResourceError, match=r"^trainer never:train: no process .*: Resource temp"):
+        load_spec(Path("own.yaml"))
+    assert open_files() == before
+    assert said.called
+
+
+def test_a_model_that_does_not_come_back_is_an_error_and_ends_its_process(tmp_path, monkeypatch):
+    asleep = CHANGING.format(default="0", percent="__import__('time').sleep(60)")
+    (tmp_path / "asleep.py").write_text(asleep)
+    with OwnTrainers([tmp_path]) as own:
+        trainer = own["asleep:train"]
+        (process,) = own._processes.values()
+        monkeypatch.setattr(sweeper.spec.own_trainers.describing_process, "SECONDS", 0.1)
+        with pytest.raises(ConfigError, match=r"looking at its options took over 0\.1 s"):
+            trainer.options({"percent": 1})
+        assert not own._processes
+        assert process._process.returncode == -9
 
 
 def test_a_helper_that_appears_or_changes_is_seen(described):
