@@ -4,7 +4,11 @@ The spec comes first. Each of the others follows a line that begins a YAML docum
 
     --- # extended: "base.yaml"
 
-In YAML such a line ends a document wherever it stands, so that no spec can hold one by accident.
+In YAML such a line ends a document wherever it stands, so that no spec can hold one by accident. A
+line break at the end of a text may be part of its last value. Where one had to be added, the line
+says so:
+
+    --- # extended: "base.yaml", after a text without a line break at its end
 """
 
 from __future__ import annotations
@@ -13,15 +17,21 @@ import json
 import re
 from collections.abc import Mapping
 
-_HEADER = re.compile(r'^--- # extended: ("[^\n]*")[^\S\n]*\n', re.MULTILINE)
+_BEGIN = "--- # extended: "
+_UNBROKEN = ", after a text without a line break at its end"
+_HEADER = re.compile(rf'(\n?)^{_BEGIN}("[^\n]*")({_UNBROKEN})?[^\S\n]*(?:\n|\Z)', re.MULTILINE)
 
 
 def split(text: str) -> tuple[str, dict[str, str]]:
     """The spec's own text, and the others' by name."""
-    own, *rest = _HEADER.split(f"{text}\n" if "--- # extended: " in text else text)
-    return own, {
-        _name_in(header): document for header, document in zip(rest[::2], rest[1::2], strict=True)
-    }
+    own, *rest = _HEADER.split(text) if _BEGIN in text else [text]
+    texts, names = [own], []
+    parts = (rest[part::4] for part in range(4))
+    for line_break, header, unbroken, document in zip(*parts, strict=True):
+        texts[-1] += "" if unbroken else line_break
+        names.append(_name_in(header))
+        texts.append(document)
+    return texts[0], dict(zip(names, texts[1:], strict=True))
 
 
 def _name_in(header: str) -> str:
@@ -35,7 +45,10 @@ def _name_in(header: str) -> str:
 
 
 def join(own: str, others: Mapping[str, str]) -> str:
-    """The text of which `split` makes these again, but for line breaks at the ends of texts."""
-    documents = [own, *(f"--- # extended: {json.dumps(n)}\n{t}" for n, t in others.items())]
-    ended = (text.rstrip("\r\n") + "\n" for text in documents)
-    return "".join(ended) if others else own
+    """The text of which `split` makes these again."""
+    joined = own
+    for name, text in others.items():
+        unbroken = joined and not joined.endswith("\n")
+        begin = f"\n{_BEGIN}" if unbroken else _BEGIN
+        joined += f"{begin}{json.dumps(name)}{_UNBROKEN if unbroken else ''}\n{text}"
+    return joined

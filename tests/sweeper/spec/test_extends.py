@@ -378,18 +378,29 @@ def test_a_stored_text_does_not_look_into_the_folder():
         spec_from_text("extends: base.yaml\n", "child.yaml")
 
 
+_TEXT = st.text("ab:\n\r-# ", max_size=30)
+
+
 @given(
-    own=st.text("ab:\n-# ", max_size=30),
-    others=st.dictionaries(
-        st.text("ab/.\"'\\ é", min_size=1, max_size=9), st.text("ab:\n-# ", max_size=30), max_size=3
-    ),
+    own=_TEXT,
+    others=st.dictionaries(st.text("ab/.\"'\\ é,", min_size=1, max_size=9), _TEXT, max_size=3),
 )
 def test_documents_are_split_as_they_were_joined(own, others):
-    found, documents = split(join(own, others))
-    assert found.rstrip("\n") == own.rstrip("\n")
-    assert list(documents) == list(others)
-    for name, text in documents.items():
-        assert text.rstrip("\n") == others[name].rstrip("\n")
+    assert split(join(own, others)) == (own, others)
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n\n", "\r\n"])
+def test_a_stored_spec_keeps_the_line_breaks_that_its_texts_end_with(tmp_path, end):
+    for name, key in (("base", "options"), ("middle", "extends: base.yaml\noptions")):
+        text = f"{key}:\n  {name}: |+\n    a{end}"
+        (tmp_path / f"{name}.yaml").write_bytes(text.encode())
+    own = f"extends: middle.yaml\ntrainer: wrong_trainers:train\noptions:\n  own: |+\n    a{end}"
+    (tmp_path / "own.yaml").write_bytes(own.encode())
+    spec = load_spec(tmp_path / "own.yaml")
+    again = spec_from_text(spec.text, "own.yaml", stored=True)
+    assert again.configs == spec.configs
+    (options,) = {str(config.options) for config in spec.configs}
+    assert "'base': 'a" in options
 
 
 def test_a_document_whose_name_is_no_json_is_an_error_of_the_spec():
