@@ -3,38 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
 
 from torch import nn
 from torch.nn import Parameter
 
 from trainers.config.optimizers import DecayingConfig, OptimizerConfig, SgdConfig
+from trainers.optim.base import Optimizer
 from trainers.optim.sgd import SGD
 
 _NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
-
-
-class Optimizer(Protocol):
-    """What training asks of an optimizer."""
-
-    @property
-    def param_groups(self) -> list[dict[str, Any]]:
-        """Groups of parameters, each a list under "params"."""
-
-    def zero_grad(self) -> None:
-        """Forget all gradients."""
-
-    def step(self, learning_rate: float) -> None:
-        """One step along the current gradients."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """What `load_state_dict` needs to go on to the same bits."""
-
-    def takes(self, state: object) -> bool:
-        """Whether `load_state_dict` takes this."""
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from a `state_dict`, moved to the devices of the parameters."""
 
 
 def make_optimizer(network: nn.Module, recipe: OptimizerConfig) -> Optimizer:

@@ -6,49 +6,43 @@ torch's compiler when it is first used, which takes longer than many a run here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import Parameter
+from typing_extensions import override
 
 from trainers.config.optimizers import SgdConfig
+from trainers.optim.base import Optimizer
 
 
-class SGD:
+class SGD(Optimizer):
     """Heavy-ball momentum (Polyak 1964), or Nesterov's as Sutskever et al. (2013) write it.
 
     Weight decay is added to the gradient: g = dL/dw + weight_decay w; v = momentum v + g, which
     starts as g; w = w - lr v, with Nesterov's w - lr (g + momentum v). Of a gradient that is
     dampened, v takes (1 - dampening) g.
-
-    Args:
-        undecayed: those of the parameters whose weights do not decay.
     """
 
-    def __init__(
-        self,
-        parameters: Iterable[Parameter],
-        recipe: SgdConfig,
-        undecayed: Iterable[Parameter] = (),
-    ) -> None:
-        self._parameters = [parameter for parameter in parameters if parameter.requires_grad]
-        undecayed = set(undecayed)
-        self._decayed = [parameter not in undecayed for parameter in self._parameters]
-        self._recipe = recipe
+    _recipe: SgdConfig
+
+    @override
+    def _begin(self) -> None:
         self._velocities: dict[int, Tensor] = {}
 
     @property
+    @override
     def param_groups(self) -> list[dict[str, Any]]:
         """All parameters, where those who unscale or clip gradients look for them."""
         return [{"params": self._parameters}]
 
+    @override
     def zero_grad(self) -> None:
         """Forget all gradients."""
         for parameter in self._parameters:
             parameter.grad = None
 
+    @override
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
         """One step along the current gradients."""
@@ -72,6 +66,7 @@ class SGD:
                     gradient = velocity
             parameter.add_(gradient, alpha=-learning_rate)
 
+    @override
     def state_dict(self) -> dict[str, Any]:
         """The velocities, in the form that torch.optim.SGD has for them."""
         return {
@@ -80,6 +75,7 @@ class SGD:
             }
         }
 
+    @override
     def takes(self, state: object) -> bool:
         """Whether `load_state_dict` takes this: velocities of the shapes of their parameters."""
         velocities = state.get("state") if isinstance(state, dict) else None
@@ -97,6 +93,7 @@ class SGD:
             for index, entry in velocities.items()
         )
 
+    @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Loads velocities, moved to the devices of their parameters."""
         self._velocities = {

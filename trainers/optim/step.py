@@ -15,7 +15,7 @@ from trainers.config.run import RunConfig
 from trainers.data.augment import normalize
 from trainers.data.mixup import Mix
 from trainers.evaluation.precision import autocast
-from trainers.optim.optimizers import Optimizer
+from trainers.optim.base import Optimizer
 
 _LEAST_SCALE = 2.0**-24
 """The smallest number of fp16."""

@@ -10,34 +10,23 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import Parameter
+from typing_extensions import override
 
-from trainers.config.optimizers import OptimizerConfig
 from trainers.errors import TrainerError
+from trainers.optim.base import Optimizer
 
 _OURS = {"name", "decay_norms_and_biases"}
 """Keys of a config that are no options of torch's."""
 
 
-class TorchOptimizer:
+class TorchOptimizer(Optimizer):
     """An optimizer of torch.optim, with the options of its config and none of torch's own choice.
-
-    Args:
-        undecayed: those of the parameters whose weights do not decay.
 
     Raises TrainerError if this version of torch has no such optimizer, or other options.
     """
 
-    def __init__(
-        self,
-        parameters: Iterable[Parameter],
-        recipe: OptimizerConfig,
-        undecayed: Iterable[Parameter] = (),
-    ) -> None:
-        self._parameters = [parameter for parameter in parameters if parameter.requires_grad]
-        undecayed = set(undecayed)
-        self._decayed = [parameter not in undecayed for parameter in self._parameters]
-        self._recipe = recipe
+    @override
+    def _begin(self) -> None:
         self._optimizer = self._of(self._parameters)
 
     def _of(self, parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
@@ -59,20 +48,24 @@ class TorchOptimizer:
         return made
 
     @property
+    @override
     def param_groups(self) -> list[dict[str, Any]]:
         """Torch's own."""
         return self._optimizer.param_groups
 
+    @override
     def zero_grad(self) -> None:
         """Forget all gradients."""
         self._optimizer.zero_grad(set_to_none=True)
 
+    @override
     def step(self, learning_rate: float) -> None:
         """One step along the current gradients."""
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
         self._optimizer.step()
 
+    @override
     def state_dict(self) -> dict[str, Any]:
         """What it keeps of each parameter, and the names of what is kept on the CPU for a GPU's."""
         on_cpu = {
@@ -83,6 +76,7 @@ class TorchOptimizer:
         }
         return {"state": self._optimizer.state_dict()["state"], "on_cpu": sorted(on_cpu)}
 
+    @override
     def takes(self, state: object) -> bool:
         """Whether `load_state_dict` takes this: what a step of its own would leave, in kind.
 
@@ -107,6 +101,7 @@ class TorchOptimizer:
             for index, entry in state["state"].items()
         )
 
+    @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Loads what `state_dict` gave, each tensor to the device where it was."""
         groups = self._optimizer.state_dict()["param_groups"]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from trainers.config.job import EpochMetrics, ProbeValue
 from trainers.config.run import RunConfig
 from trainers.config.schedules.plateau import PlateauConfig
-from trainers.optim.optimizers import Optimizer
+from trainers.optim.base import Optimizer
 
 
 def fits(

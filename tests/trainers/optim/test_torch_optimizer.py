@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from trainers.config.optimizers import OPTIMIZERS, SgdConfig, parse_optimizer
 from trainers.errors import TrainerError
-from trainers.optim.optimizers import Optimizer, make_optimizer, norms_and_biases
+from trainers.optim.base import Optimizer
+from trainers.optim.optimizers import make_optimizer, norms_and_biases
 
 OF_TORCH = [name for name in OPTIMIZERS if name != "sgd"]
 RATES = [0.1, 0.05, 0.02]
