@@ -12,6 +12,7 @@ from results.analysis.replicates import by_network
 from results.analysis.sort_keys import sort_key
 from results.analysis.statistics import summarize
 from results.json_values import leaves
+from results.provenance import short_digests
 from results.queries.row_columns import Column
 from results.records import RunRow
 from sweep_plugins.schemes.exact_text import exact_text
@@ -88,6 +89,11 @@ class ReplicateGroup:
     zero_stable = _Shared[bool | None]()
     parameters = _Shared[int]()
 
+    def lacks(self, column: Column) -> bool:
+        """Whether the column is none that its runs could have: it is null in all, for no reason."""
+        reported = (metric["name"] for run in self.runs for metric in run["metrics"])
+        return not (self.diverged or self.values(column) or column.name in reported)
+
     @property
     def learned(self) -> str | None:
         """What each block learns: "k", "lambda" or "coefficients"; None for a fixed scheme."""
@@ -131,7 +137,8 @@ def replicate_groups(rows: Iterable[RunRow]) -> list[ReplicateGroup]:
     members = by_network(rows)
     alike: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
     for first, *_ in members:
-        columns = (first["model"], first["scheme"], first["depth"], first["dataset"])
+        name = first["model"] or _trainer_of(first)
+        columns = (name, first["scheme"], first["depth"], first["dataset"])
         alike[columns].append(_settings(first))
     paths = sorted({path for settings in alike.values() for path in _differing(settings)})
     groups = []
@@ -144,14 +151,32 @@ def replicate_groups(rows: Iterable[RunRow]) -> list[ReplicateGroup]:
 
 def _named(group: ReplicateGroup) -> ReplicateGroup:
     """The group of another trainer, with names in place of a model and a scheme."""
-    trainer = str((group.runs[0].get("config") or {}).get("trainer"))
+    trainer = _trainer_of(group.runs[0])
+    known = [(path, value) for path, value in group.setting if value is not None]
+    names_of_paths = short_paths([path for path, _ in known])
     words = [
-        f"{path.rsplit('.', 1)[-1]} {exact_text(value) if isinstance(value, float) else value}"
-        for path, value in group.setting
-        if value is not None and path != "trainer"
+        f"{name} {value_text(value)}"
+        for name, (_, value) in zip(names_of_paths, known, strict=True)
     ]
     names = {"model": trainer, "scheme": ", ".join(words) or trainer}
     return ReplicateGroup(tuple(run | names for run in group.runs), own=True)
+
+
+def _trainer_of(row: RunRow) -> str:
+    return str((row.get("config") or {}).get("trainer"))
+
+
+def short_paths(paths: Sequence[str]) -> list[str]:
+    """The last words of config paths, or whole ones where several end in the same."""
+    last = [path.rsplit(".", 1)[-1] for path in paths]
+    return [word if last.count(word) == 1 else path for word, path in zip(last, paths, strict=True)]
+
+
+def value_text(value: Any) -> str:
+    """A value of a config: floats to the last digit, the first digits of the SHA-256 of code."""
+    if isinstance(value, float):
+        return exact_text(value)
+    return short_digests(value) if isinstance(value, str) else str(value)
 
 
 def _settings(row: RunRow) -> dict[str, Any]:

@@ -11,9 +11,8 @@ from typing import Any
 
 from results.analysis.sort_keys import sort_key
 from results.figures.drawing.text import differing, distinct, drawable, shorten, start_of, width
-from results.figures.replicates import ReplicateGroup
+from results.figures.replicates import ReplicateGroup, short_paths, value_text
 from results.metrics import Metric, decimal
-from sweep_plugins.schemes.exact_text import exact_text
 from sweep_plugins.schemes.rounded_label import rounded_labels
 
 _LONGEST_MODULI = 4
@@ -174,11 +173,8 @@ def _varying(parts: Sequence[_Parts]) -> set[str]:
 
 def _joined(parts: Sequence[tuple[str, Any]]) -> str:
     """Such as "digits, depth 32, lr 0.05"; a path is cut to its last word if that is enough."""
-    last_words = [name.rsplit(".", 1)[-1] for name, _ in parts]
     texts = []
-    for (name, value), word in zip(parts, last_words, strict=True):
-        shown = drawable(exact_text(value) if isinstance(value, float) else value)
-        shown = shorten(shown, _LONGEST_VALUE)
-        called = drawable(word if last_words.count(word) == 1 else name)
-        texts.append(shown if name in ("model", "dataset") else f"{called} {shown}")
+    for (name, value), called in zip(parts, short_paths([name for name, _ in parts]), strict=True):
+        shown = shorten(drawable(value_text(value)), _LONGEST_VALUE)
+        texts.append(shown if name in ("model", "dataset") else f"{drawable(called)} {shown}")
     return ", ".join(texts)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
+from results.analysis import unfinished
 from results.analysis.imported import note_about
 from results.figures.data import Selection
 from results.figures.drawing.text import drawable
@@ -47,8 +49,8 @@ def not_shown(groups: Sequence[ReplicateGroup], selection: Selection) -> list[st
         notes.append(imported)
     if selection.so_far:
         notes.append("none of these runs is done: what they reported so far")
-    elif many := len(selection.not_done):
-        notes.append(f"{many} {'run is' if many == 1 else 'runs are'} not done and left out")
+    elif selection.not_done:
+        notes.append(unfinished.left_out(Counter(run["state"] for run in selection.not_done)))
     return notes
 
 

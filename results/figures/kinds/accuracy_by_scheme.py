@@ -15,14 +15,16 @@ from results.figures.drawing.labels import (
     facets,
     group_labels,
     metric_label,
+    nouns,
     scheme_axis_label,
     scheme_note,
 )
 from results.figures.drawing.legend import diverged_key, stability_keys
 from results.figures.drawing.marks import draw_points
-from results.figures.drawing.notes import averaged_over, not_shown
+from results.figures.drawing.notes import averaged_over, left_out, not_shown
 from results.figures.drawing.page import open_page
 from results.figures.drawing.style import DIVERGED, SMALL
+from results.figures.drawing.text import drawable
 from results.figures.replicates import ReplicateGroup
 
 _MOST_SCHEMES = 60
@@ -37,6 +39,8 @@ class Data:
     """One panel for each condition, with the same schemes in each."""
 
     selection: Selection
+    #: Those that have the metric.
+    groups: list[ReplicateGroup]
     panels: list[Facet]
     #: (model, scheme) from the top down.
     schemes: list[tuple[str, str]]
@@ -44,19 +48,18 @@ class Data:
 
 def collect(selection: Selection) -> Data:
     """Raises Undrawable."""
-    groups = selection.groups
-    selection.check_metric(groups)
+    selection.check_metric(selection.groups)
+    groups = [group for group in selection.groups if not group.lacks(selection.metric)]
     schemes = list(dict.fromkeys((group.model, group.scheme) for group in groups))
     check_fits(len(schemes), _MOST_SCHEMES, "schemes")
     panels = facets(groups)
     check_fits(len(panels), _MOST_PANELS, "panels (datasets, depths, settings)")
-    return Data(selection, panels, schemes)
+    return Data(selection, groups, panels, schemes)
 
 
 def plot(data: Data) -> Figure:
     """Draw accuracy by scheme, the schemes from the top down."""
-    selection = data.selection
-    groups = selection.groups
+    selection, groups = data.selection, data.groups
     count = len(data.panels)
     columns = 3 if count in (5, 6, 9) else min(count, 4)
     wide = columns > 1
@@ -71,6 +74,10 @@ def plot(data: Data) -> Figure:
             common_text(groups),
             scheme_note(groups) if axis_label == "Scheme" else "",
             averaged_over(groups, selection.metric),
+            left_out(
+                len(selection.groups) - len(groups),
+                f"{nouns(groups)} without {drawable(selection.metric.name)}",
+            ),
             *not_shown(groups, selection),
         ],
         x_label=metric_label(selection.metric.metric),

@@ -128,6 +128,39 @@ def test_settings_of_other_trainers_are_in_the_order_of_their_values(networks):
     assert {group.model for group in groups} == {"fit:train"}
 
 
+def test_settings_are_named_by_what_differs_within_their_trainer(networks):
+    nothing = dict.fromkeys(("model", "scheme", "depth", "dataset", "alpha", "root_moduli"))
+    configs = [
+        {
+            "trainer": "fit:train",
+            "source": "a" * 64,
+            "options": {"in": {"lr": 1}, "out": {"lr": 1}},
+        },
+        {
+            "trainer": "fit:train",
+            "source": "b" * 64,
+            "options": {"in": {"lr": 1}, "out": {"lr": 2}},
+        },
+        {
+            "trainer": "fit:train",
+            "source": "b" * 64,
+            "options": {"in": {"lr": 0.1}, "out": {"lr": 1}},
+        },
+        {"trainer": "other:train", "source": "c" * 64, "options": {"width": 8}},
+    ]
+    rows = [networks.runs(90)[0] | nothing | {"config": config} for config in configs]
+    assert {group.model: group.scheme for group in replicate_groups(rows[2:])} == {
+        "fit:train": "fit:train",
+        "other:train": "other:train",
+    }
+    assert sorted(group.scheme for group in replicate_groups(rows)) == [
+        "options.in.lr 0.1, options.out.lr 1, source bbbbbbbbbbbb",
+        "options.in.lr 1, options.out.lr 1, source aaaaaaaaaaaa",
+        "options.in.lr 1, options.out.lr 2, source bbbbbbbbbbbb",
+        "source cccccccccccc",
+    ]
+
+
 def test_a_network_without_a_scheme_is_named_by_its_model(networks):
     nothing = dict.fromkeys(("alpha", "beta", "root_moduli", "max_root_modulus", "zero_stable"))
     (row,) = networks.runs(80)

@@ -87,8 +87,23 @@ def test_diverged_runs_are_marked_and_counted(networks, shown, said):
 def test_runs_that_are_not_done_are_counted_and_left_out(networks, said):
     rows = [*networks.runs(90, 92), *(r | {"state": "queued"} for r in networks.runs(None))]
     figure = draw("accuracy_by_scheme", rows)
-    assert "1 run is not done and left out" in said(figure)
+    assert "1 not done yet and left out" in said(figure)
     assert len(points(figure.axes[0])) == 1
+
+
+def test_groups_that_have_no_such_metric_are_counted_and_left_out(networks, said):
+    def reported(rows, **values):
+        nothing = dict.fromkeys(("better", "unit", "decimals", "label"))
+        told = [{"name": name, "value": value} | nothing for name, value in values.items()]
+        return [row | {"metrics": told} for row in rows]
+
+    rows = reported(networks.runs(90), f1=0.5)
+    rows += reported(networks.runs(80, **UNSTABLE), loss=2.0)
+    rows += reported(networks.runs(80, **MILDER), f1=None)
+    figure = draw("accuracy_by_scheme", rows, metric="f1")
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == ["0.94, 0.33, 0.33", "1.00, 0.33, 0.33"]
+    assert "networks without f1 left out (1); f1 is not finite in 1 run" in said(figure)
 
 
 def test_depths_and_settings_are_panels_and_never_averaged_together(networks):
