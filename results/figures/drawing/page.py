@@ -17,6 +17,7 @@ from results.figures.drawing.end_labels import EndLabels
 from results.figures.drawing.legend import Key, draw_legend, key_columns
 from results.figures.drawing.style import COLUMN, LARGE, SMALL, WIDE
 from results.figures.drawing.text import shorten, shortened, width, wrap
+from results.figures.drawing.ticks import thin_ticks
 
 _POINTS = 72.0
 _EDGE = 3.0
@@ -55,6 +56,8 @@ class Page:
             axes.apply_aspect()  # as a drawing does, which is not needed yet
         for labels in self.end_labels:
             labels.spread()
+        for axes in self.panels:
+            thin_ticks(axes)
         self._cut_titles()
         self._center_labels()
         # A later drawing, at another resolution, moves nothing.
