@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from results.rendering.text_table import TextColumn, TextTable
 
-_LONG = 60
+_LONG, _LONGER = 60, 300
 
 Attributes = Mapping[str, str | int | None]
 
@@ -65,7 +65,7 @@ class ShownTable:
                     Cell(
                         text,
                         is_key,
-                        "long" if text and len(text) > _LONG and not is_key else kind,
+                        kind if is_key else _length(text) or kind,
                         (i, j) in self.table.best,
                         None if lead is None or f"{lead}{text}" == f"#{row_id}" else lead,
                     )
@@ -90,6 +90,13 @@ def _heading(columns: Sequence[TextColumn], level: int, depth: int) -> tuple[str
         return header[level], {"scope": "colgroup", "colspan": len(columns), "class": "shared"}
     rows = depth - level if depth - level > 1 else None
     return header[level], {"scope": "col", "class": _class(columns[0]), "rowspan": rows}
+
+
+def _length(text: str | None) -> str | None:
+    """What is wrapped, in a column that is the wider the more there is of it."""
+    if text is None or len(text) <= _LONG:
+        return None
+    return "long" if len(text) <= _LONGER else "longer"
 
 
 def _class(column: TextColumn) -> str | None:
