@@ -12,10 +12,10 @@ from results.queries.config_options import CONFIG_OPTIONS
 from sweep_plugins import meaning, nearest
 from sweeper.spec.source import SpecPath, shortened
 from trainers.config.dataset import DatasetConfig, config_class
-from trainers.config.optimizers import OptimizerConfig, optimizer_class
+from trainers.config.optimizers import OPTIMIZER, OptimizerConfig
 from trainers.config.probes import PROBES
 from trainers.config.run import RunConfig
-from trainers.config.schedules import schedule_class
+from trainers.config.schedules import SCHEDULE
 from trainers.config.schedules.base import ScheduleConfig
 from trainers.errors import ConfigError
 from trainers.models import MODELS, ModelOptions
@@ -169,7 +169,7 @@ def _model_at(model: type[BaseModel] | None, path: SpecPath, data: Any) -> type[
         if model is DatasetConfig and isinstance(data["dataset"]["name"], str):
             model = config_class(data["dataset"]["name"])
         if model is OptimizerConfig:
-            model = optimizer_class(data["training"]["optimizer"])
+            model = OPTIMIZER.class_of(data["training"]["optimizer"])
         if model is ScheduleConfig:
-            model = schedule_class(data["training"]["lr_schedule"])
+            model = SCHEDULE.class_of(data["training"]["lr_schedule"])
     return model

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from trainers.config.frozen import Frozen
-from trainers.config.named import class_named, options_given
+from trainers.config.named import Choice
 from trainers.errors import ConfigError
 from trainers.methods.booleans import Boolean
 from trainers.methods.fractions import Number
@@ -258,27 +258,5 @@ _UNFIT = {
 """What else `torch.optim` has, and why it cannot train here."""
 
 
-def optimizer_class(given: Mapping[str, Any]) -> type[OptimizerConfig]:
-    """What validates these options.
-
-    Raises ConfigError if their name is that of no optimizer, or of one that is not fit.
-    """
-    name = given.get("name")
-    if isinstance(name, str) and name in _UNFIT:
-        known = ", ".join(sorted(OPTIMIZERS))
-        raise ConfigError("name", f"optimizer {name!r} {_UNFIT[name]} (known: {known})")
-    return class_named("an optimizer", given, "sgd", OPTIMIZERS)
-
-
-def parse_optimizer(given: Any) -> OptimizerConfig:
-    """The config of an optimizer from its name, or from a mapping of its name and options.
-
-    Raises:
-        pydantic.ValidationError: an option is unknown, or has a bad value.
-        ConfigError: no such optimizer; the message has the nearest.
-        ValueError: neither a name nor a mapping.
-    """
-    if isinstance(given, OptimizerConfig):
-        return given
-    options = options_given("an optimizer", given, "lr: ...")
-    return optimizer_class(options).model_validate(options)
+OPTIMIZER = Choice("an optimizer", OPTIMIZERS, "sgd", "lr: ...", _UNFIT)
+"""Of a recipe."""

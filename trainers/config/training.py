@@ -10,8 +10,8 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
 from sweep_plugins.schemes.exact_numbers import exact
 from trainers.config.frozen import Frozen
-from trainers.config.optimizers import LARGEST_RATE, OptimizerConfig, SgdConfig, parse_optimizer
-from trainers.config.schedules import parse_schedule
+from trainers.config.optimizers import LARGEST_RATE, OPTIMIZER, OptimizerConfig, SgdConfig
+from trainers.config.schedules import SCHEDULE
 from trainers.config.schedules.base import ScheduleConfig
 from trainers.config.schedules.plateau import PlateauConfig
 from trainers.config.schedules.step_decay import StepDecayConfig
@@ -48,10 +48,10 @@ class TrainingConfig(Frozen):
     label_smoothing: Number | None = Field(default=None, ge=0, lt=1)
     mixup: Number | None = Field(default=None, ge=0, le=1000)
     ema_decay: Number | None = Field(default=None, ge=0, lt=1)
-    optimizer: Annotated[SerializeAsAny[OptimizerConfig], BeforeValidator(parse_optimizer)] = (
+    optimizer: Annotated[SerializeAsAny[OptimizerConfig], BeforeValidator(OPTIMIZER.parse)] = (
         SgdConfig()
     )
-    lr_schedule: Annotated[SerializeAsAny[ScheduleConfig], BeforeValidator(parse_schedule)] = (
+    lr_schedule: Annotated[SerializeAsAny[ScheduleConfig], BeforeValidator(SCHEDULE.parse)] = (
         StepDecayConfig()
     )
 

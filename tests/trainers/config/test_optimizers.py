@@ -14,10 +14,9 @@ from pydantic import ValidationError
 from trainers.config.optimizers import (
     _NOT_OFFERED,
     _UNFIT,
+    OPTIMIZER,
     OPTIMIZERS,
     SgdConfig,
-    optimizer_class,
-    parse_optimizer,
 )
 from trainers.errors import ConfigError
 
@@ -39,12 +38,12 @@ def test_every_optimizer_of_torch_is_offered_or_refused_in_words() -> None:
     assert set(TORCHS) == set(OPTIMIZERS) | set(_UNFIT)
     for name in _UNFIT:
         with pytest.raises(ConfigError, match=f"{name}' (evaluates|takes) .*known: adadelta"):
-            optimizer_class({"name": name})
+            OPTIMIZER.class_of({"name": name})
 
 
 @pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name != "sgd"])
 def test_options_and_defaults_are_torchs(name: str) -> None:
-    ours = parse_optimizer(name).model_dump(exclude={"name", "decay_norms_and_biases"})
+    ours = OPTIMIZER.parse(name).model_dump(exclude={"name", "decay_norms_and_biases"})
     assert ours == torchs_options(name)
 
 
@@ -58,20 +57,20 @@ def test_our_sgd_has_the_options_of_torchs_and_the_defaults_of_the_papers() -> N
 def test_what_is_not_offered_is_refused_in_words_by_every_optimizer(key: str) -> None:
     for name in OPTIMIZERS:
         with pytest.raises(ValidationError, match=f"{key} .*; remove it"):
-            parse_optimizer({"name": name, key: True})
+            OPTIMIZER.parse({"name": name, key: True})
 
 
 def test_sparing_norms_from_no_decay_is_no_option_of_its_own() -> None:
     spared = {"decay_norms_and_biases": False}
-    assert parse_optimizer({"name": "adam", **spared}) == parse_optimizer("adam")
-    assert parse_optimizer({"name": "adamw", **spared}) != parse_optimizer("adamw")
+    assert OPTIMIZER.parse({"name": "adam", **spared}) == OPTIMIZER.parse("adam")
+    assert OPTIMIZER.parse({"name": "adamw", **spared}) != OPTIMIZER.parse("adamw")
     with pytest.raises(ValidationError, match="decay_norms_and_biases"):
-        parse_optimizer({"name": "rprop", **spared})
+        OPTIMIZER.parse({"name": "rprop", **spared})
 
 
 def test_optimizers_are_known_without_torch() -> None:
     code = (
         "import sys; from trainers.config.optimizers import *;"
-        "[parse_optimizer(name) for name in OPTIMIZERS]; sys.exit('torch' in sys.modules)"
+        "[OPTIMIZER.parse(name) for name in OPTIMIZERS]; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainers.config.optimizers import OPTIMIZERS, SgdConfig, parse_optimizer
+from trainers.config.optimizers import OPTIMIZER, OPTIMIZERS, SgdConfig
 from trainers.errors import TrainerError
 from trainers.optim.base import Optimizer
 from trainers.optim.optimizers import make_optimizer, norms_and_biases
@@ -61,7 +61,7 @@ def stored(state: dict[str, Any]) -> Any:
 def test_steps_are_torchs_to_the_bit(name: str) -> None:
     options = MANY_OPTIONS.get(name, {})
     ours, theirs = make_network(), make_network()
-    optimizer = make_optimizer(ours, parse_optimizer({"name": name, **options}))
+    optimizer = make_optimizer(ours, OPTIMIZER.parse({"name": name, **options}))
     classes = {found.lower(): found for found in vars(torch.optim)}
     reference = getattr(torch.optim, classes[name])(theirs.parameters(), **options)
     take(ours, optimizer, range(3))
@@ -82,7 +82,7 @@ def test_a_stored_state_goes_on_to_the_same_bits(name: str, spared: bool) -> Non
         if name == "rprop":
             return
         options |= {"weight_decay": 0.1, "decay_norms_and_biases": False}
-    recipe = parse_optimizer(options)
+    recipe = OPTIMIZER.parse(options)
     whole = make_network()
     optimizer = make_optimizer(whole, recipe)
     take(whole, optimizer, range(2))
@@ -120,10 +120,10 @@ MISFITS: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 def test_a_state_that_does_not_fit_is_seen_and_looking_changes_nothing() -> None:
     network = make_network()
-    optimizer = make_optimizer(network, parse_optimizer("adamw"))
+    optimizer = make_optimizer(network, OPTIMIZER.parse("adamw"))
     take(network, optimizer, range(2))
     before, state = weights(network), stored(optimizer.state_dict())
-    fresh = make_optimizer(network, parse_optimizer("adamw"))
+    fresh = make_optimizer(network, OPTIMIZER.parse("adamw"))
     assert fresh.takes(state)
     for case, change in MISFITS.items():
         changed = copy.deepcopy(state)
@@ -140,7 +140,7 @@ def test_norms_and_biases_are_spared_where_that_is_asked_for(name: str) -> None:
     """With no gradient but zeros, decay alone changes weights."""
     network = make_network()
     options = {"name": name, "weight_decay": 0.1, "decay_norms_and_biases": False}
-    optimizer = make_optimizer(network, parse_optimizer(options))
+    optimizer = make_optimizer(network, OPTIMIZER.parse(options))
     before = dict(zip(dict(network.named_parameters()), weights(network), strict=True))
     for parameter in network.parameters():
         parameter.grad = torch.zeros_like(parameter)
@@ -157,7 +157,7 @@ def test_norms_and_biases_are_spared_where_that_is_asked_for(name: str) -> None:
 def test_an_optimizer_that_this_torch_lacks_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(trainers_classes(), "adamw")
     with pytest.raises(TrainerError, match=rf"torch {torch.__version__[:4]}.* no optimizer adamw"):
-        make_optimizer(make_network(), parse_optimizer("adamw"))
+        make_optimizer(make_network(), OPTIMIZER.parse("adamw"))
 
 
 def trainers_classes() -> dict[str, Any]:

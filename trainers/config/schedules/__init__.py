@@ -8,9 +8,8 @@ depends on besides is what was measured.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from trainers.config.named import class_named, options_given
+from trainers.config.named import Choice
 from trainers.config.schedules.base import ScheduleConfig
 from trainers.config.schedules.falling import CosineConfig, LinearConfig, PolynomialConfig
 from trainers.config.schedules.one_cycle import OneCycleConfig
@@ -26,21 +25,5 @@ SCHEDULES: Mapping[str, type[ScheduleConfig]] = {
     "one_cycle": OneCycleConfig,
 }
 
-
-def schedule_class(given: Mapping[str, Any]) -> type[ScheduleConfig]:
-    """What validates these options. Raises ConfigError if their name is that of no schedule."""
-    return class_named("a schedule", given, "step", SCHEDULES)
-
-
-def parse_schedule(given: Any) -> ScheduleConfig:
-    """The config of a schedule from its name, or from a mapping of its name and options.
-
-    Raises:
-        pydantic.ValidationError: an option is unknown, or has a bad value.
-        ConfigError: no such schedule; the message has the nearest.
-        ValueError: neither a name nor a mapping.
-    """
-    if isinstance(given, ScheduleConfig):
-        return given
-    options = options_given("a schedule", given, "...")
-    return schedule_class(options).model_validate(options)
+SCHEDULE = Choice("a schedule", SCHEDULES, "step", "...")
+"""Of a recipe."""
