@@ -142,3 +142,7 @@ def main() -> None:
         sys.exit(130)  # as from then on
 
     main()
+
+
+if __name__ == "__main__":
+    main()
