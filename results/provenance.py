@@ -14,8 +14,11 @@ from results.json_values import to_json
 FILES_LEFT_OUT = "files_left_out"
 """Its key for sentences about files that the run wrote and does not keep."""
 
+AFTER_RUN = "after_run"
+"""Its key for the run that was claimed with it and comes before it on the same slot."""
+
 OF_ONE_ATTEMPT = frozenset(
-    {"pid", "driver_pid", "started_at", "finished_at", "first_epoch", FILES_LEFT_OUT}
+    {"pid", "driver_pid", "started_at", "finished_at", "first_epoch", AFTER_RUN, FILES_LEFT_OUT}
 )
 """What differs from one attempt to the next on one machine."""
 

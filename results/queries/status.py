@@ -21,7 +21,7 @@ from results.schema.tables import (
     sweep_tags,
     sweeps,
 )
-from results.store.leases import Gone, holders
+from results.store.leases import Gone, has_not_begun, holders
 from results.trainer_label import trainer_label
 from sweep_plugins.plain_text import LONGEST_ERROR, shortened
 
@@ -54,6 +54,14 @@ def sweep_status(
         train_seconds += row.seconds
         if row.last is not None:
             last_finished.append(row.last)
+    not_begun = (
+        select(func.count())
+        .select_from(attempts.join(sweep_runs, sweep_runs.c.run_id == attempts.c.run_id))
+        .where(of_sweep, has_not_begun())
+    )
+    waiting = int(connection.execute(not_begun).scalar_one()) if counts["running"] else 0
+    counts["running"] -= waiting
+    counts["queued"] += waiting
     failed = (
         select(
             *naming_columns(connection),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, not_, select
 
 from results.queries.latest import Latest, latest_values
 from results.queries.status import label_of, naming_columns
@@ -17,6 +17,7 @@ from results.schema.tables import (
     runs,
     sweep_runs,
 )
+from results.store.leases import began_at, has_not_begun
 
 _OF_EVERY_RUN = (
     epochs.c.learning_rate,
@@ -35,17 +36,19 @@ def running_runs(connection: Connection, sweep_id: int, now: float) -> list[Runn
         runs.c.state == "running",
     )
     rows = connection.execute(
-        select(*naming_columns(connection), runs.c.attempt, runs.c.epochs, attempts.c.started_at)
+        select(
+            *naming_columns(connection), runs.c.attempt, runs.c.epochs, began_at().label("began_at")
+        )
         .join(attempts, IS_LAST_ATTEMPT)
-        .where(*of_sweep)
-        .order_by(attempts.c.started_at, sweep_runs.c.position)
+        .where(*of_sweep, not_(has_not_begun()))
+        .order_by("began_at", sweep_runs.c.position)
     ).all()
     is_member = select(sweep_runs.c.run_id).where(*of_sweep).correlate(runs).exists()
     latest = latest_values(connection, [runs.c.state == "running", is_member])
     found = []
     for row in rows:
         reported = latest.get(row.run_id, Latest())
-        seconds = max(0.0, now - row.started_at)
+        seconds = max(0.0, now - row.began_at)
         found.append(
             RunningRun(
                 run_id=row.run_id,

@@ -14,9 +14,21 @@ import hashlib
 import socket
 from collections.abc import Callable, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    and_,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from results.database.base import Database
+from results.provenance import AFTER_RUN
 from results.records import DatabaseIdentity, DriverStatus, Orphan
 from results.schema.tables import attempts, drivers, runs, sweep_runs
 
@@ -70,6 +82,35 @@ def held_by(connection: Connection, driver_id: int) -> set[tuple[str, int]]:
         _IS_RUNNING, attempts.c.driver_id == driver_id
     )
     return {(row.run_id, row.attempt) for row in connection.execute(query)}
+
+
+def waiting(connection: Connection, driver_id: int) -> set[str]:
+    """The ids of the runs that this driver holds and that have not begun."""
+    mine = select(attempts.c.run_id).where(attempts.c.driver_id == driver_id, has_not_begun())
+    return set(connection.scalars(mine))
+
+
+def has_not_begun() -> ColumnElement[bool]:
+    """Whether an attempt runs, and yet waits for the one before it, claimed for the same slot."""
+    before = attempts.alias("before")
+    still_runs = before.c.state == literal("running", literal_execute=True)
+    one = select(before.c.run_id).where(*_is_before(before), still_runs)
+    return and_(_IS_RUNNING, one.correlate(attempts).exists())
+
+
+def began_at() -> ColumnElement[float]:
+    """When a running attempt began: as it was claimed, or as the one before it had ended."""
+    before = attempts.alias("before")
+    ended = select(func.max(before.c.finished_at)).where(*_is_before(before)).correlate(attempts)
+    return func.coalesce(ended.scalar_subquery(), attempts.c.started_at)
+
+
+def _is_before(before: FromClause) -> tuple[ColumnElement[bool], ...]:
+    return (
+        before.c.run_id == attempts.c.provenance[AFTER_RUN].as_string(),
+        # Of the same claim: a run may have been claimed again since.
+        before.c.started_at == attempts.c.started_at,
+    )
 
 
 def take_over(connection: Connection, driver_id: int, now: float, gone: Gone) -> list[Orphan]:
@@ -135,7 +176,7 @@ def holders(
             drivers.c.pid,
             drivers.c.lease_until,
             drivers.c.ended_at,
-            func.count().label("runs"),
+            func.count().filter(not_(has_not_begun())).label("runs"),
         )
         .select_from(attempts)
         .outerjoin(drivers, drivers.c.id == attempts.c.driver_id)

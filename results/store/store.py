@@ -167,6 +167,15 @@ class Store(DatabaseClient):
         mine = self._driving().id
         return sorted(self._database.read(lambda c: leases.held_by(c, mine)))
 
+    def waiting(self) -> set[str]:
+        """The ids of those whose attempts have not begun, as far as the database knows.
+
+        Each was claimed with others for one slot, and the one before it there has not ended.
+        Raises RuntimeError outside of `driving`.
+        """
+        mine = self._driving().id
+        return self._database.read(lambda c: leases.waiting(c, mine))
+
     def others(self, sweep: str) -> list[OtherDriver]:
         """The other living drivers that work on runs of the sweep; raises UnknownSweepError."""
         database, mine = self._database, self._driver_id
@@ -280,7 +289,10 @@ class Store(DatabaseClient):
         return self.claim_all([run_id], provenance=provenance).get(run_id)
 
     def claim_all(self, run_ids: Sequence[str], *, provenance: Mapping[str, Any]) -> dict[str, int]:
-        """As `claim`, of several in one transaction; the attempts of those that were claimed."""
+        """As `claim`, in one transaction, of several that one slot runs in this order.
+
+        The attempts of those that were claimed.
+        """
         now, told = time.time(), in_parts(provenance)
         driver = self._driver
         taken: dict[str, int] = {}
@@ -417,7 +429,7 @@ class Store(DatabaseClient):
             nonlocal finished
             before = {run_id: attempt - 1 for run_id, attempt, _ in checked}
             fit = transitions.count_attempts(connection, before)
-            transitions.claim(connection, fit, in_parts({}), now, driver)
+            transitions.claim(connection, fit, in_parts({}), now, driver, one_slot=False)
             finished = transitions.finish(
                 connection, [one for one in checked if one[0] in fit], now, driver.id
             )

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, insert, select, update
 
 from results.json_values import as_stored
-from results.provenance import Told
+from results.provenance import AFTER_RUN, Told
 from results.schema.tables import IS_LAST_ATTEMPT, attempts, evaluation_configs, evaluations, runs
 from results.store import leases, live, sweeps
 from results.store.code_states import keep_code_states
@@ -28,9 +28,12 @@ def claim(
     told: Told,
     now: float,
     driver: Driver | None,
+    *,
+    one_slot: bool = True,
 ) -> dict[str, int]:
     """Takes those of the runs that are queued, each under a new attempt; the attempts' numbers.
 
+    On `one_slot` each of them begins when the one before it has ended, which its attempt notes.
     None is taken if the driver was ended.
     """
     if driver is not None and not leases.keep(connection, driver.id):
@@ -40,28 +43,40 @@ def claim(
         # An update locks rows in any order, and two of them could wait for each other.
         ordered = select(runs.c.run_id).where(queued).order_by(runs.c.run_id).with_for_update()
         connection.execute(ordered).all()
-    taken = connection.execute(
+    numbers = connection.execute(
         update(runs)
         .where(queued)
         .values(state="running", attempt=runs.c.attempt + 1, imported=False)
         .returning(runs.c.run_id, runs.c.attempt)
     ).all()
+    attempt_of = {row.run_id: row.attempt for row in numbers}
+    taken = [run_id for run_id in dict.fromkeys(run_ids) if run_id in attempt_of]
     if taken:
         keep_code_states(connection, [told])
         common = {
             "state": "running",
             "started_at": now,
-            "provenance": told.own,
             "driver_code": told.code_sha256,
             "driver_id": None if driver is None else driver.id,
             "storage": None if driver is None else driver.storage,
             **facts_of(told.own),
         }
+        after: list[dict[str, str]] = [{}] * len(taken)
+        if one_slot:
+            after[1:] = [{AFTER_RUN: before} for before in taken[:-1]]
         connection.execute(
             insert(attempts),
-            [{"run_id": row.run_id, "attempt": row.attempt, **common} for row in taken],
+            [
+                {
+                    "run_id": run_id,
+                    "attempt": attempt_of[run_id],
+                    "provenance": {**told.own, **more},
+                    **common,
+                }
+                for run_id, more in zip(taken, after, strict=True)
+            ],
         )
-    return {row.run_id: row.attempt for row in taken}
+    return {run_id: attempt_of[run_id] for run_id in taken}
 
 
 def count_attempts(connection: Connection, before: Mapping[str, int]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -125,7 +125,7 @@ class _Shown:
         if attempt["storage"] is None:
             self._silence = f"it is not known where attempt {number} of run {self._run} wrote"
             return
-        self._silence = f"attempt {number} of run {self._run} wrote nothing"
+        self._silence = f"attempt {number} of run {self._run} {_wrote_nothing(attempt)}"
         if number > 1:
             self._silence += "; --attempt shows an earlier one"
         self._storage = open_folder(attempt["storage"])
@@ -145,3 +145,10 @@ class _Shown:
         if lines:
             shown = lines if self._timestamps else map(without_time, lines)
             write_text("\n".join(shown) + "\n", None)
+
+
+def _wrote_nothing(attempt: Mapping[str, Any]) -> str:
+    if attempt["state"] == "running":
+        return "has written nothing yet"
+    why = attempt["error"] if attempt["state"] in ("lost", "interrupted") else None
+    return "wrote nothing" if why is None else f"wrote nothing ({attempt['state']}: {why})"

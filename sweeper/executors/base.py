@@ -103,6 +103,10 @@ class Executor(ABC):
         """
 
     @abstractmethod
+    def running(self) -> int:
+        """How many tasks are under way, one a slot: those submitted along with them wait."""
+
+    @abstractmethod
     def wait(self, timeout: float) -> list[Outcome]:
         """Outcomes since the last call; waits up to `timeout` seconds for the first.
 
@@ -124,7 +128,10 @@ class Executor(ABC):
 
     @abstractmethod
     def ask_to_stop(self) -> None:
-        """Ask every running task to store a checkpoint at its next epoch, and end."""
+        """Ask every running task to store a checkpoint at its next epoch, and end.
+
+        No task begins after that.
+        """
 
     @abstractmethod
     def kill(self, run_id: str) -> None:

@@ -76,6 +76,10 @@ class InlineExecutor(Executor):
         self._tasks = list(tasks)
 
     @override
+    def running(self) -> int:
+        return min(1, len(self._tasks))
+
+    @override
     def wait(self, timeout: float) -> list[Outcome]:
         if not self._tasks:
             time.sleep(timeout)

@@ -251,6 +251,10 @@ class RayExecutor(Executor):
         return worker
 
     @override
+    def running(self) -> int:
+        return sum(bool(worker.tasks) and worker.start is None for worker in self._workers)
+
+    @override
     def wait(self, timeout: float) -> list[Outcome]:
         deadline = time.monotonic() + timeout
         while True:
@@ -463,7 +467,7 @@ class RayExecutor(Executor):
         for worker in list(self._workers):
             if worker.tasks and worker.start is not None:
                 self._end(worker)  # it waits for resources, and has nothing to store
-                self._ended += [Stopped(task) for task in worker.tasks]
+                self._ended += [Stopped(task, began=False) for task in worker.tasks]
             elif worker.tasks:
                 self._call(worker.actor.ask_to_stop.remote)
 

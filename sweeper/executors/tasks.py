@@ -111,10 +111,14 @@ class Lost:
 
 @dataclass(frozen=True)
 class Stopped:
-    """The worker stopped as asked, after storing a checkpoint; `report` as of Raised."""
+    """The worker stopped as asked, after storing a checkpoint, or before the task `began`.
+
+    `report` as of Raised.
+    """
 
     task: Task
     report: Report | None = field(default=None, compare=False)
+    began: bool = True
 
 
 @dataclass(frozen=True)

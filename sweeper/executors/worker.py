@@ -46,9 +46,13 @@ def execute(
 ) -> Finished | Raised | MachineFault | WeightsGone | Stopped:
     """Do the task; what an attempt writes meanwhile goes into its log, if `logs` are kept.
 
+    Nothing, if it was asked to stop by then.
+
     Raises KeyboardInterrupt if the task was asked to stop and Control-C came again. Whatever else
     a trainer raises is an outcome: SystemExit ends no worker, and no driver that trains inline.
     """
+    if heartbeat.is_asked_to_stop:
+        return Stopped(task, began=False)
     started = time.perf_counter()
     if task.umask is not None:
         os.umask(task.umask)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from results.errors import BadResultError
 from results.provenance import files_left_out
-from results.records import PendingRun
+from results.records import Orphan, PendingRun
 from results.schema.bounds import problem_inside
 from results.store.store import Store
 from sweeper.errors import ResourceError
@@ -40,6 +40,9 @@ _DESCRIPTIONS: dict[Fault, str] = {
     "worker_lost": "its worker was lost",
     "hung": "it hung",
 }
+
+_STOPPED = "stopped by a signal"
+_NOT_BEGUN = "it had not begun"
 
 
 def first_sentence(error: object) -> str:
@@ -137,8 +140,10 @@ class Outcomes:
                 reason = f"lost with the other runs of its bundle: {reason}"
                 if self._release(task, "lost", reason, None):
                     self.backlog.put_back(run, alone=True)
+            case Stopped(began=False):
+                self._release(task, "interrupted", f"{_NOT_BEGUN}: {_STOPPED}", None)
             case Stopped(report=report):
-                self._release(task, "interrupted", "stopped by a signal", "stopped", report)
+                self._release(task, "interrupted", _STOPPED, "stopped", report)
             case WeightsGone(error=error):
                 self.not_evaluated.add(task.run_id)
                 self.progress.without_weights(
@@ -155,20 +160,28 @@ class Outcomes:
 
     def adopt_orphans(self) -> None:
         """Commit or queue again the runs of drivers that are gone."""
-        reason = "its driver ended before it did"
-        for run_id, attempt, storage in self.store.take_over():
-            if not self._adopt(run_id, attempt, storage):
-                self.store.release(run_id, attempt, "lost", reason, fault="driver_lost")
+        self._adopt_or_release(self.store.take_over(), "lost", "its driver ended", "driver_lost")
 
     def give_back(self, outcome: str, reason: str, fault: str) -> None:
         """End the attempts of all runs that this driver has claimed.
 
         As the database has them: a second Control-C may come between a claim and the note of it.
         """
-        for run_id, attempt in self.store.held():
-            if not self._adopt(run_id, attempt):
-                self.store.release(run_id, attempt, outcome, reason, fault=fault)
+        held = [Orphan(run_id, attempt, None) for run_id, attempt in self.store.held()]
+        self._adopt_or_release(held, outcome, reason, fault)
         self.claims.running.clear()
+
+    def _adopt_or_release(
+        self, attempts: Sequence[Orphan], outcome: str, reason: str, fault: str
+    ) -> None:
+        """End these attempts; those that never began without a fault."""
+        left = [each for each in attempts if not self._adopt(*each)]
+        waiting = self.store.waiting() if left else set()
+        for run_id, attempt, storage in left:
+            if run_id in waiting and not self.storage.has_begun(run_id, attempt, storage):
+                self.store.release(run_id, attempt, "interrupted", f"{_NOT_BEGUN}: {reason}")
+            else:
+                self.store.release(run_id, attempt, outcome, reason, fault=fault)
 
     def _again_or_fail(
         self, run: PendingRun, task: Task, ended: Raised | Lost, executor: Executor

@@ -109,6 +109,13 @@ class RunStorage:
         except StorageError:
             return None  # of a driver that is gone, and perhaps its disk with it
 
+    def has_begun(self, run_id: str, attempt: int, storage: str | None = None) -> bool:
+        """Whether the attempt has written anything, here or in another `storage`."""
+        folder = self._folder.child(run_id) if storage is None else run_folder(storage, run_id)
+        with suppress(StorageError):
+            return str(attempt) in folder.names()
+        return False
+
     def tidy(self, run_id: str, attempt: int) -> None:
         """Removes the run's checkpoints and all but the logs of interrupted attempts, if it can.
 

@@ -224,7 +224,7 @@ class _Driver:
             if not self.asked_to_stop:
                 self._fill(executor)
             self.outcomes.commit_results(finished)
-            self.progress.running(len(self.claims.running), executor.notes())
+            self.progress.running(executor.running(), executor.notes())
             if not self.asked_to_stop:
                 if not self.backlog and not self._find_released():
                     return

@@ -127,7 +127,7 @@ class Laboratory:
         with Queries.open(self.url) as queries:
             for status in queries.status():
                 counted = {state: n for state, n in status.counts.items() if n}
-                assert counted == self.model.counts(status.sweep)
+                assert counted == self.model.counts_of_begun(status.sweep)
                 assert status.runs == sum(counted.values())
                 failed = [f.run_id for f in status.failures]
                 assert len(failed) == counted.get("failed", 0)
@@ -236,6 +236,11 @@ class CheckedStore:
         assert me is not None
         return self._compare(self._store.held, lambda: self._model.held(me))
 
+    def waiting(self) -> set[str]:
+        me = self.me
+        assert me is not None
+        return self._compare(self._store.waiting, lambda: self._model.waiting(me))
+
     def others(self, sweep: str) -> list[Any]:
         return self._compare(
             lambda: self._store.others(sweep),
@@ -282,11 +287,10 @@ class CheckedStore:
         )
 
     def claim_all(self, run_ids: Sequence[str], *, provenance: Mapping[str, Any]) -> dict[str, int]:
-        def predict() -> dict[str, int]:
-            numbers = {key: self._model.claim(self.me, key, self._storage) for key in run_ids}
-            return {key: number for key, number in numbers.items() if number is not None}
-
-        return self._compare(lambda: self._store.claim_all(run_ids, provenance=provenance), predict)
+        return self._compare(
+            lambda: self._store.claim_all(run_ids, provenance=provenance),
+            lambda: self._model.claim_all(self.me, run_ids, self._storage),
+        )
 
     def release(
         self,

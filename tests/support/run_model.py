@@ -26,6 +26,13 @@ class ModelAttempt:
     storage: str | None
     state: str = "running"
     fault: str | None = None
+    after: ModelAttempt | None = None
+
+    @property
+    def has_not_begun(self) -> bool:
+        """It was claimed for one slot with the one before it, which runs."""
+        before = self.after
+        return self.state == "running" and before is not None and before.state == "running"
 
 
 @dataclass
@@ -41,6 +48,10 @@ class ModelRun:
         self.state = state
         self.attempts[-1].state = outcome
         self.attempts[-1].fault = fault
+
+    @property
+    def has_not_begun(self) -> bool:
+        return bool(self.attempts) and self.attempts[-1].has_not_begun
 
     def queue_again(self) -> None:
         self.state = "queued"
@@ -139,12 +150,12 @@ class Model:
         return [key for key in keys if self._holds(me, *key)]
 
     def others(self, me: int | None, sweep: str) -> list[int]:
-        """How many runs of the sweep each other living driver works on."""
+        """How many runs of the sweep each other living driver has begun."""
         held: Counter[int] = Counter()
         for run_id in self._sweep(sweep).runs:
             run = self.runs[run_id]
             if run.state == "running" and run.attempts[-1].driver is not None:
-                held[run.attempts[-1].driver] += 1
+                held[run.attempts[-1].driver] += not run.has_not_begun
         return [
             runs
             for key, runs in sorted(held.items())
@@ -155,6 +166,22 @@ class Model:
         ]
 
     # Runs.
+
+    def waiting(self, me: int) -> set[str]:
+        return {run_id for run_id, _ in self.held(me) if self.runs[run_id].has_not_begun}
+
+    def claim_all(
+        self, me: int | None, run_ids: Sequence[str], storage: str | None
+    ) -> dict[str, int]:
+        taken: dict[str, int] = {}
+        before: ModelAttempt | None = None
+        for run_id in run_ids:
+            number = self.claim(me, run_id, storage)
+            if number is not None:
+                taken[run_id] = number
+                attempt = self.runs[run_id].attempts[-1]
+                attempt.after, before = before, attempt
+        return taken
 
     def claim(self, me: int | None, run_id: str, storage: str | None) -> int | None:
         run = self.runs.get(run_id)
@@ -280,6 +307,11 @@ class Model:
 
     def counts(self, sweep: str) -> Counter[str]:
         return Counter(self.runs[run_id].state for run_id in self._sweep(sweep).runs)
+
+    def counts_of_begun(self, sweep: str) -> Counter[str]:
+        """As people are told them: what has not begun is queued."""
+        of_sweep = (self.runs[run_id] for run_id in self._sweep(sweep).runs)
+        return Counter("queued" if run.has_not_begun else run.state for run in of_sweep)
 
     def _sweep(self, name: str) -> ModelSweep:
         if name not in self.sweeps:

@@ -233,11 +233,15 @@ class ScriptedExecutor(Executor):
     def wait(self, timeout: float) -> list[Outcome]:
         self._pause()
         if self._asked:
-            self._arrived += [Stopped(task) for task in self.unfinished()]
+            first = {bundle[0].run_id for bundle in self._bundles}
+            self._arrived += [Stopped(t, began=t.run_id in first) for t in self.unfinished()]
         arrived, self._arrived = self._arrived, []
         for outcome in arrived:
             self._remove(outcome.task.run_id)
         return arrived
+
+    def running(self) -> int:
+        return len(self._bundles)
 
     def _remove(self, run_id: str) -> None:
         for bundle in self._bundles:

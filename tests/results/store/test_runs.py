@@ -75,9 +75,11 @@ def test_claim_all_claims_only_the_queued_runs(running, make, queries):
     )
     assert running.claim_all(ids, provenance={}) == {}
     assert running.claim_all([], provenance={}) == {}
-    for run_id in ids:
+    # The first was running; the others begin one after the other, as they were given.
+    for run_id, after in zip(ids, (None, ids[2], ids[3], None), strict=True):
         (attempt,) = queries.run_detail(run_id)["attempt_history"]
-        assert (attempt["state"], attempt["provenance"]) == ("running", CLAIMED)
+        noted = {"after_run": after} if after else {}
+        assert (attempt["state"], attempt["provenance"]) == ("running", {**CLAIMED, **noted})
 
 
 def test_commit_all_stores_all_results_except_of_superseded_attempts(store, make, queries):
@@ -95,11 +97,12 @@ def test_commit_all_stores_all_results_except_of_superseded_attempts(store, make
     assert store.commit_all(results) == set()
     assert store.commit_all([]) == set()
     assert [row["state"] for row in queries.run_rows()] == ["done", "running", "done", "queued"]
-    for run_id in (ids[0], ids[2]):
+    for run_id, noted in ((ids[0], {}), (ids[2], {"after_run": ids[1]})):
         found = queries.run_detail(run_id)
         assert len(found["epoch_history"]) == len(make.result(run_id)["epochs"])
         assert found["evaluations"][0]["accuracy"] == 80.0
-        assert found["attempt_history"][0]["provenance"] == {**CLAIMED, "host": run_id}
+        kept = {**CLAIMED, **noted, "host": run_id}
+        assert found["attempt_history"][0]["provenance"] == kept
 
 
 def test_commit_all_writes_nothing_if_one_result_is_malformed(store, make, content):

@@ -214,8 +214,9 @@ def test_the_text_of_an_error_can_be_read_without_its_trainer() -> None:
 def test_control_c_in_an_inline_task_that_was_asked_to_stop_is_none_of_its_errors(
     tmp_path: Path,
 ) -> None:
+    asked = iter([False])
     with pytest.raises(KeyboardInterrupt):
-        execute(make_task(tmp_path, "raises", seed=2), Heartbeat(lambda: True))
+        execute(make_task(tmp_path, "raises", seed=2), Heartbeat(lambda: next(asked, True)))
 
 
 def test_a_missing_dataset_is_a_machine_fault(executor: Executor, tmp_path: Path) -> None:
@@ -287,15 +288,29 @@ def test_a_task_asked_to_stop_ends_after_its_epoch(ray_executor: Any, tmp_path: 
     for name in sorted(EXECUTORS):
         with EXECUTORS[name].start(replace(A_QUARTER_CORE, most_slots=1)) as started:
             task = make_task(tmp_path / name, "light", epochs=1000)
-            submit(started, task)
             second = tmp_path / name / "runs" / task.run_id / "1" / "epoch-2"
-            while name == "ray" and not second.exists():
-                assert started.wait(0.1) == []
-            started.ask_to_stop()
-            (outcome,) = wait_for(started, 1)
-            assert outcome == Stopped(task)
+            along = [make_task(tmp_path / name, "light", seed=seed) for seed in (1, 2)]
+            while not started.has_room():
+                assert started.wait(5) == []
+            started.submit([task, *along])
+            assert started.running() == 1
+            if name == "inline":  # whose `wait` ends with the task
+                asking = threading.Thread(target=_ask_when, args=(started, second))
+                asking.start()
+            else:
+                while not second.exists():
+                    assert started.wait(0.1) == []
+                started.ask_to_stop()
+            outcomes = wait_for(started, 3)
+            assert outcomes == [Stopped(task), *(Stopped(each, began=False) for each in along)]
+            assert started.running() == 0
             assert list(second.parent.glob("epoch-*"))
             assert not (second.parent / "result.json").exists()
+
+
+def _ask_when(executor: Executor, path: Path) -> None:
+    wait_until(path.exists)
+    executor.ask_to_stop()
 
 
 def test_a_worker_with_different_storage_reports_a_storage_fault(

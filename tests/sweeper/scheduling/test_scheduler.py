@@ -6,10 +6,12 @@ import hashlib
 import io
 import os
 import platform
+import re
 import shutil
 import signal
 import socket
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -34,6 +36,7 @@ from sweeper.executors.tasks import (
     MachineFault,
     Outcome,
     Raised,
+    Stopped,
     Task,
 )
 from sweeper.executors.worker import execute
@@ -545,19 +548,25 @@ def test_sigterm_ends_the_sweep_after_the_current_epoch(lab: Laboratory) -> None
 
     def ask(task: Task) -> Outcome | None:
         if len(lab.ran) == 2:
-            signal.raise_signal(signal.SIGTERM)
+            asking = threading.Timer(0, ask_at_its_first_checkpoint, (lab.folder(task.run_id, 1),))
+            asking.start()
         return None
 
+    def ask_at_its_first_checkpoint(folder: Path) -> None:
+        wait_until((folder / "checkpoint-1.pt").exists)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    spec = SPEC.replace("quick", "paced").replace("epochs: 2", "epochs: 5")
     with stop.listening(), pytest.raises(Interrupted, match="what was done is kept"):
-        lab.run(SPEC.replace("quick", "paced"), before=ask, stop=stop)
+        lab.run(spec, before=ask, stop=stop)
     assert sorted(lab.states()) == ["done", "queued", "queued", "queued"]
     stopped = lab.detail(lab.ran[1].run_id)["attempt_history"]
     assert [(a["state"], a["fault"]) for a in stopped] == [("interrupted", "stopped")]
-    checkpoint = lab.folder(lab.ran[1].run_id, 1) / "checkpoint-1.pt"
-    assert checkpoint.exists()
     resumed = lab.ran[1].run_id
-    assert lab.run(SPEC.replace("quick", "paced")).trained == 3
-    assert lab.detail(resumed)["attempt_history"][-1]["first_epoch"] == 2
+    checkpoints = lab.folder(resumed, 1).glob("checkpoint-*.pt")
+    newest = max(int(path.stem.rpartition("-")[2]) for path in checkpoints)
+    assert lab.run(spec).trained == 3
+    assert lab.detail(resumed)["attempt_history"][-1]["first_epoch"] == newest + 1
 
 
 def test_a_second_control_c_or_the_deadline_stops_the_sweep_at_once(lab: Laboratory) -> None:
@@ -637,6 +646,52 @@ def test_control_c_right_after_a_claim_releases_the_run(
     assert lab.run().trained == 4
     faults = [lab.detail(row["run_id"])["attempt_history"][0]["fault"] for row in lab.rows()]
     assert faults.count("stopped") == 1
+
+
+def test_what_was_claimed_with_the_run_of_a_driver_that_died_has_not_begun(
+    lab: Laboratory,
+) -> None:
+    with pytest.raises(Interrupted):
+        lab.run(before=lambda task: (_ for _ in ()).throw(KeyboardInterrupt))
+    with Store.open(lab.home.database) as store:
+        ids = [run.run_id for run in store.pending("small")]
+        store.claim_all(ids, provenance={})
+    with Queries.open(lab.home.database) as queries:
+        (status,) = queries.status("small")
+        assert (status.counts["running"], status.counts["queued"]) == (1, 3)
+        assert [run.run_id for run in queries.running("small")] == ids[:1]
+        assert [driver.runs for driver in status.drivers] == [1]
+    # One of the others has written something: it had begun, whatever the database knows.
+    second = 2 if lab.detail(ids[1])["attempt_history"][-1]["attempt"] == 2 else 1
+    lab.folder(ids[1], second).mkdir(parents=True)
+    assert lab.run().trained == 4
+    before_last = [lab.detail(run_id)["attempt_history"][-2] for run_id in ids]
+    assert [(a["state"], a["fault"], a["error"]) for a in before_last] == [
+        *[("lost", "driver_lost", "its driver ended")] * 2,
+        *[("interrupted", None, "it had not begun: its driver ended")] * 2,
+    ]
+    assert before_last[3]["provenance"]["after_run"] == ids[2]
+
+
+def test_what_was_bundled_with_a_run_that_is_stopped_has_not_begun(lab: Laboratory) -> None:
+    stop = StopRequest(grace=60)
+
+    def ask_in_a_bundle(task: Task) -> Outcome | None:
+        if stop.asked or lab.submitted[-1] == 1:
+            return None
+        signal.raise_signal(signal.SIGTERM)
+        return Stopped(task)
+
+    with stop.listening(), pytest.raises(Interrupted):
+        lab.run(SPEC.replace("[0, 1, 2, 3]", f"{list(range(20))}"), ask_in_a_bundle, stop)
+    assert "1 running" in lab.log.getvalue()
+    assert not re.search(r"[2-9] running|\d\d running", lab.log.getvalue())
+    ids = [row["run_id"] for row in lab.rows() if row["state"] == "queued" and row["attempts"]]
+    ended = [lab.detail(run_id)["attempt_history"][-1] for run_id in ids]
+    assert [(a["state"], a["fault"], a["error"]) for a in ended] == [
+        ("interrupted", "stopped", "stopped by a signal"),
+        *[("interrupted", None, "it had not begun: stopped by a signal")] * (lab.submitted[-1] - 1),
+    ]
 
 
 def _die_with_a_run_claimed(lab: Laboratory) -> str:
