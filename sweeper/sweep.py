@@ -183,7 +183,7 @@ class Sweep:
             given["ray_dashboard"],
             given["grace"],
             self._command,
-            self.settings.typed(),
+            self.settings.as_options(),
         )
         self._stop = StopRequest(given["grace"])
         with _known_errors(self._home), private_files(), ExitStack() as stack:

@@ -20,6 +20,9 @@ grace, in seconds, is a little less than the 30 s that Kubernetes and Slurm leav
 VARIABLES = {"home": "SWEEP_HOME", "db": "SWEEP_DB", "storage": "SWEEP_STORAGE"}
 """Of the environment."""
 
+PATHS = ("home", "storage")
+"""What is a path, or may be one."""
+
 OF_RAY = ("ray_address", "ray_dashboard")
 """What only `executor: ray` takes."""
 
