@@ -42,6 +42,10 @@ POLL_SECONDS = 0.5
 OTHERS_SECONDS = 5.0
 """How often a driver with nothing left to claim looks for runs that other drivers released."""
 
+NOMINAL_SECONDS = 1.0
+"""Of a run whose time nobody knows; one that was measured shows what the others of its kind take.
+With less, such as nothing, all of them would be handed to the first slot at once."""
+
 STOPPED = "stopped; what was done is kept"
 
 
@@ -162,7 +166,7 @@ class _Driver:
         known = self.estimates.get(run.run_id)
         if known is None:
             passes = sum(evaluation.passes for evaluation in self.spec.evaluations)
-            known = self.costs.seconds(self._config(run), passes) or 0.0
+            known = self.costs.seconds(self._config(run), passes) or NOMINAL_SECONDS
             self.estimates[run.run_id] = known
         return known if run.state == "queued" else known / (run.epochs or 1)
 

@@ -479,6 +479,13 @@ def test_short_runs_are_bundled_on_one_slot(lab: Laboratory) -> None:
     assert [row["attempts"] for row in lab.rows()] == [1] * 20
 
 
+def test_runs_of_unknown_length_are_bundled_once_one_was_short(lab: Laboratory) -> None:
+    text = "name: small\ntrainer: wrong_trainers:train\noptions: {kind: right0}\n"
+    assert lab.run(f"{text}grid: {{seed: {list(range(20))}}}").trained == 20
+    assert lab.submitted[0] == 1
+    assert max(lab.submitted) > 1
+
+
 def test_runs_lost_in_a_bundle_are_retried_alone_and_only_the_culprit_fails(
     lab: Laboratory,
 ) -> None:
