@@ -42,13 +42,16 @@ class RequestError(SweepError):
 
 @dataclass(frozen=True)
 class Place:
-    """A position in a file, line and column counted from 1."""
+    """A position in a file, line and column counted from 1; in a dict, the path of a key."""
 
     file: str
     line: int | None = None
     column: int | None = None
+    key: str | None = None
 
     def __str__(self) -> str:
+        if self.key is not None:
+            return f"{self.file}: {self.key}"
         return ":".join(str(n) for n in (self.file, self.line, self.column) if n is not None)
 
 
@@ -56,7 +59,8 @@ class SpecError(RequestError):
     """A spec is wrong at a known place; the message alone is without it."""
 
     def __init__(self, place: Place, message: str) -> None:
-        super().__init__(f"{place}: {message}")
+        names_key = place.key is not None and message.startswith(f"{place.key}:")
+        super().__init__(f"{place.file if names_key else place}: {message}")
         self.place, self.message = place, message
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweep_plugins import did_you_mean
 from sweeper.errors import Place, RequestError, SpecError
 from sweeper.spec import documents
 from sweeper.spec.files import SpecFile, read_file
@@ -130,13 +131,15 @@ class _Reading:
                 path = self._folder / beside
                 if _is_there(path):
                     return _Found(beside, self._read(path, beside, place))
-                near = shipped_hint(path)
+                near = did_you_mean(name, _specs_beside(path, name)) or shipped_hint(path)
         shipped = f"{name.removesuffix('.yaml')}.yaml{SHIPPED_SUFFIX}"
         if shipped in self._known:
             return _Found(shipped, self._known[shipped])
         if (text := shipped_spec_named(name)) is not None:
             return _Found(shipped, text)
-        looked = f"beside {self.shown(key)}, nor " if self._folder is not None else ""
+        shown = self.shown(key)
+        beside = "in the current folder" if shown.startswith("<") else f"beside {shown}"
+        looked = f"{beside}, nor " if self._folder is not None else ""
         raise refusal(
             place,
             f"{EXTENDS}: there is no {shortened(name)} {looked}among the shipped specs{near}",
@@ -180,6 +183,16 @@ def _references(source: SpecSource) -> list[tuple[SpecPath, str]]:
             )
         found.append((path, name))
     return found
+
+
+def _specs_beside(path: Path, name: str) -> list[str]:
+    """Those in the folder of this path, as they are named where it is called `name`."""
+    folder = os.path.dirname(name)
+    try:
+        others = [other.name for other in path.parent.iterdir()]
+    except OSError:
+        return []
+    return [os.path.join(folder, other) for other in others if other.endswith((".yaml", ".yml"))]
 
 
 def _is_there(path: Path) -> bool:

@@ -12,7 +12,7 @@ from sweep_plugins.schemes.exact_numbers import exact
 from sweep_plugins.url_secrets import HOLDS_SECRET, quotes_secret
 from sweeper.errors import RequestError
 from sweeper.spec.files import SpecFile
-from sweeper.spec.source import DEEPEST_NESTING, shortened
+from sweeper.spec.source import DEEPEST_NESTING, DICT, LARGEST_WHOLE, shortened
 from sweeper.spec.yaml_text import flow, lines_of
 
 
@@ -21,7 +21,7 @@ def as_spec_file(spec: str | Mapping[str, Any]) -> SpecFile:
 
     Raises RequestError for data that no YAML has, or a URL with a password.
     """
-    name = "<text>" if isinstance(spec, str) else "<dict>"
+    name = "<text>" if isinstance(spec, str) else DICT
     text = spec if isinstance(spec, str) else "".join(f"{n}\n" for n, _ in lines_of(plain(spec)))
     if quotes_secret(text):
         raise RequestError(f"{name}: a URL {HOLDS_SECRET}")
@@ -54,6 +54,8 @@ def plain(value: Any, path: tuple[str, ...] = ()) -> Any:
     if value is None or isinstance(value, (bool, str)):
         return value
     if type(value) is int:
+        if abs(value) > LARGEST_WHOLE:
+            raise RequestError(f"{where}: this has more digits than any number here")
         return value
     if type(value) is float:
         if not isfinite(value) or exact(value) == exact(repr(value)):

@@ -37,6 +37,9 @@ LARGEST_WHOLE = 2**4096
 
 LONGEST_MESSAGE = 500
 
+DICT = "<dict>"
+"""What a spec is called that Python code gives as a dict."""
+
 EXTENDS = "extends"
 """The key of a spec that names those it starts from."""
 
@@ -50,6 +53,9 @@ _YAML_VERSION = (1, 2)
 
 _SPELLINGS = {"bool": ("true", "false"), "null": ("", "~", "null")}
 """In lower case; an explicit tag, as in `!!bool yes`, would make these of any text."""
+
+_KEY = "<key>"
+"""In the path of a key, while that is read."""
 
 _TOO_DEEP = f"nested too deeply (more than {DEEPEST_NESTING} levels)"
 _TOO_MANY = f"more than {MOST_VALUES:,} keys and values"
@@ -131,15 +137,28 @@ def place_after(text: str, name: str) -> Place:
 
 
 def parse_spec(text: str, name: str) -> SpecSource:
-    """Parse the text of a spec called `name`. Raises SpecError with line and column."""
+    """Parse the text of a spec called `name`. Raises SpecError with line and column.
+
+    Of a dict, which has neither, the place of a value is its path.
+    """
     node = _compose(text, name)
     if not isinstance(node, MappingNode):
         raise refusal(
             Place(name, 1, 1), "a spec is a mapping of keys to values, such as model: zerosnet"
         )
     reader = _Reader(name)
-    data = reader.read(node, (), 0)
-    return SpecSource(name, text, data, reader.places, reader.values)
+    try:
+        data = reader.read(node, (), 0)
+    except SpecError as error:
+        if name != DICT:
+            raise
+        raise SpecError(_in_dict([*reader.places][-1]), error.message) from None
+    places = {path: _in_dict(path) for path in reader.places} if name == DICT else reader.places
+    return SpecSource(name, text, data, places, reader.values)
+
+
+def _in_dict(path: SpecPath) -> Place:
+    return Place(DICT, key=".".join(str(part) for part in path if part != _KEY) or None)
 
 
 def parse_value(text: str, name: str) -> Any:
@@ -292,7 +311,7 @@ class _Reader:
             place = _place(key_node.start_mark, self._name)
             if key_node.tag == "tag:yaml.org,2002:merge":
                 raise refusal(place, "merge keys (<<) are not supported; write the keys out")
-            key = self.read(key_node, (*path, "<key>"), depth + 1)
+            key = self.read(key_node, (*path, _KEY), depth + 1)
             if not isinstance(key, str):
                 raise refusal(place, f"{shortened(key)} is not a key: keys are text; quote it")
             if key in result:

@@ -171,9 +171,11 @@ def _expanded(source: SpecSource, overrides: tuple[str, ...], files: tuple[str, 
     name = Path(source.name).stem if layout.name is None else layout.name
     if not SWEEP_NAME.fullmatch(name):
         of_file = layout.name is None
+        is_nameless = of_file and source.name.startswith("<")  # given by Python code
         message = (
-            f"{name!r} is not a name for a sweep: {'add name: with' if of_file else 'use'} letters,"
-            " digits, '_', '-' and '.', at most 100, beginning with a letter or digit"
+            f"{'it has no name' if is_nameless else f'{name!r} is not a name for a sweep'}:"
+            f" {'add name: with' if of_file else 'use'} letters, digits, '_', '-' and '.', at most"
+            " 100, beginning with a letter or digit"
         )
         if of_file:
             raise refusal(Place(source.name), message)

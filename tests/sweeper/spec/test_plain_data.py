@@ -46,6 +46,7 @@ def test_a_dict_is_the_spec_that_it_says():
     [
         ({"training": {"epochs": {1, 2}}}, "training.epochs: {1, 2} is a set: a spec holds plain"),
         ({"grid": {"depth": [8, 1j]}}, "grid.depth.1: 1j is a complex"),
+        ({"grid": {"seed": [0, 10**5000]}}, "grid.seed.1: this has more digits than any number"),
         ({1: 2}, "the spec: 1 is not a key: keys are text"),
         ({"description": "s3://me:hunter2@bucket"}, "<dict>: a URL holds what looks like"),
     ],
@@ -65,10 +66,17 @@ def test_a_dict_inside_of_itself_is_refused():
 
 
 def test_a_dict_needs_a_name_and_its_errors_name_the_key():
-    with pytest.raises(SpecError, match=r"'<dict>' is not a name for a sweep: add name:"):
+    with pytest.raises(SpecError, match=r"^<dict>: it has no name: add name:"):
         read_spec(as_spec_file({key: at for key, at in SPEC.items() if key != "name"}))
-    with pytest.raises(SpecError, match=r"unknown key 'epoch' in training"):
-        read_spec(as_spec_file(SPEC | {"training": {"epoch": 1}}))
+    for wrong, says in (
+        ({"training": {"epoch": 1}}, "<dict>: training.epoch: unknown key 'epoch' in training"),
+        ({"exclude": [{"seed": 9}, {"sed": 1}]}, "<dict>: exclude.1.sed: 'sed' is not a key"),
+        ({"dataset": "digitz"}, "<dict>: dataset: unknown dataset 'digitz'"),  # and only once
+        ({"description": "a\0b"}, "<dict>: description: '\\x00'"),
+    ):
+        with pytest.raises(SpecError) as raised:
+            read_spec(as_spec_file(SPEC | wrong))
+        assert str(raised.value).startswith(says)
 
 
 def test_the_order_of_axes_is_kept_and_long_values_are_broken_into_lines():
