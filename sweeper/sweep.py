@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
+from sweep_plugins import PluginError, UnknownNameError
 from sweeper.errors import RequestError, SweepError, as_sweep_error
 from sweeper.home import Home, expanded
 from sweeper.permissions import private_files
@@ -128,6 +129,7 @@ class Sweep:
         same_code: bool = False,
         stored: bool = False,
     ) -> None:
+        _check_executor(settings)
         self.settings = settings
         self._home = settings.home
         self._progress = progress
@@ -372,6 +374,18 @@ def _file_of(spec: AnySpec) -> SpecFile:
     if isinstance(spec, Mapping) or (isinstance(spec, str) and "\n" in spec):
         return as_spec_file(spec)
     return read_spec_file(expanded(Path(spec)))
+
+
+def _check_executor(settings: Settings) -> None:
+    """Raises RequestError, which names the line of the file, or the option."""
+    if settings.origins["executor"] == "default":
+        return
+    from sweeper.executors import EXECUTORS
+
+    try:
+        EXECUTORS.check(settings.values["executor"])
+    except (UnknownNameError, PluginError) as error:
+        raise RequestError(f"{settings.origins['executor']}: {error}") from None
 
 
 def _teller(aloud: bool) -> Callable[[str], None]:

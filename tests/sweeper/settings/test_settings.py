@@ -272,3 +272,37 @@ def test_reading_a_file_gives_its_values_and_places():
     assert found.values == {"executor": "inline"}
     assert str(found.places["executor"]) == "sweep.toml:1"
     assert found.resources is None
+
+
+def test_hints_have_what_only_the_file_beside_the_spec_says(monkeypatch):
+    toml('home = "lab"\nexecutor = "inline"\nslots = 2\n', "specs")
+    monkeypatch.setenv("SWEEP_STORAGE", "/elsewhere")
+    variables = {"SWEEP_STORAGE": "/elsewhere"}
+    found = resolve({}, Path("specs"), variables=variables)
+    assert found.as_options() == " --home specs/lab --executor inline --slots 2"
+    assert found.home.options == " --home specs/lab"
+    toml('home = "specs/lab"\nslots = 3\nstorage = "kept"\ndb = "sqlite:///a.db"\n')
+    found = resolve({}, Path("specs"), variables=variables)
+    here = Path.cwd()
+    assert found.as_options("slots", "home", "storage") == " --slots 2"
+    # A default here, where the file in the current folder says something else.
+    assert found.as_options("db") == f" --db sqlite:///{here}/specs/lab/sweep.db"
+    found = resolve({"home": "a b", "grace": 1.0}, Path("specs"), variables=variables)
+    assert found.as_options("home", "grace") == " --home 'a b' --grace 1.0"
+    monkeypatch.chdir("specs")
+    assert resolve({}, Path(), variables=variables).as_options() == ""
+    toml("slots = 0\n", "..")  # that command says so itself
+    assert resolve({}, Path(), variables=variables).as_options() == ""
+
+
+def test_an_unknown_executor_is_an_error_with_its_line():
+    Path("s.yaml").write_text(SPEC)
+    toml('slots = 1\nexecutor = "inlin"\n')
+    for command in (["plan", "s.yaml"], ["run", "s.yaml"]):
+        said = sweep(*command)
+        assert said.exit_code == 2
+        wrong = "error: sweep.toml:2: unknown executor 'inlin'; did you mean 'inline'?"
+        assert said.stderr.startswith(wrong)
+    assert not Path(".sweep").exists()
+    said = sweep("run", "s.yaml", "--executor", "rya")
+    assert said.stderr.startswith("error: --executor: unknown executor 'rya'; did you mean 'ray'?")
