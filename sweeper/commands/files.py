@@ -29,9 +29,9 @@ def files(
     db: options.DatabaseOption = None,
     format: options.FormatOption = "table",  # noqa: A002
 ) -> None:
-    """The files that a run's trainer left in job.files: a list of them, or with --output they."""
+    """The files that a run's trainer left in job.files, listed, or with --output fetched."""
     from sweeper.run_files.fetching import fetch
-    from sweeper.run_files.listing import list_files
+    from sweeper.run_files.listing import list_files, stayed_away
 
     if output is not None and format != "table":
         raise RequestError("--output FOLDER writes the files: --format is for the list of them")
@@ -48,5 +48,7 @@ def files(
         done = found.state == "done"
         why = "" if done else f"; it is {found.state}, and files are kept of a done run"
         say(f"run {found.run_id} keeps no files{why}")
+    if output is None and found.files and found.archive is not None:
+        say(f"this list came alone: {stayed_away(found.archive)}")
     for sentence in () if patterns else found.left_out:
         say(f"not kept: {sentence}")

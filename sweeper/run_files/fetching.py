@@ -13,7 +13,7 @@ from sweep_plugins.file_path import problem_of_path
 from sweeper.errors import RequestError, ResourceError, unwritable
 from sweeper.home import Home
 from sweeper.permissions import usual_files
-from sweeper.run_files.listing import KeptFiles
+from sweeper.run_files.listing import KeptFiles, stayed_away
 from sweeper.run_files.reading import content_of, folders_of
 from trainers.own.files import KeptFile
 from trainers.storage.atomic_write import write_atomically
@@ -94,7 +94,7 @@ def _there(files: Sequence[KeptFile], output: Path) -> dict[str, str]:
 def _elsewhere(attempt: Mapping[str, Any]) -> str:
     """Where the files may be, if they are not here."""
     if (archive := attempt["imported_from"]) is not None:
-        return f"; the run came with {archive}, and its files stayed where it trained"
+        return f"; {stayed_away(archive)}"
     host = (attempt["provenance"] or {}).get("host")
     return f"; it trained on {host}" if isinstance(host, str) else ""
 

@@ -32,9 +32,19 @@ class KeptFiles:
     files: list[Any]
 
     @property
+    def archive(self) -> str | None:
+        """That brought the run, which has the list of the files alone."""
+        return None if self.attempt is None else self.attempt["imported_from"]
+
+    @property
     def left_out(self) -> list[str]:
         """Sentences about files that the run wrote and does not keep."""
         return [] if self.attempt is None else files_left_out(self.attempt["provenance"])
+
+
+def stayed_away(archive: object) -> str:
+    """What is to be said of the files of a run that this archive brought."""
+    return f"the run came with {archive}, and its files stayed where it trained"
 
 
 def list_files(home: Home, run: str, patterns: Sequence[str] = ()) -> KeptFiles:
