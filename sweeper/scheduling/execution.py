@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from results.database.inherited_password import VARIABLES, held
+from results.metrics import counted
 from results.queries.queries import Queries
 from results.store.store import Store
 from sweep_plugins.url_secrets import HOLDS_SECRET, holds_secret
@@ -16,7 +17,7 @@ from sweeper.executors import EXECUTORS, Executor, ExecutorOptions
 from sweeper.home import Home
 from sweeper.planning.cost import CostModel
 from sweeper.planning.remarks import remarks
-from sweeper.scheduling.progress import Progress, format_runs
+from sweeper.scheduling.progress import Progress
 from sweeper.scheduling.scheduler import STOPPED, run_sweep
 from sweeper.scheduling.signals import StopRequest
 from sweeper.scheduling.summary import Summary
@@ -132,7 +133,6 @@ def execute(
 
 
 def _check(where: Execution, trainers: frozenset[str]) -> None:
-    EXECUTORS.check(where.executor)
     for trainer in trainers:
         if trainer in TRAINERS:
             TRAINERS.check(trainer)
@@ -182,28 +182,29 @@ def _summarize(
         if summary.evaluated:
             parts.append(f"{summary.evaluated} evaluated from stored weights")
         tell(f"{spec.name}: {done} ({', '.join(parts)})")
-    change, again = summary.change, f"`sweep retry {spec.name}{options}` queues them again"
-    for count, words, sentence in (
-        (summary.unmeasured, str, "finished runs could not be evaluated; the lines above say why"),
+    again = f"`sweep retry {spec.name}{options}` queues them again"
+    left = summary.change.removed
+    one_with_less = next(iter(summary.left_out), "")
+    for count, what, sentence in (
+        (summary.unmeasured, "finished run", "could not be evaluated; the lines above say why"),
         (
             summary.without_weights,
-            str,
-            "finished runs could not be evaluated, as no weights of them are kept; their results"
-            f" stay. `sweep delete {spec.name}{options} --results` and this command train"
-            " them again",
+            "finished run",
+            "could not be evaluated, as no weights are kept; all results stay. `sweep delete"
+            f" {spec.name}{options} --results` and this command train again",
         ),
         (
-            summary.left_out,
-            format_runs,
-            f"did not keep all of job.files: `sweep files RUN{options}` says why",
+            len(summary.left_out),
+            "run",
+            f"did not keep all of job.files: `sweep files {one_with_less}{options}` says why",
         ),
-        (change.requeued, format_runs, "cancelled before had been queued again"),
-        (counts["cancelled"], format_runs, f"cancelled: {again}"),
-        (change.removed, str, "runs left the sweep; their results stay"),
-        (counts["failed"], str, f"failed: `sweep status {spec.name}{options}` says why; {again}"),
+        (summary.change.requeued, "run", "cancelled before: queued again"),
+        (counts["cancelled"], "run", f"cancelled: {again}"),
+        (left, "run", f"left the sweep; {'its' if left == 1 else 'their'} results stay"),
+        (counts["failed"], "run", f"failed: `sweep status {spec.name}{options}` says why; {again}"),
     ):
         if count:
-            tell(f"{words(count)} {sentence}")
+            tell(f"{counted(count, what)} {sentence}")
     if counts["done"]:
         stable = any(isinstance(config, RunConfig) and config.scheme for config in spec.configs)
         keys = " --group-by zero_stable" if stable else ""

@@ -101,14 +101,15 @@ class Outcomes:
                 continue
             self.summary.trained += 1
             self.progress.finished(run_label(run), result)
-            self._tell_left_out(run_label(run), result)
+            self._tell_left_out(run_id, run_label(run), result)
             self.storage.tidy(run_id, attempt)
 
-    def _tell_left_out(self, label: str, result: Mapping[str, Any]) -> None:
+    def _tell_left_out(self, run_id: str, label: str, result: Mapping[str, Any]) -> None:
         """Say which of its files a run does not keep, if it has not kept all."""
         if left_out := files_left_out(result["provenance"]):
-            self.summary.left_out += 1
-            self.progress.left_out(label, left_out[0], first=self.summary.left_out == 1)
+            first = not self.summary.left_out
+            self.summary.left_out.append(run_id)
+            self.progress.left_out(label, left_out[0], first=first)
 
     def _add_evaluations(self, run: PendingRun, task: Task, measured: Any) -> None:
         try:
@@ -283,7 +284,7 @@ class Outcomes:
         except (BadResultError, ResultError) as error:
             reason = str(error)
         else:
-            self._tell_left_out(label or f"run {run_id}", result)
+            self._tell_left_out(run_id, label or f"run {run_id}", result)
             self.storage.tidy(run_id, attempt)
             self.summary.adopted += 1
             return "done"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from results.records import SweepChange
 
@@ -19,7 +19,7 @@ class Summary:
         failed: runs that failed now.
         unmeasured: done runs that could not be evaluated.
         without_weights: others that could not, as their weights are gone.
-        left_out: runs that finished now, and do not keep all the files that they wrote.
+        left_out: ids of runs that finished now, and do not keep all the files that they wrote.
     """
 
     change: SweepChange
@@ -29,7 +29,7 @@ class Summary:
     failed: int = 0
     unmeasured: int = 0
     without_weights: int = 0
-    left_out: int = 0
+    left_out: list[str] = field(default_factory=list)
 
     @property
     def nothing_to_do(self) -> bool:

@@ -123,7 +123,7 @@ def test_what_is_not_kept_is_said_everywhere(lab):
     run_id = lab.ids["done"]
     large = "large: it has 2,000 bytes, and files.max_bytes is 1,000 for all of a run"
     assert re.search(rf"not kept of several:train.*seed 0: {large}", lab.said)
-    assert "1 run did not keep all of job.files: `sweep files RUN --home " in lab.said
+    assert f"1 run did not keep all of job.files: `sweep files {run_id} --home " in lab.said
     said = lab.ask("files", run_id)
     assert said.stderr.splitlines() == [
         f"not kept: {large}",
@@ -231,9 +231,11 @@ def test_files_are_known_to_an_archive_and_fetched_where_their_folders_lie(lab, 
     lab.ask("export", "--output", str(tmp_path / "archive.db"))
     lab.ask("import", str(tmp_path / "archive.db"), home="other")
     assert lab.json("files", run_id, home="other") == lab.json("files", run_id)
+    came = "the run came with archive.db, and its files stayed where it trained"
+    assert lab.ask("files", run_id, home="other").stderr == f"this list came alone: {came}\n"
     fetch = ("files", run_id, "--output", str(tmp_path / "out"))
     said = lab.ask(*fetch, code=3, home="other").stderr
-    assert "; the run came with archive.db, and its files stayed where it trained\n" in said
+    assert f"; {came}\n" in said
     there = lab.folder / "home" / "runs"
     said = lab.ask(*fetch, "--storage", str(there), home="other").stderr
     assert said == f"{tmp_path}/out: files written: 2\n"

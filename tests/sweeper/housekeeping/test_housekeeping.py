@@ -296,8 +296,8 @@ def test_a_run_whose_weights_went_says_so_when_it_is_asked_for_more(lab: Lab) ->
     said = lab.ask("run", spec, "--executor", "inline", code=1)[1]
     assert "has no stored weights" in said
     sentence = (
-        "2 finished runs could not be evaluated, as no weights of them are kept; their results"
-        " stay. `sweep delete b"
+        "2 finished runs could not be evaluated, as no weights are kept; all results stay. `sweep"
+        " delete b"
     )
     assert sentence in said
     assert lab.json("show", run_id)["weights_kept"] is False
