@@ -13,6 +13,7 @@ import typer.core
 from sweep_plugins import PluginError
 from sweep_plugins.plain_text import visible
 from sweeper.commands import COMMANDS
+from sweeper.commands.hints import with_options
 from sweeper.commands.options import home_in_use, refuse_secrets
 from sweeper.commands.output import say, write_text
 from sweeper.errors import Interrupted, as_sweep_error
@@ -38,7 +39,11 @@ def _built(name: str, command: Any) -> Any:
         alone.add_typer(command, name=name)
     else:
         alone.command(name)(command)
-    return typer.main.get_group(alone).commands[name]
+    built = typer.main.get_group(alone).commands[name]
+    for each in (built, *getattr(built, "commands", {}).values()):
+        # The first sentence in full: by itself click cuts it off where a line ends.
+        each.short_help = " ".join((each.help or "").split()).partition(". ")[0].rstrip(".")
+    return built
 
 
 @contextmanager
@@ -80,7 +85,8 @@ class _Commands(typer.core.TyperGroup):
             known = as_sweep_error(error) or (home.damage() if home is not None else None)
             if known is None:
                 raise
-            say(f"{'' if isinstance(known, Interrupted) else 'error: '}{known}")
+            said = with_options(str(known), home.options if home is not None else "")
+            say(f"{'' if isinstance(known, Interrupted) else 'error: '}{said}")
             raise typer.Exit(known.exit_code) from None
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:

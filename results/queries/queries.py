@@ -61,7 +61,7 @@ from results.schema.tables import (
 )
 from results.store import labels
 from results.store.kept_runs import list_kept_runs
-from results.store.leases import identity_of
+from results.store.leases import any_works, identity_of
 from results.store.sweeps import full_run_id
 
 _REFERENCES = frozenset({attempts.c.driver_id, attempts.c.import_id})
@@ -471,6 +471,12 @@ class Queries(DatabaseClient):
                 sweep_status(connection, key, name, now, partial(self._database.gone, connection))
                 for key, name in names.items()
             ]
+
+    def is_driven(self) -> bool:
+        """Whether a living driver works on the database, even if it has no run yet."""
+        with self.view() as connection:
+            gone = partial(self._database.gone, connection)
+            return any_works(connection, self._database.now(connection), gone)
 
     def running(self, sweep: str) -> list[RunningRun]:
         """The runs of a sweep that are running now, with what they have reported so far.

@@ -165,6 +165,15 @@ def taken_over(connection: Connection, driver_id: int, orphans: Sequence[Orphan]
     return bool(first == driver_id)
 
 
+def any_works(connection: Connection, now: float, gone: Gone) -> bool:
+    """Whether there is a driver that is not gone."""
+    query = select(drivers.c.id, drivers.c.lease_until).where(
+        drivers.c.ended_at.is_(None), drivers.c.lease_until > now
+    )
+    working = {row.id: row.lease_until for row in connection.execute(query)}
+    return bool(working.keys() - gone(working))
+
+
 def holders(
     connection: Connection, sweep_id: int, now: float, gone: Gone
 ) -> list[tuple[int | None, DriverStatus]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -25,9 +26,7 @@ def cancel(
     laboratory = options.home_at(home, db)
     with Store.open(laboratory.database, create=False) as store:
         count = store.cancel(sweep, runs or None)
-    again = (
-        f"; `sweep retry {sweep or '--run RUN'}{laboratory.options}` queues them again"
-        if count
-        else ""
-    )
+    named = [*([sweep] if sweep else []), *(word for run in runs for word in ("--run", run))]
+    retry = f"sweep retry {shlex.join(named)}{laboratory.options}"
+    again = f"; `{retry}` queues them again" if count else ""
     say(f"{format_runs(count)} cancelled{again}")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from results.metrics import counted
+from sweeper.commands.du import readable
 from sweeper.commands.options import (
     DEFAULT_HOME,
     DatabaseOption,
@@ -58,4 +60,10 @@ def export(
 
             counts = writing.export(connection, output, sweeps, replace=replace)
             digest = f"; SHA-256 {sha256_of(output)}"
-    say(f"{output}: {', '.join(f'{count} {table}' for table, count in counts.items())}{digest}")
+    held = f"{counted(counts['sweeps'], 'sweep')} with {counted(counts['runs'], 'run')}"
+    say(f"{output}: {held}, {readable(_size(output))}{digest}")
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file())

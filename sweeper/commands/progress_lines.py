@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from results.metrics import shown
 from results.records import Failure, RunningRun, RunProgress, SweepStatus
 from sweep_plugins.plain_text import readable
-from sweeper.scheduling.progress import format_seconds
+from sweeper.commands.hints import on_lines
+from sweeper.scheduling.progress import format_rate, format_runs, format_seconds
 
 _FAILURES = 3
 """So many of the newest are shown."""
@@ -23,10 +25,11 @@ _METRICS = 3
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A sweep at one moment. `failures` are in no order."""
+    """A sweep at one moment; `is_driven` if a driver works on the database, on whatever sweep."""
 
     status: SweepStatus
     running: Sequence[RunningRun]
+    is_driven: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -41,30 +44,44 @@ class Watched:
 
 
 def watched_lines(
-    watched: Watched, width: int, most_runs: int, metrics: Sequence[str] = ()
+    watched: Watched, width: int, most_runs: int, metrics: Sequence[str] = (), home: str = ""
 ) -> list[str]:
     """The sweep's progress, its running runs, its newest failures.
 
     Args:
         most_runs: how many running runs are shown; the others are counted.
         metrics: to be shown, if the runs have reported them; by default some that they have.
+        home: the options by which a command finds it.
     """
     status = watched.status
     name = readable(status.sweep)
-    lines = [f"{name}: {_counts(status)}", _bar(status, width)]
+    lines = [*_wrapped(f"{name}: {_counts(status)}", width), _bar(status, width)]
     if watched.running:
         lines += ["", *_table(watched.running[:most_runs], width, metrics)]
         if len(watched.running) > most_runs:
             lines.append(f"and {len(watched.running) - most_runs} more")
-    elif status.counts["queued"]:
-        lines += ["", f"nothing is running: sweep resume {name} goes on"]
-    if gone := sum(driver.runs for driver in status.drivers if driver.gone):
-        lines.append(f"{gone} of them with a driver that is gone: sweep resume {name} goes on")
+    lines = [_fitting(line, width) for line in lines]
+    if why := _stands_still(watched):
+        resume = on_lines(f"sweep resume {name}{home}", width)
+        lines += ["", *_wrapped(f"{why}; to go on:", width), *resume]
     newest = sorted(status.failures, key=lambda failure: failure.finished_at or 0.0)
     if newest:
-        lines.append("")
-        lines += [_failure(failure) for failure in newest[: -_FAILURES - 1 : -1]]
-    return [_fitting(line, width) for line in lines]
+        failures = [_failure(failure) for failure in newest[: -_FAILURES - 1 : -1]]
+        lines += ["", *(_fitting(line, width) for line in failures)]
+    return lines
+
+
+def _stands_still(watched: Watched) -> str:
+    """Why nothing more happens by itself; empty if something may."""
+    gone = sum(driver.runs for driver in watched.status.drivers if driver.gone)
+    if gone:
+        return f"{format_runs(gone)} with a driver that is gone"
+    stands = watched.status.counts["queued"] and not watched.running and not watched.is_driven
+    return "nothing is running" if stands else ""
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_on_hyphens=False)
 
 
 def _counts(status: SweepStatus) -> str:
@@ -80,8 +97,7 @@ def _bar(status: SweepStatus, width: int) -> str:
     """How much is settled, and how long the rest takes."""
     said = []
     if status.rate_per_hour is not None:
-        rate = status.rate_per_hour
-        said.append(f"{rate / 60:.1f} a minute" if rate >= 60 else f"{rate:.1f} an hour")
+        said.append(format_rate(status.rate_per_hour))
     if status.seconds_left:
         said.append(f"{format_seconds(status.seconds_left)} left")
     text = ", ".join(said)
@@ -192,14 +208,17 @@ class EpochLines:
     """The epochs of a run as lines, each once, as they come.
 
     Args:
-        width: of the terminal; None: lines have no end.
+        width: of the terminal; None: lines have no end. An epoch that has no room on one goes on
+            in the next.
+        metrics: to be shown; by default all that are reported.
 
     Attributes:
         since: the epoch from which on the next look is to have them.
     """
 
-    def __init__(self, width: int | None) -> None:
+    def __init__(self, width: int | None, metrics: Sequence[str] = ()) -> None:
         self._width = width
+        self._metrics = list(dict.fromkeys(metrics))
         self._last: RunProgress | None = None
         self._shown: dict[int, str] = {}
         self.since = 0
@@ -234,6 +253,22 @@ class EpochLines:
     def _line(self, progress: RunProgress, epoch: int) -> str:
         of = progress.epochs
         room = 5 if of is None else 2 * len(str(of)) + 1
-        values = progress.reported[epoch].items()
-        parts = [f"{name} {number(value)}" for name, value in values]
-        return _fitting("  ".join([f"epoch {_epoch(epoch, of):>{room}}", *parts]), self._width)
+        values = progress.reported[epoch]
+        named = self._metrics or [*values]
+        shown = {name: number(values[name]) if name in values else "-" for name in named}
+        return _in_columns(f"epoch {_epoch(epoch, of):>{room}}", shown, self._width)
+
+
+def _in_columns(head: str, values: Mapping[str, str], width: int | None) -> str:
+    """Names and values after the head and below the first of them; of no value is anything cut."""
+    if width is None:
+        return "  ".join([head, *(f"{name} {value}" for name, value in values.items())])
+    indent = len(head) + 2 if width >= 3 * len(head) else 2
+    lines = [_fitting(head, width)]
+    for name, value in values.items():
+        part = f"{_fitting(name, max(3, width - indent - len(value) - 1))} {value}"
+        if len(lines[-1]) + 2 + len(part) <= width:
+            lines[-1] += f"  {part}"
+        else:
+            lines.append(" " * indent + part)
+    return "\n".join(lines)

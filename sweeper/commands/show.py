@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,10 @@ def show(
         bool, typer.Option("--watch", help="its epochs as they come, until it ends")
     ] = False,
     every: EveryOption = EVERY_SECONDS,
+    metric: Annotated[
+        list[str],
+        typer.Option("--metric", metavar="NAME", help="with --watch: these metrics, in this order"),
+    ] = [],  # noqa: B006
     home: options.HomeOption = options.DEFAULT_HOME,
     db: options.DatabaseOption = None,
     format: Annotated[  # noqa: A002
@@ -48,10 +53,12 @@ def show(
         raise RequestError(
             "--watch shows epochs as they come: leave out --diff, --format and --output"
         )
+    if metric and not watch:
+        raise RequestError("--metric is of what --watch shows: add --watch, or leave it out")
     laboratory = options.home_at(home, db)
     with Queries.open(laboratory.database) as queries:
         if watch:
-            _follow(queries, run, every)
+            _follow(queries, run, every, metric)
             return
         if diff is not None:
             with queries.one_view():
@@ -74,11 +81,11 @@ def show(
         write_text(run_page(detail), output)
 
 
-def _follow(queries: Queries, run: str, every: float) -> None:
+def _follow(queries: Queries, run: str, every: float, metrics: Sequence[str]) -> None:
     """Each epoch on a line, until the run ends or Control-C."""
     from sweeper.commands.progress_lines import EpochLines
 
-    shown = EpochLines(columns())
+    shown = EpochLines(columns(), metrics)
     with suppress(KeyboardInterrupt):
         while True:
             progress = queries.progress_of(run, shown.since)

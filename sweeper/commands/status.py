@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,9 +12,9 @@ from sweeper.commands.last_output import last_output
 from sweeper.commands.output import format_runs, say, write_table
 from sweeper.commands.watching import EVERY_SECONDS, EveryOption
 from sweeper.errors import RequestError
+from sweeper.scheduling.progress import format_duration, format_rate, in_brief
 
 if TYPE_CHECKING:
-    from results.queries.queries import Queries
     from results.records import Fault, SweepStatus
 
 
@@ -41,26 +41,36 @@ def status(
 
     if metric and not watch:
         raise RequestError("--metric is of what --watch shows: add --watch, or leave it out")
+    if watch and (format != "table" or output is not None):
+        raise RequestError("--watch shows a sweep as it runs: leave out --format and --output")
+    laboratory = options.home_at(home, db)
     if watch:
-        if format != "table" or output is not None:
-            raise RequestError("--watch shows a sweep as it runs: leave out --format and --output")
-        with Queries.open(options.home_at(home, db).database) as queries:
-            _watch(queries, sweep, every, metric)
+        from sweeper.commands.watched_sweeps import watch_sweeps
+
+        watch_sweeps(laboratory, sweep, every, metric)
         return
-    with Queries.open(options.home_at(home, db).database) as queries:
+    with Queries.open(laboratory.database) as queries:
         found = queries.status(sweep)
         failed = [failure.run_id for status in found for failure in status.failures]
         attempts = queries.attempt_rows(failed[:_MOST_WITH_LINES]) if format != "json" else []
     if format == "json":
         write_table([asdict(status) for status in found], format, output)
         return
-    # Few sweeps have any, and the table fits a narrow terminal without.
-    cancelled = format in ("csv", "parquet") or any(s.counts["cancelled"] for s in found)
-    rows = [
+    rows = (_raw if format in ("csv", "parquet") else _for_people)(found)
+    write_table(rows, format, output, raw=raw)
+    # Of each run the newest attempt; they are sorted.
+    newest = {attempt["run_id"]: attempt for attempt in attempts}
+    said = last_output(newest.values(), _LAST_LINES)
+    for status in found:
+        _tell(status, said, laboratory.options)
+
+
+def _raw(found: Sequence[SweepStatus]) -> list[dict[str, Any]]:
+    return [
         {
             "sweep": status.sweep,
             "runs": status.runs,
-            **{state: n for state, n in status.counts.items() if state != "cancelled" or cancelled},
+            **status.counts,
             "imported": status.imported,
             "train_seconds": status.train_seconds,
             "rate_per_hour": status.rate_per_hour,
@@ -68,45 +78,35 @@ def status(
         }
         for status in found
     ]
-    write_table(rows, format, output, raw=raw)
-    # Of each run the newest attempt; they are sorted.
-    newest = {attempt["run_id"]: attempt for attempt in attempts}
-    said = last_output(newest.values(), _LAST_LINES)
+
+
+def _for_people(found: Sequence[SweepStatus]) -> list[dict[str, Any]]:
+    """Times and rates as people say them. What few sweeps have is left out where none has any."""
+    if_any = {
+        "cancelled": any(status.counts["cancelled"] for status in found),
+        "imported": any(status.imported for status in found),
+    }
+    rows = []
     for status in found:
-        _tell(status, said)
+        rate, left = status.rate_per_hour, status.seconds_left
+        row = {
+            "sweep": status.sweep,
+            "runs": status.runs,
+            **status.counts,
+            "imported": status.imported,
+            "trained": format_duration(status.train_seconds) if status.train_seconds else None,
+            "rate": None if rate is None else format_rate(rate),
+            "left": format_duration(left) if left else None,
+        }
+        rows.append({key: value for key, value in row.items() if if_any.get(key, True)})
+    return rows
 
 
-def _watch(queries: Queries, sweep: str | None, every: float, metrics: Sequence[str]) -> None:
-    """One sweep, or all that have something left to do."""
-    from sweeper.commands.progress_lines import Watched, watched_lines
-    from sweeper.commands.watching import Look, watch
+def _tell(status: SweepStatus, said: dict[tuple[str, int], Sequence[str]], home: str) -> None:
+    """The drivers of a sweep, and the faults of its runs; a few lines, whatever its size.
 
-    followed: set[str] = set()
-
-    def look(width: int, height: int) -> Look:
-        with queries.one_view():
-            found = [
-                Watched(status, queries.running(status.sweep)) for status in queries.status(sweep)
-            ]
-        if sweep is None and found:
-            # Those that end while they are watched are shown to the end.
-            followed.update(one.status.sweep for one in found if not one.is_over)
-            found = [one for one in found if one.status.sweep in followed] or found[-1:]
-        lines: list[str] = []
-        # Of a sweep there are some lines besides those of its runs.
-        most_runs = max(1, height // max(1, len(found)) - _LINES_WITHOUT_RUNS)
-        for one in found:
-            lines += ["", *watched_lines(one, width, most_runs, metrics)]
-        return Look(lines[1:], all(one.is_over for one in found), [one.what for one in found])
-
-    watch(look, every)
-
-
-_LINES_WITHOUT_RUNS = 9
-
-
-def _tell(status: SweepStatus, said: dict[tuple[str, int], Sequence[str]]) -> None:
-    """The drivers of a sweep, and the faults of its runs; a few lines, whatever its size."""
+    Of a run that failed `said` has the last lines; `home` are the options that name it.
+    """
     if status.imported_from is not None:
         say(f"{status.sweep} came with {status.imported_from}, and never ran here")
     if status.tags:
@@ -115,12 +115,12 @@ def _tell(status: SweepStatus, said: dict[tuple[str, int], Sequence[str]]) -> No
         say(f"note {note.number} on {status.sweep}: {note.text}")
     for driver in status.drivers:
         who = f"driver {driver.pid} on {driver.host}" if driver.pid else "an unknown driver"
-        gone = "; it is gone, and the next `sweep run` takes them up" if driver.gone else ""
+        gone = f"; it is gone: sweep resume {status.sweep}{home} goes on" if driver.gone else ""
         say(f"{who}: {format_runs(driver.runs)}{gone}")
     for failure in status.failures:
         times = f"{failure.attempts} attempt{'s' if failure.attempts != 1 else ''}"
         where = "failed elsewhere (imported)" if failure.imported else "failed"
-        say(f"{where} {failure.run_id} ({failure.label}, {times}): {failure.error}")
+        say(f"{where} {failure.run_id} ({failure.label}, {times}): {in_brief(failure.error)}")
         for line in said.get((failure.run_id, failure.attempts), ()):
             say(f"  | {line}")
     failed = {failure.run_id for failure in status.failures}
@@ -128,7 +128,7 @@ def _tell(status: SweepStatus, said: dict[tuple[str, int], Sequence[str]]) -> No
     for fault in status.faults:
         if fault.run_id not in failed:
             where = f" on {fault.last_host}" if fault.last_host else ""
-            reason = fault.last_error or "no reason given"
+            reason = in_brief(fault.last_error or "no reason given")
             alike.setdefault((fault.kind.replace("_", " "), where, reason), []).append(fault)
     for (kind, where, reason), faults in list(alike.items())[:_MOST_FAULTS]:
         first, count = faults[0], sum(fault.times for fault in faults)

@@ -100,9 +100,9 @@ class RayExecutor(Executor):
         self._wanted_slots = self._most_slots
         self._hung_seconds = options.hung_seconds
         self._advice = (
-            "sweep resume starts a new one"
+            "'sweep resume' starts a new one"
             if options.address is None
-            else "start it again, and sweep resume continues"
+            else "start it again, and 'sweep resume' continues"
         )
         self._calls = RayCalls(self._advice)
         self._own_node = ""

@@ -25,6 +25,9 @@ MOST_SECONDS_OF_SILENCE = 300.0
 
 _METRICS_SHOWN = 3
 
+_IN_BRIEF = 300
+"""Characters."""
+
 _FOREVER = 1e10  # 317 years
 
 
@@ -95,7 +98,8 @@ class Progress:
     def failed(self, label: str, run_id: str, error: str) -> None:
         """A run has failed and is not retried."""
         self.failures += 1
-        self._event(f"FAILED {label}: {error} (sweep show {run_id}{self._options})", important=True)
+        said = f"FAILED {label}: {in_brief(error)}"
+        self._event(f"{said} (sweep show {run_id}{self._options})", important=True)
 
     def without_weights(self, label: str, error: str, *, first: bool) -> None:
         """A run cannot be evaluated; the `first` of a sweep is always told."""
@@ -142,7 +146,7 @@ class Progress:
         if finished > 0 and elapsed:
             rate = finished / elapsed
             left = format_seconds((self.total - settled) / rate)
-            text += f", {60 * rate:.1f} a minute, {left} left"
+            text += f", {format_rate(3600 * rate)}, {left} left"
         return text
 
     @contextmanager
@@ -231,6 +235,11 @@ def _on_a_line(text: str) -> str:
     return shortened(readable(text), 2 * LONGEST_ERROR)
 
 
+def in_brief(error: str) -> str:
+    """An error where several are told: how it begins and ends. `sweep show` has all of it."""
+    return shortened(error, _IN_BRIEF)
+
+
 def run_label(run: PendingRun) -> str:
     """Such as "zerosnet [1.5, -1, 0.5; 1] depth 20 cifar10 seed 0"."""
     if run.model is None:
@@ -256,6 +265,21 @@ def make_progress(options: str = "") -> Progress:
     able = os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
     live = able and sys.stdout.isatty() and sys.stderr.isatty()
     return (LiveProgress if live else Progress)(telling(), options)
+
+
+def format_rate(per_hour: float) -> str:
+    """Such as "2.5 an hour", "14.1 a minute" or "30.2 a second"."""
+    for seconds, unit in ((1, "a second"), (60, "a minute")):
+        if per_hour >= 3600 / seconds:
+            return f"{per_hour / 3600 * seconds:.1f} {unit}"
+    return f"{per_hour:.1f} an hour"
+
+
+def format_duration(seconds: float) -> str:
+    """Such as "7 ms", "21.8 s", "1:17" or "2:03:20"."""
+    if seconds < 1:
+        return f"{1000 * seconds:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 59.95 else format_seconds(seconds)
 
 
 def format_seconds(seconds: float) -> str:

@@ -24,6 +24,6 @@ def stored_spec(home: Home, name: str | None, *, imported: bool) -> tuple[SpecFi
         raise RequestError(
             f"{stored.name} came with {stored.imported_from} and never ran here: its spec is"
             " somebody else's, and may name code that would run as you. Look at it with 'sweep show"
-            f" RUN', then: sweep resume {stored.name} --imported"
+            f" RUN', then go on with 'sweep resume {stored.name} --imported'"
         )
     return SpecFile(stored.source, stored.text), stored.overrides

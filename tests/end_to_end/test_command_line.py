@@ -6,11 +6,13 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
@@ -78,6 +80,7 @@ def test_help_lists_every_command() -> None:
         "db",
     ):
         assert f"\n  {command} " in done.stdout
+    assert not re.search(r"\.\.\.\n", done.stdout.partition("Commands:")[2])
 
 
 @pytest.mark.parametrize(
@@ -499,6 +502,9 @@ def test_import_renames_each_of_several_sweeps(home: Path, tmp_path: Path) -> No
 
 def test_the_version_is_that_of_the_package() -> None:
     assert sweep("--version").stdout == f"sweep {version('multistep-sweep')}\n"
+    module = [sys.executable, "-m", "multistep_sweep", "--version"]
+    said = subprocess.run(module, capture_output=True, text=True, check=True).stdout
+    assert said == sweep("--version").stdout
 
 
 def test_status_names_drivers_and_the_first_20_faults(tmp_path: Path) -> None:
@@ -521,7 +527,7 @@ def test_status_names_drivers_and_the_first_20_faults(tmp_path: Path) -> None:
         store.release(ids[0], again, "lost", None, fault="worker_lost")
         store.claim_all(ids[:2], provenance={})
         said = sweep("status", *where).stderr.splitlines()
-    assert said[0] == f"driver {os.getpid()} on {socket.gethostname()}: 2 runs"
+    assert said[0] == f"driver {os.getpid()} on {socket.gethostname()}: 1 run"
     assert said[1].startswith(f"worker lost 2 times: {ids[0]} (")
     assert said[1].endswith(": no reason given")
     # What is alike is one line.

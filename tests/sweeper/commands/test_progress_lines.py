@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from results.records import STATES, Failure, RunningRun, RunProgress, SweepStatus
+from results.records import (
+    STATES,
+    DriverStatus,
+    Failure,
+    RunningRun,
+    RunProgress,
+    SweepStatus,
+)
 from sweeper.commands.progress_lines import EpochLines, Watched, watched_lines
 
 WIDE, LONG = 80, 10
@@ -56,7 +63,7 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
         assert any(line.startswith("and 1 more") for line in lines)
         assert sum(line.startswith("failed 0") for line in lines) == 3
     if width >= 40:
-        assert "test_accuracy" in lines[3]
+        assert any("test_accuracy" in line for line in lines[3:5])
     if width >= 100:
         assert lines[-3].startswith("failed 00000000 label: error")
 
@@ -72,7 +79,16 @@ def test_named_metrics_are_shown_in_their_order() -> None:
 
 def test_what_stands_still_is_said() -> None:
     waiting = Watched(status(counts={"done": 1, "queued": 2}, rate_per_hour=None), [])
-    assert "nothing is running: sweep resume s goes on" in watched_lines(waiting, WIDE, LONG)
+    advice = ["nothing is running; to go on:", "sweep resume s --home a"]
+    assert watched_lines(waiting, WIDE, LONG, home=" --home a")[-2:] == advice
+    driven = Watched(waiting.status, [], is_driven=True)
+    assert "nothing is running; to go on:" not in watched_lines(driven, WIDE, LONG)
+    gone = DriverStatus("host", 1, 2, 0.0, gone=True)
+    left = Watched(status(counts={"running": 2}, drivers=[gone]), [running(1), running(2)])
+    assert watched_lines(left, 30, LONG, home=" --home elsewhere")[-4:] == [
+        "2 runs with a driver that is", "gone; to go on:",
+        "sweep resume s --home \\", "  elsewhere",
+    ]  # fmt: skip
     assert not waiting.is_over
     over = Watched(status(counts={"done": 3, "failed": 1}, seconds_left=0.0), [])
     assert over.is_over
@@ -114,10 +130,25 @@ def test_epochs_that_an_attempt_did_again_are_shown_where_they_differ() -> None:
     assert lines.since == 8
 
 
+def test_no_value_is_cut_and_named_metrics_come_in_their_order() -> None:
+    reported = {1: {"loss": 1 / 3, "a_long_name_of_a_metric": 12.5, "f1": None}}
+    one = progress(epochs=160, reported=reported)
+    (_, line) = EpochLines(40).new_lines(one)
+    assert line.splitlines() == [
+        "epoch   1/160  loss 0.333333",
+        "               a_long_name_of_a_... 12.5",
+        "               f1 not finite",
+    ]
+    (_, line) = EpochLines(40, ["f1", "loss", "none", "f1"]).new_lines(one)
+    assert line.split() == [
+        "epoch", "1/160", "f1", "not", "finite", "loss", "0.333333", "none", "-",
+    ]  # fmt: skip
+
+
 def test_of_a_long_run_the_last_epochs_are_shown_and_lines_fit() -> None:
     lines = EpochLines(12)
     found = lines.new_lines(progress(*range(1, 101), epochs=None, state="failed", error="no\nmore"))
     assert found[1] == "80 epochs before"
-    assert found[2:4] == ["epoch    ...", "epoch    ..."]
+    assert found[2:4] == ["epoch    81\n  f1 8.1", "epoch    82\n  f1 8.2"]
     assert len(found) == 2 + 20 + 1
     assert found[-1] == "failed: n..."
