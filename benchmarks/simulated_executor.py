@@ -60,6 +60,10 @@ class SimulatedExecutor(Executor):
         self._running.append((time.monotonic(), list(tasks)))
 
     @override
+    def running(self) -> int:
+        return len(self._running)
+
+    @override
     def wait(self, timeout: float) -> list[Outcome]:
         if self._running:
             left = min(map(self._end, self._running)) - time.monotonic()

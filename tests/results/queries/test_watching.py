@@ -27,8 +27,8 @@ def watched(store, make, queries):
     """Four runs: done, running, running and silent, failed."""
     make.save(store, "s", make.runs(4))
     make.finish(store, make.run(1), **make.metrics(f1=0.9))
-    ids = [RUNNING, SILENT, FAILED]
-    store.claim_all(ids, provenance={})
+    for run_id in (RUNNING, SILENT, FAILED):
+        store.claim(run_id, provenance={})
     report(store, RUNNING, [1, 2, 3], test_accuracy=30.0, f1=0.5, late=None)
     last = {"test_accuracy": None, "train_loss": 0.25, "test_accuracy_5": 1.0, "f1": 0.75}
     report(store, RUNNING, [3], begins=False, **last)
