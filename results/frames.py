@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from results.analysis import reports
 from results.analysis.imported import MARKS
+from results.analysis.varied_keys import stored_keys
 from results.queries.queries import Queries
 from results.queries.row_columns import sweeps_of
 from results.run_columns import IDENTIFYING, NAMED_KEYS, RUN_COLUMNS, Kind
@@ -242,19 +243,29 @@ class Results:
         return _Options(by_run, kinds)
 
     def report(
-        self, group_by: Texts, metrics: Texts | None = None, where: Texts = (), sweeps: Texts = ()
+        self,
+        group_by: Texts | None = None,
+        metrics: Texts | None = None,
+        where: Texts = (),
+        sweeps: Texts = (),
     ) -> pd.DataFrame:
         """What `sweep report` says: one row a group, `<metric>_mean`, `_std`, `_min`, `_max`.
 
-        `results.analysis.reports` describes it. A path into the config has the type that fits its
-        values.
+        `results.analysis.reports` describes it. By default the groups are those of the command; an
+        empty list of keys makes one group of all runs. A path into the config has the type that
+        fits its values.
         """
+        of_sweeps, filters = _list(sweeps), _list(where)
+        if group_by is None:
+            keys = stored_keys(self._queries, of_sweeps, filters)
+        else:
+            keys = _list(group_by)
         found = reports.report(
             self._queries,
-            _list(sweeps),
-            _list(group_by),
+            of_sweeps,
+            keys,
             None if metrics is None else _list(metrics),
-            _list(where),
+            filters,
         )
         counts = ["runs", "diverged", "unfinished", *MARKS]
         further = ("not_finite", "code_versions")

@@ -271,7 +271,7 @@ class Sweep:
             return queries.status(self.name)
 
     def report(
-        self, group_by: Texts, metrics: Texts | None = None, where: Texts = ()
+        self, group_by: Texts | None = None, metrics: Texts | None = None, where: Texts = ()
     ) -> pd.DataFrame:
         """Means and standard deviations over its runs, as `sweep report`; one row a group."""
         with _known_errors(self._home), self.results() as lab:
@@ -283,7 +283,10 @@ class Sweep:
             return lab.runs(self.name, where)
 
     def epochs(self, where: Texts = ()) -> pd.DataFrame:
-        """One row an epoch of a done run."""
+        """One row an epoch of a done run, with what the built-in trainer measures at each.
+
+        What other trainers report under names of their own has `epoch_metrics`.
+        """
         with _known_errors(self._home), self.results() as lab:
             return lab.epochs(self.name, where)
 

@@ -74,6 +74,15 @@ def default_keys(settings: Iterable[Setting]) -> list[str]:
     return [*of_network, *varied_keys(known)] or ["trainer"]
 
 
+def stored_keys(queries: Queries, sweeps: Sequence[str], where: Sequence[str] = ()) -> list[str]:
+    """The `default_keys` of a report of these runs, or of the sweeps' if none passes the filters.
+
+    Raises as `Queries.run_rows`.
+    """
+    settings = stored_settings(queries, sweeps, where)
+    return default_keys(settings or stored_settings(queries, sweeps))
+
+
 def stored_settings(
     queries: Queries, sweeps: Sequence[str], where: Sequence[str] = ()
 ) -> list[Setting]:

@@ -143,13 +143,10 @@ def report(
             from results.analysis.pivot import pivot
             from results.analysis.unfinished import values_so_far
             from results.analysis.unmatched import without_values
-            from results.analysis.varied_keys import default_keys, stored_settings
+            from results.analysis.varied_keys import stored_keys
             from results.queries.filters import names_state
 
-            keys = [*down, *along] or groups
-            if not keys:
-                settings = stored_settings(queries, sweeps, where)
-                keys = default_keys(settings or stored_settings(queries, sweeps))
+            keys = [*down, *along] or groups or stored_keys(queries, sweeps, where)
             metrics = metric or None
             if down and not metrics:
                 metrics = [queries.default_metric(sweeps, where=where)]
@@ -162,7 +159,7 @@ def report(
                 found = pivot(found, down, along)
             elif not found.runs and names_state(where):
                 # What tells them from all the others, where no keys are named.
-                keys = groups or default_keys(stored_settings(queries, sweeps))
+                keys = groups or stored_keys(queries, sweeps)
                 so_far = values_so_far(queries, sweeps, keys, metrics, where)
                 if so_far.rows:
                     found, notes = so_far.rows, [so_far.note]

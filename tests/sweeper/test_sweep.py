@@ -89,6 +89,11 @@ def test_a_sweep_of_own_metrics_is_planned_before_and_after(tmp_path):
     assert list(sweep.plan()["state"]) == ["new"] * 2
     planned = sweep.run().plan()
     assert [row[0]["value"] for row in planned["metrics"]] == [1, 2]
+    report = sweep.report()
+    assert report[["options.k", "f1_mean"]].to_numpy().tolist() == [[1, 1], [2, 2]]
+    assert sweep.report([])["runs"].tolist() == [2]
+    assert sweep.epochs().empty
+    assert sweep.epoch_metrics()["value"].tolist() == [1, 2]
 
 
 def test_it_stores_what_the_command_stores():

@@ -109,7 +109,7 @@ class Job:
         """Report numbers by name after an epoch, or after whatever the trainer counts by.
 
         Names that are no words go into `values`: `job.report(3, {"val/loss": 0.1})`. A number that
-        is not finite counts as missing. The last value that was reported of a metric is the run's,
+        is not finite counts as missing. The value of the greatest epoch that has one is the run's,
         unless the trainer returns another. A second report of one epoch adds to the first.
 
         Raises TrainerError for a name that no metric can have, what is no number, an accuracy that

@@ -26,10 +26,10 @@ def result(job, returned=None, **said):
     return result_of(job, Declaration(**said), returned, 1.5)
 
 
-def test_the_last_value_of_a_metric_is_the_runs_unless_another_is_returned():
+def test_the_value_of_the_greatest_epoch_is_the_runs_unless_another_is_returned():
     job = job_in()
-    job.report(1, loss=1.0, f1=0.25)
     job.report(2, {"val/loss": np.float32(0.5)}, loss=torch.tensor(0.5))
+    job.report(1, loss=1.0, f1=0.25)
     found = result(job, {"f1": 0.75})
     assert found["metrics"] == {"loss": 0.5, "f1": 0.75, "val/loss": 0.5}
     assert found["epoch_metrics"] == [
@@ -37,6 +37,13 @@ def test_the_last_value_of_a_metric_is_the_runs_unless_another_is_returned():
         {"epoch": 2, "values": {"val/loss": 0.5, "loss": 0.5}},
     ]
     assert (found["train_seconds"], found["diverged"], found["parameters"]) == (1.5, False, None)
+
+
+def test_a_trainer_that_reports_and_returns_nothing_has_a_result_without_metrics():
+    job = job_in()
+    assert result(job)["metrics"] == {}
+    job.report(1)
+    assert (result(job)["metrics"], result(job)["epoch_metrics"]) == ({}, [])
 
 
 def test_names_that_every_run_has_go_where_the_built_in_trainer_puts_them():
