@@ -10,7 +10,15 @@ from itertools import chain
 from typing import Any
 
 from results.analysis.sort_keys import sort_key
-from results.figures.drawing.text import differing, distinct, drawable, shorten, start_of, width
+from results.figures.drawing.text import (
+    differing,
+    distinct,
+    drawable,
+    shorten,
+    start_of,
+    width,
+    wrap,
+)
 from results.figures.replicates import ReplicateGroup, short_paths, value_text
 from results.metrics import Metric, decimal
 from sweep_plugins.schemes.rounded_label import rounded_labels
@@ -18,6 +26,7 @@ from sweep_plugins.schemes.rounded_label import rounded_labels
 _LONGEST_MODULI = 4
 _LEAST_PREFIX = 20.0
 _LONGEST_VALUE = 120.0
+_MOST_LINES = 3
 
 
 def metric_label(metric: Metric) -> str:
@@ -42,7 +51,8 @@ def group_labels(
 
     The model is named where there are several, and the scheme, in brackets, where moduli alone do
     not tell it; both on lines of their own if `stacked`. Of long ones it is the part that differs.
-    A network that follows no scheme is named by its model.
+    A network that follows no scheme is named by its model. Settings of other trainers have a few
+    lines if `stacked`.
     """
     known = {(group.model, group.scheme): group for group in groups}
     several_models = len({group.model for group in groups}) > 1
@@ -67,6 +77,9 @@ def group_labels(
         prefix = drawable(model) if several_models else ""
         if stacked:
             lines = [shorten(prefix, limit)] if prefix else []
+            values = wrap(text, limit, at=", ") if known[key].own else []
+            if 1 < len(values) <= _MOST_LINES:
+                return "\n".join([*lines, *values])
             return "\n".join([*lines, *(cut(line, limit) for line in text.split("\n"))])
         return _fitted(prefix, text, limit, cut)
 

@@ -100,11 +100,14 @@ def _middle_cut(text: str, kept: int) -> str:
     return text[: kept - tail] + "…" + (text[-tail:] if tail else "")
 
 
-def wrap(text: str, limit: float, size: float = SMALL) -> list[str]:
-    """`text` in lines of at most `limit` points, broken at spaces; a longer word is shortened."""
+def wrap(text: str, limit: float, size: float = SMALL, *, at: str = " ") -> list[str]:
+    """`text` in lines of at most `limit` points, broken at spaces; a longer word is shortened.
+
+    `at` is what else may be between words, and is left out where a line ends.
+    """
     lines: list[str] = []
-    for word in text.split():
-        joined = f"{lines[-1]} {word}" if lines else word
+    for word in filter(None, text.split(at)):
+        joined = f"{lines[-1]}{at}{word}" if lines else word
         if lines and width(joined, size) <= limit:
             lines[-1] = joined
         else:

@@ -83,7 +83,9 @@ def plot(data: Data) -> Figure:
         x_label=metric_label(selection.metric.metric),
         y_label=axis_label,
     )
-    labels = group_labels(groups, _WIDE_LABEL if wide else _LABEL)
+    # A setting is told by all of its values; most schemes by less.
+    long = wide or axis_label == "Setting"
+    labels = group_labels(groups, _WIDE_LABEL if long else _LABEL)
     for axes, panel in zip(page.panels, data.panels, strict=True):
         axes.set_title(panel.title)
         axes.grid(axis="y")

@@ -161,6 +161,23 @@ def test_settings_are_named_by_what_differs_within_their_trainer(networks):
     ]
 
 
+def test_settings_have_as_many_lines_as_tell_their_values(networks):
+    nothing = dict.fromkeys(("model", "scheme", "depth", "dataset", "alpha", "root_moduli"))
+    rows = [
+        row | nothing | {"config": {"trainer": "fit:train", "options": dict.fromkeys(names, value)}}
+        for names in (("dropout", "momentum"), [f"option_{n}" for n in range(9)])
+        for value in (0.25, 0.5)
+        for row in networks.runs(90)
+    ]
+    few = [*group_labels(replicate_groups(rows[:2]), 60, stacked=True).values()]
+    assert few == ["dropout 0.25\nmomentum 0.25", "dropout 0.5\nmomentum 0.5"]
+    for label in group_labels(replicate_groups(rows[2:]), 60, stacked=True).values():
+        assert "\n" not in label
+        assert width(label) <= 60
+    wide = [*group_labels(replicate_groups(rows[:2]), 200, stacked=True).values()]
+    assert wide[1] == "dropout 0.5, momentum 0.5"
+
+
 def test_a_network_without_a_scheme_is_named_by_its_model(networks):
     nothing = dict.fromkeys(("alpha", "beta", "root_moduli", "max_root_modulus", "zero_stable"))
     (row,) = networks.runs(80)
