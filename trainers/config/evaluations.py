@@ -299,7 +299,7 @@ class Evaluation:
         perturbation: "module:function"; called with a config, the function returns a fresh
             `trainers.evaluation.measure.Perturb`. A name, because the module may need torch.
         sources: of a plug-in, the files and folders that decide its results, relative to its own
-            file, which is one of them; empty for all modules of its package.
+            file, which is one of them; empty for what `sweep_plugins.source.code_of` finds.
     """
 
     config: type[EvaluationConfig]

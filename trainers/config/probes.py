@@ -191,7 +191,7 @@ class Probe:
         meter: "module:function"; called with a config and a `trainers.probes.subject.Subject`, the
             function returns a `trainers.probes.subject.Meter`. A name, because it needs torch.
         sources: of a plug-in, the files and folders that decide its results, relative to its own
-            file, which is one of them; empty for all modules of its package.
+            file, which is one of them; empty for what `sweep_plugins.source.code_of` finds.
     """
 
     config: type[ProbeConfig]

@@ -35,7 +35,7 @@ class Dataset:
             no library that reads files.
         estimated: whether the counts are guesses, which what is read may contradict.
         sources: of a plug-in, the files and folders that decide its results, relative to its own
-            file, which is one of them; empty for all modules of its package.
+            file, which is one of them; empty for what `sweep_plugins.source.code_of` finds.
     """
 
     classes: int

@@ -55,7 +55,7 @@ class Architecture:
         learns_coefficients: whether its blocks learn coefficients of their own, without a scheme
             that says so.
         sources: of a plug-in, the files and folders that decide its results, relative to its own
-            file, which is one of them; empty for all modules of its package.
+            file, which is one of them; empty for what `sweep_plugins.source.code_of` finds.
 
     A network is a torch.nn.Module from images (N, channels, H, W) to logits (N, classes), most
     simply a subclass of `trainers.models.network.Network`. It has `blocks`, an nn.ModuleList in

@@ -77,7 +77,7 @@ class Declaration:
         uses: the parts of a config that it reads; None: those that a spec gives.
         metrics: what is known of metrics that it reports; it may report others.
         sources: the files and folders that decide its results besides its own file, relative to
-            that; without any, all modules of its package do.
+            that; without any, what `sweep_plugins.source.code_of` finds.
     """
 
     options: type[BaseModel] | None = None
