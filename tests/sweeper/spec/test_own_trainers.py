@@ -300,12 +300,6 @@ def test_a_trainer_without_source_is_described_by_the_file_that_it_is_in(tmp_pat
     assert after.configs[1].source != before.configs[1].source
 
 
-def test_a_trainer_of_no_file_is_an_error_at_its_name():
-    error = refused("trainer: builtins:print\n")
-    assert "the trainer in builtins: builtins was not loaded from a file" in str(error)
-    assert error.place == Place("own.yaml", 1, 1)
-
-
 def test_several_trainers_can_be_an_axis():
     Path("other.py").write_text(PLAIN)
     spec = load("options: {x: 1}\ngrid: {trainer: ['mine:train', 'other:train']}\n")
