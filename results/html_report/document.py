@@ -58,7 +58,7 @@ def _captioned(table: CaptionedTable) -> ShownTable:
 
 
 def _groups(table: CaptionedTable) -> list[tuple[str, list[str]]]:
-    """What the groups of a report or a pivot table are called, and the ids of their runs."""
+    """What the groups of a report or a pivot table are called, and the ids of their done runs."""
     if not table.runs or not isinstance(table.data, Report | Pivot):
         return []
     found = runs_of_groups(table.data, table.runs)
@@ -68,6 +68,7 @@ def _groups(table: CaptionedTable) -> list[tuple[str, list[str]]]:
     return [
         (" · ".join(f"{k} {text or '-'}" for k, text in zip(keys, line, strict=True)) or "all", ids)
         for line, (_, ids) in zip(lines, found, strict=True)
+        if ids
     ]
 
 
