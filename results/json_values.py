@@ -51,11 +51,6 @@ def to_json(value: Any) -> str:
     return _dumps(_storable_inside(known))
 
 
-def written(value: Any) -> str:
-    """A value as `--where` reads it."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
 def as_stored(value: Any) -> Any:
     """`value` as it comes back from a column of JSON."""
     return json.loads(to_json(value))

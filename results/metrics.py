@@ -114,6 +114,12 @@ def metric_of_config(path: str) -> Metric:
     return Metric(path, mean_decimals=None, digest=of_code)
 
 
+def written(name: str, value: Any) -> str:
+    """A value of the column of this name as `--where` reads it; of a digest the first digits."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return short_digests(text) if metric_of_config(name).digest else text
+
+
 def shown(value: Any, metric: Metric | None = None) -> str | None:
     """A value of a column as every table shows it; None if it is null.
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Text, cast, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, literal, or_, select
 
 from results.analysis.group_statistics import Keys
 from results.queries.columns import StoredColumn
@@ -39,13 +39,11 @@ def codes_of_groups(
     Empty where none of them has code of somebody's own, or all have the same.
     """
     done = [runs.c.state == "done", *selection.holds(runs.c.run_id), *filters]
-    text = cast(runs.c.config, Text)
-    own = select(literal(1)).where(
-        or_(text.contains('"source"'), text.contains('"plugins"')), *done
-    )
+    code = [config_text(connection.dialect.name, [name]) for name in Code._fields]
+    _, source, plugins = code
+    own = select(literal(1)).where(or_(source.is_not(None), plugins.is_not(None)), *done)
     if connection.scalar(own.limit(1)) is None:
         return {}
-    code = [config_text(connection.dialect.name, [name]) for name in Code._fields]
     of_all = connection.execute(select(*code).where(*done).distinct())
     if not versions(map(Code._make, of_all)):
         return {}

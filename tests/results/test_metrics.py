@@ -14,6 +14,7 @@ from results.metrics import (
     metric_of_trainer,
     shown,
     spread_shown,
+    written,
 )
 from results.run_columns import COLUMN
 from sweep_plugins.plain_text import readable, visible
@@ -118,3 +119,17 @@ def test_sort_key_orders_values_of_mixed_types():
     assert sort_key(True) != sort_key(1)
     assert sort_key([1, [2.0]]) == sort_key([1.0, [2]])
     assert len({sort_key([1]), sort_key([1.0])}) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("source", "ab" * 32, "ab" * 6),
+        ("plugins.model plain", "ab" * 32, "ab" * 6),
+        ("options.key", "ab" * 32, "ab" * 32),
+        ("zero_stable", True, "true"),
+        ("alpha", [1, 0.5], "[1, 0.5]"),
+    ],
+)
+def test_a_value_is_written_as_filters_read_it(name, value, text):
+    assert written(name, value) == text

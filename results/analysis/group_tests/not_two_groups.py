@@ -8,8 +8,7 @@ from typing import Any
 
 from results.analysis.replicates import identity
 from results.errors import NotTwoGroupsError
-from results.json_values import written
-from results.metrics import counted, shown
+from results.metrics import counted, shown, written
 from results.queries.row_columns import Column, Columns
 from results.records import RunRow
 from sweep_plugins import path_to
@@ -30,7 +29,7 @@ def not_two_groups(
         done: the runs among which there have to be two groups.
     """
     by = column.name
-    listed = ", ".join(f"{written(v)} ({counted(n, 'run')})" for v, n in found[:_LISTED])
+    listed = ", ".join(f"{written(by, v)} ({counted(n, 'run')})" for v, n in found[:_LISTED])
     others = list(islice(_keys_with_two_values(columns, done), _SUGGESTED))
     another = f"test a key that has two values, such as {' or '.join(others)}"
     if not others:
@@ -54,9 +53,9 @@ def not_two_groups(
         problem = f"{by} has {len(found)} values: {listed}, and {len(found) - _LISTED} more"
     if column.measured:
         return NotTwoGroupsError(problem, another)
-    two = f"{by}<={written(values[1])}"
+    two = f"{by}<={written(by, values[1])}"
     if column.kind != "number":
-        two = f"{by}!={written(values[-1])}"
+        two = f"{by}!={written(by, values[-1])}"
     return NotTwoGroupsError(
         problem, f"leave out all but two with --where, such as --where {two!r}, or {another}"
     )

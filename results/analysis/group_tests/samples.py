@@ -12,7 +12,7 @@ from results.analysis.group_tests.not_two_groups import not_two_groups
 from results.analysis.replicates import by_network, identity
 from results.analysis.sort_keys import sort_key
 from results.analysis.statistics import summarize
-from results.json_values import written
+from results.metrics import written
 from results.queries.row_columns import Column, Columns
 from results.records import RunRow
 
@@ -43,7 +43,8 @@ class TwoGroups:
     @property
     def labels(self) -> tuple[str, str]:
         """The groups as `--where` names them, such as "zero_stable=false"."""
-        return f"{self.by}={written(self.values[0])}", f"{self.by}={written(self.values[1])}"
+        first, second = (f"{self.by}={written(self.by, value)}" for value in self.values)
+        return first, second
 
     @property
     def noun(self) -> str:

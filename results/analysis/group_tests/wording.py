@@ -14,8 +14,7 @@ from results.analysis.imported import note_about
 from results.analysis.rank_correlation import RankCorrelation
 from results.analysis.statistics import Interval
 from results.analysis.unfinished import left_out
-from results.json_values import written
-from results.metrics import Metric, counted, mean_shown, spread_shown
+from results.metrics import Metric, counted, mean_shown, spread_shown, written
 from sweep_plugins.plain_text import readable
 
 _FEW_SEEDS = 3
@@ -128,8 +127,8 @@ def _statistics(
         return f"{_p_text(raw)} ({_p_text(adjusted)})" if several else _p_text(raw)
 
     return {
-        f"{by}={written(values[0])}": f"{_spread(c.first, c.metric)} ({c.first.ranked})",
-        f"{by}={written(values[1])}": f"{_spread(c.second, c.metric)} ({c.second.ranked})",
+        f"{by}={written(by, values[0])}": f"{_spread(c.first, c.metric)} ({c.first.ranked})",
+        f"{by}={written(by, values[1])}": f"{_spread(c.second, c.metric)} ({c.second.ranked})",
         "difference [95 % CI]": _estimate(c.difference, interval, c.metric),
         f"Welch p{holm}": p(welch.p if welch else None, c.welch_holm),
         f"Mann-Whitney p{holm}": p(ranked.p if ranked else None, c.mann_whitney_holm),
@@ -242,7 +241,7 @@ def _mixed(groups: TwoGroups, strata: Strata) -> list[str]:
             f"The runs also differ in {_factors(strata.crossed)}, which widens the spread, and"
             ' biases the difference if the groups have other shares of them. "Within strata"'
             f" compares only {groups.noun}s that agree in all of it; for tests on one value use"
-            f" --where, such as --where '{factor.name}={written(factor.values[0])}'."
+            f" --where, such as --where '{factor.name}={written(factor.name, factor.values[0])}'."
             + (
                 " A scheme that occurs with several values counts several times."
                 if groups.noun == "network"
@@ -255,7 +254,10 @@ def _mixed(groups: TwoGroups, strata: Strata) -> list[str]:
 def _factors(factors: Sequence[Factor]) -> str:
     texts = []
     for factor in factors:
-        values = [json.dumps(value, ensure_ascii=False) for value in factor.values]
+        values = [
+            json.dumps(written(factor.name, v) if isinstance(v, str) else v, ensure_ascii=False)
+            for v in factor.values
+        ]
         more = f" and {len(values) - _LISTED} more" if len(values) > _LISTED else ""
         texts.append(f"{factor.name} ({', '.join(values[:_LISTED])}{more})")
     return ", ".join(texts)
