@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -59,8 +60,10 @@ def backup(
     """Copy the SQLite database, whole, as one file; also while a sweep runs."""
     from results.database import backups
 
-    backups.backup(home_at(home, db).database, file)
-    say(f"{file}: 'sweep db restore {file}' puts it back")
+    laboratory = home_at(home, db)
+    backups.backup(laboratory.database, file)
+    named = shlex.quote(str(file))
+    say(f"{file}: `sweep db restore {named}{laboratory.options}` puts it back")
 
 
 @commands.command()

@@ -25,8 +25,8 @@ MOST_SECONDS_OF_SILENCE = 300.0
 
 _METRICS_SHOWN = 3
 
-_IN_BRIEF = 300
-"""Characters."""
+_IN_BRIEF = (200, 100)
+"""Characters of the beginning and of the end."""
 
 _FOREVER = 1e10  # 317 years
 
@@ -237,7 +237,10 @@ def _on_a_line(text: str) -> str:
 
 def in_brief(error: str) -> str:
     """An error where several are told: how it begins and ends. `sweep show` has all of it."""
-    return shortened(error, _IN_BRIEF)
+    if len(error) <= sum(_IN_BRIEF):
+        return error
+    first, last = _IN_BRIEF
+    return f"{error[:first]} [...] {error[-last:]}"
 
 
 def run_label(run: PendingRun) -> str:

@@ -488,7 +488,10 @@ def test_import_renames_each_of_several_sweeps(home: Path, tmp_path: Path) -> No
     second.write_text(SPEC.replace("name: tiny", "name: second"))
     where = ("--home", str(both))
     assert sweep("run", str(second), *where, "--executor", "inline").exit_code == 0
-    assert sweep("export", "--output", archive, *where).exit_code == 0
+    exported = sweep("export", "--output", archive, *where)
+    assert exported.exit_code == 0
+    size = r"2 sweeps with \d+ runs, \d+ kB; SHA-256 [0-9a-f]{64}\n"
+    assert re.fullmatch(re.escape(archive) + ": " + size, exported.stderr)
     new = ("--home", str(tmp_path / "new"))
     refused = sweep("import", archive, "--as", "first", *new)
     assert refused.exit_code == 2

@@ -127,7 +127,8 @@ def test_a_backup_is_made_and_put_back(tmp_path: Path) -> None:
     before = rows(home)
     backup = tmp_path / "backup.db"
     made = sweep("db", "backup", str(backup), f"--home={home}")
-    assert made.stderr == f"{backup}: 'sweep db restore {backup}' puts it back\n"
+    hint = f"`sweep db restore {backup} --home {home}` puts it back"
+    assert made.stderr == f"{backup}: {hint}\n"
     (home / "sweep.db").write_text("nonsense")
     assert sweep("status", f"--home={home}").exit_code == 3
     back = sweep("db", "restore", str(backup), f"--home={home}")

@@ -7,7 +7,15 @@ import pytest
 
 from results.records import OtherDriver
 from sweeper.scheduling import progress
-from sweeper.scheduling.progress import LiveProgress, Progress, format_seconds, make_progress
+from sweeper.scheduling.progress import (
+    LiveProgress,
+    Progress,
+    format_duration,
+    format_rate,
+    format_seconds,
+    in_brief,
+    make_progress,
+)
 
 RESULT = {"test_accuracy": 90.0}
 
@@ -70,6 +78,32 @@ def test_progress_counts_include_rate_and_time_left(plain, clock):
         plain.failed("b", "12ab", "ValueError")
         # One of the twenty in half a minute: two a minute, and eighteen more to come.
         assert plain.counts() == "11 of 30 done, 2 running, 1 failed, 2.0 a minute, 9:00 left"
+
+
+@pytest.mark.parametrize(
+    ("per_hour", "said"),
+    [(2.54, "2.5 an hour"), (90.0, "1.5 a minute"), (85154.8, "23.7 a second")],
+)
+def test_a_rate_has_the_unit_that_people_would_take(per_hour, said):
+    assert format_rate(per_hour) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.00668, "7 ms"), (21.78, "21.8 s"), (59.96, "1:00"), (77.2, "1:17"), (7400, "2:03:20")],
+)
+def test_a_duration_has_the_unit_that_people_would_take(seconds, said):
+    assert format_duration(seconds) == said
+
+
+def test_of_a_long_error_its_beginning_and_its_end_are_told(plain, stream):
+    assert in_brief("short") == "short"
+    with plain.following("mine", done=0, total=1):
+        plain.failed("b", "12ab", f"ValueError: first {'x' * 1500} last")
+    told = next(line for line in lines(stream) if "FAILED" in line)
+    assert "FAILED b: ValueError: first xxx" in told
+    assert told.endswith("xxx last (sweep show 12ab)")
+    assert len(told) < 400
 
 
 def test_failures_alone_have_no_rate(plain, clock):
