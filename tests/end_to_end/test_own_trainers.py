@@ -96,6 +96,39 @@ def test_a_metric_is_asked_for_as_any_other(lab):
     wrong = sweep("report", "fit", "--metric", "acuracy")
     assert wrong.exit_code == 2
     assert "unknown metric 'acuracy'; did you mean 'accuracy'?" in wrong.stderr
+    is_suggested()
+
+
+def is_suggested() -> None:
+    """What the sweep has, and nothing that only networks have."""
+    for arguments, code, said in [
+        (
+            ("run", "fit.yaml", "--set", "epochs=3"),
+            2,
+            "unknown key 'epochs'; did you mean 'options.ep",
+        ),
+        (
+            ("plan", "fit.yaml", "--set", "grid.rate=[1]"),
+            2,
+            "an axis; did you mean 'options.rate'?",
+        ),
+        (
+            ("report", "fit", "--group-by", "alpha"),
+            0,
+            "value of alpha; did you mean 'options.alpha'?",
+        ),
+        (("report", "fit", "--where", "epochs=4"), 0, "epochs=4; did you mean 'options.epochs'?"),
+        (("report", "fit", "--test", "accuracy"), 2, "two values, such as options.alpha"),
+    ]:
+        answer = sweep(*arguments)
+        assert answer.exit_code == code
+        assert said in answer.stderr
+    drawn = sweep("plot", "fit", "--metric", "options.alpha")
+    assert drawn.stdout == "figures/fit/accuracy_by_scheme-options.alpha.png\n"
+    assert drawn.stderr == (
+        "no training_curves: options.alpha is one number a run, and no epoch of these runs has an"
+        " accuracy\n"
+    )
 
 
 def test_declared_metrics_say_what_they_are(lab):
