@@ -106,6 +106,7 @@ def run(
             began = time.perf_counter()
             with undone_afterwards(may_set_timer=stop_asked or (lambda: False)):
                 returned = trainer(own)
+                own.end()
             trained = result_of(own, said, returned, time.perf_counter() - began)
             _require_asked_for(trained.get("evaluations"), own)
             kept, left_out = files.keep()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +98,8 @@ class Job:
         self._stop_asked = stop_asked or (lambda: False)
         self._replaces_from = 0
         self._is_tried = False
+        self._has_ended = False
+        self._mutex = threading.Lock()  # of what a trainer's threads report, and of the end
         self._files = files or RunFiles(folder, self.earlier)
 
     def report(
@@ -113,8 +116,8 @@ class Job:
         unless the trainer returns another. A second report of one epoch adds to the first.
 
         Raises TrainerError for a name that no metric can have, what is no number, an accuracy that
-        is no percent, a name that every run has before epoch 1, more than MOST_METRICS names, and
-        more than MOST_METRIC_VALUES values.
+        is no percent, a name that every run has before epoch 1, more than MOST_METRICS names, more
+        than MOST_METRIC_VALUES values, and in a thread that goes on when the trainer has returned.
         """
         number = epoch_number(
             epoch, f"job.report({epoch!r:.80}, ...)", "the first argument, before all"
@@ -129,12 +132,14 @@ class Job:
             )
         for name in found.keys() & set(OF_EPOCH):
             require_storable(number, name, found[name])
-        self._count(found)
-        # In place of the old one: another thread may be reading that.
-        all_of_it = {**self.reported.get(number, {}), **found}
-        self.reported[number] = all_of_it
-        if self.on_report is not None:
-            self.on_report(number, all_of_it, self._replaces_from)
+        with self._mutex:
+            self._require_goes_on("report")
+            self._count(found)
+            # In place of the old one: another thread may be reading that.
+            all_of_it = {**self.reported.get(number, {}), **found}
+            self.reported[number] = all_of_it
+            if self.on_report is not None:
+                self.on_report(number, all_of_it, self._replaces_from)
         self.beat()
 
     def _count(self, found: Values) -> None:
@@ -165,6 +170,7 @@ class Job:
         Raises TrainerError for a state that could not be read back.
         """
         number = epoch_number(epoch, f"job.checkpoint({epoch!r:.80}, ...)", "how many are finished")
+        self._require_goes_on("checkpoint")
         self.beat()
         if self.folder is not None:
             content = {"state": state, "reported": _as_lists(self.reported)}
@@ -216,6 +222,18 @@ class Job:
         """
         self.told_to_stop = self.told_to_stop or self._stop_asked()
         return self.told_to_stop
+
+    def end(self) -> None:
+        """The trainer has returned: what its threads report from now on is none of the result."""
+        with self._mutex:
+            self._has_ended = True
+
+    def _require_goes_on(self, call: str) -> None:
+        if self._has_ended:
+            raise TrainerError(
+                f"job.{call}: the trainer has returned, and its run is over: wait for its threads"
+                " before it returns"
+            )
 
     def _checkpoints(self) -> Any:
         from trainers.training.checkpoint import Checkpoints

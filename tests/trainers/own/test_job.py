@@ -216,3 +216,15 @@ def test_a_trainer_that_returns_since_it_should_stop_is_not_done():
     assert job.should_stop
     with pytest.raises(TrainingStopped):
         result(job, {"f1": 1.0})
+
+
+def test_a_thread_that_goes_on_after_its_trainer_adds_nothing(tmp_path):
+    job = job_in(open_folder(tmp_path))
+    job.report(1, f1=0.5)
+    job.end()
+    with pytest.raises(TrainerError, match=r"job\.report: the trainer has returned"):
+        job.report(2, f1=0.75)
+    with pytest.raises(TrainerError, match=r"job\.checkpoint: the trainer has returned"):
+        job.checkpoint(2, {"x": 1})
+    assert result(job)["metrics"] == {"f1": 0.5}
+    assert job.resume() is None
