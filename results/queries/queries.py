@@ -429,14 +429,14 @@ class Queries(DatabaseClient):
 
     def done_by_other_code(
         self, trainer: str, code: Mapping[str, Any], models: Collection[str | None]
-    ) -> list[tuple[str, dict[str, Any]]]:
+    ) -> Iterator[tuple[str, str]]:
         """The done runs of a trainer and these models whose configs do not have this code.
 
-        Their ids and configs, the newest first. `code` has `source` and `plugins` as the config
-        does, or None.
+        Their ids and the JSON of their configs, the newest first, read as they are asked for.
+        `code` has `source` and `plugins` as the config does, or None.
         """
         with self.view() as connection:
-            return sources.done_by_other_code(connection, trainer, code, models)
+            yield from sources.done_by_other_code(connection, trainer, code, models)
 
     def sources_of_evaluation(self, kind: str) -> list[str | None]:
         """The SHA-256 of the code of each version of a plug-in's evaluation; None: not known."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, Text, cast, or_, select
 
-from results.database.dialects import is_one_of
+from results.database.dialects import ROWS_AT_ONCE, is_one_of
 from results.json_values import to_json
 from results.queries.config_sql import config_text
 from results.schema.tables import (
@@ -27,11 +27,11 @@ def done_by_other_code(
     trainer: str,
     code: Mapping[str, Any],
     models: Collection[str | None],
-) -> list[tuple[str, dict[str, Any]]]:
+) -> Iterator[tuple[str, str]]:
     """The done runs of this trainer and of one of these models, but for those by this code.
 
-    Their ids and configs, the newest first. `code` is what their configs are not to have under
-    these keys, as JSON; None for nothing.
+    Their ids and the JSON of their configs, the newest first, read as they are asked for. `code` is
+    what their configs are not to have under these keys, as JSON; None for nothing.
     """
     dialect = connection.dialect.name
     differ = [
@@ -39,13 +39,15 @@ def done_by_other_code(
         for key, value in code.items()
     ]
     done = (
-        select(runs.c.run_id, runs.c.config)
+        select(runs.c.run_id, cast(runs.c.config, Text).label("json"))
         .where(runs.c.config["trainer"].as_string() == trainer, runs.c.state == "done")
         .where(or_(*(runs.c.model.is_not_distinct_from(model) for model in models)))
         .where(or_(*differ))
         .order_by(runs.c.finished_at.desc(), runs.c.run_id)
     )
-    return [(run_id, config) for run_id, config in connection.execute(done)]
+    found = connection.execute(done, execution_options={"yield_per": ROWS_AT_ONCE})
+    for row in found:
+        yield row.run_id, row.json
 
 
 def done_among(connection: Connection, run_ids: Collection[str]) -> set[str]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from results.errors import NoDatabaseError
+from results.json_values import to_json
 from results.queries.queries import Queries
 from sweeper.spec.spec import Spec
-from trainers.config.canonical import SHA256, identity_of_json
+from trainers.config.canonical import SHA256
 from trainers.config.evaluations import EvaluationConfig
 from trainers.config.run import RunConfig
 from trainers.config.trainer_run import TrainerRun
@@ -162,38 +164,51 @@ def _earlier_code(
     queries: Queries, trainer: str, code: Code, configs: Sequence[TrainerRun]
 ) -> tuple[Code, list[str]]:
     """The code under which most of these runs are done that are not under theirs, and their ids."""
-    left = {config.run_id for config in configs}
-    left -= queries.done_among(left)
+    done = queries.done_among({config.run_id for config in configs})
+    left = [config.shared_json() for config in configs if config.run_id not in done]
     if not left:
         return {}, []
-    of_now = {key: configs[0].shared_json().get(key) for key in ("source", "plugins")}
-    found: dict[frozenset[tuple[str, str]], list[str]] = {}
+    of_now = {key: left[0].get(key) for key in _CODE}
     models = {config.model.name if isinstance(config, RunConfig) else None for config in configs}
+    wanted: set[str] = set()
+    found: dict[str, list[str]] = {}
     for run_id, config in queries.done_by_other_code(trainer, of_now, models):
-        earlier = _code_in(config)
-        if earlier is not None and _identity({**config, **of_now}) in left:
-            found.setdefault(frozenset(earlier.items()), []).append(run_id)
+        # Made only once it is known that there are such runs.
+        wanted = wanted or {_without_code(to_json(config))[0] for config in left}
+        others, earlier = _without_code(config)
+        if others in wanted:
+            found.setdefault(_ENCODER.encode(earlier), []).append(run_id)
+    versions = [(_code_in(trainer, json.loads(text)), done_by) for text, done_by in found.items()]
+    known = [(earlier, done_by) for earlier, done_by in versions if earlier is not None]
     # Of equally many, the newest.
-    earlier_items, done = max(found.items(), key=lambda item: len(item[1]), default=((), []))
-    return dict(earlier_items), done
+    return max(known, key=lambda version: len(version[1]), default=({}, []))
 
 
-def _code_in(config: Mapping[str, Any]) -> dict[str, str] | None:
-    """As `TrainerRun.code`, of a config as a database has it; None for what is no such code."""
-    source, plugins = config.get("source"), config.get("plugins") or {}
-    of_trainer = {} if source is None else {f"trainer {config.get('trainer')}": source}
+_CODE = ("source", "plugins")
+"""The keys of a config that are about code."""
+
+# As in a hash, in which 1 and 1.0 are the same, and keys have one order.
+_DECODER = json.JSONDecoder(parse_int=float)
+_ENCODER = json.JSONEncoder(sort_keys=True)
+
+
+def _without_code(text: str) -> tuple[str, dict[str, Any]]:
+    """The JSON of a config but for its code, which is equal where identities are; and the code."""
+    config = _DECODER.decode(text)
+    code = {key: config.pop(key, None) for key in _CODE}
+    return _ENCODER.encode(config), code
+
+
+def _code_in(trainer: str, code: Mapping[str, Any]) -> dict[str, str] | None:
+    """As `TrainerRun.code`, of what a config in a database has; None for what is no such code."""
+    source, plugins = code["source"], code["plugins"] or {}
     if not isinstance(plugins, dict):
         return None
-    code = of_trainer | plugins
-    fine = all(isinstance(sha256, str) and re.fullmatch(SHA256, sha256) for sha256 in code.values())
-    return code if fine else None
-
-
-def _identity(config: Mapping[str, Any]) -> str | None:
-    try:
-        return identity_of_json({key: value for key, value in config.items() if value is not None})
-    except (ValueError, RecursionError):  # what an archive brought may be anything
-        return None
+    found = ({} if source is None else {f"trainer {trainer}": source}) | plugins
+    fine = all(
+        isinstance(sha256, str) and re.fullmatch(SHA256, sha256) for sha256 in found.values()
+    )
+    return found if fine else None
 
 
 def _edited_evaluations(

@@ -9,6 +9,7 @@ import pytest
 from results.analysis.reports import report
 from results.analysis.unmatched import unmatched
 from results.errors import BadFilterError
+from results.json_values import to_json
 from results.records import NewEvaluation
 from results.rendering import render
 
@@ -28,9 +29,9 @@ def test_done_runs_are_found_by_the_code_of_their_trainer(make, store, queries):
     ids = [run.run_id for run in made]
     models = {made[0].model}
     by_other = queries.done_by_other_code("fit:train", {"source": NEW, "plugins": None}, models)
-    assert by_other == [(run.run_id, run.config) for run in made[1::-1]]
-    assert not queries.done_by_other_code("other:train", {"source": NEW}, models)
-    assert not queries.done_by_other_code("fit:train", {"source": NEW}, {None})
+    assert list(by_other) == [(run.run_id, to_json(run.config)) for run in made[1::-1]]
+    assert not list(queries.done_by_other_code("other:train", {"source": NEW}, models))
+    assert not list(queries.done_by_other_code("fit:train", {"source": NEW}, {None}))
     assert queries.done_among([*ids, "0" * 16]) == set(ids[:3])
     assert queries.done_among([]) == set()
     assert queries.files_of_source(ids[3:] + ids[:1], OLD) == files[OLD]
@@ -50,8 +51,8 @@ def test_code_of_plugins_is_found_with_that_of_the_trainer(make, store, queries)
     models = {None, made[0].model}
     for now, run in zip(codes, made, strict=True):
         code = {"source": now[0], "plugins": now[1] or None}
-        found = queries.done_by_other_code("t", code, models)
-        assert found == [(r.run_id, r.config) for r in reversed(made) if r is not run]
+        found = list(queries.done_by_other_code("t", code, models))
+        assert found == [(r.run_id, to_json(r.config)) for r in reversed(made) if r is not run]
 
 
 def test_measurements_are_found_by_the_code_of_their_evaluation(make, store, queries):
