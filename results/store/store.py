@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -31,8 +30,8 @@ from results.records import (
     StoredSpec,
     SweepChange,
 )
-from results.schema.tables import evaluation_configs, runs, sweep_evaluations, sweep_runs
-from results.store import deleting, labels, leases, live, sweeps, transitions
+from results.schema.tables import runs
+from results.store import deleting, labels, leases, live, saving, sweeps, transitions
 from results.store.driver import Driver
 from results.store.leases import LEASE_SECONDS, RENEW_SECONDS
 from results.store.pending import count_imported, count_runs, pending_runs
@@ -251,27 +250,10 @@ class Store(DatabaseClient):
         }
         now = time.time()
 
-        def apply(connection: Connection) -> SweepChange:
-            sweep_id = sweeps.save_name(connection, name, now)
-            version, changed = sweeps.save_spec(connection, sweep_id, spec, now)
-            added = sweeps.insert_runs(connection, new_runs, now)
-            ids = [run.run_id for run in new_runs]
-            removed = sweeps.replace_members(connection, sweep_id, sweep_runs.c.run_id, ids)
-            requeued = sweeps.requeue_cancelled(connection, sweep_id)
-            configs = [asdict(e) for e in new_evaluations]
-            sweeps.insert_missing(connection, evaluation_configs, configs)
-            ids = [e.evaluation_id for e in new_evaluations]
-            sweeps.replace_members(connection, sweep_id, sweep_evaluations.c.evaluation_id, ids)
-            return SweepChange(
-                added=added,
-                already_known=len(new_runs) - added,
-                removed=removed,
-                requeued=requeued,
-                spec_version=version,
-                spec_changed=changed,
-            )
-
-        return self._database.write(apply, lambda c: sweeps.saved(c, name, now))
+        return self._database.write(
+            lambda c: saving.save_sweep(c, name, spec, new_runs, new_evaluations, now),
+            lambda c: saving.saved(c, name, now),
+        )
 
     def stored_spec(self, sweep: str | None = None) -> StoredSpec:
         """The newest spec of `sweep`, or of the one that was saved last, imported ones aside.

@@ -1,4 +1,4 @@
-"""What a sweep consists of: its name, its spec's versions, its runs and its evaluations.
+"""Finding a sweep, its newest spec and its runs, and queueing and cancelling these.
 
 Each function works inside a transaction of the caller, `results.store.store.Store`.
 """
@@ -7,31 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    Table,
-    and_,
-    delete,
-    insert,
-    select,
-    true,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, and_, select, true, update
 
-from results.database.dialects import is_one_of, upsert
+from results.database.dialects import is_one_of
 from results.errors import UnknownRunError, UnknownSweepError
-from results.records import NewRun, StoredSpec
+from results.records import StoredSpec
 from results.schema.tables import attempts, imports, runs, sweep_runs, sweep_specs, sweeps
 
 _OPEN = ("queued", "running")
 _ENDED = ("failed", "cancelled")
 _AGAIN = {"state": "queued", "error": None, "finished_at": None, "retried_after": runs.c.attempt}
-_FACTS = tuple(field.name for field in fields(NewRun))
 
 
 def find_sweep(connection: Connection, name: str) -> int:
@@ -40,53 +27,6 @@ def find_sweep(connection: Connection, name: str) -> int:
     if sweep_id is None:
         raise UnknownSweepError(name, connection.scalars(select(sweeps.c.name)))
     return int(sweep_id)
-
-
-def save_name(connection: Connection, name: str, now: float) -> int:
-    """Notes that the sweep `name` is saved now, and so is one of here; returns its id."""
-    row = upsert(connection, sweeps).values(name=name, created_at=now, updated_at=now)
-    saved = row.on_conflict_do_update(
-        index_elements=[sweeps.c.name], set_={"updated_at": now, "import_id": None}
-    )
-    return int(connection.execute(saved.returning(sweeps.c.id)).scalar_one())
-
-
-def saved(connection: Connection, name: str, now: float) -> bool:
-    """Whether the sweep `name` was saved at exactly this time; waits for a save under way.
-
-    Leaves the name inserted if it was not there.
-    """
-    # No SELECT sees, and waits for, a name that another transaction has inserted.
-    inserted = connection.execute(
-        upsert(connection, sweeps)
-        .values(name=name, created_at=now, updated_at=now)
-        .on_conflict_do_nothing(index_elements=[sweeps.c.name])
-        .returning(sweeps.c.id)
-    ).scalar_one_or_none()
-    if inserted is not None:
-        return False
-    found = connection.execute(
-        select(sweeps.c.updated_at).where(sweeps.c.name == name).with_for_update()
-    ).scalar_one()
-    return bool(found == now)
-
-
-def save_spec(
-    connection: Connection, sweep_id: int, spec: Mapping[str, Any], now: float
-) -> tuple[int, bool]:
-    """Keeps a new version of the spec if text or overrides changed; (version, whether new)."""
-    newest = connection.execute(
-        select(sweep_specs)
-        .where(sweep_specs.c.sweep_id == sweep_id)
-        .order_by(sweep_specs.c.version.desc())
-        .limit(1)
-    ).one_or_none()
-    if newest and (newest.text, newest.overrides) == (spec["text"], spec["overrides"]):
-        return int(newest.version), False
-    version = int(newest.version) + 1 if newest else 1
-    row = {"sweep_id": sweep_id, "version": version, "created_at": now, **spec}
-    connection.execute(insert(sweep_specs).values(row))
-    return version, True
 
 
 def newest_spec(connection: Connection, sweep: str | None) -> StoredSpec:
@@ -109,60 +49,6 @@ def newest_spec(connection: Connection, sweep: str | None) -> StoredSpec:
     if row is None:
         raise UnknownSweepError(sweep, (), imported=connection.scalars(select(sweeps.c.name)))
     return StoredSpec(row.name, row.text, row.source, list(row.overrides), row.file)
-
-
-def insert_runs(connection: Connection, new_runs: Sequence[NewRun], now: float) -> int:
-    """Queues the runs that the database does not know; returns how many these are."""
-    # A sweep that is resumed has few new runs or none. A concurrent save of the same
-    # ones is what `insert_missing` is for.
-    ids = [run.run_id for run in new_runs]
-    here = is_one_of(connection.dialect.name, runs.c.run_id, ids)
-    known = set(connection.scalars(select(runs.c.run_id).where(here)))
-    rows = [
-        {name: getattr(run, name) for name in _FACTS} | {"created_at": now}
-        for run in new_runs
-        if run.run_id not in known
-    ]
-    return insert_missing(connection, runs, rows)
-
-
-def insert_missing(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
-    """Inserts the rows whose primary key is new; returns how many these are.
-
-    Only the primary key is let off: a row that breaks another constraint is an error.
-    """
-    if not rows:
-        return 0
-    statement = upsert(connection, table).on_conflict_do_nothing(
-        index_elements=list(table.primary_key.columns)
-    )
-    result = connection.execute(
-        statement, list(rows), execution_options={"preserve_rowcount": True}
-    )
-    return int(result.rowcount)
-
-
-def replace_members(
-    connection: Connection, sweep_id: int, member: Column[Any], ids: Sequence[str]
-) -> int:
-    """Makes these the runs or evaluations of the sweep, in this order; returns how many left it.
-
-    `member` is the column of their ids in the table that says what belongs to a sweep.
-    """
-    table = member.table
-    of_sweep = table.c.sweep_id == sweep_id
-    before = connection.execute(select(member).where(of_sweep).order_by(table.c.position))
-    left = list(before.scalars())
-    if left == list(ids):
-        return 0
-    connection.execute(delete(table).where(of_sweep))
-    if ids:
-        rows = [
-            {"sweep_id": sweep_id, member.name: key, "position": position}
-            for position, key in enumerate(ids)
-        ]
-        connection.execute(insert(table), rows)
-    return len({*left} - {*ids})
 
 
 def requeue_cancelled(connection: Connection, sweep_id: int) -> int:

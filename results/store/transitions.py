@@ -15,7 +15,7 @@ from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, insert, 
 from results.json_values import as_stored
 from results.provenance import AFTER_RUN, Told
 from results.schema.tables import IS_LAST_ATTEMPT, attempts, evaluation_configs, evaluations, runs
-from results.store import leases, live, sweeps
+from results.store import leases, live, saving
 from results.store.code_states import keep_code_states
 from results.store.driver import Driver
 from results.store.report_schema import CheckedReport
@@ -232,8 +232,8 @@ def left(connection: Connection, run_id: str, attempt: int, outcome: str, now: f
 
 def add_measurements(connection: Connection, checked: Sequence[CheckedEvaluation]) -> int:
     """Inserts measurements, and configs not known yet; returns how many of the first were new."""
-    sweeps.insert_missing(connection, evaluation_configs, [item.config for item in checked])
-    return sweeps.insert_missing(connection, evaluations, [item.measured for item in checked])
+    saving.insert_missing(connection, evaluation_configs, [item.config for item in checked])
+    return saving.insert_missing(connection, evaluations, [item.measured for item in checked])
 
 
 def added_measurements(

@@ -1,0 +1,156 @@
+"""Saving a sweep: its name, its spec's versions, its runs and its evaluations.
+
+Each function works inside a transaction of the caller, `results.store.store.Store`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from sqlalchemy import Column, Connection, Table, delete, insert, select
+
+from results.database.dialects import is_one_of, upsert
+from results.records import NewEvaluation, NewRun, SweepChange
+from results.schema.tables import (
+    evaluation_configs,
+    runs,
+    sweep_evaluations,
+    sweep_runs,
+    sweep_specs,
+    sweeps,
+)
+from results.store.sweeps import requeue_cancelled
+
+_FACTS = tuple(field.name for field in fields(NewRun))
+
+
+def save_sweep(
+    connection: Connection,
+    name: str,
+    spec: Mapping[str, Any],
+    new_runs: Sequence[NewRun],
+    new_evaluations: Sequence[NewEvaluation],
+    now: float,
+) -> SweepChange:
+    """Saves it as `Store.save_sweep` says; `spec` are columns of `sweep_specs`."""
+    sweep_id = _save_name(connection, name, now)
+    version, changed = _save_spec(connection, sweep_id, spec, now)
+    added = _insert_runs(connection, new_runs, now)
+    ids = [run.run_id for run in new_runs]
+    removed = _replace_members(connection, sweep_id, sweep_runs.c.run_id, ids)
+    requeued = requeue_cancelled(connection, sweep_id)
+    configs = [asdict(e) for e in new_evaluations]
+    insert_missing(connection, evaluation_configs, configs)
+    ids = [e.evaluation_id for e in new_evaluations]
+    _replace_members(connection, sweep_id, sweep_evaluations.c.evaluation_id, ids)
+    return SweepChange(
+        added=added,
+        already_known=len(new_runs) - added,
+        removed=removed,
+        requeued=requeued,
+        spec_version=version,
+        spec_changed=changed,
+    )
+
+
+def _save_name(connection: Connection, name: str, now: float) -> int:
+    """Notes that the sweep `name` is saved now, and so is one of here; returns its id."""
+    row = upsert(connection, sweeps).values(name=name, created_at=now, updated_at=now)
+    saved = row.on_conflict_do_update(
+        index_elements=[sweeps.c.name], set_={"updated_at": now, "import_id": None}
+    )
+    return int(connection.execute(saved.returning(sweeps.c.id)).scalar_one())
+
+
+def saved(connection: Connection, name: str, now: float) -> bool:
+    """Whether the sweep `name` was saved at exactly this time; waits for a save under way.
+
+    Leaves the name inserted if it was not there.
+    """
+    # No SELECT sees, and waits for, a name that another transaction has inserted.
+    inserted = connection.execute(
+        upsert(connection, sweeps)
+        .values(name=name, created_at=now, updated_at=now)
+        .on_conflict_do_nothing(index_elements=[sweeps.c.name])
+        .returning(sweeps.c.id)
+    ).scalar_one_or_none()
+    if inserted is not None:
+        return False
+    found = connection.execute(
+        select(sweeps.c.updated_at).where(sweeps.c.name == name).with_for_update()
+    ).scalar_one()
+    return bool(found == now)
+
+
+def _save_spec(
+    connection: Connection, sweep_id: int, spec: Mapping[str, Any], now: float
+) -> tuple[int, bool]:
+    """Keeps a new version of the spec if text or overrides changed; (version, whether new)."""
+    newest = connection.execute(
+        select(sweep_specs)
+        .where(sweep_specs.c.sweep_id == sweep_id)
+        .order_by(sweep_specs.c.version.desc())
+        .limit(1)
+    ).one_or_none()
+    if newest and (newest.text, newest.overrides) == (spec["text"], spec["overrides"]):
+        return int(newest.version), False
+    version = int(newest.version) + 1 if newest else 1
+    row = {"sweep_id": sweep_id, "version": version, "created_at": now, **spec}
+    connection.execute(insert(sweep_specs).values(row))
+    return version, True
+
+
+def _insert_runs(connection: Connection, new_runs: Sequence[NewRun], now: float) -> int:
+    """Queues the runs that the database does not know; returns how many these are."""
+    # A sweep that is resumed has few new runs or none. A concurrent save of the same
+    # ones is what `insert_missing` is for.
+    ids = [run.run_id for run in new_runs]
+    here = is_one_of(connection.dialect.name, runs.c.run_id, ids)
+    known = set(connection.scalars(select(runs.c.run_id).where(here)))
+    rows = [
+        {name: getattr(run, name) for name in _FACTS} | {"created_at": now}
+        for run in new_runs
+        if run.run_id not in known
+    ]
+    return insert_missing(connection, runs, rows)
+
+
+def insert_missing(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
+    """Inserts the rows whose primary key is new; returns how many these are.
+
+    Only the primary key is let off: a row that breaks another constraint is an error.
+    """
+    if not rows:
+        return 0
+    statement = upsert(connection, table).on_conflict_do_nothing(
+        index_elements=list(table.primary_key.columns)
+    )
+    result = connection.execute(
+        statement, list(rows), execution_options={"preserve_rowcount": True}
+    )
+    return int(result.rowcount)
+
+
+def _replace_members(
+    connection: Connection, sweep_id: int, member: Column[Any], ids: Sequence[str]
+) -> int:
+    """Makes these the runs or evaluations of the sweep, in this order; returns how many left it.
+
+    `member` is the column of their ids in the table that says what belongs to a sweep.
+    """
+    table = member.table
+    of_sweep = table.c.sweep_id == sweep_id
+    before = connection.execute(select(member).where(of_sweep).order_by(table.c.position))
+    left = list(before.scalars())
+    if left == list(ids):
+        return 0
+    connection.execute(delete(table).where(of_sweep))
+    if ids:
+        rows = [
+            {"sweep_id": sweep_id, member.name: key, "position": position}
+            for position, key in enumerate(ids)
+        ]
+        connection.execute(insert(table), rows)
+    return len({*left} - {*ids})
