@@ -27,7 +27,7 @@ PLACES = {
     "evaluation_configs": (0.1, 4.0),
     "runs": (5.9, 0.1),
     "attempts": (8.8, 0.1),
-    "drivers": (8.8, 3.6),
+    "drivers": (8.8, 3.5),
     "code_states": (8.8, 5.05),
     "epochs": (8.8, 5.8),
     "evaluations": (3.0, 4.4),

@@ -115,6 +115,16 @@ class UnknownRunError(ResultsError):
         super().__init__(message)
 
 
+class UnheldRunError(ResultsError):
+    """A run that was to be queued, and that no sweep holds."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(
+            f"run {run_id} is in no sweep, so that nobody asks for it: 'sweep run SPEC', with a"
+            " spec that has it, queues it again"
+        )
+
+
 class BadResultError(ResultsError):
     """A result handed to the store is malformed; the message names the place in it."""
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     case,
     func,
     literal,
+    or_,
     select,
     true,
 )
@@ -28,7 +29,7 @@ from sqlalchemy import (
 from results.analysis.statistics import Summary, summary
 from results.queries.columns import StoredColumn
 from results.queries.selection import Selection
-from results.schema.tables import evaluations, imports, runs
+from results.schema.tables import IS_HELD, evaluations, imports, runs
 from results.schema.tables import metrics as reported
 
 #: What a group has in common: its keys as they are stored.
@@ -289,10 +290,13 @@ class _GroupedRuns:
         facts = (done.label("done"), runs.c.diverged, runs.c.imported, *self._counted)
         query = select(*self._keys, *facts, *_numbered(numbers))
         query = query.select_from(self._joined(table))
+        # Of what no sweep holds, results count, and nobody waits for the others.
+        asked_for = () if self._selection.named else (or_(done, IS_HELD),)
         # Otherwise SQLite takes an index that has the order of the groups, and fetches the runs
         # one by one in that order.
         return _materialized(
-            query.where(*self._selection.holds(runs.c.run_id), *self._filters), "grouped"
+            query.where(*self._selection.holds(runs.c.run_id), *asked_for, *self._filters),
+            "grouped",
         )
 
     def _accuracies(self, metrics: Sequence[StoredColumn]) -> CTE:

@@ -23,6 +23,7 @@ from results.garbage_collection import without_cycle_collection
 from results.json_values import storable
 from results.records import Row
 from results.schema.tables import (
+    IS_HELD,
     OF_RESULTS,
     REPORTED_LIVE,
     attempts,
@@ -47,7 +48,8 @@ def merge(
     Runs are matched by run id:
 
     - Unknown here: inserted with all that belongs to it. One that was running elsewhere is
-      queued here, and its open attempt ends as interrupted.
+      queued here, and its open attempt ends as interrupted. One that would be queued, and is in no
+      sweep, is cancelled.
     - Done here: final. It gains the measurements it lacks, unless they are of other weights. One
       that was imported with the same result also gains values of probes, and blocks, if it has none
       of them. A different result in the archive is a conflict.
@@ -88,10 +90,11 @@ def merge(
     other_specs = merging_sweeps.merge_sweeps(
         connection, archive, import_id, renamed, merging.counts
     )
+    cancelled = merging.cancel_unheld()
     merged = Merged(
         counts={name: Counts(**tally) for name, tally in merging.counts.items()},
         adopted=tuple(merging.adopted),
-        queued=tuple(merging.queued),
+        queued=tuple(run_id for run_id in merging.queued if run_id not in cancelled),
         conflicts=tuple(merging.conflicts),
         renamed={old: new for old, new in renamed.items() if old != new},
         other_specs=tuple(other_specs),
@@ -141,6 +144,7 @@ class _Merging:
         self.conflicts: list[Conflict] = []
         self.adopted: list[str] = []
         self.queued: list[str] = []
+        self.to_queue: list[str] = []
         self._epochs: dict[str, list[str]] = {"inserted": [], "already_here": []}
         self._measured: list[str] = []
         self._imported_before: set[str] = set()
@@ -201,6 +205,12 @@ class _Merging:
                 decisions.append((run_id, decision))
             self._write(decisions)
 
+    def cancel_unheld(self) -> set[str]:
+        """Cancels what was queued, and is in no sweep, once the sweeps are there; the ids."""
+        these = is_one_of(self._connection.dialect.name, runs.c.run_id, self.to_queue)
+        change = update(runs).where(these, ~IS_HELD).values(state="cancelled")
+        return set(self._connection.scalars(change.returning(runs.c.run_id)))
+
     def _note(self, run: Row, decision: Decision) -> None:
         run_id = run["run_id"]
         if decision.fate != "inserted":
@@ -212,8 +222,10 @@ class _Merging:
             self.conflicts.append(decision.conflict)
         if decision.fate == "completed":
             self.adopted.append(run_id)
-        if decision.fate == "inserted" and run["state"] == "running":
-            self.queued.append(run_id)
+        if decision.fate == "inserted" and run["state"] in ("queued", "running"):
+            self.to_queue.append(run_id)
+            if run["state"] == "running":
+                self.queued.append(run_id)
         if decision.epochs != "left_out":
             self._epochs[decision.epochs].append(run_id)
         if decision.evaluations:

@@ -55,6 +55,22 @@ def upsert(connection: Connection, table: Table) -> Any:
     return sqlite_insert(table)
 
 
+def insert_missing(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
+    """Inserts the rows whose primary key is new; returns how many these are.
+
+    Only the primary key is let off: a row that breaks another constraint is an error.
+    """
+    if not rows:
+        return 0
+    statement = upsert(connection, table).on_conflict_do_nothing(
+        index_elements=list(table.primary_key.columns)
+    )
+    result = connection.execute(
+        statement, list(rows), execution_options={"preserve_rowcount": True}
+    )
+    return int(result.rowcount)
+
+
 def insert_rows(
     connection: Connection, table: Table, names: Sequence[str], rows: list[tuple[Any, ...]]
 ) -> None:

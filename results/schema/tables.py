@@ -32,6 +32,7 @@ from sqlalchemy import (
     and_,
     event,
     false,
+    select,
     text,
 )
 from sqlalchemy.types import TypeEngine
@@ -200,6 +201,11 @@ sweep_runs = Table(
     Index("uq_sweep_runs_position", "sweep_id", "position", unique=True),
 )
 
+IS_HELD = (
+    select(sweep_runs.c.run_id).where(sweep_runs.c.run_id == runs.c.run_id).correlate(runs).exists()
+)
+"""Whether a sweep holds a row of `runs`. None that is queued is without."""
+
 sweep_evaluations = Table(
     "sweep_evaluations",
     metadata,
@@ -220,6 +226,8 @@ drivers = Table(
     Column("started_at", Float, nullable=False),
     Column("lease_until", Float, nullable=False),
     Column("ended_at", Float),
+    # The name of the one that it has saved last; null before it has saved any.
+    Column("sweep", Text),
 )
 
 # What is said of code, once for each content: the state of repositories, digests of source files,

@@ -9,10 +9,9 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, delete, or_, select
 
-from results.database.dialects import is_one_of
+from results.database.dialects import insert_missing, is_one_of
 from results.provenance import Told
 from results.schema.tables import CODE_OF_ATTEMPTS, attempts, code_states
-from results.store.sweeps import insert_missing
 
 
 def keep_code_states(connection: Connection, told: Iterable[Told]) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, delete, insert, select
+from sqlalchemy import Column, Connection, delete, insert, select
 
-from results.database.dialects import is_one_of, upsert
+from results.database.dialects import insert_missing, is_one_of, upsert
 from results.records import NewEvaluation, NewRun, SweepChange
 from results.schema.tables import (
     evaluation_configs,
@@ -21,6 +21,7 @@ from results.schema.tables import (
     sweep_specs,
     sweeps,
 )
+from results.store import unheld
 from results.store.sweeps import requeue_cancelled
 
 _FACTS = tuple(field.name for field in fields(NewRun))
@@ -37,18 +38,25 @@ def save_sweep(
     """Saves it as `Store.save_sweep` says; `spec` are columns of `sweep_specs`."""
     sweep_id = _save_name(connection, name, now)
     version, changed = _save_spec(connection, sweep_id, spec, now)
-    added = _insert_runs(connection, new_runs, now)
     ids = [run.run_id for run in new_runs]
-    removed = _replace_members(connection, sweep_id, sweep_runs.c.run_id, ids)
+    before = _members(connection, sweep_id, sweep_runs.c.run_id)
+    if before != ids:
+        unheld.keep(connection, ids)
+    added = _insert_runs(connection, new_runs, now)
+    _replace_members(connection, sweep_id, sweep_runs.c.run_id, before, ids)
+    left = {*before} - {*ids}
+    if left:
+        unheld.leave_queue(connection, left)
     requeued = requeue_cancelled(connection, sweep_id)
     configs = [asdict(e) for e in new_evaluations]
     insert_missing(connection, evaluation_configs, configs)
     ids = [e.evaluation_id for e in new_evaluations]
-    _replace_members(connection, sweep_id, sweep_evaluations.c.evaluation_id, ids)
+    before = _members(connection, sweep_id, sweep_evaluations.c.evaluation_id)
+    _replace_members(connection, sweep_id, sweep_evaluations.c.evaluation_id, before, ids)
     return SweepChange(
         added=added,
         already_known=len(new_runs) - added,
-        removed=removed,
+        removed=len(left),
         requeued=requeued,
         spec_version=version,
         spec_changed=changed,
@@ -117,40 +125,30 @@ def _insert_runs(connection: Connection, new_runs: Sequence[NewRun], now: float)
     return insert_missing(connection, runs, rows)
 
 
-def insert_missing(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
-    """Inserts the rows whose primary key is new; returns how many these are.
-
-    Only the primary key is let off: a row that breaks another constraint is an error.
-    """
-    if not rows:
-        return 0
-    statement = upsert(connection, table).on_conflict_do_nothing(
-        index_elements=list(table.primary_key.columns)
-    )
-    result = connection.execute(
-        statement, list(rows), execution_options={"preserve_rowcount": True}
-    )
-    return int(result.rowcount)
-
-
-def _replace_members(
-    connection: Connection, sweep_id: int, member: Column[Any], ids: Sequence[str]
-) -> int:
-    """Makes these the runs or evaluations of the sweep, in this order; returns how many left it.
+def _members(connection: Connection, sweep_id: int, member: Column[Any]) -> list[str]:
+    """The runs or evaluations of the sweep, in its order.
 
     `member` is the column of their ids in the table that says what belongs to a sweep.
     """
+    of_sweep = select(member).where(member.table.c.sweep_id == sweep_id)
+    return list(connection.scalars(of_sweep.order_by(member.table.c.position)))
+
+
+def _replace_members(
+    connection: Connection,
+    sweep_id: int,
+    member: Column[Any],
+    before: Sequence[str],
+    ids: Sequence[str],
+) -> None:
+    """Makes these the runs or evaluations of the sweep, in this order."""
+    if before == ids:
+        return
     table = member.table
-    of_sweep = table.c.sweep_id == sweep_id
-    before = connection.execute(select(member).where(of_sweep).order_by(table.c.position))
-    left = list(before.scalars())
-    if left == list(ids):
-        return 0
-    connection.execute(delete(table).where(of_sweep))
+    connection.execute(delete(table).where(table.c.sweep_id == sweep_id))
     if ids:
         rows = [
             {"sweep_id": sweep_id, member.name: key, "position": position}
             for position, key in enumerate(ids)
         ]
         connection.execute(insert(table), rows)
-    return len({*left} - {*ids})

@@ -12,9 +12,17 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, select, true, update
 
 from results.database.dialects import is_one_of
-from results.errors import UnknownRunError, UnknownSweepError
+from results.errors import UnheldRunError, UnknownRunError, UnknownSweepError
 from results.records import StoredSpec
-from results.schema.tables import attempts, imports, runs, sweep_runs, sweep_specs, sweeps
+from results.schema.tables import (
+    IS_HELD,
+    attempts,
+    imports,
+    runs,
+    sweep_runs,
+    sweep_specs,
+    sweeps,
+)
 
 _OPEN = ("queued", "running")
 _ENDED = ("failed", "cancelled")
@@ -61,10 +69,14 @@ def requeue_ended(
 ) -> list[tuple[str, int]]:
     """Queues runs in these states (failed, cancelled), of a sweep or among ids if given.
 
-    Returns their ids and the numbers of their last attempts. Raises UnknownSweepError and
-    UnknownRunError.
+    Returns their ids and the numbers of their last attempts. None is queued that no sweep holds.
+    Raises UnknownSweepError, UnknownRunError, and UnheldRunError.
     """
-    return _change_chosen(connection, sweep, run_ids, states, _AGAIN)
+    for run_id in _full_run_ids(connection, run_ids or ()):
+        fit = select(IS_HELD).where(runs.c.run_id == run_id, runs.c.state.in_(states))
+        if connection.scalar(fit) is False:
+            raise UnheldRunError(run_id)
+    return _change_chosen(connection, sweep, run_ids, states, _AGAIN, IS_HELD)
 
 
 def cancel(
@@ -95,13 +107,16 @@ def _change_chosen(
     run_ids: Sequence[str] | None,
     states: Sequence[str],
     values: Mapping[str, Any],
+    among: ColumnElement[bool] | None = None,
 ) -> list[tuple[str, int]]:
     """As `_change`, of a sweep, or among these ids or starts of ids, or both."""
-    chosen = true() if sweep is None else _of_sweep(find_sweep(connection, sweep))
+    chosen = true() if among is None else among
+    if sweep is not None:
+        chosen = and_(chosen, _of_sweep(find_sweep(connection, sweep)))
     if run_ids is None:
         return _change(connection, chosen, states, values)
     found: list[tuple[str, int]] = []
-    for run_id in sorted({full_run_id(connection, start) for start in run_ids}):
+    for run_id in _full_run_ids(connection, run_ids):
         found += _change(connection, and_(chosen, runs.c.run_id == run_id), states, values)
     return found
 
@@ -142,6 +157,10 @@ def _states(connection: Connection, run_ids: Sequence[str]) -> list[tuple[str, s
         .with_for_update()
     )
     return [(row.run_id, row.state, row.attempt) for row in rows]
+
+
+def _full_run_ids(connection: Connection, starts: Sequence[str]) -> list[str]:
+    return sorted({full_run_id(connection, start) for start in starts})
 
 
 def full_run_id(connection: Connection, start: str) -> str:

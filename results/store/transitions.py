@@ -12,14 +12,16 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, insert, select, update
 
+from results.database.dialects import insert_missing
 from results.json_values import as_stored
 from results.provenance import AFTER_RUN, Told
 from results.schema.tables import IS_LAST_ATTEMPT, attempts, evaluation_configs, evaluations, runs
-from results.store import leases, live, saving
+from results.store import leases, live
 from results.store.code_states import keep_code_states
 from results.store.driver import Driver
 from results.store.report_schema import CheckedReport
 from results.store.result_schema import CheckedEvaluation, CheckedResult
+from results.store.unheld import QUEUED_IF_HELD
 
 
 def claim(
@@ -192,8 +194,8 @@ def leave(
     """Ends an attempt, if the run still runs under it and this driver; says whether it did.
 
     `end` are columns of the attempt: its new state, which is the run's too if that is "failed";
-    else the run is queued again. What is `told` is added to what the attempt has, and `report` to
-    what it reported.
+    else the run is queued again, or cancelled if no sweep holds it any more. What is `told` is added
+    to what the attempt has, and `report` to what it reported.
     """
     of_attempt = (attempts.c.run_id == run_id, attempts.c.attempt == attempt)
     held = (
@@ -219,7 +221,7 @@ def leave(
     if report is not None:
         live.write(connection, report)
     failed = {key: end[key] for key in ("state", "finished_at", "error")}
-    columns = failed if end["state"] == "failed" else {"state": "queued"}
+    columns = failed if end["state"] == "failed" else {"state": QUEUED_IF_HELD}
     connection.execute(update(runs).where(runs.c.run_id == run_id).values(columns))
     return True
 
@@ -232,8 +234,8 @@ def left(connection: Connection, run_id: str, attempt: int, outcome: str, now: f
 
 def add_measurements(connection: Connection, checked: Sequence[CheckedEvaluation]) -> int:
     """Inserts measurements, and configs not known yet; returns how many of the first were new."""
-    saving.insert_missing(connection, evaluation_configs, [item.config for item in checked])
-    return saving.insert_missing(connection, evaluations, [item.measured for item in checked])
+    insert_missing(connection, evaluation_configs, [item.config for item in checked])
+    return insert_missing(connection, evaluations, [item.measured for item in checked])
 
 
 def added_measurements(

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, delete, text
 
 import databases
-from results.errors import DriverBusyError, UnknownRunError, UnknownSweepError
+from results.errors import DriverBusyError, UnheldRunError, UnknownRunError, UnknownSweepError
 from results.queries.queries import Queries
 from results.records import DatabaseIdentity, PendingRun
 from results.schema.tables import metadata
@@ -108,7 +108,10 @@ class Laboratory:
         for run_id, _, attempt, _ in runs:
             assert attempt >= self._attempts.get(run_id, 0), "an attempt's number fell"
             self._attempts[run_id] = attempt
-        assert self._attempts.keys() == {row[0] for row in runs}, "a run was lost"
+        gone = self._attempts.keys() - {row[0] for row in runs}
+        assert not any(self._attempts.pop(run_id) for run_id in gone), "a run was lost"
+        held = {row[0] for row in self.rows("SELECT run_id FROM sweep_runs")}
+        assert {row[0] for row in runs if row[1] == "queued"} <= held, "nobody asks for a run"
         opened = [row[0] for row in attempts if row[2] == "running"]
         assert sorted(opened) == sorted(row[0] for row in runs if row[1] == "running")
         finished = [row[0] for row in attempts if row[2] == "done"]
@@ -162,7 +165,7 @@ class CheckedStore:
         try:
             found = call()
             seen = plain(found) if plain else found
-        except (UnknownRunError, UnknownSweepError):
+        except (UnheldRunError, UnknownRunError, UnknownSweepError):
             seen = RefusedError
         assert seen == expected
         if before is not None:

@@ -51,7 +51,9 @@ def report(
     selected = [
         row
         for row in rows
-        if all(
+        # Nobody waits for what no sweep holds.
+        if (row["state"] == "done" or row["sweep"])
+        and all(
             (column.measured and row["state"] != "done") or passes(row, column, f)
             for column, f in filters
         )

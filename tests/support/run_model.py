@@ -194,7 +194,11 @@ class Model:
     def release(
         self, me: int | None, run_id: str, attempt: int, outcome: str, fault: str | None
     ) -> bool:
-        return self._end(me, run_id, attempt, "queued", outcome, fault)
+        state = "queued" if self._is_held(run_id) else "cancelled"
+        return self._end(me, run_id, attempt, state, outcome, fault)
+
+    def _is_held(self, run_id: str) -> bool:
+        return any(run_id in sweep.runs for sweep in self.sweeps.values())
 
     def fail(self, me: int | None, run_id: str, attempt: int, fault: str | None) -> bool:
         return self._end(me, run_id, attempt, "failed", "failed", fault)
@@ -230,7 +234,8 @@ class Model:
         return len(new)
 
     def cancel(self, sweep: str | None, run_ids: Iterable[str] | None) -> int:
-        chosen = [r for r in self._chosen(sweep, run_ids) if r.state in ("queued", "running")]
+        chosen = [self.runs[run_id] for run_id in self._chosen(sweep, run_ids)]
+        chosen = [run for run in chosen if run.state in ("queued", "running")]
         for run in chosen:
             if run.state == "running":
                 run.end("cancelled", "cancelled")
@@ -239,17 +244,21 @@ class Model:
 
     def retry(self, sweep: str | None, run_ids: Iterable[str] | None, only_failed: bool) -> int:
         states = ("failed",) if only_failed else ("failed", "cancelled")
-        chosen = [run for run in self._chosen(sweep, run_ids) if run.state in states]
-        for run in chosen:
-            run.queue_again()
-        return len(chosen)
+        ended = {key for key, run in self.runs.items() if run.state in states}
+        chosen = self._chosen(sweep, run_ids)
+        unheld = {key for key in ended if not self._is_held(key)}
+        if unheld & set(run_ids or ()):
+            raise RefusedError("no sweep holds it")
+        for run_id in chosen & ended - unheld:
+            self.runs[run_id].queue_again()
+        return len(chosen & ended - unheld)
 
-    def _chosen(self, sweep: str | None, run_ids: Iterable[str] | None) -> list[ModelRun]:
+    def _chosen(self, sweep: str | None, run_ids: Iterable[str] | None) -> set[str]:
         members = set(self.runs) if sweep is None else set(self._sweep(sweep).runs)
         asked = set(self.runs) if run_ids is None else set(run_ids)
         for run_id in asked:
             self._run(run_id)
-        return [self.runs[run_id] for run_id in members & asked]
+        return members & asked
 
     def _run(self, run_id: str) -> ModelRun:
         if run_id not in self.runs:
@@ -273,6 +282,11 @@ class Model:
         added = [run_id for run_id in ids if run_id not in self.runs]
         for run_id in added:
             self.runs[run_id] = ModelRun()
+        for run_id in [key for key in before if not self._is_held(key)]:
+            if not self.runs[run_id].attempts:
+                del self.runs[run_id]
+            elif self.runs[run_id].state == "queued":
+                self.runs[run_id].state = "cancelled"
         cancelled = [self.runs[key] for key in ids if self.runs[key].state == "cancelled"]
         for run in cancelled:
             run.queue_again()

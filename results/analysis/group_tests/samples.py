@@ -126,7 +126,8 @@ def split_in_two(rows: Sequence[RunRow], by: str) -> TwoGroups:
         networks=(by_network(alone[0]), by_network(alone[1])),
         without_value=len(done) - len(first.keys() | second.keys()),
         in_both=len(in_both),
-        unfinished=Counter(row["state"] for row in rows if row["state"] != "done"),
+        # Nobody waits for what no sweep holds.
+        unfinished=Counter(row["state"] for row in rows if row["state"] != "done" and row["sweep"]),
     )
 
 

@@ -34,6 +34,7 @@ def filled(store, make):
     make.save(store, "one", make.runs(3), evaluations)
     make.save(store, "two", [make.run(3), make.run(4)], [make.evaluation(3)])
     make.save(store, "left", [make.run(5)])
+    store.release(make.run(5).run_id, store.claim(make.run(5).run_id, provenance={}), "lost", "so")
     make.save(store, "left", [])
     measured = [make.measured(evaluation, 80.0) for evaluation in evaluations]
     make.finish(store, make.run(1), evaluations=measured)
@@ -59,7 +60,7 @@ def test_export_without_sweep_names_writes_the_whole_database(filled, url, path)
         "gaussian[0.3]",
     ]
     assert len(column(path, "epochs", "epoch")) == 4
-    assert column(path, "attempts", "state") == ["done", "done"]
+    assert column(path, "attempts", "state") == ["done", "done", "lost"]
     assert counts == {"imports": 0} | {
         name: len(rows) for name, rows in archives.content(path).items()
     }

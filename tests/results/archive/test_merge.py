@@ -239,6 +239,16 @@ def test_a_run_exported_while_running_is_imported_as_queued(store, take, other, 
     assert databases.running(store) == [(RUN, 1)]
 
 
+def test_a_run_that_no_sweep_holds_is_not_queued_by_an_import(store, take, make, there):
+    make.save(store, "s", make.runs(2))
+    for run in make.runs(2):
+        store.claim(run.run_id, provenance={})
+    make.save(store, "s", [make.run(2)])
+    assert take().queued == (f"{2:016x}",)
+    assert [row["state"] for row in there.run_rows()] == ["queued", "cancelled"]
+    assert not take().changed
+
+
 @pytest.mark.parametrize("state", ["queued", "failed", "cancelled"])
 def test_an_imported_result_completes_a_run_not_done_here(
     store, take, other, elsewhere, make, there, state

@@ -161,6 +161,7 @@ def test_a_drivers_lease_is_measured_by_the_databases_clock(store, rows, clock, 
             "started_at": clock.now,
             "lease_until": clock.now + LEASE_SECONDS,
             "ended_at": None,
+            "sweep": None,
         }
         clock.now += 30
         assert store.renew([]) == (True, [])

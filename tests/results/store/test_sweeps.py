@@ -55,18 +55,16 @@ def test_saving_the_same_sweep_again_changes_only_its_time(store, make, content)
 @pytest.mark.slow
 def test_the_last_save_alone_decides_the_runs_of_a_sweep(make, emptied_store, saves, random):
     store = emptied_store()
-    seen: set[int] = set()
     members: set[int] = set()
     for numbers in saves:
         change = make.save(store, "s", [make.run(n) for n in numbers])
-        assert change.added == len(set(numbers) - seen)
-        assert change.already_known == len(set(numbers) & seen)
+        assert change.added == len(set(numbers) - members)
+        assert change.already_known == len(set(numbers) & members)
         assert change.removed == len(members - set(numbers))
         members = set(numbers)
-        seen |= members
         expected = [make.run(n).run_id for n in dict.fromkeys(numbers)]
         assert [p.run_id for p in store.pending("s")] == expected
-    assert states(store).keys() == {make.run(n).run_id for n in seen}
+    assert states(store).keys() == {make.run(n).run_id for n in members}
     # In another order it is the same sweep: nothing is added, nothing leaves.
     shuffled = list(members)
     random.shuffle(shuffled)

@@ -1,8 +1,8 @@
 """Runs of trainers that have no model, dataset or scheme, metrics by name, files, tags and notes.
 
 What such a run has no use for is NULL from now on. What attempts say of code is stored once; those
-from before said next to nothing of it, and stay as they are. Trainers of
-somebody's own may count beyond 32 bits.
+from before said next to nothing of it, and stay as they are. Trainers of somebody's own may count
+beyond 32 bits. A driver says which sweep it works on, and a queued run is in a sweep.
 """
 
 import re
@@ -19,7 +19,7 @@ WIDE = {"sqlite": "INTEGER", "postgresql": "BIGINT"}
 
 
 def upgrade() -> None:
-    """Adds tables for metrics, files, code and labels, and lets the columns of a run be NULL."""
+    """Adds tables and columns, lets columns of a run be NULL, and cancels runs of no sweep."""
     connection = op.get_bind()
     dialect = connection.dialect.name
     if dialect == "sqlite":
@@ -89,6 +89,11 @@ def upgrade() -> None:
             f" CONSTRAINT pk_{of}_notes PRIMARY KEY ({key}, number),"
             f" CONSTRAINT fk_{of}_notes_{key} FOREIGN KEY({key}) REFERENCES {refers})"
         )
+    connection.exec_driver_sql("ALTER TABLE drivers ADD COLUMN sweep TEXT")
+    connection.exec_driver_sql(
+        "UPDATE runs SET state = 'cancelled' WHERE state = 'queued'"
+        " AND NOT EXISTS (SELECT 1 FROM sweep_runs WHERE sweep_runs.run_id = runs.run_id)"
+    )
 
 
 def _make_optional_in_sqlite() -> None:
