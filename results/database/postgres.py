@@ -218,14 +218,8 @@ class PostgresDatabase(Database):
     @contextmanager
     @override
     def alone(self, command: str) -> Iterator[None]:
-        with self._locked("alone") as lock:
-            # If its connection is lost, a driver may start: nothing is written before it is held
-            # again.
-            self._lock = lock
-            try:
-                yield
-            finally:
-                self._lock = None
+        with self._locked("alone"):
+            yield
 
     @contextmanager
     def _locked(self, use: Literal["shared", "alone"]) -> Iterator[PostgresDriverLock]:

@@ -46,6 +46,7 @@ from results.run_columns import DETAIL_KEYS
 from results.schema.bounds import MOMENT
 from results.schema.tables import (
     CODE_OF_ATTEMPTS,
+    IS_HELD,
     attempts,
     blocks,
     drivers,
@@ -520,6 +521,17 @@ class Queries(DatabaseClient):
         """Every run that was tried here, or those among these, by id, with where it wrote."""
         with self.view() as connection:
             return list_kept_runs(connection, run_ids)
+
+    def all_runs(self, run_ids: Collection[str]) -> list[KeptRun]:
+        """As `kept_runs`, whether or not they were tried here."""
+        with self.view() as connection:
+            return list_kept_runs(connection, run_ids, all_runs=True)
+
+    def unheld_runs(self) -> list[KeptRun]:
+        """The runs that no sweep holds, whether or not they were tried here, by id."""
+        with self.view() as connection:
+            unheld = list(connection.scalars(select(runs.c.run_id).where(~IS_HELD)))
+            return list_kept_runs(connection, unheld, all_runs=True)
 
     def cost_samples(self) -> list[CostSample]:
         """What training took so far, by kind of run and device, for estimating what it will.

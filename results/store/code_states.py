@@ -5,7 +5,7 @@ Each function works inside a transaction of the caller, `results.store.store.Sto
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy import Connection, delete, or_, select
 
@@ -19,15 +19,17 @@ def keep_code_states(connection: Connection, told: Iterable[Told]) -> None:
     new = {each.code.sha256: each.code for each in told if each.code is not None}
     if not new:
         return
-    # It nearly always is, and is long: asked for by its key, it need not be sent again.
+    # It nearly always is, and is long: asked for by its key, it need not be sent again. Nobody
+    # removes it until the attempts refer to it.
     known = select(code_states.c.sha256).where(code_states.c.sha256.in_(new))
-    for sha256 in connection.scalars(known):
+    held = known.order_by(code_states.c.sha256).with_for_update(read=True, key_share=True)
+    for sha256 in connection.scalars(held):
         del new[sha256]
     # In one order everywhere, so that no two transactions wait for each other.
     insert_missing(connection, code_states, [new[key]._asdict() for key in sorted(new)])
 
 
-def code_states_of(connection: Connection, run_ids: Sequence[str]) -> list[str]:
+def code_states_of(connection: Connection, run_ids: Collection[str]) -> list[str]:
     """What the attempts of these runs refer to."""
     of_runs = is_one_of(connection.dialect.name, attempts.c.run_id, run_ids)
     found = connection.execute(select(*CODE_OF_ATTEMPTS).where(of_runs).distinct())
@@ -36,7 +38,10 @@ def code_states_of(connection: Connection, run_ids: Sequence[str]) -> list[str]:
 
 def remove_unused_code_states(connection: Connection, among: Sequence[str]) -> None:
     """Removes those of these that no attempt refers to."""
+    these = is_one_of(connection.dialect.name, code_states.c.sha256, among)
+    # Whoever is about to refer to one is waited for, and then seen.
+    locked = select(code_states.c.sha256).where(these).order_by(code_states.c.sha256)
+    connection.execute(locked.with_for_update()).all()
     of_any = or_(*(column == code_states.c.sha256 for column in CODE_OF_ATTEMPTS))
     used = select(attempts.c.run_id).where(of_any).exists()
-    these = is_one_of(connection.dialect.name, code_states.c.sha256, among)
     connection.execute(delete(code_states).where(these, ~used))

@@ -1,4 +1,4 @@
-"""Deleting a sweep, and runs with their results: the one place where a done run can go.
+"""Deleting sweeps, and runs with their results: the one place where a done run can go.
 
 Each function works inside a transaction of the caller, `results.store.store.Store`.
 """
@@ -12,10 +12,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from results.records import Deletion, KeptRun
 from results.schema.tables import (
-    OF_RESULTS,
     attempts,
-    run_notes,
-    run_tags,
     runs,
     sweep_evaluations,
     sweep_notes,
@@ -24,8 +21,9 @@ from results.schema.tables import (
     sweep_tags,
     sweeps,
 )
-from results.store.code_states import code_states_of, remove_unused_code_states
+from results.store import unheld
 from results.store.kept_runs import among, list_kept_runs
+from results.store.leases import Gone, drivers_of_runs, drivers_of_sweep
 from results.store.sweeps import find_sweep
 
 
@@ -62,17 +60,23 @@ def to_delete(
     )
 
 
-def delete_sweep(connection: Connection, name: str) -> Deletion:
+def delete_sweep(
+    connection: Connection, name: str, gone: Gone, forget_spec: Callable[[], None]
+) -> Deletion:
     """Deletes it as `Store.delete_sweep` says; what that did."""
-    sweep_id = find_sweep(connection, name)
+    sweep_id = _hold_sweep(connection, name, gone)
+    members = select(sweep_runs.c.run_id).where(sweep_runs.c.sweep_id == sweep_id)
+    unheld.lock(connection, list(connection.scalars(members)))
     done = to_delete(connection, name)
+    _require_unattended(connection, done.cancelled, gone)
+    forget_spec()
     for table in (sweep_runs, sweep_evaluations, sweep_specs, sweep_tags, sweep_notes):
         connection.execute(delete(table).where(table.c.sweep_id == sweep_id))
     connection.execute(delete(sweeps).where(sweeps.c.id == sweep_id))
-    _delete_rows(connection, done.untried)
+    unheld.delete_rows(connection, done.untried)
     open_runs = among(connection, runs.c.run_id, done.cancelled)
     connection.execute(update(runs).where(open_runs).values(state="cancelled"))
-    # Of drivers that are gone: nobody else can have any.
+    # Of drivers that are gone: nobody else has any.
     left = among(connection, attempts.c.run_id, done.cancelled)
     connection.execute(
         update(attempts)
@@ -86,16 +90,34 @@ def delete_runs(
     connection: Connection,
     sweep: str,
     run_ids: Collection[str],
+    gone: Gone,
     remove_files: Callable[[str], None],
 ) -> tuple[str, ...]:
     """Deletes those of these runs that only this sweep holds; which. Files first."""
-    _lock(connection, run_ids)
+    _hold_sweep(connection, sweep, gone)
+    unheld.lock(connection, run_ids)
     own = to_delete(connection, sweep, run_ids).own
+    _require_unattended(connection, own, gone)
     for run_id in own:
         remove_files(run_id)
     connection.execute(delete(sweep_runs).where(among(connection, sweep_runs.c.run_id, own)))
-    _delete_rows(connection, own)
+    unheld.delete_rows(connection, own)
     return own
+
+
+def _hold_sweep(connection: Connection, name: str, gone: Gone) -> int:
+    """The id of a sweep that no driver works on, or begins to until the transaction ends."""
+    sweep_id = find_sweep(connection, name)
+    # Whoever saves it notes in the same transaction that it works on it.
+    connection.execute(select(sweeps.c.id).where(sweeps.c.id == sweep_id).with_for_update()).all()
+    for driver in drivers_of_sweep(connection, name, gone):
+        raise driver.busy_with(f"sweep {name}")
+    return sweep_id
+
+
+def _require_unattended(connection: Connection, run_ids: Collection[str], gone: Gone) -> None:
+    for run_id, driver in drivers_of_runs(connection, run_ids, gone).items():
+        raise driver.busy_with(f"run {run_id}")
 
 
 def are_deleted(connection: Connection, run_ids: Collection[str]) -> bool:
@@ -105,29 +127,30 @@ def are_deleted(connection: Connection, run_ids: Collection[str]) -> bool:
 
 
 def clear(
-    connection: Connection, kept: Sequence[KeptRun], remove_files: Callable[[KeptRun], None]
+    connection: Connection,
+    kept: Sequence[KeptRun],
+    gone: Gone,
+    remove_files: Callable[[KeptRun], None],
 ) -> list[KeptRun]:
-    """Removes files of those of these runs of which all that is known is still true; which."""
+    """Removes files of these runs; of which. None that changed, or that a driver may still have."""
     run_ids = [run.run_id for run in kept]
-    _lock(connection, run_ids)
-    now = set(list_kept_runs(connection, run_ids))
-    unchanged = [run for run in kept if run in now]
-    for run in unchanged:
+    unheld.lock(connection, run_ids)
+    now = set(list_kept_runs(connection, run_ids, all_runs=True))
+    at_work = drivers_of_runs(connection, run_ids, gone)
+    free = [run for run in kept if run in now and run.run_id not in at_work]
+    for run in free:
         remove_files(run)
-    return unchanged
+    return free
 
 
-def _lock(connection: Connection, run_ids: Collection[str]) -> None:
-    """Nobody can claim these runs, nor put them into a sweep, until the transaction ends."""
-    # On SQLite the whole file is locked already. Elsewhere a row that refers to one of these locks
-    # it, too, and waits.
-    locked = select(runs.c.run_id).where(among(connection, runs.c.run_id, run_ids))
-    connection.execute(locked.order_by(runs.c.run_id).with_for_update()).all()
-
-
-def _delete_rows(connection: Connection, run_ids: Sequence[str]) -> None:
-    """With everything that was measured of the runs."""
-    code = code_states_of(connection, run_ids)
-    for table in (*OF_RESULTS, run_tags, run_notes, attempts, runs):
-        connection.execute(delete(table).where(among(connection, table.c.run_id, run_ids)))
-    remove_unused_code_states(connection, code)
+def delete_unheld(
+    connection: Connection,
+    kept: Sequence[KeptRun],
+    gone: Gone,
+    remove_files: Callable[[KeptRun], None],
+) -> list[KeptRun]:
+    """Deletes those of these runs that no sweep holds, files first; which, as `clear`."""
+    idle = [run for run in kept if not run.sweeps and run.state != "running"]
+    deleted = clear(connection, idle, gone, remove_files)
+    unheld.delete_rows(connection, [run.run_id for run in deleted])
+    return deleted

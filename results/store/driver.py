@@ -24,8 +24,9 @@ from results.store.leases import LEASE_SECONDS
 class Driver:
     """A row in `drivers`, and the lock that goes with this process.
 
-    `storage` is where the attempts of this driver write. A driver whose runs were taken over
-    gets another `id` when it renews its lease. One thread may renew it while another works.
+    `storage` is where the attempts of this driver write, `sweep` what it works on. A driver whose
+    runs were taken over gets another `id` when it renews its lease. One thread may renew it while
+    another works.
     """
 
     def __init__(self, database: Database, new_id: Callable[[], int], storage: str | None) -> None:
@@ -36,6 +37,7 @@ class Driver:
         self._left = False
         self._committed: Counter[int] = Counter()
         self.storage = storage
+        self.sweep: str | None = None
         self.id = self._register()
 
     def _register(self) -> int:
@@ -44,7 +46,7 @@ class Driver:
 
         def apply(connection: Connection) -> None:
             now = self._database.now(connection)
-            row = {"started_at": now, "lease_until": now + LEASE_SECONDS}
+            row = {"started_at": now, "lease_until": now + LEASE_SECONDS, "sweep": self.sweep}
             insert = upsert(connection, drivers).values(id=new, host=host, pid=pid, **row)
             connection.execute(insert.on_conflict_do_nothing(index_elements=[drivers.c.id]))
 

@@ -19,8 +19,10 @@ def among(
     return true() if run_ids is None else is_one_of(connection.dialect.name, column, run_ids)
 
 
-def list_kept_runs(connection: Connection, run_ids: Collection[str] | None = None) -> list[KeptRun]:
-    """Every run that was tried here, or those among these, by id."""
+def list_kept_runs(
+    connection: Connection, run_ids: Collection[str] | None = None, *, all_runs: bool = False
+) -> list[KeptRun]:
+    """Every run that was tried here, or those among these, by id; or `all_runs`, tried or not."""
     held: dict[str, list[str]] = defaultdict(list)
     members = select(sweep_runs.c.run_id, sweeps.c.name).join_from(sweep_runs, sweeps)
     for run_id, name in connection.execute(
@@ -49,5 +51,5 @@ def list_kept_runs(connection: Connection, run_ids: Collection[str] | None = Non
             tuple(tried[row.run_id]),
         )
         for row in connection.execute(known.order_by(runs.c.run_id))
-        if row.run_id in tried
+        if all_runs or row.run_id in tried
     ]

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -28,9 +29,11 @@ from sqlalchemy import (
 )
 
 from results.database.base import Database
+from results.errors import DriverBusyError
 from results.provenance import AFTER_RUN
 from results.records import DatabaseIdentity, DriverStatus, Orphan
-from results.schema.tables import attempts, drivers, runs, sweep_runs
+from results.schema.tables import IS_LAST_ATTEMPT, attempts, drivers, runs, sweep_runs
+from results.store.kept_runs import among
 
 LEASE_SECONDS = 60.0
 """How long a driver counts as alive after it renewed its lease, if nothing else shows its end."""
@@ -167,11 +170,61 @@ def taken_over(connection: Connection, driver_id: int, orphans: Sequence[Orphan]
 
 def any_works(connection: Connection, now: float, gone: Gone) -> bool:
     """Whether there is a driver that is not gone."""
-    query = select(drivers.c.id, drivers.c.lease_until).where(
-        drivers.c.ended_at.is_(None), drivers.c.lease_until > now
+    return bool(_living(connection, gone, drivers.c.lease_until > now))
+
+
+def note_sweep(connection: Connection, driver_id: int, sweep: str) -> None:
+    """Notes that the driver works on this sweep from now on."""
+    connection.execute(update(drivers).where(drivers.c.id == driver_id).values(sweep=sweep))
+
+
+class LivingDriver(NamedTuple):
+    """A process that works on runs."""
+
+    id: int
+    host: str
+    pid: int
+
+    def busy_with(self, what: str) -> DriverBusyError:
+        """To be raised, as it has the run or sweep that is called so."""
+        return DriverBusyError(what, {"host": self.host, "pid": self.pid})
+
+
+def drivers_of_sweep(connection: Connection, sweep: str, gone: Gone) -> list[LivingDriver]:
+    """The living drivers that work on the sweep."""
+    return _living(connection, gone, drivers.c.sweep == sweep)
+
+
+def drivers_of_runs(
+    connection: Connection, run_ids: Collection[str], gone: Gone
+) -> dict[str, LivingDriver]:
+    """The living drivers that work on these runs, by the runs' ids.
+
+    One whose attempt was cancelled may not know it yet, and still write.
+    """
+    last = (
+        select(attempts.c.run_id, attempts.c.driver_id)
+        .join(runs, IS_LAST_ATTEMPT)
+        .where(
+            among(connection, attempts.c.run_id, run_ids),
+            attempts.c.state.in_(("running", "cancelled")),
+            attempts.c.driver_id.is_not(None),
+        )
     )
-    working = {row.id: row.lease_until for row in connection.execute(query)}
-    return bool(working.keys() - gone(working))
+    by_run = {row.run_id: row.driver_id for row in connection.execute(last)}
+    living = {
+        each.id: each for each in _living(connection, gone, drivers.c.id.in_(by_run.values()))
+    }
+    return {run_id: living[driver] for run_id, driver in by_run.items() if driver in living}
+
+
+def _living(connection: Connection, gone: Gone, which: ColumnElement[bool]) -> list[LivingDriver]:
+    query = select(drivers.c.id, drivers.c.host, drivers.c.pid, drivers.c.lease_until)
+    found = connection.execute(
+        query.where(drivers.c.ended_at.is_(None), which).order_by(drivers.c.id)
+    ).all()
+    dead = gone({row.id: row.lease_until for row in found}) if found else set()
+    return [LivingDriver(row.id, row.host, row.pid) for row in found if row.id not in dead]
 
 
 def holders(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -56,7 +56,8 @@ class Store(DatabaseClient):
     The contract:
 
     Done is final. A done run's row, epochs, measurements, values of probes and blocks are never
-    changed and never removed; only evaluations that it lacks are added.
+    changed; only evaluations that it lacks are added. They are removed by `delete_runs` and
+    `delete_unheld` alone.
 
     Of a run that is not done, there are the epochs that its newest attempts reported. Its result
     replaces them.
@@ -73,7 +74,8 @@ class Store(DatabaseClient):
 
     A sweep is a list of runs and a list of evaluations under a name. Saving it again makes the
     lists what was given; what leaves a sweep keeps its results. Every version of its text is
-    kept.
+    kept. A queued run is in a sweep: what leaves its last one is cancelled, or, if it was never
+    tried, deleted; a running one goes on, and is cancelled if it is given back.
 
     Numbers that are not finite are stored as NULL. In `probes` and `blocks` of a result they must
     be null already.
@@ -180,7 +182,7 @@ class Store(DatabaseClient):
         database, mine = self._database, self._driver_id
 
         def ask(connection: Connection) -> list[tuple[int | None, DriverStatus]]:
-            gone = partial(database.gone, connection)
+            gone = self._gone(connection)
             sweep_id = sweeps.find_sweep(connection, sweep)
             return leases.holders(connection, sweep_id, database.now(connection), gone)
 
@@ -189,13 +191,6 @@ class Store(DatabaseClient):
             for driver_id, driver in database.read(ask)
             if driver_id != mine and not driver.gone
         ]
-
-    def alone(self, command: str) -> AbstractContextManager[None]:
-        """No driver works on the database while the `with` block runs.
-
-        Raises DriverBusyError at once if one does. `command` tells others what is running.
-        """
-        return self._database.alone(command)
 
     def writes_to(self, storage: str) -> None:
         """What this driver claims from now on is written there.
@@ -234,6 +229,8 @@ class Store(DatabaseClient):
     ) -> SweepChange:
         """Makes the sweep `name` consist of exactly these runs and evaluations, in this order.
 
+        A driver works on this sweep from then on.
+
         Runs new to the database are queued, and cancelled ones queued again; all others stay as
         they are. A run or evaluation given twice counts once, where it came first. `overrides`
         are "path=value"; `published` names the table that the sweep reproduces. A new version of
@@ -250,10 +247,17 @@ class Store(DatabaseClient):
         }
         now = time.time()
 
-        return self._database.write(
-            lambda c: saving.save_sweep(c, name, spec, new_runs, new_evaluations, now),
-            lambda c: saving.saved(c, name, now),
-        )
+        driver = self._driver
+
+        def apply(connection: Connection) -> SweepChange:
+            if driver is not None:
+                leases.note_sweep(connection, driver.id, name)
+            return saving.save_sweep(connection, name, spec, new_runs, new_evaluations, now)
+
+        change = self._database.write(apply, lambda c: saving.saved(c, name, now))
+        if driver is not None:
+            driver.sweep = name
+        return change
 
     def stored_spec(self, sweep: str | None = None) -> StoredSpec:
         """The newest spec of `sweep`, or of the one that was saved last, imported ones aside.
@@ -298,6 +302,8 @@ class Store(DatabaseClient):
         report: CheckedReport | None = None,
     ) -> bool:
         """Gives a run back unfinished: running -> queued; the attempt ends as `outcome`.
+
+        A run that no sweep holds any more is cancelled.
 
         `outcome` is "lost" (the worker vanished) or "interrupted" (it was stopped); `error` says
         why in one line, `fault`, one of FAULTS, in one word. `provenance` is added to that of
@@ -455,7 +461,8 @@ class Store(DatabaseClient):
 
         Of the whole database, or only those in `sweep`, or only `run_ids`, or both; the start of
         an id will do. Attempt numbers go on rising, and what earlier attempts left stays, but
-        their faults count no more. Raises UnknownSweepError and UnknownRunError, with nothing
+        their faults count no more. Runs that no sweep holds stay as they are. Raises
+        UnknownSweepError, UnknownRunError, and UnheldRunError for one that was named, with nothing
         changed.
         """
         states = ("failed",) if only_failed else ("failed", "cancelled")
@@ -550,17 +557,18 @@ class Store(DatabaseClient):
         """What `delete_sweep` would do; nothing is changed. Raises UnknownSweepError."""
         return self._database.read(lambda c: deleting.to_delete(c, name))
 
-    def delete_sweep(self, name: str) -> Deletion:
+    def delete_sweep(self, name: str, forget_spec: Callable[[], None]) -> Deletion:
         """Deletes a sweep: its name, the versions of its spec, its list of runs, tags and notes.
 
         Its runs stay, but for those that nobody ever tried and that no other sweep holds; of those
-        that were tried and have no result, none stays queued. To be called inside of `alone`.
-        Raises UnknownSweepError.
+        that were tried and have no result, none stays queued. `forget_spec` is called before; if it
+        raises, nothing has changed. Raises UnknownSweepError, and DriverBusyError if a driver works
+        on the sweep, or on a run that no other holds.
         """
         gone: list[Deletion] = []
 
         def apply(connection: Connection) -> Deletion:
-            gone[:] = [deleting.delete_sweep(connection, name)]
+            gone[:] = [deleting.delete_sweep(connection, name, self._gone(connection), forget_spec)]
             return gone[0]
 
         return self._database.write(apply, lambda c: not deleting.exists(c, name))
@@ -570,30 +578,53 @@ class Store(DatabaseClient):
     ) -> int:
         """Deletes those of these runs that `sweep` and no other holds; returns how many.
 
-        All that was measured of them goes, the one exception to "done is final", after
+        All that was measured of them goes, which is an exception to "done is final", after
         `remove_files` was called with each of them. Meanwhile nobody can claim them, or put them
-        into another sweep. If it raises, all rows stay. To be called inside of `alone`. Raises
-        UnknownSweepError.
+        into another sweep. If it raises, all rows stay. Raises UnknownSweepError, and
+        DriverBusyError as `delete_sweep`.
         """
         gone: list[str] = []
 
         def apply(connection: Connection) -> int:
-            gone[:] = deleting.delete_runs(connection, sweep, run_ids, remove_files)
+            is_gone = self._gone(connection)
+            gone[:] = deleting.delete_runs(connection, sweep, run_ids, is_gone, remove_files)
             return len(gone)
 
         return self._database.write(apply, lambda c: deleting.are_deleted(c, gone))
+
+    def delete_unheld(
+        self, kept: Sequence[KeptRun], remove_files: Callable[[KeptRun], None]
+    ) -> list[KeptRun]:
+        """Deletes those of these runs that no sweep holds, as `delete_runs`; returns those.
+
+        Those that are not as it says any more stay, and so do those that a driver works on.
+        """
+        gone: list[KeptRun] = []
+
+        def apply(connection: Connection) -> list[KeptRun]:
+            is_gone = self._gone(connection)
+            gone[:] = deleting.delete_unheld(connection, kept, is_gone, remove_files)
+            return gone
+
+        return self._database.write(
+            apply, lambda c: deleting.are_deleted(c, [run.run_id for run in gone])
+        )
 
     def clear(
         self, kept: Sequence[KeptRun], remove_files: Callable[[KeptRun], None]
     ) -> list[KeptRun]:
         """Calls `remove_files` with each of these runs that is still as it says; returns those.
 
-        Meanwhile nobody can claim these runs, or put them into a sweep.
+        Not with one that a driver works on. Meanwhile nobody can claim these runs, or put them into
+        a sweep.
         """
         # What is removed twice is removed.
         return self._database.write(
-            lambda c: deleting.clear(c, kept, remove_files), lambda c: False
+            lambda c: deleting.clear(c, kept, self._gone(c), remove_files), lambda c: False
         )
+
+    def _gone(self, connection: Connection) -> leases.Gone:
+        return partial(self._database.gone, connection)
 
     def merge(self, archive: Archive, names: Mapping[str, str] | None = None) -> Merged:
         """Adds what the database lacks of an archive; `results.archive.merging` has the rules.

@@ -194,8 +194,8 @@ def leave(
     """Ends an attempt, if the run still runs under it and this driver; says whether it did.
 
     `end` are columns of the attempt: its new state, which is the run's too if that is "failed";
-    else the run is queued again, or cancelled if no sweep holds it any more. What is `told` is added
-    to what the attempt has, and `report` to what it reported.
+    else the run is queued again, or cancelled if no sweep holds it any more. What is `told` is
+    added to what the attempt has, and `report` to what it reported.
     """
     of_attempt = (attempts.c.run_id == run_id, attempts.c.attempt == attempt)
     held = (

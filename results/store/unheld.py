@@ -10,6 +10,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection, case, delete, select, update
 
 from results.schema.tables import IS_HELD, OF_RESULTS, attempts, run_notes, run_tags, runs
+from results.store.code_states import code_states_of, remove_unused_code_states
 from results.store.kept_runs import among
 
 QUEUED_IF_HELD = case((IS_HELD, "queued"), else_="cancelled")
@@ -49,5 +50,7 @@ def leave_queue(connection: Connection, run_ids: Collection[str]) -> None:
 def delete_rows(connection: Connection, run_ids: Collection[str]) -> None:
     """Deletes runs, with everything that was measured of them."""
     if run_ids:
+        code = code_states_of(connection, run_ids)
         for table in (*OF_RESULTS, run_tags, run_notes, attempts, runs):
             connection.execute(delete(table).where(among(connection, table.c.run_id, run_ids)))
+        remove_unused_code_states(connection, code)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -30,6 +29,7 @@ def delete(
 
     With --results and --yes those go, too, that no other sweep holds.
     """
+    from results.queries.queries import Queries
     from results.store.store import Store
     from sweeper.housekeeping.deleting import delete_sweep, find_results
 
@@ -42,23 +42,23 @@ def delete(
             shared = len(store.to_delete(sweep).shared)
             say(
                 f"with {sweep} would go all that was measured of {format_runs(len(found.runs))},"
-                f" {found.done} done, and {found.files} files, {readable(found.size)}"
+                f" {found.done} done, and {found.file_count} files, {readable(found.size)}"
             )
             if shared:
                 say(f"{format_runs(shared)} would stay, in other sweeps")
             say("nothing was deleted; --results --yes deletes it for good")
             return
-        done, deleted = delete_sweep(
-            store, laboratory.storage, sweep, results=results, command=" ".join(sys.argv), tell=say
-        )
+        done, deleted = delete_sweep(store, laboratory.storage, sweep, results=results, tell=say)
+        with_weights = any(run.has_weights for run in Queries.of(store).kept_runs(done.own))
     say(f"{sweep} is deleted")
     if deleted:
         say(f"{format_runs(deleted)} deleted, with results, weights, logs and all other files")
     if done.shared:
         say(f"{_stay(len(done.shared))}, in other sweeps")
     if done.own:
-        frees = f"`sweep gc{laboratory.options}` frees the space of their weights"
-        say(f"{_stay(len(done.own))}, in no sweep; {frees}")
+        gc = f"sweep gc{laboratory.options}"
+        frees = f"`{gc}` frees the space of their weights, " if with_weights else ""
+        say(f"{_stay(len(done.own))}, in no sweep; {frees}`{gc} --results` deletes their results")
     if done.untried:
         say(f"{format_runs(len(done.untried))} that nobody had tried went with it")
     if done.cancelled:

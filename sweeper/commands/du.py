@@ -53,6 +53,11 @@ def du(
     write_table(rows, format, output)
     if any(one.name == usage.SEVERAL for one in found):
         say(f"runs that sweeps share count once, as {usage.SEVERAL}")
+    if any(one.name == usage.NONE for one in found):
+        say(
+            f"{usage.NONE}: `sweep gc{laboratory.options}` frees what no result needs, and"
+            " --results all of it"
+        )
     say_what_is_away(places, kept, attempts)
     say(f"{readable(total)} in all")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,10 +15,17 @@ from sweeper.commands.output import format_runs, say, write_table
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sweeper.housekeeping.attempt_files import AttemptFiles
     from sweeper.housekeeping.collecting import Garbage
+    from sweeper.housekeeping.whole_runs import WholeRuns
+
+RESULTS = "results of a run in no sweep"
 
 
 def gc(
+    results: Annotated[
+        bool, typer.Option("--results", help="also the runs in no sweep, with all that is kept")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="remove it, and do not only list it")] = False,
     storage: options.StorageOption = None,
     home: options.HomeOption = options.DEFAULT_HOME,
@@ -29,13 +35,15 @@ def gc(
 ) -> None:
     """List what can go: checkpoints of done runs, attempts that lost, weights of runs in no sweep.
 
-    Results and logs stay. With --yes it is removed.
+    Results and logs stay, unless --results is given. With --yes it is removed.
     """
     from results.queries.queries import Queries
     from results.rendering.formats import require_format
     from results.store.store import Store
-    from sweeper.housekeeping import collecting
+    from sweeper.housekeeping.attempt_files import list_attempts
+    from sweeper.housekeeping.collecting import Collection, find_garbage
     from sweeper.housekeeping.places import find_places
+    from sweeper.housekeeping.whole_runs import WholeRuns
 
     require_format(format)
     laboratory = options.home_at(home, db, storage)
@@ -43,66 +51,111 @@ def gc(
         queries = Queries.of(store)
         kept = queries.kept_runs()
         places = find_places(kept, laboratory.storage, queries.identity())
-        attempts = collecting.list_attempts(kept, places.found)
+        attempts = list_attempts(kept, places.found)
         seen = {(run_id, each.attempt) for run_id in attempts for each in attempts[run_id]}
         say_what_is_away(places, kept, seen)
-        found = list(collecting.find_garbage(kept, attempts))
+        going = [
+            run
+            for run in (queries.unheld_runs() if results else ())
+            if run.state != "running" and not places.may_have_more(run, seen)
+        ]
+        whole = WholeRuns.among(going, attempts, places.found)
+        ids = {run.run_id for run in going}
+        found = list(find_garbage([run for run in kept if run.run_id not in ids], attempts))
         if not yes:
-            _report(found, format, output, removed=False)
+            _report(found, whole, format, output, removed=False)
+            if unheld := sum(not run.sweeps for run in kept if run.run_id not in ids):
+                say(f"results of {format_runs(unheld)} in no sweep stay; --results lists them, too")
             return
-        collection = collecting.Collection(store, " ".join(sys.argv))
+        collection = Collection(store)
         try:
             collection.remove(found)
+            collection.delete(whole)
         finally:
-            _report(collection.removed, format, output, removed=True)
-            if collection.is_driven:
-                say("a driver is at work: what no sweep holds was left alone until it has ended")
-            if collection.changed:
-                say(f"{format_runs(collection.changed)} left alone, which changed meanwhile")
+            deleted = WholeRuns.among(collection.deleted, attempts, places.found)
+            _report(collection.removed, deleted, format, output, removed=True)
+            if collection.left:
+                say(
+                    f"{format_runs(collection.left)} left alone, which changed meanwhile, or which"
+                    " a driver at work may still have"
+                )
 
 
-def _report(found: Sequence[Garbage], format: str, output: Path | None, *, removed: bool) -> None:  # noqa: A002
-    if found or format != "table":
-        write_table(_summary(found) if format == "table" else _rows(found), format, output)
+def _report(
+    found: Sequence[Garbage],
+    whole: WholeRuns,
+    format: str,  # noqa: A002
+    output: Path | None,
+    *,
+    removed: bool,
+) -> None:
+    rows = [*_rows(found), *_rows_of_runs(whole)]
+    if rows or format != "table":
+        write_table(_summary(rows) if format == "table" else rows, format, output)
     ended = {garbage.run.run_id for garbage in found if garbage.ends_evaluations}
     if ended:
         verb = "can no longer be measured" if removed else "could no longer be measured"
         say(f"{format_runs(len(ended))} in no sweep {verb} by new evaluations; results stay")
-    total = readable(sum(garbage.size for garbage in found))
-    files = sum(len(garbage.files) for garbage in found)
+    if whole.runs:
+        say(_sentence(whole, removed=removed))
+    total, files = readable(sum(row["bytes"] for row in rows)), sum(row["files"] for row in rows)
     if removed:
-        say(f"{total} removed, {files} files" if found else "nothing was removed")
-    elif found:
-        say(f"{total} can go, {files} files: --yes removes them")
+        say(f"{total} removed, {files} files" if rows else "nothing was removed")
+    elif rows:
+        how = "--results --yes" if whole.runs else "--yes"
+        say(f"{total} can go, {files} files: {how} removes them")
     else:
         say("nothing can go")
 
 
+def _sentence(whole: WholeRuns, *, removed: bool) -> str:
+    from results.metrics import counted
+
+    brought = sum(run.attempt > 0 and not run.attempts for run in whole.runs)
+    of_archives = f" ({brought} from archives)" if brought else ""
+    return (
+        f"{'' if removed else 'would be '}deleted, with all that was measured:"
+        f" {format_runs(len(whole.runs))} in no sweep{of_archives}, {whole.done} done,"
+        f" {counted(whole.attempts, 'attempt')}, {counted(whole.file_count, 'file')},"
+        f" {readable(whole.size)}"
+    )
+
+
 def _rows(found: Sequence[Garbage]) -> list[dict[str, Any]]:
+    return [_row(garbage.run.run_id, garbage.reason, garbage) for garbage in found]
+
+
+def _rows_of_runs(whole: WholeRuns) -> list[dict[str, Any]]:
+    """One for each attempt with files, and for each run without any."""
     return [
-        {
-            "run_id": garbage.run.run_id,
-            "attempt": garbage.attempt,
-            "reason": garbage.reason,
-            "files": len(garbage.files),
-            "bytes": garbage.size,
-            "folder": garbage.folder.location,
-        }
-        for garbage in found
+        _row(run.run_id, RESULTS, files)
+        for run in whole.runs
+        for files in whole.files[run.run_id] or [None]
     ]
 
 
-def _summary(found: Sequence[Garbage]) -> list[dict[str, Any]]:
+def _row(run_id: str, reason: str, files: AttemptFiles | None) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "attempt": None if files is None else files.attempt,
+        "reason": reason,
+        "files": 0 if files is None else len(files.files),
+        "bytes": 0 if files is None else files.size,
+        "folder": None if files is None else files.folder.location,
+    }
+
+
+def _summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """By reason: a line a run would be more than anybody reads."""
-    by_reason: dict[str, list[Garbage]] = defaultdict(list)
-    for garbage in found:
-        by_reason[garbage.reason].append(garbage)
+    by_reason: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        by_reason[row["reason"]].append(row)
     return [
         {
             "reason": reason,
-            "runs": len({garbage.run.run_id for garbage in those}),
-            "files": sum(len(garbage.files) for garbage in those),
-            "size": readable(sum(garbage.size for garbage in those)),
+            "runs": len({row["run_id"] for row in those}),
+            "files": sum(row["files"] for row in those),
+            "size": readable(sum(row["bytes"] for row in those)),
         }
         for reason, those in by_reason.items()
     ]

@@ -7,34 +7,22 @@ short: what is removed is garbage by itself, and what is left is found again.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from results.errors import DriverBusyError
 from results.records import KeptRun
 from results.store.store import Store
+from sweeper.housekeeping.attempt_files import AttemptFiles
 from sweeper.housekeeping.kinds import DONE, IN_NO_SWEEP, LOST, Reason, kind_of
-from sweeper.scheduling.storage_places import Place
+from sweeper.housekeeping.whole_runs import WholeRuns
 from trainers.errors import ResultError
 from trainers.result_file import RESULT_FILE, read_result
 from trainers.storage import Folder
-from trainers.storage.base import is_name
 from trainers.training.checkpoint import WEIGHTS_FILE, has_whole_weights
 
 AT_ONCE = 10
 """Runs whose files go in one transaction, for which others wait."""
-
-
-@dataclass(frozen=True)
-class AttemptFiles:
-    """The files of one attempt in one storage, as paths inside its folder, with their bytes."""
-
-    folder: Folder
-    attempt: int
-    files: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
@@ -47,45 +35,6 @@ class Garbage(AttemptFiles):
     run: KeptRun
     reason: Reason
     ends_evaluations: bool
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return sum(size for _, size in self.files)
-
-
-def list_attempts(
-    kept: Sequence[KeptRun], places: Sequence[Place]
-) -> dict[str, list[AttemptFiles]]:
-    """The files of all attempts that were made here, by run id. Raises StorageError."""
-    known = {run.run_id: run for run in kept}
-    found: dict[str, list[AttemptFiles]] = defaultdict(list)
-    for place in places:
-        where = place.folder.location
-        # A place without a note may be other databases', too.
-        ours = {
-            (run.run_id, number)
-            for run in kept
-            for number, storage in run.attempts
-            if place.is_noted or storage == where
-        }
-        files: dict[tuple[str, int], list[tuple[str, int]]] = defaultdict(list)
-        for path, size in place.folder.files() if ours else ():
-            run_id, _, rest = path.partition("/")
-            start, _, inside = rest.partition("/")
-            # A name that is none of a Folder's is not ours to remove.
-            if run_id not in known or not inside or not all(map(is_name, path.split("/"))):
-                continue
-            number = int(start) if start.isdecimal() and not start.startswith("0") else None
-            # Of a higher number is what another state of the database knew.
-            if number is None or number > known[run_id].attempt:
-                continue
-            if place.is_noted or (run_id, number) in ours:
-                files[run_id, number].append((inside, size))
-        for (run_id, number), inner in files.items():
-            folder = place.folder.child(run_id).child(str(number))
-            found[run_id].append(AttemptFiles(folder, number, tuple(inner)))
-    return found
 
 
 def find_garbage(
@@ -148,55 +97,49 @@ def _chosen(run: KeptRun, attempt: AttemptFiles, reason: Reason) -> Garbage | No
 
 
 class Collection:
-    """Removing garbage.
+    """Removing garbage, and runs that no sweep holds.
 
-    Args:
-        command: what others are told that this process does.
+    Of neither anything goes that has changed since it was listed, or that a driver may still have.
 
     Attributes:
-        removed: so far.
-        changed: how many runs were passed over, as they had changed since they were listed.
-        is_driven: whether those in no sweep were passed over, as a driver was at work.
+        removed: garbage, so far.
+        deleted: runs, so far.
+        left: how many runs were passed over.
     """
 
-    def __init__(self, store: Store, command: str) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._command = command
         self.removed: list[Garbage] = []
-        self.changed = 0
-        self.is_driven = False
+        self.deleted: list[KeptRun] = []
+        self.left = 0
 
     def remove(self, found: Sequence[Garbage]) -> None:
         """Removes it, run by run; nobody can claim the run meanwhile, or put it into a sweep.
 
-        Of runs that no sweep holds only while no driver is at work: it may have them at hand.
-
         Raises StorageError.
         """
-        self._remove_all(each for each in found if each.reason != IN_NO_SWEEP)
-        if not (unheld := [each for each in found if each.reason == IN_NO_SWEEP]):
-            return
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(self._store.alone(self._command))
-            except DriverBusyError:
-                self.is_driven = True
-                return
-            self._remove_all(unheld)
-
-    def _remove_all(self, found: Iterable[Garbage]) -> None:
         by_run = {run: list(those) for run, those in groupby(found, key=lambda each: each.run)}
 
         def remove_of(run: KeptRun) -> None:
             for each in by_run[run]:
                 remove_files(each)
 
-        runs = list(by_run)
-        for start in range(0, len(runs), AT_ONCE):
-            batch = runs[start : start + AT_ONCE]
+        for batch in _batches(list(by_run)):
             cleared = self._store.clear(batch, remove_of)
             self.removed += [each for run in cleared for each in by_run[run]]
-            self.changed += len(batch) - len(cleared)
+            self.left += len(batch) - len(cleared)
+
+    def delete(self, whole: WholeRuns) -> None:
+        """Deletes these runs, which no sweep holds; files before rows. Raises StorageError."""
+        for batch in _batches(whole.runs):
+            deleted = self._store.delete_unheld(batch, lambda run: whole.remove_files(run.run_id))
+            self.deleted += deleted
+            self.left += len(batch) - len(deleted)
+
+
+def _batches(runs: Sequence[KeptRun]) -> Iterator[Sequence[KeptRun]]:
+    for start in range(0, len(runs), AT_ONCE):
+        yield runs[start : start + AT_ONCE]
 
 
 def remove_files(garbage: Garbage) -> None:

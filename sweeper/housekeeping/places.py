@@ -39,14 +39,21 @@ class Places:
         Args:
             found: the attempts, (run id, number), that have files somewhere.
         """
-        wrote = Counter(
-            storage
-            for run in kept
-            if run.state == "done"
-            for number, storage in run.attempts
-            if number == run.attempt and storage is not None and (run.run_id, number) not in found
+        wrote = Counter(where for run in kept if (where := self._emptied(run, found)) is not None)
+        return {where: wrote[where] for where in sorted(wrote)}
+
+    def may_have_more(self, run: KeptRun, found: Collection[tuple[str, int]]) -> bool:
+        """Whether files of the run may be where they cannot be seen; `found` as in `missing`."""
+        away = any(storage in self.unreachable for _, storage in run.attempts)
+        return away or self._emptied(run, found) is not None
+
+    def _emptied(self, run: KeptRun, found: Collection[tuple[str, int]]) -> str | None:
+        """The empty storage in which the result of the run should be."""
+        if run.state != "done" or (run.run_id, run.attempt) in found:
+            return None
+        return next(
+            (s for number, s in run.attempts if number == run.attempt and s in self.empty), None
         )
-        return {where: wrote[where] for where in sorted(self.empty) if wrote[where]}
 
 
 def find_places(kept: Sequence[KeptRun], named: str, database: DatabaseIdentity | None) -> Places:

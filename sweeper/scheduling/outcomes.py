@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from results.errors import BadResultError
+from results.errors import BadResultError, UnknownRunError
 from results.provenance import files_left_out
 from results.records import Orphan, PendingRun
 from results.schema.bounds import problem_inside
@@ -116,6 +116,10 @@ class Outcomes:
             self.store.add_evaluations(task.run_id, measured)
         except BadResultError as error:
             self._fail(run, task, str(error), "trainer_error")
+            return
+        except UnknownRunError:
+            # It left the sweep, and was deleted since.
+            self.progress.taken(run_label(run))
             return
         if len(measured) < len(task.evaluations):
             # Else it would be handed over again without end.

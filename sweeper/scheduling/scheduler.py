@@ -79,8 +79,8 @@ def run_sweep(
         storage.take_place(store.identity())
         store.writes_to(storage.location)
         with storage.sentinel() as sentinel:
-            storage.keep_spec(spec)
             summary = Summary(save(store, spec))
+            storage.keep_spec(spec)
             driver = _Driver(
                 spec, store, storage, sentinel, home, costs, progress, stop, summary, command
             )

@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-import databases
 from results.errors import DriverBusyError, UnknownSweepError
 from results.schema.tables import OF_RESULTS, attempts, runs
 from results.store.store import Store
@@ -35,7 +34,7 @@ def filled(store, make):
 
 def test_without_results_all_that_was_measured_stays(filled, store, content):
     before = content()
-    taken = store.delete_sweep("a")
+    taken = store.delete_sweep("a", nothing)
     assert (taken.own, taken.untried) == ((filled[0], filled[1]), ())
     assert taken.cancelled == (filled[1],)
     assert taken.shared == (filled[2],)
@@ -54,7 +53,7 @@ def test_everything_goes_of_runs_that_no_other_sweep_holds(filled, store, querie
     assert gone == [filled[0], filled[1]]
     # So far the sweep is there, with what is left of it.
     assert [row["run_id"] for row in queries.run_rows(["a"])] == [filled[2]]
-    store.delete_sweep("a")
+    store.delete_sweep("a", nothing)
     assert [row["run_id"] for row in queries.run_rows()] == filled[2:]
     for name, found in content().items():
         if name in RESULTS or name.startswith("run_"):
@@ -65,7 +64,7 @@ def test_everything_goes_of_runs_that_no_other_sweep_holds(filled, store, querie
 
 
 def test_runs_that_nobody_tried_go_with_their_last_sweep(filled, store, queries):
-    assert store.delete_sweep("b").untried == (filled[3],)
+    assert store.delete_sweep("b", nothing).untried == (filled[3],)
     assert [row["run_id"] for row in queries.run_rows()] == filled[:3]
 
 
@@ -78,7 +77,7 @@ def test_done_is_still_final_for_everything_else(filled, store, plain):
 def test_an_unknown_sweep_changes_nothing(filled, store, content):
     before = content()
     with pytest.raises(UnknownSweepError, match="'c'"):
-        store.delete_sweep("c")
+        store.delete_sweep("c", nothing)
     assert content() == before
 
 
@@ -141,20 +140,101 @@ def test_nobody_takes_a_run_up_while_its_files_go(filled, store, queries, make, 
     assert sorted(order[1:]) == [("claimed", 2), ("held", None)]
 
 
-def test_a_driver_that_starts_while_the_lock_was_lost_is_not_overlooked(postgres_url, make):
-    with Store.open(postgres_url) as store, Store.open(postgres_url) as other:
-        make.save(store, "a", make.runs(1))
-        with store.alone("sweep gc"):
-            end_sessions_of_drivers(postgres_url)
-            with other.driving(), pytest.raises(DriverBusyError):
-                store.delete_sweep("a")
-            store.delete_sweep("a")
+def test_what_a_driver_works_on_is_not_deleted_and_everything_else_is(
+    filled, store, queries, make, url
+):
+    """A driver has the sweep that it saved last, and runs that it claimed or took over."""
+    made = make.runs(4)
+    called = []
+    with Store.open(url) as other, other.driving():
+        make.save(other, "c", made[3:])
+        attempt = other.claim(filled[1], provenance={})
+        # Its row says so after a takeover, too.
+        for name, refused in (("c", "sweep c"), ("a", f"run {filled[1]}")):
+            with pytest.raises(DriverBusyError, match=f"works on {refused}: .*pid {os.getpid()};"):
+                store.delete_sweep(name, lambda: called.append("spec"))
+            with pytest.raises(DriverBusyError, match=refused):
+                store.delete_runs(name, filled, called.append)
+        # A run that was cancelled may be written by its worker for a while.
+        store.cancel(run_ids=[filled[1]])
+        make.save(store, "a", [made[0]])
+        unheld = [run for run in queries.unheld_runs() if run.run_id == filled[1]]
+        assert [run.state for run in unheld] == ["cancelled"]
+        assert store.delete_unheld(unheld, called.append) == []
+        assert store.clear(unheld, called.append) == []
+        assert called == []
+        assert not other.commit(filled[1], attempt, make.result(filled[1], attempt))
+        store.delete_sweep("a", lambda: called.append("spec"))
+        (kept,) = [run for run in queries.kept_runs() if run.run_id == filled[2]]
+        assert store.clear([kept], called.append) == [kept]
+        make.save(other, "d", [])
+        store.delete_sweep("c", nothing)
+    assert store.delete_unheld(unheld, called.append) == unheld
 
 
-def end_sessions_of_drivers(url):
-    """Their locks go with them."""
-    with databases.plain_engine(url).begin() as connection:
-        connection.exec_driver_sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            f" WHERE application_name LIKE 'sweep driver {os.getpid()} on%%'"
-        )
+def test_runs_that_no_sweep_holds_go_whole(filled, store, queries, content, make):
+    store.delete_sweep("a", nothing)
+    listed = queries.unheld_runs()
+    assert [(run.run_id, run.state) for run in listed] == [
+        (filled[0], "done"),
+        (filled[1], "cancelled"),
+    ]
+    # One that a sweep took up since they were listed stays, and so do those that a sweep holds.
+    make.save(store, "c", [make.run(2)])
+    gone = []
+    held = [run for run in queries.kept_runs() if run.sweeps]
+    assert len(held) == 2
+    assert store.delete_unheld([*listed, *held], gone.append) == [listed[0]]
+    assert gone == [listed[0]]
+    assert [row["run_id"] for row in queries.run_rows()] == [filled[2], filled[3], filled[1]]
+    for name, found in content().items():
+        assert not any(filled[0] in row for row in found), name
+
+
+def test_rows_of_runs_in_no_sweep_stay_as_long_as_their_files(filled, store, queries, content):
+    store.delete_sweep("a", nothing)
+    before = content()
+
+    def fail(run):
+        raise OSError("away")
+
+    with pytest.raises(OSError, match="away"):
+        store.delete_unheld(queries.unheld_runs(), fail)
+    assert content() == before
+
+
+def test_the_spec_goes_with_the_sweep_or_not_at_all(filled, store, content):
+    before = content()
+
+    def fail():
+        raise OSError("away")
+
+    with pytest.raises(OSError, match="away"):
+        store.delete_sweep("a", fail)
+    assert content() == before
+
+
+def test_a_sweep_that_is_saved_while_it_is_deleted_is_there_whole(
+    filled, store, queries, make, url
+):
+    """Either before, and its driver is noticed; or after, and it is a new one."""
+    saved = threading.Event()
+
+    def save():
+        with Store.open(url) as other, other.driving():
+            make.save(other, "a", make.runs(3))
+            saved.set()
+
+    thread = threading.Thread(target=save)
+
+    def forget_spec():
+        thread.start()
+        assert not saved.wait(0.3)
+
+    store.delete_sweep("a", forget_spec)
+    thread.join()
+    assert store.counts("a") == {"queued": 1, "running": 0, "done": 2, "failed": 0, "cancelled": 0}
+
+
+def nothing():
+    """There is no spec to forget."""

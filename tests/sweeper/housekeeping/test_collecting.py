@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from results.records import STATES, KeptRun
-from sweeper.housekeeping.collecting import find_garbage, list_attempts, remove_files
+from sweeper.housekeeping.attempt_files import list_attempts
+from sweeper.housekeeping.collecting import find_garbage, remove_files
 from sweeper.scheduling.storage_places import Place
 from trainers.result_file import store_result
 from trainers.storage import open_folder

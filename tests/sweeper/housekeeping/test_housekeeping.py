@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-import sqlite3
-import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from command_line import sweep
 from laboratories import CHECKPOINT, WEIGHTS, Lab
-from results.records import KeptRun
+from results.queries.queries import Queries
+from results.records import KeptRun, NewRun
 from results.store.store import Store
 from sweeper.commands.du import readable
 from trainers.storage.local import LocalFolder
@@ -96,14 +97,92 @@ def test_weights_of_runs_in_no_sweep_go_and_their_results_stay(lab: Lab) -> None
     assert {row["state"] for row in lab.rows()} == {"done"}
 
 
-def test_gc_beside_a_driver_leaves_runs_in_no_sweep_alone(lab: Lab) -> None:
-    lab.ask("delete", "b")
+def test_beside_a_driver_all_goes_but_what_it_works_on(lab: Lab) -> None:
+    ids = lab.ids()
+    lab.run("c", [3])
     with Store.open(lab.url) as store, store.driving(command="sweep run"):
-        said = lab.ask("gc", "--yes")[1]
-    assert "a driver is at work" in said
-    assert f"{lab.ids()[2]}/1/weights.pt" in lab.files()
-    held = [path for path in lab.files() if not path.startswith(lab.ids()[2])]
-    assert not any("checkpoint" in path for path in held)
+        save(store, "a", [ids[0], ids[1]])
+        said = lab.ask("delete", "a", "--results", "--yes", code=3)[1]
+        assert "another driver works on sweep a: host" in said
+        assert f"{ids[0]}/1/result.json" in lab.files()
+        lab.ask("delete", "b")
+        lab.ask("delete", "c", "--results", "--yes")
+        assert "1 run in no sweep can no longer be measured" in lab.ask("gc", "--yes")[1]
+        # A worker may go on writing for a while, though its run was cancelled.
+        lab.change(
+            ("UPDATE runs SET state = 'cancelled', diverged = NULL, finished_at = NULL"
+             " WHERE run_id = ?", (ids[2],)),
+            ("UPDATE attempts SET state = 'cancelled', driver_id = (SELECT max(id) FROM drivers)"
+             " WHERE run_id = ?", (ids[2],)),
+        )  # fmt: skip
+        lab.put(2, 1, *CHECKPOINT)
+        before = lab.files()
+        for more in ([], ["--results"]):
+            said = lab.ask("gc", "--yes", *more)[1]
+            assert "1 run left alone, which changed meanwhile, or which a driver at work" in said
+        assert lab.files() == before
+    assert "deleted, with all that was measured: 1 run" in lab.ask("gc", "--yes", "--results")[1]
+    assert set(lab.ids()) == {0, 1}
+
+
+def save(store: Store, name: str, run_ids: Sequence[str]) -> None:
+    """Makes a sweep hold these runs of the database."""
+    rows = {row["run_id"]: row for row in Queries.of(store).run_rows(config=True)}
+    facts = [field.name for field in fields(NewRun)]
+    held = [NewRun(**{name: rows[run_id][name] for name in facts}) for run_id in run_ids]
+    store.save_sweep(name, "", "", [], None, held, [])
+
+
+def test_runs_in_no_sweep_go_whole_when_that_is_asked_for_twice(lab: Lab) -> None:
+    ids = lab.ids()
+    said = lab.ask("delete", "b")[1]
+    assert "frees the space of their weights, `sweep gc --home" in said
+    assert said.endswith(" --results` deletes their results\n")
+    lab.ask("export", "a", "--output", "theirs.db")
+    before = lab.files()
+    # What du says of it is what it frees.
+    (row,) = [row for row in lab.json("du") if row["sweep"] == "(no sweep)"]
+    assert "(no sweep): `sweep gc --home" in lab.ask("du")[1]
+    assert "results of 1 run in no sweep stay; --results lists them, too" in lab.ask("gc")[1]
+    listed = lab.json("gc", "--results")
+    assert {(one["reason"], one["run_id"]) for one in listed} == {
+        ("checkpoints of a done run", ids[0]),
+        ("checkpoints of a done run", ids[1]),
+        ("results of a run in no sweep", ids[2]),
+    }
+    freed = sum(one["bytes"] for one in listed if one["run_id"] == ids[2])
+    assert (
+        freed
+        == row["total"]
+        == sum(row[kind] for kind in ("weights", "checkpoints", "results", "logs"))
+    )
+    said = lab.ask("gc", "--results")[1]
+    assert (
+        "would be deleted, with all that was measured: 1 run in no sweep, 1 done, 1 attempt,"
+        in said
+    )
+    assert "files: --results --yes removes them" in said
+    assert lab.files() == before
+    said = lab.ask("gc", "--results", "--yes")[1]
+    assert (
+        "\ndeleted, with all that was measured: 1 run in no sweep, 1 done, 1 attempt,"
+        in f"\n{said}"
+    )
+    assert lab.ids() == {0: ids[0], 1: ids[1]}
+    assert not (lab.runs / ids[2]).exists()
+    assert {f"{ids[0]}/1/result.json", f"{ids[0]}/1/weights.pt"} <= lab.files()
+    assert lab.json("gc", "--results") == []
+    assert "(no sweep)" not in {row["sweep"] for row in lab.json("du")}
+    # Also of runs that an archive brought, of which no file is here.
+    lab.ask("delete", "a", "--results", "--yes")
+    lab.ask("import", "theirs.db")
+    said = lab.ask("delete", "a")[1]
+    assert "2 runs stay, in no sweep; `sweep gc --home" in said
+    assert "weights" not in said
+    printed, said = lab.ask("gc", "--results", "--yes", "--format", "json")
+    assert "2 runs in no sweep (2 from archives), 2 done, 0 attempts, 0 files, 0 B" in said
+    assert [one["attempt"] for one in json.loads(printed)] == [None, None]
+    assert lab.rows() == []
 
 
 def test_gc_leaves_running_runs_alone(lab: Lab) -> None:
@@ -178,15 +257,6 @@ def test_deleting_results_takes_only_runs_that_no_other_sweep_holds(lab: Lab) ->
     assert {row["state"] for row in lab.rows()} == {"done"}
 
 
-def test_delete_is_refused_beside_a_driver(lab: Lab) -> None:
-    before = lab.files()
-    with Store.open(lab.url) as store, store.driving(command="sweep run"):
-        said = lab.ask("delete", "a", "--results", "--yes", code=3)[1]
-    assert "another process" in said or "pid" in said
-    assert lab.files() == before
-    assert len(lab.rows()) == 3
-
-
 def test_a_deletion_that_was_cut_short_can_be_finished(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,10 +272,12 @@ def test_a_deletion_that_was_cut_short_can_be_finished(
             lab.ask("delete", "a", "--results", "--yes")
     assert len(lab.rows()) == 2
     assert lab.json("status")[0]["sweep"] == "a"
+    assert (lab.runs / "specs" / "a.json").exists()
     # What other sweeps hold is whole.
     assert (lab.runs / lab.ids()[1] / "1" / "result.json").exists()
     lab.ask("delete", "a", "--results", "--yes")
     assert len(lab.rows()) == 2
+    assert not (lab.runs / "specs" / "a.json").exists()
 
 
 def test_a_collection_that_was_cut_short_has_removed_garbage_only(
@@ -253,17 +325,12 @@ def test_a_run_that_another_sweep_takes_up_meanwhile_keeps_its_weights(
         store: Store, kept: Sequence[KeptRun], remove_files: Callable[[KeptRun], None]
     ) -> list[KeptRun]:
         if not kept[0].sweeps:
-            # No driver can, as long as such files go, but an import may.
-            spec = lab.spec("d", [2])
-            assert "sweep gc" in lab.ask("run", spec, "--executor", "inline", code=3)[1]
-            with sqlite3.connect(lab.home / "sweep.db") as connection:
-                connection.execute("INSERT INTO sweep_runs VALUES (1, ?, 9)", (run_id,))
+            lab.run("d", [2])
         return clear(store, kept, remove_files)
 
     monkeypatch.setattr(Store, "clear", after_others)
-    monkeypatch.setattr(sys, "argv", ["sweep", "gc"])
     said = lab.ask("gc", "--yes")[1]
-    assert said.endswith("1 run left alone, which changed meanwhile\n")
+    assert "1 run left alone, which changed meanwhile" in said
     assert {f"{run_id}/1/{name}" for name in (*WEIGHTS, *CHECKPOINT)} < lab.files()
     assert "128 B removed" in lab.ask("gc", "--yes")[1]
     assert {f"{run_id}/1/{name}" for name in WEIGHTS} < lab.files()

@@ -103,6 +103,20 @@ def test_a_disk_that_is_not_mounted_is_no_reason_to_forget(spread: Lab) -> None:
     assert len(spread.rows()) == 2
 
 
+def test_runs_in_no_sweep_with_files_out_of_reach_stay_whole(spread: Lab) -> None:
+    spread.ask("delete", "b")
+    elsewhere = spread.folder / "elsewhere"
+    spread.remote.rename(elsewhere)
+    said = spread.ask("gc", "--results", "--yes")[1]
+    assert "is its disk mounted?" in said
+    assert "deleted" not in said
+    assert len(spread.rows()) == 3
+    elsewhere.rename(spread.remote)
+    spread.ask("gc", "--results", "--yes")
+    assert len(spread.rows()) == 2
+    assert not any(path.name == "result.json" for path in spread.remote.rglob("*"))
+
+
 def test_a_home_that_was_moved(lab: Lab) -> None:
     before = {row["sweep"]: row["weights"] for row in lab.json("du")}
     moved = Lab(lab.folder, "moved")
@@ -169,6 +183,9 @@ def test_on_postgres(tmp_path: Path, postgres_url: str) -> None:
     lab.ask("delete", "a", "--results", "--yes")
     assert {row["seed"] for row in lab.rows()} == {2}
     assert sorted(path.name for path in lab.runs.iterdir() if path.name in ids.values()) == [ids[2]]
+    assert "1 run in no sweep, 1 done" in lab.ask("gc", "--results", "--yes")[1]
+    assert lab.rows() == []
+    assert not (lab.runs / ids[2]).exists()
 
 
 def test_a_database_that_nobody_ran_a_sweep_on_takes_nothing_of_others(lab: Lab) -> None:
