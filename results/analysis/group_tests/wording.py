@@ -129,11 +129,13 @@ def _statistics(
     return {
         f"{by}={written(by, values[0])}": f"{_spread(c.first, c.metric)} ({c.first.ranked})",
         f"{by}={written(by, values[1])}": f"{_spread(c.second, c.metric)} ({c.second.ranked})",
-        "difference [95 % CI]": _estimate(c.difference, interval, c.metric),
+        "difference": "-" if c.difference is None else _number(c.difference, c.metric),
+        "difference 95 % CI": _ends(interval, c.metric),
         f"Welch p{holm}": p(welch.p if welch else None, c.welch_holm),
         f"Mann-Whitney p{holm}": p(ranked.p if ranked else None, c.mann_whitney_holm),
         "Hedges g": f"{effect.g:.2f}" if effect else "-",
-        "AUC [95 % CI]": _estimate(c.auc.value, c.auc.interval) if c.auc else "-",
+        "AUC": _number(c.auc.value) if c.auc else "-",
+        "AUC 95 % CI": _ends(c.auc.interval if c.auc else None),
         _RHO: _correlation(c.largest_modulus),
         _RHO_NEXT: _correlation(c.next_modulus),
         "verdict": c.verdict or "-",
@@ -271,13 +273,10 @@ def _spread(group: GroupSummary, metric: Metric) -> str:
     return spread_shown(group.mean, group.std, _as_tested(metric)) or "-"
 
 
-def _estimate(value: float | None, interval: Interval | None, metric: Metric | None = None) -> str:
-    if value is None:
-        return "-"
+def _ends(interval: Interval | None, metric: Metric | None = None) -> str:
     if interval is None:
-        return _number(value, metric)
-    ends = ", ".join(_number(end, metric) for end in interval)
-    return f"{_number(value, metric)} [{ends}]"
+        return "-"
+    return " to ".join(_number(end, metric) for end in interval)
 
 
 def _number(value: float, metric: Metric | None = None) -> str:
