@@ -196,14 +196,18 @@ class DatabaseURLError(DatabaseError):
 
 
 class NoDatabaseError(DatabaseError):
-    """There is no database at that place, and it was not to be created."""
+    """There is no database at that place, and it was not to be created, or one was lost there."""
 
-    def __init__(self, path: object, rescued: object | None = None) -> None:
-        """`rescued` is a copy of one that was lost, beside it."""
+    def __init__(
+        self, path: object, rescued: object | None = None, *, wanted: bool = False
+    ) -> None:
+        """`rescued`: a copy of one that was lost; `wanted`: a new one was to be made."""
         if rescued is None:
             way_out = "'sweep run SPEC' creates it; check --db and --home"
         else:
             way_out = f"'sweep db restore {rescued}' puts back what was saved of one that was lost"
+            if wanted:
+                way_out += "; to begin with an empty one, move that copy away"
         super().__init__(f"there is no database at {path}: {way_out}")
 
 

@@ -495,9 +495,12 @@ def _require_place(path: Path, *, create: bool) -> None:
                     f"{path} cannot be opened: {file} is no file, but a pipe or the like;"
                     f" {move}name another database with --db"
                 )
-        if not create and not path.exists():
+        if not path.exists():
+            # A new one would train again what is done, and be in the way of the old one.
             copies = path.parent.glob(f"{escape(path.name)}{_RESCUED}*")
-            raise NoDatabaseError(path, max(copies, default=None))
+            rescued = max(copies, default=None)
+            if rescued is not None or not create:
+                raise NoDatabaseError(path, rescued, wanted=create)
     except OSError as error:
         raise DatabaseError(f"{path} cannot be reached ({error.strerror})") from error
     if create and not path.parent.is_dir():

@@ -41,6 +41,10 @@ def test_a_sweep_whose_database_is_deleted_stops_and_goes_on_from_what_was_rescu
     assert "Traceback" not in stopped.stderr
     (rescued,) = home.glob("sweep.db.rescued-*")
     assert f"sweep db restore {rescued}" in message
+    again = sweep(*run)
+    assert again.exit_code == 3
+    assert f"sweep db restore {rescued}" in again.stderr
+    assert "puts back what was saved of one that was lost" in again.stderr
     assert not (home / "sweep.db").exists()
 
     assert sweep("db", "restore", str(rescued), f"--home={home}").exit_code == 0

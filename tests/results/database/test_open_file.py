@@ -116,6 +116,13 @@ def test_what_went_with_the_whole_folder_is_not_promised(path: Path, make: Any) 
     for purpose in ("read", "write"):
         with pytest.raises(NoDatabaseError, match=f"'sweep db restore {rescued}' puts back"):
             connect(f"sqlite:///{path}", purpose)
+    # Nor is a new one made, as a sweep would that begins again.
+    with pytest.raises(NoDatabaseError, match="empty one, move that copy away"):
+        connect(f"sqlite:///{path}", "create")
+    assert not path.exists()
+    assert isinstance(rescued, Path)
+    rescued.rename(path.with_name("aside"))
+    connect(f"sqlite:///{path}", "create").close()
 
 
 def test_the_message_about_a_damaged_database_says_what_to_do(path: Path, make: Any) -> None:
