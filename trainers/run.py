@@ -27,6 +27,7 @@ from trainers.own.job import Job
 from trainers.own.loading import load_trainer
 from trainers.own.reported import Values
 from trainers.own.result import result_of
+from trainers.own.scratch import remove_those_of_killed_processes
 from trainers.process_state import undone_afterwards
 from trainers.provenance.attempt import provenance
 from trainers.result_file import RESULT_FORMAT, as_json, store_result
@@ -203,6 +204,8 @@ def prepare(
 ) -> None:
     """Do once, before a process has its first run, what would fail every run if it failed.
 
+    What processes that were killed have left of files of their runs is removed.
+
     Args:
         trainers: names of those that will train; each is imported.
         device: a torch device; started if a trainer has imported torch.
@@ -217,6 +220,7 @@ def prepare(
         PluginError, UnknownNameError: a plug-in is not there, or cannot be imported.
     """
     prepare_torch(threads)
+    remove_those_of_killed_processes()
     for folder in map(str, module_folders):
         if folder not in sys.path:
             # Last, so that no file there stands in for a module of Python or of a package.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from sweeper.logs.files import is_of_log
-from trainers.own.files import SCRATCH, STORED
+from trainers.own.files import STORED
+from trainers.own.scratch import SCRATCH
 from trainers.result_file import RESULT_FILE
 from trainers.training.checkpoint import WEIGHTS_FILE
 

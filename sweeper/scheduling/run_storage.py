@@ -15,7 +15,7 @@ from sweeper.logs.files import is_of_log
 from sweeper.scheduling.storage_places import place_of
 from sweeper.spec.spec import Spec, spec_from_text
 from trainers.errors import ResultError, StorageError, StorageUnreachableError
-from trainers.own.files import SCRATCH
+from trainers.own.scratch import SCRATCH
 from trainers.result_file import read_result
 from trainers.storage import Folder, open_folder
 

@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
-import shutil
-import tempfile
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -24,12 +21,10 @@ from sweep_plugins.file_path import problem_of_path
 from sweep_plugins.plain_text import shortened, visible
 from trainers.config.file_limits import FileLimits
 from trainers.errors import UnfitFileError
+from trainers.own.scratch import found_in, remove_folder, scratch_folder
 from trainers.storage import Folder
-from trainers.storage.regular_file import open_regular, unfit
+from trainers.storage.regular_file import open_regular
 from trainers.training.checkpoint import KEPT, OF_FILES
-
-SCRATCH = "files"
-"""The folder that the trainer writes into, while it trains, where the attempt's is on a disk."""
 
 STORED = "file-"
 """What the name of a file that is kept begins with, before its SHA-256."""
@@ -73,8 +68,8 @@ class RunFiles:
         self._with_checkpoints: dict[str, int] = {}
         self._is_made = False
         # Known before it is made, since a process that the trainer forks may be the first to ask.
-        self._scratch = _place_beside(folder)
-        _remove(self._scratch)  # of a process that was killed
+        self._scratch = scratch_folder(folder)
+        remove_folder(self._scratch)  # of a process that was killed
         # What is forked ends too, and is not to take the folder with it.
         self._remove = weakref.finalize(self, _remove_if_mine, self._scratch, os.getpid())
 
@@ -149,7 +144,7 @@ class RunFiles:
         left_out: dict[str, str] = {}
         if self._folder is None or not (self._is_made or os.path.lexists(self._scratch)):
             return kept, left_out
-        found = list(islice(_found(self._scratch), _MOST_LOOKED_AT + 1))
+        found = list(islice(found_in(self._scratch), _MOST_LOOKED_AT + 1))
         if len(found) > _MOST_LOOKED_AT:
             left_out["..."] = f"more than {_MOST_LOOKED_AT:,} files were written"
         room = int(self._limits.max_bytes)
@@ -187,14 +182,6 @@ class RunFiles:
         return content, None
 
 
-def _place_beside(folder: Folder | None) -> Path:
-    """In the attempt's folder, or for one that is not on a disk, among temporary files."""
-    beside = None if folder is None else folder.path
-    if beside is not None:
-        return beside / SCRATCH
-    return Path(tempfile.gettempdir(), f"sweep-files-{secrets.token_hex(8)}")
-
-
 def read_stored(folder: Folder, prefix: str, file: KeptFile) -> bytes:
     """The content of a file that was stored in this folder.
 
@@ -209,38 +196,6 @@ def read_stored(folder: Folder, prefix: str, file: KeptFile) -> bytes:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _found(root: Path) -> Iterator[tuple[str, str | None]]:
-    """What is in a folder and in its folders: each path, and why it cannot be kept."""
-    if root.is_symlink() or not root.is_dir():
-        yield "job.files", "it is no folder any more"
-        return
-    waiting = [""]
-    while waiting:
-        before = waiting.pop()
-        try:
-            with os.scandir(root / before) as entries:
-                for entry in entries:
-                    path = before + entry.name
-                    problem = problem_of_path(path)
-                    if problem is None and entry.is_dir(follow_symlinks=False):
-                        waiting.append(f"{path}/")
-                    else:
-                        yield path, problem or _kind(entry)
-        except OSError as error:
-            yield before, f"it cannot be read: {error.strerror}"
-
-
-def _kind(entry: os.DirEntry[str]) -> str | None:
-    """What else than a file it is; None if it is one."""
-    if entry.is_symlink():
-        return "it is a symbolic link"
-    try:
-        problem = unfit(entry.stat(follow_symlinks=False))
-    except FileNotFoundError:
-        return "it has gone"
-    return None if problem is None else f"it is {problem}"
 
 
 def _sentences(left_out: Mapping[str, str]) -> list[str]:
@@ -259,12 +214,4 @@ def _on_a_line(path: str) -> str:
 
 def _remove_if_mine(path: Path, process: int) -> None:
     if os.getpid() == process:
-        _remove(path)
-
-
-def _remove(path: Path) -> None:
-    """Whatever a trainer has put there, as far as it can be removed."""
-    if path.is_symlink():
-        path.unlink(missing_ok=True)
-    elif path.exists():
-        shutil.rmtree(path, ignore_errors=True)
+        remove_folder(path)
