@@ -48,6 +48,8 @@ def files(
         done = found.state == "done"
         why = "" if done else f"; it is {found.state}, and files are kept of a done run"
         say(f"run {found.run_id} keeps no files{why}")
+    if found.folder is not None and found.files:
+        say(f"run {found.run_id} is running: so far; what lies there when it is done is kept")
     if output is None and found.files and found.archive is not None:
         say(f"this list came alone: {stayed_away(found.archive)}")
     for sentence in () if patterns else found.left_out:

@@ -15,6 +15,7 @@ from sweeper.home import Home
 from sweeper.permissions import usual_files
 from sweeper.run_files.listing import KeptFiles, stayed_away
 from sweeper.run_files.reading import content_of, folders_of
+from sweeper.run_files.running import as_they_are, content_so_far
 from trainers.own.files import KeptFile
 from trainers.storage.atomic_write import write_atomically
 
@@ -40,21 +41,18 @@ def fetch(kept: KeptFiles, home: Home, output: Path, tell: Callable[[str], None]
             folder cannot be written.
         ResourceError: some files could not be, and the others were written.
     """
-    files, attempt = kept.files, kept.attempt
-    if not files or attempt is None:
-        return Fetched()
+    files, read, elsewhere = _source(kept, home)
     fetched = Fetched()
-    missing = 0
+    missing = len(kept.files) - len(files)
     try:
         output = output.resolve()
         there = _there(files, output)
-        folders = folders_of(attempt, home.storage)
         for file in files:
             if there[file["path"]] == "same":
                 fetched.same += 1
                 continue
             try:
-                content = content_of(file, folders)
+                content = read(file)
             except ResourceError as error:
                 tell(str(error))
                 missing += 1
@@ -72,10 +70,22 @@ def fetch(kept: KeptFiles, home: Home, output: Path, tell: Callable[[str], None]
         raise unwritable(output, error) from error
     if missing:
         raise ResourceError(
-            f"{missing} of {len(files)} files could not be written to {output}; written:"
-            f" {fetched.written}{_elsewhere(attempt)}"
+            f"{missing} of {len(kept.files)} files could not be written to {output}; written:"
+            f" {fetched.written}{elsewhere}"
         )
     return fetched
+
+
+def _source(
+    kept: KeptFiles, home: Home
+) -> tuple[Sequence[KeptFile], Callable[[KeptFile], bytes], str]:
+    """The files, what reads one of them, and what to say where some cannot be read."""
+    if (folder := kept.folder) is not None:
+        return as_they_are(folder, kept.files), lambda file: content_so_far(file, folder), ""
+    if (attempt := kept.attempt) is None:
+        return [], lambda file: b"", ""
+    folders = folders_of(attempt, home.storage)
+    return kept.files, lambda file: content_of(file, folders), _elsewhere(attempt)
 
 
 def _there(files: Sequence[KeptFile], output: Path) -> dict[str, str]:

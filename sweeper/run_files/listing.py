@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from results.provenance import files_left_out
@@ -14,6 +14,7 @@ from results.records import Row
 from sweep_plugins import did_you_mean
 from sweeper.errors import RequestError
 from sweeper.home import Home
+from sweeper.run_files.running import folder_of, written_so_far
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,16 @@ class KeptFiles:
     Attributes:
         state: of the run.
         attempt: that made its result, as `Queries.attempt_rows` has it; None if there is none.
-        files: by path, as `Queries.file_rows` has them.
+        files: by path, as `Queries.file_rows` has them; of a running run, what it has written so
+            far, without their SHA-256.
+        folder: in which these lie.
     """
 
     run_id: str
     state: str
     attempt: Row | None
     files: list[Any]
+    folder: Path | None = None
 
     @property
     def archive(self) -> str | None:
@@ -59,6 +63,9 @@ def list_files(home: Home, run: str, patterns: Sequence[str] = ()) -> KeptFiles:
     with Queries.open(home.database) as queries, queries.one_view():
         run_id, state, attempts = queries.attempts_of(run)
         rows = queries.file_rows(run_ids=[run_id])
+    folder = folder_of(run_id, attempts) if state == "running" else None
+    if folder is not None:
+        rows = written_so_far(folder)
     for pattern in patterns:
         if not any(_matches(row["path"], pattern) for row in rows):
             hint = did_you_mean(pattern, [row["path"] for row in rows])
@@ -72,7 +79,7 @@ def list_files(home: Home, run: str, patterns: Sequence[str] = ()) -> KeptFiles:
         if not patterns or any(_matches(row["path"], pattern) for pattern in patterns)
     ]
     made_it = [attempt for attempt in attempts if attempt["state"] == "done"]
-    return KeptFiles(run_id, state, made_it[-1] if made_it else None, chosen)
+    return KeptFiles(run_id, state, made_it[-1] if made_it else None, chosen, folder)
 
 
 def _matches(path: str, pattern: str) -> bool:

@@ -53,6 +53,36 @@ include: [{seed: 0}, {seed: 1, options.fails: true}]
 """
 
 
+LOOKED_AT = """
+import json
+from pathlib import Path
+
+from sweeper.errors import ResourceError
+from sweeper.home import Home
+from sweeper.run_files.fetching import fetch
+from sweeper.run_files.listing import list_files
+
+
+def train(job):
+    job.files.joinpath("a").mkdir()
+    job.files.joinpath("a", "b.txt").write_text("so far")
+    job.files.joinpath("c").write_text("1")
+    job.files.joinpath("link").symlink_to("/etc/passwd")
+    home, out = Home.at(Path("home")), Path("looked")
+    found = list_files(home, job.run_id)
+    fetched = fetch(list_files(home, job.run_id, ["a"]), home, out, print)
+    again = fetch(found, home, out, print)
+    job.files.joinpath("c").unlink()
+    try:
+        fetch(found, home, out, print)
+    except ResourceError as error:
+        said = str(error)
+    rows = [found.state, found.files, fetched.written, again.written, again.same, said]
+    out.with_suffix(".json").write_text(json.dumps(rows))
+    return {"f1": 1}
+"""
+
+
 class Lab:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -281,3 +311,20 @@ def test_from_python_files_are_a_frame_and_are_fetched(lab, tmp_path):
         (tmp_path / "growing.svg").write_text("mine")
         with pytest.raises(RequestError, match=r"something else in the place of growing\.svg"):
             found.fetch_files(lab.ids["done"], tmp_path)
+
+
+def test_files_of_a_running_run_are_seen_as_they_are(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    (tmp_path / "looked_at.py").write_text(LOOKED_AT)
+    (tmp_path / "looked.yaml").write_text("trainer: looked_at:train\n")
+    (run_id,) = lab.run("looked.yaml")
+    state, files, written, more, same, said = json.loads((tmp_path / "looked.json").read_text())
+    assert state == "running"
+    assert files == [
+        {"path": "a/b.txt", "size": 6, "sha256": None},
+        {"path": "c", "size": 1, "sha256": None},
+    ]
+    assert (written, more, same) == (1, 1, 1)
+    assert said == f"1 of 2 files could not be written to {tmp_path}/looked; written: 0"
+    assert (tmp_path / "looked" / "a" / "b.txt").read_text() == "so far"
+    assert [file["path"] for file in lab.json("files", run_id)] == ["a/b.txt"]
