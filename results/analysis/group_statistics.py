@@ -21,7 +21,6 @@ from sqlalchemy import (
     case,
     func,
     literal,
-    or_,
     select,
     true,
 )
@@ -29,7 +28,7 @@ from sqlalchemy import (
 from results.analysis.statistics import Summary, summary
 from results.queries.columns import StoredColumn
 from results.queries.selection import Selection
-from results.schema.tables import IS_HELD, evaluations, imports, runs
+from results.schema.tables import evaluations, imports, runs
 from results.schema.tables import metrics as reported
 
 #: What a group has in common: its keys as they are stored.
@@ -290,8 +289,7 @@ class _GroupedRuns:
         facts = (done.label("done"), runs.c.diverged, runs.c.imported, *self._counted)
         query = select(*self._keys, *facts, *_numbered(numbers))
         query = query.select_from(self._joined(table))
-        # Of what no sweep holds, results count, and nobody waits for the others.
-        asked_for = () if self._selection.named else (or_(done, IS_HELD),)
+        asked_for = self._selection.done_or_asked_for()
         # Otherwise SQLite takes an index that has the order of the groups, and fetches the runs
         # one by one in that order.
         return _materialized(

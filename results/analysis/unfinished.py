@@ -22,9 +22,8 @@ def unfinished_by_state(
     connection: Connection, selection: Selection, filters: Sequence[ColumnElement[bool]]
 ) -> dict[str, int]:
     """How many runs that pass the filters are in each state other than done."""
-    of_runs = select(runs.c.state, func.count()).where(
-        runs.c.state != "done", *selection.holds(runs.c.run_id), *filters
-    )
+    conditions = [*selection.holds(runs.c.run_id), *selection.done_or_asked_for(), *filters]
+    of_runs = select(runs.c.state, func.count()).where(runs.c.state != "done", *conditions)
     rows = connection.execute(of_runs.group_by(runs.c.state))
     found = {str(state): int(count) for state, count in rows}
     return {state: found[state] for state in STATES if state in found}
@@ -61,6 +60,8 @@ def values_so_far(
     with queries.one_view():
         rows = queries.run_rows(sweeps, where=where, config=True, more_keys=["error"], keys=keys)
         latest = queries.latest(sweeps, where=where)
+    if not rows:
+        return SoFar([], "")  # of which no column but the usual ones is known
     columns = Columns(rows)
     of_run = [columns.find(key) for key in dict.fromkeys([*keys, "seed"])]
     reported = sorted({name for found in latest.values() for name in found.values})

@@ -23,7 +23,8 @@ _LISTED = 40
 def unmatched(queries: Queries, sweeps: Sequence[str], where: Sequence[str]) -> list[str]:
     """A sentence for each filter that no run of these sweeps passes, with what runs have there.
 
-    Or one sentence if only all of them together keep none. Raises as `Queries.run_rows`.
+    Or one sentence if only all of them together keep none, or none that a report counts. Raises as
+    `Queries.run_rows`.
     """
     with queries.view() as connection:
         selection = Selection(connection, sweeps)
@@ -37,6 +38,9 @@ def unmatched(queries: Queries, sweeps: Sequence[str], where: Sequence[str]) -> 
             )
             is None
         ]
+        passing = some.where(*compile_filters(connection.dialect.name, columns, where))
+        if where and not found and connection.scalar(passing) is not None:
+            found = [f"no run of {', '.join(where)} is done, and no sweep holds one"]
     if where and not found:
         found = [f"no run passes all of {', '.join(where)}, though each of them is true of some"]
     return found

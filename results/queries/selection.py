@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Subquery, select
+from sqlalchemy import ColumnElement, Connection, Row, Subquery, or_, select
 
 from results.database.dialects import is_one_of
 from results.errors import UnknownSweepError
 from results.schema.tables import (
+    IS_HELD,
     evaluation_configs,
     evaluations,
     runs,
@@ -58,6 +59,13 @@ class Selection:
             return self._only(run_id)
         members = select(sweep_runs.c.run_id).where(sweep_runs.c.sweep_id.in_(self.sweeps))
         return [run_id.in_(members), *self._only(run_id)]
+
+    def done_or_asked_for(self) -> list[ColumnElement[bool]]:
+        """The conditions under which a row of `runs` counts in a report of the selection.
+
+        Nobody waits for what no sweep holds: of that, results count.
+        """
+        return [] if self.named else [or_(runs.c.state == "done", IS_HELD)]
 
     def memberships(self) -> Subquery:
         """Rows of run_id and the name of one of its sweeps, of those asked for."""

@@ -108,6 +108,8 @@ def test_the_last_values_of_unfinished_runs_are_rows(watched):
         "error": "ValueError: no",
     }  # fmt: skip
     assert values_so_far(watched, [], [], None, ["state=queued"]).rows == []
+    lr = "training.optimizer.lr"
+    assert values_so_far(watched, [], [lr], None, ["state=failed", "seed=99"]).rows == []
     silent, note = values_so_far(watched, [], [], None, [f"run_id={SILENT}"])
     assert silent == [{"run_id": SILENT, "seed": 3, "state": "running", "epoch": None}]
     assert note == "none of these runs is done, and none has reported anything"

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from results.analysis.reports import report
+from results.analysis.unmatched import unmatched
 from results.errors import UnheldRunError
 from results.store.store import Store
 
@@ -71,8 +72,12 @@ def test_a_report_does_not_wait_for_runs_in_no_sweep(store, queries, make):
     assert (found.runs, found.unfinished) == (2, 2)
     make.save(store, "a", [made[0], made[2]])
     found = report(queries, [], [])
-    assert (found.runs, found.unfinished) == (2, 1)
+    assert (found.runs, found.unfinished, found.states) == (2, 1, {"failed": 1})
     assert found.groups[0]["unfinished"] == 1
+    assert report(queries, [], [], where=["seed=4"]).unfinished == 0
+    assert unmatched(queries, [], ["seed=4"]) == [
+        "no run of seed=4 is done, and no sweep holds one"
+    ]
 
 
 def test_two_sweeps_that_give_a_run_up_at_once_leave_it_to_nobody(store, queries, make, url):

@@ -185,6 +185,24 @@ def test_runs_in_no_sweep_go_whole_when_that_is_asked_for_twice(lab: Lab) -> Non
     assert lab.rows() == []
 
 
+def test_a_run_that_failed_and_that_nobody_asks_for_is_not_waited_for(lab: Lab) -> None:
+    run_id = lab.ids()[2]
+    lab.change(
+        ("UPDATE runs SET state = 'failed', error = 'so', diverged = NULL WHERE run_id = ?",
+         (run_id,)),
+        ("UPDATE attempts SET state = 'failed' WHERE run_id = ?", (run_id,)),
+    )  # fmt: skip
+    assert "PARTIAL: 1 failed and left out" in lab.ask("report")[0]
+    assert "1 run queued again" in lab.ask("retry", "b")[1]
+    # The spec is edited, or its code: what was queued leaves the sweep.
+    lab.run("b", [1])
+    assert "PARTIAL" not in lab.ask("report")[0]
+    said = lab.ask("retry", "--run", run_id, code=2)[1]
+    assert f"run {run_id} is in no sweep, so that nobody asks for it" in said
+    assert "0 runs queued again" in lab.ask("retry")[1]
+    assert "1 run in no sweep, 0 done, 1 attempt" in lab.ask("gc", "--results", "--yes")[1]
+
+
 def test_gc_leaves_running_runs_alone(lab: Lab) -> None:
     run_id = lab.ids()[2]
     lab.change(
