@@ -81,16 +81,19 @@ class Backlog:
                 return self._large.popleft(), multiplier
         return None
 
-    def take_along(self, run: PendingRun, seconds: float) -> list[PendingRun]:
+    def take_along(self, run: PendingRun, seconds: float, slots: int) -> list[PendingRun]:
         """Further runs for the same slot, which together with `run` take at most `seconds`.
 
-        None that has met a fault, since the others would be lost with it.
+        None that has met a fault, since the others would be lost with it. And no more than half of
+        its share if there are so many `slots`: then others can balance what takes longer than was
+        thought (guided self-scheduling, Polychronopoulos and Kuck 1987).
         """
         taken: list[PendingRun] = []
         left = seconds - self._seconds(run)
         if self._is_risky(run):
             return taken
-        while self._queue and len(taken) < _MOST_AT_ONCE and not self._is_risky(self._queue[0]):
+        most = min(_MOST_AT_ONCE, (len(self._queue) + 1) // (2 * slots))
+        while self._queue and len(taken) < most and not self._is_risky(self._queue[0]):
             left -= self._seconds(self._queue[0])
             if left < 0:
                 break

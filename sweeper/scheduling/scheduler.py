@@ -251,7 +251,9 @@ class _Driver:
             run, multiplier = found
             bundle = [run]
             if multiplier == 1:
-                bundle += self.backlog.take_along(run, self.bundle_sizer.bundle_seconds)
+                bundle += self.backlog.take_along(
+                    run, self.bundle_sizer.bundle_seconds, executor.running() + 1
+                )
             if tasks := self.claims.claim(bundle, multiplier, executor.device):
                 executor.submit(tasks)
 

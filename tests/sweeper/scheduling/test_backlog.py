@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+import pytest
+
 from results.records import PendingRun
 from sweeper.scheduling.backlog import Backlog
 
@@ -35,3 +37,12 @@ def test_a_run_during_which_drivers_have_ended_twice_comes_last() -> None:
     assert order(pending("short"), once, pending("long")) == ["longer", "long", "short"]
     twice = pending("longer", driver_lost=2)
     assert order(pending("short"), twice, pending("long")) == ["long", "short", "longer"]
+
+
+@pytest.mark.parametrize(("slots", "most"), [(1, 20), (4, 5), (30, 0)])
+def test_a_slot_takes_along_no_more_than_half_of_its_share(slots: int, most: int) -> None:
+    backlog = Backlog(lambda run: 0.001)
+    backlog.add([pending(f"run {number}") for number in range(40)])
+    taken = backlog.take(lambda multiplier: True, 1)
+    assert taken is not None
+    assert len(backlog.take_along(taken[0], 10.0, slots)) == most
