@@ -233,7 +233,7 @@ BROKEN = {
     "An evaluation": "plankton.yaml:7:6: plug-in sweep-example 1.0 (sweep.evaluations: salt_",
     "A probe": "plankton.yaml:9:5: probes.0: plug-in sweep-example 1.0 (sweep.probes: weight_norms",
     "A trainer": "plankton.yaml:11:35: plug-in sweep-example 1.0 (sweep.trainers: nearest_mean",
-    "An executor": "plug-in sweep-example 1.0 (sweep.executors: background",
+    "An executor": "--executor: plug-in sweep-example 1.0 (sweep.executors: background",
 }
 
 
