@@ -54,18 +54,19 @@ def gc(
         attempts = list_attempts(kept, places.found)
         seen = {(run_id, each.attempt) for run_id in attempts for each in attempts[run_id]}
         say_what_is_away(places, kept, seen)
+        unheld = queries.unheld_runs() if results else []
+        if running := sum(run.state == "running" for run in unheld):
+            say(f"left alone, as in no sweep, but running: {format_runs(running)}")
         going = [
-            run
-            for run in (queries.unheld_runs() if results else ())
-            if run.state != "running" and not places.may_have_more(run, seen)
+            run for run in unheld if run.state != "running" and not places.may_have_more(run, seen)
         ]
         whole = WholeRuns.among(going, attempts, places.found)
         ids = {run.run_id for run in going}
         found = list(find_garbage([run for run in kept if run.run_id not in ids], attempts))
         if not yes:
             _report(found, whole, format, output, removed=False)
-            if unheld := sum(not run.sweeps for run in kept if run.run_id not in ids):
-                say(f"results of {format_runs(unheld)} in no sweep stay; --results lists them, too")
+            if stay := sum(not run.sweeps for run in kept) if not results else 0:
+                say(f"results of {format_runs(stay)} in no sweep stay; --results lists them, too")
             return
         collection = Collection(store)
         try:

@@ -214,6 +214,10 @@ def test_gc_leaves_running_runs_alone(lab: Lab) -> None:
     )
     lab.ask("gc", "--yes")
     assert f"{run_id}/1/checkpoint-1.pt" in lab.files()
+    lab.change(("DELETE FROM sweep_runs WHERE run_id = ?", (run_id,)))
+    said = lab.ask("gc", "--results", "--yes")[1]
+    assert "left alone, as in no sweep, but running: 1 run\n" in said
+    assert f"{run_id}/1/checkpoint-1.pt" in lab.files()
 
 
 def test_gc_never_touches_the_place_of_another_database(lab: Lab, tmp_path: Path) -> None:
