@@ -50,6 +50,7 @@ def test_run_rows_follow_sweep_order_with_shared_runs_once(store, queries, make)
     make.save(store, "a", [make.run(2), make.run(1)])
     make.save(store, "b", [make.run(3), make.run(1)])
     make.save(store, "c", [make.run(4)])
+    make.finish(store, make.run(4))
     make.save(store, "c", [])
 
     def rows(*names):
@@ -383,6 +384,7 @@ def test_run_detail_names_the_newest_specs_requesting_the_run(store, queries, ma
         ("a", 2, "/home/me/a.yaml", ["depth=20"], "new"),
     ]
     assert datetime.fromisoformat(detail["sweep_specs"][0]["created_at"]).tzinfo is not None
+    make.finish(store, make.run(2))
     make.save(store, "other", [])
     assert queries.run_detail(make.run(2).run_id)["sweep_specs"] == []
 
