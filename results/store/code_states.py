@@ -7,26 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from sqlalchemy import Connection, delete, or_, select
+from sqlalchemy import Connection, bindparam, delete, or_, select
 
 from results.database.dialects import insert_missing, is_one_of
 from results.provenance import Told
 from results.schema.tables import CODE_OF_ATTEMPTS, attempts, code_states
 
+_KNOWN = (
+    select(code_states.c.sha256)
+    .where(code_states.c.sha256 == bindparam("sha256"))
+    .with_for_update(read=True, key_share=True)
+)
+
 
 def keep_code_states(connection: Connection, told: Iterable[Told]) -> None:
-    """Stores what was told of code, unless it is there."""
-    new = {each.code.sha256: each.code for each in told if each.code is not None}
-    if not new:
-        return
-    # It nearly always is, and is long: asked for by its key, it need not be sent again. Nobody
-    # removes it until the attempts refer to it.
-    known = select(code_states.c.sha256).where(code_states.c.sha256.in_(new))
-    held = known.order_by(code_states.c.sha256).with_for_update(read=True, key_share=True)
-    for sha256 in connection.scalars(held):
-        del new[sha256]
+    """Stores what was told of code, unless it is there.
+
+    Nobody removes it until the attempts refer to it.
+    """
+    states = {each.code.sha256: each.code for each in told if each.code is not None}
     # In one order everywhere, so that no two transactions wait for each other.
-    insert_missing(connection, code_states, [new[key]._asdict() for key in sorted(new)])
+    for sha256 in sorted(states):
+        # It nearly always is there, and is long: it need not be sent again.
+        if connection.scalar(_KNOWN, {"sha256": sha256}) is None:
+            insert_missing(connection, code_states, [states[sha256]._asdict()])
 
 
 def code_states_of(connection: Connection, run_ids: Collection[str]) -> list[str]:
