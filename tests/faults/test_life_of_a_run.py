@@ -136,7 +136,7 @@ def result_of(run_id: str, attempt: int, evaluations: Any = ()) -> dict[str, Any
         "learned_coefficients": None,
         "epochs": epochs,
         "evaluations": measured(evaluations, float(attempt)),
-        "provenance": {"host": "node-1", "first_epoch": 1},
+        "provenance": {"host": "node-1", "first_epoch": 1, "packages": {"numpy": "2.4"}},
     }
 
 
@@ -351,7 +351,8 @@ class LifeOfRuns(RuleBasedStateMachine):
     def claims(self, which: int, run: int) -> None:
         by_hand = self._those(Actor.drives_by_hand, which)
         for actor in by_hand or self._those(Actor.free, which):
-            actor.store.claim(self._run(run, "queued"), provenance={"host": "node-1"})
+            told = {"host": "node-1", "sources": {str(which): {"fit.py": "1" * 64}}}
+            actor.store.claim(self._run(run, "queued"), provenance=told)
 
     @precondition(lambda self: self._those(Actor.free))
     @rule(
