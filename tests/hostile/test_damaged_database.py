@@ -84,6 +84,9 @@ DAMAGES = {
     "an accuracy beyond 100": f"UPDATE runs SET test_accuracy = 9e999 {ONE}",
     "a seed of bytes": f"UPDATE runs SET seed = x'ff' {ONE}",
     "a provenance that is no JSON": f"UPDATE attempts SET provenance = 'x' {ONE}",
+    "code that is no JSON": "UPDATE code_states SET content = 'x'",
+    "code that is a list": "UPDATE code_states SET content = '[]'",
+    "no code": "DELETE FROM code_states",
     "a run whose id is a path": "UPDATE runs SET run_id = '../../../../evil', state = 'running'"
     f" {ONE}",
 }
@@ -129,6 +132,7 @@ def test_no_command_ends_in_a_traceback_over_a_damaged_database(case, whole, tmp
         (f"UPDATE runs SET state = x'ff' {ONE}", ["status"], "runs.state is b'\\xff' where run_id"),
         ("UPDATE sweep_specs SET overrides = '[1]'", ["resume"], "sweep_specs.overrides is '[1]'"),
         ("DELETE FROM sweep_specs", ["compare", "damaged"], "sweep 'damaged' has no spec"),
+        ("DELETE FROM code_states", ["report", "--html=page"], "refers to nothing in code_states"),
         ("DELETE FROM evaluation_configs", ["report"], "refers to nothing in evaluation_configs"),
     ],
 )

@@ -98,7 +98,10 @@ class Ways:
     def set_a_value_of_json(self, path: Path) -> str:
         """A config, or a part of it, is another one, under the same id."""
         table, column = self._draw.choice(
-            (("runs", "config"), ("evaluation_configs", "config"), ("attempts", "provenance"))
+            (
+                *(("runs", "config"), ("evaluation_configs", "config")),
+                *(("attempts", "provenance"), ("code_states", "content")),
+            )
         )
         key = self._draw.choice(("seed", "std", "a\x1b[2J", "training", "host", "trainer"))
         value = self._draw.choice(("1", '"os:system"', "null", "1e300", "[[]]", '{"a": 1}'))
