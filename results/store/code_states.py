@@ -13,7 +13,7 @@ from results.database.dialects import insert_missing, is_one_of
 from results.provenance import Told
 from results.schema.tables import CODE_OF_ATTEMPTS, attempts, code_states
 
-_KNOWN = (
+_HELD = (
     select(code_states.c.sha256)
     .where(code_states.c.sha256 == bindparam("sha256"))
     .with_for_update(read=True, key_share=True)
@@ -28,8 +28,9 @@ def keep_code_states(connection: Connection, told: Iterable[Told]) -> None:
     states = {each.code.sha256: each.code for each in told if each.code is not None}
     # In one order everywhere, so that no two transactions wait for each other.
     for sha256 in sorted(states):
-        # It nearly always is there, and is long: it need not be sent again.
-        if connection.scalar(_KNOWN, {"sha256": sha256}) is None:
+        # It nearly always is there, and is long: it need not be sent again. Asked for once more
+        # after it was not, since another may have stored it meanwhile, and only then is it held.
+        while connection.scalar(_HELD, {"sha256": sha256}) is None:
             insert_missing(connection, code_states, [states[sha256]._asdict()])
 
 

@@ -3,7 +3,8 @@
 Each function works inside a transaction of the caller. Points in time are those of the database's
 clock.
 
-Rows are locked in one order everywhere: drivers by their ids, then runs by theirs, then attempts.
+Rows are locked in one order everywhere: drivers by their ids, then runs by theirs, then attempts,
+then code states by their digests.
 A claim holds its driver's row against a takeover until it commits, so that a takeover finds every
 run of the driver that it ends. All other writes about a run check the attempt's driver itself.
 """
