@@ -1,6 +1,6 @@
 """What becomes of one run of an archive, given what the database knows of it.
 
-Pure functions over rows; `results.archive.merging` reads and writes them.
+Pure functions over rows; `results.archive.merging_runs` reads and writes them.
 """
 
 from __future__ import annotations

@@ -638,7 +638,8 @@ def test_a_merge_in_small_batches_gives_the_same_database(
     store, url, elsewhere, make, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("results.archive.reading.rows_at_once", lambda table: 2)
-    monkeypatch.setattr("results.archive.merging.NAMED_AT_ONCE", 2)
+    monkeypatch.setattr("results.archive.merging_runs.NAMED_AT_ONCE", 2)
+    monkeypatch.setattr("results.archive.merging_code._ROWS_AT_ONCE", 1)
     monkeypatch.setattr("results.archive.merging_sweeps.NAMED_AT_ONCE", 2)
     fill(store, url, make)
     archives.merge_databases(url, elsewhere, tmp_path / "a")
