@@ -75,7 +75,7 @@ PROVENANCE = st.dictionaries(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(at_the_claim=PROVENANCE, at_the_end=PROVENANCE)
 def test_provenance_is_read_back_as_it_was_given(make, emptied_store, at_the_claim, at_the_end):
     store = emptied_store()
