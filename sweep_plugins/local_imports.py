@@ -1,6 +1,7 @@
 """What code imports of what lies beside it, as its text says, whether or not it was imported yet.
 
-So it depends on the files alone: not on what a process has imported, nor on which way it went.
+So it depends on the files and on where Python looks for them: not on what a process has imported of
+them, nor on which way it went.
 """
 
 from __future__ import annotations
@@ -48,6 +49,11 @@ def _names(module: ModuleFiles, others: frozenset[str]) -> set[str]:
     # By a relative import, what shares a folder of packages names others without saying that.
     shared = "." in module.name
     mentions = re.compile(rb"\b(?:%s)\b" % b"|".join(sorted(map(str.encode, others))))
+
+    def may_import(content: bytes) -> bool:
+        # A name with other letters may be written in several ways, and in any encoding.
+        return shared or not content.isascii() or mentions.search(content) is not None
+
     for name, path in module.files.items():
         if path.suffix != ".py" or not (others or shared):
             continue
@@ -55,7 +61,7 @@ def _names(module: ModuleFiles, others: frozenset[str]) -> set[str]:
             content = path.read_bytes()
         except OSError:
             continue  # whoever hashes it says so
-        if shared or mentions.search(content):
+        if may_import(content):
             imported = _imported(content, tuple(name.split("/")[:-1]))
             found |= {each for each in imported if shared or each.partition(".")[0] in others}
     return found

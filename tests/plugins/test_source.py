@@ -259,6 +259,14 @@ def test_what_lies_beside_an_installed_module_is_of_others(write: Write, tmp_pat
     assert code("lab", ".").files.keys() == {"__init__.py"}
 
 
+def test_a_name_with_any_letters_is_imported_like_others(write: Write, tmp_path, monkeypatch):
+    # The middle one is written with a ligature, which Python reads as two letters.
+    text = "import \u00e9lan, e\ufb01n\nfrom caf\u00e9 import x\n"
+    write({"fit.py": text, "\u00e9lan.py": "", "efin.py": "", "caf\u00e9.py": "x = 1\n"})
+    monkeypatch.syspath_prepend(tmp_path)
+    assert code("fit").files.keys() == {"fit.py", "\u00e9lan.py", "efin.py", "caf\u00e9.py"}
+
+
 def test_code_that_cannot_be_hashed_is_an_error(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,7 +99,8 @@ class Job:
         self._replaces_from = 0
         self._is_tried = False
         self._has_ended = False
-        self._mutex = threading.Lock()  # of what a trainer's threads report, and of the end
+        # Of what a trainer's threads report, and of the end; a signal's handler may report, too.
+        self._mutex = threading.RLock()
         self._files = files or RunFiles(folder, self.earlier)
 
     def report(

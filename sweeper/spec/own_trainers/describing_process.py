@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import select
+import selectors
 import subprocess
 import sys
 import tempfile
@@ -117,8 +117,7 @@ class DescribingProcess:
             if seconds <= 0:
                 what = "importing it" if "trainer" in request else "looking at its options"
                 raise ConfigError((), f"trainer {self._name}: {what} took over {SECONDS:g} s")
-            wanted = [self._requests] if left else []
-            there, room, _ = select.select([self._answers], wanted, [], min(seconds, _LOOK_SECONDS))
+            there, room = self._ready(min(seconds, _LOOK_SECONDS), to_write=bool(left))
             if room:
                 with suppress(BrokenPipeError):
                     left = left[os.write(self._requests, left[:4096]) :]
@@ -141,6 +140,16 @@ class DescribingProcess:
                 " have opened, so that it cannot be described",
             ) from None
         return answer
+
+    def _ready(self, seconds: float, *, to_write: bool) -> tuple[bool, bool]:
+        """Whether there is something to read, and room to write, by then."""
+        # select() takes no descriptor from 1024 on.
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._answers, selectors.EVENT_READ)
+            if to_write:
+                selector.register(self._requests, selectors.EVENT_WRITE)
+            ready = {key.fd for key, _ in selector.select(seconds)}
+        return self._answers in ready, self._requests in ready
 
     def _death(self) -> str:
         code = self._process.wait()

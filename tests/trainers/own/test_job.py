@@ -228,3 +228,13 @@ def test_a_thread_that_goes_on_after_its_trainer_adds_nothing(tmp_path):
         job.checkpoint(2, {"x": 1})
     assert result(job)["metrics"] == {"f1": 0.5}
     assert job.resume() is None
+
+
+def test_a_handler_may_report_while_its_trainer_reports():
+    def interrupts(epoch, values, first):
+        if epoch == 1:
+            job.report(2, f1=0.75)
+
+    job = job_in(on_report=interrupts)
+    job.report(1, f1=0.5)
+    assert result(job)["metrics"] == {"f1": 0.75}
