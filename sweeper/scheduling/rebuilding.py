@@ -13,6 +13,7 @@ from sweeper.errors import RequestError
 from sweeper.scheduling.run_storage import RunStorage
 from sweeper.scheduling.scheduler import save
 from sweeper.spec.spec import Spec
+from trainers.errors import ResultError
 
 _AT_ONCE = 500
 
@@ -64,18 +65,23 @@ def _fill(store: Store, spec: Spec, storages: Iterable[RunStorage]) -> Rebuilt:
     rebuilt = Rebuilt(spec.name, len(spec.configs))
     for storage in storages:
         store.writes_to(storage.location)
-        results = _results(storage, [run.run_id for run in store.pending(spec.name)])
+        pending = [run.run_id for run in store.pending(spec.name)]
+        results = _results(storage, pending, rebuilt.refused)
         while some := list(islice(results, _AT_ONCE)):
             rebuilt.refused += _commit(store, some)
     rebuilt.done = store.counts(spec.name)["done"]
     return rebuilt
 
 
-def _results(storage: RunStorage, run_ids: Sequence[str]) -> Iterator[_Result]:
-    """The newest whole result of each run."""
+def _results(storage: RunStorage, run_ids: Sequence[str], refused: list[str]) -> Iterator[_Result]:
+    """The newest whole result of each run; notes what is wrong with those that are none."""
     for run_id in run_ids:
         for attempt in storage.attempts(run_id):
-            result = storage.result(run_id, attempt)
+            try:
+                result = storage.result(run_id, attempt)
+            except ResultError as error:
+                refused.append(f"run {run_id}: {error}")
+                continue
             if result is not None:
                 yield run_id, attempt, result
                 break

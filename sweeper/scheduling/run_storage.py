@@ -12,6 +12,7 @@ from results.records import DatabaseIdentity
 from sweeper.errors import RequestError
 from sweeper.executors.run_folders import SENTINELS, attempt_folders, run_folder
 from sweeper.logs.files import is_of_log
+from sweeper.planning.archived import check_evaluation
 from sweeper.scheduling.storage_places import place_of
 from sweeper.spec.spec import Spec, spec_from_text
 from trainers.errors import ResultError, StorageError, StorageUnreachableError
@@ -93,8 +94,15 @@ class RunStorage:
     ) -> dict[str, Any] | None:
         """The result an interrupted attempt had stored, here or in another `storage`.
 
-        Raises ResultError for what is none, as where the attempt has left a file for its folder.
+        Raises ResultError for what is none, as where the attempt has left a file for its folder,
+        and where it has evaluations that are not what their configs say.
         """
+        found = self._result(run_id, attempt, storage)
+        if found is not None:
+            _require_evaluations(found)
+        return found
+
+    def _result(self, run_id: str, attempt: int, storage: str | None) -> dict[str, Any] | None:
         if storage in (None, self.location):
             run = self._folder.child(run_id)
             try:
@@ -150,3 +158,15 @@ def _no_spec(folder: Folder, name: str) -> RequestError:
     return RequestError(
         f"{folder.location}/{name} is damaged; remove it, and name the spec's own file"
     )
+
+
+def _require_evaluations(result: dict[str, Any]) -> None:
+    """What is stored of an evaluation is believed of every run that has it."""
+    evaluations = result.get("evaluations")
+    for each in evaluations if isinstance(evaluations, list) else ():
+        try:
+            check_evaluation(each)
+        except ValueError as error:
+            raise ResultError(f"its result is wrong: {error}") from error
+        except (AttributeError, KeyError, TypeError):
+            return  # the store says what is missing, or is no text
