@@ -8,9 +8,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import Connection, MetaData, create_engine, insert, select
+from sqlalchemy import Connection, MetaData, create_engine, insert, inspect, select
 
 from results.json_values import to_json
+from results.run_columns import PLANNED
 from results.schema.tables import metadata
 
 _FOLDER = Path(__file__).parents[1] / "results" / "database" / "schema_0004"
@@ -53,6 +54,21 @@ def forget_theirs(connection: Connection) -> None:
     for table in ("sweep_evaluations", "sweep_specs"):
         connection.exec_driver_sql(f"DELETE FROM {table} WHERE sweep_id = 2")
     connection.exec_driver_sql("DELETE FROM sweeps WHERE id = 2")
+
+
+def add_queued(connection: Connection) -> str:
+    """Adds a run that waits in the queue, and that no sweep holds; its id."""
+    run_id = connection.exec_driver_sql("SELECT min(run_id) FROM runs").scalar_one()
+    columns = [column["name"] for column in inspect(connection).get_columns("runs")]
+    values = {"run_id": "'f000000000000001'", "state": "'queued'", "attempt": "0"}
+    planned = {column.name for column in PLANNED} | {"config", "created_at"}
+    kept = [name for name in columns if name in values or name in planned]
+    quoted = ", ".join(f'"{name}"' for name in kept)
+    copied = ", ".join(values.get(name, f'"{name}"') for name in kept)
+    connection.exec_driver_sql(
+        f"INSERT INTO runs ({quoted}) SELECT {copied} FROM runs WHERE run_id = '{run_id}'"
+    )
+    return "f000000000000001"
 
 
 def _statements(name: str) -> list[str]:

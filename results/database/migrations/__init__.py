@@ -47,9 +47,9 @@ def upgrade(url: str) -> tuple[str, str]:
             revisions.lock(connection)
             before = revisions.find_revision(connection, database.shown) or before
             if before != revisions.NEWEST:
-                run_steps(connection)
-                # An archive's note is about the content that it had.
+                # An archive's note is about the content that it had: from now on it is none.
                 archive_note.drop(connection, checkfirst=True)
+                run_steps(connection)
             return before, revisions.NEWEST
 
 

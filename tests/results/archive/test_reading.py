@@ -11,9 +11,12 @@ import archives
 import databases
 import schema_0004
 from results.archive.reading import open_archive
+from results.database import migrations
 from results.database.url import sqlite_url
 from results.errors import ArchiveError, BadArchiveError, DatabaseError
+from results.queries.queries import Queries
 from results.schema import revisions
+from results.schema.archive_note import content_sha256
 from results.store.store import Store
 
 DONE, FAILED, RUNNING, QUEUED = (f"{number:016x}" for number in (1, 2, 3, 4))
@@ -375,6 +378,28 @@ def test_an_archive_of_the_first_schema_can_be_imported(tmp_path):
     assert found == [("done", 1)] * 6
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["old.db"]
+
+
+def test_a_queued_run_in_no_sweep_is_no_damage_of_an_archive_of_the_first_schema(tmp_path):
+    path = schema_0004.write(tmp_path / "old.db", "archive")
+    engine = databases.plain_engine(sqlite_url(path))
+    with engine.begin() as connection:
+        run_id = schema_0004.add_queued(connection)
+    # The hash that a program of that time had taken.
+    newest = shutil.copy(path, tmp_path / "newest.db")
+    assert migrations.upgrade(sqlite_url(newest)) == ("0004", revisions.NEWEST)
+    with databases.plain_engine(sqlite_url(newest)).begin() as connection:
+        (state,) = connection.exec_driver_sql(f"SELECT state FROM runs WHERE {_of(run_id)}").one()
+        assert state == "cancelled"  # it is no archive any more
+        connection.exec_driver_sql(_in("runs", "state = 'queued'", _of(run_id)))
+        sha256 = content_sha256(connection)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE sweep_archive SET content_sha256 = '{sha256}'")
+    here = f"sqlite:///{tmp_path}/here.db"
+    merged = archives.import_into(here, path)
+    assert (merged.counts["runs"].inserted, merged.queued) == (7, ())
+    with Queries.open(here) as queries:
+        assert {row["run_id"]: row["state"] for row in queries.run_rows()}[run_id] == "cancelled"
 
 
 def test_damage_of_an_archive_of_the_first_schema_is_found(tmp_path):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import text
 
 import databases
 import schema_0004
 from results.database import migrations
 from results.queries.queries import Queries
-from results.run_columns import PLANNED
 from results.schema import revisions
 from results.store.store import Store
 from schema_description import described_at
@@ -92,19 +91,10 @@ def test_a_database_without_anything_imported_is_upgraded_without_marks(before):
 def test_a_run_that_nobody_asked_for_any_more_is_not_queued_after_an_upgrade(before):
     engine = databases.plain_engine(before)
     with engine.begin() as connection:
-        run_id = connection.exec_driver_sql("SELECT min(run_id) FROM runs").scalar_one()
-        columns = [c["name"] for c in inspect(connection).get_columns("runs")]
-        values = {"run_id": "'f000000000000001'", "state": "'queued'", "attempt": "0"}
-        planned = {column.name for column in PLANNED} | {"config", "created_at"}
-        kept = [name for name in columns if name in values or name in planned]
-        quoted = ", ".join(f'"{name}"' for name in kept)
-        copied = ", ".join(values.get(name, f'"{name}"') for name in kept)
-        connection.exec_driver_sql(
-            f"INSERT INTO runs ({quoted}) SELECT {copied} FROM runs WHERE run_id = '{run_id}'"
-        )
+        run_id = schema_0004.add_queued(connection)
     migrations.upgrade(before)
     with engine.connect() as connection:
         rows = connection.exec_driver_sql("SELECT run_id, state FROM runs").all()
     states = dict(map(tuple, rows))
-    assert states.pop("f000000000000001") == "cancelled"
+    assert states.pop(run_id) == "cancelled"
     assert "cancelled" not in states.values()
