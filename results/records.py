@@ -268,6 +268,18 @@ class KeptRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Removal:
+    """Of which runs files, or more, were removed, and of which not.
+
+    `changed` are not as they were listed any more; `at_work` those that a driver at work may have.
+    """
+
+    done: tuple[KeptRun, ...] = ()
+    changed: tuple[KeptRun, ...] = ()
+    at_work: tuple[KeptRun, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """What somebody wrote about a sweep, its number, and when (seconds since the epoch)."""
 

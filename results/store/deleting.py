@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from sqlalchemy import Connection, delete, select, update
 
-from results.records import Deletion, KeptRun
+from results.records import Deletion, KeptRun, Removal
 from results.schema.tables import (
     attempts,
     runs,
@@ -131,16 +131,18 @@ def clear(
     kept: Sequence[KeptRun],
     gone: Gone,
     remove_files: Callable[[KeptRun], None],
-) -> list[KeptRun]:
-    """Removes files of these runs; of which. None that changed, or that a driver may still have."""
+) -> Removal:
+    """Removes files of those of these runs that are as listed, and that no driver may have."""
     run_ids = [run.run_id for run in kept]
     unheld.lock(connection, run_ids)
     now = set(list_kept_runs(connection, run_ids, all_runs=True))
-    at_work = drivers_of_runs(connection, run_ids, gone)
-    free = [run for run in kept if run in now and run.run_id not in at_work]
+    drivers = drivers_of_runs(connection, run_ids, gone)
+    at_work = [run for run in kept if run.run_id in drivers]
+    idle = [run for run in kept if run.run_id not in drivers]
+    free = [run for run in idle if run in now]
     for run in free:
         remove_files(run)
-    return free
+    return Removal(tuple(free), tuple(run for run in idle if run not in now), tuple(at_work))
 
 
 def delete_unheld(
@@ -148,9 +150,9 @@ def delete_unheld(
     kept: Sequence[KeptRun],
     gone: Gone,
     remove_files: Callable[[KeptRun], None],
-) -> list[KeptRun]:
-    """Deletes those of these runs that no sweep holds, files first; which, as `clear`."""
-    idle = [run for run in kept if not run.sweeps and run.state != "running"]
-    deleted = clear(connection, idle, gone, remove_files)
-    unheld.delete_rows(connection, [run.run_id for run in deleted])
-    return deleted
+) -> Removal:
+    """Deletes those of these runs that are in no sweep, files first, as `clear`."""
+    of_none = [run for run in kept if not run.sweeps and run.state != "running"]
+    removal = clear(connection, of_none, gone, remove_files)
+    unheld.delete_rows(connection, [run.run_id for run in removal.done])
+    return removal

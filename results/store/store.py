@@ -26,6 +26,7 @@ from results.records import (
     Orphan,
     OtherDriver,
     PendingRun,
+    Removal,
     Renewal,
     StoredSpec,
     SweepChange,
@@ -594,26 +595,23 @@ class Store(DatabaseClient):
 
     def delete_unheld(
         self, kept: Sequence[KeptRun], remove_files: Callable[[KeptRun], None]
-    ) -> list[KeptRun]:
-        """Deletes those of these runs that no sweep holds, as `delete_runs`; returns those.
+    ) -> Removal:
+        """Deletes those of these runs that are in no sweep, as `delete_runs`.
 
         Those that are not as it says any more stay, and so do those that a driver works on.
         """
-        gone: list[KeptRun] = []
+        gone: list[str] = []
 
-        def apply(connection: Connection) -> list[KeptRun]:
+        def apply(connection: Connection) -> Removal:
             is_gone = self._gone(connection)
-            gone[:] = deleting.delete_unheld(connection, kept, is_gone, remove_files)
-            return gone
+            removal = deleting.delete_unheld(connection, kept, is_gone, remove_files)
+            gone[:] = [run.run_id for run in removal.done]
+            return removal
 
-        return self._database.write(
-            apply, lambda c: deleting.are_deleted(c, [run.run_id for run in gone])
-        )
+        return self._database.write(apply, lambda c: deleting.are_deleted(c, gone))
 
-    def clear(
-        self, kept: Sequence[KeptRun], remove_files: Callable[[KeptRun], None]
-    ) -> list[KeptRun]:
-        """Calls `remove_files` with each of these runs that is still as it says; returns those.
+    def clear(self, kept: Sequence[KeptRun], remove_files: Callable[[KeptRun], None]) -> Removal:
+        """Calls `remove_files` with each of these runs that is still as it says.
 
         Not with one that a driver works on. Meanwhile nobody can claim these runs, or put them into
         a sweep.

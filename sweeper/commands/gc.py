@@ -54,19 +54,19 @@ def gc(
         attempts = list_attempts(kept, places.found)
         seen = {(run_id, each.attempt) for run_id in attempts for each in attempts[run_id]}
         say_what_is_away(places, kept, seen)
-        unheld = queries.unheld_runs() if results else []
-        if running := sum(run.state == "running" for run in unheld):
-            say(f"left alone, as in no sweep, but running: {format_runs(running)}")
-        going = [
-            run for run in unheld if run.state != "running" and not places.may_have_more(run, seen)
-        ]
-        whole = WholeRuns.among(going, attempts, places.found)
-        ids = {run.run_id for run in going}
+        unheld = queries.unheld_runs()
+        ended = [run for run in unheld if run.state != "running"]
+        in_reach = [run for run in ended if not places.may_have_more(run, seen)]
+        if results:
+            _say_what_stays(len(unheld) - len(ended), len(ended) - len(in_reach))
+        whole = WholeRuns.among(in_reach if results else [], attempts, places.found)
+        ids = {run.run_id for run in whole.runs}
         found = list(find_garbage([run for run in kept if run.run_id not in ids], attempts))
         if not yes:
             _report(found, whole, format, output, removed=False)
-            if stay := sum(not run.sweeps for run in kept) if not results else 0:
-                say(f"results of {format_runs(stay)} in no sweep stay; --results lists them, too")
+            if stay := 0 if results else len(in_reach):
+                runs = f"{format_runs(stay)} in no sweep"
+                say(f"all that was measured of {runs} stays; --results lists it, too")
             return
         collection = Collection(store)
         try:
@@ -75,11 +75,23 @@ def gc(
         finally:
             deleted = WholeRuns.among(collection.deleted, attempts, places.found)
             _report(collection.removed, deleted, format, output, removed=True)
-            if collection.left:
+            if changed := len(collection.changed):
+                say(f"left alone, as changed meanwhile: {format_runs(changed)}")
+            if at_work := len(collection.at_work):
                 say(
-                    f"{format_runs(collection.left)} left alone, which changed meanwhile, or which"
-                    " a driver at work may still have"
+                    "left alone, as a driver at work may still write files of theirs:"
+                    f" {format_runs(at_work)}; once it has ended, they can go"
                 )
+
+
+def _say_what_stays(running: int, out_of_reach: int) -> None:
+    if running:
+        say(f"left alone, as in no sweep, but running: {format_runs(running)}")
+    if out_of_reach:
+        say(
+            "left alone, as in no sweep, but with files that may be where they cannot be seen:"
+            f" {format_runs(out_of_reach)}"
+        )
 
 
 def _report(

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from results.records import KeptRun
+from results.records import KeptRun, Removal
 from results.store.store import Store
 from sweeper.housekeeping.attempt_files import AttemptFiles
 from sweeper.housekeeping.kinds import DONE, IN_NO_SWEEP, LOST, Reason, kind_of
@@ -104,14 +104,16 @@ class Collection:
     Attributes:
         removed: garbage, so far.
         deleted: runs, so far.
-        left: how many runs were passed over.
+        changed: runs that were passed over as not as they were listed any more.
+        at_work: those that were as a driver at work may still have them.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.removed: list[Garbage] = []
         self.deleted: list[KeptRun] = []
-        self.left = 0
+        self.changed: set[str] = set()
+        self.at_work: set[str] = set()
 
     def remove(self, found: Sequence[Garbage]) -> None:
         """Removes it, run by run; nobody can claim the run meanwhile, or put it into a sweep.
@@ -126,15 +128,19 @@ class Collection:
 
         for batch in _batches(list(by_run)):
             cleared = self._store.clear(batch, remove_of)
-            self.removed += [each for run in cleared for each in by_run[run]]
-            self.left += len(batch) - len(cleared)
+            self.removed += [each for run in cleared.done for each in by_run[run]]
+            self._note_left(cleared)
 
     def delete(self, whole: WholeRuns) -> None:
         """Deletes these runs, which no sweep holds; files before rows. Raises StorageError."""
         for batch in _batches(whole.runs):
             deleted = self._store.delete_unheld(batch, lambda run: whole.remove_files(run.run_id))
-            self.deleted += deleted
-            self.left += len(batch) - len(deleted)
+            self.deleted += deleted.done
+            self._note_left(deleted)
+
+    def _note_left(self, removal: Removal) -> None:
+        self.changed |= {run.run_id for run in removal.changed}
+        self.at_work |= {run.run_id for run in removal.at_work}
 
 
 def _batches(runs: Sequence[KeptRun]) -> Iterator[Sequence[KeptRun]]:

@@ -34,26 +34,25 @@ class Places:
     def missing(
         self, kept: Sequence[KeptRun], found: Collection[tuple[str, int]]
     ) -> dict[str, int]:
-        """The empty storages in which results should be, and of how many runs.
+        """The empty storages in which runs should have files, and of how many.
 
         Args:
             found: the attempts, (run id, number), that have files somewhere.
         """
-        wrote = Counter(where for run in kept if (where := self._emptied(run, found)) is not None)
+        wrote = Counter(where for run in kept for where in self._emptied(run, found))
         return {where: wrote[where] for where in sorted(wrote)}
 
     def may_have_more(self, run: KeptRun, found: Collection[tuple[str, int]]) -> bool:
         """Whether files of the run may be where they cannot be seen; `found` as in `missing`."""
         away = any(storage in self.unreachable for _, storage in run.attempts)
-        return away or self._emptied(run, found) is not None
+        return away or bool(self._emptied(run, found))
 
-    def _emptied(self, run: KeptRun, found: Collection[tuple[str, int]]) -> str | None:
-        """The empty storage in which the result of the run should be."""
-        if run.state != "done" or (run.run_id, run.attempt) in found:
-            return None
-        return next(
-            (s for number, s in run.attempts if number == run.attempt and s in self.empty), None
-        )
+    def _emptied(self, run: KeptRun, found: Collection[tuple[str, int]]) -> set[str]:
+        """The empty storages in which attempts at the run should have files."""
+        wrote = {where for _, where in run.attempts if where is not None and where in self.empty}
+        # What was in the folder of the run was moved with it; not every attempt had any file.
+        moved = {where for number, where in run.attempts if (run.run_id, number) in found}
+        return wrote - moved
 
 
 def find_places(kept: Sequence[KeptRun], named: str, database: DatabaseIdentity | None) -> Places:

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from results.errors import DriverBusyError, UnknownSweepError
+from results.records import Removal
 from results.schema.tables import OF_RESULTS, attempts, runs
 from results.store.store import Store
 
@@ -100,15 +101,18 @@ def test_files_go_only_while_a_run_is_as_it_was_listed(filled, store, queries, m
     def cleared(*numbers):
         gone.clear()
         found = store.clear([kept[filled[n]] for n in numbers], lambda run: gone.append(run))
-        assert found == gone
-        return [filled.index(run.run_id) for run in found]
+        assert list(found.done) == gone
+        return tuple(
+            [filled.index(run.run_id) for run in runs]
+            for runs in (found.done, found.changed, found.at_work)
+        )
 
-    assert cleared(0, 1, 2) == [0, 1, 2]
+    assert cleared(0, 1, 2) == ([0, 1, 2], [], [])
     store.claim(filled[1], provenance={})
-    assert cleared(0, 1, 2) == [0, 2]
+    assert cleared(0, 1, 2) == ([0, 2], [1], [])
     # One that another sweep took up.
     make.save(store, "c", make.runs(1))
-    assert cleared(0, 1, 2) == [2]
+    assert cleared(0, 1, 2) == ([2], [0, 1], [])
 
 
 def test_nobody_takes_a_run_up_while_its_files_go(filled, store, queries, make, url):
@@ -133,7 +137,7 @@ def test_nobody_takes_a_run_up_while_its_files_go(filled, store, queries, make, 
         time.sleep(0.3)
         order.append(("removed", None))
 
-    assert store.clear([run], remove_files) == [run]
+    assert store.clear([run], remove_files).done == (run,)
     for thread in threads:
         thread.join()
     assert order[0] == ("removed", None)
@@ -160,16 +164,16 @@ def test_what_a_driver_works_on_is_not_deleted_and_everything_else_is(
         make.save(store, "a", [made[0]])
         unheld = [run for run in queries.unheld_runs() if run.run_id == filled[1]]
         assert [run.state for run in unheld] == ["cancelled"]
-        assert store.delete_unheld(unheld, called.append) == []
-        assert store.clear(unheld, called.append) == []
+        for remove in (store.delete_unheld, store.clear):
+            assert remove(unheld, called.append) == Removal(at_work=tuple(unheld))
         assert called == []
         assert not other.commit(filled[1], attempt, make.result(filled[1], attempt))
         store.delete_sweep("a", lambda: called.append("spec"))
         (kept,) = [run for run in queries.kept_runs() if run.run_id == filled[2]]
-        assert store.clear([kept], called.append) == [kept]
+        assert store.clear([kept], called.append) == Removal(done=(kept,))
         make.save(other, "d", [])
         store.delete_sweep("c", nothing)
-    assert store.delete_unheld(unheld, called.append) == unheld
+    assert store.delete_unheld(unheld, called.append) == Removal(done=tuple(unheld))
 
 
 def test_runs_that_no_sweep_holds_go_whole(filled, store, queries, content, make):
@@ -184,7 +188,8 @@ def test_runs_that_no_sweep_holds_go_whole(filled, store, queries, content, make
     gone = []
     held = [run for run in queries.kept_runs() if run.sweeps]
     assert len(held) == 2
-    assert store.delete_unheld([*listed, *held], gone.append) == [listed[0]]
+    removal = store.delete_unheld([*listed, *held], gone.append)
+    assert removal == Removal(done=(listed[0],), changed=(listed[1],))
     assert gone == [listed[0]]
     assert [row["run_id"] for row in queries.run_rows()] == [filled[2], filled[3], filled[1]]
     for name, found in content().items():

@@ -13,7 +13,7 @@ import pytest
 from command_line import sweep
 from laboratories import CHECKPOINT, WEIGHTS, Lab
 from results.queries.queries import Queries
-from results.records import KeptRun, NewRun
+from results.records import KeptRun, NewRun, Removal
 from results.store.store import Store
 from sweeper.commands.du import readable
 from trainers.storage.local import LocalFolder
@@ -119,7 +119,11 @@ def test_beside_a_driver_all_goes_but_what_it_works_on(lab: Lab) -> None:
         before = lab.files()
         for more in ([], ["--results"]):
             said = lab.ask("gc", "--yes", *more)[1]
-            assert "1 run left alone, which changed meanwhile, or which a driver at work" in said
+            assert "changed meanwhile" not in said
+            assert (
+                "left alone, as a driver at work may still write files of theirs: 1 run; once it"
+                " has ended, they can go\n"
+            ) in said
         assert lab.files() == before
     assert "deleted, with all that was measured: 1 run" in lab.ask("gc", "--yes", "--results")[1]
     assert set(lab.ids()) == {0, 1}
@@ -143,7 +147,8 @@ def test_runs_in_no_sweep_go_whole_when_that_is_asked_for_twice(lab: Lab) -> Non
     # What du says of it is what it frees.
     (row,) = [row for row in lab.json("du") if row["sweep"] == "(no sweep)"]
     assert "(no sweep): `sweep gc --home" in lab.ask("du")[1]
-    assert "results of 1 run in no sweep stay; --results lists them, too" in lab.ask("gc")[1]
+    stays = "all that was measured of {} in no sweep stays; --results lists it, too\n"
+    assert stays.format("1 run") in lab.ask("gc")[1]
     listed = lab.json("gc", "--results")
     assert {(one["reason"], one["run_id"]) for one in listed} == {
         ("checkpoints of a done run", ids[0]),
@@ -179,6 +184,7 @@ def test_runs_in_no_sweep_go_whole_when_that_is_asked_for_twice(lab: Lab) -> Non
     said = lab.ask("delete", "a")[1]
     assert "2 runs stay, in no sweep; `sweep gc --home" in said
     assert "weights" not in said
+    assert stays.format("2 runs") in lab.ask("gc")[1]
     printed, said = lab.ask("gc", "--results", "--yes", "--format", "json")
     assert "2 runs in no sweep (2 from archives), 2 done, 0 attempts, 0 files, 0 B" in said
     assert [one["attempt"] for one in json.loads(printed)] == [None, None]
@@ -215,6 +221,7 @@ def test_gc_leaves_running_runs_alone(lab: Lab) -> None:
     lab.ask("gc", "--yes")
     assert f"{run_id}/1/checkpoint-1.pt" in lab.files()
     lab.change(("DELETE FROM sweep_runs WHERE run_id = ?", (run_id,)))
+    assert "--results lists it" not in lab.ask("gc")[1]
     said = lab.ask("gc", "--results", "--yes")[1]
     assert "left alone, as in no sweep, but running: 1 run\n" in said
     assert f"{run_id}/1/checkpoint-1.pt" in lab.files()
@@ -345,14 +352,15 @@ def test_a_run_that_another_sweep_takes_up_meanwhile_keeps_its_weights(
 
     def after_others(
         store: Store, kept: Sequence[KeptRun], remove_files: Callable[[KeptRun], None]
-    ) -> list[KeptRun]:
+    ) -> Removal:
         if not kept[0].sweeps:
             lab.run("d", [2])
         return clear(store, kept, remove_files)
 
     monkeypatch.setattr(Store, "clear", after_others)
     said = lab.ask("gc", "--yes")[1]
-    assert "1 run left alone, which changed meanwhile" in said
+    assert "left alone, as changed meanwhile: 1 run\n" in said
+    assert "a driver at work" not in said
     assert {f"{run_id}/1/{name}" for name in (*WEIGHTS, *CHECKPOINT)} < lab.files()
     assert "128 B removed" in lab.ask("gc", "--yes")[1]
     assert {f"{run_id}/1/{name}" for name in WEIGHTS} < lab.files()

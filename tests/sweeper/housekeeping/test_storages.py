@@ -117,6 +117,75 @@ def test_runs_in_no_sweep_with_files_out_of_reach_stay_whole(spread: Lab) -> Non
     assert not any(path.name == "result.json" for path in spread.remote.rglob("*"))
 
 
+@pytest.mark.parametrize("state", ["failed", "cancelled"])
+def test_a_run_without_a_result_stays_whole_while_its_disk_is_not_mounted(
+    spread: Lab, state: str
+) -> None:
+    run_id = spread.ids()[2]
+    more = "error = 'so'" if state == "failed" else "finished_at = NULL"
+    spread.change(
+        (f"UPDATE runs SET state = ?, diverged = NULL, {more} WHERE run_id = ?", (state, run_id)),
+        ("UPDATE attempts SET state = ? WHERE run_id = ?", (state, run_id)),
+    )
+    elsewhere = spread.folder / "elsewhere"
+    spread.remote.rename(elsewhere)
+    where = f"{SCHEME}://{spread.remote}"
+    said = spread.ask("delete", "b", "--results", "--yes", code=3)[1]
+    assert f"{where} has nothing of 1 run of the sweep that wrote there" in said
+    spread.ask("delete", "b")
+    said = spread.ask("gc")[1]
+    assert "--results lists it" not in said
+    said = spread.ask("gc", "--results", "--yes")[1]
+    assert f"{where} has nothing of 1 run that wrote there; is its disk mounted?" in said
+    assert "with files that may be where they cannot be seen: 1 run\n" in said
+    assert len(spread.rows()) == 3
+    elsewhere.rename(spread.remote)
+    assert "--results lists it" in spread.ask("gc")[1]
+    spread.ask("gc", "--results", "--yes")
+    assert len(spread.rows()) == 2
+    assert not (spread.remote / run_id).exists()
+
+
+def test_an_earlier_attempt_on_a_disk_that_is_not_mounted_keeps_a_run_whole(spread: Lab) -> None:
+    run_id = spread.ids()[2]
+    spread.change(
+        ("UPDATE attempts SET state = 'lost' WHERE run_id = ?", (run_id,)),
+        ("INSERT INTO attempts (run_id, attempt, state, started_at, finished_at, provenance,"
+         " storage) SELECT run_id, 2, 'done', started_at, finished_at, provenance, ?"
+         " FROM attempts WHERE run_id = ?", (str(spread.runs), run_id)),
+        ("UPDATE runs SET attempt = 2 WHERE run_id = ?", (run_id,)),
+    )  # fmt: skip
+    spread.put(2, 2, "result.json", *WEIGHTS)
+    spread.ask("delete", "b")
+    elsewhere = spread.folder / "elsewhere"
+    spread.remote.rename(elsewhere)
+    spread.ask("gc", "--results", "--yes")
+    assert len(spread.rows()) == 3
+    elsewhere.rename(spread.remote)
+    spread.ask("gc", "--results", "--yes")
+    assert len(spread.rows()) == 2
+    assert not (spread.remote / run_id).exists()
+    assert not (spread.runs / run_id).exists()
+
+
+def test_an_attempt_without_files_is_not_looked_for_where_the_run_was_moved_from(
+    lab: Lab,
+) -> None:
+    run_id = lab.ids()[2]
+    lab.change_attempt(run_id, 2)
+    (lab.runs / run_id / "1").rename(lab.runs / run_id / "2")
+    lab.change(
+        ("INSERT INTO attempts (run_id, attempt, state, started_at, finished_at, provenance,"
+         " storage) SELECT run_id, 1, 'interrupted', started_at, finished_at, provenance, storage"
+         " FROM attempts WHERE run_id = ?", (run_id,)),
+    )  # fmt: skip
+    moved = Lab(lab.folder, "moved")
+    lab.home.rename(moved.home)
+    assert "mounted" not in moved.ask("du")[1]
+    assert "1 run deleted" in moved.ask("delete", "b", "--results", "--yes")[1]
+    assert not (moved.runs / run_id).exists()
+
+
 def test_a_home_that_was_moved(lab: Lab) -> None:
     before = {row["sweep"]: row["weights"] for row in lab.json("du")}
     moved = Lab(lab.folder, "moved")
