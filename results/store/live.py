@@ -8,11 +8,23 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Table, delete, literal, select
+from sqlalchemy import BigInteger, Connection, Table, bindparam, delete, literal, or_, select
 
 from results.database.dialects import is_one_of, upsert
 from results.schema.tables import IS_LAST_ATTEMPT, REPORTED_LIVE, attempts, runs
 from results.store.report_schema import CheckedReport
+
+# Made once: that takes longer than asking.
+_ANY_OF = select(
+    or_(
+        *(
+            select(table.c.run_id)
+            .where(table.c.run_id.in_(bindparam("run_ids", expanding=True)))
+            .exists()
+            for table in REPORTED_LIVE
+        )
+    )
+)
 
 
 def store(
@@ -44,6 +56,12 @@ def write(connection: Connection, *reports: CheckedReport) -> None:
     for table in REPORTED_LIVE:
         if rows := [row for report in reports for row in report.rows[table]]:
             _write(connection, table, rows)
+
+
+def remove_all(connection: Connection, run_ids: Collection[str]) -> None:
+    """Removes all that these runs have reported; most have nothing, which is cheap to see."""
+    if connection.scalar(_ANY_OF, {"run_ids": list(run_ids)}):
+        remove(connection, run_ids)
 
 
 def remove(connection: Connection, run_ids: Collection[str], first: int | None = None) -> None:

@@ -88,7 +88,6 @@ class Store(DatabaseClient):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._driver: Driver | None = None
-        self._reported: set[str] = set()
 
     @classmethod
     def open(
@@ -363,7 +362,6 @@ class Store(DatabaseClient):
         What earlier attempts of a run reported stays up to where its newest one goes on.
         """
         mine = self._driver_id
-        self._reported.update(report.run_id for report in reports)
         # To write them twice is to write them once.
         return self._database.write(lambda c: live.store(c, reports, mine), lambda c: False)
 
@@ -387,7 +385,7 @@ class Store(DatabaseClient):
 
         def apply(connection: Connection) -> set[str]:
             nonlocal finished
-            finished = transitions.finish(connection, checked, now, mine, self._reported)
+            finished = transitions.finish(connection, checked, now, mine)
             return finished
 
         def applied(connection: Connection) -> bool:
@@ -396,7 +394,6 @@ class Store(DatabaseClient):
             return one is None or transitions.left(connection, *one[:2], "done", now)
 
         done = self._database.write(apply, applied)
-        self._reported -= done
         if self._driver is not None:
             self._driver.committed(len(done))
         return done

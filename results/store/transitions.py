@@ -7,7 +7,7 @@ they lock the run first, so that they wait for such a commit to end.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, insert, select, update
@@ -22,6 +22,20 @@ from results.store.driver import Driver
 from results.store.report_schema import CheckedReport
 from results.store.result_schema import CheckedEvaluation, CheckedResult
 from results.store.unheld import QUEUED_IF_HELD
+
+# Made once: that takes longer than asking.
+_HELD = (
+    select(runs.c.run_id, runs.c.attempt, attempts.c.provenance)
+    .join(attempts, IS_LAST_ATTEMPT)
+    .where(
+        runs.c.run_id.in_(bindparam("run_ids", expanding=True)),
+        runs.c.state == "running",
+        attempts.c.driver_id.is_not_distinct_from(bindparam("driver_id")),
+    )
+    .order_by(runs.c.run_id)
+    .with_for_update()
+)
+"""Those of these runs that are running and this driver's, locked."""
 
 
 def claim(
@@ -115,24 +129,10 @@ def finish(
     results: Sequence[tuple[str, int, CheckedResult]],
     now: float,
     driver_id: int | None,
-    reported: Collection[str] = (),
 ) -> set[str]:
-    """running -> done, with all that was measured, for those that are not fenced off; their ids.
-
-    `reported` are runs of which this driver has written what they reported so far.
-    """
-    held = (
-        select(runs.c.run_id, runs.c.attempt, attempts.c.provenance)
-        .join(attempts, IS_LAST_ATTEMPT)
-        .where(
-            runs.c.run_id.in_([run_id for run_id, _, _ in results]),
-            runs.c.state == "running",
-            attempts.c.driver_id.is_not_distinct_from(driver_id),
-        )
-        .order_by(runs.c.run_id)
-        .with_for_update()
-    )
-    known = {(row.run_id, row.attempt): row.provenance for row in connection.execute(held)}
+    """running -> done, with all that was measured, for those that are not fenced off; their ids."""
+    asked = {"run_ids": [run_id for run_id, _, _ in results], "driver_id": driver_id}
+    known = {(row.run_id, row.attempt): row.provenance for row in connection.execute(_HELD, asked)}
     fit = [result for result in results if result[:2] in known]
     if not fit:
         return set()
@@ -161,13 +161,9 @@ def finish(
         ends,
     )
     connection.execute(update(runs).where(runs.c.run_id == of_run), columns)
-    # A first attempt has rows only if its driver wrote some. Asked for now, under the runs' locks.
-    if has_rows := [
-        run_id
-        for run_id, attempt, _ in fit
-        if attempt > 1 or driver_id is None or run_id in reported
-    ]:
-        live.remove(connection, has_rows)
+    # Under the runs' locks: whichever driver had one of them, in this attempt or an earlier one,
+    # may have written what it reported, and another thread of this one just now.
+    live.remove_all(connection, [run_id for run_id, _, _ in fit])
     for table in fit[0][2].rows:
         rows = [row for _, _, checked in fit for row in checked.rows[table]]
         if rows:

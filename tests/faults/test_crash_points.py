@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import databases
 import drivers
 from drivers import NewDatabase, Sweep, Undisturbed
 from figures import Figure, Times
@@ -125,6 +126,33 @@ def test_a_driver_recovers_from_a_crash_at_any_point(
         of=len(tried), points=len(points), driver=request.node.callspec.id.split("-")[1],
     )  # fmt: skip
     assert broken == {}
+
+
+@pytest.fixture(scope="module")
+def reporting(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    """Of somebody's own trainer, whose reports are stored before each of its runs ends."""
+    spec = tmp_path_factory.mktemp("reporting") / f"{drivers.NAME}.yaml"
+    spec.write_text("trainer: reporting_trainers:stores\ngrid: {seed: [0, 1]}\n")
+    return Sweep(spec, runs=2, epochs=3)
+
+
+def test_results_of_runs_that_had_reported_are_adopted(
+    sweeps: ForkedSweeps, reporting: Sweep, home: Path, db: str, undisturbed: Undisturbed
+) -> None:
+    expected = undisturbed(reporting)
+    died = sweeps.run(reporting, home, db, die_at="commit commit_all #1: before")
+    assert died.code == KILLED, died.output
+    left = databases.content(db)
+    assert left["epochs"]
+    assert left["epoch_metrics"]
+    ended = [i for i, e in drivers.finished_epochs(home / "runs").items() if e == drivers.DONE]
+    # Who adopts the result dies of the same.
+    died = sweeps.run(reporting, home, db, die_at="commit commit_all #1: before")
+    assert died.code == KILLED, died.output
+    again = sweeps.run(reporting, home, db)
+    assert again.code == 0, again.output
+    drivers.assert_same(drivers.facts(db), expected)
+    assert [len(drivers.attempts(db)[run_id]) for run_id in ended] == [1]
 
 
 def leftovers(home: Path, done_before: Container[str]) -> list[str]:

@@ -47,6 +47,7 @@ import trainers.run
 import trainers.training.checkpoint
 import trainers.training.train  # noqa: F401
 from sweeper import cli
+from sweeper.scheduling import report_keeper
 from trainers.provenance.attempt import provenance
 from trainers.torch_setup import prepare_torch
 
@@ -211,6 +212,7 @@ def in_a_fork(request: dict[str, Any], log: Path) -> tuple[int, list[str]]:
 def main() -> None:
     # These sweeps meet their faults at a step, and not at a moment.
     fake_trainers.EPOCH_SECONDS = 0.0
+    report_keeper.STORE_SECONDS = 0.02
     torch.zeros(1)
     prepare_torch(1)
     provenance("cpu", 1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
 from fake_trainers import quick
+from results.queries.queries import Queries
 from trainers.config.job import TrainingJob, TrainingResult
 from trainers.own.job import Job
 
@@ -45,6 +47,17 @@ def classifier_waits(job: TrainingJob) -> TrainingResult:
         if job.on_epoch is not None:
             job.on_epoch(metrics)
     return result
+
+
+def stores(job: Job) -> dict[str, float]:
+    """Reports three epochs, and ends when the database of SWEEP_DB has them."""
+    for epoch in (1, 2, 3):
+        job.report(epoch, f1=epoch / 10, test_accuracy=10.0 * epoch)
+    with Queries.open(os.environ["SWEEP_DB"]) as queries:
+        while len(queries.run_detail(job.run_id)["metric_history"]) < 3:
+            job.beat()
+            time.sleep(0.01)
+    return {"f1": 0.5}
 
 
 def nonsense(job: Any) -> dict[str, float]:

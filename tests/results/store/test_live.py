@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 import databases
 from results.errors import BadResultError
 from results.store.report_schema import check_report
+from results.store.store import Store
 from sweep_plugins.metric_name import LARGEST_EPOCH
 
 RUN = f"{1:016x}"
@@ -110,6 +112,83 @@ def test_a_result_replaces_all_of_it(running, queries, make, content, url):
     assert live == {table: content()[table] for table in live}
     assert running.report([report([5])]) == set()
     assert set(epochs(queries)) == {1, 2}
+
+
+@pytest.fixture
+def another(url) -> Iterator[Store]:
+    """The store of a later process, on the same database."""
+    with Store.open(url) as opened:
+        yield opened
+
+
+def finished(queries, run=RUN):
+    """The state, and the epochs under each name, of a run of `Make.result`."""
+    found = queries.run_detail(run)
+    return found["state"], epochs(queries, run), values(queries, run)
+
+
+DONE = ("done", {1: 45.0, 2: 90.0}, {})
+
+
+def report_and_leave(store):
+    """As a driver that claims a run, stores what it reports, and is gone before its result."""
+    with store.driving():
+        assert store.claim(RUN, provenance={}) == 1
+        assert store.report([report([1, 2, 3], f1=0.1, train_loss=2.0)]) == {RUN}
+
+
+@pytest.mark.parametrize("then", ["commit", "commit twice", "report first"])
+def test_a_result_is_adopted_of_a_run_whose_driver_is_gone(store, another, queries, make, then):
+    make.save(store, "s", [make.run(1), make.run(2)])
+    report_and_leave(store)
+    with another.driving():
+        assert [(orphan.run_id, orphan.attempt) for orphan in another.take_over()] == [(RUN, 1)]
+        if then == "report first":
+            more = replace(report([4], f1=0.5), begins=False)
+            assert another.report([more]) == {RUN}
+        assert another.held() == [(RUN, 1)]
+        assert another.commit(RUN, 1, make.result(RUN))
+        if then == "commit twice":
+            assert not another.commit(RUN, 1, make.result(RUN))
+    assert finished(queries) == DONE
+
+
+def test_a_result_is_adopted_of_a_run_that_went_through_two_drivers(store, another, queries, make):
+    """The first has it again, and knows nothing of what the second stored."""
+    make.save(store, "s", [make.run(1), make.run(2)])
+    report_and_leave(store)
+    with another.driving():
+        another.take_over()
+        assert another.report([report([1, 2, 3, 4, 5], f1=0.5)]) == {RUN}
+    with store.driving():
+        assert [orphan.run_id for orphan in store.take_over()] == [RUN]
+        assert store.commit_all([(RUN, 1, make.result(RUN))]) == {RUN}
+    assert finished(queries) == DONE
+
+
+def test_a_result_of_a_later_attempt_replaces_what_any_driver_wrote(store, another, queries, make):
+    make.save(store, "s", [make.run(1), make.run(2)])
+    report_and_leave(store)
+    with another.driving():
+        another.take_over()
+        assert another.release(RUN, 1, "lost", "its worker vanished")
+        assert another.claim(RUN, provenance={}) == 2
+        assert another.commit(RUN, 2, make.result(RUN, 2))
+    assert finished(queries) == DONE
+
+
+def test_results_of_runs_with_and_without_reports_are_adopted_together(
+    store, another, queries, make
+):
+    ids = [run.run_id for run in make.runs(3)]
+    make.save(store, "s", make.runs(3))
+    with store.driving():
+        store.claim_all(ids, provenance={})
+        assert store.report([report([1, 2, 3], run=ids[1], f1=0.5)]) == {ids[1]}
+    with another.driving():
+        another.take_over()
+        assert another.commit_all([(i, 1, make.result(i)) for i in ids]) == {*ids}
+    assert [finished(queries, run_id) for run_id in ids] == [DONE] * 3
 
 
 BAD = [
