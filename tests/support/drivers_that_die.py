@@ -175,7 +175,7 @@ def sweep(request: dict[str, Any], passed: int) -> int:
     if (most := request["largest_file"]) is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
     os.environ["SWEEP_HOME"] = request["home"]
-    os.environ["SWEEP_DB"] = request["db"]
+    os.environ["SWEEP_DB"] = os.environ["WHERE_RUNS_ARE_STORED"] = request["db"]
     sys.argv = ["sweep", *request["arguments"]]
     try:
         cli.main()

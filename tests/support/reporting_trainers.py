@@ -50,10 +50,10 @@ def classifier_waits(job: TrainingJob) -> TrainingResult:
 
 
 def stores(job: Job) -> dict[str, float]:
-    """Reports three epochs, and ends when the database of SWEEP_DB has them."""
+    """Reports three epochs, and ends when the database has them."""
     for epoch in (1, 2, 3):
         job.report(epoch, f1=epoch / 10, test_accuracy=10.0 * epoch)
-    with Queries.open(os.environ["SWEEP_DB"]) as queries:
+    with Queries.open(os.environ["WHERE_RUNS_ARE_STORED"]) as queries:
         while len(queries.run_detail(job.run_id)["metric_history"]) < 3:
             job.beat()
             time.sleep(0.01)
