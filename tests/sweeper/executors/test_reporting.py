@@ -138,8 +138,9 @@ def test_a_task_that_ends_without_a_result_brings_what_was_not_taken(
     assert heartbeat.take_report(ALL) is None
     monkeypatch.setattr(reporting, "YOUNG_SECONDS", 0)
     assert heartbeat.take_report(ALL) is not None
-    heartbeat.stop = True
-    stopped = execute(task(tmp_path, -1), heartbeat)
+    # It is asked to stop when it has begun.
+    asked = Heartbeat(lambda: asked.reporting is not None)
+    stopped = execute(task(tmp_path, -1), asked)
     assert isinstance(stopped, Stopped)
     assert stopped.report is not None
     assert [item["epoch"] for item in stopped.report["epochs"]] == [1]
