@@ -439,7 +439,8 @@ class Store(DatabaseClient):
         checked = check_evaluations(run_id, evaluations)
 
         def apply(connection: Connection) -> int:
-            state = connection.scalar(select(runs.c.state).where(runs.c.run_id == run_id))
+            found = select(runs.c.state).where(runs.c.run_id == run_id)
+            state = connection.scalar(found.with_for_update(read=True, key_share=True))
             if state is None:
                 raise UnknownRunError(run_id)
             return transitions.add_measurements(connection, checked) if state == "done" else 0

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from results.errors import DriverBusyError, UnknownSweepError
+from results.errors import DriverBusyError, UnknownRunError, UnknownSweepError
 from results.records import Removal
 from results.schema.tables import OF_RESULTS, attempts, runs
 from results.store.store import Store
@@ -239,6 +239,33 @@ def test_a_sweep_that_is_saved_while_it_is_deleted_is_there_whole(
     store.delete_sweep("a", forget_spec)
     thread.join()
     assert store.counts("a") == {"queued": 1, "running": 0, "done": 2, "failed": 0, "cancelled": 0}
+
+
+def test_a_run_that_is_deleted_while_it_is_evaluated_is_unknown(store, queries, make, url):
+    """Whoever measured it is told so, as of any run that is not there."""
+    make.save(store, "a", make.runs(1))
+    make.finish(store, make.run(1))
+    make.save(store, "a", [])
+    (run,) = queries.kept_runs()
+    measured = [make.measured(make.evaluation(1), 50.0)]
+    said = []
+
+    def add():
+        with Store.open(url) as other:
+            try:
+                said.append(other.add_evaluations(run.run_id, measured))
+            except Exception as error:
+                said.append(type(error))
+
+    thread = threading.Thread(target=add)
+
+    def remove_files(run):
+        thread.start()
+        thread.join(0.3)
+
+    assert store.delete_unheld([run], remove_files).done == (run,)
+    thread.join()
+    assert said == [UnknownRunError]
 
 
 def nothing():
