@@ -248,16 +248,15 @@ class Store(DatabaseClient):
         now = time.time()
 
         driver = self._driver
+        if driver is not None:
+            driver.sweep = name  # first: another thread may register the driver again at any time
 
         def apply(connection: Connection) -> SweepChange:
             if driver is not None:
                 leases.note_sweep(connection, driver.id, name)
             return saving.save_sweep(connection, name, spec, new_runs, new_evaluations, now)
 
-        change = self._database.write(apply, lambda c: saving.saved(c, name, now))
-        if driver is not None:
-            driver.sweep = name
-        return change
+        return self._database.write(apply, lambda c: saving.saved(c, name, now))
 
     def stored_spec(self, sweep: str | None = None) -> StoredSpec:
         """The newest spec of `sweep`, or of the one that was saved last, imported ones aside.

@@ -261,6 +261,26 @@ def test_a_lease_can_be_renewed_in_a_thread_while_another_writes(store, make):
     assert set(lost) == {(ids[0], 1)}
 
 
+def test_a_driver_that_is_registered_again_while_it_saves_a_sweep_works_on_it(store, make, plain):
+    """By another thread, just after the sweep was committed."""
+    write = store._database.write
+
+    def write_and_lose(*arguments, **options):
+        change = write(*arguments, **options)
+        store._database.write = write
+        with plain.begin() as connection:
+            connection.exec_driver_sql("UPDATE drivers SET ended_at = started_at")
+        assert not store.renew([]).alive
+        return change
+
+    with store.driving():
+        store._database.write = write_and_lose
+        make.save(store, "s", make.runs(1))
+        with plain.connect() as connection:
+            known = connection.exec_driver_sql("SELECT sweep, ended_at IS NULL FROM drivers")
+            assert sorted(map(tuple, known)) == [("s", False), ("s", True)]
+
+
 # Taking over
 
 
