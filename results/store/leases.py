@@ -54,7 +54,7 @@ def works(driver_id: int) -> ColumnElement[bool]:
     return and_(drivers.c.id == driver_id, drivers.c.ended_at.is_(None))
 
 
-def keep(connection: Connection, driver_id: int) -> bool:
+def keep_from_takeover(connection: Connection, driver_id: int) -> bool:
     """Holds the driver against a takeover until the transaction ends; False if it was ended."""
     query = select(drivers.c.id).where(works(driver_id))
     kept = connection.execute(query.with_for_update(read=True, key_share=True))

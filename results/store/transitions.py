@@ -52,7 +52,7 @@ def claim(
     On `one_slot` each of them begins when the one before it has ended, which its attempt notes.
     None is taken if the driver was ended.
     """
-    if driver is not None and not leases.keep(connection, driver.id):
+    if driver is not None and not leases.keep_from_takeover(connection, driver.id):
         return {}
     queued = and_(runs.c.run_id.in_(run_ids), runs.c.state == "queued")
     if len(run_ids) > 1:

@@ -465,7 +465,7 @@ def test_a_takeover_waits_for_a_claim_in_progress_and_finds_its_run(postgres_url
             thread = threading.Thread(target=lambda: found.extend(second.take_over()))
 
             def claim_slowly(connection):
-                assert leases.keep(connection, first_id)
+                assert leases.keep_from_takeover(connection, first_id)
                 thread.start()
                 wait_until(lambda: is_blocked(second))
                 assert transitions.claim(connection, [RUN], in_parts({}), 1.0, first._driver) == {
