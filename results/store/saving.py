@@ -40,15 +40,18 @@ def save_sweep(
     version, changed = _save_spec(connection, sweep_id, spec, now)
     ids = [run.run_id for run in new_runs]
     before = _members(connection, sweep_id, sweep_runs.c.run_id)
-    if before != ids:
-        unheld.keep(connection, ids)
+    left = {*before} - {*ids}
+    # All of them at once: two sweeps that exchange runs would wait for each other.
+    if left:
+        unheld.lock(connection, left.union(ids))
+    elif before != ids:
+        unheld.keep_from_deletion(connection, ids)
     added = _insert_runs(connection, new_runs, now)
     _replace_members(connection, sweep_id, sweep_runs.c.run_id, before, ids)
-    left = {*before} - {*ids}
     if left:
         unheld.leave_queue(connection, left)
     requeued = requeue_cancelled(connection, sweep_id)
-    configs = [asdict(e) for e in new_evaluations]
+    configs = [asdict(e) for e in sorted(new_evaluations, key=lambda e: e.evaluation_id)]
     insert_missing(connection, evaluation_configs, configs)
     ids = [e.evaluation_id for e in new_evaluations]
     before = _members(connection, sweep_id, sweep_evaluations.c.evaluation_id)
@@ -119,7 +122,8 @@ def _insert_runs(connection: Connection, new_runs: Sequence[NewRun], now: float)
     known = set(connection.scalars(select(runs.c.run_id).where(here)))
     rows = [
         {name: getattr(run, name) for name in _FACTS} | {"created_at": now}
-        for run in new_runs
+        # In one order everywhere: who adds the same ones at once waits for the first.
+        for run in sorted(new_runs, key=lambda run: run.run_id)
         if run.run_id not in known
     ]
     return insert_missing(connection, runs, rows)

@@ -25,7 +25,7 @@ def lock(connection: Connection, run_ids: Collection[str]) -> None:
     connection.execute(locked.order_by(runs.c.run_id).with_for_update()).all()
 
 
-def keep(connection: Connection, run_ids: Collection[str]) -> None:
+def keep_from_deletion(connection: Connection, run_ids: Collection[str]) -> None:
     """None of these runs can be deleted until the transaction ends."""
     kept = select(runs.c.run_id).where(among(connection, runs.c.run_id, run_ids))
     ordered = kept.order_by(runs.c.run_id).with_for_update(read=True, key_share=True)
@@ -36,9 +36,8 @@ def leave_queue(connection: Connection, run_ids: Collection[str]) -> None:
     """Takes those of these runs out of the queue that no sweep holds any more.
 
     Those that nobody ever tried are deleted, the others cancelled. One that runs is its driver's,
-    and leaves the queue when that gives it back.
+    and leaves the queue when that gives it back. The caller has locked all of them.
     """
-    lock(connection, run_ids)
     untried = select(runs.c.run_id).where(
         among(connection, runs.c.run_id, run_ids), ~IS_HELD, runs.c.attempt == 0
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 
 import pytest
+from sqlalchemy import event
 
 from results.analysis.reports import report
 from results.analysis.unmatched import unmatched
 from results.errors import UnheldRunError
+from results.store import saving
 from results.store.store import Store
 
 
@@ -122,3 +125,42 @@ def test_a_run_that_is_deleted_while_another_sweep_takes_it_up(store, queries, m
     thread.join()
     assert states(queries) == {2: "queued", 3: "queued"}
     assert store.counts("b")["queued"] == 2
+
+
+@pytest.mark.parametrize("kept", [[], [3, 4]], ids=["alone", "beside others"])
+def test_sweeps_that_exchange_runs_at_once_do_not_wait_for_each_other(
+    store, queries, make, url, monkeypatch, kept
+):
+    """A server would break such a tie, and one of them would begin again."""
+    first, second, *others = (make.run(number) for number in [1, 2, *kept])
+    make.save(store, "a", [first, *others])
+    make.save(store, "b", [second, *others])
+    both_have_locks = threading.Barrier(2)
+    begun = []
+    save = saving.save_sweep
+
+    def save_sweep(connection, name, *arguments):
+        begun.append(name)
+
+        def wait(connection, cursor, statement, *more):
+            if statement.rstrip().endswith(("FOR UPDATE", "FOR KEY SHARE")):
+                with suppress(threading.BrokenBarrierError):
+                    both_have_locks.wait(0.3)
+
+        event.listen(connection, "after_cursor_execute", wait)
+        return save(connection, name, *arguments)
+
+    monkeypatch.setattr(saving, "save_sweep", save_sweep)
+
+    def exchange(name, run):
+        with Store.open(url) as other:
+            make.save(other, name, [run, *others])
+
+    swapped = (("a", second), ("b", first))
+    threads = [threading.Thread(target=exchange, args=each) for each in swapped]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(begun) == ["a", "b"]
+    assert sum(store.counts("a").values()) == sum(store.counts("b").values()) == 1 + len(kept)
