@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sweep_plugins.file_path import problem_of_path
 from sweeper.errors import RequestError, ResourceError, unwritable
@@ -15,11 +15,13 @@ from sweeper.home import Home
 from sweeper.permissions import usual_files
 from sweeper.run_files.listing import KeptFiles, stayed_away
 from sweeper.run_files.reading import content_of, folders_of
-from sweeper.run_files.running import as_they_are, content_so_far
+from sweeper.run_files.running import content_so_far
 from trainers.own.files import KeptFile
 from trainers.storage.atomic_write import write_atomically
 
 _MOST_NAMED = 5
+
+Content = bytes | Iterable[bytes]
 
 
 @dataclass
@@ -41,30 +43,30 @@ def fetch(kept: KeptFiles, home: Home, output: Path, tell: Callable[[str], None]
             folder cannot be written.
         ResourceError: some files could not be, and the others were written.
     """
-    files, read, elsewhere = _source(kept, home)
+    read, elsewhere = _source(kept, home)
     fetched = Fetched()
-    missing = len(kept.files) - len(files)
+    missing = 0
     try:
         output = output.resolve()
-        there = _there(files, output)
-        for file in files:
+        there = _there(kept, output)
+        for file in kept.files:
+            path = output / file["path"]
             if there[file["path"]] == "same":
                 fetched.same += 1
                 continue
             try:
                 content = read(file)
+                if os.path.lexists(path):
+                    # Or two names are one here, as where the case of letters is none.
+                    raise ResourceError(
+                        f"{file['path']} is not written: something is in its place by now"
+                    )
+                with usual_files():
+                    write_atomically(path, content)
             except ResourceError as error:
                 tell(str(error))
                 missing += 1
                 continue
-            path = output / file["path"]
-            if os.path.lexists(path):
-                # Made meanwhile; or two names are one here, as where the case of letters is none.
-                tell(f"{file['path']} is not written: something is in its place by now")
-                missing += 1
-                continue
-            with usual_files():
-                write_atomically(path, content)
             fetched.written += 1
     except OSError as error:
         raise unwritable(output, error) from error
@@ -76,21 +78,19 @@ def fetch(kept: KeptFiles, home: Home, output: Path, tell: Callable[[str], None]
     return fetched
 
 
-def _source(
-    kept: KeptFiles, home: Home
-) -> tuple[Sequence[KeptFile], Callable[[KeptFile], bytes], str]:
-    """The files, what reads one of them, and what to say where some cannot be read."""
+def _source(kept: KeptFiles, home: Home) -> tuple[Callable[[KeptFile], Content], str]:
+    """What reads a file, and what to say where some cannot be read."""
     if (folder := kept.folder) is not None:
-        return as_they_are(folder, kept.files), lambda file: content_so_far(file, folder), ""
-    if (attempt := kept.attempt) is None:
-        return [], lambda file: b"", ""
-    folders = folders_of(attempt, home.storage)
-    return kept.files, lambda file: content_of(file, folders), _elsewhere(attempt)
+        return lambda file: content_so_far(folder / file["path"], file["path"]), ""
+    attempt = kept.attempt
+    folders = [] if attempt is None else folders_of(attempt, home.storage)
+    elsewhere = "" if attempt is None else _elsewhere(attempt)
+    return lambda file: content_of(file, folders), elsewhere
 
 
-def _there(files: Sequence[KeptFile], output: Path) -> dict[str, str]:
+def _there(kept: KeptFiles, output: Path) -> dict[str, str]:
     """What is in the place of each file. Raises RequestError if something else is."""
-    there = {file["path"]: _what_is_there(output, file) for file in files}
+    there = {file["path"]: _what_is_there(output, file, kept.folder) for file in kept.files}
     others = [path for path, what in there.items() if what == "other"]
     if others:
         more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
@@ -109,15 +109,32 @@ def _elsewhere(attempt: Mapping[str, Any]) -> str:
     return f"; it trained on {host}" if isinstance(host, str) else ""
 
 
-def _what_is_there(output: Path, file: KeptFile) -> str:
-    """ "nothing", the "same" or an "other" one; a link that leads out of the folder is another."""
+def _what_is_there(output: Path, file: KeptFile, so_far: Path | None) -> str:
+    """ "nothing", the "same" or an "other" one; a link that leads out of the folder is another.
+
+    Args:
+        so_far: the folder in which a running run's file is, of which no SHA-256 is known.
+    """
     path = output / file["path"]
     if problem_of_path(file["path"]) or not path.parent.resolve().is_relative_to(output):
         return "other"
     if not os.path.lexists(path):
         return "nothing"
-    if path.is_symlink() or not path.is_file() or path.stat().st_size != file["size"]:
+    if path.is_symlink() or not path.is_file():
         return "other"
     with path.open("rb") as content:
+        if so_far is not None:
+            pieces = content_so_far(so_far / file["path"], file["path"])
+            try:
+                return "same" if _is_same(content, pieces) else "other"
+            except ResourceError:
+                return "nothing"  # that it could be: the other one has gone
+        if path.stat().st_size != file["size"]:
+            return "other"
         found = hashlib.file_digest(content, "sha256").hexdigest()
     return "same" if found == file["sha256"] else "other"
+
+
+def _is_same(content: BinaryIO, pieces: Iterator[bytes]) -> bool:
+    """Whether all that is left of a file is these."""
+    return all(content.read(len(piece)) == piece for piece in pieces) and not content.read(1)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ from results.records import Row
 from sweeper.errors import ResourceError
 from sweeper.executors.run_folders import run_folder
 from trainers.errors import StorageError, UnfitFileError
-from trainers.own.files import KeptFile
 from trainers.own.scratch import SCRATCH, found_in
 from trainers.storage.regular_file import open_regular
+
+_PIECE = 1 << 20
+"""Bytes that are in memory at once."""
 
 
 def folder_of(run_id: str, attempts: Sequence[Row]) -> Path | None:
@@ -38,28 +40,16 @@ def written_so_far(folder: Path) -> list[Any]:
     return found
 
 
-def as_they_are(folder: Path, files: Sequence[Any]) -> list[KeptFile]:
-    """These files with the size and SHA-256 that they have now, but for those that have gone."""
-    found: list[KeptFile] = []
-    for file in files:
-        with suppress(OSError, UnfitFileError):
-            content = _read(folder / file["path"])
-            sha256 = hashlib.sha256(content).hexdigest()
-            found.append({"path": file["path"], "size": len(content), "sha256": sha256})
-    return found
+def content_so_far(path: Path, name: str) -> Iterator[bytes]:
+    """The content that a file has now, in pieces; what is added meanwhile is left out.
 
-
-def content_so_far(file: KeptFile, folder: Path) -> bytes:
-    """The content of a file. Raises ResourceError for one that has changed, or cannot be read."""
+    Raises ResourceError, with the file's `name`, if it has gone or cannot be read.
+    """
     try:
-        content = _read(folder / file["path"])
+        with open_regular(path, follow=False) as file:
+            left = os.fstat(file.fileno()).st_size
+            while piece := file.read(min(_PIECE, left)):
+                left -= len(piece)
+                yield piece
     except (OSError, UnfitFileError) as error:
-        raise ResourceError(f"{file['path']} cannot be read: {error}") from error
-    if hashlib.sha256(content).hexdigest() != file["sha256"]:
-        raise ResourceError(f"{file['path']} changed while it was read")
-    return content
-
-
-def _read(path: Path) -> bytes:
-    with open_regular(path, follow=False) as file:
-        return file.read()
+        raise ResourceError(f"{name} cannot be read: {error}") from error

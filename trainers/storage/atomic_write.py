@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Write under a temporary name in the same folder, fsync, rename, fsync the folder.
 
     Folders that are not there are made, and survive a power cut too. A write that failed may be
     tried again: nothing of it is left but, where not even that could be removed, a hidden file.
+    So too if the content, given in pieces, raises an error.
 
     Raises:
         OSError: the file is missing, unchanged, or complete but perhaps not yet on the disk.
@@ -22,7 +24,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb") as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
