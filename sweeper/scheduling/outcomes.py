@@ -165,7 +165,8 @@ class Outcomes:
 
     def adopt_orphans(self) -> None:
         """Commit or queue again the runs of drivers that are gone."""
-        self._adopt_or_release(self.store.take_over(), "lost", "its driver ended", "driver_lost")
+        ended = "its driver ended before it did"
+        self._adopt_or_release(self.store.take_over(), "lost", ended, "driver_lost")
 
     def give_back(self, outcome: str, reason: str, fault: str) -> None:
         """End the attempts of all runs that this driver has claimed.

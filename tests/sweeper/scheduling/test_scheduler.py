@@ -674,8 +674,8 @@ def test_what_was_claimed_with_the_run_of_a_driver_that_died_has_not_begun(
     assert lab.run().trained == 4
     before_last = [lab.detail(run_id)["attempt_history"][-2] for run_id in ids]
     assert [(a["state"], a["fault"], a["error"]) for a in before_last] == [
-        *[("lost", "driver_lost", "its driver ended")] * 2,
-        *[("interrupted", None, "it had not begun: its driver ended")] * 2,
+        *[("lost", "driver_lost", "its driver ended before it did")] * 2,
+        *[("interrupted", None, "it had not begun: its driver ended before it did")] * 2,
     ]
     assert before_last[3]["provenance"]["after_run"] == ids[2]
 
