@@ -17,7 +17,7 @@ from results.analysis.group_statistics import Keys
 from results.queries.columns import StoredColumn
 from results.queries.config_sql import config_text
 from results.queries.selection import Selection
-from results.schema.tables import runs
+from results.schema.tables import MAY_HAVE_OWN_CODE, runs
 
 
 class Code(NamedTuple):
@@ -41,7 +41,10 @@ def codes_of_groups(
     done = [runs.c.state == "done", *selection.holds(runs.c.run_id), *filters]
     code = [config_text(connection.dialect.name, [name]) for name in Code._fields]
     _, source, plugins = code
-    own = select(literal(1)).where(or_(source.is_not(None), plugins.is_not(None)), *done)
+    # Without the index, every config would be read.
+    may_have = select(runs.c.run_id).where(MAY_HAVE_OWN_CODE[connection.dialect.name])
+    has = or_(source.is_not(None), plugins.is_not(None))
+    own = select(literal(1)).where(runs.c.run_id.in_(may_have.correlate(None)), has, *done)
     if connection.scalar(own.limit(1)) is None:
         return {}
     of_all = connection.execute(select(*code).where(*done).distinct())

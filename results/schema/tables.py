@@ -156,6 +156,11 @@ evaluation_configs = Table(
     _json("config", nullable=False),
 )
 
+# A config that is no JSON would be an error in SQLite, so it is asked for the text, which may be
+# something else's. Most runs have neither, and their configs are not read again.
+_OWN = text("""instr(config, '"source"') > 0 OR instr(config, '"plugins"') > 0""")
+_OWN_POSTGRES = text("config ->> 'source' IS NOT NULL OR config ->> 'plugins' IS NOT NULL")
+
 runs = Table(
     "runs",
     metadata,
@@ -187,6 +192,7 @@ runs = Table(
         "(state IN ('done', 'failed')) = (finished_at IS NOT NULL)", name="finished_has_time"
     ),
     Index(None, "state"),
+    Index("ix_runs_own_code", "run_id", sqlite_where=_OWN, postgresql_where=_OWN_POSTGRES),
     Index(None, "zero_stable", "depth"),
     Index(None, "dataset", "model", "depth"),
     Index(None, "finished_at"),
@@ -200,6 +206,9 @@ sweep_runs = Table(
     Column("position", Integer, nullable=False),
     Index("uq_sweep_runs_position", "sweep_id", "position", unique=True),
 )
+
+MAY_HAVE_OWN_CODE = {"sqlite": _OWN, "postgresql": _OWN_POSTGRES}
+"""Whether the config of a run may name code of a trainer or plug-in, by the kind of database."""
 
 IS_HELD = (
     select(sweep_runs.c.run_id).where(sweep_runs.c.run_id == runs.c.run_id).correlate(runs).exists()

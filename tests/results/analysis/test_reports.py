@@ -128,6 +128,27 @@ def test_groups_say_how_many_versions_of_code_they_mix(report, make):
     assert report([*rows[::2], row(8, "fit:train", "a")], []).code_versions == {}
 
 
+def test_configs_of_runs_without_own_code_are_not_read(url, plain, make):
+    if plain.dialect.name != "sqlite":
+        pytest.skip("no config that cannot be read can be stored there")
+    Store.open(url).close()
+    coded = {"trainer": "fit:train", "source": "a" * 64}
+    edited = coded | {"source": "b" * 64}
+    rows = [
+        make.row(1, depth=20), make.row(2, depth=20),
+        make.row(3, config=coded), make.row(4, config=edited),
+    ]  # fmt: skip
+    replace_rows(plain, rows)
+    with plain.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER done_is_final")
+        connection.exec_driver_sql("UPDATE runs SET config = '{' WHERE depth = 20")
+    with Queries.open(url) as queries:
+        builtin = reports.report(queries, (), ["depth"], ["test_accuracy"], ["depth=20"])
+        assert (builtin.runs, builtin.code_versions) == (2, {})
+        own = reports.report(queries, (), ["depth"], ["test_accuracy"], ["depth=32"])
+        assert (own.runs, own.code_versions) == (2, {"source": 2})
+
+
 def test_groups_sort_by_value_with_null_last(report, make):
     def order(key, *values):
         rows = [make.row(n, **{key: value}) for n, value in enumerate(values)]

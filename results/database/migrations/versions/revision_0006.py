@@ -16,6 +16,10 @@ down_revision = "0005"
 OPTIONAL = ("model", "scheme", "depth", "dataset", "trainable", "parameters", "epochs")
 NAME = {"sqlite": "VARCHAR", "postgresql": 'VARCHAR COLLATE "C"'}
 WITHOUT_ROWID = {"sqlite": " WITHOUT ROWID", "postgresql": ""}
+OWN_CODE = {
+    "sqlite": """instr(config, '"source"') > 0 OR instr(config, '"plugins"') > 0""",
+    "postgresql": "config ->> 'source' IS NOT NULL OR config ->> 'plugins' IS NOT NULL",
+}
 WIDE = {"sqlite": "INTEGER", "postgresql": "BIGINT"}
 
 
@@ -91,6 +95,9 @@ def upgrade() -> None:
             f" CONSTRAINT fk_{of}_notes_{key} FOREIGN KEY({key}) REFERENCES {refers})"
         )
     connection.exec_driver_sql("ALTER TABLE drivers ADD COLUMN sweep TEXT")
+    connection.exec_driver_sql(
+        f"CREATE INDEX ix_runs_own_code ON runs (run_id) WHERE {OWN_CODE[dialect]}"
+    )
     # An archive says what it said when its hash was taken; importing it cancels such runs.
     if not inspect(connection).has_table("sweep_archive"):
         connection.exec_driver_sql(
