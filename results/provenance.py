@@ -17,9 +17,15 @@ FILES_LEFT_OUT = "files_left_out"
 AFTER_RUN = "after_run"
 """Its key for the run that was claimed with it and comes before it on the same slot."""
 
-OF_ONE_ATTEMPT = frozenset(
-    {"pid", "driver_pid", "started_at", "finished_at", "first_epoch", AFTER_RUN, FILES_LEFT_OUT}
-)
+PLACE = "place"
+"""Its key for the number of runs that were claimed with it and come before it on that slot."""
+
+_OF_ITS_CLAIM = frozenset({AFTER_RUN, PLACE})
+
+OF_ONE_ATTEMPT = _OF_ITS_CLAIM | {
+    *("pid", "driver_pid", "started_at", "finished_at", "first_epoch"),
+    FILES_LEFT_OUT,
+}
 """What differs from one attempt to the next on one machine."""
 
 OF_CODE = frozenset({"git_commit", "repositories", "sources", "accepted_code"})

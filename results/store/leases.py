@@ -19,7 +19,6 @@ from typing import NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    FromClause,
     and_,
     func,
     literal,
@@ -31,7 +30,7 @@ from sqlalchemy import (
 
 from results.database.base import Database
 from results.errors import DriverBusyError
-from results.provenance import AFTER_RUN
+from results.provenance import AFTER_RUN, PLACE
 from results.records import DatabaseIdentity, DriverStatus, Orphan
 from results.schema.tables import IS_LAST_ATTEMPT, attempts, drivers, runs, sweep_runs
 from results.store.kept_runs import among
@@ -95,26 +94,30 @@ def waiting(connection: Connection, driver_id: int) -> set[str]:
 
 
 def has_not_begun() -> ColumnElement[bool]:
-    """Whether an attempt runs, and yet waits for the one before it, claimed for the same slot."""
-    before = attempts.alias("before")
-    still_runs = before.c.state == literal("running", literal_execute=True)
-    one = select(before.c.run_id).where(*_is_before(before), still_runs)
-    return and_(_IS_RUNNING, one.correlate(attempts).exists())
+    """Whether an attempt runs, and yet waits for one before it, claimed for the same slot.
+
+    Any of those: the one just before it may have been cancelled.
+    """
+    place = func.coalesce(attempts.c.provenance[PLACE].as_integer(), 0)
+    # Of the same claim: all that still run have one driver, also after a takeover.
+    claim = (attempts.c.driver_id, attempts.c.started_at)
+    first = func.min(place).over(partition_by=claim)
+    running = select(attempts.c.run_id, place.label("place"), first.label("first"))
+    placed = running.where(_IS_RUNNING).subquery("placed")
+    waits = select(placed.c.run_id).where(placed.c.place > placed.c.first)
+    return and_(_IS_RUNNING, attempts.c.run_id.in_(waits))
 
 
 def began_at() -> ColumnElement[float]:
     """When a running attempt began: as it was claimed, or as the one before it had ended."""
     before = attempts.alias("before")
-    ended = select(func.max(before.c.finished_at)).where(*_is_before(before)).correlate(attempts)
-    return func.coalesce(ended.scalar_subquery(), attempts.c.started_at)
-
-
-def _is_before(before: FromClause) -> tuple[ColumnElement[bool], ...]:
-    return (
+    is_before = (
         before.c.run_id == attempts.c.provenance[AFTER_RUN].as_string(),
         # Of the same claim: a run may have been claimed again since.
         before.c.started_at == attempts.c.started_at,
     )
+    ended = select(func.max(before.c.finished_at)).where(*is_before).correlate(attempts)
+    return func.coalesce(ended.scalar_subquery(), attempts.c.started_at)
 
 
 def take_over(connection: Connection, driver_id: int, now: float, gone: Gone) -> list[Orphan]:

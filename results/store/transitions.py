@@ -14,7 +14,7 @@ from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, insert, 
 
 from results.database.dialects import insert_missing
 from results.json_values import as_stored
-from results.provenance import AFTER_RUN, Told
+from results.provenance import AFTER_RUN, PLACE, Told
 from results.schema.tables import IS_LAST_ATTEMPT, attempts, evaluation_configs, evaluations, runs
 from results.store import leases, live
 from results.store.code_states import keep_code_states
@@ -49,7 +49,7 @@ def claim(
 ) -> dict[str, int]:
     """Takes those of the runs that are queued, each under a new attempt; the attempts' numbers.
 
-    On `one_slot` each of them begins when the one before it has ended, which its attempt notes.
+    On `one_slot` each of them begins when those before it have ended, which its attempt notes.
     None is taken if the driver was ended.
     """
     if driver is not None and not leases.keep_from_takeover(connection, driver.id):
@@ -77,9 +77,11 @@ def claim(
             "storage": None if driver is None else driver.storage,
             **facts_of(told.own),
         }
-        after: list[dict[str, str]] = [{}] * len(taken)
+        after: list[dict[str, Any]] = [{}] * len(taken)
         if one_slot:
-            after[1:] = [{AFTER_RUN: before} for before in taken[:-1]]
+            after[1:] = [
+                {AFTER_RUN: before, PLACE: place} for place, before in enumerate(taken[:-1], 1)
+            ]
         connection.execute(
             insert(attempts),
             [

@@ -7,7 +7,7 @@ change the database. `me` is the caller's driver, None for a program that is non
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,9 +30,13 @@ class ModelAttempt:
 
     @property
     def has_not_begun(self) -> bool:
-        """It was claimed for one slot with the one before it, which runs."""
-        before = self.after
-        return self.state == "running" and before is not None and before.state == "running"
+        """It was claimed for one slot with some before it, of which one runs."""
+        return self.state == "running" and any(one.state == "running" for one in self._before())
+
+    def _before(self) -> Iterator[ModelAttempt]:
+        if self.after is not None:
+            yield self.after
+            yield from self.after._before()
 
 
 @dataclass

@@ -77,10 +77,56 @@ def test_claim_all_claims_only_the_queued_runs(running, make, queries):
     assert running.claim_all(ids, provenance={}) == {}
     assert running.claim_all([], provenance={}) == {}
     # The first was running; the others begin one after the other, as they were given.
-    for run_id, after in zip(ids, (None, ids[2], ids[3], None), strict=True):
+    claimed = ((None, 0), (ids[2], 2), (ids[3], 1), (None, 0))
+    for run_id, (after, place) in zip(ids, claimed, strict=True):
         (attempt,) = queries.run_detail(run_id)["attempt_history"]
-        noted = {"after_run": after} if after else {}
+        noted = {"after_run": after, "place": place} if after else {}
         assert (attempt["state"], attempt["provenance"]) == ("running", {**CLAIMED, **noted})
+
+
+def begun(queries, make, count):
+    """Numbers of the runs that are running as people are told, and how many wait."""
+    (status,) = queries.status("s")
+    running = {run.run_id for run in queries.running("s")}
+    assert len(running) == status.counts["running"] == sum(d.runs for d in status.drivers)
+    numbers = [run.seed for run in make.runs(count) if run.run_id in running]
+    return numbers, status.counts["queued"]
+
+
+def test_what_comes_after_a_cancelled_run_of_a_claim_waits_for_those_before(store, make, queries):
+    make.save(store, "s", make.runs(6))
+    ids = [run.run_id for run in make.runs(6)]
+    with store.driving():
+        store.claim_all(ids[:5], provenance={})
+        store.claim(ids[5], provenance={})
+        assert begun(queries, make, 6) == ([1, 6], 4)
+        store.cancel(run_ids=ids[1:3])
+        assert store.waiting() == {*ids[3:5]}
+        assert begun(queries, make, 6) == ([1, 6], 2)
+        assert store.commit(ids[0], 1, make.result(ids[0]))
+        assert store.waiting() == {ids[4]}
+        assert begun(queries, make, 6) == ([4, 6], 1)
+        # Claimed again, it is of another claim.
+        assert store.release(ids[4], 1, "interrupted", "stopped")
+        assert store.claim_all([ids[4]], provenance={}) == {ids[4]: 2}
+        assert store.waiting() == set()
+    with store.driving():
+        assert len(store.take_over()) == 3
+        assert begun(queries, make, 6) == ([4, 5, 6], 0)
+
+
+def test_what_a_dead_driver_claimed_waits_for_those_before_it_still(store, make, queries):
+    make.save(store, "s", make.runs(4))
+    ids = [run.run_id for run in make.runs(4)]
+    with store.driving():
+        store.claim_all(ids, provenance={})
+        store.cancel(run_ids=[ids[1]])
+    with store.driving():
+        store.take_over()
+        assert store.waiting() == {*ids[2:]}
+        assert begun(queries, make, 4) == ([1], 2)
+        store.release(ids[0], 1, "lost", "its driver ended")
+        assert store.waiting() == {ids[3]}
 
 
 def test_commit_all_stores_all_results_except_of_superseded_attempts(store, make, queries):
@@ -98,7 +144,7 @@ def test_commit_all_stores_all_results_except_of_superseded_attempts(store, make
     assert store.commit_all(results) == set()
     assert store.commit_all([]) == set()
     assert [row["state"] for row in queries.run_rows()] == ["done", "running", "done", "queued"]
-    for run_id, noted in ((ids[0], {}), (ids[2], {"after_run": ids[1]})):
+    for run_id, noted in ((ids[0], {}), (ids[2], {"after_run": ids[1], "place": 2})):
         found = queries.run_detail(run_id)
         assert len(found["epoch_history"]) == len(make.result(run_id)["epochs"])
         assert found["evaluations"][0]["accuracy"] == 80.0

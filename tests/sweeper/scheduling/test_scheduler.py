@@ -680,6 +680,22 @@ def test_what_was_claimed_with_the_run_of_a_driver_that_died_has_not_begun(
     assert before_last[3]["provenance"]["after_run"] == ids[2]
 
 
+def test_what_was_claimed_after_a_cancelled_run_has_not_begun(lab: Laboratory) -> None:
+    with pytest.raises(Interrupted):
+        lab.run(before=lambda task: (_ for _ in ()).throw(KeyboardInterrupt))
+    with Store.open(lab.home.database) as store:
+        ids = [run.run_id for run in store.pending("small")]
+        store.claim_all(ids, provenance={})
+        store.cancel(run_ids=[ids[1]])
+    assert lab.run().trained == 4
+    before_last = [lab.detail(run_id)["attempt_history"][-2] for run_id in ids]
+    assert [(a["state"], a["fault"], a["error"]) for a in before_last] == [
+        ("lost", "driver_lost", "its driver ended"),
+        ("cancelled", None, None),
+        *[("interrupted", None, "it had not begun: its driver ended")] * 2,
+    ]
+
+
 def test_what_was_bundled_with_a_run_that_is_stopped_has_not_begun(lab: Laboratory) -> None:
     stop = StopRequest(grace=60)
 
