@@ -116,7 +116,7 @@ class UnknownRunError(ResultsError):
 
 
 class UnheldRunError(ResultsError):
-    """A run that was to be queued, and that no sweep holds."""
+    """A run that was to be queued, and is in no sweep."""
 
     def __init__(self, run_id: str) -> None:
         super().__init__(

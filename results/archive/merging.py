@@ -61,7 +61,7 @@ def merge(
     other_specs = merging_sweeps.merge_sweeps(
         connection, archive, import_id, renamed, merging.counts
     )
-    cancelled = merging.cancel_unheld()
+    cancelled = merging.cancel_in_no_sweep()
     merged = Merged(
         counts={name: Counts(**tally) for name, tally in merging.counts.items()},
         adopted=tuple(merging.adopted),

@@ -19,7 +19,7 @@ from results.archive.reading import Archive
 from results.database.dialects import insert_rows, is_one_of, rows_as_dicts
 from results.records import Row
 from results.schema.tables import (
-    IS_HELD,
+    IS_IN_A_SWEEP,
     OF_RESULTS,
     REPORTED_LIVE,
     attempts,
@@ -123,10 +123,10 @@ class RunMerging:
                 decisions.append((run_id, decision))
             self._write(decisions)
 
-    def cancel_unheld(self) -> set[str]:
+    def cancel_in_no_sweep(self) -> set[str]:
         """Cancels what was queued, and is in no sweep, once the sweeps are there; the ids."""
         these = is_one_of(self._connection.dialect.name, runs.c.run_id, self.to_queue)
-        change = update(runs).where(these, ~IS_HELD).values(state="cancelled")
+        change = update(runs).where(these, ~IS_IN_A_SWEEP).values(state="cancelled")
         return set(self._connection.scalars(change.returning(runs.c.run_id)))
 
     def _note(self, run: Row, decision: Decision) -> None:

@@ -46,7 +46,7 @@ from results.run_columns import DETAIL_KEYS
 from results.schema.bounds import MOMENT
 from results.schema.tables import (
     CODE_OF_ATTEMPTS,
-    IS_HELD,
+    IS_IN_A_SWEEP,
     attempts,
     blocks,
     drivers,
@@ -527,11 +527,11 @@ class Queries(DatabaseClient):
         with self.view() as connection:
             return list_kept_runs(connection, run_ids, all_runs=True)
 
-    def unheld_runs(self) -> list[KeptRun]:
-        """The runs that no sweep holds, whether or not they were tried here, by id."""
+    def runs_in_no_sweep(self) -> list[KeptRun]:
+        """The runs in no sweep, whether or not they were tried here, by id."""
         with self.view() as connection:
-            unheld = list(connection.scalars(select(runs.c.run_id).where(~IS_HELD)))
-            return list_kept_runs(connection, unheld, all_runs=True)
+            in_no_sweep = list(connection.scalars(select(runs.c.run_id).where(~IS_IN_A_SWEEP)))
+            return list_kept_runs(connection, in_no_sweep, all_runs=True)
 
     def cost_samples(self) -> list[CostSample]:
         """What training took so far, by kind of run and device, for estimating what it will.

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Subquery, or_, select
 from results.database.dialects import is_one_of
 from results.errors import UnknownSweepError
 from results.schema.tables import (
-    IS_HELD,
+    IS_IN_A_SWEEP,
     evaluation_configs,
     evaluations,
     runs,
@@ -63,9 +63,9 @@ class Selection:
     def done_or_asked_for(self) -> list[ColumnElement[bool]]:
         """The conditions under which a row of `runs` counts in a report of the selection.
 
-        Nobody waits for what no sweep holds: of that, results count.
+        Nobody waits for a run in no sweep: if it has a result, that counts.
         """
-        return [] if self.named else [or_(runs.c.state == "done", IS_HELD)]
+        return [] if self.named else [or_(runs.c.state == "done", IS_IN_A_SWEEP)]
 
     def memberships(self) -> Subquery:
         """Rows of run_id and the name of one of its sweeps, of those asked for."""

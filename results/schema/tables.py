@@ -210,10 +210,10 @@ sweep_runs = Table(
 MAY_HAVE_OWN_CODE = {"sqlite": _OWN, "postgresql": _OWN_POSTGRES}
 """Whether the config of a run may name code of a trainer or plug-in, by the kind of database."""
 
-IS_HELD = (
+IS_IN_A_SWEEP = (
     select(sweep_runs.c.run_id).where(sweep_runs.c.run_id == runs.c.run_id).correlate(runs).exists()
 )
-"""Whether a sweep holds a row of `runs`. None that is queued is without."""
+"""Whether a row of `runs` is in a sweep, as every queued one is."""
 
 sweep_evaluations = Table(
     "sweep_evaluations",

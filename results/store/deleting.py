@@ -21,7 +21,7 @@ from results.schema.tables import (
     sweep_tags,
     sweeps,
 )
-from results.store import unheld
+from results.store import in_no_sweep
 from results.store.kept_runs import among, list_kept_runs
 from results.store.leases import Gone, drivers_of_runs, drivers_of_sweep
 from results.store.sweeps import find_sweep
@@ -66,14 +66,14 @@ def delete_sweep(
     """Deletes it as `Store.delete_sweep` says; what that did."""
     sweep_id = _hold_sweep(connection, name, gone)
     members = select(sweep_runs.c.run_id).where(sweep_runs.c.sweep_id == sweep_id)
-    unheld.lock(connection, list(connection.scalars(members)))
+    in_no_sweep.lock(connection, list(connection.scalars(members)))
     done = to_delete(connection, name)
     _require_unattended(connection, done.cancelled, gone)
     forget_spec()
     for table in (sweep_runs, sweep_evaluations, sweep_specs, sweep_tags, sweep_notes):
         connection.execute(delete(table).where(table.c.sweep_id == sweep_id))
     connection.execute(delete(sweeps).where(sweeps.c.id == sweep_id))
-    unheld.delete_rows(connection, done.untried)
+    in_no_sweep.delete_rows(connection, done.untried)
     open_runs = among(connection, runs.c.run_id, done.cancelled)
     connection.execute(update(runs).where(open_runs).values(state="cancelled"))
     # Of drivers that are gone: nobody else has any.
@@ -95,13 +95,13 @@ def delete_runs(
 ) -> tuple[str, ...]:
     """Deletes those of these runs that only this sweep holds; which. Files first."""
     _hold_sweep(connection, sweep, gone)
-    unheld.lock(connection, run_ids)
+    in_no_sweep.lock(connection, run_ids)
     own = to_delete(connection, sweep, run_ids).own
     _require_unattended(connection, own, gone)
     for run_id in own:
         remove_files(run_id)
     connection.execute(delete(sweep_runs).where(among(connection, sweep_runs.c.run_id, own)))
-    unheld.delete_rows(connection, own)
+    in_no_sweep.delete_rows(connection, own)
     return own
 
 
@@ -134,7 +134,7 @@ def clear(
 ) -> Removal:
     """Removes files of those of these runs that are as listed, and that no driver may have."""
     run_ids = [run.run_id for run in kept]
-    unheld.lock(connection, run_ids)
+    in_no_sweep.lock(connection, run_ids)
     now = set(list_kept_runs(connection, run_ids, all_runs=True))
     drivers = drivers_of_runs(connection, run_ids, gone)
     at_work = [run for run in kept if run.run_id in drivers]
@@ -145,7 +145,7 @@ def clear(
     return Removal(tuple(free), tuple(run for run in idle if run not in now), tuple(at_work))
 
 
-def delete_unheld(
+def delete_runs_in_no_sweep(
     connection: Connection,
     kept: Sequence[KeptRun],
     gone: Gone,
@@ -154,5 +154,5 @@ def delete_unheld(
     """Deletes those of these runs that are in no sweep, files first, as `clear`."""
     of_none = [run for run in kept if not run.sweeps and run.state != "running"]
     removal = clear(connection, of_none, gone, remove_files)
-    unheld.delete_rows(connection, [run.run_id for run in removal.done])
+    in_no_sweep.delete_rows(connection, [run.run_id for run in removal.done])
     return removal

@@ -21,7 +21,7 @@ from results.schema.tables import (
     sweep_specs,
     sweeps,
 )
-from results.store import unheld
+from results.store import in_no_sweep
 from results.store.sweeps import requeue_cancelled
 
 _FACTS = tuple(field.name for field in fields(NewRun))
@@ -43,13 +43,13 @@ def save_sweep(
     left = {*before} - {*ids}
     # All of them at once: two sweeps that exchange runs would wait for each other.
     if left:
-        unheld.lock(connection, left.union(ids))
+        in_no_sweep.lock(connection, left.union(ids))
     elif before != ids:
-        unheld.keep_from_deletion(connection, ids)
+        in_no_sweep.keep_from_deletion(connection, ids)
     added = _insert_runs(connection, new_runs, now)
     _replace_members(connection, sweep_id, sweep_runs.c.run_id, before, ids)
     if left:
-        unheld.leave_queue(connection, left)
+        in_no_sweep.leave_queue(connection, left)
     requeued = requeue_cancelled(connection, sweep_id)
     configs = [asdict(e) for e in sorted(new_evaluations, key=lambda e: e.evaluation_id)]
     insert_missing(connection, evaluation_configs, configs)

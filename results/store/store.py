@@ -58,7 +58,7 @@ class Store(DatabaseClient):
 
     Done is final. A done run's row, epochs, measurements, values of probes and blocks are never
     changed; only evaluations that it lacks are added. They are removed by `delete_runs` and
-    `delete_unheld` alone.
+    `delete_runs_in_no_sweep` alone.
 
     Of a run that is not done, there are the epochs that its newest attempts reported. Its result
     replaces them.
@@ -302,7 +302,7 @@ class Store(DatabaseClient):
     ) -> bool:
         """Gives a run back unfinished: running -> queued; the attempt ends as `outcome`.
 
-        A run that no sweep holds any more is cancelled.
+        A run that is in no sweep any more is cancelled.
 
         `outcome` is "lost" (the worker vanished) or "interrupted" (it was stopped); `error` says
         why in one line, `fault`, one of FAULTS, in one word. `provenance` is added to that of
@@ -459,7 +459,7 @@ class Store(DatabaseClient):
 
         Of the whole database, or only those in `sweep`, or only `run_ids`, or both; the start of
         an id will do. Attempt numbers go on rising, and what earlier attempts left stays, but
-        their faults count no more. Runs that no sweep holds stay as they are. Raises
+        their faults count no more. Runs in no sweep stay as they are. Raises
         UnknownSweepError, UnknownRunError, and UnheldRunError for one that was named, with nothing
         changed.
         """
@@ -590,7 +590,7 @@ class Store(DatabaseClient):
 
         return self._database.write(apply, lambda c: deleting.are_deleted(c, gone))
 
-    def delete_unheld(
+    def delete_runs_in_no_sweep(
         self, kept: Sequence[KeptRun], remove_files: Callable[[KeptRun], None]
     ) -> Removal:
         """Deletes those of these runs that are in no sweep, as `delete_runs`.
@@ -601,7 +601,7 @@ class Store(DatabaseClient):
 
         def apply(connection: Connection) -> Removal:
             is_gone = self._gone(connection)
-            removal = deleting.delete_unheld(connection, kept, is_gone, remove_files)
+            removal = deleting.delete_runs_in_no_sweep(connection, kept, is_gone, remove_files)
             gone[:] = [run.run_id for run in removal.done]
             return removal
 

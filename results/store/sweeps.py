@@ -15,7 +15,7 @@ from results.database.dialects import is_one_of
 from results.errors import UnheldRunError, UnknownRunError, UnknownSweepError
 from results.records import StoredSpec
 from results.schema.tables import (
-    IS_HELD,
+    IS_IN_A_SWEEP,
     attempts,
     imports,
     runs,
@@ -69,14 +69,14 @@ def requeue_ended(
 ) -> list[tuple[str, int]]:
     """Queues runs in these states (failed, cancelled), of a sweep or among ids if given.
 
-    Returns their ids and the numbers of their last attempts. None is queued that no sweep holds.
+    Returns their ids and the numbers of their last attempts. None is queued that is in no sweep.
     Raises UnknownSweepError, UnknownRunError, and UnheldRunError.
     """
     for run_id in _full_run_ids(connection, run_ids or ()):
-        fit = select(IS_HELD).where(runs.c.run_id == run_id, runs.c.state.in_(states))
+        fit = select(IS_IN_A_SWEEP).where(runs.c.run_id == run_id, runs.c.state.in_(states))
         if connection.scalar(fit) is False:
             raise UnheldRunError(run_id)
-    return _change_chosen(connection, sweep, run_ids, states, _AGAIN, IS_HELD)
+    return _change_chosen(connection, sweep, run_ids, states, _AGAIN, IS_IN_A_SWEEP)
 
 
 def cancel(

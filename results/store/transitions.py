@@ -19,9 +19,9 @@ from results.schema.tables import IS_LAST_ATTEMPT, attempts, evaluation_configs,
 from results.store import leases, live
 from results.store.code_states import keep_code_states
 from results.store.driver import Driver
+from results.store.in_no_sweep import QUEUED_IF_IN_A_SWEEP
 from results.store.report_schema import CheckedReport
 from results.store.result_schema import CheckedEvaluation, CheckedResult
-from results.store.unheld import QUEUED_IF_HELD
 
 # Made once: that takes longer than asking.
 _HELD = (
@@ -192,7 +192,7 @@ def leave(
     """Ends an attempt, if the run still runs under it and this driver; says whether it did.
 
     `end` are columns of the attempt: its new state, which is the run's too if that is "failed";
-    else the run is queued again, or cancelled if no sweep holds it any more. What is `told` is
+    else the run is queued again, or cancelled if it is in no sweep any more. What is `told` is
     added to what the attempt has, and `report` to what it reported.
     """
     of_attempt = (attempts.c.run_id == run_id, attempts.c.attempt == attempt)
@@ -219,7 +219,7 @@ def leave(
     if report is not None:
         live.write(connection, report)
     failed = {key: end[key] for key in ("state", "finished_at", "error")}
-    columns = failed if end["state"] == "failed" else {"state": QUEUED_IF_HELD}
+    columns = failed if end["state"] == "failed" else {"state": QUEUED_IF_IN_A_SWEEP}
     connection.execute(update(runs).where(runs.c.run_id == run_id).values(columns))
     return True
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sweeper.housekeeping.attempt_files import AttemptFiles
     from sweeper.housekeeping.collecting import Garbage
-    from sweeper.housekeeping.whole_runs import WholeRuns
+    from sweeper.housekeeping.runs_with_files import RunsWithFiles
 
 RESULTS = "results of a run in no sweep"
 
@@ -43,7 +43,7 @@ def gc(
     from sweeper.housekeeping.attempt_files import list_attempts
     from sweeper.housekeeping.collecting import Collection, find_garbage
     from sweeper.housekeeping.places import find_places
-    from sweeper.housekeeping.whole_runs import WholeRuns
+    from sweeper.housekeeping.runs_with_files import RunsWithFiles
 
     require_format(format)
     laboratory = options.home_at(home, db, storage)
@@ -54,12 +54,12 @@ def gc(
         attempts = list_attempts(kept, places.found)
         seen = {(run_id, each.attempt) for run_id in attempts for each in attempts[run_id]}
         say_what_is_away(places, kept, seen)
-        unheld = queries.unheld_runs()
-        ended = [run for run in unheld if run.state != "running"]
+        in_no_sweep = queries.runs_in_no_sweep()
+        ended = [run for run in in_no_sweep if run.state != "running"]
         in_reach = [run for run in ended if not places.may_have_more(run, seen)]
         if results:
-            _say_what_stays(len(unheld) - len(ended), len(ended) - len(in_reach))
-        whole = WholeRuns.among(in_reach if results else [], attempts, places.found)
+            _say_what_stays(len(in_no_sweep) - len(ended), len(ended) - len(in_reach))
+        whole = RunsWithFiles.among(in_reach if results else [], attempts, places.found)
         ids = {run.run_id for run in whole.runs}
         found = list(find_garbage([run for run in kept if run.run_id not in ids], attempts))
         if not yes:
@@ -73,7 +73,7 @@ def gc(
             collection.remove(found)
             collection.delete(whole)
         finally:
-            deleted = WholeRuns.among(collection.deleted, attempts, places.found)
+            deleted = RunsWithFiles.among(collection.deleted, attempts, places.found)
             _report(collection.removed, deleted, format, output, removed=True)
             if changed := len(collection.changed):
                 say(f"left alone, as changed meanwhile: {format_runs(changed)}")
@@ -96,7 +96,7 @@ def _say_what_stays(running: int, out_of_reach: int) -> None:
 
 def _report(
     found: Sequence[Garbage],
-    whole: WholeRuns,
+    whole: RunsWithFiles,
     format: str,  # noqa: A002
     output: Path | None,
     *,
@@ -121,7 +121,7 @@ def _report(
         say("nothing can go")
 
 
-def _sentence(whole: WholeRuns, *, removed: bool) -> str:
+def _sentence(whole: RunsWithFiles, *, removed: bool) -> str:
     from results.metrics import counted
 
     brought = sum(run.attempt > 0 and not run.attempts for run in whole.runs)
@@ -138,7 +138,7 @@ def _rows(found: Sequence[Garbage]) -> list[dict[str, Any]]:
     return [_row(garbage.run.run_id, garbage.reason, garbage) for garbage in found]
 
 
-def _rows_of_runs(whole: WholeRuns) -> list[dict[str, Any]]:
+def _rows_of_runs(whole: RunsWithFiles) -> list[dict[str, Any]]:
     """One for each attempt with files, and for each run without any."""
     return [
         _row(run.run_id, RESULTS, files)

@@ -15,7 +15,7 @@ from results.records import KeptRun, Removal
 from results.store.store import Store
 from sweeper.housekeeping.attempt_files import AttemptFiles
 from sweeper.housekeeping.kinds import DONE, IN_NO_SWEEP, LOST, Reason, kind_of
-from sweeper.housekeeping.whole_runs import WholeRuns
+from sweeper.housekeeping.runs_with_files import RunsWithFiles
 from trainers.errors import ResultError
 from trainers.result_file import RESULT_FILE, read_result
 from trainers.storage import Folder
@@ -45,7 +45,7 @@ def find_garbage(
     Checkpoints of done runs. Of attempts at a done run before the one that made its result all but
     the logs, if that one has a valid result, and valid weights if there are any: from these a
     database is filled again, and later evaluations measured. And checkpoints and weights of runs
-    that no sweep holds; their results stay.
+    in no sweep; their results stay.
 
     Raises StorageError.
     """
@@ -97,7 +97,7 @@ def _chosen(run: KeptRun, attempt: AttemptFiles, reason: Reason) -> Garbage | No
 
 
 class Collection:
-    """Removing garbage, and runs that no sweep holds.
+    """Removing garbage, and runs in no sweep.
 
     Of neither anything goes that has changed since it was listed, or that a driver may still have.
 
@@ -131,10 +131,12 @@ class Collection:
             self.removed += [each for run in cleared.done for each in by_run[run]]
             self._note_left(cleared)
 
-    def delete(self, whole: WholeRuns) -> None:
-        """Deletes these runs, which no sweep holds; files before rows. Raises StorageError."""
+    def delete(self, whole: RunsWithFiles) -> None:
+        """Deletes these runs, which are in no sweep; files before rows. Raises StorageError."""
         for batch in _batches(whole.runs):
-            deleted = self._store.delete_unheld(batch, lambda run: whole.remove_files(run.run_id))
+            deleted = self._store.delete_runs_in_no_sweep(
+                batch, lambda run: whole.remove_files(run.run_id)
+            )
             self.deleted += deleted.done
             self._note_left(deleted)
 

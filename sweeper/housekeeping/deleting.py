@@ -11,13 +11,13 @@ from sweeper.errors import ResourceError
 from sweeper.housekeeping.attempt_files import list_attempts
 from sweeper.housekeeping.collecting import AT_ONCE
 from sweeper.housekeeping.places import Places, find_places
-from sweeper.housekeeping.whole_runs import WholeRuns
+from sweeper.housekeeping.runs_with_files import RunsWithFiles
 from sweeper.scheduling.progress import format_runs
 from sweeper.scheduling.run_storage import SPECS
 from trainers.storage.base import is_name
 
 
-def find_results(store: Store, storage: str, name: str) -> WholeRuns:
+def find_results(store: Store, storage: str, name: str) -> RunsWithFiles:
     """What goes with this sweep if its results go: runs that no other holds, and were tried.
 
     Raises:
@@ -31,7 +31,7 @@ def find_results(store: Store, storage: str, name: str) -> WholeRuns:
     attempts = list_attempts(runs, places.found)
     seen = {(run_id, each.attempt) for run_id in attempts for each in attempts[run_id]}
     _require_all_there(places, runs, seen)
-    return WholeRuns.among(runs, attempts, places.found)
+    return RunsWithFiles.among(runs, attempts, places.found)
 
 
 def delete_sweep(

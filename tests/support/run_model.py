@@ -250,12 +250,12 @@ class Model:
         states = ("failed",) if only_failed else ("failed", "cancelled")
         ended = {key for key, run in self.runs.items() if run.state in states}
         chosen = self._chosen(sweep, run_ids)
-        unheld = {key for key in ended if not self._is_held(key)}
-        if unheld & set(run_ids or ()):
+        in_no_sweep = {key for key in ended if not self._is_held(key)}
+        if in_no_sweep & set(run_ids or ()):
             raise RefusedError("no sweep holds it")
-        for run_id in chosen & ended - unheld:
+        for run_id in chosen & ended - in_no_sweep:
             self.runs[run_id].queue_again()
-        return len(chosen & ended - unheld)
+        return len(chosen & ended - in_no_sweep)
 
     def _chosen(self, sweep: str | None, run_ids: Iterable[str] | None) -> set[str]:
         members = set(self.runs) if sweep is None else set(self._sweep(sweep).runs)

@@ -126,7 +126,7 @@ def split_in_two(rows: Sequence[RunRow], by: str) -> TwoGroups:
         networks=(by_network(alone[0]), by_network(alone[1])),
         without_value=len(done) - len(first.keys() | second.keys()),
         in_both=len(in_both),
-        # Nobody waits for what no sweep holds.
+        # Nobody waits for a run in no sweep.
         unfinished=Counter(row["state"] for row in rows if row["state"] != "done" and row["sweep"]),
     )
 

@@ -162,10 +162,10 @@ def test_what_a_driver_works_on_is_not_deleted_and_everything_else_is(
         # A run that was cancelled may be written by its worker for a while.
         store.cancel(run_ids=[filled[1]])
         make.save(store, "a", [made[0]])
-        unheld = [run for run in queries.unheld_runs() if run.run_id == filled[1]]
-        assert [run.state for run in unheld] == ["cancelled"]
-        for remove in (store.delete_unheld, store.clear):
-            assert remove(unheld, called.append) == Removal(at_work=tuple(unheld))
+        in_no_sweep = [run for run in queries.runs_in_no_sweep() if run.run_id == filled[1]]
+        assert [run.state for run in in_no_sweep] == ["cancelled"]
+        for remove in (store.delete_runs_in_no_sweep, store.clear):
+            assert remove(in_no_sweep, called.append) == Removal(at_work=tuple(in_no_sweep))
         assert called == []
         assert not other.commit(filled[1], attempt, make.result(filled[1], attempt))
         store.delete_sweep("a", lambda: called.append("spec"))
@@ -173,12 +173,16 @@ def test_what_a_driver_works_on_is_not_deleted_and_everything_else_is(
         assert store.clear([kept], called.append) == Removal(done=(kept,))
         make.save(other, "d", [])
         store.delete_sweep("c", nothing)
-    assert store.delete_unheld(unheld, called.append) == Removal(done=tuple(unheld))
+    assert store.delete_runs_in_no_sweep(in_no_sweep, called.append) == Removal(
+        done=tuple(in_no_sweep)
+    )
 
 
-def test_runs_that_no_sweep_holds_go_whole(filled, store, queries, content, make):
+def test_runs_in_no_sweep_are_deleted_with_all_that_was_measured(
+    filled, store, queries, content, make
+):
     store.delete_sweep("a", nothing)
-    listed = queries.unheld_runs()
+    listed = queries.runs_in_no_sweep()
     assert [(run.run_id, run.state) for run in listed] == [
         (filled[0], "done"),
         (filled[1], "cancelled"),
@@ -188,7 +192,7 @@ def test_runs_that_no_sweep_holds_go_whole(filled, store, queries, content, make
     gone = []
     held = [run for run in queries.kept_runs() if run.sweeps]
     assert len(held) == 2
-    removal = store.delete_unheld([*listed, *held], gone.append)
+    removal = store.delete_runs_in_no_sweep([*listed, *held], gone.append)
     assert removal == Removal(done=(listed[0],), changed=(listed[1],))
     assert gone == [listed[0]]
     assert [row["run_id"] for row in queries.run_rows()] == [filled[2], filled[3], filled[1]]
@@ -204,7 +208,7 @@ def test_rows_of_runs_in_no_sweep_stay_as_long_as_their_files(filled, store, que
         raise OSError("away")
 
     with pytest.raises(OSError, match="away"):
-        store.delete_unheld(queries.unheld_runs(), fail)
+        store.delete_runs_in_no_sweep(queries.runs_in_no_sweep(), fail)
     assert content() == before
 
 
@@ -263,7 +267,7 @@ def test_a_run_that_is_deleted_while_it_is_evaluated_is_unknown(store, queries, 
         thread.start()
         thread.join(0.3)
 
-    assert store.delete_unheld([run], remove_files).done == (run,)
+    assert store.delete_runs_in_no_sweep([run], remove_files).done == (run,)
     thread.join()
     assert said == [UnknownRunError]
 

@@ -74,7 +74,7 @@ def test_nothing_goes_that_is_needed_and_nothing_is_left_that_can_go(made) -> No
     gone = before - left()
 
     done, last = run.state == "done", run.attempt
-    unheld = not run.sweeps and run.state != "running"
+    in_no_sweep = not run.sweeps and run.state != "running"
     valid = {key for key, (damaged, _) in there.items() if not damaged}
     whole = (last, "result.json") in valid and any(
         there[last, "result.json"][1] == place and (not run.has_weights or has)
@@ -86,11 +86,11 @@ def test_nothing_goes_that_is_needed_and_nothing_is_left_that_can_go(made) -> No
         if run.state == "running" or number > last or name == "log-0.txt":
             continue
         lost = done and number < last and whole
-        of_unheld = unheld and name in ("checkpoint-1.pt", "weights.pt")
+        of_none = in_no_sweep and name in ("checkpoint-1.pt", "weights.pt")
         of_done = done and name == "checkpoint-1.pt" and (last, "result.json") in before
-        if lost or of_unheld or of_done:
+        if lost or of_none or of_done:
             expected.add((number, name))
     assert gone == expected
     # Once is enough.
     assert not list(find_garbage([run], list_attempts([run], places)))
-    assert {garbage.ends_evaluations for garbage in found} <= {done and unheld, False}
+    assert {garbage.ends_evaluations for garbage in found} <= {done and in_no_sweep, False}

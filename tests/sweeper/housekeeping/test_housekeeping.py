@@ -137,7 +137,7 @@ def save(store: Store, name: str, run_ids: Sequence[str]) -> None:
     store.save_sweep(name, "", "", [], None, held, [])
 
 
-def test_runs_in_no_sweep_go_whole_when_that_is_asked_for_twice(lab: Lab) -> None:
+def test_runs_in_no_sweep_are_deleted_when_that_is_asked_for_twice(lab: Lab) -> None:
     ids = lab.ids()
     said = lab.ask("delete", "b")[1]
     assert "frees the space of their weights, `sweep gc --home" in said

@@ -1,4 +1,4 @@
-"""Runs that go whole: with all that was measured of them, and all their files."""
+"""Runs with everything that is kept of them in the storages, to be deleted together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trainers.storage import Folder
 
 
 @dataclass(frozen=True)
-class WholeRuns:
+class RunsWithFiles:
     """Some runs, with their files and the folders that these lie in, by run id."""
 
     runs: tuple[KeptRun, ...]
@@ -25,7 +25,7 @@ class WholeRuns:
         runs: Sequence[KeptRun],
         attempts: Mapping[str, Sequence[AttemptFiles]],
         places: Sequence[Place],
-    ) -> WholeRuns:
+    ) -> RunsWithFiles:
         """These runs; `attempts` is what `list_attempts` finds of them in these places."""
         return cls(
             tuple(runs),

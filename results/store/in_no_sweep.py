@@ -1,4 +1,4 @@
-"""Runs that no sweep holds: nobody asks for them, so none of them waits in the queue.
+"""Runs in no sweep: nobody asks for them, so none of them waits in the queue.
 
 Each function works inside a transaction of the caller, `results.store.store.Store`.
 """
@@ -9,11 +9,11 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, case, delete, select, update
 
-from results.schema.tables import IS_HELD, OF_RESULTS, attempts, run_notes, run_tags, runs
+from results.schema.tables import IS_IN_A_SWEEP, OF_RESULTS, attempts, run_notes, run_tags, runs
 from results.store.code_states import code_states_of, remove_unused_code_states
 from results.store.kept_runs import among
 
-QUEUED_IF_HELD = case((IS_HELD, "queued"), else_="cancelled")
+QUEUED_IF_IN_A_SWEEP = case((IS_IN_A_SWEEP, "queued"), else_="cancelled")
 """The state of a run that ends without a result and may be tried again."""
 
 
@@ -33,16 +33,16 @@ def keep_from_deletion(connection: Connection, run_ids: Collection[str]) -> None
 
 
 def leave_queue(connection: Connection, run_ids: Collection[str]) -> None:
-    """Takes those of these runs out of the queue that no sweep holds any more.
+    """Takes those of these runs out of the queue that are in no sweep any more.
 
     Those that nobody ever tried are deleted, the others cancelled. One that runs is its driver's,
     and leaves the queue when that gives it back. The caller has locked all of them.
     """
     untried = select(runs.c.run_id).where(
-        among(connection, runs.c.run_id, run_ids), ~IS_HELD, runs.c.attempt == 0
+        among(connection, runs.c.run_id, run_ids), ~IS_IN_A_SWEEP, runs.c.attempt == 0
     )
     delete_rows(connection, list(connection.scalars(untried)))
-    queued = (among(connection, runs.c.run_id, run_ids), ~IS_HELD, runs.c.state == "queued")
+    queued = (among(connection, runs.c.run_id, run_ids), ~IS_IN_A_SWEEP, runs.c.state == "queued")
     connection.execute(update(runs).where(*queued).values(state="cancelled"))
 
 
