@@ -182,7 +182,8 @@ class RunningRun:
 
     `epochs` are those that it is to have, if it is of a trainer that says so; `epoch` is the last
     that it reported, and `values` the last of each metric (None: not finite). `seconds` is how long
-    its attempt has been running, by the database's clock.
+    its attempt has been running, by the database's clock. `short` is the beginning of the `label`
+    that tells the run from others of its sweep; None: all of it does.
     """
 
     run_id: str
@@ -192,6 +193,7 @@ class RunningRun:
     epochs: int | None
     epoch: int | None
     values: dict[str, float | None]
+    short: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

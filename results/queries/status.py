@@ -7,9 +7,9 @@ from itertools import pairwise
 from statistics import median
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import Connection, func, select
 
-from results.queries.schemes import scheme_column, scheme_of
+from results.queries.run_labels import RunLabels, naming_columns
 from results.records import STATES, Failure, Fault, Note, SweepStatus
 from results.schema.bounds import MOMENT, bounded
 from results.schema.tables import (
@@ -22,7 +22,6 @@ from results.schema.tables import (
     sweeps,
 )
 from results.store.leases import Gone, has_not_begun, holders
-from results.trainer_label import trainer_label
 from sweep_plugins.plain_text import LONGEST_ERROR, shortened
 
 
@@ -62,6 +61,7 @@ def sweep_status(
     waiting = int(connection.execute(not_begun).scalar_one()) if counts["running"] else 0
     counts["running"] -= waiting
     counts["queued"] += waiting
+    labels = RunLabels(connection, [sweep_id])
     failed = (
         select(
             *naming_columns(connection),
@@ -77,7 +77,7 @@ def sweep_status(
     failures = [
         Failure(
             row.run_id,
-            label_of(row),
+            str(labels.label_of(row)),
             shortened(row.error, LONGEST_ERROR),
             row.attempt,
             row.imported,
@@ -105,7 +105,7 @@ def sweep_status(
         runs=sum(counts.values()),
         counts=counts,
         failures=failures,
-        faults=_faults(connection, sweep_id),
+        faults=_faults(connection, sweep_id, labels),
         drivers=[driver for _, driver in holders(connection, sweep_id, now, gone)],
         train_seconds=train_seconds,
         rate_per_hour=rate,
@@ -131,7 +131,7 @@ def sweep_status(
     )
 
 
-def _faults(connection: Connection, sweep_id: int) -> list[Fault]:
+def _faults(connection: Connection, sweep_id: int, labels: RunLabels) -> list[Fault]:
     rows = connection.execute(
         select(
             *naming_columns(connection),
@@ -152,23 +152,12 @@ def _faults(connection: Connection, sweep_id: int) -> list[Fault]:
     alike: dict[tuple[str, str], list[Any]] = {}
     for row in rows:
         alike.setdefault((row.run_id, row.fault), []).append(row)
-    return [
-        Fault(run_id, label_of(found[-1]), kind, len(found), found[-1].error, found[-1].host)
-        for (run_id, kind), found in alike.items()
-    ]
-
-
-def naming_columns(connection: Connection) -> list[ColumnElement[Any]]:
-    """The columns of a run by which it is called."""
-    scheme = scheme_column(connection.dialect.name).label("scheme")
-    return [runs.c.run_id, runs.c.model, scheme, runs.c.depth, runs.c.seed, runs.c.config]
-
-
-def label_of(run: Any) -> str:
-    """What a row with `naming_columns` is called."""
-    if run.model is None:
-        return f"{trainer_label(run.config)}, seed {run.seed}"
-    return f"{run.model} ({scheme_of(run.scheme)}), depth {run.depth}, seed {run.seed}"
+    faults = []
+    for (run_id, kind), found in alike.items():
+        last = found[-1]
+        label = str(labels.label_of(last))
+        faults.append(Fault(run_id, label, kind, len(found), last.error, last.host))
+    return faults
 
 
 IDLE_SECONDS = 60.0

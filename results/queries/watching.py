@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, not_, select
 
 from results.queries.latest import Latest, latest_values
-from results.queries.status import label_of, naming_columns
+from results.queries.run_labels import RunLabels, naming_columns
 from results.records import RunningRun, RunProgress
 from results.schema.tables import (
     IS_LAST_ATTEMPT,
@@ -45,14 +45,17 @@ def running_runs(connection: Connection, sweep_id: int, now: float) -> list[Runn
     ).all()
     is_member = select(sweep_runs.c.run_id).where(*of_sweep).correlate(runs).exists()
     latest = latest_values(connection, [runs.c.state == "running", is_member])
+    labels = RunLabels(connection, [sweep_id])
     found = []
     for row in rows:
+        label = labels.label_of(row)
         reported = latest.get(row.run_id, Latest())
         seconds = max(0.0, now - row.began_at)
         found.append(
             RunningRun(
                 run_id=row.run_id,
-                label=label_of(row),
+                label=str(label),
+                short=label.short if row.model is None else None,
                 attempt=row.attempt,
                 seconds=seconds,
                 epochs=row.epochs,
@@ -85,9 +88,11 @@ def run_progress(connection: Connection, run_id: str, since: int) -> RunProgress
     )
     for epoch, name, value in connection.execute(reported.order_by(epoch_metrics.c.name)):
         found.setdefault(epoch, {})[name] = value
+    held_by = select(sweep_runs.c.sweep_id).where(sweep_runs.c.run_id == run_id)
+    labels = RunLabels(connection, list(connection.scalars(held_by)))
     return RunProgress(
         run_id=run_id,
-        label=label_of(row),
+        label=str(labels.label_of(row)),
         state=row.state,
         attempt=row.attempt,
         epochs=row.epochs,

@@ -1,13 +1,13 @@
-"""A sweep while it runs, and the epochs of a run, as lines for a terminal of any width."""
+"""A sweep while it runs, as lines for a terminal of any width."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from results.metrics import shown
-from results.records import Failure, RunningRun, RunProgress, SweepStatus
+from results.records import Failure, RunningRun, SweepStatus
 from sweep_plugins.plain_text import readable
 from sweeper.commands.hints import on_lines
 from sweeper.scheduling.progress import format_rate, format_runs, format_seconds
@@ -57,17 +57,18 @@ def watched_lines(
     name = readable(status.sweep)
     lines = [*_wrapped(f"{name}: {_counts(status)}", width), _bar(status, width)]
     if watched.running:
-        lines += ["", *_table(watched.running[:most_runs], width, metrics)]
-        if len(watched.running) > most_runs:
-            lines.append(f"and {len(watched.running) - most_runs} more")
-    lines = [_fitting(line, width) for line in lines]
+        table, shown = _table(watched.running, width, most_runs, metrics)
+        lines += ["", *table]
+        if len(watched.running) > shown:
+            lines.append(f"and {len(watched.running) - shown} more")
+    lines = [fitting(line, width) for line in lines]
     if why := _stands_still(watched):
         resume = on_lines(f"sweep resume {name}{home}", width)
         lines += ["", *_wrapped(f"{why}; to go on:", width), *resume]
     newest = sorted(status.failures, key=lambda failure: failure.finished_at or 0.0)
     if newest:
-        failures = [_failure(failure) for failure in newest[: -_FAILURES - 1 : -1]]
-        lines += ["", *(_fitting(line, width) for line in failures)]
+        failures = [line for one in newest[: -_FAILURES - 1 : -1] for line in _failure(one)]
+        lines += ["", *(fitting(line, width) for line in failures)]
     return lines
 
 
@@ -119,17 +120,24 @@ class _Column:
         return max(map(len, (self.head, *self.cells)))
 
 
-def _table(running: Sequence[RunningRun], width: int, metrics: Sequence[str]) -> list[str]:
-    """The columns that have room, the most important ones first."""
+def _table(
+    running: Sequence[RunningRun], width: int, most_lines: int, metrics: Sequence[str]
+) -> tuple[list[str], int]:
+    """The columns that have room, the most important ones first; and how many runs are there.
+
+    Where what tells the runs apart has no room in a column, it is on a line below each.
+    """
+    running = running[:most_lines]
     ids = _Column("run", [run.run_id[:_ID] for run in running], left=True)
-    epochs = _Column("epoch", [_epoch(run.epoch, run.epochs) for run in running])
+    epochs = _Column("epoch", [epoch_of(run.epoch, run.epochs) for run in running])
     wanted = _shown_metrics(running, metrics)
     values = [_Column(name, [_value(run, name) for run in running]) for name in wanted]
     times = [
         _Column("running", [format_seconds(run.seconds) for run in running]),
         _Column("left", [_left(run) for run in running]),
     ]
-    label = _LEAST_LABEL + 2
+    least = max([_LEAST_LABEL, *(len(readable(run.short)) for run in running if run.short)])
+    label = (least if least <= width // 2 else _LEAST_LABEL) + 2
     room = width - ids.width - epochs.width - 2
     kept: list[_Column] = []
     for column in [*values[:1], *times, *values[1:]]:
@@ -138,10 +146,11 @@ def _table(running: Sequence[RunningRun], width: int, metrics: Sequence[str]) ->
         if column.width + 2 <= room - reserved:
             kept.append(column)
             room -= column.width + 2
+    names = [_label(run, room - 2) for run in running]
+    below = None in names or _look_alike(running, names)
     columns = [ids]
-    if room >= label:
-        names = [_label(readable(run.label), room - 2) for run in running]
-        columns.append(_Column("", names, left=True))
+    if not below:
+        columns.append(_Column("", [name or "" for name in names], left=True))
     columns += [epochs, *(c for c in values if c in kept), *(c for c in times if c in kept)]
     lines = []
     for row in zip(*([column.head, *column.cells] for column in columns), strict=True):
@@ -150,7 +159,17 @@ def _table(running: Sequence[RunningRun], width: int, metrics: Sequence[str]) ->
             for cell, column in zip(row, columns, strict=True)
         )
         lines.append("  ".join(cells).rstrip())
-    return lines
+    if not below:
+        return lines, len(running)
+    shown = running[: max(1, most_lines // 2)]
+    pairs = zip(lines[1:], (f"  {readable(run.label)}" for run in shown), strict=False)
+    return [lines[0], *(line for pair in pairs for line in pair)], len(shown)
+
+
+def _look_alike(running: Sequence[RunningRun], names: Sequence[str | None]) -> bool:
+    """Whether two that are called differently have the same name in a column."""
+    whole = {run.label for run in running}
+    return len(set(names)) < len(whole)
 
 
 def _shown_metrics(running: Sequence[RunningRun], named: Sequence[str]) -> list[str]:
@@ -162,7 +181,8 @@ def _shown_metrics(running: Sequence[RunningRun], named: Sequence[str]) -> list[
     return [*first, *others, *sorted(known & {"train_accuracy", "test_loss"})][:_METRICS]
 
 
-def _epoch(epoch: int | None, of: int | None) -> str:
+def epoch_of(epoch: int | None, of: int | None) -> str:
+    """Such as "40/160", or "-" before the first; without the whole where none is known."""
     done = "-" if epoch is None else str(epoch)
     return done if of is None else f"{done}/{of}"
 
@@ -183,92 +203,28 @@ def _left(run: RunningRun) -> str:
     return format_seconds(run.seconds / run.epoch * max(0, run.epochs - run.epoch))
 
 
-def _failure(failure: Failure) -> str:
-    return readable(f"failed {failure.run_id[:_ID]} {failure.label}: {failure.error}")
+def _failure(failure: Failure) -> tuple[str, str]:
+    # What a run is called may fill a line: the reason has its own.
+    head = f"failed {failure.run_id[:_ID]} {failure.label}"
+    return readable(head), f"  {readable(failure.error)}"
 
 
-def _label(label: str, width: int) -> str:
-    """What a run is called; of many the end, with the seed, is what tells them apart."""
+def _label(run: RunningRun, width: int) -> str | None:
+    """What a run is called in so many columns; None if what tells it from others has no room."""
+    label = readable(run.label)
     if len(label) <= width:
         return label
+    if run.short is not None:
+        short = readable(run.short)
+        if len(short) > width:
+            return None
+        return short if len(short) + 3 > width else fitting(label, width)
+    # Of a network the end, with the seed, is what tells most of them apart.
     start, _, end = label.rpartition(", ")
     room = width - len(end) - 3
-    return f"{start[:room]}...{end}" if room > 0 else _fitting(label, width)
+    return f"{start[:room]}...{end}" if room > 0 else None
 
 
-def _fitting(line: str, width: int | None) -> str:
+def fitting(line: str, width: int | None) -> str:
+    """The line, or its beginning with an ellipsis."""
     return line if width is None or len(line) <= width else f"{line[: max(0, width - 3)]}..."
-
-
-_EPOCHS_BEFORE = 20
-"""So many of the epochs are shown that were there before it was watched."""
-
-
-class EpochLines:
-    """The epochs of a run as lines, each once, as they come.
-
-    Args:
-        width: of the terminal; None: lines have no end. An epoch that has no room on one goes on
-            in the next.
-        metrics: to be shown; by default all that are reported.
-
-    Attributes:
-        since: the epoch from which on the next look is to have them.
-    """
-
-    def __init__(self, width: int | None, metrics: Sequence[str] = ()) -> None:
-        self._width = width
-        self._metrics = list(dict.fromkeys(metrics))
-        self._last: RunProgress | None = None
-        self._shown: dict[int, str] = {}
-        self.since = 0
-
-    def new_lines(self, progress: RunProgress) -> list[str]:
-        """What is new since the last look; first of all what run it is, at last how it ended."""
-        last, self._last = self._last, progress
-        lines = []
-        if last is None:
-            lines.append(f"run {progress.run_id}: {readable(progress.label)}")
-        if progress.attempt > (1 if last is None else max(1, last.attempt)):
-            lines.append(f"attempt {progress.attempt}")
-        new = {
-            epoch: line
-            for epoch in progress.reported
-            if (line := self._line(progress, epoch)) != self._shown.get(epoch)
-        }
-        if last is None and len(new) > _EPOCHS_BEFORE:
-            lines.append(f"{len(new) - _EPOCHS_BEFORE} epochs before")
-            new = dict(list(new.items())[-_EPOCHS_BEFORE:])
-        lines += new.values()
-        # Where the last one is gone, an attempt went on from a checkpoint before it.
-        is_there = not self._shown or max(self._shown) in progress.reported
-        self._shown |= new
-        self.since = max(self._shown, default=0) if is_there else 0
-        if progress.state == "failed":
-            lines.append(_fitting(readable(f"failed: {progress.error}"), self._width))
-        elif progress.state in ("done", "cancelled"):
-            lines.append(progress.state)
-        return lines
-
-    def _line(self, progress: RunProgress, epoch: int) -> str:
-        of = progress.epochs
-        room = 5 if of is None else 2 * len(str(of)) + 1
-        values = progress.reported[epoch]
-        named = self._metrics or [*values]
-        shown = {name: number(values[name]) if name in values else "-" for name in named}
-        return _in_columns(f"epoch {_epoch(epoch, of):>{room}}", shown, self._width)
-
-
-def _in_columns(head: str, values: Mapping[str, str], width: int | None) -> str:
-    """Names and values after the head and below the first of them; of no value is anything cut."""
-    if width is None:
-        return "  ".join([head, *(f"{name} {value}" for name, value in values.items())])
-    indent = len(head) + 2 if width >= 3 * len(head) else 2
-    lines = [_fitting(head, width)]
-    for name, value in values.items():
-        part = f"{_fitting(name, max(3, width - indent - len(value) - 1))} {value}"
-        if len(lines[-1]) + 2 + len(part) <= width:
-            lines[-1] += f"  {part}"
-        else:
-            lines.append(" " * indent + part)
-    return "\n".join(lines)

@@ -83,7 +83,7 @@ def show(
 
 def _follow(queries: Queries, run: str, every: float, metrics: Sequence[str]) -> None:
     """Each epoch on a line, until the run ends or Control-C."""
-    from sweeper.commands.progress_lines import EpochLines
+    from sweeper.commands.epoch_lines import EpochLines
 
     shown = EpochLines(columns(), metrics)
     with suppress(KeyboardInterrupt):

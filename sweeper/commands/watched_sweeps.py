@@ -13,7 +13,7 @@ from sweeper.commands.progress_lines import Watched, watched_lines
 from sweeper.commands.watching import Look, watch
 from sweeper.home import Home
 
-_LINES_WITHOUT_RUNS = 9
+_LINES_WITHOUT_RUNS = 12
 
 
 def watch_sweeps(home: Home, sweep: str | None, every: float, metrics: Sequence[str]) -> None:

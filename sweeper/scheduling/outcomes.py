@@ -28,8 +28,9 @@ from sweeper.executors.tasks import (
 )
 from sweeper.scheduling.backlog import Backlog
 from sweeper.scheduling.claims import Claims
-from sweeper.scheduling.progress import Progress, run_label
+from sweeper.scheduling.progress import Progress
 from sweeper.scheduling.report_keeper import ReportKeeper
+from sweeper.scheduling.run_labels import RunLabels
 from sweeper.scheduling.run_storage import RunStorage
 from sweeper.scheduling.summary import Summary
 from sweeper.spec.fault_policies import Fault, FaultPolicies
@@ -66,6 +67,7 @@ class Outcomes:
     claims: Claims
     backlog: Backlog
     progress: Progress
+    labels: RunLabels
     summary: Summary
     reports: ReportKeeper
     note_seconds: Callable[[PendingRun, float], None]
@@ -97,11 +99,11 @@ class Outcomes:
         for run_id, attempt, result in trained:
             run, _ = self.claims.forget(run_id)
             if run_id not in committed:
-                self.progress.taken(run_label(run))
+                self.progress.taken(self.labels.of(run))
                 continue
             self.summary.trained += 1
-            self.progress.finished(run_label(run), result)
-            self._tell_left_out(run_id, run_label(run), result)
+            self.progress.finished(self.labels.of(run), result)
+            self._tell_left_out(run_id, self.labels.of(run), result)
             self.storage.tidy(run_id, attempt)
 
     def _tell_left_out(self, run_id: str, label: str, result: Mapping[str, Any]) -> None:
@@ -119,7 +121,7 @@ class Outcomes:
             return
         except UnknownRunError:
             # It left the sweep, and was deleted since.
-            self.progress.taken(run_label(run))
+            self.progress.taken(self.labels.of(run))
             return
         if len(measured) < len(task.evaluations):
             # Else it would be handed over again without end.
@@ -128,7 +130,7 @@ class Outcomes:
             self._fail(run, task, lacking, "trainer_error")
             return
         self.summary.evaluated += 1
-        self.progress.finished(run_label(run))
+        self.progress.finished(self.labels.of(run))
 
     def settle(self, outcome: Outcome, executor: Executor) -> None:
         """Store an outcome that is no result.
@@ -152,7 +154,7 @@ class Outcomes:
             case WeightsGone(error=error):
                 self.not_evaluated.add(task.run_id)
                 self.progress.without_weights(
-                    run_label(run), error, first=not self.summary.without_weights
+                    self.labels.of(run), error, first=not self.summary.without_weights
                 )
                 self.summary.without_weights += 1
             case MachineFault(kind="dataset_missing" | "plugin_missing", error=error):
@@ -195,9 +197,9 @@ class Outcomes:
         """Try a run again, or fail it, as the policy for this kind of fault says."""
         fault, error = ended.kind, ended.reason
         if task.attempt is not None:
-            by_result = self._adopt(task.run_id, task.attempt, label=run_label(run))
+            by_result = self._adopt(task.run_id, task.attempt, label=self.labels.of(run))
             if by_result == "done":
-                self.progress.finished(run_label(run))
+                self.progress.finished(self.labels.of(run))
             if by_result is not None:
                 return
         times = self.backlog.met(run, fault, ended.node)
@@ -227,7 +229,7 @@ class Outcomes:
                 report=self.reports.checked(ended.report),
             )
         self.backlog.put_back(run)
-        self.progress.again(run_label(run), error)
+        self.progress.again(self.labels.of(run), error)
 
     def _fail(
         self,
@@ -253,9 +255,9 @@ class Outcomes:
         ):
             self.summary.failed += 1
         else:
-            self.progress.taken(run_label(run))
+            self.progress.taken(self.labels.of(run))
             return
-        self.progress.failed(run_label(run), task.run_id, error)
+        self.progress.failed(self.labels.of(run), task.run_id, error)
 
     def _release(
         self,

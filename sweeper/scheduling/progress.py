@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from results.metrics import shown
-from results.trainer_label import trainer_label
 from sweep_plugins.plain_text import LONGEST_ERROR, readable, shortened, visible
 from sweep_plugins.url_secrets import without_secrets
 from trainers.streams import telling
 
 if TYPE_CHECKING:
-    from results.records import OtherDriver, PendingRun
+    from results.records import OtherDriver
 
 SECONDS_BETWEEN_PLAIN_LINES = 5.0
 
@@ -241,13 +240,6 @@ def in_brief(error: str) -> str:
         return error
     first, last = _IN_BRIEF
     return f"{error[:first]} [...] {error[-last:]}"
-
-
-def run_label(run: PendingRun) -> str:
-    """Such as "zerosnet [1.5, -1, 0.5; 1] depth 20 cifar10 seed 0"."""
-    if run.model is None:
-        return f"{trainer_label(run.config)} seed {run.seed}"
-    return f"{run.model} [{run.scheme}] depth {run.depth} {run.dataset} seed {run.seed}"
 
 
 def _in_short(result: Mapping[str, Any]) -> str:

@@ -27,8 +27,9 @@ from sweeper.scheduling.backlog import Backlog
 from sweeper.scheduling.bundles import BundleSizer
 from sweeper.scheduling.claims import Claims
 from sweeper.scheduling.outcomes import Outcomes, first_sentence
-from sweeper.scheduling.progress import Progress, run_label
+from sweeper.scheduling.progress import Progress
 from sweeper.scheduling.report_keeper import ReportKeeper
+from sweeper.scheduling.run_labels import RunLabels
 from sweeper.scheduling.run_storage import RunStorage
 from sweeper.scheduling.signals import StopRequest
 from sweeper.scheduling.summary import Summary
@@ -126,6 +127,7 @@ class _Driver:
         self.backlog = Backlog(self._estimated_seconds)
         self.bundle_sizer = BundleSizer()
         self.configs = {config.run_id: config for config in self.spec.configs}
+        self.labels = RunLabels(self.spec.configs)
         self.claims = Claims(
             self.spec,
             self.store,
@@ -143,6 +145,7 @@ class _Driver:
             self.claims,
             self.backlog,
             self.progress,
+            self.labels,
             self.summary,
             self.reports,
             self._note_seconds,
@@ -220,7 +223,7 @@ class _Driver:
             for run_id in self.claims.leases.lost():
                 executor.kill(run_id)
                 run, _ = self.claims.forget(run_id)
-                self.progress.taken(run_label(run))
+                self.progress.taken(self.labels.of(run))
             if self.stop.asked and not self.asked_to_stop:
                 self.asked_to_stop = True
                 executor.ask_to_stop()

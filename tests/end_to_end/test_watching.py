@@ -170,7 +170,7 @@ def test_a_report_of_running_runs_has_their_last_values(sweep_with_watchers):
 def test_a_run_is_followed_until_it_ends(sweep_with_watchers):
     seen, _ = sweep_with_watchers
     first, *lines = seen["followed"].splitlines()
-    assert re.fullmatch(r"run [0-9a-f]{16}: reporting_trainers:waits, seed 0", first)
+    assert re.fullmatch(r"run [0-9a-f]{16}: seed 0 \(reporting_trainers:waits\)", first)
     assert lines == [
         "epoch     1  f1 0.1  loss 1",
         "epoch     2  f1 0.2  loss 0.5",

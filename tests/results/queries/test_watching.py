@@ -50,6 +50,21 @@ def test_running_runs_are_shown_with_the_last_that_each_reported(watched):
     assert (found[SILENT].epoch, found[SILENT].values) == (None, {})
 
 
+def test_runs_of_an_own_trainer_are_called_by_what_varies_in_their_sweep(store, make, queries):
+    runs = [make.own_run(n, n % 2, lr=0.1 * n, epochs=3) for n in (1, 2, 3)]
+    make.save(store, "own", runs)
+    for run in runs[:2]:
+        store.claim(run.run_id, provenance={})
+    store.fail(runs[1].run_id, 1, "ValueError: no", None)
+    (running,) = queries.running("own")
+    label = "lr 0.1, seed 1 (fit:train, epochs 3)"
+    assert (running.label, running.short) == (label, "lr 0.1, seed 1")
+    assert queries.progress_of(runs[0].run_id).label == label
+    (status,) = queries.status("own")
+    (failure,), (fault,) = status.failures, status.faults
+    assert failure.label == fault.label == "lr 0.2, seed 0 (fit:train, epochs 3)"
+
+
 def test_a_run_is_followed_from_an_epoch_on(watched):
     progress = watched.progress_of(RUNNING, 3)
     assert (progress.state, progress.attempt, progress.epochs) == ("running", 1, 2)

@@ -16,7 +16,8 @@ from results.records import (
     RunProgress,
     SweepStatus,
 )
-from sweeper.commands.progress_lines import EpochLines, Watched, watched_lines
+from sweeper.commands.epoch_lines import EpochLines
+from sweeper.commands.progress_lines import Watched, watched_lines
 
 WIDE, LONG = 80, 10
 
@@ -60,12 +61,44 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert max(map(len, lines)) <= max(width, 3)
     assert "\x1b" not in "".join(lines)
     if width >= 20:
-        assert any(line.startswith("and 1 more") for line in lines)
+        shown = sum(line.startswith("0000000") for line in lines)
+        assert 1 <= shown <= 2
+        assert any(line.startswith(f"and {3 - shown} more") for line in lines)
         assert sum(line.startswith("failed 0") for line in lines) == 3
     if width >= 40:
         assert any("test_accuracy" in line for line in lines[3:5])
     if width >= 100:
-        assert lines[-3].startswith("failed 00000000 label: error")
+        assert lines[-6] == "failed 00000000 label"
+        assert lines[-5].startswith("  error error")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_two_settings_look_alike(width: int) -> None:
+    common = "(fit:train, " + ", ".join(f"option{n} {n}" for n in range(20)) + ")"
+    short = [f"lr {lr}, width {wide}, seed 0" for lr in (0.1, 0.01) for wide in (8, 16)]
+    runs = [running(n, short=name, label=f"{name} {common}") for n, name in enumerate(short)]
+    lines = watched_lines(Watched(status(), runs), width, LONG)
+    assert [name in line for name, line in zip(short, lines[4:], strict=True)] == [True] * 4
+    assert max(map(len, lines)) <= width
+
+
+def test_what_has_no_room_in_a_column_is_on_a_line_below() -> None:
+    short = [f"encoder.width {wide}, {'decoder.depth 12, ' * 2}seed 0" for wide in (8, 16)]
+    runs = [running(n, short=name, label=f"{name} (fit:train)") for n, name in enumerate(short)]
+    lines = watched_lines(Watched(status(), runs), WIDE, 3)
+    assert lines[3].split() == ["run", "epoch", "test_accuracy", "train_loss", "running", "left"]
+    assert lines[5] == f"  {short[0]} (fit:train)"
+    assert lines[6] == "and 1 more"
+    networks = [running(n, label=f"zerosnet (1/3, {n}; 1), depth 32, seed 0") for n in (1, 2)]
+    lines = watched_lines(Watched(status(), networks), WIDE, LONG)
+    assert lines[5::2] == [f"  {run.label}" for run in networks]
+
+
+def test_why_a_run_failed_is_seen_whatever_it_is_called() -> None:
+    failed = Failure("f" * 16, "lr 0.1, " * 20, "ValueError: no such column: 'age'", 1)
+    lines = watched_lines(Watched(status(failures=[failed]), []), WIDE, LONG)
+    assert lines[-1] == "  ValueError: no such column: 'age'"
+    assert re.fullmatch(r"failed ffffffff lr 0.1, .*[.]{3}", lines[-2])
 
 
 def test_named_metrics_are_shown_in_their_order() -> None:
