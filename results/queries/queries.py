@@ -59,6 +59,8 @@ from results.schema.tables import (
     probes,
     run_notes,
     runs,
+    sweep_runs,
+    sweeps,
 )
 from results.store import labels
 from results.store.kept_runs import list_kept_runs
@@ -108,6 +110,12 @@ class Queries(DatabaseClient):
         """The names of all sweeps, the one saved first in front."""
         with self.view() as connection:
             return list(chosen_sweeps(connection, ()).values())
+
+    def run_ids(self, sweep: str) -> set[str]:
+        """The ids of the runs of a sweep; none if there is no such sweep."""
+        of_sweep = select(sweep_runs.c.run_id).join(sweeps).where(sweeps.c.name == sweep)
+        with self.view() as connection:
+            return set(connection.scalars(of_sweep))
 
     def run_rows(
         self,
@@ -428,16 +436,17 @@ class Queries(DatabaseClient):
             [note | {"created_at": _iso(note["created_at"])} for note in notes],
         )
 
-    def done_by_other_code(
+    def runs_by_other_code(
         self, trainer: str, code: Mapping[str, Any], models: Collection[str | None]
-    ) -> Iterator[tuple[str, str]]:
-        """The done runs of a trainer and these models whose configs do not have this code.
+    ) -> Iterator[tuple[str, str, str]]:
+        """The runs of a trainer and these models whose configs do not have this code.
 
-        Their ids and the JSON of their configs, the newest first, read as they are asked for.
+        Their ids, the JSON of their configs and how far they have come, one of `sources.STAGES`;
+        the newest first, read as they are asked for.
         `code` has `source` and `plugins` as the config does, or None.
         """
         with self.view() as connection:
-            yield from sources.done_by_other_code(connection, trainer, code, models)
+            yield from sources.runs_by_other_code(connection, trainer, code, models)
 
     def sources_of_evaluation(self, kind: str) -> list[str | None]:
         """The SHA-256 of the code of each version of a plug-in's evaluation; None: not known."""
@@ -449,10 +458,10 @@ class Queries(DatabaseClient):
         with self.view() as connection:
             return sources.measured_among(connection, kind, run_ids)
 
-    def done_among(self, run_ids: Collection[str]) -> set[str]:
-        """Those of these runs that are done."""
+    def stages_of(self, run_ids: Collection[str]) -> dict[str, str]:
+        """How far these runs have come, one of `sources.STAGES`; without those that are unknown."""
         with self.view() as connection:
-            return sources.done_among(connection, run_ids)
+            return sources.stages_of(connection, run_ids)
 
     def files_of_source(self, run_ids: Sequence[str], source: str) -> dict[str, str] | None:
         """The SHA-256 of the files of code that these runs had, by name; None if not known."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Text, cast, or_, select
+from sqlalchemy import Connection, Text, cast, func, or_, select
 
 from results.database.dialects import ROWS_AT_ONCE, is_one_of
 from results.json_values import to_json
@@ -21,40 +21,50 @@ from results.schema.tables import (
 
 _MOST_ASKED = 100
 
+STAGES = ("not begun", "failed", "begun", "done")
+"""How far a run has come, the furthest last: one that was begun may have a checkpoint."""
 
-def done_by_other_code(
+
+def _stage(state: str, attempt: int) -> str:
+    if state in ("done", "failed"):
+        return state
+    return "begun" if attempt else "not begun"
+
+
+def runs_by_other_code(
     connection: Connection,
     trainer: str,
     code: Mapping[str, Any],
     models: Collection[str | None],
-) -> Iterator[tuple[str, str]]:
-    """The done runs of this trainer and of one of these models, but for those by this code.
+) -> Iterator[tuple[str, str, str]]:
+    """The runs of this trainer and of one of these models, but for those by this code.
 
-    Their ids and the JSON of their configs, the newest first, read as they are asked for. `code` is
-    what their configs are not to have under these keys, as JSON; None for nothing.
+    Their ids, the JSON of their configs and which of STAGES they have reached, the newest first,
+    read as they are asked for. `code` is what their configs are not to have under these keys, as
+    JSON; None for nothing.
     """
     dialect = connection.dialect.name
     differ = [
         config_text(dialect, [key]).is_distinct_from(None if value is None else to_json(value))
         for key, value in code.items()
     ]
-    done = (
-        select(runs.c.run_id, cast(runs.c.config, Text).label("json"))
-        .where(runs.c.config["trainer"].as_string() == trainer, runs.c.state == "done")
+    others = (
+        select(runs.c.run_id, cast(runs.c.config, Text).label("json"), runs.c.state, runs.c.attempt)
+        .where(runs.c.config["trainer"].as_string() == trainer)
         .where(or_(*(runs.c.model.is_not_distinct_from(model) for model in models)))
         .where(or_(*differ))
-        .order_by(runs.c.finished_at.desc(), runs.c.run_id)
+        .order_by(func.coalesce(runs.c.finished_at, runs.c.created_at).desc(), runs.c.run_id)
     )
-    found = connection.execute(done, execution_options={"yield_per": ROWS_AT_ONCE})
+    found = connection.execute(others, execution_options={"yield_per": ROWS_AT_ONCE})
     for row in found:
-        yield row.run_id, row.json
+        yield row.run_id, row.json, _stage(row.state, row.attempt)
 
 
-def done_among(connection: Connection, run_ids: Collection[str]) -> set[str]:
-    """Those of these runs that are done."""
+def stages_of(connection: Connection, run_ids: Collection[str]) -> dict[str, str]:
+    """Which of STAGES each of these runs has reached; without those that are not there."""
     named = is_one_of(connection.dialect.name, runs.c.run_id, run_ids)
-    found = connection.execute(select(runs.c.run_id).where(named, runs.c.state == "done"))
-    return set(found.scalars())
+    found = connection.execute(select(runs.c.run_id, runs.c.state, runs.c.attempt).where(named))
+    return {run_id: _stage(state, attempt) for run_id, state, attempt in found}
 
 
 def sources_of_evaluation(connection: Connection, kind: str) -> list[str | None]:

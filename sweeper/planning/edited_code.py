@@ -1,102 +1,28 @@
-"""Code that was edited since runs like these were done by it, and results that stay accepted."""
+"""Code that was edited since runs like these were stored, and what of them stays accepted."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from results.errors import NoDatabaseError
 from results.json_values import to_json
 from results.queries.queries import Queries
+from results.queries.sources import STAGES
+from sweeper.planning.code_edit import Code, Edited
 from sweeper.spec.spec import Spec
 from trainers.config.canonical import SHA256
 from trainers.config.evaluations import EvaluationConfig
 from trainers.config.run import RunConfig
 from trainers.config.trainer_run import TrainerRun
 
-_MOST_NAMED = 5
-
-Code = Mapping[str, str]
-"""SHA-256 of code, by kind and name, as `TrainerRun.code` has it."""
-
-
-@dataclass(frozen=True)
-class Edited:
-    """Code of which there are results under an earlier version, that this version has not.
-
-    Attributes:
-        now: of what was edited.
-        earlier: the code of the same names under which most of these results are; what it lacks is
-            not known, since it is from before there were such digests.
-        done: how many results there are: runs, or measurements of an evaluation.
-        changed: the names of the files that differ; None if they are not known.
-    """
-
-    now: Code
-    earlier: Code
-    done: int
-    changed: tuple[str, ...] | None
-
-    def sentence(self) -> str:
-        """What the edit means for the sweep, and the way out."""
-        begin = f"the code of {self._names} was edited{self._files}: {self._results}"
-        one = self.done == 1
-        if self._of_evaluation:
-            return (
-                f"{begin} by the earlier code ({self._digests}) {'stays' if one else 'stay'}, and"
-                f" {'is' if one else 'are'} made again by this one; --same-code accepts"
-                f" {'it' if one else 'them'} instead"
-            )
-        return (
-            f"{begin} done under the earlier code ({self._digests})"
-            f" {'is another run' if one else 'are other runs'} now; --same-code accepts"
-            f" {'its result' if one else 'their results'}"
-        )
-
-    def accepted(self) -> str:
-        """The same where the results were accepted."""
-        results = self._results if self._of_evaluation else f"results of {self._results}"
-        return (
-            f"--same-code: {results} accepted that {self._names} made under other code"
-            f" ({self._digests}){self._files}"
-        )
-
-    @property
-    def _of_evaluation(self) -> bool:
-        return next(iter(self.now)).startswith("evaluation ")
-
-    @property
-    def _names(self) -> str:
-        *others, last = self.now
-        return f"{', '.join(others)} and {last}" if others else last
-
-    @property
-    def _results(self) -> str:
-        kind = "measurement" if self._of_evaluation else "run"
-        return f"{self.done} {kind}{'' if self.done == 1 else 's'}"
-
-    @property
-    def _digests(self) -> str:
-        pairs = {
-            f"{self.earlier[name][:12] if name in self.earlier else 'unknown'}, now {sha256[:12]}"
-            for name, sha256 in self.now.items()
-        }
-        return "; ".join(sorted(pairs))
-
-    @property
-    def _files(self) -> str:
-        if not self.changed:
-            return ""
-        more = len(self.changed) - _MOST_NAMED
-        named = ", ".join(self.changed[:_MOST_NAMED])
-        return f" ({named}{f' and {more} more' if more > 0 else ''})"
-
 
 def edited_code(spec: Spec, database: str) -> list[Edited]:
-    """What was edited of the spec's code, with results that its runs and evaluations have not."""
+    """What was edited of the spec's code, with what its own runs and evaluations lack."""
     return _look(spec, database, accept=False)[0]
 
 
@@ -133,12 +59,12 @@ def _together(edited: Sequence[Edited]) -> list[Edited]:
     found: dict[Any, Edited] = {}
     for each in edited:
         edit = (frozenset(each.earlier.values()), frozenset(each.now.values()), each.changed)
-        known = found.setdefault(edit, Edited({}, {}, 0, each.changed))
+        known = found.setdefault(edit, Edited({}, {}, Counter(), each.changed))
         found[edit] = replace(
             known,
             now={**known.now, **each.now},
             earlier={**known.earlier, **each.earlier},
-            done=known.done + each.done,
+            stages=known.stages + each.stages,
         )
     return list(found.values())
 
@@ -153,35 +79,53 @@ def _edited_runs(queries: Queries, spec: Spec) -> tuple[list[Edited], tuple[Trai
     accepted: dict[str, TrainerRun] = {}
     for (trainer, items), configs in groups.items():
         code = dict(items)
-        earlier, done = _earlier_code(queries, trainer, code, configs)
-        if done:
-            found.append(_edited(queries, spec, code, earlier, done))
+        earlier, stages = _earlier_code(queries, trainer, code, configs)
+        if stages:
+            # What never began is not known to have had files.
+            ids = [run_id for run_id, stage in stages.items() if stage != STAGES[0]]
+            counts = Counter(stages.values())
+            found.append(_edited(queries, spec, code, earlier, ids, counts))
             accepted |= {config.run_id: config.with_code(earlier) for config in configs}
     return found, tuple(accepted.get(config.run_id, config) for config in spec.configs)
 
 
 def _earlier_code(
     queries: Queries, trainer: str, code: Code, configs: Sequence[TrainerRun]
-) -> tuple[Code, list[str]]:
-    """The code under which most of these runs are done that are not under theirs, and their ids."""
-    done = queries.done_among({config.run_id for config in configs})
-    left = [config.shared_json() for config in configs if config.run_id not in done]
+) -> tuple[Code, dict[str, str]]:
+    """The code under which most of these runs have come further, and how far, by their ids.
+
+    Than under theirs. Most done ones count first, then most that were begun, and so on.
+    """
+    reached = queries.stages_of({config.run_id for config in configs})
+    left = [config for config in configs if reached.get(config.run_id) != "done"]
     if not left:
-        return {}, []
-    of_now = {key: left[0].get(key) for key in _CODE}
+        return {}, {}
+    of_now = {key: left[0].shared_json().get(key) for key in _CODE}
     models = {config.model.name if isinstance(config, RunConfig) else None for config in configs}
-    wanted: set[str] = set()
-    found: dict[str, list[str]] = {}
-    for run_id, config in queries.done_by_other_code(trainer, of_now, models):
+    wanted: dict[str, int] = {}
+    found: dict[str, dict[str, str]] = {}
+    for run_id, text, stage in queries.runs_by_other_code(trainer, of_now, models):
         # Made only once it is known that there are such runs.
-        wanted = wanted or {_without_code(to_json(config))[0] for config in left}
-        others, earlier = _without_code(config)
-        if others in wanted:
-            found.setdefault(_ENCODER.encode(earlier), []).append(run_id)
-    versions = [(_code_in(trainer, json.loads(text)), done_by) for text, done_by in found.items()]
-    known = [(earlier, done_by) for earlier, done_by in versions if earlier is not None]
+        wanted = wanted or {
+            _without_code(to_json(config.shared_json()))[0]: _rank(reached.get(config.run_id))
+            for config in left
+        }
+        others, earlier = _without_code(text)
+        if others in wanted and _rank(stage) > wanted[others]:
+            found.setdefault(_ENCODER.encode(earlier), {})[run_id] = stage
+    versions = [(_code_in(trainer, json.loads(text)), stages) for text, stages in found.items()]
+    known = [(earlier, stages) for earlier, stages in versions if earlier is not None]
     # Of equally many, the newest.
-    return max(known, key=lambda version: len(version[1]), default=({}, []))
+    return max(known, key=lambda version: _most(version[1]), default=({}, {}))
+
+
+def _rank(stage: str | None) -> int:
+    return -1 if stage is None else STAGES.index(stage)
+
+
+def _most(stages: Mapping[str, str]) -> list[int]:
+    counts = Counter(stages.values())
+    return [counts[stage] for stage in reversed(STAGES)]
 
 
 _CODE = ("source", "plugins")
@@ -226,7 +170,8 @@ def _edited_evaluations(
         if measured:
             name = f"evaluation {kind}"
             before = {} if earlier is None else {name: earlier}
-            found.append(_edited(queries, spec, {name: source}, before, measured))
+            counts = Counter(done=len(measured))
+            found.append(_edited(queries, spec, {name: source}, before, measured, counts))
             accepted[kind] = earlier
     return found, tuple(
         e.with_source(accepted[e.kind]) if e.kind in accepted else e for e in spec.evaluations
@@ -252,7 +197,12 @@ def _earlier_source(
 
 
 def _edited(
-    queries: Queries, spec: Spec, code: Code, earlier: Code, results: Sequence[str]
+    queries: Queries,
+    spec: Spec,
+    code: Code,
+    earlier: Code,
+    results: Sequence[str],
+    stages: Counter[str],
 ) -> Edited:
     """What differs between the two. `results` are the run of each result under the earlier code."""
     now = {name: sha256 for name, sha256 in code.items() if earlier.get(name) != sha256}
@@ -262,6 +212,6 @@ def _edited(
         files = spec.sources.get(sha256)
         known = queries.files_of_source(sorted(results), before.get(name, ""))
         if files is None or known is None:
-            return Edited(now, before, len(results), None)
+            return Edited(now, before, stages, None)
         changed |= {file for file in {*files, *known} if files.get(file) != known.get(file)}
-    return Edited(now, before, len(results), tuple(sorted(changed)))
+    return Edited(now, before, stages, tuple(sorted(changed)))

@@ -209,6 +209,69 @@ def test_results_of_earlier_code_are_accepted_knowingly(lab):
     assert "nothing to train" in again.stderr
 
 
+HALF = """import os
+import signal
+
+
+def train(job):
+    found = job.resume()
+    first = found.epoch + 1 if found else 1
+    for epoch in range(first, 6):
+        job.report(epoch, began_at=first)
+        job.checkpoint(epoch, {})
+        if epoch == 2 and os.path.exists("stop"):
+            os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def test_half_trained_runs_of_an_edited_trainer_are_told_and_kept(lab):
+    Path("scaled.py").write_text(HALF)
+    Path("stop").touch()
+    assert sweep("run", "scaled.yaml", "--executor", "inline").exit_code == 130
+    half, waiting = (row["run_id"] for row in runs())
+    Path("scaled.py").write_text(f"{HALF}# a comment\n")
+    edited = r"^the code of trainer scaled:train was edited \(scaled.py\): "
+    said = sweep("plan", "scaled.yaml").stderr
+    assert re.search(
+        edited + r"1 run begun, 1 not begun under the earlier code \(\w{12}, now \w{12}\) are other"
+        r" runs now; --same-code keeps them$",
+        said,
+        re.M,
+    )
+    planned = asked("plan", "scaled.yaml", "--same-code", "--format", "json")
+    assert [(row["run_id"], row["state"]) for row in json.loads(planned)] == [
+        (half, "queued"),
+        (waiting, "queued"),
+    ]
+
+    # What was begun by one code is not given up for what was begun by another.
+    sys.modules.pop("scaled", None)
+    assert sweep("run", "scaled.yaml", "--executor", "inline").exit_code == 130
+    assert "edited" not in sweep("plan", "scaled.yaml").stderr
+    planned = asked("plan", "scaled.yaml", "--same-code", "--format", "json")
+    assert [row["run_id"] for row in json.loads(planned)] == [row["run_id"] for row in runs()]
+
+    Path("stop").unlink()
+    Path("scaled.py").write_text(f"{HALF}# another comment\n")
+    half, waiting = begun = [row["run_id"] for row in json.loads(planned)]
+    planned = asked("plan", "scaled.yaml", "--same-code", "--format", "json")
+    assert [row["run_id"] for row in json.loads(planned)] == begun
+    sys.modules.pop("scaled", None)
+    resumed = sweep("resume", "scaled", "--executor", "inline", "--same-code")
+    assert resumed.exit_code == 0
+    assert re.search(
+        r"^--same-code: 1 run begun, 1 not begun under other code of trainer scaled:train"
+        r" \(\w{12}, now \w{12}\) \(scaled.py\): kept$",
+        resumed.stderr,
+        re.M,
+    )
+    assert (metric_of(half) > 1, metric_of(waiting)) == (True, 1)
+    (*_, attempt) = json.loads(asked("show", half, "--format", "json"))["attempt_history"]
+    assert attempt["provenance"]["accepted_code"].keys() == {"trainer scaled:train"}
+    said = sweep("plan", "scaled.yaml").stderr
+    assert "was edited: 2 runs done under the earlier code" in said
+
+
 def test_nothing_is_accepted_where_nothing_was_edited(lab):
     assert "accepted" not in trained("--same-code")
     assert "accepted" not in trained("--same-code")

@@ -16,10 +16,10 @@ from results.rendering import render
 OLD, NEW = "a" * 64, "b" * 64
 
 
-def test_done_runs_are_found_by_the_code_of_their_trainer(make, store, queries):
+def test_runs_are_found_by_the_code_of_their_trainer(make, store, queries):
     made = [
         make.run(number, config={"seed": number, "trainer": "fit:train", "source": source})
-        for number, source in enumerate((OLD, OLD, NEW, NEW), start=1)
+        for number, source in enumerate((OLD, OLD, NEW, NEW, OLD, OLD, OLD), start=1)
     ]
     make.save(store, "s", made)
     files = {OLD: {"fit.py": "1" * 64}}
@@ -27,13 +27,23 @@ def test_done_runs_are_found_by_the_code_of_their_trainer(make, store, queries):
         store.claim(run.run_id, provenance={"sources": files})
         store.commit(run.run_id, 1, make.result(run.run_id))
     ids = [run.run_id for run in made]
+    for run_id in ids[4:6]:
+        store.claim(run_id, provenance={})
+    store.fail(ids[4], 1, "it broke", None)
+    store.release(ids[5], 1, "interrupted", None)
     models = {made[0].model}
-    by_other = queries.done_by_other_code("fit:train", {"source": NEW, "plugins": None}, models)
-    assert list(by_other) == [(run.run_id, to_json(run.config)) for run in made[1::-1]]
-    assert not list(queries.done_by_other_code("other:train", {"source": NEW}, models))
-    assert not list(queries.done_by_other_code("fit:train", {"source": NEW}, {None}))
-    assert queries.done_among([*ids, "0" * 16]) == set(ids[:3])
-    assert queries.done_among([]) == set()
+    by_other = queries.runs_by_other_code("fit:train", {"source": NEW, "plugins": None}, models)
+    reached = {0: "done", 1: "done", 4: "failed", 5: "begun", 6: "not begun"}
+    found = list(by_other)
+    assert set(found) == {
+        (ids[at], to_json(made[at].config), stage) for at, stage in reached.items()
+    }
+    assert [run_id for run_id, _, stage in found if stage == "done"] == ids[1::-1]
+    assert not list(queries.runs_by_other_code("other:train", {"source": NEW}, models))
+    assert not list(queries.runs_by_other_code("fit:train", {"source": NEW}, {None}))
+    stages = ("done", "done", "done", "not begun", "failed", "begun", "not begun")
+    assert queries.stages_of([*ids, "0" * 16]) == dict(zip(ids, stages, strict=True))
+    assert queries.stages_of([]) == {}
     assert queries.files_of_source(ids[3:] + ids[:1], OLD) == files[OLD]
     assert queries.files_of_source(ids, NEW) is None
 
@@ -51,8 +61,10 @@ def test_code_of_plugins_is_found_with_that_of_the_trainer(make, store, queries)
     models = {None, made[0].model}
     for now, run in zip(codes, made, strict=True):
         code = {"source": now[0], "plugins": now[1] or None}
-        found = list(queries.done_by_other_code("t", code, models))
-        assert found == [(r.run_id, to_json(r.config)) for r in reversed(made) if r is not run]
+        found = list(queries.runs_by_other_code("t", code, models))
+        assert found == [
+            (r.run_id, to_json(r.config), "done") for r in reversed(made) if r is not run
+        ]
 
 
 def test_measurements_are_found_by_the_code_of_their_evaluation(make, store, queries):
