@@ -1,7 +1,7 @@
 """Every error a user can see, and the exit code it ends with.
 
     SweepError
-    ├── RunsFailedError     1   all is done but for runs that failed
+    ├── RunsFailedError     1   all is done but for runs that failed or were cancelled
     ├── RequestError        2   the request is wrong: nothing was written
     │   └── SpecError       2   ... and the place in the spec is known
     ├── ResourceError       3   a database, storage, Ray, or a dataset is missing
@@ -25,13 +25,17 @@ class SweepError(Exception):
 
 
 class RunsFailedError(SweepError):
-    """A sweep came to its end, and some of its runs failed or could not be evaluated."""
+    """A sweep came to its end, and some of its runs failed or were cancelled, or not evaluated."""
 
-    def __init__(self, sweep: str, failed: int, unmeasured: int) -> None:
-        parts = [(failed, "failed"), (unmeasured, "could not be evaluated")]
+    def __init__(self, sweep: str, failed: int, unmeasured: int, cancelled: int = 0) -> None:
+        parts = [
+            (failed, "failed"),
+            (unmeasured, "could not be evaluated"),
+            (cancelled, "cancelled"),
+        ]
         runs = ", ".join(f"{n} run{'' if n == 1 else 's'} {what}" for n, what in parts if n)
         super().__init__(f"{sweep}: {runs}; all others are done")
-        self.failed, self.unmeasured = failed, unmeasured
+        self.failed, self.unmeasured, self.cancelled = failed, unmeasured, cancelled
 
 
 class RequestError(SweepError):

@@ -53,7 +53,7 @@ GraceOption = Annotated[
 
 
 def run(sweep: Sweep) -> None:
-    """Bring the sweep to its end. Raises typer.Exit if runs failed, which it has told."""
+    """Bring the sweep to its end. Raises typer.Exit if some are not done, which it has told."""
     try:
         sweep.run()
     except RunsFailedError as error:

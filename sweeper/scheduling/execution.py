@@ -18,7 +18,7 @@ from sweeper.home import Home
 from sweeper.planning.cost import CostModel
 from sweeper.planning.remarks import remarks
 from sweeper.scheduling.progress import Progress
-from sweeper.scheduling.scheduler import STOPPED, run_sweep
+from sweeper.scheduling.scheduler import STOPPED, NotBegun, run_sweep
 from sweeper.scheduling.signals import StopRequest
 from sweeper.scheduling.summary import Summary
 from sweeper.spec.own_trainers.own_trainer import module_folders
@@ -67,7 +67,7 @@ def execute(
         RequestError: the options contradict one another, or the storage cannot be used.
         ResourceError, DatabaseError, StorageError: as `run_sweep`.
         Interrupted: a signal asked to stop.
-        RunsFailedError: some runs failed.
+        RunsFailedError: some runs failed, or were cancelled.
     """
     # Whatever is wrong with the request is an error before anything is written.
     trainers = frozenset(config.trainer for config in spec.configs)
@@ -122,14 +122,16 @@ def execute(
             )
             counts, imported = store.counts(spec.name), store.imported(spec.name)
         write_counts(home.networks)  # of runs of other sweeps, by whose times this one was planned
+    except NotBegun:
+        raise
     except (KeyboardInterrupt, Interrupted):
         raise Interrupted(
             f"{STOPPED}. To continue: sweep resume {spec.name}{where.options}"
         ) from None
     _summarize(spec, summary, counts, imported, home.options, tell)
     unmeasured = summary.unmeasured + summary.without_weights
-    if counts["failed"] or unmeasured:
-        raise RunsFailedError(spec.name, counts["failed"], unmeasured)
+    if counts["failed"] or unmeasured or counts["cancelled"]:
+        raise RunsFailedError(spec.name, counts["failed"], unmeasured, counts["cancelled"])
 
 
 def _check(where: Execution, trainers: frozenset[str]) -> None:
@@ -173,7 +175,7 @@ def _summarize(
     done = f"{counts['done']} of {len(spec.configs)} runs done"
     if imported:
         done += f" ({imported} imported)"
-    if summary.nothing_to_do and not counts["failed"]:
+    if summary.nothing_to_do and not (counts["failed"] or counts["cancelled"]):
         tell(f"{spec.name}: {done} already; nothing to train")
     else:
         parts = [f"{summary.trained} trained now"]

@@ -8,13 +8,14 @@ driver, and goes on from its newest checkpoint.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
 from results.errors import DatabaseError
+from results.queries.queries import Queries
 from results.records import OtherDriver, PendingRun, SweepChange
 from results.store.store import Store
 from sweeper.errors import Interrupted, ResourceError
@@ -50,6 +51,10 @@ With less, such as nothing, all of them would be handed to the first slot at onc
 STOPPED = "stopped; what was done is kept"
 
 
+class NotBegun(Interrupted):
+    """Stopped before the sweep was saved: it is still what it was, if there was one."""
+
+
 def run_sweep(
     spec: Spec,
     store: Store,
@@ -67,7 +72,7 @@ def run_sweep(
     Raises:
         DriverBusyError: another process drives this database, and it is a SQLite file.
         ResourceError: no slot, or storage or a dataset is missing; nothing that was done is lost.
-        Interrupted: by a signal; the same.
+        Interrupted: by a signal; the same. NotBegun if the sweep is still what it was.
     """
 
     def wait(sentence: str) -> None:
@@ -79,15 +84,49 @@ def run_sweep(
     with store.driving(command=command):
         storage.take_place(store.identity())
         store.writes_to(storage.location)
-        with storage.sentinel() as sentinel:
+        with storage.sentinel() as sentinel, ExitStack() as stack:
+            early = None
+            if _replaces_runs(store, spec):
+                with _unchanged_if_stopped(spec):
+                    early = stack.enter_context(start_executor())
             summary = Summary(save(store, spec))
             storage.keep_spec(spec)
             driver = _Driver(
                 spec, store, storage, sentinel, home, costs, progress, stop, summary, command
             )
             if driver.find_work():
-                driver.run(start_executor)
+                driver.run(start_executor if early is None else lambda: _handed_over(early, stack))
             return summary
+
+
+def _replaces_runs(store: Store, spec: Spec) -> bool:
+    """Whether saving takes runs out of a sweep that was there, for others that are yet to train.
+
+    What cannot run at all, such as on a device that this machine has not, is not to change it.
+    """
+    queries = Queries.of(store)
+    ids = {config.run_id for config in spec.configs}
+    if queries.run_ids(spec.name) <= ids:
+        return False
+    reached = queries.stages_of(ids)
+    return any(reached.get(run_id) not in ("done", "failed") for run_id in ids)
+
+
+@contextmanager
+def _unchanged_if_stopped(spec: Spec) -> Iterator[None]:
+    try:
+        yield
+    except (KeyboardInterrupt, Interrupted):
+        raise NotBegun(
+            f"stopped before anything was changed; {spec.name} is as it was. To begin: the same"
+            " command again"
+        ) from None
+
+
+def _handed_over(executor: Executor, stack: ExitStack) -> Executor:
+    """The executor, which `stack` does not close any more."""
+    stack.pop_all()
+    return executor
 
 
 def save(store: Store, spec: Spec) -> SweepChange:

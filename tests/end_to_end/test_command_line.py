@@ -17,13 +17,17 @@ from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 import databases
 from command_line import PROGRAM, sweep, sweep_process
+from results.queries.queries import Queries
 from results.run_columns import RUN_KEYS
 from results.store.store import Store
+from sweeper.errors import Interrupted, ResourceError
+from sweeper.executors.inline import InlineExecutor
 from sweeper.planning.cost import CostModel
 
 SPEC = """
@@ -416,6 +420,33 @@ def test_control_c_after_the_last_run_says_how_to_go_on(
     )
     assert done.exit_code == 130
     assert "sweep resume tiny" in done.stderr.splitlines()[-1]
+
+
+def test_a_sweep_whose_new_runs_cannot_start_stays_as_it_was(home: Path, tmp_path: Path) -> None:
+    run = ("run", str(home.parent / "tiny.yaml"), "--home", str(tmp_path), "--executor", "inline")
+    assert sweep(*run, "--set", "depth=8").exit_code == 0
+
+    def stored() -> tuple[object, ...]:
+        with Queries.open(f"sqlite:///{tmp_path}/sweep.db") as queries:
+            return queries.spec_rows(["tiny"]), queries.run_rows(["tiny"])
+
+    before = stored()
+    for error, code, words in (
+        (ResourceError("there is no GPU"), 3, "there is no GPU"),
+        (Interrupted("stopped"), 130, "tiny is as it was"),
+        (KeyboardInterrupt(), 130, "tiny is as it was"),
+    ):
+        with mock.patch.object(InlineExecutor, "start", side_effect=error):
+            done = sweep(*run, "--set", "depth=14")
+            assert (done.exit_code, words in done.stderr) == (code, True)
+            assert "sweep resume" not in done.stderr
+            assert stored() == before
+    with mock.patch.object(InlineExecutor, "start", side_effect=ResourceError("no GPU")):
+        # What has nothing to train starts no executor.
+        said = sweep(*run, "--set", "depth=8", "--set", "seed=0").stderr
+        assert "2 runs left the sweep" in said
+    assert "2 trained now" in sweep(*run, "--set", "depth=14", "--set", "seed=0").stderr
+    assert len(stored()[1]) == 2
 
 
 def test_sigterm_ends_the_wait_for_a_locked_database(
