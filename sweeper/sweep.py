@@ -167,7 +167,7 @@ class Sweep:
         Interrupt) stops when the current epochs are done, and a second one at once.
 
         Raises:
-            RunsFailedError: all is done but for runs that failed.
+            RunsFailedError: all is done but for runs that failed or were cancelled.
             Interrupted: by Control-C, a signal or `stop`; what was done is kept.
             ResourceError: such as a database that another driver works on, or no dataset.
         """
@@ -203,7 +203,7 @@ class Sweep:
         return self
 
     def edits(self) -> list[str]:
-        """What it means for this sweep that code was edited since its runs were done."""
+        """What it means for this sweep that code was edited since its runs were stored."""
         if self._same_code or not self.spec.code:
             return self._accepted
         from sweeper.planning.edited_code import edited_code
@@ -226,12 +226,17 @@ class Sweep:
     def plan(self) -> pd.DataFrame:
         """What would run, as `sweep plan`: one row a run, with its state and `estimated_seconds`.
 
-        `settings` has what else varies among the runs, by path.
+        `settings` has what else varies among the runs, by path. What the command says besides, such
+        as that code was edited, goes to stderr.
         """
         from results.frames import frame
+        from sweeper.planning.remarks import remarks
 
         with _known_errors(self._home), private_files():
+            tell = _teller(self._progress)
             rows, _ = self.plan_rows()
+            for sentence in (*self.edits(), *remarks(self.spec)):
+                tell(sentence)
             kinds = dict.fromkeys(("evaluations", "settings", "metrics"), "object")
             return frame(rows, list(rows[0]), more_kinds=kinds)
 

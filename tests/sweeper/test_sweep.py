@@ -179,6 +179,38 @@ def test_failed_runs_raise_after_all_others_are_done(capsys):
     assert sweep.retry(failed=True) == 0
 
 
+def test_a_sweep_of_cancelled_runs_is_not_done(tmp_path, capsys):
+    Path("cancels.py").write_text(
+        "from results.store.store import Store\n\n\n"
+        "def train(job):\n"
+        f"    with Store.open('sqlite:///{tmp_path}/.sweep/sweep.db') as store:\n"
+        "        store.cancel('own')\n"
+    )
+    sweep = sweeper.Sweep({"name": "own", "trainer": "cancels:train", "grid": {"seed": [0, 1]}})
+    with pytest.raises(RunsFailedError, match="own: 2 runs cancelled; all others") as caught:
+        sweep.run()
+    assert (caught.value.cancelled, caught.value.exit_code) == (2, 1)
+    said = capsys.readouterr().err
+    assert "own: 0 of 2 runs done (0 trained now)\n2 runs cancelled: `sweep retry own`" in said
+    assert "nothing to train" not in said
+
+
+def test_plan_tells_that_code_was_edited(capsys):
+    spec = {"name": "edited", "trainer": "edited:train", "grid": {"seed": [0, 1]}}
+    Path("edited.py").write_text("def train(job):\n    job.report(1, f1=1)\n")
+    sweeper.run(spec, progress=False)
+    with Path("edited.py").open("a") as file:
+        file.write("# edited\n")
+    told = "the code of trainer edited:train was edited (edited.py): 2 runs done under the earlier"
+    for make in (lambda: sweeper.Sweep(spec), sweeper.Sweep.stored):
+        sys.modules.pop("edited", None)
+        assert list(make().plan()["state"]) == ["new", "new"]
+        assert told in capsys.readouterr().err
+    sys.modules.pop("edited", None)
+    sweeper.Sweep(spec, progress=False).plan()
+    assert capsys.readouterr().err == ""
+
+
 def test_a_sweep_is_resumed_from_the_database(monkeypatch):
     Path("base.yaml").write_text(json.dumps({k: v for k, v in SPEC.items() if k != "grid"}))
     spec = {"name": "mine", "extends": "base.yaml", "grid": {"depth": [8], "seed": [0, 1]}}
