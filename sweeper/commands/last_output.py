@@ -16,20 +16,22 @@ LONGEST = 500
 """Characters of a line."""
 
 MOST_ATTEMPTS = 50
+"""That have lines; one whose attempt wrote nothing takes no place of another's."""
 
 _ENDED_BADLY = ("failed", "lost")
 
 
 def last_output(
-    attempts: Iterable[Mapping[str, Any]], lines: int
+    attempts: Iterable[Mapping[str, Any]], lines: int, most: int = MOST_ATTEMPTS
 ) -> dict[tuple[str, int], Sequence[str]]:
     """The last lines of those attempts that failed or were lost, by run id and number.
 
-    What cannot be read now is left out, and so are those after the first MOST_ATTEMPTS.
+    What cannot be read now is left out.
 
     Args:
         attempts: rows as those of `Queries.attempt_rows`.
         lines: how many of each.
+        most: attempts that have lines; those after them are left out.
     """
     asked = [
         attempt
@@ -37,16 +39,17 @@ def last_output(
         if attempt["state"] in _ENDED_BADLY
         and attempt["storage"] is not None
         and attempt["imported_from"] is None
-    ][:MOST_ATTEMPTS]
+    ]
     found: dict[tuple[str, int], Sequence[str]] = {}
     if asked:
-        read_within_seconds(_read, asked, lines, found)
+        read_within_seconds(_read, asked, lines, most, found)
     return dict(found)
 
 
 def _read(
     attempts: Iterable[Mapping[str, Any]],
     count: int,
+    most: int,
     found: dict[tuple[str, int], Sequence[str]],
 ) -> None:
     from sweeper.logs.reading import attempt_folder, last_lines
@@ -54,6 +57,8 @@ def _read(
     from trainers.storage import open_folder
 
     for attempt in attempts:
+        if len(found) >= most:
+            return
         run_id, number = attempt["run_id"], attempt["attempt"]
         with suppress(StorageError):
             folder = attempt_folder(open_folder(attempt["storage"]), run_id, number)

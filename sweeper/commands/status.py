@@ -52,7 +52,7 @@ def status(
     with Queries.open(laboratory.database) as queries:
         found = queries.status(sweep)
         failed = [failure.run_id for status in found for failure in status.failures]
-        attempts = queries.attempt_rows(failed[:_MOST_WITH_LINES]) if format != "json" else []
+        attempts = queries.attempt_rows(failed[:_MOST_ASKED]) if format != "json" else []
     if format == "json":
         write_table([asdict(status) for status in found], format, output)
         return
@@ -60,7 +60,7 @@ def status(
     write_table(rows, format, output, raw=raw)
     # Of each run the newest attempt; they are sorted.
     newest = {attempt["run_id"]: attempt for attempt in attempts}
-    said = last_output(newest.values(), _LAST_LINES)
+    said = last_output(newest.values(), _LAST_LINES, _MOST_WITH_LINES)
     for status in found:
         _tell(status, said, laboratory.options)
 
@@ -142,5 +142,8 @@ def _tell(status: SweepStatus, said: dict[tuple[str, int], Sequence[str]], home:
 _MOST_FAULTS = 20
 
 _MOST_WITH_LINES = 5
+
+_MOST_ASKED = 100
+"""Runs that failed, of which some may have written nothing."""
 
 _LAST_LINES = 3

@@ -25,12 +25,13 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
-from ray.exceptions import OutOfMemoryError, RayError
+from ray.exceptions import ActorDiedError, OutOfMemoryError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweeper.errors import ResourceError, SweepError
 from sweeper.executors.base import MOST_VALUES, Executor, ExecutorOptions
 from sweeper.executors.own_code import as_plain_data, own_code
+from sweeper.executors.process_exit import ProcessExit
 from sweeper.executors.ray_calls import RayCalls
 from sweeper.executors.ray_connection import (
     head,
@@ -79,6 +80,7 @@ class _Worker:
     node: str = ""
     host: str = ""
     pid: int = 0
+    exit: ProcessExit | None = None  # of a process of this machine
     tasks: Sequence[Task] = ()
     outcomes: Any = None  # reference
     heartbeat: Any = None  # reference
@@ -305,6 +307,8 @@ class RayExecutor(Executor):
             self._ended += self._lost(worker, problem, "worker_lost")
         else:
             worker.start = None
+            if node == self._own_node:
+                worker.exit = ProcessExit(worker.pid)
 
     def _failed_start(self, worker: _Worker, reason: str) -> None:
         self._end(worker)
@@ -323,7 +327,7 @@ class RayExecutor(Executor):
             # The process is gone: killed, out of memory, or its node lost.
             no_memory = isinstance(error, OutOfMemoryError) or "running low on memory" in str(error)
             kind: Loss = "out_of_memory" if no_memory else "worker_lost"
-            return self._lost(worker, _reason(error), kind)
+            return self._lost(worker, _reason_of_loss(error, worker.exit), kind)
         if not all(isinstance(outcome, Finished) for outcome in outcomes):
             # What a run had reported by then is on its way.
             self._read_heartbeat(worker, time.monotonic())
@@ -439,6 +443,8 @@ class RayExecutor(Executor):
             worker.beats, worker.last_beat_at = beats, now
 
     def _end(self, worker: _Worker) -> None:
+        if worker.exit is not None:
+            worker.exit.close()
         self._call(lambda: ray.kill(worker.actor, no_restart=True))
         self._workers.remove(worker)
         self._check_at = 0.0  # a new worker is to replace it
@@ -500,3 +506,14 @@ class RayExecutor(Executor):
 def _reason(error: RayError) -> str:
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0] if lines else 'no reason'}"
+
+
+def _reason_of_loss(error: RayError, process: ProcessExit | None) -> str:
+    if not isinstance(error, ActorDiedError) or "Worker unexpectedly exits" not in str(error):
+        return _reason(error)
+    # All that Ray knows is that its connection was closed.
+    how = None if process is None else process.said()
+    if how is None:
+        return "its process ended at once: it crashed, left by os._exit, or was killed"
+    also = ", which the system sends when memory runs out" if how == "by SIGKILL" else ""
+    return f"its process ended {how}{also}"

@@ -15,7 +15,7 @@ from typing import Any
 
 import ray
 from ray._common.utils import get_ray_address_file
-from ray._private import ray_constants, services, utils
+from ray._private import ray_constants, services, utils, worker
 from ray.job_config import JobConfig
 
 from sweeper.errors import Interrupted, ResourceError, SweepError
@@ -70,6 +70,10 @@ def _job_name() -> str:
 
 # Ray would put the arguments as they are into a message that takes UTF-8 only.
 utils.get_entrypoint_name = _job_name
+
+# Ray would print what its processes say of workers that end among the tables on stdout, whatever
+# `log_to_driver` says. Its logs have it, and the outcomes of tasks do.
+worker.print_to_stdstream = lambda *_, **__: None
 
 
 class _WorkersPath(JobConfig):  # type: ignore[misc]
@@ -172,7 +176,7 @@ def leave(calls: RayCalls) -> None:
     note_native_threads()
     with suppress(SweepError):
         calls(ray.shutdown, seconds=CLOSE_SECONDS)
-    node = ray._private.worker._global_node
+    node = worker._global_node
     if calls.lost and node is not None:
         with suppress(Exception):
             node.kill_all_processes(check_alive=False, allow_graceful=False)

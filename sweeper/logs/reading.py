@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from sweeper.logs.crash_lines import last_lines_of
 from sweeper.logs.files import LARGEST_FILE, file_name, file_numbers
 from trainers.errors import UnfitFileError
 from trainers.storage import Folder
@@ -74,7 +75,4 @@ def is_remote(storage: Folder) -> bool:
 
 def last_lines(folder: Folder, count: int) -> list[str]:
     """The last lines of a log, without their times; none of one that has none."""
-    lines = [without_time(line) for line in LogReader(folder).new_lines()]
-    while lines and not lines[-1].strip():
-        lines.pop()
-    return lines[-count:]
+    return last_lines_of([without_time(line) for line in LogReader(folder).new_lines()], count)

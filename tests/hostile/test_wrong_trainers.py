@@ -24,6 +24,7 @@ def run(folder: Path, kinds: list[str], *, on_ray: bool = False) -> tuple[int, s
     arguments = ["run", str(write_spec(folder, kinds)), "--home", str(folder / "home")]
     if on_ray:
         done = sweep_process(*arguments, "--slots", "2", seconds=800)
+        assert "raylet" not in done.stdout
         return done.returncode, done.stderr
     log = folder / "said"
     driver = WarmSweep([*arguments, "--executor", "inline"], log, os.environ)

@@ -44,6 +44,12 @@ def test_of_others_there_are_none(attempt, change):
     assert last_output([{**attempt, **change}], 3) == {}
 
 
+def test_those_that_wrote_nothing_take_no_place(attempt):
+    silent = [{**attempt, "attempt": number} for number in range(3, 9)]
+    assert list(last_output([*silent, attempt], 3, most=1)) == [("0123456789abcdef", 2)]
+    assert last_output([attempt, *silent], 3, most=0) == {}
+
+
 def test_nobody_waits_long_for_a_storage_that_is_away(attempt, monkeypatch):
     monkeypatch.setattr(bounded_reading, "SECONDS", 0.05)
     monkeypatch.setattr("sweeper.logs.reading.last_lines", lambda *_: time.sleep(60))
