@@ -53,7 +53,9 @@ class _Gap:
         test, train = columns.metric(tested), columns.metric(trained_with(tested))
         if test.metric.better is None:
             raise ResultsError(
-                f"there is no gap of {tested!r}: whether more or less of it is better is not known"
+                f"there is no gap of {tested!r}: whether more or less of it is better is not known;"
+                f" the trainer says it, with @trainer(metrics={{{tested!r}:"
+                ' Reported(better="lower")}), or "higher"'
             )
         own = tested == DEFAULT_METRIC
         return cls(train, test, "generalization_gap" if own else f"{tested}_gap")

@@ -28,5 +28,6 @@ def cancel(
         count = store.cancel(sweep, runs or None)
     named = [*([sweep] if sweep else []), *(word for run in runs for word in ("--run", run))]
     retry = f"sweep retry {shlex.join(named)}{laboratory.options}"
-    again = f"; `{retry}` queues them again" if count else ""
+    them = "it" if count == 1 else "them"
+    again = f"; `{retry}` queues {them} again" if count else ""
     say(f"{format_runs(count)} cancelled{again}")

@@ -50,7 +50,10 @@ def plan(
             write_text(found.to_yaml(), output)
         return
     rows, calibrated = sweep.plan_rows()
-    write_table(rows if format == "json" else _planned(rows), format, output, raw=raw)
+    if format == "json":
+        write_table(rows, format, output)
+    else:
+        write_table(_planned(rows, raw or format != "table"), format, output, raw=raw)
     for sentence in sweep.edits():
         say(sentence)
     todo = [r["estimated_seconds"] for r in rows if r["state"] not in ("done", "failed")]
@@ -68,21 +71,32 @@ def plan(
         say(sentence)
 
 
-def _planned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _planned(rows: list[dict[str, Any]], raw: bool) -> list[dict[str, Any]]:
     """As columns; `settings` only where anything varies that the others do not show.
 
-    What is known of networks and datasets is left out where no run has one.
+    What is known of networks and datasets is left out where no run has one. Unless they are to be
+    `raw`, times are as people say them.
     """
     columns = [
         column
         for column in _PLANNED
         if column not in _IF_ANY or any(row[_IF_ANY[column]] for row in rows)
     ]
-    return [{column: _cell(row, column) for column in columns} for row in rows]
+    names = {} if raw else {"estimated_seconds": "estimated"}
+    return [
+        {names.get(column, column): _cell(row, column, raw) for column in columns} for row in rows
+    ]
 
 
-def _cell(row: dict[str, Any], column: str) -> Any:
-    return _said(row[column]) if column == "settings" else row[column]
+def _cell(row: dict[str, Any], column: str, raw: bool) -> Any:
+    value = row[column]
+    if column == "settings":
+        return _said(value)
+    if column == "estimated_seconds" and not raw and value is not None:
+        from sweeper.scheduling.progress import format_duration
+
+        return format_duration(value)
+    return value
 
 
 def _said(value: Any) -> str:

@@ -184,7 +184,10 @@ def _summarize(
         if summary.evaluated:
             parts.append(f"{summary.evaluated} evaluated from stored weights")
         tell(f"{spec.name}: {done} ({', '.join(parts)})")
-    again = f"`sweep retry {spec.name}{options}` queues them again"
+
+    def again(runs: int) -> str:
+        return f"`sweep retry {spec.name}{options}` queues {'it' if runs == 1 else 'them'} again"
+
     left = summary.change.removed
     one_with_less = next(iter(summary.left_out), "")
     for count, what, sentence in (
@@ -201,9 +204,13 @@ def _summarize(
             f"did not keep all of job.files: `sweep files {one_with_less}{options}` says why",
         ),
         (summary.change.requeued, "run", "cancelled before: queued again"),
-        (counts["cancelled"], "run", f"cancelled: {again}"),
+        (counts["cancelled"], "run", f"cancelled: {again(counts['cancelled'])}"),
         (left, "run", f"left the sweep; {'its' if left == 1 else 'their'} results stay"),
-        (counts["failed"], "run", f"failed: `sweep status {spec.name}{options}` says why; {again}"),
+        (
+            counts["failed"],
+            "run",
+            f"failed: `sweep status {spec.name}{options}` says why; {again(counts['failed'])}",
+        ),
     ):
         if count:
             tell(f"{counted(count, what)} {sentence}")

@@ -51,7 +51,7 @@ def resolve(point: Point, own: OwnTrainers) -> TrainerRun:
 
 def _resolved(point: Point, own: OwnTrainers) -> TrainerRun:
     name = point.data.get("trainer") or BUILT_IN_TRAINER
-    if name == BUILT_IN_TRAINER or not isinstance(name, str):
+    if name == BUILT_IN_TRAINER:
         if point.data.get("options") is not None:
             raise ConfigError(
                 point.place(("options",)),
@@ -59,7 +59,7 @@ def _resolved(point: Point, own: OwnTrainers) -> TrainerRun:
                 " the model's options in model: {name: ..., ...}",
             )
         return _of_images(point, point.data)
-    if not re.match(TRAINER_NAME, name):
+    if not isinstance(name, str) or not re.match(TRAINER_NAME, name):
         kind = RunConfig if "model" in point.data else TrainerRun
         return _validated(point, kind, point.data)  # raises
     trainer = _own_trainer(point, name, own)

@@ -14,9 +14,9 @@ from sweeper.spec.source import SpecPath, shortened
 from trainers.config.dataset import DatasetConfig, config_class
 from trainers.config.optimizers import OPTIMIZER, OptimizerConfig
 from trainers.config.probes import PROBES
-from trainers.config.run import RunConfig
 from trainers.config.schedules import SCHEDULE
 from trainers.config.schedules.base import ScheduleConfig
+from trainers.config.trainer_run import TrainerRun
 from trainers.errors import ConfigError
 from trainers.models import MODELS, ModelOptions
 
@@ -127,7 +127,7 @@ def _several_values(
         field = parent.model_fields.get(str(path[-1])) if parent else None
         if field is None or _takes_several(field.annotation):
             return ""
-    if model is RunConfig:
+    if model is not None and issubclass(model, TrainerRun):
         return f"; {several_belong_in_grid(path)}"
     return "; several values are one entry each" if prefix[:1] == ("evaluations",) else ""
 

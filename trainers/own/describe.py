@@ -91,7 +91,7 @@ def _describe(name: str, folders: list[str]) -> tuple[Declaration, dict[str, Any
         code = code_of_trainer(name, function)
         keys = None if said.options is None else sorted(_fields(said.options))
     except TrainerError as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(f"{error}{_looked_for(name, error.__cause__, folders)}") from error
     return said, {
         "uses": None if said.uses is None else sorted(said.uses),
         "keys": keys,
@@ -100,6 +100,14 @@ def _describe(name: str, folders: list[str]) -> tuple[Declaration, dict[str, Any
         "uncounted": [] if code is None else _uncounted(code, before),
         "imported": _imported(code, missing.names),
     }
+
+
+def _looked_for(name: str, cause: BaseException | None, folders: list[str]) -> str:
+    """Where the trainer's own module was looked for, if that is what is missing."""
+    module = name.partition(":")[0]
+    if not isinstance(cause, ModuleNotFoundError) or not f"{module}.".startswith(f"{cause.name}."):
+        return ""
+    return f"; it was looked for in {', '.join(folders)}, and where Python finds its packages"
 
 
 def _as_plain_data(code: Code) -> dict[str, Any]:

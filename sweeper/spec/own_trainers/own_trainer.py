@@ -19,12 +19,18 @@ from sweeper.spec.own_trainers.description_cache import (
     absolute,
     search_path,
 )
+from sweeper.spec.validation import several_belong_in_grid
 from trainers.errors import ConfigError
 
 MOST_PROCESSES = 8
 """Each may have imported torch."""
 
 _SHOWN = 300
+
+_OF_ONE_VALUE = frozenset(
+    {"int_type", "float_type", "string_type", "bool_type", "literal_error", "enum"}
+)
+"""What pydantic calls it if something else stands where one number, text or choice does."""
 
 
 def module_folders(files: Sequence[str]) -> tuple[Path, ...]:
@@ -96,7 +102,12 @@ class OwnTrainer:
             for key in path:
                 value = value[key]
         said = shortened(one_line(str(first["msg"])), _SHOWN)
-        return ConfigError(path, f"{name}: {shortened(repr(value), 80)} is not allowed: {said}")
+        several = ""
+        whole = all(isinstance(key, str) for key in path)  # an axis leads to no item of a list
+        if whole and isinstance(value, list) and first["type"] in _OF_ONE_VALUE:
+            several = f"; {several_belong_in_grid(('options', *path))}"
+        message = f"{name}: {shortened(repr(value), 80)} is not allowed: {said}{several}"
+        return ConfigError(path, message)
 
 
 class OwnTrainers:

@@ -29,7 +29,7 @@ def test_one_is_counted_as_one_and_every_command_finds_the_home() -> None:
         "1 finished run could not be evaluated; the lines above say why",
         "2 runs did not keep all of job.files: `sweep files 12ab --home lab` says why",
         "1 run left the sweep; its results stay",
-        "1 run failed: `sweep status s --home lab` says why; `sweep retry s --home lab` queues them"
+        "1 run failed: `sweep status s --home lab` says why; `sweep retry s --home lab` queues it"
         " again",
         "ask it: sweep report s --group-by zero_stable --home lab",
     ]

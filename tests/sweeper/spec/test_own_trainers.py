@@ -120,12 +120,35 @@ def test_two_ways_of_writing_the_same_options_are_one_run():
         ("{kernel: rbf, deep: {rate: x}}", (2, 31), "options.deep.rate: 'x' is not allowed"),
         ("{kernel: rbf, deep: {rat: 1}}", (2, 31), "no option 'rat'"),
         ("[1, 2]", (2, 1), "options: [1, 2] is no mapping"),
+        ("{kernel: [rbf]}", (2, 11), "belong in grid: {options.kernel: [...]}"),
+        ("{kernel: rbf, deep: {rate: [1, 2]}}", (2, 31), "grid: {options.deep.rate: [...]}"),
     ],
 )
 def test_a_wrong_option_is_an_error_at_its_place(options, place, said):
     error = refused(f"trainer: mine:train\noptions: {options}\n", DECLARED)
     assert said in str(error)
     assert error.place == Place("own.yaml", *place)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("seed: [0, 1]", "several values belong in grid: {seed: [...]}"),
+        (
+            "trainer: ['mine:train', 'other:train']",
+            "several values belong in grid: {trainer: [...]}",
+        ),
+    ],
+)
+def test_a_list_where_one_value_stands_belongs_in_the_grid(line, said):
+    text = line if line.startswith("trainer") else f"trainer: mine:train\n{line}"
+    assert str(refused(f"{text}\n")).endswith(said)
+
+
+def test_a_module_that_is_nowhere_is_said_with_the_folders_that_were_searched(tmp_path):
+    said = str(refused("trainer: nowhere.at_all:train\n"))
+    assert f"No module named 'nowhere'; it was looked for in {Path.cwd()}" in said
+    assert "it was looked for" not in str(refused("trainer: mine:train\n", "import nowhere\n"))
 
 
 def test_a_wrong_value_of_an_axis_is_an_error_at_its_place():
