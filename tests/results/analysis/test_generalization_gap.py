@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from results.analysis.generalization_gap import gap_by_moduli
+from results.errors import ResultsError
 
 # ZeroSNet, Table 7: depth, the repeated modulus other than 1, training and test accuracy.
 TABLE_7 = [
@@ -113,3 +114,14 @@ def test_only_done_runs_with_known_moduli_are_listed(make):
     ]
     assert gap_by_moduli(rows) == []
     assert gap_by_moduli([]) == []
+
+
+def test_without_a_direction_there_is_none_and_it_is_said_where_to_declare_it(make):
+    names = ("train_speed", "test_speed")
+    metrics = [
+        dict.fromkeys(("label", "unit", "better", "decimals")) | {"name": name, "value": 1.0}
+        for name in names
+    ]
+    rows = [measured(make, 1, [1.0], 90, 80, metrics=metrics)]
+    with pytest.raises(ResultsError, match=r"@trainer\(metrics=\{'test_speed': Reported\(better="):
+        gap_by_moduli(rows, "test_speed")
