@@ -99,8 +99,11 @@ def _message(
         key = str(path[-1])
         allowed = _allowed_keys(model, path[:-1], data)
         where = ".".join(map(str, path[:-1]))
+        if nested := _nested(key, allowed, data, path, suggest):
+            return f"unknown key {key!r}; in a spec it is nested: {nested}"
         inside = [option for option in CONFIG_OPTIONS if option.startswith(f"{where}.")]
-        hint = meaning(nearest(key, [*allowed, *inside]) if where else suggest(key, allowed))
+        meant = nearest(key, [*allowed, *inside]) if where else suggest(key, allowed)
+        hint = "" if meant == key else meaning(meant)
         known = f" (allowed: {', '.join(allowed)})" if allowed else ""
         return f"unknown key {key!r}{f' in {where}' if where else ''}{hint}{known}"
     if problem["type"] == "missing":
@@ -143,6 +146,29 @@ _ONE_VALUE: dict[SpecPath, tuple[str, ...]] = {("scheme",): ("k", "lambda", "bet
 
 def _takes_several(annotation: Any) -> bool:
     return get_origin(annotation) is tuple or any(map(_takes_several, get_args(annotation)))
+
+
+def _nested(
+    key: str,
+    allowed: Sequence[str],
+    data: Any,
+    path: SpecPath,
+    suggest: Callable[[str, Sequence[str]], str | None],
+) -> str:
+    """How a dotted key, as those of axes and of --set are, is written there; "" if it is none."""
+    meant: str | None = key
+    if "." in key and key.partition(".")[0] not in allowed:
+        meant = suggest(key, allowed) if len(path) == 1 else None
+    if meant is None or "." not in key or not all(key.split(".")):
+        return ""
+    value = data
+    for part in path:
+        value = value[part]
+    *around, last = meant.split(".")
+    said = f"{last}: {'null' if value is None else shortened(value)}"
+    for name in reversed(around):
+        said = f"{name}: {{{said}}}"
+    return said
 
 
 def _shown(path: SpecPath) -> str:

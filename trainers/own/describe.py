@@ -18,6 +18,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import is_dataclass
 from importlib.abc import MetaPathFinder
 
 # By their own names, as a trainer's code may put others into the module.
@@ -89,7 +90,7 @@ def _describe(name: str, folders: list[str]) -> tuple[Declaration, dict[str, Any
         function = load_trainer(name)
         said = declaration_of(function)
         code = code_of_trainer(name, function)
-        keys = None if said.options is None else sorted(_fields(said.options))
+        keys = None if said.options is None else sorted(_fields(name, said.options))
     except TrainerError as error:
         raise ValueError(f"{error}{_looked_for(name, error.__cause__, folders)}") from error
     return said, {
@@ -171,16 +172,24 @@ def _imported(code: Code | None, missing: set[str]) -> dict[str, Any]:
     }
 
 
-def _fields(options: Any) -> list[str]:
+def _fields(trainer: str, options: Any) -> list[str]:
     from pydantic import BaseModel
 
     from trainers.errors import TrainerError
 
     if not (isinstance(options, type) and issubclass(options, BaseModel)):
         raise TrainerError(
-            f"its options are {options!r:.80}, and no subclass of pydantic.BaseModel"
+            f"the options of trainer {trainer!r} are {_called(options)}: derive their class from"
+            " pydantic.BaseModel, as class Options(pydantic.BaseModel)"
         )
     return [field.alias or name for name, field in options.model_fields.items()]
+
+
+def _called(options: Any) -> str:
+    if not isinstance(options, type):
+        return f"no class: {options!r:.80}"
+    kind = "dataclass" if is_dataclass(options) else "class"
+    return f"the {kind} {options.__module__}.{options.__qualname__}"
 
 
 def _resolver(said: Declaration) -> Callable[[dict[str, Any]], dict[str, Any]]:

@@ -178,7 +178,18 @@ def test_a_wrong_value_of_an_axis_is_an_error_at_its_place():
         ),
         ("def train():\n    pass\n", "cannot be called with a job alone"),
         ("def train(job, more):\n    pass\n", "it is a function of one argument, def train(job)"),
-        (DECLARED.replace("options=Options", "options=int"), "no subclass of pydantic.BaseModel"),
+        (
+            DECLARED.replace("options=Options", "options=int"),
+            "the options of trainer 'mine:train' are the class builtins.int: derive their class",
+        ),
+        (
+            "from dataclasses import dataclass\n"
+            + DECLARED.replace("class Options(BaseModel)", "@dataclass\nclass Options")
+            .replace("    depth: int = Field(default=2, ge=1)\n", "")
+            .replace("    deep: Deep = Deep()\n", ""),
+            "are the dataclass mine.Options: derive their class from pydantic.BaseModel",
+        ),
+        (DECLARED.replace("options=Options", "options={'depth': 1}"), "no class: {'depth': 1}"),
         (DECLARED.replace("options=Options", "uses=['modle']"), "can use model, dataset, training"),
         (DECLARED.replace("options=Options", "sources=['none.py']"), "sources has 'none.py'"),
     ],
