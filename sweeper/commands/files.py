@@ -32,6 +32,7 @@ def files(
     """The files that a run's trainer left in job.files, listed, or with --output fetched."""
     from sweeper.run_files.fetching import fetch
     from sweeper.run_files.listing import list_files, stayed_away
+    from sweeper.run_files.reading import are_in, folders_of
 
     if output is not None and format != "table":
         raise RequestError("--output FOLDER writes the files: --format is for the list of them")
@@ -45,12 +46,20 @@ def files(
         there = f"; there already: {fetched.same}" if fetched.same else ""
         say(f"{output}: files written: {fetched.written}{there}")
     if not found.files:
-        done = found.state == "done"
-        why = "" if done else f"; it is {found.state}, and files are kept of a done run"
-        say(f"run {found.run_id} keeps no files{why}")
+        say(f"run {found.run_id} {_without_files(found.state)}")
     if found.folder is not None and found.files:
         say(f"run {found.run_id} is running: so far; what lies there when it is done is kept")
-    if output is None and found.files and found.archive is not None:
-        say(f"this list came alone: {stayed_away(found.archive)}")
+    if output is None and found.files and found.attempt is not None and found.archive is not None:
+        folders = folders_of(found.attempt, laboratory.storage)
+        if not are_in(found.files, folders):
+            say(f"this list came alone: {stayed_away(found.archive)}")
     for sentence in () if patterns else found.left_out:
         say(f"not kept: {sentence}")
+
+
+def _without_files(state: str) -> str:
+    if state == "done":
+        return "keeps no files"
+    if state == "running":
+        return "is running, and no file of it is to be seen here so far; it keeps them when done"
+    return f"keeps no files; it is {state}, and files are kept of a done run"

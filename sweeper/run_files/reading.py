@@ -35,6 +35,15 @@ def folders_of(attempt: Mapping[str, Any], named: str) -> list[Folder]:
     return folders
 
 
+def are_in(files: Sequence[KeptFile], folders: Sequence[Folder]) -> bool:
+    """Whether each of the files lies in one of the folders, whatever is in it by now."""
+    names: set[str] = set()
+    for folder in folders:
+        with suppress(StorageError):
+            names.update(folder.names())
+    return all(f"{STORED}{file['sha256']}" in names for file in files)
+
+
 def content_of(file: KeptFile, folders: Sequence[Folder]) -> bytes:
     """The content of a file, from the first folder that has it as it was.
 

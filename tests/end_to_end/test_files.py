@@ -267,6 +267,8 @@ def test_files_are_known_to_an_archive_and_fetched_where_their_folders_lie(lab, 
     said = lab.ask(*fetch, code=3, home="other").stderr
     assert f"; {came}\n" in said
     there = lab.folder / "home" / "runs"
+    listed = lab.ask("files", run_id, "--storage", str(there), home="other")
+    assert listed.stderr == ""
     said = lab.ask(*fetch, "--storage", str(there), home="other").stderr
     assert said == f"{tmp_path}/out: files written: 2\n"
 

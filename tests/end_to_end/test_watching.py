@@ -134,6 +134,7 @@ def watched(folder: Path, home: Path, driver: WarmSweep) -> dict[str, str]:
         assert said.exit_code == 0, said.stderr
         seen[name] = said.stdout
     (run,) = (row["run_id"] for row in json.loads(seen["running"]) if row["seed"] == 0)
+    seen["files"] = sweep("files", run, *where, folder=folder).stderr
     follower = WarmSweep(
         ["show", run[:8], "--watch", "--every", "0.2", *where], folder / "followed", os.environ
     )
@@ -165,6 +166,11 @@ def test_a_report_of_running_runs_has_their_last_values(sweep_with_watchers):
     }  # fmt: skip
     assert "0 runs; mean" in seen["report"]
     assert seen["plot"] == "figures/s/training_curves-loss.png\n"
+
+
+def test_files_of_a_run_that_has_written_none_yet_are_to_come(sweep_with_watchers):
+    seen, _ = sweep_with_watchers
+    assert re.fullmatch(r"run [0-9a-f]{16} is running, and no file .* so far; .*\n", seen["files"])
 
 
 def test_a_run_is_followed_until_it_ends(sweep_with_watchers):
