@@ -46,6 +46,7 @@ class RunColumn(Metric):
         repeated: views repeat it next to the measurements of the run.
         config_path: where the config says the same.
         by_default: in a report where no metric is named.
+        of_others: there too, where a trainer of somebody's own gave it a value.
         on_page: on the page of the run.
     """
 
@@ -65,6 +66,7 @@ class RunColumn(Metric):
     repeated: bool = False
     config_path: str | None = None
     by_default: bool = False
+    of_others: bool = False
     on_page: bool = True
 
     @property
@@ -117,7 +119,7 @@ def _loss(name: str, label: str) -> RunColumn:
     return _result(
         name, "number",
         label=label, better="lower", mean_decimals=None, diverged_is_worst=True, key=False,
-        on_page=False,
+        on_page=False, of_others=True,
     )  # fmt: skip
 
 
@@ -146,7 +148,7 @@ RUN_COLUMNS = (
     _whole(
         "parameters", "plan",
         label="Parameters", unit="count", wide=True, reported="or null",
-        check=("parameters >= 0", "counted"), repeated=True,
+        check=("parameters >= 0", "counted"), repeated=True, of_others=True,
     ),
     _whole(
         "epochs", "plan",
@@ -156,7 +158,7 @@ RUN_COLUMNS = (
     _accuracy("test_accuracy", "Test accuracy", by_default=True),
     _accuracy("best_test_accuracy", "Best test accuracy", by_default=True),
     _result("best_epoch", "whole", key=False),
-    _accuracy("train_accuracy", "Training accuracy"),
+    _accuracy("train_accuracy", "Training accuracy", of_others=True),
     _result(
         "generalization_gap", "number",
         label="Generalization gap (points)", unit="percent", better="lower", decimals=2,
@@ -173,6 +175,7 @@ RUN_COLUMNS = (
     _result(
         "images_per_second", "number",
         label="Training speed (images/s)", unit="images/s", better="higher",
+        of_others=True,
     ),
     _result("weights_sha256", "text", key=False, reproducible=True),
     _result("learned_coefficients", "list", key=False),
@@ -212,8 +215,11 @@ def problem_of_metric(name: str) -> str | None:
     return None if why_not is None else f"is no name of a metric: {why_not}"
 
 
-#: The metric of a figure or a test that names none.
+#: The metric of a figure or a test of networks that names none.
 DEFAULT_METRIC = "test_accuracy"
 
-#: The metrics of a report that names none, in addition to the evaluations.
+#: The metrics of a report of networks that names none, in addition to the evaluations.
 DEFAULT_METRICS = tuple(column.name for column in RUN_COLUMNS if column.by_default)
+
+#: What is one of them too where a trainer of somebody's own reported it.
+OF_OTHER_TRAINERS = tuple(column.name for column in RUN_COLUMNS if column.of_others)

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, func, select
-
 from results.analysis.code_versions import codes_of_groups, versions
 from results.analysis.group_statistics import (
     Keys,
@@ -20,10 +18,10 @@ from results.analysis.unfinished import unfinished_by_state
 from results.errors import ResultsError
 from results.metrics import Metric
 from results.queries.columns import StoredColumn, StoredColumns
+from results.queries.default_metrics import measured
 from results.queries.filters import compile_filters
 from results.queries.queries import Queries
 from results.queries.selection import Selection
-from results.run_columns import COLUMN, DEFAULT_METRICS
 from results.schema.tables import runs
 
 _COUNTS = ("runs", "unfinished", "measured_elsewhere")
@@ -84,10 +82,10 @@ def report(
 
     `group_by` are run keys or dotted config paths; without any, all runs form one group.
     `metrics` are numeric run keys, config paths, names of evaluations or of what trainers reported;
-    by default DEFAULT_METRICS, unless no done run has any of them and a trainer reported others,
-    every evaluation that the sweeps ask for, or that the database knows, and all that trainers
-    reported. Values that are null stay out of the statistics. `where` are filters, which
-    `results.queries.filters` describes.
+    by default those of which a run that passes the filters has a value (`default_metrics`): of
+    networks test accuracies, the gap, and every evaluation that the sweeps ask for, or that the
+    database knows; of other trainers what they reported, losses too. Values that are null stay out
+    of the statistics. `where` are filters, which `results.queries.filters` describes.
 
     A filter on a measured value cannot rule out a run that has not been measured, so such runs
     count as unfinished. Groups are sorted by their keys: false before true, numbers by size,
@@ -100,8 +98,8 @@ def report(
         filters = compile_filters(connection.dialect.name, columns, where, unfinished_pass=True)
         keys = [columns.find(name) for name in dict.fromkeys(group_by)]
         if metrics is None:
-            metrics = [*_by_default(connection, selection, columns.metrics)]
-            metrics += [*columns.evaluations, *columns.metrics]
+            passing = [*selection.holds(runs.c.run_id), *filters]
+            metrics = measured(connection, passing).by_default(columns.evaluations)
         measures = [columns.metric(name) for name in dict.fromkeys(metrics)]
         _check_names(keys, measures)
         found = read_groups(connection, selection, filters, keys, measures)
@@ -174,12 +172,3 @@ def _same_values(groups: Iterable[Keys], columns: Sequence[StoredColumn]) -> lis
         values = (c.value(part) for c, part in zip(columns, stored, strict=True))
         same.setdefault(tuple(map(sort_key, values)), []).append(stored)
     return [same[values] for values in sorted(same)]
-
-
-def _by_default(connection: Connection, selection: Selection, reported: Sequence[str]) -> list[str]:
-    """The metrics that every run may have; those that one has, where trainers report others."""
-    if not reported:
-        return list(DEFAULT_METRICS)
-    counted = [func.count(runs.c[COLUMN[name].stored]) for name in DEFAULT_METRICS]
-    found = connection.execute(select(*counted).where(*selection.holds(runs.c.run_id))).one()
-    return [name for name, number in zip(DEFAULT_METRICS, found, strict=True) if number]

@@ -61,6 +61,19 @@ def without_values(queries: Queries, found: Report, sweeps: Sequence[str]) -> li
     return [f"no run has a value of {name}{meaning(path)}" for name, path in meant.items()]
 
 
+def of_other_runs(queries: Queries, found: Report, sweeps: Sequence[str]) -> str | None:
+    """A sentence about what other runs of these sweeps reported, and none of the report's has.
+
+    For a report of which nobody named the metrics, whose tables have no columns for these.
+    """
+    if not found.runs:
+        return None
+    with queries.view() as connection:
+        known = StoredColumns(connection, Selection(connection, sweeps)).metrics
+    others = [name for name in known if name not in found.metrics]
+    return f"left out, as none of these runs has a value: {listed(others)}" if others else None
+
+
 def _there(columns: StoredColumns, column: StoredColumn, wanted: Filter) -> str:
     """What is meant, perhaps, and what runs have: of many numbers the least and the greatest."""
     values = {sort_key(v): v for v in map(column.value, columns.stored_values(column))}

@@ -33,6 +33,10 @@ _OF_METRICS = ("accuracy_by_scheme", "training_curves")
 """The figures that are drawn of each of them."""
 
 
+_LOSSES = ("test_loss", "train_loss")
+"""What has one figure by epoch, if both are known."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Selected:
     """The runs of the page: how they are asked for, and what is known of each."""
@@ -68,7 +72,7 @@ def build_page(
         where=where,
         config=True,
         learned_coefficients=True,
-        metrics=metrics or (),
+        metrics=metrics or queries.default_metrics(sweeps, where=where),
         keys=[*groups, *pivoted[0], *pivoted[1], *([] if test is None else [test])],
     )
     if len(rows) > MOST_RUNS:
@@ -176,7 +180,9 @@ def _figures(selected: _Selected, metrics: Sequence[str] | None) -> Section:
     probes, left_out = probe_values(queries, sweeps, where)
     first = queries.default_metric(sweeps, where=where)
     reported = {metric["name"] for row in rows for metric in row["metrics"]}
-    others = [name for name in dict.fromkeys(metrics or sorted(reported)) if name != first]
+    by_default = queries.default_metrics(sweeps, where=where)
+    own = [name for name in by_default if name in reported or name in _LOSSES]
+    others = [name for name in dict.fromkeys(metrics or own) if name != first]
     known, thinned = epoch_values(queries, sweeps, where)
     of_first, also_thinned = metric_values(queries, sweeps, where, first)
     epochs = [*known, *of_first]
@@ -200,7 +206,9 @@ def _figures(selected: _Selected, metrics: Sequence[str] | None) -> Section:
                 to_bytes(draw(name, rows, epochs, probes, metric=metric), "svg"),
             )
             for name in _OF_METRICS
-            if found[name] is None and shown_metric(name, rows, metric) == metric
+            if found[name] is None
+            and shown_metric(name, rows, metric) == metric
+            and not (name == "training_curves" and _drawn_with(metric, [first, *others]))
         ]
     absent = [f"No {name}: {reason}." for name, reason in reasons.items() if reason is not None]
     if len(others) > _MOST_METRICS:
@@ -208,6 +216,12 @@ def _figures(selected: _Selected, metrics: Sequence[str] | None) -> Section:
     for sentence in filter(None, (left_out, thinned, also_thinned)):
         absent.append(f"{sentence[0].upper()}{sentence[1:]}.")
     return Section("Figures", text=absent, figures=figures)
+
+
+def _drawn_with(metric: str, metrics: Sequence[str]) -> bool:
+    """Whether the curves of another of these metrics show this one too."""
+    test, train = _LOSSES
+    return metric == train and test in metrics
 
 
 def _caption(figure: str, metric: str, rows: Sequence[RunRow]) -> str:

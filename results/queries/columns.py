@@ -29,9 +29,11 @@ from sqlalchemy import (
 from typing_extensions import override
 
 from results.database.dialects import rows_as_dicts
+from results.errors import UnknownColumnError
 from results.metrics import DEFINED, metric_of_config, metric_of_evaluation, metric_of_trainer
 from results.queries.config_options import CONFIG_OPTIONS
 from results.queries.config_sql import NUMBER_TYPES, config_text, json_type
+from results.queries.default_metrics import measured
 from results.queries.further_numbers import (
     OF_RUN,
     Probed,
@@ -52,7 +54,7 @@ from results.queries.row_columns import (
 )
 from results.queries.schemes import scheme_column, scheme_of
 from results.queries.selection import Selection
-from results.run_columns import COLUMN, NAMED_KEYS, TAG
+from results.run_columns import COLUMN, NAMED_KEYS, TAG, RunColumn
 from results.schema.bounds import NUMBER
 from results.schema.tables import epoch_metrics, evaluations, metrics, probes, runs
 from sweep_plugins.metric_name import why_no_metric
@@ -110,6 +112,22 @@ class StoredColumns(NamedColumns[StoredColumn]):
         return self._connection.execute(
             query.order_by(runs.c.run_id), execution_options={"yield_per": 1000}
         ).scalars()
+
+    @override
+    def metric(self, name: str) -> StoredColumn:
+        column = super().metric(name)
+        if isinstance(column.metric, RunColumn) and column.measured:
+            # Every run of a network may have it; of others that are done it is known who has.
+            found = measured(self._connection, self._selection.holds(runs.c.run_id))
+            if found.done and not found.networks and self._is_null(column):
+                raise UnknownColumnError(name, found.names, purpose="metric")
+        return column
+
+    def _is_null(self, column: StoredColumn) -> bool:
+        """Whether no run has a value."""
+        query = select(literal(1)).where(column.sql.is_not(None)).limit(1)
+        held = query.where(*self._selection.holds(runs.c.run_id))
+        return self._connection.scalar(held) is None
 
     def stored_values(self, column: StoredColumn) -> list[Any]:
         """The different values of the column, as stored."""

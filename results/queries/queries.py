@@ -16,8 +16,9 @@ from results.database.connect import connect
 from results.database.dialects import is_one_of, rows_as_dicts
 from results.queries import sources
 from results.queries.code_states import add_code_states
+from results.queries.columns import StoredColumns
 from results.queries.costs import cost_samples
-from results.queries.default_metric import default_metric
+from results.queries.default_metrics import default_metric, measured
 from results.queries.filters import names_state, results_unless_asked
 from results.queries.latest import Latest, latest_values
 from results.queries.parts import (
@@ -263,6 +264,19 @@ class Queries(DatabaseClient):
         with self.view() as connection:
             passing = passing_runs(connection, Selection(connection, sweeps), where)
             return default_metric(connection, passing, so_far=names_state(where))
+
+    def default_metrics(
+        self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()
+    ) -> list[str]:
+        """The metrics of a report of the runs that `run_rows` gives, if none is named.
+
+        Those of which one of them has a value; of networks always the test accuracy and its kin,
+        and what evaluations measure. Raises as `run_rows`.
+        """
+        with self.view() as connection:
+            selection = Selection(connection, sweeps)
+            found = measured(connection, passing_runs(connection, selection, where))
+            return found.by_default(StoredColumns(connection, selection).evaluations)
 
     def count_probes(self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()) -> int:
         """How many rows `probe_rows` gives for the same arguments; raises as it does."""

@@ -141,7 +141,11 @@ WhereOption = Annotated[
 ]
 MetricOption = Annotated[
     list[str],
-    typer.Option("--metric", metavar="NAME", help="default: accuracies, gap and every noise"),
+    typer.Option(
+        "--metric",
+        metavar="NAME",
+        help="default: accuracies, gap and every noise, or what was reported",
+    ),
 ]
 
 RunsOption = Annotated[

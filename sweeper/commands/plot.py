@@ -61,16 +61,17 @@ def plot(
         raise RequestError(f"--output {folder} is no folder: name one for the figures")
     import_matplotlib()
     with Queries.open(options.home_at(home, db).database) as queries, queries.one_view():
+        by_default = queries.default_metric([sweep], where=where)
+        wanted_metrics = [metric] if metric else queries.default_metrics([sweep], where=where)
         rows = queries.run_rows(
             [sweep],
             where=where,
             config=True,
             learned_coefficients=True,
-            metrics=[] if metric is None else [metric],
+            metrics=wanted_metrics,
         )
         if not rows:
             say_unmatched(queries, [sweep], where)
-        by_default = queries.default_metric([sweep], where=where)
         metric = metric or by_default
         epochs, thinned = epoch_values(queries, [sweep], where)
         reported, also_thinned = metric_values(queries, [sweep], where, metric)

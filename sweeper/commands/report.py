@@ -115,8 +115,9 @@ def report(
         if test is not None:
             from results.analysis.group_tests import compare_groups
 
+            asked = metric or queries.default_metrics(sweeps, where=where)
             rows_of_runs = queries.run_rows(
-                sweeps, where=where, config=True, metrics=metric, keys=[test]
+                sweeps, where=where, config=True, metrics=asked, keys=[test]
             )
             if not rows_of_runs:
                 say_unmatched(queries, sweeps, where)
@@ -131,7 +132,7 @@ def report(
             if len(metric) > 1:
                 raise RequestError("--gap is a table of one --metric, such as test_loss")
             tested = metric[0] if metric else DEFAULT_METRIC
-            both = [trained_with(tested), tested]
+            both = [trained_with(tested), tested] if metric else []
             rows_of_runs = queries.run_rows(sweeps, where=where, config=True, metrics=both)
             found = gap_by_moduli(rows_of_runs, tested)
             if not rows_of_runs:
@@ -142,7 +143,7 @@ def report(
             from results.analysis import reports
             from results.analysis.pivot import pivot
             from results.analysis.unfinished import values_so_far
-            from results.analysis.unmatched import without_values
+            from results.analysis.unmatched import of_other_runs, without_values
             from results.analysis.varied_keys import stored_keys
             from results.queries.filters import names_state
 
@@ -154,6 +155,8 @@ def report(
             if not found.runs and not found.unfinished:
                 say_unmatched(queries, sweeps, where)
             for sentence in without_values(queries, found, sweeps):
+                say(sentence)
+            if metrics is None and (sentence := of_other_runs(queries, found, sweeps)):
                 say(sentence)
             if down:
                 found = pivot(found, down, along)

@@ -15,7 +15,7 @@ from results.analysis.imported import MARKS
 from results.json_values import finite
 from results.queries.row_columns import Columns
 from results.records import RunRow
-from results.run_columns import DEFAULT_METRIC
+from results.run_columns import DEFAULT_METRIC, OF_OTHER_TRAINERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ def compare_groups(
     `rows` come from `Queries.run_rows` with `config=True`. `by` is a run key or dotted config
     path; runs where it is null are left out. `metrics` are numeric run keys, config paths, names
     of evaluations or of what trainers reported; by default test_accuracy, unless no run has one
-    and a trainer reported others, every evaluation, and all that trainers reported.
+    and a trainer reported others, every evaluation, and all that trainers reported: losses too,
+    where the rows were asked for them.
 
     Each metric is compared at two levels. Over networks, each network (runs that differ in
     nothing but the seed) is one value, its mean over seeds: this is the level for claims about
@@ -94,8 +95,16 @@ def compare_groups(
 
 
 def _by_default(rows: Sequence[RunRow], columns: Columns) -> list[str]:
-    of_others = columns.metrics and all(row[DEFAULT_METRIC] is None for row in rows)
-    return [*([] if of_others else [DEFAULT_METRIC]), *columns.evaluations, *columns.metrics]
+    own = [row for row in rows if "source" in (row.get("config") or {})]
+    known = [column for name in OF_OTHER_TRAINERS if (column := columns.look_up(name))]
+    others = [c.name for c in known if any(c.read(row) is not None for row in own)]
+    without = (others or columns.metrics) and all(row[DEFAULT_METRIC] is None for row in rows)
+    return [
+        *([] if without else [DEFAULT_METRIC]),
+        *others,
+        *columns.evaluations,
+        *columns.metrics,
+    ]
 
 
 def _row(c: Comparison, values: tuple[Any, Any]) -> dict[str, Any]:
