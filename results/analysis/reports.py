@@ -18,11 +18,10 @@ from results.analysis.unfinished import unfinished_by_state
 from results.errors import ResultsError
 from results.metrics import Metric
 from results.queries.columns import StoredColumn, StoredColumns
-from results.queries.default_metrics import measured
+from results.queries.default_metrics import measured_by_default
 from results.queries.filters import compile_filters
 from results.queries.queries import Queries
 from results.queries.selection import Selection
-from results.schema.tables import runs
 
 _COUNTS = ("runs", "unfinished", "measured_elsewhere")
 """What every group has; another count gives way to a key of its name."""
@@ -98,8 +97,8 @@ def report(
         filters = compile_filters(connection.dialect.name, columns, where, unfinished_pass=True)
         keys = [columns.find(name) for name in dict.fromkeys(group_by)]
         if metrics is None:
-            passing = [*selection.holds(runs.c.run_id), *filters]
-            metrics = measured(connection, passing).by_default(columns.evaluations)
+            found_values = measured_by_default(connection, selection, filters)
+            metrics = found_values.by_default(columns.evaluations)
         measures = [columns.metric(name) for name in dict.fromkeys(metrics)]
         _check_names(keys, measures)
         found = read_groups(connection, selection, filters, keys, measures)

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from results.queries.config_sql import config_text
 from results.queries.latest import latest_values
+from results.queries.selection import Selection
 from results.run_columns import COLUMN, DEFAULT_METRIC, DEFAULT_METRICS, OF_OTHER_TRAINERS
 from results.schema.tables import MAY_HAVE_OWN_CODE, metrics, runs
 
@@ -59,6 +60,15 @@ class Measured:
         ]
 
 
+def measured_by_default(
+    connection: Connection, selection: Selection, filters: Sequence[ColumnElement[bool]]
+) -> Measured:
+    """What those of the selection have values of that pass the filters; if none does, what all."""
+    held = selection.holds(runs.c.run_id)
+    found = measured(connection, [*held, *filters])
+    return found if found.runs or not filters else measured(connection, held)
+
+
 def measured(connection: Connection, passing: Sequence[ColumnElement[bool]]) -> Measured:
     """What those runs have values of that meet these conditions on `runs`."""
     counts = (func.count(), func.count().filter(runs.c.state == "done"), func.count(runs.c.model))
@@ -85,7 +95,11 @@ def measured(connection: Connection, passing: Sequence[ColumnElement[bool]]) -> 
 
 
 def default_metric(
-    connection: Connection, passing: Sequence[ColumnElement[bool]], *, so_far: bool = False
+    connection: Connection,
+    selection: Selection,
+    filters: Sequence[ColumnElement[bool]],
+    *,
+    so_far: bool = False,
 ) -> str:
     """The metric of a figure or a pivot table: the first of these that any run has.
 
@@ -93,9 +107,11 @@ def default_metric(
     better; the test loss; what else it reported; the others. With `so_far`, what runs that are not
     done have reported counts where no other run has anything.
     """
-    found = measured(connection, passing)
+    found = measured_by_default(connection, selection, filters)
     if so_far and not found.names:
-        latest = latest_values(connection, [*passing, runs.c.state != "done"])
+        latest = latest_values(
+            connection, [*selection.holds(runs.c.run_id), *filters, runs.c.state != "done"]
+        )
         return _first({name for each in latest.values() for name in each.values}, ())
     if found.of_networks and not found.of_others:
         return DEFAULT_METRIC

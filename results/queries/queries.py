@@ -18,8 +18,8 @@ from results.queries import sources
 from results.queries.code_states import add_code_states
 from results.queries.columns import StoredColumns
 from results.queries.costs import cost_samples
-from results.queries.default_metrics import default_metric, measured
-from results.queries.filters import names_state, results_unless_asked
+from results.queries.default_metrics import default_metric, measured_by_default
+from results.queries.filters import compile_filters, names_state, results_unless_asked
 from results.queries.latest import Latest, latest_values
 from results.queries.parts import (
     list_epochs,
@@ -262,8 +262,11 @@ class Queries(DatabaseClient):
         Raises as `run_rows`.
         """
         with self.view() as connection:
-            passing = passing_runs(connection, Selection(connection, sweeps), where)
-            return default_metric(connection, passing, so_far=names_state(where))
+            selection = Selection(connection, sweeps)
+            filters = compile_filters(
+                connection.dialect.name, StoredColumns(connection, selection), where
+            )
+            return default_metric(connection, selection, filters, so_far=names_state(where))
 
     def default_metrics(
         self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()
@@ -275,8 +278,10 @@ class Queries(DatabaseClient):
         """
         with self.view() as connection:
             selection = Selection(connection, sweeps)
-            found = measured(connection, passing_runs(connection, selection, where))
-            return found.by_default(StoredColumns(connection, selection).evaluations)
+            columns = StoredColumns(connection, selection)
+            filters = compile_filters(connection.dialect.name, columns, where)
+            found = measured_by_default(connection, selection, filters)
+            return found.by_default(columns.evaluations)
 
     def count_probes(self, sweeps: Sequence[str] = (), *, where: Sequence[str] = ()) -> int:
         """How many rows `probe_rows` gives for the same arguments; raises as it does."""

@@ -156,8 +156,8 @@ def report(
                 say_unmatched(queries, sweeps, where)
             for sentence in without_values(queries, found, sweeps):
                 say(sentence)
-            if metrics is None and (sentence := of_other_runs(queries, found, sweeps)):
-                say(sentence)
+            if metrics is None and (others := of_other_runs(queries, found, sweeps)):
+                say(others)
             if down:
                 found = pivot(found, down, along)
             elif not found.runs and names_state(where):

@@ -87,6 +87,9 @@ def test_what_only_other_runs_reported_has_no_column_and_is_said(queries, finish
     assert found.metrics == ("test_loss",)
     said = "left out, as none of these runs has a value: f1, mae"
     assert of_other_runs(queries, found, []) == said
+    # Where no run passes, nobody has named what is missing.
+    assert report(queries, ["s1"], ["trainer"], where=["seed=9"]).metrics == ("test_loss",)
+    assert queries.default_metric(["s1"], where=["seed=9"]) == "test_loss"
     assert of_other_runs(queries, report(queries, [], ["trainer"]), []) is None
 
 
