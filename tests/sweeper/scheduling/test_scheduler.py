@@ -690,9 +690,9 @@ def test_what_was_claimed_after_a_cancelled_run_has_not_begun(lab: Laboratory) -
     assert lab.run().trained == 4
     before_last = [lab.detail(run_id)["attempt_history"][-2] for run_id in ids]
     assert [(a["state"], a["fault"], a["error"]) for a in before_last] == [
-        ("lost", "driver_lost", "its driver ended"),
+        ("lost", "driver_lost", "its driver ended before it did"),
         ("cancelled", None, None),
-        *[("interrupted", None, "it had not begun: its driver ended")] * 2,
+        *[("interrupted", None, "it had not begun: its driver ended before it did")] * 2,
     ]
 
 
