@@ -19,22 +19,27 @@ class CaptionedTable:
 
     `notes` are sentences below it. `runs` are the runs that a report or pivot table was made
     from, after its filters, with their config if a key is a config path: the page then lists the
-    run ids of every group.
+    run ids of every group. `leads` has, by the header of a column, where its cells lead to, less
+    their text.
     """
 
     caption: str
     data: Tabular
     notes: Sequence[str] = ()
     runs: Sequence[RunRow] = ()
+    leads: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A picture; the caption is also its text for screen readers."""
+    """A picture; the caption is also its text for screen readers. `run` is the id of its run, one
+    of the page, if it is of one.
+    """
 
     caption: str
     content: bytes
     media_type: str = "image/svg+xml"
+    run: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,8 @@ def html_page(page: Page) -> str:
 
 
 def _captioned(table: CaptionedTable) -> ShownTable:
-    return ShownTable(table.caption, text_table(table.data, table.notes), "nothing to show")
+    shown = text_table(table.data, table.notes)
+    return ShownTable(table.caption, shown, "nothing to show", leads=table.leads)
 
 
 def _groups(table: CaptionedTable) -> list[tuple[str, list[str]]]:

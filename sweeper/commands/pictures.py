@@ -23,8 +23,8 @@ MOST_LOOKED_AT = 20_000
 
 _RUNS_AT_ONCE = 100
 
-_Picture = tuple[str, bytes, str]
-"""Its caption, content and media type."""
+_Picture = tuple[str, str, bytes, str]
+"""The id of its run, its path there, content and media type."""
 
 
 def files_of_runs(
@@ -42,12 +42,17 @@ def files_of_runs(
 
 
 def section_of_files(
-    rows: Sequence[Row], count: int, attempts: Iterable[Attempt], storage: str
+    rows: Sequence[Row],
+    count: int,
+    runs: Sequence[RunRow],
+    attempts: Iterable[Attempt],
+    storage: str,
 ) -> Section | None:
     """A list of the files, with those of them that are pictures; None if there is nothing to say.
 
     Args:
         rows, count: as `files_of_runs` gives them.
+        runs: with their config; rows of other runs have no place on the page.
         attempts: of the runs.
         storage: where files may lie that are not where an attempt wrote.
     """
@@ -66,14 +71,38 @@ def section_of_files(
         text.append(
             f"Pictures that are not shown: {least}{unshown}. `sweep files RUN` lists all files."
         )
+    labels = _labels(runs)
     listed = [
-        {"run": row["run_id"], "path": row["path"], "bytes": row["size"]}
+        {
+            "run": row["run_id"],
+            "settings": labels[row["run_id"]],
+            "path": row["path"],
+            "bytes": row["size"],
+        }
         for row in rows[:MOST_LISTED]
     ]
     notes = [f"and {count - MOST_LISTED:,} more"] if count > MOST_LISTED else []
-    figures = [Figure(caption, content, media_type) for caption, content, media_type in pictures]
-    tables = [CaptionedTable("Files that runs keep", listed, notes=notes)] if rows else []
+    figures = [
+        Figure(f"{path}: {labels[run_id]}", content, media_type, run_id)
+        for run_id, path, content, media_type in pictures
+    ]
+    leads = {"run": "#run-"}
+    tables = [CaptionedTable("Files that runs keep", listed, notes, leads=leads)] if rows else []
     return Section("Files", text=text, tables=tables, figures=figures)
+
+
+def _labels(runs: Sequence[RunRow]) -> dict[str, str]:
+    """What tells each run from the others of the page, by its id."""
+    from results.trainer_label import MOST_COMPARED, TrainerLabels
+
+    own = [run["config"] for run in runs if run["model"] is None]
+    of_trainers = TrainerLabels(own[:MOST_COMPARED])
+    return {
+        run["run_id"]: of_trainers.label(run["config"], run["seed"]).short
+        if run["model"] is None
+        else f"{run['model']} ({run['scheme']}), depth {run['depth']}, seed {run['seed']}"
+        for run in runs
+    }
 
 
 def _left_out(attempts: Iterable[Attempt]) -> Iterable[str]:
@@ -136,4 +165,4 @@ def _read(
             except ResourceError:
                 continue
             if (media_type := media_type_of(content)) is not None:
-                pictures.append((f"{run_id}: {file['path']}", content, media_type))
+                pictures.append((run_id, file["path"], content, media_type))

@@ -102,7 +102,7 @@ def report(
                 for each in page.attempts
             ]
             page = replace(page, attempts=attempts)
-            found_files = section_of_files(*kept, attempts, laboratory.storage)
+            found_files = section_of_files(*kept, page.runs, attempts, laboratory.storage)
             if found_files is not None:
                 page = replace(page, sections=[*page.sections, found_files])
             write_file(html_page(page).encode(), html)

@@ -139,7 +139,7 @@ def test_the_documented_commands_list_fetch_and_show_files(lab):
         assert content == lab.blob(file, run_id).read_bytes()
     picture = base64.b64encode((lab.folder / "here" / "fit.png").read_bytes()).decode()
     page = (lab.folder / "page.html").read_text()
-    assert f'alt="{run_id}: fit.png" src="data:image/png;base64,{picture}"' in page
+    assert f', run {run_id}" src="data:image/png;base64,{picture}"' in page
     assert "tables/residuals.csv" in page
     detail = lab.json("show", run_id)
     assert detail["files"] == files
@@ -170,11 +170,17 @@ def test_of_pictures_those_are_shown_that_are_safe(lab):
     lab.ask("report", "several", "--html", "several.html")
     page = (lab.folder / "several.html").read_text()
     run_id = lab.ids["done"]
-    assert f'alt="{run_id}: picture.svg" src="data:image/svg+xml;base64,' in page
+    caption = "picture.svg: fails false, seed 0"
+    assert f'alt="{caption}, run {run_id}" src="data:image/svg+xml;base64,' in page
+    link = f'<a href="#run-{run_id}"><code>{run_id}</code></a>'
+    assert f"{caption}, run {link}</figcaption>" in page
+    table = page[page.index("<caption>Files that runs keep") :].partition("</table>")[0]
+    assert f'<a href="#run-{run_id}">{run_id}</a>' in table
+    assert "<td>fails false, seed 0</td>" in table
     assert "<script" not in page
     assert "<b>name" not in page
-    assert f"{run_id}: growing.svg" not in page
-    assert f"{run_id}: text.png" not in page
+    assert "growing.svg: " not in page
+    assert "text.png: " not in page
     assert "Pictures that are not shown: 2. `sweep files RUN` lists all files." in page
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,11 @@ def test_only_files_with_the_names_of_pictures_are_read() -> None:
     assert not may_be_picture("a.html", 1)
 
 
+def own_run(run_id: str, lr: int) -> dict[str, Any]:
+    config = {"trainer": "fit:train", "options": {"lr": lr, "epochs": 3}, "seed": 0}
+    return {"run_id": run_id, "model": None, "seed": 0, "config": config}
+
+
 def test_a_page_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     digest = hashlib.sha256(SVG).hexdigest()
     run_ids = [f"{number:016x}" for number in range(3)]
@@ -53,6 +59,7 @@ def test_a_page_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         Attempt(run_id, 1, "done", 0.0, 1.0, storage=str(tmp_path), provenance={})
         for run_id in run_ids
     ]
+    runs = [own_run(run_id, number) for number, run_id in enumerate(run_ids)]
     rows = [
         {"run_id": run_id, "path": f"{number}.svg", "size": len(SVG), "sha256": digest}
         for run_id in run_ids
@@ -62,15 +69,16 @@ def test_a_page_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         with monkeypatch.context() as patch:
             patch.setattr(pictures, most, shown if most == "MOST_PICTURES" else shown * len(SVG))
             patch.setattr(pictures, "MOST_LISTED", 7)
-            section = pictures.section_of_files(rows, 30, attempts, str(tmp_path / "other"))
+            section = pictures.section_of_files(rows, 30, runs, attempts, str(tmp_path / "other"))
         assert section is not None
         assert [figure.content for figure in section.figures] == [SVG] * shown
-        assert section.figures[4].caption == f"{run_ids[1]}: 0.svg"
+        assert section.figures[4].caption == "0.svg: lr 1, seed 0"
+        assert section.figures[4].run == run_ids[1]
         (sentence,) = section.text
         assert sentence.startswith(f"Pictures that are not shown: at least {12 - shown}. ")
         (table,) = section.tables
         assert (len(table.data), table.notes) == (7, ["and 23 more"])
-    assert pictures.section_of_files([], 0, attempts, str(tmp_path)) is None
+    assert pictures.section_of_files([], 0, runs, attempts, str(tmp_path)) is None
 
 
 def test_no_page_waits_for_a_storage_that_is_away(tmp_path: Path, monkeypatch) -> None:
@@ -78,7 +86,7 @@ def test_no_page_waits_for_a_storage_that_is_away(tmp_path: Path, monkeypatch) -
     monkeypatch.setattr(pictures, "_read", lambda *arguments: __import__("time").sleep(0.2))
     attempt = Attempt("0" * 16, 1, "done", 0.0, 1.0, storage=str(tmp_path), provenance={})
     row = {"run_id": "0" * 16, "path": "a.png", "size": 1, "sha256": "a" * 64}
-    section = pictures.section_of_files([row], 1, [attempt], str(tmp_path))
+    section = pictures.section_of_files([row], 1, [own_run("0" * 16, 1)], [attempt], str(tmp_path))
     assert section is not None
     assert list(section.figures) == []
     assert "Pictures that are not shown: 1." in section.text[0]
