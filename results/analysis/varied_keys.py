@@ -22,6 +22,8 @@ from results.schema.tables import runs
 _PATH_OF = {column.name: column.config_path for column in RUN_COLUMNS if column.config_path}
 _KEY_AT = {path: name for name, path in _PATH_OF.items()}
 _APART = ("seed", "scheme")
+_OPTIONS = "options."
+_MISSING = object()
 #: Keys of their own, which have these paths' values.
 _NAMED = {_PATH_OF["model"], _PATH_OF["depth"], _PATH_OF["dataset"]}
 
@@ -42,7 +44,9 @@ def varied_keys(settings: Iterable[Setting]) -> list[str]:
     `dataset`, run keys and paths into the config. A model's options are compared among runs of
     that model, a dataset's among runs of that dataset, and the code of plug-ins among runs with the
     same. Of several that divide the runs in the same way, as epochs and the milestones that follow
-    from them, only the first is named.
+    from them, only the first is named; but options of trainers all are, which nobody can tell to
+    follow from one another. Where there are several trainers, `trainer` comes first, and an option
+    that only some of them have counts where it differs among their runs.
     """
     known = list(settings)
     flat = [_leaves(setting.config) for setting in known]
@@ -53,15 +57,35 @@ def varied_keys(settings: Iterable[Setting]) -> list[str]:
             json.dumps([s.model, s.dataset, s.config.get("probes")], sort_keys=True) for s in known
         ],
     }
-    found: dict[tuple[int, ...], str] = {}
-    if len(set(among["dataset"])) > 1:
-        found[_division(among["dataset"])] = "dataset"
+    trainers = [setting.config.get("trainer") for setting in known]
+    found: list[str] = []
+    divisions: set[tuple[int, ...]] = set()
+    for name, of_all in (("trainer", trainers), ("dataset", among["dataset"])):
+        division = _division(of_all)
+        if len(set(division)) > 1 and division not in divisions:
+            divisions.add(division)
+            found.append(name)
     for path in sorted({path for one in flat for path in one}, key=_place):
         values = [sort_key(one.get(path)) for one in flat]
+        if path.startswith(_OPTIONS):
+            if _option_varies([one.get(path, _MISSING) for one in flat], trainers):
+                divisions.add(_division(values))
+                found.append(path)
+            continue
         owners = among.get(path.split(".")[0], [""] * len(known))
         if len(set(zip(owners, values, strict=True))) > len(set(owners)):
-            found.setdefault(_division(values), _KEY_AT.get(path, path))
-    return list(found.values())
+            division = _division(values)
+            if division not in divisions:
+                divisions.add(division)
+                found.append(_KEY_AT.get(path, path))
+    return found
+
+
+def _option_varies(values: Sequence[Any], trainers: Sequence[str | None]) -> bool:
+    """Whether runs that have an option differ in it, or some runs of one trainer lack it."""
+    known = {sort_key(value) for value in values if value is not _MISSING}
+    lacking = {(t, v is _MISSING) for t, v in zip(trainers, values, strict=True)}
+    return len(known) > 1 or len(lacking) > len(set(trainers))
 
 
 def default_keys(settings: Iterable[Setting]) -> list[str]:

@@ -137,16 +137,23 @@ def replicate_groups(rows: Iterable[RunRow]) -> list[ReplicateGroup]:
     members = by_network(rows)
     alike: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
     for first, *_ in members:
-        name = first["model"] or _trainer_of(first)
-        columns = (name, first["scheme"], first["depth"], first["dataset"])
-        alike[columns].append(_settings(first))
-    paths = sorted({path for settings in alike.values() for path in _differing(settings)})
+        alike[_columns(first)].append(_settings(first))
+    differing = {columns: _differing(settings) for columns, settings in alike.items()}
+    of_networks = {path for found in differing.values() for path in found}
     groups = []
     for runs in members:
         ordered = tuple(sorted(runs, key=lambda run: (run["seed"], run["run_id"])))
+        # What differs among other trainers' runs says nothing of this one's.
+        own = runs[0]["model"] is None
+        paths = sorted(differing[_columns(runs[0])] if own else of_networks)
         setting = tuple((path, _settings(runs[0]).get(path)) for path in paths)
         groups.append(ReplicateGroup(ordered, setting))
     return [_named(group) if group.model is None else group for group in sorted(groups, key=_order)]
+
+
+def _columns(row: RunRow) -> tuple[Any, ...]:
+    """What tells runs apart before their settings do."""
+    return (row["model"] or _trainer_of(row), row["scheme"], row["depth"], row["dataset"])
 
 
 def _named(group: ReplicateGroup) -> ReplicateGroup:

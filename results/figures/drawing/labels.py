@@ -51,7 +51,8 @@ def group_labels(
 
     The model is named where there are several, and the scheme, in brackets, where moduli alone do
     not tell it; both on lines of their own if `stacked`. Of long ones it is the part that differs.
-    A network that follows no scheme is named by its model. Settings of other trainers have a few
+    A network that follows no scheme is named by its model, and a trainer that has one setting by
+    its name. Settings of other trainers have a few
     lines if `stacked`.
     """
     known = {(group.model, group.scheme): group for group in groups}
@@ -72,7 +73,7 @@ def group_labels(
 
     def label(key: tuple[str, str], text: str, cut: Callable[[str, float], str]) -> str:
         model, scheme = key
-        if scheme == NO_SCHEME:
+        if scheme in (NO_SCHEME, model):
             return shorten(drawable(model), limit)
         prefix = drawable(model) if several_models else ""
         if stacked:

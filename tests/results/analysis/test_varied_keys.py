@@ -29,6 +29,10 @@ def setting(model="zerosnet", dataset="digits", lr=0.1, epochs=6, width=None, **
     )
 
 
+def own(trainer="fit:train", source="1", **options):
+    return Setting(None, None, {"trainer": trainer, "source": source, "options": options})
+
+
 @pytest.mark.parametrize(
     ("settings", "keys"),
     [
@@ -49,6 +53,12 @@ def setting(model="zerosnet", dataset="digits", lr=0.1, epochs=6, width=None, **
             [setting(lr=lr, dataset=d) for lr in (1, 2) for d in ("cifar10", "digits")],
             ["dataset", "training.optimizer.lr"],
         ),
+        # Options all are keys; one that other trainers lack only where it differs.
+        ([own(lr=1, s=1), own(lr=2, s=2)], ["options.lr", "options.s"]),
+        ([own(lr=1), own(lr=1, s=2)], ["options.s"]),
+        ([own(lr=1, s=1), own("b:train", "2", lr=1, t=1)], ["trainer"]),
+        ([own(lr=1, s=1), own("b:train", "2", lr=2)], ["trainer", "options.lr"]),
+        ([own(lr=1), own(lr=1, source="2")], ["source"]),
         ([setting(probes=[{"name": "a"}]), setting(probes=[{"name": "b"}])], ["probes"]),
     ],
 )

@@ -157,8 +157,10 @@ def test_settings_are_named_by_what_differs_within_their_trainer(networks):
         "options.in.lr 0.1, options.out.lr 1, source bbbbbbbbbbbb",
         "options.in.lr 1, options.out.lr 1, source aaaaaaaaaaaa",
         "options.in.lr 1, options.out.lr 2, source bbbbbbbbbbbb",
-        "source cccccccccccc",
+        "other:train",
     ]
+    labels = group_labels(replicate_groups(rows), 1000)
+    assert labels["other:train", "other:train"] == "other:train", "said once"
 
 
 def test_settings_have_as_many_lines_as_tell_their_values(networks):
