@@ -55,7 +55,7 @@ def test_runs_of_an_own_trainer_are_called_by_what_varies_in_their_sweep(store, 
     make.save(store, "own", runs)
     for run in runs[:2]:
         store.claim(run.run_id, provenance={})
-    store.fail(runs[1].run_id, 1, "ValueError: no", None)
+    store.fail(runs[1].run_id, 1, "ValueError: no", None, fault="trainer_error")
     (running,) = queries.running("own")
     label = "lr 0.1, seed 1 (fit:train, epochs 3)"
     assert (running.label, running.short) == (label, "lr 0.1, seed 1")
