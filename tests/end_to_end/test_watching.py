@@ -164,7 +164,7 @@ def test_a_report_of_running_runs_has_their_last_values(sweep_with_watchers):
     assert {key: first[key] for key in ("seed", "state", "epoch", "f1")} == {
         "seed": 0, "state": "running", "epoch": 3, "f1": 0.3,
     }  # fmt: skip
-    assert "0 runs; mean" in seen["report"]
+    assert "0 runs; no run has a metric" in seen["report"]
     assert seen["plot"] == "figures/s/training_curves-loss.png\n"
 
 
