@@ -119,7 +119,7 @@ def _of_report(report: Report) -> TextTable:
             _sentence(
                 counted(report.runs, "run"),
                 _several(report),
-                "no run has a metric" if report.runs and not report.metrics else "mean ± std (n-1)",
+                "mean ± std (n-1)" if report.metrics else "no run has a metric",
                 _partial(report.states),
                 imported_note(report.imported, report.measured_elsewhere),
             ),
