@@ -47,7 +47,8 @@ def train(job):
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.write_text(f"{os.getpid()} {epoch} {job.attempt}")
         mark.rename(job.data_dir / f"{keeps}")
-        time.sleep(0.1)
+        while epoch == 5 and job.attempt == 1 and (job.data_dir / "kill").exists():
+            time.sleep(0.1)
     return {"last": total}
 """
 
@@ -80,6 +81,9 @@ def test_runs_of_killed_workers_end_with_the_same_bits(spec: Path, tmp_path: Pat
     command = [PROGRAM, "run", str(spec), "--slots", "2", "--home", str(home)]
     driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     marks = [home / "data" / "True", home / "data" / "False"]
+    # Each waits to be killed: one may begin when the other could be over by now.
+    (home / "data").mkdir(parents=True)
+    (home / "data" / "kill").touch()
 
     def process(mark: Path) -> int:
         pid, epoch, _ = mark.read_text().split() if mark.exists() else ("0", "0", "0")
