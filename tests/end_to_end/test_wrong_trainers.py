@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from command_line import sweep
 from wrong_runs import check, with_right_ones, write_spec
 
@@ -16,7 +18,11 @@ KINDS = (
 )  # fmt: skip
 
 
-def test_wrong_trainers_fail_their_own_runs_and_no_others(tmp_path: Path) -> None:
+def test_wrong_trainers_fail_their_own_runs_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # This process may have had such a run before, in other surroundings.
+    monkeypatch.setattr("wrong_trainers._before", {})
     kinds = with_right_ones(list(KINDS))
     home = tmp_path / "home"
     spec = str(write_spec(tmp_path, kinds))
