@@ -146,6 +146,11 @@ class CheckedStore:
         self._dies = False
 
     @property
+    def _database(self) -> Any:
+        """What is only read, is read as by others."""
+        return self._store._database
+
+    @property
     def me(self) -> int | None:
         return None if self._store._driver is None else self._store._driver.id
 

@@ -132,6 +132,10 @@ class PausingStore:
         self._store = store
         self.sweep = sweep
 
+    @property
+    def _database(self) -> Any:
+        return self._store._database
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         call = getattr(self._store, name)
 
