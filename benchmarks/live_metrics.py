@@ -20,13 +20,14 @@ import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from no_op_sweep import Timed, no_op_spec, timed_sweep
+
+from sweeper.executors.reporting import YOUNG_SECONDS
 
 FASHION = """
 name: fashion
@@ -59,13 +60,14 @@ atexit.register(tell)
 """
 _RUNS = 50
 _AT_ONCE = 10_000
-_SLOTS = 64
 _SIMULATED_SECONDS = 0.001
-_REPORTS: dict[str, dict[str, float]] = {
-    "that report nothing": {"epochs_a_second": 0.0},
-    "that report and are over": {"epochs_a_second": 1 / _SIMULATED_SECONDS},
-    "whose reports are stored": {"epochs_a_second": 1 / _SIMULATED_SECONDS, "young_seconds": 0.0},
+_EPOCHS_A_SECOND = 1 / _SIMULATED_SECONDS
+_REPORTS = {
+    "that report nothing": (0.0, YOUNG_SECONDS),
+    "that report and are over": (_EPOCHS_A_SECOND, YOUNG_SECONDS),
+    "whose reports are stored": (_EPOCHS_A_SECOND, 0.0),
 }
+"""Epochs a second, and how long a run has to run before anybody looks at them."""
 
 
 def rows_a_second(url: str, seconds: float) -> dict[str, float]:
@@ -102,7 +104,7 @@ def rows_a_second(url: str, seconds: float) -> dict[str, float]:
     return found
 
 
-def simulated(runs: int, reports: Mapping[str, float], folder: Path) -> tuple[float, float]:
+def simulated(runs: int, reports: tuple[float, float], folder: Path) -> tuple[float, float]:
     """Runs a second, and milliseconds of the driver's processor time a run."""
     from simulated_executor import SimulatedExecutor
 
@@ -120,7 +122,7 @@ def simulated(runs: int, reports: Mapping[str, float], folder: Path) -> tuple[fl
         used = time.process_time()
         run_sweep(
             spec, store, home,
-            lambda: SimulatedExecutor(_SLOTS, _SIMULATED_SECONDS, **reports),
+            lambda: SimulatedExecutor(64, _SIMULATED_SECONDS, *reports),
             CostModel({}), Progress(io.StringIO()), StopRequest(grace=0), "benchmark",
         )  # fmt: skip
         used = time.process_time() - used

@@ -115,7 +115,7 @@ class UnknownRunError(ResultsError):
         super().__init__(message)
 
 
-class UnheldRunError(ResultsError):
+class RunInNoSweepError(ResultsError):
     """A run that was to be queued, and is in no sweep."""
 
     def __init__(self, run_id: str) -> None:

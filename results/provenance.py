@@ -20,10 +20,9 @@ AFTER_RUN = "after_run"
 PLACE = "place"
 """Its key for the number of runs that were claimed with it and come before it on that slot."""
 
-_OF_ITS_CLAIM = frozenset({AFTER_RUN, PLACE})
-
-OF_ONE_ATTEMPT = _OF_ITS_CLAIM | {
-    *("pid", "driver_pid", "started_at", "finished_at", "first_epoch"),
+OF_ONE_ATTEMPT = frozenset({"pid", "driver_pid", "started_at", "finished_at", "first_epoch"}) | {
+    AFTER_RUN,
+    PLACE,
     FILES_LEFT_OUT,
 }
 """What differs from one attempt to the next on one machine."""

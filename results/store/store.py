@@ -460,8 +460,8 @@ class Store(DatabaseClient):
         Of the whole database, or only those in `sweep`, or only `run_ids`, or both; the start of
         an id will do. Attempt numbers go on rising, and what earlier attempts left stays, but
         their faults count no more. Runs in no sweep stay as they are. Raises
-        UnknownSweepError, UnknownRunError, and UnheldRunError for one that was named, with nothing
-        changed.
+        UnknownSweepError, UnknownRunError, and RunInNoSweepError for one that was named, with
+        nothing changed.
         """
         states = ("failed",) if only_failed else ("failed", "cancelled")
         requeued: list[tuple[str, int]] = []

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, select, true, update
 
 from results.database.dialects import is_one_of
-from results.errors import UnheldRunError, UnknownRunError, UnknownSweepError
+from results.errors import RunInNoSweepError, UnknownRunError, UnknownSweepError
 from results.records import StoredSpec
 from results.schema.tables import (
     IS_IN_A_SWEEP,
@@ -70,12 +70,12 @@ def requeue_ended(
     """Queues runs in these states (failed, cancelled), of a sweep or among ids if given.
 
     Returns their ids and the numbers of their last attempts. None is queued that is in no sweep.
-    Raises UnknownSweepError, UnknownRunError, and UnheldRunError.
+    Raises UnknownSweepError, UnknownRunError, and RunInNoSweepError.
     """
     for run_id in _full_run_ids(connection, run_ids or ()):
         fit = select(IS_IN_A_SWEEP).where(runs.c.run_id == run_id, runs.c.state.in_(states))
         if connection.scalar(fit) is False:
-            raise UnheldRunError(run_id)
+            raise RunInNoSweepError(run_id)
     return _change_chosen(connection, sweep, run_ids, states, _AGAIN, IS_IN_A_SWEEP)
 
 

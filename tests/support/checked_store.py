@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, delete, text
 
 import databases
-from results.errors import DriverBusyError, UnheldRunError, UnknownRunError, UnknownSweepError
+from results.errors import DriverBusyError, RunInNoSweepError, UnknownRunError, UnknownSweepError
 from results.queries.queries import Queries
 from results.records import DatabaseIdentity, PendingRun
 from results.schema.tables import metadata
@@ -170,7 +170,7 @@ class CheckedStore:
         try:
             found = call()
             seen = plain(found) if plain else found
-        except (UnheldRunError, UnknownRunError, UnknownSweepError):
+        except (RunInNoSweepError, UnknownRunError, UnknownSweepError):
             seen = RefusedError
         assert seen == expected
         if before is not None:

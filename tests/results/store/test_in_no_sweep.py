@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 from results.analysis.reports import report
 from results.analysis.unmatched import unmatched
-from results.errors import UnheldRunError
+from results.errors import RunInNoSweepError
 from results.store import saving
 from results.store.store import Store
 
@@ -57,7 +57,7 @@ def test_nobody_queues_a_run_that_no_sweep_holds(store, queries, make, content):
         assert store.fail(run.run_id, store.claim(run.run_id, provenance={}), "so", None)
     make.save(store, "a", made[:1])
     before = content()
-    with pytest.raises(UnheldRunError, match="0002 is in no sweep, so that nobody asks for it"):
+    with pytest.raises(RunInNoSweepError, match="0002 is in no sweep, so that nobody asks for it"):
         store.retry(run_ids=[made[0].run_id, made[1].run_id])
     assert content() == before
     assert store.retry() == 1
