@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, func, select
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.pool import PoolProxiedConnection
 from typing_extensions import override
 
 from results.database import fork_safety
@@ -71,11 +72,12 @@ class SqliteDatabase(Database):
         self._file: OpenFile | None = None
         self._gone: DatabaseGoneError | None = None
         self._driving = False
+        self._kept: PoolProxiedConnection | None = None
         self._engine = _engine(self.path, {"create": "rwc", "write": "rw", "read": "ro"}[purpose])
 
     @override
     def prepare_for_writing(self) -> None:
-        self._engine.dispose()
+        self._disconnect()
         with foreign_errors(self.path):
             try:
                 self._file = OpenFile(self.path)
@@ -83,8 +85,17 @@ class SqliteDatabase(Database):
                 raise DatabaseError(f"{self.path} cannot be read ({error.strerror})") from error
             self._engine = _engine(self.path, "rw", wal=True, opened=self._file)
             self._in_wal_mode = True
-            with self._engine.connect():
-                pass
+            # With the last connection SQLite removes its log, and a second Control-C during a
+            # statement closes the one that is used. This one stays.
+            self._kept = self._engine.raw_connection()
+            self._kept.detach()
+            self._kept.cursor().execute("SELECT count(*) FROM sqlite_master").fetchall()
+
+    def _disconnect(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+        self._engine.dispose()
 
     @contextmanager
     @override
@@ -216,7 +227,7 @@ class SqliteDatabase(Database):
 
     @override
     def close(self) -> None:
-        self._engine.dispose()
+        self._disconnect()
         opened, self._file = self._file, None
         with suppress(sqlite3.Error, DatabaseError, OSError):
             if opened is not None and not opened.is_named:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from results.database import backups
 from results.database.base import Database
@@ -205,6 +206,24 @@ def test_other_writers_and_readers_do_not_look_like_damage(path: Path, make: Any
     assert sorted(file.name for file in path.parent.iterdir()) == [
         "sweep.db", "sweep.db.driver.lock", "sweep.db.write.lock",
     ]  # fmt: skip
+
+
+def test_a_second_control_c_during_a_statement_leaves_the_database_there(
+    path: Path, make: Any
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with open_store(path) as store:
+        fill(store, make, 100)
+        database: Any = store._database
+        event.listen(database._engine, "do_execute", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            fill(store, make, 200)
+        event.remove(database._engine, "do_execute", interrupt)
+        fill(store, make, 300)
+        assert Queries.of(store).run_ids("a") == {run.run_id for run in make.runs(300)}
+    assert [file.name for file in path.parent.iterdir() if "lock" not in file.name] == [path.name]
 
 
 def test_a_store_that_was_closed_can_be_used_again(path: Path, make: Any) -> None:
