@@ -157,7 +157,8 @@ def test_an_edited_helper_is_told_as_its_trainer_is(lab):
     Path("rates.py").write_text("RATE = 1\n")
     try:
         trained()
-        Path("rates.py").write_text("RATE = 3\n")
+        # Of another length: the cached bytecode is known by the second and the size.
+        Path("rates.py").write_text("RATE = 3  # faster\n")
         sys.modules.pop("rates")
         assert "scaled:train was edited (rates.py): 2 runs done" in trained()
         assert {metric_of(str(row["run_id"])) for row in runs()} == {6.0}
