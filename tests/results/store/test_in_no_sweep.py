@@ -83,6 +83,23 @@ def test_a_report_does_not_wait_for_runs_in_no_sweep(store, queries, make):
     ]
 
 
+def delete_while_another_saves(store, url, make, runs):
+    """Deletes sweep a; in the middle of that, another process begins to make b one of these."""
+
+    def save():
+        with Store.open(url) as other:
+            make.save(other, "b", runs)
+
+    thread = threading.Thread(target=save)
+
+    def in_the_middle():
+        thread.start()
+        thread.join(0.3)
+
+    store.delete_sweep("a", in_the_middle)
+    thread.join()
+
+
 def test_two_sweeps_that_give_a_run_up_at_once_leave_it_to_nobody(store, queries, make, url):
     """The second to commit sees that the first has gone."""
     (run,) = make.runs(1)
@@ -91,18 +108,7 @@ def test_two_sweeps_that_give_a_run_up_at_once_leave_it_to_nobody(store, queries
     assert store.fail(run.run_id, store.claim(run.run_id, provenance={}), "so", None)
     store.retry()
 
-    def save():
-        with Store.open(url) as other:
-            make.save(other, "b", [])
-
-    thread = threading.Thread(target=save)
-
-    def in_the_middle():
-        thread.start()
-        thread.join(0.3)
-
-    store.delete_sweep("a", in_the_middle)
-    thread.join()
+    delete_while_another_saves(store, url, make, [])
     assert states(queries) == {1: "cancelled"}
 
 
@@ -111,18 +117,7 @@ def test_a_run_that_is_deleted_while_another_sweep_takes_it_up(store, queries, m
     made = make.runs(3)
     make.save(store, "a", made[:2])
 
-    def save():
-        with Store.open(url) as other:
-            make.save(other, "b", made[1:])
-
-    thread = threading.Thread(target=save)
-
-    def in_the_middle():
-        thread.start()
-        thread.join(0.3)
-
-    store.delete_sweep("a", in_the_middle)
-    thread.join()
+    delete_while_another_saves(store, url, make, made[1:])
     assert states(queries) == {2: "queued", 3: "queued"}
     assert store.counts("b")["queued"] == 2
 
