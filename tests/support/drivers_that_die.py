@@ -52,7 +52,7 @@ from trainers.provenance.attempt import provenance
 from trainers.torch_setup import prepare_torch
 
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{16}\.tmp")
-_MARK = re.compile(r"(?<=drivers/)[0-9a-f]{32}")
+_MARK = re.compile(r"(?<=drivers/)[0-9a-f]{32}|(?<=databases/)[0-9a-f]{16}")
 
 
 class Points:
