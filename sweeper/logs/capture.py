@@ -97,13 +97,20 @@ class RunLogs:
             writer.recv(1)
 
     def _start(self) -> None:
-        """Start the process that writes the logs, with the streams of nobody."""
+        """Start the process that writes the logs, or tell that there is none."""
+        try:
+            self._writer = self._new_writer()
+        except (OSError, subprocess.SubprocessError) as error:
+            self._tell(f"what runs write is not kept, as no process for it can be started: {error}")
+
+    def _new_writer(self) -> socket.socket:
+        """The socket of such a process, which has the streams of nobody."""
         ours, theirs = socket.socketpair()
-        ours.settimeout(SEND_SECONDS)
         program = str(_ROOT / "sweeper" / "logs" / "__main__.py")
         command = [sys.executable, "-I", "-S", program, str(_ROOT), str(theirs.fileno())]
         message = {"secrets": self._secrets, "path": [part for part in sys.path if part]}
         try:
+            ours.settimeout(SEND_SECONDS)
             with theirs:
                 subprocess.run(
                     command,
@@ -116,11 +123,10 @@ class RunLogs:
                     stderr=subprocess.DEVNULL,
                 )
             ours.sendall(json.dumps(message).encode() + b"\n")
-        except (OSError, subprocess.SubprocessError) as error:
+        except BaseException:
             ours.close()
-            self._tell(f"what runs write is not kept, as no process for it can be started: {error}")
-            return
-        self._writer = ours
+            raise
+        return ours
 
     def _send(self, folder: str, umask: int) -> int | None:
         """Where to write, once the writer has the other end; None if there is no writer."""
