@@ -42,6 +42,7 @@ _RECIPE = (
 
 _IN_NO_PAPER = (
     ("batches a step", "training.accumulation"),
+    ("processes", "training.data_parallel"),
     ("gradients clipped by norm", "training.clip_norm"),
     ("gradients clipped by value", "training.clip_value"),
     ("label smoothing", "training.label_smoothing"),

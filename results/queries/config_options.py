@@ -28,7 +28,7 @@ _BY_KIND: dict[ValueKind, tuple[str, ...]] = {
         "model.survival", "model.width", "model.x_proj", "scheme.beta", "dataset.crop_padding",
         "dataset.images.test", "dataset.images.train", "dataset.size", "dataset.subset",
         "training.accumulation", "training.batch_size", "training.clip_norm",
-        "training.clip_value", "training.ema_decay", "training.epochs",
+        "training.clip_value", "training.data_parallel", "training.ema_decay", "training.epochs",
         "training.label_smoothing", "training.lr_schedule.cooldown",
         "training.lr_schedule.div_factor", "training.lr_schedule.factor",
         "training.lr_schedule.final_div_factor", "training.lr_schedule.gamma",
@@ -47,6 +47,7 @@ _BY_KIND: dict[ValueKind, tuple[str, ...]] = {
     "bool": (
         "model.batch_norm", "model.final_norm", "model.preactivation", "model.recompute",
         "model.shortcuts", "dataset.horizontal_flip", "training.lr_schedule.three_phase",
+        "training.sync_batch_norm",
         "training.optimizer.amsgrad",
         "training.optimizer.centered", "training.optimizer.decay_norms_and_biases",
         "training.optimizer.decoupled_weight_decay", "training.optimizer.nesterov", "compile",

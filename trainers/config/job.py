@@ -106,6 +106,21 @@ class TrainingResult(TypedDict):
 
 
 @dataclass(frozen=True)
+class Member:
+    """A process's place among those that train one network together.
+
+    Attributes:
+        rank: from 0; the process of rank 0 writes what the run stores.
+        processes: how many there are.
+        address: "host:port", where rank 0 listens for the others.
+    """
+
+    rank: int
+    processes: int
+    address: str
+
+
+@dataclass(frozen=True)
 class TrainingJob:
     """One run to train.
 
@@ -122,6 +137,7 @@ class TrainingJob:
         heartbeat: called while the run makes progress, at least once a training step, evaluation
             batch and layer or batch of a probe; cheap. A trainer that does not call it for long
             may be taken for hung, and its process be ended.
+        member: which of several processes this is; None for the only one.
     """
 
     config: RunConfig
@@ -132,3 +148,4 @@ class TrainingJob:
     earlier: tuple[Folder, ...] = field(default=())
     on_epoch: Callable[[EpochMetrics], None] | None = None
     heartbeat: Callable[[], None] | None = None
+    member: Member | None = None

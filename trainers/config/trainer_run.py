@@ -101,6 +101,11 @@ class TrainerRun(Frozen):
         before, after = b",".join(items[:position]), b",".join([b"", *items[position:]])
         return b"{" + before, after + b"}"
 
+    @property
+    def processes(self) -> int:
+        """How many train it together."""
+        return 1 if self.training is None else self.training.processes
+
     def with_seed(self, seed: int) -> Self:
         """The same training from another seed.
 

@@ -16,6 +16,7 @@ from trainers.config.schedules.base import ScheduleConfig
 from trainers.config.schedules.plateau import PlateauConfig
 from trainers.config.schedules.step_decay import StepDecayConfig
 from trainers.errors import ConfigError
+from trainers.methods.booleans import Boolean
 from trainers.methods.fractions import Number, Whole
 
 
@@ -25,7 +26,12 @@ class TrainingConfig(Frozen):
     Attributes:
         test_every: test every n epochs, and after the last one; None for every epoch. Weights
             do not depend on it, the best test accuracy does.
-        batch_size: images of one forward pass, over which normalisation averages.
+        batch_size: images of one forward pass, over which normalisation averages; of each process
+            where there are several.
+        data_parallel: processes, each with a copy of the network and a batch of its own, whose
+            gradients are averaged in every step; None for 1.
+        sync_batch_norm: normalise by the batches of all processes together; None for each by its
+            own.
         accumulation: batches whose gradients make one step of the optimizer; the last step of an
             epoch has those that are left. Each image counts the same. None for 1.
         clip_norm: the largest L2 norm that the gradient of a step has, of all parameters together;
@@ -42,6 +48,8 @@ class TrainingConfig(Frozen):
     epochs: Whole = Field(default=160, ge=1, le=100_000)
     test_every: Whole | None = Field(default=None, ge=1)
     batch_size: Whole = Field(default=128, ge=2)
+    data_parallel: Whole | None = Field(default=None, ge=1, le=1_024)
+    sync_batch_norm: Boolean | None = None
     accumulation: Whole | None = Field(default=None, ge=1, le=1_000_000)
     clip_norm: Number | None = Field(default=None, gt=0, le=LARGEST_RATE)
     clip_value: Number | None = Field(default=None, gt=0, le=LARGEST_RATE)
@@ -59,10 +67,14 @@ class TrainingConfig(Frozen):
     def _one_name_for_what_changes_nothing(self) -> TrainingConfig:
         # A frozen model is completed when it is created.
         for key, neutral in (
-            ("accumulation", 1), ("label_smoothing", 0), ("mixup", 0), ("ema_decay", 0)
+            ("accumulation", 1), ("label_smoothing", 0), ("mixup", 0), ("ema_decay", 0),
+            ("data_parallel", 1), ("sync_batch_norm", False),
         ):  # fmt: skip
             if getattr(self, key) == neutral:
                 object.__setattr__(self, key, None)
+        if self.data_parallel is None:
+            # Of one process the batch is its own.
+            object.__setattr__(self, "sync_batch_norm", None)
         if self.clip_norm is not None and self.clip_value is not None:
             raise ConfigError("clip_value", "clip_value stands beside clip_norm: keep one")
         return self
@@ -98,9 +110,19 @@ class TrainingConfig(Frozen):
             return 0
         return max(1, floor(exact(self.lr_schedule.validation) * images))
 
+    @property
+    def processes(self) -> int:
+        """How many train one network together."""
+        return self.data_parallel or 1
+
+    @property
+    def images_a_step(self) -> int:
+        """Of the optimizer, of all processes together."""
+        return self.batch_size * (self.accumulation or 1) * self.processes
+
     def steps(self, images: int) -> int:
         """Steps of the optimizer in an epoch of so many images."""
-        return -(-images // (self.batch_size * (self.accumulation or 1)))
+        return -(-images // self.images_a_step)
 
     def learning_rate(
         self, epoch: int, step: int = 0, steps: int = 1, validations: Sequence[float] = ()

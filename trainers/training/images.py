@@ -88,7 +88,7 @@ class RunImages:
         order, offsets, flipped = (t.to(self._device) for t in (order, offsets, flipped))
         recipe = self._config.training
         mixes = self._mixes(epoch)
-        a_step = recipe.batch_size * (recipe.accumulation or 1)
+        a_step = recipe.images_a_step
         for start in range(0, self.count, recipe.batch_size):
             batch = slice(start, start + recipe.batch_size)
             index = order[batch]
