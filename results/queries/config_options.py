@@ -19,8 +19,8 @@ _BY_KIND: dict[ValueKind, tuple[str, ...]] = {
         "model.stage_change", "model.stem", "model.tableau", "model.tanh", "model.weights",
         "scheme.learned", "dataset.content", "dataset.folder", "dataset.name",
         "training.lr_schedule.anneal_strategy", "training.lr_schedule.by",
-        "training.lr_schedule.metric", "training.lr_schedule.name", "training.optimizer.name",
-        "precision",
+        "training.lr_schedule.metric", "training.lr_schedule.name",
+        "training.lr_schedule.rate_at", "training.optimizer.name", "precision",
     ),
     "number": (
         "recipe_version", "model.base_width", "model.cardinality", "model.columns", "model.depth",
@@ -58,6 +58,8 @@ _BY_KIND: dict[ValueKind, tuple[str, ...]] = {
         "training.optimizer.betas", "training.optimizer.etas", "training.optimizer.step_sizes",
         "probes",
     ),
+    # The rate that it stands for is in training.optimizer.lr.
+    "empty": ("training.lr_batch",),
     "mixed": (
         "model.blocks", "dataset.classes", "training.optimizer.eps",
     ),

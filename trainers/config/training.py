@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
-from sweep_plugins.schemes.exact_numbers import exact
+from sweep_plugins.schemes.exact_numbers import exact, to_float
 from trainers.config.frozen import Frozen
 from trainers.config.optimizers import LARGEST_RATE, OPTIMIZER, OptimizerConfig, SgdConfig
 from trainers.config.schedules import SCHEDULE
@@ -40,6 +40,9 @@ class TrainingConfig(Frozen):
         label_smoothing: the part of a label that is spread over all classes (Szegedy et al. 2016).
         mixup: alpha of the Beta(alpha, alpha) from which the share of one image in the mean of two
             is drawn, once a batch (Zhang et al. 2018); None for no mixing.
+        lr_batch: images a step for which the optimizer's lr is said; where a step has others, the
+            rate is in proportion (Goyal et al. 2017). The lr becomes the rate that it stands for,
+            and this None: a training has one name.
         ema_decay: how much the weights after a step count in their exponential moving average, to
             1 for those after the next; the average is what is measured and stored. None to measure
             the weights themselves.
@@ -56,6 +59,7 @@ class TrainingConfig(Frozen):
     label_smoothing: Number | None = Field(default=None, ge=0, lt=1)
     mixup: Number | None = Field(default=None, ge=0, le=1000)
     ema_decay: Number | None = Field(default=None, ge=0, lt=1)
+    lr_batch: Whole | None = Field(default=None, ge=1, le=2**31)
     optimizer: Annotated[SerializeAsAny[OptimizerConfig], BeforeValidator(OPTIMIZER.parse)] = (
         SgdConfig()
     )
@@ -77,6 +81,21 @@ class TrainingConfig(Frozen):
             object.__setattr__(self, "sync_batch_norm", None)
         if self.clip_norm is not None and self.clip_value is not None:
             raise ConfigError("clip_value", "clip_value stands beside clip_norm: keep one")
+        return self
+
+    @model_validator(mode="after")
+    def _rate_is_of_the_batch(self) -> TrainingConfig:
+        if self.lr_batch is not None:
+            lr = to_float(exact(self.optimizer.lr) * self.images_a_step / self.lr_batch)
+            if not 0 < lr <= LARGEST_RATE:
+                raise ConfigError(
+                    "lr_batch",
+                    f"lr {self.optimizer.lr:g} for lr_batch {self.lr_batch} is {lr:g} for steps of"
+                    f" {self.images_a_step}: a rate is above 0, and {LARGEST_RATE:g} at most",
+                )
+            scaled = self.optimizer.model_copy(update={"lr": lr})
+            object.__setattr__(self, "optimizer", scaled)
+            object.__setattr__(self, "lr_batch", None)
         return self
 
     @model_validator(mode="after")

@@ -125,6 +125,15 @@ def test_run_id_does_not_depend_on_key_order() -> None:
         {"training": {"epochs": 3, "batch_size": 64, "lr_schedule": "step"}},
         {"training": {"epochs": 3, "batch_size": 64, "lr_schedule": {"by": "epoch"}}},
         {"training": {"epochs": 3, "batch_size": 64, "lr_schedule": {"by": "step"}}},
+        {"training": {"epochs": 3, "batch_size": 64, "lr_schedule": {"rate_at": "end"}}},
+        {
+            "training": {
+                "epochs": 3,
+                "batch_size": 64,
+                "optimizer": {"lr": 0.4},
+                "lr_batch": 256,
+            }
+        },
         {
             "training": {
                 "epochs": 3,
@@ -212,7 +221,9 @@ def test_every_field_that_affects_results_changes_the_run_id(small: Small) -> No
         training(lr_schedule={"milestones": [2]}),
         *(training(lr_schedule=name) for name in SCHEDULES if name != "step"),
         training(lr_schedule={"name": "cosine", "by": "step"}),
+        training(lr_schedule={"name": "cosine", "rate_at": "end"}),
         training(lr_schedule={"warmup_epochs": 1}),
+        training(lr_schedule={"warmup_epochs": 1, "rate_at": "end"}),
         training(lr_schedule={"warmup_epochs": 1, "warmup_start": 0.2}),
         training(lr_schedule={"warmup_epochs": 1, "by": "step"}),
         training(lr_schedule={"warmup_steps": 2, "by": "step"}),
@@ -264,6 +275,7 @@ other_recipes = st.fixed_dictionaries(
             {"name": st.sampled_from(["cosine", "linear", "polynomial", "plateau", "one_cycle"])},
             optional={
                 "by": st.sampled_from(["epoch", "step"]),
+                "rate_at": st.sampled_from(["begin", "end"]),
                 "warmup_epochs": st.just(0),
                 "warmup_start": st.just("1/3"),
             },
@@ -273,6 +285,7 @@ other_recipes = st.fixed_dictionaries(
         "mixup": st.sampled_from([0, "1/3"]),
         "ema_decay": st.sampled_from([0, 0.999]),
         "clip_norm": st.sampled_from([None, 1]),
+        "lr_batch": st.integers(1, 999),
     },
 )
 
@@ -292,7 +305,7 @@ def run_configs(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "model": model,
         "scheme": draw(scheme_forms),
-        "dataset": {"name": dataset, "subset": draw(st.none() | st.integers(1, 1297))},
+        "dataset": {"name": dataset, "subset": draw(st.none() | st.integers(2, 1297))},
         "training": {
             "epochs": draw(st.sampled_from([1, 2, 3, 7, 160, 300])),
             "test_every": draw(st.none() | st.integers(1, 500)),

@@ -215,24 +215,38 @@ def _moment(done: int, total: int, per_epoch: int) -> Any:
 
 
 def test_the_recipe_of_zerosnet_for_imagenet_can_be_said() -> None:
-    """Per iteration: linear warm-up over five epochs from base / 5, then a cosine to 0."""
-    schedule = {"name": "cosine", "by": "step", "warmup_epochs": 5, "warmup_start": "1/5"}
+    """Per iteration, as its released code has it: epochs e from 0, iterations i from 1 to N."""
+    schedule = {
+        "name": "cosine", "by": "step", "rate_at": "end", "warmup_epochs": 5, "warmup_start": 0,
+    }  # fmt: skip
     epochs, steps = 150, 7
-    rates = by_step(recipe(schedule, epochs), steps)
-    for t, rate in enumerate(rates):
-        epoch = t / steps
-        rise = 1 / 5 + 4 / 5 * epoch / 5
-        fall = (1 + math.cos(math.pi * (epoch - 5) / (epochs - 5))) / 2
-        assert rate == pytest.approx(LR * (rise if epoch < 5 else fall))
-    assert rates[0] == pytest.approx(LR / 5)
-    assert max(rates) == rates[5 * steps] == LR
-    # As printed, base (e + i/N) / 5, whether its epochs are counted from 0 or from 1.
-    for first, start in ((0, 0), (1, "1/5")):
-        schedule |= {"warmup_epochs": 5 - first, "warmup_start": start}
-        rates = by_step(recipe(schedule, epochs), steps)
-        for t in range((5 - first) * steps):
-            e, i = divmod(t, steps)
-            assert rates[t] == pytest.approx(LR * (e + first + i / steps) / 5)
+    rates = iter(by_step(recipe(schedule, epochs), steps))
+    for e in range(epochs):
+        for i in range(1, steps + 1):
+            rise = LR * (e + i / steps) / 5
+            fall = LR * (1 + math.cos(math.pi * (e - 5 + i / steps) / (epochs - 5))) / 2
+            assert next(rates) == pytest.approx(rise if e < 5 else fall, abs=1e-15)
+
+
+@settings(max_examples=60, deadline=None)
+@given(schedules, st.integers(9, 20), st.integers(1, 7))
+def test_the_rate_at_the_end_is_that_with_which_the_next_step_would_begin(
+    schedule: dict[str, Any], epochs: int, steps: int
+) -> None:
+    begun, ended = recipe(schedule, epochs), recipe({**schedule, "rate_at": "end"}, epochs)
+    resolved = ended.lr_schedule
+    rates, later = by_step(begun, steps), by_step(ended, steps)
+    each = steps if resolved.by is None else 1
+    if resolved.rate_at is None:
+        assert resolved == begun.lr_schedule
+        assert later == rates
+    elif resolved.changes_by_step:
+        assert later[:-each] == pytest.approx(rates[each:], abs=1e-15)
+    else:
+        warmup = (resolved.warmup_epochs or 0) * steps
+        assert later[: warmup - each] == pytest.approx(rates[each:warmup])
+        # Milestones stay where they are.
+        assert later[warmup - each :] == rates[warmup : warmup + each] + rates[warmup:]
 
 
 def test_the_recipe_of_newton_resnet_for_imagenet_can_be_said() -> None:
@@ -262,6 +276,7 @@ def test_epochs_of_the_warm_up_are_no_plateau() -> None:
         ({"name": "cosine", "min_lr": 0.3}, "min_lr 0.3 is above the optimizer's lr, 0.2"),
         ({"name": "one_cycle", "three_phase": True, "pct_start": 0.5}, "leaves no third phase"),
         ({"name": "cosine", "gamma": 0.1}, "gamma\n"),
+        ({"name": "cosine", "rate_at": "middle"}, "Input should be 'begin' or 'end'"),
         ("cosin", "unknown schedule 'cosin'; did you mean 'cosine'"),
     ],
     ids=str,
@@ -269,3 +284,38 @@ def test_epochs_of_the_warm_up_are_no_plateau() -> None:
 def test_schedules_that_do_not_fit_are_refused(schedule: Any, complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
         recipe(schedule)
+
+
+def test_a_rate_for_so_many_images_a_step_is_in_proportion_to_those_that_a_step_has() -> None:
+    def lr(given: Any, batch: int, **more: Any) -> float:
+        training = recipe(
+            {}, batch_size=batch, lr_batch=256, **{"optimizer": {"lr": given}, **more}
+        )
+        assert training.lr_batch is None
+        return training.optimizer.lr
+
+    # ZeroSNet's batches and rates, eight processes each; Newton-ResNet's on four.
+    assert [lr(0.05, batch, data_parallel=8) for batch in (32, 64, 128)] == [0.05, 0.1, 0.2]
+    assert lr(0.1, 256, data_parallel=4) == 0.4
+    assert lr("1/10", 96) == 0.0375
+    assert lr(0.1, 64, accumulation=12) == 0.3  # and not 0.1 * 3, which is another float
+    assert lr(None, 128, optimizer={"name": "adamw"}) == 5e-4
+
+
+def test_a_rate_in_proportion_to_the_batch_has_one_name() -> None:
+    said = recipe("cosine", batch_size=64, lr_batch=256, optimizer={"lr": 0.2})
+    assert said == recipe("cosine", batch_size=64, optimizer={"lr": 0.05})
+    assert TrainingConfig.model_validate(said.model_dump(mode="json")) == said
+
+
+@pytest.mark.parametrize(
+    ("lr", "lr_batch", "complaint"),
+    [
+        (3e38, 1, r"lr 3e\+38 for lr_batch 1 is 6e\+38 for steps of 2: a rate is above 0, and"),
+        (1e-320, 2**31, "lr_batch 2147483648 is 0 for steps of 2"),
+        (0.1, 0, "greater than or equal to 1"),
+    ],
+)
+def test_rates_in_proportion_stay_within_bounds(lr: float, lr_batch: int, complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        recipe({}, batch_size=2, lr_batch=lr_batch, optimizer={"lr": lr})

@@ -48,7 +48,10 @@ class ScheduleConfig(Frozen):
     Attributes:
         by: "step" for a new rate at each step of the optimizer, None for one in each epoch.
         warmup_epochs, warmup_steps: how long the warm-up lasts; one of them, or None for none.
-        warmup_start: by what the rate is multiplied at the first epoch or step.
+        warmup_start: by what the rate is multiplied where the warm-up begins.
+        rate_at: "end" to train an epoch or step at the rate which is reached where it ends, as
+            ZeroSNet's released code does on ImageNet; None, at the rate with which it begins, as
+            torch's schedulers do. Milestones and plateaus are where they are all the same.
     """
 
     model_config = ConfigDict(defer_build=True)  # built when it is first asked for
@@ -58,6 +61,7 @@ class ScheduleConfig(Frozen):
     warmup_epochs: Whole | None = Field(default=None, ge=0)
     warmup_steps: Whole | None = Field(default=None, ge=0)
     warmup_start: Number | None = Field(default=None, ge=0, le=1)
+    rate_at: Literal["begin", "end"] | None = None
 
     @abstractmethod
     def rate(self, lr: float, moment: Moment) -> float:
@@ -81,8 +85,11 @@ class ScheduleConfig(Frozen):
         warms_up = self.warmup_epochs or self.warmup_steps
         start = 0.1 if self.warmup_start is None else self.warmup_start
         object.__setattr__(self, "warmup_start", start if warms_up else None)
-        if self.by == "epoch" or not (warms_up or self.changes_by_step):
+        constant = not (warms_up or self.changes_by_step)
+        if self.by == "epoch" or constant:
             object.__setattr__(self, "by", None)
+        if self.rate_at == "begin" or constant:
+            object.__setattr__(self, "rate_at", None)
         return self
 
     def fitted(self, lr: float, epochs: int) -> ScheduleConfig:
@@ -135,8 +142,10 @@ class ScheduleConfig(Frozen):
             per_epoch, done = steps, (epoch - 1) * steps + step
         warmup = self.warmup_steps or (self.warmup_epochs or 0) * per_epoch
         warm_epochs = -(-warmup // per_epoch)
-        moment = Moment(done, warmup, epochs * per_epoch, per_epoch, validations[warm_epochs:])
-        if done >= warmup:
+        reached = done + 1 if self.rate_at == "end" else done
+        asked = reached if self.changes_by_step else done
+        moment = Moment(asked, warmup, epochs * per_epoch, per_epoch, validations[warm_epochs:])
+        if reached >= warmup:
             return self.rate(lr, moment)
         start = self.warmup_start or 0.0
-        return self.rate(lr, moment) * (start + (1 - start) * done / warmup)
+        return self.rate(lr, moment) * (start + (1 - start) * reached / warmup)
