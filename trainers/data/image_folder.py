@@ -14,12 +14,9 @@ each image. Orientation in EXIF is not looked at.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import secrets
-import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,6 +25,7 @@ from pathlib import Path, PurePath
 import numpy as np
 from numpy.typing import NDArray
 
+from trainers.data.decoding import LARGEST_IMAGE, decoded
 from trainers.data.loading import Split
 from trainers.errors import DatasetMissingError, UnfitFileError
 from trainers.storage.regular_file import open_regular, unfit
@@ -46,12 +44,8 @@ FORMATS = {
 }
 """By suffix, in lower case: the one format, as Pillow calls it, that such a file is read as.
 
-Left to itself, Pillow opens whatever the content is, such as PostScript, for which it starts
-Ghostscript. Files with any other suffix, and hidden ones, are passed over.
+Files with any other suffix, and hidden ones, are passed over.
 """
-
-LARGEST_IMAGE = 2**28
-"""Bytes of an image file."""
 
 TEST_SHARE = 0.2
 """Of the images of a folder that has no parts of its own."""
@@ -242,21 +236,9 @@ def decode(
     Raises:
         ValueError, OSError: it cannot be read, has another format, or more than 8 bits a channel.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
-    damage = (SyntaxError, EOFError, TypeError, IndexError, KeyError, struct.error, zlib.error)
-    try:
-        with Image.open(io.BytesIO(encoded), formats=tuple(formats)) as image:
-            if image.mode in ("I", "F") or image.mode.startswith("I;"):
-                raise ValueError("it has more than 8 bits a channel")
-            # By way of RGBA, or Pillow warns of what it drops from some palettes.
-            seen = image.convert("RGBA") if "transparency" in image.info else image
-            colours = seen.convert("RGB")
-    except UnidentifiedImageError:
-        named = " or ".join(dict.fromkeys(formats))
-        raise ValueError(f"it is no {named} that Pillow can read") from None
-    except (*damage, Image.DecompressionBombError) as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from error
+    colours = decoded(encoded, formats)
     side = min(colours.size)
     left, top = ((length - side) / 2 for length in colours.size)
     square = colours.resize(

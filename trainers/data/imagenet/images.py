@@ -14,14 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainers.data.decoding import LARGEST_IMAGE
 from trainers.data.imagenet.archives import Members
 from trainers.storage.regular_file import open_regular
 
 FORMATS = ("JPEG", "PNG")
 """As Pillow calls them. All are called .JPEG, and one of the training images is a PNG."""
-
-_LARGEST_IMAGE = 2**28
-"""Bytes of an image file; the largest published one has 15 million."""
 
 
 @dataclass(eq=False)
@@ -103,7 +101,7 @@ class FolderImages:
 
     def read(self, index: int) -> bytes:
         """Image `index`, encoded; raises OSError or UnfitFileError if it cannot be read."""
-        with open_regular(self.folder / os.fsdecode(self.paths[index]), _LARGEST_IMAGE) as file:
+        with open_regular(self.folder / os.fsdecode(self.paths[index]), LARGEST_IMAGE) as file:
             return file.read()
 
     def close(self) -> None:
