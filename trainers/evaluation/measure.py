@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from trainers.config.evaluations import EVALUATIONS, EvaluationConfig
 from trainers.config.run import Precision
 from trainers.data.augment import normalize
+from trainers.data.labelled_images import HeldImages, LabelledImages
 from trainers.evaluation.precision import autocast
 
 EVALUATION_BATCH = 1_000
@@ -68,6 +69,39 @@ def evaluate(
     precision: Precision = "fp32",
     heartbeat: Callable[[], None] | None = None,
 ) -> Measurement:
+    """One evaluation of a trained network on images in memory; see `evaluate_images`.
+
+    Args:
+        network, mean, std, config, device, precision, heartbeat: as there.
+        images: (N, C, H, W), uint8, N >= 1, on any device.
+        labels: (N,), int64, on any device.
+
+    Raises:
+        ValueError: no images, or not one label for each.
+    """
+    return evaluate_images(
+        network,
+        HeldImages(images, labels),
+        mean,
+        std,
+        config,
+        device=device,
+        precision=precision,
+        heartbeat=heartbeat,
+    )
+
+
+def evaluate_images(
+    network: nn.Module,
+    images: LabelledImages,
+    mean: Sequence[float],
+    std: Sequence[float],
+    config: EvaluationConfig | None,
+    *,
+    device: torch.device,
+    precision: Precision = "fp32",
+    heartbeat: Callable[[], None] | None = None,
+) -> Measurement:
     """One evaluation of a trained network, in evaluation mode and without gradients.
 
     Each batch is scaled to [0, 1], perturbed, clipped to [0, 1], normalised, and classified
@@ -76,8 +110,7 @@ def evaluate(
 
     Args:
         network: from (B, C, H, W), normalised, to logits (B, classes); on `device`.
-        images: (N, C, H, W), uint8, N >= 1, on any device.
-        labels: (N,), int64, on any device.
+        images: at least one.
         mean, std: one number a channel, for normalisation.
         config: None for clean images. The perturbation is fresh for each call, so that its noise
             does not depend on what was measured before.
@@ -86,11 +119,11 @@ def evaluate(
         heartbeat: called before each pass of a batch through the network.
 
     Raises:
-        ValueError: no images, or not one label for each.
+        ValueError: no images.
     """
-    count = images.shape[0]
-    if count == 0 or labels.shape != (count,):
-        raise ValueError(f"{count} images and labels of shape {tuple(labels.shape)}")
+    count = len(images)
+    if count == 0:
+        raise ValueError("0 images cannot be measured")
 
     perturb: Perturb | None = None
     if config is not None:
@@ -107,11 +140,10 @@ def evaluate(
 
     losses, right = [], []
     with torch.no_grad(), evaluation_mode(network):
-        for start in range(0, count, EVALUATION_BATCH):
-            batch = slice(start, start + EVALUATION_BATCH)
+        for batch in images.batches(EVALUATION_BATCH):
             # uint8 travels to the device: a quarter of float32's bytes.
-            pixels = images[batch].to(device).to(torch.float32).div_(255)
-            truth = labels[batch].to(device)
+            pixels = batch.pixels.to(device).to(torch.float32).div_(255)
+            truth = batch.labels.to(device)
             if perturb is not None:
                 pixels = perturb(pixels, truth, logits).clamp(0, 1)
             scores = logits(pixels)

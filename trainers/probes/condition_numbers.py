@@ -92,7 +92,11 @@ def _passed(subject: Subject) -> tuple[dict[str, tuple[int, int]], Counter[str]]
         if isinstance(module, nn.Conv2d):
             module.register_forward_pre_hook(note(name))
     with torch.no_grad():
-        network(subject.normalized(subject.test_images[:1]))
+        network(
+            subject.normalized(
+                subject.test.at(torch.zeros(1, dtype=torch.int64)).to(subject.device)
+            )
+        )
     return sizes, uses
 
 

@@ -26,7 +26,7 @@ _ELEMENTS_AT_ONCE = 1 << 22
 def meter(config: PrincipalAngles, subject: Subject) -> Meter:
     """Measures the angles of a fixed sample: the same images in every run."""
     chosen = sample_by_class(subject, config.images_per_class)
-    labels = subject.test_labels.cpu()[chosen].numpy()
+    labels = subject.test.labels.cpu()[chosen].numpy()
 
     def measure(epoch: int) -> Iterator[Value]:
         with subject.measuring():
@@ -42,7 +42,7 @@ def meter(config: PrincipalAngles, subject: Subject) -> Meter:
 def sample_by_class(subject: Subject, images_per_class: int) -> Tensor:
     """Indices of `images_per_class` test images of each class, or of all that it has, sorted."""
     order = subject.shuffled_tests("principal angles")
-    labels = subject.test_labels.cpu()[order]
+    labels = subject.test.labels.cpu()[order]
     of_class = [order[labels == label][:images_per_class] for label in sorted(set(labels.tolist()))]
     return torch.cat(of_class).sort().values
 

@@ -31,7 +31,7 @@ def meter(config: Runtime, subject: Subject) -> Meter:
         for size in config.batch_sizes:
             for part, count, timed in (
                 ("train", len(subject.train_images), _training),
-                ("test", len(subject.test_images), _testing),
+                ("test", len(subject.test), _testing),
             ):
                 seconds = float("nan")
                 if not subject.diverged():
@@ -87,11 +87,11 @@ def _training(subject: Subject, size: int, epoch: int) -> Callable[[], object]:
 
 def _testing(subject: Subject, size: int, epoch: int) -> Callable[[], object]:
     """A forward pass of `size` images in evaluation mode, from uint8 to logits."""
-    index = _places(size, len(subject.test_images), subject.device)
+    images = subject.test.at(_places(size, len(subject.test), subject.device)).to(subject.device)
 
     def step() -> None:
         with subject.measuring():
-            subject.network(subject.normalized(subject.test_images[index]))
+            subject.network(subject.normalized(images))
 
     return step
 

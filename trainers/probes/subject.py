@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from trainers.config.run import RunConfig
 from trainers.data.augment import normalize
+from trainers.data.labelled_images import LabelledImages
 from trainers.evaluation.measure import evaluation_mode, forward_batch
 from trainers.evaluation.precision import autocast
 from trainers.rng import seeded_generator
@@ -38,12 +39,11 @@ class Subject:
     """A network that trains, and its images.
 
     Attributes:
-        network: as it is trained, without compiled graphs; on `device`, as all images are.
+        network: as it is trained, without compiled graphs; on `device`, as training images are.
         copy: makes a network of its own with the weights that `network` has at the moment.
         train_images: (N, C, H + 2p, W + 2p), uint8, padded by p = the dataset's crop_padding.
         train_labels: (N,), int64.
-        test_images: (M, C, H, W), uint8.
-        test_labels: (M,), int64.
+        test: those that it is tested on.
         heartbeat: the job's; called before each batch, and between layers.
         diverged: whether it is known that training has diverged.
     """
@@ -54,8 +54,7 @@ class Subject:
     copy: Callable[[], nn.Module]
     train_images: Tensor
     train_labels: Tensor
-    test_images: Tensor
-    test_labels: Tensor
+    test: LabelledImages
     heartbeat: Callable[[], None]
     diverged: Callable[[], bool]
 
@@ -81,9 +80,9 @@ class Subject:
         Args:
             chosen: places of test images, (K,), int64, on any device.
         """
-        for places in torch.split(chosen.to(self.device), forward_batch(self.device)):
+        for places in torch.split(chosen, forward_batch(self.device)):
             self.heartbeat()
-            yield self.states_of(self.normalized(self.test_images[places]))
+            yield self.states_of(self.normalized(self.test.at(places).to(self.device)))
 
     def states_of(self, inputs: Tensor) -> Iterator[Tensor]:
         """What leaves the stem and each block, each (B, C, H, W); see Architecture."""
@@ -91,4 +90,4 @@ class Subject:
 
     def shuffled_tests(self, purpose: str) -> Tensor:
         """The places of all test images in an order that is the same for every run."""
-        return torch.randperm(len(self.test_images), generator=seeded_generator(0, purpose))
+        return torch.randperm(len(self.test), generator=seeded_generator(0, purpose))

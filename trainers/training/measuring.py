@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from trainers.config.evaluations import EvaluationConfig
 from trainers.config.job import EvaluationResult, TrainingJob
+from trainers.data.labelled_images import LabelledImages
 from trainers.data.loading import load
 from trainers.errors import CheckpointError
-from trainers.evaluation.measure import evaluate
+from trainers.evaluation.measure import evaluate_images
 from trainers.evaluation.precision import computing_in
 from trainers.training.building import build_network
 from trainers.training.checkpoint import StoredWeights
 from trainers.training.fitting import weights_fit
+from trainers.training.images import held
 
 
 def evaluate_weights(job: TrainingJob, stored: StoredWeights) -> list[EvaluationResult]:
@@ -34,12 +36,11 @@ def evaluate_weights(job: TrainingJob, stored: StoredWeights) -> list[Evaluation
             " its network's"
         )
     network.load_state_dict(stored.weights)
-    images = torch.tensor(test_split.images, device=device)
-    labels = torch.tensor(test_split.labels, device=device)
+    images = held(test_split, device)
     with computing_in(device, job.config.precision):
         passes = passes_of(network, job, device, to_train=False)
         return [
-            evaluation_result(evaluation, measure(passes, job, evaluation, images, labels))
+            evaluation_result(evaluation, measure(passes, job, evaluation, images))
             for evaluation in job.evaluations
         ]
 
@@ -59,19 +60,17 @@ def measure(
     network: nn.Module,
     job: TrainingJob,
     evaluation: EvaluationConfig | None,
-    images: Tensor,
-    labels: Tensor,
+    images: LabelledImages,
 ) -> tuple[float, float]:
     """Accuracy (percent) and loss on these images, clean for None."""
     facts = job.config.dataset_facts
-    return evaluate(
+    return evaluate_images(
         network,
         images,
-        labels,
         facts.mean,
         facts.std,
         evaluation,
-        device=images.device,
+        device=torch.device(job.device),
         precision=job.config.precision,
         heartbeat=job.heartbeat,
     )

@@ -48,9 +48,12 @@ def train(job: TrainingJob) -> TrainingResult:
     """
     with computing_in(torch.device(job.device), job.config.precision):
         training = _Training(job)
-        training.resume()
-        training.run()
-        return training.result()
+        try:
+            training.resume()
+            training.run()
+            return training.result()
+        finally:
+            training.images.close()
 
 
 class _Training:
@@ -60,7 +63,7 @@ class _Training:
         self.job = job
         self.config = job.config
         self.device = torch.device(job.device)
-        self.images = RunImages(job.config, job.data_dir, self.device)
+        self.images = RunImages(job.config, job.data_dir, self.device, job.member)
         self.network = build_network(job.config, job.device)
         self.passes = passes_of(self.network, job, self.device)
         self.measured, self.measured_passes = self.network, self.passes
@@ -95,10 +98,9 @@ class _Training:
             device=self.device,
             network=self.network,
             copy=copy,
-            train_images=self.images.padded,
-            train_labels=self.images.labels,
-            test_images=self.images.test_images,
-            test_labels=self.images.test_labels,
+            train_images=self.images.training.padded,
+            train_labels=self.images.training.labels,
+            test=self.images.test,
             heartbeat=self.job.heartbeat or (lambda: None),
             diverged=lambda: self.diverged_epoch is not None,
         )
@@ -232,12 +234,11 @@ class _Training:
         """Notes what a plateau is found in."""
         schedule = self.config.training.lr_schedule
         if self.images.validation is not None and isinstance(schedule, PlateauConfig):
-            accuracy, loss = measure(self.measured_passes, self.job, None, *self.images.validation)
+            accuracy, loss = measure(self.measured_passes, self.job, None, self.images.validation)
             self.validations.append(loss if schedule.metric == "loss" else accuracy)
 
     def _measure(self, evaluation: EvaluationConfig | None) -> tuple[float, float]:
-        images = self.images.test_images, self.images.test_labels
-        return measure(self.measured_passes, self.job, evaluation, *images)
+        return measure(self.measured_passes, self.job, evaluation, self.images.test)
 
     def result(self) -> TrainingResult:
         """The run's facts; stores the final weights."""

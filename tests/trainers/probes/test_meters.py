@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from small_models import SMALL_MODELS
 from trainers.config.probes import PROBES, parse_probe
 from trainers.config.run import RunConfig
+from trainers.data.labelled_images import HeldImages
 from trainers.probes.condition_numbers import layer_names
 from trainers.probes.principal_angles import angles, median_angles, sample_by_class, stage_ends
 from trainers.probes.subject import Subject, Value
@@ -50,8 +51,7 @@ def subject(
         copy=copy,
         train_images=pixels(8 + 2 * padding),
         train_labels=labels,
-        test_images=pixels(8),
-        test_labels=labels,
+        test=HeldImages(pixels(8), labels),
         heartbeat=lambda: None,
         diverged=lambda: diverged,
     )
@@ -123,11 +123,11 @@ def test_angles_are_measured_of_the_states_at_the_ends_of_stages() -> None:
     found = measured({"probe": "principal_angles", "images_per_class": 3}, of)
     assert {layer for _, layer in found} == {"stage1", "stage2", "stage3"}
     chosen = sample_by_class(of, 3)
-    assert torch.bincount(of.test_labels[chosen]).tolist() == [3, 3, 3]
+    assert torch.bincount(of.test.labels[chosen]).tolist() == [3, 3, 3]
     with torch.no_grad():
         of.network.eval()
-        states = list(of.states_of(of.normalized(of.test_images[chosen])))
-    labels = of.test_labels[chosen].numpy()
+        states = list(of.states_of(of.normalized(of.test.at(chosen))))
+    labels = of.test.labels[chosen].numpy()
     for stage, state in enumerate(states[2::2], start=1):
         expected = median_angles(angles(state.flatten(1), lambda: None), labels, by_class=False)
         for quantity, value in expected.items():
@@ -146,7 +146,7 @@ def test_feature_norms_are_means_over_images_of_stem_and_blocks() -> None:
     found = measured("feature_norms", of)
     with torch.no_grad():
         of.network.eval()
-        states = list(of.states_of(of.normalized(of.test_images)))
+        states = list(of.states_of(of.normalized(of.test.at(torch.arange(len(of.test))))))
     layers = ["stem", *(f"block{number}" for number in range(1, 7))]
     expected = [float(state.flatten(1).norm(dim=1).mean()) for state in states]
     assert list(found) == [("norm", layer) for layer in layers]

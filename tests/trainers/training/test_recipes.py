@@ -9,14 +9,18 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from small_networks import NO_DATA, numbers
+from trainers.config.job import Member
 from trainers.config.optimizers import OPTIMIZERS
 from trainers.config.run import RunConfig
 from trainers.config.schedules import SCHEDULES
+from trainers.data.labelled_images import LabelledImages
 from trainers.errors import TrainerError, TrainingStopped
 from trainers.run import evaluate_stored, run
 from trainers.storage import open_folder
+from trainers.training.batches import Batch
 from trainers.training.checkpoint import Checkpoints
 from trainers.training.images import RunImages
 
@@ -179,23 +183,27 @@ def images_of(small: Small, **changes: Any) -> RunImages:
     return RunImages(config, NO_DATA, torch.device("cpu"))
 
 
+def pixels_of(images: LabelledImages) -> Tensor:
+    return images.at(torch.arange(len(images)))
+
+
 def test_a_validation_split_is_a_part_of_the_training_images_that_the_seed_decides(
     small: Small,
 ) -> None:
     everything = RunImages(
         RunConfig.model_validate(with_recipe(small)), NO_DATA, torch.device("cpu")
     )
-    whole = {image.numpy().tobytes() for image in everything.padded[:, :, 1:-1, 1:-1]}
+    whole = {image.numpy().tobytes() for image in everything.training.padded[:, :, 1:-1, 1:-1]}
     images = images_of(small)
     assert images.validation is not None
-    validated = {image.numpy().tobytes() for image in images.validation[0]}
-    kept = {image.numpy().tobytes() for image in images.padded[:, :, 1:-1, 1:-1]}
+    validated = {image.numpy().tobytes() for image in pixels_of(images.validation)}
+    kept = {image.numpy().tobytes() for image in images.training.padded[:, :, 1:-1, 1:-1]}
     assert (len(validated), len(kept), images.count) == (20, 60, 60)
     assert validated | kept == whole
     assert not validated & kept
     for other, same in ((images_of(small), True), (images_of(small, seed=1), False)):
         assert other.validation is not None
-        assert torch.equal(other.validation[0], images.validation[0]) is same
+        assert torch.equal(pixels_of(other.validation), pixels_of(images.validation)) is same
     assert (
         RunConfig.model_validate(
             with_recipe(small, lr_schedule={"name": "plateau", "validation": "1/4"})
@@ -213,3 +221,30 @@ def test_shares_of_batches_and_steps_follow_from_the_images(small: Small) -> Non
     ]  # fmt: skip
     assert config.training.steps(images.count) == 2
     assert math.fsum(len(b.labels) for b in batches) == 80
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_processes_train_on_the_images_of_an_epoch_between_them(
+    small: Small, accumulation: int
+) -> None:
+    def of(rank: int, processes: int, batch_size: int) -> list[Batch]:
+        recipe: dict[str, Any] = {"batch_size": batch_size, "accumulation": accumulation}
+        config = RunConfig.model_validate(with_recipe(small, data_parallel=processes, **recipe))
+        member = None if processes == 1 else Member(rank, processes, "")
+        return list(RunImages(config, NO_DATA, torch.device("cpu"), member).batches(1))
+
+    dealt = list(zip(*(of(rank, 3, 11) for rank in range(3)), strict=True))
+    for whole, parts in zip(of(0, 1, 33), dealt, strict=True):
+        assert torch.equal(whole.pixels, torch.cat([part.pixels for part in parts]))
+        assert torch.equal(whole.labels, torch.cat([part.labels for part in parts]))
+        assert {part.ends_step for part in parts} == {whole.ends_step}
+        assert math.isclose(math.fsum(part.share for part in parts), whole.share)
+        sizes = [len(part.labels) for part in parts]
+        assert [part.before for part in parts] == [0, sizes[0], sizes[0] + sizes[1]]
+        assert {part.whole for part in parts} == {sum(sizes)}
+
+
+def test_images_are_dealt_out_to_as_many_processes_as_the_config_has(small: Small) -> None:
+    config = RunConfig.model_validate(with_recipe(small, data_parallel=2))
+    with pytest.raises(ValueError, match="2 processes train this run, and one is None"):
+        RunImages(config, NO_DATA, torch.device("cpu"))
