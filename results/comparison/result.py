@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from results.comparison.agreement import RankAgreement
 from results.comparison.options import written
+from results.comparison.summary import shown_metric, summary
 from results.comparison.training_differences import Difference
 from results.json_values import finite
-from results.metrics import Metric, decimal, spread_shown
+from results.metrics import Metric
 from results.published import Network, PublishedRow, PublishedTable
-from results.run_columns import COLUMN
 
 State = Literal["compared", "unfinished", "missing", "not comparable"]
 STATES: tuple[State, ...] = ("compared", "unfinished", "missing", "not comparable")
@@ -105,7 +105,10 @@ class ComparedRow:
     note: str | None = None
 
     def flat(self) -> dict[str, Any]:
-        """The row as a flat object of plain values, the same keys for every row."""
+        """The row as a flat object of plain values, the same keys for every row.
+
+        Means, deviations and differences are in our units, `..._as_printed` in the paper's `unit`.
+        """
         row, ours, ratio = self.published, self.ours, self.ratio
         network = row.network or Network()
         return {
@@ -117,13 +120,16 @@ class ComparedRow:
             "depth": row.depth,
             "dataset": row.dataset,
             "metric": row.metric,
+            "unit": row.unit,
             "evaluation": row.evaluation,
             "quantity": row.quantity.name if row.quantity else None,
             "zero_stable": row.zero_stable,
             "root_moduli": list(row.root_moduli) if row.root_moduli else None,
+            "published_as_printed": row.printed_in.printed(row.mean),
             "published_mean": row.mean,
             "published_std": row.std,
             "published_runs": row.runs,
+            "our_as_printed": row.printed_in.printed(ours.mean) if ours else None,
             "our_mean": ours.mean if ours else None,
             "our_std": ours.std if ours else None,
             "our_runs": ours.runs if ours else 0,
@@ -191,14 +197,17 @@ class Comparison:
         """The same for reading: rounded text, in columns as few as the table needs.
 
         `published` and `here` are mean ± std (number of runs), `difference` is followed by ± the
-        joint uncertainty.
+        joint uncertainty. Where the paper prints an error, so do these.
         """
-        several = len({row.published.metric for row in self.compared}) > 1
+        metrics = {shown_metric(row.published) for row in self.compared}
+        several = len(metrics) > 1 or any(
+            row.published.printed_in.is_error for row in self.compared
+        )
         noted = any(row.note for row in self.compared)
         return [
             {"row": row.published.label}
-            | ({"metric": row.published.metric} if several else {})
-            | _summary(row)
+            | ({"metric": shown_metric(row.published)} if several else {})
+            | summary(row)
             | ({"note": row.note} if noted else {})
             for row in self.compared
         ]
@@ -231,41 +240,3 @@ class Comparison:
             }
         )
         return document
-
-
-def _summary(row: ComparedRow) -> dict[str, Any]:
-    published, ours = row.published, row.ours
-    metric = _known(row)
-    within = {True: "yes", False: "no", None: "unknown"}[row.within]
-    return {
-        "published": _mean(metric, published),
-        "here": _mean(metric, ours) if ours else None,
-        "difference": _difference(metric, row.difference, row.joint_uncertainty),
-        "within": within if row.state == "compared" else None,
-        "state": row.state,
-    }
-
-
-def _known(row: ComparedRow) -> Metric:
-    """How numbers of the row are written."""
-    name = row.published.metric
-    metric = (row.ours and row.ours.reported) or COLUMN.get(name) or Metric(name)
-    return metric if name == "parameters" else replace(metric, whole=False)
-
-
-def _mean(metric: Metric, found: PublishedRow | Ours) -> str:
-    if metric.name == "parameters":
-        return f"{found.mean:,.0f}"
-    if metric.name == "max_root_modulus" and found.root_moduli is not None:
-        return ", ".join(decimal(modulus, 2) for modulus in found.root_moduli)
-    text = str(spread_shown(found.mean, found.std, metric))
-    return text if found.runs is None else f"{text} (n={found.runs})"
-
-
-def _difference(metric: Metric, difference: float | None, uncertainty: float | None) -> str | None:
-    if difference is None:
-        return None
-    if metric.name == "parameters":
-        return f"{difference:+,.0f}"
-    text = str(spread_shown(difference, uncertainty, metric))
-    return text if text.startswith("-") else f"+{text}"

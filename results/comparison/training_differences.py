@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from math import floor
+from math import floor, prod
 from typing import Any, NamedTuple
 
 from results.json_values import leaves
 from results.published import PublishedRow
+from results.published.records import Recipe
+from sweep_plugins.schemes.exact_numbers import exact
 from sweep_plugins.schemes.exact_text import exact_text
 
 Config = Mapping[str, Any]
@@ -25,29 +27,64 @@ class Difference(NamedTuple):
         return f"{self.condition}: {self.here} here, {self.paper} in the paper"
 
 
+class _Setting(NamedTuple):
+    """A part of a recipe.
+
+    Attributes:
+        condition: what it is called.
+        path: where the config has it.
+        field: of the paper's recipe.
+        absent: what a config does that lacks it; None if such a config says nothing.
+    """
+
+    condition: str
+    path: str
+    field: str
+    absent: Any = None
+
+    def of(self, config: Config, ours: Config) -> Any:
+        """What the config says or does; None if it has no such part. `ours` are its leaves."""
+        part, _, _ = self.path.partition(".")
+        return ours.get(self.path, self.absent if part in config else None)
+
+
 _RECIPE = (
-    # What it is called, where the config has it, and the field of the paper's recipe.
-    ("epochs", "training.epochs", "epochs"),
-    ("batch size", "training.batch_size", "batch_size"),
-    ("optimizer", "training.optimizer.name", "optimizer"),
-    ("learning rate", "training.optimizer.lr", "lr"),
-    ("momentum", "training.optimizer.momentum", "momentum"),
-    ("weight decay", "training.optimizer.weight_decay", "weight_decay"),
-    ("learning rate decays by", "training.lr_schedule.gamma", "gamma"),
-    ("crop padding", "dataset.crop_padding", "crop_padding"),
-    ("horizontal flips", "dataset.horizontal_flip", "horizontal_flip"),
-    ("precision", "precision", "precision"),
+    _Setting("epochs", "training.epochs", "epochs"),
+    _Setting("processes", "training.data_parallel", "processes", 1),
+    _Setting("batch size", "training.batch_size", "batch_size"),
+    _Setting("optimizer", "training.optimizer.name", "optimizer"),
+    _Setting("momentum", "training.optimizer.momentum", "momentum"),
+    _Setting("Nesterov's momentum", "training.optimizer.nesterov", "nesterov"),
+    _Setting("weight decay", "training.optimizer.weight_decay", "weight_decay"),
+    _Setting(
+        "decay of norms and biases",
+        "training.optimizer.decay_norms_and_biases",
+        "decay_norms_and_biases",
+        True,
+    ),
+    _Setting("schedule", "training.lr_schedule.name", "schedule"),
+    _Setting("rates change by", "training.lr_schedule.by", "by", "epoch"),
+    _Setting("rates taken at", "training.lr_schedule.rate_at", "rate_at", "begin"),
+    _Setting("warm-up epochs", "training.lr_schedule.warmup_epochs", "warmup_epochs", 0),
+    _Setting("warm-up from", "training.lr_schedule.warmup_start", "warmup_start"),
+    _Setting("learning rate decays by", "training.lr_schedule.gamma", "gamma"),
+    _Setting("crop padding", "dataset.crop_padding", "crop_padding"),
+    _Setting("area of crops", "dataset.crop.area", "crop_area", "all"),
+    _Setting("aspect of crops", "dataset.crop.aspect", "crop_aspect", "as it is"),
+    _Setting("shorter side", "dataset.shorter_side", "shorter_side", "as it is"),
+    _Setting("horizontal flips", "dataset.horizontal_flip", "horizontal_flip"),
+    _Setting("precision", "precision", "precision"),
 )
 
-
 _IN_NO_PAPER = (
+    ("normalisation over all processes", "training.sync_batch_norm"),
     ("batches a step", "training.accumulation"),
-    ("processes", "training.data_parallel"),
     ("gradients clipped by norm", "training.clip_norm"),
     ("gradients clipped by value", "training.clip_value"),
     ("label smoothing", "training.label_smoothing"),
     ("mixup", "training.mixup"),
     ("averaging of weights", "training.ema_decay"),
+    ("steps of warm-up", "training.lr_schedule.warmup_steps"),
 )
 """What no recipe of a paper has."""
 
@@ -55,8 +92,9 @@ _IN_NO_PAPER = (
 def differences(config: Config, row: PublishedRow) -> tuple[Difference, ...]:
     """The conditions of a run that are known not to be the row's.
 
-    What the paper leaves open, and what the config lacks, is no difference. The milestones of the
-    learning rate are compared as fractions of all epochs.
+    What the paper leaves open is no difference. The milestones of the learning rate are compared as
+    fractions of all epochs, and the rate itself by the images of a step where the paper's is in
+    proportion to them.
     """
     return (*network_differences(config, row), *_recipe_differences(config, row))
 
@@ -86,14 +124,35 @@ def _recipe_differences(config: Config, row: PublishedRow) -> tuple[Difference, 
         found.append(_difference(f"start of {row.network.learned}_n", start, row.network.start))
     if row.recipe is not None:
         found += [
-            _difference(name, ours.get(path), getattr(row.recipe, field))
-            for name, path, field in _RECIPE
+            _difference(part.condition, part.of(config, ours), wanted)
+            for part in _RECIPE
+            if (wanted := getattr(row.recipe, part.field)) is not None
         ]
+        found += [_images_a_step(ours, row.recipe), _rate(ours, row.recipe)]
         found += [_difference(name, ours.get(path), "none") for name, path in _IN_NO_PAPER]
-        if row.recipe.milestones is not None:
-            found.append(_difference("schedule", ours.get("training.lr_schedule.name"), "step"))
         found.append(_milestones(ours, row.recipe.milestones))
     return tuple(difference for difference in found if difference)
+
+
+def _step(ours: Config) -> int | None:
+    """Images of a step, of all processes together."""
+    batch = ours.get("training.batch_size")
+    parts = (ours.get(f"training.{part}", 1) for part in ("accumulation", "data_parallel"))
+    return None if batch is None else batch * prod(parts)
+
+
+def _images_a_step(ours: Config, recipe: Recipe) -> Difference | None:
+    return _difference("images a step", _step(ours), recipe.images_a_step)
+
+
+def _rate(ours: Config, recipe: Recipe) -> Difference | None:
+    here, step = ours.get("training.optimizer.lr"), _step(ours)
+    if recipe.lr is None or recipe.lr_batch is None or step is None:
+        return _difference("learning rate", here, recipe.lr)
+    if here is None or here == float(exact(recipe.lr) * step / recipe.lr_batch):
+        return None
+    paper = f"{_said(recipe.lr)} for {recipe.lr_batch} images a step"
+    return Difference("learning rate", f"{_said(here)} for {step}", paper)
 
 
 def _milestones(ours: Config, fractions: tuple[Fraction, ...] | None) -> Difference | None:

@@ -126,7 +126,8 @@ def _rows(cells: dict[str, str]) -> Iterator[PublishedRow]:
         subject["root_moduli"] = tuple(sorted(subject["root_moduli"], reverse=True))
     for metric, unit, value, std in printed:
         if unit != _WORDS:
-            yield PublishedRow(**subject, metric=metric, **_number(metric, unit, value, std))
+            number = _number(metric, unit, value, std)
+            yield PublishedRow(**subject, metric=metric, unit=unit, **number)
 
 
 def _number(metric: str, unit_name: str, value: str, std: str | None) -> dict[str, Any]:

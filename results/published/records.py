@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from results.published.units import UNITS, Unit
+
 
 @dataclass(frozen=True, slots=True)
 class Paper:
@@ -33,19 +35,41 @@ class Paper:
 class Recipe:
     """How the networks of a row were trained; None is what the paper leaves open.
 
-    `milestones` are fractions of all epochs, after which the learning rate is multiplied by
-    `gamma`. `remark` has what the fields cannot say.
+    Fields have the names, and say what, options of ours do, but for these:
+
+    Attributes:
+        images_a_step: of all processes together, where the paper gives no other batch size.
+        batch_size: of each of the `processes`.
+        lr_batch: images a step for which `lr` is; in proportion for others.
+        schedule, by, rate_at, warmup_epochs, warmup_start, milestones, gamma: of the learning rate;
+            `milestones` are fractions of all epochs.
+        crop_area, crop_aspect, shorter_side: of the random crops of a training image, each from the
+            one to the other.
+        remark: what the fields cannot say.
     """
 
     epochs: int | None = None
+    processes: int | None = None
     batch_size: int | None = None
+    images_a_step: int | None = None
     optimizer: str | None = None
     lr: float | None = None
+    lr_batch: int | None = None
     momentum: float | None = None
+    nesterov: bool | None = None
     weight_decay: float | None = None
+    decay_norms_and_biases: bool | None = None
+    schedule: str | None = None
+    by: str | None = None
+    rate_at: str | None = None
+    warmup_epochs: int | None = None
+    warmup_start: float | None = None
     milestones: tuple[Fraction, ...] | None = None
     gamma: float | None = None
     crop_padding: int | None = None
+    crop_area: tuple[float, ...] | None = None
+    crop_aspect: tuple[float, ...] | None = None
+    shorter_side: tuple[float, ...] | None = None
     horizontal_flip: bool | None = None
     precision: str | None = None
     remark: str | None = None
@@ -116,6 +140,7 @@ class PublishedRow:
     Attributes:
         label: the line as the paper names it.
         metric: what it measures, by our names where a run has it ("test_accuracy").
+        unit: what it is printed in, of UNITS; None for ours.
         mean: the mean over `runs`, or the only value printed.
         std: printed standard deviation; None if there is none. No paper says whether it divides
             by n - 1; it is taken so.
@@ -139,6 +164,7 @@ class PublishedRow:
 
     label: str
     metric: str
+    unit: str | None = None
     mean: float
     std: float | None
     resolution: float
@@ -155,6 +181,11 @@ class PublishedRow:
     note: str | None = None
     unavailable: str | None = None
     not_comparable: str | None = None
+
+    @property
+    def printed_in(self) -> Unit:
+        """The unit of this name."""
+        return UNITS[self.unit] if self.unit else Unit()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,10 +19,19 @@ class Unit:
     offset: Decimal = Decimal(0)
     is_count: bool = False
 
+    @property
+    def is_error(self) -> bool:
+        """Whether what is printed falls where ours, an accuracy, rises."""
+        return self.scale < 0
+
     def value(self, text: str) -> float:
         """The number in our unit; a count is a whole number."""
         value = self.offset + self.scale * Decimal(text)
         return int(value) if self.is_count else float(value)
+
+    def printed(self, value: float) -> float:
+        """A number in our unit as a paper would print it, which `value` reads."""
+        return float((Decimal(repr(value)) - self.offset) / self.scale)
 
     def spread(self, text: str) -> float:
         """A standard deviation in our unit."""

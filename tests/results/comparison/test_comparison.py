@@ -15,6 +15,7 @@ from results.comparison import compare
 from results.comparison.agreement import joint_uncertainty
 from results.errors import UnknownColumnError
 from results.published import PUBLISHED, published_table
+from results.published.units import UNITS
 from sweeper.planning.plan import new_run
 from sweeper.spec.spec import load_spec
 
@@ -716,9 +717,9 @@ def test_options_that_no_paper_has_are_conditions_of_ours():
         changes = {"lr_schedule": {"name": "cosine"}, "mixup": 0.2, "ema_decay": 0.99}
         row["config"] = row["config"] | {"training": row["config"]["training"] | changes}
     assert compare(rows, published_table("zerosnet/table1")).conditions == (
+        "schedule: cosine here, step in the paper",
         "mixup: 0.2 here, none in the paper",
         "averaging of weights: 0.99 here, none in the paper",
-        "schedule: cosine here, step in the paper",
     )
 
 
@@ -931,6 +932,49 @@ def test_the_comparison_summary_has_readable_values():
         "test_accuracy",
         "generalization_gap",
     ]
+
+
+def test_errors_are_shown_as_printed_and_kept_as_accuracies():
+    comparison = compare(finished("lm_resnet_cifar10"), published_table("lm_resnet/table2"))
+    (accuracy, size) = [
+        row for row in comparison.summary_rows() if row["row"] == "LM-ResNet (Ours), 20, pre-act"
+    ]
+    assert accuracy == {
+        "row": "LM-ResNet (Ours), 20, pre-act",
+        "metric": "test_error",
+        "published": "8.33",
+        "here": "10.00 ± 1.00 (n=3)",
+        "difference": "+1.67",
+        "within": "unknown",
+        "state": "compared",
+        "note": None,
+    }
+    assert (size["metric"], size["published"]) == ("parameters", "270,000")
+    found = next(row for row in comparison.rows() if row["label"] == accuracy["row"])
+    assert (found["metric"], found["unit"]) == ("test_accuracy", "percent wrong")
+    assert (found["published_as_printed"], found["published_mean"]) == (8.33, 91.67)
+    assert (found["our_as_printed"], found["our_mean"]) == (10, 90)
+    assert found["difference"] == pytest.approx(-1.67)
+    rank = comparison.ranks[0]
+    assert (rank.metric, rank.tau) == ("test_accuracy", None)
+
+
+def test_a_table_of_nothing_but_errors_says_that_they_are():
+    compared = compare(
+        finished("lm_resnet_stochastic_depth_table4"), published_table("lm_resnet/table4")
+    )
+    rows = compared.summary_rows()
+    assert {row["metric"] for row in rows} == {"test_error"}
+    assert rows[-1]["published"] == f"{100 - compared.compared[-1].published.mean:.2f}"
+
+
+def test_a_number_is_printed_as_it_was_read():
+    for table in PUBLISHED.values():
+        for row in compare([], table).rows():
+            unit = UNITS[row["unit"]]
+            printed = row["published_as_printed"]
+            assert unit.value(repr(printed)) == pytest.approx(row["published_mean"], rel=1e-12)
+            assert row["our_as_printed"] is None
 
 
 def test_comparison_sentences_name_source_conditions_and_ranks():
