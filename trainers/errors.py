@@ -4,6 +4,7 @@ TrainerError
 ├── ConfigError            a config is wrong at a key that the error names
 ├── DatasetMissingError    the files of a dataset are not found
 ├── CheckpointError        stored weights are missing or damaged
+├── PeerLostError          another process that trains the same network is gone
 ├── ResultError            what a trainer returned or a worker stored is no result
 └── StorageError           storage that cannot be used
     ├── UnfitFileError             something else is where a file should be
@@ -43,6 +44,10 @@ class DatasetMissingError(TrainerError):
 
 class CheckpointError(TrainerError):
     """Stored weights are missing, damaged, or belong to another run."""
+
+
+class PeerLostError(TrainerError):
+    """Another process that trains the same network is gone; why is known there, if anywhere."""
 
 
 class ResultError(TrainerError):

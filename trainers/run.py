@@ -15,7 +15,7 @@ from typing import Any
 from sweep_plugins import import_error
 from trainers.config.evaluations import stored_evaluation
 from trainers.config.file_limits import FileLimits
-from trainers.config.job import EpochMetrics, TrainingJob
+from trainers.config.job import EpochMetrics, Member, TrainingJob
 from trainers.config.run import RunConfig, parse_run
 from trainers.config.trainer_run import TrainerRun
 from trainers.config.trainers import BUILT_IN_TRAINER
@@ -51,8 +51,13 @@ def run(
     heartbeat: Callable[[], None] | None = None,
     stop_asked: Callable[[], bool] | None = None,
     file_limits: FileLimits | None = None,
+    member: Member | None = None,
 ) -> dict[str, Any]:
     """Train and evaluate one run; its result, which is also stored as `<folder>/result.json`.
+
+    Of several processes that train one network together each calls this, with the same config and
+    evaluations. That of rank 0 reads and writes the folders; the others touch none, and return no
+    more than the run's id and their rank.
 
     Whatever the trainer raises is let through; `stage_of` tells what was met before it was called,
     or by what it called.
@@ -60,7 +65,7 @@ def run(
     Args:
         config: of any run, as JSON.
         evaluations: as a spec writes them.
-        folder, earlier, device, data_dir, on_epoch, heartbeat: see TrainingJob.
+        folder, earlier, device, data_dir, on_epoch, heartbeat, member: see TrainingJob.
         on_report: see Job.
         stop_asked: whether the run should end at its next checkpoint.
         attempt: which execution of the run this is, from 1.
@@ -68,7 +73,8 @@ def run(
         file_limits: of the files that it keeps.
 
     Raises:
-        TrainerError: the trainer cannot be imported.
+        TrainerError: the trainer cannot be imported, or the run takes another number of processes.
+        PeerLostError: another process of the run is gone.
         pydantic.ValidationError: config or evaluations are wrong.
         DatasetMissingError: the dataset is not on this machine.
         StorageError: a folder is full or cannot be reached.
@@ -91,12 +97,15 @@ def run(
             "on_epoch": on_epoch,
             "heartbeat": heartbeat,
         }
+        _require_processes(run, member)
     kept: list[KeptFile] = []
     left_out: list[str] = []
     if isinstance(run, RunConfig) and run.trainer == BUILT_IN_TRAINER:
-        job = TrainingJob(run, **where)
+        job = TrainingJob(run, **where, member=member)
         trained = trainer(job)
         _require_asked_for(trained.get("evaluations"), job)
+        if member is not None and member.rank > 0:
+            return {"run_id": run.run_id, "rank": member.rank}
     else:
         said = declaration_of(trainer)
         where |= {"threads": threads, "attempt": attempt, "stop_asked": stop_asked}
@@ -133,6 +142,15 @@ def run(
     stored = store_result(folder, result)
     Checkpoints(run.run_id, folder).discard()
     return stored
+
+
+def _require_processes(run: TrainerRun, member: Member | None) -> None:
+    found = 1 if member is None else member.processes
+    if found != run.processes:
+        raise TrainerError(
+            f"the run says data_parallel: {run.processes}, and {found} train it: start as many"
+            " processes, each with its Member, or leave that to `sweep run` on Ray"
+        )
 
 
 def _options(said: Declaration, run: TrainerRun) -> Any:

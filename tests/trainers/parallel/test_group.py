@@ -1,0 +1,61 @@
+"""What processes of one run tell each other, and what they see of one that is gone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from gang_members import CPU, leave_in_the_middle, say_everything
+from gangs import outcomes, together
+from trainers.config.job import Member
+from trainers.errors import PeerLostError
+from trainers.parallel.group import joined
+from trainers.parallel.rendezvous import connect
+
+SAME, OTHER = "0a" * 32, "0b" * 32
+
+
+def test_all_hear_what_all_say() -> None:
+    found = together(3, say_everything, [SAME, SAME, OTHER])
+    rank_2 = "digests of rank 2 differ from those of rank 0"
+    assert all(rank_2 in heard.pop("differ") for heard in found)
+    assert found == 3 * [
+        {
+            "gathered": [[1, 0], [2, 1], [3, 2]],
+            "sum": [6, 3],
+            "any": [False, True, True],
+            "bytes": [b"", b"0 is first"],
+            "first": [1, 0],
+        }
+    ]
+
+
+def test_the_only_process_hears_itself() -> None:
+    with joined(None, CPU) as group:
+        assert group.gather(torch.ones(2)).tolist() == [[1, 1]]
+        assert group.sum(torch.ones(2)).tolist() == [1, 1]
+        assert (group.any(False), group.any(True)) == (False, True)
+        assert group.from_first(b"data") == b"data"
+        group.same(SAME, "weights")
+
+
+@pytest.mark.parametrize("how", ["ends", "raises"])
+def test_one_that_is_gone_is_noticed_by_the_others_that_wait(how: str) -> None:
+    found: list[Any] = outcomes(3, leave_in_the_middle, how)
+    assert isinstance(found[0], PeerLostError)
+    assert isinstance(found[2], PeerLostError)
+    assert found[1] is None if how == "ends" else "something to say" in str(found[1])
+
+
+def test_an_address_where_nobody_listens_is_an_error_that_names_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from datetime import timedelta
+
+    monkeypatch.setattr("trainers.parallel.rendezvous.JOINING", timedelta(milliseconds=100))
+    with pytest.raises(PeerLostError, match=r"rank 0 cannot be reached at 127\.0\.0\.1:1"):
+        connect("127.0.0.1:1")
+    with pytest.raises(PeerLostError), joined(Member(1, 2, "127.0.0.1:1"), CPU):
+        pass

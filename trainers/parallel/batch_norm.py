@@ -1,0 +1,174 @@
+"""Batch normalisation over the batches of all processes together, and over no image at all.
+
+torch.nn.SyncBatchNorm takes the place of layers, and has no kernel for the CPU. Here a mode takes
+the place of `torch.nn.functional.batch_norm`, through which every layer goes, and every network
+that normalises without a layer: with statistics of its own, or for a second time in a backward
+pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+from typing_extensions import override
+
+from trainers.parallel.group import Group
+
+
+class SynchronisedBatchNorm(TorchFunctionMode):
+    """Inside, training normalises by mean and variance over the batches of all processes.
+
+    They, and what a backward pass sums over all images, are combined in float64, in the order of
+    ranks: of the same bits in every process, and those of one process with all images but for
+    rounding. A process may have no image. A single value a channel, of all processes together, is
+    normalised by the running statistics, which it does not change.
+
+    Backward passes belong inside too.
+    """
+
+    def __init__(self, group: Group) -> None:
+        super().__init__()
+        self._group = group
+
+    @override
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if func is functional.batch_norm:
+            return _synchronised(func, self._group, *args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+
+class EmptyBatchNorm(TorchFunctionMode):
+    """Inside, a batch of no image is normalised to no image, and leaves running statistics be."""
+
+    @override
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if func is functional.batch_norm:
+            return _of_nothing(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+
+def _of_nothing(
+    state: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    *_: object,
+    **__: object,
+) -> Tensor:
+    # Scale and shift have a gradient all the same: of zeros.
+    if weight is not None:
+        state = state * _a_channel(weight, state).to(state.dtype)
+    return state if bias is None else state + _a_channel(bias, state).to(state.dtype)
+
+
+def _synchronised(
+    plain: Callable[..., Tensor],
+    group: Group,
+    state: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    if not training:
+        return plain(state, running_mean, running_var, weight, bias, False, momentum, eps)
+    normalised: Tensor = _Normalised.apply(
+        state, weight, bias, running_mean, running_var, momentum, eps, group
+    )
+    return normalised
+
+
+class _Normalised(torch.autograd.Function):
+    """x -> w (x - mean) / sqrt(var + eps) + b (Ioffe and Szegedy 2015, Algorithm 1)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        state: Tensor,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        running_mean: Tensor | None,
+        running_var: Tensor | None,
+        momentum: float,
+        eps: float,
+        group: Group,
+    ) -> Tensor:
+        wide = torch.promote_types(state.dtype, torch.float32)
+        count, mean, variance = _statistics(state.to(wide), group)
+        if running_mean is not None and running_var is not None:
+            several = count > 1
+            mean = torch.where(several, mean, running_mean.double())
+            taken = momentum * several.double()
+            unbiased = variance * count / (count - 1).clamp(min=1)
+            running_mean.lerp_(mean.to(running_mean.dtype), taken.to(running_mean.dtype))
+            running_var.lerp_(unbiased.to(running_var.dtype), taken.to(running_var.dtype))
+            variance = torch.where(several, variance, running_var.double())
+        narrow_mean, narrow_variance = mean.to(wide), variance.to(wide)
+        ctx.save_for_backward(state, weight, narrow_mean, narrow_variance, count)
+        ctx.group, ctx.eps = group, eps
+        ctx.has_bias = bias is not None
+        return functional.batch_norm(
+            state, narrow_mean, narrow_variance, weight, bias, training=False, eps=eps
+        )
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        state, weight, mean, variance, count = ctx.saved_tensors
+        wide = mean.dtype
+        gradient = gradients[0].to(wide)
+        centred = state.to(wide) - _a_channel(mean, state)
+        over = _but_channels(state)
+        own = torch.stack((gradient.sum(over), (gradient * centred).sum(over)))
+        inverse = (variance + ctx.eps).rsqrt()
+        d_weight = None if weight is None else (own[1] * inverse).to(weight.dtype)
+        d_bias = own[0] if ctx.has_bias else None
+        # Where there is but one value, mean and variance are those that were there before.
+        means = ctx.group.sum(own.to(torch.float64, copy=True)) * (count > 1) / count
+        shift, slope = means[0].to(wide), (means[1] * inverse.double() ** 2).to(wide)
+        scale = inverse if weight is None else inverse * weight.to(wide)
+        change = gradient - _a_channel(shift, state) - centred * _a_channel(slope, state)
+        d_state = (change * _a_channel(scale, state)).to(state.dtype)
+        return d_state, d_weight, d_bias, None, None, None, None, None
+
+
+def _statistics(state: Tensor, group: Group) -> tuple[Tensor, Tensor, Tensor]:
+    """Values a channel, (); their mean and variance, (C,); all float64, of all processes together.
+
+    The means and sums of squares of the processes are combined as Chan et al. (1979) do.
+    """
+    channels = state.shape[1]
+    own = torch.zeros(2 * channels + 1, dtype=torch.float64, device=state.device)
+    if state.numel():
+        variance, mean = torch.var_mean(state, _but_channels(state), correction=0)
+        own[:channels], own[channels:-1] = mean, variance
+        own[-1] = state.numel() // channels
+    found = group.gather(own)
+    means, variances, counts = found[:, :channels], found[:, channels:-1], found[:, -1:]
+    count = counts.sum()
+    mean = (means * counts).sum(0) / count
+    variance = ((variances + (means - mean) ** 2) * counts).sum(0) / count
+    return count, mean, variance
+
+
+def _but_channels(state: Tensor) -> list[int]:
+    return [dim for dim in range(state.dim()) if dim != 1]
+
+
+def _a_channel(values: Tensor, state: Tensor) -> Tensor:
+    """(C,) -> (C, 1, ...), as it broadcasts to a state (N, C, ...)."""
+    return values.view(-1, *[1] * (state.dim() - 2))
