@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from trainers.config.run import RunConfig
+from trainers.models.strided_pointwise import replace_strided_pointwise
 from trainers.rng import seeded_generator
 
 
@@ -21,4 +22,5 @@ def build_network(config: RunConfig, device: str) -> nn.Module:
     )
     # Channels last is what both oneDNN and cuDNN are quickest at for 3x3 convolutions.
     placed: nn.Module = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    replace_strided_pointwise(placed, torch.device(device))
     return placed
