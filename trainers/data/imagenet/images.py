@@ -42,6 +42,11 @@ class ArchivedImages:
     formats: tuple[str, ...] = FORMATS
     _file: int | None = field(default=None, init=False, repr=False)
 
+    @property
+    def paths(self) -> NDArray[np.bytes_]:
+        """(N,), bytes: "n01440764/n01440764_18.JPEG"."""
+        return self.members.names
+
     def __len__(self) -> int:
         return len(self.labels)
 

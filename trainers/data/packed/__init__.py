@@ -1,0 +1,1 @@
+"""A packed copy of a dataset: all its images in one file, decoded and reduced."""
