@@ -6,53 +6,23 @@ import fcntl
 import hashlib
 import os
 import secrets
-import signal
-import threading
 import zlib
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import numpy as np
 
-from trainers.data.decoding import decoded, reduced
+from trainers.data.packed.decoding import Packing, decoded_in_order
 from trainers.data.packed.layout import MAGIC, TABLE, Description, image_digest, write_end
-from trainers.data.packed.sources import ImageFiles
-from trainers.errors import DatasetMissingError, StorageError, TrainerError, UnfitFileError
+from trainers.errors import DatasetMissingError, StorageError, TrainerError
 from trainers.storage.atomic_write import fsync_folder
 
-_IMAGES_A_TASK = 32
-_TASKS_AHEAD = 3
-"""For each process. What is decoded and not yet written is bounded by these."""
-
 _MOST_NAMED = 5
-
-
-@dataclass(frozen=True)
-class Packing:
-    """What is to be packed.
-
-    Attributes:
-        dataset: as its spec calls it.
-        train, test: the images.
-        shorter_side: pixels that longer shorter sides are reduced to.
-        skip_damaged: whether an image that cannot be decoded is left out, or ends the packing.
-    """
-
-    dataset: str
-    train: ImageFiles
-    test: ImageFiles
-    shorter_side: int
-    skip_damaged: bool = False
-
-    def __len__(self) -> int:
-        return len(self.train) + len(self.test)
 
 
 @dataclass(frozen=True)
@@ -118,7 +88,7 @@ def _write(
     encoded_digests: list[str] = []
     damaged: list[str] = []
     place = 0
-    for images in _in_order(packing, processes):
+    for images in decoded_in_order(packing, processes):
         for image in images:
             if image.damage:
                 damaged.append(image.damage)
@@ -155,79 +125,6 @@ def _write(
     )
     write_end(file, description)
     return damaged
-
-
-class _Image(NamedTuple):
-    """One image, decoded and reduced, or why it is not."""
-
-    pixels: bytes
-    height: int
-    width: int
-    sha256: str
-    damage: str
-
-
-def _in_order(packing: Packing, processes: int) -> Iterator[list[_Image]]:
-    tasks = [
-        (part, range(begin, min(begin + _IMAGES_A_TASK, len(images))))
-        for part, images in enumerate((packing.train, packing.test))
-        for begin in range(0, len(images), _IMAGES_A_TASK)
-    ]
-    if processes == 1:
-        yield from (_decode(packing, part, places) for part, places in tasks)
-        return
-    context = get_context("spawn")  # a fork would take locks along that no thread will open
-    with ProcessPoolExecutor(processes, context, _begin, (packing,)) as pool:
-        waiting: deque[Future[list[_Image]]] = deque()
-        try:
-            for task in tasks:
-                waiting.append(pool.submit(_decode_task, *task))
-                if len(waiting) >= _TASKS_AHEAD * processes:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
-_packing: list[Packing] = []
-"""Of a process that decodes, what it was begun with."""
-
-
-def _begin(packing: Packing) -> None:
-    _packing[:] = [packing]
-    # An interrupt is for the process that writes, which then ends this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A pool whose owner was killed would wait for tasks without an end."""
-    parent = parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
-
-
-def _decode_task(part: int, places: Sequence[int]) -> list[_Image]:
-    return _decode(_packing[0], part, places)
-
-
-def _decode(packing: Packing, part: int, places: Sequence[int]) -> list[_Image]:
-    images = (packing.train, packing.test)[part]
-    found = []
-    for place in places:
-        digest = ""
-        try:
-            encoded = images.read(place)
-            digest = hashlib.sha256(encoded).hexdigest()
-            image = reduced(decoded(encoded, images.formats), packing.shorter_side)
-        except (OSError, ValueError, UnfitFileError) as error:
-            found.append(_Image(b"", 0, 0, digest, f"{images.name(place)} ({error})"))
-            continue
-        found.append(_Image(image.tobytes(), image.height, image.width, digest, ""))
-    return found
 
 
 def _damage(damaged: Sequence[str], packing: Packing) -> DatasetMissingError:
