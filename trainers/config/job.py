@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 from trainers.config.evaluations import EvaluationConfig
 from trainers.config.run import RunConfig
@@ -29,6 +29,16 @@ class EpochMetrics(TypedDict):
     test_loss: float | None
     test_accuracy: float | None
     seconds: float
+
+
+TOP5: Final = "test_top5_accuracy"
+"""The name under which it is reported, as somebody's own trainer reports its metrics."""
+
+
+class TestedEpoch(EpochMetrics, total=False):
+    """One finished epoch with what is reported by name, if the network was tested after it."""
+
+    test_top5_accuracy: float | None
 
 
 class EvaluationResult(TypedDict):
@@ -103,6 +113,14 @@ class TrainingResult(TypedDict):
     probes: NotRequired[list[ProbeValue]]
     blocks: NotRequired[list[BlockScheme] | None]
     first_epoch: NotRequired[int]
+
+
+class ResultWithMetrics(TrainingResult, total=False):
+    """With what is reported by name: at the end, at epochs, and what is known of each name."""
+
+    metrics: dict[str, float | None]
+    epoch_metrics: list[dict[str, Any]]
+    metric_definitions: dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)

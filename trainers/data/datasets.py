@@ -33,6 +33,7 @@ class Dataset:
             `trainers.data.loading.Split`, or raises DatasetMissingError; equal ones read the same.
             A name, "module:function", is imported when the dataset is read, so that planning needs
             no library that reads files.
+        top5: whether the share of test images whose class is among five is reported.
         estimated: whether the counts are guesses, which what is read may contradict.
         sources: of a plug-in, the files and folders that decide its results, relative to its own
             file, which is one of them; empty for what `sweep_plugins.source.code_of` finds.
@@ -50,6 +51,12 @@ class Dataset:
     read: str | Callable[[Path], tuple[Split, Split]]
     estimated: bool = False
     sources: tuple[str, ...] = ()
+    top5: bool = False
+
+    @property
+    def has_top5(self) -> bool:
+        """Whether that is measured: of five classes or fewer it is always all."""
+        return self.top5 and self.classes > 5
 
 
 @dataclass(frozen=True)

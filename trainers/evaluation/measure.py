@@ -51,10 +51,18 @@ class Perturb(Protocol):
 
 
 class Measurement(NamedTuple):
-    """Accuracy in percent, 0 to 100, and the mean cross-entropy in nats."""
+    """What is measured of a network.
+
+    Attributes:
+        accuracy: in percent, 0 to 100.
+        loss: mean cross-entropy in nats.
+        top5_accuracy: the share of images whose class is among the five with the largest logits, in
+            percent; None if it was not asked for.
+    """
 
     accuracy: float
     loss: float
+    top5_accuracy: float | None = None
 
 
 def evaluate(
@@ -100,6 +108,7 @@ def evaluate_images(
     *,
     device: torch.device,
     precision: Precision = "fp32",
+    top5: bool = False,
     heartbeat: Callable[[], None] | None = None,
 ) -> Measurement:
     """One evaluation of a trained network, in evaluation mode and without gradients.
@@ -116,6 +125,7 @@ def evaluate_images(
             does not depend on what was measured before.
         device: where to compute.
         precision: what the network is computed in; the loss is in float32 whatever it is.
+        top5: whether to measure that accuracy, too.
         heartbeat: called before each pass of a batch through the network.
 
     Raises:
@@ -138,7 +148,7 @@ def evaluate_images(
             scores = torch.cat([network(part) for part in torch.split(inputs, at_once)])
         return scores.float()
 
-    losses, right = [], []
+    losses, right, among_five = [], [], []
     with torch.no_grad(), evaluation_mode(network):
         for batch in images.batches(EVALUATION_BATCH):
             # uint8 travels to the device: a quarter of float32's bytes.
@@ -148,10 +158,28 @@ def evaluate_images(
                 pixels = perturb(pixels, truth, logits).clamp(0, 1)
             scores = logits(pixels)
             losses.append(F.cross_entropy(scores, truth, reduction="none"))
-            right.append((scores.argmax(1) == truth) & scores.isfinite().all(1))
+            finite = scores.isfinite().all(1)
+            right.append((scores.argmax(1) == truth) & finite)
+            if top5:
+                among_five.append((places(scores, truth) < 5) & finite)
     # One wait for the device, at the end. Correct answers are counted as integers: exact.
     accuracy = 100 * int(torch.cat(right).sum()) / count
-    return Measurement(accuracy, float(torch.cat(losses).mean()))
+    top5_accuracy = 100 * int(torch.cat(among_five).sum()) / count if top5 else None
+    return Measurement(accuracy, float(torch.cat(losses).mean()), top5_accuracy)
+
+
+def places(scores: Tensor, labels: Tensor) -> Tensor:
+    """How many classes come before each image's own, (B,), int64; of equal scores the first does.
+
+    Unlike topk, it says the same on every device.
+
+    Args:
+        scores: (B, classes).
+        labels: (B,), int64.
+    """
+    own = scores.gather(1, labels[:, None])
+    first = torch.arange(scores.shape[1], device=scores.device) < labels[:, None]
+    return ((scores > own) | ((scores == own) & first)).sum(1)
 
 
 @contextmanager

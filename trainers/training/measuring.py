@@ -12,7 +12,7 @@ from trainers.config.job import EvaluationResult, TrainingJob
 from trainers.data.labelled_images import LabelledImages
 from trainers.data.loading import load
 from trainers.errors import CheckpointError
-from trainers.evaluation.measure import evaluate_images
+from trainers.evaluation.measure import Measurement, evaluate_images
 from trainers.evaluation.precision import computing_in
 from trainers.training.building import build_network
 from trainers.training.checkpoint import StoredWeights
@@ -61,8 +61,8 @@ def measure(
     job: TrainingJob,
     evaluation: EvaluationConfig | None,
     images: LabelledImages,
-) -> tuple[float, float]:
-    """Accuracy (percent) and loss on these images, clean for None."""
+) -> Measurement:
+    """Of these images, clean for None, and then with top-5 accuracy where the dataset has it."""
     facts = job.config.dataset_facts
     return evaluate_images(
         network,
@@ -72,23 +72,23 @@ def measure(
         evaluation,
         device=torch.device(job.device),
         precision=job.config.precision,
+        top5=evaluation is None and facts.has_top5,
         heartbeat=job.heartbeat,
     )
 
 
 def evaluation_result(
-    evaluation: EvaluationConfig, measured: tuple[float, float] | None
+    evaluation: EvaluationConfig, measured: Measurement | None
 ) -> EvaluationResult:
     """As stored; None for a network that has diverged, of which nothing can be measured."""
-    accuracy, loss = measured if measured is not None else (None, None)
     return {
         "evaluation_id": evaluation.evaluation_id,
         "name": evaluation.name,
         "kind": evaluation.kind,
         "level": evaluation.level,
         "config": evaluation.config,
-        "accuracy": accuracy,
-        "loss": finite(loss),
+        "accuracy": None if measured is None else measured.accuracy,
+        "loss": None if measured is None else finite(measured.loss),
     }
 
 

@@ -16,8 +16,16 @@ import torch
 from torch import nn
 
 from trainers.config.evaluations import EvaluationConfig
-from trainers.config.job import EpochMetrics, ProbeValue, TrainingJob, TrainingResult
+from trainers.config.job import (
+    TOP5,
+    ProbeValue,
+    ResultWithMetrics,
+    TestedEpoch,
+    TrainingJob,
+    TrainingResult,
+)
 from trainers.config.schedules.plateau import PlateauConfig
+from trainers.evaluation.measure import Measurement
 from trainers.evaluation.precision import computing_in
 from trainers.models.coefficients import learned_coefficients
 from trainers.optim.averaging import WeightAverage
@@ -27,6 +35,7 @@ from trainers.probes.measuring import Probing
 from trainers.probes.subject import Subject
 from trainers.rng import seeded_generator
 from trainers.training.building import build_network
+from trainers.training.by_name import apart
 from trainers.training.checkpoint import Checkpoints, save_weights, weights_sha256
 from trainers.training.fitting import fits, weights_fit
 from trainers.training.images import RunImages
@@ -75,7 +84,7 @@ class _Training:
         self.optimizer = make_optimizer(self.network, job.config.training.optimizer)
         self.stepping = Steps(self.passes, self.optimizer, job.config)
         self.steps = job.config.training.steps(self.images.count)
-        self.epochs: list[EpochMetrics] = []
+        self.epochs: list[TestedEpoch] = []
         self.validations: list[float] = []
         self.probed: list[ProbeValue] = []
         self.probing = Probing(self._subject()) if job.config.probes else None
@@ -158,11 +167,11 @@ class _Training:
             "diverged_epoch": self.diverged_epoch,
         }
 
-    def _epoch(self, epoch: int) -> EpochMetrics:
+    def _epoch(self, epoch: int) -> TestedEpoch:
         started = time.perf_counter()
         loss, accuracy, learning_rate = self._train_on_all_images(epoch)
         seconds = time.perf_counter() - started
-        metrics: EpochMetrics = {
+        metrics: TestedEpoch = {
             "epoch": epoch,
             "learning_rate": learning_rate,
             "train_loss": loss,
@@ -176,10 +185,12 @@ class _Training:
         if self.diverged_epoch is None:
             self._validate()
         if self.diverged_epoch is None and self.config.training.is_tested(epoch):
-            test_accuracy, test_loss = self._measure(None)
-            if math.isfinite(test_loss) or epoch < self.config.training.epochs:
-                metrics["test_accuracy"] = test_accuracy
-                metrics["test_loss"] = finite(test_loss)
+            tested = self._measure(None)
+            if math.isfinite(tested.loss) or epoch < self.config.training.epochs:
+                metrics["test_accuracy"] = tested.accuracy
+                metrics["test_loss"] = finite(tested.loss)
+                if tested.top5_accuracy is not None:
+                    metrics[TOP5] = tested.top5_accuracy
             else:
                 # An unstable network may recover during training, but not after it.
                 self.diverged_epoch = epoch
@@ -234,13 +245,13 @@ class _Training:
         """Notes what a plateau is found in."""
         schedule = self.config.training.lr_schedule
         if self.images.validation is not None and isinstance(schedule, PlateauConfig):
-            accuracy, loss = measure(self.measured_passes, self.job, None, self.images.validation)
-            self.validations.append(loss if schedule.metric == "loss" else accuracy)
+            found = measure(self.measured_passes, self.job, None, self.images.validation)
+            self.validations.append(found.loss if schedule.metric == "loss" else found.accuracy)
 
-    def _measure(self, evaluation: EvaluationConfig | None) -> tuple[float, float]:
+    def _measure(self, evaluation: EvaluationConfig | None) -> Measurement:
         return measure(self.measured_passes, self.job, evaluation, self.images.test)
 
-    def result(self) -> TrainingResult:
+    def result(self) -> ResultWithMetrics:
         """The run's facts; stores the final weights."""
         weights = self.measured.state_dict()
         diverged = self.diverged_epoch is not None
@@ -264,7 +275,8 @@ class _Training:
         gap = None
         if train_accuracy is not None and test_accuracy is not None:
             gap = train_accuracy - test_accuracy
-        whole = [metrics for metrics in self.epochs if metrics["train_loss"] is not None]
+        epochs, by_name = apart(self.epochs, top5=self.config.dataset_facts.has_top5)
+        whole = [metrics for metrics in epochs if metrics["train_loss"] is not None]
         whole_seconds = sum(metrics["seconds"] for metrics in whole)
         return {
             "parameters": sum(p.numel() for p in self.network.parameters() if p.requires_grad),
@@ -281,11 +293,12 @@ class _Training:
             "images_per_second": self.images.count * len(whole) / whole_seconds if whole else None,
             "weights_sha256": weights_sha256(weights),
             "learned_coefficients": _finite_rows(learned_coefficients(self.measured)),
-            "epochs": self.epochs,
+            "epochs": epochs,
             "evaluations": evaluations,
             "probes": self.probed,
             "blocks": block_schemes(self.measured),
             "first_epoch": self.first_epoch,
+            **by_name,
         }
 
 

@@ -10,6 +10,7 @@ import pytest
 from sweeper.scheduling.run_storage import RunStorage
 from trainers.config.evaluations import parse_evaluation
 from trainers.errors import ResultError
+from trainers.evaluation.measure import Measurement
 from trainers.result_file import store_result
 from trainers.storage import open_folder
 from trainers.training.measuring import evaluation_result
@@ -46,7 +47,7 @@ def test_a_result_with_an_evaluation_that_is_another_one_is_none(
     tmp_path: Path, change: dict[str, Any], said: str
 ) -> None:
     evaluation = parse_evaluation({"noise": "gaussian", "std": 0.02})
-    measured: Any = evaluation_result(evaluation, (80.0, 0.5))
+    measured: Any = evaluation_result(evaluation, Measurement(80.0, 0.5))
     storage = RunStorage(str(tmp_path), 0.0, lambda sentence: None)
     folder = open_folder(tmp_path / RUN / "1")
     store_result(folder, {"run_id": RUN, "attempt": 1, "evaluations": [measured]})

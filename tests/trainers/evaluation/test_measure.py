@@ -14,9 +14,16 @@ from trainers.config.evaluations import (
 from trainers.data import files
 from trainers.data.augment import normalize
 from trainers.data.datasets import DATASETS, Dataset
+from trainers.data.labelled_images import HeldImages
 from trainers.data.loading import load
 from trainers.errors import DatasetMissingError
-from trainers.evaluation.measure import EVALUATION_BATCH, Measurement, evaluate
+from trainers.evaluation.measure import (
+    EVALUATION_BATCH,
+    Measurement,
+    evaluate,
+    evaluate_images,
+    places,
+)
 
 CPU = torch.device("cpu")
 EXAMPLES = {
@@ -94,6 +101,38 @@ def test_the_loss_is_the_mean_over_images_not_over_batches():
     right, wrong = math.log(1 + math.exp(-2)), math.log(1 + math.exp(2))
     assert result.loss == pytest.approx((right * EVALUATION_BATCH + wrong) / count, rel=1e-5)
     assert result.accuracy == 100 * EVALUATION_BATCH / count
+
+
+class TestTop5:
+    def test_it_is_the_share_of_labels_among_the_five_largest_logits(self):
+        falling = [7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0]
+        labels = torch.tensor([0, 4, 5, 6])
+        images = HeldImages(greys([0] * 4), labels)
+        network = Fixed([falling] * 4)
+        result = evaluate_images(network, images, (0.0,), (1.0,), None, device=CPU, top5=True)
+        assert (result.accuracy, result.top5_accuracy) == (25.0, 50.0)
+
+    def test_of_equal_logits_the_first_come_first(self):
+        # A network that says nothing is right for five classes of seven, as for one of them.
+        assert places(torch.zeros(7, 7), torch.arange(7)).tolist() == list(range(7))
+        scores = torch.tensor([[1.0, 3.0, 3.0, 0.0], [1.0, 3.0, 3.0, 0.0], [1.0, 3.0, 3.0, 0.0]])
+        assert places(scores, torch.tensor([2, 0, 3])).tolist() == [1, 2, 3]
+
+    @pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
+    def test_an_image_with_a_logit_that_is_not_finite_is_wrong(self, odd):
+        images = HeldImages(greys([0, 0]), torch.tensor([1, 1]))
+        network = Fixed([[0.0, 1.0, 0, 0, 0, odd], [0.0, 1.0, 0, 0, 0, 0.0]])
+        result = evaluate_images(network, images, (0.0,), (1.0,), None, device=CPU, top5=True)
+        assert result.top5_accuracy == 50.0
+
+    def test_it_is_what_topk_says_where_no_logits_are_equal(self):
+        scores = torch.randn(500, 30, generator=torch.Generator().manual_seed(0))
+        labels = torch.arange(500) % 30
+        among = (scores.topk(5).indices == labels[:, None]).any(1)
+        assert torch.equal(places(scores, labels) < 5, among)
+
+    def test_it_is_not_measured_unless_it_is_asked_for(self):
+        assert measured(Threshold(), greys(), [0] * 6).top5_accuracy is None
 
 
 @pytest.mark.parametrize(
@@ -224,7 +263,7 @@ def test_an_attack_gets_labels_logits_and_gradients():
 
 @pytest.mark.parametrize(("count", "labels"), [(0, []), (3, [0, 1]), (2, [[0], [1]])])
 def test_images_without_matching_labels_are_refused(count, labels):
-    with pytest.raises(ValueError, match=f"{count} images and labels of shape"):
+    with pytest.raises(ValueError, match=rf"^{count} images (and|cannot)"):
         measured(Threshold(), greys([0] * count), labels)
 
 

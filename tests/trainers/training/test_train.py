@@ -18,9 +18,11 @@ from small_networks import NO_DATA, numbers
 from trainers.config.run import RunConfig
 from trainers.data.loading import load
 from trainers.errors import CheckpointError, TrainingStopped
+from trainers.evaluation.measure import Measurement
 from trainers.optim.optimizers import make_optimizer
 from trainers.run import evaluate_stored, run
 from trainers.storage import Folder, open_folder
+from trainers.training import measuring
 from trainers.training.building import build_network
 from trainers.training.checkpoint import Checkpoints, load_weights, save_weights
 from trainers.training.fitting import fits
@@ -322,8 +324,9 @@ def test_the_best_epoch_is_the_first_of_equals(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A loss that is infinite midway is no divergence: the network recovers.
-    measured = iter([(20.0, math.inf), (60.0, 1.5), (60.0, 1.25), (40.0, 2.5)])
-    monkeypatch.setattr("trainers.training.measuring.evaluate", lambda *_, **__: next(measured))
+    pairs = [(20.0, math.inf), (60.0, 1.5), (60.0, 1.25), (40.0, 2.5)]
+    measured = iter([Measurement(*pair) for pair in pairs])
+    monkeypatch.setattr(measuring, "evaluate_images", lambda *_, **__: next(measured))
     result = run(small(training={"epochs": 4, "batch_size": 64}), data_dir=NO_DATA)
     assert (result["best_test_accuracy"], result["best_epoch"]) == (60.0, 2)
     assert result["test_accuracy"] == 40.0
@@ -336,8 +339,8 @@ def test_the_best_epoch_is_the_first_of_equals(
 def test_an_accuracy_without_a_loss_is_not_the_best_of_a_run_that_diverges(
     small: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measured = iter([(0.0, math.inf), (0.0, math.nan)])
-    monkeypatch.setattr("trainers.training.measuring.evaluate", lambda *_, **__: next(measured))
+    measured = iter([Measurement(0.0, math.inf), Measurement(0.0, math.nan)])
+    monkeypatch.setattr(measuring, "evaluate_images", lambda *_, **__: next(measured))
     result = run(small(training={"epochs": 2, "batch_size": 64}), data_dir=NO_DATA)
     assert (result["diverged"], result["diverged_epoch"]) == (True, 2)
     assert (result["best_test_accuracy"], result["best_epoch"]) == (None, None)
