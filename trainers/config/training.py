@@ -86,6 +86,12 @@ class TrainingConfig(Frozen):
     @model_validator(mode="after")
     def _rate_is_of_the_batch(self) -> TrainingConfig:
         if self.lr_batch is not None:
+            if "lr" not in self.optimizer.model_fields_set:
+                raise ConfigError(
+                    "lr_batch",
+                    f"lr_batch {self.lr_batch} is what lr is for, and there is none: add"
+                    " optimizer: {lr: ...}",
+                )
             lr = to_float(exact(self.optimizer.lr) * self.images_a_step / self.lr_batch)
             if not 0 < lr <= LARGEST_RATE:
                 raise ConfigError(

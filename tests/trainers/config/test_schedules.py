@@ -299,13 +299,18 @@ def test_a_rate_for_so_many_images_a_step_is_in_proportion_to_those_that_a_step_
     assert lr(0.1, 256, data_parallel=4) == 0.4
     assert lr("1/10", 96) == 0.0375
     assert lr(0.1, 64, accumulation=12) == 0.3  # and not 0.1 * 3, which is another float
-    assert lr(None, 128, optimizer={"name": "adamw"}) == 5e-4
+    assert lr(None, 128, optimizer={"name": "adamw", "lr": 1e-3}) == 5e-4
 
 
 def test_a_rate_in_proportion_to_the_batch_has_one_name() -> None:
     said = recipe("cosine", batch_size=64, lr_batch=256, optimizer={"lr": 0.2})
     assert said == recipe("cosine", batch_size=64, optimizer={"lr": 0.05})
     assert TrainingConfig.model_validate(said.model_dump(mode="json")) == said
+
+
+def test_a_batch_for_a_rate_is_refused_without_the_rate() -> None:
+    with pytest.raises(ValidationError, match="is what lr is for, and there is none: add opt"):
+        recipe({}, lr_batch=256, optimizer="adamw")
 
 
 @pytest.mark.parametrize(
