@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
+
+if TYPE_CHECKING:
+    from trainers.models.counting import TrainingCounts
 
 
 def build(builder: str | Callable[..., nn.Module], *given: Any, **image: Any) -> nn.Module:
@@ -27,8 +30,10 @@ def measure(
     channels: int,
     classes: int,
     size: int,
-) -> tuple[int, int]:
+) -> tuple[int, int, TrainingCounts | None]:
     """Trainable parameters, and multiply-adds of one image's forward pass in evaluation mode.
+
+    Also what that pass does in training, as far as it can be counted.
 
     Multiply-adds are without the classifier's. The network is built on torch's meta device, which
     has shapes and no numbers; one that fails there, since it needs numbers while it is built or
@@ -62,4 +67,30 @@ def measure(
         found = {name: sum(counts.values()) for name, counts in by_torch.get_flop_counts().items()}
         apart = found.get(f"{type(network).__name__}.classifier", 0)
         multiply_adds = (found.get("Global", 0) - apart) // 2
-    return sum(p.numel() for p in network.parameters() if p.requires_grad), multiply_adds
+    parameters = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    return parameters, multiply_adds, _training_counts(built)
+
+
+def _training_counts(
+    built: Callable[[], tuple[nn.Module, torch.Tensor]],
+) -> TrainingCounts | None:
+    """None for a network that takes no such pass, on the meta device or the CPU.
+
+    What draws at random has not begun an epoch, so that nothing is dropped.
+    """
+    from trainers.models.counting import TrainingCounts
+    from trainers.models.training_pass import IMAGES, TrainingPass
+
+    for device in ("meta", "cpu"):
+        try:
+            with torch.device(device):
+                network, image = built()
+                images = image.new_zeros(IMAGES, *image.shape[1:])
+            # Outside of that device: what it draws has numbers.
+            with torch.random.fork_rng(devices=[]), TrainingPass(network.train()) as counter:
+                network(images)
+        except Exception:
+            continue
+        bytes_of_all = counter.saved, counter.moved, counter.moved_by_products, counter.largest
+        return TrainingCounts(*(number // IMAGES for number in bytes_of_all), counter.operations)
+    return None

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from trainers.errors import TrainerError
 from trainers.storage.atomic_write import write_atomically
@@ -26,12 +26,32 @@ if TYPE_CHECKING:
     from trainers.methods.scheme_config import SchemeConfig
     from trainers.models.architecture import Architecture, ModelOptions
 
-_FORMAT = 1
+_FORMAT = 2
 _MOST_KEPT = 10_000
 _LARGEST_FILE = 2**26
 
 _PACKAGE = Path(__file__).parents[1]
 _OURS = (_PACKAGE / "models", _PACKAGE / "methods")
+
+
+class TrainingCounts(NamedTuple):
+    """What a forward pass of training does to memory, in float32; bytes are those of one image.
+
+    Attributes:
+        saved: bytes that autograd keeps for the backward pass; of a network that drops parts of
+            itself at random, with nothing dropped.
+        moved: bytes that operations read and write, without weights, convolutions and matrix
+            products.
+        moved_by_products: bytes that these read and write, without weights.
+        largest: bytes of the largest result of an operation.
+        operations: that read or write anything of images, however many these are.
+    """
+
+    saved: int
+    moved: int
+    moved_by_products: int
+    largest: int
+    operations: int
 
 
 @dataclass(frozen=True)
@@ -42,10 +62,12 @@ class NetworkCounts:
         parameters: that are trained.
         multiply_adds: of one image's forward pass, in convolutions and matrix products; without
             the classifier's.
+        training: None where no such pass can be made without what only a training has.
     """
 
     parameters: int
     multiply_adds: int
+    training: TrainingCounts | None = None
 
 
 _known: dict[str, NetworkCounts] = {}
@@ -66,7 +88,10 @@ def write_counts(path: Path) -> None:
     if not _known.keys() - stored.keys():
         return
     newest = list({**stored, **_known}.items())[-_MOST_KEPT:]
-    networks = {key: (counts.parameters, counts.multiply_adds) for key, counts in newest}
+    networks = {
+        key: (counts.parameters, counts.multiply_adds, *(counts.training or ()))
+        for key, counts in newest
+    }
     with suppress(OSError):
         write_atomically(path, json.dumps({"format": _FORMAT, "networks": networks}).encode())
 
@@ -78,9 +103,12 @@ def _read(path: Path) -> dict[str, NetworkCounts]:
         if stored["format"] != _FORMAT:
             return {}
         return {
-            key: NetworkCounts(int(parameters), int(multiply_adds))
-            for key, (parameters, multiply_adds) in stored["networks"].items()
-            if 0 <= parameters < 2**63 and 0 <= multiply_adds < 2**63
+            key: NetworkCounts(
+                *map(int, numbers[:2]),
+                TrainingCounts(*map(int, numbers[2:])) if numbers[2:] else None,
+            )
+            for key, numbers in stored["networks"].items()
+            if all(0 <= number < 2**63 for number in numbers)
         }
     except Exception:  # whatever keeps the file from being read, its networks are counted again
         return {}

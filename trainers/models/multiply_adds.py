@@ -66,8 +66,9 @@ class MultiplyAdds(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if func in _ELEMENTWISE and _alike(*args):
             return torch.empty_like(args[0])
         if func is _ATEN.native_batch_norm.default and _normalises(*args):
-            statistics = args[0].new_empty(0)  # of a batch: evaluation has none
-            return torch.empty_like(args[0]), statistics, statistics
+            # Of a batch, a number a channel: evaluation has none.
+            mean, deviation = (args[0].new_empty(args[0].shape[1] * args[5]) for _ in range(2))
+            return torch.empty_like(args[0]), mean, deviation
         if func is _ATEN.mean.dim and _numbers_on_meta(args[0]):
             return _ATEN.sum.dim_IntList(*args, **(kwargs or {}))  # has the same shape
         formula = flop_registry.get(func._overloadpacket)
@@ -97,10 +98,10 @@ def _alike(first: Any, *others: Any) -> bool:
 
 
 def _normalises(images: Any, weight: Any, bias: Any, mean: Any, *rest: Any) -> bool:
-    """Whether batch normalisation in evaluation mode leaves images as many as they were."""
-    training = rest[1]
-    fits = mean is not None and mean.shape == images.shape[1:2]
-    return _numbers_on_meta(images) and fits and not training
+    """Whether batch normalisation leaves images as many as they were."""
+    channels = images.shape[1:2]
+    fits = mean is not None and mean.shape == channels
+    return _numbers_on_meta(images) and fits and (weight is None or weight.shape == channels)
 
 
 def _fit(bias: Any, first: Any, second: Any) -> bool:
