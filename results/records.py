@@ -333,6 +333,7 @@ class CostSample:
     epochs: int | None
     host: str | None
     device: str | None
+    device_name: str | None
     runs: int
     train_seconds: float
     images_per_second: float | None

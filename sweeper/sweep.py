@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from results.frames import Results, Texts
     from results.records import SweepStatus
     from results.store.store import Store
+    from sweeper.planning.plan import Plan
     from sweeper.scheduling.signals import StopRequest
 
     AnySpec = str | os.PathLike[str] | Mapping[str, Any]
@@ -186,6 +187,7 @@ class Sweep:
             given["grace"],
             self._command,
             self.settings.as_options(),
+            given["device"],
         )
         self._stop = StopRequest(given["grace"])
         with _known_errors(self._home), private_files(), ExitStack() as stack:
@@ -215,11 +217,14 @@ class Sweep:
         if self._stop is not None:
             self._stop.asked = True
 
-    def plan_rows(self) -> tuple[list[dict[str, Any]], bool]:
-        """What would run, as JSON, and whether its times are estimated from finished runs."""
+    def planned(self) -> Plan:
+        """What would run, as JSON, and what its work comes to."""
+        from sweeper.planning.gpu_models import models_here
         from sweeper.planning.plan import planned
 
-        found = planned(self.spec, self._home.database)
+        given = self.settings.values
+        here = models_here() if given["ray_address"] is None else []
+        found = planned(self.spec, self._home.database, given["device"], here)
         write_counts(self._home.networks)
         return found
 
@@ -234,9 +239,12 @@ class Sweep:
 
         with _known_errors(self._home), private_files():
             tell = _teller(self._progress)
-            rows, _ = self.plan_rows()
-            for sentence in (*self.edits(), *remarks(self.spec)):
+            plan = self.planned()
+            rows = plan.rows
+            for sentence in (*self.edits(), *plan.work.sentences(), *remarks(self.spec)):
                 tell(sentence)
+            if refusal := plan.work.refusal():
+                raise RequestError(refusal)
             kinds = dict.fromkeys(("evaluations", "settings", "metrics"), "object")
             return frame(rows, list(rows[0]), more_kinds=kinds)
 

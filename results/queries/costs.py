@@ -13,6 +13,7 @@ from results.schema.tables import IS_LAST_ATTEMPT, attempts, runs
 def cost_samples(connection: Connection) -> list[CostSample]:
     """As `Queries.cost_samples` has them."""
     kind = [runs.c.config[key].as_string().label(key) for key in ("precision", "compile")]
+    name = attempts.c.provenance["device_name"].as_string().label("device_name")
     keys = (
         runs.c.model,
         runs.c.depth,
@@ -25,6 +26,7 @@ def cost_samples(connection: Connection) -> list[CostSample]:
     grouped = (
         select(
             *keys,
+            name,
             *kind,
             func.count().label("runs"),
             func.avg(bounded(runs.c.train_seconds)).label("train_seconds"),
@@ -40,7 +42,7 @@ def cost_samples(connection: Connection) -> list[CostSample]:
             func.coalesce(attempts.c.first_epoch, 1) <= 1,
         )
         # By its name: the same expression twice would have two sets of parameters.
-        .group_by(*keys, *(column.name for column in kind))
+        .group_by(*keys, *(column.name for column in (name, *kind)))
         .subquery("grouped")
     )
     query = (

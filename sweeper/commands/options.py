@@ -99,6 +99,15 @@ def _refuse_password(context: typer.Context, url: str | None) -> str | None:
     return url
 
 
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="GPU",
+        help='estimates are for this GPU, such as "RTX 2080 Ti"; default: what is there',
+        parser=not_empty,
+    ),
+]
 DatabaseOption = Annotated[
     str | None,
     typer.Option(

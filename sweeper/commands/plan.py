@@ -21,6 +21,7 @@ def plan(
             "--resolved", help="the spec with all that holds of it, and where each value comes from"
         ),
     ] = False,
+    device: options.DeviceOption = None,
     same_code: options.SameCodeOption = False,
     home: options.HomeOption = options.DEFAULT_HOME,
     db: options.DatabaseOption = None,
@@ -31,13 +32,12 @@ def plan(
     """Show what SPEC would run; changes no result."""
     from results.metrics import counted
     from sweeper.planning.remarks import remarks
-    from sweeper.scheduling.progress import format_seconds
     from sweeper.spec.files import read_spec_file
     from sweeper.sweep import Sweep
 
     if resolved and format not in ("table", "json"):
         raise RequestError(f"a resolved spec is shown as table (YAML) or json, not as {format!r}")
-    settings = options.settings_of({"home": home, "db": db}, spec.parent)
+    settings = options.settings_of({"home": home, "db": db, "device": device}, spec.parent)
     command = " ".join(sys.argv)
     sweep = Sweep.of(read_spec_file(spec), changes, settings, command, same_code=same_code)
     if resolved:
@@ -49,26 +49,25 @@ def plan(
         else:
             write_text(found.to_yaml(), output)
         return
-    rows, calibrated = sweep.plan_rows()
+    plan = sweep.planned()
+    rows = plan.rows
     if format == "json":
         write_table(rows, format, output)
     else:
         write_table(_planned(rows, raw or format != "table"), format, output, raw=raw)
     for sentence in sweep.edits():
         say(sentence)
-    todo = [r["estimated_seconds"] for r in rows if r["state"] not in ("done", "failed")]
-    known = [seconds for seconds in todo if seconds is not None]
-    failed = sum(row["state"] == "failed" for row in rows)
+    done, failed = (sum(row["state"] == state for row in rows) for state in ("done", "failed"))
     imported = sum(row["imported"] and row["state"] == "done" for row in rows)
     elsewhere = f" ({imported} imported)" if imported else ""
-    basis = "from finished runs" if calibrated else "a guess: nothing has run here yet"
-    work = f": {format_seconds(sum(known))} of work on one slot ({basis})" if known else ""
     say(
-        f"{counted(len(rows), 'run')}, {len(rows) - len(todo) - failed} done{elsewhere},"
-        f" {failed} failed; {len(todo)} to train{work}"
+        f"{counted(len(rows), 'run')}, {done} done{elsewhere}, {failed} failed;"
+        f" {len(rows) - done - failed} to train"
     )
-    for sentence in remarks(sweep.spec):
+    for sentence in (*plan.work.sentences(), *remarks(sweep.spec)):
         say(sentence)
+    if refusal := plan.work.refusal():
+        raise RequestError(refusal)
 
 
 def _planned(rows: list[dict[str, Any]], raw: bool) -> list[dict[str, Any]]:
@@ -82,7 +81,7 @@ def _planned(rows: list[dict[str, Any]], raw: bool) -> list[dict[str, Any]]:
         for column in _PLANNED
         if column not in _IF_ANY or any(row[_IF_ANY[column]] for row in rows)
     ]
-    names = {} if raw else {"estimated_seconds": "estimated"}
+    names = {} if raw else {"estimated_seconds": "estimated", "memory_bytes": "memory"}
     return [
         {names.get(column, column): _cell(row, column, raw) for column in columns} for row in rows
     ]
@@ -92,10 +91,14 @@ def _cell(row: dict[str, Any], column: str, raw: bool) -> Any:
     value = row[column]
     if column == "settings":
         return _said(value)
-    if column == "estimated_seconds" and not raw and value is not None:
+    if raw or value is None:
+        return value
+    if column == "estimated_seconds":
         from sweeper.scheduling.progress import format_duration
 
         return format_duration(value)
+    if column == "memory_bytes":
+        return f"{value / 2**30:.3g} GiB"
     return value
 
 
@@ -113,6 +116,7 @@ _IF_ANY = {
     "settings": "settings",
     "dataset": "dataset",
     "estimated_seconds": "estimated_seconds",
+    "memory_bytes": "memory_bytes",
     **dict.fromkeys(
         ("model", "scheme", "depth", "root_moduli", "zero_stable", "parameters"), "model"
     ),
@@ -121,5 +125,6 @@ _IF_ANY = {
 
 _PLANNED = (
     "run_id", "state", "model", "scheme", "depth", "settings", "dataset", "seed",
-    "root_moduli", "zero_stable", "parameters", "estimated_seconds", "imported",
+    "root_moduli", "zero_stable", "parameters", "memory_bytes", "estimated_seconds",
+    "imported",
 )  # fmt: skip

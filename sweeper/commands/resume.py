@@ -27,6 +27,7 @@ def resume(
     slots: execution.SlotsOption = None,
     ray_dashboard: execution.DashboardOption = None,
     grace: execution.GraceOption = None,
+    device: options.DeviceOption = None,
     storage: options.StorageOption = None,
     home: options.HomeOption = options.DEFAULT_HOME,
     db: options.DatabaseOption = None,
@@ -38,6 +39,7 @@ def resume(
     given = {
         "home": home, "db": db, "storage": storage, "executor": executor, "slots": slots,
         "ray_address": ray_address, "ray_dashboard": ray_dashboard, "grace": grace,
+        "device": device,
     }  # fmt: skip
     settings = options.settings_of(given)
     file, overrides = stored_spec(settings.home, sweep, imported=imported)

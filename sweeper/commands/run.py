@@ -16,6 +16,7 @@ def run(
     slots: execution.SlotsOption = None,
     ray_dashboard: execution.DashboardOption = None,
     grace: execution.GraceOption = None,
+    device: options.DeviceOption = None,
     storage: options.StorageOption = None,
     home: options.HomeOption = options.DEFAULT_HOME,
     db: options.DatabaseOption = None,
@@ -30,6 +31,7 @@ def run(
     given = {
         "home": home, "db": db, "storage": storage, "executor": executor, "slots": slots,
         "ray_address": ray_address, "ray_dashboard": ray_dashboard, "grace": grace,
+        "device": device,
     }  # fmt: skip
     settings = options.settings_of(given, spec.parent)
     command = " ".join(sys.argv)

@@ -126,6 +126,11 @@ class Executor(ABC):
         """
         return []
 
+    @property
+    def gpu_models(self) -> tuple[str, ...]:
+        """Names of the GPUs that it has, as far as it can say."""
+        return ()
+
     @abstractmethod
     def ask_to_stop(self) -> None:
         """Ask every running task to store a checkpoint at its next epoch, and end.

@@ -42,7 +42,7 @@ from sweeper.executors.ray_connection import (
     start_local,
 )
 from sweeper.executors.ray_folder import RayFolder
-from sweeper.executors.ray_slots import require_room, slots_of_node
+from sweeper.executors.ray_slots import gpu_models, require_room, slots_of_node
 from sweeper.executors.ray_worker import Preparation, Slot
 from sweeper.executors.reporting import Report
 from sweeper.executors.tasks import (
@@ -467,6 +467,11 @@ class RayExecutor(Executor):
             while True:
                 found.append(self._reports.popleft())
         return found
+
+    @property
+    @override
+    def gpu_models(self) -> tuple[str, ...]:
+        return gpu_models(self._call(ray.nodes))
 
     @override
     def ask_to_stop(self) -> None:

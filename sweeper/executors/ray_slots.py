@@ -28,6 +28,29 @@ def require_room(nodes: list[dict[str, Any]], resources: Resources) -> None:
         )
 
 
+_GPU_MODEL = "accelerator_type:"
+
+
+def gpu_models(nodes: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Of the nodes that are alive and have GPUs, as Ray names them ("A100", "T4").
+
+    Args:
+        nodes: as returned by `ray.nodes()`.
+    """
+    alive = [node["Resources"] for node in nodes if node["Alive"]]
+    return tuple(
+        sorted(
+            {
+                key.removeprefix(_GPU_MODEL)
+                for resources in alive
+                if resources.get("GPU")
+                for key in resources
+                if key.startswith(_GPU_MODEL)
+            }
+        )
+    )
+
+
 def slots_of_node(node: dict[str, float], resources: Resources) -> int:
     """How many tasks fit on a node with these resources, as Ray names them.
 

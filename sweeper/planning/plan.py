@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -11,8 +12,11 @@ from results.garbage_collection import without_cycle_collection
 from results.records import NewEvaluation, NewRun
 from results.run_columns import OF_SCHEME, RUN_KEYS
 from sweep_plugins.schemes.scheme_label import scheme_label
-from sweeper.planning.cost import CostModel
+from sweeper.planning.cost import CostModel, Estimate
+from sweeper.planning.gpu_models import Choice, choose_gpu
+from sweeper.planning.slot import Slot
 from sweeper.planning.varied_settings import varying_settings
+from sweeper.planning.work import Work
 from sweeper.spec.spec import Spec
 from trainers.config.canonical import json_value
 from trainers.config.evaluations import EvaluationConfig
@@ -89,28 +93,78 @@ def new_evaluation(evaluation: EvaluationConfig) -> NewEvaluation:
     )
 
 
-def planned(spec: Spec, database: str) -> tuple[list[dict[str, Any]], bool]:
-    """`plan_rows` against this database, which need not exist yet.
+@dataclass(frozen=True)
+class Plan:
+    """What a spec would run.
 
-    Also whether the times are estimated from finished runs.
+    Attributes:
+        rows: as `plan_rows` has them.
+        work: of the runs that are neither done nor failed.
+    """
+
+    rows: list[dict[str, Any]]
+    work: Work
+
+
+def planned(
+    spec: Spec, database: str, device: str | None = None, gpu_models: Sequence[str] = ()
+) -> Plan:
+    """The plan against this database, which need not exist yet.
+
+    Args:
+        device: the GPU to plan for; None for what is there.
+        gpu_models: that are there.
+
+    Raises RequestError for a GPU that nothing is known of.
     """
     from results.queries.queries import Queries
 
-    costs, stored = CostModel({}), {}
+    samples, stored = [], {}
     try:
         with Queries.open(database) as queries:
-            costs = CostModel.from_samples(queries.cost_samples(), device=spec.resources.device)
+            samples = queries.cost_samples()
             ids = [config.run_id for config in spec.configs]
             stored = {row["run_id"]: row for row in queries.run_rows(run_ids=ids)}
     except NoDatabaseError:
         pass  # nothing has run yet
-    return plan_rows(spec, stored, costs), costs.calibrated
+    gpu = choose_gpu(device, gpu_models, samples) if spec.resources.gpus else None
+    slot = Slot.of(spec.resources) if gpu is None else Slot.of(spec.resources, gpu.device)
+    costs = CostModel.from_samples(samples, slot)
+    rows = plan_rows(spec, stored, costs)
+    return Plan(rows, work_of(spec, costs, gpu, _unfinished(spec, rows)))
+
+
+def work_of(
+    spec: Spec, costs: CostModel, gpu: Choice | None, configs: Iterable[TrainerRun]
+) -> Work:
+    """Of these runs of the spec."""
+    passes = _passes(spec)
+    return Work(costs.slot, gpu, [(config, costs.estimate(config, passes)) for config in configs])
+
+
+def _unfinished(spec: Spec, rows: Sequence[Mapping[str, Any]]) -> list[TrainerRun]:
+    return [
+        config
+        for config, row in zip(spec.configs, rows, strict=True)
+        if row["state"] not in ("done", "failed")
+    ]
+
+
+def _passes(spec: Spec) -> int:
+    return sum(evaluation.passes for evaluation in spec.evaluations)
+
+
+ESTIMATED_KEYS = (
+    "estimated_seconds", "estimated_low_seconds", "estimated_high_seconds", "estimated_from",
+    "device", "device_hours", "starting_multiplier", "memory_bytes",
+)  # fmt: skip
+"""Keys of a plan's row that no run has; all but `device` are null for another's trainer."""
 
 
 def plan_rows(
     spec: Spec, stored: Mapping[str, Mapping[str, Any]], costs: CostModel
 ) -> list[dict[str, Any]]:
-    """Every run of the spec as JSON: the usual keys, `estimated_seconds` on one slot, `settings`.
+    """Every run of the spec as JSON: the usual keys, ESTIMATED_KEYS, `settings`.
 
     The last has what else varies among these runs, by path (see `varying_settings`).
 
@@ -119,7 +173,7 @@ def plan_rows(
     """
     unknown = dict.fromkeys(RUN_KEYS)
     asked = [{"name": e.name, "kind": e.kind, "level": e.level} for e in spec.evaluations]
-    passes = sum(evaluation.passes for evaluation in spec.evaluations)
+    passes = _passes(spec)
     rows = []
     for config, settings in zip(spec.configs, varying_settings(spec.configs), strict=True):
         facts = _facts(config)
@@ -137,7 +191,24 @@ def plan_rows(
             {**e, **{key: measured.get(e["name"], _NOT_MEASURED)[key] for key in _NOT_MEASURED}}
             for e in asked
         ]
-        row["estimated_seconds"] = costs.seconds(config, passes)
+        estimate = costs.estimate(config, passes)
+        row |= zip(ESTIMATED_KEYS, _estimated(estimate, costs.slot.device.name), strict=True)
         row["settings"] = settings
         rows.append(row)
     return rows
+
+
+def _estimated(estimate: Estimate | None, device: str) -> tuple[Any, ...]:
+    if estimate is None:
+        return (None, None, None, None, device, None, None, None)
+    seconds, memory = estimate.seconds, estimate.memory
+    return (
+        seconds.usual,
+        seconds.low,
+        seconds.high,
+        estimate.basis,
+        device,
+        estimate.device_hours,
+        estimate.multiplier,
+        None if memory is None else memory.total,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +16,11 @@ from sweep_plugins.variable_secrets import secret_values
 from sweeper.errors import Interrupted, RequestError, RunsFailedError
 from sweeper.executors import EXECUTORS, Executor, ExecutorOptions
 from sweeper.home import Home
-from sweeper.planning.cost import CostModel
 from sweeper.planning.remarks import remarks
 from sweeper.scheduling.progress import Progress
 from sweeper.scheduling.scheduler import STOPPED, NotBegun, run_sweep
 from sweeper.scheduling.signals import StopRequest
+from sweeper.scheduling.sizing import Sizing
 from sweeper.scheduling.summary import Summary
 from sweeper.spec.own_trainers.own_trainer import module_folders
 from sweeper.spec.spec import Spec
@@ -42,6 +43,7 @@ class Execution:
         grace: seconds that current epochs have to end after SIGTERM.
         command: what others are told that this process does.
         options: that were typed, as a command that goes on takes them again.
+        device: the GPU that estimates are for; None for what is there.
     """
 
     executor: str
@@ -51,6 +53,7 @@ class Execution:
     grace: float
     command: str
     options: str = ""
+    device: str | None = None
 
 
 def execute(
@@ -90,7 +93,7 @@ def execute(
 
     def start_executor() -> Executor:
         tell(f"starting {where.executor} on {where.ray_address or 'this machine'}")
-        return EXECUTORS[where.executor].start(
+        executor = EXECUTORS[where.executor].start(
             ExecutorOptions(
                 spec.resources,
                 most_slots=where.slots,
@@ -108,6 +111,11 @@ def execute(
                 on_wait=lambda run_id, sentence: progress.running(1, {run_id: sentence}),
             )
         )
+        with ExitStack() as stack:
+            stack.enter_context(executor)
+            sizing.found(executor.gpu_models, queries)
+            stack.pop_all()
+        return executor
 
     retry_seconds = spec.faults.unreachable.seconds
     try:
@@ -115,10 +123,13 @@ def execute(
             stop.listening(),
             Store.open(home.database, on_wait=wait, retry_seconds=retry_seconds) as store,
         ):
-            samples = Queries.of(store).cost_samples()
-            costs = CostModel.from_samples(samples, device=spec.resources.device)
+            queries = Queries.of(store)
+            on_this_machine = where.ray_address is None
+            samples = queries.cost_samples()
+            sizing = Sizing(spec, samples, where.device, on_this_machine, tell)
+            sizing.check(queries)
             summary = run_sweep(
-                spec, store, home, start_executor, costs, progress, stop, where.command
+                spec, store, home, start_executor, sizing.costs, progress, stop, where.command
             )
             counts, imported = store.counts(spec.name), store.imported(spec.name)
         write_counts(home.networks)  # of runs of other sweeps, by whose times this one was planned

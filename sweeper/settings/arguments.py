@@ -23,6 +23,7 @@ class Options(TypedDict, total=False):
     ray_dashboard: bool | None
     slots: int | None
     grace: float | None
+    device: str | None
 
 
 def settings_of_arguments(options: Options, beside: Path | None = None) -> Settings:

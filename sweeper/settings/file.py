@@ -46,6 +46,7 @@ class _Keys(BaseModel):
     ray_dashboard: bool | None = None
     slots: int | None = Field(default=None, ge=1)
     grace: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    device: _Text | None = None
     resources: Resources | None = None
 
 

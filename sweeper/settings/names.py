@@ -13,6 +13,7 @@ DEFAULTS: dict[str, Any] = {
     "ray_dashboard": False,
     "slots": None,
     "grace": 25.0,
+    "device": None,
 }
 """By the name that they have as arguments and in `sweep.toml`; as options, `--ray-address`. The
 grace, in seconds, is a little less than the 30 s that Kubernetes and Slurm leave a process."""

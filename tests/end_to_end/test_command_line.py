@@ -29,6 +29,7 @@ from results.store.store import Store
 from sweeper.errors import Interrupted, ResourceError
 from sweeper.executors.inline import InlineExecutor
 from sweeper.planning.cost import CostModel
+from sweeper.planning.plan import ESTIMATED_KEYS
 
 SPEC = """
 name: tiny
@@ -109,7 +110,7 @@ def test_successful_commands_do_not_check_for_corruption(tmp_path: Path) -> None
 @pytest.mark.slow
 def test_plan_shows_the_results_of_a_finished_sweep(home: Path) -> None:
     rows = ask(home, "plan", str(home.parent / "tiny.yaml"))
-    assert [list(row) for row in rows] == [[*RUN_KEYS, "estimated_seconds", "settings"]] * 8
+    assert [list(row) for row in rows] == [[*RUN_KEYS, *ESTIMATED_KEYS, "settings"]] * 8
     assert {row["state"] for row in rows} == {"done"}
     assert [row["test_accuracy"] for row in rows] == [50, 51] * 4
 
@@ -462,7 +463,7 @@ def test_sigterm_ends_the_wait_for_a_locked_database(
     monkeypatch.setattr("sweeper.scheduling.progress.say", terminate)
     with closing(sqlite3.connect(tmp_path / "sweep.db")) as other:
 
-        def lock(*samples: object, **device: object) -> CostModel:
+        def lock(*samples: object) -> CostModel:
             other.execute("BEGIN IMMEDIATE")
             return CostModel({})
 

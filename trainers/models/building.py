@@ -91,6 +91,11 @@ def _training_counts(
                 network(images)
         except Exception:
             continue
-        bytes_of_all = counter.saved, counter.moved, counter.moved_by_products, counter.largest
-        return TrainingCounts(*(number // IMAGES for number in bytes_of_all), counter.operations)
+        return TrainingCounts(
+            counter.saved // IMAGES,
+            counter.moved // IMAGES,
+            counter.moved_by_products // IMAGES,
+            counter.largest // IMAGES,
+            counter.operations,
+        )
     return None

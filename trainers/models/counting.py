@@ -103,15 +103,16 @@ def _read(path: Path) -> dict[str, NetworkCounts]:
         if stored["format"] != _FORMAT:
             return {}
         return {
-            key: NetworkCounts(
-                *map(int, numbers[:2]),
-                TrainingCounts(*map(int, numbers[2:])) if numbers[2:] else None,
-            )
+            key: _of_numbers(*map(int, numbers))
             for key, numbers in stored["networks"].items()
             if all(0 <= number < 2**63 for number in numbers)
         }
     except Exception:  # whatever keeps the file from being read, its networks are counted again
         return {}
+
+
+def _of_numbers(parameters: int, multiply_adds: int, *training: int) -> NetworkCounts:
+    return NetworkCounts(parameters, multiply_adds, TrainingCounts(*training) if training else None)
 
 
 def count(

@@ -15,7 +15,7 @@ IMAGES = 13
 """Of the pass that is counted: a prime, by which tensors that have images are told from weights."""
 
 
-class TrainingPass(MultiplyAdds):
+class TrainingPass(MultiplyAdds):  # type: ignore[no-untyped-call]
     """Counts one forward pass of IMAGES images in training mode, while it is active.
 
     Only tensors that grow with the batch count, which are those whose first dimension is a multiple

@@ -9,7 +9,7 @@ import pytest
 from results.run_columns import RUN_KEYS
 from results.store.store import Store
 from sweeper.planning.cost import CostModel
-from sweeper.planning.plan import new_evaluation, new_run, plan_rows
+from sweeper.planning.plan import ESTIMATED_KEYS, new_evaluation, new_run, plan_rows, planned
 from sweeper.spec.spec import spec_from_text
 from trainers.models.counting import write_counts
 
@@ -49,7 +49,7 @@ def rows_of(spec, stored=None):
 def test_plan_rows_have_the_keys_of_a_run_then_the_cost(spec):
     assert tuple(KEYS) == RUN_KEYS
     for row in rows_of(spec):
-        assert list(row) == [*KEYS, "estimated_seconds", "settings"]
+        assert list(row) == [*KEYS, *ESTIMATED_KEYS, "settings"]
 
 
 def test_an_unknown_run_is_planned_as_new_without_results(spec):
@@ -142,7 +142,7 @@ def test_plan_shows_stored_states_and_results(spec):
     assert rows[0]["diverged"] is False
     assert {row["sweep"] for row in rows} == {"mine"}
     assert [e["accuracy"] for e in rows[0]["evaluations"]] == [80.0, None]
-    assert list(rows[0]) == [*KEYS, "estimated_seconds", "settings"]
+    assert list(rows[0]) == [*KEYS, *ESTIMATED_KEYS, "settings"]
 
 
 def test_plan_reads_run_states_from_a_database(spec, tmp_path):
@@ -235,4 +235,32 @@ def test_planned_cost_includes_the_gradients_of_attacks():
     )
     # 6 epochs, a test after each, and two noises; 40 gradients and the last pass on top of these.
     train, test = 6 * 1297, 0.3 * 500
-    assert attacked / plain == pytest.approx((train + (8 + 121) * test) / (train + 8 * test))
+    expected = (train + (8 + 121) * test) / (train + 8 * test)
+    assert attacked / plain == pytest.approx(expected, rel=0.02)
+
+
+def test_planned_rows_say_what_they_were_estimated_from(spec):
+    row = rows_of(spec)[0]
+    low, high = row["estimated_low_seconds"], row["estimated_high_seconds"]
+    assert 0 < low < row["estimated_seconds"] < high
+    assert (row["estimated_from"], row["device"]) == ("figures of the device", "CPU core")
+    assert row["device_hours"] == pytest.approx(row["estimated_seconds"] / 3600)
+    assert row["starting_multiplier"] == 1
+    assert 2**29 < row["memory_bytes"] < 2**30
+
+
+def test_a_plan_is_for_the_gpu_that_is_named_or_there_or_usual(spec, tmp_path):
+    gpus = spec_from_text(SPEC + "resources: {gpus: 0.5}\n", "s.yaml")
+    url = f"sqlite:///{tmp_path}/none.db"
+    for device, there, name in (
+        ("a100", (), "A100"),
+        ("a100", ("Tesla T4",), "A100"),
+        (None, ("Tesla T4", "NVIDIA H100 80GB HBM3"), "T4"),
+        (None, (), "RTX 2080 Ti"),
+    ):
+        plan = planned(gpus, url, device, there)
+        assert {row["device"] for row in plan.rows} == {name}
+        hours = [row["estimated_seconds"] * 0.5 / 3600 for row in plan.rows]
+        assert [row["device_hours"] for row in plan.rows] == pytest.approx(hours)
+    on_cpus = planned(spec, url, "A100", ("Tesla T4",))
+    assert {row["device"] for row in on_cpus.rows} == {"CPU core"}

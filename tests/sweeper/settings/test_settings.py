@@ -60,6 +60,7 @@ def test_an_argument_comes_before_a_variable_and_that_before_the_file():
         "ray_dashboard": "default",
         "slots": "sweep.toml:4",
         "grace": "sweep.toml:5",
+        "device": "default",
     }
     assert found.home.database == f"sqlite:///{here}/b.db"
 
