@@ -10,6 +10,7 @@ import typer
 from sweeper.commands import options
 from sweeper.commands.output import say, write_json, write_table, write_text
 from sweeper.errors import RequestError
+from sweeper.settings.names import option_of
 
 
 def plan(
@@ -49,6 +50,10 @@ def plan(
         else:
             write_text(found.to_yaml(), output)
         return
+    if settings.origins["device"] == option_of("device") and not sweep.spec.resources.gpus:
+        raise RequestError(
+            "--device names a GPU, and these runs train on CPUs: add --set resources.gpus=1"
+        )
     plan = sweep.planned()
     rows = plan.rows
     if format == "json":

@@ -497,6 +497,49 @@ def test_plan_shows_the_settings_that_vary(tmp_path: Path) -> None:
     ]
 
 
+def test_plan_says_hours_of_gpus_and_memory_for_the_named_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    spec = tmp_path / "wide.yaml"
+    spec.write_text(
+        "dataset: cifar10\ntraining: {epochs: 90}\nresources: {gpus: 0.25}\n"
+        "grid: {model: [{name: zerosnet, depth: 8}, {name: resnext, depth: 29, cardinality: 16}]}\n"
+    )
+    at = ("--home", str(tmp_path))
+    small, wide = json.loads(
+        sweep("plan", str(spec), *at, "--device", "A100", "--format", "json").stdout
+    )
+    assert (small["device"], small["starting_multiplier"]) == ("A100", 1)
+    assert (wide["device"], wide["starting_multiplier"]) == ("A100", 3)
+    assert wide["memory_bytes"] > 14 * 2**30 > 2**30 > small["memory_bytes"]
+    assert wide["device_hours"] > small["device_hours"] > 0
+    done = sweep("plan", str(spec), *at, "--device", "NVIDIA A100-SXM4-40GB")
+    assert done.exit_code == 0
+    header, *rows = done.stdout.splitlines()
+    assert "memory" in header.split()
+    assert f"{wide['memory_bytes'] / 2**30:.3g} GiB" in rows[-1]
+    assert "GPU-hours" in done.stderr
+    assert "1 run (resnext 29) begins with 3 times its resources" in done.stderr
+    refused = sweep("plan", str(spec), *at, "--device", "rtx 2080 ti")
+    assert refused.exit_code == 2
+    assert "2 to train" in refused.stderr
+    assert "1 run (resnext 29) cannot train on one RTX 2080 Ti" in refused.stderr
+    unknown = sweep("plan", str(spec), *at, "--device", "H300")
+    assert unknown.exit_code == 2
+    assert "did you mean 'H200'? there are RTX 2080 Ti, " in unknown.stderr
+
+
+def test_a_gpu_is_named_for_runs_on_gpus_only(tmp_path: Path) -> None:
+    spec = tmp_path / "cpus.yaml"
+    spec.write_text("model: zerosnet\ndepth: 8\ndataset: digits\n")
+    done = sweep("plan", str(spec), "--home", str(tmp_path), "--device", "A100")
+    assert done.exit_code == 2
+    assert "--set resources.gpus=1" in done.stderr
+    (tmp_path / "sweep.toml").write_text('device = "A100"\n')
+    assert "CPU-" in sweep("plan", str(spec), "--home", str(tmp_path)).stderr
+
+
 def test_show_writes_its_page_to_a_file(home: Path, tmp_path: Path) -> None:
     run_id = ask(home, "plan", str(home.parent / "tiny.yaml"))[0]["run_id"]
     where = (run_id, "--home", str(home))
