@@ -14,8 +14,9 @@ ValueKind = Literal["text", "number", "bool", "list", "mixed", "empty"]
 
 _BY_KIND: dict[ValueKind, tuple[str, ...]] = {
     "text": (
-        "trainer", "model.activation", "model.backward", "model.block", "model.forward",
-        "model.level", "model.name", "model.norm_1", "model.norm_2", "model.projection_activation",
+        "trainer", "model.activation", "model.backward", "model.block", "model.body",
+        "model.forward", "model.level", "model.name", "model.norm_1", "model.norm_2",
+        "model.old_states", "model.projection_activation",
         "model.stage_change", "model.stem", "model.tableau", "model.tanh", "model.weights",
         "scheme.learned", "dataset.content", "dataset.folder", "dataset.name",
         "training.lr_schedule.anneal_strategy", "training.lr_schedule.by",

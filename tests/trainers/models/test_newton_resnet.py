@@ -593,7 +593,7 @@ def test_completing_newton_resnet_options_is_idempotent() -> None:
         once = completed(name, depth=10)
         assert MODELS[name].complete(once, None) == once
         assert MODELS[name].options.model_validate(once.model_dump(mode="json")) == once
-        assert None not in once.model_dump().values()
+        assert None not in once.model_dump(exclude={"body"}).values()
 
 
 def test_newton_resnet_depth_matches_the_names_in_the_tables() -> None:

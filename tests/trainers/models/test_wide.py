@@ -27,7 +27,8 @@ from trainers.models import MODELS
 from trainers.models.coefficients import learned_coefficients
 from trainers.models.counting import count
 from trainers.models.wide.network import WideMultistepNetwork
-from trainers.models.wide.options import wide_steps
+from trainers.models.wide.options import DEPTHS
+from trainers.models.wide.recurrence import wide_steps
 
 Small = Callable[..., dict[str, Any]]
 Scheme = dict[str, Any]
@@ -344,17 +345,17 @@ def test_the_taylor_network_is_preact_resnet_with_lambda_one_and_three_start_blo
 
 
 def test_the_taylor_network_starts_with_a_stage_of_three_blocks() -> None:
-    steps = wide_steps(22, 64, 3, 3)
+    steps = wide_steps(DEPTHS, 22, 64, 3, 3)
     assert [step.multistep for step in steps] == [False] * 3 + [True] * 7
     assert [step.carried for step in steps] == [0, 0, 0, 3, 0, 0, 0, 3, 3, 0]
     assert [step.block.outputs for step in steps] == [64] * 3 + [128] * 4 + [256] + [512] * 2
 
 
 def test_only_states_used_by_later_steps_are_kept() -> None:
-    assert [step.carried for step in wide_steps(18, 64, 3, 3)] == [0, 0, 2, 0, 3, 0, 3, 0]
-    assert [step.carried for step in wide_steps(18, 64, 3, 6)] == [0, 0, 1, 0, 1, 0, 3, 0]
+    assert [step.carried for step in wide_steps(DEPTHS, 18, 64, 3, 3)] == [0, 0, 2, 0, 3, 0, 3, 0]
+    assert [step.carried for step in wide_steps(DEPTHS, 18, 64, 3, 6)] == [0, 0, 1, 0, 1, 0, 3, 0]
     # A bottleneck block widens the state that leaves the stem.
-    assert [step.carried for step in wide_steps(50, 64, 2, 1)][:4] == [1, 0, 0, 2]
+    assert [step.carried for step in wide_steps(DEPTHS, 50, 64, 2, 1)][:4] == [1, 0, 0, 2]
 
 
 @pytest.mark.parametrize("start_blocks", [None, 0, 3])

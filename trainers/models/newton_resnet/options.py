@@ -9,7 +9,12 @@ from pydantic import Field
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Number, Whole
 from trainers.models.architecture import Architecture
-from trainers.models.resnet.options import Activation, ResNetOptions, blocks_of
+from trainers.models.resnet.options import (
+    Activation,
+    ResNetOptions,
+    blocks_of,
+    has_bottlenecks,
+)
 
 Normalisation = Literal["batch", "none"]
 
@@ -34,8 +39,9 @@ class NewtonOptions(ResNetOptions):
         initial_alpha: of every block, which learns its own from there. The paper gives none; at 0
             training starts from the first-order ResNet.
         x_proj: 1x1 convolutions of N_1; None means 1, and 0 without activations: what the
-            parameter counts of Tables 1 and 4, and of Tables 2 and 5, come to.
-        lin_proj: 1x1 convolutions of N_2.
+            parameter counts of Tables 1 and 4, and of Tables 2 and 5, come to. Bottleneck blocks
+            need 1, which takes the state to the inner width, and None means it.
+        lin_proj: 1x1 convolutions of N_2; bottleneck blocks need 1, from the inner width.
         norm_1: of N_1; None means none after convolutions, as in Algorithm 1, and else "batch".
         norm_2: of N_2, "norm" in Algorithm 1.
         projection_activation: phi_2 of Algorithm 1, after each projection. The paper does not say
@@ -54,8 +60,16 @@ class NewtonOptions(ResNetOptions):
 
 def _complete(options: NewtonOptions, _scheme: None) -> NewtonOptions:
     x_proj, norm_1 = options.x_proj, options.norm_1
+    bottlenecks = has_bottlenecks(options)
     if x_proj is None:
-        x_proj = 1 if options.activation == "relu" else 0
+        x_proj = 1 if options.activation == "relu" or bottlenecks else 0
+    for key, projections in (("x_proj", x_proj), ("lin_proj", options.lin_proj)):
+        if bottlenecks and not projections:
+            raise ConfigError(
+                key,
+                f"{key} 0 cannot be had in bottleneck blocks, whose inner width is not that of the "
+                f"states: choose {key} 1 or more",
+            )
     if norm_1 is None:
         norm_1 = "none" if x_proj else "batch"
     if options.projection_activation == "relu":

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
+from trainers.models.batch_norm import BatchNorm
 from trainers.models.wide.layout import Convolution, Stem, WideBlock
 
 
@@ -14,7 +15,8 @@ def projection(block: WideBlock) -> nn.Conv2d:
     return nn.Conv2d(block.inputs, block.outputs, 1, stride=block.stride, bias=False)
 
 
-def _conv2d(conv: Convolution) -> nn.Conv2d:
+def convolution(conv: Convolution) -> nn.Conv2d:
+    """(N, inputs, H, W) -> (N, outputs, H/stride, W/stride)."""
     return nn.Conv2d(
         conv.inputs,
         conv.outputs,
@@ -26,7 +28,7 @@ def _conv2d(conv: Convolution) -> nn.Conv2d:
 
 
 def _norm(channels: int, batch_norm: bool) -> nn.Module:
-    return nn.BatchNorm2d(channels) if batch_norm else nn.Identity()
+    return BatchNorm(channels) if batch_norm else nn.Identity()
 
 
 class ActivatedNorm(nn.Module):
@@ -69,6 +71,16 @@ class WideStem(nn.Module):
         return state
 
 
+def imagenet_stem(channels: int, width: int, *, activation: nn.Module | None = None) -> WideStem:
+    """7x7 convolution, BN, ReLU, 3x3 maximum: (N, channels, H, W) -> (N, width, H/4, W/4).
+
+    Args:
+        activation: in place of the ReLU.
+    """
+    phi = nn.ReLU() if activation is None else activation
+    return WideStem("7x7", channels, width, nn.Sequential(BatchNorm(width), phi))
+
+
 class PreActivationFunction(nn.Module):
     """f: each convolution after its BN-ReLU (He et al. 2016b, Figure 4e).
 
@@ -81,7 +93,7 @@ class PreActivationFunction(nn.Module):
         self.activations = nn.ModuleList(
             ActivatedNorm(conv.inputs, batch_norm=batch_norm) for conv in block.convolutions
         )
-        self.convolutions = nn.ModuleList(_conv2d(conv) for conv in block.convolutions)
+        self.convolutions = nn.ModuleList(convolution(conv) for conv in block.convolutions)
 
     def activate(self, state: Tensor) -> Tensor:
         """The first activation, which the projection shares."""
@@ -104,7 +116,7 @@ class PostActivationFunction(nn.Module):
 
     def __init__(self, block: WideBlock, *, batch_norm: bool = True) -> None:
         super().__init__()
-        self.convolutions = nn.ModuleList(_conv2d(conv) for conv in block.convolutions)
+        self.convolutions = nn.ModuleList(convolution(conv) for conv in block.convolutions)
         self.activations = nn.ModuleList(
             ActivatedNorm(conv.outputs, batch_norm=batch_norm) for conv in block.convolutions
         )

@@ -22,17 +22,27 @@ Stem = Literal["3x3", "7x7"]
     (He et al. 2016a, Table 1).
 """
 
+Body = Literal["imagenet"]
+"""The network that a model's blocks make, where it has another than that for small images.
+
+imagenet: He et al. 2016a, Table 1, for images of about 224 pixels a side: a 7x7 convolution of
+    stride 2, BN, ReLU and a 3x3 maximum of stride 2; then the stages of RESNET_DEPTHS.
+"""
+
+IMAGENET_WIDTH = 64
+"""Channels of the first stage (He et al. 2016a, Table 1)."""
+
 
 @dataclass(frozen=True)
 class Division:
-    """How residual blocks are divided over the four stages.
+    """How residual blocks are divided over the stages.
 
     Attributes:
         blocks: of each stage.
         bottleneck: three convolutions a block, 1x1, 3x3 and 1x1; otherwise two of 3x3.
     """
 
-    blocks: tuple[int, int, int, int]
+    blocks: tuple[int, ...]
     bottleneck: bool
 
     @property
