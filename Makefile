@@ -39,7 +39,7 @@ test-hostile: install   ## hostile surroundings and data, and faults: what is ki
 	$(PYTEST) 3 -m 'hostile or faults' tests/hostile tests/faults
 
 test-long: install   ## graphs compiled by a C++ compiler, the benchmark of GPUs on the CPU, notebooks with Ray
-	$(PYTEST) 3 -m long tests/trainers/optim tests/benchmarks tests/end_to_end
+	$(PYTEST) 3 -m long tests/trainers/optim tests/trainers/models tests/benchmarks tests/end_to_end
 
 test-fast: install   ## the tests that need no Ray, Postgres or compiler, and no patience
 	CXX=/dev/null $(PYTEST) 2 -m 'not (ray or postgres or compile or faults or hosts or hostile or slow or long)'

@@ -11,7 +11,7 @@ second-order term it is the block it is compared with; the projections of x and 
 the algorithm's. At a stage change the product takes the shortcut's x, which has f's shape.
 
 In bottleneck blocks f has the width of the states, four times the inner one, and with projections
-of that width Newton-ResNet-50 would be far larger than the paper prints (Table 6). Its size fits
+of that width Newton-ResNet-50 would be far larger than the paper prints (Table 6). The size fits
 
     y_{n+1} = phi(x + f(y_n) + alpha N_2(N_1(y_n) * g(y_n)))
 
