@@ -103,12 +103,14 @@ ZEROSNET = {"name": "zerosnet", "depth": 8}
     ("model", "scheme"),
     [
         (ZEROSNET, None),
-        ({"name": "zerosnet", "depth": 11, "block": "bottleneck"}, None),
         ({"name": "preresnet", "depth": 8}, None),
+        # The networks that ZeroSNet trains by O2, narrow.
+        ({"name": "preresnet", "depth": 18, "body": "imagenet", "width": 8}, None),
+        ({"name": "zerosnet", "depth": 50, "body": "imagenet", "width": 8}, None),
         ({"name": "lm_resnet", "depth": 14}, {"k": -0.5}),
         ({"name": "resnet", "blocks": [1, 1, 1, 1]}, None),
     ],
-    ids=["zerosnet", "bottleneck", "preresnet", "lm_resnet", "resnet"],
+    ids=["zerosnet", "preresnet", "preresnet-18", "zerosnet-50", "lm_resnet", "resnet"],
 )
 def test_fp16_trains_to_the_bits_of_o2(small: Small, model: dict[str, Any], scheme: Any) -> None:
     config = config_of(small, model, scheme)
