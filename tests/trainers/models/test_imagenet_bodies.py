@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from small_networks import (
+    assert_continued_run_is_identical,
     assert_gradients_reach_every_parameter,
     build,
     completed,
@@ -348,6 +350,28 @@ def test_weights_depend_on_their_generator_alone() -> None:
     pairs = list(zip(one.state_dict().values(), same.state_dict().values(), strict=True))
     assert all(torch.equal(mine, theirs) for mine, theirs in pairs)
     assert not torch.equal(one.stem.conv.weight, other.stem.conv.weight)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        EVERY[1],
+        ("lm_resnet", {"depth": 18, "stage_change": "project"}),
+        ("newton_resnet", {"depth": 50}),
+    ],
+    ids=str,
+)
+def test_a_continued_run_is_bit_identical(
+    small: Small, tmp_path: Path, name: str, options: dict[str, Any]
+) -> None:
+    config = small(
+        model={"name": name, "width": 4, **IMAGENET, **options},
+        dataset={"name": "digits", "subset": 33},  # leaves one image for the last batch
+        training={"epochs": 2, "batch_size": 32, "optimizer": {"lr": 1e-3}},
+    )
+    whole = assert_continued_run_is_identical(config, tmp_path)
+    assert not whole["diverged"]
+    assert whole["parameters"] == RunConfig.model_validate(config).parameters
 
 
 # Options.
