@@ -55,13 +55,14 @@ def plain_loop(options: argparse.Namespace) -> Callable[[], None]:
     from torchvision import transforms
 
     from trainers.config.run import RunConfig
-    from trainers.data.loading import load, training_subset
+    from trainers.data.loading import Split, load, training_subset
     from trainers.training.building import build_network
 
     torch.set_num_threads(options.cores)
     config = RunConfig.model_validate(config_of(options, "fp32"))
     facts = config.dataset_facts
     split = training_subset(load(options.dataset, options.data_dir)[0], options.images)
+    assert isinstance(split, Split)
     steps = [transforms.RandomCrop(facts.size, padding=config.dataset.crop_padding)]
     if config.dataset.horizontal_flip:
         steps.append(transforms.RandomHorizontalFlip())

@@ -19,6 +19,7 @@ from trainers.config.job import EpochMetrics, Member, TrainingJob
 from trainers.config.run import RunConfig, parse_run
 from trainers.config.trainer_run import TrainerRun
 from trainers.config.trainers import BUILT_IN_TRAINER
+from trainers.data.streaming.reading import default_workers
 from trainers.errors import CheckpointError, ResultError, TrainerError
 from trainers.own.code import require_code
 from trainers.own.declaration import Declaration, declaration_of
@@ -46,6 +47,7 @@ def run(
     attempt: int = 1,
     device: str = "cpu",
     threads: int = 1,
+    workers: int | None = None,
     on_epoch: Callable[[EpochMetrics], None] | None = None,
     on_report: Callable[[int, Values, int], None] | None = None,
     heartbeat: Callable[[], None] | None = None,
@@ -70,6 +72,7 @@ def run(
         stop_asked: whether the run should end at its next checkpoint.
         attempt: which execution of the run this is, from 1.
         threads: CPU threads.
+        workers: see TrainingJob; None for as many as the threads allow.
         file_limits: of the files that it keeps.
 
     Raises:
@@ -101,7 +104,9 @@ def run(
     kept: list[KeptFile] = []
     left_out: list[str] = []
     if isinstance(run, RunConfig) and run.trainer == BUILT_IN_TRAINER:
-        job = TrainingJob(run, **where, member=member)
+        if workers is None:
+            workers = default_workers(threads, device)
+        job = TrainingJob(run, **where, member=member, workers=workers)
         trained = trainer(job)
         _require_asked_for(trained.get("evaluations"), job)
         if member is not None and member.rank > 0:
@@ -204,6 +209,7 @@ def evaluate_stored(
             data_dir=data_dir,
             device=device,
             heartbeat=heartbeat,
+            workers=default_workers(threads, device),
         )
     with during("weights", CheckpointError):
         weights = load_weights(folders, job.config.run_id, weights_sha256)

@@ -12,11 +12,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from trainers.config.dataset import DatasetConfig
+from trainers.config.views import ViewsConfig
 from trainers.data.datasets import DATASETS, Dataset
 from trainers.data.image_folder import ImageFolder
 from trainers.errors import ConfigError
-from trainers.methods.booleans import Boolean
+from trainers.methods.booleans import Boolean, boolean
 from trainers.methods.fractions import Number, Whole
 
 TRAIN_IMAGES_A_CLASS, TEST_IMAGES_A_CLASS = 1_000, 250
@@ -34,7 +34,7 @@ class ImageCounts(BaseModel):
     test: Whole = Field(ge=1)
 
 
-class ImageFolderConfig(DatasetConfig):
+class ImageFolderConfig(ViewsConfig):
     """A folder of images; what is in it, `trainers.data.image_folder` says.
 
     Attributes:
@@ -46,7 +46,12 @@ class ImageFolderConfig(DatasetConfig):
         images: the expected numbers, which are then checked. None for any number.
         content: SHA-256 of what `sha256sum` prints for all images, in the order of sorted paths;
             what is read must then have that. None for any content.
-        crop_padding: an eighth of the size unless given, as CIFAR's 4 of 32 pixels.
+        crop_padding: an eighth of the size unless given, as CIFAR's 4 of 32 pixels; 0 with `crop`
+            or `shorter_side`.
+        in_memory: whether all images are decoded before training; None ("auto") for those of which
+            that takes no more than `trainers.data.image_folder.MOST_IN_MEMORY`. It changes no
+            number.
+        damaged: "skip" to leave images out that cannot be decoded; None ("fail") not to train then.
     """
 
     name: Literal["image_folder"] = "image_folder"
@@ -59,6 +64,18 @@ class ImageFolderConfig(DatasetConfig):
     content: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     crop_padding: Whole = Field(default=0, ge=0, le=64)
     horizontal_flip: Boolean = True
+    in_memory: bool | None = None
+    damaged: Literal["skip"] | None = None
+
+    @field_validator("in_memory", mode="before")
+    @classmethod
+    def _auto_is_none(cls, given: Any) -> Any:
+        return None if given in (None, "auto") else boolean(given, "auto")
+
+    @field_validator("damaged", mode="before")
+    @classmethod
+    def _fail_is_none(cls, given: Any) -> Any:
+        return None if given == "fail" else given
 
     @model_validator(mode="before")
     @classmethod
@@ -125,9 +142,24 @@ class ImageFolderConfig(DatasetConfig):
 
     @model_validator(mode="after")
     def _padding_is_known(self) -> ImageFolderConfig:
-        if "crop_padding" not in self.model_fields_set:
+        if "crop_padding" not in self.model_fields_set and not self.is_drawn:
             object.__setattr__(self, "crop_padding", self._usual_padding())
         return self
+
+    @model_validator(mode="after")
+    def _drawn_images_are_streamed(self) -> ImageFolderConfig:
+        if self.in_memory and self.is_drawn:
+            raise ConfigError(
+                "in_memory",
+                "in_memory true stands beside crop or shorter_side, which cut parts out of the"
+                " files anew in each epoch: remove one",
+            )
+        return self
+
+    @property
+    def image_size(self) -> int:
+        """See ViewsConfig."""
+        return self.size
 
     def _usual_padding(self) -> int:
         return min(64, self.size // 8)
@@ -151,10 +183,13 @@ class ImageFolderConfig(DatasetConfig):
             horizontal_flip=True,
             read=ImageFolder(
                 folder=self.folder,
-                size=self.size,
+                train_view=self.train_view(),
+                test_view=self.test_view(),
                 classes=self.classes,
                 images=None if self.images is None else (self.images.train, self.images.test),
                 content=self.content,
+                in_memory=self.in_memory,
+                skip_damaged=self.damaged == "skip",
             ),
             estimated=self.images is None,
         )

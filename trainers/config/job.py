@@ -156,6 +156,8 @@ class TrainingJob:
             batch and layer or batch of a probe; cheap. A trainer that does not call it for long
             may be taken for hung, and its process be ended.
         member: which of several processes this is; None for the only one.
+        workers: processes that decode images which do not fit into memory; 0 to decode them in the
+            one that trains.
     """
 
     config: RunConfig
@@ -167,3 +169,4 @@ class TrainingJob:
     on_epoch: Callable[[EpochMetrics], None] | None = None
     heartbeat: Callable[[], None] | None = None
     member: Member | None = None
+    workers: int = 0

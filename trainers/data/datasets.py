@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sweep_plugins import Registry
 
 if TYPE_CHECKING:
-    from trainers.data.loading import Split
+    from trainers.data.loading import Part
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Dataset:
         crop_padding: zero pixels on each side before the random crop; a default.
         horizontal_flip: whether half of the training images are mirrored; a default.
         read: called with a data folder, it returns (train, test), each a
-            `trainers.data.loading.Split`, or raises DatasetMissingError; equal ones read the same.
+            `trainers.data.loading.Split` or `trainers.data.streaming.source.Streamed`, or raises
+            DatasetMissingError; equal ones read the same.
             A name, "module:function", is imported when the dataset is read, so that planning needs
             no library that reads files.
         top5: whether the share of test images whose class is among five is reported.
@@ -48,7 +49,7 @@ class Dataset:
     std: tuple[float, ...]
     crop_padding: int
     horizontal_flip: bool
-    read: str | Callable[[Path], tuple[Split, Split]]
+    read: str | Callable[[Path], tuple[Part, Part]]
     estimated: bool = False
     sources: tuple[str, ...] = ()
     top5: bool = False

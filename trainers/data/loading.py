@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pkgutil
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainers.data.datasets import DATASETS, Dataset, DescribedDataset
+from trainers.data.streaming.source import Streamed
 from trainers.errors import DatasetMissingError
 from trainers.stages import during
 
@@ -26,6 +29,7 @@ class Split:
         images: (N, C, H, W), uint8. Those of `load` are read-only: torch.tensor copies them,
             torch.from_numpy would warn.
         labels: (N,), int64, 0..classes-1.
+        damaged: images of the dataset's part that are left out, because they cannot be decoded.
 
     Raises:
         ValueError: other shapes or dtypes.
@@ -33,6 +37,7 @@ class Split:
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
+    damaged: int = 0
 
     def __post_init__(self) -> None:
         if self.images.ndim != 4 or self.images.dtype != np.uint8:
@@ -48,14 +53,42 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, C, H, W)."""
+        return self.images.shape
 
-def load(name: str, data_dir: Path, facts: Dataset | None = None) -> tuple[Split, Split]:
+    def of(self, places: NDArray[np.int64]) -> Split:
+        """Copies of these of its images."""
+        return Split(self.images[places], self.labels[places], self.damaged)
+
+
+Part = Split | Streamed
+"""The training or the test part of a dataset, in memory or read while a network trains."""
+
+
+@runtime_checkable
+class ReadsSlowly(Protocol):
+    """What reads a dataset, and tells that it is at work."""
+
+    def read(self, data_dir: Path, heartbeat: Callable[[], None]) -> tuple[Part, Part]:
+        """(train, test); `heartbeat` is called all the while."""
+
+
+def load(
+    name: str,
+    data_dir: Path,
+    facts: Dataset | None = None,
+    *,
+    heartbeat: Callable[[], None] = lambda: None,
+) -> tuple[Part, Part]:
     """(train, test), read once a process for each dataset and folder; the arrays are read-only.
 
     Args:
         name: in DATASETS.
         data_dir: where datasets lie.
         facts: those of a run's config; not needed for a dataset whose facts stand in DATASETS.
+        heartbeat: called while a dataset is read that takes long.
 
     Raises:
         UnknownNameError: no such dataset; the message lists the valid names.
@@ -71,38 +104,47 @@ def load(name: str, data_dir: Path, facts: Dataset | None = None) -> tuple[Split
             read = dataset.read
             if isinstance(read, str):
                 read = pkgutil.resolve_name(read)
-            train, test = read(folder)
+            if isinstance(read, ReadsSlowly):
+                train, test = read.read(folder, heartbeat)
+            else:
+                train, test = read(folder)
             for part, split, count in (
                 ("training", train, dataset.train_images),
                 ("test", test, dataset.test_images),
             ):
-                count = len(split) if dataset.estimated else count
+                count = len(split) if dataset.estimated else count - split.damaged
                 _check(f"dataset {name!r}, {part} part", dataset, split, count)
-                split.images.setflags(write=False)
-                split.labels.setflags(write=False)
+                _protect(split)
             _loaded[key] = train, test
         return _loaded[key]
 
 
-_loaded: dict[tuple[str, object, Path], tuple[Split, Split]] = {}
+_loaded: dict[tuple[str, object, Path], tuple[Part, Part]] = {}
 _loading = threading.Lock()
 
 
-def _check(what: str, dataset: Dataset, split: Split, count: int) -> None:
+def _protect(part: Part) -> None:
+    if isinstance(part, Split):
+        part.images.setflags(write=False)
+        part.labels.setflags(write=False)
+
+
+def _check(what: str, dataset: Dataset, split: Part, count: int) -> None:
     # Well-formed files that are cut short, or of another dataset, would train and give a number.
     expected = (count, dataset.channels, dataset.size, dataset.size)
-    if split.images.shape != expected:
+    if split.shape != expected:
         raise DatasetMissingError(
-            f"{what}: the files hold images of shape {split.images.shape}, not {expected}"
+            f"{what}: the files hold images of shape {split.shape}, not {expected}"
         )
-    least, largest = int(split.labels.min()), int(split.labels.max())
+    labels = split.labels
+    least, largest = int(labels.min()), int(labels.max())
     if least < 0 or largest >= dataset.classes:
         raise DatasetMissingError(
             f"{what}: the files hold labels {least}..{largest}, not 0..{dataset.classes - 1}"
         )
 
 
-def training_subset(train: Split, size: int | None) -> Split:
+def training_subset(train: Part, size: int | None) -> Part:
     """The first `size` images of a fixed shuffle; all of them in their own order for None.
 
     The shuffle depends on nothing but the number of images: not on the run's seed, so that runs
@@ -115,10 +157,8 @@ def training_subset(train: Split, size: int | None) -> Split:
         return train
     if not 1 <= size <= len(train):
         raise ValueError(f"a subset has 1 to {len(train)} training images, not {size}")
-    chosen = shuffle(len(train), _SUBSET_SHUFFLE)[:size]
-    subset = Split(train.images[chosen], train.labels[chosen])
-    subset.images.setflags(write=False)
-    subset.labels.setflags(write=False)
+    subset = train.of(shuffle(len(train), _SUBSET_SHUFFLE)[:size])
+    _protect(subset)
     return subset
 
 

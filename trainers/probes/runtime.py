@@ -30,7 +30,7 @@ def meter(config: Runtime, subject: Subject) -> Meter:
         yield Value("model_megabytes", "", megabytes)
         for size in config.batch_sizes:
             for part, count, timed in (
-                ("train", len(subject.train_images), _training),
+                ("train", subject.train_count, _training),
                 ("test", len(subject.test), _testing),
             ):
                 seconds = float("nan")
@@ -74,12 +74,13 @@ def _training(subject: Subject, size: int, epoch: int) -> Callable[[], object]:
         flips=seeded_generator(config.seed, "flips of timed batches"),
     )
     offsets, flipped = offsets.to(device), flipped.to(device)
-    index = _places(size, len(subject.train_images), device)
+    images, labels = subject.train_images(size)
+    index = _places(size, len(images), device)
     rate = config.training.learning_rate(epoch)
 
     def step() -> None:
-        pixels = crop_and_flip(subject.train_images, index, offsets, flipped, padding=padding)
-        steps.learn(pixels, subject.train_labels[index])
+        pixels = crop_and_flip(images, index, offsets, flipped, padding=padding)
+        steps.learn(pixels, labels[index])
         steps.step(rate)
 
     return step

@@ -39,10 +39,12 @@ class Subject:
     """A network that trains, and its images.
 
     Attributes:
-        network: as it is trained, without compiled graphs; on `device`, as training images are.
+        network: as it is trained, without compiled graphs; on `device`.
         copy: makes a network of its own with the weights that `network` has at the moment.
-        train_images: (N, C, H + 2p, W + 2p), uint8, padded by p = the dataset's crop_padding.
-        train_labels: (N,), int64.
+        train_count: images of an epoch.
+        train_images: called with a number, it gives at least so many of them, or all: images,
+            uint8 (N, C, H + 2p, W + 2p), padded by p = the dataset's crop_padding, and labels,
+            int64 (N,), on `device`.
         test: those that it is tested on.
         heartbeat: the job's; called before each batch, and between layers.
         diverged: whether it is known that training has diverged.
@@ -52,8 +54,8 @@ class Subject:
     device: torch.device
     network: nn.Module
     copy: Callable[[], nn.Module]
-    train_images: Tensor
-    train_labels: Tensor
+    train_count: int
+    train_images: Callable[[int], tuple[Tensor, Tensor]]
     test: LabelledImages
     heartbeat: Callable[[], None]
     diverged: Callable[[], bool]

@@ -55,6 +55,13 @@ class TrainingImages(Protocol):
     def batches(self, epoch: int) -> Iterator[Batch]:
         """The batches of this process in this epoch: of all processes equally many."""
 
+    def padded_images(self, least: int) -> tuple[Tensor, Tensor]:
+        """At least so many images, or all, and their labels, on the device of the run.
+
+        Images are uint8 (N, C, H + 2p, W + 2p), padded by p = the dataset's crop_padding; labels
+        are int64 (N,).
+        """
+
 
 class Dealing:
     """In which order the images of an epoch come, to which process, and how they are mixed.

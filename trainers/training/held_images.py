@@ -38,6 +38,10 @@ class HeldTrainingImages:
         self.padded = pad(torch.tensor(split.images, device=device), config.dataset.crop_padding)
         self.labels: Tensor = torch.tensor(split.labels, device=device)
 
+    def padded_images(self, least: int) -> tuple[Tensor, Tensor]:
+        """See TrainingImages."""
+        return self.padded, self.labels
+
     def batches(self, epoch: int) -> Iterator[Batch]:
         """See TrainingImages."""
         seed, dataset = self._config.seed, self._config.dataset

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,21 @@ import torch
 from trainers.config.job import Member
 from trainers.config.run import RunConfig
 from trainers.data.labelled_images import HeldImages, LabelledImages
-from trainers.data.loading import Split, load, training_subset
+from trainers.data.loading import Part, load, training_subset
+from trainers.data.streaming.reading import Reader, open_reader
+from trainers.data.streaming.source import Streamed
+from trainers.evaluation.measure import EVALUATION_BATCH
 from trainers.rng import seeded_generator
-from trainers.training.batches import Batch
+from trainers.training.batches import Batch, TrainingImages
 from trainers.training.held_images import HeldTrainingImages
+from trainers.training.streamed_images import StreamedImages, StreamedTrainingImages
+
+_BATCHES_AHEAD = 2
+"""Of a process, that are decoded before they are asked for."""
+
+
+def _alive() -> None:
+    """Nobody wants to know."""
 
 
 class RunImages:
@@ -25,6 +37,11 @@ class RunImages:
         test: those that it is tested on, of all processes.
         validation: those that are left out of training, as those for tests are; None for none.
 
+    Args:
+        member: which of several processes this is; None for the only one.
+        workers: processes that decode images which are not in memory; 0 to decode them here.
+        heartbeat: called as these come.
+
     Raises DatasetMissingError if the dataset is not on this machine.
     """
 
@@ -34,16 +51,26 @@ class RunImages:
         data_dir: Path,
         device: torch.device,
         member: Member | None = None,
+        *,
+        workers: int = 0,
+        heartbeat: Callable[[], None] = _alive,
     ) -> None:
         dataset = config.dataset
-        train_split, test_split = load(dataset.name, data_dir, config.dataset_facts)
-        train_split = training_subset(train_split, dataset.subset)
-        train_split, validation = _split(config, train_split)
-        self.training = HeldTrainingImages(config, train_split, device, member)
-        self.test: LabelledImages = held(test_split, device)
+        train, test = load(dataset.name, data_dir, config.dataset_facts, heartbeat=heartbeat)
+        train, validation = _split(config, training_subset(train, dataset.subset))
+        parts = [part for part in (train, test, validation) if isinstance(part, Streamed)]
+        ahead = _BATCHES_AHEAD * config.training.batch_size
+        self._reader = _opened(parts, workers, ahead, heartbeat)
+        self.training: TrainingImages
+        if isinstance(train, Streamed):
+            assert self._reader is not None
+            self.training = StreamedTrainingImages(config, train, self._reader, device, member)
+        else:
+            self.training = HeldTrainingImages(config, train, device, member)
+        self.test = _tested(test, parts, self._reader, device)
         self.validation: LabelledImages | None = None
         if validation is not None:
-            self.validation = held(validation, device)
+            self.validation = _tested(validation, parts, self._reader, device)
 
     @property
     def count(self) -> int:
@@ -56,15 +83,50 @@ class RunImages:
 
     def close(self) -> None:
         """Gives back what reading them has taken; there are no images afterwards."""
+        if self._reader is not None:
+            self._reader.close()
 
 
-def held(split: Split, device: torch.device) -> HeldImages:
-    """The images of a part of a dataset on this device, in its order."""
-    images = torch.tensor(split.images, device=device)
-    return HeldImages(images, torch.tensor(split.labels, device=device))
+@contextmanager
+def opened_tests(
+    config: RunConfig,
+    data_dir: Path,
+    device: torch.device,
+    *,
+    workers: int = 0,
+    heartbeat: Callable[[], None] = _alive,
+) -> Iterator[LabelledImages]:
+    """Those that a run is tested on, without the ones it trains on; see `RunImages`."""
+    _, test = load(config.dataset.name, data_dir, config.dataset_facts, heartbeat=heartbeat)
+    parts = [test] if isinstance(test, Streamed) else []
+    reader = _opened(parts, workers, EVALUATION_BATCH, heartbeat)
+    try:
+        yield _tested(test, parts, reader, device)
+    finally:
+        if reader is not None:
+            reader.close()
 
 
-def _split(config: RunConfig, train: Split) -> tuple[Split, Split | None]:
+def _opened(
+    parts: Sequence[Streamed], workers: int, ahead: int, heartbeat: Callable[[], None]
+) -> Reader | None:
+    if not parts:
+        return None
+    return open_reader(parts, workers=workers, ahead=ahead, heartbeat=heartbeat)
+
+
+def _tested(
+    part: Part, parts: Sequence[Streamed], reader: Reader | None, device: torch.device
+) -> LabelledImages:
+    if isinstance(part, Streamed):
+        assert reader is not None
+        (number,) = (number for number, other in enumerate(parts) if other is part)
+        return StreamedImages(part, reader, number, device)
+    images = torch.tensor(part.images, device=device)
+    return HeldImages(images, torch.tensor(part.labels, device=device))
+
+
+def _split(config: RunConfig, train: Part) -> tuple[Part, Part | None]:
     """What is trained on, and what is validated on, each in the order of the dataset."""
     size = config.training.validation_images(len(train))
     if not size:
@@ -72,7 +134,4 @@ def _split(config: RunConfig, train: Split) -> tuple[Split, Split | None]:
     generator = seeded_generator(config.seed, "validation")
     order = torch.randperm(len(train), generator=generator).numpy()
     trained, validated = np.sort(order[size:]), np.sort(order[:size])
-    return (
-        Split(train.images[trained], train.labels[trained]),
-        Split(train.images[validated], train.labels[validated]),
-    )
+    return train.of(trained), train.of(validated)

@@ -10,14 +10,13 @@ from torch import nn
 from trainers.config.evaluations import EvaluationConfig
 from trainers.config.job import EvaluationResult, TrainingJob
 from trainers.data.labelled_images import LabelledImages
-from trainers.data.loading import load
 from trainers.errors import CheckpointError
 from trainers.evaluation.measure import Measurement, evaluate_images
 from trainers.evaluation.precision import computing_in
 from trainers.training.building import build_network
 from trainers.training.checkpoint import StoredWeights
 from trainers.training.fitting import weights_fit
-from trainers.training.images import held
+from trainers.training.images import opened_tests
 
 
 def evaluate_weights(job: TrainingJob, stored: StoredWeights) -> list[EvaluationResult]:
@@ -27,7 +26,6 @@ def evaluate_weights(job: TrainingJob, stored: StoredWeights) -> list[Evaluation
     """
     if stored.diverged:
         return [evaluation_result(evaluation, None) for evaluation in job.evaluations]
-    _, test_split = load(job.config.dataset.name, job.data_dir, job.config.dataset_facts)
     device = torch.device(job.device)
     network = build_network(job.config, job.device)
     if not weights_fit(network, stored.weights):
@@ -36,8 +34,10 @@ def evaluate_weights(job: TrainingJob, stored: StoredWeights) -> list[Evaluation
             " its network's"
         )
     network.load_state_dict(stored.weights)
-    images = held(test_split, device)
-    with computing_in(device, job.config.precision):
+    with (
+        computing_in(device, job.config.precision),
+        opened_tests(job.config, job.data_dir, device, workers=job.workers) as images,
+    ):
         passes = passes_of(network, job, device, to_train=False)
         return [
             evaluation_result(evaluation, measure(passes, job, evaluation, images))

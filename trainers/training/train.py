@@ -72,7 +72,14 @@ class _Training:
         self.job = job
         self.config = job.config
         self.device = torch.device(job.device)
-        self.images = RunImages(job.config, job.data_dir, self.device, job.member)
+        self.images = RunImages(
+            job.config,
+            job.data_dir,
+            self.device,
+            job.member,
+            workers=job.workers,
+            heartbeat=job.heartbeat or (lambda: None),
+        )
         self.network = build_network(job.config, job.device)
         self.passes = passes_of(self.network, job, self.device)
         self.measured, self.measured_passes = self.network, self.passes
@@ -107,8 +114,8 @@ class _Training:
             device=self.device,
             network=self.network,
             copy=copy,
-            train_images=self.images.training.padded,
-            train_labels=self.images.training.labels,
+            train_count=self.images.count,
+            train_images=self.images.training.padded_images,
             test=self.images.test,
             heartbeat=self.job.heartbeat or (lambda: None),
             diverged=lambda: self.diverged_epoch is not None,

@@ -17,9 +17,12 @@ from pydantic import ValidationError
 from trainers.config.dataset import parse_dataset
 from trainers.config.image_folder import ImageFolderConfig
 from trainers.config.run import RunConfig
-from trainers.data import image_folder, loading
-from trainers.data.image_folder import ImageFolder, decode
+from trainers.data import image_folder_listing, loading
+from trainers.data.decoding import decoded
+from trainers.data.image_folder import ImageFolder
+from trainers.data.image_folder_listing import FORMATS
 from trainers.data.loading import load
+from trainers.data.streaming.views import CentreView
 from trainers.errors import DatasetMissingError
 from trainers.run import evaluate_stored, run
 from trainers.storage import open_folder
@@ -48,8 +51,14 @@ def fill(folder, counts=None):
             write(folder / place / f"{number}.{('jpg', 'png')[number % 2]}", shade)
 
 
-def reader(**changes):
-    return ImageFolder(**{"folder": "pets", "size": 8, "classes": ("cat", "dog")} | changes)
+def reader(size=8, **changes):
+    view = CentreView(size)
+    given = {"folder": "pets", "train_view": view, "test_view": view, "classes": ("cat", "dog")}
+    return ImageFolder(**given | changes)
+
+
+def decode(encoded, size):
+    return CentreView(size).of(decoded(encoded, tuple(FORMATS.values())), None, 0)
 
 
 def hidden(folder):
@@ -124,7 +133,9 @@ class TestFixedSplit:
         assert expected == {"cat": 10, "dog": 10}  # pinned: other figures are other results
 
     def test_the_fixed_split_puts_a_fifth_into_the_test_set(self):
-        test = sum(image_folder._is_test(f"cat/cat.{number}.jpg") for number in range(12_500))
+        test = sum(
+            image_folder_listing._is_test(f"cat/cat.{number}.jpg") for number in range(12_500)
+        )
         assert test == 2_491  # of 2,500, with a standard deviation of 45
 
     def test_adding_an_image_does_not_move_others_between_splits(self, tmp_path):
@@ -351,7 +362,7 @@ class TestKeptDecoded:
         fill(tmp_path / "pets")
         first = reader()(tmp_path)
         assert len(hidden(tmp_path)) == 1
-        monkeypatch.setattr(image_folder, "decode", None)
+        monkeypatch.setattr(image_folder_listing, "decoded", None)
         again = reader()(tmp_path)
         for one, other in zip(first, again, strict=True):
             assert np.array_equal(one.images, other.images)

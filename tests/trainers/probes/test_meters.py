@@ -43,14 +43,14 @@ def subject(
         return torch.randint(0, 256, (images, 1, size, size), dtype=torch.uint8, generator=draw)
 
     labels = torch.arange(images) % classes
-    padding = config.dataset.crop_padding
+    padded = pixels(8 + 2 * config.dataset.crop_padding)
     return Subject(
         config=config,
         device=torch.device("cpu"),
         network=network,
         copy=copy,
-        train_images=pixels(8 + 2 * padding),
-        train_labels=labels,
+        train_count=images,
+        train_images=lambda count: (padded, labels),
         test=HeldImages(pixels(8), labels),
         heartbeat=lambda: None,
         diverged=lambda: diverged,

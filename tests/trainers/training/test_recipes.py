@@ -183,6 +183,10 @@ def images_of(small: Small, **changes: Any) -> RunImages:
     return RunImages(config, NO_DATA, torch.device("cpu"))
 
 
+def held(images: RunImages) -> Tensor:
+    return images.training.padded_images(images.count)[0]
+
+
 def pixels_of(images: LabelledImages) -> Tensor:
     return images.at(torch.arange(len(images)))
 
@@ -193,11 +197,11 @@ def test_a_validation_split_is_a_part_of_the_training_images_that_the_seed_decid
     everything = RunImages(
         RunConfig.model_validate(with_recipe(small)), NO_DATA, torch.device("cpu")
     )
-    whole = {image.numpy().tobytes() for image in everything.training.padded[:, :, 1:-1, 1:-1]}
+    whole = {image.numpy().tobytes() for image in held(everything)[:, :, 1:-1, 1:-1]}
     images = images_of(small)
     assert images.validation is not None
     validated = {image.numpy().tobytes() for image in pixels_of(images.validation)}
-    kept = {image.numpy().tobytes() for image in images.training.padded[:, :, 1:-1, 1:-1]}
+    kept = {image.numpy().tobytes() for image in held(images)[:, :, 1:-1, 1:-1]}
     assert (len(validated), len(kept), images.count) == (20, 60, 60)
     assert validated | kept == whole
     assert not validated & kept
