@@ -36,6 +36,7 @@ class RunImages:
         training: those that it trains on.
         test: those that it is tested on, of all processes.
         validation: those that are left out of training, as those for tests are; None for none.
+        damaged: images left out of the training and of the test part, as they cannot be decoded.
 
     Args:
         member: which of several processes this is; None for the only one.
@@ -61,6 +62,7 @@ class RunImages:
         parts = [part for part in (train, test, validation) if isinstance(part, Streamed)]
         ahead = _BATCHES_AHEAD * config.training.batch_size
         self._reader = _opened(parts, workers, ahead, heartbeat)
+        self.damaged = train.damaged, test.damaged
         self.training: TrainingImages
         if isinstance(train, Streamed):
             assert self._reader is not None
