@@ -14,6 +14,9 @@ from results.json_values import to_json
 FILES_LEFT_OUT = "files_left_out"
 """Its key for sentences about files that the run wrote and does not keep."""
 
+IMAGES_LEFT_OUT = "images_left_out"
+"""Its key for sentences about images of the dataset that the run could not decode and left out."""
+
 AFTER_RUN = "after_run"
 """Its key for the run that was claimed with it and comes before it on the same slot."""
 
@@ -24,6 +27,7 @@ OF_ONE_ATTEMPT = frozenset({"pid", "driver_pid", "started_at", "finished_at", "f
     AFTER_RUN,
     PLACE,
     FILES_LEFT_OUT,
+    IMAGES_LEFT_OUT,
 }
 """What differs from one attempt to the next on one machine."""
 
@@ -95,5 +99,14 @@ def _repository(state: Mapping[str, Any]) -> str:
 
 def files_left_out(provenance: Any) -> list[str]:
     """Why files that the run wrote are not kept; an archive may say anything of an attempt."""
-    told = provenance.get(FILES_LEFT_OUT) if isinstance(provenance, Mapping) else None
+    return _sentences(provenance, FILES_LEFT_OUT)
+
+
+def images_left_out(provenance: Any) -> list[str]:
+    """Which images of its dataset the run did not use, likewise."""
+    return _sentences(provenance, IMAGES_LEFT_OUT)
+
+
+def _sentences(provenance: Any, key: str) -> list[str]:
+    told = provenance.get(key) if isinstance(provenance, Mapping) else None
     return [text for text in told if isinstance(text, str)] if isinstance(told, list) else []

@@ -139,9 +139,11 @@ def run(
             "finished_at": time.time(),
             "first_epoch": trained.get("first_epoch", 1),
             **({"files_left_out": left_out} if left_out else {}),
+            **({"images_left_out": images} if (images := trained.get("images_left_out")) else {}),
         },
     }
-    result.pop("first_epoch", None)
+    for of_the_attempt in ("first_epoch", "images_left_out"):
+        result.pop(of_the_attempt, None)
     if folder is None:
         return dict(json.loads(as_json(result)))
     stored = store_result(folder, result)

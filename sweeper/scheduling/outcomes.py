@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from results.errors import BadResultError, UnknownRunError
-from results.provenance import files_left_out
+from results.provenance import files_left_out, images_left_out
 from results.records import Orphan, PendingRun
 from results.schema.bounds import problem_inside
 from results.store.store import Store
@@ -107,7 +107,10 @@ class Outcomes:
             self.storage.tidy(run_id, attempt)
 
     def _tell_left_out(self, run_id: str, label: str, result: Mapping[str, Any]) -> None:
-        """Say which of its files a run does not keep, if it has not kept all."""
+        """Say which of its files a run does not keep, and which images of its dataset it lacked."""
+        if lacked := images_left_out(result["provenance"]):
+            self.progress.without_images(label, lacked, first=not self.summary.without_images)
+            self.summary.without_images.append(run_id)
         if left_out := files_left_out(result["provenance"]):
             first = not self.summary.left_out
             self.summary.left_out.append(run_id)

@@ -108,6 +108,10 @@ class Progress:
         """A run does not keep a file that it wrote; the `first` of a sweep is always told."""
         self._event(f"not kept of {label}: {what}", important=first)
 
+    def without_images(self, label: str, what: Sequence[str], *, first: bool) -> None:
+        """A run left images of its dataset out; the `first` of a sweep is always told."""
+        self._event(f"left out by {label}: {'; '.join(what)}", important=first)
+
     def again(self, label: str, reason: str) -> None:
         """A run is tried again, for this reason."""
         self._event(f"trying {label} again: {reason}", important=True)

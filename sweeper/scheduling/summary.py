@@ -20,6 +20,7 @@ class Summary:
         unmeasured: done runs that could not be evaluated.
         without_weights: others that could not, as their weights are gone.
         left_out: ids of runs that finished now, and do not keep all the files that they wrote.
+        without_images: of such that left damaged images of their dataset out.
     """
 
     change: SweepChange
@@ -30,6 +31,7 @@ class Summary:
     unmeasured: int = 0
     without_weights: int = 0
     left_out: list[str] = field(default_factory=list)
+    without_images: list[str] = field(default_factory=list)
 
     @property
     def nothing_to_do(self) -> bool:

@@ -116,11 +116,15 @@ class TrainingResult(TypedDict):
 
 
 class ResultWithMetrics(TrainingResult, total=False):
-    """With what is reported by name: at the end, at epochs, and what is known of each name."""
+    """With what is reported by name: at the end, at epochs, and what is known of each name.
+
+    `images_left_out` are sentences about images of the dataset that could not be decoded.
+    """
 
     metrics: dict[str, float | None]
     epoch_metrics: list[dict[str, Any]]
     metric_definitions: dict[str, dict[str, Any]]
+    images_left_out: list[str]
 
 
 @dataclass(frozen=True)

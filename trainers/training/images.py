@@ -36,7 +36,7 @@ class RunImages:
         training: those that it trains on.
         test: those that it is tested on, of all processes.
         validation: those that are left out of training, as those for tests are; None for none.
-        damaged: images left out of the training and of the test part, as they cannot be decoded.
+        left_out: sentences about images of the dataset that cannot be decoded.
 
     Args:
         member: which of several processes this is; None for the only one.
@@ -58,11 +58,11 @@ class RunImages:
     ) -> None:
         dataset = config.dataset
         train, test = load(dataset.name, data_dir, config.dataset_facts, heartbeat=heartbeat)
+        self.left_out = list(_left_out(train, test))
         train, validation = _split(config, training_subset(train, dataset.subset))
         parts = [part for part in (train, test, validation) if isinstance(part, Streamed)]
         ahead = _BATCHES_AHEAD * config.training.batch_size
         self._reader = _opened(parts, workers, ahead, heartbeat)
-        self.damaged = train.damaged, test.damaged
         self.training: TrainingImages
         if isinstance(train, Streamed):
             assert self._reader is not None
@@ -126,6 +126,13 @@ def _tested(
         return StreamedImages(part, reader, number, device)
     images = torch.tensor(part.images, device=device)
     return HeldImages(images, torch.tensor(part.labels, device=device))
+
+
+def _left_out(train: Part, test: Part) -> Iterator[str]:
+    for name, part in (("training", train), ("test", test)):
+        if part.damaged:
+            every = part.damaged + len(part)
+            yield f"{part.damaged:,} of {every:,} {name} images cannot be decoded"
 
 
 def _split(config: RunConfig, train: Part) -> tuple[Part, Part | None]:

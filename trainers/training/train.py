@@ -306,6 +306,7 @@ class _Training:
             "blocks": block_schemes(self.measured),
             "first_epoch": self.first_epoch,
             **by_name,
+            "images_left_out": self.images.left_out,
         }
 
 
