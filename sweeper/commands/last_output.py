@@ -52,6 +52,7 @@ def _read(
     most: int,
     found: dict[tuple[str, int], Sequence[str]],
 ) -> None:
+    from sweeper.logs.ranks import rank_of
     from sweeper.logs.reading import attempt_folder, last_lines
     from trainers.errors import StorageError
     from trainers.storage import open_folder
@@ -62,5 +63,6 @@ def _read(
         run_id, number = attempt["run_id"], attempt["attempt"]
         with suppress(StorageError):
             folder = attempt_folder(open_folder(attempt["storage"]), run_id, number)
-            if lines := last_lines(folder, count):
+            # Of several processes, of that which is to blame.
+            if lines := last_lines(folder, count, rank_of(attempt["error"])):
                 found[run_id, number] = [shortened(line, LONGEST) for line in lines]

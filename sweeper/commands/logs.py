@@ -29,6 +29,10 @@ def logs(
         int | None,
         typer.Option("--attempt", min=1, metavar="N", help="default: the newest one"),
     ] = None,
+    rank: Annotated[
+        int,
+        typer.Option("--rank", min=0, metavar="N", help="of the processes that train it together"),
+    ] = 0,
     follow: Annotated[
         bool, typer.Option("--follow", help="go on until the run has ended, attempt by attempt")
     ] = False,
@@ -41,11 +45,14 @@ def logs(
     home: options.HomeOption = options.DEFAULT_HOME,
     db: options.DatabaseOption = None,
 ) -> None:
-    """What an attempt of a run wrote to stdout and stderr; of much, the beginning and the end."""
+    """What an attempt of a run wrote to stdout and stderr; of much, the beginning and the end.
+
+    Of several processes that train it together, what rank 0 wrote, or another with --rank.
+    """
     from results.queries.queries import Queries
 
     with Queries.open(options.home_at(home, db).database) as queries:
-        shown = _Shown(queries, run, attempt, tail, timestamps)
+        shown = _Shown(queries, run, attempt, rank, tail, timestamps)
         while True:
             is_over = shown.look()
             if not follow:
@@ -61,11 +68,18 @@ class _Shown:
     """What has been shown so far of a run's logs."""
 
     def __init__(
-        self, queries: Queries, run: str, only: int | None, tail: int | None, timestamps: bool
+        self,
+        queries: Queries,
+        run: str,
+        only: int | None,
+        rank: int,
+        tail: int | None,
+        timestamps: bool,
     ) -> None:
         self._queries = queries
         self._run = run
         self._only = only
+        self._rank = rank
         self._tail = tail
         self._timestamps = timestamps
         self._attempt: int | None = None
@@ -125,11 +139,12 @@ class _Shown:
         if attempt["storage"] is None:
             self._silence = f"it is not known where attempt {number} of run {self._run} wrote"
             return
-        self._silence = f"attempt {number} of run {self._run} {_wrote_nothing(attempt)}"
+        of_rank = f"rank {self._rank} of " if self._rank else ""
+        self._silence = f"{of_rank}attempt {number} of run {self._run} {_wrote_nothing(attempt)}"
         if number > 1:
             self._silence += "; --attempt shows an earlier one"
         self._storage = open_folder(attempt["storage"])
-        self._reader = LogReader(attempt_folder(self._storage, self._run, number))
+        self._reader = LogReader(attempt_folder(self._storage, self._run, number), self._rank)
         self._host = (attempt["provenance"] or {}).get("host")
         self.pause = REMOTE_POLL_SECONDS if is_remote(self._storage) else POLL_SECONDS
 

@@ -50,15 +50,16 @@ class RunLogs:
         self._start()
 
     @contextmanager
-    def of(self, folder: str, umask: int) -> Iterator[None]:
+    def of(self, folder: str, umask: int, rank: int = 0) -> Iterator[None]:
         """What is written in the block goes into the log of the attempt with this folder.
 
         Args:
             folder: as a Folder's `location` has it; made when something is written.
             umask: of the log's files.
+            rank: of this process, among those that train together.
         """
         self._flush()
-        pipe = self._send(folder, umask)
+        pipe = self._send({"folder": folder, "umask": umask, "rank": rank})
         if pipe is None:
             yield
             return
@@ -128,9 +129,9 @@ class RunLogs:
             raise
         return ours
 
-    def _send(self, folder: str, umask: int) -> int | None:
+    def _send(self, log: dict[str, Any]) -> int | None:
         """Where to write, once the writer has the other end; None if there is no writer."""
-        message = json.dumps({"folder": folder, "umask": umask}).encode() + b"\n"
+        message = json.dumps(log).encode() + b"\n"
         for _ in range(2):
             if self._writer is None:
                 return None

@@ -39,8 +39,9 @@ class LocalPlace:
     Files of an earlier execution that had the same number of attempt are removed.
     """
 
-    def __init__(self, path: bytes, umask: int) -> None:
+    def __init__(self, path: bytes, umask: int, rank: int = 0) -> None:
         self._path = path
+        self._rank = rank
         self._umask = umask
         self._number: int | None = None
         self._file = -1
@@ -58,7 +59,7 @@ class LocalPlace:
         os.umask(self._umask)
         if self._number is None:
             os.makedirs(self._path, exist_ok=True)
-            for old in file_numbers(map(os.fsdecode, os.listdir(self._path))):
+            for old in file_numbers(map(os.fsdecode, os.listdir(self._path)), self._rank):
                 self.remove(old)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         self._file = os.open(self._file_at(number), flags, 0o666)
@@ -77,14 +78,15 @@ class LocalPlace:
             self._file = -1
 
     def _file_at(self, number: int) -> bytes:
-        return os.path.join(self._path, file_name(number).encode())
+        return os.path.join(self._path, file_name(number, self._rank).encode())
 
 
 class RemotePlace:
     """A folder by its URL, for which a thread uploads what is new every now and then."""
 
-    def __init__(self, url: str, uploads: Uploads) -> None:
+    def __init__(self, url: str, uploads: Uploads, rank: int = 0) -> None:
         self.url = url
+        self._rank = rank
         self._uploads = uploads
         self._lock = threading.Lock()
         self._files: dict[int, bytearray] = {}
@@ -127,16 +129,16 @@ class RemotePlace:
             self._folder = open_folder(self.url)
         folder = self._folder
         if not self._uploaded:
-            for old in file_numbers(folder.names()):
-                folder.remove(file_name(old))
+            for old in file_numbers(folder.names(), self._rank):
+                folder.remove(file_name(old, self._rank))
         for number, content in new.items():
-            folder.write(file_name(number), content)
+            folder.write(file_name(number, self._rank), content)
             self._uploaded.add(number)
             with self._lock:
                 if len(self._files.get(number, b"")) == len(content):
                     self._changed.discard(number)
         for number in [n for n in self._uploaded if 0 < n < newest - 1]:
-            folder.remove(file_name(number))
+            folder.remove(file_name(number, self._rank))
             self._uploaded.discard(number)
 
     @property
@@ -198,10 +200,10 @@ class Uploads:
                         del self._places[place]
 
 
-def place_at(location: str, umask: int, uploads: Uploads) -> Place:
-    """The place that a Folder calls so."""
+def place_at(location: str, umask: int, uploads: Uploads, rank: int = 0) -> Place:
+    """The place that a Folder calls so, for the log of one process."""
     if location.startswith("/"):
-        return LocalPlace(os.fsencode(location), umask)
+        return LocalPlace(os.fsencode(location), umask, rank)
     if location.startswith("file://"):
-        return LocalPlace(unquote_to_bytes(location.removeprefix("file://")), umask)
-    return RemotePlace(location, uploads)
+        return LocalPlace(unquote_to_bytes(location.removeprefix("file://")), umask, rank)
+    return RemotePlace(location, uploads, rank)

@@ -13,7 +13,7 @@ _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", re.ASCII)
 
 
 class LogReader:
-    """Reads a log that may still grow.
+    """Reads the log of a process, which may still grow.
 
     Raises StorageError, as the folder does.
 
@@ -21,8 +21,9 @@ class LogReader:
         wrote: whether there has been anything.
     """
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, rank: int = 0) -> None:
         self._folder = folder
+        self._rank = rank
         self._number = -1
         self._bytes = 0
         self.wrote = False
@@ -30,11 +31,11 @@ class LogReader:
     def new_lines(self) -> list[str]:
         """Those since the last call, each with its time, without the line's end."""
         found: list[str] = []
-        for number in file_numbers(self._folder.names()):
+        for number in file_numbers(self._folder.names(), self._rank):
             if number < self._number:
                 continue
             try:
-                content = self._folder.read(file_name(number), LARGEST_FILE)
+                content = self._folder.read(file_name(number, self._rank), LARGEST_FILE)
             except FileNotFoundError:
                 continue  # it has become too old meanwhile
             except UnfitFileError as error:
@@ -73,6 +74,7 @@ def is_remote(storage: Folder) -> bool:
     return not storage.location.startswith(("/", "file://"))
 
 
-def last_lines(folder: Folder, count: int) -> list[str]:
+def last_lines(folder: Folder, count: int, rank: int = 0) -> list[str]:
     """The last lines of a log, without their times; none of one that has none."""
-    return last_lines_of([without_time(line) for line in LogReader(folder).new_lines()], count)
+    lines = LogReader(folder, rank).new_lines()
+    return last_lines_of([without_time(line) for line in lines], count)

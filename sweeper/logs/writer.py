@@ -134,7 +134,7 @@ class Writer:
             sys.path += message["path"]
             return
         pipe = self._pipes.pop(0)
-        place = place_at(message["folder"], message["umask"], self._uploads)
+        place = place_at(message["folder"], message["umask"], self._uploads, message["rank"])
         log = self._logs[pipe] = _Log(pipe, Ring(place), self._secrets)
         self._selector.register(pipe, selectors.EVENT_READ, log)
 
