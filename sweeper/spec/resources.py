@@ -1,24 +1,27 @@
-"""What one run needs of a machine."""
+"""What one run needs of a machine, or each of its processes."""
 
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from trainers.methods.fractions import Number
+from trainers.methods.fractions import Number, Whole
 
 
 class Resources(BaseModel):
-    """What one run needs of a machine; never part of its identity.
+    """What one run needs of a machine, or each of its processes; never part of its identity.
 
     Attributes:
         cpus: cores, and as many CPU threads (rounded down, at least one).
         gpus: GPUs, also a fraction of one; 0 trains on the CPU.
+        nodes: machines over which the processes of a run are spread evenly, as far as it has so
+            many; None to use as few as possible.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     cpus: Number = Field(default=1, ge=0.001, le=4096)
     gpus: Number = Field(default=0, ge=0, le=1024)
+    nodes: Whole | None = Field(default=None, ge=1, le=1024)
 
     @field_validator("gpus")
     @classmethod

@@ -29,6 +29,7 @@ from sweeper.spec.files import SpecFile, read_spec_file
 from sweeper.spec.grid import Axis, Grid
 from sweeper.spec.overrides import apply_override
 from sweeper.spec.own_trainers.own_trainer import OwnTrainers, module_folders
+from sweeper.spec.places import check_places
 from sweeper.spec.points import (
     CONFIG_KEYS,
     ConfigPath,
@@ -184,6 +185,7 @@ def _expanded(source: SpecSource, overrides: tuple[str, ...], files: tuple[str, 
         configs = _configs(source, layout, own)
         used = {config.trainer for config in configs}
         known = [trainer for trainer in own.known() if trainer.name in used]
+    check_places(layout.resources, configs)
     evaluations = _evaluations(layout.evaluations)
     code = {f"trainer {each.name}": each.code for each in known if each.code is not None}
     code |= _code_of_plugins(configs, evaluations)
