@@ -10,7 +10,9 @@ from typing import Any, Self, cast
 from no_op import nothing
 from typing_extensions import override
 
+from sweeper.errors import ResourceError
 from sweeper.executors.base import MOST_VALUES, Executor, ExecutorOptions
+from sweeper.executors.placement import ONE_SLOT, Demand, Room
 from sweeper.executors.reporting import YOUNG_SECONDS, Report
 from sweeper.executors.tasks import Finished, Outcome, Task
 
@@ -35,6 +37,7 @@ class SimulatedExecutor(Executor):
         self._slots, self._seconds, self._epochs_a_second = slots, seconds, epochs_a_second
         self._young_seconds = young_seconds
         self._running: list[tuple[float, list[Task]]] = []
+        self._taken = 0
         self._reported: dict[str, int] = {}
 
     @classmethod
@@ -52,12 +55,26 @@ class SimulatedExecutor(Executor):
         pass
 
     @override
-    def has_room(self, multiplier: int = 1) -> bool:
-        return len(self._running) < self._slots
+    def require(self, processes: int) -> None:
+        if processes > self._slots:
+            raise ResourceError(f"{processes} processes need as many of {self._slots} slots")
+
+    @override
+    def has_room(self, demand: Demand = ONE_SLOT) -> bool:
+        return self._taken + demand.slots <= self._slots
+
+    @override
+    def room(self) -> Room:
+        return Room({"": self._slots - self._taken})
+
+    @override
+    def held(self) -> dict[str, dict[str, int]]:
+        return {tasks[-1].run_id: {"": tasks[0].demand.slots} for _, tasks in self._running}
 
     @override
     def submit(self, tasks: Sequence[Task]) -> None:
         self._running.append((time.monotonic(), list(tasks)))
+        self._taken += tasks[0].demand.slots
 
     @override
     def running(self) -> int:
@@ -71,6 +88,7 @@ class SimulatedExecutor(Executor):
         now = time.monotonic()
         ended = [bundle for bundle in self._running if self._end(bundle) <= now]
         self._running = [bundle for bundle in self._running if self._end(bundle) > now]
+        self._taken -= sum(tasks[0].demand.slots for _, tasks in ended)
         return [self._finished(task) for _, tasks in ended for task in tasks]
 
     @override

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from sweeper.executors.placement import ONE_SLOT, Demand, Room
 from sweeper.executors.reporting import Report
 from sweeper.executors.tasks import Outcome, Task
 from sweeper.spec.resources import Resources
@@ -79,25 +80,46 @@ class Executor(ABC):
     def device(self) -> str:
         """The torch device of a slot, as the task on it sees it."""
 
-    @property
-    def largest_multiplier(self) -> int:
-        """The largest resource multiplier of a task: slots that one machine or device has."""
+    def largest_multiplier(self, processes: int = 1) -> int:
+        """The largest resource multiplier of a task with so many processes.
+
+        No process has more slots than one machine or device has.
+        """
         return 1
 
     @abstractmethod
-    def limit(self, tasks: int) -> None:
-        """At most this many tasks are left to do: further slots are given back to others."""
+    def require(self, processes: int) -> None:
+        """Raises ResourceError if no task with so many processes can ever start here."""
 
     @abstractmethod
-    def has_room(self, multiplier: int = 1) -> bool:
-        """Whether a task with this resource multiplier can start at once.
+    def limit(self, tasks: int) -> None:
+        """At most this many tasks of one process are left to do.
+
+        Further slots are given back to others.
+        """
+
+    @abstractmethod
+    def has_room(self, demand: Demand = ONE_SLOT) -> bool:
+        """Whether a task that needs so much can start at once.
 
         Slots come and go with machines.
         """
 
     @abstractmethod
+    def room(self) -> Room:
+        """Slots that are free, or will be in a moment."""
+
+    @abstractmethod
+    def held(self) -> dict[str, dict[str, int]]:
+        """Slots by node that tasks have, by run id: of those on one slot the last one's."""
+
+    @abstractmethod
     def submit(self, tasks: Sequence[Task]) -> None:
         """Start tasks, one after another on one slot, with the multiplier of the first one.
+
+        A task of several processes is alone: all of them start, or none. It has one outcome, which
+        is that of rank 0 if that was done or stopped, and else what ended the first process: the
+        others are ended with it. It hangs when none of its processes has a heartbeat.
 
         Raises RuntimeError if there is no room for them.
         """

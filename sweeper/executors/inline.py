@@ -13,6 +13,7 @@ from typing_extensions import override
 from sweeper.errors import ResourceError
 from sweeper.executors.base import MOST_VALUES, Executor, ExecutorOptions
 from sweeper.executors.heartbeat import Heartbeat
+from sweeper.executors.placement import ONE_SLOT, Demand, Room
 from sweeper.executors.reporting import Report
 from sweeper.executors.tasks import Outcome, Task
 from sweeper.executors.worker import execute
@@ -66,13 +67,30 @@ class InlineExecutor(Executor):
         pass
 
     @override
-    def has_room(self, multiplier: int = 1) -> bool:
-        return not self._tasks
+    def require(self, processes: int) -> None:
+        if processes > 1:
+            raise ResourceError(
+                f"--executor inline trains in one process, and a run has training.data_parallel"
+                f" {processes}: --executor ray starts as many as it needs, on this machine too"
+            )
+
+    @override
+    def has_room(self, demand: Demand = ONE_SLOT) -> bool:
+        return not self._tasks and demand.processes == 1
+
+    @override
+    def room(self) -> Room:
+        return Room({"": 0 if self._tasks else 1})
+
+    @override
+    def held(self) -> dict[str, dict[str, int]]:
+        return {self._tasks[-1].run_id: {"": 1}} if self._tasks else {}
 
     @override
     def submit(self, tasks: Sequence[Task]) -> None:
         if self._tasks:
             raise RuntimeError("the one slot is taken")
+        self.require(tasks[0].processes)
         self._tasks = list(tasks)
 
     @override

@@ -1,6 +1,7 @@
 """Tasks on Ray: one long-lived actor a slot, on this machine or a cluster.
 
-An actor imports its trainers once and then trains run after run. Ray retries nothing here: lost
+An actor imports its trainers once and then trains run after run. A task of several processes has
+actors of its own, which are there for it alone. Ray retries nothing here: lost
 workers come back as outcomes and are counted by the scheduler. Slots follow the cluster: those of
 a node that died go, those of a node that joined are used, and none is on a node where no run could
 train.
@@ -11,10 +12,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, Self, TypeVar
 
 from typing_extensions import override
@@ -25,13 +26,13 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
-from ray.exceptions import ActorDiedError, OutOfMemoryError, RayError
+from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweeper.errors import ResourceError, SweepError
 from sweeper.executors.base import MOST_VALUES, Executor, ExecutorOptions
 from sweeper.executors.own_code import as_plain_data, own_code
-from sweeper.executors.process_exit import ProcessExit
+from sweeper.executors.placement import ONE_SLOT, Demand, Room
 from sweeper.executors.ray_calls import RayCalls
 from sweeper.executors.ray_connection import (
     head,
@@ -42,8 +43,10 @@ from sweeper.executors.ray_connection import (
     start_local,
 )
 from sweeper.executors.ray_folder import RayFolder
-from sweeper.executors.ray_slots import gpu_models, require_room, slots_of_node
-from sweeper.executors.ray_worker import Preparation, Slot
+from sweeper.executors.ray_gang import Gang
+from sweeper.executors.ray_process import Call, RayProcess, reason
+from sweeper.executors.ray_slots import gpu_models, require_places, require_room, slots_of_node
+from sweeper.executors.ray_worker import Preparation
 from sweeper.executors.reporting import Report
 from sweeper.executors.tasks import (
     Finished,
@@ -58,8 +61,6 @@ from sweeper.executors.tasks import (
 
 T = TypeVar("T")
 
-_ACTOR = ray.remote(max_restarts=0, max_task_retries=0, concurrency_groups={"watch": 1})(Slot)
-
 CHECK_SECONDS = 2.0
 """How often nodes are counted and the heartbeats of running tasks are read."""
 
@@ -69,24 +70,21 @@ LONG_START_SECONDS = 30.0
 """A worker that takes longer to start probably waits for resources that others use."""
 
 
-@dataclass(eq=False)
-class _Worker:
-    """An actor as the driver sees it: starting, then idle, then busy, idle, busy, ..."""
+class _Worker(RayProcess):
+    """The process of a slot: starting, then idle, then busy, idle, busy, ..."""
 
-    actor: Any
-    multiplier: int
-    start: Any  # reference to what `prepare` returns; None once that is known
-    asked_for_at: float
-    node: str = ""
-    host: str = ""
-    pid: int = 0
-    exit: ProcessExit | None = None  # of a process of this machine
-    tasks: Sequence[Task] = ()
-    outcomes: Any = None  # reference
-    heartbeat: Any = None  # reference
-    beats: int = -1
-    last_beat_at: float = 0.0
-    note: str = ""
+    def __init__(
+        self,
+        call: Call,
+        preparation: Preparation,
+        options: dict[str, Any],
+        multiplier: int,
+        node: str,
+    ) -> None:
+        super().__init__(call, preparation, options)
+        self.multiplier = multiplier
+        self.node = node
+        self.tasks: Sequence[Task] = ()
 
     @property
     def idle(self) -> bool:
@@ -122,6 +120,7 @@ class RayExecutor(Executor):
             options.without_variables,
         )
         self._workers: list[_Worker] = []
+        self._gangs: list[Gang] = []
         self._ended: list[Outcome] = []
         self._reports: deque[Report] = deque()
         self._nodes: dict[str, int] = {}
@@ -176,51 +175,72 @@ class RayExecutor(Executor):
         # Ray shows an actor its own GPU only, as the first one.
         return self._resources.device
 
-    @property
     @override
-    def largest_multiplier(self) -> int:
+    def largest_multiplier(self, processes: int = 1) -> int:
         gpus = self._resources.gpus
         if gpus >= 1:
             return 1  # its GPUs are its own already
-        whole = int(1 / gpus + 1e-9) if gpus else max(self._nodes.values(), default=1)
-        return min(whole, self._most_slots)
+        most = self._all_room().largest_multiplier(processes)
+        return min(int(1 / gpus + 1e-9), most) if gpus else most
+
+    @override
+    def require(self, processes: int) -> None:
+        require_places(self._count_slots(), self._all_room(), self._resources, processes)
 
     @override
     def limit(self, tasks: int) -> None:
         self._wanted_slots = min(tasks, self._most_slots)
 
-    @override
-    def has_room(self, multiplier: int = 1) -> bool:
-        return bool(self._room(multiplier))
+    def _all_room(self) -> Room:
+        """When nothing runs."""
+        return Room(self._nodes, self._most_slots, spread=self._resources.nodes)
 
-    def _room(self, multiplier: int) -> dict[str, list[_Worker]]:
-        """The nodes where such a task can start, each with its idle workers."""
+    @override
+    def room(self) -> Room:
+        room = self._all_room()
+        for slots in self.held().values():
+            room = room.with_less(slots)
+        return room
+
+    @override
+    def held(self) -> dict[str, dict[str, int]]:
+        found = {w.tasks[-1].run_id: {w.node: w.multiplier} for w in self._workers if w.tasks}
+        return found | {gang.task.run_id: dict(gang.slots) for gang in self._gangs}
+
+    @override
+    def has_room(self, demand: Demand = ONE_SLOT) -> bool:
+        if demand.processes == 1:
+            return bool(self._room_of_one(demand.multiplier))
+        return self.room().places(demand) is not None
+
+    def _room_of_one(self, multiplier: int) -> dict[str, list[_Worker]]:
+        """The nodes where such a process can start, each with its idle workers."""
         idle: dict[str, list[_Worker]] = {}
-        busy: Counter[str] = Counter()
         for worker in self._workers:
             if worker.idle:
                 idle.setdefault(worker.node, []).append(worker)
-            elif worker.tasks:
-                busy[worker.node] += worker.multiplier
         if multiplier == 1:
             return idle
-        if busy.total() + multiplier > self._most_slots:
-            return {}
         # Several slots become one, which need not be where the idle ones are.
+        room = self.room()
         return {
             node: idle.get(node, [])
-            for node, slots in self._nodes.items()
-            if slots - busy[node] >= multiplier
+            for node, slots in room.free.items()
+            if min(slots, room.most) >= multiplier
         }
 
     @override
     def submit(self, tasks: Sequence[Task]) -> None:
-        multiplier = tasks[0].multiplier
-        nodes = self._room(multiplier)
-        if not nodes:
-            raise RuntimeError(f"no room for a task of {multiplier} slots")
         # Not on a node where one was lost, if another has room.
         avoid = frozenset[str]().union(*(task.avoid for task in tasks))
+        if tasks[0].processes > 1:
+            (task,) = tasks
+            self._submit_gang(task, avoid)
+            return
+        multiplier = tasks[0].multiplier
+        nodes = self._room_of_one(multiplier)
+        if not nodes:
+            raise RuntimeError(f"no room for a task of {multiplier} slots")
         node = min(nodes, key=lambda node: (node in avoid, -len(nodes[node])))
         if multiplier == 1:
             worker = nodes[node][-1]
@@ -230,9 +250,38 @@ class RayExecutor(Executor):
                 self._end(idle)
             worker = self._new_worker(multiplier, node)
         worker.tasks = tasks
-        worker.outcomes = self._call(lambda: worker.actor.execute.remote(tasks))
-        worker.beats, worker.note = -1, ""
-        worker.last_beat_at = time.monotonic()
+        worker.execute(tasks)
+
+    def _submit_gang(self, task: Task, avoid: frozenset[str]) -> None:
+        room = self.room()
+        elsewhere = replace(room, free={n: s for n, s in room.free.items() if n not in avoid})
+        without = frozenset(self._unfit)
+        if (places := elsewhere.places(task.demand)) is not None:
+            without |= avoid
+        elif (places := room.places(task.demand)) is None:
+            raise RuntimeError(f"no room for a task of {task.demand.slots} slots")
+        self._make_room(places)
+        gpus = self._resources.gpus
+        bundle = {"CPU": self._resources.cpus * task.multiplier}
+        if gpus:
+            bundle["GPU"] = min(1.0, gpus * task.multiplier) if gpus < 1 else gpus
+        spread = self._resources.nodes
+        gang = Gang(self._call, task, self._preparation, places, bundle, spread, without)
+        self._gangs.append(gang)
+
+    def _make_room(self, places: Mapping[str, int]) -> None:
+        """End as many idle workers as are in the way of so many slots on these nodes."""
+        for worker in [w for w in self._workers if w.start is not None and not w.tasks]:
+            self._end(worker)  # it waits for the same resources
+        taken = self._all_room()
+        for worker in self._workers:
+            taken = taken.with_less({worker.node: worker.multiplier})
+        for gang in self._gangs:
+            taken = taken.with_less(gang.slots)
+        for node, slots in places.items():
+            idle = [worker for worker in self._workers if worker.idle and worker.node == node]
+            for worker in idle[: max(0, slots - taken.free[node])]:
+                self._end(worker)
 
     def _new_worker(self, multiplier: int = 1, node: str | None = None) -> _Worker:
         gpus = self._resources.gpus
@@ -243,18 +292,14 @@ class RayExecutor(Executor):
         if node is not None:
             options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(node, soft=False)
 
-        def start() -> tuple[Any, Any]:
-            actor = _ACTOR.options(**options).remote()
-            return actor, actor.prepare.remote(*self._preparation)
-
-        actor, prepared = self._call(start)
-        worker = _Worker(actor, multiplier, prepared, time.monotonic(), node=node or "")
+        worker = _Worker(self._call, self._preparation, options, multiplier, node or "")
         self._workers.append(worker)
         return worker
 
     @override
     def running(self) -> int:
-        return sum(bool(worker.tasks) and worker.start is None for worker in self._workers)
+        alone = sum(bool(worker.tasks) and worker.start is None for worker in self._workers)
+        return alone + sum(gang.has_begun for gang in self._gangs)
 
     @override
     def wait(self, timeout: float) -> list[Outcome]:
@@ -263,7 +308,8 @@ class RayExecutor(Executor):
             if time.monotonic() >= self._check_at:
                 self._check()
             outcomes, self._ended = self._ended, []
-            left = max(0.0, min(deadline, self._check_at) - time.monotonic())
+            due = min((gang.due for gang in self._gangs), default=deadline)
+            left = max(0.0, min(deadline, due, self._check_at) - time.monotonic())
             slots = len(self.process_ids())
             outcomes += self._arrived(0.0 if outcomes else left)
             if outcomes or len(self.process_ids()) > slots or time.monotonic() >= deadline:
@@ -271,11 +317,14 @@ class RayExecutor(Executor):
 
     def _arrived(self, timeout: float) -> list[Outcome]:
         """The outcomes that are there, or the first of them; also notes which workers started."""
+        waiting: dict[Any, _Worker | Gang]
         waiting = {worker.outcomes: worker for worker in self._workers if worker.tasks}
         waiting |= {worker.start: worker for worker in self._workers if worker.start is not None}
+        gangs = {reference: gang for gang in self._gangs for reference in gang.references()}
+        waiting |= gangs
         if not waiting:
             time.sleep(timeout)
-            return []
+            return self._outcomes_of_gangs()
 
         def ready() -> list[Any]:
             if not ray.wait(list(waiting), num_returns=1, timeout=timeout)[0]:
@@ -285,32 +334,45 @@ class RayExecutor(Executor):
 
         outcomes: list[Outcome] = []
         for reference in self._call(ready):
-            worker = waiting[reference]
-            if reference is worker.start:
-                self._started(worker)
+            waited = waiting[reference]
+            if isinstance(waited, Gang):
+                if unfit := waited.arrived(reference, self._own_node):
+                    node, host, problem = unfit
+                    self._unfit[node] = host, problem
+            elif reference is waited.start:
+                self._started(waited)
             else:
-                outcomes += self._outcomes(worker)
+                outcomes += self._outcomes(waited)
+        return outcomes + self._outcomes_of_gangs()
+
+    def _outcomes_of_gangs(self) -> list[Outcome]:
+        """Of those that are over, which end here."""
+        outcomes: list[Outcome] = []
+        for gang in list(self._gangs):
+            if (outcome := gang.outcome()) is not None:
+                if not isinstance(outcome, Finished):
+                    self._keep(gang.last_report(time.monotonic()))
+                self._end_gang(gang)
+                outcomes.append(outcome)
         return outcomes
+
+    def _keep(self, report: Report | None) -> None:
+        if report is not None:
+            self._reports.append(report)
 
     def _started(self, worker: _Worker) -> None:
         try:
-            node, worker.host, worker.pid, problem = self._call(
-                lambda: ray.get(worker.start), RayError
-            )
+            problem = worker.started(self._own_node)
         except RayError as error:
             if not worker.tasks:  # else it comes out as the outcome of its task
-                self._failed_start(worker, _reason(error))
+                self._failed_start(worker, reason(error))
             return
-        worker.node, worker.heartbeat, self._failed_starts = node, None, 0
+        self._failed_starts = 0
         if problem:
-            self._unfit[node] = worker.host, problem
+            self._unfit[worker.node] = worker.host, problem
             self._ended += self._lost(worker, problem, "worker_lost")
-        else:
-            worker.start = None
-            if node == self._own_node:
-                worker.exit = ProcessExit(worker.pid)
 
-    def _failed_start(self, worker: _Worker, reason: str) -> None:
+    def _failed_start(self, worker: _Worker, why: str) -> None:
         self._end(worker)
         self._failed_starts += 1
         self._check_at = time.monotonic() + CHECK_SECONDS  # and not at once again
@@ -318,20 +380,18 @@ class RayExecutor(Executor):
         if self._failed_starts >= MOST_FAILED_STARTS and not alive:
             self._failed = True
             logs = f"; {self._folder.path} has Ray's logs" if self._folder else ""
-            raise ResourceError(f"Ray cannot start a worker: {reason}{logs}")
+            raise ResourceError(f"Ray cannot start a worker: {why}{logs}")
 
     def _outcomes(self, worker: _Worker) -> list[Outcome]:
         try:
             outcomes: list[Outcome] = self._call(lambda: ray.get(worker.outcomes), RayError)
         except RayError as error:
-            # The process is gone: killed, out of memory, or its node lost.
-            no_memory = isinstance(error, OutOfMemoryError) or "running low on memory" in str(error)
-            kind: Loss = "out_of_memory" if no_memory else "worker_lost"
-            return self._lost(worker, _reason_of_loss(error, worker.exit), kind)
+            return self._lost(worker, *worker.loss(error))
         if not all(isinstance(outcome, Finished) for outcome in outcomes):
             # What a run had reported by then is on its way.
-            self._read_heartbeat(worker, time.monotonic())
-        worker.tasks, worker.outcomes, worker.heartbeat = (), None, None
+            self._keep(worker.read(time.monotonic()))
+        worker.tasks = ()
+        worker.done()
         # After an error on a GPU, a process may fail whatever it does next, or keep its memory.
         raised = any(isinstance(outcome, Raised) for outcome in outcomes)
         spoilt = raised and self._resources.gpus > 0
@@ -339,25 +399,26 @@ class RayExecutor(Executor):
             self._end(worker)
         return outcomes
 
-    def _lost(self, worker: _Worker, reason: str, kind: Loss) -> list[Outcome]:
+    def _lost(self, worker: _Worker, why: str, kind: Loss) -> list[Outcome]:
         """Ends the worker; the outcomes of its tasks."""
-        self._read_heartbeat(worker, time.monotonic())
+        self._keep(worker.read(time.monotonic()))
         self._end(worker)
         if len(worker.tasks) > 1:
-            return [LostInBundle(task, reason) for task in worker.tasks]
-        return [Lost(task, reason, kind, worker.host, worker.node) for task in worker.tasks]
+            return [LostInBundle(task, why) for task in worker.tasks]
+        return [Lost(task, why, kind, worker.host, worker.node) for task in worker.tasks]
 
     def _larger_worker_starts(self) -> bool:
-        """Whether a worker of several slots waits for others to make room."""
-        return any(worker.multiplier > 1 and worker.start is not None for worker in self._workers)
+        """Whether something of several slots waits for others to make room."""
+        larger = any(worker.multiplier > 1 and worker.start is not None for worker in self._workers)
+        return larger or any(gang.starts for gang in self._gangs)
 
     def _check(self) -> None:
         """Follow the cluster as machines come and go, and check the running tasks."""
         now = time.monotonic()
         if now - self._checked_at > 5 * CHECK_SECONDS:
             # The driver itself was suspended, or waited for its database.
-            for worker in self._workers:
-                worker.last_beat_at = now
+            for process in (*self._workers, *(p for gang in self._gangs for p in gang.processes)):
+                process.was_suspended(now)
         self._checked_at, self._check_at = now, now + CHECK_SECONDS
         self._count_slots()
         if not self._nodes and self._unfit:
@@ -366,10 +427,14 @@ class RayExecutor(Executor):
         for worker in list(self._workers):
             if worker.idle and worker.node not in self._nodes:
                 self._end(worker)
-        self._match_slots(min(self._wanted_slots, sum(self._nodes.values())))
+        of_gangs = sum(gang.task.demand.slots for gang in self._gangs)
+        most = min(self._most_slots, sum(self._nodes.values()))
+        self._match_slots(min(self._wanted_slots, max(0, most - of_gangs)))
         for worker in list(self._workers):
             if not worker.idle:
                 self._check_heartbeat(worker)
+        for gang in self._gangs:
+            self._keep(gang.check(now, self._most_values(), self._hung_seconds))
 
     def _count_slots(self) -> list[dict[str, Any]]:
         """Also returns all nodes, as Ray describes them."""
@@ -401,53 +466,29 @@ class RayExecutor(Executor):
 
     def _check_heartbeat(self, worker: _Worker) -> None:
         now = time.monotonic()
-        if worker.start is not None and worker.beats < 0:
-            worker.last_beat_at = now  # it waits for resources
-
-        self._read_heartbeat(worker, now)
-        if worker.heartbeat is None:
-            # While nobody stores what has arrived, the rest waits where it is.
-            share = MOST_VALUES // len(self._workers) + 1
-            most = share if len(self._reports) < 2 * len(self._workers) else 0
-            worker.heartbeat = self._call(lambda: worker.actor.heartbeat.remote(most))
-        silent = now - worker.last_beat_at
+        self._keep(worker.look(now, self._most_values()))
+        silent = now - worker.beat_at
         if silent > self._hung_seconds:
-            reason = f"no heartbeat for {silent:.0f} s"
+            why = f"no heartbeat for {silent:.0f} s"
             if worker.tasks:
-                self._ended += self._lost(worker, reason, "hung")
+                self._ended += self._lost(worker, why, "hung")
             else:
-                self._failed_start(worker, f"{reason} while it imported what trains")
+                self._failed_start(worker, f"{why} while it imported what trains")
 
-    def _read_heartbeat(self, worker: _Worker, now: float) -> None:
-        """Notes what a worker has answered, if it has."""
-
-        def answer() -> Any:
-            if not ray.wait([worker.heartbeat], timeout=0)[0]:
-                return None
-            return ray.get(worker.heartbeat)
-
-        if worker.heartbeat is None:
-            return
-        try:
-            answered = self._call(answer, RayError)
-        except RayError:  # comes out as the outcome of the task
-            worker.heartbeat = None
-            return
-        if answered is None:
-            return
-        worker.heartbeat = None
-        beats, worker.note, report = answered
-        if report is not None:
-            self._reports.append(report)
-        if beats != worker.beats:
-            worker.beats, worker.last_beat_at = beats, now
+    def _most_values(self) -> int:
+        """That one task may report now: while nobody stores them, the rest waits where it is."""
+        tasks = len(self._workers) + len(self._gangs)
+        return MOST_VALUES // tasks + 1 if len(self._reports) < 2 * tasks else 0
 
     def _end(self, worker: _Worker) -> None:
-        if worker.exit is not None:
-            worker.exit.close()
-        self._call(lambda: ray.kill(worker.actor, no_restart=True))
+        worker.end()
         self._workers.remove(worker)
         self._check_at = 0.0  # a new worker is to replace it
+
+    def _end_gang(self, gang: Gang) -> None:
+        gang.end()
+        self._gangs.remove(gang)
+        self._check_at = 0.0
 
     @override
     def notes(self) -> dict[str, str]:
@@ -458,6 +499,12 @@ class RayExecutor(Executor):
         if waiting and all(waiting):
             return {"the cluster": "no worker has started yet; others may use its CPUs and GPUs"}
         notes = {w.tasks[0].run_id: w.note for w in self._workers if w.tasks and w.note}
+        for gang in self._gangs:
+            if gang.starts and gang.asked_for_at < overdue:
+                needs = f"it needs {gang.task.demand.slots} slots at once"
+                notes[gang.task.run_id] = f"{needs}; others may use the cluster's CPUs and GPUs"
+            elif gang.note:
+                notes[gang.task.run_id] = gang.note
         return {f"host {host}": problem for host, problem in self._unfit.values()} | notes
 
     @override
@@ -480,7 +527,13 @@ class RayExecutor(Executor):
                 self._end(worker)  # it waits for resources, and has nothing to store
                 self._ended += [Stopped(task, began=False) for task in worker.tasks]
             elif worker.tasks:
-                self._call(worker.actor.ask_to_stop.remote)
+                worker.ask_to_stop()
+        for gang in list(self._gangs):
+            if gang.has_begun:
+                gang.ask_to_stop()
+            else:
+                self._end_gang(gang)
+                self._ended.append(Stopped(gang.task, began=False))
 
     @override
     def kill(self, run_id: str) -> None:
@@ -489,10 +542,13 @@ class RayExecutor(Executor):
                 self._end(worker)
                 others = [task for task in worker.tasks if task.run_id != run_id]
                 self._ended += [LostInBundle(task, "another was killed") for task in others]
+        for gang in [gang for gang in self._gangs if gang.task.run_id == run_id]:
+            self._end_gang(gang)
 
     def process_ids(self) -> list[int]:
         """Of the workers that have started."""
-        return [worker.pid for worker in self._workers if worker.start is None]
+        alone = [worker.pid for worker in self._workers if worker.start is None]
+        return alone + [p.pid for gang in self._gangs for p in gang.processes if p.start is None]
 
     @override
     def close(self) -> None:
@@ -500,25 +556,11 @@ class RayExecutor(Executor):
             with suppress(SweepError):  # what ends the sweep is the first error
                 for worker in list(self._workers):
                     self._end(worker)
+                for gang in list(self._gangs):
+                    self._end_gang(gang)
             if self._owns_ray:
                 leave(self._calls)
             # Of a Ray that gave no answer, processes may still write there: when this one has
             # ended, the next driver removes it.
             if self._folder is not None and not (self._failed or self._calls.lost):
                 self._folder.remove()
-
-
-def _reason(error: RayError) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else 'no reason'}"
-
-
-def _reason_of_loss(error: RayError, process: ProcessExit | None) -> str:
-    if not isinstance(error, ActorDiedError) or "Worker unexpectedly exits" not in str(error):
-        return _reason(error)
-    # All that Ray knows is that its connection was closed.
-    how = None if process is None else process.said()
-    if how is None:
-        return "its process ended at once: it crashed, left by os._exit, or was killed"
-    also = ", which the system sends when memory runs out" if how == "by SIGKILL" else ""
-    return f"its process ended {how}{also}"

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from sweeper.errors import ResourceError
+from sweeper.executors.placement import Demand, Room
 from sweeper.spec.resources import Resources
+
+MOST_NODES = 5
+"""That a message lists."""
 
 WORKER_BYTES = 512 * 2**20
 """Memory that no worker does without: that of a process with torch and a small network."""
@@ -48,6 +52,30 @@ def gpu_models(nodes: list[dict[str, Any]]) -> tuple[str, ...]:
                 if key.startswith(_GPU_MODEL)
             }
         )
+    )
+
+
+def require_places(
+    nodes: list[dict[str, Any]], room: Room, resources: Resources, processes: int
+) -> None:
+    """Raises ResourceError if so many processes never find room at once.
+
+    Args:
+        nodes: as returned by `ray.nodes()`.
+        room: what it is when nothing runs.
+    """
+    if room.places(Demand(processes)) is not None:
+        return
+    names = {node["NodeID"]: node["NodeManagerHostname"] for node in nodes if node["Alive"]}
+    there = [f"{slots} on {names[node]}" for node, slots in room.free.items() if slots]
+    more = [f"{len(there) - MOST_NODES} more machines"] if len(there) > MOST_NODES else []
+    over = f" on {min(resources.nodes, processes)} machines" if resources.nodes else ""
+    gpus = f" and {resources.gpus:g} GPUs" if resources.gpus else ""
+    raise ResourceError(
+        f"a run with training.data_parallel {processes} needs {processes} places at once{over}, of"
+        f" {resources.cpus:g} CPUs{gpus} each, and Ray has {', '.join(there[:MOST_NODES] + more)}"
+        + (f", of which --slots allows {room.most}" if room.most < sum(room.free.values()) else "")
+        + ": add machines, change resources in the spec, or train with fewer processes"
     )
 
 

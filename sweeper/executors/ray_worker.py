@@ -56,6 +56,7 @@ class Slot:
         self._heartbeat: Heartbeat | None = None
         self._problem = "it was not prepared"
         self._logs: RunLogs | None = None
+        self._store: object = None  # open for as long as it is kept
 
     def prepare(self, *preparation: Any) -> tuple[str, str, int, str]:
         """Node, host, process, and why no run can train here; empty if one can."""
@@ -77,6 +78,15 @@ class Slot:
         if heartbeat is None:
             return 0, "", None
         return heartbeat.count, heartbeat.note, heartbeat.take_report(most)
+
+    def listen(self) -> str:
+        """The address, host:port, at which this process meets others that train with it."""
+        if self._problem:
+            raise RuntimeError(self._problem)
+        from trainers.parallel.rendezvous import listen
+
+        address, self._store = listen(ray.util.get_node_ip_address())
+        return address
 
     def execute(self, tasks: Sequence[Task]) -> list[Outcome]:
         """One after the other."""

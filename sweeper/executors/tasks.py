@@ -8,8 +8,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
+from sweeper.executors.placement import Demand
 from sweeper.executors.reporting import Report
 from trainers.config.file_limits import FileLimits
+from trainers.config.job import Member
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,9 @@ class Task:
         sentinel: the file to find among the SENTINELS of the storage; None for any storage.
         attempt: the attempt to train as, or None to evaluate the stored weights.
         threads: CPU threads.
-        multiplier: how many times the resources of one slot it gets.
+        processes: that train together, in as many places; each is told its place as `member`.
+        multiplier: how many times the resources of one slot each process gets.
+        member: the place of this process among them; None for the whole, or the only one.
         weights_sha256: of the stored weights to evaluate; None if it is not known.
         umask: of the process while it does the task; None for what it has.
         avoid: nodes where it was lost before.
@@ -44,11 +48,18 @@ class Task:
     sentinel: str | None = None
     earlier_storages: tuple[str, ...] = ()
     weights_sha256: str | None = None
+    processes: int = 1
     multiplier: int = 1
+    member: Member | None = None
     umask: int | None = None
     avoid: frozenset[str] = frozenset()
     retry_seconds: float = 0.0
     file_limits: FileLimits = field(default_factory=FileLimits)
+
+    @property
+    def demand(self) -> Demand:
+        """What it needs at once."""
+        return Demand(self.processes, self.multiplier)
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,7 @@ class Raised:
 
     Attributes:
         provenance: what the worker says of itself, as of a run that is done.
+        lost_peer: it only missed another process, which may have ended on something else.
         report: what the run had reported, and the driver not taken yet.
     """
 
@@ -80,6 +92,7 @@ class Raised:
     kind: Literal["trainer_error", "out_of_memory"] = "trainer_error"
     host: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    lost_peer: bool = False
     report: Report | None = field(default=None, compare=False)
 
 

@@ -25,6 +25,7 @@ from sweeper.permissions import PRIVATE
 from trainers.config.job import EpochMetrics
 from trainers.errors import (
     CheckpointError,
+    PeerLostError,
     ResultError,
     StorageError,
     StorageFullError,
@@ -85,7 +86,8 @@ def _log(task: Task, logs: RunLogs | None) -> AbstractContextManager[None]:
         return nullcontext()
     with during("storage", StorageError):
         folder = run_folder(task.storage, task.run_id).child(str(task.attempt))
-    return logs.of(folder.location, PRIVATE if task.umask is None else task.umask)
+    rank = 0 if task.member is None else task.member.rank
+    return logs.of(folder.location, PRIVATE if task.umask is None else task.umask, rank)
 
 
 def _failure(
@@ -93,11 +95,15 @@ def _failure(
 ) -> Raised | MachineFault | WeightsGone | Stopped:
     """The outcome of a task that raised this."""
     kind: Literal["trainer_error", "out_of_memory"] = "trainer_error"
+    lost_peer = False
     # Its class may be a trainer's, and do anything when it is looked at.
     with suppress(BaseException):
         if isinstance(error, TrainingStopped) and heartbeat.is_asked_to_stop:
             return Stopped(task)
+        lost_peer = task.member is not None and isinstance(error, PeerLostError)
         match stage_of(error):
+            case _ if lost_peer:
+                pass
             case "dataset":
                 return MachineFault(task, said_by(error), "dataset_missing")
             case "storage" if not _is_of_its_own_folder(error, task):
@@ -112,7 +118,8 @@ def _failure(
     with suppress(Exception):  # what it asks may have been changed by the trainer
         told = json.loads(json.dumps(provenance(task.device, task.threads)))
     here = socket.gethostname()
-    return Raised(task, described(error), traceback_of(error), kind, here, told)
+    reason, traceback = described(error), traceback_of(error)
+    return Raised(task, reason, traceback, kind, here, told, lost_peer)
 
 
 def _is_of_its_own_folder(error: BaseException, task: Task) -> bool:
@@ -196,6 +203,7 @@ def _execute(task: Task, heartbeat: Heartbeat) -> Any:
         on_report=reporting.add,
         heartbeat=heartbeat.beat,
         stop_asked=lambda: heartbeat.is_asked_to_stop,
+        member=task.member,
         **where,
     )
 

@@ -1,4 +1,4 @@
-"""The runs of a sweep that wait for a slot, and the faults that each of them has met."""
+"""The runs of a sweep that wait for slots, and the faults that each of them has met."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 
 from results.records import PendingRun
+from sweeper.executors.base import Executor
+from sweeper.executors.placement import Demand
+from sweeper.scheduling.backfilling import Reservation
+from sweeper.scheduling.lane import Lane
 from sweeper.spec.fault_policies import Fault
 
 _MOST_AT_ONCE = 64
@@ -17,39 +21,67 @@ _SUSPICIOUS = 2
 class Backlog:
     """Longest first, so that the last slot waits least; among equals in the order of the spec.
 
-    Runs that found too little memory need several slots. They come last, when slots are idle
-    anyway: to clear slots for them earlier would leave these empty until the last one is free.
-    So do runs during which their driver has ended more than once: they may be why it did.
+    Where the first one needs several slots and they are not free, others run beside it and before
+    it, as far as they do not delay it.
+
+    Runs that found too little memory need several slots for each of their processes. They come
+    last, when slots are idle anyway: to clear slots for them earlier would leave these empty until
+    the last one is free. So do runs during which their driver has ended more than once: they may be
+    why it did.
 
     Args:
         seconds: what a run is estimated to take.
+        reserve: when what a task needs will be free.
+
+    Attributes:
+        waiting: the first run and what it needs, if that are several slots and there was no room.
     """
 
-    def __init__(self, seconds: Callable[[PendingRun], float]) -> None:
+    def __init__(
+        self,
+        seconds: Callable[[PendingRun], float],
+        reserve: Callable[[Demand, Executor], Reservation],
+    ) -> None:
         self._seconds = seconds
-        self._queue: deque[PendingRun] = deque()
+        self._reserve = reserve
+        self._lanes: dict[int, Lane] = {1: Lane(seconds)}  # by processes
         self._large: deque[PendingRun] = deque()
         self._met: dict[str, Counter[str]] = {}
         self._avoided: dict[str, frozenset[str]] = {}
         self._suspects: set[str] = set()
+        self.waiting: tuple[PendingRun, Demand] | None = None
 
     def __len__(self) -> int:
-        return len(self._queue) + len(self._large)
+        return sum(map(len, self._lanes.values())) + len(self._large)
 
     def __iter__(self) -> Iterator[PendingRun]:
-        yield from self._queue
+        for lane in self._lanes.values():
+            yield from lane
         yield from self._large
+
+    @property
+    def widest(self) -> int:
+        """The most processes that one of the runs has."""
+        return max(map(processes_of, self), default=1)
+
+    @property
+    def of_one_process(self) -> int:
+        """How many of the runs have no more than one."""
+        return len(self._lanes[1]) + sum(processes_of(run) == 1 for run in self._large)
 
     def add(self, pending: Iterable[PendingRun]) -> None:
         """Runs as the database has them, with the faults that it counts."""
-
-        def order(run: PendingRun) -> tuple[bool, float]:
-            return run.faults.get("driver_lost", 0) >= _SUSPICIOUS, -self._seconds(run)
-
-        for run in sorted(pending, key=order):
+        sorted_out: dict[tuple[int, bool], list[PendingRun]] = {}
+        for run in pending:
             # Faults of training do not count against evaluating the stored weights.
             self._met[run.run_id] = Counter(run.faults if run.state == "queued" else {})
-            self._put(run, first=False)
+            if self._met[run.run_id]["out_of_memory"]:
+                self._large.append(run)
+                continue
+            suspect = run.faults.get("driver_lost", 0) >= _SUSPICIOUS
+            sorted_out.setdefault((processes_of(run), suspect), []).append(run)
+        for (processes, suspect), runs in sorted_out.items():
+            self._lane(processes).add(runs, suspect=suspect)
 
     def met(self, run: PendingRun, fault: Fault, node: str) -> int:
         """Notes a fault of a run, and the node to avoid from now on, if any; how often it was."""
@@ -59,27 +91,62 @@ class Backlog:
         return self._met[run.run_id][fault]
 
     def put_back(self, run: PendingRun, *, alone: bool = False) -> None:
-        """Queue a run again, before the others unless it needs several slots.
+        """Queue a run again, before the others unless it needs larger slots.
 
         `alone`: in no bundle, since it may be the run that ended a worker with several.
         """
         if alone:
             self._suspects.add(run.run_id)
-        self._put(run, first=True)
+        if self._met[run.run_id]["out_of_memory"]:
+            self._large.append(run)
+        else:
+            self._lane(processes_of(run)).put_back(run)
 
     def avoided(self, run: PendingRun) -> frozenset[str]:
         """Nodes where the run was lost."""
         return self._avoided.get(run.run_id, frozenset())
 
-    def take(self, has_room: Callable[[int], bool], largest: int) -> tuple[PendingRun, int] | None:
+    def take(self, executor: Executor) -> tuple[PendingRun, int] | None:
         """The next run for which there is room, and its resource multiplier."""
-        if self._queue:
-            return (self._queue.popleft(), 1) if has_room(1) else None
-        if self._large:
-            multiplier = min(2 ** self._met[self._large[0].run_id]["out_of_memory"], largest)
-            if has_room(multiplier):
-                return self._large.popleft(), multiplier
+        self.waiting = None
+        lanes = [lane for lane in self._lanes.values() if lane]
+        if lanes:
+            lane = lanes[0] if len(lanes) == 1 else min(lanes, key=_order)
+            first = lane.first
+            demand = Demand(processes_of(first))
+        elif self._large:
+            first = self._large[0]
+            demand = self._demand_of_large(first, executor)
+        else:
+            return None
+        if executor.has_room(demand):
+            return (lane.take() if lanes else self._large.popleft()), demand.multiplier
+        if demand.slots == 1:
+            return None
+        self.waiting = first, demand
+        return self._beside(demand, executor)
+
+    def _beside(self, demand: Demand, executor: Executor) -> tuple[PendingRun, int] | None:
+        """Another run, while the first one waits for what it needs."""
+        kept: Reservation | None = None
+        for processes, lane in sorted(self._lanes.items(), key=lambda item: -item[0]):
+            other = Demand(processes)
+            if lane and executor.has_room(other):
+                kept = kept or self._reserve(demand, executor)
+                if (run := lane.take_within(kept.seconds_for(other))) is not None:
+                    return run, 1
+        for run in self._large:
+            other = self._demand_of_large(run, executor)
+            if executor.has_room(other):
+                kept = kept or self._reserve(demand, executor)
+                if self._seconds(run) <= kept.seconds_for(other):
+                    self._large.remove(run)
+                    return run, other.multiplier
         return None
+
+    def _demand_of_large(self, run: PendingRun, executor: Executor) -> Demand:
+        wanted, processes = 2 ** self._met[run.run_id]["out_of_memory"], processes_of(run)
+        return Demand(processes, min(wanted, executor.largest_multiplier(processes)))
 
     def take_along(self, run: PendingRun, seconds: float, slots: int) -> list[PendingRun]:
         """Further runs for the same slot, which together with `run` take at most `seconds`.
@@ -92,21 +159,29 @@ class Backlog:
         left = seconds - self._seconds(run)
         if self._is_risky(run):
             return taken
-        most = min(_MOST_AT_ONCE, (len(self._queue) + 1) // (2 * slots))
-        while self._queue and len(taken) < most and not self._is_risky(self._queue[0]):
-            left -= self._seconds(self._queue[0])
+        lane = self._lanes[1]
+        most = min(_MOST_AT_ONCE, (len(lane) + 1) // (2 * slots))
+        while lane and len(taken) < most and not self._is_risky(lane.first):
+            left -= self._seconds(lane.first)
             if left < 0:
                 break
-            taken.append(self._queue.popleft())
+            taken.append(lane.take())
         return taken
 
     def _is_risky(self, run: PendingRun) -> bool:
         return run.run_id in self._suspects or self._met[run.run_id].total() > 0
 
-    def _put(self, run: PendingRun, *, first: bool) -> None:
-        if self._met[run.run_id]["out_of_memory"]:
-            self._large.append(run)
-        elif first:
-            self._queue.appendleft(run)
-        else:
-            self._queue.append(run)
+    def _lane(self, processes: int) -> Lane:
+        return self._lanes.setdefault(processes, Lane(self._seconds))
+
+
+def _order(lane: Lane) -> tuple[int, float, int]:
+    """Among equals the widest first: the others fit beside it."""
+    return *lane.order, -processes_of(lane.first)
+
+
+def processes_of(run: PendingRun) -> int:
+    """How many processes it needs at once: one evaluates stored weights, whoever trained them."""
+    if run.state != "queued":
+        return 1
+    return (run.config.get("training") or {}).get("data_parallel") or 1

@@ -16,7 +16,7 @@ from sweep_plugins.plain_text import shortened
 from sweep_plugins.text_secrets import hide_secrets_of_command
 from sweeper.executors.tasks import Task
 from sweeper.permissions import umask_asked_for
-from sweeper.scheduling.backlog import Backlog
+from sweeper.scheduling.backlog import Backlog, processes_of
 from sweeper.scheduling.lease_keeper import LeaseKeeper
 from sweeper.scheduling.run_storage import RunStorage
 from sweeper.spec.spec import Spec
@@ -35,6 +35,8 @@ class Claims:
     Attributes:
         command: of this driver, kept with each attempt.
         running: by run id, what was submitted and has not come back.
+        ends: by run id, when it is expected to, by time.monotonic.
+        of_several: those of its ids whose tasks have several processes.
         leases: to be entered while runs are claimed.
     """
 
@@ -46,6 +48,8 @@ class Claims:
     backlog: Backlog
     command: str
     running: dict[str, tuple[PendingRun, Task]] = field(default_factory=dict)
+    ends: dict[str, float] = field(default_factory=dict)
+    of_several: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.leases = LeaseKeeper(self.store)
@@ -82,12 +86,16 @@ class Claims:
                 continue
             task = self._task(run, attempt, multiplier, device)
             self.running[run.run_id] = (run, task)
+            if task.processes > 1:
+                self.of_several.add(run.run_id)
             tasks.append(task)
         return tasks
 
     def forget(self, run_id: str) -> tuple[PendingRun, Task]:
         """Give up the lease of a run; what had been submitted."""
         self.leases.remove(run_id)
+        self.ends.pop(run_id, None)
+        self.of_several.discard(run_id)
         return self.running.pop(run_id)
 
     def _task(self, run: PendingRun, attempt: int | None, multiplier: int, device: str) -> Task:
@@ -107,6 +115,7 @@ class Claims:
             data_dir=self.data_dir,
             device=device,
             threads=self.spec.resources.threads,
+            processes=processes_of(run),
             multiplier=multiplier,
             avoid=self.backlog.avoided(run),
             umask=umask_asked_for(),

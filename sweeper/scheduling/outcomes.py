@@ -210,7 +210,7 @@ class Outcomes:
             error = f"{_DESCRIPTIONS[fault]}{'' if times == 1 else f' {times} times'}: {error}"
         alone = (
             fault == "out_of_memory"
-            and task.multiplier >= executor.largest_multiplier
+            and task.multiplier >= executor.largest_multiplier(task.processes)
             and not self.claims.running
         )
         if alone:

@@ -20,11 +20,13 @@ from results.records import OtherDriver, PendingRun, SweepChange
 from results.store.store import Store
 from sweeper.errors import Interrupted, ResourceError
 from sweeper.executors import Executor
+from sweeper.executors.placement import Demand
 from sweeper.executors.tasks import Finished
 from sweeper.home import Home
 from sweeper.planning.cost import CostModel
 from sweeper.planning.plan import new_evaluation, new_runs
-from sweeper.scheduling.backlog import Backlog
+from sweeper.scheduling.backfilling import Reservation, reserve
+from sweeper.scheduling.backlog import Backlog, processes_of
 from sweeper.scheduling.bundles import BundleSizer
 from sweeper.scheduling.claims import Claims
 from sweeper.scheduling.outcomes import Outcomes, first_sentence
@@ -86,9 +88,10 @@ def run_sweep(
         store.writes_to(storage.location)
         with storage.sentinel() as sentinel, ExitStack() as stack:
             early = None
-            if _replaces_runs(store, spec):
+            if replacing := _replaces_runs(store, spec):
                 with _unchanged_if_stopped(spec):
                     early = stack.enter_context(start_executor())
+                early.require(max(config.processes for config in replacing))
             summary = Summary(save(store, spec))
             storage.keep_spec(spec)
             driver = _Driver(
@@ -99,17 +102,17 @@ def run_sweep(
             return summary
 
 
-def _replaces_runs(store: Store, spec: Spec) -> bool:
-    """Whether saving takes runs out of a sweep that was there, for others that are yet to train.
+def _replaces_runs(store: Store, spec: Spec) -> list[TrainerRun]:
+    """Those that are yet to train, if saving takes others out of a sweep that was there.
 
     What cannot run at all, such as on a device that this machine has not, is not to change it.
     """
     queries = Queries.of(store)
     ids = {config.run_id for config in spec.configs}
     if queries.run_ids(spec.name) <= ids:
-        return False
+        return []
     reached = queries.stages_of(ids)
-    return any(reached.get(run_id) not in ("done", "failed") for run_id in ids)
+    return [c for c in spec.configs if reached.get(c.run_id) not in ("done", "failed")]
 
 
 @contextmanager
@@ -163,7 +166,7 @@ class _Driver:
     asked_to_stop: bool = False
 
     def __post_init__(self) -> None:
-        self.backlog = Backlog(self._estimated_seconds)
+        self.backlog = Backlog(self._estimated_seconds, self._reserve)
         self.bundle_sizer = BundleSizer()
         self.configs = {config.run_id: config for config in self.spec.configs}
         self.labels = RunLabels(self.spec.configs)
@@ -212,6 +215,11 @@ class _Driver:
             self.estimates[run.run_id] = known
         return known if run.state == "queued" else known / (run.epochs or 1)
 
+    def _reserve(self, demand: Demand, executor: Executor) -> Reservation:
+        now = time.monotonic()
+        left = {run_id: end - now for run_id, end in self.claims.ends.items()}
+        return reserve(demand, executor.room(), executor.held(), left)
+
     def _note_seconds(self, run: PendingRun, seconds: float) -> None:
         self.bundle_sizer.note(self._estimated_seconds(run), seconds)
 
@@ -236,6 +244,7 @@ class _Driver:
                 self.reports.following(executor),
                 self.progress.following(self.spec.name, done, len(self.spec.configs), failed),
             ):
+                executor.require(self.backlog.widest)
                 self._loop(executor)
         except (KeyboardInterrupt, Interrupted):
             # Without a database, the next driver finds out what was running.
@@ -270,13 +279,14 @@ class _Driver:
             if not self.asked_to_stop:
                 self._fill(executor)
             self.outcomes.commit_results(finished)
-            self.progress.running(executor.running(), executor.notes())
+            self.progress.running(executor.running(), self._notes(executor))
             if not self.asked_to_stop:
                 if not self.backlog and not self._find_released():
                     return
             elif not self.claims.running:
                 return
-            executor.limit(len(self.backlog) + len(self.claims.running))
+            running = len(self.claims.running) - len(self.claims.of_several)
+            executor.limit(self.backlog.of_one_process + running)
             outcomes = executor.wait(POLL_SECONDS)
             finished = [outcome for outcome in outcomes if isinstance(outcome, Finished)]
             if len(finished) < len(outcomes):
@@ -289,15 +299,28 @@ class _Driver:
 
     def _fill(self, executor: Executor) -> None:
         """Give every free slot something to do."""
-        while found := self.backlog.take(executor.has_room, executor.largest_multiplier):
+        while found := self.backlog.take(executor):
             run, multiplier = found
             bundle = [run]
-            if multiplier == 1:
+            if multiplier == 1 and processes_of(run) == 1:
                 bundle += self.backlog.take_along(
                     run, self.bundle_sizer.bundle_seconds, executor.running() + 1
                 )
             if tasks := self.claims.claim(bundle, multiplier, executor.device):
                 executor.submit(tasks)
+                end = time.monotonic()
+                for task in tasks:
+                    end += self._estimated_seconds(self.claims.running[task.run_id][0])
+                    self.claims.ends[task.run_id] = end
+
+    def _notes(self, executor: Executor) -> dict[str, str]:
+        """What is waited for: by the executor, and by the run that comes next."""
+        notes = executor.notes()
+        if self.backlog.waiting is not None:
+            run, demand = self.backlog.waiting
+            needs = f"it needs {demand.slots} slots at once; smaller runs go on meanwhile"
+            notes = {**notes, self.labels.of(run): needs}
+        return notes
 
     def _find_released(self) -> bool:
         """Look for runs that other drivers released; whether there is a reason to go on."""

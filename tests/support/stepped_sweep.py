@@ -11,6 +11,7 @@ from checked_store import CheckedStore
 from results.errors import DriverBusyError
 from sweeper.errors import Interrupted, ResourceError
 from sweeper.executors.base import Executor, ExecutorOptions
+from sweeper.executors.placement import ONE_SLOT, Demand, Room
 from sweeper.executors.tasks import Lost, LostInBundle, Outcome, Stopped, Task
 from sweeper.home import Home
 from sweeper.planning.cost import CostModel
@@ -196,19 +197,28 @@ class ScriptedExecutor(Executor):
     def device(self) -> str:
         return "cpu"
 
-    @property
-    def largest_multiplier(self) -> int:
-        return self._slots
+    def largest_multiplier(self, processes: int = 1) -> int:
+        return self._slots // processes
+
+    def require(self, processes: int) -> None:
+        if processes > self._slots:
+            raise ResourceError(f"{processes} processes need as many of {self._slots} slots")
 
     def limit(self, tasks: int) -> None:
-        there = sum(len(bundle) for bundle in self._bundles)
+        there = sum(len(b) for b in self._bundles if b[0].processes == 1)
         assert tasks >= there, "slots are taken from tasks that run"
 
-    def has_room(self, multiplier: int = 1) -> bool:
-        return sum(bundle[0].multiplier for bundle in self._bundles) + multiplier <= self._slots
+    def has_room(self, demand: Demand = ONE_SLOT) -> bool:
+        return self.room().places(demand) is not None
+
+    def room(self) -> Room:
+        return Room({"": self._slots - sum(b[0].demand.slots for b in self._bundles)})
+
+    def held(self) -> dict[str, dict[str, int]]:
+        return {bundle[-1].run_id: {"": bundle[0].demand.slots} for bundle in self._bundles}
 
     def submit(self, tasks: Sequence[Task]) -> None:
-        if not self.has_room(tasks[0].multiplier):
+        if not self.has_room(tasks[0].demand):
             raise RuntimeError("no room")
         there = {task.run_id for bundle in self._bundles for task in bundle}
         for task in tasks:

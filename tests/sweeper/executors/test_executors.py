@@ -23,6 +23,7 @@ from sweeper.executors import EXECUTORS, Executor, ExecutorOptions, ray_connecti
 from sweeper.executors.failure_text import said_by
 from sweeper.executors.heartbeat import Heartbeat
 from sweeper.executors.own_code import own_code
+from sweeper.executors.placement import Demand
 from sweeper.executors.ray_calls import RayCalls
 from sweeper.executors.run_folders import SENTINELS
 from sweeper.executors.tasks import (
@@ -96,7 +97,7 @@ def make_task(
 
 def submit(executor: Executor, task: Task) -> None:
     """As soon as there is room."""
-    while not executor.has_room(task.multiplier):
+    while not executor.has_room(task.demand):
         assert executor.wait(5) == []
     executor.submit([task])
 
@@ -500,9 +501,9 @@ def test_a_task_with_a_resource_multiplier_takes_several_slots(
     options = replace(A_QUARTER_CORE, most_slots=2)
     with EXECUTORS["ray"].start(options) as started:
         fill(started, tmp_path, "slow")
-        assert not started.has_room(2)
+        assert not started.has_room(Demand(multiplier=2))
         wait_for(started, 2)
-        assert started.largest_multiplier == 2
+        assert started.largest_multiplier() == 2
         submit(started, make_task(tmp_path, "slow", multiplier=2))
         assert not started.has_room()
         assert isinstance(wait_for(started, 1)[0], Finished)

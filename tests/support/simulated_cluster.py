@@ -1,0 +1,152 @@
+"""Runs that take time of a simulated clock on the slots of simulated nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from results.records import PendingRun
+from sweeper.executors.base import Executor, ExecutorOptions
+from sweeper.executors.placement import ONE_SLOT, Demand, Room
+from sweeper.executors.tasks import Outcome, Task
+from sweeper.scheduling.backfilling import Reservation, reserve
+from sweeper.scheduling.backlog import Backlog, processes_of
+
+
+def pending(run_id: str, processes: int = 1, **faults: int) -> PendingRun:
+    """A queued run, of which nothing else is known."""
+    values: dict[str, Any] = dict.fromkeys((field.name for field in fields(PendingRun)), None)
+    config = {"training": {"data_parallel": processes}} if processes > 1 else {}
+    given = {"run_id": run_id, "state": "queued", "config": config, "faults": faults}
+    return PendingRun(**values | given)
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """A run that takes `seconds`, and of which `estimated` is known before."""
+
+    processes: int
+    estimated: float
+    seconds: float
+
+
+@dataclass
+class Started:
+    """When a run began and ends, and on which slots."""
+
+    at: float
+    end: float
+    slots: dict[str, int]
+
+
+class SimulatedCluster(Executor):
+    """Nothing but the room that it has."""
+
+    def __init__(self, nodes: Sequence[int], spread: int | None = None) -> None:
+        self.whole = Room({f"node {n}": slots for n, slots in enumerate(nodes)}, spread=spread)
+        self.begun: dict[str, dict[str, int]] = {}
+
+    @classmethod
+    def start(cls, options: ExecutorOptions) -> Self:
+        raise NotImplementedError
+
+    @property
+    def device(self) -> str:
+        return "cpu"
+
+    def largest_multiplier(self, processes: int = 1) -> int:
+        return self.whole.largest_multiplier(processes)
+
+    def require(self, processes: int) -> None:
+        assert self.whole.places(Demand(processes)) is not None
+
+    def limit(self, tasks: int) -> None:
+        raise NotImplementedError
+
+    def has_room(self, demand: Demand = ONE_SLOT) -> bool:
+        return self.room().places(demand) is not None
+
+    def room(self) -> Room:
+        room = self.whole
+        for slots in self.begun.values():
+            room = room.with_less(slots)
+        assert min(room.free.values()) >= 0
+        return room
+
+    def held(self) -> dict[str, dict[str, int]]:
+        return dict(self.begun)
+
+    def begin(self, run_id: str, demand: Demand) -> dict[str, int]:
+        slots = self.room().places(demand)
+        assert slots is not None
+        assert sum(slots.values()) == demand.slots
+        self.begun[run_id] = slots
+        return slots
+
+    def running(self) -> int:
+        return len(self.begun)
+
+    def submit(self, tasks: Sequence[Task]) -> None:
+        raise NotImplementedError
+
+    def wait(self, timeout: float) -> list[Outcome]:
+        raise NotImplementedError
+
+    def ask_to_stop(self) -> None:
+        raise NotImplementedError
+
+    def kill(self, run_id: str) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
+@dataclass
+class Simulation:
+    """Of all runs to their ends, as the driver hands them out.
+
+    Attributes:
+        started: by run id, which are the runs' numbers.
+        reserved: by run id, the time of each reservation that was made for it, in order.
+    """
+
+    started: dict[str, Started]
+    reserved: dict[str, list[float]]
+
+    @property
+    def end(self) -> float:
+        """Of the last run."""
+        return max(each.end for each in self.started.values())
+
+
+def simulate(runs: Sequence[Simulated], cluster: SimulatedCluster) -> Simulation:
+    """Until the last one has ended; raises AssertionError if one never starts."""
+    now = 0.0
+    by_id = {str(number): run for number, run in enumerate(runs)}
+    done = Simulation({}, {})
+
+    def reserved(demand: Demand, executor: Executor) -> Reservation:
+        left = {
+            run_id: done.started[run_id].at + by_id[run_id].estimated - now
+            for run_id in cluster.begun
+        }
+        made = reserve(demand, executor.room(), executor.held(), left)
+        assert backlog.waiting is not None
+        done.reserved.setdefault(backlog.waiting[0].run_id, []).append(now + made.seconds)
+        return made
+
+    backlog = Backlog(lambda run: by_id[run.run_id].estimated, reserved)
+    backlog.add(pending(run_id, run.processes) for run_id, run in by_id.items())
+    while backlog or cluster.begun:
+        while found := backlog.take(cluster):
+            run, multiplier = found
+            slots = cluster.begin(run.run_id, Demand(processes_of(run), multiplier))
+            end = now + by_id[run.run_id].seconds
+            done.started[run.run_id] = Started(now, end, slots)
+        assert cluster.begun, "what waits does not start although nothing runs"
+        now = min(done.started[run_id].end for run_id in cluster.begun)
+        for run_id in [r for r in cluster.begun if done.started[r].end <= now]:
+            del cluster.begun[run_id]
+    return done
