@@ -110,11 +110,23 @@ class _Shown:
     def tell_silence(self) -> None:
         """Say why nothing was shown, if nothing was. Raises ResourceError for what is not here."""
         if self._reader is not None and self._reader.wrote:
+            self._tell_other_ranks()
             return
         if self._storage is not None and not self._storage.names():
             where = f"; it trained on {self._host}" if self._host else ""
             raise ResourceError(f"nothing is at {self._storage.location} here{where}")
         say(self._silence)
+
+    def _tell_other_ranks(self) -> None:
+        from sweeper.logs.files import ranks
+        from sweeper.logs.reading import attempt_folder
+
+        assert self._storage is not None, "it was read"
+        assert self._attempt is not None, "it was read"
+        folder = attempt_folder(self._storage, self._run, self._attempt)
+        others = [str(rank) for rank in ranks(folder.names()) if rank != self._rank]
+        if others:
+            say(f"this is rank {self._rank}; --rank shows another: {', '.join(others)}")
 
     def _chosen(self, attempts: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
         if self._only is None:

@@ -20,6 +20,7 @@ def attempt(tmp_path):
         "state": "failed",
         "storage": str(tmp_path),
         "imported_from": None,
+        "error": None,
     }
 
 
@@ -27,6 +28,18 @@ def test_the_last_lines_are_shortened(attempt):
     (lines,) = last_output([attempt], 3).values()
     assert lines[:2] == ["line 7", "line 8"]
     assert len(lines[2]) < 600
+
+
+def test_of_several_processes_they_are_those_of_the_one_that_the_error_is_of(attempt, tmp_path):
+    log = tmp_path / "0123456789abcdef" / "2" / "log-rank1-0.txt"
+    log.write_text("2026-01-02T03:04:05Z the last words of rank 1\n")
+    for error in ("rank 1 of 2: killed", "its worker was lost 3 times: rank 1 of 2: killed"):
+        assert list(last_output([attempt | {"error": error}], 3).values()) == [
+            ["the last words of rank 1"]
+        ]
+    assert last_output([attempt | {"error": "rank 7 of 8: killed"}], 3) == {}
+    (lines,) = last_output([attempt | {"error": "it is no rank 1 of 2"}], 3).values()
+    assert lines[0] == "line 7"
 
 
 @pytest.mark.parametrize(

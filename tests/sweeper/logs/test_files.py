@@ -11,7 +11,7 @@ import pytest
 
 from file_server import SCHEME
 from sweeper.logs import places
-from sweeper.logs.files import HEAD_BYTES, TAIL_FILE_BYTES, file_numbers, is_of_log
+from sweeper.logs.files import HEAD_BYTES, TAIL_FILE_BYTES, file_numbers, is_of_log, ranks
 from sweeper.logs.places import LocalPlace, Uploads, place_at
 from sweeper.logs.reading import LogReader, last_lines, without_time
 from sweeper.logs.ring import Ring
@@ -49,6 +49,20 @@ def test_a_short_log_is_one_file(folder, uploads):
     assert folder.read("log-0.txt") == lines(0, 5)
     assert LogReader(folder).new_lines() == lines(0, 5).decode().splitlines()
     assert last_lines(folder, 2) == ["line 000003", "line 000004"]
+
+
+def test_each_process_has_a_log_of_its_own(folder, uploads):
+    for rank, attempt in ((1, "an earlier execution"), (0, "of rank 0"), (1, "of rank 1")):
+        ring = Ring(place_at(folder.location, 0o077, uploads, rank))
+        ring.write(STAMP + attempt.encode() + b"\n")
+        ring.close()
+        uploads.wait(5)
+    assert sorted(folder.names()) == ["log-0.txt", "log-rank1-0.txt"]
+    assert all(map(is_of_log, folder.names()))
+    assert ranks(folder.names()) == [0, 1]
+    assert last_lines(folder, 5) == ["of rank 0"]
+    assert last_lines(folder, 5, rank=1) == ["of rank 1"]
+    assert last_lines(folder, 5, rank=2) == []
 
 
 def test_of_a_long_log_the_beginning_and_the_end_are_kept(folder, uploads):

@@ -30,7 +30,7 @@ class Worker:
 
     def start(self, folder):
         reader, pipe = os.pipe()
-        self.send({"folder": str(folder), "umask": 0o077}, reader)
+        self.send({"folder": str(folder), "umask": 0o077, "rank": 0}, reader)
         os.close(reader)
         return pipe
 
