@@ -100,14 +100,18 @@ def sweep_trainer(
     options: argparse.Namespace, precision: str, threads: int, compiled: bool = False
 ) -> Callable[[], None]:
     """One epoch of this project's trainer, without the test that follows it."""
+    import torch
+
     from trainers.config.job import TrainingJob
     from trainers.config.run import RunConfig
+    from trainers.parallel.group import Group
     from trainers.torch_setup import prepare_torch
     from trainers.training.train import _Training
 
     prepare_torch(threads)
     config = RunConfig.model_validate(config_of(options, precision, compiled))
-    training = _Training(TrainingJob(config, (), options.data_dir))
+    job = TrainingJob(config, (), options.data_dir)
+    training = _Training(job, Group(None, torch.device("cpu")))
 
     def epoch() -> None:
         training._train_on_all_images(1)

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from trainers.config.job import Member
-from trainers.parallel.batch_norm import SynchronisedBatchNorm
+from small_networks import NO_DATA
+from trainers.config.job import EpochMetrics, Member
+from trainers.errors import TrainerError, TrainingStopped
+from trainers.parallel.batch_norm import synchronised
 from trainers.parallel.group import joined
 from trainers.parallel.replica import Replica
+from trainers.run import run
+from trainers.storage import open_folder
 
 CPU = torch.device("cpu")
+
+EVALUATIONS: list[dict[str, Any]] = [
+    {"noise": "gaussian", "std": 0.3},
+    {"noise": "constant", "value": 0.3},
+]
 
 
 def say_everything(member: Member, digests: list[str]) -> dict[str, Any]:
@@ -57,11 +69,54 @@ def leave_in_the_middle(member: Member, how: str) -> float:
             if how == "raises":
                 group.sum(torch.ones(1))
             else:
-                with replica.batch(1, whole=3, start=0, ends_step=True):
+                with replica.part(1, whole=3, before=0, ends_step=True):
                     replica.passes(torch.ones(1, 2)).sum().backward()  # type: ignore[no-untyped-call]
         finally:
             replica.close()
     return time.monotonic() - started
+
+
+def train(member: Member, addresses: list[str], runs: list[Run]) -> list[Any]:
+    """What each run returned or raised, one after the other."""
+    found: list[Any] = []
+    for address, given in zip(addresses, runs, strict=True):
+        folder = None
+        if given.folder is not None and member.rank == 0:
+            folder = open_folder(given.folder)
+        try:
+            result: Any = run(
+                given.config,
+                EVALUATIONS,
+                data_dir=NO_DATA,
+                folder=folder,
+                on_epoch=stop_after(given.stops.get(member.rank)),
+                member=replace(member, address=address),
+            )
+        except (TrainerError, TrainingStopped) as error:
+            result = error
+        found.append(result)
+    return found
+
+
+def stop_after(epoch: int | None) -> Callable[[EpochMetrics], None]:
+    def on_epoch(metrics: EpochMetrics) -> None:
+        if metrics["epoch"] == epoch:
+            raise TrainingStopped
+
+    return on_epoch
+
+
+class Run(NamedTuple):
+    """A run of several processes.
+
+    Attributes:
+        folder: of rank 0; the others have none.
+        stops: after which epoch the process of a rank asks to stop.
+    """
+
+    config: dict[str, Any]
+    folder: Path | None = None
+    stops: dict[int, int] = {}  # noqa: RUF012 - it is not changed
 
 
 class Case(NamedTuple):
@@ -78,7 +133,7 @@ def normalise(member: Member, cases: dict[Any, Case]) -> dict[Any, dict[str, Ten
     with joined(member, CPU) as group:
         for name, case in cases.items():
             state = case.states[member.rank].requires_grad_()
-            with SynchronisedBatchNorm(group):
+            with synchronised(group):
                 normed = case.layer(state)
                 normed.backward(case.gradients[member.rank])
             assert state.grad is not None

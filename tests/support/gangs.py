@@ -5,7 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -15,11 +16,18 @@ from trainers.parallel.rendezvous import listen
 from trainers.torch_setup import prepare_torch
 
 _FORKS = multiprocessing.get_context("forkserver")
-# Importing torch takes seconds, and is done once.
-_FORKS.set_forkserver_preload(["__main__", "trainers.training.train", "trainers.run", __name__])
+# Importing torch takes seconds, and what it needs for several processes too: it is done once.
+_FORKS.set_forkserver_preload(["__main__", "trainers.training.train", "torch._dynamo", __name__])
 
 Part = Callable[..., Any]
 """Called with the Member and what else there is; of a module of this folder, to be found there."""
+
+
+@contextmanager
+def meetings(count: int) -> Iterator[list[str]]:
+    """So many addresses where processes can meet, one after the other."""
+    kept = [listen("127.0.0.1") for _ in range(count)]
+    yield [address for address, _ in kept]
 
 
 def outcomes(processes: int, part: Part, *arguments: Any) -> list[Any]:

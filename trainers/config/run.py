@@ -20,9 +20,9 @@ from trainers.methods.scheme_config import SchemeConfig
 from trainers.models import MODELS, Architecture, ModelOptions
 from trainers.models.counting import NetworkCounts, count
 
-Precision = Literal["fp32", "ieee_fp32", "tf32", "bf16", "fp16"]
+Precision = Literal["fp64", "fp32", "ieee_fp32", "tf32", "bf16", "fp16"]
 """fp32 is torch's float32, which leaves it to a GPU's convolutions to round what they multiply to
-TF32; ieee_fp32 rounds nothing to it, and tf32 matrix products too."""
+TF32; ieee_fp32 rounds nothing to it, and tf32 matrix products too. fp64 is float64 throughout."""
 
 _MULTIPLY_ADDS_WORTH_A_LAYER = 4e10
 """Forward multiply-adds in whose training time a network's graph is compiled, for each layer of it:
@@ -120,6 +120,14 @@ class RunConfig(TrainerRun):
 
     @model_validator(mode="after")
     def _auto_is_decided(self) -> RunConfig:
+        if self.processes > 1:
+            if self.compile is True:
+                raise ConfigError(
+                    "compile",
+                    "compile: true is for one process, and training.data_parallel is"
+                    f" {self.processes}: remove one of them",
+                )
+            object.__setattr__(self, "compile", None)
         if self.compile == "auto":
             try:
                 multiply_adds = self.multiply_adds_per_image

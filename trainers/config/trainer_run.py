@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from functools import cache, cached_property
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, SerializeAsAny, field_validator
+from pydantic import AfterValidator, Field, SerializeAsAny, field_validator, model_validator
 
 from trainers.config.canonical import SHA256, canonical, identity, json_value
 from trainers.config.dataset import DatasetConfig, parse_dataset
 from trainers.config.frozen import Frozen
-from trainers.config.trainers import TRAINER_NAME, check_trainer
+from trainers.config.trainers import BUILT_IN_TRAINER, TRAINER_NAME, check_trainer
 from trainers.config.training import TrainingConfig
 from trainers.errors import ConfigError
 from trainers.methods.fractions import Whole
@@ -66,6 +66,16 @@ class TrainerRun(Frozen):
     def _nothing_is_none(cls, given: Any) -> Any:
         # One form for nothing: the one that is left out of the identity.
         return None if given == {} else given
+
+    @model_validator(mode="after")
+    def _trains_in_one_process(self) -> Self:
+        if self.processes > 1 and self.trainer != BUILT_IN_TRAINER:
+            raise ConfigError(
+                ("training", "data_parallel"),
+                f"trainer {self.trainer} trains in one process: remove data_parallel, which is for"
+                f" {BUILT_IN_TRAINER}",
+            )
+        return self
 
     def to_json(self) -> dict[str, Any]:
         """The canonical form: what is None is left out, so a new option with a neutral None

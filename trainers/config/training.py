@@ -79,6 +79,12 @@ class TrainingConfig(Frozen):
         if self.data_parallel is None:
             # Of one process the batch is its own.
             object.__setattr__(self, "sync_batch_norm", None)
+        if self.mixup is not None and self.processes > 1:
+            raise ConfigError(
+                "mixup",
+                "mixup mixes images of one batch, of which each process of data_parallel has a part"
+                " only: remove one of them",
+            )
         if self.clip_norm is not None and self.clip_value is not None:
             raise ConfigError("clip_value", "clip_value stands beside clip_norm: keep one")
         return self

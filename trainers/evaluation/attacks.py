@@ -1,42 +1,51 @@
 """Attacks on test images: the change of each, in a small ball, that raises the loss most.
 
-Each function makes a fresh `trainers.evaluation.measure.Perturb`, for a network in evaluation mode:
-an image's loss then depends on no other image of its batch. Balls are in the L-infinity norm around
-pixels in [0, 1]. Gradients are those of the pixels alone; those of the weights are neither computed
-nor accumulated. Random points are drawn on the CPU by the attack's own generator, seeded with the
-config's seed and nothing else, for whole batches of `measure.EVALUATION_BATCH` images: every
-network is attacked from the same points, on every device.
+Each function makes a fresh perturbation, a `trainers.evaluation.measure.Passing`, for a network in
+evaluation mode: an image's loss then depends on no other image of its batch. Balls are in the
+L-infinity norm around pixels in [0, 1]. Gradients are those of the pixels alone; those of the
+weights are neither computed nor accumulated. Random points are drawn on the CPU by the attack's own
+generator, seeded with the config's seed and nothing else, for whole batches of
+`measure.EVALUATION_BATCH` images: every network is attacked from the same points, on every device.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor
 
 from trainers.config.evaluations import FastGradientSign, ProjectedGradientDescent
-from trainers.evaluation.measure import Logits, Perturb
+from trainers.evaluation.measure import Logits, Passing
 
 GRADIENT_BATCH = 125
 """Images a gradient is taken of at once: every layer's activations are kept until it is known."""
 
 
-def fgsm(config: FastGradientSign) -> Perturb:
+def fgsm(config: FastGradientSign) -> Passing:
     """x + epsilon sign(gradient)."""
 
     def perturb(pixels: Tensor, labels: Tensor, logits: Logits) -> Tensor:
         return pixels + config.epsilon * _ascent(pixels, labels, logits)
 
-    return perturb
+    return Passing(perturb, skip=lambda shape: None)
 
 
-def pgd(config: ProjectedGradientDescent) -> Perturb:
+def pgd(config: ProjectedGradientDescent) -> Passing:
     """Steps of sign(gradient), each projected onto the ball and onto [0, 1].
 
     Of several restarts, each image keeps the point of the largest loss among those at which it is
     misclassified, or among all if there are none.
     """
     generator = torch.Generator().manual_seed(config.seed)
+
+    def draw(shape: Sequence[int]) -> Tensor:
+        return torch.rand(shape, generator=generator).mul_(2 * config.epsilon).sub_(config.epsilon)
+
+    def skip(shape: Sequence[int]) -> None:
+        for _ in range(config.restarts if config.random_start else 0):
+            draw(shape)
 
     def perturb(pixels: Tensor, labels: Tensor, logits: Logits) -> Tensor:
         least = (pixels - config.epsilon).clamp_(min=0)
@@ -45,9 +54,8 @@ def pgd(config: ProjectedGradientDescent) -> Perturb:
         def climb() -> Tensor:
             point = pixels
             if config.random_start:
-                drawn = torch.rand(pixels.shape, generator=generator)
-                drawn = drawn.mul_(2 * config.epsilon).sub_(config.epsilon)
-                point = (pixels + drawn.to(pixels.device)).clamp_(least, most)
+                drawn = draw(pixels.shape).to(pixels.device)
+                point = (pixels + drawn).clamp_(least, most)
             for _ in range(config.steps):
                 ascent = _ascent(point, labels, logits)
                 point = (point + config.step * ascent).clamp_(least, most)
@@ -65,7 +73,7 @@ def pgd(config: ProjectedGradientDescent) -> Perturb:
             wrong, loss = wrong | wrong_there, torch.where(worse, loss_there, loss)
         return worst
 
-    return perturb
+    return Passing(perturb, skip)
 
 
 def _ascent(pixels: Tensor, labels: Tensor, logits: Logits) -> Tensor:

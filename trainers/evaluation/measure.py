@@ -5,6 +5,7 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import torch
@@ -15,7 +16,8 @@ from trainers.config.evaluations import EVALUATIONS, EvaluationConfig
 from trainers.config.run import Precision
 from trainers.data.augment import normalize
 from trainers.data.labelled_images import HeldImages, LabelledImages
-from trainers.evaluation.precision import autocast
+from trainers.evaluation.precision import autocast, weights_dtype
+from trainers.parallel.group import Group
 
 EVALUATION_BATCH = 1_000
 """Images a batch. Fixed, because noise is drawn batch by batch: another number, other noise."""
@@ -48,6 +50,24 @@ class Perturb(Protocol):
             labels: (B,), int64.
             logits: the network with its normalisation; noise has no use for it, attacks have.
         """
+
+
+@dataclass(frozen=True)
+class Passing:
+    """A perturbation whose batches several processes can share.
+
+    Attributes:
+        perturb: the perturbation.
+        skip: called with the shape of a batch that another process has, of EVALUATION_BATCH images;
+            draws what `perturb` would have drawn for it.
+    """
+
+    perturb: Perturb
+    skip: Callable[[Sequence[int]], object]
+
+    def __call__(self, pixels: Tensor, labels: Tensor, logits: Logits) -> Tensor:
+        """See Perturb."""
+        return self.perturb(pixels, labels, logits)
 
 
 class Measurement(NamedTuple):
@@ -110,12 +130,16 @@ def evaluate_images(
     precision: Precision = "fp32",
     top5: bool = False,
     heartbeat: Callable[[], None] | None = None,
+    group: Group | None = None,
 ) -> Measurement:
     """One evaluation of a trained network, in evaluation mode and without gradients.
 
     Each batch is scaled to [0, 1], perturbed, clipped to [0, 1], normalised, and classified
     (ZeroSNet, "Robustness"). An image with any logit that is not finite counts as wrong, and the
     loss may then be nan or infinite. Each module's mode is as before afterwards.
+
+    Several processes that have the same network share the batches. Each of them returns what one
+    alone would, to the bit.
 
     Args:
         network: from (B, C, H, W), normalised, to logits (B, classes); on `device`.
@@ -124,12 +148,14 @@ def evaluate_images(
         config: None for clean images. The perturbation is fresh for each call, so that its noise
             does not depend on what was measured before.
         device: where to compute.
-        precision: what the network is computed in; the loss is in float32 whatever it is.
+        precision: what the network is computed in; the loss is in float32 at least.
         top5: whether to measure that accuracy, too.
         heartbeat: called before each pass of a batch through the network.
+        group: the processes that share the batches; None for this one alone.
 
     Raises:
         ValueError: no images.
+        PeerLostError: another process is gone.
     """
     count = len(images)
     if count == 0:
@@ -138,34 +164,49 @@ def evaluate_images(
     perturb: Perturb | None = None
     if config is not None:
         perturb = pkgutil.resolve_name(EVALUATIONS[config.kind].perturbation)(config)
-    at_once = forward_batch(device)
+    at_once, dtype = forward_batch(device), weights_dtype(precision)
+    # One that cannot pass over another process's batches has to meet them all.
+    shared = group if perturb is None or isinstance(perturb, Passing) else None
+    rank, processes = (0, 1) if shared is None else (shared.rank, shared.processes)
 
     def logits(pixels: Tensor) -> Tensor:
         if heartbeat is not None:
             heartbeat()
-        inputs = normalize(pixels, mean, std).contiguous(memory_format=torch.channels_last)
+        inputs = normalize(pixels, mean, std).to(dtype)
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
         with autocast(device, precision):
             scores = torch.cat([network(part) for part in torch.split(inputs, at_once)])
-        return scores.float()
+        return scores.to(dtype)
 
-    losses, right, among_five = [], [], []
+    losses = torch.zeros(count, dtype=dtype, device=device)
+    right, among_five = (torch.zeros(count, dtype=torch.int64, device=device) for _ in range(2))
+    met = 0
     with torch.no_grad(), evaluation_mode(network):
-        for batch in images.batches(EVALUATION_BATCH):
+        for batch in images.batches(EVALUATION_BATCH, rank=rank, processes=processes):
             # uint8 travels to the device: a quarter of float32's bytes.
             pixels = batch.pixels.to(device).to(torch.float32).div_(255)
             truth = batch.labels.to(device)
             if perturb is not None:
+                if isinstance(perturb, Passing):
+                    for _ in range(met, batch.number):
+                        perturb.skip((EVALUATION_BATCH, *pixels.shape[1:]))
                 pixels = perturb(pixels, truth, logits).clamp(0, 1)
+            met = batch.number + 1
             scores = logits(pixels)
-            losses.append(F.cross_entropy(scores, truth, reduction="none"))
+            start = batch.number * EVALUATION_BATCH
+            these = slice(start, start + len(truth))
+            losses[these] = F.cross_entropy(scores, truth, reduction="none")
             finite = scores.isfinite().all(1)
-            right.append((scores.argmax(1) == truth) & finite)
+            right[these] = (scores.argmax(1) == truth) & finite
             if top5:
-                among_five.append((places(scores, truth) < 5) & finite)
+                among_five[these] = (places(scores, truth) < 5) & finite
+    if shared is not None:
+        # In each place all processes but one have a zero: what it has is the sum, exactly.
+        losses, right, among_five = map(shared.sum, (losses, right, among_five))
     # One wait for the device, at the end. Correct answers are counted as integers: exact.
-    accuracy = 100 * int(torch.cat(right).sum()) / count
-    top5_accuracy = 100 * int(torch.cat(among_five).sum()) / count if top5 else None
-    return Measurement(accuracy, float(torch.cat(losses).mean()), top5_accuracy)
+    accuracy = 100 * int(right.sum()) / count
+    top5_accuracy = 100 * int(among_five.sum()) / count if top5 else None
+    return Measurement(accuracy, float(losses.mean()), top5_accuracy)
 
 
 def places(scores: Tensor, labels: Tensor) -> Tensor:

@@ -14,13 +14,21 @@ from trainers.errors import TrainerError
 _DTYPES: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 """What autocast computes convolutions and matrix products in, where that is not float32."""
 
+WEIGHTS: dict[Precision, torch.dtype] = {"fp64": torch.float64}
+"""What weights, losses and what autocast does not narrow are, where that is not float32."""
+
 _AMPERE = (8, 0)
 
 
 def autocast(device: torch.device, precision: Precision) -> torch.autocast:
-    """In which a network's forward pass computes; weights and losses are float32 all the same."""
+    """In which a network's forward pass computes; weights and losses keep their own precision."""
     dtype = _DTYPES.get(precision)
     return torch.autocast(device.type, dtype or torch.bfloat16, enabled=dtype is not None)
+
+
+def weights_dtype(precision: Precision) -> torch.dtype:
+    """Of weights and losses, and of what a network is given."""
+    return WEIGHTS.get(precision, torch.float32)
 
 
 @contextmanager

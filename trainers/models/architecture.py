@@ -65,7 +65,10 @@ class Architecture:
     epoch: `draw(purpose)` is a fresh generator on the CPU, keyed by the run's seed, the purpose and
     the epoch. What such a network draws for each batch it draws in its pass. A compiled graph
     cannot: so it also has `begin_batch(images)`, which draws for the next pass of `images` images,
-    and is called before each that trains through a graph.
+    and is called before each that trains through a graph. Where several processes train it, all
+    draw alike; one that draws for each image also has `begin_part(whole, before)`, called before
+    each pass: of `whole` images of all processes together, of which `before` are in the batches of
+    lower ranks.
 
     What it has of parameters and multiply-adds may depend on its options, on how many states its
     scheme combines and which coefficients are learned, and on no coefficient's value: networks are

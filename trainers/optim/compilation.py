@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from trainers.config.run import RunConfig
 from trainers.errors import TrainerError
 from trainers.evaluation.measure import forward_batch
-from trainers.evaluation.precision import autocast
+from trainers.evaluation.precision import autocast, weights_dtype
 from trainers.optim.graph_folder import graph_folder, keep_headers_in
 
 _LOOK_AGAIN_SECONDS = 0.2
@@ -108,10 +108,11 @@ def require_compiler(device: str) -> None:
 
 def _pass(network: nn.Module, config: RunConfig, device: torch.device, count: int) -> Tensor:
     facts = config.dataset_facts
-    blank = torch.zeros(count, facts.channels, facts.size, facts.size, device=device)
+    shape = count, facts.channels, facts.size, facts.size
+    blank = torch.zeros(shape, device=device, dtype=weights_dtype(config.precision))
     with autocast(device, config.precision):
         logits: Tensor = network(blank.contiguous(memory_format=torch.channels_last))
-    return logits.float()
+    return logits.to(weights_dtype(config.precision))
 
 
 def _graph(config: RunConfig, device: torch.device, to_train: bool) -> str:

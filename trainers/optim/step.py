@@ -14,7 +14,7 @@ from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from trainers.config.run import RunConfig
 from trainers.data.augment import normalize
 from trainers.data.mixup import Mix
-from trainers.evaluation.precision import autocast
+from trainers.evaluation.precision import autocast, weights_dtype
 from trainers.optim.base import Optimizer
 
 _LEAST_SCALE = 2.0**-24
@@ -30,12 +30,18 @@ class Steps:
         passes: images (B, C, H, W), normalised, to logits (B, classes).
         optimizer: of the weights that `passes` has.
         config: of the run; its recipe and precision.
+        processes: that train together, the mean of whose gradients is what a step is along.
     """
 
     def __init__(
-        self, passes: Callable[[Tensor], Tensor], optimizer: Optimizer, config: RunConfig
+        self,
+        passes: Callable[[Tensor], Tensor],
+        optimizer: Optimizer,
+        config: RunConfig,
+        processes: int = 1,
     ) -> None:
         self._passes = passes
+        self._processes = processes
         self._optimizer = optimizer
         self._config = config
         self._begun = False
@@ -51,25 +57,30 @@ class Steps:
         """Adds a batch to the gradient of the next step.
 
         Args:
-            pixels: (B, C, H, W), uint8.
+            pixels: (B, C, H, W), uint8; where several processes train, B may be 0.
             labels: (B,), int64, on the device of `pixels`.
-            share: of the batch among all images of the step.
+            share: of the batch among all images of the step, of all processes.
             mix: how the images are mixed; None not to mix them.
 
         Returns:
-            The batch's mean loss, and how many were right, both (); of mixed images each label
-            counts by its share.
+            The batch's mean loss, 0 of no image, and how many were right, both (); of mixed images
+            each label counts by its share.
         """
         device, facts, recipe = pixels.device, self._config.dataset_facts, self._config.training
         images = normalize(pixels, facts.mean, facts.std)
         if mix is not None:
             images = mix.of(images)
-        images = images.contiguous(memory_format=torch.channels_last)
+        dtype = weights_dtype(self._config.precision)
+        images = images.to(dtype).contiguous(memory_format=torch.channels_last)
         with autocast(device, self._config.precision):
             logits = self._passes(images)
-        logits = logits.float()
+        logits = logits.to(dtype)
         smoothing = recipe.label_smoothing or 0.0
-        loss = functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+        loss = (
+            functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+            if len(labels)
+            else logits.sum()
+        )
         predicted = logits.detach().argmax(1)
         right = (predicted == labels).sum()
         if mix is not None:
@@ -81,7 +92,8 @@ class Steps:
         if not self._begun:
             self._optimizer.zero_grad()
             self._begun = True
-        weighted = loss if share == 1 else loss * share
+        weight = share * self._processes
+        weighted = loss if weight == 1 else loss * weight
         if self._scaler is not None:
             weighted = self._scaler.scale(weighted)
         weighted.backward()  # type: ignore[no-untyped-call]

@@ -1,27 +1,30 @@
 """Batch normalisation over the batches of all processes together, and over no image at all.
 
-torch.nn.SyncBatchNorm takes the place of layers, and has no kernel for the CPU. Here a mode takes
-the place of `torch.nn.functional.batch_norm`, through which every layer goes, and every network
-that normalises without a layer: with statistics of its own, or for a second time in a backward
-pass.
+torch.nn.SyncBatchNorm takes the place of layers, and has no kernel for the CPU. Here another
+function takes the place of `torch.nn.functional.batch_norm` for the time of a pass. Every layer
+goes through it, and every network that normalises without a layer: with statistics of its own, or
+for a second time in its backward pass, where no mode of torch is in force.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
-from typing_extensions import override
 
 from trainers.parallel.group import Group
 
+_of_one_process = functional.batch_norm
 
-class SynchronisedBatchNorm(TorchFunctionMode):
+
+@contextmanager
+def synchronised(group: Group) -> Iterator[None]:
     """Inside, training normalises by mean and variance over the batches of all processes.
 
     They, and what a backward pass sums over all images, are combined in float64, in the order of
@@ -31,30 +34,24 @@ class SynchronisedBatchNorm(TorchFunctionMode):
 
     Backward passes belong inside too.
     """
-
-    def __init__(self, group: Group) -> None:
-        super().__init__()
-        self._group = group
-
-    @override
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        if func is functional.batch_norm:
-            return _synchronised(func, self._group, *args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
+    with _in_place(partial(_synchronised, group)):
+        yield
 
 
-class EmptyBatchNorm(TorchFunctionMode):
+@contextmanager
+def of_no_image() -> Iterator[None]:
     """Inside, a batch of no image is normalised to no image, and leaves running statistics be."""
+    with _in_place(_of_nothing):
+        yield
 
-    @override
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        if func is functional.batch_norm:
-            return _of_nothing(*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
+
+@contextmanager
+def _in_place(batch_norm: Callable[..., Tensor]) -> Iterator[None]:
+    functional.batch_norm = batch_norm
+    try:
+        yield
+    finally:
+        functional.batch_norm = _of_one_process
 
 
 def _of_nothing(
@@ -73,7 +70,6 @@ def _of_nothing(
 
 
 def _synchronised(
-    plain: Callable[..., Tensor],
     group: Group,
     state: Tensor,
     running_mean: Tensor | None,
@@ -85,7 +81,7 @@ def _synchronised(
     eps: float = 1e-5,
 ) -> Tensor:
     if not training:
-        return plain(state, running_mean, running_var, weight, bias, False, momentum, eps)
+        return _of_one_process(state, running_mean, running_var, weight, bias, eps=eps)
     normalised: Tensor = _Normalised.apply(
         state, weight, bias, running_mean, running_var, momentum, eps, group
     )
@@ -121,9 +117,7 @@ class _Normalised(torch.autograd.Function):
         ctx.save_for_backward(state, weight, narrow_mean, narrow_variance, count)
         ctx.group, ctx.eps = group, eps
         ctx.has_bias = bias is not None
-        return functional.batch_norm(
-            state, narrow_mean, narrow_variance, weight, bias, training=False, eps=eps
-        )
+        return _of_one_process(state, narrow_mean, narrow_variance, weight, bias, eps=eps)
 
     @staticmethod
     @once_differentiable

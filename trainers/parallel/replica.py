@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from inspect import signature
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from trainers.errors import TrainerError
-from trainers.parallel.batch_norm import EmptyBatchNorm, SynchronisedBatchNorm
+from trainers.models.batch_norm import BatchNorm
+from trainers.parallel.batch_norm import of_no_image, synchronised
 from trainers.parallel.group import Group, lost_peers_named
+
+_BUFFERS_STAY: dict[str, Any] = {
+    # Of torch before 2.13, and since.
+    "forward_sync_buffers"
+    if "forward_sync_buffers" in signature(DistributedDataParallel).parameters
+    else "broadcast_buffers": False
+}
 
 
 class Replica:
@@ -28,6 +38,9 @@ class Replica:
         self._group = group
         self._synchronised = synchronised
         self._averaging: DistributedDataParallel | None = None
+        for layer in network.modules():
+            if isinstance(layer, BatchNorm):
+                layer.alone = not synchronised
 
     @property
     def processes(self) -> int:
@@ -45,13 +58,13 @@ class Replica:
             self._network,
             process_group=self._group.process_group,
             # Statistics are rank 0's once an epoch, and equal weights are required then.
-            broadcast_buffers=False,
             init_sync=False,
+            **_BUFFERS_STAY,
             gradient_as_bucket_view=True,
         )
 
     def passes(self, images: Tensor) -> Tensor:
-        """The logits of this process's batch, inside `batch`."""
+        """The logits of this process's batch, inside `part`."""
         assert self._averaging is not None
         try:
             logits: Tensor = self._averaging(images)
@@ -65,24 +78,24 @@ class Replica:
         return logits
 
     @contextmanager
-    def batch(self, images: int, *, whole: int, start: int, ends_step: bool) -> Iterator[None]:
+    def part(self, images: int, *, whole: int, before: int, ends_step: bool) -> Iterator[None]:
         """A forward and a backward pass; gradients are averaged in the last one of a step.
 
         Args:
             images: in this process's batch, 0 for none.
             whole: in the batches of all processes together.
-            start: the place among those of this process's first one.
+            before: of those, in the batches of lower ranks.
             ends_step: whether no other batch of the step follows.
         """
         assert self._averaging is not None
         if begin := getattr(self._network, "begin_part", None):
-            begin(whole, start)
+            begin(whole, before)
         with ExitStack() as inside:
             inside.enter_context(lost_peers_named())
             if self._synchronised:
-                inside.enter_context(SynchronisedBatchNorm(self._group))
+                inside.enter_context(synchronised(self._group))
             elif images == 0:
-                inside.enter_context(EmptyBatchNorm())
+                inside.enter_context(of_no_image())
             if not ends_step:
                 inside.enter_context(self._averaging.no_sync())
             yield
@@ -97,8 +110,9 @@ class Replica:
 
 
 @torch.no_grad()
-def share_statistics(network: nn.Module, group: Group) -> None:
+def share_buffers(networks: Iterable[nn.Module], group: Group) -> None:
     """Give all copies the buffers that are stored of rank 0's, such as running statistics."""
-    weights = dict(network.named_parameters(remove_duplicate=False))
-    stored = network.state_dict()
-    group.copy_first(tensor for name, tensor in stored.items() if name not in weights)
+    for network in networks if group.processes > 1 else ():
+        weights = dict(network.named_parameters(remove_duplicate=False))
+        stored = network.state_dict()
+        group.copy_first(tensor for name, tensor in stored.items() if name not in weights)

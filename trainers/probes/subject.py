@@ -14,7 +14,7 @@ from trainers.config.run import RunConfig
 from trainers.data.augment import normalize
 from trainers.data.labelled_images import LabelledImages
 from trainers.evaluation.measure import evaluation_mode, forward_batch
-from trainers.evaluation.precision import autocast
+from trainers.evaluation.precision import autocast, weights_dtype
 from trainers.rng import seeded_generator
 
 
@@ -74,6 +74,7 @@ class Subject:
         """uint8 (B, C, H, W) -> what the network takes."""
         facts = self.config.dataset_facts
         pixels = normalize(images, facts.mean, facts.std)
+        pixels = pixels.to(weights_dtype(self.config.precision))
         return pixels.contiguous(memory_format=torch.channels_last)
 
     def states(self, chosen: Tensor) -> Iterator[Iterator[Tensor]]:

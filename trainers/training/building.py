@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from trainers.config.run import RunConfig
+from trainers.evaluation.precision import weights_dtype
 from trainers.models.strided_pointwise import replace_strided_pointwise
 from trainers.rng import seeded_generator
 
@@ -21,6 +22,8 @@ def build_network(config: RunConfig, device: str) -> nn.Module:
         generator=seeded_generator(config.seed, "initialisation"),
     )
     # Channels last is what both oneDNN and cuDNN are quickest at for 3x3 convolutions.
-    placed: nn.Module = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    placed: nn.Module = network.to(  # type: ignore[call-overload]
+        device, weights_dtype(config.precision), memory_format=torch.channels_last
+    )
     replace_strided_pointwise(placed, torch.device(device))
     return placed

@@ -13,6 +13,7 @@ from trainers.data.labelled_images import LabelledImages
 from trainers.errors import CheckpointError
 from trainers.evaluation.measure import Measurement, evaluate_images
 from trainers.evaluation.precision import computing_in
+from trainers.parallel.group import Group
 from trainers.training.building import build_network
 from trainers.training.checkpoint import StoredWeights
 from trainers.training.fitting import weights_fit
@@ -61,8 +62,12 @@ def measure(
     job: TrainingJob,
     evaluation: EvaluationConfig | None,
     images: LabelledImages,
+    group: Group | None = None,
 ) -> Measurement:
-    """Of these images, clean for None, and then with top-5 accuracy where the dataset has it."""
+    """Of these images, clean for None, and then with top-5 accuracy where the dataset has it.
+
+    The processes of a group share the images.
+    """
     facts = job.config.dataset_facts
     return evaluate_images(
         network,
@@ -74,6 +79,7 @@ def measure(
         precision=job.config.precision,
         top5=evaluation is None and facts.has_top5,
         heartbeat=job.heartbeat,
+        group=group,
     )
 
 

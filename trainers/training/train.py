@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -25,15 +27,19 @@ from trainers.config.job import (
     TrainingResult,
 )
 from trainers.config.schedules.plateau import PlateauConfig
+from trainers.data.labelled_images import LabelledImages
 from trainers.evaluation.measure import Measurement
 from trainers.evaluation.precision import computing_in
 from trainers.models.coefficients import learned_coefficients
 from trainers.optim.averaging import WeightAverage
 from trainers.optim.optimizers import make_optimizer
 from trainers.optim.step import Steps
+from trainers.parallel.group import Group, joined
+from trainers.parallel.replica import Replica, share_buffers
 from trainers.probes.measuring import Probing
 from trainers.probes.subject import Subject
 from trainers.rng import seeded_generator
+from trainers.training.batches import Batch
 from trainers.training.building import build_network
 from trainers.training.by_name import apart
 from trainers.training.checkpoint import Checkpoints, save_weights, weights_sha256
@@ -41,6 +47,7 @@ from trainers.training.fitting import fits, weights_fit
 from trainers.training.images import RunImages
 from trainers.training.learned_schemes import block_schemes
 from trainers.training.measuring import evaluation_result, finite, measure, passes_of
+from trainers.training.together import checkpoint_for_all, require_same_weights, stop_together
 
 STEPS_UNTIL_A_LOOK = 50
 """Steps on a GPU between checks that the loss is finite: each check synchronizes."""
@@ -50,26 +57,30 @@ def train(job: TrainingJob) -> TrainingResult:
     """Train one network from its newest checkpoint, or from the start, and evaluate it.
 
     Raises:
-        TrainerError: the device cannot compute in the run's precision.
+        TrainerError: the device cannot compute in the run's precision, or the processes that train
+            together came to other weights.
+        PeerLostError: another process of the run is gone.
         DatasetMissingError: the dataset is not on this machine.
         StorageError: a folder is full or cannot be reached.
-        TrainingStopped: the job's on_epoch raised it.
+        TrainingStopped: the job's on_epoch raised it, in this process or in another one.
     """
-    with computing_in(torch.device(job.device), job.config.precision):
-        training = _Training(job)
+    device = torch.device(job.device)
+    with computing_in(device, job.config.precision), joined(job.member, device) as group:
+        training = _Training(job, group)
         try:
             training.resume()
             training.run()
             return training.result()
         finally:
-            training.images.close()
+            training.close()
 
 
 class _Training:
     """The state of one run while it trains."""
 
-    def __init__(self, job: TrainingJob) -> None:
+    def __init__(self, job: TrainingJob, group: Group) -> None:
         self.job = job
+        self.group = group
         self.config = job.config
         self.device = torch.device(job.device)
         self.images = RunImages(
@@ -89,17 +100,32 @@ class _Training:
             self.average = WeightAverage(self.network, self.measured, decay)
             self.measured_passes = passes_of(self.measured, job, self.device, to_train=False)
         self.optimizer = make_optimizer(self.network, job.config.training.optimizer)
-        self.stepping = Steps(self.passes, self.optimizer, job.config)
+        self.replica: Replica | None = None
+        if group.processes > 1:
+            synchronised = job.config.training.sync_batch_norm is True
+            self.replica = Replica(self.network, group, synchronised=synchronised)
+        learned = self.passes if self.replica is None else self.replica.passes
+        self.stepping = Steps(learned, self.optimizer, job.config, group.processes)
         self.steps = job.config.training.steps(self.images.count)
         self.epochs: list[TestedEpoch] = []
         self.validations: list[float] = []
         self.probed: list[ProbeValue] = []
-        self.probing = Probing(self._subject()) if job.config.probes else None
+        probed = job.config.probes is not None and group.rank == 0
+        self.probing = Probing(self._subject()) if probed else None
         self.first_epoch = 1
         self.diverged_epoch: int | None = None
+        self.folder = job.folder if group.rank == 0 else None
         self.checkpoints = (
-            None if job.folder is None else Checkpoints(job.config.run_id, job.folder, job.earlier)
+            None
+            if self.folder is None
+            else Checkpoints(job.config.run_id, self.folder, job.earlier)
         )
+
+    def close(self) -> None:
+        """Gives back what images and other processes have taken."""
+        if self.replica is not None:
+            self.replica.close()
+        self.images.close()
 
     def _subject(self) -> Subject:
         """What probes measure: the network itself, whose graphs would keep its states inside."""
@@ -122,7 +148,10 @@ class _Training:
         )
 
     def resume(self) -> None:
-        newest = self.checkpoints.newest(self._fits) if self.checkpoints else None
+        newest = checkpoint_for_all(
+            self.group,
+            lambda: self.checkpoints.newest(self._fits) if self.checkpoints else None,
+        )
         if newest is not None:
             epoch, state = newest
             self.network.load_state_dict(state["network"])
@@ -136,6 +165,7 @@ class _Training:
             self.probed = state.get("probes", [])
             self.diverged_epoch = state["diverged_epoch"]
             self.first_epoch = epoch + 1
+        require_same_weights(self.group, self.network, f"before epoch {self.first_epoch}")
 
     def _fits(self, epoch: int, state: dict[str, Any]) -> bool:
         averaged = self.average is None or weights_fit(self.measured, state.get("average"))
@@ -151,10 +181,14 @@ class _Training:
             metrics = self._epoch(epoch)
             self.epochs.append(metrics)
             self._probe(epoch)
+            require_same_weights(self.group, self.network, f"after epoch {epoch}")
             if self.checkpoints is not None:
                 self.checkpoints.save(epoch, self._state())
-            if self.job.on_epoch is not None:
-                self.job.on_epoch(metrics)
+            stop_together(self.group, partial(self._report, metrics))
+
+    def _report(self, metrics: TestedEpoch) -> None:
+        if self.job.on_epoch is not None:
+            self.job.on_epoch(metrics)
 
     def _probe(self, epoch: int) -> None:
         if self.probing is not None:
@@ -215,6 +249,8 @@ class _Training:
         Stops at a loss that is not finite.
         """
         self.passes.train()
+        if self.replica is not None:
+            self.replica.begin_epoch()
         if begin_epoch := getattr(self.network, "begin_epoch", None):
             begin_epoch(lambda purpose: seeded_generator(self.config.seed, purpose, epoch))
         total_loss = torch.zeros((), dtype=torch.float64, device=self.device)
@@ -225,25 +261,42 @@ class _Training:
         for number, batch in enumerate(self.images.batches(epoch), start=1):
             if self.job.heartbeat is not None:
                 self.job.heartbeat()
-            loss, right = self.stepping.learn(
-                batch.pixels, batch.labels, share=batch.share, mix=batch.mix
-            )
-            if batch.ends_step:
-                learning_rate = self._learning_rate(epoch, step)
-                self.stepping.step(learning_rate)
-                if self.average is not None:
-                    self.average.update((epoch - 1) * self.steps + step)
-                step += 1
+            with self._part(batch):
+                loss, right = self.stepping.learn(
+                    batch.pixels, batch.labels, share=batch.share, mix=batch.mix
+                )
             total_loss += loss.double() * len(batch.labels)
             correct += right
             # Once the sum is not finite it never is again.
-            if number % look_every == 0 and not math.isfinite(float(total_loss)):
+            looks = number % look_every == 0
+            diverged = looks and self.group.any(not math.isfinite(float(total_loss)))
+            if batch.ends_step:
+                learning_rate = self._learning_rate(epoch, step)
+                if not diverged:
+                    self.stepping.step(learning_rate)
+                if self.average is not None:
+                    self.average.update((epoch - 1) * self.steps + step)
+                step += 1
+            if diverged:
                 break
+        total_loss, correct = self.group.sum(total_loss), self.group.sum(correct)
+        share_buffers((self.network, self.measured), self.group)
         if not math.isfinite(float(total_loss)):
             self.diverged_epoch = epoch
             return None, None, learning_rate
         count = self.images.count
         return float(total_loss) / count, 100 * float(correct) / count, learning_rate
+
+    def _part(self, batch: Batch) -> AbstractContextManager[None]:
+        """In which this process's part of a forward and backward pass of all is made."""
+        if self.replica is None:
+            return nullcontext()
+        return self.replica.part(
+            len(batch.labels),
+            whole=batch.whole,
+            before=batch.before,
+            ends_step=batch.ends_step,
+        )
 
     def _learning_rate(self, epoch: int, step: int) -> float:
         return self.config.training.learning_rate(epoch, step, self.steps, self.validations)
@@ -252,18 +305,23 @@ class _Training:
         """Notes what a plateau is found in."""
         schedule = self.config.training.lr_schedule
         if self.images.validation is not None and isinstance(schedule, PlateauConfig):
-            found = measure(self.measured_passes, self.job, None, self.images.validation)
+            found = self._measured_on(self.images.validation, None)
             self.validations.append(found.loss if schedule.metric == "loss" else found.accuracy)
 
     def _measure(self, evaluation: EvaluationConfig | None) -> Measurement:
-        return measure(self.measured_passes, self.job, evaluation, self.images.test)
+        return self._measured_on(self.images.test, evaluation)
+
+    def _measured_on(
+        self, images: LabelledImages, evaluation: EvaluationConfig | None
+    ) -> Measurement:
+        return measure(self.measured_passes, self.job, evaluation, images, self.group)
 
     def result(self) -> ResultWithMetrics:
         """The run's facts; stores the final weights."""
         weights = self.measured.state_dict()
         diverged = self.diverged_epoch is not None
-        if self.job.folder is not None:
-            save_weights(self.job.folder, self.config.run_id, weights, diverged=diverged)
+        if self.folder is not None:
+            save_weights(self.folder, self.config.run_id, weights, diverged=diverged)
         evaluations = [
             evaluation_result(evaluation, None if diverged else self._measure(evaluation))
             for evaluation in self.job.evaluations

@@ -211,7 +211,7 @@ class TestGradients:
         image, label = torch.tensor([[[[128]]]], dtype=torch.uint8), torch.tensor([1])
         config = FastGradientSign(epsilon=0.3)
         result = evaluate(network, image, label, (0.0,), (1.0,), config, device=CPU)
-        assert result == (100.0, 0.0)
+        assert (result.accuracy, result.loss) == (100.0, 0.0)
 
     def test_a_nan_gradient_changes_nothing(self):
         def network(images):

@@ -70,6 +70,7 @@ class Shakes(nn.Module):
         self._blocks = blocks
         self._forward: Generator | None = None
         self._backward: Generator | None = None
+        self._part: tuple[int, int] | None = None
         self.register_buffer("mixing", torch.full((2, blocks, 1), 0.5), persistent=False)
 
     def begin_epoch(self, draw: Callable[[str], Generator]) -> None:
@@ -78,13 +79,21 @@ class Shakes(nn.Module):
         self._forward = draw("forward shakes")
         self._backward = draw("backward shakes")
 
+    def begin_part(self, whole: int, before: int) -> None:
+        """The next pass is one process's part of a pass of `whole` images (see Architecture)."""
+        self._part = whole, before
+
     def begin_batch(self, images: int) -> None:
         """Draws for the next pass of `images` images."""
-        count = images if self._options.level == "image" else 1
+        whole, before = (images, 0) if self._part is None else self._part
+        of_each_image = self._options.level == "image"
+        count = whole if of_each_image else 1
         alpha = self._draw(self._options.forward, self._forward, count)
         keeps = self._options.backward == "keep"
         beta = alpha if keeps else self._draw(self._options.backward, self._backward, count)
-        self.mixing = torch.stack((alpha, beta)).to(self.mixing.device)
+        mixing = torch.stack((alpha, beta)).to(self.mixing.device)
+        self.mixing = mixing[..., before : before + images] if of_each_image else mixing
+        self._part = None
 
     def forward(self) -> list[tuple[Tensor, Tensor]]:
         """(alpha, beta) of each block, as `shake` takes them."""
@@ -189,6 +198,10 @@ class ShakeShakeNetwork(StandardNetwork):
     def begin_batch(self, images: int) -> None:
         """See Architecture."""
         self.shakes.begin_batch(images)
+
+    def begin_part(self, whole: int, before: int) -> None:
+        """See Architecture."""
+        self.shakes.begin_part(whole, before)
 
     @override
     def for_blocks(self, images: Tensor) -> list[tuple[tuple[Tensor, Tensor] | None]]:

@@ -1,0 +1,130 @@
+"""Several processes that train one network: as one with all their images, and always the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gang_members import EVALUATIONS, Run, train
+from gangs import meetings, together
+from small_models import SMALL_MODELS
+from small_networks import NO_DATA, numbers
+from trainers.errors import TrainingStopped
+from trainers.run import run
+from trainers.storage import open_folder
+from trainers.training.checkpoint import load_weights
+
+IMAGES, EPOCHS, A_STEP = 44, 2, 12
+"""Of the digits: three whole steps in an epoch, and 8 images that are left, which three processes
+share unevenly."""
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "accumulation": {"training": {"accumulation": 2}},
+    "one image is left": {"dataset": {"subset": 37}},
+    "averaged weights": {"training": {"ema_decay": 0.9}},
+    "clipped gradients": {"training": {"clip_norm": 0.05, "label_smoothing": 0.1}},
+    "a plateau": {
+        "training": {
+            "lr_schedule": {"name": "plateau", "patience": 0, "validation": 0.25},
+            "optimizer": {"name": "adamw", "lr": 0.01},
+        }
+    },
+    "stochastic depth": {
+        "model": {"name": "lm_resnet", **SMALL_MODELS["lm_resnet"], "survival": 0.5}
+    },
+    "probes": {"probes": [{"probe": "learned_coefficients"}]},
+}
+"""What else a recipe may have, beside a network of each kind."""
+
+FEW = ["revnet", "shake_shake", "one image is left", "accumulation"]
+"""Those that stand for all of them where there is little time."""
+
+
+def config(name: str, processes: int = 1, **changes: Any) -> dict[str, Any]:
+    """A run of so many processes with as many images a step as any other number has."""
+    found: dict[str, Any] = {
+        "model": {"name": "zerosnet", **SMALL_MODELS["zerosnet"]},
+        "dataset": {"name": "digits", "subset": IMAGES},
+        "training": {"epochs": EPOCHS, "batch_size": A_STEP // processes},
+        "seed": 0,
+        "precision": "fp64",
+    }
+    if name in SMALL_MODELS:
+        found["model"] = {"name": name, **SMALL_MODELS[name]}
+    if processes > 1:
+        found["training"] |= {"data_parallel": processes, "sync_batch_norm": True}
+    for key, value in (RECIPES.get(name, {}) | changes).items():
+        both = isinstance(value, dict) and key != "model"
+        found[key] = found[key] | value if both else value
+    return found
+
+
+def compare(names: list[str], processes: int, root: Path) -> dict[str, float]:
+    """How far weights of several processes are from those of one; other numbers are compared."""
+    worst = {}
+    runs = [Run(config(name, processes), root / name) for name in names]
+    with meetings(len(runs)) as addresses:
+        found = together(processes, train, addresses, runs)[0]
+    for name, several in zip(names, found, strict=True):
+        one_folder = open_folder(root / f"{name} in one")
+        one = run(config(name), EVALUATIONS, data_dir=NO_DATA, folder=one_folder)
+        for key in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
+            ours, theirs = ([epoch[key] for epoch in of["epochs"]] for of in (several, one))
+            assert ours == pytest.approx(theirs, abs=1e-10), (name, key)
+        ours, theirs = ([e["accuracy"] for e in of["evaluations"]] for of in (several, one))
+        assert ours == theirs, name
+        assert [row["value"] for row in several["probes"]] == pytest.approx(
+            [row["value"] for row in one["probes"]], abs=1e-10
+        )
+        stored = load_weights([open_folder(root / name)], several["run_id"]).weights
+        expected = load_weights([one_folder], one["run_id"]).weights
+        assert stored.keys() == expected.keys()
+        worst[name] = max(
+            float((stored[key].double() - expected[key].double()).abs().max()) for key in expected
+        )
+    return worst
+
+
+@pytest.mark.slow
+def test_several_processes_train_as_one_with_all_their_images(tmp_path: Path) -> None:
+    worst = compare(FEW, 3, tmp_path)
+    assert max(worst.values()) < 1e-10, worst
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("processes", [2, 3])
+def test_networks_of_every_kind_train_in_several_processes_as_in_one(
+    processes: int, tmp_path: Path
+) -> None:
+    worst = compare([*SMALL_MODELS, *RECIPES], processes, tmp_path)
+    assert max(worst.values()) < 1e-10, worst
+
+
+@pytest.mark.slow
+def test_the_same_config_gives_the_same_bits_interrupted_or_not(tmp_path: Path) -> None:
+    """With three processes, where the order of sums decides how they are rounded."""
+    changes: dict[str, Any] = {"precision": "fp32"}
+    # Of six images a step each has two, and two of 32 are left for three processes.
+    given = config("zerosnet", 3, dataset={"subset": 32}, training={"batch_size": 2}, **changes)
+    given["training"].pop("sync_batch_norm")
+    recipe = given["training"] | {"optimizer": {"name": "sgd", "lr": 1e30}}
+    diverging = {**given, "training": recipe}
+    runs = [
+        Run(given, tmp_path / "undisturbed"),
+        Run(given, tmp_path / "interrupted", stops={2: 1}),
+        Run(given, tmp_path / "interrupted"),
+        Run(diverging),
+        Run(given, tmp_path / "again"),
+    ]
+    with meetings(len(runs)) as addresses:
+        found = together(3, train, addresses, runs)
+    undisturbed, stopped, continued, diverged, again = zip(*found, strict=True)
+    assert numbers(again[0]) == numbers(undisturbed[0])
+    assert diverged[0]["diverged_epoch"] == 1
+    assert [set(told) for told in diverged[1:]] == 2 * [{"run_id", "rank"}]
+    assert all(isinstance(outcome, TrainingStopped) for outcome in stopped)
+    assert numbers(continued[0]) == numbers(undisturbed[0])
+    assert continued[0]["provenance"]["first_epoch"] == 2
+    assert [set(told) for told in continued[1:]] == 2 * [{"run_id", "rank"}]
