@@ -81,7 +81,7 @@ def test_the_eager_lane_gives_the_trainers_weights(monkeypatch: pytest.MonkeyPat
     config = config_of(MODEL, "fp32")
     pixels, labels = noise_images(2 * BATCH_SIZE, config)
     split = Split(pixels.numpy(), labels.numpy())
-    monkeypatch.setattr(trainers.training.images, "load", lambda *_: (split, split))
+    monkeypatch.setattr(trainers.training.images, "load", lambda *_, **__: (split, split))
     recipe = config.training.model_copy(update={"epochs": 1})
     one_epoch = config.model_copy(update={"training": recipe})
     trained = trainers.training.train.train(TrainingJob(one_epoch, (), Path("nowhere")))

@@ -13,13 +13,16 @@ import pytest
 import torch
 
 from image_files import CLASSES, fill
+from results.provenance import images_left_out
 from trainers.config.job import Member
 from trainers.config.run import RunConfig
 from trainers.data import image_folder, loading
 from trainers.data.image_folder_listing import listed
 from trainers.data.streaming.source import DamagedImageError, Streamed
-from trainers.errors import DatasetMissingError
+from trainers.errors import DatasetMissingError, TrainingStopped
+from trainers.run import evaluate_stored, run
 from trainers.stages import stage_of
+from trainers.storage import open_folder
 from trainers.training.batches import Batch
 from trainers.training.images import RunImages, opened_tests
 
@@ -228,3 +231,53 @@ def test_a_run_of_a_million_names_is_a_few_arrays(data: Path) -> None:
     assert [train.name(index) for index in range(60)] == [str(path) for path in paths]
     labels = [CLASSES.index(path.parent.name) for path in paths]
     assert train.labels.tolist() == labels
+
+
+def test_a_streamed_run_ends_in_the_same_bits_interrupted_or_not(
+    small: Small, data: Path, tmp_path: Path
+) -> None:
+    config = config_of(small, CROPPED).to_json()
+    asked = [{"noise": "gaussian", "std": 0.1}]
+    folders = [open_folder(tmp_path / name) for name in ("whole", "first", "second")]
+    whole = run(config, asked, data_dir=data, folder=folders[0], workers=0)
+
+    def stop(metrics: Any) -> None:
+        raise TrainingStopped
+
+    with pytest.raises(TrainingStopped):
+        run(config, asked, data_dir=data, folder=folders[1], workers=2, on_epoch=stop)
+    rest = run(config, asked, data_dir=data, folder=folders[2], earlier=folders[1:2], workers=1)
+    assert rest["provenance"]["first_epoch"] == 2
+    for name in ("weights_sha256", "evaluations", "test_accuracy", "train_loss"):
+        assert rest[name] == whole[name]
+    again = evaluate_stored(config, asked, data_dir=data, folders=folders[:1], threads=2)
+    assert again == whole["evaluations"]
+
+
+def test_a_streamed_run_has_the_weights_of_one_in_memory(small: Small, data: Path) -> None:
+    results = [
+        run(config_of(small, {"in_memory": given}).to_json(), data_dir=data, workers=1)
+        for given in (True, False)
+    ]
+    assert results[0]["weights_sha256"] == results[1]["weights_sha256"]
+    assert results[0]["run_id"] != results[1]["run_id"]
+
+
+def test_what_a_run_leaves_out_is_in_its_provenance(small: Small, tmp_path: Path) -> None:
+    fill(tmp_path / "bugs", 12, 6)
+    (tmp_path / "bugs/train/ant/3.png").write_bytes(b"")
+    result = run(config_of(small, {"damaged": "skip"}).to_json(), data_dir=tmp_path)
+    assert images_left_out(result["provenance"]) == ["1 of 12 training images cannot be decoded"]
+    assert "images_left_out" not in result
+
+
+def test_probes_measure_a_streamed_run(small: Small, data: Path) -> None:
+    config = config_of(small, CROPPED).to_json()
+    probes = [
+        {"probe": "principal_angles", "images_per_class": 3},
+        {"probe": "runtime", "batch_sizes": [4], "batches": 1},
+    ]
+    result = run({**config, "probes": probes}, data_dir=data, workers=1)
+    assert {value["probe"] for value in result["probes"]} == {"principal_angles", "runtime"}
+    unwatched = run(config, data_dir=data)
+    assert result["weights_sha256"] == unwatched["weights_sha256"]
