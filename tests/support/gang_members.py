@@ -9,23 +9,33 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 import torch
 from torch import Tensor, nn
 
 from small_networks import NO_DATA
+from trainers.config.evaluations import stored_evaluation
 from trainers.config.job import EpochMetrics, Member
-from trainers.errors import TrainerError, TrainingStopped
+from trainers.data.labelled_images import HeldImages
+from trainers.errors import TrainerError
+from trainers.evaluation.measure import Logits, Measurement, evaluate_images
 from trainers.parallel.batch_norm import synchronised
 from trainers.parallel.group import joined
 from trainers.parallel.replica import Replica
 from trainers.run import run
 from trainers.storage import open_folder
+from trainers.training.building import build_network
 
 CPU = torch.device("cpu")
 
 EVALUATIONS: list[dict[str, Any]] = [
     {"noise": "gaussian", "std": 0.3},
     {"noise": "constant", "value": 0.3},
+]
+
+ATTACKS: list[dict[str, Any]] = [
+    {"attack": "fgsm", "epsilon": 0.05},
+    {"attack": "pgd", "epsilon": 0.05, "step": 0.02, "steps": 2, "restarts": 2},
 ]
 
 
@@ -89,21 +99,72 @@ def train(member: Member, addresses: list[str], runs: list[Run]) -> list[Any]:
                 EVALUATIONS,
                 data_dir=NO_DATA,
                 folder=folder,
-                on_epoch=stop_after(given.stops.get(member.rank)),
+                on_epoch=raising(given.raises.get(member.rank, {})),
                 member=replace(member, address=address),
             )
-        except (TrainerError, TrainingStopped) as error:
-            result = error
+        except Exception as error:
+            result = error.with_traceback(None)
         found.append(result)
     return found
 
 
-def stop_after(epoch: int | None) -> Callable[[EpochMetrics], None]:
+class EveryBatch:
+    """Noise of somebody's own, which has to meet every batch."""
+
+    def __init__(self, config: object) -> None:
+        self._generator = torch.Generator().manual_seed(1)
+
+    def __call__(self, pixels: Tensor, labels: Tensor, logits: Logits) -> Tensor:
+        return pixels + torch.rand(pixels.shape, generator=self._generator).mul_(0.3)
+
+
+def measure(
+    member: Member | None, network: nn.Module, images: Tensor, labels: Tensor
+) -> list[Measurement]:
+    """Of evaluations of every kind, alone or as one of several."""
+    found = []
+    with joined(member, CPU) as group:
+
+        def take(given: dict[str, Any] | None) -> None:
+            config = None if given is None else stored_evaluation(given)
+            held = HeldImages(images, labels)
+            clean = config is None
+            measurement = evaluate_images(
+                network, held, (0.5,), (0.5,), config, device=CPU, top5=clean, group=group
+            )
+            found.append(measurement)
+
+        for given in (None, *EVALUATIONS, *ATTACKS):
+            take(given)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("trainers.evaluation.noise.constant", EveryBatch)
+            take({"noise": "constant", "value": 0.3})
+    return found
+
+
+def raising(errors: dict[int, Exception]) -> Callable[[EpochMetrics], None]:
     def on_epoch(metrics: EpochMetrics) -> None:
-        if metrics["epoch"] == epoch:
-            raise TrainingStopped
+        if metrics["epoch"] in errors:
+            raise errors[metrics["epoch"]]
 
     return on_epoch
+
+
+def train_other_weights(member: Member, config: dict[str, Any]) -> str:
+    """What is said of a process that has other weights than the rest."""
+
+    def other(*given: Any) -> nn.Module:
+        network = build_network(*given)
+        if member.rank == 1:
+            with torch.no_grad():
+                next(network.parameters()).add_(1)
+        return network
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trainers.training.train.build_network", other)
+        with pytest.raises(TrainerError) as caught:
+            run(config, data_dir=NO_DATA, member=member)
+    return str(caught.value)
 
 
 class Run(NamedTuple):
@@ -111,12 +172,12 @@ class Run(NamedTuple):
 
     Attributes:
         folder: of rank 0; the others have none.
-        stops: after which epoch the process of a rank asks to stop.
+        raises: what the process of a rank raises after an epoch.
     """
 
     config: dict[str, Any]
     folder: Path | None = None
-    stops: dict[int, int] = {}  # noqa: RUF012 - it is not changed
+    raises: dict[int, dict[int, Exception]] = {}  # noqa: RUF012 - it is not changed
 
 
 class Case(NamedTuple):

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from gang_members import EVALUATIONS, Run, train
+from gang_members import EVALUATIONS, Run, train, train_other_weights
 from gangs import meetings, together
 from small_models import SMALL_MODELS
 from small_networks import NO_DATA, numbers
-from trainers.errors import TrainingStopped
+from trainers.errors import PeerLostError, TrainingStopped
 from trainers.run import run
 from trainers.storage import open_folder
 from trainers.training.checkpoint import load_weights
@@ -21,8 +21,10 @@ IMAGES, EPOCHS, A_STEP = 44, 2, 12
 share unevenly."""
 
 RECIPES: dict[str, dict[str, Any]] = {
-    "accumulation": {"training": {"accumulation": 2}},
-    "one image is left": {"dataset": {"subset": 37}},
+    "one image is left of a step of several batches": {
+        "dataset": {"subset": 37},
+        "training": {"accumulation": 2},
+    },
     "averaged weights": {"training": {"ema_decay": 0.9}},
     "clipped gradients": {"training": {"clip_norm": 0.05, "label_smoothing": 0.1}},
     "a plateau": {
@@ -38,11 +40,11 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 """What else a recipe may have, beside a network of each kind."""
 
-FEW = ["revnet", "shake_shake", "one image is left", "accumulation"]
+FEW = ["revnet", "shake_shake", "one image is left of a step of several batches"]
 """Those that stand for all of them where there is little time."""
 
 
-def config(name: str, processes: int = 1, **changes: Any) -> dict[str, Any]:
+def config(name: str, processes: int = 1, **changes: dict[str, Any]) -> dict[str, Any]:
     """A run of so many processes with as many images a step as any other number has."""
     found: dict[str, Any] = {
         "model": {"name": "zerosnet", **SMALL_MODELS["zerosnet"]},
@@ -105,26 +107,34 @@ def test_networks_of_every_kind_train_in_several_processes_as_in_one(
 @pytest.mark.slow
 def test_the_same_config_gives_the_same_bits_interrupted_or_not(tmp_path: Path) -> None:
     """With three processes, where the order of sums decides how they are rounded."""
-    changes: dict[str, Any] = {"precision": "fp32"}
     # Of six images a step each has two, and two of 32 are left for three processes.
-    given = config("zerosnet", 3, dataset={"subset": 32}, training={"batch_size": 2}, **changes)
+    given = config("zerosnet", 3, dataset={"subset": 32}, training={"batch_size": 2, "epochs": 3})
+    given["precision"] = "fp32"
     given["training"].pop("sync_batch_norm")
     recipe = given["training"] | {"optimizer": {"name": "sgd", "lr": 1e30}}
-    diverging = {**given, "training": recipe}
     runs = [
         Run(given, tmp_path / "undisturbed"),
-        Run(given, tmp_path / "interrupted", stops={2: 1}),
-        Run(given, tmp_path / "interrupted"),
-        Run(diverging),
         Run(given, tmp_path / "again"),
+        Run(given, tmp_path / "interrupted", raises={2: {1: TrainingStopped()}}),
+        Run(given, tmp_path / "interrupted", raises={1: {2: ValueError("of rank 1")}}),
+        Run(given, tmp_path / "interrupted"),
+        Run({**given, "training": recipe}),
     ]
     with meetings(len(runs)) as addresses:
         found = together(3, train, addresses, runs)
-    undisturbed, stopped, continued, diverged, again = zip(*found, strict=True)
+    undisturbed, again, stopped, broken, continued, diverged = zip(*found, strict=True)
     assert numbers(again[0]) == numbers(undisturbed[0])
-    assert diverged[0]["diverged_epoch"] == 1
-    assert [set(told) for told in diverged[1:]] == 2 * [{"run_id", "rank"}]
     assert all(isinstance(outcome, TrainingStopped) for outcome in stopped)
+    assert [type(outcome) for outcome in broken] == [PeerLostError, ValueError, PeerLostError]
     assert numbers(continued[0]) == numbers(undisturbed[0])
-    assert continued[0]["provenance"]["first_epoch"] == 2
+    assert continued[0]["provenance"]["first_epoch"] == 3
     assert [set(told) for told in continued[1:]] == 2 * [{"run_id", "rank"}]
+    assert diverged[0]["diverged_epoch"] == 1
+
+
+def test_processes_whose_weights_differ_are_named() -> None:
+    said = together(3, train_other_weights, config("zerosnet", 3))
+    assert set(said) == {
+        "before epoch 1, weights of rank 1 differ from those of rank 0, which are to be the same to"
+        " the bit: a device or a library that computes otherwise than the others"
+    }
