@@ -3,8 +3,9 @@
     PYTHONPATH=. python benchmarks/estimates.py [--images 1000] [--batch 128] [--rounds 3]
 
 Each network trains on random images of 3 x 32 x 32 for one epoch in each round, one thread, as runs
-do: `trainers.optim.step.Steps` with SGD. Seconds are those of the quickest round. "by figures" is
-the estimate from the table of devices, "by others" from the times of all networks but this one.
+do: `trainers.optim.step.Steps` with SGD. Seconds are processor time of the quickest round, as other
+programs may run. "by figures" is the estimate from the table of devices, "by others" from the times
+of all networks but this one.
 Memory is what the process grew by at most while a network of its own process trains, beside what the
 estimate says without CUDA's context.
 """
@@ -43,7 +44,7 @@ def config_of(model: dict[str, Any], images: int, batch: int) -> Any:
 
 
 def measure(model: dict[str, Any], images: int, batch: int, rounds: int) -> dict[str, float]:
-    """Seconds of an epoch, and bytes that the process grew by at most."""
+    """Processor time of an epoch, and bytes that the process grew by at most."""
     import torch
 
     from trainers.optim.optimizers import make_optimizer
@@ -58,12 +59,12 @@ def measure(model: dict[str, Any], images: int, batch: int, rounds: int) -> dict
 
     def epoch(network: Any, steps: Steps) -> float:
         network.train()
-        started = time.perf_counter()
+        started = time.process_time()
         for start in range(0, images, batch):
             part = slice(start, start + batch)
             steps.learn(pixels[part], labels[part], share=1)
             steps.step(0.1)
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     # What torch and its kernels need however large a network is, is there before.
     small = config_of({"name": "zerosnet", "depth": 8, "width": 1}, images, batch)
