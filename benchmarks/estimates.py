@@ -2,11 +2,11 @@
 
     PYTHONPATH=. python benchmarks/estimates.py [--images 1000] [--batch 128] [--rounds 3]
 
-Each network trains on random images of 3 x 32 x 32 for one epoch in each round, one thread, as runs
-do: `trainers.optim.step.Steps` with SGD. Seconds are processor time of the quickest round, as other
-programs may run. "by figures" is the estimate from the table of devices, with ! where the time is out
-of its range, and "by others" that from the times of all networks but this one. Memory is what the
-process grew by at most, beside what the estimate says without CUDA's context.
+Each network trains on random images of 3 x 32 x 32, one epoch a round, one thread, as runs do:
+`trainers.optim.step.Steps` with SGD. Seconds are processor time of the quickest round, as other
+programs may run. "by figures" is the estimate from the table of devices, with ! where the time is
+out of its range, and "by others" that from the times of all networks but this one. Memory is what
+the process grew by at most, beside what the estimate says without CUDA's context.
 """
 
 from __future__ import annotations
