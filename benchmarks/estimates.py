@@ -101,15 +101,10 @@ def main() -> None:
         done = subprocess.run(again, capture_output=True, text=True, check=True)
         config = config_of(model, *given)
         measured = json.loads(done.stdout)
-        sample = CostSample(
-            **dict.fromkeys(CostSample.__dataclass_fields__)
-            | {
-                "device": "cpu",
-                "runs": 1,
-                "images_per_second": config.train_images / measured["seconds"],
-                "config": config.to_json(),
-            }
-        )
+        unknown: dict[str, Any] = dict.fromkeys(CostSample.__dataclass_fields__)
+        speed = config.train_images / measured["seconds"]
+        known = {"device": "cpu", "runs": 1, "images_per_second": speed, "config": config.to_json()}
+        sample = CostSample(**unknown | known)
         found.append((config, measured, sample))
     print(f"{'network':24} {'measured':>9} {'by figures':>18} {'by others':>18} {'memory':>24}")
     for config, measured, sample in found:
