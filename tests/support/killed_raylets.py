@@ -66,6 +66,11 @@ class RayNodes:
         there, free = state.cluster_resources(), state.available_resources()
         return float(there.get("CPU", 0) - free.get("CPU", 0))
 
+    def placement_groups(self) -> list[dict[str, Any]]:
+        """Those that have not been given back."""
+        groups = self._cluster.global_state.placement_group_table().values()
+        return [group for group in groups if group["state"] != "REMOVED"]
+
     def seconds_until_free(self, at_most: float) -> float:
         """How long Ray keeps CPUs reserved."""
         start = time.monotonic()
