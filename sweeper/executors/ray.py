@@ -500,7 +500,7 @@ class RayExecutor(Executor):
             return {"the cluster": "no worker has started yet; others may use its CPUs and GPUs"}
         notes = {w.tasks[0].run_id: w.note for w in self._workers if w.tasks and w.note}
         for gang in self._gangs:
-            if gang.starts and gang.asked_for_at < overdue:
+            if gang.waits_since < overdue:
                 needs = f"it needs {gang.task.demand.slots} slots at once"
                 notes[gang.task.run_id] = f"{needs}; others may use the cluster's CPUs and GPUs"
             elif gang.note:

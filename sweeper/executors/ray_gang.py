@@ -101,8 +101,10 @@ class Gang:
         return any(process.start is not None for process in self.processes)
 
     @property
-    def asked_for_at(self) -> float:
-        """When its processes were started."""
+    def waits_since(self) -> float:
+        """When its processes were started, if one has no place yet; else infinite."""
+        if all(process.has_answered for process in self.processes):
+            return float("inf")
         return self.processes[0].asked_for_at
 
     @property

@@ -71,6 +71,11 @@ class RayProcess:
                 self._exit = ProcessExit(self.pid)
         return str(problem)
 
+    @property
+    def has_answered(self) -> bool:
+        """Whether it has the resources that it needs, and is there."""
+        return self.start is None or self._beats >= 0
+
     def listen(self) -> Any:
         """Reference to the address at which it listens for other processes of its task."""
         return self._call(self._actor.listen.remote)
@@ -91,7 +96,7 @@ class RayProcess:
 
     def look(self, now: float, most: int) -> Report | None:
         """What it has reported, of what it was asked for last; asks for at most so many values."""
-        if self.start is not None and self._beats < 0:
+        if not self.has_answered:
             self.beat_at = self.answered_at = now  # it waits for resources
         report = self.read(now)
         if self._heartbeat is None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import fake_trainers
@@ -509,6 +510,89 @@ def test_a_task_with_a_resource_multiplier_takes_several_slots(
         assert isinstance(wait_for(started, 1)[0], Finished)
         while len(started.process_ids()) < 2:  # type: ignore[attr-defined]
             assert started.wait(5) == []
+
+
+def gang_task(folder: Path, epochs: int) -> Task:
+    """Of two processes, of the real trainer: only that one trains in several."""
+    config = RunConfig.model_validate(
+        {
+            "model": {"name": "zerosnet", "depth": 8, "width": 2},
+            "dataset": {"name": "digits", "subset": 32},
+            "training": {"epochs": epochs, "batch_size": 8, "data_parallel": 2},
+            "seed": 0,
+        }
+    )
+    task = make_task(folder)
+    return replace(task, run_id=config.run_id, config=config.to_json(), processes=2)
+
+
+def test_several_processes_are_more_than_inline_has() -> None:
+    with EXECUTORS["inline"].start(A_QUARTER_CORE) as started:
+        assert not started.has_room(Demand(processes=2))
+        with pytest.raises(ResourceError, match=r"data_parallel 2: --executor ray starts as many"):
+            started.require(2)
+
+
+def test_processes_for_which_there_is_never_room_are_refused_with_what_there_is(
+    ray_executor: Any,
+) -> None:
+    ray_executor.require(2)
+    # More than any machine has, as it has but two slots.
+    with pytest.raises(ResourceError) as raised:
+        ray_executor.require(3)
+    assert re.match(
+        r"a run with training.data_parallel 3 needs 3 places at once, of 0.25 CPUs each, and Ray"
+        r" has \d+ on \S+, of which --slots allows 2: add machines",
+        str(raised.value),
+    )
+
+
+def test_a_task_of_several_processes_is_one_until_it_is_over(
+    ray_executor: Any, tmp_path: Path
+) -> None:
+    """One of them is killed: all end, as one loss, and the next attempt begins with all."""
+    task = gang_task(tmp_path, epochs=3)
+    submit(ray_executor, task)
+    assert not ray_executor.has_room()
+    assert not ray_executor.has_room(task.demand)
+    assert [sum(slots.values()) for slots in ray_executor.held().values()] == [2]
+    with pytest.raises(RuntimeError, match=r"no room"):
+        ray_executor.submit([make_task(tmp_path, multiplier=2)])
+    while not ray_executor.running():
+        assert ray_executor.wait(0.5) == []
+    pids = ray_executor.process_ids()
+    assert len(pids) == 2
+    os.kill(pids[1], signal.SIGKILL)
+    (outcome,) = wait_for(ray_executor, 1)
+    assert isinstance(outcome, Lost)
+    assert outcome.task == task
+    assert (outcome.kind, outcome.host) == ("worker_lost", socket.gethostname())
+    assert outcome.reason.startswith("rank 1 of 2: its process ended")
+    wait_until(lambda: not any(map(psutil.pid_exists, pids)))
+    submit(ray_executor, replace(task, attempt=2))
+    (outcome,) = wait_for(ray_executor, 1)
+    assert isinstance(outcome, Finished)
+    assert outcome.result["attempt"] == 2
+    assert ray_executor.held() == {}
+    wait_until(lambda: placement_groups() == [])
+
+
+def test_of_a_killed_task_no_reservation_is_left(ray_executor: Any, tmp_path: Path) -> None:
+    task = gang_task(tmp_path, epochs=1000)
+    submit(ray_executor, task)
+    assert len(placement_groups()) == 1
+    ray_executor.kill(task.run_id)
+    wait_until(lambda: placement_groups() == [])
+    assert ray_executor.held() == {}
+    submit(ray_executor, make_task(tmp_path))
+    assert isinstance(wait_for(ray_executor, 1)[0], Finished)
+
+
+def placement_groups() -> list[Any]:
+    """Those of this Ray that have not been given back."""
+    from ray.util import placement_group_table
+
+    return [group for group in placement_group_table().values() if group["state"] != "REMOVED"]
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ class Process:
         self.tasks: list[Task] = []
         self.asked_for: list[int] = []
         self.ended = self.asked_to_stop = False
+        self.has_answered = False
 
     def started(self, own_node: str) -> str:
         assert self.start is not None
@@ -285,6 +286,15 @@ def test_of_a_run_that_hangs_the_process_that_does_not_answer_is_named() -> None
     gang.check(now, 0, 10.0)
     expected = "rank 1 of 2: no heartbeat for 100 s, and its process does not answer"
     assert gang.outcome().reason == expected
+
+
+def test_while_one_has_no_place_it_is_said_since_when() -> None:
+    gang = new_gang()
+    first, second = gang.processes
+    first.has_answered = True
+    assert gang.waits_since == first.asked_for_at
+    second.has_answered = True
+    assert gang.waits_since == float("inf")
 
 
 def test_processes_that_wait_for_the_others_to_start_do_not_hang() -> None:

@@ -1160,3 +1160,12 @@ def test_a_bug_in_the_lease_keeper_reaches_the_driver(
         pytest.raises(KeyError, match="ours"),
     ):
         wait_until(keeper.lost)
+
+
+def test_runs_of_several_processes_are_refused_where_only_one_trains(lab: Laboratory) -> None:
+    text = SPEC.replace("trainer: fake_trainers:quick\n", "").replace(
+        "{epochs: 2}", "{epochs: 2, data_parallel: 2}"
+    )
+    with pytest.raises(ResourceError, match=r"--executor inline trains in one process"):
+        lab.run(text)
+    assert lab.ran == []
