@@ -328,7 +328,13 @@ class _Driver:
         notes = executor.notes()
         if self.backlog.waiting is not None:
             run, demand = self.backlog.waiting
-            needs = f"it needs {demand.slots} slots at once; smaller runs go on meanwhile"
+            needs = f"it needs {demand.slots} slots at once"
+            if not self.claims.running:
+                # Machines may have gone since it was found that they had room for it.
+                try:
+                    executor.require(demand.processes)
+                except ResourceError as error:
+                    needs = str(error)
             notes = {**notes, self.labels.of(run): needs}
         return notes
 

@@ -184,7 +184,7 @@ def test_a_run_that_spans_nodes_goes_on_when_one_was_lost_and_another_has_come(
         assert nodes.trains(victim)
         nodes.kill_raylet(victim)
         driver.wait_until(lambda: are_gone(before))
-        driver.wait_until(lambda: "needs 2 slots at once" in driver.output())
+        driver.wait_until(lambda: "needs 2 places at once on 2 machines" in driver.output())
         nodes.add()
         driver.finish()
         nodes.seconds_until_free(180.0)
