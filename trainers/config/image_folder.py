@@ -51,6 +51,7 @@ class ImageFolderConfig(ViewsConfig):
         in_memory: whether all images are decoded before training; None ("auto") for those of which
             that takes no more than `trainers.data.image_folder.MOST_IN_MEMORY`. It changes no
             number.
+        top5: whether the share of test images whose class is among five is reported.
         damaged: "skip" to leave images out that cannot be decoded; None ("fail") not to train then.
     """
 
@@ -66,11 +67,17 @@ class ImageFolderConfig(ViewsConfig):
     horizontal_flip: Boolean = True
     in_memory: bool | None = None
     damaged: Literal["skip"] | None = None
+    top5: Literal[True] | None = None
 
     @field_validator("in_memory", mode="before")
     @classmethod
     def _auto_is_none(cls, given: Any) -> Any:
         return None if given in (None, "auto") else boolean(given, "auto")
+
+    @field_validator("top5", mode="before")
+    @classmethod
+    def _not_is_none(cls, given: Any) -> Any:
+        return None if given is None else boolean(given) or None
 
     @field_validator("damaged", mode="before")
     @classmethod
@@ -190,8 +197,10 @@ class ImageFolderConfig(ViewsConfig):
                 content=self.content,
                 in_memory=self.in_memory,
                 skip_damaged=self.damaged == "skip",
+                reduce=self.reduce,
             ),
             estimated=self.images is None,
+            top5=bool(self.top5),
         )
 
     @property

@@ -51,11 +51,14 @@ class ViewsConfig(DatasetConfig):
             size unless `crop` says otherwise. None not to.
         resize: the shorter side, in pixels, that images which are no training images are resized
             to before their centre is cut out; None to resize the largest centred square.
+        reduce: the shorter side, in pixels, that larger images are reduced to before anything else;
+            `sweep pack` keeps them so. None not to.
     """
 
     crop: CropConfig | None = None
     shorter_side: tuple[Whole, Whole] | None = None
     resize: Whole | None = Field(default=None, ge=8, le=_LARGEST_SIDE)
+    reduce: Whole | None = Field(default=None, ge=8, le=_LARGEST_SIDE)
 
     @field_validator("shorter_side", mode="before")
     @classmethod
@@ -85,7 +88,7 @@ class ViewsConfig(DatasetConfig):
     def train_view(self) -> View:
         """What is seen of a training image."""
         if not self.is_drawn:
-            return CentreView(self.image_size)
+            return CentreView(self.image_size, reduce=self.reduce)
         crop = self.crop
         return RandomView(
             self.image_size,
@@ -93,11 +96,12 @@ class ViewsConfig(DatasetConfig):
             aspect=CropConfig().aspect if crop is None else crop.aspect,
             shorter_side=self.shorter_side,
             flip=self.horizontal_flip,
+            reduce=self.reduce,
         )
 
     def test_view(self) -> View:
         """What is seen of any other image."""
-        return CentreView(self.image_size, self.resize)
+        return CentreView(self.image_size, self.resize, self.reduce)
 
     @model_validator(mode="after")
     def _views_fit(self) -> ViewsConfig:
@@ -119,5 +123,13 @@ class ViewsConfig(DatasetConfig):
         if self.resize is not None and self.resize < size:
             raise ConfigError(
                 "resize", f"resize {self.resize} is below size {size}, which is cut out of it"
+            )
+        largest = self.shorter_side[1] if self.shorter_side else 0
+        needed = max(size, self.resize or 0, largest)
+        if self.reduce is not None and self.reduce < needed:
+            raise ConfigError(
+                "reduce",
+                f"reduce {self.reduce} is below {needed} pixels, to which images would be enlarged"
+                " again by size, resize or shorter_side",
             )
         return self

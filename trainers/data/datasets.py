@@ -131,6 +131,7 @@ DATASETS: Registry[Dataset | DescribedDataset] = Registry(
             std=(0.2675, 0.2565, 0.2761),
             read="trainers.data.readers:cifar100",
         ),
+        "imagenet": DescribedDataset("trainers.config.imagenet:ImageNetConfig"),
         "image_folder": DescribedDataset("trainers.config.image_folder:ImageFolderConfig"),
     },
     instance_of=(Dataset, DescribedDataset),

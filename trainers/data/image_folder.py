@@ -31,6 +31,9 @@ from trainers.data.image_folder_check import (
 )
 from trainers.data.image_folder_listing import Listing, error, listed, some
 from trainers.data.loading import Part, Split
+from trainers.data.packed.decoding import Packing
+from trainers.data.packed.finding import pack_path, packed_if_there
+from trainers.data.packed.sources import FilesOfPart
 from trainers.data.streaming.source import Streamed
 from trainers.data.streaming.views import CentreView, View
 from trainers.errors import UnfitFileError
@@ -58,6 +61,8 @@ class ImageFolder:
         content: expected SHA-256, see `trainers.config.image_folder`; None for any.
         in_memory: whether images are decoded at once; None for all but large folders.
         skip_damaged: whether images that cannot be decoded are left out.
+        reduce: the shorter side, in pixels, that larger images are reduced to, of which there may
+            be a packed copy; None not to.
     """
 
     folder: str
@@ -68,6 +73,7 @@ class ImageFolder:
     content: str | None = None
     in_memory: bool | None = None
     skip_damaged: bool = False
+    reduce: int | None = None
 
     def __call__(self, data_dir: Path) -> tuple[Part, Part]:
         """(train, test), ordered by class and then by name; see `read`."""
@@ -86,12 +92,41 @@ class ImageFolder:
         """
         root = data_dir / self.folder
         try:
-            parts = listed(root, self.classes)
-            self._require_counts(root, parts)
-            held = self._held if self._fits(parts) else self._streamed
-            return held(root, parts, heartbeat)
+            parts = self._listed(root)
+            if self._fits(parts):
+                return self._held(root, parts, heartbeat)
+            files = self._streamed(root, parts, heartbeat)
         except OSError as problem:
             raise error(f"{root} cannot be read: {problem}") from problem
+        return packed_if_there(self.pack_path(data_dir), self.folder, self.reduce, *files)
+
+    def pack_path(self, data_dir: Path) -> Path | None:
+        """See CanBePacked; None, too, where all images may be held in memory."""
+        if self.reduce is None or not (self.train_view.is_drawn or self.in_memory is False):
+            return None
+        return pack_path(data_dir / self.folder, self.reduce, self.classes)
+
+    def packing(self, data_dir: Path, heartbeat: Callable[[], None]) -> Packing:
+        """See CanBePacked."""
+        assert self.reduce is not None, "it has a path"
+        root = data_dir / self.folder
+        try:
+            parts = self._listed(root)
+            train, test = self._streamed(root, parts, heartbeat)
+        except OSError as problem:
+            raise error(f"{root} cannot be read: {problem}") from problem
+        return Packing(
+            self.folder,
+            FilesOfPart.of(train),
+            FilesOfPart.of(test),
+            shorter_side=self.reduce,
+            classes=tuple(Path(folder).name for folder in parts[0].folders),
+        )
+
+    def _listed(self, root: Path) -> tuple[Listing, Listing]:
+        parts = listed(root, self.classes)
+        self._require_counts(root, parts)
+        return parts
 
     @property
     def _views(self) -> tuple[View, View]:
@@ -117,7 +152,7 @@ class ImageFolder:
 
     def _streamed(
         self, root: Path, parts: tuple[Listing, Listing], heartbeat: Callable[[], None]
-    ) -> tuple[Part, Part]:
+    ) -> tuple[Streamed, Streamed]:
         kept = [np.ones(len(part), dtype=np.bool_) for part in parts]
         if self.content is not None or self.skip_damaged:
             found = checked(root, parts, heartbeat)
@@ -219,6 +254,8 @@ class ImageFolder:
             told.append({"resize": self.test_view.resize})
         if self.skip_damaged:
             told.append("without damaged ones")
+        if self.reduce is not None:
+            told.append({"reduce": self.reduce})
         key = hashlib.sha256(json.dumps(told).encode(errors="surrogateescape")).hexdigest()[:16]
         return root.with_name(f".{root.name}-{size}-{key}.npz")
 

@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -48,11 +48,14 @@ class Members:
         return len(self.names)
 
 
-def members_of(archive: Path) -> Members:
+def members_of(archive: Path, heartbeat: Callable[[], None] = lambda: None) -> Members:
     """Those of an archive. Looked up once: they are kept beside it, in .NAME-KEY.npz.
 
     The key is of the archive's size and time of change. Where nothing can be written, each process
     looks them up again: a header of 512 bytes is read for each image.
+
+    Args:
+        heartbeat: called as headers are read.
 
     Raises DatasetMissingError if it is damaged or cut short.
     """
@@ -63,7 +66,7 @@ def members_of(archive: Path) -> Members:
             kept = _kept(cache, status.st_size)
             if kept is not None:
                 return kept
-            found = _sorted(_images(file, status.st_size))
+            found = _sorted(_images(file, status.st_size, heartbeat))
     except (OSError, UnfitFileError, tarfile.TarError, ValueError) as error:
         raise DatasetMissingError(
             f"dataset 'imagenet': {archive} is damaged or not whole ({error}). Fetch it again"
@@ -75,9 +78,10 @@ def members_of(archive: Path) -> Members:
 _Found = tuple[bytes, int, int]
 
 
-def _images(file: BinaryIO, size: int) -> Iterator[_Found]:
+def _images(file: BinaryIO, size: int, heartbeat: Callable[[], None]) -> Iterator[_Found]:
     """(name, offset, size) of each image, also of those in archives inside."""
     for member in _regular(file, 0, size, "it"):
+        heartbeat()
         path = PurePosixPath(member.name)
         if path.suffix == ".tar":
             begin = member.offset_data

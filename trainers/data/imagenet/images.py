@@ -6,62 +6,90 @@ Both can be pickled, so that worker processes have copies, which open what they 
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainers.data.decoding import LARGEST_IMAGE
-from trainers.data.imagenet.archives import Members
+from trainers.data.decoding import LARGEST_IMAGE, decoded
 from trainers.storage.regular_file import open_regular
 
-FORMATS = ("JPEG", "PNG")
-"""As Pillow calls them. All are called .JPEG, and one of the training images is a PNG."""
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 @dataclass(eq=False)
-class ArchivedImages:
-    """Images inside an archive.
+class ImageNetImages(ABC):
+    """Images wherever they lie; a Source.
 
     Attributes:
-        archive: the file.
-        members: where each begins.
+        place: the archive, or the folder, that has them.
+        paths: (N,), bytes: "n01440764/n01440764_18.JPEG".
         labels: (N,), int64.
         classes: WordNet ids, in the order of labels.
         words: what they mean, by WordNet id; empty if that is not known.
     """
 
-    archive: Path
-    members: Members
+    place: Path
+    paths: NDArray[np.bytes_]
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
-    words: Mapping[str, str] = field(default_factory=dict)
-    formats: tuple[str, ...] = FORMATS
-    _file: int | None = field(default=None, init=False, repr=False)
-
-    @property
-    def paths(self) -> NDArray[np.bytes_]:
-        """(N,), bytes: "n01440764/n01440764_18.JPEG"."""
-        return self.members.names
+    words: Mapping[str, str]
+    formats: ClassVar[tuple[str, ...]] = ("JPEG", "PNG")
+    """All are called .JPEG, and one of the training images is a PNG."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    def path(self, index: int) -> str:
+        """Of image `index`, with its class, as in a folder."""
+        return os.fsdecode(self.paths[index])
+
     def name(self, index: int) -> str:
-        """What a message calls image `index`."""
-        inside = os.fsdecode(self.members.names[index])
-        return f"{inside} in {self.archive}{_meaning(inside, self.words)}"
+        """See Source."""
+        path = self.path(index)
+        meant = self.words.get(path.partition("/")[0])
+        return f"{path} in {self.place}" + (f" ({meant})" if meant else "")
+
+    @abstractmethod
+    def encoded(self, index: int) -> bytes:
+        """Image `index`; raises OSError or UnfitFileError if it cannot be read."""
+
+    def decoded(self, index: int, encoded: bytes) -> Image.Image:
+        """The image in RGB; raises OSError or ValueError."""
+        return decoded(encoded, self.formats)
 
     def read(self, index: int) -> bytes:
-        """Image `index`, encoded; raises OSError if the archive has become shorter, or is gone."""
+        """See Source."""
+        return self.encoded(index)
+
+    def close(self) -> None:  # noqa: B027 (of files of their own none stays open)
+        """See Source."""
+
+
+@dataclass(eq=False)
+class ArchivedImages(ImageNetImages):
+    """Images inside an archive.
+
+    Attributes:
+        offsets, sizes: (N,), int64, in bytes of the archive.
+    """
+
+    offsets: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    _file: int | None = field(default=None, init=False, repr=False)
+
+    def encoded(self, index: int) -> bytes:
+        """See ImageNetImages; raises OSError, too, if the archive has become shorter."""
         if self._file is None:
-            self._file = os.open(self.archive, os.O_RDONLY | os.O_CLOEXEC)
-        size = int(self.members.sizes[index])
+            self._file = os.open(self.place, os.O_RDONLY | os.O_CLOEXEC)
+        size = int(self.sizes[index])
         # By a place of its own, since processes that were forked share that of an open file.
-        content = os.pread(self._file, size, int(self.members.offsets[index]))
+        content = os.pread(self._file, size, int(self.offsets[index]))
         if len(content) != size:
             raise OSError(f"{len(content)} of its {size} bytes are there")
         return content
@@ -79,40 +107,10 @@ class ArchivedImages:
         self.close()
 
 
-@dataclass(eq=False)
-class FolderImages:
-    """Images in files of their own.
+class FolderImages(ImageNetImages):
+    """Images in files of their own."""
 
-    Attributes:
-        folder: that of this part.
-        paths: (N,), bytes, below it: "n01440764/n01440764_18.JPEG".
-        labels, classes, words: as those of ArchivedImages.
-    """
-
-    folder: Path
-    paths: NDArray[np.bytes_]
-    labels: NDArray[np.int64]
-    classes: tuple[str, ...]
-    words: Mapping[str, str] = field(default_factory=dict)
-    formats: tuple[str, ...] = FORMATS
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def name(self, index: int) -> str:
-        """What a message calls image `index`."""
-        path = os.fsdecode(self.paths[index])
-        return f"{self.folder / path}{_meaning(path, self.words)}"
-
-    def read(self, index: int) -> bytes:
-        """Image `index`, encoded; raises OSError or UnfitFileError if it cannot be read."""
-        with open_regular(self.folder / os.fsdecode(self.paths[index]), LARGEST_IMAGE) as file:
+    def encoded(self, index: int) -> bytes:
+        """See ImageNetImages."""
+        with open_regular(self.place / self.path(index), LARGEST_IMAGE) as file:
             return file.read()
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-def _meaning(path: str, words: Mapping[str, str]) -> str:
-    meant = words.get(path.partition("/")[0])
-    return f" ({meant})" if meant else ""

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
 from typing import NamedTuple
 
-from trainers.data.decoding import decoded, reduced
-from trainers.data.packed.sources import ImageFiles
+from trainers.data.decoding import reduced
+from trainers.data.packed.sources import FilesOfPart
 from trainers.errors import UnfitFileError
 
 _IMAGES_A_TASK = 32
+_SAMPLE = 32
+"""Images of each part by which the size of a copy is estimated."""
+
 _TASKS_AHEAD = 3
 """For each process. What is decoded and not yet written is bounded by these."""
 
@@ -30,14 +32,16 @@ class Packing:
         dataset: as its spec calls it.
         train, test: the images.
         shorter_side: pixels that longer shorter sides are reduced to.
-        skip_damaged: whether an image that cannot be decoded is left out, or ends the packing.
+        classes: in the order of labels.
+        words: what they mean, of those of which it is known.
     """
 
     dataset: str
-    train: ImageFiles
-    test: ImageFiles
+    train: FilesOfPart
+    test: FilesOfPart
     shorter_side: int
-    skip_damaged: bool = False
+    classes: tuple[str, ...]
+    words: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.train) + len(self.test)
@@ -49,15 +53,13 @@ class DecodedImage(NamedTuple):
     Attributes:
         pixels: uint8 (height, width, 3), or nothing if it is damaged.
         height, width: or 0.
-        sha256: of the encoded image; empty if that could not be read.
         damage: which image it is, and what is wrong with it; else empty.
     """
 
     pixels: bytes
     height: int
     width: int
-    sha256: str
-    damage: str
+    damage: str = ""
 
 
 def decoded_in_order(packing: Packing, processes: int) -> Iterator[list[DecodedImage]]:
@@ -88,6 +90,16 @@ def decoded_in_order(packing: Packing, processes: int) -> Iterator[list[DecodedI
                 future.cancel()
 
 
+def estimated_size(packing: Packing) -> int:
+    """About how many bytes the copy has, by some of its images; damaged ones are passed over."""
+    sizes = []
+    for part in (0, 1):
+        count = len((packing.train, packing.test)[part])
+        places = range(0, count, max(1, count // _SAMPLE))
+        sizes += [len(image.pixels) for image in _decode(packing, part, places) if image.pixels]
+    return len(packing) * sum(sizes) // max(1, len(sizes))
+
+
 _packing: list[Packing] = []
 """Of a process that decodes, what it was begun with."""
 
@@ -114,14 +126,11 @@ def _decode_task(part: int, places: Sequence[int]) -> list[DecodedImage]:
 def _decode(packing: Packing, part: int, places: Sequence[int]) -> list[DecodedImage]:
     images = (packing.train, packing.test)[part]
     found = []
-    for place in places:
-        digest = ""
+    for index in images.places[list(places)].tolist():
         try:
-            encoded = images.read(place)
-            digest = hashlib.sha256(encoded).hexdigest()
-            image = reduced(decoded(encoded, images.formats), packing.shorter_side)
+            whole = images.files.decoded(index, images.files.encoded(index))
+            image = reduced(whole, packing.shorter_side)
+            found.append(DecodedImage(image.tobytes(), image.height, image.width))
         except (OSError, ValueError, UnfitFileError) as error:
-            found.append(DecodedImage(b"", 0, 0, digest, f"{images.name(place)} ({error})"))
-            continue
-        found.append(DecodedImage(image.tobytes(), image.height, image.width, digest, ""))
+            found.append(DecodedImage(b"", 0, 0, f"{images.files.name(index)} ({error})"))
     return found

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainers.data.packed.layout import Pack
+from trainers.errors import DatasetMissingError
 
 
 @dataclass(eq=False)
@@ -41,16 +43,6 @@ class PackedImages:
         labels: NDArray[np.int64] = self._rows["label"].astype(np.int64)
         return labels
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """In the order of labels."""
-        return self.pack.description.classes
-
-    @property
-    def words(self) -> Mapping[str, str]:
-        """What the classes mean, of those of which it is known."""
-        return self.pack.description.words
-
     def name(self, index: int) -> str:
         """What a message calls image `index`."""
         return f"{os.fsdecode(self.pack.paths[self.first + index])} in {self.pack.path}"
@@ -64,8 +56,6 @@ class PackedImages:
             self._file = os.open(self.pack.path, os.O_RDONLY | os.O_CLOEXEC)
         row = self.pack.table[self.first + index]
         height, width = int(row["height"]), int(row["width"])
-        if not height:
-            raise ValueError("it was damaged when it was packed")
         pixels = os.pread(self._file, height * width * 3, int(row["offset"]))
         if zlib.crc32(pixels) != row["crc32"]:
             raise ValueError(f"{self.pack.path} is damaged: remove it, and pack again")
@@ -92,3 +82,22 @@ def parts(pack: Pack) -> tuple[PackedImages, PackedImages]:
     """The images for training, and those for tests."""
     train, test = pack.description.train, pack.description.test
     return PackedImages(pack, 0, train), PackedImages(pack, train, test)
+
+
+def check_pixels(pack: Pack, progress: Callable[[int], None]) -> None:
+    """Reads all images of a copy; raises DatasetMissingError if they are not those that it had."""
+    digest = hashlib.sha256()
+    done = 0
+    try:
+        for part in parts(pack):
+            for index in range(len(part)):
+                digest.update(part.read(index).data)
+                done += 1
+                progress(done)
+    except (OSError, ValueError) as error:
+        raise DatasetMissingError(f"dataset {pack.description.dataset!r}: {error}") from error
+    if digest.hexdigest() != pack.description.pixels_sha256:
+        raise DatasetMissingError(
+            f"dataset {pack.description.dataset!r}: {pack.path} is damaged: remove it, and pack"
+            " again"
+        )

@@ -37,7 +37,7 @@ TABLE = np.dtype(
         ("crc32", "<u4"),
     ]
 )
-"""Of an image: where its pixels begin, in bytes. No height nor width: it was damaged."""
+"""Of an image; its pixels begin at `offset`, in bytes."""
 
 _END = struct.Struct(f"<Q32s{len(MAGIC)}s")
 _LARGEST_DESCRIPTION = 2**24
@@ -52,11 +52,9 @@ class Description(BaseModel):
         train, test: numbers of images.
         classes: in the order of labels.
         words: what the classes mean, of those of which it is known.
-        content: SHA-256 of what `sha256sum` prints for the image files, in the order of paths.
-        images: SHA-256 of the paths and labels, in their order.
+        images: SHA-256 of their paths and labels, see `digest_of`.
         pixels_sha256, table_sha256: of these parts.
         table_begins: in bytes.
-        paths_bytes: of the paths after the table.
         decoder: what decoded them, such as "Pillow 12.0.0, libjpeg-turbo 3.1.0".
     """
 
@@ -68,12 +66,10 @@ class Description(BaseModel):
     test: int
     classes: tuple[str, ...]
     words: dict[str, str]
-    content: str
     images: str
     pixels_sha256: str
     table_sha256: str
     table_begins: int
-    paths_bytes: int
     decoder: str
 
 
@@ -106,7 +102,7 @@ def read_pack(path: Path) -> Pack:
         raise ValueError("its table is damaged")
     count = description.train + description.test
     table = np.frombuffer(content, dtype=TABLE, count=count)
-    paths = content[len(content) - description.paths_bytes :].split(b"\n")[:-1]
+    paths = content[table.nbytes :].split(b"\n")[:-1]
     return Pack(path, description, table, np.array(paths, dtype=np.bytes_))
 
 
@@ -114,13 +110,6 @@ def write_end(file: BinaryIO, description: Description) -> None:
     """After the table."""
     text = description.model_dump_json().encode()
     file.write(text + _END.pack(len(text), hashlib.sha256(text).digest(), MAGIC))
-
-
-def image_digest(paths: NDArray[np.bytes_], labels: NDArray[np.int64]) -> str:
-    """The SHA-256 of which images there are, in which order, with which labels."""
-    digest = hashlib.sha256(b"\n".join(paths.tolist()))
-    digest.update(labels.astype("<i8").tobytes())
-    return digest.hexdigest()
 
 
 def _description(file: BinaryIO, size: int) -> tuple[Description, int]:

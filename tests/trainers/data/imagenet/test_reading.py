@@ -5,6 +5,7 @@ import io
 import pickle
 import shutil
 import tarfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 from torchvision.datasets import imagenet as torchvision_imagenet
 
 from imagenet_archives import (
+    CLASSES,
     DEVKIT,
     TRAIN,
     VAL,
@@ -24,11 +26,12 @@ from imagenet_archives import (
 )
 from trainers.data.imagenet.archives import members_of
 from trainers.data.imagenet.devkit import read_devkit
+from trainers.data.imagenet.images import ArchivedImages
 from trainers.data.imagenet.reading import ImageNet
+from trainers.data.streaming.views import CentreView, RandomView
 from trainers.errors import DatasetMissingError
 
-CLASSES = tuple(sorted(WORDS))
-SMALL = ImageNet(CLASSES, (12, 6))
+SMALL = ImageNet(RandomView(24, area=(0.08, 1)), CentreView(24, 28), CLASSES, (12, 6))
 
 
 @pytest.fixture
@@ -49,9 +52,9 @@ def unpack(root, monkeypatch, split):
 
 @pytest.mark.parametrize(("split", "part"), [("train", 0), ("val", 1)])
 def test_archives_in_place_are_what_torchvision_unpacks(root, monkeypatch, split, part):
-    archived = SMALL(root.parent)[part]
+    archived = SMALL.files(root.parent)[part]
     theirs = unpack(root, monkeypatch, split)
-    folders = SMALL(root.parent)[part]
+    folders = SMALL.files(root.parent)[part]
     assert type(archived) is not type(folders)
     for ours in (archived, folders):
         assert ours.labels.tolist() == theirs.targets
@@ -59,14 +62,14 @@ def test_archives_in_place_are_what_torchvision_unpacks(root, monkeypatch, split
         assert [tuple(ours.words[wnid].split(", ")) for wnid in ours.classes] == theirs.classes
         for i, (path, _) in enumerate(theirs.samples):
             with open(path, "rb") as file:
-                assert ours.read(i) == file.read()
-        pixels = [np.asarray(Image.open(io.BytesIO(ours.read(i)))) for i in range(len(ours))]
+                assert ours.encoded(i) == file.read()
+        pixels = [np.asarray(Image.open(io.BytesIO(ours.encoded(i)))) for i in range(len(ours))]
         for mine, (image, _) in zip(pixels, theirs, strict=True):
             assert np.array_equal(mine, np.asarray(image))
 
 
 def test_a_class_list_numbers_its_classes_from_0(root):
-    train, val = ImageNet(CLASSES[1:], (8, 4))(root.parent)
+    train, val = replace(SMALL, classes=CLASSES[1:], images=(8, 4)).files(root.parent)
     assert train.labels.tolist() == [0] * 3 + [1] * 5
     assert val.labels.tolist() == [0, 0, 1, 1]
     assert "n01443537/n01443537_0.JPEG in" in train.name(0)
@@ -74,10 +77,10 @@ def test_a_class_list_numbers_its_classes_from_0(root):
 
 
 def test_images_can_be_read_by_a_copy_in_another_process(root):
-    train, _ = SMALL(root.parent)
-    train.read(0)  # its file is open now, and stays this process's own
+    train, _ = SMALL.files(root.parent)
+    train.encoded(0)  # its file is open now, and stays this process's own
     copy = pickle.loads(pickle.dumps(train))
-    assert [copy.read(i) for i in range(12)] == [train.read(i) for i in range(12)]
+    assert [copy.encoded(i) for i in range(12)] == [train.encoded(i) for i in range(12)]
 
 
 def test_where_each_image_begins_is_looked_up_once(root, monkeypatch):
@@ -113,7 +116,7 @@ def test_the_devkit_may_be_unpacked(root):
 class TestWhatIsWrong:
     def refused(self, root, reader=SMALL):
         with pytest.raises(DatasetMissingError) as caught:
-            reader(root.parent)
+            reader.files(root.parent)
         return str(caught.value)
 
     def test_no_folder_says_what_to_put_where(self, root):
@@ -158,11 +161,13 @@ class TestWhatIsWrong:
         assert "ILSVRC2012_val_00000002.JPEG twice" in self.refused(root)
 
     def test_images_are_counted(self, root):
-        said = self.refused(root, ImageNet(CLASSES, (13, 6)))
+        said = self.refused(root, replace(SMALL, images=(13, 6)))
         assert "has 12 training and 6 validation images" in said
 
     def test_all_classes_are_1000(self, root):
-        assert "has images of 3 classes, not of 1,000" in self.refused(root, ImageNet())
+        assert "has images of 3 classes, not of 1,000" in self.refused(
+            root, replace(SMALL, classes=None)
+        )
 
     def test_a_class_without_images_is_named_with_its_meaning(self, root):
         write_val(root, [CLASSES[0]] * 6)
@@ -193,8 +198,9 @@ class TestWhatIsWrong:
         assert f"{root / DEVKIT} is damaged" in self.refused(root)
 
     def test_an_archive_that_shrinks_while_it_is_read(self, root):
-        train, _ = SMALL(root.parent)
-        last = int(train.members.offsets.argmax())
-        (root / TRAIN).write_bytes((root / TRAIN).read_bytes()[: train.members.offsets[last] + 5])
+        train, _ = SMALL.files(root.parent)
+        assert isinstance(train, ArchivedImages)
+        last = int(train.offsets.argmax())
+        (root / TRAIN).write_bytes((root / TRAIN).read_bytes()[: train.offsets[last] + 5])
         with pytest.raises(OSError, match="5 of its"):
-            train.read(last)
+            train.encoded(last)

@@ -1,28 +1,32 @@
 """Packed copies: the pixels of the files, whole or not at all, and never unnoticed damage."""
 
-import hashlib
 import os
 import pickle
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from imagenet_archives import TRAIN, WORDS, write_all
-from trainers.data.decoding import decoded, reduced
+from imagenet_archives import CLASSES, TRAIN, WORDS, write_all, write_train
+from trainers.data.decoding import reduced
+from trainers.data.imagenet.images import ArchivedImages
 from trainers.data.imagenet.reading import ImageNet
-from trainers.data.packed.decoding import Packing
-from trainers.data.packed.images import parts
-from trainers.data.packed.layout import image_digest, read_pack
+from trainers.data.packed.images import PackedImages, check_pixels, parts
+from trainers.data.packed.layout import read_pack
 from trainers.data.packed.writing import write_pack
+from trainers.data.streaming.draws import Key
+from trainers.data.streaming.source import read_view
+from trainers.data.streaming.views import CentreView, RandomView
 from trainers.errors import DatasetMissingError, StorageError
 
 SIDE = 32
-READER = ImageNet(tuple(sorted(WORDS)), (12, 6))
+VIEWS = RandomView(24, area=(0.08, 1), reduce=SIDE), CentreView(24, 28, reduce=SIDE)
+READER = ImageNet(*VIEWS, CLASSES, (12, 6), reduce=SIDE)
 
 
 @pytest.fixture
@@ -31,47 +35,29 @@ def data(tmp_path):
     return tmp_path
 
 
-def packing(data, **changes):
-    train, test = READER(data)
-    return Packing("imagenet", train, test, SIDE, **changes)
+def packing(data):
+    return READER.packing(data, lambda: None)
 
 
 def test_its_pixels_are_those_of_the_files_reduced(data):
     seen = []
     what = packing(data)
-    packed = write_pack(what, data / "p.pack", processes=2, progress=seen.append)
+    size = write_pack(what, data / "p.pack", processes=2, progress=seen.append)
     write_pack(what, data / "by_one_process.pack", processes=1)
     assert (data / "p.pack").read_bytes() == (data / "by_one_process.pack").read_bytes()
-    assert packed.size == (data / "p.pack").stat().st_size
-    assert packed.damaged == ()
+    assert size == (data / "p.pack").stat().st_size
     assert seen[-1] == 18
     pack = read_pack(data / "p.pack")
     assert pack.description.classes == READER.classes
     assert pack.description.words == WORDS
-    for ours, files in zip(parts(pack), (what.train, what.test), strict=True):
-        assert ours.labels.tolist() == files.labels.tolist()
-        assert len(ours) == len(files)
-        for i in range(len(files)):
-            expected = np.asarray(reduced(decoded(files.read(i), files.formats), SIDE))
-            assert np.array_equal(ours.read(i), expected)
+    for ours, part in zip(parts(pack), (what.train, what.test), strict=True):
+        assert ours.labels.tolist() == part.labels.tolist()
+        for i in range(len(part)):
+            whole = part.files.decoded(i, part.files.encoded(i))
+            assert np.array_equal(ours.read(i), np.asarray(reduced(whole, SIDE)))
             assert min(ours.read(i).shape[:2]) <= SIDE
-            assert os.fsdecode(files.paths[i]) in ours.name(i)
-
-
-def test_it_says_which_files_it_is_of(data):
-    what = packing(data)
-    write_pack(what, data / "p.pack")
-    said = read_pack(data / "p.pack").description
-    files = [
-        (path.decode(), hashlib.sha256(part.read(i)).hexdigest())
-        for part in (what.train, what.test)
-        for i, path in enumerate(part.paths)
-    ]
-    lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(files))
-    assert said.content == hashlib.sha256(lines.encode()).hexdigest()
-    paths = np.array([path for path, _ in files], dtype=np.bytes_)
-    labels = np.concatenate([what.train.labels, what.test.labels])
-    assert said.images == image_digest(paths, labels)
+            assert part.files.path(i) in ours.name(i)
+    check_pixels(pack, lambda done: None)
 
 
 def test_images_can_be_read_by_a_copy_in_another_process(data):
@@ -103,37 +89,65 @@ def test_every_bit_that_is_flipped_is_noticed(data):
             read_all(data / "p.pack")
 
 
-class TestDamagedImages:
-    @pytest.fixture(autouse=True)
-    def _one_is_damaged(self, data):
-        train, _ = READER(data)
-        content = bytearray((data / "imagenet" / TRAIN).read_bytes())
-        begin = int(train.members.offsets[4])
-        content[begin : begin + 20] = b"x" * 20
-        (data / "imagenet" / TRAIN).write_bytes(content)
+def test_a_damaged_image_ends_the_packing_and_is_named(data):
+    train, _ = READER.files(data)
+    assert isinstance(train, ArchivedImages)
+    content = bytearray((data / "imagenet" / TRAIN).read_bytes())
+    begin = int(train.offsets[4])
+    content[begin : begin + 20] = b"x" * 20
+    (data / "imagenet" / TRAIN).write_bytes(content)
+    with pytest.raises(DatasetMissingError, match=r"n01443537_0\.JPEG in .*goldfish"):
+        write_pack(packing(data), data / "p.pack")
+    assert [path.name for path in data.iterdir()] == ["imagenet"]
 
-    def test_one_ends_the_packing_and_is_named(self, data):
-        with pytest.raises(DatasetMissingError, match=r"n01443537_0\.JPEG in .*goldfish"):
-            write_pack(packing(data), data / "p.pack")
-        assert [path.name for path in data.iterdir()] == ["imagenet"]
 
-    def test_one_is_left_out_where_the_spec_says_so(self, data):
-        packed = write_pack(packing(data, skip_damaged=True), data / "p.pack")
-        assert len(packed.damaged) == 1
-        assert "n01443537_0.JPEG" in packed.damaged[0]
-        train, _ = parts(read_pack(data / "p.pack"))
-        assert train.labels.tolist() == [0] * 4 + [1] * 3 + [2] * 5
-        with pytest.raises(ValueError, match="was damaged when it was packed"):
-            train.read(4)
-        assert train.read(5).shape[2] == 3
+def test_a_network_sees_the_same_of_files_and_of_the_copy(data):
+    from_files = READER(data)
+    write_pack(packing(data), READER.pack_path(data))
+    from_copy = READER(data)
+    for files, copy in zip(from_files, from_copy, strict=True):
+        assert isinstance(copy.source, PackedImages)
+        assert copy.labels.tolist() == files.labels.tolist()
+        for i in range(len(files)):
+            seen = [read_view(part.source, part.view, i, Key(3, 5)) for part in (files, copy)]
+            assert np.array_equal(*seen)
+
+
+def test_the_copy_will_do_without_the_files(data):
+    write_pack(packing(data), READER.pack_path(data))
+    (data / "imagenet").rename(data / "elsewhere")
+    train, test = READER(data)
+    assert (len(train), len(test)) == (12, 6)
+    with pytest.raises(DatasetMissingError, match="13 and 6 are expected"):
+        replace(READER, images=(13, 6))(data)
+
+
+def test_a_copy_of_other_images_is_refused(data):
+    write_pack(packing(data), READER.pack_path(data))
+    write_train(data / "imagenet", {"n01440764": 5, "n01443537": 3, "n01484850": 4})
+    with pytest.raises(DatasetMissingError, match="of other images than those that are here now"):
+        READER(data)
+
+
+def test_a_copy_under_the_name_of_another_is_refused(data):
+    other = replace(READER, reduce=40)
+    write_pack(packing(data), other.pack_path(data))
+    with pytest.raises(DatasetMissingError, match="it is of imagenet, reduced to 32 pixels"):
+        other(data)
+
+
+def test_a_damaged_copy_says_so_and_is_not_passed_over(data):
+    write_pack(packing(data), READER.pack_path(data))
+    os.truncate(READER.pack_path(data), 1000)
+    with pytest.raises(DatasetMissingError, match="cannot be used: it is not whole"):
+        READER(data)
 
 
 class TestOneThatIsKilled:
     SCRIPT = """
 import os, sys, time
 from pathlib import Path
-from trainers.data.imagenet.reading import ImageNet
-from trainers.data.packed.decoding import Packing
+from trainers.config.dataset import parse_dataset
 from trainers.data.packed.writing import write_pack
 
 def wait(done):
@@ -141,15 +155,15 @@ def wait(done):
     time.sleep(600)
 
 if __name__ == "__main__":
-    data = Path(sys.argv[1])
-    train, test = ImageNet(tuple(sys.argv[2:]), None)(data)
-    packing = Packing("imagenet", train, test, 32)
-    write_pack(packing, data / "p.pack", processes=2, progress=wait)
+    data, *classes = sys.argv[1:]
+    config = parse_dataset({"name": "imagenet", "reduce": 32, "size": 24, "classes": classes})
+    packing = config.facts.read.packing(Path(data), lambda: None)
+    write_pack(packing, Path(data, "p.pack"), processes=2, progress=wait)
 """
 
     def begin(self, data):
         (data / "packs.py").write_text(self.SCRIPT)
-        command = [sys.executable, str(data / "packs.py"), str(data), *sorted(WORDS)]
+        command = [sys.executable, str(data / "packs.py"), str(data), *CLASSES]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         assert process.stdout.readline().strip() == str(process.pid)
