@@ -20,6 +20,7 @@ COMMANDS: Registry[Callable[..., Any]] = Registry(
     {
         "specs": "sweeper.commands.specs:specs",
         "init": "sweeper.commands.init:init",
+        "pack": "sweeper.commands.pack:pack",
         "run": "sweeper.commands.run:run",
         "plan": "sweeper.commands.plan:plan",
         "resume": "sweeper.commands.resume:resume",
