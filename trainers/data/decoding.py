@@ -1,4 +1,8 @@
-"""Image files as pixels, by Pillow and as nothing but the format that is expected."""
+"""Image files as pixels, by Pillow and as nothing but the format that is expected.
+
+By Pillow although torchvision decodes a JPEG of 500 x 375 in two thirds of its time: torchvision's
+decoders are deprecated since 0.29, to be removed.
+"""
 
 from __future__ import annotations
 

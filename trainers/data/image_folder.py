@@ -5,9 +5,6 @@ Each image is decoded by Pillow, as what its suffix says and nothing else. It is
 square is resized by bilinear interpolation with antialiasing. This is resizing the shorter side and
 cropping the centre: shapes stay as they are, where squeezing both sides to one length would flatten
 them by another factor in each image. Orientation in EXIF is not looked at.
-
-Pillow and not torchvision.io, whose decoders read neither all of these formats nor palettes and
-CMYK as these files have them; and Pillow's resizing is what published results were computed with.
 """
 
 from __future__ import annotations

@@ -170,7 +170,7 @@ def _of_class(folder: Path) -> list[str]:
         files = sorted(
             entry.name
             for entry in entries
-            if PurePath(entry.name).suffix.lower() in FORMATS and not entry.name.startswith(".")
+            if os.path.splitext(entry.name)[1].lower() in FORMATS and not entry.name.startswith(".")
         )
     if not files:
         raise error(f"{folder} has no image ({', '.join(FORMATS)})")

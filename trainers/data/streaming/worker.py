@@ -91,8 +91,10 @@ def main(arguments: list[str]) -> None:
             shared memory of what `store` has stored and of the ring; the parent's process id.
     """
     task_end, done_end, stored, ring, parent = map(int, arguments)
-    # Control-C is for the process that trains, which may want to finish an epoch.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Both go to all processes of a group, and are for the one that trains: it may want to finish
+    # an epoch, for which it needs images.
+    for meant_for_others in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(meant_for_others, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     parts, shape = load(stored)
     slots = np.frombuffer(mapped(ring, writable=True), dtype=np.uint8).reshape(shape)
