@@ -93,7 +93,7 @@ class Executor(ABC):
 
     @abstractmethod
     def limit(self, tasks: int) -> None:
-        """At most this many tasks of one process are left to do.
+        """At most this many slots are needed by the tasks of one process that are left to do.
 
         Further slots are given back to others.
         """

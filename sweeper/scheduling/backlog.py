@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from results.records import PendingRun
 from sweeper.executors.base import Executor
-from sweeper.executors.placement import Demand
+from sweeper.executors.placement import ONE_SLOT, Demand
 from sweeper.scheduling.backfilling import Reservation
 from sweeper.scheduling.lane import Lane
 from sweeper.spec.fault_policies import Fault
@@ -24,14 +24,15 @@ class Backlog:
     Where the first one needs several slots and they are not free, others run beside it and before
     it, as far as they do not delay it.
 
-    Runs that found too little memory need several slots for each of their processes. They come
-    last, when slots are idle anyway: to clear slots for them earlier would leave these empty until
-    the last one is free. So do runs during which their driver has ended more than once: they may be
-    why it did.
+    Runs that found too little memory need several slots for each of their processes, or twice as
+    many as they began with. They come last, when slots are idle anyway: to clear slots for them
+    earlier would leave these empty until the last one is free. So do runs during which their driver
+    has ended more than once: they may be why it did.
 
     Args:
         seconds: what a run is estimated to take.
         reserve: when what a task needs will be free.
+        starting: the resource multiplier that a run begins with.
 
     Attributes:
         waiting: the first run and what it needs, if that are several slots and there was no room.
@@ -41,10 +42,12 @@ class Backlog:
         self,
         seconds: Callable[[PendingRun], float],
         reserve: Callable[[Demand, Executor], Reservation],
+        starting: Callable[[PendingRun], int] = lambda run: 1,
     ) -> None:
         self._seconds = seconds
         self._reserve = reserve
-        self._lanes: dict[int, Lane] = {1: Lane(seconds)}  # by processes
+        self._starting = starting
+        self._lanes: dict[Demand, Lane] = {ONE_SLOT: Lane(seconds)}
         self._large: deque[PendingRun] = deque()
         self._met: dict[str, Counter[str]] = {}
         self._avoided: dict[str, frozenset[str]] = {}
@@ -65,13 +68,15 @@ class Backlog:
         return max(map(processes_of, self), default=1)
 
     @property
-    def of_one_process(self) -> int:
-        """How many of the runs have no more than one."""
-        return len(self._lanes[1]) + sum(processes_of(run) == 1 for run in self._large)
+    def slots_of_one_process(self) -> int:
+        """Of all runs of one process, if they had them at once."""
+        demands = [(demand, len(lane)) for demand, lane in self._lanes.items()]
+        demands += [(self._demand_of(run), 1) for run in self._large]
+        return sum(demand.slots * count for demand, count in demands if demand.processes == 1)
 
     def add(self, pending: Iterable[PendingRun]) -> None:
         """Runs as the database has them, with the faults that it counts."""
-        sorted_out: dict[tuple[int, bool], list[PendingRun]] = {}
+        sorted_out: dict[tuple[Demand, bool], list[PendingRun]] = {}
         for run in pending:
             # Faults of training do not count against evaluating the stored weights.
             self._met[run.run_id] = Counter(run.faults if run.state == "queued" else {})
@@ -79,9 +84,15 @@ class Backlog:
                 self._large.append(run)
                 continue
             suspect = run.faults.get("driver_lost", 0) >= _SUSPICIOUS
-            sorted_out.setdefault((processes_of(run), suspect), []).append(run)
-        for (processes, suspect), runs in sorted_out.items():
-            self._lane(processes).add(runs, suspect=suspect)
+            sorted_out.setdefault((self._demand_of(run), suspect), []).append(run)
+        for (demand, suspect), runs in sorted_out.items():
+            self._lane(demand).add(runs, suspect=suspect)
+
+    def sort_again(self) -> None:
+        """Takes account of what `seconds` and `starting` say now, of runs that nobody has begun."""
+        waiting = [run for lane in self._lanes.values() for run in lane]
+        self._lanes = {ONE_SLOT: Lane(self._seconds)}
+        self.add(waiting)
 
     def met(self, run: PendingRun, fault: Fault, node: str) -> int:
         """Notes a fault of a run, and the node to avoid from now on, if any; how often it was."""
@@ -100,7 +111,7 @@ class Backlog:
         if self._met[run.run_id]["out_of_memory"]:
             self._large.append(run)
         else:
-            self._lane(processes_of(run)).put_back(run)
+            self._lane(self._demand_of(run)).put_back(run)
 
     def avoided(self, run: PendingRun) -> frozenset[str]:
         """Nodes where the run was lost."""
@@ -109,11 +120,11 @@ class Backlog:
     def take(self, executor: Executor) -> tuple[PendingRun, int] | None:
         """The next run for which there is room, and its resource multiplier."""
         self.waiting = None
-        lanes = [lane for lane in self._lanes.values() if lane]
+        lanes = [(demand, lane) for demand, lane in self._lanes.items() if lane]
         if lanes:
-            lane = lanes[0] if len(lanes) == 1 else min(lanes, key=_order)
+            wanted, lane = lanes[0] if len(lanes) == 1 else min(lanes, key=_order)
             first = lane.first
-            demand = Demand(processes_of(first))
+            demand = _possible(wanted, executor)
         elif self._large:
             first = self._large[0]
             demand = self._demand_of_large(first, executor)
@@ -129,12 +140,11 @@ class Backlog:
     def _beside(self, demand: Demand, executor: Executor) -> tuple[PendingRun, int] | None:
         """Another run, while the first one waits for what it needs."""
         kept: Reservation | None = None
-        for processes, lane in sorted(self._lanes.items(), key=lambda item: -item[0]):
-            other = Demand(processes)
-            if lane and executor.has_room(other):
+        for wanted, lane in sorted(self._lanes.items(), key=lambda item: -item[0].slots):
+            if lane and executor.has_room(other := _possible(wanted, executor)):
                 kept = kept or self._reserve(demand, executor)
                 if (run := lane.take_within(kept.seconds_for(other))) is not None:
-                    return run, 1
+                    return run, other.multiplier
         for run in self._large:
             other = self._demand_of_large(run, executor)
             if executor.has_room(other):
@@ -145,8 +155,12 @@ class Backlog:
         return None
 
     def _demand_of_large(self, run: PendingRun, executor: Executor) -> Demand:
-        wanted, processes = 2 ** self._met[run.run_id]["out_of_memory"], processes_of(run)
-        return Demand(processes, min(wanted, executor.largest_multiplier(processes)))
+        begun = self._demand_of(run)
+        more = 2 ** self._met[run.run_id]["out_of_memory"]
+        return _possible(Demand(begun.processes, begun.multiplier * more), executor)
+
+    def _demand_of(self, run: PendingRun) -> Demand:
+        return Demand(processes_of(run), self._starting(run))
 
     def take_along(self, run: PendingRun, seconds: float, slots: int) -> list[PendingRun]:
         """Further runs for the same slot, which together with `run` take at most `seconds`.
@@ -159,7 +173,7 @@ class Backlog:
         left = seconds - self._seconds(run)
         if self._is_risky(run):
             return taken
-        lane = self._lanes[1]
+        lane = self._lanes[ONE_SLOT]
         most = min(_MOST_AT_ONCE, (len(lane) + 1) // (2 * slots))
         while lane and len(taken) < most and not self._is_risky(lane.first):
             left -= self._seconds(lane.first)
@@ -171,13 +185,22 @@ class Backlog:
     def _is_risky(self, run: PendingRun) -> bool:
         return run.run_id in self._suspects or self._met[run.run_id].total() > 0
 
-    def _lane(self, processes: int) -> Lane:
-        return self._lanes.setdefault(processes, Lane(self._seconds))
+    def _lane(self, demand: Demand) -> Lane:
+        return self._lanes.setdefault(demand, Lane(self._seconds))
 
 
-def _order(lane: Lane) -> tuple[int, float, int]:
+def _order(item: tuple[Demand, Lane]) -> tuple[int, float, int]:
     """Among equals the widest first: the others fit beside it."""
-    return *lane.order, -processes_of(lane.first)
+    demand, lane = item
+    return *lane.order, -demand.slots
+
+
+def _possible(wanted: Demand, executor: Executor) -> Demand:
+    """As many slots of each process as a device or machine has, at most."""
+    if wanted.multiplier == 1:
+        return wanted
+    largest = executor.largest_multiplier(wanted.processes)
+    return Demand(wanted.processes, min(wanted.multiplier, largest))
 
 
 def processes_of(run: PendingRun) -> int:

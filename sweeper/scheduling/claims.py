@@ -36,7 +36,6 @@ class Claims:
         command: of this driver, kept with each attempt.
         running: by run id, what was submitted and has not come back.
         ends: by run id, when it is expected to, by time.monotonic.
-        of_several: those of its ids whose tasks have several processes.
         leases: to be entered while runs are claimed.
     """
 
@@ -49,7 +48,6 @@ class Claims:
     command: str
     running: dict[str, tuple[PendingRun, Task]] = field(default_factory=dict)
     ends: dict[str, float] = field(default_factory=dict)
-    of_several: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.leases = LeaseKeeper(self.store)
@@ -86,8 +84,6 @@ class Claims:
                 continue
             task = self._task(run, attempt, multiplier, device)
             self.running[run.run_id] = (run, task)
-            if task.processes > 1:
-                self.of_several.add(run.run_id)
             tasks.append(task)
         return tasks
 
@@ -95,7 +91,6 @@ class Claims:
         """Give up the lease of a run; what had been submitted."""
         self.leases.remove(run_id)
         self.ends.pop(run_id, None)
-        self.of_several.discard(run_id)
         return self.running.pop(run_id)
 
     def _task(self, run: PendingRun, attempt: int | None, multiplier: int, device: str) -> Task:

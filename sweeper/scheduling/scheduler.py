@@ -166,7 +166,8 @@ class _Driver:
     asked_to_stop: bool = False
 
     def __post_init__(self) -> None:
-        self.backlog = Backlog(self._estimated_seconds, self._reserve)
+        self.backlog = Backlog(self._estimated_seconds, self._reserve, self._starting_multiplier)
+        self.sized_for = self.costs.slot
         self.bundle_sizer = BundleSizer()
         self.configs = {config.run_id: config for config in self.spec.configs}
         self.labels = RunLabels(self.spec.configs)
@@ -215,6 +216,11 @@ class _Driver:
             self.estimates[run.run_id] = known
         return known if run.state == "queued" else known / (run.epochs or 1)
 
+    def _starting_multiplier(self, run: PendingRun) -> int:
+        """By the memory that it is expected to need, also to evaluate its weights."""
+        found = self.costs.estimate(self._config(run), 0)
+        return 1 if found is None else found.multiplier
+
     def _reserve(self, demand: Demand, executor: Executor) -> Reservation:
         now = time.monotonic()
         left = {run_id: end - now for run_id, end in self.claims.ends.items()}
@@ -245,6 +251,10 @@ class _Driver:
                 self.progress.following(self.spec.name, done, len(self.spec.configs), failed),
             ):
                 executor.require(self.backlog.widest)
+                if self.costs.slot != self.sized_for:
+                    # Only the executor knew on which device they train.
+                    self.estimates.clear()
+                    self.backlog.sort_again()
                 self._loop(executor)
         except (KeyboardInterrupt, Interrupted):
             # Without a database, the next driver finds out what was running.
@@ -285,8 +295,9 @@ class _Driver:
                     return
             elif not self.claims.running:
                 return
-            running = len(self.claims.running) - len(self.claims.of_several)
-            executor.limit(self.backlog.of_one_process + running)
+            tasks = [task for _, task in self.claims.running.values()]
+            running = sum(task.multiplier for task in tasks if task.processes == 1)
+            executor.limit(self.backlog.slots_of_one_process + running)
             outcomes = executor.wait(POLL_SECONDS)
             finished = [outcome for outcome in outcomes if isinstance(outcome, Finished)]
             if len(finished) < len(outcomes):

@@ -46,3 +46,53 @@ def test_a_slot_takes_along_no_more_than_half_of_its_share(slots: int, most: int
     taken = backlog.take(SimulatedCluster([slots]))
     assert taken is not None
     assert len(backlog.take_along(taken[0], 10.0, slots)) == most
+
+
+def test_runs_that_need_much_memory_begin_with_several_slots_in_their_turn() -> None:
+    needed = {"longer": 2, "short": 4}
+    backlog = Backlog(
+        lambda run: SECONDS[run.run_id],
+        without_reservations,
+        lambda run: needed.get(run.run_id, 1),
+    )
+    backlog.add([pending("short"), pending("long"), pending("longer")])
+    assert backlog.slots_of_one_process == 4 + 1 + 2
+    there = SimulatedCluster([8])
+    taken = [backlog.take(there) for _ in range(4)]
+    assert [None if each is None else (each[0].run_id, each[1]) for each in taken] == [
+        ("longer", 2),
+        ("long", 1),
+        ("short", 4),
+        None,
+    ]
+
+
+def test_no_run_begins_with_more_slots_than_there_can_be() -> None:
+    backlog = Backlog(lambda run: 1.0, without_reservations, lambda run: 4)
+    backlog.add([pending("short")])
+    taken = backlog.take(SimulatedCluster([3]))
+    assert taken is not None
+    assert taken[1] == 3
+
+
+def test_a_run_that_found_no_memory_gets_twice_the_slots_that_it_began_with() -> None:
+    backlog = Backlog(lambda run: 1.0, without_reservations, lambda run: 2)
+    backlog.add([pending("short", out_of_memory=1)])
+    taken = backlog.take(SimulatedCluster([8]))
+    assert taken is not None
+    assert taken[1] == 4
+
+
+def test_runs_are_sorted_again_when_more_is_known_of_the_device() -> None:
+    multiplier = 1
+    backlog = Backlog(lambda run: SECONDS[run.run_id], without_reservations, lambda run: multiplier)
+    backlog.add([pending("long"), pending("short", out_of_memory=1)])
+    multiplier = 2
+    backlog.sort_again()
+    there = SimulatedCluster([8])
+    taken = [backlog.take(there) for _ in range(3)]
+    assert [None if each is None else (each[0].run_id, each[1]) for each in taken] == [
+        ("long", 2),
+        ("short", 4),
+        None,
+    ]
