@@ -318,7 +318,7 @@ def run_configs(draw: st.DrawFn) -> dict[str, Any]:
             "lr_schedule": {"milestones": draw(fractions_of_epochs)},
             **draw(other_recipes),
         },
-        "precision": draw(st.sampled_from(["fp32", "ieee_fp32", "tf32", "bf16", "fp16"])),
+        "precision": draw(st.sampled_from(["fp64", "fp32", "ieee_fp32", "tf32", "bf16", "fp16"])),
         "seed": draw(st.integers(0, 2**53 - 1)),
     }
 

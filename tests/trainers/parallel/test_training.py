@@ -36,7 +36,10 @@ RECIPES: dict[str, dict[str, Any]] = {
     "stochastic depth": {
         "model": {"name": "lm_resnet", **SMALL_MODELS["lm_resnet"], "survival": 0.5}
     },
-    "probes": {"probes": [{"probe": "learned_coefficients"}]},
+    "probes": {
+        "model": {"name": "lm_resnet", "depth": 14, "width": 4},
+        "probes": [{"probe": "learned_coefficients"}],
+    },
 }
 """What else a recipe may have, beside a network of each kind."""
 
