@@ -15,7 +15,8 @@ EVALUATED_AT_ONCE = {"cuda": 1_000, "cpu": 125}
 """Images; as `trainers.evaluation.measure` has it, which needs torch."""
 
 IN_MEMORY = 4 * 2**30
-"""Bytes of images, uint8, up to which a dataset is kept on the device."""
+"""Bytes of images, uint8, up to which a dataset is kept on the device; as
+`trainers.data.image_folder` has it, which needs numpy."""
 
 _CONTEXT = 512 * 2**20
 """Of CUDA and its libraries, in each process; what they use on their own is in it."""
@@ -85,7 +86,9 @@ def memory_of(config: RunConfig, device: str) -> Memory | None:
 
 
 def _images(config: RunConfig) -> int:
-    """Bytes of what a run keeps of its dataset, padded for its crops."""
+    """Bytes of what a run keeps of its dataset, padded for its crops; of one that streams, none."""
+    if getattr(config.dataset, "in_memory", None) is False:
+        return 0
     facts = config.dataset_facts
     padded = facts.size + 2 * facts.crop_padding
     train = config.train_images * facts.channels * padded**2

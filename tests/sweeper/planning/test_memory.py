@@ -11,10 +11,11 @@ from torch import nn
 
 from sweeper.planning.cost import CostModel, starting_multiplier
 from sweeper.planning.devices import GPUS, USUAL_GPU
-from sweeper.planning.memory import EVALUATED_AT_ONCE, KEPT_BY_OPTIMIZERS, memory_of
+from sweeper.planning.memory import EVALUATED_AT_ONCE, IN_MEMORY, KEPT_BY_OPTIMIZERS, memory_of
 from sweeper.planning.slot import Slot
 from trainers.config.optimizers import OPTIMIZERS
 from trainers.config.run import RunConfig
+from trainers.data.image_folder import MOST_IN_MEMORY
 from trainers.evaluation.measure import forward_batch
 from trainers.evaluation.precision import autocast
 from trainers.optim.optimizers import make_optimizer
@@ -23,7 +24,7 @@ GIB = 2**30
 
 
 def config(
-    model: Any = "zerosnet", depth: int = 20, data: str = "cifar10", **more: Any
+    model: Any = "zerosnet", depth: int = 20, data: Any = "cifar10", **more: Any
 ) -> RunConfig:
     named = {"name": model, "depth": depth} if isinstance(model, str) else model
     return RunConfig.model_validate({"model": named, "dataset": data, "seed": 0, **more})
@@ -153,6 +154,23 @@ def test_an_average_of_weights_is_one_more_copy() -> None:
     assert plain is not None
     assert averaged is not None
     assert averaged.optimizer - plain.optimizer == plain.weights
+
+
+def test_a_dataset_is_kept_unless_it_is_streamed() -> None:
+    folder = {
+        "name": "image_folder",
+        "folder": "pets",
+        "size": 32,
+        "classes": ["cat", "dog"],
+        "images": {"train": 20_000, "test": 5_000},
+    }
+    kept, streamed = (
+        memory_of(config(data=folder | {"in_memory": where}), "cuda") for where in ("auto", False)
+    )
+    assert kept is not None
+    assert streamed is not None
+    assert kept.total - streamed.total >= 25_000 * 3 * 32 * 32
+    assert IN_MEMORY == MOST_IN_MEMORY
 
 
 @pytest.mark.parametrize("device", ["cuda", "cpu"])
