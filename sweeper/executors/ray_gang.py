@@ -32,6 +32,9 @@ from trainers.config.job import Member
 CAUSE_SECONDS = 10.0
 """How long is waited for what ended a process, after others say that they have lost it."""
 
+START_SECONDS = 600.0
+"""How long processes may take to import what trains: it is not the run that hangs meanwhile."""
+
 END_SECONDS = 10.0
 """How long the other processes have to end by themselves, after rank 0 has."""
 
@@ -236,6 +239,8 @@ class Gang:
             for rank, process in enumerate(self.processes)
             if rank not in self._found
         ]
+        if not self.has_begun:
+            hung_seconds = max(hung_seconds, START_SECONDS)
         # While one of them makes progress, the others may wait for it.
         silent = now - max((beat_at for _, beat_at, _ in left), default=now)
         if silent > hung_seconds:

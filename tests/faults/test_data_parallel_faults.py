@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +22,10 @@ from waiting import wait_until
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(1800)]
 
-WITHIN_SECONDS = 60.0
-"""A machine that is busy with other tests takes part of it."""
+HUNG_SECONDS = 60
+"""More than a step takes on a machine that is busy with other tests."""
+
+NEVER = 86_400
 
 Facts = dict[str, dict[str, Any]]
 
@@ -50,14 +50,16 @@ def undisturbed_gang(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return drivers.facts(drivers.database_of(folder / "home"))
 
 
-def write_spec(folder: Path, resources: str = "") -> Path:
+def write_spec(folder: Path, resources: str = "", hung_seconds: int = NEVER) -> Path:
     spec = folder / "spec.yaml"
-    spec.write_text(gang_faults.SPEC.format(name=drivers.NAME, resources=resources))
+    spec.write_text(
+        gang_faults.SPEC.format(name=drivers.NAME, resources=resources, hung_seconds=hung_seconds)
+    )
     return spec
 
 
-def start(folder: Path, home: Path) -> Driver:
-    return Driver(write_spec(folder), home, executor="ray")
+def start(folder: Path, home: Path, hung_seconds: int = NEVER) -> Driver:
+    return Driver(write_spec(folder, hung_seconds=hung_seconds), home, executor="ray")
 
 
 def are_gone(pids: dict[int, int]) -> bool:
@@ -111,18 +113,16 @@ def test_a_run_goes_on_after_one_of_its_processes_was_lost(
     home: Path,
     tmp_path: Path,
 ) -> None:
-    with start(tmp_path, home) as driver:
+    with start(tmp_path, home, HUNG_SECONDS if fault == "hung" else NEVER) as driver:
         driver.wait_until(lambda: drivers.some_run_is_half_trained(home, 2))
         before = gang_faults.pids(plugin)
         disturb(plugin, before)
-        disturbed_at = time.time()
+        # None of them hears of it from a timeout of its own: those are of hours.
         driver.wait_until(lambda: are_gone(before))
         driver.finish()
     lost, done = only_run(home)
     assert (lost["state"], lost["fault"], done["state"]) == ("lost", fault, "done")
     assert error in lost["error"]
-    ended_at = datetime.fromisoformat(lost["finished_at"]).timestamp()
-    assert ended_at - disturbed_at < WITHIN_SECONDS
     assert done["first_epoch"] > 1, "it began from the beginning"
     assert drivers.facts(drivers.database_of(home)) == undisturbed_gang
 
@@ -134,7 +134,7 @@ def test_a_driver_that_is_killed_leaves_no_process_and_another_goes_on(
         driver.wait_until(lambda: drivers.some_run_is_half_trained(home, 2))
         before = gang_faults.pids(plugin)
         driver.kill_alone()
-        wait_until(lambda: are_gone(before), seconds=WITHIN_SECONDS)
+        wait_until(lambda: are_gone(before))
     with start(tmp_path, home) as driver:
         driver.finish()
     lost, done = only_run(home)

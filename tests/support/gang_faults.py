@@ -23,7 +23,7 @@ depth: 3
 dataset: {{name: digits, subset: 128}}
 training: {{epochs: 8, batch_size: 16, data_parallel: 2}}
 resources: {{cpus: 0.5{resources}}}
-faults: {{trainer_error: {{attempts: 2}}, hung: {{seconds: 40}}}}
+faults: {{trainer_error: {{attempts: 2}}, hung: {{seconds: {hung_seconds}}}}}
 """
 
 

@@ -302,3 +302,12 @@ def test_processes_that_wait_for_the_others_to_start_do_not_hang() -> None:
     gang.arrived(gang.processes[0].start, "")
     gang.check(time.monotonic() + 1000.0, 0, 10.0)
     assert gang.outcome() is None
+
+
+def test_a_start_that_takes_long_is_no_run_that_hangs() -> None:
+    gang = new_gang()
+    began = gang.processes[0].beat_at
+    gang.check(began + 100.0, 0, 10.0)
+    assert gang.outcome() is None
+    gang.check(began + ray_gang.START_SECONDS + 1.0, 0, 10.0)
+    assert gang.outcome().kind == "hung"
