@@ -47,8 +47,8 @@ def compare(
     dataset is named among the conditions that differ.
 
     `accuracy` is which of our clean test accuracies is shown, of ACCURACIES. The papers say test
-    accuracy; ZeroSNet's released code reports the best epoch's. Accuracies under noise, training
-    accuracy and the generalization gap are the last epoch's in any case.
+    accuracy; ZeroSNet's released code reports the best epoch's. Accuracies under noise, top-5
+    and training accuracy and the generalization gap are the last epoch's in any case.
 
     `probes` come from `Queries.probe_rows`; a table that prints what a probe measures needs those
     of `probes_needed(table)`, and others nothing. Of a quantity measured at several epochs the last

@@ -39,9 +39,12 @@ def _ratio(line: ComparedRow, over: ComparedRow) -> Ratio | None:
     differing = tuple(path for path in paths if not path.startswith(_OF_THE_NETWORK))
     published = row.mean / base.mean
     here = None if differing else line.ours.mean / over.ours.mean
+    names = [_model(line), _model(over)]
+    if len(set(names)) == 1:
+        names = [row.label, base.label]
     return Ratio(
-        model=_model(line),
-        over=_model(over),
+        model=names[0],
+        over=names[1],
         quantity=row.quantity.name,
         published=published,
         here=here,

@@ -47,7 +47,8 @@ class Ratio:
     """How much more of a quantity one network has than another, such as seconds of an epoch.
 
     Attributes:
-        model, over: the names of both models; the ratio is the first's value by the second's.
+        model, over: the names of both models, or the labels of their rows where these are one; the
+            ratio is the first's value by the second's.
         quantity: what is measured, such as "train_seconds[128]".
         published: from both printed numbers.
         here: from the means of our runs; None if they differ in more than the network.

@@ -38,8 +38,7 @@ def compare_row(
         return _without_value("missing", row, _to_add(row))
     if row.metric in UNTRAINED_METRICS:
         return _untrained(row, runs)
-    known = any(row.metric in _numbers(run) for run in runs)
-    if row.quantity is None and row.evaluation is None and not known:
+    if row.quantity is None and row.evaluation is None and _lack(runs, row.metric):
         return _without_value("not comparable", row, f"runs have no {row.metric}")
     suitable = [run for run in runs if _measurable(run, row, probed)]
     if row.quantity is not None and not suitable:
@@ -60,6 +59,12 @@ def _without_value(state: State, row: PublishedRow, *remarks: str | None) -> Com
     """A row without runs to compare, and why; a row that is not comparable is not missing."""
     known = (None if state == "missing" else row.not_comparable, row.note)
     return ComparedRow(published=row, state=state, note=_joined([*known, *remarks]))
+
+
+def _lack(runs: Sequence[RunRow], metric: str) -> bool:
+    """Whether the trained runs have no such number; a run that is not done may get one."""
+    trained = [run for run in runs if run["state"] == "done" and not run["diverged"]]
+    return bool(trained) and not any(metric in _numbers(run) for run in trained)
 
 
 def _measurable(run: RunRow, row: PublishedRow, probed: Probed) -> bool:

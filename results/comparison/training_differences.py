@@ -69,6 +69,8 @@ _RECIPE = (
     _Setting("warm-up from", "training.lr_schedule.warmup_start", "warmup_start"),
     _Setting("learning rate decays by", "training.lr_schedule.gamma", "gamma"),
     _Setting("crop padding", "dataset.crop_padding", "crop_padding"),
+    _Setting("size of images", "dataset.size", "size"),
+    _Setting("test images resized to", "dataset.resize", "resize"),
     _Setting("area of crops", "dataset.crop.area", "crop_area", "all"),
     _Setting("aspect of crops", "dataset.crop.aspect", "crop_aspect", "as it is"),
     _Setting("shorter side", "dataset.shorter_side", "shorter_side", "as it is"),

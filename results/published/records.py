@@ -43,6 +43,8 @@ class Recipe:
         lr_batch: images a step for which `lr` is; in proportion for others.
         schedule, by, rate_at, warmup_epochs, warmup_start, milestones, gamma: of the learning rate;
             `milestones` are fractions of all epochs.
+        size, resize: pixels a side of what a network is shown, and the shorter side of a test image
+            whose centre that is.
         crop_area, crop_aspect, shorter_side: of the random crops of a training image, each from the
             one to the other.
         remark: what the fields cannot say.
@@ -67,6 +69,8 @@ class Recipe:
     milestones: tuple[Fraction, ...] | None = None
     gamma: float | None = None
     crop_padding: int | None = None
+    size: int | None = None
+    resize: int | None = None
     crop_area: tuple[float, ...] | None = None
     crop_aspect: tuple[float, ...] | None = None
     shorter_side: tuple[float, ...] | None = None

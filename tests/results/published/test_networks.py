@@ -116,6 +116,8 @@ def test_another_value_of_a_distinguishing_option_is_another_network(name):
         "preactivation": {True: False, False: True},
         "activation": {"relu": "none", "none": "relu"},
         "drop_path": {None: 0.15},
+        "body": {None: "imagenet", "imagenet": None},
+        "depth": {50: 101, 101: 50},
     }
     for row in ROWS[name]:
         for option, value in row.network.variant.items():
