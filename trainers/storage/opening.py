@@ -12,7 +12,6 @@ from sweep_plugins.url_secrets import HOLDS_SECRET, holds_secret
 from trainers.errors import StorageError
 from trainers.storage.base import Folder
 from trainers.storage.local import LocalFolder
-from trainers.storage.retrying import RetryingFolder
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
@@ -45,7 +44,13 @@ def open_folder(
         folder = LocalFolder(_path_of_file_url(url[1], url[2]))
     else:
         folder = _remote_folder(url[1].lower(), url[2].rstrip("/"))
-    return folder if retry_seconds is None else RetryingFolder(folder, retry_seconds, on_wait)
+    if retry_seconds is None:
+        return folder
+    # Here, since it imports asyncio, which takes longer than a process that decodes images needs
+    # to start.
+    from trainers.storage.retrying import RetryingFolder
+
+    return RetryingFolder(folder, retry_seconds, on_wait)
 
 
 def require_plain(location: str) -> None:
