@@ -16,20 +16,21 @@ OBJECT_STORE_BYTES = 80_000_000
 
 
 class RayNodes:
-    """A head and others with one CPU each.
+    """A head and others with as many CPUs each.
 
     Attributes:
         address: for `--ray-address`.
     """
 
-    def __init__(self, cluster: Any) -> None:
+    def __init__(self, cluster: Any, cpus: int) -> None:
         self._cluster = cluster
+        self._cpus = cpus
         self._family: dict[int, psutil.Process] = {}
         self.address: str = cluster.address
 
     def add(self) -> Any:
-        """A new node with one CPU."""
-        return self._cluster.add_node(num_cpus=1, object_store_memory=OBJECT_STORE_BYTES)
+        """A new node."""
+        return self._cluster.add_node(num_cpus=self._cpus, object_store_memory=OBJECT_STORE_BYTES)
 
     def others(self) -> list[Any]:
         """All nodes but the head."""
@@ -42,6 +43,11 @@ class RayNodes:
     def trains(self, node: Any) -> bool:
         """Whether a worker of the sweep is on the node."""
         return any("ray::Slot" in drivers._title(process) for process in self._remember(node))
+
+    def workers(self) -> list[psutil.Process]:
+        """Those of the sweep, of all nodes."""
+        there = [p for node in self._cluster.list_all_nodes() for p in self._remember(node)]
+        return [process for process in there if "ray::Slot" in drivers._title(process)]
 
     def kill_raylet(self, node: Any) -> None:
         """SIGKILL for the raylet of a node; whatever else ran there is ended then."""
@@ -97,12 +103,16 @@ class RayNodes:
 
 
 @contextmanager
-def ray_nodes(others: int) -> Iterator[RayNodes]:
-    """A head and `others` other nodes, with one CPU each; all are stopped afterwards."""
+def ray_nodes(others: int, cpus: int = 1) -> Iterator[RayNodes]:
+    """A head and `others` other nodes, with so many CPUs each; all are stopped afterwards."""
     from ray.cluster_utils import Cluster
 
-    head = {"num_cpus": 1, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
-    nodes = RayNodes(Cluster(initialize_head=True, head_node_args=head))
+    head = {
+        "num_cpus": cpus,
+        "object_store_memory": OBJECT_STORE_BYTES,
+        "include_dashboard": False,
+    }
+    nodes = RayNodes(Cluster(initialize_head=True, head_node_args=head), cpus)
     try:
         for _ in range(others):
             nodes.add()
