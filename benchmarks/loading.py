@@ -2,19 +2,21 @@
 
     python benchmarks/loading.py [--images 512] [--rounds 7] [--workers 2] [--reduce 256]
 
-Makes JPEG files of the sizes that ImageNet's have, in a temporary folder, as a folder for each class,
-as ILSVRC2012's archives, and as a packed copy. Then each of these lanes reads an epoch of them, in
-turns, because machines are noisy; the figure is the median of the rounds' ratios. Nothing trains.
+Makes JPEG files of the sizes that ImageNet's have, in a temporary folder: in a folder for each
+class, as ILSVRC2012's archives, and as a packed copy. Then each of these lanes reads an epoch of
+them, in turns, because machines are noisy; the figure is the median of the rounds' ratios. Nothing
+trains.
 
     ImageFolder     torchvision.datasets.ImageFolder, transforms RandomResizedCrop(224),
-                    RandomHorizontalFlip and PILToTensor, a DataLoader with worker processes that stay
-    folders         `dataset: imagenet` as a run reads it, from the same files: the same crops of the
-                    same distribution, by as many worker processes
+                    RandomHorizontalFlip and PILToTensor, and a DataLoader whose workers stay
+    folders         `dataset: imagenet` as a run reads it, from the same files: crops of the same
+                    distribution, by as many worker processes
     archives        the same from the archives
     packed copy     the same with `reduce`, from the packed copy: parts of reduced images
 
 All give batches of uint8 (B, 3, 224, 224) in this process. Files are in the page cache: what is
-compared is the work of processors and not that of disks.
+compared is the work of processors and not that of disks. "CPU" is the time of all processes of a
+lane, which depends less on what else a machine does.
 """
 
 from __future__ import annotations
@@ -29,9 +31,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import psutil
 from PIL import Image
 
 CLASSES = tuple(f"n{number:08}" for number in range(1, 9))
@@ -150,16 +153,31 @@ def pack(data: Path, count: int, reduce: int) -> float:
     return time.perf_counter() - started
 
 
-def rate(epoch: Callable[[], Iterable[Any]], count: int) -> float:
-    """Images a second of one epoch; raises SystemExit if it has another number of them."""
-    started = time.perf_counter()
+class Rate(NamedTuple):
+    """Images a second, and milliseconds of processors an image."""
+
+    images: float
+    cpu: float
+
+
+def rate(epoch: Callable[[], Iterable[Any]], count: int) -> Rate:
+    """Of one epoch; raises SystemExit if it has another number of images."""
+    started, before = time.perf_counter(), processor_seconds()
     seen = 0
     for pixels in epoch():
         assert tuple(pixels.shape[1:]) == (3, SIZE, SIZE), pixels.shape
         seen += len(pixels)
     if seen != count:
         raise SystemExit(f"an epoch had {seen} images, not {count}")
-    return count / (time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return Rate(count / seconds, 1000 * (processor_seconds() - before) / count)
+
+
+def processor_seconds() -> float:
+    """Of this process and its workers; those of other lanes wait meanwhile."""
+    own = psutil.Process()
+    times = [process.cpu_times() for process in (own, *own.children(recursive=True))]
+    return float(sum(each.user + each.system for each in times))
 
 
 def main() -> None:
@@ -192,16 +210,19 @@ def main() -> None:
         )
         for epoch in lanes.values():  # processes start, and files get into the page cache
             rate(epoch, count)
-        rates: dict[str, list[float]] = {name: [] for name in lanes}
+        rates: dict[str, list[Rate]] = {name: [] for name in lanes}
         for _ in range(options.rounds):
             for name, epoch in lanes.items():
                 rates[name].append(rate(epoch, count))
         for name, found in rates.items():
-            ratios = [one / other for one, other in zip(found, rates["ImageFolder"], strict=True)]
+            pairs = list(zip(found, rates["ImageFolder"], strict=True))
+            ratios = [one.images / other.images for one, other in pairs]
             print(
-                f"{name:12} {statistics.median(found):8.1f} images/s"
+                f"{name:12} {statistics.median(each.images for each in found):8.1f} images/s"
                 f"  {statistics.median(ratios):6.2f} x ImageFolder"
                 f"  ({min(ratios):.2f} to {max(ratios):.2f})"
+                f"  {statistics.median(each.cpu for each in found):6.2f} ms of CPU an image,"
+                f" {statistics.median(other.cpu / one.cpu for one, other in pairs):.2f} x"
             )
 
 

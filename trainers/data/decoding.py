@@ -40,7 +40,10 @@ def decoded(encoded: bytes, formats: Sequence[str]) -> Image.Image:
                 raise ValueError("it has more than 8 bits a channel")
             # By way of RGBA, or Pillow warns of what it drops from some palettes.
             seen = image.convert("RGBA") if "transparency" in image.info else image
-            return seen.convert("RGB")
+            if seen.mode != "RGB":
+                return seen.convert("RGB")
+            seen.load()  # and not converted, which would copy it
+            return seen
     except UnidentifiedImageError:
         named = " or ".join(dict.fromkeys(formats))
         raise ValueError(f"it is no {named} that Pillow can read") from None
