@@ -3,7 +3,8 @@
     PYTHONPATH=. python benchmarks/data_parallel.py [--processes 2] [--rounds 9] [--synchronised]
 
 Lanes take turns of one epoch in one run, because machines are noisy; figures are medians of the
-rounds and of their ratios. Every process has one thread and batches of its own of the same size.
+rounds and of their ratios. Processor time (of rank 0, its communication included) hardly depends on
+what else the machine does. Every process has one thread and batches of its own of the same size.
 
     one process     this project's trainer; the other processes wait
     several         this project's trainer in all processes
@@ -112,18 +113,20 @@ def take_part(member: Member, options: argparse.Namespace, found: Any) -> None:
             "of itself": lambda: several._train_on_all_images(1),
         }
         seconds: dict[str, list[float]] = {lane: [] for lane in LANES}
+        processor: dict[str, list[float]] = {lane: [] for lane in LANES}
         for number in range(options.rounds + 1):
             # Each comes first in some rounds; the first round warms up.
             for lane in LANES[number % len(LANES) :] + LANES[: number % len(LANES)]:
                 group.any(False)
-                started = time.perf_counter()
+                started, worked = time.perf_counter(), time.process_time()
                 epochs[lane]()
                 group.any(False)
                 if number:
                     seconds[lane].append(time.perf_counter() - started)
+                    processor[lane].append(time.process_time() - worked)
         several.close()
         if group.rank == 0:
-            found.put(seconds)
+            found.put((seconds, processor))
 
 
 def ratio(of: list[float], to: list[float]) -> float:
@@ -155,7 +158,7 @@ def main() -> None:
     ]
     for process in processes:
         process.start()
-    seconds = found.get()
+    seconds, processor = found.get()
     for process in processes:
         process.join()
     del kept
@@ -175,6 +178,8 @@ def main() -> None:
         "scaling_efficiency": ratio(one, several),
         "time_of_several_to_by_hand": ratio(several, hand),
         "time_of_several_to_itself": ratio(several, itself),
+        "processor_time_of_several_to_by_hand": ratio(processor["several"], processor["by hand"]),
+        "processor_time_of_several_to_itself": ratio(processor["several"], processor["of itself"]),
     }
     print(json.dumps(report, indent=1))
 

@@ -117,12 +117,22 @@ class Group:
             self.copy_first([content])
         return bytes(content.cpu().numpy().tobytes())
 
+    @torch.no_grad()
     def copy_first(self, tensors: Iterable[Tensor]) -> None:
         """Change each tensor in place to that of rank 0."""
-        if self.process_group is not None:
+        if self.process_group is None:
+            return
+        # All of one type are sent at once: a network has hundreds of small ones.
+        by_type: dict[torch.dtype, list[Tensor]] = {}
+        for tensor in tensors:
+            by_type.setdefault(tensor.dtype, []).append(tensor)
+        for alike in by_type.values():
+            sent = torch.cat([tensor.reshape(-1) for tensor in alike])
             with lost_peers_named():
-                for tensor in tensors:
-                    dist.broadcast(tensor, 0, group=self.process_group)
+                dist.broadcast(sent, 0, group=self.process_group)
+            parts = sent.split([tensor.numel() for tensor in alike])
+            for tensor, part in zip(alike, parts, strict=True):
+                tensor.copy_(part.view(tensor.shape))
 
     def close(self) -> None:
         """Leave: the others see that this one is gone. A group that is closed stays so."""

@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from inspect import signature
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -109,7 +108,6 @@ class Replica:
             self._averaging = None
 
 
-@torch.no_grad()
 def share_buffers(networks: Iterable[nn.Module], group: Group) -> None:
     """Give all copies the buffers that are stored of rank 0's, such as running statistics."""
     for network in networks if group.processes > 1 else ():
