@@ -130,7 +130,7 @@ class Group:
             sent = torch.cat([tensor.reshape(-1) for tensor in alike])
             with lost_peers_named():
                 dist.broadcast(sent, 0, group=self.process_group)
-            parts = sent.split([tensor.numel() for tensor in alike])
+            parts = torch.split(sent, [tensor.numel() for tensor in alike])
             for tensor, part in zip(alike, parts, strict=True):
                 tensor.copy_(part.view(tensor.shape))
 
