@@ -3,8 +3,8 @@
     PYTHONPATH=. python benchmarks/data_parallel.py [--processes 2] [--rounds 9] [--synchronised]
 
 Lanes take turns of one epoch in one run, because machines are noisy; figures are medians of the
-rounds and of their ratios. Processor time (of rank 0, its communication included) hardly depends on
-what else the machine does. Every process has one thread and batches of its own of the same size.
+rounds and of their ratios. Processor time is of rank 0, its communication included. Every process
+has one thread and batches of its own of the same size.
 
     one process     this project's trainer; the other processes wait
     several         this project's trainer in all processes
