@@ -59,6 +59,7 @@ training:
   optimizer: {{name: sgd, lr: 0.1, momentum: 0.9, weight_decay: 1e-4}}
   lr_schedule: {{name: cosine, by: step}}
   {batches}
+precision: {precision}
 grid: {{seed: {seeds}}}
 resources: {resources}
 faults: {{worker_lost: {{attempts: 100}}}}
@@ -209,6 +210,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--precision", default="fp32", choices=["fp32", "fp64"])
     parser.add_argument("--chance", type=int, default=16, help="the seed of moments and victims")
     chosen = parser.parse_args()
     folder = chosen.folder.resolve()
@@ -216,7 +218,12 @@ def main() -> None:
     began = time.monotonic()
     name, counts = write_images(folder / "data", chosen.images)
     say(f"{sum(counts.values()):,} files are there, after {time.monotonic() - began:.0f} s")
-    what = {"folder": name, "epochs": chosen.epochs, **counts}
+    what = {
+        "folder": name,
+        "epochs": chosen.epochs,
+        "precision": chosen.precision,
+        **counts,
+    }
     seeds = list(range(chosen.seeds))
 
     home = new_home(folder, "memory")
