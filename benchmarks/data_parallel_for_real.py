@@ -1,11 +1,11 @@
 """Fashion-MNIST as 70,000 files, streamed to two processes on two nodes, which are killed as well.
 
-    python benchmarks/data_parallel_for_real.py FOLDER [--seeds 3] [--epochs 4] [--kills 10]
+    python benchmarks/data_parallel_for_real.py FOLDER [--seeds 3] [--epochs 3] [--kills 10]
 
 ZeroSNet-18 with the body for ImageNet, an eighth as wide, on the 28x28 pixels of the files:
 
-- memory: one process with one thread, which has all images in memory; 128 images a step.
-- streamed: two processes with one thread each, on two nodes of a Ray cluster of this machine; 64
+- memory: one process with one thread, which has all images in memory; 256 images a step.
+- streamed: two processes with one thread each, on two nodes of a Ray cluster of this machine; 128
   images a step each, normalised together, so that a step is that of `memory` but for rounding.
 - killed: the first seed of `streamed` again, while the driver, either process or the node of one of
   them is killed at random moments. It has to come to the same bits.
@@ -67,13 +67,13 @@ faults: {{worker_lost: {{attempts: 100}}}}
 
 ALONE = {
     "in_memory": "true",
-    "batches": "batch_size: 128",
+    "batches": "batch_size: 256",
     "resources": "{cpus: 1}",
 }
 
 TOGETHER = {
     "in_memory": "false",
-    "batches": "batch_size: 64\n  data_parallel: 2\n  sync_batch_norm: true",
+    "batches": "batch_size: 128\n  data_parallel: 2\n  sync_batch_norm: true",
     "resources": "{cpus: 1, nodes: 2}",
 }
 
@@ -207,7 +207,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--images", type=int, default=60_000, help="of each part, at most")
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--precision", default="fp32", choices=["fp32", "fp64"])
