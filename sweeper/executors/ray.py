@@ -248,6 +248,7 @@ class RayExecutor(Executor):
             # All of them, so that what remains of the node's devices is not fragmented.
             for idle in nodes[node]:
                 self._end(idle)
+            self._make_room({node: multiplier})
             worker = self._new_worker(multiplier, node)
         worker.tasks = tasks
         worker.execute(tasks)
@@ -270,7 +271,10 @@ class RayExecutor(Executor):
         self._gangs.append(gang)
 
     def _make_room(self, places: Mapping[str, int]) -> None:
-        """End as many idle workers as are in the way of so many slots on these nodes."""
+        """End as many idle workers as are in the way of so many slots on these nodes.
+
+        Others too, where otherwise there would be more slots than are wanted at a time.
+        """
         for worker in [w for w in self._workers if w.start is not None and not w.tasks]:
             self._end(worker)  # it waits for the same resources
         taken = self._all_room()
@@ -278,10 +282,14 @@ class RayExecutor(Executor):
             taken = taken.with_less({worker.node: worker.multiplier})
         for gang in self._gangs:
             taken = taken.with_less(gang.slots)
+        lacking = sum(places.values()) - taken.most
         for node, slots in places.items():
             idle = [worker for worker in self._workers if worker.idle and worker.node == node]
             for worker in idle[: max(0, slots - taken.free[node])]:
                 self._end(worker)
+                lacking -= worker.multiplier
+        for worker in [worker for worker in self._workers if worker.idle][: max(0, lacking)]:
+            self._end(worker)
 
     def _new_worker(self, multiplier: int = 1, node: str | None = None) -> _Worker:
         gpus = self._resources.gpus
