@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 from sweep_plugins.metric_name import MOST_METRIC_VALUES, MOST_METRICS
 from sweep_plugins.plain_text import one_line, shortened
 from trainers.config.job import EpochMetrics
+from trainers.data.streaming.reading import default_workers
 from trainers.errors import TrainerError, TrainingStopped
 from trainers.own.files import RunFiles
 from trainers.own.reported import (
@@ -49,6 +50,8 @@ class Job:
         seed: of every random draw. What draws by other means gives another result each time.
         device: a torch device, such as "cpu" or "cuda".
         threads: CPU threads that it may use.
+        workers: processes that decode images for it, if it trains on a dataset that is streamed.
+        member: None, as it trains in one process.
         data_dir: where datasets lie.
         evaluations: what the sweep asks to measure of a network; a trainer may do it.
         run_id, attempt: of the run, and which execution of it this is, from 1.
@@ -83,6 +86,8 @@ class Job:
         self.data_dir = data_dir
         self.device = device
         self.threads = threads
+        self.workers = default_workers(threads, device)
+        self.member = None
         self.attempt = attempt
         self.evaluations = evaluations
         self.folder = folder

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from sweep_plugins.metric_name import MOST_METRICS, NAMES_OF_EVERY_RUN
+from trainers.config.job import ResultWithMetrics
 from trainers.errors import ResultError, TrainerError, TrainingStopped
 from trainers.own.declaration import Declaration
 from trainers.own.job import Job
 from trainers.own.reported import OF_EPOCH, OF_RESULT, Values, number_of
 
 _MAY_BE_MISSING = frozenset({"probes", "blocks", "first_epoch"})
+_OF_THE_BUILT_IN = ResultWithMetrics.__annotations__.keys() - OF_RESULT
 _OF_EVERY_RUN = OF_RESULT | set(OF_EPOCH)
 _AT_THE_END = ("test_accuracy", "train_accuracy", "test_loss", "train_loss")
 
@@ -34,6 +36,7 @@ def result_of(job: Job, said: Declaration, returned: Any, seconds: float) -> dic
             " numbers by name, or a TrainingResult"
         )
     given = dict(returned or {})
+    by_name = _of_the_built_in(given)
     for name in _AT_THE_END:
         if given.get(name) is not None:
             given[name] = _returned(name, given[name])
@@ -41,7 +44,7 @@ def result_of(job: Job, said: Declaration, returned: Any, seconds: float) -> dic
     for epoch in sorted(job.reported):
         last |= job.reported[epoch]
     metrics = {name: value for name, value in last.items() if name not in _OF_EVERY_RUN}
-    for name, value in given.items():
+    for name, value in [*by_name.get("metrics", {}).items(), *given.items()]:
         if name not in OF_RESULT:
             metrics[name] = _returned(name, value)
     if len(metrics) > MOST_METRICS:
@@ -57,18 +60,24 @@ def result_of(job: Job, said: Declaration, returned: Any, seconds: float) -> dic
     result |= {name: value for name, value in given.items() if name in OF_RESULT}
     if result["generalization_gap"] is None:
         result["generalization_gap"] = _gap(result["train_accuracy"], result["test_accuracy"])
-    history = [
-        {"epoch": epoch, "values": values}
-        for epoch in sorted(job.reported)
-        if (values := {n: v for n, v in job.reported[epoch].items() if n not in OF_EPOCH})
-    ]
+    history = {row["epoch"]: row["values"] for row in by_name.get("epoch_metrics", ())}
+    for epoch in job.reported:
+        if values := {n: v for n, v in job.reported[epoch].items() if n not in OF_EPOCH}:
+            history[epoch] = history.get(epoch, {}) | values
+    known = by_name.get("metric_definitions", {}) | said.metrics_as_json()
     return result | {
         "metrics": metrics,
-        "epoch_metrics": history,
-        "metric_definitions": {
-            name: known for name, known in said.metrics_as_json().items() if name in metrics
-        },
+        "epoch_metrics": [{"epoch": epoch, "values": history[epoch]} for epoch in sorted(history)],
+        "metric_definitions": {name: known[name] for name in known if name in metrics},
+        "images_left_out": by_name.get("images_left_out", []),
     }
+
+
+def _of_the_built_in(given: dict[str, Any]) -> dict[str, Any]:
+    """Takes out what the built-in trainer, if this is its result, has beside what all may have."""
+    if not isinstance(given.get("images_left_out"), list):
+        return {}
+    return {key: given.pop(key) for key in _OF_THE_BUILT_IN if key in given}
 
 
 def _returned(name: Any, value: Any) -> float | None:

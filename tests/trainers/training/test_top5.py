@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,6 +46,16 @@ class TestWhereTheDatasetHasIt:
             assert 100 >= top5 > result["epochs"][epoch - 1]["test_accuracy"]
         assert history[5] > 55
         assert all(TOP5 not in epoch for epoch in result["epochs"])
+
+    def test_a_trainer_that_calls_the_built_in_one_has_it_too(
+        self, small: Small, tmp_path: Path
+    ) -> None:
+        expected = run(small(), data_dir=NO_DATA)
+        folder = open_folder(tmp_path / "runs" / "1")
+        own = run(small(trainer="noted_trainers:digits"), data_dir=tmp_path, folder=folder)
+        for key in ("metrics", "epoch_metrics", "metric_definitions", "weights_sha256"):
+            assert own[key] == expected[key]
+        assert "images_left_out" not in own
 
     def test_a_continued_run_has_all_of_it(self, small: Small, tmp_path: Any) -> None:
         def stop(metrics: Any) -> None:
