@@ -14,21 +14,13 @@ def check_places(resources: Resources, configs: Iterable[TrainerRun]) -> None:
     """Raises ConfigError, whose path leads to what is wrong in the spec."""
     kinds = {(config.trainer, config.processes) for config in configs}
     most = max((processes for _, processes in kinds), default=1)
-    for trainer, processes in sorted(kinds):
-        if trainer != BUILT_IN_TRAINER and processes > 1:
-            raise ConfigError(
-                ("training", "data_parallel"),
-                f"trainer {trainer!r} is called in one process, and data_parallel: {processes} is"
-                " for the built-in one; a trainer of your own may itself use several GPUs of a"
-                " machine: resources.gpus",
-            )
-        if trainer == BUILT_IN_TRAINER and resources.gpus > 1:
-            raise ConfigError(
-                ("resources", "gpus"),
-                f"resources.gpus {resources.gpus:g} is of each process, which trains on one GPU: to"
-                f" train a run on {resources.gpus:g}, say training: {{data_parallel:"
-                f" {resources.gpus:g}}} and resources: {{gpus: 1}}",
-            )
+    if resources.gpus > 1 and any(trainer == BUILT_IN_TRAINER for trainer, _ in kinds):
+        raise ConfigError(
+            ("resources", "gpus"),
+            f"resources.gpus {resources.gpus:g} is of each process, which trains on one GPU: to"
+            f" train a run on {resources.gpus:g}, say training: {{data_parallel:"
+            f" {resources.gpus:g}}} and resources: {{gpus: 1}}",
+        )
     if most > 1 and 0 < resources.gpus < 1:
         raise ConfigError(
             ("resources", "gpus"),

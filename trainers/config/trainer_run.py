@@ -73,7 +73,7 @@ class TrainerRun(Frozen):
             raise ConfigError(
                 ("training", "data_parallel"),
                 f"trainer {self.trainer} trains in one process: remove data_parallel, which is for"
-                f" {BUILT_IN_TRAINER}",
+                f" {BUILT_IN_TRAINER}; it may itself use several GPUs of a machine: resources.gpus",
             )
         return self
 

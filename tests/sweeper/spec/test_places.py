@@ -35,7 +35,7 @@ depth: 8
         ("resources: {nodes: 2}", r"resources.nodes 2 is more than the 1 of training"),
         (
             "trainer: fake_trainers:quick\ntraining: {data_parallel: 2}",
-            r"places.yaml:7:12: trainer 'fake_trainers:quick' is called in one process",
+            r"places.yaml:7:12: training: trainer fake_trainers:quick trains in one process",
         ),
         ("resources: {nodes: 1.5}", r"resources.nodes: 1.5 is not allowed"),
     ],
