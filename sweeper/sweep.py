@@ -246,6 +246,8 @@ class Sweep:
             if refusal := plan.work.refusal():
                 raise RequestError(refusal)
             kinds = dict.fromkeys(("evaluations", "settings", "metrics"), "object")
+            kinds |= dict.fromkeys(("estimated_from", "device"), "string")
+            kinds |= dict.fromkeys(("starting_multiplier", "memory_bytes"), "Int64")
             return frame(rows, list(rows[0]), more_kinds=kinds)
 
     def status(self) -> pd.DataFrame:
