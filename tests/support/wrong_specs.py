@@ -983,7 +983,10 @@ HOSTILE: dict[str, Wrong] = {
     "unknown option of a schedule": (
         BASE + "training:\n  lr_schedule:\n    name: cosine\n    eta_min: 0.1\n",
         (7, 5),
-        ["unknown key 'eta_min' in training.lr_schedule", "by, min_lr, name, warmup_epochs"],
+        [
+            "unknown key 'eta_min' in training.lr_schedule",
+            "by, min_lr, name, rate_at, warmup_epochs",
+        ],
     ),
     "a least rate above the rate": (
         BASE + "training: {lr_schedule: {name: linear, min_lr: 0.2}}\n",

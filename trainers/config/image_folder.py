@@ -65,7 +65,7 @@ class ImageFolderConfig(ViewsConfig):
     content: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     crop_padding: Whole = Field(default=0, ge=0, le=64)
     horizontal_flip: Boolean = True
-    in_memory: bool | None = None
+    in_memory: Boolean | None = None
     damaged: Literal["skip"] | None = None
     top5: Literal[True] | None = None
 
