@@ -509,11 +509,19 @@ class RayExecutor(Executor):
         notes = {w.tasks[0].run_id: w.note for w in self._workers if w.tasks and w.note}
         for gang in self._gangs:
             if gang.waits_since < overdue:
-                needs = f"it needs {gang.task.demand.slots} slots at once"
-                notes[gang.task.run_id] = f"{needs}; others may use the cluster's CPUs and GPUs"
+                notes[gang.task.run_id] = self._lacking(gang.task)
             elif gang.note:
                 notes[gang.task.run_id] = gang.note
         return {f"host {host}": problem for host, problem in self._unfit.values()} | notes
+
+    def _lacking(self, task: Task) -> str:
+        """Why a run of several processes may have no place yet."""
+        try:
+            self.require(task.processes)
+        except ResourceError as error:
+            return str(error)  # machines have gone since it was given to the cluster
+        needs = f"it needs {task.demand.slots} slots at once"
+        return f"{needs}; others may use the cluster's CPUs and GPUs"
 
     @override
     def reports(self) -> list[Report]:
