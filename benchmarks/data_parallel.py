@@ -7,6 +7,7 @@ rounds and of their ratios. Processor time is of rank 0, its communication inclu
 has one thread and batches of its own of the same size.
 
     one process     this project's trainer; the other processes wait
+    apart           each process as "one process", at the same time: what the machine itself loses
     several         this project's trainer in all processes
     by hand         in all processes torch's DistributedDataParallel and SGD in a plain loop, of the
                     same network, with the same batches in the same order
@@ -43,7 +44,7 @@ from trainers.training.train import _Training
 
 CPU = torch.device("cpu")
 RATE = 0.01
-LANES = ("one process", "several", "by hand", "of itself")
+LANES = ("one process", "apart", "several", "by hand", "of itself")
 
 
 def config_of(options: argparse.Namespace, processes: int) -> RunConfig:
@@ -108,6 +109,7 @@ def take_part(member: Member, options: argparse.Namespace, found: Any) -> None:
         )
         epochs: dict[str, Callable[[], object]] = {
             "one process": lambda: alone._train_on_all_images(1) if group.rank == 0 else None,
+            "apart": lambda: alone._train_on_all_images(1),
             "several": lambda: several._train_on_all_images(1),
             "by hand": by_hand(several, group),
             "of itself": lambda: several._train_on_all_images(1),
@@ -163,7 +165,7 @@ def main() -> None:
         process.join()
     del kept
     images = options.steps * options.batch
-    one, several, hand, itself = (seconds[lane] for lane in LANES)
+    one, apart, several, hand, itself = (seconds[lane] for lane in LANES)
     report = {
         "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores",
         "torch": torch.__version__,
@@ -176,6 +178,7 @@ def main() -> None:
             if (median := statistics.median(seconds[lane]))
         },
         "scaling_efficiency": ratio(one, several),
+        "scaling_efficiency_apart": ratio(one, apart),
         "time_of_several_to_by_hand": ratio(several, hand),
         "time_of_several_to_itself": ratio(several, itself),
         "processor_time_of_several_to_by_hand": ratio(processor["several"], processor["by hand"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,9 @@ from trainers.streams import tell_at_once
 
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 """What announces an end: of a process, of its terminal, and, at many schedulers, of its time."""
+
+_MOMENT = 0.01
+"""Seconds, in which a destructor should be over."""
 
 _STOPPING = "\nstopping when the current epochs are done; Control-C again stops at once\n"
 
@@ -66,17 +70,30 @@ class StopRequest:
 
 
 def take_ending_as_control_c() -> None:
-    """From now on ENDING raise KeyboardInterrupt in the main thread, as Control-C does."""
+    """From now on ENDING raise KeyboardInterrupt in the main thread, as Control-C does.
+
+    Python ignores what is raised in a destructor or a callback of a weak reference, where a signal
+    can come as anywhere else: then KeyboardInterrupt is raised again a moment later.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    _handle(dict.fromkeys(ENDING, interrupt))
+    _handle(dict.fromkeys((*ENDING, signal.SIGALRM), interrupt))
+    otherwise = sys.unraisablehook
+
+    def interrupt_again(ignored: sys.UnraisableHookArgs) -> None:
+        if issubclass(ignored.exc_type, KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, _MOMENT)
+        else:
+            otherwise(ignored)
+
+    sys.unraisablehook = interrupt_again
 
 
 def ignore_requests_to_stop() -> None:
     """For a process that ends anyway."""
-    for number in (signal.SIGINT, *ENDING):
+    for number in (signal.SIGINT, signal.SIGALRM, *ENDING):
         signal.signal(number, signal.SIG_IGN)
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import time
 
 import pytest
 
@@ -17,10 +19,12 @@ from sweeper.scheduling.signals import (
 def _handlers_are_put_back():
     numbers = (signal.SIGINT, signal.SIGALRM, *ENDING)
     before = {number: signal.getsignal(number) for number in numbers}
+    hook = sys.unraisablehook
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and stays so
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+    sys.unraisablehook = hook
 
 
 def test_what_announces_an_end_is_known():
@@ -70,6 +74,32 @@ def test_outside_of_a_sweep_each_of_them_is_as_control_c(number):
     take_ending_as_control_c()
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(number)
+
+
+class SignalledAtItsEnd:
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        signal.raise_signal(self.number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, *ENDING])
+def test_a_signal_during_a_destructor_is_not_lost(number, capfd):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    take_ending_as_control_c()
+    SignalledAtItsEnd(number)
+    with pytest.raises(KeyboardInterrupt):
+        time.sleep(60)
+    assert capfd.readouterr().err == ""
+
+
+def test_what_else_a_destructor_raises_is_told_as_before():
+    told = []
+    sys.unraisablehook = told.append
+    take_ending_as_control_c()
+    SignalledAtItsEnd(number=-1)
+    assert [ignored.exc_type for ignored in told] == [OSError]
 
 
 def test_requests_to_stop_a_process_that_ends_are_ignored():
