@@ -230,29 +230,44 @@ class Gang:
         """Reads heartbeats, and what rank 0 has reported; a silent process is lost."""
         report = None
         for rank, process in enumerate(self.processes):
-            if not self.has_begun and process.start is None:
+            if not self._is_awaited(rank):
                 process.was_suspended(now)  # it waits for the others
             found = process.look(now, most if rank == 0 else 0)
             report = report or found
         left = [
             (process.answered_at, process.beat_at, rank)
             for rank, process in enumerate(self.processes)
-            if rank not in self._found
+            if self._is_awaited(rank)
         ]
-        if not self.has_begun:
+        beats = [beat_at for _, beat_at, _ in left]
+        if self.has_begun:
+            # While one of them makes progress, the others may wait for it.
+            silent = now - max(beats, default=now)
+        else:
+            silent = now - min(beats, default=now)
             hung_seconds = max(hung_seconds, START_SECONDS)
-        # While one of them makes progress, the others may wait for it.
-        silent = now - max((beat_at for _, beat_at, _ in left), default=now)
         if silent > hung_seconds:
-            answered_at, _, rank = min(left)
+            answered_at, _, rank = min(each for each in left if now - each[1] >= silent)
             stopped = now - answered_at > silent / 2
             why = f"no heartbeat for {silent:.0f} s"
+            if not self.has_begun:
+                why += f" while {self._state.value}"
             if stopped:
                 why += ", and its process does not answer"
-            elif len(left) > 1:
+            elif self.has_begun and len(left) > 1:
                 why = f"none of its processes had a heartbeat for {silent:.0f} s"
             self._note(rank, self._lost(rank, why, "hung"))
         return report
+
+    def _is_awaited(self, rank: int) -> bool:
+        """Whether something is to be heard of it: others may wait for it, and it for none."""
+        match self._state:
+            case _State.STARTING:
+                return self.processes[rank].start is not None
+            case _State.LISTENING:
+                return rank == 0
+            case _State.RUNNING:
+                return rank not in self._found
 
     def last_report(self, now: float) -> Report | None:
         """What was on its way from rank 0."""

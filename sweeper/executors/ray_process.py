@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import ray
-from ray.exceptions import ActorDiedError, OutOfMemoryError, RayError
+from ray.exceptions import ActorDiedError, OutOfMemoryError, RayError, RayTaskError
 
 from sweeper.executors.process_exit import ProcessExit
 from sweeper.executors.ray_worker import Preparation, Slot
@@ -144,9 +144,10 @@ class RayProcess:
 
 
 def reason(error: RayError) -> str:
-    """An error of Ray in a line."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else 'no reason'}"
+    """An error of Ray in a line; of what a process raised, that."""
+    said = error.cause if isinstance(error, RayTaskError) else error
+    lines = str(said).strip().splitlines()
+    return f"{type(said).__name__}: {lines[0] if lines else 'no reason'}"
 
 
 def _reason_of_loss(error: RayError, process: ProcessExit | None) -> str:

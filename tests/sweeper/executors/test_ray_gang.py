@@ -77,6 +77,8 @@ class Process:
         self.beat_at = self.answered_at = now
 
     def look(self, now: float, most: int) -> Any:
+        if self.start is not None and not self.has_answered:
+            self.was_suspended(now)  # it waits for resources
         self.asked_for.append(most)
         return REPORT if most else None
 
@@ -307,7 +309,29 @@ def test_processes_that_wait_for_the_others_to_start_do_not_hang() -> None:
 def test_a_start_that_takes_long_is_no_run_that_hangs() -> None:
     gang = new_gang()
     began = gang.processes[0].beat_at
+    gang.processes[0].has_answered = gang.processes[1].has_answered = True
     gang.check(began + 100.0, 0, 10.0)
     assert gang.outcome() is None
     gang.check(began + ray_gang.START_SECONDS + 1.0, 0, 10.0)
     assert gang.outcome().kind == "hung"
+
+
+@pytest.mark.parametrize("started", [0, 1])
+def test_one_that_hangs_as_it_starts_is_not_waited_for_by_one_that_has(started: int) -> None:
+    gang = new_gang()
+    gang.arrived(gang.processes[started].start, "")
+    gang.processes[1 - started].has_answered = True
+    now = gang.processes[1 - started].beat_at + ray_gang.START_SECONDS + 1.0
+    gang.check(now, 0, 10.0)
+    expected = f"rank {1 - started} of 2: no heartbeat for 601 s while its processes are being"
+    assert gang.outcome().reason == f"{expected} started, and its process does not answer"
+
+
+def test_one_that_hangs_as_it_opens_the_address_is_not_waited_for() -> None:
+    gang = new_gang()
+    for reference in gang.references():
+        gang.arrived(reference, "")
+    now = gang.processes[0].beat_at
+    gang.check(now + ray_gang.START_SECONDS + 1.0, 0, 10.0)
+    assert gang.outcome().kind == "hung"
+    assert "rank 0 of 2: no heartbeat for 601 s while rank 0 opens" in gang.outcome().reason
