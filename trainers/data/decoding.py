@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 LARGEST_IMAGE = 2**28
 """Bytes of an image file."""
 
+LARGEST_PIXELS = 2 * (2**30 // 4 // 3)
+"""Pixels of an image: that Pillow decodes at most, unless it is told otherwise."""
+
 
 def decoded(encoded: bytes, formats: Sequence[str]) -> Image.Image:
     """One image file in RGB: grey is repeated, transparency is dropped.

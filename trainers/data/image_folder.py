@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,11 @@ class ImageFolder:
             FilesOfPart.of(train),
             FilesOfPart.of(test),
             shorter_side=self.reduce,
-            classes=tuple(Path(folder).name for folder in parts[0].folders),
+            # As text: a folder's name may be any bytes.
+            classes=tuple(
+                os.fsencode(Path(folder).name).decode("utf-8", "backslashreplace")
+                for folder in parts[0].folders
+            ),
         )
 
     def _listed(self, root: Path) -> tuple[Listing, Listing]:
@@ -156,7 +161,7 @@ class ImageFolder:
             self._require_content(root, found.content)
             if len(found.damaged) and not self.skip_damaged:
                 raise _damaged(len(found.damaged), parts, found.why)
-            kept = _without(parts, found.damaged)
+            kept = _without(root, parts, found.damaged)
         train, test = (
             Streamed(part, view, np.flatnonzero(of_part), len(part) - int(of_part.sum()))
             for part, view, of_part in zip(parts, self._views, kept, strict=True)
@@ -168,7 +173,7 @@ class ImageFolder:
     ) -> tuple[Part, Part]:
         images, content, damaged = self._decoded(root, parts, heartbeat)
         self._require_content(root, content)
-        kept = _without(parts, damaged)
+        kept = _without(root, parts, damaged)
         first = len(parts[0])
         pixels = images[:first], images[first:]
         train, test = (
@@ -267,11 +272,17 @@ def _is_whole(stored: dict[str, NDArray[np.generic]], shape: tuple[int, ...]) ->
     )
 
 
-def _without(parts: Sequence[Listing], damaged: NDArray[np.int64]) -> list[NDArray[np.bool_]]:
-    """Of each part which images are whole."""
+def _without(
+    root: Path, parts: Sequence[Listing], damaged: NDArray[np.int64]
+) -> list[NDArray[np.bool_]]:
+    """Of each part which images are whole; raises DatasetMissingError if none is."""
     whole = np.ones(sum(map(len, parts)), dtype=np.bool_)
     whole[damaged] = False
-    return np.split(whole, np.cumsum([len(part) for part in parts])[:-1])
+    kept = np.split(whole, np.cumsum([len(part) for part in parts])[:-1])
+    for of_part, part in zip(kept, ("training", "test"), strict=True):
+        if not of_part.any():
+            raise error(f"{root} has {len(of_part)} {part} images, none of which can be decoded")
+    return kept
 
 
 def _damaged(count: int, parts: Sequence[Listing], named: str) -> Exception:

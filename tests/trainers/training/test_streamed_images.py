@@ -202,6 +202,17 @@ class TestDamage:
             require_same(one, other)
         assert len([path for path in damaged.iterdir() if path.suffix == ".npz"]) == 1
 
+    @pytest.mark.parametrize("options", [{}, {"in_memory": False}, CROPPED])
+    @pytest.mark.parametrize(("part", "said"), [("train", "61 training"), ("test", "30 test")])
+    def test_a_part_of_which_nothing_is_left_is_no_dataset(
+        self, small: Small, damaged: Path, options: dict[str, Any], part: str, said: str
+    ) -> None:
+        for path in (damaged / "bugs" / part).glob("*/[0-9]*.png"):
+            path.write_bytes(b"no image")
+        config = config_of(small, {**options, "damaged": "skip"})
+        with pytest.raises(DatasetMissingError, match=f"{said} images, none of which can be deco"):
+            RunImages(config, damaged, CPU)
+
     @pytest.mark.parametrize("workers", [0, 1])
     def test_a_run_ends_at_a_damaged_image_unless_the_spec_says_otherwise(
         self, small: Small, damaged: Path, workers: int

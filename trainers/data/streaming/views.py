@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from trainers.data.decoding import reduced
+from trainers.data.decoding import LARGEST_PIXELS, reduced
 from trainers.data.streaming.draws import Key, uniforms, whole
 
 if TYPE_CHECKING:
@@ -151,19 +151,27 @@ def random_part(
             return left, top, left + wide, top + high
     wide, high = width, height
     if width / height < aspect[0]:
-        high = round(width / aspect[0])
+        high = max(1, round(width / aspect[0]))
     elif width / height > aspect[1]:
-        wide = round(height * aspect[1])
+        wide = max(1, round(height * aspect[1]))
     left, top = (width - wide) // 2, (height - high) // 2
     return left, top, left + wide, top + high
 
 
 def with_shorter_side(image: Image.Image, side: int) -> Image.Image:
-    """Enlarged or reduced; the longer side is rounded down, as by torchvision's Resize."""
+    """Enlarged or reduced; the longer side is rounded down, as by torchvision's Resize.
+
+    Raises ValueError for what would have more pixels than any image may have.
+    """
     width, height = image.size
     if min(width, height) == side:
         return image
     longer = int(side * max(width, height) / min(width, height))
+    if side * longer > LARGEST_PIXELS:
+        raise ValueError(
+            f"it is {width} x {height}, which would become {side * longer:,} pixels with a shorter"
+            f" side of {side}"
+        )
     return _resized(image, *((side, longer) if width <= height else (longer, side)))
 
 

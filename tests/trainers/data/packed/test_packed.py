@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from imagenet_archives import CLASSES, TRAIN, WORDS, write_all, write_train
 from trainers.data.decoding import reduced
+from trainers.data.image_folder import ImageFolder
 from trainers.data.imagenet.images import ArchivedImages
 from trainers.data.imagenet.reading import ImageNet
 from trainers.data.packed.images import PackedImages, check_pixels, parts
@@ -120,6 +122,20 @@ def test_the_copy_will_do_without_the_files(data):
     assert (len(train), len(test)) == (12, 6)
     with pytest.raises(DatasetMissingError, match="13 and 6 are expected"):
         replace(READER, images=(13, 6))(data)
+
+
+def test_folders_may_have_names_that_are_no_utf_8(data):
+    for part, colour in ((b"train", 9), (b"test", 99)):
+        for name in (b"caf\xe9", b"tea"):
+            folder = os.path.join(os.fsencode(data), b"drinks", part, name)
+            os.makedirs(folder)
+            with open(os.path.join(folder, b"\xff.png"), "wb") as file:
+                Image.new("RGB", (9, 9), (colour, 0, 0)).save(file, "PNG")
+    reader = ImageFolder("drinks", *VIEWS, classes=2, reduce=SIDE)
+    write_pack(reader.packing(data, lambda: None), reader.pack_path(data))
+    train, test = reader(data)
+    assert train.source.pack.description.classes == ("caf\\xe9", "tea")
+    assert [test.source.read(i)[0, 0].tolist() for i in (0, 1)] == [[99, 0, 0]] * 2
 
 
 def test_a_copy_of_other_images_is_refused(data):

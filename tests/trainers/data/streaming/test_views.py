@@ -126,6 +126,23 @@ def test_half_of_the_images_are_mirrored():
     assert abs(flips - 200) < 5 * math.sqrt(100)
 
 
+@pytest.mark.parametrize("aspect", [(10, 20), (0.01, 0.02)])
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (5, 5), (300, 1), (1, 300)])
+def test_of_the_smallest_image_something_is_seen_at_any_aspect(width, height, aspect):
+    view = RandomView(8, area=(0.08, 1), aspect=aspect)
+    seen = view.of(Image.new("RGB", (width, height), (9, 8, 7)), Key(0, 1), 0)
+    assert seen.reshape(3, 64).T.tolist() == [[9, 8, 7]] * 64
+
+
+@pytest.mark.parametrize("size", [(20_000, 1), (1, 20_000)])
+def test_an_image_that_would_become_too_large_is_refused_before_it_is_resized(size):
+    image = Image.new("RGB", size)
+    with pytest.raises(ValueError, match=r"would become 1,310,720,000 pixels with a shorter side"):
+        CentreView(224, 256).of(image, None, 0)
+    with pytest.raises(ValueError, match=r"it is \d+ x \d+, which would become"):
+        RandomView(224, shorter_side=(256, 480)).of(image, Key(0, 1), 0)
+
+
 def test_an_image_is_reduced_before_anything_else():
     image = noise(300, 200)
     small = with_shorter_side(image, 64)
