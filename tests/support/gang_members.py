@@ -17,12 +17,13 @@ from small_networks import NO_DATA
 from trainers.config.evaluations import stored_evaluation
 from trainers.config.job import EpochMetrics, Member
 from trainers.data.labelled_images import HeldImages
-from trainers.errors import TrainerError
+from trainers.errors import DatasetMissingError, TrainerError
 from trainers.evaluation.measure import Logits, Measurement, evaluate_images
 from trainers.parallel.batch_norm import synchronised
 from trainers.parallel.group import joined
 from trainers.parallel.replica import Replica
 from trainers.run import run
+from trainers.stages import stage_of
 from trainers.storage import open_folder
 from trainers.training.building import build_network
 
@@ -54,10 +55,7 @@ def say_everything(member: Member, digests: list[str]) -> dict[str, Any]:
         }
         group.copy_first([own])
         found["first"] = own.tolist()
-        try:
-            group.same(digests[member.rank], "digests")
-        except Exception as error:
-            found["differ"] = str(error)
+        found["differ"] = group.differing(digests[member.rank])
         return found
 
 
@@ -165,6 +163,13 @@ def train_other_weights(member: Member, config: dict[str, Any]) -> str:
         with pytest.raises(TrainerError) as caught:
             run(config, data_dir=NO_DATA, member=member)
     return str(caught.value)
+
+
+def train_elsewhere(member: Member, config: dict[str, Any], data: list[Path]) -> tuple[str, Any]:
+    """What is said where each process has a folder of data of its own, and what it is about."""
+    with pytest.raises(DatasetMissingError) as caught:
+        run(config, data_dir=data[member.rank], member=member)
+    return str(caught.value), stage_of(caught.value)
 
 
 class Run(NamedTuple):

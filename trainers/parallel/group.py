@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from trainers.config.job import Member
-from trainers.errors import PeerLostError, TrainerError
+from trainers.errors import PeerLostError
 from trainers.parallel.rendezvous import connect, over_the_interface_to
 
 _WAITING = timedelta(days=7)
@@ -81,27 +81,15 @@ class Group:
             return flag
         return bool(self.sum(torch.tensor(int(flag), device=self._device)))
 
-    def same(self, digest: str, what: str) -> None:
-        """Require that all processes have the same digest.
+    def differing(self, digest: str) -> list[int]:
+        """The ranks of processes that have another digest than rank 0.
 
         Args:
             digest: hexadecimal, of one length.
-            what: that it is of, for the message.
-
-        Raises:
-            TrainerError: they have not; the message names the ranks that differ from rank 0.
         """
-        if self.process_group is None:
-            return
         own = torch.frombuffer(bytearray.fromhex(digest), dtype=torch.uint8)
         found = self.gather(own.to(self._device)).cpu()
-        differing = [rank for rank in range(self.processes) if not found[rank].equal(found[0])]
-        if differing:
-            ranks = ", ".join(map(str, differing))
-            raise TrainerError(
-                f"{what} of rank {ranks} differ from those of rank 0, which are to be the same to"
-                " the bit: a device or a library that computes otherwise than the others"
-            )
+        return [rank for rank in range(self.processes) if not found[rank].equal(found[0])]
 
     def from_first(self, data: bytes | None) -> bytes:
         """What rank 0 has, to which the others give None."""

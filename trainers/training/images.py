@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,7 @@ class RunImages:
         test: those that it is tested on, of all processes.
         validation: those that are left out of training, as those for tests are; None for none.
         left_out: sentences about images of the dataset that cannot be decoded.
+        labels_sha256: of the labels of all of them, in their order.
 
     Args:
         member: which of several processes this is; None for the only one.
@@ -60,6 +62,7 @@ class RunImages:
         train, test = load(dataset.name, data_dir, config.dataset_facts, heartbeat=heartbeat)
         self.left_out = list(_left_out(train, test))
         train, validation = _split(config, training_subset(train, dataset.subset))
+        self.labels_sha256 = _labels_sha256(train, test, validation)
         parts = [part for part in (train, test, validation) if isinstance(part, Streamed)]
         ahead = _BATCHES_AHEAD * config.training.batch_size
         self._reader = _opened(parts, workers, ahead, heartbeat)
@@ -133,6 +136,14 @@ def _left_out(train: Part, test: Part) -> Iterator[str]:
         if part.damaged:
             every = part.damaged + len(part)
             yield f"{part.damaged:,} of {every:,} {name} images cannot be decoded"
+
+
+def _labels_sha256(*parts: Part | None) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        labels = b"" if part is None else part.labels.tobytes()
+        digest.update(f"{len(labels)} ".encode() + labels)
+    return digest.hexdigest()
 
 
 def _split(config: RunConfig, train: Part) -> tuple[Part, Part | None]:

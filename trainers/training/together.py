@@ -7,15 +7,17 @@ all go on from the same bits wherever they are.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
-from trainers.errors import TrainingStopped
+from trainers.errors import DatasetMissingError, TrainerError, TrainingStopped
 from trainers.parallel.group import Group
+from trainers.stages import during
 from trainers.training.checkpoint import weights_sha256
+from trainers.training.images import RunImages
 
 Checkpoint = tuple[int, dict[str, Any]]
 """Finished epochs, and the state after them."""
@@ -41,8 +43,28 @@ def require_same_weights(group: Group, network: nn.Module, when: str) -> None:
     Args:
         when: for the message, such as "after epoch 3".
     """
-    if group.processes > 1:
-        group.same(weights_sha256(network.state_dict()), f"{when}, weights")
+    if group.processes == 1:
+        return
+    if differing := group.differing(weights_sha256(network.state_dict())):
+        raise TrainerError(
+            f"{when}, weights of rank {_listed(differing)} differ from those of rank 0, which are"
+            " to be the same to the bit: a device or a library that computes otherwise than the"
+            " others"
+        )
+
+
+def require_same_images(group: Group, images: RunImages) -> None:
+    """Raises DatasetMissingError if the processes' images are not as many, with the same labels.
+
+    They would be dealt out as if they were: images would be lost, or processes wait for batches
+    that never come.
+    """
+    if differing := group.differing(images.labels_sha256):
+        with during("dataset", DatasetMissingError):
+            raise DatasetMissingError(
+                f"the dataset of rank {_listed(differing)} is not that of rank 0: it has other"
+                " images, or they have other classes. Give each machine the same folder of data"
+            )
 
 
 def stop_together(group: Group, report: Callable[[], None]) -> None:
@@ -54,3 +76,7 @@ def stop_together(group: Group, report: Callable[[], None]) -> None:
         stopped = error
     if group.any(stopped is not None):
         raise stopped or TrainingStopped("another process of this run was asked to stop")
+
+
+def _listed(ranks: Sequence[int]) -> str:
+    return ", ".join(map(str, ranks))

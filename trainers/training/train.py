@@ -47,7 +47,12 @@ from trainers.training.fitting import fits, weights_fit
 from trainers.training.images import RunImages
 from trainers.training.learned_schemes import block_schemes
 from trainers.training.measuring import evaluation_result, finite, measure, passes_of
-from trainers.training.together import checkpoint_for_all, require_same_weights, stop_together
+from trainers.training.together import (
+    checkpoint_for_all,
+    require_same_images,
+    require_same_weights,
+    stop_together,
+)
 
 STEPS_UNTIL_A_LOOK = 50
 """Steps on a GPU between checks that the loss is finite: each check synchronizes."""
@@ -148,6 +153,7 @@ class _Training:
         )
 
     def resume(self) -> None:
+        require_same_images(self.group, self.images)
         newest = checkpoint_for_all(
             self.group,
             lambda: self.checkpoints.newest(self._fits) if self.checkpoints else None,

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from gang_members import EVALUATIONS, Run, train, train_other_weights
+from gang_members import EVALUATIONS, Run, train, train_elsewhere, train_other_weights
 from gangs import meetings, together
+from image_files import CLASSES, fill
 from small_models import SMALL_MODELS
 from small_networks import NO_DATA, numbers
 from trainers.errors import PeerLostError, TrainingStopped
@@ -141,3 +142,20 @@ def test_processes_whose_weights_differ_are_named() -> None:
         "before epoch 1, weights of rank 1 differ from those of rank 0, which are to be the same to"
         " the bit: a device or a library that computes otherwise than the others"
     }
+
+
+def test_processes_whose_folders_have_other_images_do_not_train(tmp_path: Path) -> None:
+    for name, images in (("here", 60), ("there", 57)):
+        fill(tmp_path / name / "bugs", train=images)
+    given = config("zerosnet", 2)
+    given["dataset"] = {
+        "name": "image_folder",
+        "folder": "bugs",
+        "size": 8,
+        "classes": list(CLASSES),
+        "in_memory": False,
+    }
+    data = [tmp_path / "here", tmp_path / "there"]
+    for said, stage in together(2, train_elsewhere, given, data):
+        assert "the dataset of rank 1 is not that of rank 0: it has other images" in said
+        assert stage == "dataset"
