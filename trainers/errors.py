@@ -6,10 +6,11 @@ TrainerError
 ├── CheckpointError        stored weights are missing or damaged
 ├── PeerLostError          another process that trains the same network is gone
 ├── ResultError            what a trainer returned or a worker stored is no result
-└── StorageError           storage that cannot be used
-    ├── UnfitFileError             something else is where a file should be
-    ├── StorageFullError           it has no space left
-    └── StorageUnreachableError    it cannot be reached, or failed
+├── StorageError           storage that cannot be used
+│   ├── UnfitFileError             something else is where a file should be
+│   ├── StorageFullError           it has no space left
+│   └── StorageUnreachableError    it cannot be reached, or failed
+└── WorkerLostError        a process that decodes images has ended before its work
 
 ConfigError is also a ValueError, so that pydantic takes it from validators. A name that no registry
 has is an UnknownNameError of `sweep_plugins`.
@@ -68,6 +69,10 @@ class StorageFullError(StorageError):
 
 class StorageUnreachableError(StorageError):
     """Reading or writing failed for any other reason; it may well succeed later."""
+
+
+class WorkerLostError(TrainerError):
+    """A process that decodes images has ended before its work did; the message says how."""
 
 
 class TrainingStopped(Exception):  # noqa: N818 (it is no error)

@@ -80,6 +80,7 @@ class Raised:
     """The trainer raised, whatever it was; the worker is still running.
 
     Attributes:
+        kind: "worker_lost" of a process that decoded images for it.
         provenance: what the worker says of itself, as of a run that is done.
         lost_peer: it only missed another process, which may have ended on something else.
         report: what the run had reported, and the driver not taken yet.
@@ -89,7 +90,7 @@ class Raised:
     task: Task
     reason: str
     traceback: str
-    kind: Literal["trainer_error", "out_of_memory"] = "trainer_error"
+    kind: Literal["trainer_error", "out_of_memory", "worker_lost"] = "trainer_error"
     host: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     lost_peer: bool = False

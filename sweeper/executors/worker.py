@@ -31,6 +31,7 @@ from trainers.errors import (
     StorageFullError,
     StorageUnreachableError,
     TrainingStopped,
+    WorkerLostError,
 )
 from trainers.provenance.attempt import provenance
 from trainers.run import evaluate_stored, run
@@ -94,7 +95,7 @@ def _failure(
     task: Task, error: BaseException, heartbeat: Heartbeat
 ) -> Raised | MachineFault | WeightsGone | Stopped:
     """The outcome of a task that raised this."""
-    kind: Literal["trainer_error", "out_of_memory"] = "trainer_error"
+    kind: Literal["trainer_error", "out_of_memory", "worker_lost"] = "trainer_error"
     lost_peer = False
     # Its class may be a trainer's, and do anything when it is looked at.
     with suppress(BaseException):
@@ -114,6 +115,8 @@ def _failure(
                 return MachineFault(task, missing, "plugin_missing")
         if is_out_of_memory(error):
             kind = "out_of_memory"
+        elif isinstance(error, WorkerLostError):
+            kind = "worker_lost"
     told: dict[str, Any] = {}
     with suppress(Exception):  # what it asks may have been changed by the trainer
         told = json.loads(json.dumps(provenance(task.device, task.threads)))

@@ -42,7 +42,7 @@ from sweeper.logs.reading import attempt_folder, last_lines
 from sweeper.spec.resources import Resources
 from trainers.config.run import RunConfig
 from trainers.config.trainers import BUILT_IN_TRAINER
-from trainers.errors import TrainingStopped
+from trainers.errors import TrainingStopped, WorkerLostError
 from trainers.storage import open_folder
 from waiting import wait_until
 
@@ -220,6 +220,18 @@ def test_control_c_in_an_inline_task_that_was_asked_to_stop_is_none_of_its_error
     asked = iter([False])
     with pytest.raises(KeyboardInterrupt):
         execute(make_task(tmp_path, "raises", seed=2), Heartbeat(lambda: next(asked, True)))
+
+
+def test_a_process_lost_that_decoded_images_is_a_lost_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(*_: object, **__: object) -> None:
+        raise WorkerLostError("worker process 7 was ended by SIGKILL")
+
+    monkeypatch.setattr("sweeper.executors.worker.run", lose)
+    outcome = execute(make_task(tmp_path), Heartbeat())
+    assert isinstance(outcome, Raised)
+    assert outcome.kind == "worker_lost"
 
 
 def test_a_missing_dataset_is_a_machine_fault(executor: Executor, tmp_path: Path) -> None:

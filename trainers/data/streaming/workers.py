@@ -25,7 +25,7 @@ from trainers.data.streaming.draws import Key
 from trainers.data.streaming.shared import mapped, new_memory, store
 from trainers.data.streaming.source import DamagedImageError, Streamed
 from trainers.data.streaming.worker import LARGEST_MESSAGE, Done, Task
-from trainers.errors import DatasetMissingError, TrainerError
+from trainers.errors import DatasetMissingError, TrainerError, WorkerLostError
 from trainers.stages import during
 
 IMAGES_A_TASK = 16
@@ -35,10 +35,6 @@ _MAIN = "import sys; from trainers.data.streaming.worker import main; main(sys.a
 
 _SECONDS_A_LOOK = 0.2
 _SECONDS_TO_END = 2.0
-
-
-class WorkerLostError(TrainerError):
-    """A worker process ended before its work did; the message says how."""
 
 
 class Workers:

@@ -16,8 +16,8 @@ from trainers.data.streaming.reading import default_workers
 from trainers.data.streaming.shared import load, store
 from trainers.data.streaming.source import DamagedImageError, Streamed
 from trainers.data.streaming.views import RandomView
-from trainers.data.streaming.workers import IMAGES_A_TASK, WorkerLostError, Workers, slots_ahead
-from trainers.errors import TrainerError
+from trainers.data.streaming.workers import IMAGES_A_TASK, Workers, slots_ahead
+from trainers.errors import TrainerError, WorkerLostError
 from trainers.stages import stage_of
 
 VIEW = RandomView(8, area=(0.2, 1), shorter_side=(12, 20))
