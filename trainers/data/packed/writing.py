@@ -9,7 +9,7 @@ import secrets
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -129,6 +129,8 @@ def _temporary(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
     with open(path, "xb", buffering=1 << 20) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
+            if not path.exists():  # it was taken for abandoned before it was locked
+                raise _being_written(target, path)
             yield file, path
         finally:
             path.unlink(missing_ok=True)
@@ -137,11 +139,14 @@ def _temporary(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
 def _remove_abandoned(target: Path) -> None:
     """Raises StorageError if one of them is being written."""
     for path in target.parent.glob(f".{target.name}.*.tmp"):
-        with open(path, "rb") as file:
+        # One that is gone by now was done, or removed.
+        with suppress(FileNotFoundError), open(path, "rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise StorageError(
-                    f"{target} is being written by another process, as {path.name}"
-                ) from None
+                raise _being_written(target, path) from None
             path.unlink(missing_ok=True)
+
+
+def _being_written(target: Path, path: Path) -> StorageError:
+    return StorageError(f"{target} is being written by another process, as {path.name}")

@@ -1,11 +1,13 @@
 """Packed copies: the pixels of the files, whole or not at all, and never unnoticed damage."""
 
+import fcntl
 import os
 import pickle
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,7 +137,7 @@ def test_folders_may_have_names_that_are_no_utf_8(data):
     write_pack(reader.packing(data, lambda: None), reader.pack_path(data))
     train, test = reader(data)
     assert train.source.pack.description.classes == ("caf\\xe9", "tea")
-    assert [test.source.read(i)[0, 0].tolist() for i in (0, 1)] == [[99, 0, 0]] * 2
+    assert [np.asarray(test.source.read(i))[0, 0].tolist() for i in (0, 1)] == [[99, 0, 0]] * 2
 
 
 def test_a_copy_of_other_images_is_refused(data):
@@ -157,6 +159,39 @@ def test_a_damaged_copy_says_so_and_is_not_passed_over(data):
     os.truncate(READER.pack_path(data), 1000)
     with pytest.raises(DatasetMissingError, match="cannot be used: it is not whole"):
         READER(data)
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_one_of_two_that_begin_at_once_makes_the_copy(data, monkeypatch, locked):
+    """The other comes between the first one's file and its lock, or just before it is done."""
+    flock = fcntl.flock
+    met = []
+
+    def meet(file, how):
+        if how == fcntl.LOCK_EX and not met:
+            met.append(None)
+            if locked:
+                flock(file, how)
+            with suppress(StorageError):
+                met[0] = write_pack(packing(data), data / "p.pack")
+        return flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", meet)
+    if locked:
+        write_pack(packing(data), data / "p.pack")
+        assert met == [None]
+    else:
+        with pytest.raises(StorageError, match="is being written by another process"):
+            write_pack(packing(data), data / "p.pack")
+        assert met[0] > 0
+    assert len(parts(read_pack(data / "p.pack"))[0]) == 12
+    assert not list(data.glob(".p.pack.*.tmp"))
+
+
+def test_one_that_is_done_while_it_is_looked_at_is_no_obstacle(data, monkeypatch):
+    monkeypatch.setattr(Path, "glob", lambda *_: iter([data / ".p.pack.0.tmp"]))
+    write_pack(packing(data), data / "p.pack")
+    assert (data / "p.pack").exists()
 
 
 class TestOneThatIsKilled:
