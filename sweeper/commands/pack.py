@@ -76,20 +76,22 @@ def pack(
 def _named(name: str, reduce: int | None) -> DatasetConfig:
     from pydantic import ValidationError
 
-    from trainers.config.dataset import parse_dataset
+    from sweeper.spec.validation import explain
+    from trainers.config.dataset import config_class, parse_dataset
 
     if reduce is None:
         raise RequestError(
             f"--reduce is missing: the shorter side, in pixels, that images of {name!r} are kept"
             f" with, as in sweep pack {name} --reduce 256"
         )
+    given = {"name": name, "reduce": reduce}
     try:
-        return parse_dataset({"name": name, "reduce": reduce})
+        return parse_dataset(given)
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        wrong = explain(error, config_class(name), given)
         raise RequestError(
-            f"{name} with reduce {reduce} alone is no dataset that can be packed"
-            f" ({'; '.join(wrong)}): name a spec that uses it"
+            f"{name} with reduce {reduce} alone is no dataset that can be packed: {wrong};"
+            " sweep pack SPEC packs it with all that a spec says of it"
         ) from None
 
 

@@ -78,7 +78,7 @@ def named(name: str) -> Device:
     """
     if found := known(name):
         return found
-    close = nearest(name, GPUS)
+    close = _with_words_of(name) or nearest(name, GPUS)
     meant = f"did you mean {close!r}? " if close else ""
     raise RequestError(
         f"nothing is known of the device {name!r}: {meant}there are {', '.join(GPUS)}"
@@ -89,6 +89,12 @@ def known(name: str) -> Device | None:
     """The same; None for one that the table lacks."""
     exact = next((gpu for gpu in GPUS.values() if gpu.name.lower() == name.strip().lower()), None)
     return exact or _BY_WORDS.get(_words(name))
+
+
+def _with_words_of(name: str) -> str | None:
+    """The first GPU whose name has all that this one says, as RTX 2080 Ti has of 2080ti."""
+    said = set(_words(name))
+    return next((gpu.name for words, gpu in _BY_WORDS.items() if said and said <= {*words}), None)
 
 
 def _words(name: str) -> tuple[str, ...]:

@@ -87,7 +87,7 @@ def memory_of(config: RunConfig, device: str) -> Memory | None:
 
 def _images(config: RunConfig) -> int:
     """Bytes of what a run keeps of its dataset, padded for its crops; of one that streams, none."""
-    if getattr(config.dataset, "in_memory", None) is False:
+    if config.dataset.streams:
         return 0
     facts = config.dataset_facts
     padded = facts.size + 2 * facts.crop_padding

@@ -10,14 +10,14 @@ from results.metrics import counted
 from sweeper.planning.cost import Estimate
 from sweeper.planning.gpu_models import Choice
 from sweeper.planning.slot import Slot
+from sweeper.planning.step_time import bits_of
 from trainers.config.run import RunConfig
 from trainers.config.trainer_run import TrainerRun
 
 _MOST_NAMED = 3
 
 _LESS_MEMORY = (
-    "a smaller training.batch_size with training.accumulation needs less (other statistics of BN),"
-    " and so does precision: bf16"
+    "a smaller training.batch_size with training.accumulation needs less (other statistics of BN)"
 )
 
 
@@ -37,6 +37,8 @@ class Work:
 
     def sentences(self) -> Iterator[str]:
         """What `sweep plan` says of them."""
+        if processes := self._processes():
+            yield processes
         if time := self._time():
             yield time
         yield from self.about_memory()
@@ -57,7 +59,7 @@ class Work:
             verb = "needs" if len(too_large) == 1 else "need"
             yield (
                 f"{_named(too_large)} probably {verb} more memory than the {_gib(memory)} of one"
-                f" {self.slot.device.name}: {_of_each(too_large)}; {_LESS_MEMORY}"
+                f" {self.slot.device.name}: {_of_each(too_large)}; {_less_memory(too_large)}"
             )
 
     def refusal(self) -> str | None:
@@ -76,11 +78,21 @@ class Work:
         return (
             f"{_named(never)} cannot train on one {self.gpu.largest.name}: weights, gradients, the"
             f" optimizer and activations alone are up to {_gib(least)}, and it has"
-            f" {_gib(memory)}; {_LESS_MEMORY}"
+            f" {_gib(memory)}; {_less_memory(never)}"
         )
 
     def _known(self) -> Iterable[tuple[TrainerRun, Estimate]]:
         return ((config, estimate) for config, estimate in self.runs if estimate is not None)
+
+    def _processes(self) -> str | None:
+        """In how many each run trains; None if all train in one."""
+        counts = sorted({c.training.processes for c, _ in self.runs if isinstance(c, RunConfig)})
+        if not counts or counts[-1] == 1:
+            return None
+        often = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+        devices = f"{self.slot.devices:g} {'C' if self.slot.on_cpu else 'G'}PU"
+        devices += "" if self.slot.devices == 1 else "s"
+        return f"each run trains in {often} processes, of {devices} each; memory is that of one"
 
     def _time(self) -> str | None:
         """Such as "54 GPU-hours (24 to 128) on RTX 2080 Ti, by figures of the device"."""
@@ -105,6 +117,12 @@ class Work:
         if len(bases) == 1:
             return f"{hours}, by {bases[0][0]}"
         return f"{hours}: " + ", ".join(f"{counted(n, 'run')} by {basis}" for basis, n in bases)
+
+
+def _less_memory(runs: Sequence[tuple[TrainerRun, Estimate]]) -> str:
+    """What can be changed of these, so that they fit."""
+    wide = any(isinstance(config, RunConfig) and bits_of(config) > 16 for config, _ in runs)
+    return f"{_LESS_MEMORY}, and so does precision: bf16" if wide else _LESS_MEMORY
 
 
 def _total(estimate: Estimate) -> int:

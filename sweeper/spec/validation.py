@@ -103,14 +103,17 @@ def _message(
             return f"unknown key {key!r}; in a spec it is nested: {nested}"
         inside = [option for option in CONFIG_OPTIONS if option.startswith(f"{where}.")]
         meant = nearest(key, [*allowed, *inside]) if where else suggest(key, allowed)
-        hint = "" if meant == key else meaning(meant)
+        # What has this very path is an option of another dataset or model.
+        hint = "" if meant in (key, f"{where}.{key}") else meaning(meant)
         known = f" (allowed: {', '.join(allowed)})" if allowed else ""
         return f"unknown key {key!r}{f' in {where}' if where else ''}{hint}{known}"
-    if problem["type"] == "missing":
+    if problem["type"] == "missing" and not isinstance(problem["loc"][-1], int):
         return f"{name} is missing"
     # YAML's word, not pydantic's.
     no_mapping = problem["type"] in ("dict_type", "model_type")
     rule = "input should be a mapping" if no_mapping else problem["msg"].replace("tuple", "list")
+    if problem["type"] == "missing":
+        rule = "it has too few values"  # a list of a fixed length
     return f"{name}: {shortened(problem['input'])} is not allowed: {rule[:1].lower()}{rule[1:]}"
 
 

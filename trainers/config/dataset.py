@@ -59,6 +59,11 @@ class DatasetConfig(BaseModel):
         return _fixed_facts(self.name)
 
     @property
+    def streams(self) -> bool:
+        """Whether images are decoded anew in each epoch, however few they are."""
+        return False
+
+    @property
     def label(self) -> str:
         """What reports call it."""
         return self.name

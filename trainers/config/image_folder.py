@@ -164,6 +164,11 @@ class ImageFolderConfig(ViewsConfig):
         return self
 
     @property
+    def streams(self) -> bool:
+        """See DatasetConfig."""
+        return self.is_drawn or self.in_memory is False
+
+    @property
     def image_size(self) -> int:
         """See ViewsConfig."""
         return self.size

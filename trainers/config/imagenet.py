@@ -72,7 +72,7 @@ class ImageNetConfig(ViewsConfig):
         if self.images is not None and self.classes is None:
             raise ConfigError(
                 "images",
-                "images stands beside no classes, and of all 1000 the numbers are known: remove it",
+                "images is for a choice of classes; how many all 1000 have is known: remove it",
             )
         return self
 

@@ -81,6 +81,11 @@ class ViewsConfig(DatasetConfig):
         return self.crop is not None or self.shorter_side is not None
 
     @property
+    def streams(self) -> bool:
+        """See DatasetConfig."""
+        return True
+
+    @property
     def image_size(self) -> int:
         """Pixels a side of what the network is shown."""
         return self.facts.size

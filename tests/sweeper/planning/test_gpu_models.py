@@ -28,6 +28,8 @@ def test_the_gpu_that_is_asked_for_comes_first_then_what_is_there_then_what_has_
     assert (found.device, found.certain) == (USUAL_GPU, False)
     with pytest.raises(RequestError, match="nothing is known of the device 'H300'"):
         choose_gpu("H300", ["NVIDIA H200"], samples)
+    with pytest.raises(RequestError, match="did you mean 'RTX 2080 Ti'"):
+        choose_gpu("2080ti")
 
 
 def test_a_gpu_that_no_table_has_is_taken_for_the_usual_one_but_for_its_memory() -> None:

@@ -164,12 +164,14 @@ def test_a_dataset_is_kept_unless_it_is_streamed() -> None:
         "classes": ["cat", "dog"],
         "images": {"train": 20_000, "test": 5_000},
     }
-    kept, streamed = (
-        memory_of(config(data=folder | {"in_memory": where}), "cuda") for where in ("auto", False)
+    kept, streamed, cropped = (
+        memory_of(config(data=folder | how), "cuda")
+        for how in ({"in_memory": "auto"}, {"in_memory": False}, {"crop": {}})
     )
     assert kept is not None
     assert streamed is not None
     assert kept.total - streamed.total >= 25_000 * 3 * 32 * 32
+    assert cropped == streamed
     assert IN_MEMORY == MOST_IN_MEMORY
 
 

@@ -55,7 +55,11 @@ def test_a_gpu_that_is_only_supposed_refuses_nothing() -> None:
     assert plan.refusal() is None
     (sentence,) = plan.about_memory()
     assert sentence.startswith("1 run (resnext 29) probably needs more memory than the 11 GiB of")
-    assert "training.accumulation" in sentence
+    assert sentence.endswith("and so does precision: bf16")
+    (sentence,) = work(
+        WIDE, gpus=1, precision="[fp16]", **{"training.batch_size": [256]}
+    ).about_memory()
+    assert sentence.endswith("training.accumulation needs less (other statistics of BN)")
 
 
 def test_what_cannot_fit_the_named_gpu_is_refused() -> None:
@@ -76,3 +80,11 @@ def test_a_gpu_of_unknown_memory_refuses_nothing() -> None:
     assert plan.refusal() is None
     assert list(plan.about_memory()) == []
     assert {estimate.multiplier for _, estimate in plan.runs if estimate} == {1}
+
+
+def test_in_how_many_processes_runs_train_is_said() -> None:
+    processes, hours = work(SMALL, gpus=1, **{"training.data_parallel": [8]}).sentences()
+    assert processes == "each run trains in 8 processes, of 1 GPU each; memory is that of one"
+    assert "GPU-hours" in hours or "GPU-minutes" in hours
+    processes, _ = work(SMALL, gpus=0, **{"training.data_parallel": [1, 4]}).sentences()
+    assert processes == "each run trains in 1 to 4 processes, of 1 CPU each; memory is that of one"

@@ -241,6 +241,11 @@ def test_malformed_overrides_are_refused_with_an_example(form):
         ("seed=[1, 1]", "twice"),
         ("scheme={lambda: 0}", "lambda must not be 0"),
         ("training.optimizer.lr=[0.1]", "[0.1] is not allowed"),
+        (
+            "training={optimizer: {name: adamw, betas: [0.9]}}",
+            "betas: [0.9] is not allowed: it has too few values",
+        ),
+        ("dataset.in_memory=true", "unknown key 'in_memory' in dataset (allowed: "),
         ("training.epoch=2", "did you mean 'epochs'"),
         ("trainig.epochs=2", "did you mean 'training'"),
         ("trainig={epochs: 2}", "did you mean 'training'"),

@@ -74,7 +74,7 @@ def test_the_recipes_of_the_papers() -> None:
         ({"classes": TWO[:1]}, "are not two or more WordNet ids"),
         ({"classes": [TWO[0], TWO[0]]}, "none of them twice"),
         ({"classes": 1000}, "are not two or more WordNet ids"),
-        ({"images": {"train": 5, "test": 5}}, "of all 1000 the numbers are known: remove it"),
+        ({"images": {"train": 5, "test": 5}}, "how many all 1000 have is known: remove it"),
         ({"resize": 200}, "resize 200 is below size 224"),
         ({"reduce": 240}, "reduce 240 is below 256 pixels"),
         ({"reduce": 256, "shorter_side": [256, 480]}, "reduce 256 is below 480 pixels"),
