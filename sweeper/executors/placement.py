@@ -53,6 +53,15 @@ class Room:
             return None
         return {node: count * demand.multiplier for node, count in processes.items()}
 
+    def ways(self, demand: Demand) -> list[dict[str, int]]:
+        """Slots by node that such a task may get: one process on any node that has room."""
+        if demand.processes > 1:
+            places = self.places(demand)
+            return [] if places is None else [places]
+        if demand.slots > self.most:
+            return []
+        return [{node: demand.slots} for node, free in self.free.items() if free >= demand.slots]
+
     def largest_multiplier(self, processes: int) -> int:
         """Slots that each of so many processes can have, at least 1."""
         multiplier = 1
@@ -80,18 +89,17 @@ class Room:
     def _packed(self, demand: Demand) -> dict[str, int] | None:
         left = demand.processes
         found: dict[str, int] = {}
-        for node in self._largest_first():
-            # The last ones go where they leave the least.
-            fitting = [
-                other
-                for other in self.free
-                if other not in found and self.free[other] >= left * demand.multiplier
-            ]
-            if fitting:
+        in_order = self._largest_first()
+        for at, node in enumerate(in_order):
+            count = self.free[node] // demand.multiplier
+            if count <= 0:
+                break
+            if count >= left:
+                # The last ones go where they leave the least.
+                fitting = [n for n in in_order[at:] if self.free[n] >= left * demand.multiplier]
                 return {**found, min(fitting, key=self.free.__getitem__): left}
-            if count := max(0, self.free[node]) // demand.multiplier:
-                found[node] = count
-                left -= count
+            found[node] = count
+            left -= count
         return None
 
     def _spread(self, demand: Demand) -> dict[str, int] | None:

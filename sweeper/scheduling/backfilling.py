@@ -33,11 +33,15 @@ class Reservation:
 
     def seconds_for(self, other: Demand) -> float:
         """How long another task may take, if it starts now; negative: there is no room for it."""
-        places = self.now.places(other)
-        if places is None:
+        # Nodes with equally much room at that time are alike.
+        ways = {tuple(self.then.free[n] for n in way): way for way in self.now.ways(other)}
+        if not ways:
             return -1.0
-        leaves_enough = self.then.with_less(places).places(self.demand) is not None
-        return float("inf") if leaves_enough else self.seconds
+        after = (self.then.with_less(way) for way in ways.values())
+        # Wherever it starts: the executor, and not this, chooses the node.
+        if all(room.places(self.demand) is not None for room in after):
+            return float("inf")
+        return self.seconds
 
 
 def reserve(

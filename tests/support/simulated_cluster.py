@@ -29,6 +29,12 @@ class Simulated:
     processes: int
     estimated: float
     seconds: float
+    multiplier: int = 1
+
+    @property
+    def demand(self) -> Demand:
+        """What it needs at once."""
+        return Demand(self.processes, self.multiplier)
 
 
 @dataclass
@@ -78,9 +84,12 @@ class SimulatedCluster(Executor):
         return dict(self.begun)
 
     def begin(self, run_id: str, demand: Demand) -> dict[str, int]:
-        slots = self.room().places(demand)
+        room = self.room()
+        slots = room.places(demand)
         assert slots is not None
         assert sum(slots.values()) == demand.slots
+        if demand.processes == 1:  # where most is free, as on Ray
+            slots = {max(room.free, key=room.free.__getitem__): demand.slots}
         self.begun[run_id] = slots
         return slots
 
@@ -137,7 +146,11 @@ def simulate(runs: Sequence[Simulated], cluster: SimulatedCluster) -> Simulation
         done.reserved.setdefault(backlog.waiting[0].run_id, []).append(now + made.seconds)
         return made
 
-    backlog = Backlog(lambda run: by_id[run.run_id].estimated, reserved)
+    backlog = Backlog(
+        lambda run: by_id[run.run_id].estimated,
+        reserved,
+        lambda run: by_id[run.run_id].multiplier,
+    )
     backlog.add(pending(run_id, run.processes) for run_id, run in by_id.items())
     while backlog or cluster.begun:
         while found := backlog.take(cluster):

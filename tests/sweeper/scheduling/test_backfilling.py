@@ -18,49 +18,49 @@ NODES = st.lists(st.integers(1, 5), min_size=1, max_size=4)
 
 
 @st.composite
-def exact_runs(draw: st.DrawFn) -> tuple[list[Simulated], list[int]]:
-    """Runs of which each has room on the nodes, and that take what is estimated."""
+def any_runs(draw: st.DrawFn, exact: bool = False) -> tuple[list[Simulated], SimulatedCluster]:
+    """Runs of which each has room on the nodes; `exact`: they take what is estimated."""
     nodes = draw(NODES)
-    widths = st.integers(1, sum(nodes))
-    one = st.builds(lambda p, s: Simulated(p, s, s), widths, SECONDS)
-    return draw(st.lists(one, min_size=1, max_size=25)), nodes
-
-
-@st.composite
-def any_runs(draw: st.DrawFn) -> tuple[list[Simulated], list[int]]:
-    """The same, and what is estimated is any time."""
-    nodes = draw(NODES)
-    one = st.builds(Simulated, st.integers(1, sum(nodes)), SECONDS, SECONDS)
-    return draw(st.lists(one, min_size=1, max_size=25)), nodes
+    cluster = SimulatedCluster(nodes, draw(st.none() | st.integers(1, len(nodes))))
+    one = st.builds(
+        lambda processes, estimated, seconds, multiplier: Simulated(
+            processes, estimated, estimated if exact else seconds, multiplier
+        ),
+        st.integers(1, sum(nodes)),
+        SECONDS,
+        SECONDS,
+        st.integers(1, max(nodes)),
+    ).filter(lambda run: cluster.whole.places(run.demand) is not None)
+    return draw(st.lists(one, min_size=1, max_size=25)), cluster
 
 
 @given(any_runs())
 def test_every_run_starts_and_has_all_its_places_at_once(
-    drawn: tuple[list[Simulated], list[int]],
+    drawn: tuple[list[Simulated], SimulatedCluster],
 ) -> None:
-    runs, nodes = drawn
-    done = simulate(runs, SimulatedCluster(nodes))  # which checks that no slot has two
+    runs, cluster = drawn
+    done = simulate(runs, cluster)  # which checks that no slot has two
     assert len(done.started) == len(runs)
     for number, run in enumerate(runs):
-        assert sum(done.started[str(number)].slots.values()) == run.processes
+        assert sum(done.started[str(number)].slots.values()) == run.demand.slots
 
 
-@given(exact_runs())
+@given(any_runs(exact=True))
 def test_a_run_starts_no_later_than_it_was_promised(
-    drawn: tuple[list[Simulated], list[int]],
+    drawn: tuple[list[Simulated], SimulatedCluster],
 ) -> None:
-    runs, nodes = drawn
-    done = simulate(runs, SimulatedCluster(nodes))
+    runs, cluster = drawn
+    done = simulate(runs, cluster)
     for run_id, times in done.reserved.items():
         assert done.started[run_id].at <= min(times)
 
 
 @given(any_runs())
 def test_a_wrong_estimate_postpones_a_promise_by_one_run_at_most(
-    drawn: tuple[list[Simulated], list[int]],
+    drawn: tuple[list[Simulated], SimulatedCluster],
 ) -> None:
-    runs, nodes = drawn
-    done = simulate(runs, SimulatedCluster(nodes))
+    runs, cluster = drawn
+    done = simulate(runs, cluster)
     longest = max(run.seconds for run in runs)
     for run_id, times in done.reserved.items():
         assert done.started[run_id].at <= times[0] + longest
@@ -100,6 +100,15 @@ def test_while_a_run_takes_longer_than_was_thought_nothing_else_starts() -> None
     large, small = Simulated(2, 50, 50), Simulated(1, 40, 40)
     done = simulate([underestimated, large, small, small], SimulatedCluster([2]))
     assert started(done) == [0, 500, 0, 550]
+
+
+def test_a_run_of_one_process_is_not_in_the_way_on_whichever_node_it_starts() -> None:
+    now = Room({"a": 1, "b": 1})
+    held = {"soon": {"b": 1}, "late": {"a": 1}}
+    reservation = reserve(Demand(multiplier=2), now, held, {"soon": 50.0, "late": 100.0})
+    assert reservation.seconds == 50
+    # On "a" it would leave enough, and on "b" it would not.
+    assert reservation.seconds_for(Demand()) == 50
 
 
 def test_of_equal_runs_the_widest_comes_first() -> None:
