@@ -416,9 +416,9 @@ class RayExecutor(Executor):
         return [Lost(task, why, kind, worker.host, worker.node) for task in worker.tasks]
 
     def _larger_worker_starts(self) -> bool:
-        """Whether something of several slots waits for others to make room."""
+        """Whether something of several slots waits for others to make room on one machine."""
         larger = any(worker.multiplier > 1 and worker.start is not None for worker in self._workers)
-        return larger or any(gang.starts for gang in self._gangs)
+        return larger or any(gang.starts and not gang.fits_anywhere for gang in self._gangs)
 
     def _check(self) -> None:
         """Follow the cluster as machines come and go, and check the running tasks."""

@@ -56,6 +56,7 @@ class Gang:
 
     Attributes:
         processes: by rank.
+        fits_anywhere: wherever as many slots are free as it needs.
         due: when the outcome is known at the latest, whatever the others do.
     """
 
@@ -76,6 +77,7 @@ class Gang:
         self._address: Any = None
         self._found: dict[int, Outcome] = {}  # by rank, in the order in which they came
         self.due = float("inf")
+        self.fits_anywhere = task.multiplier == 1 and spread is None and not without
         shares = shares_of(task.processes, spread) if spread else [1] * task.processes
         self._group = call(lambda: _placement_group(shares, bundle, spread, without))
         self.processes: list[RayProcess] = []
