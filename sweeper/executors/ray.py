@@ -326,10 +326,9 @@ class RayExecutor(Executor):
     def _arrived(self, timeout: float) -> list[Outcome]:
         """The outcomes that are there, or the first of them; also notes which workers started."""
         waiting: dict[Any, _Worker | Gang]
-        waiting = {worker.outcomes: worker for worker in self._workers if worker.tasks}
-        waiting |= {worker.start: worker for worker in self._workers if worker.start is not None}
-        gangs = {reference: gang for gang in self._gangs for reference in gang.references()}
-        waiting |= gangs
+        waiting = {worker.start: worker for worker in self._workers if worker.start is not None}
+        waiting |= {worker.outcomes: worker for worker in self._workers if worker.tasks}
+        waiting |= {reference: gang for gang in self._gangs for reference in gang.references()}
         if not waiting:
             time.sleep(timeout)
             return self._outcomes_of_gangs()
@@ -349,7 +348,7 @@ class RayExecutor(Executor):
                     self._unfit[node] = host, problem
             elif reference is waited.start:
                 self._started(waited)
-            else:
+            elif waited in self._workers:  # else it was unfit, and its task is lost already
                 outcomes += self._outcomes(waited)
         return outcomes + self._outcomes_of_gangs()
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 import pytest
+import ray
 
 import fake_trainers
 from sweep_plugins import UnknownNameError
@@ -471,6 +472,19 @@ def test_a_worker_in_which_no_run_could_train_is_given_none(
         EXECUTORS["ray"].start(replace(A_QUARTER_CORE, most_slots=1)) as started,
     ):
         submit(started, make_task(tmp_path))
+
+
+@pytest.mark.ray
+def test_what_makes_a_worker_unfit_is_told_though_its_task_has_ended_by_it(
+    ray_executor: Any, tmp_path: Path
+) -> None:
+    lacking, said = UNFIT[0]
+    with EXECUTORS["ray"].start(replace(lacking, most_slots=2)) as started:
+        submit(started, make_task(tmp_path, multiplier=2))
+        (worker,) = started._workers  # type: ignore[attr-defined]
+        ray.wait([worker.start, worker.outcomes], num_returns=2)  # both before it is looked at
+        with pytest.raises(ResourceError, match=said):
+            wait_for(started, 1)
 
 
 @pytest.mark.parametrize(("lacking", "said"), UNFIT)
