@@ -13,10 +13,10 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from typing_extensions import override
 
@@ -33,18 +33,10 @@ from sweeper.errors import ResourceError, SweepError
 from sweeper.executors.base import MOST_VALUES, Executor, ExecutorOptions
 from sweeper.executors.own_code import as_plain_data, own_code
 from sweeper.executors.placement import ONE_SLOT, Demand, Room
-from sweeper.executors.ray_calls import RayCalls
-from sweeper.executors.ray_connection import (
-    head,
-    join,
-    leave,
-    own_node,
-    signals_deferred,
-    start_local,
-)
-from sweeper.executors.ray_folder import RayFolder
+from sweeper.executors.ray_connection import signals_deferred
 from sweeper.executors.ray_gang import Gang
 from sweeper.executors.ray_process import Call, RayProcess, reason
+from sweeper.executors.ray_session import RaySession
 from sweeper.executors.ray_slots import gpu_models, require_places, require_room, slots_of_node
 from sweeper.executors.ray_worker import Preparation
 from sweeper.executors.reporting import Report
@@ -58,8 +50,6 @@ from sweeper.executors.tasks import (
     Stopped,
     Task,
 )
-
-T = TypeVar("T")
 
 CHECK_SECONDS = 2.0
 """How often nodes are counted and the heartbeats of running tasks are read."""
@@ -99,16 +89,7 @@ class RayExecutor(Executor):
         self._most_slots = sys.maxsize if options.most_slots is None else options.most_slots
         self._wanted_slots = self._most_slots
         self._hung_seconds = options.hung_seconds
-        self._advice = (
-            "'sweep resume' starts a new one"
-            if options.address is None
-            else "start it again, and 'sweep resume' continues"
-        )
-        self._calls = RayCalls(self._advice)
-        self._own_node = ""
-        self._owns_ray = False
-        self._folder: RayFolder | None = None
-        self._failed = False
+        self._ray = RaySession(options)
         self._preparation = Preparation(
             as_plain_data(own_code()),
             options.trainers,
@@ -133,41 +114,12 @@ class RayExecutor(Executor):
     def start(cls, options: ExecutorOptions) -> Self:
         executor = cls(options)
         try:
-            executor._connect(options)
-            executor._calls.head = executor._call(head)
-            executor._own_node = executor._call(own_node)
+            executor._ray.connect()
             require_room(executor._count_slots(), options.resources)
         except BaseException:
             executor.close()
             raise
         return executor
-
-    def _connect(self, options: ExecutorOptions) -> None:
-        if ray.is_initialized():
-            return  # by another executor of this process
-        self._owns_ray = True
-        if options.address is not None:
-            join(self._calls, options.address, options.stop_asked)
-            return
-        self._folder = RayFolder()
-        try:
-            start_local(self._calls, self._folder.path, options.dashboard, options.stop_asked)
-        except ResourceError:
-            self._failed = True
-            raise
-
-    def _call(self, work: Callable[[], T], *expected: type[Exception]) -> T:
-        """What `work` gives. Raises what is expected of it, and else ResourceError."""
-        try:
-            return self._calls(work)
-        except expected:
-            raise
-        except SweepError:
-            self._failed = True
-            raise
-        except Exception as error:
-            self._failed = True
-            raise ResourceError(f"Ray has failed, and what was done is kept: {error}") from error
 
     @property
     @override
@@ -262,12 +214,9 @@ class RayExecutor(Executor):
         elif (places := room.places(task.demand)) is None:
             raise RuntimeError(f"no room for a task of {task.demand.slots} slots")
         self._make_room(places)
-        gpus = self._resources.gpus
-        bundle = {"CPU": self._resources.cpus * task.multiplier}
-        if gpus:
-            bundle["GPU"] = min(1.0, gpus * task.multiplier) if gpus < 1 else gpus
+        place = self._place(task.multiplier)
         spread = self._resources.nodes
-        gang = Gang(self._call, task, self._preparation, places, bundle, spread, without)
+        gang = Gang(self._ray, task, self._preparation, places, place, spread, without)
         self._gangs.append(gang)
 
     def _make_room(self, places: Mapping[str, int]) -> None:
@@ -291,16 +240,17 @@ class RayExecutor(Executor):
         for worker in [worker for worker in self._workers if worker.idle][: max(0, lacking)]:
             self._end(worker)
 
+    def _place(self, multiplier: int) -> dict[str, float]:
+        """What Ray is asked for, for a process with so many slots."""
+        cpus, gpus = self._resources.cpus, self._resources.gpus
+        of_gpus = min(1.0, gpus * multiplier) if gpus < 1 else gpus
+        return {"num_cpus": cpus * multiplier, "num_gpus": of_gpus}
+
     def _new_worker(self, multiplier: int = 1, node: str | None = None) -> _Worker:
-        gpus = self._resources.gpus
-        options: dict[str, Any] = {
-            "num_cpus": self._resources.cpus * multiplier,
-            "num_gpus": min(1.0, gpus * multiplier) if gpus < 1 else gpus,
-        }
+        options: dict[str, Any] = self._place(multiplier)
         if node is not None:
             options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(node, soft=False)
-
-        worker = _Worker(self._call, self._preparation, options, multiplier, node or "")
+        worker = _Worker(self._ray, self._preparation, options, multiplier, node or "")
         self._workers.append(worker)
         return worker
 
@@ -340,10 +290,10 @@ class RayExecutor(Executor):
             return list(ray.wait(list(waiting), num_returns=len(waiting), timeout=0)[0])
 
         outcomes: list[Outcome] = []
-        for reference in self._call(ready):
+        for reference in self._ray(ready):
             waited = waiting[reference]
             if isinstance(waited, Gang):
-                if unfit := waited.arrived(reference, self._own_node):
+                if unfit := waited.arrived(reference, self._ray.own_node):
                     node, host, problem = unfit
                     self._unfit[node] = host, problem
             elif reference is waited.start:
@@ -369,7 +319,7 @@ class RayExecutor(Executor):
 
     def _started(self, worker: _Worker) -> None:
         try:
-            problem = worker.started(self._own_node)
+            problem = worker.started(self._ray.own_node)
         except RayError as error:
             if not worker.tasks:  # else it comes out as the outcome of its task
                 self._failed_start(worker, reason(error))
@@ -385,13 +335,11 @@ class RayExecutor(Executor):
         self._check_at = time.monotonic() + CHECK_SECONDS  # and not at once again
         alive = any(other.start is None for other in self._workers)
         if self._failed_starts >= MOST_FAILED_STARTS and not alive:
-            self._failed = True
-            logs = f"; {self._folder.path} has Ray's logs" if self._folder else ""
-            raise ResourceError(f"Ray cannot start a worker: {why}{logs}")
+            raise self._ray.failure(f"Ray cannot start a worker: {why}")
 
     def _outcomes(self, worker: _Worker) -> list[Outcome]:
         try:
-            outcomes: list[Outcome] = self._call(lambda: ray.get(worker.outcomes), RayError)
+            outcomes: list[Outcome] = self._ray(lambda: ray.get(worker.outcomes), RayError)
         except RayError as error:
             return self._lost(worker, *worker.loss(error))
         if not all(isinstance(outcome, Finished) for outcome in outcomes):
@@ -445,12 +393,12 @@ class RayExecutor(Executor):
 
     def _count_slots(self) -> list[dict[str, Any]]:
         """Also returns all nodes, as Ray describes them."""
-        described: list[dict[str, Any]] = self._call(ray.nodes)
+        described: list[dict[str, Any]] = self._ray(ray.nodes)
         alive = {node["NodeID"]: node["Resources"] for node in described if node["Alive"]}
-        if self._own_node not in alive:
+        if self._ray.own_node not in alive:
             raise ResourceError(
                 "Ray's process on this machine has ended, perhaps out of memory; finished work is"
-                f" kept: {self._advice}"
+                f" kept: {self._ray.advice}"
             )
         self._unfit = {node: why for node, why in self._unfit.items() if node in alive}
         self._nodes = {
@@ -533,7 +481,7 @@ class RayExecutor(Executor):
     @property
     @override
     def gpu_models(self) -> tuple[str, ...]:
-        return gpu_models(self._call(ray.nodes))
+        return gpu_models(self._ray(ray.nodes))
 
     @override
     def ask_to_stop(self) -> None:
@@ -573,9 +521,4 @@ class RayExecutor(Executor):
                     self._end(worker)
                 for gang in list(self._gangs):
                     self._end_gang(gang)
-            if self._owns_ray:
-                leave(self._calls)
-            # Of a Ray that gave no answer, processes may still write there: when this one has
-            # ended, the next driver removes it.
-            if self._folder is not None and not (self._failed or self._calls.lost):
-                self._folder.remove()
+            self._ray.close()

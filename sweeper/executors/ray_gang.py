@@ -50,7 +50,7 @@ class Gang:
 
     Args:
         slots: by node, those that are kept for it until it is known where it is.
-        bundle: what Ray is asked for, for each process.
+        place: what Ray is asked for, for each process.
         spread: nodes that it is spread over; None to pack it on as few as possible.
         without: nodes where it is not to be.
 
@@ -66,7 +66,7 @@ class Gang:
         task: Task,
         preparation: Preparation,
         slots: Mapping[str, int],
-        bundle: Mapping[str, float],
+        place: Mapping[str, float],
         spread: int | None,
         without: Collection[str],
     ) -> None:
@@ -79,17 +79,13 @@ class Gang:
         self.due = float("inf")
         self.fits_anywhere = task.multiplier == 1 and spread is None and not without
         shares = shares_of(task.processes, spread) if spread else [1] * task.processes
-        self._group = call(lambda: _placement_group(shares, bundle, spread, without))
+        self._group = call(lambda: _placement_group(shares, place, spread, without))
         self.processes: list[RayProcess] = []
         try:
             for index, share in enumerate(shares):
                 for _ in range(share):
                     strategy = PlacementGroupSchedulingStrategy(self._group, index)
-                    options = {
-                        "num_cpus": bundle["CPU"],
-                        "num_gpus": bundle.get("GPU", 0),
-                        "scheduling_strategy": strategy,
-                    }
+                    options = {**place, "scheduling_strategy": strategy}
                     self.processes.append(RayProcess(call, preparation, options))
         except BaseException:
             self.end()
@@ -296,11 +292,12 @@ def _is_cause(ended: Outcome) -> bool:
 
 def _placement_group(
     shares: list[int],
-    bundle: Mapping[str, float],
+    place: Mapping[str, float],
     spread: int | None,
     without: Collection[str],
 ) -> Any:
-    bundles = [{name: share * value for name, value in bundle.items()} for share in shares]
+    resources = {"CPU": place["num_cpus"], "GPU": place["num_gpus"]}
+    bundles = [{name: share * n for name, n in resources.items() if n} for share in shares]
     elsewhere = {"ray.io/node-id": f"!in({','.join(sorted(without))})"}
     return placement_group(
         bundles,

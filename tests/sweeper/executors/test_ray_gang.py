@@ -105,9 +105,8 @@ def removed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def new_gang(task: Task = TASK, spread: int | None = None) -> Any:
-    return Gang(
-        lambda work, *expected: work(), task, None, {"planned": 4}, {"CPU": 1.0}, spread, ()
-    )
+    place = {"num_cpus": 1.0, "num_gpus": 0.0}
+    return Gang(lambda work, *expected: work(), task, None, {"planned": 4}, place, spread, ())
 
 
 def running_gang(task: Task = TASK) -> Any:
