@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from results.records import CostSample
@@ -21,7 +22,8 @@ class Choice:
         device: that all runs are planned for.
         why: half a sentence for the user.
         certain: whether it is there, or was asked for.
-        largest: the one with the most memory among those that may be meant.
+        largest: the one with the most memory among those that may be meant; one of which nothing
+            is known may have more than all.
     """
 
     device: Device
@@ -47,8 +49,9 @@ def choose_gpu(
         device = named(asked)
         return Choice(device, "as --device says", True, device)
     if there := [known(model) or USUAL_GPU.like(model) for model in sorted(set(models))]:
-        in_order = sorted(there, key=lambda device: device.memory or 0)
-        return Choice(in_order[0], "which is there", True, in_order[-1])
+        least = min(there, key=lambda device: device.memory or 0)
+        most = max(there, key=lambda device: inf if device.memory is None else device.memory)
+        return Choice(least, "which is there", True, most)
     trained = Counter[str]()
     for sample in samples:
         if sample.device_name and (sample.device or "").startswith("cuda"):

@@ -38,6 +38,13 @@ def test_a_gpu_that_no_table_has_is_taken_for_the_usual_one_but_for_its_memory()
     assert (found.device.fp32, found.device.memory) == (USUAL_GPU.fp32, None)
 
 
+def test_no_run_is_too_large_for_gpus_of_which_one_is_unknown() -> None:
+    found = choose_gpu(None, ["NVIDIA H200", "NVIDIA TITAN RTX", "Tesla T4"])
+    assert found.largest.memory is None
+    found = choose_gpu(None, ["NVIDIA H200", "Tesla T4"])
+    assert (found.device, found.largest) == (GPUS["T4"], GPUS["H200"])
+
+
 def test_models_are_read_from_the_driver(tmp_path: Path) -> None:
     for number, model in enumerate(["NVIDIA H200", "Tesla T4"]):
         (tmp_path / str(number)).mkdir()
