@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any
 
+from executor_with_room import ExecutorWithRoom
 from results.records import PendingRun
-from sweeper.executors.base import Executor, ExecutorOptions
-from sweeper.executors.placement import ONE_SLOT, Demand, Room
-from sweeper.executors.tasks import Outcome, Task
+from sweeper.executors.base import Executor
+from sweeper.executors.placement import Demand, Room
 from sweeper.scheduling.backfilling import Reservation, reserve
 from sweeper.scheduling.backlog import Backlog, processes_of
 
@@ -46,39 +46,12 @@ class Started:
     slots: dict[str, int]
 
 
-class SimulatedCluster(Executor):
+class SimulatedCluster(ExecutorWithRoom):
     """Nothing but the room that it has."""
 
     def __init__(self, nodes: Sequence[int], spread: int | None = None) -> None:
-        self.whole = Room({f"node {n}": slots for n, slots in enumerate(nodes)}, spread=spread)
+        super().__init__(Room({f"node {n}": slots for n, slots in enumerate(nodes)}, spread=spread))
         self.begun: dict[str, dict[str, int]] = {}
-
-    @classmethod
-    def start(cls, options: ExecutorOptions) -> Self:
-        raise NotImplementedError
-
-    @property
-    def device(self) -> str:
-        return "cpu"
-
-    def largest_multiplier(self, processes: int = 1) -> int:
-        return self.whole.largest_multiplier(processes)
-
-    def require(self, processes: int) -> None:
-        assert self.whole.places(Demand(processes)) is not None
-
-    def limit(self, tasks: int) -> None:
-        raise NotImplementedError
-
-    def has_room(self, demand: Demand = ONE_SLOT) -> bool:
-        return self.room().places(demand) is not None
-
-    def room(self) -> Room:
-        room = self.whole
-        for slots in self.begun.values():
-            room = room.with_less(slots)
-        assert min(room.free.values()) >= 0
-        return room
 
     def held(self) -> dict[str, dict[str, int]]:
         return dict(self.begun)
@@ -92,24 +65,6 @@ class SimulatedCluster(Executor):
             slots = {max(room.free, key=room.free.__getitem__): demand.slots}
         self.begun[run_id] = slots
         return slots
-
-    def running(self) -> int:
-        return len(self.begun)
-
-    def submit(self, tasks: Sequence[Task]) -> None:
-        raise NotImplementedError
-
-    def wait(self, timeout: float) -> list[Outcome]:
-        raise NotImplementedError
-
-    def ask_to_stop(self) -> None:
-        raise NotImplementedError
-
-    def kill(self, run_id: str) -> None:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        raise NotImplementedError
 
 
 @dataclass

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from checked_store import CheckedStore
+from executor_with_room import ExecutorWithRoom
 from results.errors import DriverBusyError
 from sweeper.errors import Interrupted, ResourceError
-from sweeper.executors.base import Executor, ExecutorOptions
-from sweeper.executors.placement import ONE_SLOT, Demand, Room
+from sweeper.executors.base import Executor
+from sweeper.executors.placement import Room
 from sweeper.executors.tasks import Lost, LostInBundle, Outcome, Stopped, Task
 from sweeper.home import Home
 from sweeper.planning.cost import CostModel
@@ -179,40 +180,19 @@ class _Turns:
         return self._turns < 0
 
 
-class ScriptedExecutor(Executor):
+class ScriptedExecutor(ExecutorWithRoom):
     """Its tasks end when the test says so."""
 
     def __init__(self, slots: int, pause: Callable[[], None]) -> None:
-        self._slots = slots
+        super().__init__(Room({"": slots}))
         self._pause = pause
         self._bundles: list[list[Task]] = []
         self._arrived: list[Outcome] = []
         self._asked = False
 
-    @classmethod
-    def start(cls, options: ExecutorOptions) -> Self:
-        raise NotImplementedError
-
-    @property
-    def device(self) -> str:
-        return "cpu"
-
-    def largest_multiplier(self, processes: int = 1) -> int:
-        return self._slots // processes
-
-    def require(self, processes: int) -> None:
-        if processes > self._slots:
-            raise ResourceError(f"{processes} processes need as many of {self._slots} slots")
-
     def limit(self, tasks: int) -> None:
         there = sum(len(b) for b in self._bundles if b[0].processes == 1)
         assert tasks >= there, "slots are taken from tasks that run"
-
-    def has_room(self, demand: Demand = ONE_SLOT) -> bool:
-        return self.room().places(demand) is not None
-
-    def room(self) -> Room:
-        return Room({"": self._slots - sum(b[0].demand.slots for b in self._bundles)})
 
     def held(self) -> dict[str, dict[str, int]]:
         return {bundle[-1].run_id: {"": bundle[0].demand.slots} for bundle in self._bundles}
@@ -254,16 +234,10 @@ class ScriptedExecutor(Executor):
             self._remove(outcome.task.run_id)
         return arrived
 
-    def running(self) -> int:
-        return len(self._bundles)
-
     def _remove(self, run_id: str) -> None:
         for bundle in self._bundles:
             bundle[:] = [task for task in bundle if task.run_id != run_id]
         self._bundles = [bundle for bundle in self._bundles if bundle]
-
-    def notes(self) -> dict[str, str]:
-        return {}
 
     def ask_to_stop(self) -> None:
         self._asked = True
