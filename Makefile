@@ -38,7 +38,7 @@ test-hosts: install   ## as root: clusters and services on several hosts, which 
 test-hostile: install   ## hostile surroundings and data, and faults: what is killed, stopped or starved
 	$(PYTEST) 3 -m 'hostile or faults' tests/hostile tests/faults
 
-test-long: install   ## graphs compiled by a C++ compiler, every network in several processes, the benchmark of GPUs on the CPU, notebooks with Ray
+test-long: install   ## graphs compiled by a C++ compiler, every network in several processes, their top-5 compared, the benchmark of GPUs on the CPU, notebooks with Ray
 	$(PYTEST) 3 -m long tests/trainers/optim tests/trainers/parallel tests/trainers/models tests/benchmarks tests/end_to_end
 
 test-fast: install   ## the tests that need no Ray, Postgres or compiler, and no patience

@@ -95,7 +95,7 @@ def train(member: Member, addresses: list[str], runs: list[Run]) -> list[Any]:
             result: Any = run(
                 given.config,
                 EVALUATIONS,
-                data_dir=NO_DATA,
+                data_dir=given.data_dir,
                 folder=folder,
                 on_epoch=raising(given.raises.get(member.rank, {})),
                 member=replace(member, address=address),
@@ -183,6 +183,7 @@ class Run(NamedTuple):
     config: dict[str, Any]
     folder: Path | None = None
     raises: dict[int, dict[int, Exception]] = {}  # noqa: RUF012 - it is not changed
+    data_dir: Path = NO_DATA
 
 
 class Case(NamedTuple):
