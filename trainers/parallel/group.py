@@ -13,7 +13,7 @@ from torch import Tensor
 
 from trainers.config.job import Member
 from trainers.errors import PeerLostError
-from trainers.parallel.rendezvous import connect, over_the_interface_to
+from trainers.parallel.rendezvous import await_all, connect, over_the_interface_to
 
 _WAITING = timedelta(days=7)
 """A process may wait for another for so long. That one is hung is found by whoever started them,
@@ -44,6 +44,7 @@ class Group:
         backend = "nccl" if self._device.type == "cuda" else "gloo"
         if self._device.type == "cuda":
             torch.cuda.set_device(self._device)
+        await_all(store, self.rank, self.processes)
         with lost_peers_named(), over_the_interface_to(member.address):
             dist.init_process_group(
                 backend,
@@ -54,7 +55,11 @@ class Group:
             )
             self.process_group = dist.group.WORLD
             # Connections are made now, so that one that cannot be made is no failure of training.
-            self.sum(torch.zeros(1, device=self._device))
+            try:
+                self.sum(torch.zeros(1, device=self._device))
+            except BaseException:
+                self.close()
+                raise
 
     def sum(self, tensor: Tensor) -> Tensor:
         """The tensor, changed in place to the sum of all processes' tensors.

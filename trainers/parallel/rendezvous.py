@@ -53,6 +53,22 @@ def connect(address: str) -> TCPStore:
         raise PeerLostError(f"rank 0 cannot be reached at {address}: {error}") from error
 
 
+def await_all(store: TCPStore, rank: int, processes: int) -> None:
+    """Say that the process of this rank has come, and wait until all have.
+
+    Raises PeerLostError if one has not in JOINING: what connects them would wait for it as long as
+    a process may wait for another.
+    """
+    come = [f"rank {number} has come" for number in range(processes)]
+    try:
+        store.set(come[rank], "")
+        store.wait(come, JOINING)
+    except DistError as error:
+        raise PeerLostError(
+            f"not all of the {processes} processes of this run have met: {error}"
+        ) from error
+
+
 @contextmanager
 def over_the_interface_to(address: str) -> Iterator[None]:
     """Gloo and NCCL take the network interface that leads to this address.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,8 +13,8 @@ from gang_members import CPU, leave_in_the_middle, say_everything
 from gangs import outcomes, together
 from trainers.config.job import Member
 from trainers.errors import PeerLostError
-from trainers.parallel.group import joined
-from trainers.parallel.rendezvous import connect
+from trainers.parallel.group import Group, joined
+from trainers.parallel.rendezvous import connect, listen
 
 SAME, OTHER = "0a" * 32, "0b" * 32
 
@@ -48,11 +50,45 @@ def test_one_that_is_gone_is_noticed_by_the_others_that_wait(how: str) -> None:
     assert found[1] is None if how == "ends" else "something to say" in str(found[1])
 
 
+def test_one_that_never_comes_is_not_waited_for_without_an_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("trainers.parallel.rendezvous.JOINING", timedelta(milliseconds=100))
+    address, kept = listen("127.0.0.1")
+    with (
+        pytest.raises(PeerLostError, match="not all of the 2 processes of this run have met"),
+        joined(Member(0, 2, address), CPU),
+    ):
+        pass
+    del kept
+
+
+def test_a_process_that_loses_the_others_as_they_meet_can_join_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lost(group: Group, tensor: torch.Tensor) -> torch.Tensor:
+        raise PeerLostError("another process of this run is gone")
+
+    monkeypatch.setattr("trainers.parallel.group.await_all", lambda *given: None)
+    monkeypatch.setattr(Group, "sum", lost)
+    init = torch.distributed.init_process_group
+    alone = partial(_of_one, init)
+    monkeypatch.setattr("torch.distributed.init_process_group", alone)
+    address, kept = listen("127.0.0.1")
+    for _ in range(2):
+        with pytest.raises(PeerLostError, match="is gone"), joined(Member(0, 2, address), CPU):
+            pass
+    assert not torch.distributed.is_initialized()
+    del kept
+
+
+def _of_one(init: Any, backend: str, **given: Any) -> None:
+    init(backend, **given | {"world_size": 1})
+
+
 def test_an_address_where_nobody_listens_is_an_error_that_names_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from datetime import timedelta
-
     monkeypatch.setattr("trainers.parallel.rendezvous.JOINING", timedelta(milliseconds=100))
     with pytest.raises(PeerLostError, match=r"rank 0 cannot be reached at 127\.0\.0\.1:1"):
         connect("127.0.0.1:1")
