@@ -29,7 +29,7 @@ def measure(depth: int, precision: str) -> dict[str, Any]:
     import torch
 
     from trainers.config.run import RunConfig
-    from trainers.evaluation.measure import forward_batch
+    from trainers.evaluation.batches import forward_batch
     from trainers.optim.compilation import compiled
     from trainers.torch_setup import prepare_torch
     from trainers.training.building import build_network
@@ -52,7 +52,7 @@ def measure(depth: int, precision: str) -> dict[str, Any]:
 
     def images_a_second(network: torch.nn.Module, training: bool) -> float:
         network.train(training)
-        count = BATCH_SIZE if training else forward_batch(device)
+        count = BATCH_SIZE if training else forward_batch("cpu", 28 * 28)
         images = torch.randn(count, 1, 28, 28).contiguous(memory_format=torch.channels_last)
         began = time.perf_counter()
         with (

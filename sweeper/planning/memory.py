@@ -10,13 +10,7 @@ from dataclasses import dataclass
 
 from sweeper.planning.step_time import bits_of
 from trainers.config.run import RunConfig
-
-EVALUATED_AT_ONCE = {"cuda": 1_000, "cpu": 125}
-"""Images; as `trainers.evaluation.measure` has it, which needs torch."""
-
-IN_MEMORY = 4 * 2**30
-"""Bytes of images, uint8, up to which a dataset is kept on the device; as
-`trainers.data.image_folder` has it, which needs numpy."""
+from trainers.evaluation.batches import forward_batch
 
 _CONTEXT = 512 * 2**20
 """Of CUDA and its libraries, in each process; what they use on their own is in it."""
@@ -73,7 +67,8 @@ def memory_of(config: RunConfig, device: str) -> Memory | None:
     copies = of_weights // 2 if bits == 16 else 0
     activations = counts.training.saved * bits // 32 * recipe.batch_size
     largest = counts.training.largest * bits // 32 * _RESULTS_AT_ONCE
-    evaluating = largest * min(EVALUATED_AT_ONCE[device], config.dataset_facts.test_images)
+    facts = config.dataset_facts
+    evaluating = largest * min(forward_batch(device, facts.size**2), facts.test_images)
     work = max(largest * recipe.batch_size, evaluating - activations)
     averages = 0 if recipe.ema_decay is None else 1
     return Memory(
@@ -93,7 +88,7 @@ def _images(config: RunConfig) -> int:
     padded = facts.size + 2 * facts.crop_padding
     train = config.train_images * facts.channels * padded**2
     test = facts.test_images * facts.channels * facts.size**2
-    return train + test if train <= IN_MEMORY else 0
+    return train + test
 
 
 def _kept(config: RunConfig) -> float:

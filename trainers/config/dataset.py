@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from trainers.data.datasets import DATASETS, Dataset
+from trainers.data.datasets import DATASETS, Dataset, fit_in_memory
 from trainers.errors import ConfigError
 from trainers.methods.booleans import Boolean
 from trainers.methods.fractions import Whole
@@ -60,8 +60,13 @@ class DatasetConfig(BaseModel):
 
     @property
     def streams(self) -> bool:
-        """Whether images are decoded anew in each epoch, however few they are."""
-        return False
+        """Whether its images are read while a network trains, and not kept in memory.
+
+        Of a plug-in's, for which nobody says so, if they would be too large.
+        """
+        facts = self.facts
+        images = facts.train_images + facts.test_images
+        return not fit_in_memory(images, facts.channels, facts.size)
 
     @property
     def label(self) -> str:

@@ -49,8 +49,7 @@ class ImageFolderConfig(ViewsConfig):
         crop_padding: an eighth of the size unless given, as CIFAR's 4 of 32 pixels; 0 with `crop`
             or `shorter_side`.
         in_memory: whether all images are decoded before training; None ("auto") for those of which
-            that takes no more than `trainers.data.image_folder.MOST_IN_MEMORY`. It changes no
-            number.
+            that takes no more than `trainers.data.datasets.MOST_IN_MEMORY`. It changes no number.
         top5: whether the share of test images whose class is among five is reported.
         damaged: "skip" to leave images out that cannot be decoded; None ("fail") not to train then.
     """
@@ -164,11 +163,6 @@ class ImageFolderConfig(ViewsConfig):
         return self
 
     @property
-    def streams(self) -> bool:
-        """See DatasetConfig."""
-        return self.is_drawn or self.in_memory is False
-
-    @property
     def image_size(self) -> int:
         """See ViewsConfig."""
         return self.size
@@ -193,20 +187,30 @@ class ImageFolderConfig(ViewsConfig):
             std=self.std,
             crop_padding=self._usual_padding(),
             horizontal_flip=True,
-            read=ImageFolder(
-                folder=self.folder,
-                train_view=self.train_view(),
-                test_view=self.test_view(),
-                classes=self.classes,
-                images=None if self.images is None else (self.images.train, self.images.test),
-                content=self.content,
-                in_memory=self.in_memory,
-                skip_damaged=self.damaged == "skip",
-                reduce=self.reduce,
-            ),
+            read=self._reader,
             estimated=self.images is None,
             top5=bool(self.top5),
         )
+
+    @property
+    def _reader(self) -> ImageFolder:
+        return ImageFolder(
+            folder=self.folder,
+            train_view=self.train_view(),
+            test_view=self.test_view(),
+            classes=self.classes,
+            images=None if self.images is None else (self.images.train, self.images.test),
+            content=self.content,
+            in_memory=self.in_memory,
+            skip_damaged=self.damaged == "skip",
+            reduce=self.reduce,
+        )
+
+    @property
+    def streams(self) -> bool:
+        """See DatasetConfig."""
+        facts = self.facts
+        return self._reader.streams(facts.train_images + facts.test_images)
 
     @property
     def label(self) -> str:

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from trainers.data.loading import Part
 
 
+MOST_IN_MEMORY = 4 * 2**30
+"""Bytes that all images of a dataset may have, decoded, to be kept in memory where no spec says."""
+
+
+def fit_in_memory(images: int, channels: int, size: int) -> bool:
+    """Whether so many images, uint8 (channels, size, size) each, are kept in memory."""
+    return images * channels * size**2 <= MOST_IN_MEMORY
+
+
 @dataclass(frozen=True)
 class Dataset:
     """What is known of a dataset without its files, and what reads them.

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from trainers.data.datasets import fit_in_memory
 from trainers.data.decoding import LARGEST_IMAGE
 from trainers.data.image_folder_check import (
     checked,
@@ -36,9 +37,6 @@ from trainers.data.streaming.source import Streamed
 from trainers.data.streaming.views import CentreView, View
 from trainers.errors import UnfitFileError
 from trainers.storage.regular_file import unfit
-
-MOST_IN_MEMORY = 4 * 2**30
-"""Bytes that all decoded images of a folder may have to be kept in memory, unless a spec says."""
 
 _CACHE_FORMAT = 2
 
@@ -91,12 +89,20 @@ class ImageFolder:
         root = data_dir / self.folder
         try:
             parts = self._listed(root)
-            if self._fits(parts):
+            if not self.streams(sum(map(len, parts))):
                 return self._held(root, parts, heartbeat)
             files = self._streamed(root, parts, heartbeat)
         except OSError as problem:
             raise error(f"{root} cannot be read: {problem}") from problem
         return packed_if_there(self.pack_path(data_dir), self.folder, self.reduce, *files)
+
+    def streams(self, images: int) -> bool:
+        """Whether so many images are read while a network trains, and not kept in memory."""
+        if self.train_view.is_drawn:
+            return True
+        if self.in_memory is not None:
+            return not self.in_memory
+        return not fit_in_memory(images, 3, self.train_view.size)
 
     def pack_path(self, data_dir: Path) -> Path | None:
         """See CanBePacked; None, too, where all images may be held in memory."""
@@ -133,13 +139,6 @@ class ImageFolder:
     @property
     def _views(self) -> tuple[View, View]:
         return self.train_view, self.test_view
-
-    def _fits(self, parts: tuple[Listing, Listing]) -> bool:
-        if self.train_view.is_drawn:
-            return False
-        if self.in_memory is not None:
-            return self.in_memory
-        return sum(map(len, parts)) * 3 * self.train_view.size**2 <= MOST_IN_MEMORY
 
     def _require_counts(self, root: Path, parts: tuple[Listing, Listing]) -> None:
         found = len(parts[0]), len(parts[1])

@@ -5,7 +5,7 @@ evaluation mode: an image's loss then depends on no other image of its batch. Ba
 L-infinity norm around pixels in [0, 1]. Gradients are those of the pixels alone; those of the
 weights are neither computed nor accumulated. Random points are drawn on the CPU by the attack's own
 generator, seeded with the config's seed and nothing else, for whole batches of
-`measure.EVALUATION_BATCH` images: every network is attacked from the same points, on every device.
+`EVALUATION_BATCH` images: every network is attacked from the same points, on every device.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor
 
 from trainers.config.evaluations import FastGradientSign, ProjectedGradientDescent
+from trainers.evaluation.batches import of_pixels
 from trainers.evaluation.measure import Logits, Passing
 
 GRADIENT_BATCH = 125
-"""Images a gradient is taken of at once: every layer's activations are kept until it is known."""
+"""Images of up to 64x64 pixels that a gradient is taken of at once: every layer's activations are
+kept until it is known."""
 
 
 def fgsm(config: FastGradientSign) -> Passing:
@@ -82,8 +84,9 @@ def _ascent(pixels: Tensor, labels: Tensor, logits: Logits) -> Tensor:
     0 where it does not change, and where its gradient is no number.
     """
     signs = []
+    at_once = of_pixels(GRADIENT_BATCH, pixels[0, 0].numel())
     for part, truth in zip(
-        torch.split(pixels, GRADIENT_BATCH), torch.split(labels, GRADIENT_BATCH), strict=True
+        torch.split(pixels, at_once), torch.split(labels, at_once), strict=True
     ):
         with torch.enable_grad():
             free = part.detach().requires_grad_()

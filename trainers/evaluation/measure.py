@@ -16,21 +16,9 @@ from trainers.config.evaluations import EVALUATIONS, EvaluationConfig
 from trainers.config.run import Precision
 from trainers.data.augment import normalize
 from trainers.data.labelled_images import HeldImages, LabelledImages
+from trainers.evaluation.batches import EVALUATION_BATCH, forward_batch
 from trainers.evaluation.precision import autocast, weights_dtype
 from trainers.parallel.group import Group
-
-EVALUATION_BATCH = 1_000
-"""Images a batch. Fixed, because noise is drawn batch by batch: another number, other noise."""
-
-_FORWARD_BATCH = {"cpu": 125}
-"""Images at a time through the network, EVALUATION_BATCH unless given. A CPU's caches hold the
-activations of this many, which makes it twice as fast; each image's logits are the same."""
-
-
-def forward_batch(device: torch.device) -> int:
-    """How many images go through a network at once when it is measured."""
-    return _FORWARD_BATCH.get(device.type, EVALUATION_BATCH)
-
 
 Logits = Callable[[Tensor], Tensor]
 """From pixels in [0, 1], float32 (B, C, H, W), to logits, float32 (B, classes)."""
@@ -164,7 +152,7 @@ def evaluate_images(
     perturb: Perturb | None = None
     if config is not None:
         perturb = pkgutil.resolve_name(EVALUATIONS[config.kind].perturbation)(config)
-    at_once, dtype = forward_batch(device), weights_dtype(precision)
+    dtype = weights_dtype(precision)
     # One that cannot pass over another process's batches has to meet them all.
     shared = group if perturb is None or isinstance(perturb, Passing) else None
     rank, processes = (0, 1) if shared is None else (shared.rank, shared.processes)
@@ -172,11 +160,12 @@ def evaluate_images(
     def logits(pixels: Tensor) -> Tensor:
         if heartbeat is not None:
             heartbeat()
-        inputs = normalize(pixels, mean, std).to(dtype)
-        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        scores = []
         with autocast(device, precision):
-            scores = torch.cat([network(part) for part in torch.split(inputs, at_once)])
-        return scores.to(dtype)
+            for part in torch.split(pixels, forward_batch(device.type, pixels[0, 0].numel())):
+                inputs = normalize(part, mean, std).to(dtype)
+                scores.append(network(inputs.contiguous(memory_format=torch.channels_last)))
+        return torch.cat(scores).to(dtype)
 
     losses = torch.zeros(count, dtype=dtype, device=device)
     right, among_five = (torch.zeros(count, dtype=torch.int64, device=device) for _ in range(2))

@@ -3,7 +3,7 @@
 Each function makes a fresh perturbation, a `trainers.evaluation.measure.Passing`: called with batch
 after batch of pixels in [0, 1], float32 (B, C, H, W), it returns them with the noise added, same
 shape, not yet clipped. All draws are made on the CPU by the perturbation's own generator, seeded
-with the config's seed and nothing else, in the batches of `measure.EVALUATION_BATCH` images that it
+with the config's seed and nothing else, in the batches of `EVALUATION_BATCH` images that it
 is called with. So every network meets the same noise, on every device, and PyTorch's global
 generator is not touched.
 """

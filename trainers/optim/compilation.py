@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from trainers.config.run import RunConfig
 from trainers.errors import TrainerError
-from trainers.evaluation.measure import forward_batch
+from trainers.evaluation.batches import forward_batch
 from trainers.evaluation.precision import autocast, weights_dtype
 from trainers.optim.graph_folder import graph_folder, keep_headers_in
 
@@ -75,7 +75,7 @@ def compiled(
     Raises:
         TrainerError: the network cannot be compiled, or not on this machine.
     """
-    evaluation_batch = forward_batch(device)
+    evaluation_batch = forward_batch(device.type, config.dataset_facts.size**2)
     sizes = {"training_batch": config.training.batch_size, "evaluation_batch": evaluation_batch}
     keep_headers_in(graph_folder())
     with (

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from trainers.config.run import RunConfig
 from trainers.data.augment import normalize
 from trainers.data.labelled_images import LabelledImages
-from trainers.evaluation.measure import evaluation_mode, forward_batch
+from trainers.evaluation.batches import forward_batch
+from trainers.evaluation.measure import evaluation_mode
 from trainers.evaluation.precision import autocast, weights_dtype
 from trainers.rng import seeded_generator
 
@@ -83,7 +84,8 @@ class Subject:
         Args:
             chosen: places of test images, (K,), int64, on any device.
         """
-        for places in torch.split(chosen, forward_batch(self.device)):
+        at_once = forward_batch(self.device.type, self.config.dataset_facts.size**2)
+        for places in torch.split(chosen, at_once):
             self.heartbeat()
             yield self.states_of(self.normalized(self.test.at(places).to(self.device)))
 

@@ -16,7 +16,7 @@ from trainers.data.labelled_images import HeldImages, LabelledImages
 from trainers.data.loading import Part, load, training_subset
 from trainers.data.streaming.reading import Reader, open_reader
 from trainers.data.streaming.source import Streamed
-from trainers.evaluation.measure import EVALUATION_BATCH
+from trainers.evaluation.batches import EVALUATION_BATCH
 from trainers.rng import seeded_generator
 from trainers.training.batches import Batch, TrainingImages
 from trainers.training.held_images import HeldTrainingImages

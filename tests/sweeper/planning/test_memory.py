@@ -11,12 +11,11 @@ from torch import nn
 
 from sweeper.planning.cost import CostModel, starting_multiplier
 from sweeper.planning.devices import GPUS, USUAL_GPU
-from sweeper.planning.memory import EVALUATED_AT_ONCE, IN_MEMORY, KEPT_BY_OPTIMIZERS, memory_of
+from sweeper.planning.memory import KEPT_BY_OPTIMIZERS, memory_of
 from sweeper.planning.slot import Slot
 from trainers.config.optimizers import OPTIMIZERS
 from trainers.config.run import RunConfig
-from trainers.data.image_folder import MOST_IN_MEMORY
-from trainers.evaluation.measure import forward_batch
+from trainers.data.datasets import MOST_IN_MEMORY
 from trainers.evaluation.precision import autocast
 from trainers.optim.optimizers import make_optimizer
 
@@ -164,20 +163,37 @@ def test_a_dataset_is_kept_unless_it_is_streamed() -> None:
         "classes": ["cat", "dog"],
         "images": {"train": 20_000, "test": 5_000},
     }
-    kept, streamed, cropped = (
-        memory_of(config(data=folder | how), "cuda")
-        for how in ({"in_memory": "auto"}, {"in_memory": False}, {"crop": {}})
-    )
-    assert kept is not None
-    assert streamed is not None
-    assert kept.total - streamed.total >= 25_000 * 3 * 32 * 32
-    assert cropped == streamed
-    assert IN_MEMORY == MOST_IN_MEMORY
+    streamed = work(config(data=folder | {"in_memory": False}))
+    assert work(config(data=folder)) - streamed >= 25_000 * 3 * 32 * 32
+    assert work(config(data=folder | {"crop": {}})) == streamed  # from files, however few there are
+    huge = folder | {"images": {"train": 2_000_000, "test": 1}}
+    assert work(config(data=huge)) == streamed
+    assert work(config(data=huge | {"in_memory": True})) > MOST_IN_MEMORY
 
 
-@pytest.mark.parametrize("device", ["cuda", "cpu"])
-def test_images_are_evaluated_so_many_at_once(device: str) -> None:
-    assert forward_batch(torch.device(device)) == EVALUATED_AT_ONCE[device]
+def work(of: RunConfig) -> int:
+    found = memory_of(of, "cuda")
+    assert found is not None
+    return found.work
+
+
+@pytest.mark.parametrize(("device", "most", "at_once"), [("cuda", 1_000, 81), ("cpu", 125, 10)])
+def test_a_test_of_large_images_needs_no_more_than_one_of_small_ones(
+    device: str, most: int, at_once: int
+) -> None:
+    """Of 224x224 as many are measured at once as have the pixels of those of 64x64."""
+    resnet = {"name": "resnet", "depth": 18, "body": "imagenet", "width": 8}
+    works = {}
+    for size in (64, 224):
+        folder = {"name": "image_folder", "folder": "f", "size": size, "classes": 8, "crop": {}}
+        of = config(resnet, data=folder, training={"batch_size": 2})
+        found, counts = memory_of(of, device), of.counts.training
+        assert found is not None
+        assert counts is not None
+        works[size] = found.work
+        images = found.work + found.activations
+        assert images == 3 * counts.largest * (most if size == 64 else at_once)
+    assert works[224] < 1.05 * works[64]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from torch import nn
 from trainers.config.evaluations import FastGradientSign, ProjectedGradientDescent, parse_evaluation
 from trainers.data.loading import load
 from trainers.evaluation import attacks
-from trainers.evaluation.measure import EVALUATION_BATCH, evaluate
+from trainers.evaluation.batches import EVALUATION_BATCH
+from trainers.evaluation.measure import evaluate
 from trainers.run import evaluate_stored, run
 from trainers.storage import open_folder
 
@@ -253,6 +254,11 @@ class TestGradients:
             FastGradientSign(epsilon=0.1), Counting(), PIXELS.repeat(10, 1, 1, 1), LABELS.repeat(10)
         )
         assert sizes == [125, 125, 125, 25]
+        del sizes[:]
+        perturbed(
+            FastGradientSign(epsilon=0.1), Counting(), torch.zeros(40, 1, 128, 128), LABELS[:40]
+        )
+        assert sizes == [31, 9]
 
 
 class TestDeterminism:

@@ -17,13 +17,8 @@ from trainers.data.datasets import DATASETS, Dataset
 from trainers.data.labelled_images import HeldImages
 from trainers.data.loading import load
 from trainers.errors import DatasetMissingError
-from trainers.evaluation.measure import (
-    EVALUATION_BATCH,
-    Measurement,
-    evaluate,
-    evaluate_images,
-    places,
-)
+from trainers.evaluation.batches import EVALUATION_BATCH
+from trainers.evaluation.measure import Measurement, evaluate, evaluate_images, places
 
 CPU = torch.device("cpu")
 EXAMPLES = {
@@ -178,6 +173,15 @@ def test_evaluation_uses_fixed_batches():
     measured(network, greys([128] * count), [1] * count)
     # The network gets them in smaller parts on a CPU, which never cross a batch.
     assert [len(seen) for seen in network.seen] == [125] * 16 + [1]
+
+
+def test_large_images_pass_the_network_few_at_a_time():
+    network = Threshold()
+    images = torch.zeros(40, 1, 128, 128, dtype=torch.uint8)
+    images[35:] = 255
+    result = measured(network, images, [0] * 35 + [1] * 5)
+    assert result.accuracy == 100
+    assert [len(seen) for seen in network.seen] == [31, 9]
 
 
 @pytest.mark.parametrize("kind", ["uniform", "gaussian"])

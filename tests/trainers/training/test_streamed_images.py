@@ -16,7 +16,7 @@ from image_files import CLASSES, fill
 from results.provenance import images_left_out
 from trainers.config.job import Member
 from trainers.config.run import RunConfig
-from trainers.data import image_folder, loading
+from trainers.data import datasets, loading
 from trainers.data.image_folder_listing import listed
 from trainers.data.streaming.source import DamagedImageError, Streamed
 from trainers.errors import DatasetMissingError, TrainingStopped
@@ -159,9 +159,9 @@ def test_large_folders_are_streamed_and_small_ones_are_not(
 
     assert [is_streamed(in_memory=given) for given in ("auto", True, False)] == [False, False, True]
     assert is_streamed(**CROPPED)
-    monkeypatch.setattr(image_folder, "MOST_IN_MEMORY", 90 * 3 * 8 * 8 - 1)
+    monkeypatch.setattr(datasets, "MOST_IN_MEMORY", 90 * 3 * 8 * 8 - 1)
     assert [is_streamed(in_memory=given) for given in ("auto", True, False)] == [True, False, True]
-    monkeypatch.setattr(image_folder, "MOST_IN_MEMORY", 90 * 3 * 8 * 8)
+    monkeypatch.setattr(datasets, "MOST_IN_MEMORY", 90 * 3 * 8 * 8)
     assert not is_streamed()
 
 
