@@ -40,7 +40,7 @@ from trainers.parallel.group import Group, joined
 from trainers.parallel.rendezvous import listen
 from trainers.torch_setup import prepare_torch
 from trainers.training.building import build_network
-from trainers.training.train import _Training
+from trainers.training.train import _Training, images_of
 
 CPU = torch.device("cpu")
 RATE = 0.01
@@ -100,13 +100,11 @@ def take_part(member: Member, options: argparse.Namespace, found: Any) -> None:
     """All rounds in one process; rank 0 puts what it timed into `found`."""
     prepare_torch(1)
     with joined(member, CPU) as group:
-        several = _Training(
-            TrainingJob(config_of(options, member.processes), (), options.data_dir, member=member),
-            group,
-        )
-        alone = _Training(
-            TrainingJob(config_of(options, 1), (), options.data_dir), Group(None, CPU)
-        )
+        config = config_of(options, member.processes)
+        job = TrainingJob(config, (), options.data_dir, member=member)
+        several = _Training(job, group, images_of(job))
+        job = TrainingJob(config_of(options, 1), (), options.data_dir)
+        alone = _Training(job, Group(None, CPU), images_of(job))
         epochs: dict[str, Callable[[], object]] = {
             "one process": lambda: alone._train_on_all_images(1) if group.rank == 0 else None,
             "apart": lambda: alone._train_on_all_images(1),

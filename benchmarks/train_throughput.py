@@ -106,12 +106,12 @@ def sweep_trainer(
     from trainers.config.run import RunConfig
     from trainers.parallel.group import Group
     from trainers.torch_setup import prepare_torch
-    from trainers.training.train import _Training
+    from trainers.training.train import _Training, images_of
 
     prepare_torch(threads)
     config = RunConfig.model_validate(config_of(options, precision, compiled))
     job = TrainingJob(config, (), options.data_dir)
-    training = _Training(job, Group(None, torch.device("cpu")))
+    training = _Training(job, Group(None, torch.device("cpu")), images_of(job))
 
     def epoch() -> None:
         training._train_on_all_images(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -67,15 +67,18 @@ class RunImages:
         ahead = _BATCHES_AHEAD * config.training.batch_size
         self._reader = _opened(parts, workers, ahead, heartbeat)
         self.training: TrainingImages
-        if isinstance(train, Streamed):
-            assert self._reader is not None
-            self.training = StreamedTrainingImages(config, train, self._reader, device, member)
-        else:
-            self.training = HeldTrainingImages(config, train, device, member)
-        self.test = _tested(test, parts, self._reader, device)
         self.validation: LabelledImages | None = None
-        if validation is not None:
-            self.validation = _tested(validation, parts, self._reader, device)
+        with ExitStack() as on_error:  # such as no memory on the device
+            on_error.callback(self.close)
+            if isinstance(train, Streamed):
+                assert self._reader is not None
+                self.training = StreamedTrainingImages(config, train, self._reader, device, member)
+            else:
+                self.training = HeldTrainingImages(config, train, device, member)
+            self.test = _tested(test, parts, self._reader, device)
+            if validation is not None:
+                self.validation = _tested(validation, parts, self._reader, device)
+            on_error.pop_all()
 
     @property
     def count(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -70,32 +70,38 @@ def train(job: TrainingJob) -> TrainingResult:
         TrainingStopped: the job's on_epoch raised it, in this process or in another one.
     """
     device = torch.device(job.device)
-    with computing_in(device, job.config.precision), joined(job.member, device) as group:
-        training = _Training(job, group)
-        try:
-            training.resume()
-            training.run()
-            return training.result()
-        finally:
-            training.close()
+    with (
+        computing_in(device, job.config.precision),
+        joined(job.member, device) as group,
+        closing(images_of(job)) as images,
+        closing(_Training(job, group, images)) as training,
+    ):
+        training.resume()
+        training.run()
+        return training.result()
+
+
+def images_of(job: TrainingJob) -> RunImages:
+    """All that the run needs; close them."""
+    return RunImages(
+        job.config,
+        job.data_dir,
+        torch.device(job.device),
+        job.member,
+        workers=job.workers,
+        heartbeat=job.heartbeat or (lambda: None),
+    )
 
 
 class _Training:
     """The state of one run while it trains."""
 
-    def __init__(self, job: TrainingJob, group: Group) -> None:
+    def __init__(self, job: TrainingJob, group: Group, images: RunImages) -> None:
         self.job = job
         self.group = group
         self.config = job.config
         self.device = torch.device(job.device)
-        self.images = RunImages(
-            job.config,
-            job.data_dir,
-            self.device,
-            job.member,
-            workers=job.workers,
-            heartbeat=job.heartbeat or (lambda: None),
-        )
+        self.images = images
         self.network = build_network(job.config, job.device)
         self.passes = passes_of(self.network, job, self.device)
         self.measured, self.measured_passes = self.network, self.passes
@@ -127,10 +133,9 @@ class _Training:
         )
 
     def close(self) -> None:
-        """Gives back what images and other processes have taken."""
+        """Gives back what other processes have taken."""
         if self.replica is not None:
             self.replica.close()
-        self.images.close()
 
     def _subject(self) -> Subject:
         """What probes measure: the network itself, whose graphs would keep its states inside."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -272,6 +273,21 @@ def test_a_streamed_run_has_the_weights_of_one_in_memory(small: Small, data: Pat
     ]
     assert results[0]["weights_sha256"] == results[1]["weights_sha256"]
     assert results[0]["run_id"] != results[1]["run_id"]
+
+
+@pytest.mark.parametrize("where", ["train.build_network", "images._tested"])
+def test_an_error_before_training_leaves_no_process(
+    small: Small, data: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def no_memory(*given: Any) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(f"trainers.training.{where}", no_memory)
+    before = psutil.Process().children()
+    with pytest.raises(RuntimeError, match="out of memory") as met:
+        run(config_of(small, CROPPED).to_json(), data_dir=data, workers=1)
+    assert met.tb is not None  # it keeps what was there
+    assert psutil.Process().children() == before
 
 
 def test_what_a_run_leaves_out_is_in_its_provenance(small: Small, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import select
 import signal
 import socket
 import subprocess
@@ -60,7 +59,9 @@ class Workers:
         self._tasks, task_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._done, done_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._tasks.setblocking(False)
+        self._done.settimeout(_SECONDS_A_LOOK)
         descriptors = task_end.fileno(), done_end.fileno(), stored, ring
+        self._stream: _Stream | None = None
         self._processes: list[subprocess.Popen[bytes]] = []
         try:
             for _ in range(count):
@@ -74,7 +75,6 @@ class Workers:
             os.close(stored)
             os.close(ring)
         self._number = 0
-        self._stream: _Stream | None = None
 
     @property
     def pids(self) -> list[int]:
@@ -90,6 +90,8 @@ class Workers:
 
     def close(self) -> None:
         """Ends the processes, of which none is left as a zombie."""
+        if self._stream is not None:
+            self._stream.forget()
         # Without an end that tasks come from they end by themselves.
         self._tasks.close()
         self._done.close()
@@ -115,9 +117,12 @@ class Workers:
 
     def receive(self) -> Done:
         """The next task that has ended; waits for it."""
-        while not select.select([self._done], [], [], _SECONDS_A_LOOK)[0]:
-            self._require_all()
-        message = self._done.recv(LARGEST_MESSAGE)
+        message = None
+        while message is None:
+            try:
+                message = self._done.recv(LARGEST_MESSAGE)
+            except TimeoutError:
+                self._require_all()
         if not message:
             self._require_all(wait=True)
         self._heartbeat()
@@ -191,6 +196,10 @@ class _Stream:
         self._sent.clear()
         while self._running:
             self._running.discard(self._workers.receive().number)
+
+    def forget(self) -> None:
+        """Its tasks end with the processes: there is nothing to wait for when it is closed."""
+        self._running.clear()
 
     def _fill(self) -> None:
         """Hands out tasks while there is room in the ring."""

@@ -1,6 +1,7 @@
 """Images that worker processes decode: the same bits, no process left behind, damage named."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -147,6 +148,29 @@ def test_closing_leaves_no_process(root):
     reader.close()
     for pid in reader.pids:
         assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_stream_may_be_closed_after_its_processes(root):
+    """As where an error ends training in the middle of an epoch, and keeps its batches alive."""
+    reader = idle(1, parts_of(root))
+    stream = reader.stream(0, np.arange(60), None)
+    reader.close()
+    stream.close()
+
+
+def test_a_process_may_have_more_files_open_than_select_takes(root):
+    least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most < 2_000:
+        pytest.skip("this process may not open so many")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(least, 2_000), most))
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1_100)]
+    try:
+        (images,) = read(parts_of(root), [(0, range(3), None)], workers=1)
+        assert len(images) == 3
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (least, most))
 
 
 def test_workers_end_with_their_parent(root):
