@@ -21,14 +21,9 @@ from numpy.typing import NDArray
 
 from trainers.data.datasets import fit_in_memory
 from trainers.data.decoding import LARGEST_IMAGE
-from trainers.data.image_folder_check import (
-    checked,
-    content_of,
-    digest,
-    keep_arrays,
-    load_arrays,
-)
+from trainers.data.image_folder_check import checked, content_of, digest
 from trainers.data.image_folder_listing import Listing, error, listed, some
+from trainers.data.kept_arrays import keep_arrays, load_arrays
 from trainers.data.loading import Part, Split
 from trainers.data.packed.decoding import Packing
 from trainers.data.packed.finding import pack_path, packed_if_there

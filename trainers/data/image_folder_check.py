@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainers.data.image_folder_listing import Listing
+from trainers.data.kept_arrays import keep_arrays, load_arrays
 from trainers.errors import UnfitFileError
-from trainers.storage.regular_file import open_regular
 
 _FORMAT = 1
 _IMAGES_A_TURN = 64
@@ -45,7 +43,7 @@ class Found:
 
 def checked(root: Path, parts: Sequence[Listing], heartbeat: Callable[[], None]) -> Found:
     """Reads and decodes all images, unless that was done before; of a million it takes hours."""
-    cache = root.with_name(f".{root.name}-checked-{_key(parts)}.npz")
+    cache = root.with_name(f".{root.name}-checked-{_key(parts, heartbeat)}.npz")
     kept = load_arrays(cache)
     if kept is not None and {"content", "damaged", "why"} <= kept.keys():
         return Found(str(kept["content"]), kept["damaged"], str(kept["why"]))
@@ -107,38 +105,18 @@ def content_of(parts: Sequence[Listing], digests: Sequence[NDArray[np.uint8]]) -
     return total.hexdigest()
 
 
-def load_arrays(cache: Path) -> dict[str, NDArray[Any]] | None:
-    """What `keep_arrays` has kept; None if it is not there, or damaged in any way."""
-    try:
-        with open_regular(cache) as file, np.load(file, allow_pickle=False) as stored:
-            return dict(stored)
-    except Exception:  # whatever reading made of what is there
-        return None
-
-
-def keep_arrays(cache: Path, **arrays: Any) -> None:
-    """Keeps arrays, where there is a place that can be written."""
-    temporary = cache.with_name(f"{cache.name}.{secrets.token_hex(8)}.tmp")
-    with suppress(OSError):  # of a place that cannot be written, or is full
-        try:
-            with temporary.open("xb") as file:
-                np.savez(file, allow_pickle=False, **arrays)
-            os.replace(temporary, cache)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-
-
 def _turns(parts: Sequence[Listing]) -> Iterator[tuple[int, range]]:
     for number, part in enumerate(parts):
         for start in range(0, len(part), _IMAGES_A_TURN):
             yield number, range(start, min(start + _IMAGES_A_TURN, len(part)))
 
 
-def _key(parts: Sequence[Listing]) -> str:
+def _key(parts: Sequence[Listing], heartbeat: Callable[[], None]) -> str:
     text = hashlib.sha256(f"{_FORMAT}".encode())
     for part in parts:
         for index in range(len(part)):
+            if index % _IMAGES_A_TURN == 0:
+                heartbeat()
             path = part.path(index)
             with suppress(OSError):
                 status = (part.root / path).stat()

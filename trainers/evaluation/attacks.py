@@ -85,9 +85,7 @@ def _ascent(pixels: Tensor, labels: Tensor, logits: Logits) -> Tensor:
     """
     signs = []
     at_once = of_pixels(GRADIENT_BATCH, pixels[0, 0].numel())
-    for part, truth in zip(
-        torch.split(pixels, at_once), torch.split(labels, at_once), strict=True
-    ):
+    for part, truth in zip(torch.split(pixels, at_once), torch.split(labels, at_once), strict=True):
         with torch.enable_grad():
             free = part.detach().requires_grad_()
             # The sum, not the mean, which would bring small gradients closer to zero.

@@ -10,10 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import tarfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -22,6 +20,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from trainers.data.kept_arrays import keep_arrays, load_arrays
 from trainers.errors import DatasetMissingError, UnfitFileError
 from trainers.storage.regular_file import open_regular
 
@@ -71,7 +70,7 @@ def members_of(archive: Path, heartbeat: Callable[[], None] = lambda: None) -> M
         raise DatasetMissingError(
             f"dataset 'imagenet': {archive} is damaged or not whole ({error}). Fetch it again"
         ) from error
-    _keep(cache, found)
+    keep_arrays(cache, names=found.names, offsets=found.offsets, sizes=found.sizes)
     return found
 
 
@@ -107,8 +106,10 @@ def _regular(file: BinaryIO, begin: int, end: int, what: str) -> Iterator[tarfil
                 raise ValueError(f"{what} ends within {member.name}")
             if member.isreg() and not member.issparse():
                 yield member
-        # A zeroed block ends an archive: without it, more may have followed.
-        if member is not None or tar.offset + _BLOCK > end:
+        # A zeroed block ends an archive: without it, more may have followed. A header that is
+        # damaged looks like an end to tarfile, unless it is the first one.
+        file.seek(tar.offset)
+        if member is not None or tar.offset + _BLOCK > end or any(file.read(_BLOCK)):
             raise ValueError(f"{what} ends without the mark of its end")
 
 
@@ -131,24 +132,9 @@ def _cache(archive: Path, status: os.stat_result) -> Path:
 
 
 def _kept(cache: Path, size: int) -> Members | None:
-    try:
-        with open_regular(cache) as file, np.load(file, allow_pickle=False) as stored:
-            # Each array has a checksum, which is looked at.
-            found = Members(stored["names"], stored["offsets"], stored["sizes"])
-            right = len(found.names) == len(found.offsets) == len(found.sizes)
-            inside = right and bool((found.offsets + found.sizes <= size).all())
-    except Exception:  # it is not there, or damaged in any way: it is made again
+    stored = load_arrays(cache)
+    if stored is None or not {"names", "offsets", "sizes"} <= stored.keys():
         return None
-    return found if inside else None
-
-
-def _keep(cache: Path, members: Members) -> None:
-    temporary = cache.with_name(f"{cache.name}.{secrets.token_hex(8)}.tmp")
-    with suppress(OSError):  # of a place that cannot be written, or is full
-        try:
-            with temporary.open("xb") as file:
-                np.savez(file, names=members.names, offsets=members.offsets, sizes=members.sizes)
-            os.replace(temporary, cache)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+    found = Members(stored["names"], stored["offsets"], stored["sizes"])
+    right = len(found.names) == len(found.offsets) == len(found.sizes)
+    return found if right and bool((found.offsets + found.sizes <= size).all()) else None

@@ -139,6 +139,16 @@ class TestWhatIsWrong:
             (root / name).write_bytes(whole[:length])
             assert f"{root / name} is damaged or not whole" in self.refused(root)
 
+    @pytest.mark.parametrize("name", [TRAIN, VAL])
+    def test_a_damaged_header_does_not_end_an_archive_early(self, root, name):
+        whole = (root / name).read_bytes()
+        found = members_of(root / name)
+        for offset in found.offsets.tolist():
+            damaged = bytearray(whole)
+            damaged[offset - 512] ^= 1
+            (root / name).write_bytes(damaged)
+            assert f"{root / name} is damaged or not whole" in self.refused(root)
+
     def test_an_archive_inside_that_was_cut_before_it_was_packed(self, root):
         inside = io.BytesIO()
         with tarfile.open(fileobj=inside, mode="w") as tar:
