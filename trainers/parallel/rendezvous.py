@@ -21,7 +21,8 @@ from trainers.errors import PeerLostError
 JOINING = timedelta(minutes=10)
 """How long processes wait for each other at the start."""
 
-_INTERFACE_VARIABLES = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
+_INTERFACE_VARIABLES = {"GLOO_SOCKET_IFNAME": "", "NCCL_SOCKET_IFNAME": "="}
+"""With what stands before a name: to NCCL, eth1 without it is eth10 as well."""
 
 
 def listen(host: str) -> tuple[str, object]:
@@ -80,7 +81,9 @@ def over_the_interface_to(address: str) -> Iterator[None]:
     given = [variable for variable in _INTERFACE_VARIABLES if variable not in os.environ]
     try:
         if name is not None:
-            os.environ.update(dict.fromkeys(given, name))
+            os.environ.update(
+                {variable: _INTERFACE_VARIABLES[variable] + name for variable in given}
+            )
         yield
     finally:
         for variable in given:
