@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from trainers.config.job import Member
-from trainers.errors import PeerLostError
+from trainers.errors import PeerLostError, TrainingStopped
 from trainers.parallel.rendezvous import await_all, connect, over_the_interface_to
 
 _WAITING = timedelta(days=7)
@@ -58,7 +58,7 @@ class Group:
             try:
                 self.sum(torch.zeros(1, device=self._device))
             except BaseException:
-                self.close()
+                self.close(failed=True)
                 raise
 
     def sum(self, tensor: Tensor) -> Tensor:
@@ -127,11 +127,18 @@ class Group:
             for tensor, part in zip(alike, parts, strict=True):
                 tensor.copy_(part.view(tensor.shape))
 
-    def close(self) -> None:
-        """Leave: the others see that this one is gone. A group that is closed stays so."""
+    def close(self, *, failed: bool = False) -> None:
+        """Leave: the others see that this one is gone. A group that is closed stays so.
+
+        Args:
+            failed: whether the others may still wait for this one. NCCL waits for them as it
+                closes, for ever then, and may do so as it aborts: it ends with the process, which
+                can say meanwhile what has happened.
+        """
         if self.process_group is not None:
             self.process_group = None
-            dist.destroy_process_group()
+            if not (failed and self._device.type == "cuda"):
+                dist.destroy_process_group()
 
 
 @contextmanager
@@ -140,8 +147,13 @@ def joined(member: Member | None, device: torch.device) -> Iterator[Group]:
     group = Group(member, device)
     try:
         yield group
-    finally:
+    except TrainingStopped:  # in all of them
         group.close()
+        raise
+    except BaseException:
+        group.close(failed=True)
+        raise
+    group.close()
 
 
 @contextmanager

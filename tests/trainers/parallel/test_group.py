@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from gang_members import CPU, leave_in_the_middle, say_everything
 from gangs import outcomes, together
 from trainers.config.job import Member
-from trainers.errors import PeerLostError
+from trainers.errors import PeerLostError, TrainingStopped
 from trainers.parallel.group import Group, joined
 from trainers.parallel.rendezvous import connect, listen
 
@@ -80,6 +81,27 @@ def test_a_process_that_loses_the_others_as_they_meet_can_join_again(
             pass
     assert not torch.distributed.is_initialized()
     del kept
+
+
+@pytest.mark.parametrize(
+    ("device", "error", "closes"),
+    [
+        ("cuda", None, True),
+        ("cuda", TrainingStopped(), True),
+        ("cuda", ValueError("of one rank"), False),
+        ("cpu", ValueError("of one rank"), True),
+    ],
+)
+def test_one_that_fails_does_not_wait_for_others_as_nccl_closes(
+    monkeypatch: pytest.MonkeyPatch, device: str, error: Exception | None, closes: bool
+) -> None:
+    closed: list[str] = []
+    monkeypatch.setattr("torch.distributed.destroy_process_group", lambda: closed.append(device))
+    with pytest.raises(type(error)) if error else nullcontext(), joined(None, CPU) as group:
+        group._device, group.process_group = torch.device(device), object()
+        if error:
+            raise error
+    assert closed == [device] * closes
 
 
 def _of_one(init: Any, backend: str, **given: Any) -> None:
