@@ -116,6 +116,8 @@ class _Shown:
             where = f"; it trained on {self._host}" if self._host else ""
             raise ResourceError(f"nothing is at {self._storage.location} here{where}")
         say(self._silence)
+        if self._storage is not None:
+            self._tell_other_ranks()
 
     def _tell_other_ranks(self) -> None:
         from sweeper.logs.files import ranks

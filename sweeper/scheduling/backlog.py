@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from results.records import PendingRun
 from sweeper.executors.base import Executor
@@ -136,6 +136,14 @@ class Backlog:
             return None
         self.waiting = first, demand
         return self._beside(demand, executor)
+
+    def short_of_room(self, running: Collection[Demand]) -> tuple[PendingRun, Demand] | None:
+        """What is `waiting`, unless runs that need as much each go before it: that is its turn."""
+        if self.waiting is None:
+            return None
+        _, needed = self.waiting
+        in_turn = running and all(demand.slots >= needed.slots for demand in running)
+        return None if in_turn else self.waiting
 
     def _beside(self, demand: Demand, executor: Executor) -> tuple[PendingRun, int] | None:
         """Another run, while the first one waits for what it needs."""

@@ -327,8 +327,9 @@ class _Driver:
     def _notes(self, executor: Executor) -> dict[str, str]:
         """What is waited for: by the executor, and by the run that comes next."""
         notes = executor.notes()
-        if self.backlog.waiting is not None:
-            run, demand = self.backlog.waiting
+        running = [task.demand for _, task in self.claims.running.values()]
+        if (found := self.backlog.short_of_room(running)) is not None:
+            run, demand = found
             needs = f"it needs {demand.slots} slots at once"
             if not self.claims.running:
                 # Machines may have gone since it was found that they had room for it.

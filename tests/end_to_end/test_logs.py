@@ -89,6 +89,10 @@ def test_a_run_that_wrote_nothing_has_no_log_and_it_is_said(talked):
     said = sweep("logs", ids[2], "--home", str(home))
     assert (said.exit_code, said.stdout) == (0, "")
     assert said.stderr == f"attempt 1 of run {ids[2]} wrote nothing\n"
+    (home / "runs" / ids[2] / "1" / "log-rank1-0.txt").touch()
+    for rank in ("0", "2"):
+        said = sweep("logs", ids[2], "--rank", rank, "--home", str(home))
+        assert said.stderr.endswith(f" nothing\nthis is rank {rank}; --rank shows another: 1\n")
 
 
 def test_the_last_lines_of_what_failed_are_shown_with_its_error(talked):

@@ -96,3 +96,17 @@ def test_runs_are_sorted_again_when_more_is_known_of_the_device() -> None:
         ("short", 4),
         None,
     ]
+
+
+def test_a_run_behind_others_that_need_as_much_is_not_short_of_room() -> None:
+    backlog = Backlog(lambda run: 1.0, without_reservations)
+    backlog.add([pending("wide", 2), pending("another", 2)])
+    cluster = SimulatedCluster([2])
+    assert backlog.short_of_room([]) is None
+    taken = backlog.take(cluster)
+    assert taken is not None
+    cluster.begin(taken[0].run_id, Demand(2))
+    assert backlog.take(cluster) is None
+    assert backlog.short_of_room([Demand(2)]) is None
+    assert backlog.short_of_room([Demand(2), Demand(1)]) == backlog.waiting
+    assert backlog.short_of_room([]) == backlog.waiting

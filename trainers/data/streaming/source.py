@@ -109,5 +109,6 @@ def read_view(source: Source, view: View, index: int, key: Key | None) -> NDArra
         return view.of(image, key, index)
     except (OSError, ValueError, UnfitFileError) as error:
         raise DamagedImageError(
-            f"{source.name(index)} is damaged ({error}). Replace it, or move it away"
+            f"{source.name(index)} is damaged ({error}). Replace it, or move it away;"
+            " an image_folder with `damaged: skip` leaves such images out"
         ) from error
