@@ -99,7 +99,8 @@ def _failure(
     lost_peer = False
     # Its class may be a trainer's, and do anything when it is looked at.
     with suppress(BaseException):
-        if isinstance(error, TrainingStopped) and heartbeat.is_asked_to_stop:
+        # Of several processes one hears of it from another, before its own driver has told it.
+        if isinstance(error, TrainingStopped) and (task.member or heartbeat.is_asked_to_stop):
             return Stopped(task)
         lost_peer = task.member is not None and isinstance(error, PeerLostError)
         match stage_of(error):

@@ -41,6 +41,7 @@ from sweeper.executors.tasks import (
 from sweeper.executors.worker import execute
 from sweeper.logs.reading import attempt_folder, last_lines
 from sweeper.spec.resources import Resources
+from trainers.config.job import Member
 from trainers.config.run import RunConfig
 from trainers.config.trainers import BUILT_IN_TRAINER
 from trainers.errors import TrainingStopped, WorkerLostError
@@ -233,6 +234,18 @@ def test_a_process_lost_that_decoded_images_is_a_lost_worker(
     outcome = execute(make_task(tmp_path), Heartbeat())
     assert isinstance(outcome, Raised)
     assert outcome.kind == "worker_lost"
+
+
+@pytest.mark.parametrize(("member", "expected"), [(Member(1, 2, "there"), Stopped), (None, Raised)])
+def test_one_of_several_processes_stops_before_it_was_asked_to(
+    member: Member | None, expected: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise TrainingStopped("another process of this run was asked to stop")
+
+    monkeypatch.setattr("sweeper.executors.worker.run", stop)
+    outcome = execute(make_task(tmp_path, member=member), Heartbeat())
+    assert type(outcome) is expected
 
 
 def test_a_missing_dataset_is_a_machine_fault(executor: Executor, tmp_path: Path) -> None:
