@@ -41,11 +41,6 @@ class Replica:
             if isinstance(layer, BatchNorm):
                 layer.alone = not synchronised
 
-    @property
-    def processes(self) -> int:
-        """How many copies there are."""
-        return self._group.processes
-
     def begin_epoch(self) -> None:
         """Forget the order in which gradients came before.
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
+from glob import escape
 from pathlib import Path
 from typing import BinaryIO
 
@@ -138,7 +139,7 @@ def _temporary(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
 
 def _remove_abandoned(target: Path) -> None:
     """Raises StorageError if one of them is being written."""
-    for path in target.parent.glob(f".{target.name}.*.tmp"):
+    for path in target.parent.glob(f".{escape(target.name)}.*.tmp"):
         # One that is gone by now was done, or removed.
         with suppress(FileNotFoundError), open(path, "rb") as file:
             try:

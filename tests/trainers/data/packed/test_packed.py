@@ -194,6 +194,13 @@ def test_one_that_is_done_while_it_is_looked_at_is_no_obstacle(data, monkeypatch
     assert (data / "p.pack").exists()
 
 
+def test_what_was_left_of_a_copy_is_found_whatever_its_name(data):
+    left = data / ".p[1].pack.0123.tmp"
+    left.write_bytes(b"half of one")
+    write_pack(packing(data), data / "p[1].pack")
+    assert not left.exists()
+
+
 class TestOneThatIsKilled:
     SCRIPT = """
 import os, sys, time
