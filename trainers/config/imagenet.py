@@ -46,7 +46,15 @@ class ImageNetConfig(ViewsConfig):
     @model_validator(mode="before")
     @classmethod
     def _defaults_of_the_dataset(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "resize" not in data and type(data.get("size", 224)) is int:
+        if not isinstance(data, dict):
+            return data
+        for key in ("crop", "resize"):
+            # Of a config in JSON what is None is left out, and what is left out has a default here.
+            if key in data and data[key] is None:
+                raise ConfigError(
+                    key, f"{key} null cannot be had of imagenet: leave {key} out for the usual one"
+                )
+        if "resize" not in data and type(data.get("size", 224)) is int:
             return {**data, "resize": data.get("size", 224) * 8 // 7}
         return data
 

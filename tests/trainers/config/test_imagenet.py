@@ -79,6 +79,8 @@ def test_the_recipes_of_the_papers() -> None:
         ({"reduce": 240}, "reduce 240 is below 256 pixels"),
         ({"reduce": 256, "shorter_side": [256, 480]}, "reduce 256 is below 480 pixels"),
         ({"crop_padding": 4}, "crop_padding"),
+        ({"crop": None}, "crop null cannot be had of imagenet: leave crop out"),
+        ({"resize": None}, "resize null cannot be had of imagenet: leave resize out"),
         ({"subset": 1_281_168}, "exceeds imagenet's 1281167 images"),
         ({"folder": "imagenet"}, "Extra inputs are not permitted"),
     ],
