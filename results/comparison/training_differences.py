@@ -87,6 +87,7 @@ _IN_NO_PAPER = (
     ("mixup", "training.mixup"),
     ("averaging of weights", "training.ema_decay"),
     ("steps of warm-up", "training.lr_schedule.warmup_steps"),
+    ("images reduced to", "dataset.reduce"),
 )
 """What no recipe of a paper has."""
 
@@ -107,6 +108,8 @@ def network_differences(config: Config, row: PublishedRow) -> tuple[Difference, 
     """
     ours = leaves(config)
     found = [_difference("dataset", ours.get("dataset.name"), row.dataset)]
+    if found == [None] and (classes := ours.get("dataset.classes")) is not None:
+        found.append(Difference("classes", f"{len(classes):,}", "all"))
     if row.network is not None:
         found += [
             _difference(option.replace("_", " "), ours.get(f"model.{option}"), value)

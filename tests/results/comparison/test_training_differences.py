@@ -64,6 +64,8 @@ def test_the_papers_own_conditions_do_not_differ() -> None:
           "learning rate: 0.2 for 512 here, 0.05 for 256 images a step in the paper"]),
         ({"optimizer": sgd(0.2, weight_decay=4e-5)},
          ["decay of norms and biases: yes here, no in the paper"]),
+        ({"dataset": {"classes": ["n01440764", "n01443537"], "reduce": 256}},
+         ["classes: 2 here, all in the paper", "images reduced to: 256 here, none in the paper"]),
         ({"lr_schedule": {"name": "cosine"}},
          ["rates change by: epoch here, step in the paper",
           "rates taken at: begin here, end in the paper",
