@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -157,7 +157,8 @@ class ImageFolder:
                 raise _damaged(len(found.damaged), parts, found.why)
             kept = _without(root, parts, found.damaged)
         train, test = (
-            Streamed(part, view, np.flatnonzero(of_part), len(part) - int(of_part.sum()))
+            # Numbered as if the others were not there, as those of a packed copy are.
+            replace(Streamed.all_of(part.of(of_part), view), damaged=len(part) - int(of_part.sum()))
             for part, view, of_part in zip(parts, self._views, kept, strict=True)
         )
         return train, test

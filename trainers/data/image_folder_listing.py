@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -70,6 +70,18 @@ class Listing:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def of(self, chosen: NDArray[np.bool_]) -> Listing:
+        """Those of its images, of which `chosen`, (N,), is true."""
+        if chosen.all():
+            return self
+        lengths = np.diff(self.ends, prepend=0)
+        return replace(
+            self,
+            names=self.names[np.repeat(chosen, lengths)],
+            ends=np.cumsum(lengths[chosen]),
+            labels=self.labels[chosen],
+        )
 
     @property
     def formats(self) -> tuple[str, ...]:

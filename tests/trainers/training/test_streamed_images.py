@@ -18,7 +18,9 @@ from results.provenance import images_left_out
 from trainers.config.job import Member
 from trainers.config.run import RunConfig
 from trainers.data import datasets, loading
+from trainers.data.image_folder import ImageFolder
 from trainers.data.image_folder_listing import listed
+from trainers.data.packed.writing import write_pack
 from trainers.data.streaming.source import DamagedImageError, Streamed
 from trainers.errors import DatasetMissingError, TrainingStopped
 from trainers.run import evaluate_stored, run
@@ -194,10 +196,9 @@ class TestDamage:
         fill(with_them_gone / "bugs")
         for name in ("train/ant/3.png", "train/cat/8.png", "test/bee/1.png"):
             (with_them_gone / "bugs" / name).unlink()
-        if not options:
-            others = seen(config_of(small, options), with_them_gone)
-            for one, other in zip(batches, others, strict=True):
-                require_same(one, other)
+        others = seen(config_of(small, options), with_them_gone)
+        for one, other in zip(batches, others, strict=True):
+            require_same(one, other)
         loading._loaded.clear()
         for one, other in zip(batches, seen(config, damaged), strict=True):
             require_same(one, other)
@@ -213,6 +214,20 @@ class TestDamage:
         config = config_of(small, {**options, "damaged": "skip"})
         with pytest.raises(DatasetMissingError, match=f"{said} images, none of which can be deco"):
             RunImages(config, damaged, CPU)
+
+    def test_a_packed_copy_without_them_is_seen_as_the_files_are(
+        self, small: Small, damaged: Path
+    ) -> None:
+        config = config_of(small, {**CROPPED, "damaged": "skip", "reduce": 20})
+        files = seen(config, damaged)
+        reader = config.dataset_facts.read
+        assert isinstance(reader, ImageFolder)
+        copy = reader.pack_path(damaged)
+        assert copy is not None
+        write_pack(reader.packing(damaged, lambda: None), copy)
+        loading._loaded.clear()
+        for one, other in zip(files, seen(config, damaged), strict=True):
+            require_same(one, other)
 
     @pytest.mark.parametrize("workers", [0, 1])
     def test_a_run_ends_at_a_damaged_image_unless_the_spec_says_otherwise(
