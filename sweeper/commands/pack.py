@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import time
@@ -41,7 +40,7 @@ def pack(
     ] = False,
     processes: Annotated[
         int | None,
-        typer.Option("--processes", min=1, max=1024, help="that decode; default: one a core"),
+        typer.Option("--processes", min=1, max=1024, help="that decode; default: one a CPU"),
     ] = None,
     changes: options.SetOption = [],  # noqa: B006
     home: options.HomeOption = options.DEFAULT_HOME,
@@ -50,6 +49,7 @@ def pack(
 ) -> None:
     """Make the packed copies of the datasets of SPEC, or of DATASET, that are not there yet."""
     from results.rendering.formats import require_format
+    from sweeper.executors.machine_limits import usable_cpus
     from trainers.data.datasets import DATASETS
 
     require_format(format)
@@ -66,7 +66,7 @@ def pack(
             )
         data_dir, configs = _of_spec(Path(what), changes, home)
     rows = [
-        _packed(config.label, reader, path, data_dir, processes or _cores(), check=check)
+        _packed(config.label, reader, path, data_dir, processes or usable_cpus(), check=check)
         for config, reader, path in _packable(configs, data_dir)
     ]
     shown = rows if format != "table" else [{**r, "size": readable(r["size"])} for r in rows]
@@ -203,7 +203,3 @@ class _Progress:
         rate = done / (now - self._began)
         left = format_duration((self._total - done) / rate) if rate else "?"
         say(f"{done:,} of {self._total:,} images, {rate:,.0f} a second, {left} left")
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

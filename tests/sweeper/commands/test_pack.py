@@ -80,6 +80,14 @@ def test_a_sweep_reads_it_and_reports_top5(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("home")
+def test_as_many_processes_decode_as_there_are_cpus_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sweeper.executors.machine_limits.usable_cpus", lambda: 1)
+    assert "by 1 process\n" in ask("pack", "s.yaml")[1]
+
+
+@pytest.mark.usefixtures("home")
 class TestWhatIsRefused:
     def test_a_dataset_without_the_pixels(self) -> None:
         assert "--reduce is missing" in ask("pack", "imagenet", code=2)[1]
