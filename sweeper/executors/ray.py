@@ -49,6 +49,7 @@ from sweeper.executors.tasks import (
     Raised,
     Stopped,
     Task,
+    Unplaced,
 )
 
 CHECK_SECONDS = 2.0
@@ -382,6 +383,11 @@ class RayExecutor(Executor):
         for worker in list(self._workers):
             if worker.idle and worker.node not in self._nodes:
                 self._end(worker)
+        for gang in list(self._gangs):
+            if gang.has_no_place and not gang.slots.keys() <= self._nodes.keys():
+                # Ray would have it wait for another, before smaller ones that have room.
+                self._end_gang(gang)
+                self._ended.append(Unplaced(gang.task, "a machine that it was to have has gone"))
         of_gangs = sum(gang.task.demand.slots for gang in self._gangs)
         most = min(self._most_slots, sum(self._nodes.values()))
         self._match_slots(min(self._wanted_slots, max(0, most - of_gangs)))
@@ -455,20 +461,12 @@ class RayExecutor(Executor):
             return {"the cluster": "no worker has started yet; others may use its CPUs and GPUs"}
         notes = {w.tasks[0].run_id: w.note for w in self._workers if w.tasks and w.note}
         for gang in self._gangs:
-            if gang.waits_since < overdue:
-                notes[gang.task.run_id] = self._lacking(gang.task)
+            if gang.has_no_place and gang.asked_for_at < overdue:
+                needs = f"it needs {gang.task.demand.slots} slots at once"
+                notes[gang.task.run_id] = f"{needs}; others may use the cluster's CPUs and GPUs"
             elif gang.note:
                 notes[gang.task.run_id] = gang.note
         return {f"host {host}": problem for host, problem in self._unfit.values()} | notes
-
-    def _lacking(self, task: Task) -> str:
-        """Why a run of several processes may have no place yet."""
-        try:
-            self.require(task.processes)
-        except ResourceError as error:
-            return str(error)  # machines have gone since it was given to the cluster
-        needs = f"it needs {task.demand.slots} slots at once"
-        return f"{needs}; others may use the cluster's CPUs and GPUs"
 
     @override
     def reports(self) -> list[Report]:

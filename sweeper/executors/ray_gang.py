@@ -102,10 +102,13 @@ class Gang:
         return any(process.start is not None for process in self.processes)
 
     @property
-    def waits_since(self) -> float:
-        """When its processes were started, if one has no place yet; else infinite."""
-        if all(process.has_answered for process in self.processes):
-            return float("inf")
+    def has_no_place(self) -> bool:
+        """As far as is known: some of its processes have not been heard of."""
+        return not all(process.has_answered for process in self.processes)
+
+    @property
+    def asked_for_at(self) -> float:
+        """When its places were."""
         return self.processes[0].asked_for_at
 
     @property

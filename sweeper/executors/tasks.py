@@ -151,4 +151,12 @@ class LostInBundle:
     reason: str
 
 
-Outcome = Finished | Raised | MachineFault | WeightsGone | Lost | LostInBundle | Stopped
+@dataclass(frozen=True)
+class Unplaced:
+    """It has not begun, as what it was given to has gone; nothing is wrong with it."""
+
+    task: Task
+    reason: str
+
+
+Outcome = Finished | Raised | MachineFault | WeightsGone | Lost | LostInBundle | Stopped | Unplaced

@@ -24,6 +24,7 @@ from sweeper.executors.tasks import (
     Raised,
     Stopped,
     Task,
+    Unplaced,
     WeightsGone,
 )
 from sweeper.scheduling.backlog import Backlog
@@ -152,6 +153,9 @@ class Outcomes:
                     self.backlog.put_back(run, alone=True)
             case Stopped(began=False):
                 self._release(task, "interrupted", f"{_NOT_BEGUN}: {_STOPPED}", None)
+            case Unplaced(reason=reason):
+                if self._release(task, "interrupted", f"{_NOT_BEGUN}: {reason}", None):
+                    self.backlog.put_back(run)
             case Stopped(report=report):
                 self._release(task, "interrupted", _STOPPED, "stopped", report)
             case WeightsGone(error=error):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 from ray.exceptions import RayError
 
-from sweeper.executors import ray_gang
+from sweeper.executors import ExecutorOptions, ray_gang
+from sweeper.executors.ray import RayExecutor
 from sweeper.executors.ray_gang import Gang
 from sweeper.executors.tasks import (
     Finished,
@@ -22,7 +24,9 @@ from sweeper.executors.tasks import (
     Raised,
     Stopped,
     Task,
+    Unplaced,
 )
+from sweeper.spec.resources import Resources
 from trainers.config.job import Member
 
 TASK = Task("0" * 16, 1, {}, (), "/storage", Path("/data"), "cpu", 1, processes=2, multiplier=2)
@@ -90,6 +94,15 @@ class Process:
 
     def end(self) -> None:
         self.ended = True
+
+
+class Session:
+    """In place of that of a driver on the node "a"."""
+
+    own_node = "a"
+
+    def __call__(self, work: Callable[[], Any], *expected: type[Exception]) -> Any:
+        return work()
 
 
 @pytest.fixture(autouse=True)
@@ -289,13 +302,43 @@ def test_of_a_run_that_hangs_the_process_that_does_not_answer_is_named() -> None
     assert gang.outcome().reason == expected
 
 
-def test_while_one_has_no_place_it_is_said_since_when() -> None:
+def test_until_all_have_answered_it_may_have_no_place() -> None:
     gang = new_gang()
     first, second = gang.processes
     first.has_answered = True
-    assert gang.waits_since == first.asked_for_at
+    assert gang.has_no_place
+    assert gang.asked_for_at == first.asked_for_at
     second.has_answered = True
-    assert gang.waits_since == float("inf")
+    assert not gang.has_no_place
+
+
+@pytest.mark.parametrize("has_place", [True, False])
+def test_a_run_whose_machine_goes_before_it_has_a_place_comes_back(
+    has_place: bool, monkeypatch: pytest.MonkeyPatch, removed: list[Any]
+) -> None:
+    """Else it would keep slots from smaller runs until another machine comes."""
+    resources = {"CPU": 1.0}
+    nodes = [{"NodeID": name, "Alive": True, "Resources": resources} for name in ("a", "b")]
+    in_place_of_ray = SimpleNamespace(nodes=lambda: nodes, wait=lambda *_, **__: ([], []))
+    monkeypatch.setattr("sweeper.executors.ray.ray", in_place_of_ray)
+    executor = RayExecutor(ExecutorOptions(Resources(cpus=1)))
+    executor._ray = Session()  # type: ignore[assignment]
+    executor.limit(0)
+    executor.require(2)
+    task = replace(TASK, multiplier=1)
+    executor.submit([task])
+    (gang,) = executor._gangs
+    for process in gang.processes:
+        process.has_answered = has_place  # type: ignore[misc]
+    assert executor.wait(0) == []
+    nodes[1]["Alive"] = False
+    executor._check_at = 0.0
+    if has_place:
+        assert executor.wait(0) == [], "Ray says what became of its processes"
+        return
+    assert executor.wait(0) == [Unplaced(task, "a machine that it was to have has gone")]
+    assert removed == ["the group"]
+    assert executor.room().free == {"a": 1}
 
 
 def test_processes_that_wait_for_the_others_to_start_do_not_hang() -> None:

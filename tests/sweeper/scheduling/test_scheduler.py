@@ -38,6 +38,7 @@ from sweeper.executors.tasks import (
     Raised,
     Stopped,
     Task,
+    Unplaced,
 )
 from sweeper.executors.worker import execute
 from sweeper.home import Home
@@ -989,6 +990,17 @@ def test_a_result_stored_before_its_bundle_was_lost_is_kept(lab: Laboratory) -> 
     summary = lab.run(before=finish_and_vanish)
     assert (summary.adopted, summary.trained) == (4, 0)
     assert [row["attempts"] for row in lab.rows()] == [1] * 4
+
+
+def test_a_run_that_was_given_to_what_has_gone_is_tried_again_without_a_fault(
+    lab: Laboratory,
+) -> None:
+    def go(task: Task) -> Outcome | None:
+        return Unplaced(task, "its machine has gone") if len(lab.ran) <= 20 else None
+
+    summary = lab.run(SPEC.replace("[0, 1, 2, 3]", "[0]"), before=go)
+    assert (summary.trained, summary.failed) == (1, 0)
+    assert [row["attempts"] for row in lab.rows()] == [21]
 
 
 def test_an_evaluation_lost_with_its_bundle_is_done_again(lab: Laboratory) -> None:
