@@ -54,9 +54,10 @@ class ImageNetConfig(ViewsConfig):
                 raise ConfigError(
                     key, f"{key} null cannot be had of imagenet: leave {key} out for the usual one"
                 )
-        if "resize" not in data and type(data.get("size", 224)) is int:
-            return {**data, "resize": data.get("size", 224) * 8 // 7}
-        return data
+        size = data.get("size", 224)
+        # Of one that is refused, no other option is to be named beside it.
+        known = "resize" not in data and type(size) is int and 8 <= size <= 1024
+        return {**data, "resize": size * 8 // 7} if known else data
 
     @field_validator("classes", mode="before")
     @classmethod

@@ -76,6 +76,7 @@ def test_the_recipes_of_the_papers() -> None:
         ({"classes": 1000}, "are not two or more WordNet ids"),
         ({"images": {"train": 5, "test": 5}}, "how many all 1000 have is known: remove it"),
         ({"resize": 200}, "resize 200 is below size 224"),
+        ({"size": 10_000}, "1 validation error(.|\\n)*less than or equal to 1024"),
         ({"reduce": 240}, "reduce 240 is below 256 pixels"),
         ({"reduce": 256, "shorter_side": [256, 480]}, "reduce 256 is below 480 pixels"),
         ({"crop_padding": 4}, "crop_padding"),
