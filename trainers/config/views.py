@@ -49,8 +49,9 @@ class ViewsConfig(DatasetConfig):
         shorter_side: least and largest number of pixels, of which one is drawn for each image and
             epoch: its shorter side is resized to that before a part is cut out, of the network's
             size unless `crop` says otherwise. None not to.
-        resize: the shorter side, in pixels, that images which are no training images are resized
-            to before their centre is cut out; None to resize the largest centred square.
+        resize: the shorter side, in pixels, that test images, and with `crop` or `shorter_side`
+            those for validation, are resized to before their centre is cut out; None to resize the
+            largest centred square.
         reduce: the shorter side, in pixels, that larger images are reduced to before anything else;
             `sweep pack` keeps them so. None not to.
     """

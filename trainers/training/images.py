@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from trainers.data.labelled_images import HeldImages, LabelledImages
 from trainers.data.loading import Part, load, training_subset
 from trainers.data.streaming.reading import Reader, open_reader
 from trainers.data.streaming.source import Streamed
+from trainers.data.streaming.views import CentreView
 from trainers.evaluation.batches import EVALUATION_BATCH
 from trainers.rng import seeded_generator
 from trainers.training.batches import Batch, TrainingImages
@@ -61,7 +63,7 @@ class RunImages:
         dataset = config.dataset
         train, test = load(dataset.name, data_dir, config.dataset_facts, heartbeat=heartbeat)
         self.left_out = list(_left_out(train, test))
-        train, validation = _split(config, training_subset(train, dataset.subset))
+        train, validation = _split(config, training_subset(train, dataset.subset), test)
         self.labels_sha256 = _labels_sha256(train, test, validation)
         parts = [part for part in (train, test, validation) if isinstance(part, Streamed)]
         ahead = _BATCHES_AHEAD * config.training.batch_size
@@ -149,12 +151,20 @@ def _labels_sha256(*parts: Part | None) -> str:
     return digest.hexdigest()
 
 
-def _split(config: RunConfig, train: Part) -> tuple[Part, Part | None]:
-    """What is trained on, and what is validated on, each in the order of the dataset."""
+def _split(config: RunConfig, train: Part, test: Part) -> tuple[Part, Part | None]:
+    """What is trained on, and what is validated on, each in the order of the dataset.
+
+    Images of which parts are drawn in training are validated as tests see them.
+    """
     size = config.training.validation_images(len(train))
     if not size:
         return train, None
     generator = seeded_generator(config.seed, "validation")
     order = torch.randperm(len(train), generator=generator).numpy()
     trained, validated = np.sort(order[size:]), np.sort(order[:size])
-    return train.of(trained), train.of(validated)
+    validation = train.of(validated)
+    if isinstance(validation, Streamed) and validation.view.is_drawn:
+        centre = CentreView(validation.view.size)
+        view = test.view if isinstance(test, Streamed) else centre
+        validation = replace(validation, view=view)
+    return train.of(trained), validation

@@ -21,7 +21,7 @@ from trainers.data import datasets, loading
 from trainers.data.image_folder import ImageFolder
 from trainers.data.image_folder_listing import listed
 from trainers.data.packed.writing import write_pack
-from trainers.data.streaming.source import DamagedImageError, Streamed
+from trainers.data.streaming.source import DamagedImageError, Streamed, read_view
 from trainers.errors import DatasetMissingError, TrainingStopped
 from trainers.run import evaluate_stored, run
 from trainers.stages import stage_of
@@ -303,6 +303,25 @@ def test_an_error_before_training_leaves_no_process(
         run(config_of(small, CROPPED).to_json(), data_dir=data, workers=1)
     assert met.tb is not None  # it keeps what was there
     assert psutil.Process().children() == before
+
+
+def test_cropped_images_are_validated_as_tests_see_them(small: Small, data: Path) -> None:
+    plateau = {"lr_schedule": {"name": "plateau", "validation": "1/4"}}
+    config = config_of(small, CROPPED, **plateau)
+    images = RunImages(config, data, CPU)
+    test = loading.load("image_folder", data, config.dataset_facts)[1]
+    assert isinstance(test, Streamed)
+    train, _ = listed(data / "bugs", CLASSES)
+    every = np.stack([read_view(train, test.view, index, None) for index in range(60)])
+    assert images.validation is not None
+    (batch,) = images.validation.batches(60)
+    trained = images.training.count
+    assert (len(batch.labels), trained) == (15, 45)
+    for pixels in batch.pixels.numpy():
+        assert (pixels == every).all((1, 2, 3)).any()
+    images.close()
+    result = run(config.to_json(), data_dir=data)
+    assert result["test_accuracy"] is not None
 
 
 def test_what_a_run_leaves_out_is_in_its_provenance(small: Small, tmp_path: Path) -> None:
