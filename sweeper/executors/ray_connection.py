@@ -129,7 +129,7 @@ def start_local(
     except Exception as error:  # Ray has no class of its own for what goes wrong here
         raise ResourceError(
             f"Ray cannot be started on this machine: {_one_line(error)}; {folder} has its logs;"
-            " --executor inline does without Ray"
+            " --executor inline does without Ray, in one process"
         ) from error
 
 
