@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -16,9 +17,12 @@ from torch import Tensor, nn
 from small_networks import NO_DATA
 from trainers.config.evaluations import stored_evaluation
 from trainers.config.job import EpochMetrics, Member
+from trainers.config.run import RunConfig
 from trainers.data.labelled_images import HeldImages
 from trainers.errors import DatasetMissingError, TrainerError
 from trainers.evaluation.measure import Logits, Measurement, evaluate_images
+from trainers.optim.optimizers import make_optimizer
+from trainers.optim.step import Steps
 from trainers.parallel.batch_norm import synchronised
 from trainers.parallel.group import joined
 from trainers.parallel.replica import Replica
@@ -26,6 +30,7 @@ from trainers.run import run
 from trainers.stages import stage_of
 from trainers.storage import open_folder
 from trainers.training.building import build_network
+from trainers.training.checkpoint import weights_sha256
 
 CPU = torch.device("cpu")
 
@@ -146,6 +151,29 @@ def raising(errors: dict[int, Exception]) -> Callable[[EpochMetrics], None]:
             raise errors[metrics["epoch"]]
 
     return on_epoch
+
+
+def overflow_in_one(member: Member, config: dict[str, Any]) -> tuple[bool, float, bool]:
+    """Whether the loss was finite, the scale of the next one, and whether a step was made.
+
+    In fp16; the gradient of rank 1 alone overflows.
+    """
+    run_config = RunConfig.model_validate(config)
+    network = build_network(run_config, "cpu")
+    before = weights_sha256(dict(network.named_parameters()))
+    factor = 1e34 if member.rank == 1 else 1.0
+    images = torch.arange(4 * 64).reshape(4, 1, 8, 8).to(torch.uint8)
+    with joined(member, CPU) as group:
+        replica = Replica(network, group, synchronised=False)
+        replica.begin_epoch()
+        optimizer = make_optimizer(network, run_config.training.optimizer)
+        steps = Steps(lambda x: replica.passes(x).float() * factor, optimizer, run_config, 2)
+        with replica.part(4, whole=8, before=4 * member.rank, ends_step=True):
+            loss, _ = steps.learn(images, torch.zeros(4, dtype=torch.int64), share=0.5)
+        steps.step(0.1)
+        replica.close()
+    after = weights_sha256(dict(network.named_parameters()))
+    return math.isfinite(float(loss)), steps.state_dict()["scale"], after != before
 
 
 def train_other_weights(member: Member, config: dict[str, Any]) -> str:

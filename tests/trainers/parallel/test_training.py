@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from gang_members import EVALUATIONS, Run, train, train_elsewhere, train_other_weights
+from gang_members import (
+    EVALUATIONS,
+    Run,
+    overflow_in_one,
+    train,
+    train_elsewhere,
+    train_other_weights,
+)
 from gangs import meetings, together
 from image_files import CLASSES, fill
 from small_models import SMALL_MODELS
@@ -151,6 +158,11 @@ def test_the_same_config_gives_the_same_bits_interrupted_or_not(tmp_path: Path) 
     assert continued[0]["provenance"]["first_epoch"] == 3
     assert [set(told) for told in continued[1:]] == 2 * [{"run_id", "rank"}]
     assert diverged[0]["diverged_epoch"] == 1
+
+
+def test_a_gradient_that_overflows_in_one_process_is_a_step_of_none() -> None:
+    given = {**config("zerosnet", 2), "precision": "fp16"}
+    assert together(2, overflow_in_one, given) == 2 * [(True, 2.0**15, False)]
 
 
 def test_processes_whose_weights_differ_are_named() -> None:
