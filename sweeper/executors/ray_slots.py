@@ -26,10 +26,15 @@ def require_room(nodes: list[dict[str, Any]], resources: Resources) -> None:
         cpus = max((node.get("CPU", 0) for node in alive), default=0)
         gpus = max((node.get("GPU", 0) for node in alive), default=0)
         raise ResourceError(
-            f"a run asks for {resources.cpus:g} CPUs and {resources.gpus:g} GPUs, and Ray's "
+            f"a run asks for {_counted(resources.cpus, 'CPU')} and"
+            f" {_counted(resources.gpus, 'GPU')}, and Ray's "
             f"largest machine has {cpus:g} and {gpus:g}: change resources.cpus or resources.gpus "
             "in the spec, or add, for example, --set resources.gpus=0 to train on the CPU"
         )
+
+
+def _counted(number: float, noun: str) -> str:
+    return f"{number:g} {noun}" if number == 1 else f"{number:g} {noun}s"
 
 
 _GPU_MODEL = "accelerator_type:"
@@ -70,10 +75,11 @@ def require_places(
     there = [f"{slots} on {names[node]}" for node, slots in room.free.items() if slots]
     more = [f"{len(there) - MOST_NODES} more machines"] if len(there) > MOST_NODES else []
     over = f" on {min(resources.nodes, processes)} machines" if resources.nodes else ""
-    gpus = f" and {resources.gpus:g} GPUs" if resources.gpus else ""
+    each = _counted(resources.cpus, "CPU")
+    each += f" and {_counted(resources.gpus, 'GPU')}" if resources.gpus else ""
     raise ResourceError(
         f"a run with training.data_parallel {processes} needs {processes} places at once{over}, of"
-        f" {resources.cpus:g} CPUs{gpus} each, and Ray has {', '.join(there[:MOST_NODES] + more)}"
+        f" {each} each, and Ray has {', '.join(there[:MOST_NODES] + more)}"
         + (f", of which --slots allows {room.most}" if room.most < sum(room.free.values()) else "")
         + ": add machines, change resources in the spec, or train with fewer processes"
     )
