@@ -45,6 +45,9 @@ RECIPES: dict[str, dict[str, Any]] = {
     "stochastic depth": {
         "model": {"name": "lm_resnet", **SMALL_MODELS["lm_resnet"], "survival": 0.5}
     },
+    "a body for ImageNet": {
+        "model": {"name": "zerosnet", "depth": 18, "width": 4, "body": "imagenet"}
+    },
     "probes": {
         "model": {"name": "lm_resnet", "depth": 14, "width": 4},
         "probes": [
