@@ -81,6 +81,8 @@ class ImageFolderConfig(ViewsConfig):
     @field_validator("damaged", mode="before")
     @classmethod
     def _fail_is_none(cls, given: Any) -> Any:
+        if given not in (None, "fail", "skip"):
+            raise ConfigError("damaged", f"damaged {given!r} is neither 'fail' nor 'skip'")
         return None if given == "fail" else given
 
     @model_validator(mode="before")

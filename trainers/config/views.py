@@ -13,6 +13,7 @@ from trainers.errors import ConfigError
 from trainers.methods.fractions import Number, Whole
 
 _LARGEST_SIDE = 4096
+_MOST_EXTREME_ASPECT = 1_000
 
 
 class CropConfig(Frozen):
@@ -39,6 +40,17 @@ class CropConfig(Frozen):
         if area[1] > 1:
             raise ConfigError("area", f"area {list(area)} goes beyond 1, the whole image")
         return area
+
+    @field_validator("aspect")
+    @classmethod
+    def _is_of_images(cls, aspect: tuple[float, float]) -> tuple[float, float]:
+        if aspect[0] < 1 / _MOST_EXTREME_ASPECT or aspect[1] > _MOST_EXTREME_ASPECT:
+            raise ConfigError(
+                "aspect",
+                f"aspect {list(aspect)} goes beyond 1/{_MOST_EXTREME_ASPECT} to"
+                f" {_MOST_EXTREME_ASPECT}, more than images have",
+            )
+        return aspect
 
 
 class ViewsConfig(DatasetConfig):

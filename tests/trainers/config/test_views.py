@@ -88,7 +88,9 @@ def test_neutral_options_are_no_part_of_an_id(small: Any) -> None:
         ({"shorter_side": 10_000}, "is no range of pixels"),
         ({"resize": 31}, "resize 31 is below size 32"),
         ({"in_memory": "yes"}, "is none of true, false and auto"),
-        ({"damaged": "ignore"}, "damaged"),
+        ({"damaged": "ignore"}, "neither 'fail' nor 'skip'"),
+        ({"crop": {"aspect": [1e-300, 1]}}, "beyond 1/1000 to 1000"),
+        ({"crop": {"aspect": [1, 1e308]}}, "beyond 1/1000 to 1000"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(options: dict[str, Any], message: str) -> None:
