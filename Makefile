@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --numprocesses
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-hosts test-hostile test-long test-fast test-faults coverage fuzz lint clean
+.PHONY: help install quickstart test test-ray test-hosts test-hostile test-long test-fast test-faults coverage fuzz lint clean
 
 help:            ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,10 @@ quickstart: install   ## train 30 small networks on handwritten digits and repor
 	$(BIN)/sweep report quickstart --group-by zero_stable
 
 test: lint   ## lint, then all tests but those with a target of their own, three files at a time
-	$(PYTEST) 3 -m 'not (hosts or hostile or long or faults)'
+	$(PYTEST) 3 -m 'not (ray or hosts or hostile or long or faults)'
+
+test-ray: install   ## the tests that start Ray, which takes seconds each time
+	$(PYTEST) 3 -m 'ray and not (hosts or hostile or long or faults)' tests/sweeper/executors tests/end_to_end tests/plugins
 
 test-hosts: install   ## as root: clusters and services on several hosts, which are network namespaces
 	@test "$$(id -u)" = 0 || { echo 'network namespaces take root: sudo make test-hosts' >&2; exit 1; }
@@ -38,8 +41,8 @@ test-hosts: install   ## as root: clusters and services on several hosts, which 
 test-hostile: install   ## hostile surroundings and data, and faults: what is killed, stopped or starved
 	$(PYTEST) 3 -m 'hostile or faults' tests/hostile tests/faults
 
-test-long: install   ## graphs compiled by a C++ compiler, every network in several processes, their top-5 compared, the benchmark of GPUs on the CPU, notebooks with Ray
-	$(PYTEST) 3 -m long tests/trainers/optim tests/trainers/parallel tests/trainers/models tests/benchmarks tests/end_to_end
+test-long: install   ## what takes long: compiled graphs, every network in several processes, random reports, killed file operations
+	$(PYTEST) 3 -m 'long and not (hosts or hostile or faults)'
 
 test-fast: install   ## the tests that need no Ray, Postgres or compiler, and no patience
 	CXX=/dev/null $(PYTEST) 2 -m 'not (ray or postgres or compile or faults or hosts or hostile or slow or long)'

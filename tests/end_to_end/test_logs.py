@@ -206,6 +206,7 @@ def test_the_log_of_a_killed_driver_is_kept_and_so_is_that_of_the_lost_attempt(t
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_log_is_followed_from_an_object_store(tmp_path, monkeypatch):
     with object_store() as store:
         for name, value in store.environment.items():

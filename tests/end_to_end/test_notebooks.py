@@ -54,6 +54,7 @@ def output_of(cell: Any) -> str:
     return "".join(texts)
 
 
+@pytest.mark.long
 def test_the_page_about_python_is_a_notebook_that_runs(folder: Path) -> None:
     torch_as_it_was = "import torch; print(torch.get_deterministic_debug_mode())"
     ran = executed([*cells(), torch_as_it_was], folder)

@@ -198,6 +198,7 @@ def test_a_trainer_that_keeps_checkpoints_goes_on_to_the_same_bits(lab):
     assert re.search(r"^attempt 2: done.*\n  went on at epoch 1\d from a checkpoint$", shown, re.M)
 
 
+@pytest.mark.long
 def test_a_trainer_that_keeps_none_starts_again_and_says_so(lab):
     code = telling(re.sub(r" +(if found|first, weights =|job.checkpoint).*\n", "", SLOW))
     found, shown = killed_and_finished(code)

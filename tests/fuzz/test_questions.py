@@ -88,5 +88,6 @@ def ask(database: str, folder: Path, arguments: list[str]) -> None:
 @settings(max_examples=250, deadline=None)
 @given(questions)
 @pytest.mark.slow
+@pytest.mark.long
 def test_any_query_options_give_a_table_or_one_error_message(database, tmp_path_factory, arguments):
     ask(database, tmp_path_factory.getbasetemp(), arguments)

@@ -82,6 +82,7 @@ def check(error: RequestError, name: str, content: bytes) -> None:
 @example(BASE.encode() + b"exclude: [{scheme: {k: 1" + b"0" * 400 + b"}}]\n")
 @example(b'\xef\xbb\xbf{model: {"\\ud9')
 @pytest.mark.slow
+@pytest.mark.long
 def test_any_file_is_a_spec_or_one_error_message_with_its_line(file, content):
     read(file, content)
 

@@ -99,6 +99,7 @@ def without_digests(text: str) -> str:
     return re.sub(r"\b[0-9a-f]{12}\b", "DIGEST", text)
 
 
+@pytest.mark.long
 def test_runs_of_an_edited_model_are_other_runs(lab: Laboratory) -> None:
     lab.run("a")
     first, said = lab.plan("a")

@@ -62,6 +62,7 @@ def test_every_file_that_uses_a_table_is_in_the_price_list() -> None:
     assert named <= set(re.findall(r"`([\w/.]+\.py)`", PAGE))
 
 
+@pytest.mark.long
 def test_a_sweep_uses_the_documented_additions(copy: Path, tmp_path: Path) -> None:
     write_specs(tmp_path)
     write_plankton(tmp_path / ".sweep" / "data")

@@ -173,6 +173,7 @@ json.dump(found, open("found.json", "w"))
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_adding_a_run_column_takes_one_row_in_run_columns(tmp_path):
     """All but the trainer, which reports it, learns of it from results/run_columns.py."""
     for package in ("sweeper", "trainers", "results"):

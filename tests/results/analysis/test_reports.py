@@ -609,6 +609,7 @@ def queries_about_some_rows(url, plain, make):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_sql_filters_keep_the_same_runs_as_python(queries_about_some_rows):
     queries, rows = queries_about_some_rows
     texts = [
@@ -668,6 +669,7 @@ def check(url, plain):
 @settings(max_examples=150, deadline=None, suppress_health_check=shared)
 @given(data=st.data(), question=questions)
 @pytest.mark.slow
+@pytest.mark.long
 def test_random_reports_on_sqlite_match_python(check, make, data, question):
     check(data.draw(stored_rows(make)), question)
 

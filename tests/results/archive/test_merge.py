@@ -784,6 +784,7 @@ def facts(path):
     yours=st.fixed_dictionaries(dict.fromkeys(range(1, 5), LIVES)),
 )
 @pytest.mark.slow
+@pytest.mark.long
 def test_merging_in_either_direction_gives_the_union_of_both_databases(
     two_databases, make, mine, yours
 ):

@@ -152,6 +152,7 @@ def dying(scripts):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_upgrade_leaves_either_the_old_or_the_new_schema(before, dying, tmp_path):
     expected = with_what_is_added(rows_at(before))
     old = (described_at(before), databases.content(before))

@@ -160,6 +160,7 @@ def test_resnext_parameters_are_printed_for_10_classes():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_no_integer_width_gives_the_printed_size_of_lm_resnet_164():
     label = f"{LM_RESNET}, 164, pre-act"
     (row,) = [r for r in ROWS["lm_resnet/table2"] if (r.label, r.metric) == (label, "parameters")]

@@ -610,6 +610,7 @@ def test_a_driver_that_does_not_relock_after_a_restart_loses_its_runs(
 # Working together
 
 
+@pytest.mark.long
 def test_eight_threads_racing_for_a_thousand_claims_win_each_once(postgres_url, make):
     assert race(postgres_url, make, RACING_DRIVER) == 1000
     found = rows_of(postgres_url, attempts)
@@ -618,6 +619,7 @@ def test_eight_threads_racing_for_a_thousand_claims_win_each_once(postgres_url, 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_eight_processes_racing_for_a_thousand_claims_win_each_once(sqlite_url, make):
     assert race(sqlite_url, make, RACING) == 1000
 

@@ -520,9 +520,13 @@ def test_tasks_without_heartbeat_are_killed_as_hung(
         (pid,) = [worker.pid for worker in started._workers if worker.tasks]  # type: ignore[attr-defined]
         os.kill(pid, signal.SIGSTOP)
         hanging, healthy = make_task(tmp_path, "hangs_always"), make_task(tmp_path, "light", 1, 160)
-        submit(started, hanging)
-        submit(started, healthy)
-        outcomes = {outcome.task.run_id: outcome for outcome in wait_for(started, 3)}
+        found: list[Outcome] = []
+        for task in (hanging, healthy):
+            while not started.has_room():  # the first may be found hung before there is
+                found += started.wait(5)
+            started.submit([task])
+        found += wait_for(started, 3 - len(found))
+        outcomes = {outcome.task.run_id: outcome for outcome in found}
         for task in (suspended, hanging):
             hung = outcomes[task.run_id]
             assert isinstance(hung, Lost)

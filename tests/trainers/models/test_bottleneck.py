@@ -132,6 +132,7 @@ def networks(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=20, deadline=None)
 @given(networks(), st.integers(8, 13))
+@pytest.mark.long
 def test_bottleneck_networks_use_every_parameter(arguments: dict[str, Any], size: int) -> None:
     network = build(**arguments)
     logits = network(noise(2, arguments["channels"], size, size))

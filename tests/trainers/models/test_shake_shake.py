@@ -249,6 +249,7 @@ def test_shake_shake_runs_in_bf16_and_channels_last() -> None:
 
 @pytest.mark.filterwarnings("ignore")  # torch's compiler warns of its own deprecated parts
 @pytest.mark.slow
+@pytest.mark.long
 def test_compiled_training_draws_the_same_shake_coefficients(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

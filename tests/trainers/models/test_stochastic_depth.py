@@ -167,6 +167,7 @@ def test_masked_and_branching_stochastic_depth_are_equal(name: str) -> None:
 
 @pytest.mark.filterwarnings("ignore")  # torch's compiler warns of its own deprecated parts
 @pytest.mark.slow
+@pytest.mark.long
 def test_compiled_training_drops_the_same_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     without_c = partial(torch.compile, backend="aot_eager")
     monkeypatch.setattr("trainers.optim.compilation._compiler", lambda: without_c)

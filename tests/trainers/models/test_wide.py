@@ -153,6 +153,7 @@ def networks(draw: st.DrawFn) -> dict[str, Any]:
 @settings(max_examples=20, deadline=None)
 @given(networks())
 @pytest.mark.slow
+@pytest.mark.long
 def test_wide_networks_have_the_planned_parameters_and_use_all(
     arguments: dict[str, Any],
 ) -> None:
@@ -419,6 +420,7 @@ def test_wide_networks_run_in_bf16_and_channels_last(scheme: Scheme | None) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_wide_network_compiles_to_one_graph() -> None:
     network = build("preact_resnet", {"lambda": 1}, depth=18, width=2).eval()
     images = noise(2, 3, 8, 8)

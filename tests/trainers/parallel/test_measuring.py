@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
@@ -12,6 +13,7 @@ IMAGES = 3_100
 """Three whole batches, one for each process, and a shorter one for the first."""
 
 
+@pytest.mark.long
 def test_processes_that_share_the_batches_measure_what_one_does() -> None:
     generator = torch.Generator().manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(9, 10))

@@ -136,6 +136,7 @@ def test_networks_of_every_kind_train_in_several_processes_as_in_one(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_same_config_gives_the_same_bits_interrupted_or_not(tmp_path: Path) -> None:
     """With three processes, where the order of sums decides how they are rounded."""
     # Of six images a step each has two, and two of 32 are left for three processes.

@@ -56,6 +56,7 @@ def in_a_process(module: str, config: dict[str, Any], folder: Path, *arguments: 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_file_size_limit_at_any_of_20_sizes_loses_nothing(
     config: dict[str, Any], undisturbed: str, tmp_path: Path
 ) -> None:
@@ -162,6 +163,7 @@ def test_a_failure_of_any_fsync_loses_nothing(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_process_killed_at_any_file_operation_loses_nothing(small: Small, tmp_path: Path) -> None:
     config = small(
         dataset={"name": "digits", "subset": 64},

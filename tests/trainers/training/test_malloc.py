@@ -28,6 +28,7 @@ print(faults())
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
 @pytest.mark.slow
+@pytest.mark.long
 def test_freed_memory_is_reused() -> None:
     taken = {
         how: int(

@@ -102,6 +102,7 @@ def drawn(rows, epochs, probes, shown):
 
 @pytest.mark.parametrize("count", [2, 5, 12, 30])
 @pytest.mark.slow
+@pytest.mark.long
 def test_figure_texts_neither_overlap_nor_leave_the_page(networks, shown, count):
     rows = lambdas(networks, count)
     names = drawn(rows, networks.epochs(rows), probed(networks, rows), shown)
@@ -110,6 +111,7 @@ def test_figure_texts_neither_overlap_nor_leave_the_page(networks, shown, count)
 
 @pytest.mark.parametrize("seeds", [1, 3])
 @pytest.mark.slow
+@pytest.mark.long
 def test_figure_texts_do_not_overlap_with_several_depths_and_models(networks, shown, seeds):
     rows = [
         row
@@ -128,6 +130,7 @@ SHOW_THE_METRIC = ("accuracy_by_scheme", "accuracy_by_parameters", "lambda_line"
 
 @pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.slow
+@pytest.mark.long
 def test_hostile_names_are_drawn_verbatim_and_saved(networks, shown, name):
     rows = hostile(networks)
     metric = f"{HOSTILE[0]}[1]" if name in SHOW_THE_METRIC else "test_accuracy"
