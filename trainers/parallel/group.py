@@ -20,8 +20,8 @@ _WAITING = timedelta(days=7)
 who sees that none makes progress; that one is gone is seen at once."""
 
 _FEW = 2**14
-"""Numbers of all processes, up to which they are gathered to be added up: gloo needs a third of the
-time of `all_reduce`, whose parts go round."""
+"""Numbers of all processes, up to which they are gathered to be added up. Of 33 in two processes of
+one machine gloo gathers in 0.7 ms; its `all_reduce`, whose parts go round, takes 2.2 ms."""
 
 
 class Group:
