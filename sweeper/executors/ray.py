@@ -37,7 +37,13 @@ from sweeper.executors.ray_connection import signals_deferred
 from sweeper.executors.ray_gang import Gang
 from sweeper.executors.ray_process import Call, RayProcess, reason
 from sweeper.executors.ray_session import RaySession
-from sweeper.executors.ray_slots import gpu_models, require_places, require_room, slots_of_node
+from sweeper.executors.ray_slots import (
+    gpu_models,
+    place_of,
+    require_places,
+    require_room,
+    slots_of_node,
+)
 from sweeper.executors.ray_worker import Preparation
 from sweeper.executors.reporting import Report
 from sweeper.executors.tasks import (
@@ -51,6 +57,7 @@ from sweeper.executors.tasks import (
     Task,
     Unplaced,
 )
+from sweeper.spec.resources import slots_of_gpu
 
 CHECK_SECONDS = 2.0
 """How often nodes are counted and the heartbeats of running tasks are read."""
@@ -134,7 +141,7 @@ class RayExecutor(Executor):
         if gpus >= 1:
             return 1  # its GPUs are its own already
         most = self._all_room().largest_multiplier(processes)
-        return min(int(1 / gpus + 1e-9), most) if gpus else most
+        return min(slots_of_gpu(gpus), most) if gpus else most
 
     @override
     def require(self, processes: int) -> None:
@@ -215,7 +222,7 @@ class RayExecutor(Executor):
         elif (places := room.places(task.demand)) is None:
             raise RuntimeError(f"no room for a task of {task.demand.slots} slots")
         self._make_room(places)
-        place = self._place(task.multiplier)
+        place = place_of(self._resources, task.multiplier)
         spread = self._resources.nodes
         gang = Gang(self._ray, task, self._preparation, places, place, spread, without)
         self._gangs.append(gang)
@@ -241,14 +248,8 @@ class RayExecutor(Executor):
         for worker in [worker for worker in self._workers if worker.idle][: max(0, lacking)]:
             self._end(worker)
 
-    def _place(self, multiplier: int) -> dict[str, float]:
-        """What Ray is asked for, for a process with so many slots."""
-        cpus, gpus = self._resources.cpus, self._resources.gpus
-        of_gpus = min(1.0, gpus * multiplier) if gpus < 1 else gpus
-        return {"num_cpus": cpus * multiplier, "num_gpus": of_gpus}
-
     def _new_worker(self, multiplier: int = 1, node: str | None = None) -> _Worker:
-        options: dict[str, Any] = self._place(multiplier)
+        options: dict[str, Any] = place_of(self._resources, multiplier)
         if node is not None:
             options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(node, soft=False)
         worker = _Worker(self._ray, self._preparation, options, multiplier, node or "")

@@ -6,7 +6,7 @@ from typing import Any
 
 from sweeper.errors import ResourceError
 from sweeper.executors.placement import Demand, Room
-from sweeper.spec.resources import Resources
+from sweeper.spec.resources import Resources, gpus_of_slots, slots_of_gpu
 
 MOST_NODES = 5
 """That a message lists."""
@@ -97,7 +97,15 @@ def slots_of_node(node: dict[str, float], resources: Resources) -> int:
         gpus = int(node.get("GPU", 0))
         # A fraction has to fit one GPU: two of them hold four runs of 0.4, not five.
         if resources.gpus < 1:
-            slots = min(slots, gpus * int(1 / resources.gpus + 1e-9))
+            slots = min(slots, gpus * slots_of_gpu(resources.gpus))
         else:
             slots = min(slots, gpus // int(resources.gpus))
     return slots
+
+
+def place_of(resources: Resources, multiplier: int) -> dict[str, float]:
+    """What Ray is asked for, as options of an actor, for a process with so many slots."""
+    return {
+        "num_cpus": resources.cpus * multiplier,
+        "num_gpus": gpus_of_slots(resources.gpus, multiplier) if resources.gpus else 0,
+    }

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 
 from sweeper.planning.devices import CPU_CORE, USUAL_GPU, Device
-from sweeper.spec.resources import Resources
+from sweeper.spec.resources import Resources, gpus_of_slots, slots_of_gpu
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Slot:
     @property
     def neighbours(self) -> int:
         """Processes that the device is shared by, itself counted."""
-        return 1 if self.on_cpu else max(1, int(1 / self.devices + 1e-9))
+        return 1 if self.on_cpu else slots_of_gpu(self.devices)
 
     @property
     def memory(self) -> float | None:
@@ -46,11 +45,9 @@ class Slot:
 
     @property
     def largest_multiplier(self) -> int:
-        """How many times the slot makes a whole device."""
-        return 1 if self.on_cpu else max(1, ceil(1 / self.devices - 1e-9))
+        """How many slots are a whole device."""
+        return self.neighbours
 
     def times(self, multiplier: int) -> Slot:
-        """So many slots as one; no more than a device if it is a part of one."""
-        if multiplier == 1:
-            return self
-        return Slot(self.device, min(1, self.devices * multiplier))
+        """So many slots as one; of cores of a CPU there is one slot."""
+        return Slot(self.device, gpus_of_slots(self.devices, multiplier))

@@ -41,3 +41,18 @@ class Resources(BaseModel):
     def threads(self) -> int:
         """CPU threads of one run."""
         return max(1, int(self.cpus))
+
+
+def slots_of_gpu(gpus: float) -> int:
+    """How many slots a GPU has if each takes so much of it: 2 of 0.4, and 1 of more than a half."""
+    return 1 if gpus >= 1 else int(1 / gpus + 1e-9)
+
+
+def gpus_of_slots(gpus: float, multiplier: int) -> float:
+    """What a process with so many slots of a GPU has of it.
+
+    All of it with all of them, also where they do not divide it: no other would fit into the rest.
+    """
+    if multiplier == 1:
+        return gpus
+    return 1 if multiplier >= slots_of_gpu(gpus) else gpus * multiplier

@@ -8,7 +8,8 @@ import pytest
 
 from sweeper.errors import ResourceError
 from sweeper.executors.placement import Room
-from sweeper.executors.ray_slots import require_places, require_room
+from sweeper.executors.ray_slots import place_of, require_places, require_room, slots_of_node
+from sweeper.planning.slot import Slot
 from sweeper.spec.resources import Resources
 
 
@@ -36,3 +37,23 @@ def test_processes_that_never_have_room_at_once_are_refused_with_what_there_is()
     )
     with pytest.raises(ResourceError, match=r"of 0\.5 CPUs and 1 GPU each"):
         require_places(nodes, Room({"a": 1}), Resources(cpus=0.5, gpus=1), 2)
+
+
+@pytest.mark.parametrize("gpus", [0.5, 0.4, 0.34, 0.3, 0.25, 0.15])
+def test_a_run_that_needs_a_whole_gpu_gets_it_with_the_slots_that_the_plan_says(
+    gpus: float,
+) -> None:
+    resources = Resources(cpus=0.5, gpus=gpus)
+    slot = Slot.of(resources)
+    all_of_them = slot.largest_multiplier
+    assert all_of_them == slots_of_node({"CPU": 8, "GPU": 1}, resources)
+    assert place_of(resources, all_of_them) == {"num_cpus": 0.5 * all_of_them, "num_gpus": 1}
+    for multiplier in range(1, all_of_them + 1):
+        place = place_of(resources, multiplier)
+        assert place["num_gpus"] == slot.times(multiplier).devices
+    assert place_of(resources, 1)["num_gpus"] == gpus
+
+
+def test_whole_gpus_and_none_are_what_ray_is_asked_for() -> None:
+    assert place_of(Resources(cpus=2, gpus=4), 1) == {"num_cpus": 2, "num_gpus": 4}
+    assert place_of(Resources(cpus=2), 3) == {"num_cpus": 6, "num_gpus": 0}

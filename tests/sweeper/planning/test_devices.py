@@ -58,7 +58,7 @@ def test_figures_of_gpus_are_of_the_order_that_such_devices_have(gpu):
 
 @pytest.mark.parametrize(
     ("gpus", "neighbours", "multiplier", "share"),
-    [(1, 1, 1, 11), (0.5, 2, 2, 5.5), (0.25, 4, 4, 2.75), (0.4, 2, 3, 4.4), (0.75, 1, 2, 8.25)],
+    [(1, 1, 1, 11), (0.5, 2, 2, 5.5), (0.25, 4, 4, 2.75), (0.4, 2, 2, 4.4), (0.3, 3, 3, 3.3)],
 )
 def test_a_slot_is_a_share_of_a_gpu(gpus, neighbours, multiplier, share):
     slot = Slot.of(Resources(gpus=gpus))
@@ -66,6 +66,12 @@ def test_a_slot_is_a_share_of_a_gpu(gpus, neighbours, multiplier, share):
     assert slot.largest_multiplier == multiplier
     assert slot.memory == pytest.approx(share * 2**30)
     assert slot.times(multiplier).devices == 1
+    assert slot.times(1) == slot
+
+
+def test_of_a_gpu_with_room_for_one_slot_there_is_no_second_one():
+    slot = Slot.of(Resources(gpus=0.75))
+    assert (slot.neighbours, slot.largest_multiplier) == (1, 1)
     assert slot.times(1) == slot
 
 
