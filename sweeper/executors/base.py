@@ -75,6 +75,10 @@ class Executor(ABC):
             Interrupted: it was asked to stop.
         """
 
+    @classmethod  # noqa: B027 - some start as many as there is room for
+    def check(cls, processes: int) -> None:
+        """Raises ResourceError if it starts no task with so many processes, wherever it is."""
+
     @property
     @abstractmethod
     def device(self) -> str:

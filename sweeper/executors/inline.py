@@ -57,6 +57,15 @@ class InlineExecutor(Executor):
             raise ResourceError(str(error)) from error
         return cls(options)
 
+    @classmethod
+    @override
+    def check(cls, processes: int) -> None:
+        if processes > 1:
+            raise ResourceError(
+                f"--executor inline trains in one process, and a run has training.data_parallel"
+                f" {processes}: --executor ray starts as many as it needs, on this machine too"
+            )
+
     @property
     @override
     def device(self) -> str:
@@ -68,11 +77,7 @@ class InlineExecutor(Executor):
 
     @override
     def require(self, processes: int) -> None:
-        if processes > 1:
-            raise ResourceError(
-                f"--executor inline trains in one process, and a run has training.data_parallel"
-                f" {processes}: --executor ray starts as many as it needs, on this machine too"
-            )
+        self.check(processes)
 
     @override
     def has_room(self, demand: Demand = ONE_SLOT) -> bool:

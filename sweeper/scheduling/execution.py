@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from results.database.inherited_password import VARIABLES, held
+from results.errors import NoDatabaseError
 from results.metrics import counted
 from results.queries.queries import Queries
 from results.store.store import Store
@@ -20,7 +21,7 @@ from sweeper.planning.remarks import remarks
 from sweeper.scheduling.progress import Progress
 from sweeper.scheduling.scheduler import STOPPED, NotBegun, run_sweep
 from sweeper.scheduling.signals import StopRequest
-from sweeper.scheduling.sizing import Sizing
+from sweeper.scheduling.sizing import Sizing, yet_to_train
 from sweeper.scheduling.summary import Summary
 from sweeper.spec.own_trainers.own_trainer import module_folders
 from sweeper.spec.spec import Spec
@@ -79,6 +80,7 @@ def execute(
         open_folder(home.storage)
     except StorageError as error:
         raise RequestError(f"--storage: {error}") from None
+    _check_processes(spec, home, where)
     for sentence in remarks(spec):
         tell(sentence)
     for config in spec.configs:
@@ -164,6 +166,18 @@ def _check(where: Execution, trainers: frozenset[str]) -> None:
         )
     if where.ray_address is not None and where.dashboard:
         raise RequestError("--ray-dashboard is for a local Ray; a cluster's head starts its own")
+
+
+def _check_processes(spec: Spec, home: Home, where: Execution) -> None:
+    """Raises ResourceError if the executor never trains in as many processes as a run has."""
+    if all(config.processes == 1 for config in spec.configs):
+        return  # for these, Ray is not imported before something is left to train
+    try:
+        with Queries.open(home.database) as queries:
+            left = yet_to_train(spec, queries)
+    except NoDatabaseError:
+        left = list(spec.configs)
+    EXECUTORS[where.executor].check(max((config.processes for config in left), default=1))
 
 
 def _module_folders(files: Sequence[str], trainers: frozenset[str]) -> tuple[Path, ...]:

@@ -35,6 +35,7 @@ from sweeper.scheduling.report_keeper import ReportKeeper
 from sweeper.scheduling.run_labels import RunLabels
 from sweeper.scheduling.run_storage import RunStorage
 from sweeper.scheduling.signals import StopRequest
+from sweeper.scheduling.sizing import yet_to_train
 from sweeper.scheduling.summary import Summary
 from sweeper.spec.spec import Spec
 from trainers.config.run import parse_run
@@ -111,8 +112,7 @@ def _replaces_runs(store: Store, spec: Spec) -> list[TrainerRun]:
     ids = {config.run_id for config in spec.configs}
     if queries.run_ids(spec.name) <= ids:
         return []
-    reached = queries.stages_of(ids)
-    return [c for c in spec.configs if reached.get(c.run_id) not in ("done", "failed")]
+    return yet_to_train(spec, queries)
 
 
 @contextmanager

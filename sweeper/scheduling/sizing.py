@@ -51,7 +51,7 @@ class Sizing:
         """
         if self._gpu is not None and self._gpu.certain and not self._told:
             self._told = True
-            work = work_of(self._spec, self.costs, self._gpu, self._left(queries))
+            work = work_of(self._spec, self.costs, self._gpu, yet_to_train(self._spec, queries))
             if refusal := work.refusal():
                 raise ResourceError(refusal)
             for sentence in work.about_memory():
@@ -73,6 +73,8 @@ class Sizing:
         resources = self._spec.resources
         return Slot.of(resources) if self._gpu is None else Slot.of(resources, self._gpu.device)
 
-    def _left(self, queries: Queries) -> list[TrainerRun]:
-        reached = queries.stages_of({config.run_id for config in self._spec.configs})
-        return [c for c in self._spec.configs if reached.get(c.run_id) not in ("done", "failed")]
+
+def yet_to_train(spec: Spec, queries: Queries) -> list[TrainerRun]:
+    """The runs of a spec that are neither done nor failed."""
+    reached = queries.stages_of({config.run_id for config in spec.configs})
+    return [c for c in spec.configs if reached.get(c.run_id) not in ("done", "failed")]

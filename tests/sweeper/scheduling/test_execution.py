@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
+
+import pytest
+
+from results.queries.queries import Queries
 from results.records import STATES, SweepChange
-from sweeper.scheduling.execution import _summarize
+from sweeper.errors import ResourceError
+from sweeper.home import Home
+from sweeper.scheduling.execution import Execution, _summarize, execute
+from sweeper.scheduling.progress import Progress
+from sweeper.scheduling.signals import StopRequest
 from sweeper.scheduling.summary import Summary
 from sweeper.spec.spec import spec_from_text
 
@@ -34,3 +44,39 @@ def test_one_is_counted_as_one_and_every_command_finds_the_home() -> None:
         "ask it: sweep report s --group-by zero_stable --home lab",
     ]
     assert "2 runs left the sweep; their results stay" in told(2, [], done=2)
+
+
+def run_inline(home: Home, text: str) -> None:
+    where = Execution("inline", None, None, False, 0, "tests")
+    spec = spec_from_text(text, "s.yaml")
+    execute(spec, home, where, lambda sentence: None, Progress(io.StringIO()), StopRequest(0))
+
+
+TWO_PROCESSES = """
+name: s
+model: {name: zerosnet, width: 2}
+dataset: {name: digits, subset: 32}
+depth: 8
+training: {epochs: 1, batch_size: 8, data_parallel: 2}
+"""
+
+
+def test_more_processes_than_an_executor_can_have_are_refused_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
+    home = Home.at(tmp_path / "home")
+    with pytest.raises(
+        ResourceError,
+        match=r"^--executor inline trains in one process, and a run has training.data_parallel 2:",
+    ):
+        run_inline(home, TWO_PROCESSES)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_that_was_there_keeps_its_spec_if_a_change_of_it_is_refused(tmp_path: Path) -> None:
+    home = Home.at(tmp_path / "home")
+    run_inline(home, TWO_PROCESSES.replace(", data_parallel: 2", ""))
+    with pytest.raises(ResourceError, match=r"--executor inline trains in one process"):
+        run_inline(home, TWO_PROCESSES + "grid: {training.data_parallel: [1, 2]}\n")
+    with Queries.open(home.database) as queries:
+        assert [row["version"] for row in queries.spec_rows(["s"])] == [1]
