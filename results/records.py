@@ -6,6 +6,7 @@ seconds since the epoch (UTC), parameters as counts.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -21,6 +22,11 @@ Row = dict[str, Any]
 
 #: A run in JSON: the keys of `results.run_columns.RUN_KEYS`, sometimes more after them (`config`).
 RunRow = dict[str, Any]
+
+
+def training_processes(config: Mapping[str, Any]) -> int:
+    """How many processes train a run together, by its config as JSON."""
+    return (config.get("training") or {}).get("data_parallel") or 1
 
 
 @dataclass(frozen=True, slots=True)

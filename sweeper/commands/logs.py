@@ -92,10 +92,11 @@ class _Shown:
     def look(self) -> bool:
         """Show what is new; whether nothing can follow.
 
-        Raises as the storage does, and RequestError for an attempt that there is not.
+        Raises as the storage does, and RequestError for an attempt or a rank that there is not.
         """
         # Before the log: what is written until the run ends is in it then.
         self._run, state, attempts = self._queries.attempts_of(self._run)
+        self._require_rank()
         chosen = self._chosen(attempts)
         if chosen is None:
             self._silence = f"run {self._run} has not started yet; it is {state}"
@@ -106,6 +107,19 @@ class _Shown:
         self._show()
         ended = chosen["state"] != "running"
         return ended and (self._only is not None or state not in ("queued", "running"))
+
+    def _require_rank(self) -> None:
+        from results.records import training_processes
+
+        if self._rank == 0:
+            return
+        (row,) = self._queries.run_rows(run_ids=[self._run], config=True)
+        processes = training_processes(row["config"])
+        if self._rank >= processes:
+            known = {1: "rank 0 alone", 2: "ranks 0 and 1"}.get(
+                processes, f"ranks 0 to {processes - 1}"
+            )
+            raise RequestError(f"run {self._run} has no rank {self._rank}; it has {known}")
 
     def tell_silence(self) -> None:
         """Say why nothing was shown, if nothing was. Raises ResourceError for what is not here."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from results.records import PendingRun
+from results.records import PendingRun, training_processes
 from sweeper.executors.base import Executor
 from sweeper.executors.placement import ONE_SLOT, Demand
 from sweeper.scheduling.backfilling import Reservation
@@ -215,4 +215,4 @@ def processes_of(run: PendingRun) -> int:
     """How many processes it needs at once: one evaluates stored weights, whoever trained them."""
     if run.state != "queued":
         return 1
-    return (run.config.get("training") or {}).get("data_parallel") or 1
+    return training_processes(run.config)

@@ -14,7 +14,10 @@ import pytest
 from command_line import sweep
 from object_store import object_store
 from results.queries.queries import Queries
+from results.store.store import Store
+from saved_specs import save_spec
 from sweeper.home import Home
+from sweeper.spec.spec import spec_from_text
 from waiting import wait_until
 from warm_sweep import WarmSweep
 
@@ -90,9 +93,27 @@ def test_a_run_that_wrote_nothing_has_no_log_and_it_is_said(talked):
     assert (said.exit_code, said.stdout) == (0, "")
     assert said.stderr == f"attempt 1 of run {ids[2]} wrote nothing\n"
     (home / "runs" / ids[2] / "1" / "log-rank1-0.txt").touch()
-    for rank in ("0", "2"):
-        said = sweep("logs", ids[2], "--rank", rank, "--home", str(home))
-        assert said.stderr.endswith(f" nothing\nthis is rank {rank}; --rank shows another: 1\n")
+    said = sweep("logs", ids[2], "--rank", "0", "--home", str(home))
+    assert said.stderr.endswith(" nothing\nthis is rank 0; --rank shows another: 1\n")
+
+
+@pytest.mark.parametrize(
+    ("processes", "ranks"), [(1, "rank 0 alone"), (2, "ranks 0 and 1"), (4, "ranks 0 to 3")]
+)
+def test_a_rank_that_a_run_has_not_is_refused_with_those_that_it_has(tmp_path, processes, ranks):
+    home = Home.at(tmp_path / "home")
+    text = SPEC.replace("trainer: talking_trainers:{trainer}\n", "").format(seeds=[0])
+    text = text.replace("epochs: 2", f"epochs: 2, data_parallel: {processes}")
+    with Store.open(home.database) as store:
+        save_spec(store, spec_from_text(text, "s.yaml"))
+    (run_id,) = runs(home.folder).values()
+    said = sweep("logs", run_id[:7], "--rank", "5", "--home", str(home.folder))
+    assert (said.exit_code, said.stdout) == (2, "")
+    assert said.stderr == f"error: run {run_id} has no rank 5; it has {ranks}\n"
+    said = sweep("logs", run_id, "--rank", str(processes - 1), "--home", str(home.folder))
+    assert (said.exit_code, said.stderr) == (
+        0, f"run {run_id} has not started yet; it is queued\n"
+    )  # fmt: skip
 
 
 def test_the_last_lines_of_what_failed_are_shown_with_its_error(talked):
