@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import secrets
 from contextlib import suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainers.storage.regular_file import open_regular
+from trainers.storage.unfinished_files import remove_abandoned, unfinished_file
 
 
 def load_arrays(cache: Path) -> dict[str, NDArray[Any]] | None:
@@ -27,13 +28,18 @@ def load_arrays(cache: Path) -> dict[str, NDArray[Any]] | None:
 
 
 def keep_arrays(cache: Path, **arrays: Any) -> None:
-    """Keeps arrays, where there is a place that can be written."""
-    temporary = cache.with_name(f"{cache.name}.{secrets.token_hex(8)}.tmp")
-    with suppress(OSError):  # of a place that cannot be written, or is full
-        try:
-            with temporary.open("xb") as file:
-                np.savez(file, allow_pickle=False, **arrays)
-            os.replace(temporary, cache)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+    """Keeps arrays, where there is a place that can be written.
+
+    What killed processes have left there of such files is removed, whatever their key.
+
+    Args:
+        cache: a file of which the name is .NAME-KEY.npz.
+    """
+    name, _, _ = cache.name.rpartition("-")
+    with suppress(OSError):
+        remove_abandoned(cache.parent, f"{escape(name)}-*{cache.suffix}")
+    # Of a place that cannot be written, or is full.
+    with suppress(OSError), unfinished_file(cache) as (file, temporary):
+        np.savez(file, allow_pickle=False, **arrays)
+        file.flush()
+        os.replace(temporary, cache)

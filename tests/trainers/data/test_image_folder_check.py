@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -30,3 +33,41 @@ def beats(parts: tuple[Listing, Listing]) -> int:
     heard: list[None] = []
     checked(parts[0].root, parts, lambda: heard.append(None))
     return len(heard)
+
+
+def test_what_killed_processes_have_left_is_removed_and_what_is_written_now_is_not(
+    parts: tuple[Listing, Listing],
+) -> None:
+    folder = parts[0].root.parent
+    left, of_an_older_state, written, foreign = (
+        folder / name
+        for name in (
+            f".bugs-checked-{'0' * 16}.npz.12ab.tmp",
+            f".bugs-checked-{'1' * 16}.npz.34cd.tmp",
+            f".bugs-checked-{'2' * 16}.npz.56ef.tmp",
+            ".notes.tmp",
+        )
+    )
+    for path in (left, of_an_older_state, written, foreign):
+        path.write_bytes(b"half of one")
+    pipe = folder / f".bugs-checked-{'3' * 16}.npz.78ab.tmp"
+    os.mkfifo(pipe)
+    with written.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        beats(parts)
+    there = {path.name for path in folder.glob(".*")}
+    (kept,) = (name for name in there if name.endswith(".npz"))
+    assert there == {kept, written.name, foreign.name, pipe.name}
+
+
+def test_where_there_are_no_locks_arrays_are_kept_and_nothing_is_removed(
+    parts: tuple[Listing, Listing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    left = parts[0].root.parent / f".bugs-checked-{'0' * 16}.npz.12ab.tmp"
+    left.touch()
+    assert beats(parts) == 2 * beats(parts)
+    assert left.exists()

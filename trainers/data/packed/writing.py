@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
-import secrets
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager, suppress
 from functools import cache
 from glob import escape
 from pathlib import Path
@@ -22,6 +19,11 @@ from trainers.data.packed.layout import MAGIC, TABLE, Description, write_end
 from trainers.data.packed.sources import digest_of
 from trainers.errors import DatasetMissingError, StorageError, TrainerError
 from trainers.storage.atomic_write import fsync_folder
+from trainers.storage.unfinished_files import (
+    TakenAwayError,
+    remove_abandoned,
+    unfinished_file,
+)
 
 _MOST_NAMED = 5
 
@@ -46,14 +48,17 @@ def write_pack(
         StorageError: another process packs the same, or there is no space, or no right to write.
     """
     try:
-        _remove_abandoned(target)
-        with _temporary(target) as (file, temporary):
+        if written := remove_abandoned(target.parent, escape(target.name)):
+            raise _being_written(target, written)
+        with unfinished_file(target) as (file, temporary):
             _write(packing, file, processes, progress)
             file.flush()
             os.fsync(file.fileno())
             size = file.tell()
             os.replace(temporary, target)
             fsync_folder(target.parent)
+    except TakenAwayError as error:
+        raise _being_written(target, Path(error.filename)) from error
     except OSError as error:
         raise StorageError(f"{target} cannot be written: {error.strerror or error}") from error
     except BrokenExecutor as error:
@@ -121,32 +126,6 @@ def decoder() -> str:
 
     turbo = "libjpeg-turbo" if features.check_feature("libjpeg_turbo") else "libjpeg"
     return f"Pillow {__version__}, {turbo} {features.version('jpg')}"
-
-
-@contextmanager
-def _temporary(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """A new file beside `target`, locked as long as it is written; removed unless it was moved."""
-    path = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
-    with open(path, "xb", buffering=1 << 20) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            if not path.exists():  # it was taken for abandoned before it was locked
-                raise _being_written(target, path)
-            yield file, path
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def _remove_abandoned(target: Path) -> None:
-    """Raises StorageError if one of them is being written."""
-    for path in target.parent.glob(f".{escape(target.name)}.*.tmp"):
-        # One that is gone by now was done, or removed.
-        with suppress(FileNotFoundError), open(path, "rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise _being_written(target, path) from None
-            path.unlink(missing_ok=True)
 
 
 def _being_written(target: Path, path: Path) -> StorageError:

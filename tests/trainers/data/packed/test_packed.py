@@ -164,6 +164,7 @@ def test_a_damaged_copy_says_so_and_is_not_passed_over(data):
 @pytest.mark.parametrize("locked", [True, False])
 def test_one_of_two_that_begin_at_once_makes_the_copy(data, monkeypatch, locked):
     """The other comes between the first one's file and its lock, or just before it is done."""
+    images = packing(data)  # which keeps what it found, under a lock as well
     flock = fcntl.flock
     met = []
 
@@ -173,16 +174,16 @@ def test_one_of_two_that_begin_at_once_makes_the_copy(data, monkeypatch, locked)
             if locked:
                 flock(file, how)
             with suppress(StorageError):
-                met[0] = write_pack(packing(data), data / "p.pack")
+                met[0] = write_pack(images, data / "p.pack")
         return flock(file, how)
 
     monkeypatch.setattr(fcntl, "flock", meet)
     if locked:
-        write_pack(packing(data), data / "p.pack")
+        write_pack(images, data / "p.pack")
         assert met == [None]
     else:
         with pytest.raises(StorageError, match="is being written by another process"):
-            write_pack(packing(data), data / "p.pack")
+            write_pack(images, data / "p.pack")
         assert met[0] > 0
     assert len(parts(read_pack(data / "p.pack"))[0]) == 12
     assert not list(data.glob(".p.pack.*.tmp"))
