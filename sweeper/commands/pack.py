@@ -140,7 +140,8 @@ def _packed(
     check: bool,
 ) -> dict[str, Any]:
     """What is told of one copy, which is there afterwards."""
-    from trainers.data.packed.finding import pack_of
+    from trainers.data.loading import left_out
+    from trainers.data.packed.finding import read_packed
     from trainers.data.packed.writing import write_pack
 
     state = "was there"
@@ -151,15 +152,18 @@ def _packed(
         say(f"packs {len(packing):,} images into {path}, by {by}")
         write_pack(packing, path, processes=processes, progress=_Progress(len(packing)))
         state = "made"
-    pack = pack_of(reader, data_dir)
+    pack, train, test = read_packed(reader, data_dir)
     if check:
         _check(pack, path)
         state += ", checked"
+    if lacked := list(left_out(train, test)):
+        say(f"left out of {dataset}: {'; '.join(lacked)}")
     return {
         "dataset": dataset,
         "shorter_side": pack.description.shorter_side,
         "train": pack.description.train,
         "test": pack.description.test,
+        "left_out": train.damaged + test.damaged,
         "classes": len(pack.description.classes),
         "size": path.stat().st_size,
         "state": state,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -65,6 +65,14 @@ class Split:
 
 Part = Split | Streamed
 """The training or the test part of a dataset, in memory or read while a network trains."""
+
+
+def left_out(train: Part, test: Part) -> Iterator[str]:
+    """Sentences about images of a dataset that are in neither of its parts."""
+    for name, part in (("training", train), ("test", test)):
+        if part.damaged:
+            every = part.damaged + len(part)
+            yield f"{part.damaged:,} of {every:,} {name} images cannot be decoded"
 
 
 @runtime_checkable

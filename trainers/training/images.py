@@ -14,7 +14,7 @@ import torch
 from trainers.config.job import Member
 from trainers.config.run import RunConfig
 from trainers.data.labelled_images import HeldImages, LabelledImages
-from trainers.data.loading import Part, load, training_subset
+from trainers.data.loading import Part, left_out, load, training_subset
 from trainers.data.streaming.reading import Reader, open_reader
 from trainers.data.streaming.source import Streamed
 from trainers.data.streaming.views import CentreView
@@ -62,7 +62,7 @@ class RunImages:
     ) -> None:
         dataset = config.dataset
         train, test = load(dataset.name, data_dir, config.dataset_facts, heartbeat=heartbeat)
-        self.left_out = list(_left_out(train, test))
+        self.left_out = list(left_out(train, test))
         train, validation = _split(config, training_subset(train, dataset.subset), test)
         self.labels_sha256 = _labels_sha256(train, test, validation)
         parts = [part for part in (train, test, validation) if isinstance(part, Streamed)]
@@ -134,13 +134,6 @@ def _tested(
         return StreamedImages(part, reader, number, device)
     images = torch.tensor(part.images, device=device)
     return HeldImages(images, torch.tensor(part.labels, device=device))
-
-
-def _left_out(train: Part, test: Part) -> Iterator[str]:
-    for name, part in (("training", train), ("test", test)):
-        if part.damaged:
-            every = part.damaged + len(part)
-            yield f"{part.damaged:,} of {every:,} {name} images cannot be decoded"
 
 
 def _labels_sha256(*parts: Part | None) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from command_line import sweep
+from image_files import fill
 from imagenet_archives import WORDS, write_seven_classes
 from trainers.data import loading
 
@@ -54,6 +55,7 @@ def test_a_copy_is_made_once_and_can_be_checked(home: Path) -> None:
     assert (made["dataset"], made["train"], made["test"], made["classes"]) == (
         "imagenet", 14, 14, 7,
     )  # fmt: skip
+    assert made["left_out"] == 0
     assert made["size"] == path.stat().st_size
     assert path.parent == home / "data"
     before = path.stat().st_mtime_ns
@@ -64,6 +66,26 @@ def test_a_copy_is_made_once_and_can_be_checked(home: Path) -> None:
     content[200] ^= 1
     path.write_bytes(content)
     assert "is damaged: remove it, and pack again" in ask("pack", "s.yaml", "--check", code=3)[1]
+
+
+@pytest.mark.usefixtures("home")
+def test_it_says_how_many_damaged_images_a_copy_leaves_out() -> None:
+    fill(Path("home/data/bugs"), train=12, test=6)
+    for broken in ("train/ant/0.png", "train/bee/1.png", "test/cat/2.png"):
+        Path("home/data/bugs", broken).write_bytes(b"no image")
+    Path("b.yaml").write_text(
+        "name: bugs\nmodel: {name: zerosnet, width: 4}\ndepth: 8\n"
+        "dataset: {name: image_folder, folder: bugs, size: 8,"
+        " mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5],"
+        " images: {train: 12, test: 6}, classes: [ant, bee, cat],"
+        " reduce: 12, in_memory: false, damaged: skip}\n"
+    )
+    said = "2 of 12 training images cannot be decoded; 1 of 6 test images cannot be decoded\n"
+    for state in ("made", "was there"):
+        shown, told = ask("pack", "b.yaml", "--processes", "1", "--format", "json")
+        (row,) = json.loads(shown)
+        assert (row["state"], row["train"], row["test"], row["left_out"]) == (state, 10, 5, 3)
+        assert told.endswith(f"left out of {row['dataset']}: {said}")
 
 
 def test_a_sweep_reads_it_and_reports_top5(home: Path) -> None:

@@ -55,12 +55,19 @@ def open_pack(path: Path, dataset: str, shorter_side: int) -> Pack:
     return pack
 
 
-def pack_of(reader: CanBePacked, data_dir: Path) -> Pack:
-    """The copy that this reads; raises DatasetMissingError if there is none of its images."""
-    part, _ = reader.read(data_dir, lambda: None)
-    if not (isinstance(part, Streamed) and isinstance(part.source, PackedImages)):
-        raise DatasetMissingError(f"{reader.pack_path(data_dir)} is not there")
-    return part.source.pack
+def read_packed(reader: CanBePacked, data_dir: Path) -> tuple[Pack, Streamed, Streamed]:
+    """The copy that this reads, and both parts from it.
+
+    Raises DatasetMissingError if there is none of its images.
+    """
+    train, test = reader.read(data_dir, lambda: None)
+    if (
+        isinstance(train, Streamed)
+        and isinstance(test, Streamed)
+        and isinstance(train.source, PackedImages)
+    ):
+        return train.source.pack, train, test
+    raise DatasetMissingError(f"{reader.pack_path(data_dir)} is not there")
 
 
 def packed_if_there(
