@@ -166,8 +166,11 @@ def _sums(gradient: Tensor, state: Tensor, mean: Tensor, variance: Tensor, eps: 
     """
     if not state.numel():
         return torch.zeros(2, len(mean), dtype=mean.dtype, device=mean.device)
+    # The kernel of CUDA, unlike that of a CPU, takes no None: what it gives is of the type of the
+    # weight, and of a mean and deviation of the pass that are empty it takes the running ones.
+    weight, empty = torch.ones_like(mean), mean.new_empty(0)
     _, scale, shift = torch.ops.aten.native_batch_norm_backward(
-        gradient, state, None, mean, variance, None, None, False, eps, [False, True, True]
+        gradient, state, weight, mean, variance, empty, empty, False, eps, [False, True, True]
     )
     return torch.stack((shift, scale))
 

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from gang_members import Case, normalise
+from gang_members import CPU, Case, normalise
 from gangs import together
+from trainers.parallel.batch_norm import synchronised
+from trainers.parallel.group import Group
 
 
 class _Twice(nn.BatchNorm2d):
@@ -121,3 +124,35 @@ def test_narrow_states_stay_narrow(
         ours = torch.cat([part[key] for part in found])
         assert ours.dtype == dtype
         torch.testing.assert_close(ours, whole, **near)
+
+
+class _Given(TorchDispatchMode):
+    """Notes what kernels of normalisation are given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: dict[str, tuple[Any, ...]] = {}
+
+    def __torch_dispatch__(
+        self, kernel: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.given[kernel.__name__] = args
+        return kernel(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_a_backward_pass_gives_the_kernel_of_cuda_all_that_it_takes(affine: bool) -> None:
+    """It has to have a weight, and a mean and a deviation of the pass; that of a CPU has not.
+
+    See batch_norm_backward_cuda in PyTorch's aten/src/ATen/native/cuda/Normalization.cu.
+    """
+    state = drawn("uneven").states[0].requires_grad_()
+    with _Given() as noted, synchronised(Group(None, CPU)):
+        nn.BatchNorm2d(3, affine=affine).double()(state).sum().backward()
+    _, _, weight, *_, mean, deviation, training, _, _ = noted.given[
+        "native_batch_norm_backward.default"
+    ]
+    assert not training
+    assert weight.equal(torch.ones(3, dtype=torch.float64))
+    # Empty ones are those of the running statistics, which are given.
+    assert mean.shape == deviation.shape == (0,)
