@@ -88,8 +88,8 @@ class SignalledAtItsEnd:
 def test_a_signal_during_a_destructor_is_not_lost(number, capfd):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     take_ending_as_control_c()
-    SignalledAtItsEnd(number)
     with pytest.raises(KeyboardInterrupt):
+        SignalledAtItsEnd(number)
         time.sleep(60)
     assert capfd.readouterr().err == ""
 
