@@ -88,9 +88,13 @@ class SignalledAtItsEnd:
 def test_a_signal_during_a_destructor_is_not_lost(number, capfd):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     take_ending_as_control_c()
-    with pytest.raises(KeyboardInterrupt):
+
+    def interrupted():
         SignalledAtItsEnd(number)
         time.sleep(60)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert capfd.readouterr().err == ""
 
 
