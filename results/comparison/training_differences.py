@@ -108,7 +108,8 @@ def network_differences(config: Config, row: PublishedRow) -> tuple[Difference, 
     """
     ours = leaves(config)
     found = [_difference("dataset", ours.get("dataset.name"), row.dataset)]
-    if found == [None] and (classes := ours.get("dataset.classes")) is not None:
+    # A number of classes, as an image_folder may have, leaves none out.
+    if found == [None] and isinstance(classes := ours.get("dataset.classes"), list):
         found.append(Difference("classes", f"{len(classes):,}", "all"))
     if row.network is not None:
         found += [

@@ -129,3 +129,9 @@ def test_a_run_of_one_process_without_warm_up_is_that_of_a_paper_on_cifar() -> N
 
 def test_a_config_without_a_training_has_no_conditions_of_one() -> None:
     assert said({"trainer": "own:train", "options": {}, "seed": 0}, ZEROSNET) == []
+
+
+def test_a_number_of_classes_leaves_none_out() -> None:
+    config = zerosnet(dataset={"name": "image_folder", "folder": "f", "classes": 8})
+    row = replace(ZEROSNET, dataset="image_folder")
+    assert said(config, row) == said(zerosnet(), ZEROSNET)
