@@ -98,7 +98,7 @@ class Gang:
 
     @property
     def starts(self) -> bool:
-        """Whether some of its processes have no place yet."""
+        """Whether some of its processes are not prepared yet."""
         return any(process.start is not None for process in self.processes)
 
     @property
@@ -186,9 +186,9 @@ class Gang:
         match outcome:
             case Raised(lost_peer=True):
                 patience = CAUSE_SECONDS
-            case Stopped(began=False):
+            case Stopped():  # all at the same epoch, unless one waited for storage
                 patience = END_SECONDS
-            case Finished() | Stopped() if rank == 0:
+            case Finished() if rank == 0:
                 patience = END_SECONDS
             case _:  # a cause, or one that is done while rank 0 stores what they have
                 return

@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from trainers.config.job import Member
-from trainers.errors import PeerLostError, TrainingStopped
+from trainers.errors import PeerLostError
 from trainers.parallel.rendezvous import await_all, connect, over_the_interface_to
 
 _WAITING = timedelta(days=7)
@@ -154,10 +154,8 @@ def joined(member: Member | None, device: torch.device) -> Iterator[Group]:
     group = Group(member, device)
     try:
         yield group
-    except TrainingStopped:  # in all of them
-        group.close()
-        raise
     except BaseException:
+        # Also of one that stops, which may be alone: where it waited for storage.
         group.close(failed=True)
         raise
     group.close()

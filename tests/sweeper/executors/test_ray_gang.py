@@ -266,17 +266,19 @@ def test_all_processes_are_asked_to_stop_and_rank_0_says_whether_they_did() -> N
     assert all(process.asked_to_stop for process in gang.processes)
     end(gang, 1, Stopped(TASK))
     assert gang.outcome() is None
-    assert gang.due == float("inf"), "rank 0 stores the checkpoint"
     end(gang, 0, Stopped(TASK))
     assert gang.outcome() == Stopped(TASK)
 
 
-def test_one_that_had_not_begun_when_it_was_asked_to_stop_lets_none_wait_for_it() -> None:
+@pytest.mark.parametrize("began", [True, False])
+def test_one_that_stops_before_it_has_met_the_others_is_not_waited_for_by_them(began: bool) -> None:
+    """As where it waits for storage."""
     gang = running_gang()
-    end(gang, 1, Stopped(TASK, began=False))
+    end(gang, 1, Stopped(TASK, began=began))
     assert gang.outcome() is None
+    assert gang.due <= time.monotonic() + ray_gang.END_SECONDS
     gang.due = 0.0
-    assert gang.outcome() == Stopped(TASK, began=False)
+    assert gang.outcome() == Stopped(TASK, began=began)
 
 
 def test_a_run_hangs_when_none_of_its_processes_makes_progress() -> None:

@@ -87,7 +87,7 @@ def test_a_process_that_loses_the_others_as_they_meet_can_join_again(
     ("device", "error", "closes"),
     [
         ("cuda", None, True),
-        ("cuda", TrainingStopped(), True),
+        ("cuda", TrainingStopped("as it waited for storage"), False),
         ("cuda", ValueError("of one rank"), False),
         ("cpu", ValueError("of one rank"), True),
     ],
