@@ -1,7 +1,8 @@
 """Fixtures for tests of every package, and the markers that say what a test needs.
 
 A marker is set where a test says anyway what it needs: a fixture that starts Ray or a Postgres
-server has that word in its name, a parameter is "ray" or "postgres", a fault is in tests/faults.
+server has that word in its name, a parameter is "ray" or "postgres", a fault is in tests/faults,
+and what types whole commands is in the folders named below.
 Only a test whose own body starts Ray is marked by hand.
 """
 
@@ -44,6 +45,13 @@ def pytest_configure() -> None:
             os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
+_MARKERS_OF_FOLDERS = {
+    "faults": "faults",
+    "end_to_end": "commands",
+    "installed": "commands",
+    "plugins": "commands",
+}
+
 _MARKERS_OF_LONG_TESTS = {"ray", "compile", "faults", "slow"}
 
 # What was green once stays green until something changes. HYPOTHESIS_PROFILE=search looks for
@@ -60,8 +68,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker in ("ray", "postgres"):
             if marker in words:
                 item.add_marker(marker)
-        if item.path.is_relative_to(TESTS / "faults"):
-            item.add_marker("faults")
+        folder = item.path.relative_to(TESTS).parts[0]
+        if folder in _MARKERS_OF_FOLDERS:
+            item.add_marker(_MARKERS_OF_FOLDERS[folder])
     # Files that take long come first, so that no process ends long after the others.
     long = {
         item.path
