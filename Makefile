@@ -10,10 +10,10 @@ PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --numprocesses
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-commands test-hosts test-hostile test-long test-fast test-faults coverage fuzz lint clean
+.PHONY: help install quickstart test test-integration test-hosts test-hostile test-long test-fast test-faults coverage fuzz lint clean
 
 help:            ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .venv/installed   ## make .venv with everything that tests and runs need
 
@@ -29,10 +29,10 @@ quickstart: install   ## train 30 small networks on handwritten digits and repor
 	$(BIN)/sweep report quickstart --group-by zero_stable
 
 test: lint   ## lint, then all tests but those with a target of their own, three files at a time
-	$(PYTEST) 3 -m 'not (commands or ray or hosts or hostile or long or faults)'
+	$(PYTEST) 3 -m 'not (commands or ray or postgres or hosts or hostile or long or faults)'
 
-test-commands: install   ## whole commands as users type them, and all that starts Ray: seconds for each
-	$(PYTEST) 3 -m '(commands or ray) and not (hosts or hostile or long or faults)' tests/end_to_end tests/installed tests/plugins tests/sweeper
+test-integration: install   ## whole commands as users type them, and what starts Ray or a Postgres server
+	$(PYTEST) 3 -m '(commands or ray or postgres) and not (hosts or hostile or long or faults)'
 
 test-hosts: install   ## as root: clusters and services on several hosts, which are network namespaces
 	@test "$$(id -u)" = 0 || { echo 'network namespaces take root: sudo make test-hosts' >&2; exit 1; }
